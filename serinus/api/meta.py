@@ -1,0 +1,56 @@
+"""Metadata that every object has. Structs declare only what Serinus reads: the rest is dropped while decoding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+Json = dict[str, Any]
+IntOrString = int | str
+
+
+class OwnerReference(msgspec.Struct, rename="camel", omit_defaults=True):
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool = False
+    block_owner_deletion: bool = False
+
+
+class ObjectMeta(msgspec.Struct, rename="camel", omit_defaults=True):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: str = ""
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    owner_references: list[OwnerReference] = []
+
+    def controller(self) -> OwnerReference | None:
+        """The owner that controls this object, if any."""
+        return next((o for o in self.owner_references if o.controller), None)
+
+
+class LabelSelectorRequirement(msgspec.Struct, omit_defaults=True):
+    key: str
+    operator: str
+    values: list[str] = []
+
+
+class LabelSelector(msgspec.Struct, rename="camel", omit_defaults=True):
+    match_labels: dict[str, str] = {}
+    match_expressions: list[LabelSelectorRequirement] = []
+
+
+class Condition(msgspec.Struct, rename="camel", omit_defaults=True):
+    type: str
+    status: str
+    last_update_time: str = ""
+    last_transition_time: str = ""
+    reason: str = ""
+    message: str = ""

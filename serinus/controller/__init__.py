@@ -1,0 +1,1 @@
+"""Watches Rollouts, asks the engine for a plan and carries it out."""

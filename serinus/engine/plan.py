@@ -1,0 +1,91 @@
+"""What the planner reads (`Snapshot`) and what it answers (`Plan`): plain serialisable values.
+
+A decision can be written down, shown and replayed: `plan(snapshot)` is a function of nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from serinus.api.network import Ingress, Service
+from serinus.api.rollout import Rollout
+from serinus.api.workloads import Pod, ReplicaSet, Workload
+
+Json = dict[str, Any]
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything that a decision about one Rollout may depend on, as the cache has it.
+
+    `replica_sets`: every ReplicaSet of the namespace that the Rollout owns or whose labels match its selector.
+    `pods`: the pods owned by those. `services`, `ingresses`: those that the Rollout names (and the canary Ingresses that
+    a router derives), by name; a missing one is absent. `objects`: other router objects, whole, by "Kind/name".
+    `analysis_runs`, `experiments`: those the Rollout owns. `workload`: what `workloadRef` names, None when absent.
+    """
+
+    now: float
+    """Seconds since the epoch."""
+    rollout: Rollout
+    replica_sets: tuple[ReplicaSet, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    services: dict[str, Service] = {}
+    ingresses: dict[str, Ingress] = {}
+    objects: dict[str, Json] = {}
+    analysis_runs: tuple[Json, ...] = ()
+    experiments: tuple[Json, ...] = ()
+    workload: Workload | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A Kubernetes Event about the Rollout."""
+
+    reason: str
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+
+
+class Action(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One write. `because` is a sentence for people.
+
+    create: `body` is the object. patch: `body` is a JSON merge patch. delete: background propagation. evict: of a pod.
+    `uid` and `resource_version` are preconditions: the write fails with a conflict when the object is another or newer.
+    `events` are told once the write has succeeded. A create that finds the object (AlreadyExists) and a delete, an evict or
+    a patch of a Pod that does not find it count as done; an eviction that is refused (429) is skipped.
+    """
+
+    verb: Literal["create", "patch", "delete", "evict"]
+    kind: str
+    name: str
+    because: str
+    body: Json = {}
+    subresource: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    events: tuple[Event, ...] = ()
+
+
+class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why nothing more happens now. `reason` is a stable code of `engine/waits.py`; times are seconds since the epoch."""
+
+    reason: str
+    message: str
+    since: float | None = None
+    until: float | None = None
+    next: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What to do, in order; the first failure ends the pass and the next one plans anew from what is observed.
+
+    `actions` come first, then `status` (a JSON merge patch of the Rollout's /status, with the seen resourceVersion as
+    precondition), then `events`. `again_at`: when to look again without an event (seconds since the epoch).
+    """
+
+    actions: tuple[Action, ...] = ()
+    status: Json | None = None
+    status_because: str = ""
+    events: tuple[Event, ...] = ()
+    again_at: float | None = None
+    waits: tuple[Wait, ...] = ()

@@ -1,0 +1,1 @@
+"""Client of the Kubernetes API: configuration, transports, watches, patches, leader lease."""

@@ -1,0 +1,164 @@
+"""Typed calls on the Kubernetes API over any transport.
+
+Every call names a `Resource`. Objects come back as the `type` asked for: a msgspec Struct that declares only the fields
+it needs (the rest is never kept in memory), or `dict` for the whole object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from serinus.api.resources import Resource
+from serinus.kube.errors import ApiError, Gone, Unavailable, error_from
+from serinus.kube.wire import APPLY_PATCH, JSON, MERGE_PATCH, Handler, Request, Response
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+class ListMeta(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class ObjectList(msgspec.Struct, Generic[T]):
+    items: list[T]
+    metadata: ListMeta = msgspec.field(default_factory=ListMeta)
+
+
+class _Event(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+@dataclass(slots=True)
+class WatchEvent(Generic[T]):
+    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK."""
+
+    type: str
+    object: T
+
+
+@lru_cache(maxsize=128)
+def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(type_)
+
+
+_event_decoder = msgspec.json.Decoder(_Event)
+
+
+class Client:
+    """One API server. `user_agent` appears in managedFields as the manager's name."""
+
+    def __init__(self, handler: Handler, *, user_agent: str = "serinus") -> None:
+        self._handler = handler
+        self._headers = {"user-agent": user_agent, "accept": JSON}
+
+    async def raw(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, content_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
+        """The answer as it is; raises an ApiError for a status of 400 and above."""
+        payload = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
+        sent = {**self._headers, **(headers or {})}
+        if payload:
+            sent["content-type"] = content_type
+        answer = await self._handler(Request(method, path, query or {}, sent, payload))
+        if answer.status >= 400:
+            if answer.stream is not None:
+                answer.body = b"".join([piece async for piece in answer.stream])
+            after = answer.headers.get("retry-after", "")
+            raise error_from(answer.status, answer.body, float(after) if after.isdigit() else None)
+        return answer
+
+    async def get(self, resource: Resource, name: str, namespace: str = "", *, type: type[T] = dict, subresource: str = "") -> T:  # noqa: A002
+        answer = await self.raw("GET", resource.path(namespace, name, subresource))
+        return _decoder(type).decode(answer.body)
+
+    async def list(self, resource: Resource, namespace: str = "", *, type: type[T] = dict, labels: str = "", fields: str = "", limit: int = 0) -> ObjectList[T]:  # noqa: A002
+        """All objects, page by page where `limit` is given; `metadata` is that of the last page."""
+        query = _selectors(labels, fields) | ({"limit": str(limit)} if limit else {})
+        items: list[T] = []
+        while True:
+            answer = await self.raw("GET", resource.path(namespace), query=query)
+            page: ObjectList[T] = _decoder(ObjectList[type]).decode(answer.body)
+            items += page.items
+            if not page.metadata.continue_:
+                return ObjectList(items, page.metadata)
+            query = query | {"continue": page.metadata.continue_}
+
+    async def watch(
+        self, resource: Resource, namespace: str = "", *, type: type[T] = dict, resource_version: str = "", labels: str = "", fields: str = "", timeout: float = 0,  # noqa: A002
+    ) -> AsyncIterator[WatchEvent[T]]:  # fmt: skip
+        """Changes after `resource_version`, until the server ends the watch (then it simply ends).
+
+        Raises Gone when the version is too old: list again. Raises Unavailable when the connection breaks.
+        """
+        query = _selectors(labels, fields) | {"watch": "true", "allowWatchBookmarks": "true"}
+        if resource_version:
+            query["resourceVersion"] = resource_version
+        if timeout:
+            query["timeoutSeconds"] = str(int(timeout))
+        answer = await self.raw("GET", resource.path(namespace), query=query)
+        if answer.stream is None:
+            raise Unavailable(answer.status, "", "the server did not answer with a stream")
+        decode = _decoder(type).decode
+        async for line in lines(answer.stream):
+            event = _event_decoder.decode(line)
+            if event.type == "ERROR":
+                raise _watch_error(bytes(event.object))
+            yield WatchEvent(event.type, decode(event.object))
+
+    async def create(self, resource: Resource, obj: Any, namespace: str = "", *, type: type[T] = dict, name: str = "", subresource: str = "") -> T:  # noqa: A002
+        answer = await self.raw("POST", resource.path(namespace, name, subresource), body=obj)
+        return _decoder(type).decode(answer.body)
+
+    async def update(self, resource: Resource, obj: Json, *, type: type[T] = dict, subresource: str = "") -> T:  # noqa: A002
+        meta = obj["metadata"]
+        answer = await self.raw("PUT", resource.path(meta.get("namespace", ""), meta["name"], subresource), body=obj)
+        return _decoder(type).decode(answer.body)
+
+    async def patch(self, resource: Resource, name: str, patch: Any, namespace: str = "", *, type: type[T] = dict, content_type: str = MERGE_PATCH, subresource: str = "") -> T:  # noqa: A002
+        answer = await self.raw("PATCH", resource.path(namespace, name, subresource), body=patch, content_type=content_type)
+        return _decoder(type).decode(answer.body)
+
+    async def apply(self, resource: Resource, obj: Json, manager: str, *, force: bool = True) -> Json:
+        """Server-side apply."""
+        meta = obj["metadata"]
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        answer = await self.raw("PATCH", resource.path(meta.get("namespace", ""), meta["name"]), query=query, body=obj, content_type=APPLY_PATCH)
+        return _decoder(dict).decode(answer.body)
+
+    async def delete(self, resource: Resource, name: str, namespace: str = "", *, uid: str = "", resource_version: str = "", propagation: str = "Background", grace: int | None = None) -> None:
+        conditions = {k: v for k, v in (("uid", uid), ("resourceVersion", resource_version)) if v}
+        options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
+        if conditions:
+            options["preconditions"] = conditions
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
+        await self.raw("DELETE", resource.path(namespace, name), body=options)
+
+
+def _selectors(labels: str, fields: str) -> dict[str, str]:
+    return {k: v for k, v in (("labelSelector", labels), ("fieldSelector", fields)) if v}
+
+
+async def lines(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The stream's lines, whole, however its pieces were cut."""
+    rest = b""
+    async for piece in stream:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            if line:
+                yield line
+    if rest.strip():
+        yield rest
+
+
+def _watch_error(body: bytes) -> ApiError:
+    status = msgspec.json.decode(body)
+    code = int(status.get("code") or 500)
+    cls = Gone if code == 410 else None
+    return cls(code, status.get("reason", ""), status.get("message", "")) if cls else error_from(code, body)

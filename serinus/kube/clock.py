@@ -1,0 +1,39 @@
+"""Time as an argument. Nothing below reads a clock of its own, so that tests can let virtual time pass."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.time()
+
+
+class LoopClock:
+    """Follows the running event loop's time from `start` (seconds since the epoch): virtual where the loop's is."""
+
+    def __init__(self, start: float = 1_767_225_600.0) -> None:
+        self._start = start
+
+    def now(self) -> float:
+        return self._start + asyncio.get_running_loop().time()
+
+
+def rfc3339(seconds: float) -> str:
+    """`1970-01-01T00:00:00Z`: whole seconds, UTC, cut off as `metav1.Time` does."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rfc3339_micro(seconds: float) -> str:
+    """`1970-01-01T00:00:00.000000Z`, as `metav1.MicroTime`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

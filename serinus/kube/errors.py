@@ -1,0 +1,60 @@
+"""Errors of the Kubernetes API, one class for each thing a caller may do next.
+
+    ApiError                    any answer that is not a success, or none
+    ├── NotFound      404       gone already: often a success
+    ├── AlreadyExists 409       look at what is there
+    ├── Conflict      409       read again, decide again
+    ├── Gone          410       list again
+    ├── Forbidden     403, 401  somebody must give rights
+    ├── Invalid       422, 400  the object must change
+    └── Unavailable   429, 5xx, no connection: try again later (`retry_after` seconds where the server says so)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class ApiError(Exception):
+    def __init__(self, code: int, reason: str, message: str, *, status: dict[str, Any] | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code, self.reason, self.message = code, reason, message
+        self.status, self.retry_after = status or {}, retry_after
+
+
+class NotFound(ApiError): ...
+
+
+class AlreadyExists(ApiError): ...
+
+
+class Conflict(ApiError): ...
+
+
+class Gone(ApiError): ...
+
+
+class Forbidden(ApiError): ...
+
+
+class Invalid(ApiError): ...
+
+
+class Unavailable(ApiError): ...
+
+
+_BY_CODE: dict[int, type[ApiError]] = {400: Invalid, 401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone, 422: Invalid, 429: Unavailable}
+
+
+def error_from(code: int, body: bytes, retry_after: float | None = None) -> ApiError:
+    """The error for an answer with this HTTP status code, read from its Status object where it has one."""
+    try:
+        status: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        status = {}
+    reason = str(status.get("reason") or "")
+    message = str(status.get("message") or body[:200].decode("utf-8", "replace") or f"HTTP {code}")
+    cls = AlreadyExists if reason == "AlreadyExists" else Unavailable if code >= 500 else _BY_CODE.get(code, ApiError)
+    return cls(code, reason, message, status=status, retry_after=retry_after)

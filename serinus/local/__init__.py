@@ -1,0 +1,1 @@
+"""One machine without a cluster: embedded API server, workload controllers, node, gateway."""
