@@ -1,0 +1,166 @@
+"""How many pods each side of a canary gets: integer arithmetic only.
+
+Rules and worked examples: canary strategy, section 2 ("Replica arithmetic"). Weights are out of `max_weight` (100 unless
+the router says otherwise); sizes are pods. `size` is a ReplicaSet's spec.replicas, `avail` its available pods.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One ReplicaSet in numbers."""
+
+    size: int
+    avail: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """How far the sum of pods may leave the wanted number: pods above, pods missing."""
+
+    surge: int
+    unavailable: int
+
+
+NONE = Count(0, 0)
+
+
+def approximate(replicas: int, weight: int, max_weight: int, surge: int) -> tuple[int, int]:
+    """(canary, stable) pods whose ratio comes nearest to `weight` where pods alone split the traffic."""
+    if replicas == 0:
+        return 0, 0
+    zero_ok = weight in (0, max_weight) or (replicas == 1 and surge == 0)
+    candidates: list[tuple[int, int]] = []
+    for total in (replicas, replicas + 1) if surge > 0 else (replicas,):
+        exact = Fraction(total * weight, max_weight)
+        low, high = exact.numerator // exact.denominator, -(-exact.numerator // exact.denominator)
+        if high < total or zero_ok:
+            candidates.append((high, total))
+        if exact - low != Fraction(1, 2) and (low > 0 or zero_ok):
+            candidates.append((low, total))
+    if not candidates:
+        return 0, replicas
+    canary, total = min(candidates, key=lambda c: abs(Fraction(c[0] * max_weight, c[1]) - weight))
+    return canary, total - canary
+
+
+def next_basic(
+    replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count | None, others: tuple[Count, ...] = (),
+) -> tuple[int, int]:  # fmt: skip
+    """(canary, stable) sizes to set now on the way to `target`, within the fence. `stable` is None when there is only one version."""
+    want_canary, want_stable = target if stable is not None else (replicas, 0)
+    old = stable or NONE
+    c, s = canary.size, old.size
+    room = replicas + fence.surge - (c + s + sum(o.size for o in others))
+    if s < want_stable and room > 0:
+        grown = min(room, want_stable - s)
+        s, room = s + grown, room - grown
+    if c < want_canary and room > 0:
+        c += min(room, want_canary - c)
+    if any(o.size for o in others):
+        return c, s
+    return _shrink(replicas, (want_canary, want_stable), fence, canary, stable, c, s)
+
+
+def _shrink(replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count | None, c: int, s: int) -> tuple[int, int]:
+    """Take pods from the side that has too many, never below `replicas - unavailable` available ones."""
+    want_canary, want_stable = target
+    old = stable or NONE
+    least = replicas - fence.unavailable
+    growing = want_canary >= canary.size
+    pool = min(canary.size, canary.avail) + old.size if growing else canary.size + min(old.size, old.avail)
+    room = pool - least
+    if room <= 0:
+        return c, s
+    if growing:
+        if stable is None or old.size <= want_stable:
+            return c, s
+        drained, kept = max(want_stable, old.size - room), c
+        drained, kept = _balance(replicas, fence, drained, kept, old.avail, canary.avail, least)
+        return kept, drained
+    if canary.size <= want_canary:
+        return c, s
+    drained, kept = max(want_canary, canary.size - room), s
+    drained, kept = _balance(replicas, fence, drained, kept, canary.avail, old.avail, least)
+    return drained, kept
+
+
+def _balance(replicas: int, fence: Fence, drained: int, kept: int, drained_avail: int, kept_avail: int, least: int) -> tuple[int, int]:
+    kept -= max(0, drained + kept - replicas - fence.surge)
+    have = min(drained_avail, drained) + min(kept_avail, kept)
+    kept += min(max(0, kept_avail - kept), max(0, least - have))
+    drained -= max(0, drained + kept - replicas - fence.surge)
+    return drained, kept
+
+
+def trim_others(others: tuple[Count, ...], available: int, least: int) -> tuple[int, ...]:
+    """Sizes of superseded ReplicaSets where pods alone split the traffic.
+
+    `others` in order of creation; `available` counts the pods of all ReplicaSets; `least` must stay available. Pods that are
+    not available go first and without limit, then whole ReplicaSets from the newest while enough remains.
+    """
+    sizes = [min(o.size, o.avail) for o in others]
+    spare = available - least
+    for i in reversed(range(len(sizes))):
+        cut = min(sizes[i], max(0, spare))
+        sizes[i] -= cut
+        spare -= cut
+    return tuple(sizes)
+
+
+def at_least(count: int, least: int, replicas: int) -> int:
+    """`minPodsPerReplicaSet`: a version that gets traffic has this many pods, as far as `replicas` allows."""
+    return 0 if count == 0 else max(count, min(least, replicas))
+
+
+def share(weight: int, replicas: int, max_weight: int) -> int:
+    """Pods that `weight` needs, rounded up."""
+    return -(-weight * replicas // max_weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The wanted sizes where a router splits the traffic."""
+
+    replicas: int
+    weight: int
+    max_weight: int = 100
+    min_pods: int = 1
+    scale: int | None = None
+    """`setCanaryScale.replicas`, which overrides the weight."""
+    dynamic_stable: bool = False
+    recorded: tuple[int, int] | None = None
+    """(canary, stable) weights last written, for dynamicStableScale."""
+    aborted: bool = False
+
+    def canary(self) -> int:
+        if self.scale is not None:
+            base = at_least(self.scale, self.min_pods, self.replicas) if self.dynamic_stable else self.scale
+        else:
+            base = at_least(share(self.weight, self.replicas, self.max_weight), self.min_pods, self.replicas)
+        if self.dynamic_stable and self.aborted and self.recorded:
+            carried = at_least(share(self.recorded[0], self.replicas, self.max_weight), self.min_pods, self.replicas)
+            return max(base, carried)
+        return base
+
+    def stable(self) -> int:
+        if not self.dynamic_stable:
+            return self.replicas
+        weight = 0 if self.scale is not None else self.weight
+        need = share(max(0, self.max_weight - weight), self.replicas, self.max_weight)
+        if self.recorded:
+            need = max(need, share(self.recorded[1], self.replicas, self.max_weight))
+        return at_least(need, self.min_pods, self.replicas)
+
+
+def capacity(avail: int, replicas: int, max_weight: int) -> int:
+    """The largest weight that `avail` pods carry when `replicas` pods carry everything (promise: weight never exceeds capacity)."""
+    return max_weight if replicas <= 0 else min(max_weight, max_weight * avail // replicas)
+
+
+def resized(count: Count, size: int) -> Count:
+    return replace(count, size=size)
