@@ -1,0 +1,20 @@
+"""Labels, annotations and reasons that other programs read: their spelling is part of the interface."""
+
+HASH = "rollouts-pod-template-hash"
+"""Label of a ReplicaSet, its pods and of Service selectors: which revision."""
+
+MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
+INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
+REVISION = "rollout.argoproj.io/revision"
+REVISION_HISTORY = "rollout.argoproj.io/revision-history"
+DESIRED_REPLICAS = "rollout.argoproj.io/desired-replicas"
+WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
+EPHEMERAL_METADATA = "rollout.argoproj.io/ephemeral-metadata"
+SCALE_DOWN_DEADLINE = "scale-down-deadline"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+NOTIFIED = "notified.notifications.argoproj.io"
+
+CANARY_PAUSE = "CanaryPauseStep"
+BLUE_GREEN_PAUSE = "BlueGreenPause"
+INCONCLUSIVE_ANALYSIS = "InconclusiveAnalysisRun"
+INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"

@@ -1,0 +1,145 @@
+"""The nginx Ingress controller, and every gateway that understands its canary annotations.
+
+For each stable Ingress the router keeps a second one whose rules lead to the canary Service and whose annotations carry
+the weight. Source: traffic routing, section 1. The canary Ingress is never deleted: it stays at weight 0 and goes with the
+Rollout. Foreign annotations on it survive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.api.meta import ObjectMeta
+from serinus.api.network import Ingress
+from serinus.api.rollout import NginxRouting, TrafficRouting
+from serinus.routing.router import Objects, Routed, Traffic, Write
+
+Json = dict[str, Any]
+CLASS = "kubernetes.io/ingress.class"
+DEFAULT_PREFIX = "nginx.ingress.kubernetes.io"
+NAME_LIMIT = 246
+
+
+def canary_ingress_name(rollout: str, stable_ingress: str) -> str:
+    return f"{rollout}-{stable_ingress}"[:NAME_LIMIT] + "-canary"
+
+
+def stable_ingresses(nginx: NginxRouting) -> tuple[str, ...]:
+    return tuple(nginx.stable_ingresses) if nginx.stable_ingresses else (nginx.stable_ingress,)
+
+
+class Nginx:
+    name = "nginx"
+
+    def used(self, routing: TrafficRouting) -> bool:
+        return routing.nginx is not None
+
+    def objects(self, rollout: str, routing: TrafficRouting) -> tuple[tuple[str, str], ...]:
+        names = stable_ingresses(routing.nginx) if routing.nginx else ()
+        return tuple(("Ingress", n) for stable in names for n in (stable, canary_ingress_name(rollout, stable)))
+
+    def set_weight(self, traffic: Traffic, objects: Objects) -> Routed:
+        nginx = traffic.routing.nginx
+        assert nginx is not None
+        writes: list[Write] = []
+        for name in stable_ingresses(nginx):
+            stable = objects.ingresses.get(name)
+            if stable is None:
+                return Routed(error=f'error retrieving stableIngress `{name}` from cache: ingress.networking.k8s.io "{name}" not found')
+            spec = canary_spec(stable, traffic)
+            if spec is None:
+                return Routed(error=f"ingress `{name}` has no rules using service {traffic.stable_service} backend")
+            canary_name = canary_ingress_name(traffic.rollout, name)
+            found = objects.ingresses.get(canary_name)
+            if found is not None and not _controlled(found.metadata, traffic.uid):
+                return Routed(error=f"canary ingress `{canary_name}` controlled by different object")
+            wanted = annotations(stable.metadata, traffic, nginx)
+            write = _create(canary_name, wanted, spec, traffic) if found is None else _patch(found, wanted, spec, traffic)
+            if write:
+                writes.append(write)
+        return Routed(tuple(writes))
+
+
+def annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting) -> dict[str, str]:
+    """Annotations that the canary Ingress must have; later rows win."""
+    prefix = nginx.annotation_prefix or DEFAULT_PREFIX
+    wanted = {CLASS: stable.annotations[CLASS]} if CLASS in stable.annotations else {}
+    for key, value in nginx.additional_ingress_annotations.items():
+        wanted[key if key.startswith(prefix) else f"{prefix}/{key}"] = value
+    wanted |= nginx.canary_ingress_annotations
+    wanted[f"{prefix}/canary"] = "true"
+    wanted[f"{prefix}/canary-weight"] = str(traffic.weight)
+    if traffic.routing.max_traffic_weight is not None:
+        wanted[f"{prefix}/canary-weight-total"] = str(traffic.max_weight)
+    return wanted
+
+
+def canary_spec(stable: Ingress, traffic: Traffic) -> Json | None:
+    """The stable rules that lead to the stable Service, leading to the canary Service; None when there is none."""
+    rules = [r for r in (_to_canary(rule, traffic) for rule in stable.spec.rules) if r]
+    if not rules:
+        return None
+    spec: Json = {"rules": rules}
+    if stable.spec.ingress_class_name is not None:
+        spec["ingressClassName"] = stable.spec.ingress_class_name
+    if stable.spec.tls:
+        spec["tls"] = stable.spec.tls
+    return spec
+
+
+def _to_canary(rule: Json, traffic: Traffic) -> Json | None:
+    paths: list[Json] = (rule.get("http") or {}).get("paths") or []
+    if not any(_service(p) == traffic.stable_service for p in paths):
+        return None
+    return {**rule, "http": {**rule["http"], "paths": [_renamed(p, traffic) for p in paths]}}
+
+
+def _service(path: Json) -> str | None:
+    return ((path.get("backend") or {}).get("service") or {}).get("name")
+
+
+def _renamed(path: Json, traffic: Traffic) -> Json:
+    if _service(path) != traffic.stable_service:
+        return path
+    backend = path["backend"]
+    return {**path, "backend": {**backend, "service": {**backend["service"], "name": traffic.canary_service}}}
+
+
+def _controlled(meta: ObjectMeta, uid: str) -> bool:
+    owner = meta.controller()
+    return owner is not None and owner.uid == uid
+
+
+def _create(name: str, wanted: dict[str, str], spec: Json, traffic: Traffic) -> Write:
+    body: Json = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "namespace": traffic.namespace, "annotations": wanted, "ownerReferences": [traffic.owner]},
+        "spec": spec,
+    }
+    return Write(
+        "create", "Ingress", name, body, f"the canary needs an Ingress of its own to get {traffic.weight} of {traffic.max_weight}",
+        "CreatingCanaryIngress", f"Creating canary ingress `{name}` with weight `{traffic.weight}`",
+    )  # fmt: skip
+
+
+def _patch(found: Ingress, wanted: dict[str, str], spec: Json, traffic: Traffic) -> Write | None:
+    patch: Json = {}
+    changed = {k: v for k, v in wanted.items() if found.metadata.annotations.get(k) != v}
+    if changed:
+        patch["metadata"] = {"annotations": changed}
+    seen: Json = {"rules": found.spec.rules}
+    if found.spec.ingress_class_name is not None:
+        seen["ingressClassName"] = found.spec.ingress_class_name
+    if found.spec.tls:
+        seen["tls"] = found.spec.tls
+    if seen != spec:
+        patch["spec"] = {k: spec.get(k) for k in ("rules", "ingressClassName", "tls") if seen.get(k) != spec.get(k)}
+    if not patch:
+        return None
+    name = found.metadata.name
+    return Write(
+        "patch", "Ingress", name, patch, f"the canary is to get {traffic.weight} of {traffic.max_weight}",
+        "PatchingCanaryIngress", f"Updating Ingress `{name}` to desiredWeight '{traffic.weight}'",
+        uid=found.metadata.uid, resource_version=found.metadata.resource_version,
+    )  # fmt: skip
