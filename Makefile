@@ -1,0 +1,64 @@
+# Serinus: `make` lists the targets. Everything happens in .venv; nothing else on the machine changes.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+
+.PHONY: help setup demo test lint bench conformance lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(DEV) ## Install everything into .venv (a second run does nothing)
+
+demo: $(RUN) ## Watch a whole canary with real traffic (ONCE=1: unattended, ends with a JSON summary)
+	@$(BIN)/serinus demo $(if $(ONCE),--once)
+
+test: lint ## What CI runs: lint, types, all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## Check style and types
+	@$(BIN)/ruff check --quiet .
+	$(BIN)/pyright
+
+bench: $(DEV) ## Measure what docs/benchmarks.md promises
+	@for f in bench/bench_*.py; do echo "== $$f"; $(BIN)/python "$$f"; done
+
+conformance: $(DEV) ## The tests of the Kubernetes API itself, and the walkthrough with the real kubectl
+	@$(BIN)/python -m pytest tests/local tests/e2e $(ARGS)
+
+lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
+	@compile() { uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade "$$@"; }
+	build=$$(mktemp); trap 'rm -f "$$build"' EXIT; echo 'setuptools>=77' > "$$build"
+	{ echo '# What Serinus is developed and tested with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra dev; } > dev.tmp
+	{ echo '# What Serinus runs with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" -c dev.tmp; } > run.tmp
+	mv dev.tmp requirements-dev.lock; mv run.tmp requirements.lock
+
+clean: ## Remove .venv and caches
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then echo "Serinus needs Python 3.11 or newer: install it, or name it: make setup PYTHON=/path/to/python3" >&2; exit 1; fi
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python could not make a virtual environment: on Debian or Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+
+# --no-build-isolation: the pinned setuptools builds, nothing unpinned is fetched. editable_mode=compat: a plain path
+# instead of an import hook, which every start of a command would pay for.
+$(RUN): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what Serinus runs with into $(VENV) (once, about a minute) ..."
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
+	touch $@
+
+$(DEV): requirements-dev.lock $(RUN)
+	@echo "Installing the tools for development and tests ..."
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@
