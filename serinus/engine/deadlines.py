@@ -1,0 +1,70 @@
+"""Old pods go on serving for a while after traffic has left them (promise: drain after observe).
+
+The moment is written on the ReplicaSet (annotation `scale-down-deadline`), so that any controller that comes later keeps it.
+Source: canary strategy, section 5.
+"""
+
+from __future__ import annotations
+
+from serinus.api.names import SCALE_DOWN_DEADLINE
+from serinus.api.times import format_deadline, parse_time
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import waits
+from serinus.engine.draft import Draft
+
+
+def deadline_of(rs: ReplicaSet) -> float | None:
+    """Seconds since the epoch; None without one or with one that cannot be read."""
+    return parse_time(rs.metadata.annotations.get(SCALE_DOWN_DEADLINE))
+
+
+def has_deadline(rs: ReplicaSet) -> bool:
+    return SCALE_DOWN_DEADLINE in rs.metadata.annotations
+
+
+def set_deadline(draft: Draft, rs: ReplicaSet, seconds: int, because: str) -> None:
+    """The ReplicaSet serves at least `seconds` longer."""
+    at = format_deadline(draft.sight.now + seconds)
+    draft.annotate(rs, {SCALE_DOWN_DEADLINE: at}, f"{because}; it is scaled down at {at}")
+    draft.wait(waits.SCALE_DOWN.code, f"{rs.metadata.name} serves until {at}", since=draft.sight.now, until=parse_time(at))
+
+
+def drop_deadline(draft: Draft, rs: ReplicaSet) -> None:
+    if has_deadline(rs):
+        draft.annotate(rs, {SCALE_DOWN_DEADLINE: None}, f"{rs.metadata.name} is in use again: it is not scaled down")
+
+
+def passed(draft: Draft, rs: ReplicaSet) -> bool:
+    """Whether the deadline is over; while it is not, look again then."""
+    at = deadline_of(rs)
+    if at is None or draft.sight.now >= at:
+        return True
+    draft.wait(waits.SCALE_DOWN.code, f"{rs.metadata.name} serves until its scale-down delay has passed", until=at)
+    return False
+
+
+def retire(draft: Draft, candidates: list[ReplicaSet], *, delay: int, limit: int | None) -> None:
+    """Scale down superseded ReplicaSets, newest revision first: `delay` seconds after nothing leads to them any more.
+
+    At most `limit` of them (None: all) are kept for the delay.
+    """
+    kept = 0
+    for rs in candidates:
+        if draft.size(rs) == 0:
+            continue
+        if limit is not None and kept >= limit:
+            _empty(draft, rs, f"only {limit} old ReplicaSets are kept for the delay (scaleDownDelayRevisionLimit)")
+            continue
+        kept += 1
+        if not has_deadline(rs):
+            if delay <= 0:
+                _empty(draft, rs, "nothing leads to it and there is no scale-down delay")
+            else:
+                set_deadline(draft, rs, delay, f"nothing leads to {rs.metadata.name} any more")
+        elif passed(draft, rs):
+            _empty(draft, rs, "its scale-down delay has passed")
+
+
+def _empty(draft: Draft, rs: ReplicaSet, because: str) -> None:
+    notes = {SCALE_DOWN_DEADLINE: None} if has_deadline(rs) else {}
+    draft.scale(rs, 0, because, annotations=notes)

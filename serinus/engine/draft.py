@@ -1,0 +1,117 @@
+"""A plan while it is being made: actions in order, the status as it will be, and the sizes that follow from both."""
+
+from __future__ import annotations
+
+import copy
+
+import msgspec
+
+from serinus.api.meta import Json
+from serinus.api.names import DESIRED_REPLICAS
+from serinus.api.rollout import RolloutStatus
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.plan import Action, Event, Plan, Wait
+from serinus.engine.sight import Sight, revision_of
+
+
+def settled(value: object) -> Json:
+    return msgspec.to_builtins(value)
+
+
+def difference(old: Json, new: Json) -> Json:
+    """The JSON merge patch (RFC 7396) from old to new."""
+    patch: Json = {k: None for k in old if k not in new}
+    for key, value in new.items():
+        was = old.get(key)
+        if isinstance(value, dict) and isinstance(was, dict):
+            inner = difference(was, value)
+            if inner:
+                patch[key] = inner
+        elif was != value:
+            patch[key] = value
+    return patch
+
+
+class Draft:
+    """Collects what one pass decides. `status` starts as a copy of what is stored."""
+
+    def __init__(self, sight: Sight) -> None:
+        self.sight = sight
+        self.status: RolloutStatus = copy.deepcopy(sight.rollout.status)
+        self.actions: list[Action] = []
+        self.events: list[Event] = []
+        self.waits: list[Wait] = []
+        self.again_at: float | None = None
+        self.abort_message = ""
+        self._before = settled(sight.rollout.status)
+        self._created: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
+
+    def act(self, action: Action) -> None:
+        self.actions.append(action)
+
+    def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
+        self.events.append(Event(reason, message, "Warning" if warning else "Normal"))
+
+    def wait(self, reason: str, message: str, *, since: float | None = None, until: float | None = None, next_: str = "") -> None:
+        self.waits.append(Wait(reason, message, since, until, next_))
+        if until is not None:
+            self.look_again(until)
+
+    def look_again(self, at: float) -> None:
+        if self.again_at is None or at < self.again_at:
+            self.again_at = at
+
+    def create(self, rs: ReplicaSet, body: Json, because: str, events: tuple[Event, ...]) -> None:
+        """Plan a ReplicaSet that does not exist yet; a later `scale` in the same pass becomes part of its creation."""
+        self._created[rs.metadata.name] = len(self.actions)
+        self._sizes[rs.metadata.name] = 0
+        self.act(Action("create", "ReplicaSet", rs.metadata.name, because, body, events=events))
+
+    def created(self, rs: ReplicaSet | None) -> bool:
+        return rs is not None and rs.metadata.name in self._created
+
+    def size(self, rs: ReplicaSet | None) -> int:
+        """The ReplicaSet's size after what is planned so far."""
+        return self._sizes.get(rs.metadata.name, rs.spec.replicas) if rs else 0
+
+    def scale(self, rs: ReplicaSet, size: int, because: str, *, annotations: Json | None = None) -> None:
+        """Plan a size (and, with it, the note of the wanted replicas); nothing when both are right already."""
+        name, before, desired = rs.metadata.name, self.size(rs), str(self.sight.replicas)
+        notes: Json = dict(annotations or {})
+        if rs.metadata.annotations.get(DESIRED_REPLICAS) != desired:
+            notes[DESIRED_REPLICAS] = desired
+        if before == size and not notes:
+            return
+        self._sizes[name] = size
+        events: tuple[Event, ...] = ()
+        if before != size:
+            way = "up" if size > before else "down"
+            events = (Event("ScalingReplicaSet", f"Scaled {way} ReplicaSet {name} (revision {revision_of(rs)}) from {before} to {size}"),)
+        if name in self._created:
+            i = self._created[name]
+            made = self.actions[i]
+            body = {**made.body, "spec": {**made.body["spec"], "replicas": size}}
+            self.actions[i] = msgspec.structs.replace(made, body=body, because=f"{made.because}; {because}", events=made.events + events)
+            return
+        patch: Json = {}
+        if before != size:
+            patch["spec"] = {"replicas": size}
+        if notes:
+            patch["metadata"] = {"annotations": notes}
+        self.act(Action("patch", "ReplicaSet", name, because, patch, uid=rs.metadata.uid, resource_version=self._version(rs), events=events))
+
+    def annotate(self, rs: ReplicaSet, notes: Json, because: str) -> None:
+        if self.created(rs):
+            return
+        patch = {"metadata": {"annotations": notes}}
+        self.act(Action("patch", "ReplicaSet", rs.metadata.name, because, patch, uid=rs.metadata.uid, resource_version=self._version(rs)))
+
+    def _version(self, rs: ReplicaSet) -> str:
+        """The version seen is a precondition of the first write to an object in a pass; later ones follow our own write."""
+        touched = any(a.kind == "ReplicaSet" and a.name == rs.metadata.name for a in self.actions)
+        return "" if touched else rs.metadata.resource_version
+
+    def finish(self, because: str = "") -> Plan:
+        patch = difference(self._before, settled(self.status))
+        return Plan(tuple(self.actions), patch or None, because, tuple(self.events), self.again_at, tuple(self.waits))

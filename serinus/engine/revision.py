@@ -1,0 +1,122 @@
+"""The ReplicaSet of the current template: made when it is missing, renumbered when it comes back, its notes kept in step.
+
+Source: the Rollout resource, section 2.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from serinus.api.meta import Json, LabelSelector, ObjectMeta, OwnerReference
+from serinus.api.names import DESIRED_REPLICAS, EPHEMERAL_METADATA, HASH, LAST_APPLIED, NOTIFIED, REVISION, REVISION_HISTORY
+from serinus.api.rollout import PodMetadata
+from serinus.api.workloads import ReplicaSet, ReplicaSetSpec
+from serinus.engine.draft import Draft
+from serinus.engine.ephemeral import merged, record
+from serinus.engine.plan import Action, Event
+from serinus.engine.sight import revision_of
+
+NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED})
+
+
+def owner_reference(draft: Draft) -> Json:
+    meta = draft.sight.rollout.metadata
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": meta.name, "uid": meta.uid, "controller": True, "blockOwnerDeletion": True}
+
+
+def adopt_orphans(draft: Draft) -> None:
+    """Take ReplicaSets that match and that nobody controls (made by an older controller, or orphaned on purpose)."""
+    for rs in draft.sight.orphans:
+        owners = [msgspec.to_builtins(o) for o in rs.metadata.owner_references] + [owner_reference(draft)]
+        draft.act(Action(
+            "patch", "ReplicaSet", rs.metadata.name, f"ReplicaSet {rs.metadata.name} matches the selector and nobody controls it",
+            {"metadata": {"ownerReferences": owners}}, uid=rs.metadata.uid, resource_version=rs.metadata.resource_version,
+        ))  # fmt: skip
+
+
+def ensure_new(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
+    """The new ReplicaSet, planned with size 0 where it is missing (`metadata` is injected into its pods), in step where it exists."""
+    s = draft.sight
+    if s.new is None:
+        s.new = _create(draft, metadata)
+    else:
+        _keep_in_step(draft, s.new)
+    _copy_revision(draft, s.new)
+    return s.new
+
+
+def _next_revision(draft: Draft, rs: ReplicaSet | None) -> int:
+    highest = max((revision_of(r) for r in draft.sight.sets if r is not rs), default=0)
+    own = revision_of(rs) if rs else 0
+    return own if own > highest else highest + 1
+
+
+def _copied(draft: Draft) -> dict[str, str]:
+    return {k: v for k, v in draft.sight.rollout.metadata.annotations.items() if k not in NOT_COPIED}
+
+
+def _create(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
+    s, rollout = draft.sight, draft.sight.rollout
+    pod_hash, revision = s.computed_hash, _next_revision(draft, None)
+    name = f"{rollout.metadata.name}-{pod_hash}"
+    labels: dict[str, str] = {**((s.template.get("metadata") or {}).get("labels") or {}), HASH: pod_hash}
+    annotations = {**_copied(draft), REVISION: str(revision), DESIRED_REPLICAS: str(s.replicas)}
+    noted = record(metadata)
+    if noted:
+        annotations[EPHEMERAL_METADATA] = noted
+    template = merged(merged(s.template, PodMetadata(labels={HASH: pod_hash})), metadata)
+    selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: pod_hash}}
+    spec: Json = {"replicas": 0, "selector": selector, "template": template}
+    if s.spec.min_ready_seconds:
+        spec["minReadySeconds"] = s.spec.min_ready_seconds
+    body: Json = {
+        "apiVersion": "apps/v1", "kind": "ReplicaSet",
+        "metadata": {"name": name, "namespace": rollout.metadata.namespace, "labels": labels, "annotations": annotations, "ownerReferences": [owner_reference(draft)]},
+        "spec": spec,
+    }  # fmt: skip
+    meta = ObjectMeta(
+        name=name, namespace=rollout.metadata.namespace, labels=labels, annotations=annotations,
+        owner_references=[OwnerReference("argoproj.io/v1alpha1", "Rollout", rollout.metadata.name, rollout.metadata.uid, True, True)],
+    )  # fmt: skip
+    rs = ReplicaSet(meta, ReplicaSetSpec(0, s.spec.min_ready_seconds, LabelSelector(), template))
+    told = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
+    draft.create(rs, body, f"the pod template changed: revision {revision} needs a ReplicaSet of its own", (told,))
+    return rs
+
+
+def _keep_in_step(draft: Draft, rs: ReplicaSet) -> None:
+    """Annotations of the Rollout, revision number and minReadySeconds on an existing ReplicaSet."""
+    have, wanted = rs.metadata.annotations, _copied(draft)
+    revision = _next_revision(draft, rs)
+    if revision != revision_of(rs):
+        wanted[REVISION] = str(revision)
+        if REVISION in have:
+            history = [h for h in have.get(REVISION_HISTORY, "").split(",") if h]
+            wanted[REVISION_HISTORY] = ",".join([*history, have[REVISION]])
+    notes = {k: v for k, v in wanted.items() if have.get(k) != v}
+    patch: Json = {"metadata": {"annotations": notes}} if notes else {}
+    if rs.spec.min_ready_seconds != draft.sight.spec.min_ready_seconds:
+        patch["spec"] = {"minReadySeconds": draft.sight.spec.min_ready_seconds}
+    if not patch:
+        return
+    draft.act(Action("patch", "ReplicaSet", rs.metadata.name, "the ReplicaSet carries the Rollout's notes and its revision number", patch, uid=rs.metadata.uid, resource_version=rs.metadata.resource_version))
+    rs.metadata.annotations = {**have, **notes}
+
+
+def _copy_revision(draft: Draft, rs: ReplicaSet) -> None:
+    meta, revision = draft.sight.rollout.metadata, rs.metadata.annotations.get(REVISION, "")
+    if meta.annotations.get(REVISION) == revision:
+        return
+    told = Event("RolloutUpdated", f"Rollout updated to revision {revision}")
+    patch: Json = {"metadata": {"annotations": {REVISION: revision}}}
+    draft.act(Action("patch", "Rollout", meta.name, f"the current template is revision {revision}", patch, uid=meta.uid, events=(told,)))
+
+
+def trim_history(draft: Draft) -> None:
+    """Delete the oldest superseded ReplicaSets beyond revisionHistoryLimit, once they are empty."""
+    s = draft.sight
+    limit = 10 if s.spec.revision_history_limit is None else s.spec.revision_history_limit
+    old = [r for r in s.others if not r.metadata.deletion_timestamp]
+    for rs in old[: max(0, len(old) - limit)]:
+        if rs.status.replicas == 0 and draft.size(rs) == 0 and rs.status.observed_generation >= rs.metadata.generation:
+            draft.act(Action("delete", "ReplicaSet", rs.metadata.name, f"only {limit} old revisions are kept (revisionHistoryLimit)", uid=rs.metadata.uid, resource_version=rs.metadata.resource_version))

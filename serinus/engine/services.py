@@ -1,0 +1,51 @@
+"""Service selectors follow revisions, and never point at a ReplicaSet with no ready pods.
+
+Source: canary strategy, section 8, and traffic routing, section 10 ("Service selectors").
+"""
+
+from __future__ import annotations
+
+from serinus.api.meta import Json
+from serinus.api.names import HASH, MANAGED_BY
+from serinus.api.network import Service
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import waits
+from serinus.engine.draft import Draft
+from serinus.engine.plan import Action, Event
+from serinus.engine.sight import hash_of
+
+
+def selected_hash(draft: Draft, name: str) -> str:
+    """The revision that a Service selects as it was seen; "" when it selects all, or is not there."""
+    service = draft.sight.snapshot.services.get(name)
+    return service.spec.selector.get(HASH, "") if service else ""
+
+
+def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
+    """Plan that Service `name` selects `rs`, unless that would leave it without ready pods.
+
+    Returns the hash that it selects after this pass. A Service not yet managed by a Rollout moves only to a ReplicaSet that
+    is fully available, since until then it may serve from pods that are not of this Rollout.
+    """
+    service = draft.sight.snapshot.services.get(name)
+    if service is None or rs is None:
+        return ""
+    have, want = service.spec.selector.get(HASH, ""), hash_of(rs)
+    if have == want:
+        return have
+    size, avail = draft.size(rs), rs.status.available_replicas
+    managed = MANAGED_BY in service.metadata.annotations
+    if not (avail > 0 if managed else 0 < size <= avail):
+        draft.wait(waits.SERVICE.code, f"Service {name} moves to the {role} {rs.metadata.name} when it has ready pods: {avail}/{size} available")
+        return have
+    _switch(draft, service, have, want, f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {avail} ready pods")
+    return want
+
+
+def _switch(draft: Draft, service: Service, have: str, want: str, because: str) -> None:
+    name, meta = service.metadata.name, service.metadata
+    patch: Json = {"spec": {"selector": {HASH: want}}}
+    if MANAGED_BY not in meta.annotations:
+        patch["metadata"] = {"annotations": {MANAGED_BY: draft.sight.rollout.metadata.name}}
+    told = Event("SwitchService", f"Switched selector for service '{name}' from '{have}' to '{want}'")
+    draft.act(Action("patch", "Service", name, because, patch, uid=meta.uid, resource_version=meta.resource_version, events=(told,)))

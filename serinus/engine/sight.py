@@ -1,0 +1,166 @@
+"""What one Rollout looks like now: its ReplicaSets told apart, its settings with defaults filled in.
+
+Vocabulary: *new* is the ReplicaSet of the current template, *stable* the one whose hash is `status.stableRS`, *others* the
+rest. Nothing here decides; it only names what the snapshot holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from msgspec import structs
+
+from serinus.api.identity import pod_template_hash, same_template
+from serinus.api.meta import Json
+from serinus.api.names import EPHEMERAL_METADATA, HASH, REVISION
+from serinus.api.rollout import BlueGreenStrategy, CanaryStep, CanaryStrategy, Rollout, RolloutSpec, TrafficRouting
+from serinus.api.selectors import Selector
+from serinus.api.workloads import Pod, ReplicaSet
+from serinus.engine.ephemeral import recorded_metadata
+from serinus.engine.plan import Snapshot
+
+DEFAULT_SCALE_DOWN_DELAY = 30
+DEFAULT_PROGRESS_DEADLINE = 600
+DEFAULT_HISTORY_LIMIT = 10
+
+
+def hash_of(rs: ReplicaSet | None) -> str:
+    """The revision's identity, which is stored on the ReplicaSet and never computed anew."""
+    return rs.metadata.labels.get(HASH, "") if rs else ""
+
+
+def revision_of(rs: ReplicaSet) -> int:
+    text = rs.metadata.annotations.get(REVISION, "0")
+    return int(text) if text.isdigit() else 0
+
+
+def by_age(sets: list[ReplicaSet]) -> list[ReplicaSet]:
+    return sorted(sets, key=lambda r: (r.metadata.creation_timestamp, r.metadata.name))
+
+
+@dataclass(slots=True)
+class Sight:
+    """A snapshot, told apart. `new` is None until its ReplicaSet was planned."""
+
+    snapshot: Snapshot
+    template: Json
+    """The pod template: the Rollout's own, or its workload's."""
+    selector: Json
+    """matchLabels/matchExpressions as they stand in the spec, or in the workload's."""
+    computed_hash: str
+    sets: list[ReplicaSet]
+    """All ReplicaSets of this Rollout, oldest first."""
+    new: ReplicaSet | None
+    stable: ReplicaSet | None
+    others: list[ReplicaSet]
+    orphans: list[ReplicaSet] = field(default_factory=list[ReplicaSet])
+    """Matching ReplicaSets that nobody controls: to be adopted."""
+
+    @property
+    def now(self) -> float:
+        return self.snapshot.now
+
+    @property
+    def rollout(self) -> Rollout:
+        return self.snapshot.rollout
+
+    @property
+    def spec(self) -> RolloutSpec:
+        return self.snapshot.rollout.spec
+
+    @property
+    def replicas(self) -> int:
+        return 1 if self.spec.replicas is None else self.spec.replicas
+
+    @property
+    def canary(self) -> CanaryStrategy | None:
+        return self.spec.strategy.canary
+
+    @property
+    def blue_green(self) -> BlueGreenStrategy | None:
+        return self.spec.strategy.blue_green
+
+    @property
+    def routing(self) -> TrafficRouting | None:
+        return self.canary.traffic_routing if self.canary else None
+
+    @property
+    def steps(self) -> list[CanaryStep]:
+        return self.canary.steps if self.canary else []
+
+    @property
+    def max_weight(self) -> int:
+        routing = self.routing
+        return routing.max_traffic_weight if routing and routing.max_traffic_weight else 100
+
+    @property
+    def scale_down_delay(self) -> int:
+        """Seconds that a superseded ReplicaSet goes on serving after traffic has left it."""
+        if self.blue_green:
+            seconds = self.blue_green.scale_down_delay_seconds
+            return DEFAULT_SCALE_DOWN_DELAY if seconds is None else seconds
+        if not self.canary or not self.routing or self.canary.dynamic_stable_scale:
+            return 0
+        seconds = self.canary.scale_down_delay_seconds
+        return DEFAULT_SCALE_DOWN_DELAY if seconds is None else seconds
+
+    def pods_of(self, rs: ReplicaSet) -> list[Pod]:
+        return [p for p in self.snapshot.pods if (owner := p.metadata.controller()) and owner.uid == rs.metadata.uid]
+
+    def named(self, pod_hash: str) -> ReplicaSet | None:
+        return next((r for r in self.sets if pod_hash and hash_of(r) == pod_hash), None)
+
+
+def look(snapshot: Snapshot) -> Sight:
+    """Tell the ReplicaSets of a (valid) Rollout apart."""
+    rollout = snapshot.rollout
+    template, selector = resolve(snapshot)
+    owned, orphans = claim(snapshot, Selector.of(selector))
+    computed = pod_template_hash(template, rollout.status.collision_count)
+    new = find_new(owned, computed, template)
+    stable_hash = rollout.status.stable_rs
+    stable = next((r for r in owned if stable_hash and hash_of(r) == stable_hash), None)
+    others = [r for r in owned if r is not new and r is not stable]
+    return Sight(snapshot, template, selector, computed, owned, new, stable, others, orphans)
+
+
+def resolve(snapshot: Snapshot) -> tuple[Json, Json]:
+    """(pod template, selector): a workloadRef gives the template always, the selector only where the Rollout has none."""
+    spec, work = snapshot.rollout.spec, snapshot.workload
+    template, selector = spec.template, spec.selector
+    if spec.workload_ref and work:
+        template = work.template or work.spec.template
+        selector = selector or work.spec.selector
+    if selector is None:
+        return template, {}
+    out: Json = {}
+    if selector.match_labels:
+        out["matchLabels"] = dict(selector.match_labels)
+    if selector.match_expressions:
+        out["matchExpressions"] = [{"key": e.key, "operator": e.operator, **({"values": e.values} if e.values else {})} for e in selector.match_expressions]
+    return template, out
+
+
+def claim(snapshot: Snapshot, selector: Selector) -> tuple[list[ReplicaSet], list[ReplicaSet]]:
+    """(owned, orphans): ours are those we control; a matching one that nobody controls is to be adopted; others' stay theirs."""
+    uid, owned, orphans = snapshot.rollout.metadata.uid, list[ReplicaSet](), list[ReplicaSet]()
+    for rs in by_age(list(snapshot.replica_sets)):
+        owner = rs.metadata.controller()
+        if owner is not None and owner.uid == uid:
+            owned.append(structs.replace(rs, metadata=structs.replace(rs.metadata)))  # planning may note things on it
+        elif owner is None and not rs.metadata.deletion_timestamp and HASH in rs.metadata.labels and selector.matches(rs.metadata.labels):
+            orphans.append(rs)
+    return owned, orphans
+
+
+def find_new(owned: list[ReplicaSet], computed: str, template: Json) -> ReplicaSet | None:
+    """The ReplicaSet of this template: by hash, else by meaning (promise: a revision is what its template means)."""
+    live = [r for r in owned if not r.metadata.deletion_timestamp]
+    for rs in live:
+        if hash_of(rs) == computed:
+            return rs
+    for rs in live:
+        injected = recorded_metadata(rs.metadata.annotations.get(EPHEMERAL_METADATA))
+        if same_template(rs.spec.template, template, injected_labels=injected.labels, injected_annotations=injected.annotations):
+            return rs
+    return None

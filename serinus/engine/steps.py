@@ -1,0 +1,119 @@
+"""The steps of a canary: which is the current one, when it is complete, and what it asks of weight and size.
+
+Source: canary strategy, section 3. A pass may complete a step and begin the pause after it, so that nobody sees a state in
+between that means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from serinus.api.durations import pause_seconds
+from serinus.api.names import CANARY_PAUSE
+from serinus.api.rollout import CanaryStep, PauseCondition, SetCanaryScale
+from serinus.api.times import format_deadline, parse_time
+from serinus.engine import waits
+from serinus.engine.draft import Draft
+
+
+def last_weight(steps: list[CanaryStep], end: int) -> int:
+    """The weight of the last setWeight among the first `end` steps, else 0."""
+    return next((s.set_weight for s in reversed(steps[: max(0, end)]) if s.set_weight is not None), 0)
+
+
+def active_scale(steps: list[CanaryStep], index: int) -> SetCanaryScale | None:
+    """The setCanaryScale in force at the step `index`; none once the steps are done or the weight rules again."""
+    if index >= len(steps):
+        return None
+    scale = next((s.set_canary_scale for s in reversed(steps[: index + 1]) if s.set_canary_scale is not None), None)
+    return None if scale is None or scale.match_traffic_weight else scale
+
+
+def describe(step: CanaryStep) -> str:
+    """As the event RolloutStepCompleted names it."""
+    if step.set_weight is not None:
+        return f"setWeight: {step.set_weight}"
+    if step.pause is not None:
+        return "pause" if step.pause.duration is None else f"pause: {step.pause.duration}"
+    if step.set_canary_scale is not None:
+        scale = step.set_canary_scale
+        return (
+            "setCanaryScale{matchTrafficWeight: true}" if scale.match_traffic_weight
+            else f"setCanaryScale{{replicas: {scale.replicas}}}" if scale.replicas is not None
+            else f"setCanaryScale{{weight: {scale.weight}}}"
+        )  # fmt: skip
+    if step.set_header_route is not None:
+        return f"setHeaderRoute: {step.set_header_route.name}"
+    if step.set_mirror_route is not None:
+        return f"setMirrorRoute: {step.set_mirror_route.name}"
+    if step.plugin is not None:
+        return f"plugin: {step.plugin.name}"
+    return "experiment" if step.experiment is not None else "analysis"
+
+
+def walk(draft: Draft, arrived: Callable[[int], bool]) -> None:
+    """Move `status.currentStepIndex` over what is complete. `arrived(i)`: the ReplicaSets are as step i wants them.
+
+    Never over two setWeights at once: each is written before the next is looked at.
+    """
+    steps = draft.sight.steps
+    weighed = False
+    while (index := draft.status.current_step_index or 0) < len(steps):
+        step = steps[index]
+        if weighed and step.pause is None:
+            return
+        if not _complete(draft, step, index, arrived):
+            return
+        weighed = weighed or step.set_weight is not None
+        draft.status.current_step_index = index + 1
+        draft.tell("RolloutStepCompleted", f"Rollout step {index + 1}/{len(steps)} completed ({describe(step)})")
+
+
+def _complete(draft: Draft, step: CanaryStep, index: int, arrived: Callable[[int], bool]) -> bool:
+    if step.pause is not None:
+        return _pause_over(draft, step, index)
+    if step.set_weight is not None or step.set_canary_scale is not None:
+        if arrived(index):
+            return True
+        draft.wait(waits.PODS.code, _pods(draft, index), next_=describe(step))
+        return False
+    if step.set_header_route is not None or step.set_mirror_route is not None:
+        return True
+    draft.wait(waits.ANALYSIS.code, f"step {index + 1} is a {describe(step)} step, which this version of Serinus does not run: promote skips it")
+    return False
+
+
+def _pods(draft: Draft, index: int) -> str:
+    new = draft.sight.new
+    ready = new.status.available_replicas if new else 0
+    return f"step {index + 1}: canary has {ready}/{draft.size(new)} ready pods"
+
+
+def _pause_over(draft: Draft, step: CanaryStep, index: int) -> bool:
+    assert step.pause is not None
+    status = draft.status
+    begun = next((p for p in status.pause_conditions if p.reason == CANARY_PAUSE), None)
+    if begun is None:
+        if status.controller_pause:  # the condition was taken away: a person resumed
+            status.controller_pause = False
+            return True
+        begun = PauseCondition(CANARY_PAUSE, format_deadline(draft.sight.now))
+        status.pause_conditions.append(begun)
+        status.controller_pause = True
+        draft.tell("RolloutPaused", f"Rollout is paused ({CANARY_PAUSE})")
+    if step.pause.duration is None:
+        draft.wait(waits.PAUSE_STEP.code, f"step {index + 1} of {len(draft.sight.steps)} waits until it is promoted", since=parse_time(begun.start_time))
+        return False
+    start = parse_time(begun.start_time) or draft.sight.now
+    until = start + pause_seconds(step.pause.duration)
+    if draft.sight.now < until:
+        draft.wait(waits.TIMED_PAUSE.code, f"step {index + 1} of {len(draft.sight.steps)} pauses for {step.pause.duration}", since=start, until=until)
+        return False
+    end_pause(draft, CANARY_PAUSE)
+    draft.tell("RolloutResumed", "Rollout is resumed")
+    return True
+
+
+def end_pause(draft: Draft, reason: str) -> None:
+    draft.status.pause_conditions = [p for p in draft.status.pause_conditions if p.reason != reason]
+    draft.status.controller_pause = bool(draft.status.pause_conditions)
