@@ -42,6 +42,19 @@ def canonical(text: str | int | float) -> str:
     return _canonical(_text(text))
 
 
+def rounded_to_milli(text: str | int | float) -> str:
+    """The text that Kubernetes stores for an amount of resources: rounded up to a thousandth, and canonical.
+
+    ValueError if `text` is no quantity.
+    """
+    amount, form, _ = _read(_text(text))
+    if (amount * 1000).denominator == 1:
+        return canonical(text)
+    return _decimal(
+        Fraction(math.copysign(1, amount)) * Fraction(math.ceil(abs(amount) * 1000), 1000), form == "exponent"
+    )
+
+
 @lru_cache(maxsize=4096)
 def _canonical(text: str) -> str:
     amount, form, keep = _read(text)
@@ -51,7 +64,7 @@ def _canonical(text: str) -> str:
         return "0"
     if form == "binary" and abs(amount) >= 1024 and amount.denominator == 1:
         return _binary(amount.numerator)
-    return _decimal(amount, exponent_form=form == "exponent")
+    return _decimal(amount, form == "exponent")
 
 
 def _binary(amount: int) -> str:
@@ -62,7 +75,7 @@ def _binary(amount: int) -> str:
     return f"{amount}{_BINARY_SUFFIX[exponent]}"
 
 
-def _decimal(amount: Fraction, *, exponent_form: bool) -> str:
+def _decimal(amount: Fraction, exponent_form: bool) -> str:
     mantissa, exponent = int(amount * _NANO), -9
     while mantissa % 1000 == 0:
         mantissa //= 1000
