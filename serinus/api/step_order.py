@@ -35,7 +35,7 @@ CANARY_STEP: dict[str, list[tuple[str, str, int]]] = {
         ("args", "[]Argument", EMPTY),
         ("dryRun", "[]DryRun", EMPTY),
         ("measurementRetention", "[]MeasurementRetention", EMPTY),
-        ("analysisRunMetadata", "Metadata", EMPTY),
+        ("analysisRunMetadata", "*Metadata", EMPTY),
     ],
     "TemplateRef": [("templateName", "string", ALWAYS), ("clusterScope", "bool", EMPTY)],
     "Argument": [("name", "string", ALWAYS), ("value", "string", EMPTY), ("valueFrom", "*ValueFrom", EMPTY)],
