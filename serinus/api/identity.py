@@ -20,10 +20,9 @@ import msgspec
 
 from serinus.api import go_json
 from serinus.api.meta import Json
+from serinus.api.names import HASH
 from serinus.api.pod_defaults import with_defaults
 from serinus.api.rollout import CanaryStep, PodMetadata
-
-HASH_LABEL = "rollouts-pod-template-hash"
 
 _DIGITS = "456789bcdf"
 _STEP_DIGITS = "bcdfghjklmnpqrstvwxz2456789"
@@ -68,7 +67,7 @@ def template_meaning(template: Json) -> bytes:
     full = with_defaults(template)
     spec = full["spec"]
     spec.pop("serviceAccount", None)
-    (full["metadata"].get("labels") or {}).pop(HASH_LABEL, None)
+    (full["metadata"].get("labels") or {}).pop(HASH, None)
     affinity = {key: terms for key, terms in (spec.get("affinity") or {}).items() if terms}
     spec["affinity"] = affinity or None
     return go_json.meaning(full)
@@ -83,7 +82,7 @@ def stripped(live: Json, injected: PodMetadata | None = None, wanted: Json | Non
         kept = {
             key: value
             for key, value in (metadata.get(field) or {}).items()
-            if key != HASH_LABEL and (key not in added or (asked.get(field) or {}).get(key) == value)
+            if key != HASH and (key not in added or (asked.get(field) or {}).get(key) == value)
         }
         metadata[field] = kept
     spec = dict(live.get("spec") or {})
@@ -105,7 +104,7 @@ def _without_injected(affinity: Json) -> Json:
 
 def _names_a_hash(term: Mapping[str, Any]) -> bool:
     selector = term.get("labelSelector") or {}
-    return any(e.get("key") == HASH_LABEL for e in selector.get("matchExpressions") or [])
+    return any(e.get("key") == HASH for e in selector.get("matchExpressions") or [])
 
 
 @lru_cache(maxsize=1024)

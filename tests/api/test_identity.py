@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.api.identity import HASH_LABEL, pod_template_hash, same_template, step_hash
+from serinus.api.identity import pod_template_hash, same_template, step_hash
+from serinus.api.names import HASH
 from serinus.api.pod_defaults import copied, with_defaults, with_rollout_defaults
 from serinus.api.rollout import CanaryStep, Pause, PodMetadata
 
@@ -51,7 +52,7 @@ def template(**container: Any) -> dict[str, Any]:
 def live(wanted: dict[str, Any]) -> dict[str, Any]:
     """As an API server stores it in the ReplicaSet."""
     stored = with_defaults(wanted)
-    stored["metadata"]["labels"][HASH_LABEL] = "7dc666b946"
+    stored["metadata"]["labels"][HASH] = "7dc666b946"
     stored["spec"]["serviceAccount"] = stored["spec"].get("serviceAccountName")
     return stored
 
@@ -90,7 +91,7 @@ def test_what_rollouts_inject_is_no_part_of_the_revision():
     stored = live(WEB)
     stored["metadata"]["labels"]["role"] = "canary"
     stored["metadata"]["annotations"] = {"note": "x"}
-    term = {"labelSelector": {"matchExpressions": [{"key": HASH_LABEL, "operator": "In", "values": ["68fb5766d6"]}]}}
+    term = {"labelSelector": {"matchExpressions": [{"key": HASH, "operator": "In", "values": ["68fb5766d6"]}]}}
     required = {"requiredDuringSchedulingIgnoredDuringExecution": [{**term, "topologyKey": "kubernetes.io/hostname"}]}
     stored["spec"]["affinity"] = {"podAntiAffinity": required}
     assert same_template(stored, WEB, injected=role)

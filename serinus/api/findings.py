@@ -1,0 +1,58 @@
+"""What is wrong with an object: one finding names the field, the value found and what is expected.
+
+The texts have the form that users of Kubernetes know: `<path>: Invalid value: <JSON>: <message>`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from serinus.api import go_json
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong. `message` is the whole text, `path` included (it may be "" for the object as such)."""
+
+    path: str
+    message: str
+    missing: tuple[str, str] | None = None
+    """(kind, name) of the referenced object that does not exist, if that is what is wrong: waiting for it heals it."""
+
+
+def invalid(path: str, value: Any, message: str, *, missing: tuple[str, str] | None = None) -> Finding:
+    return Finding(path, f"{path}: Invalid value: {_shown(value)}: {message}", missing)
+
+
+def required(path: str, message: str = "") -> Finding:
+    return Finding(path, f"{path}: Required value" + (f": {message}" if message else ""))
+
+
+def duplicate(path: str, value: Any) -> Finding:
+    return Finding(path, f"{path}: Duplicate value: {_shown(value)}")
+
+
+def not_found(path: str, value: Any) -> Finding:
+    return Finding(path, f"{path}: Not found: {_shown(value)}")
+
+
+def forbidden(path: str, message: str) -> Finding:
+    return Finding(path, f"{path}: Forbidden: {message}")
+
+
+def not_supported(path: str, value: str, *supported: str) -> Finding:
+    choices = ", ".join(_shown(choice) for choice in supported)
+    return Finding(path, f"{path}: Unsupported value: {_shown(value)}: supported values: {choices}")
+
+
+def internal(path: str, message: str) -> Finding:
+    return Finding(path, f"{path}: Internal error: {message}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    plain = msgspec.to_builtins(value)
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).translate(go_json.UNSAFE)

@@ -1,0 +1,212 @@
+"""Checks of what a Rollout names: Services, Ingresses, templates of analyses, router objects, its workload.
+
+First everything is looked up, then what was found is checked: an absent object is said before a wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from serinus.api.findings import Finding, invalid
+from serinus.api.meta import Json
+from serinus.api.names import HASH, MANAGED_BY
+from serinus.api.network import Ingress, Service
+from serinus.api.resources import DEPLOYMENTS, POD_TEMPLATES, REPLICA_SETS
+from serinus.api.rollout import PodMetadata, Rollout, WorkloadRef
+from serinus.api.strategy_validation import router_choice_findings
+from serinus.api.workloads import Workload
+
+_CANARY = "spec.strategy.canary"
+_BLUE_GREEN = "spec.strategy.blueGreen"
+_WORKLOADS = {
+    ("apps", "Deployment"): DEPLOYMENTS,
+    ("apps", "ReplicaSet"): REPLICA_SETS,
+    ("", "PodTemplate"): POD_TEMPLATES,
+}
+
+
+def workload_finding(rollout: Rollout, reference: WorkloadRef, workload: Workload | None) -> Finding | None:
+    """Why the template of a workloadRef cannot be used; the texts have no path."""
+    if not _empty(rollout.spec.template):
+        return Finding("", "template must be empty for workload reference rollout")
+    group = reference.api_version.rpartition("/")[0]
+    resource = _WORKLOADS.get((group, reference.kind))
+    if resource is None:
+        return Finding("", f"workload of type {group}/{reference.kind} is not supported")
+    if workload is None:
+        name = f"{rollout.metadata.namespace}/{reference.name}"
+        return Finding("", f'{resource.group_resource} "{name}" not found', (reference.kind, reference.name))
+    return None
+
+
+def _empty(template: Json) -> bool:
+    """Only labels and annotations count: that is how the reference decides it."""
+    metadata = template.get("metadata") or {}
+    return not metadata.get("labels") and not metadata.get("annotations")
+
+
+def absent(
+    rollout: Rollout,
+    services: Mapping[str, Service] | None,
+    ingresses: Mapping[str, Ingress] | None,
+    objects: Mapping[str, Json] | None,
+) -> Iterator[Finding]:
+    """Referenced objects that do not exist. A mapping that is None is not looked into."""
+    for path, name, _ in _services(rollout):
+        if services is not None and name not in services:
+            yield invalid(path, name, f'service "{name}" not found', missing=("Service", name))
+    if objects is not None:
+        yield from _absent_templates(rollout, objects)
+    routing = rollout.spec.strategy.canary.traffic_routing if rollout.spec.strategy.canary else None
+    if routing is not None:
+        yield from router_choice_findings(routing)
+    for path, name, _ in _ingresses(rollout):
+        if ingresses is not None and name not in ingresses:
+            text = f'ingress.networking.k8s.io "{name}" not found'
+            yield invalid(path, name, text, missing=("Ingress", name))
+    if objects is not None:
+        yield from _absent_router_objects(rollout, objects)
+
+
+def unfit(
+    rollout: Rollout,
+    template: Json,
+    services: Mapping[str, Service] | None,
+    ingresses: Mapping[str, Ingress] | None,
+) -> Iterator[Finding]:
+    """Referenced objects that exist and cannot serve this Rollout."""
+    given = (template.get("metadata") or {}).get("labels") or {}
+    for path, name, role in _services(rollout):
+        service = (services or {}).get(name)
+        if service is not None:
+            yield from _service(path, service, rollout, given, role)
+    for path, name, backend in _ingresses(rollout):
+        ingress = (ingresses or {}).get(name)
+        if ingress is not None and not _routes_to(ingress, backend):
+            yield invalid(path, name, f"ingress `{name}` has no rules using service {backend} backend")
+
+
+def _service(
+    path: str, service: Service, rollout: Rollout, given: Mapping[str, str], role: PodMetadata | None
+) -> Iterator[Finding]:
+    name = service.metadata.name
+    injected = role.labels if role else {}
+    for key, value in service.spec.selector.items():
+        if key != HASH and given.get(key) != value and injected.get(key) != value:
+            yield invalid(path, name, f'Service "{name}" has unmatch label "{key}" in rollout')
+    manager = service.metadata.annotations.get(MANAGED_BY)
+    if manager is not None and manager != rollout.metadata.name:
+        yield invalid(path, name, f'Service "{name}" is managed by another Rollout')
+
+
+def _services(rollout: Rollout) -> Iterator[tuple[str, str, PodMetadata | None]]:
+    """(path, name, metadata that pods of this Service's role get), in the order in which they are looked up."""
+    canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
+    named: list[tuple[str, str, PodMetadata | None]] = []
+    if blue_green is not None:
+        named = [
+            (f"{_BLUE_GREEN}.activeService", blue_green.active_service, blue_green.active_metadata),
+            (f"{_BLUE_GREEN}.previewService", blue_green.preview_service, blue_green.preview_metadata),
+        ]
+    elif canary is not None:
+        named = [
+            (f"{_CANARY}.stableService", canary.stable_service, canary.stable_metadata),
+            (f"{_CANARY}.canaryService", canary.canary_service, canary.canary_metadata),
+        ]
+        if canary.ping_pong is not None:
+            named += [
+                (f"{_CANARY}.pingPong.pingService", canary.ping_pong.ping_service, None),
+                (f"{_CANARY}.pingPong.pongService", canary.ping_pong.pong_service, None),
+            ]
+    return (row for row in named if row[1])
+
+
+def _ingresses(rollout: Rollout) -> Iterator[tuple[str, str, str]]:
+    """(path, name, Service that one of its rules must lead to)."""
+    canary = rollout.spec.strategy.canary
+    routing = canary.traffic_routing if canary else None
+    if canary is None or routing is None:
+        return
+    path = f"{_CANARY}.trafficRouting"
+    if routing.nginx is not None:
+        if routing.nginx.stable_ingress:
+            yield f"{path}.nginx.stableIngress", routing.nginx.stable_ingress, canary.stable_service
+        for name in routing.nginx.stable_ingresses:
+            yield f"{path}.nginx.stableIngresses", name, canary.stable_service
+    if routing.alb is not None:
+        backend = routing.alb.get("rootService") or canary.stable_service
+        if routing.alb.get("ingress"):
+            yield f"{path}.alb.ingress", routing.alb["ingress"], backend
+        for name in routing.alb.get("ingresses") or []:
+            yield f"{path}.alb.ingresses", name, backend
+
+
+def _routes_to(ingress: Ingress, service: str) -> bool:
+    return any(
+        ((path.get("backend") or {}).get("service") or {}).get("name") == service
+        for rule in ingress.spec.rules
+        for path in (rule.get("http") or {}).get("paths") or []
+    )
+
+
+def _absent_templates(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]:
+    canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
+    analyses: list[tuple[str, Json | None]] = []
+    if blue_green is not None:
+        analyses += [
+            (f"{_BLUE_GREEN}.prePromotionAnalysis", blue_green.pre_promotion_analysis),
+            (f"{_BLUE_GREEN}.postPromotionAnalysis", blue_green.post_promotion_analysis),
+        ]
+    elif canary is not None:
+        analyses += [(f"{_CANARY}.steps[{i}].analysis", step.analysis) for i, step in enumerate(canary.steps)]
+        analyses.append((f"{_CANARY}.analysis", canary.analysis))
+    for path, analysis in analyses:
+        yield from _template_refs(f"{path}.templates", (analysis or {}).get("templates") or [], objects, set())
+
+
+def _template_refs(path: str, references: list[Json], objects: Mapping[str, Json], seen: set[str]) -> Iterator[Finding]:
+    for reference in references:
+        kind = "ClusterAnalysisTemplate" if reference.get("clusterScope") else "AnalysisTemplate"
+        name = reference.get("templateName") or ""
+        key = f"{kind}/{name}"
+        if key in seen:
+            continue
+        seen.add(key)
+        if key not in objects:
+            yield invalid(path, name, f"{kind} '{name}' not found", missing=(kind, name))
+            continue
+        nested = (objects[key].get("spec") or {}).get("templates") or []
+        yield from _template_refs("spec.templates", nested, objects, seen)
+
+
+def _absent_router_objects(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]:
+    canary = rollout.spec.strategy.canary
+    routing = canary.traffic_routing if canary else None
+    if routing is None:
+        return
+    path = f"{_CANARY}.trafficRouting"
+    if routing.istio is not None:
+        several = [(f"{path}.istio.virtualServices.name", part) for part in routing.istio.get("virtualServices") or []]
+        one = routing.istio.get("virtualService")
+        for at, part in several or ([(f"{path}.istio.virtualService.name", one)] if one else []):
+            name = part.get("name") or ""
+            # `name.namespace` names one elsewhere, which is not among the objects of this namespace.
+            if "." not in name and f"VirtualService/{name}" not in objects:
+                text = f'virtualservices.networking.istio.io "{name}" not found'
+                yield invalid(at, name, text, missing=("VirtualService", name))
+    if routing.ambassador is not None:
+        mappings = routing.ambassador.get("mappings") or []
+        if not mappings:
+            yield invalid(f"{path}.ambassador.mappings", None, "must provide at least one mapping")
+        for name in mappings:
+            if f"Mapping/{name}" not in objects:
+                text = f'mappings.getambassador.io "{name}" not found'
+                yield invalid(f"{path}.ambassador.mappings", name, text, missing=("Mapping", name))
+    if routing.app_mesh is not None:
+        name = (routing.app_mesh.get("virtualService") or {}).get("name") or ""
+        at = f"{path}.appMesh.virtualService"
+        if not name:
+            yield invalid(at, None, "must provide virtual-service")
+        elif f"VirtualService/{name}" not in objects:
+            text = f'virtualservices.appmesh.k8s.aws "{name}" not found'
+            yield invalid(f"{at}.name", name, text, missing=("VirtualService", name))

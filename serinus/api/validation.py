@@ -1,0 +1,126 @@
+"""Whether a Rollout can be carried out, and what is wrong where it cannot.
+
+The order is Argo Rollouts': its users see the first finding in the condition InvalidSpec. What needs other objects is
+checked only if the Rollout itself is in order. A `missing` object heals the Rollout when it appears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from serinus.api.findings import Finding, invalid, required
+from serinus.api.label_rules import selector_findings
+from serinus.api.meta import Json, LabelSelector
+from serinus.api.network import Ingress, Service
+from serinus.api.pod_validation import NOT_NEGATIVE, template_findings
+from serinus.api.reference_validation import absent, unfit, workload_finding
+from serinus.api.rollout import Rollout
+from serinus.api.strategy_validation import strategy_findings
+from serinus.api.workloads import Workload
+
+__all__ = ["Finding", "invalid_spec_message", "validate", "validate_all"]
+
+
+def validate(
+    rollout: Rollout,
+    *,
+    services: Mapping[str, Service] | None = None,
+    ingresses: Mapping[str, Ingress] | None = None,
+    objects: Mapping[str, Json] | None = None,
+    workload: Workload | None = None,
+) -> Finding | None:
+    """The first thing wrong with a Rollout, None if it can be carried out.
+
+    `services`, `ingresses`: those of its namespace by name; `objects`: templates of analyses and router objects by
+    "Kind/name"; what is None is not looked into. `workload`: what spec.workloadRef names, None if it does not exist.
+    """
+    reference = rollout.spec.workload_ref
+    unresolved = workload_finding(rollout, reference, workload) if reference else None
+    if unresolved is not None:
+        return unresolved
+    template, selector = _resolved(rollout, workload)
+    wrong = next(_spec(rollout, template, selector), None)
+    return wrong or next(_references(rollout, template, services, ingresses, objects), None)
+
+
+def validate_all(
+    rollout: Rollout,
+    *,
+    services: Mapping[str, Service] | None = None,
+    ingresses: Mapping[str, Ingress] | None = None,
+    objects: Mapping[str, Json] | None = None,
+    workload: Workload | None = None,
+) -> list[Finding]:
+    """Everything wrong with a Rollout, for `lint`. Parameters as of `validate`; a workload not given is not missed."""
+    reference = rollout.spec.workload_ref
+    unresolved = workload_finding(rollout, reference, workload) if reference else None
+    if unresolved is not None and unresolved.missing is None:
+        return [unresolved, *_after_template(rollout)]
+    if unresolved is not None:
+        return list(_after_template(rollout))
+    template, selector = _resolved(rollout, workload)
+    wrong = list(_spec(rollout, template, selector))
+    return wrong or list(_references(rollout, template, services, ingresses, objects))
+
+
+def invalid_spec_message(name: str, finding: Finding) -> str:
+    """The text of the condition InvalidSpec."""
+    return f'The Rollout "{name}" is invalid: {finding.message}'
+
+
+def _resolved(rollout: Rollout, workload: Workload | None) -> tuple[Json, LabelSelector | None]:
+    spec = rollout.spec
+    if spec.workload_ref is None or workload is None:
+        return spec.template, spec.selector
+    template = workload.template if workload.kind == "PodTemplate" else workload.spec.template
+    return template, spec.selector or workload.spec.selector
+
+
+def _spec(rollout: Rollout, template: Json, selector: LabelSelector | None) -> Iterator[Finding]:
+    spec = rollout.spec
+    if spec.replicas is not None and spec.replicas < 0:
+        yield invalid("spec.replicas", spec.replicas, NOT_NEGATIVE)
+    if spec.workload_ref is None:
+        yield from _selector(selector)
+    if selector is not None and any(True for _ in selector_findings("spec.selector", selector)):
+        yield invalid("spec.selector", selector, "invalid label selector")
+    else:
+        yield from template_findings("spec.template", template, selector)
+    yield from _after_template(rollout)
+
+
+def _selector(selector: LabelSelector | None) -> Iterator[Finding]:
+    if selector is None:
+        yield required("spec.selector", "Rollout has missing field '.spec.selector'")
+        return
+    yield from selector_findings("spec.selector", selector)
+    if not selector.match_labels and not selector.match_expressions:
+        yield invalid("spec.selector", selector, "empty selector is invalid for deployment")
+
+
+def _after_template(rollout: Rollout) -> Iterator[Finding]:
+    spec = rollout.spec
+    history = 10 if spec.revision_history_limit is None else spec.revision_history_limit
+    deadline = 600 if spec.progress_deadline_seconds is None else spec.progress_deadline_seconds
+    for field, value in (
+        ("minReadySeconds", spec.min_ready_seconds),
+        ("revisionHistoryLimit", history),
+        ("progressDeadlineSeconds", deadline),
+    ):
+        if value < 0:
+            yield invalid(f"spec.{field}", value, NOT_NEGATIVE)
+    if deadline <= spec.min_ready_seconds:
+        yield invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
+    yield from strategy_findings(rollout)
+
+
+def _references(
+    rollout: Rollout,
+    template: Json,
+    services: Mapping[str, Service] | None,
+    ingresses: Mapping[str, Ingress] | None,
+    objects: Mapping[str, Json] | None,
+) -> Iterator[Finding]:
+    """All that is absent comes before anything that is unfit."""
+    yield from absent(rollout, services, ingresses, objects)
+    yield from unfit(rollout, template, services, ingresses)
