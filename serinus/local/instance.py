@@ -1,0 +1,207 @@
+"""One instance on this machine: its data directory, who holds it, and what it says of itself.
+
+    DIR/instance.json   whose directory this is, and the version of its layout
+    DIR/lock            held (flock) by the running `serinus up`, with its process id
+    DIR/state.json      what `serinus status` shows; the ports are kept for the next start
+    DIR/kubeconfig      how to reach it, mode 0600
+    DIR/log/            what its processes say
+
+Nothing here is ever reset unasked: a directory that is not ours, or of another layout, is refused with what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serinus import __version__
+
+LAYOUT = 1
+DEFAULT_DIR = Path("~/.serinus")
+
+
+class CannotRun(Exception):
+    """Why the instance cannot be started or reached, and what to do: one or two sentences for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    directory: Path
+
+    @property
+    def lock_file(self) -> Path:
+        return self.directory / "lock"
+
+    @property
+    def state_file(self) -> Path:
+        return self.directory / "state.json"
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "objects.db"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.directory / "log"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.directory / "kubeconfig"
+
+    @property
+    def is_ours(self) -> bool:
+        return (self.directory / "instance.json").is_file()
+
+    def holder(self) -> int | None:
+        """The process id of the running `up`, or None."""
+        try:
+            with self.lock_file.open("r") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    text = file.read().strip()
+                    return int(text) if text.isdigit() else 0
+        except OSError:
+            pass
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """What the last `up` wrote; {} where there is nothing, or nothing that can be read."""
+        try:
+            value: Any = json.loads(self.state_file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        new = self.state_file.with_suffix(".new")
+        new.write_text(json.dumps(state, indent=1) + "\n")
+        new.replace(self.state_file)
+
+
+def instance_at(directory: str | Path | None) -> Instance:
+    """The instance whose data is in `directory`; the user's own one where none is given."""
+    chosen = Path(directory or os.environ.get("SERINUS_DATA") or DEFAULT_DIR)
+    return Instance(Path(os.path.abspath(chosen.expanduser())))
+
+
+def prepare(instance: Instance) -> None:
+    """Makes the directory, or checks that it is one of ours that this version can read. Raises CannotRun."""
+    directory, marker = instance.directory, instance.directory / "instance.json"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if marker.exists():
+            _check_marker(instance, marker)
+        else:
+            others = sorted(p.name for p in directory.iterdir() if p.name != "lock")
+            if others:
+                raise CannotRun(
+                    f"{directory} is not a data directory of Serinus: it holds {', '.join(others[:3])}"
+                    f"{' …' if len(others) > 3 else ''}. Choose an empty or new one with --data DIR."
+                )
+            new = marker.with_suffix(".new")
+            new.write_text(json.dumps({"serinus": __version__, "layout": LAYOUT}) + "\n")
+            new.replace(marker)
+        instance.log_dir.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise CannotRun(f"{directory} is a file. Choose another place with --data DIR.") from None
+    except OSError as error:
+        raise CannotRun(explain(error, directory)) from error
+
+
+def _check_marker(instance: Instance, marker: Path) -> None:
+    try:
+        said: Any = json.loads(marker.read_text())
+        layout, version = int(said["layout"]), str(said["serinus"])
+    except (ValueError, KeyError, TypeError):
+        raise CannotRun(
+            f"{marker} cannot be read, so this may be another program's directory. "
+            f"Choose another with --data DIR, or remove {instance.directory} yourself."
+        ) from None
+    if layout != LAYOUT:
+        raise CannotRun(
+            f"{instance.directory} was written by Serinus {version} (layout {layout}); this is Serinus {__version__} "
+            f"(layout {LAYOUT}). Run that version, choose another directory with --data DIR, "
+            f"or start afresh with: serinus reset --data {instance.directory}"
+        )
+
+
+def hold(instance: Instance) -> int:
+    """Takes the instance for this process; the lock lasts until the returned descriptor closes. Raises CannotRun."""
+    try:
+        fd = os.open(instance.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotRun(explain(error, instance.directory)) from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise CannotRun(
+            f"{instance.directory} is in use by process {instance.holder() or '(unknown)'}: it is running already. "
+            f"See it with: serinus status --data {instance.directory}; stop it with: serinus down --data "
+            f"{instance.directory}; or start a second one with another --data DIR."
+        ) from None
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(fd)
+        raise CannotRun(explain(error, instance.directory)) from error
+    return fd
+
+
+def wait_released(instance: Instance, seconds: float, alive: Callable[[], bool] = lambda: True) -> bool:
+    """Whether the running `up` lets go within `seconds`."""
+    end = time.monotonic() + seconds
+    while instance.holder() is not None:
+        if time.monotonic() > end or not alive():
+            return instance.holder() is None
+        time.sleep(0.02)
+    return True
+
+
+def remove(instance: Instance) -> None:
+    """Deletes everything the instance keeps. The caller has made sure that it does not run and is ours."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(instance.directory)
+
+
+def explain(error: OSError | sqlite3.Error, directory: Path) -> str:
+    """A failed read or write of the data directory as a sentence with what to do."""
+    full = f"The disk that holds {directory} is full. Free some space, then start again: nothing was lost."
+    elsewhere = "choose another directory with --data DIR"
+    if isinstance(error, sqlite3.Error):
+        text = str(error)
+        if "full" in text:
+            return full
+        if "readonly" in text or "unable to open" in text:
+            return (
+                f"The database in {directory} cannot be written ({text}). "
+                f"Check its owner and permissions, or {elsewhere}."
+            )
+        return (
+            f"The database in {directory} is damaged ({text}). Nothing was changed. Restore a copy, "
+            f"keep it and {elsewhere}, or start afresh with: serinus reset --data {directory}"
+        )
+    where = error.filename or directory
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return full
+        case errno.EROFS:
+            return f"{where} is on a read-only disk: {elsewhere}."
+        case errno.EACCES | errno.EPERM:
+            return f"{where} cannot be written by this user. Change its owner, or {elsewhere}."
+        case errno.ENOTDIR:
+            return f"{where} lies below a file: {elsewhere}."
+        case _:
+            return f"{where}: {error.strerror or error}. If that cannot be mended, {elsewhere}."
