@@ -1,0 +1,262 @@
+"""A copy of one resource, kept by list and watch.
+
+One list, then one watch that is resumed from the last version seen: a connection that merely broke costs nothing but
+the events it missed. Only 410 Gone lists again, and then only the differences are told. Versions never go back: an
+event that is older than what is held is dropped, so repeated and late events do no harm. One object that does not
+decode is left out and named in `invalid`; it does not hide the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from random import Random
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+
+from serinus.api.meta import ObjectMeta
+from serinus.api.resources import Resource
+from serinus.kube.client import Client, ListMeta
+from serinus.kube.clock import Clock
+from serinus.kube.errors import ApiError, Gone
+
+T = TypeVar("T")
+Key = tuple[str, str]
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+"""Objects of one page of a list: bounds what is held as text at once."""
+
+WATCH_SECONDS = 300.0
+"""A watch is ended by the server after once to twice this, so that clients spread over its replicas again."""
+
+FIRST_DELAY, LONGEST_DELAY = 0.1, 30.0
+"""Seconds between attempts while the API does not answer: doubled each time."""
+
+TOMBSTONES = 1024
+"""Deletions that are remembered, so that a late event about a deleted object does not bring it back."""
+
+
+class _Head(msgspec.Struct):
+    metadata: ObjectMeta
+
+
+class Informer(Generic[T]):
+    """Items of `resource` as `type`, of one namespace ("" for all) and the selectors given.
+
+    `trim`: applied to each object before it is kept; a cache is as large as what it keeps.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        type: type[T],  # noqa: A002
+        *,
+        namespace: str = "",
+        labels: str = "",
+        fields: str = "",
+        clock: Clock,
+        rng: Random | None = None,
+        trim: Callable[[T], T] | None = None,
+    ) -> None:
+        self.items: dict[Key, T] = {}
+        self.invalid: dict[Key, str] = {}
+        """Objects that could not be read: what was found and where."""
+        self.synced = asyncio.Event()
+        self.error = ""
+        """Why there is no connection now; "" while there is."""
+        self.contact = 0.0
+        """When the API was last heard, in seconds since the epoch."""
+        self.lists = 0
+        self._client, self._resource, self._type = client, resource, type
+        self._namespace, self._labels, self._fields = namespace, labels, fields
+        self._clock, self._rng, self._trim = clock, rng or Random(), trim
+        self._decode = msgspec.json.Decoder(type).decode
+        self._listeners: list[Callable[[T | None, T | None], None]] = []
+        self._version = ""
+        self._gone: dict[Key, int] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def resource(self) -> Resource:
+        return self._resource
+
+    def on_change(self, fn: Callable[[T | None, T | None], None]) -> None:
+        """Calls `fn(old, new)` after each change; None for an object that was not or is no more."""
+        self._listeners.append(fn)
+
+    def relist(self) -> None:
+        """Lists again: for whoever has reason to think that an event was lost."""
+        self._version = ""
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def run(self) -> None:
+        """Keeps `items` up to date until cancelled. `synced` is set after the first list."""
+        failures = 0
+        while True:
+            began = self._clock.now()
+            try:
+                if not self._version:
+                    await self._list()
+                await self._watch_until_relist()
+            except Gone:
+                self._version = ""
+                failures += 1  # at once the first time; a server that says so again and again is given a rest
+                if failures == 1:
+                    continue
+            except ApiError as error:
+                self._tell_once(error.message or error.reason or f"HTTP {error.code}")
+                failures += 1
+                await self._rest(failures, error.retry_after)
+                continue
+            except msgspec.MsgspecError as error:
+                self._tell_once(f"the answer is no list or event: {error}")
+                failures += 1
+            else:
+                if not self._version:
+                    continue
+                # A watch that ended at its time is resumed at once; one that ends as soon as it began is not.
+                failures = 0 if self._clock.now() - began >= 1.0 else failures + 1
+                if failures <= 1:
+                    continue
+            await self._rest(failures, None)
+
+    async def _watch_until_relist(self) -> None:
+        """As `_watch`; also ends quietly when `relist` was called."""
+        self._watching = asyncio.ensure_future(self._watch())
+        try:
+            await asyncio.shield(self._watching)
+        except asyncio.CancelledError:
+            if self._watching.cancelled() and not self._version:
+                return
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            raise
+        finally:
+            self._watching = None
+
+    async def _list(self) -> None:
+        found = await self._client.list(
+            self._resource, self._namespace, type=msgspec.Raw, labels=self._labels, fields=self._fields, limit=PAGE
+        )
+        self._heard()
+        self.lists += 1
+        metadata: ListMeta = found.metadata
+        listed: set[Key] = set()
+        for raw in found.items:
+            key, new = self._read(raw)
+            listed.add(key)
+            if new is not None:
+                self._put(key, new)
+        for key in [key for key in self.items if key not in listed]:
+            self._remove(key)
+        self.invalid = {key: why for key, why in self.invalid.items() if key in listed}
+        self._gone.clear()
+        self._version = metadata.resource_version
+        self.synced.set()
+
+    async def _watch(self) -> None:
+        timeout = WATCH_SECONDS * (1 + self._rng.random())
+        events = self._client.watch(
+            self._resource,
+            self._namespace,
+            type=msgspec.Raw,
+            resource_version=self._version,
+            labels=self._labels,
+            fields=self._fields,
+            timeout=timeout,
+        )
+        async for event in events:
+            self._heard()
+            if event.type == "BOOKMARK":
+                self._version = msgspec.json.decode(event.object, type=_Head).metadata.resource_version or self._version
+                continue
+            key, new = self._read(event.object)
+            version = self._version_of(event.object, new)
+            if event.type == "DELETED":
+                if key not in self.items or _number(meta(self.items[key]).resource_version) <= _number(version):
+                    self._remove(key)
+                    self.invalid.pop(key, None)
+                    self._bury(key, _number(version))
+            elif new is not None and self._gone.get(key, -1) < _number(version):
+                self._put(key, new)
+            if _number(version) >= _number(self._version):
+                self._version = version
+
+    def _read(self, raw: msgspec.Raw) -> tuple[Key, T | None]:
+        try:
+            new = self._decode(raw)
+        except msgspec.MsgspecError as error:
+            head = msgspec.json.decode(raw, type=_Head).metadata
+            key = (head.namespace, head.name)
+            if self.invalid.get(key) != str(error):
+                self.invalid[key] = str(error)
+                log.warning("%s %s/%s is left out: %s", self._resource.kind, *key, error)
+            return key, None
+        metadata = meta(new)
+        key = (metadata.namespace, metadata.name)
+        self.invalid.pop(key, None)
+        return key, new
+
+    def _version_of(self, raw: msgspec.Raw, new: T | None) -> str:
+        metadata = meta(new) if new is not None else msgspec.json.decode(raw, type=_Head).metadata
+        return metadata.resource_version
+
+    def _put(self, key: Key, new: T) -> None:
+        old = self.items.get(key)
+        if old is not None and _number(meta(new).resource_version) <= _number(meta(old).resource_version):
+            return
+        if self._trim is not None:
+            new = self._trim(new)
+        self.items[key] = new
+        self._tell(old, new)
+
+    def _remove(self, key: Key) -> None:
+        old = self.items.pop(key, None)
+        if old is not None:
+            self._tell(old, None)
+
+    def _bury(self, key: Key, version: int) -> None:
+        self._gone.pop(key, None)
+        self._gone[key] = version
+        if len(self._gone) > TOMBSTONES:
+            del self._gone[next(iter(self._gone))]
+
+    def _tell(self, old: T | None, new: T | None) -> None:
+        for fn in self._listeners:
+            try:
+                fn(old, new)
+            except Exception:
+                log.exception("a listener of %s failed", self._resource.plural)
+
+    def _heard(self) -> None:
+        self.contact = self._clock.now()
+        if self.error:
+            log.info("%s: the API answers again", self._resource.plural)
+            self.error = ""
+
+    def _tell_once(self, why: str) -> None:
+        if why != self.error:
+            log.warning("cannot watch %s: %s; trying again", self._resource.group_resource, why)
+            self.error = why
+
+    async def _rest(self, failures: int, retry_after: float | None) -> None:
+        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures - 1, 20))
+        await asyncio.sleep(max(longest * (0.5 + 0.5 * self._rng.random()), retry_after or 0.0))
+
+
+def meta(obj: Any) -> ObjectMeta:
+    """The metadata of a typed object, or of one that is a plain dict."""
+    if isinstance(obj, dict):
+        return msgspec.convert(cast(dict[str, Any], obj).get("metadata") or {}, ObjectMeta)
+    return obj.metadata
+
+
+def _number(version: str) -> int:
+    """Versions are compared as numbers, which the API conventions permit; one that is none is taken as newest."""
+    return int(version) if version.isdigit() else 1 << 62

@@ -1,0 +1,180 @@
+"""A queue of keys: what has to be looked at, never why.
+
+A key waits at most once, is never worked on twice at once, and one that is added while it is worked on waits again
+afterwards. Times go through one heap and one timer of the loop, so ten thousand waiting keys cost one wake-up. A key
+that is handed out loses its appointment: whoever works on it decides anew when to look again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
+from random import Random
+from typing import Generic, TypeVar
+
+from serinus.kube.clock import Clock
+from serinus.kube.errors import ApiError
+
+K = TypeVar("K", bound=Hashable)
+
+log = logging.getLogger(__name__)
+
+LONGEST_SLEEP = 60.0
+"""Seconds after which the clock is read again: the wall clock may be set, or the machine suspended, while we sleep."""
+
+SHORTEST_SLEEP = 0.001
+"""Seconds. A key is handed out a little late rather than early: its handler would find that it is not time yet."""
+
+
+class WorkQueue(Generic[K]):
+    """`first_delay`, `longest_delay`: seconds of the first and the longest wait of `retry`, which doubles each time."""
+
+    def __init__(
+        self, clock: Clock, rng: Random | None = None, *, first_delay: float = 0.05, longest_delay: float = 10.0
+    ) -> None:
+        self._clock, self._rng = clock, rng or Random()
+        self._first, self._longest = first_delay, longest_delay
+        self._ready: deque[K] = deque()
+        self._waiting: set[K] = set()
+        self._working: set[K] = set()
+        self._again: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._when: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._entries = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._getters: deque[asyncio.Future[None]] = deque()
+
+    def __len__(self) -> int:
+        """How many keys wait to be worked on now."""
+        return len(self._ready)
+
+    def add(self, key: K) -> None:
+        if key in self._working:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._ready.append(key)
+            self._wake()
+
+    def add_at(self, key: K, when: float) -> None:
+        """Adds the key at `when`, seconds since the epoch; of several times the earliest stands."""
+        if when <= self._clock.now():
+            self._when.pop(key, None)
+            self.add(key)
+            return
+        if when >= self._when.get(key, float("inf")):
+            return
+        self._when[key] = when
+        self._entries += 1
+        heapq.heappush(self._heap, (when, self._entries, key))
+        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._when):
+            self._compact()
+        if self._heap[0][2] is key or self._timer is None:
+            self._arm()
+
+    def retry(self, key: K, *, after: float | None = None) -> float:
+        """Adds the key after its back-off, and not before `after` seconds. Returns the delay in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        longest = min(self._longest, self._first * 2 ** min(failures, 30))
+        delay = max(longest * (0.5 + 0.5 * self._rng.random()), after or 0.0)
+        self.add_at(key, self._clock.now() + delay)
+        return delay
+
+    def forget(self, key: K) -> None:
+        """The next `retry` of this key starts with the first delay again."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> K:
+        """The next key, which stays reserved until `done`."""
+        while not self._ready:
+            getter = asyncio.get_running_loop().create_future()
+            self._getters.append(getter)
+            try:
+                await getter
+            except asyncio.CancelledError:
+                if getter.done() and not getter.cancelled():
+                    self._wake()  # its wake-up was ours: pass it on
+                raise
+            finally:
+                if getter in self._getters:
+                    self._getters.remove(getter)
+        key = self._ready.popleft()
+        self._waiting.discard(key)
+        self._working.add(key)
+        self._when.pop(key, None)
+        return key
+
+    def done(self, key: K) -> None:
+        self._working.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    def idle(self) -> bool:
+        """Whether no key waits for work now and none is worked on."""
+        return not self._ready and not self._working
+
+    def _wake(self) -> None:
+        while self._getters:
+            getter = self._getters.popleft()
+            if not getter.done():
+                getter.set_result(None)
+                return
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._heap:
+            delay = self._heap[0][0] - self._clock.now()
+            delay = min(max(delay, SHORTEST_SLEEP), LONGEST_SLEEP)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        now = self._clock.now()
+        while self._heap and self._heap[0][0] <= now:
+            when, _, key = heapq.heappop(self._heap)
+            if self._when.get(key) == when:
+                del self._when[key]
+                self.add(key)
+        while self._heap and self._when.get(self._heap[0][2]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        self._arm()
+
+    def _compact(self) -> None:
+        """Drops appointments that were moved: without this the heap grows with every change of mind."""
+        self._heap = [entry for entry in self._heap if self._when.get(entry[2]) == entry[0]]
+        heapq.heapify(self._heap)
+
+
+async def work(queue: WorkQueue[K], handler: Callable[[K], Awaitable[None]], *, workers: int = 1) -> None:
+    """Works on the queue's keys, forever, `workers` at a time.
+
+    A handler that raises has its key retried with back-off; one that returns has its failures forgotten.
+    """
+
+    async def worker() -> None:
+        while True:
+            key = await queue.get()
+            try:
+                await handler(key)
+            except ApiError as error:
+                delay = queue.retry(key, after=error.retry_after)
+                log.warning("%s: %s; again in %.1f s", key, error.message, delay)
+            except Exception:
+                delay = queue.retry(key)
+                log.exception("%s: failed; again in %.1f s", key, delay)
+            else:
+                queue.forget(key)
+            finally:
+                queue.done(key)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(worker())
