@@ -190,6 +190,7 @@ def _resources(path: str, resources: Json) -> Iterator[Finding]:
             if negative:
                 yield invalid(at, quantity.canonical(amount or 0), NOT_NEGATIVE)
             if "/" not in name and name not in _STANDARD and not name.startswith("hugepages-"):
+                yield invalid(at, name, "must be a standard resource type or fully qualified")
                 yield invalid(at, name, "must be a standard resource for containers")
     limits = resources.get("limits") or {}
     for name, amount in (resources.get("requests") or {}).items():
