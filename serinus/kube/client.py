@@ -6,7 +6,7 @@ it needs (the rest is never kept in memory), or `dict` for the whole object.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -90,11 +90,12 @@ class Client:
             query = query | {"continue": page.metadata.continue_}
 
     async def watch(
-        self, resource: Resource, namespace: str = "", *, type: type[T] = dict, resource_version: str = "", labels: str = "", fields: str = "", timeout: float = 0,  # noqa: A002
+        self, resource: Resource, namespace: str = "", *, type: type[T] = dict, resource_version: str = "", labels: str = "", fields: str = "", timeout: float = 0, opened: Callable[[], None] | None = None,  # noqa: A002
     ) -> AsyncIterator[WatchEvent[T]]:  # fmt: skip
         """Changes after `resource_version`, until the server ends the watch (then it simply ends).
 
         Raises Gone when the version is too old: list again. Raises Unavailable when the connection breaks.
+        `opened` is called once the server has accepted the watch: it may be long until the first change.
         """
         query = _selectors(labels, fields) | {"watch": "true", "allowWatchBookmarks": "true"}
         if resource_version:
@@ -104,6 +105,8 @@ class Client:
         answer = await self.raw("GET", resource.path(namespace), query=query)
         if answer.stream is None:
             raise Unavailable(answer.status, "", "the server did not answer with a stream")
+        if opened is not None:
+            opened()
         decode = _decoder(type).decode
         async for line in lines(answer.stream):
             event = _event_decoder.decode(line)

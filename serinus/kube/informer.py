@@ -36,6 +36,9 @@ WATCH_SECONDS = 300.0
 FIRST_DELAY, LONGEST_DELAY = 0.1, 30.0
 """Seconds between attempts while the API does not answer: doubled each time."""
 
+STEADY = 1.0
+"""Seconds that a watch must last to count as a success."""
+
 TOMBSTONES = 1024
 """Deletions that are remembered, so that a late event about a deleted object does not bring it back."""
 
@@ -78,6 +81,7 @@ class Informer(Generic[T]):
         self._decode = msgspec.json.Decoder(type).decode
         self._listeners: list[Callable[[T | None, T | None], None]] = []
         self._version = ""
+        self._opened = 0.0
         self._gone: dict[Key, int] = {}
         self._watching: asyncio.Task[None] | None = None
 
@@ -99,32 +103,22 @@ class Informer(Generic[T]):
         """Keeps `items` up to date until cancelled. `synced` is set after the first list."""
         failures = 0
         while True:
-            began = self._clock.now()
+            began, retry_after = self._clock.now(), None
             try:
                 if not self._version:
                     await self._list()
                 await self._watch_until_relist()
             except Gone:
                 self._version = ""
-                failures += 1  # at once the first time; a server that says so again and again is given a rest
-                if failures == 1:
-                    continue
             except ApiError as error:
-                self._tell_once(error.message or error.reason or f"HTTP {error.code}")
-                failures += 1
-                await self._rest(failures, error.retry_after)
-                continue
+                self._lost(error.message or error.reason or f"HTTP {error.code}")
+                retry_after = error.retry_after
             except msgspec.MsgspecError as error:
-                self._tell_once(f"the answer is no list or event: {error}")
-                failures += 1
-            else:
-                if not self._version:
-                    continue
-                # A watch that ended at its time is resumed at once; one that ends as soon as it began is not.
-                failures = 0 if self._clock.now() - began >= 1.0 else failures + 1
-                if failures <= 1:
-                    continue
-            await self._rest(failures, None)
+                self._lost(f"the answer is no list or event: {error}")
+            # What worked for a while starts anew: the first attempt after it is made at once.
+            failures = 0 if self._opened >= began and self._clock.now() - self._opened >= STEADY else failures + 1
+            if failures > 1 or self.error:
+                await self._rest(failures, retry_after)
 
     async def _watch_until_relist(self) -> None:
         """As `_watch`; also ends quietly when `relist` was called."""
@@ -170,6 +164,7 @@ class Informer(Generic[T]):
             labels=self._labels,
             fields=self._fields,
             timeout=timeout,
+            opened=self._open,
         )
         async for event in events:
             self._heard()
@@ -234,19 +229,23 @@ class Informer(Generic[T]):
             except Exception:
                 log.exception("a listener of %s failed", self._resource.plural)
 
+    def _open(self) -> None:
+        self._opened = self._clock.now()
+        self._heard()
+
     def _heard(self) -> None:
         self.contact = self._clock.now()
         if self.error:
             log.info("%s: the API answers again", self._resource.plural)
             self.error = ""
 
-    def _tell_once(self, why: str) -> None:
+    def _lost(self, why: str) -> None:
         if why != self.error:
             log.warning("cannot watch %s: %s; trying again", self._resource.group_resource, why)
             self.error = why
 
     async def _rest(self, failures: int, retry_after: float | None) -> None:
-        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures - 1, 20))
+        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(max(failures - 1, 0), 20))
         await asyncio.sleep(max(longest * (0.5 + 0.5 * self._rng.random()), retry_after or 0.0))
 
 
