@@ -55,6 +55,14 @@ class Instance:
         return self.directory / "log"
 
     @property
+    def gateway_dir(self) -> Path:
+        return self.directory / "gateway"
+
+    @property
+    def node_dir(self) -> Path:
+        return self.directory / "node"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.directory / "kubeconfig"
 

@@ -1,0 +1,122 @@
+"""`serinus demo`: a whole canary with real traffic, on an instance of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import click
+
+from serinus.local.instance import CannotRun, Instance, prepare
+
+
+@click.command("demo", short_help="Watch a whole canary with real traffic.")
+@click.option("--once", is_flag=True, help="Unattended: promotes by itself; code 0 only if all was as promised.")
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="The gateway's port.  [default: 8080 if free]")
+@click.option("--rate", type=click.FloatRange(1, 1000), default=200.0, show_default=True, help="Requests per second.")
+def command(once: bool, port: int | None, rate: float) -> None:
+    """Watch a whole canary of a running application with real traffic.
+
+    Starts Serinus in a temporary directory, installs the demo application, sends requests through the gateway, releases
+    a new version and follows it to the end. Afterwards, or on Ctrl-C, everything it started is gone.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="serinus-demo-"))
+    instance = Instance(directory / "data")
+    try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
+        good = _demo(instance, once, port, rate)
+    except CannotRun as error:
+        click.echo(f"serinus demo: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("Stopping everything …", err=True)
+        sys.exit(130)
+    finally:
+        from serinus.local.down import stop
+
+        with suppress(CannotRun):
+            stop(instance)
+        shutil.rmtree(directory, ignore_errors=True)
+    sys.exit(0 if good else 1)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _demo(instance: Instance, once: bool, port: int | None, rate: float) -> bool:
+    from serinus.local import daemon
+    from serinus.local.gateway import free_port
+
+    try:
+        chosen = free_port("127.0.0.1", 8080 if port is None else port)
+    except CannotRun:
+        if port is not None:
+            raise
+        chosen = free_port("127.0.0.1", 0)
+    click.echo(f"http://localhost:{chosen}/ is the page of squares, from the moment that blue is there.")
+    prepare(instance)
+    state = daemon.start(
+        instance,
+        [
+            "--data",
+            str(instance.directory),
+            "--port",
+            str(chosen),
+            "--api-port",
+            "0",
+            "--with-parent",
+            str(os.getpid()),
+        ],
+    )
+    return asyncio.run(_walk(instance, state["gateway"], once, rate))
+
+
+async def _walk(instance: Instance, gateway: str, once: bool, rate: float) -> bool:
+    from serinus.cli.demo_screen import screen
+    from serinus.cli.demo_walk import DemoSettings, Walk
+    from serinus.kube.config import connect
+
+    attended = not once and sys.stdin.isatty() and sys.stdout.isatty()
+    settings = DemoSettings(instance.kubeconfig, gateway, rate, gate_seconds=20.0 if attended else 0.0)
+    shown = screen()
+    try:
+        async with connect(instance.kubeconfig) as client:
+            with _keys(attended) as key:
+                return await Walk(settings, client, shown, key).run()
+    finally:
+        shown.close()
+
+
+@contextmanager
+def _keys(attended: bool) -> Generator[asyncio.Event]:
+    """An event that any key sets; the terminal is as it was afterwards."""
+    key = asyncio.Event()
+    if not attended:
+        yield key
+        return
+    import termios
+    import tty
+
+    fd, loop = sys.stdin.fileno(), asyncio.get_running_loop()
+    before = termios.tcgetattr(fd)
+    tty.setcbreak(fd)
+
+    def pressed() -> None:
+        os.read(fd, 64)
+        key.set()
+
+    loop.add_reader(fd, pressed)
+    try:
+        yield key
+    finally:
+        loop.remove_reader(fd)
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)

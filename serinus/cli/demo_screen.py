@@ -1,0 +1,110 @@
+"""What the demo shows: on a terminal a live picture, elsewhere one line for each change, with its time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+PAINT = {"blue": "blue", "green": "green", "": "red"}
+BAR = 40
+
+
+@dataclass
+class View:
+    """What is shown now. `ratio`: percent of the last seconds' answers by colour."""
+
+    doing: str = ""
+    why: str = ""
+    steps: list[str] = field(default_factory=list[str])
+    step: int = 0
+    """Index of the step under way; the number of steps when all are done."""
+    ratio: dict[str, float] = field(default_factory=dict[str, float])
+    requests: int = 0
+    failed: int = 0
+
+
+class Screen(Protocol):
+    view: View
+
+    def say(self, text: str) -> None:
+        """One thing that happened; stays."""
+        ...
+
+    def refresh(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Lines:
+    """Not a terminal: no redraw. A change of the reason for waiting is a change too."""
+
+    def __init__(self) -> None:
+        self.view = View()
+        self._start, self._why = time.monotonic(), ""
+
+    def say(self, text: str) -> None:
+        for line in text.splitlines():
+            print(f"{time.monotonic() - self._start:6.1f}s  {line}", flush=True)
+
+    def refresh(self) -> None:
+        if self.view.why != self._why:
+            self._why = self.view.why
+            if self._why:
+                self.say(f"… {self._why}")
+
+    def close(self) -> None:
+        pass
+
+
+class Live:
+    """A terminal: what happened scrolls by, what is now stays below it."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self.view = View()
+        self._start = time.monotonic()
+        self._console = Console(highlight=False)
+        self._live = RichLive(console=self._console, auto_refresh=False, transient=True)
+        self._live.start()
+
+    def say(self, text: str) -> None:
+        from rich.text import Text
+
+        for line in text.splitlines():
+            self._console.print(Text(f"{time.monotonic() - self._start:6.1f}s  {line}"))
+
+    def refresh(self) -> None:
+        self._live.update(self._picture(), refresh=True)
+
+    def _picture(self) -> Text:
+        from rich.text import Text
+
+        view, text = self.view, Text()
+        for index, step in enumerate(view.steps):
+            mark, style = ("✓", "dim") if index < view.step else ("▶", "bold") if index == view.step else (" ", "")
+            text.append(f"   {mark} {step}\n", style=style)
+        if view.ratio:
+            text.append("\n   ")
+            for color, percent in sorted(view.ratio.items()):
+                text.append("█" * round(BAR * percent / 100), style=PAINT.get(color, "white"))
+            for color, percent in sorted(view.ratio.items()):
+                text.append(f"  {color or 'failed'} {percent:.0f} %", style=PAINT.get(color, "white"))
+            text.append(f"   {view.requests} answers, {view.failed} failed\n")
+        text.append(f"\n   {view.doing}\n", style="bold")
+        if view.why:
+            text.append(f"   {view.why}\n")
+        return text
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+def screen() -> Screen:
+    return Live() if sys.stdout.isatty() else Lines()

@@ -1,0 +1,52 @@
+"""`serinus status`: whether it runs here, and where."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from serinus.local.instance import Instance, instance_at
+
+
+@click.command("status", short_help="Whether Serinus runs here, and where.")
+@click.option("--data", metavar="DIR", help="The instance's directory.  [default: ~/.serinus]")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(data: str | None, output: str) -> None:
+    """Whether Serinus runs on this machine, and where its parts are.
+
+    As text it ends with code 0 when it is ready and 3 when it is not; as JSON always with 0, `ready` says it.
+    """
+    found = observe(instance_at(data))
+    if output == "json":
+        click.echo(json.dumps(found, indent=2))
+        return
+    option = f" --data {data}" if data else ""
+    if found["pid"] is None:
+        click.echo(f"Serinus does not run in {found['data']}. Start it with: serinus up{option}")
+    elif not found["ready"]:
+        click.echo(f"Serinus is starting or stopping in {found['data']} (process {found['pid']}).")
+    else:
+        click.echo(
+            f"Serinus is ready (process {found['pid']}).\n"
+            f"  Kubernetes API  {found['api']}\n  Gateway         {found['gateway']}\n"
+            f"  Dashboard       {found['dashboard'] or 'not started'}\n  Data and logs   {found['data']}\n"
+            f"  export KUBECONFIG={found['kubeconfig']}\nStop it with: serinus down{option}"
+        )
+    sys.exit(0 if found["ready"] else 3)
+
+
+def observe(instance: Instance) -> dict[str, Any]:
+    """`ready`, `pid`, `kubeconfig`, `gateway`, `dashboard`, `api` (URLs or null) and `data`, as they are now."""
+    pid = instance.holder()
+    state = instance.state() if pid is not None else {}
+    ready = bool(state.get("ready")) and state.get("pid") == pid
+    keys = ("kubeconfig", "gateway", "dashboard", "api")
+    return {
+        "ready": ready,
+        "pid": pid,
+        **{key: state.get(key) if ready else None for key in keys},
+        "data": str(instance.directory),
+    }

@@ -1,0 +1,85 @@
+"""`serinus up`: a Kubernetes-compatible API, a node and a gateway on this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from serinus.local.instance import CannotRun, instance_at, prepare
+
+
+@click.command("up", short_help="Start Serinus on this machine.")
+@click.option("-d", "--detach", is_flag=True, help="Return when it is ready; stop it with `serinus down`.")
+@click.option("--data", metavar="DIR", help="Where everything is kept.  [default: ~/.serinus]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    metavar="N",
+    help="The gateway's port on 127.0.0.1; 0 is any free one, the same again next time.",
+)
+@click.option(
+    "--api-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="The API server's port; 0 is any free one, the same again next time.  [default: 0]",
+)
+@click.option("--kubeconfig", metavar="FILE", help="Where to write the kubeconfig.  [default: DIR/kubeconfig]")
+@click.option("--ready-fd", type=int, hidden=True)
+def command(
+    detach: bool, data: str | None, port: int, api_port: int, kubeconfig: str | None, ready_fd: int | None
+) -> None:
+    """Start Serinus on this machine.
+
+    Brings a Kubernetes-compatible API, a node that runs pods as local processes, a gateway for Ingresses and the
+    Rollout controller. Runs until Ctrl-C, or in the background with -d. Nothing is listening anywhere but on 127.0.0.1.
+    """
+    from serinus.local import daemon
+
+    instance = instance_at(data)
+    try:
+        if detach:
+            prepare(instance)
+            arguments = ["--data", str(instance.directory), "--port", str(port), "--api-port", str(api_port)]
+            state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
+            click.echo(welcome(state, f"serinus down{_data_option(data)}"))
+            return
+        from serinus.local.up import UpSettings, run
+
+        def ready(state: dict[str, Any]) -> None:
+            if ready_fd is not None:
+                daemon.tell(ready_fd, state)
+            click.echo(welcome(state, "Ctrl-C"))
+
+        run(UpSettings(instance, port, api_port, kubeconfig), ready)
+    except CannotRun as error:
+        if ready_fd is not None:
+            daemon.tell(ready_fd, {"error": str(error)})
+        click.echo(f"serinus up: {error}", err=True)
+        sys.exit(1)
+
+
+def welcome(state: dict[str, Any], stop: str) -> str:
+    """What is where, and the next command."""
+    gateway = state["gateway"]
+    return f"""\
+Serinus is up, {state["seconds"]:.1f} s after it was started.
+
+  Kubernetes API  {state["api"]}
+  Gateway         {gateway}   every Ingress, by its host: curl -H 'Host: NAME' {gateway}/
+  Data and logs   {state["data"]}
+  Stop            {stop}
+
+Use it from another shell:
+
+  export KUBECONFIG={state["kubeconfig"]}
+  kubectl get nodes
+"""
+
+
+def _data_option(data: str | None) -> str:
+    return f" --data {data}" if data else ""

@@ -1,0 +1,86 @@
+"""Which share of real traffic the new version got at each weight, and whether that is what was asked for.
+
+A phase lasts from the moment a weight was written until the next one was. Its first half second is not counted: that
+is how long the gateway may take to hear of it and finish what it had begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from serinus.demo.traffic import Traffic, share
+
+SETTLE_SECONDS = 0.5
+TOLERANCE = 2.0
+"""Points (percent of all answers) by which a share may differ from its weight."""
+
+
+@dataclass(slots=True)
+class Phase:
+    """Times in seconds of the clock that stamps the answers; `end` is None while it lasts."""
+
+    weight: int
+    start: float
+    end: float | None = None
+
+
+@dataclass
+class Phases:
+    """The weights that were seen, in order."""
+
+    seen: list[Phase] = field(default_factory=list[Phase])
+
+    def note(self, weight: int, now: float) -> bool:
+        """Takes down the weight in force; whether it is a new one."""
+        if self.seen and self.seen[-1].weight == weight:
+            return False
+        self.close(now)
+        self.seen.append(Phase(weight, now))
+        return True
+
+    def close(self, now: float) -> None:
+        if self.seen and self.seen[-1].end is None:
+            self.seen[-1].end = now
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    weight: int
+    share: float
+    requests: int
+
+
+def measure(phases: Phases, traffic: Traffic, color: str, now: float) -> list[Measured]:
+    """The share of `color` among the answers of each phase in which it was to have a share."""
+    found: list[Measured] = []
+    for phase in phases.seen:
+        counts = traffic.between(phase.start + SETTLE_SECONDS, now if phase.end is None else phase.end)
+        if phase.weight:
+            found.append(Measured(phase.weight, round(share(counts, color), 1), sum(counts.values())))
+    return found
+
+
+def problems(measured: Sequence[Measured], wanted: Sequence[int], failed: int) -> list[str]:
+    """What was not as promised, a sentence each; [] when all was."""
+    found = [f"{failed} requests failed"] if failed else []
+    for weight in wanted:
+        shares = [m for m in measured if m.weight == weight and m.requests]
+        if not shares:
+            found.append(f"weight {weight} was never seen in traffic")
+        found += [
+            f"at weight {weight} the new version gave {m.share} % of {m.requests} answers"
+            for m in shares
+            if abs(m.share - weight) > TOLERANCE
+        ]
+    return found
+
+
+def summary(measured: Sequence[Measured], requests: int, failed: int, seconds: float) -> dict[str, Any]:
+    return {
+        "requests": requests,
+        "failed": failed,
+        "steps": [{"weight": m.weight, "share": m.share, "requests": m.requests} for m in measured],
+        "seconds": round(seconds, 1),
+    }

@@ -1,0 +1,90 @@
+"""Real requests at a steady rate, and who answered them.
+
+The rate is open-loop: a slow answer holds no later request back, as with visitors who do not know of each other. Every
+request counts, and only an answer with status 200 and a colour in it is not a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+import aiohttp
+
+KEEP = 100_000
+"""Answers kept one by one (the oldest go first): 8 minutes at 200 a second. The counts go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One answer. `sent` in seconds of the loop's clock; `color` is empty where there was none."""
+
+    sent: float
+    color: str
+    failure: str = ""
+    """Why it failed; empty for a good answer."""
+
+
+@dataclass
+class Traffic:
+    """`GET url` with this Host header, `rate` times a second, until cancelled."""
+
+    url: str
+    host: str
+    rate: float = 200.0
+    total: int = 0
+    failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter[str])
+    answers: deque[Seen] = field(default_factory=lambda: deque[Seen](maxlen=KEEP))
+    _open: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10)) as session:
+            due = loop.time()
+            try:
+                while True:
+                    task = loop.create_task(self._ask(session))
+                    self._open.add(task)
+                    task.add_done_callback(self._open.discard)
+                    due += 1 / self.rate
+                    await asyncio.sleep(max(0.0, due - loop.time()))
+            finally:
+                # What is under way is still answered and counted: stopping the clock must not look like a failure.
+                if self._open:
+                    await asyncio.wait(self._open, timeout=10)
+
+    async def _ask(self, session: aiohttp.ClientSession) -> None:
+        sent = asyncio.get_running_loop().time()
+        color, failure = "", ""
+        try:
+            async with session.get(self.url, headers={"Host": self.host}) as answer:
+                body = await answer.text()
+                if answer.status == 200:
+                    color = body.strip().strip('"')
+                else:
+                    failure = f"status {answer.status}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = f"{type(error).__name__}: {error}"
+        self.note(Seen(sent, color, failure))
+
+    def note(self, seen: Seen) -> None:
+        self.total += 1
+        if seen.failure:
+            self.failed += 1
+            # The kinds are few; a message with a changing number in it must not make them many.
+            if len(self.failures) < 20 or seen.failure in self.failures:
+                self.failures[seen.failure] += 1
+        self.answers.append(seen)
+
+    def between(self, start: float, end: float) -> Counter[str]:
+        """How often each colour answered what was sent in [start, end); failures count as the colour ""."""
+        return Counter(seen.color for seen in self.answers if start <= seen.sent < end)
+
+
+def share(counts: Counter[str], color: str) -> float:
+    """The percentage of the answers that this colour gave, of those that have a colour; 0 where there are none."""
+    answered = sum(n for name, n in counts.items() if name)
+    return 100 * counts[color] / answered if answered else 0.0

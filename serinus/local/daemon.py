@@ -1,0 +1,60 @@
+"""`up` in the background: a session of its own, its words in a log, and one line back once it is ready or failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from serinus.local.instance import CannotRun, Instance, explain
+
+LOG = "serinus.log"
+
+
+def start(instance: Instance, arguments: Sequence[str]) -> dict[str, Any]:
+    """Runs `serinus up ARGUMENTS` in the background; its state once it is ready. Raises CannotRun with its reason."""
+    log_file = instance.log_dir / LOG
+    reading, writing = os.pipe()
+    try:
+        with log_file.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "serinus.cli.main", "up", *arguments, "--ready-fd", str(writing)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[writing],
+                start_new_session=True,
+            )
+    except OSError as error:
+        os.close(reading)
+        raise CannotRun(explain(error, instance.directory)) from error
+    finally:
+        os.close(writing)
+    with os.fdopen(reading) as pipe:
+        line = pipe.readline()
+    if not line:
+        code = process.wait()
+        raise CannotRun(f"It ended with code {code} before it was ready: {_last_line(log_file)} (more in {log_file})")
+    said: dict[str, Any] = json.loads(line)
+    if "error" in said:
+        process.wait()
+        raise CannotRun(str(said["error"]))
+    return said
+
+
+def tell(ready_fd: int, said: dict[str, Any]) -> None:
+    """What the background process says to the one that waits for it; that one may be gone."""
+    try:
+        os.write(ready_fd, json.dumps(said).encode() + b"\n")
+        os.close(ready_fd)
+    except OSError:
+        pass
+
+
+def _last_line(file: Path) -> str:
+    lines = file.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

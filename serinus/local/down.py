@@ -1,0 +1,51 @@
+"""Stopping an instance from outside: in order where it runs, and what a crash left where it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+from serinus.local import gateway, processes
+from serinus.local.instance import CannotRun, Instance, hold, prepare, wait_released
+
+PATIENCE = 60.0
+"""Seconds that a running `up` has to stop its pods (their grace periods run side by side) before it is killed."""
+
+
+def stop(instance: Instance) -> str:
+    """Stops everything of the instance; what was done, as a sentence. Raises CannotRun."""
+    if not instance.is_ours:
+        return f"Nothing runs in {instance.directory}."
+    pid = instance.holder()
+    if pid:
+        started = processes.started_at(pid)
+        processes.send(pid, started, signal.SIGTERM)
+        if not wait_released(instance, PATIENCE):
+            processes.send(pid, started, signal.SIGKILL)
+            if not wait_released(instance, 5):
+                raise CannotRun(f"process {pid} does not end; it may belong to another user.")
+    # With the lock in hand, so that no new `up` begins meanwhile.
+    prepare(instance)
+    lock = hold(instance)
+    try:
+        left = asyncio.run(stop_left_behind(instance))
+    finally:
+        os.close(lock)
+    with suppress(OSError):
+        instance.write_state({**instance.state(), "ready": False})
+    if pid:
+        return f"Stopped. Its objects are kept in {instance.directory}."
+    if left:
+        return f"It did not run any more; stopped what it had left behind: {left}."
+    return f"Nothing runs in {instance.directory}."
+
+
+async def stop_left_behind(instance: Instance) -> str:
+    """Stops the processes of an `up` that was killed; what they were, "" when there were none."""
+    from serinus.local.node.left_behind import stop_pods
+
+    there, pods = await asyncio.gather(gateway.stop_left_behind(instance.gateway_dir), stop_pods(instance.node_dir))
+    found = [f"{pods} pod{'s' if pods != 1 else ''}"] if pods else []
+    return " and ".join([*found, *(["the gateway"] if there else [])])
