@@ -83,17 +83,20 @@ def _demo(instance: Instance, once: bool, port: int | None, rate: float) -> bool
 async def _walk(instance: Instance, gateway: str, once: bool, rate: float) -> bool:
     from serinus.cli.demo_screen import screen
     from serinus.cli.demo_walk import DemoSettings, Walk
-    from serinus.kube.config import connect
+    from serinus.kube.client import Client
+    from serinus.kube.config import Flags, load
+    from serinus.kube.https import HttpsHandler
 
     attended = not once and sys.stdin.isatty() and sys.stdout.isatty()
     settings = DemoSettings(instance.kubeconfig, gateway, rate, gate_seconds=20.0 if attended else 0.0)
     shown = screen()
+    handler = HttpsHandler(load(Flags(kubeconfig=str(instance.kubeconfig))))
     try:
-        async with connect(instance.kubeconfig) as client:
-            with _keys(attended) as key:
-                return await Walk(settings, client, shown, key).run()
+        with _keys(attended) as key:
+            return await Walk(settings, Client(handler), shown, key).run()
     finally:
         shown.close()
+        await handler.close()
 
 
 @contextmanager
