@@ -153,23 +153,28 @@ class WorkQueue(Generic[K]):
         heapq.heapify(self._heap)
 
 
-async def work(queue: WorkQueue[K], handler: Callable[[K], Awaitable[None]], *, workers: int = 1) -> None:
+async def work(
+    queue: WorkQueue[K],
+    handler: Callable[[K], Awaitable[None]],
+    *,
+    workers: int = 1,
+    failed: Callable[[K, Exception, float], None] | None = None,
+) -> None:
     """Works on the queue's keys, forever, `workers` at a time.
 
-    A handler that raises has its key retried with back-off; one that returns has its failures forgotten.
+    A handler that raises has its key retried with back-off; one that returns has its failures forgotten. `failed` is
+    told the key, the error and the seconds until the next attempt; without it they are logged.
     """
+    tell = failed or _log_failure
 
     async def worker() -> None:
         while True:
             key = await queue.get()
             try:
                 await handler(key)
-            except ApiError as error:
-                delay = queue.retry(key, after=error.retry_after)
-                log.warning("%s: %s; again in %.1f s", key, error.message, delay)
-            except Exception:
-                delay = queue.retry(key)
-                log.exception("%s: failed; again in %.1f s", key, delay)
+            except Exception as error:
+                after = error.retry_after if isinstance(error, ApiError) else None
+                tell(key, error, queue.retry(key, after=after))
             else:
                 queue.forget(key)
             finally:
@@ -178,3 +183,10 @@ async def work(queue: WorkQueue[K], handler: Callable[[K], Awaitable[None]], *, 
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):
             group.create_task(worker())
+
+
+def _log_failure(key: object, error: Exception, delay: float) -> None:
+    if isinstance(error, ApiError):
+        log.warning("%s: %s; again in %.1f s", key, error.message, delay)
+    else:
+        log.error("%s: failed; again in %.1f s", key, delay, exc_info=error)

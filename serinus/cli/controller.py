@@ -1,0 +1,210 @@
+"""`serinus controller`: runs the controller against any Kubernetes API, in a cluster or beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from serinus.controller.process import Options
+    from serinus.kube.config import Connection
+
+
+def _seconds(_: click.Context, param: click.Parameter, text: str) -> float:
+    from serinus.api.durations import pause_seconds
+
+    try:
+        return pause_seconds(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=param) from None
+
+
+# Flags of the reference that mean nothing here: accepted, so that a manifest need not change.
+_NO_EFFECT = (
+    "--qps",
+    "--burst",
+    "--experiment-threads",
+    "--service-threads",
+    "--ingress-threads",
+    "--ephemeral-metadata-threads",
+    "--ephemeral-metadata-update-pod-retries",
+    "--analysis-threads",
+    "--kloglevel",
+)
+
+
+_CONNECTION = (
+    click.Option(["--kubeconfig"], default="", metavar="FILE", help="Path to the kubeconfig."),
+    click.Option(["--context"], default="", help="Name of the kubeconfig context to use."),
+    click.Option(["--cluster"], default="", help="Name of the kubeconfig cluster to use."),
+    click.Option(["--user"], default="", help="Name of the kubeconfig user to use."),
+    click.Option(["-n", "--namespace"], default="", help="The controller's own namespace."),
+    click.Option(["-s", "--server"], default="", help="Address and port of the API server."),
+    click.Option(["--token"], default="", help="Bearer token for the API server."),
+    click.Option(["--as", "as_user"], default="", help="User to impersonate."),
+    click.Option(["--as-group", "as_groups"], multiple=True, help="Group to impersonate; may be repeated."),
+    click.Option(["--as-uid"], default="", help="UID to impersonate."),
+    click.Option(["--request-timeout"], default="", help="Time limit of one request, such as 30s."),
+    click.Option(["--certificate-authority"], default="", metavar="FILE", help="Certificate of the authority."),
+    click.Option(["--client-certificate"], default="", metavar="FILE", help="Client certificate for TLS."),
+    click.Option(["--client-key"], default="", metavar="FILE", help="Client key for TLS."),
+    click.Option(["--insecure-skip-tls-verify"], is_flag=True, help="Do not check the server's certificate."),
+    click.Option(["--tls-server-name"], default="", help="Name to expect in the server's certificate."),
+)
+_PORT = click.IntRange(0, 65535)
+_OWN = (
+    click.Option(["--namespaced"], is_flag=True, help="Watch only the controller's own namespace."),
+    click.Option(["--instance-id"], default="", help="Act only on Rollouts labelled with this controller-instance-id."),
+    click.Option(
+        ["--rollout-resync"],
+        type=click.IntRange(0),
+        default=900,
+        show_default=True,
+        help="Seconds after which all Rollouts are looked at again; 0 for never.",
+    ),
+    click.Option(
+        ["--rollout-threads"],
+        type=click.IntRange(1),
+        default=10,
+        show_default=True,
+        help="Rollouts worked on at once.",
+    ),
+    click.Option(
+        ["--leader-elect/--no-leader-elect"], default=True, show_default=True, help="Act only with the lease."
+    ),
+    click.Option(
+        ["--leader-election-lease-duration"],
+        default="4s",
+        callback=_seconds,
+        show_default=True,
+        help="How long others wait for a silent leader.",
+    ),
+    click.Option(
+        ["--leader-election-renew-deadline"],
+        default="3s",
+        callback=_seconds,
+        show_default=True,
+        help="After which a leader that cannot renew stops.",
+    ),
+    click.Option(
+        ["--leader-election-retry-period"],
+        default="500ms",
+        callback=_seconds,
+        show_default=True,
+        help="Time between attempts to lead.",
+    ),
+    click.Option(
+        ["--address"],
+        default="127.0.0.1",
+        show_default=True,
+        help="Where metrics and health are served; 0.0.0.0 in a pod.",
+    ),
+    click.Option(
+        ["--metricsPort", "--metricsport", "metrics_port"],
+        type=_PORT,
+        default=8090,
+        show_default=True,
+        help="Port of /metrics; 0 for any free one.",
+    ),
+    click.Option(
+        ["--healthzPort", "healthz_port"],
+        type=_PORT,
+        default=8080,
+        show_default=True,
+        help="Port of /healthz and /readyz; 0 for any free one.",
+    ),
+    click.Option(
+        ["--loglevel"], type=click.Choice(["debug", "info", "warn", "error"]), default="info", help="Log level."
+    ),
+    click.Option(["--logformat"], type=click.Choice(["text", "json"]), default="text", help="Log format."),
+)
+
+
+_IGNORED = tuple(click.Option([flag], hidden=True, expose_value=False) for flag in _NO_EFFECT)
+
+
+@click.command("controller", params=[*_OWN, *_CONNECTION, *_IGNORED])
+def command(**given: object) -> None:
+    """Run the controller against the API server of a kubeconfig, or of the pod it runs in.
+
+    It runs until SIGTERM or SIGINT (exit 0); a second one ends it at once (exit 1).
+    """
+    import asyncio
+    import dataclasses
+
+    from serinus.controller import log
+    from serinus.controller.ports import PortTaken
+    from serinus.controller.process import lease_namespace
+    from serinus.kube.config import ConfigError, Flags, load
+
+    log.start(str(given["loglevel"]), "json" if given["logformat"] == "json" else "text")
+    names = {f.name for f in dataclasses.fields(Flags)}
+    try:
+        connection = load(Flags(**{name: value for name, value in given.items() if name in names}))  # type: ignore[arg-type]
+        home = lease_namespace(connection.namespace)
+        options = _options(given, home)
+        options.lease()
+    except (ConfigError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    try:
+        ended = asyncio.run(_run(connection, options))
+    except PortTaken as error:
+        raise click.ClickException(str(error)) from None
+    raise SystemExit(ended)
+
+
+def _options(given: dict[str, object], home: str) -> Options:
+    from serinus.controller.process import Options
+
+    return Options(
+        namespace=home if given["namespaced"] else "",
+        instance_id=str(given["instance_id"]),
+        workers=int(str(given["rollout_threads"])),
+        resync=float(str(given["rollout_resync"])),
+        leader_elect=bool(given["leader_elect"]),
+        lease_namespace=home,
+        lease_duration=float(str(given["leader_election_lease_duration"])),
+        renew_deadline=float(str(given["leader_election_renew_deadline"])),
+        retry_period=float(str(given["leader_election_retry_period"])),
+        address=str(given["address"]),
+        metrics_port=int(str(given["metrics_port"])),
+        health_port=int(str(given["healthz_port"])),
+    )
+
+
+async def _run(connection: Connection, options: Options) -> int:
+    """Runs until a signal; returns the exit code."""
+    import asyncio
+    import os
+    import signal
+    from random import Random
+
+    from serinus.controller.metrics import Metrics
+    from serinus.controller.process import run_controller
+    from serinus.kube.client import Client
+    from serinus.kube.clock import SystemClock
+    from serinus.kube.https import HttpsHandler
+
+    handler, metrics = HttpsHandler(connection), Metrics()
+    client = Client(metrics.counting(handler), user_agent="rollouts-controller")
+    running = asyncio.ensure_future(run_controller(client, SystemClock(), Random(), options=options, metrics=metrics))
+    stopping = False
+
+    def stop() -> None:
+        nonlocal stopping
+        if stopping:
+            os._exit(1)
+        stopping = True
+        running.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        await running
+    except asyncio.CancelledError:
+        return 0
+    finally:
+        await handler.close()
+    return 0

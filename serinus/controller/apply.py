@@ -1,0 +1,151 @@
+"""Carries a Plan out: actions in order, then the status, then the events; the first failure ends it.
+
+The versions that the plan has seen are preconditions, put into each patch: what has changed since is not overwritten,
+the write fails with a conflict and the next plan starts from what is there now. Doing it again does no harm: what
+exists already, or is gone already, counts as done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from serinus.api.meta import Json, ObjectMeta
+from serinus.api.resources import BY_KIND, PODS, ROLLOUTS, Resource
+from serinus.api.rollout import Rollout
+from serinus.controller.writes import Writes
+from serinus.engine.plan import Action, Event, Plan
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.errors import AlreadyExists, NotFound, Unavailable
+from serinus.kube.informer import Key, meta
+
+Tell = Callable[[Rollout, Event], None]
+Note = Callable[[Rollout, str, str], None]
+"""(rollout, what was done, because): one line for each decision."""
+
+
+@dataclass(slots=True)
+class Applier:
+    client: Client
+    clock: Clock
+    writes: Writes
+    tell: Tell
+    note: Note
+
+    async def apply(self, rollout: Rollout, plan: Plan) -> int:
+        """Returns how many writes were made. Raises the ApiError of the first that failed; the rest is not done."""
+        done = _Pass(self, rollout)
+        for action in plan.actions:
+            await done.act(action)
+        if plan.status is not None:
+            await done.write_status(plan.status, plan.status_because)
+        for event in plan.events:
+            self.tell(rollout, event)
+        return done.count
+
+
+class _Pass:
+    """One plan being carried out: knows the versions that its own writes made."""
+
+    def __init__(self, applier: Applier, rollout: Rollout) -> None:
+        self.applier, self.rollout = applier, rollout
+        metadata = rollout.metadata
+        self.key: Key = (metadata.namespace, metadata.name)
+        self.versions: dict[tuple[str, str], str] = {("Rollout", metadata.name): metadata.resource_version}
+        self.count = 0
+
+    async def act(self, action: Action) -> None:
+        resource = BY_KIND[action.kind]
+        what = f"{action.verb} {action.kind} {action.name}"
+        verbs = {"create": self._create, "patch": self._patch, "delete": self._delete, "evict": self._evict}
+        if not await verbs[action.verb](resource, action):
+            return
+        self.count += 1
+        self.applier.note(self.rollout, what, action.because)
+        for event in action.events:
+            self.applier.tell(self.rollout, event)
+
+    async def _create(self, resource: Resource, action: Action) -> bool:
+        space = self.key[0]
+        body: Json = {"apiVersion": resource.api_version, "kind": action.kind, **action.body}
+        body["metadata"] = {"name": action.name, "namespace": space, **(action.body.get("metadata") or {})}
+        try:
+            made = await self.applier.client.create(resource, body, space)
+        except AlreadyExists:
+            # Made by an earlier pass whose answer was lost, or by somebody else: the next plan sees which.
+            self._wrote(action.kind, await self.applier.client.get(resource, action.name, space))
+            return False
+        self._wrote(action.kind, made)
+        return True
+
+    async def _patch(self, resource: Resource, action: Action) -> bool:
+        held = dict(action.body.get("metadata") or {})
+        if action.uid:
+            held["uid"] = action.uid
+        version = action.resource_version
+        if version or (action.kind, action.name) in self.versions:
+            version = self.versions.get((action.kind, action.name), version)
+        if version:
+            held["resourceVersion"] = version
+        body = {**action.body, "metadata": held} if held else action.body
+        try:
+            made = await self.applier.client.patch(
+                resource, action.name, body, self.key[0], subresource=action.subresource
+            )
+        except NotFound:
+            if action.kind == "Pod":
+                return False
+            raise
+        self._wrote(action.kind, made)
+        return True
+
+    async def _delete(self, resource: Resource, action: Action) -> bool:
+        version = (
+            self.versions.get((action.kind, action.name), action.resource_version) if action.resource_version else ""
+        )
+        try:
+            await self.applier.client.delete(
+                resource, action.name, self.key[0], uid=action.uid, resource_version=version
+            )
+        except NotFound:
+            return False
+        finally:
+            self.versions.pop((action.kind, action.name), None)
+        if action.uid:
+            self.applier.writes.deleted(self.key, action.kind, action.name, action.uid, self.applier.clock.now())
+        return True
+
+    async def _evict(self, resource: Resource, action: Action) -> bool:
+        body: Json = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": action.name, "namespace": self.key[0]},
+        }
+        if action.uid:
+            body["deleteOptions"] = {"preconditions": {"uid": action.uid}}
+        try:
+            await self.applier.client.create(PODS, body, self.key[0], name=action.name, subresource="eviction")
+        except NotFound:
+            return False
+        except Unavailable as error:
+            if error.code == 429:
+                return False  # a disruption budget says not now; the plan looks again by itself
+            raise
+        if action.uid:
+            self.applier.writes.deleted(self.key, "Pod", action.name, action.uid, self.applier.clock.now())
+        return True
+
+    async def write_status(self, status: Json, because: str) -> None:
+        name = self.key[1]
+        held = {"uid": self.rollout.metadata.uid, "resourceVersion": self.versions["Rollout", name]}
+        body = {"metadata": held, "status": status}
+        made = await self.applier.client.patch(ROLLOUTS, name, body, self.key[0], subresource="status")
+        self._wrote("Rollout", made)
+        self.count += 1
+        self.applier.note(self.rollout, "write status", because)
+
+    def _wrote(self, kind: str, made: Json) -> None:
+        metadata: ObjectMeta = meta(made)
+        self.versions[kind, metadata.name] = metadata.resource_version
+        self.applier.writes.wrote(self.key, kind, made, self.applier.clock.now())

@@ -1,0 +1,278 @@
+"""All that decisions are made of, kept by watches, and who must look again when something of it changes.
+
+Only what is used is kept: fields that no decision reads are dropped while decoding, pods and ReplicaSets are only those
+that carry a revision's label. Ingresses, workloads and other routers' objects are watched from the moment on that the
+first Rollout names one of the kind, so that who does not use them pays nothing and needs no right to read them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from serinus.api.meta import ObjectMeta
+from serinus.api.names import HASH, INSTANCE_ID, LAST_APPLIED
+from serinus.api.network import Ingress, Service
+from serinus.api.resources import (
+    BY_KIND,
+    DEPLOYMENTS,
+    INGRESSES,
+    POD_TEMPLATES,
+    PODS,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+    Resource,
+)  # fmt: skip
+from serinus.api.rollout import Rollout
+from serinus.api.workloads import Pod, PodStatus, ReplicaSet, Workload
+from serinus.controller.references import references
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.informer import Informer, Key, meta
+
+log = logging.getLogger(__name__)
+
+
+class _Deployment(Workload, kw_only=True):
+    kind: str = "Deployment"  # a list's items do not say it
+
+
+class _ReplicaSet(Workload, kw_only=True):
+    kind: str = "ReplicaSet"
+
+
+class _PodTemplate(Workload, kw_only=True):
+    kind: str = "PodTemplate"
+
+
+_ON_DEMAND: dict[str, tuple[Resource, Any]] = {
+    "Ingress": (INGRESSES, Ingress),
+    "workload Deployment": (DEPLOYMENTS, _Deployment),
+    "workload ReplicaSet": (REPLICA_SETS, _ReplicaSet),
+    "workload PodTemplate": (POD_TEMPLATES, _PodTemplate),
+}
+
+
+class Cache:
+    """`wake(key)` is called for every Rollout, by (namespace, name), that has reason to look again.
+
+    `namespace`: "" for all. `instance_id`: only Rollouts that are labelled with it; "": only those without the label.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        rng: Random,
+        wake: Callable[[Key], None],
+        *,
+        namespace: str = "",
+        instance_id: str = "",
+    ) -> None:
+        self._client, self._clock, self._rng, self._wake, self._namespace = client, clock, rng, wake, namespace
+        mine = f"{INSTANCE_ID}={instance_id}" if instance_id else f"!{INSTANCE_ID}"
+        self.rollouts = self._informer(ROLLOUTS, Rollout, labels=mine, trim=_trimmed_rollout)
+        self.replica_sets = self._informer(REPLICA_SETS, ReplicaSet, labels=HASH)
+        self.pods = self._informer(PODS, Pod, labels=HASH, trim=_trimmed_pod)
+        self.services = self._informer(SERVICES, Service)
+        self.others: dict[str, Informer[Any]] = {}
+        """By kind as `references` spells it: those that some Rollout names."""
+        self._named_by: dict[tuple[str, str, str], set[Key]] = {}
+        self._by_uid: dict[str, Key] = {}
+        self._by_namespace: dict[str, set[Key]] = {}
+        self._sets_of: dict[str, set[Key]] = {}
+        self._orphans: dict[str, set[Key]] = {}
+        self._pods_of: dict[str, set[Key]] = {}
+        self._set_owner: dict[str, str] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self.rollouts.on_change(self._rollout_changed)
+        self.replica_sets.on_change(self._replica_set_changed)
+        self.pods.on_change(self._pod_changed)
+        self.services.on_change(lambda old, new: self._named_changed("Service", old, new))
+
+    async def run(self) -> None:
+        """Keeps everything up to date until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                for informer in (*self._always(), *self.others.values()):
+                    tasks.create_task(informer.run())
+                await asyncio.Event().wait()
+            finally:
+                self._tasks = None
+
+    def _always(self) -> tuple[Informer[Any], ...]:
+        return (self.rollouts, self.replica_sets, self.pods, self.services)
+
+    def informers(self) -> tuple[Informer[Any], ...]:
+        return (*self._always(), *self.others.values())
+
+    def of_kind(self, kind: str) -> Informer[Any] | None:
+        """The copy in which an object of this kind that we write is seen again."""
+        own = {"Rollout": self.rollouts, "ReplicaSet": self.replica_sets, "Pod": self.pods, "Service": self.services}
+        return own.get(kind) or self.others.get(kind)
+
+    async def synced(self) -> None:
+        """Returns once everything has been listed."""
+        for informer in self._always():
+            await informer.synced.wait()
+        for informer in list(self.others.values()):
+            await informer.synced.wait()
+
+    def missing(self, rollout: Rollout) -> str:
+        """What of the Rollout's world is not known yet, in words; "" when all is."""
+        for informer in self._always():
+            if not informer.synced.is_set():
+                return f"{informer.resource.plural} have not been listed yet{_because(informer.error)}"
+        for kind, _ in references(rollout):
+            informer = self.others.get(kind)
+            if informer is not None and not informer.synced.is_set():
+                return f"{informer.resource.plural} have not been listed yet{_because(informer.error)}"
+        return ""
+
+    def sets_of(self, rollout: Rollout) -> Iterable[ReplicaSet]:
+        """ReplicaSets that the Rollout controls, and those of its namespace that nobody does."""
+        keys = self._sets_of.get(rollout.metadata.uid, set()) | self._orphans.get(rollout.metadata.namespace, set())
+        return (self.replica_sets.items[key] for key in sorted(keys))
+
+    def pods_of(self, uid: str) -> Iterable[Pod]:
+        """Pods that the ReplicaSet of this uid controls."""
+        return (self.pods.items[key] for key in sorted(self._pods_of.get(uid, set())))
+
+    # Changes
+
+    def _rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
+        before = references(old) if old else frozenset[tuple[str, str]]()
+        after = references(new) if new else frozenset[tuple[str, str]]()
+        some = new or old
+        assert some is not None
+        key = (some.metadata.namespace, some.metadata.name)
+        for kind, name in before - after:
+            _discard(self._named_by, (kind, key[0], name), key)
+        for kind, name in after - before:
+            self._named_by.setdefault((kind, key[0], name), set()).add(key)
+            self._demand(kind)
+        if old and (new is None or new.metadata.uid != old.metadata.uid):
+            self._by_uid.pop(old.metadata.uid, None)
+        if new is None:
+            _discard(self._by_namespace, key[0], key)
+        else:
+            self._by_uid[new.metadata.uid] = key
+            self._by_namespace.setdefault(key[0], set()).add(key)
+        self._wake(key)
+
+    def _demand(self, kind: str) -> None:
+        """Starts to watch a kind that was not needed until now."""
+        if kind in self.others or kind == "Service":
+            return
+        resource, type_ = _ON_DEMAND.get(kind) or (BY_KIND.get(kind), dict)
+        if resource is None:
+            log.warning("objects of kind %s cannot be watched: the kind is not known", kind)
+            return
+        informer = self._informer(resource, type_)
+        informer.on_change(lambda old, new: self._named_changed(kind, old, new))
+        self.others[kind] = informer
+        if self._tasks is not None:
+            self._tasks.create_task(informer.run())
+            self._tasks.create_task(self._wake_when_listed(informer))
+
+    async def _wake_when_listed(self, informer: Informer[Any]) -> None:
+        """The first list may be empty, and tell nobody: those that wait for it look again."""
+        await informer.synced.wait()
+        for key in self.rollouts.items:
+            self._wake(key)
+
+    def _named_changed(self, kind: str, old: Any, new: Any) -> None:
+        metadata = meta(new if new is not None else old)
+        for key in self._named_by.get((kind, metadata.namespace, metadata.name), ()):
+            self._wake(key)
+
+    def _replica_set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
+        for rs, arrives in ((old, False), (new, True)):
+            if rs is None:
+                continue
+            key, owner = (rs.metadata.namespace, rs.metadata.name), rs.metadata.controller()
+            index, where = (self._orphans, key[0]) if owner is None else (self._sets_of, owner.uid)
+            if arrives:
+                index.setdefault(where, set()).add(key)
+                self._set_owner[rs.metadata.uid] = owner.uid if owner else ""
+            else:
+                _discard(index, where, key)
+                self._set_owner.pop(rs.metadata.uid, None)
+            if owner is None:
+                for rollout in self._by_namespace.get(key[0], ()):
+                    self._wake(rollout)
+            elif owner.uid in self._by_uid:
+                self._wake(self._by_uid[owner.uid])
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        for pod, arrives in ((old, False), (new, True)):
+            owner = pod.metadata.controller() if pod else None
+            if pod is None or owner is None:
+                continue
+            key = (pod.metadata.namespace, pod.metadata.name)
+            if arrives:
+                self._pods_of.setdefault(owner.uid, set()).add(key)
+            else:
+                _discard(self._pods_of, owner.uid, key)
+            rollout = self._by_uid.get(self._set_owner.get(owner.uid, ""))
+            if rollout is not None and _matters(old, new):
+                self._wake(rollout)
+
+    def _informer(
+        self, resource: Resource, type_: Any, *, labels: str = "", trim: Callable[[Any], Any] | None = None
+    ) -> Informer[Any]:
+        return Informer(
+            self._client, resource, type_, namespace=self._namespace, labels=labels, clock=self._clock,
+            rng=Random(self._rng.random()), trim=trim,
+        )  # fmt: skip
+
+
+def _matters(old: Pod | None, new: Pod | None) -> bool:
+    """Whether a decision could depend on the difference: labels, annotations, readiness, deletion."""
+    return old is None or new is None or _essence(old) != _essence(new)
+
+
+def _essence(pod: Pod) -> tuple[Any, ...]:
+    m = pod.metadata
+    return m.uid, m.labels, m.annotations, m.deletion_timestamp, pod.status.phase, pod.ready()
+
+
+def _trimmed_pod(pod: Pod) -> Pod:
+    conditions = [c for c in pod.status.conditions if c.type == "Ready"]
+    return structs.replace(pod, metadata=_trimmed(pod.metadata), status=PodStatus(pod.status.phase, conditions))
+
+
+def _trimmed_rollout(rollout: Rollout) -> Rollout:
+    for canary in filter(None, (rollout.spec.strategy.canary,)):
+        if canary.traffic_routing:
+            # A Raw is a view of the whole answer, which would be kept with it.
+            plugins = {k: msgspec.Raw(bytes(v)) for k, v in canary.traffic_routing.plugins.items()}
+            canary.traffic_routing.plugins = plugins
+    return structs.replace(rollout, metadata=_trimmed(rollout.metadata))
+
+
+def _trimmed(metadata: ObjectMeta) -> ObjectMeta:
+    """Without the copy of the whole object that kubectl leaves in an annotation."""
+    if LAST_APPLIED not in metadata.annotations:
+        return metadata
+    kept = {k: v for k, v in metadata.annotations.items() if k != LAST_APPLIED}
+    return structs.replace(metadata, annotations=kept)
+
+
+def _discard(index: dict[Any, set[Key]], where: Any, key: Key) -> None:
+    if where in index:
+        index[where].discard(key)
+        if not index[where]:
+            del index[where]
+
+
+def _because(error: str) -> str:
+    return f" ({error})" if error else ""

@@ -1,0 +1,187 @@
+"""The controller as a whole: caches that are always warm, an election, workers while it leads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field
+from random import Random
+
+from serinus.api.rollout import Rollout
+from serinus.controller.apply import Applier
+from serinus.controller.cache import Cache
+from serinus.controller.events import Recorder
+from serinus.controller.metrics import Metrics
+from serinus.controller.reconcile import Reconciler, note
+from serinus.controller.writes import Writes
+from serinus.engine.plan import Event, Plan, Snapshot
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.informer import Key
+from serinus.kube.lease import Election, LeaseSettings
+from serinus.kube.queue import WorkQueue, work
+
+log = logging.getLogger(__name__)
+
+LEASE = "argo-rollouts-controller-lock"
+"""The name that Argo Rollouts uses: the two never act on the same Rollouts at once."""
+
+
+LAST_WORDS = 2.0
+"""Seconds in which events that still wait are written at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`namespace`: "" for all. Ports: None serves nothing, 0 takes any free one."""
+
+    namespace: str = ""
+    instance_id: str = ""
+    workers: int = 10
+    """Rollouts worked on at once; nearly all of a reconcile is waiting for the API."""
+    resync: float = 900.0
+    """Seconds after which every Rollout is looked at again from the cache, without a call; 0: never."""
+    leader_elect: bool = True
+    lease_namespace: str = "argo-rollouts"
+    lease_duration: float = 4.0
+    renew_deadline: float = 3.0
+    retry_period: float = 0.5
+    identity: str = field(default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4()}")
+    address: str = "127.0.0.1"
+    metrics_port: int | None = None
+    health_port: int | None = None
+
+    def lease(self) -> LeaseSettings:
+        """ValueError if its times do not fit together."""
+        name = f"{LEASE}-{self.instance_id}" if self.instance_id else LEASE
+        return LeaseSettings(
+            name, self.lease_namespace, self.identity, self.lease_duration, self.renew_deadline, self.retry_period
+        )
+
+
+class Controller:
+    """The parts, joined. `plan` decides; the default is the engine's."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        rng: Random,
+        *,
+        options: Options | None = None,
+        plan: Callable[[Snapshot], Plan] | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.options = options or Options()
+        self._client, self._clock, self._rng = client, clock, rng
+        self.metrics = metrics or Metrics()
+        self.queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+        self.cache = Cache(
+            client, clock, rng, self.queue.add, namespace=self.options.namespace, instance_id=self.options.instance_id
+        )
+        self.recorder = Recorder(client, clock)
+        applier = Applier(client, clock, Writes(), self._tell, note)
+        self.reconciler = Reconciler(
+            self.cache, applier, self.queue, clock, plan=plan or _engine_plan(), measures=self.metrics
+        )
+        self.election = Election(client, clock, rng, self.options.lease()) if self.options.leader_elect else None
+        self.metrics.watch(self.cache, self.queue)
+        self._working = False
+        self.cache.rollouts.on_change(self._introduce)
+
+    async def run(self) -> None:
+        """Runs until cancelled; then stops at once: another process goes on from what was written."""
+        options = self.options
+        async with _serving(self):
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self.cache.run())
+                    tasks.create_task(self._lead() if self.election is None else self.election.run(self._lead))
+                    if options.resync > 0:
+                        tasks.create_task(self._resync())
+            finally:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_WORDS):
+                        await self.recorder.flush()
+
+    def not_ready(self) -> str:
+        """Why the caches do not show the world yet, or no longer; "" when they do."""
+        for informer in self.cache.informers():
+            if not informer.synced.is_set() or informer.error:
+                return f"{informer.resource.plural}: {informer.error or 'not listed yet'}"
+        return ""
+
+    async def _lead(self) -> None:
+        await self.cache.synced()
+        log.info("working", extra={"fields": {"rollouts": len(self.cache.rollouts.items)}})
+        try:
+            for key, rollout in self.cache.rollouts.items.items():
+                self.queue.add(key)
+                self._added(rollout)
+            self._working = True
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.recorder.run())
+                tasks.create_task(
+                    work(self.queue, self.reconciler, workers=self.options.workers, failed=self.reconciler.failed)
+                )
+        finally:
+            self._working = False
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(self.options.resync)
+            for key in self.cache.rollouts.items:
+                self.queue.add(key)
+
+    def _introduce(self, old: Rollout | None, new: Rollout | None) -> None:
+        if self._working and old is None and new is not None:
+            self._added(new)
+
+    def _added(self, rollout: Rollout) -> None:
+        name = f"{rollout.metadata.namespace}/{rollout.metadata.name}"
+        self._tell(rollout, Event("RolloutAddedToInformer", f"Rollout resource added to informer: {name}"))
+
+    def _tell(self, rollout: Rollout, event: Event) -> None:
+        self.metrics.told(rollout, event)
+        self.recorder.tell(rollout, event)
+
+
+async def run_controller(
+    client: Client,
+    clock: Clock,
+    rng: Random,
+    *,
+    options: Options | None = None,
+    plan: Callable[[Snapshot], Plan] | None = None,
+    metrics: Metrics | None = None,
+) -> None:
+    """Runs a controller until cancelled.
+
+    ValueError if the options contradict each other; `ports.PortTaken` if a port cannot be opened.
+    """
+    await Controller(client, clock, rng, options=options, plan=plan, metrics=metrics).run()
+
+
+def lease_namespace(fallback: str) -> str:
+    """Where the Lease lives: the controller's own namespace, as the pod is told it."""
+    return os.environ.get("POD_NAMESPACE") or fallback
+
+
+def _engine_plan() -> Callable[[Snapshot], Plan]:
+    from serinus.engine.planner import plan
+
+    return plan
+
+
+def _serving(controller: Controller) -> AbstractAsyncContextManager[dict[str, int]]:
+    from serinus.controller.ports import serving  # aiohttp's server: not needed where nothing is served
+
+    options = controller.options
+    metrics = None if options.metrics_port is None else (options.metrics_port, controller.metrics.text)
+    health = None if options.health_port is None else (options.health_port, controller.not_ready)
+    return serving(options.address, metrics=metrics, health=health)

@@ -1,0 +1,163 @@
+"""The loop of one Rollout: what is seen, what follows from it, what is done about it.
+
+Level-triggered: nothing is remembered but what makes decisions safe (the own writes that the cache does not show yet)
+and quiet (what was last logged). Where there is nothing to do, no call is made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from serinus.api.rollout import Rollout
+from serinus.controller.apply import Applier
+from serinus.controller.cache import Cache
+from serinus.controller.snapshot import snapshot
+from serinus.controller.writes import Expectation
+from serinus.engine.plan import Event, Plan, Snapshot, Wait
+from serinus.kube.clock import Clock
+from serinus.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from serinus.kube.informer import Key, meta
+from serinus.kube.queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+LOOK_AFTER = 2.0
+"""Seconds after which a write that the cache does not show is looked after."""
+
+SEARCHES = 5
+"""Looks, after which the cache is believed again: the object is beyond what is watched."""
+
+BUSY = 1.0
+"""Seconds at least until the next look where a plan asks to be called at once and did nothing."""
+
+
+class Measures(Protocol):
+    """What is counted of reconciles."""
+
+    def reconciled(self, key: Key, seconds: float) -> None: ...
+
+    def failed(self, key: Key) -> None: ...
+
+    def forget(self, key: Key) -> None: ...
+
+
+class Reconciler:
+    """Call it with a key; it raises what went wrong, for the queue to try again with back-off."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        applier: Applier,
+        queue: WorkQueue[Key],
+        clock: Clock,
+        *,
+        plan: Callable[[Snapshot], Plan],
+        measures: Measures | None = None,
+    ) -> None:
+        self._cache, self._applier, self._queue, self._clock = cache, applier, queue, clock
+        self._plan, self._measures = plan, measures
+        self._waits: dict[Key, tuple[str, ...]] = {}
+
+    async def __call__(self, key: Key) -> None:
+        began = self._clock.now()
+        rollout = self._cache.rollouts.items.get(key)
+        if rollout is None or rollout.metadata.deletion_timestamp:
+            self._forget(key)  # its children follow by their owner references
+            return
+        missing = self._cache.missing(rollout)
+        if missing:
+            self._say_waits(rollout, (Wait("Cache", missing),))
+            return  # the list that is missing wakes everyone
+        if await self._is_behind(key, began):
+            self._queue.add_at(key, began + LOOK_AFTER)
+            return
+        seen = snapshot(self._cache, key, began)
+        if seen is None:
+            return
+        plan = self._plan(seen)
+        self._say_waits(rollout, plan.waits)
+        writes = await self._applier.apply(rollout, plan)
+        if plan.again_at is not None:
+            soonest = began if writes else began + BUSY
+            self._queue.add_at(key, plan.again_at if plan.again_at > began else soonest)
+        if self._measures:
+            self._measures.reconciled(key, self._clock.now() - began)
+
+    def failed(self, key: Key, error: Exception, delay: float) -> None:
+        """Tells of an attempt that raised; the next one comes in `delay` seconds."""
+        fields = {"namespace": key[0], "rollout": key[1], "again_in": f"{delay:.1f}s"}
+        if isinstance(error, Conflict):
+            log.debug("something changed since it was seen: deciding again", extra={"fields": fields})
+            return
+        if self._measures:
+            self._measures.failed(key)
+        if not isinstance(error, ApiError):
+            log.error("the reconcile failed", exc_info=error, extra={"fields": fields})
+            return
+        log.warning("a write failed: %s", error.message, extra={"fields": fields})
+        rollout = self._cache.rollouts.items.get(key)
+        if rollout is not None and isinstance(error, Forbidden | Invalid):
+            # Time alone does not mend these: somebody has to give a right or change an object.
+            self._applier.tell(rollout, Event("ReconcileFailed", error.message, "Warning"))
+
+    def _forget(self, key: Key) -> None:
+        self._applier.writes.forget(key)
+        self._waits.pop(key, None)
+        self._queue.forget(key)
+        if self._measures:
+            self._measures.forget(key)
+
+    async def _is_behind(self, key: Key, now: float) -> bool:
+        """Whether the cache is older than what was written for this Rollout."""
+        unseen = self._applier.writes.unseen(key, self._cache.of_kind)
+        for expectation in unseen:
+            if now - expectation.since >= LOOK_AFTER:
+                await self._look_after(key, expectation, now)
+        return bool(unseen) and bool(self._applier.writes.unseen(key, self._cache.of_kind))
+
+    async def _look_after(self, key: Key, expectation: Expectation, now: float) -> None:
+        """Asks the API for an object whose event does not come: it is gone meanwhile, or the event was lost."""
+        informer = self._cache.of_kind(expectation.kind)
+        if informer is None:
+            return
+        try:
+            live = meta(await self._applier.client.get(informer.resource, expectation.name, key[0]))
+            version = live.resource_version
+        except NotFound:
+            version = ""
+        cached = informer.items.get((key[0], expectation.name))
+        if version == (meta(cached).resource_version if cached is not None else ""):
+            self._applier.writes.drop(key, expectation)
+        elif expectation.searches >= SEARCHES:
+            log.warning(
+                "%s %s is written and never seen by a watch",
+                expectation.kind,
+                expectation.name,
+                extra={"fields": {"namespace": key[0], "rollout": key[1]}},
+            )
+            self._applier.writes.drop(key, expectation)
+        else:
+            self._applier.writes.searched(key, expectation, now)
+            if expectation.searches:
+                informer.relist()
+
+    def _say_waits(self, rollout: Rollout, waits: tuple[Wait, ...]) -> None:
+        """One line when the reasons to wait change; their numbers change all the time."""
+        key = (rollout.metadata.namespace, rollout.metadata.name)
+        reasons = tuple(wait.reason for wait in waits)
+        if self._waits.get(key, ()) == reasons:
+            return
+        self._waits[key] = reasons
+        for wait in waits:
+            fields = {"namespace": key[0], "rollout": key[1], "reason": wait.reason}
+            log.info("waiting: %s", wait.message, extra={"fields": fields})
+
+
+def note(rollout: Rollout, what: str, because: str) -> None:
+    """The log line of one decision."""
+    fields = {"namespace": rollout.metadata.namespace, "rollout": rollout.metadata.name}
+    if because:
+        fields["because"] = because
+    log.info("%s", what, extra={"fields": fields})

@@ -1,0 +1,48 @@
+"""Which objects a Rollout names: their changes wake it, and they are in its snapshot."""
+
+from __future__ import annotations
+
+from serinus.api.rollout import Rollout
+from serinus.routing.registry import routers_of
+
+Reference = tuple[str, str]
+"""(kind, name), in the Rollout's namespace."""
+
+WORKLOADS = frozenset({"Deployment", "ReplicaSet", "PodTemplate"})
+"""Kinds that a workloadRef may name."""
+
+
+def services(rollout: Rollout) -> frozenset[str]:
+    """Names of the Services that the strategy names."""
+    canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
+    names: list[str] = []
+    if canary:
+        names += [canary.canary_service, canary.stable_service]
+        if canary.ping_pong:
+            names += [canary.ping_pong.ping_service, canary.ping_pong.pong_service]
+    if blue_green:
+        names += [blue_green.active_service, blue_green.preview_service]
+    return frozenset(name for name in names if name)
+
+
+def router_objects(rollout: Rollout) -> frozenset[Reference]:
+    """What the routers of the Rollout read or write."""
+    canary = rollout.spec.strategy.canary
+    routing = canary.traffic_routing if canary else None
+    if routing is None:
+        return frozenset()
+    name = rollout.metadata.name
+    return frozenset(found for router in routers_of(routing) for found in router.objects(name, routing) if found[1])
+
+
+def workload(rollout: Rollout) -> Reference | None:
+    """The workload whose template the Rollout takes."""
+    ref = rollout.spec.workload_ref
+    return (ref.kind, ref.name) if ref and ref.kind in WORKLOADS else None
+
+
+def references(rollout: Rollout) -> frozenset[Reference]:
+    """All of these together. A workload's kind is prefixed: a ReplicaSet may be a workload and a child."""
+    named = workload(rollout)
+    found = {("Service", name) for name in services(rollout)} | router_objects(rollout)
+    return frozenset(found | ({(f"workload {named[0]}", named[1])} if named else set()))

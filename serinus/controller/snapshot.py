@@ -1,0 +1,55 @@
+"""Everything that a decision about one Rollout may depend on, taken out of the cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.api.meta import Json
+from serinus.api.network import Ingress, Service
+from serinus.api.workloads import Pod
+from serinus.controller import references
+from serinus.controller.cache import Cache
+from serinus.engine.plan import Snapshot
+from serinus.kube.informer import Key
+
+
+def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
+    """What is known of the Rollout at `now` (seconds since the epoch); None if it is not there or being deleted."""
+    rollout = cache.rollouts.items.get(key)
+    if rollout is None or rollout.metadata.deletion_timestamp:
+        return None
+    space = key[0]
+    sets = tuple(cache.sets_of(rollout))
+    pods: list[Pod] = []
+    for rs in sets:
+        pods += cache.pods_of(rs.metadata.uid)
+    services: dict[str, Service] = {}
+    for name in references.services(rollout):
+        if (service := cache.services.items.get((space, name))) is not None:
+            services[name] = service
+    ingresses: dict[str, Ingress] = {}
+    objects: dict[str, Json] = {}
+    for kind, name in references.router_objects(rollout):
+        found = _named(cache, kind, space, name)
+        if found is not None and kind == "Ingress":
+            ingresses[name] = found
+        elif found is not None and kind == "Service":
+            services[name] = found
+        elif found is not None:
+            objects[f"{kind}/{name}"] = found
+    work = references.workload(rollout)
+    return Snapshot(
+        now=now,
+        rollout=rollout,
+        replica_sets=sets,
+        pods=tuple(pods),
+        services=services,
+        ingresses=ingresses,
+        objects=objects,
+        workload=_named(cache, f"workload {work[0]}", space, work[1]) if work else None,
+    )
+
+
+def _named(cache: Cache, kind: str, space: str, name: str) -> Any:
+    informer = cache.services if kind == "Service" else cache.others.get(kind)
+    return informer.items.get((space, name)) if informer else None
