@@ -37,7 +37,7 @@ class Draft:
 
     def __init__(self, sight: Sight) -> None:
         self.sight = sight
-        self.status: RolloutStatus = copy.deepcopy(sight.rollout.status)
+        self.status = self.copy_of(sight.rollout.status)
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self.waits: list[Wait] = []
@@ -46,6 +46,11 @@ class Draft:
         self._before = settled(sight.rollout.status)
         self._created: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
+
+    @staticmethod
+    def copy_of(status: RolloutStatus) -> RolloutStatus:
+        """A copy that may be changed: snapshots never are."""
+        return copy.deepcopy(status)
 
     def act(self, action: Action) -> None:
         self.actions.append(action)
@@ -57,6 +62,12 @@ class Draft:
         self.waits.append(Wait(reason, message, since, until, next_))
         if until is not None:
             self.look_again(until)
+
+    def refuse(self, reason: str, event: Event) -> None:
+        """Something outside does not let the pass go on: the stored status stays, only this is told."""
+        self.status = self.copy_of(self.sight.rollout.status)
+        self.events = [event]
+        self.wait(reason, event.message)
 
     def look_again(self, at: float) -> None:
         if self.again_at is None or at < self.again_at:

@@ -161,6 +161,6 @@ def find_new(owned: list[ReplicaSet], computed: str, template: Json) -> ReplicaS
             return rs
     for rs in live:
         injected = recorded_metadata(rs.metadata.annotations.get(EPHEMERAL_METADATA))
-        if same_template(rs.spec.template, template, injected_labels=injected.labels, injected_annotations=injected.annotations):
+        if same_template(rs.spec.template, template, injected=injected):
             return rs
     return None

@@ -1,0 +1,201 @@
+"""One pass over a canary Rollout: the order in which things are looked at, and what each may change.
+
+    revision → reset on a new template or new steps → controls (abort, promote, pause) → steps → metadata
+      → traffic (weight and Services) → sizes → promotion → status
+
+Traffic comes before sizes, so that what loses its pods has lost its traffic first; and what loses pods is judged by what was
+*seen* to be written, not by what this pass plans. Source: canary strategy, sections 1 to 8.
+"""
+
+from __future__ import annotations
+
+from serinus.api.identity import step_hash
+from serinus.api.names import CANARY_PAUSE, INCONCLUSIVE_ANALYSIS
+from serinus.api.selectors import Selector
+from serinus.api.times import format_time
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import duration, metadata, sizes, steps, traffic, waits
+from serinus.engine.conditions import promoted, settle
+from serinus.engine.draft import Draft
+from serinus.engine.phase import phase_of
+from serinus.engine.revision import ensure_new, trim_history
+from serinus.engine.sight import hash_of, revision_of
+
+
+def plan_canary(draft: Draft) -> None:
+    """Fill the draft for a valid canary Rollout."""
+    s, before = draft.sight, draft.sight.rollout.status
+    created = s.new is None
+    new = ensure_new(draft, metadata.for_new(s))
+    _reset_if_changed(draft, new)
+    _controls(draft)
+    _initial_deploy(draft, new)
+    view = sizes.View(draft)
+    _walk(draft, view)
+    metadata.keep_in_step(draft)
+    if not traffic.route(draft, view):
+        return
+    frozen = s.spec.paused or any(p.reason == INCONCLUSIVE_ANALYSIS for p in draft.status.pause_conditions)
+    if frozen:
+        draft.wait(waits.PAUSED.code, "spec.paused is true: sizes and steps stay as they are")
+    else:
+        sizes.resize(draft, view)
+    trim_history(draft)
+    _promote_if_done(draft, view, new)
+    _write_status(draft, before_index=before.current_step_index, created=created)
+
+
+def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
+    """A new template, or new steps, start the update from its first step and end pauses and an abort."""
+    s, status = draft.sight, draft.status
+    pods, now_steps = hash_of(new), step_hash(s.steps)
+    same = status.current_step_hash == now_steps and status.current_pod_hash in ("", pods)
+    first = not status.current_pod_hash
+    status.current_pod_hash, status.current_step_hash = pods, now_steps
+    if same:
+        return
+    status.pause_conditions, status.controller_pause = [], False
+    status.abort, status.aborted_at, status.promote_full = False, None, False
+    status.restarted_at = s.spec.restart_at
+    canary = status.canary
+    canary.current_experiment, canary.step_plugin_statuses = "", []
+    canary.current_step_analysis_run_status = canary.current_background_analysis_run_status = None
+    status.current_step_index = 0 if s.steps else None
+    duration.begin(status, s.now)
+    if s.steps and new is s.stable:
+        status.current_step_index = len(s.steps)
+        if not first:
+            draft.tell("SkipSteps", "Rollback to stable ReplicaSets")
+            duration.complete(status, "RolledBack" if draft.size(new) < s.replicas else "FastRolledBack")
+
+
+def _controls(draft: Draft) -> None:
+    """What people asked for: abort, retry, full promotion."""
+    s, status = draft.sight, draft.status
+    done, count = promoted(status), len(s.steps)
+    index = status.current_step_index
+    status.current_step_index = None if not count else min(max(index or 0, 0), count)
+    if done:
+        status.abort, status.promote_full = False, False
+        status.current_step_index = count or None
+        _end_pauses(draft)
+    elif status.promote_full or in_rollback_window(draft):
+        status.abort = False
+        status.current_step_index = count or None
+        _end_pauses(draft)
+    elif status.abort:
+        _end_pauses(draft)
+        status.current_step_index = 0 if count else None
+        status.aborted_at = status.aborted_at or format_time(s.now)
+        duration.complete(status, "Aborted")
+        duration.finish(status, s.now)
+    if not status.abort:
+        if status.aborted_at and not done and not status.promote_full:
+            duration.begin(status, s.now)
+        status.aborted_at = None
+
+
+def _end_pauses(draft: Draft) -> None:
+    draft.status.pause_conditions, draft.status.controller_pause = [], False
+
+
+def in_rollback_window(draft: Draft) -> bool:
+    """A template that was stable a short while ago needs no second trial (`rollbackWindow.revisions`)."""
+    s = draft.sight
+    window = s.spec.rollback_window
+    if window is None or window.revisions <= 0 or s.new is None or s.stable is None or s.new is s.stable or draft.created(s.new):
+        return False
+    born, limit = s.new.metadata.creation_timestamp, s.stable.metadata.creation_timestamp
+    between = [r for r in s.sets if born < r.metadata.creation_timestamp < limit]
+    return born < limit and len(between) < window.revisions
+
+
+def _initial_deploy(draft: Draft, new: ReplicaSet) -> None:
+    """Without a stable version there is nothing to compare with: the first one becomes stable at once."""
+    s, status = draft.sight, draft.status
+    if status.stable_rs:
+        return
+    s.stable = new
+    _promote(draft, new, "Initial deploy")
+    if s.now and not draft.sight.rollout.status.conditions:
+        draft.tell("RolloutNotCompleted", f"Rollout not completed, started update to revision {revision_of(new)} ({hash_of(new)})")
+
+
+def _walk(draft: Draft, view: sizes.View) -> None:
+    s, status = draft.sight, draft.status
+    if promoted(status) or status.abort or status.promote_full or s.spec.paused:
+        return
+    canary = s.canary
+    if canary and canary.analysis and (status.current_step_index or 0) >= int(canary.analysis.get("startingStep") or 0):
+        draft.wait(waits.ANALYSIS.code, "spec.strategy.canary.analysis: this version of Serinus runs no analyses, and does not go on without its verdict")
+        return
+    if not any(p.reason == CANARY_PAUSE for p in status.pause_conditions) and status.pause_conditions:
+        return
+    steps.walk(draft, view.arrived)
+
+
+def _promote_if_done(draft: Draft, view: sizes.View, new: ReplicaSet) -> None:
+    s, status = draft.sight, draft.status
+    count = len(s.steps)
+    if promoted(status) or status.abort or not view.serves(new):
+        return
+    weights = status.canary.weights
+    if s.routing and count and weights and weights.canary.weight < s.max_weight:
+        return
+    if status.promote_full:
+        _promote(draft, new, "Full promotion requested")
+    elif in_rollback_window(draft):
+        _promote(draft, new, "Rollback within window")
+    elif not count or status.current_step_index == count:
+        _promote(draft, new, f"Completed all {count} canary steps")
+
+
+def _promote(draft: Draft, new: ReplicaSet, how: str) -> None:
+    status, pods = draft.status, hash_of(new)
+    if status.stable_rs != pods:
+        draft.tell("RolloutCompleted", f"Rollout completed update to revision {revision_of(new)} ({pods}): {how}")
+    duration.complete(status, "FastPromoted" if status.promote_full else "Promoted")
+    status.stable_rs = pods
+    status.abort, status.promote_full = False, False
+    status.current_step_index = len(draft.sight.steps) or None
+    _end_pauses(draft)
+
+
+def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> None:
+    s, status, old = draft.sight, draft.status, draft.sight.rollout.status
+    new = s.new
+    assert new is not None
+    live = [r for r in s.sets if r is not new] + [new]
+    status.replicas = sum(r.status.replicas for r in live)
+    status.ready_replicas = sum(r.status.ready_replicas for r in live)
+    status.available_replicas = sum(r.status.available_replicas for r in live)
+    status.hpa_replicas = status.replicas
+    status.updated_replicas = new.status.replicas
+    status.selector = Selector.of(s.selector).text()
+    status.observed_generation = str(s.rollout.metadata.generation)
+    available = status.available_replicas >= s.replicas
+    arrived = promoted(status) and status.updated_replicas == s.replicas and new.status.available_replicas >= s.replicas
+    healthy = arrived and status.available_replicas == status.replicas == s.replicas
+    if arrived:
+        duration.finish(status, s.now)
+    progressed = (
+        status.updated_replicas != old.updated_replicas
+        or status.replicas - status.updated_replicas < old.replicas - old.updated_replicas
+        or status.ready_replicas > old.ready_replicas
+        or status.available_replicas > old.available_replicas
+        or status.stable_rs != old.stable_rs
+        or status.current_step_index != before_index
+        or status.current_step_hash != old.current_step_hash
+    )
+    settle(draft, healthy=healthy, available=available, progressed=progressed, created=created)
+    duration.count_pause(status, s.now, manual=s.spec.paused or _waits_for_person(draft))
+    status.phase, status.message = phase_of(s.spec, status)
+
+
+def _waits_for_person(draft: Draft) -> bool:
+    s, status = draft.sight, draft.status
+    index = status.current_step_index or 0
+    if not status.pause_conditions or index >= len(s.steps):
+        return bool(status.pause_conditions)
+    pause = s.steps[index].pause
+    return pause is None or pause.duration is None

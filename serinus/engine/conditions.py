@@ -1,0 +1,162 @@
+"""Conditions of a Rollout: what is true of it now, since when, and whether it still makes progress.
+
+A condition is rewritten only when its status or reason changes (or, for Progressing, when there was progress, which restarts
+the progress deadline); a rewritten one moves to the end of the list. Source: the Rollout resource, section 4.
+"""
+
+from __future__ import annotations
+
+from serinus.api.meta import Condition
+from serinus.api.names import BLUE_GREEN_PAUSE, CANARY_PAUSE
+from serinus.api.rollout import RolloutStatus
+from serinus.api.times import format_time, parse_time
+from serinus.engine.deadlines import has_deadline
+from serinus.engine.draft import Draft
+from serinus.engine.sight import DEFAULT_PROGRESS_DEADLINE, Sight, revision_of
+
+PAUSE_REASONS = (CANARY_PAUSE, BLUE_GREEN_PAUSE)
+
+
+def find(status: RolloutStatus, kind: str) -> Condition | None:
+    return next((c for c in status.conditions if c.type == kind), None)
+
+
+def put(status: RolloutStatus, now: float, kind: str, value: str, reason: str, message: str, *, renew: bool = False) -> None:
+    """Set a condition; unchanged status and reason leave it as it is, unless it is to be renewed."""
+    old = find(status, kind)
+    if old and old.status == value and old.reason == reason and not renew:
+        return
+    since = old.last_transition_time if old and old.status == value else format_time(now)
+    status.conditions = [c for c in status.conditions if c.type != kind]
+    status.conditions.append(Condition(kind, value, format_time(now), since, reason, message))
+
+
+def drop(status: RolloutStatus, kind: str) -> None:
+    status.conditions = [c for c in status.conditions if c.type != kind]
+
+
+def promoted(status: RolloutStatus) -> bool:
+    return bool(status.stable_rs) and status.stable_rs == status.current_pod_hash
+
+
+def settle(draft: Draft, *, healthy: bool, available: bool, progressed: bool, created: bool) -> None:
+    """Write all conditions for the status as this pass leaves it.
+
+    `healthy`: the update is complete and only it remains. `available`: enough pods serve. `progressed`: something moved in
+    the right direction since the status was stored. `created`: the new ReplicaSet is made in this pass.
+    """
+    s, status, now = draft.sight, draft.status, draft.sight.now
+    drop(status, "InvalidSpec")
+    paused = s.spec.paused or bool(status.pause_conditions)
+    done, aborted = promoted(status), status.abort
+    _completed(draft, done)
+    fell = _health(status, now, healthy=healthy and not paused)
+    put(status, now, "Available", "True" if available else "False", "AvailableReason", f"Rollout {'has' if available else 'does not have'} minimum availability")
+    if aborted:
+        _aborted(draft)
+    else:
+        if paused:
+            put(status, now, "Paused", "True", "RolloutPaused", "Rollout is paused")
+        elif find(status, "Paused"):
+            put(status, now, "Paused", "False", "RolloutPaused", "Rollout is paused")
+        _progressing(draft, healthy=healthy and not paused, paused=paused and not done, progressed=progressed or fell, created=created, fell=fell)
+    _failure(s, status, now)
+
+
+def _completed(draft: Draft, done: bool) -> None:
+    status, before = draft.status, find(draft.status, "Completed")
+    if not done and (before is None or before.status == "True"):
+        told_not_completed(draft)
+    put(status, draft.sight.now, "Completed", "True" if done else "False", "RolloutCompleted", "RolloutCompleted")
+
+
+def told_not_completed(draft: Draft) -> None:
+    new = draft.sight.new
+    if new is not None:
+        draft.tell("RolloutNotCompleted", f"Rollout not completed, started update to revision {revision_of(new)} ({draft.status.current_pod_hash})")
+
+
+def _health(status: RolloutStatus, now: float, *, healthy: bool) -> bool:
+    """True when Healthy has just fallen."""
+    before = find(status, "Healthy")
+    if healthy:
+        put(status, now, "Healthy", "True", "RolloutHealthy", "Rollout is healthy")
+        return False
+    if before:
+        put(status, now, "Healthy", "False", "RolloutHealthy", "Rollout is not healthy")
+    return before is not None and before.status == "True"
+
+
+def _aborted(draft: Draft) -> None:
+    s, status = draft.sight, draft.status
+    revision = revision_of(s.new) if s.new else 0
+    message = f"Rollout aborted update to revision {revision}" + (f": {draft.abort_message}" if draft.abort_message else "")
+    before = find(status, "Progressing")
+    if before is None or before.reason != "RolloutAborted":
+        draft.tell("RolloutAborted", message, warning=True)
+    put(status, s.now, "Progressing", "False", "RolloutAborted", message)
+
+
+def _progressing(draft: Draft, *, healthy: bool, paused: bool, progressed: bool, created: bool, fell: bool) -> None:
+    s, status, now = draft.sight, draft.status, draft.sight.now
+    before, name = find(status, "Progressing"), s.new.metadata.name if s.new else ""
+    reason = before.reason if before else ""
+    if paused:
+        return put(status, now, "Progressing", "Unknown", "RolloutPaused", "Rollout is paused")
+    if healthy:
+        return put(status, now, "Progressing", "True", "NewReplicaSetAvailable", f'ReplicaSet "{name}" has successfully progressed.')
+    if created and not promoted(status):
+        return put(status, now, "Progressing", "True", "NewReplicaSetCreated", f'Created new replica set "{name}"', renew=True)
+    if fell and promoted(status):
+        return put(status, now, "Progressing", "True", "ReplicaSetNotAvailable", "Rollout does not have minimum availability", renew=True)
+    if progressed or created:
+        return put(status, now, "Progressing", "True", "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.', renew=True)
+    if reason == "RolloutAborted":
+        return put(status, now, "Progressing", "Unknown", "RolloutRetry", "Retrying Rollout after abort")
+    if reason == "RolloutPaused":
+        return put(status, now, "Progressing", "Unknown", "RolloutResumed", "Rollout is resumed")
+    if before is None:
+        return put(status, now, "Progressing", "True", "FoundNewReplicaSet", f'Found new replica set "{name}"')
+    if timed_out(draft):
+        return put(status, now, "Progressing", "False", "ProgressDeadlineExceeded", f'ReplicaSet "{name}" has timed out progressing.')
+    return None
+
+
+def deadline(s: Sight, status: RolloutStatus) -> float | None:
+    """When the update counts as stuck (seconds since the epoch); None while the clock stands still."""
+    before = find(status, "Progressing")
+    if before is None or before.reason in ("RolloutPaused", "RolloutAborted", "NewReplicaSetAvailable", "ProgressDeadlineExceeded"):
+        return None
+    if (p := find(status, "Paused")) and p.status == "True":
+        return None
+    index = status.current_step_index
+    if index is not None and index < len(s.steps):
+        step = s.steps[index]
+        if step.pause is not None or step.analysis is not None or step.experiment is not None:
+            return None
+    if any(has_deadline(r) for r in s.others):
+        return None
+    since = parse_time(before.last_update_time)
+    seconds = DEFAULT_PROGRESS_DEADLINE if s.spec.progress_deadline_seconds is None else s.spec.progress_deadline_seconds
+    return None if since is None else since + seconds
+
+
+def timed_out(draft: Draft) -> bool:
+    """Whether the progress deadline is over; while it is not, look again then."""
+    at = deadline(draft.sight, draft.status)
+    if at is None:
+        return False
+    # Times are stored in whole seconds, cut off: one second more, so that the deadline is never short.
+    if draft.sight.now <= at + 1:
+        draft.look_again(at + 1.001)
+        return False
+    return True
+
+
+def _failure(s: Sight, status: RolloutStatus, now: float) -> None:
+    """ReplicaFailure is copied from the ReplicaSet that has it, the new one first."""
+    for rs in [r for r in (s.new, s.stable, *s.others) if r]:
+        failed = next((c for c in rs.status.conditions if c.type == "ReplicaFailure"), None)
+        if failed:
+            return put(status, now, "ReplicaFailure", failed.status, failed.reason, failed.message)
+    return drop(status, "ReplicaFailure")

@@ -1,0 +1,42 @@
+"""`status.duration`: when an update began, how it ended, and how long people kept it waiting.
+
+Source: the Rollout resource, section 3 ("duration").
+"""
+
+from __future__ import annotations
+
+from serinus.api.meta import Json
+from serinus.api.rollout import RolloutStatus
+from serinus.api.times import format_time, parse_time
+
+
+def begin(status: RolloutStatus, now: float) -> None:
+    status.duration = {"rolloutStartedAt": format_time(now)}
+
+
+def complete(status: RolloutStatus, how: str) -> None:
+    """`how`: Promoted, FastPromoted, RolledBack, FastRolledBack or Aborted."""
+    duration: Json = dict(status.duration or {})
+    duration.setdefault("completionStatus", how)
+    status.duration = duration
+
+
+def finish(status: RolloutStatus, now: float) -> None:
+    duration: Json = dict(status.duration or {})
+    if "completionStatus" in duration:
+        duration.setdefault("finishedAt", format_time(now))
+        status.duration = duration
+
+
+def count_pause(status: RolloutStatus, now: float, *, manual: bool) -> None:
+    """Note when a pause that waits for a person begins, and add it up when it ends."""
+    if status.duration is None:
+        return
+    duration: Json = dict(status.duration)
+    begun = parse_time(duration.get("manualPauseStartedAt"))
+    if manual and begun is None:
+        duration["manualPauseStartedAt"] = format_time(now)
+    elif not manual and begun is not None:
+        del duration["manualPauseStartedAt"]
+        duration["totalManualPauseDurationSeconds"] = int(duration.get("totalManualPauseDurationSeconds", 0)) + max(0, int(now - begun))
+    status.duration = duration

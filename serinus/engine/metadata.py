@@ -1,0 +1,60 @@
+"""Which metadata each version carries by its role, on its ReplicaSet and on its running pods.
+
+While an update is under way the new version has canaryMetadata (previewMetadata) and the stable one stableMetadata
+(activeMetadata); a promoted one has that of the stable. Source: canary strategy, section 7.
+"""
+
+from __future__ import annotations
+
+from serinus.api.names import EPHEMERAL_METADATA
+from serinus.api.rollout import PodMetadata
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.conditions import promoted
+from serinus.engine.draft import Draft
+from serinus.engine.ephemeral import pod_patch, recorded_metadata, replica_set_patch
+from serinus.engine.plan import Action
+from serinus.engine.sight import Sight
+
+
+def _roles(s: Sight) -> tuple[PodMetadata | None, PodMetadata | None]:
+    """(metadata of the version on trial, metadata of the one in charge)."""
+    if s.canary:
+        return s.canary.canary_metadata, s.canary.stable_metadata
+    if s.blue_green:
+        return s.blue_green.preview_metadata, s.blue_green.active_metadata
+    return None, None
+
+
+def for_new(s: Sight) -> PodMetadata | None:
+    """What a ReplicaSet that is made now carries from its birth."""
+    trial, charge = _roles(s)
+    return trial if s.stable is not None and s.new is not s.stable else charge
+
+
+def keep_in_step(draft: Draft) -> None:
+    """Plan the changes on ReplicaSets first (so that new pods are right), then on their running pods."""
+    s = draft.sight
+    trial, charge = _roles(s)
+    if trial is None and charge is None:
+        return
+    new_wants = charge if promoted(draft.status) else trial
+    for rs in s.sets if s.new in s.sets else [*s.sets, *([s.new] if s.new else [])]:
+        wanted = new_wants if rs is s.new else charge if rs is s.stable else None
+        _one(draft, rs, wanted)
+
+
+def _one(draft: Draft, rs: ReplicaSet, wanted: PodMetadata | None) -> None:
+    if draft.created(rs):
+        return
+    before = recorded_metadata(rs.metadata.annotations.get(EPHEMERAL_METADATA))
+    patch = replica_set_patch(rs, wanted)
+    role = "its role changed: pods carry the labels and annotations of the new one"
+    if patch:
+        touched = any(a.kind == "ReplicaSet" and a.name == rs.metadata.name for a in draft.actions)
+        draft.act(Action("patch", "ReplicaSet", rs.metadata.name, role, patch, uid=rs.metadata.uid, resource_version="" if touched else rs.metadata.resource_version))
+    if draft.size(rs) == 0:
+        return
+    for pod in draft.sight.pods_of(rs):
+        change = None if pod.metadata.deletion_timestamp else pod_patch(pod, before, wanted)
+        if change:
+            draft.act(Action("patch", "Pod", pod.metadata.name, role, change, uid=pod.metadata.uid))

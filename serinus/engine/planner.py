@@ -1,0 +1,47 @@
+"""`plan`: what to do next about one Rollout. Pure: the same snapshot gives the same plan, anywhere, at any time."""
+
+from __future__ import annotations
+
+from serinus.api.validation import invalid_spec_message, validate
+from serinus.engine import waits
+from serinus.engine.canary import plan_canary
+from serinus.engine.conditions import put
+from serinus.engine.draft import Draft, difference, settled
+from serinus.engine.phase import phase_of
+from serinus.engine.plan import Action, Plan, Snapshot, Wait
+from serinus.engine.revision import adopt_orphans
+from serinus.engine.sight import look
+
+
+def plan(snapshot: Snapshot) -> Plan:
+    """The writes, the status, the Events, and when to look again. Never raises for what a user can write."""
+    rollout = snapshot.rollout
+    meta, spec = rollout.metadata, rollout.spec
+    if meta.deletion_timestamp:
+        return Plan()
+    finding = validate(rollout, services=snapshot.services, ingresses=snapshot.ingresses, objects=None, workload=snapshot.workload)
+    if finding is not None:
+        return _invalid(snapshot, invalid_spec_message(meta.name, finding))
+    if spec.strategy.canary is None:
+        return _invalid(snapshot, f'The Rollout "{meta.name}" is invalid: spec.strategy.blueGreen: this version of Serinus runs canary Rollouts only')
+    if spec.replicas is None:
+        because = "spec.replicas is not set: one pod is meant"
+        return Plan((Action("patch", "Rollout", meta.name, because, {"spec": {"replicas": 1}}, uid=meta.uid, resource_version=meta.resource_version),))
+    draft = Draft(look(snapshot))
+    if draft.sight.orphans:
+        adopt_orphans(draft)
+        return Plan(tuple(draft.actions))
+    plan_canary(draft)
+    return draft.finish()
+
+
+def _invalid(snapshot: Snapshot, message: str) -> Plan:
+    """A spec that cannot be used changes nothing but what people read of it."""
+    rollout = snapshot.rollout
+    status = Draft.copy_of(rollout.status)
+    old = next((c for c in status.conditions if c.type == "InvalidSpec"), None)
+    put(status, snapshot.now, "InvalidSpec", "True", "InvalidSpec", message, renew=old is not None and old.message != message)
+    status.observed_generation = str(rollout.metadata.generation)
+    status.phase, status.message = phase_of(rollout.spec, status)
+    patch = difference(settled(rollout.status), settled(status))
+    return Plan(status=patch or None, status_because=message, waits=(Wait(waits.INVALID.code, message),))

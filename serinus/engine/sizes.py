@@ -1,0 +1,198 @@
+"""How many pods each ReplicaSet has: what the current step asks, what traffic needs, and what may go.
+
+Source: canary strategy, sections 2, 3 ("At desired counts") and 5.
+"""
+
+from __future__ import annotations
+
+from serinus.api.int_or_percent import scaled
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import deadlines, waits
+from serinus.engine.conditions import promoted
+from serinus.engine.draft import Draft
+from serinus.engine.replicas import Count, Fence, Routed, approximate, capacity, next_basic, share, trim_others
+from serinus.engine.services import selected_hash
+from serinus.engine.sight import hash_of, revision_of
+from serinus.engine.steps import active_scale, last_weight
+
+DEFAULT_ABORT_DELAY = 30
+
+
+def _count(draft: Draft, rs: ReplicaSet) -> Count:
+    return Count(draft.size(rs), rs.status.available_replicas)
+
+
+class View:
+    """Sizes as they should be at a step, and whether they are so."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft, self.s = draft, draft.sight
+        canary, n = self.s.canary, self.s.replicas
+        assert canary is not None
+        self.canary = canary
+        surge = scaled(canary.max_surge, n, round_up=True, default="25%")
+        unavailable = min(n, scaled(canary.max_unavailable, n, round_up=False, default="25%"))
+        self.fence = Fence(surge, unavailable if surge or unavailable else 1)
+
+    @property
+    def stable(self) -> ReplicaSet | None:
+        """The stable ReplicaSet, when it is another than the new one."""
+        stable = self.s.named(self.draft.status.stable_rs)
+        return None if stable is self.s.new else stable
+
+    def weight(self, index: int) -> int:
+        """The weight for which pods are wanted at step `index`."""
+        status, steps, top = self.draft.status, self.s.steps, self.s.max_weight if self.s.routing else 100
+        if status.promote_full or not status.stable_rs or promoted(status):
+            return top
+        scale = self._scale(index)
+        if scale is not None:
+            return 0 if scale.replicas is not None else scale.weight or 0
+        if status.abort:
+            return 0
+        return top if index >= len(steps) else last_weight(steps, index + 1)
+
+    def _scale(self, index: int):  # noqa: ANN202 - SetCanaryScale | None
+        status = self.draft.status
+        if not self.s.routing or status.promote_full or promoted(status) or (status.abort and self.canary.abort_scale_down_delay_seconds != 0):
+            return None
+        return active_scale(self.s.steps, index)
+
+    def targets(self, index: int) -> tuple[int, int]:
+        """(new, stable) sizes wanted at step `index`; without a router, the next ones on the way there."""
+        s, new = self.s, self.s.new
+        assert new is not None
+        weight = self.weight(index)
+        if s.routing is None:
+            return self._basic(weight)
+        scale, weights = self._scale(index), s.rollout.status.canary.weights
+        wanted = Routed(
+            s.replicas, weight, s.max_weight, self.canary.min_pods_per_replica_set or 1, scale.replicas if scale else None,
+            self.canary.dynamic_stable_scale, (weights.canary.weight, weights.stable.weight) if weights else None, self.draft.status.abort,
+        )  # fmt: skip
+        return wanted.canary(), wanted.stable() if self.stable else 0
+
+    def _basic(self, weight: int) -> tuple[int, int]:
+        s, new, stable = self.s, self.s.new, self.stable
+        assert new is not None
+        target = approximate(s.replicas, weight, 100, self.fence.surge)
+        others = tuple(_count(self.draft, r) for r in s.others if r is not stable)
+        return next_basic(s.replicas, target, self.fence, _count(self.draft, new), _count(self.draft, stable) if stable else None, others)
+
+    def arrived(self, index: int) -> bool:
+        """Whether new and stable are as step `index` wants them, and the new one's pods serve."""
+        new, stable = self.s.new, self.stable
+        if new is None or self.draft.created(new):
+            return False
+        want_new, want_stable = self.targets(index)
+        if not self._enough(new, want_new):
+            return False
+        if self.s.routing is None and any(r.status.available_replicas for r in self.s.others if r is not stable):
+            return False
+        if stable is None or (self.s.routing and self.canary.dynamic_stable_scale):
+            return True
+        return stable.spec.replicas == stable.status.replicas == want_stable
+
+    def _enough(self, rs: ReplicaSet, want: int) -> bool:
+        avail, threshold = rs.status.available_replicas, self.canary.replica_progress_threshold
+        if threshold is not None and threshold.value >= 0:
+            return avail >= threshold.value if threshold.type == "Pods" else want == 0 or avail * 100 >= threshold.value * want
+        return rs.spec.replicas == avail == want
+
+    def serves(self, new: ReplicaSet) -> bool:
+        """Whether the new version could carry everything."""
+        if self.draft.created(new):
+            return False
+        avail, threshold = new.status.available_replicas, self.canary.replica_progress_threshold
+        return avail >= self.s.replicas or (threshold is not None and self._enough(new, self.s.replicas))
+
+    def capacity(self, avail: int) -> int:
+        return capacity(avail, self.s.replicas, self.s.max_weight)
+
+    def allowed(self, new: ReplicaSet, index: int) -> int:
+        """The largest weight for the new version now. A size that the user set by hand counts as enough for any weight."""
+        avail = new.status.available_replicas
+        if self._scale(index) is not None and avail >= self.targets(index)[0] > 0:
+            return self.s.max_weight
+        return self.capacity(avail)
+
+
+def resize(draft: Draft, view: View) -> None:
+    """Plan sizes: the stable version first, then the new one, then what is superseded."""
+    s = draft.sight
+    assert s.new is not None
+    if not (draft.status.abort and s.routing):
+        deadlines.drop_deadline(draft, s.new)
+    if view.stable:
+        deadlines.drop_deadline(draft, view.stable)
+    if s.routing is None:
+        _resize_basic(draft, view)
+    else:
+        _resize_routed(draft, view)
+
+
+def _resize_routed(draft: Draft, view: View) -> None:
+    from serinus.engine.traffic import references
+
+    s, status, new, stable = draft.sight, draft.status, draft.sight.new, view.stable
+    assert new is not None
+    index = status.current_step_index or 0
+    want_new, want_stable = view.targets(index)
+    if stable:
+        draft.scale(stable, want_stable, f"the stable version has {want_stable} pods")
+    if status.abort and stable:
+        _retire_aborted(draft, view, new, stable, want_new)
+    else:
+        seen = s.rollout.status.canary.weights
+        serving = share(seen.canary.weight, s.replicas, s.max_weight) if seen and not promoted(status) and seen.canary.pod_template_hash == hash_of(new) else 0
+        kept = max(want_new, min(draft.size(new), serving))
+        draft.scale(new, kept, _why(draft, view, kept, index))
+    leading = references(draft)
+    free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)
+    deadlines.retire(draft, free, delay=s.scale_down_delay, limit=view.canary.scale_down_delay_revision_limit)
+
+
+def _why(draft: Draft, view: View, size: int, index: int) -> str:
+    s = draft.sight
+    if promoted(draft.status):
+        return f"{s.replicas} replicas are wanted"
+    where = f"step {index + 1}/{len(s.steps)}" if index < len(s.steps) else "the end of the steps"
+    return f"{where} wants {size} pods of the new version (weight {view.weight(index)})"
+
+
+def _retire_aborted(draft: Draft, view: View, new: ReplicaSet, stable: ReplicaSet, want: int) -> None:
+    """The aborted version goes when its traffic has left, it was given time to drain, and the stable one carries everything."""
+    s, canary = draft.sight, view.canary
+    weights = s.rollout.status.canary.weights
+    drained = (weights is None or weights.canary.weight == 0) and selected_hash(draft, canary.canary_service) != hash_of(new)
+    delay = canary.abort_scale_down_delay_seconds
+    delay = (0 if canary.dynamic_stable_scale else DEFAULT_ABORT_DELAY) if delay is None else delay
+    size = draft.size(new)
+    if not drained or stable.status.available_replicas < s.replicas:
+        draft.wait(waits.ABORTED.code, f"the aborted version keeps its {size} pods until the stable one has all of the traffic")
+        draft.scale(new, max(size, want), "aborted: sizes follow the traffic")
+    elif delay == 0:
+        draft.scale(new, want, "aborted: no traffic leads to it and no delay is wanted")
+    elif size > 0 and not deadlines.has_deadline(new):
+        deadlines.set_deadline(draft, new, delay, "the update was aborted and its traffic is gone")
+    elif size > 0 and deadlines.passed(draft, new):
+        draft.scale(new, 0, "aborted: its scale-down delay has passed")
+
+
+def _resize_basic(draft: Draft, view: View) -> None:
+    s, new, stable = draft.sight, draft.sight.new, view.stable
+    assert new is not None
+    want_new, want_stable = view.targets(draft.status.current_step_index or 0)
+    if stable:
+        name = view.canary.stable_service
+        if want_stable == 0 and name and selected_hash(draft, name) == hash_of(stable):
+            # The stable Service still leads there: one pod stays until it was seen to have moved.
+            want_stable = min(draft.size(stable), 1)
+            draft.wait(waits.SERVICE.code, f"{stable.metadata.name} keeps a pod until Service {name} has moved")
+        draft.scale(stable, want_stable, f"pods of both versions divide the traffic: {want_stable} of the stable one")
+    draft.scale(new, want_new, f"pods of both versions divide the traffic: {want_new} of the new one")
+    others = [r for r in s.others if r is not stable]
+    if any(draft.size(r) for r in others):
+        total = sum(r.status.available_replicas for r in s.sets)
+        for rs, size in zip(others, trim_others(tuple(_count(draft, r) for r in others), total, s.replicas - view.fence.unavailable), strict=True):
+            draft.scale(rs, size, "a newer version has taken its place")

@@ -1,0 +1,156 @@
+"""Where requests go: the weight of the canary, and what both Services select.
+
+A weight rises only when the Service it leads to selects pods that carry it, so Services move first; a weight that falls is
+written before anything moves. Source: canary strategy, sections 4 and 8; traffic routing, section 10.
+"""
+
+from __future__ import annotations
+
+from serinus.api.meta import Json
+from serinus.api.rollout import CanaryStrategy, TrafficWeights, WeightDestination
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import waits
+from serinus.engine.conditions import promoted
+from serinus.engine.draft import Draft
+from serinus.engine.plan import Action, Event
+from serinus.engine.revision import owner_reference
+from serinus.engine.services import point, selected_hash
+from serinus.engine.sight import hash_of
+from serinus.engine.sizes import View
+from serinus.engine.steps import last_weight
+from serinus.routing.registry import routers_of
+from serinus.routing.router import Objects, Traffic, Write
+
+
+def route(draft: Draft, view: View) -> bool:
+    """Plan Services and weight; False when a router refused, which ends the pass."""
+    s, canary = draft.sight, draft.sight.canary
+    assert canary is not None
+    weights = draft.status.canary.weights
+    recorded = weights.canary.weight if weights else None
+    weight = decide(draft, view, recorded) if s.routing else None
+    if weight is not None and recorded is not None and weight < recorded:
+        if not _write(draft, canary, weight):
+            return False
+        _services(draft, canary)
+        return True
+    _services(draft, canary)
+    if s.routing is None:
+        draft.status.canary.weights = None
+    return weight is None or _write(draft, canary, weight)
+
+
+def _services(draft: Draft, canary: CanaryStrategy) -> None:
+    s, stable = draft.sight, _stable(draft)
+    if canary.stable_service:
+        point(draft, canary.stable_service, stable, role="stable version")
+    if canary.canary_service:
+        back = draft.status.abort and not (s.routing and canary.dynamic_stable_scale)
+        point(draft, canary.canary_service, stable if back else s.new, role="stable version, the update being aborted," if back else "new version")
+
+
+def _stable(draft: Draft) -> ReplicaSet | None:
+    s = draft.sight
+    return s.new if s.new and hash_of(s.new) == draft.status.stable_rs else s.named(draft.status.stable_rs)
+
+
+def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
+    """The weight to write now; None while nothing is to be written yet."""
+    s, status, top = draft.sight, draft.status, draft.sight.max_weight
+    stable, new = _stable(draft), s.new
+    assert new is not None
+    want = min(_wanted(draft, view), top)
+    if stable is None:
+        return recorded
+    avail = stable.status.available_replicas
+    if recorded is None:
+        # Until the first version serves in full there is no traffic to divide.
+        return want if avail >= (top - want) * s.replicas // top else None
+    if promoted(status):
+        # The stable Service must be seen to lead to the promoted version before the canary's share goes to it.
+        canary = s.canary
+        led = not (canary and canary.stable_service) or selected_hash(draft, canary.stable_service) == hash_of(new)
+        return 0 if led and (avail >= s.replicas or recorded == 0) else recorded
+    if want < recorded and new.status.available_replicas > 0:
+        carried = view.capacity(avail)
+        if carried < top - want:
+            draft.wait(waits.STABLE_SHORT.code, f"the stable version has {avail}/{s.replicas} ready pods: it takes back what they carry")
+        return min(recorded, max(want, top - carried))
+    return want
+
+
+def _wanted(draft: Draft, view: View) -> int:
+    s, status, new = draft.sight, draft.status, draft.sight.new
+    assert new is not None
+    avail, count = new.status.available_replicas, len(s.steps)
+    if promoted(status) or status.abort or avail == 0:
+        return 0
+    if status.promote_full:
+        return view.capacity(avail)
+    if not count:
+        return 0
+    index = status.current_step_index or 0
+    if index >= count:
+        want = s.max_weight if view.arrived(count) else last_weight(s.steps, count)
+    else:
+        # While spec.paused holds a setWeight step back, its weight is written all the same.
+        want = last_weight(s.steps, index + (s.steps[index].set_weight is not None and view.arrived(index)))
+    allowed = view.allowed(new, index)
+    if allowed < want:
+        draft.wait(waits.PODS.code, f"the canary has {avail} ready pods: they carry {allowed}, not {want}")
+    return min(want, allowed)
+
+
+def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
+    s, meta = draft.sight, draft.sight.rollout.metadata
+    assert s.routing is not None
+    wanted = Traffic(
+        meta.name, meta.namespace, meta.uid, owner_reference(draft), s.routing, canary.canary_service, canary.stable_service, weight, s.max_weight,
+    )  # fmt: skip
+    objects = Objects(s.snapshot.ingresses, s.snapshot.objects)
+    verified: bool | None = None
+    for router in routers_of(s.routing):
+        answer = router.set_weight(wanted, objects)
+        if answer.error:
+            draft.refuse(waits.ROUTER.code, Event("TrafficRoutingError", answer.error, "Warning"))
+            return False
+        for write in answer.writes:
+            draft.act(_action(write))
+        verified = answer.verified if answer.verified is not None else verified
+    _record(draft, canary, weight, verified)
+    return True
+
+
+def _action(write: Write) -> Action:
+    return Action(
+        write.verb, write.kind, write.name, write.because, write.body, uid=write.uid, resource_version=write.resource_version,
+        events=(Event(write.reason, write.message),),
+    )  # fmt: skip
+
+
+def _record(draft: Draft, canary: CanaryStrategy, weight: int, verified: bool | None) -> None:
+    s, status = draft.sight, draft.status
+    old = status.canary.weights
+    status.canary.weights = TrafficWeights(
+        WeightDestination(weight, canary.canary_service, hash_of(s.new)),
+        WeightDestination(s.max_weight - weight, canary.stable_service, status.stable_rs),
+        verified=verified,
+    )
+    if old is None:
+        draft.tell("TrafficWeightUpdated", f"Traffic weight updated to {weight}")
+    elif old.canary.weight != weight:
+        draft.tell("TrafficWeightUpdated", f"Traffic weight updated from {old.canary.weight} to {weight}")
+
+
+def references(draft: Draft) -> Json:
+    """hash → what still leads to it, as seen: such a ReplicaSet is never scaled down."""
+    s, canary, old = draft.sight, draft.sight.canary, draft.sight.rollout.status
+    found: Json = {}
+    if old.canary.weights:
+        found |= {old.canary.weights.canary.pod_template_hash: "the router", old.canary.weights.stable.pod_template_hash: "the router"}
+    for name in (canary.stable_service, canary.canary_service) if canary else ():
+        if name and (selected := selected_hash(draft, name)):
+            found[selected] = f"Service {name}"
+    found |= {old.stable_rs: "the stable version", draft.status.stable_rs: "the stable version", draft.status.current_pod_hash: "the new version"}
+    found.pop("", None)
+    return found
