@@ -20,6 +20,20 @@ def _seconds(_: click.Context, param: click.Parameter, text: str) -> float:
         raise click.BadParameter(str(error), param=param) from None
 
 
+def _switch(name: str, default: bool, text: str) -> click.Option:
+    """As Go's flags: `--leader-elect` and `--leader-elect=false`."""
+    return click.Option(
+        [name],
+        type=bool,
+        is_flag=False,
+        flag_value="true",
+        default=default,
+        show_default=True,
+        help=text,
+        metavar="[=BOOL]",
+    )
+
+
 # Flags of the reference that mean nothing here: accepted, so that a manifest need not change.
 _NO_EFFECT = (
     "--qps",
@@ -54,7 +68,7 @@ _CONNECTION = (
 )
 _PORT = click.IntRange(0, 65535)
 _OWN = (
-    click.Option(["--namespaced"], is_flag=True, help="Watch only the controller's own namespace."),
+    _switch("--namespaced", False, "Watch only the controller's own namespace."),
     click.Option(["--instance-id"], default="", help="Act only on Rollouts labelled with this controller-instance-id."),
     click.Option(
         ["--rollout-resync"],
@@ -70,9 +84,7 @@ _OWN = (
         show_default=True,
         help="Rollouts worked on at once.",
     ),
-    click.Option(
-        ["--leader-elect/--no-leader-elect"], default=True, show_default=True, help="Act only with the lease."
-    ),
+    _switch("--leader-elect", True, "Act only while holding the lease."),
     click.Option(
         ["--leader-election-lease-duration"],
         default="4s",
