@@ -1,0 +1,56 @@
+"""Each pod has a loopback address of its own: on Linux all of 127.0.0.0/8 is this machine, with no privilege needed.
+
+The first choice follows from the pod's uid, so that several instances on one machine rarely meet; an address on which
+somebody listens, or that was used a moment ago, is passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Callable, Iterable
+
+from serinus.kube.clock import Clock
+
+POOL = "127.77.0.0/16"
+REST = 60.0
+"""Seconds before an address is given out again: a gateway may still hold connections to its last pod."""
+
+
+class PoolExhausted(Exception):
+    """No address is free; the message says what to do."""
+
+
+class Addresses:
+    """`occupied()`: addresses on which a stranger listens now."""
+
+    def __init__(self, clock: Clock, pool: str = POOL, occupied: Callable[[], Iterable[str]] = lambda: ()) -> None:
+        self._clock, self._pool, self._occupied = clock, ipaddress.ip_network(pool), occupied
+        self._taken: dict[str, str] = {}
+        self._resting: dict[str, float] = {}
+
+    def take(self, uid: str, wanted: str = "") -> str:
+        """The address of this pod: `wanted` (what it had) if it is of the pool and free, else a new one."""
+        holder = self._taken.get(wanted)
+        if wanted and holder in (None, uid) and ipaddress.ip_address(wanted) in self._pool:
+            self._taken[wanted] = uid
+            return wanted
+        now = self._clock.now()
+        self._resting = {ip: until for ip, until in self._resting.items() if until > now}
+        size = self._pool.num_addresses
+        strangers = set(self._occupied())
+        start = int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8], "big")
+        for i in range(size):
+            number = (start + i) % size
+            address = str(self._pool[number])
+            # .0 and .255 are legal here, but look wrong to people and to some programs.
+            if number % 256 in (0, 255) or address in self._taken or address in self._resting or address in strangers:
+                continue
+            self._taken[address] = uid
+            return address
+        raise PoolExhausted(f"all {size} addresses of {self._pool} are in use: delete pods, or give a larger pool")
+
+    def release(self, uid: str) -> None:
+        for address in [a for a, holder in self._taken.items() if holder == uid]:
+            del self._taken[address]
+            self._resting[address] = self._clock.now() + REST

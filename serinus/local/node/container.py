@@ -1,0 +1,464 @@
+"""One container through its whole life: image, configuration, start, probes, restarts, end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from serinus.api.meta import Json
+from serinus.api.times import parse_time
+from serinus.kube.clock import Clock
+from serinus.kube.errors import ApiError
+from serinus.local.node import podstatus, probes, volumes
+from serinus.local.node.environment import Host, MissingConfig, Source, environment, expand, sources
+from serinus.local.node.images import ImageError, ImageRule, Program
+from serinus.local.node.podstatus import ContainerState
+from serinus.local.node.runtime import (
+    CannotStart,
+    CheckResult,
+    ExecCheck,
+    Exit,
+    Launch,
+    Listens,
+    PodRef,
+    Running,
+    Runtime,
+)
+
+FIRST_DELAY, LONGEST_DELAY = 10.0, 300.0
+"""Seconds between restarts and between pulls: doubled each time. The first restart is at once, as a kubelet's."""
+
+STEADY = 600.0
+"""Seconds that a container must run before its next crash counts as its first."""
+
+CONFIG_RETRY = 2.0
+LISTEN_PATIENCE = 2.0
+"""Seconds after which a container that listens on some of its ports is ready without the rest, and one that listens on
+none is told what is missing."""
+
+Say = Callable[[str, str, bool, str], None]
+"""(reason, message, whether it is a warning, field path)."""
+
+
+class Config(Protocol):
+    """What containers read from the API."""
+
+    async def rules(self, namespace: str) -> Sequence[ImageRule]:
+        """ImageError if they make no sense."""
+        ...
+
+    async def changed(self, timeout: float) -> None:
+        """Returns when the rules change, at most after `timeout` seconds."""
+        ...
+
+    async def fetch(self, namespace: str, wanted: set[Source]) -> dict[Source, Json]:
+        """Those of the wanted that exist."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What a container needs of its pod and node. `pod()` is the pod as it is now; `changed()` reports a new state."""
+
+    runtime: Runtime
+    clock: Clock
+    config: Config
+    host: Host
+    ref: PodRef
+    ip: str
+    pod: Callable[[], Json]
+    changed: Callable[[], None]
+    say: Say
+
+
+class Container:
+    """`restart`: Always, OnFailure or Never."""
+
+    def __init__(self, home: Home, name: str, field: str, restart: str, before: Json | None = None) -> None:
+        self._home, self.name, self._field, self._restart = home, name, field, restart
+        self.state = ContainerState(name, str(self.spec.get("image") or ""))
+        self._running: Running | None = None
+        self._launch: Launch | None = None
+        self._ended = asyncio.Event()
+        self._stopping = False
+        self._crashes = 0
+        self._before = before
+        if before:
+            self._recall(before)
+
+    @property
+    def spec(self) -> Json:
+        listed: list[Json] = self._home.pod()["spec"].get(self._field) or []
+        return next((c for c in listed if c.get("name") == self.name), {})
+
+    def _recall(self, before: Json) -> None:
+        """Goes on from what the API says of it."""
+        state = self.state
+        state.restarts = int(before.get("restartCount") or 0)
+        state.last, state.image_id = before.get("lastState") or {}, str(before.get("imageID") or "")
+        ended: Json | None = (before.get("state") or {}).get("terminated")
+        if ended is not None:
+            state.state = {"terminated": ended}
+            state.over = not self._goes_on(int(ended.get("exitCode") or 0))
+            state.id = str(before.get("containerID") or "")
+
+    def _goes_on(self, code: int) -> bool:
+        return self._restart == "Always" or (self._restart == "OnFailure" and code != 0)
+
+    async def run(self, found: Running | None) -> None:
+        """Until it is over. `found`: it still runs from an earlier life of the node."""
+        if self.state.over and found is None:
+            return
+        before = self._before or {}
+        if found is None and (before.get("state") or {}).get("running"):
+            self._lost((before["state"]["running"] or {}).get("startedAt"))
+            if self.state.over:
+                return
+        elif found is None and self.state.exit_code is not None:
+            self._count()
+        kept = bool(before.get("ready")) if found is not None else False
+        while not self._stopping:
+            self._running = found or await self._start()
+            found = None
+            if self._running is not None:
+                await self._live(self._running, kept)
+                kept = False
+            code = self.state.exit_code
+            if self._stopping or not self._goes_on(code if code is not None else 1):
+                self.state.over = True
+                self._home.changed()
+                return
+            await self._rest()
+
+    def _lost(self, started: str | None) -> None:
+        """It ran when the node was last alive, and does no more."""
+        now = self._home.clock.now()
+        self.state.state = podstatus.terminated(
+            255, parse_time(started) or now, now, known=False, message="it ended while the node was not running"
+        )
+        if self._goes_on(255):
+            self._count()
+        else:
+            self.state.over = True
+        self._home.changed()
+
+    def _count(self) -> None:
+        self.state.last, self.state.restarts = self.state.state, self.state.restarts + 1
+
+    async def _start(self) -> Running | None:
+        """Starts it; None if it could not be, which counts as a crash."""
+        home = self._home
+        program = await self._program()
+        if program is None:
+            return None
+        launch = await self._prepare(program)
+        if launch is None or self._stopping:
+            return None
+        self._launch = launch
+        started = home.clock.now()
+        try:
+            running = await home.runtime.start(launch)
+        except CannotStart as error:
+            self.state.state = podstatus.terminated(128, started, home.clock.now(), message=str(error))
+            self.state.state["terminated"]["reason"] = "StartError"
+            self._crashes += 1
+            home.say("Failed", f"Error: {error}", True, self._path)
+            home.changed()
+            return None
+        self.state.image_id = program.image_id
+        return running
+
+    @property
+    def _path(self) -> str:
+        return f"spec.{self._field}{{{self.name}}}"
+
+    async def _program(self) -> Program | None:
+        home, delay = self._home, FIRST_DELAY
+        while not self._stopping:
+            try:
+                rules = await home.config.rules(home.ref.namespace)
+                program = await home.runtime.program(self.spec, rules, home.ref.namespace)
+            except ImageError as error:
+                self._wait(error.reason, error.message)
+                home.say("Failed", f"Failed to pull image: {error.message}", True, self._path)
+                await home.config.changed(1.0)
+                self._wait("ImagePullBackOff", f"Back-off pulling image: {error.message}")
+                await home.config.changed(delay - 1.0)
+                delay = min(delay * 2, LONGEST_DELAY)
+            else:
+                self.state.image = str(self.spec.get("image") or "")
+                return program
+        return None
+
+    def _wait(self, reason: str, message: str) -> None:
+        self.state.state = podstatus.waiting(reason, message)
+        self._home.changed()
+
+    async def _prepare(self, program: Program) -> Launch | None:
+        home = self._home
+        while not self._stopping:
+            pod, spec = home.pod(), self.spec
+            ports = tuple(int(p["containerPort"]) for p in spec.get("ports") or [] if p.get("protocol", "TCP") == "TCP")
+            base = {**_base(home, pod, ports), **program.env}
+            try:
+                given = await home.config.fetch(home.ref.namespace, sources(pod, spec) | volumes.needed(pod))
+                env = environment(pod, spec, base, home.host, given)
+                directory = home.runtime.directory(home.ref)
+                if directory is not None:
+                    env.setdefault(volumes.VARIABLE, str(directory / "volumes"))
+                    for remark in volumes.make(pod, directory / "volumes", home.host, home.ip, given):
+                        home.say("UnsupportedMount", remark, True, self._path)
+            except MissingConfig as error:
+                message = str(error)
+            except ApiError as error:
+                message = error.message
+            except OSError as error:
+                message = f"the pod's directory cannot be written: {error.strerror or error}"
+            else:
+                known = {**env}
+                argv = tuple(expand(w, known) for w in (*program.command, *program.args))
+                working_dir = str(spec.get("workingDir") or program.working_dir or "")
+                image = str(spec.get("image") or "")
+                return Launch(
+                    home.ref, self.name, self.state.restarts, argv, env, working_dir, home.ip, image, ports, tuple(env)
+                )
+            self._wait("CreateContainerConfigError", message)
+            home.say("Failed", f"Error: {message}", True, self._path)
+            await asyncio.sleep(CONFIG_RETRY)
+        return None
+
+    async def _live(self, running: Running, ready: bool) -> None:
+        home, state = self._home, self.state
+        self._ended.clear()
+        state.state, state.id = podstatus.running(running.started), f"{home.runtime.name}://{running.id}"
+        state.restarts = max(state.restarts, running.attempt)
+        state.started, state.hint = not self.spec.get("startupProbe"), ""
+        state.ready = ready or (state.started and not self.spec.get("readinessProbe") and not self._ports())
+        home.changed()
+        watching = asyncio.create_task(self._watch(running))
+        try:
+            ended = await home.runtime.ended(running)
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+        now = home.clock.now()
+        state.ready = state.started = False
+        self._crashes = 1 if now - running.started >= STEADY else self._crashes + 1
+        state.state = self._terminated(running, ended, now)
+        self._running = None
+        self._ended.set()
+        home.changed()
+
+    def _terminated(self, running: Running, ended: Exit, now: float) -> Json:
+        line = "" if ended.code == 0 else self._home.runtime.last_line(self._home.ref, self.name, running.attempt)
+        return podstatus.terminated(
+            ended.code, running.started, now, known=ended.known, message=line, id_=self.state.id
+        )
+
+    def _ports(self) -> list[int]:
+        return [int(p["containerPort"]) for p in self.spec.get("ports") or [] if p.get("protocol", "TCP") == "TCP"]
+
+    async def _rest(self) -> None:
+        """Waits before the next start, and says why."""
+        home, state = self._home, self.state
+        delay = 0.0 if self._crashes <= 1 else min(FIRST_DELAY * 2 ** min(self._crashes - 2, 20), LONGEST_DELAY)
+        ended: Json = state.state.get("terminated") or {}
+        self._count()
+        if delay:
+            line = f', its last line: "{ended["message"]}"' if ended.get("message") else ""
+            command = f"kubectl logs {home.ref.name} -n {home.ref.namespace} -c {self.name} --previous"
+            message = (
+                f"back-off {delay:g}s restarting failed container={self.name} pod={home.ref.name}_{home.ref.namespace}"
+                f"({home.ref.uid}): it ended with exit code {ended.get('exitCode')}{line}; see `{command}`"
+            )
+            self._wait("CrashLoopBackOff", message)
+            home.say(
+                "BackOff", f"Back-off restarting failed container {self.name} in pod {home.ref.name}", True, self._path
+            )
+            await asyncio.sleep(delay)
+
+    async def _watch(self, running: Running) -> None:
+        """Probes and hooks of one start; until cancelled."""
+        home = self._home
+        env = dict(self._launch.env) if self._launch else _base(home, home.pod(), tuple(self._ports()))
+        working_dir = self._launch.working_dir if self._launch else str(self.spec.get("workingDir") or "")
+        home.say("Started", f"Started container {self.name}", False, self._path)
+        try:
+            startup, readiness, liveness = (
+                probes.probe_of(self.spec, f, home.ip, env, working_dir)
+                for f in ("startupProbe", "readinessProbe", "livenessProbe")
+            )
+        except probes.BadProbe as error:
+            self.state.hint = str(error)
+            home.say("Unhealthy", str(error), True, self._path)
+            home.changed()
+            return
+
+        async def ask(probe: probes.Probe) -> CheckResult:
+            return await home.runtime.check(running, probe.check, probe.timeout)
+
+        async def fatal(kind: str, probe: probes.Probe) -> None:
+            failed = asyncio.get_running_loop().create_future()
+
+            def tell(healthy: bool, message: str) -> None:
+                if healthy and kind == "Startup":
+                    started.set()
+                elif not healthy and not failed.done():
+                    failed.set_result(message)
+
+            asking = asyncio.create_task(probes.follow(probe, home.clock, ask, tell, eager=kind == "Startup"))
+            try:
+                waits: set[asyncio.Future[Any]] = {failed}
+                if kind == "Startup":
+                    waits.add(asyncio.create_task(started.wait()))
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                asking.cancel()
+            if failed.done():
+                home.say("Unhealthy", f"{kind} probe failed: {failed.result()}", True, self._path)
+                home.say(
+                    "Killing",
+                    f"Container {self.name} failed {kind.lower()} probe, will be restarted",
+                    False,
+                    self._path,
+                )
+                await self._kill(running, probe.grace if probe.grace is not None else _grace(home.pod()))
+
+        started = asyncio.Event()
+        await self._hook("postStart", running)
+        if startup is not None:
+            await fatal("Startup", startup)
+            if not started.is_set():
+                return
+            self.state.started = True
+            if readiness is None and not self._ports():
+                self.state.ready = True
+            home.changed()
+        async with asyncio.TaskGroup() as group:
+            if liveness is not None:
+                group.create_task(fatal("Liveness", liveness))
+            if readiness is not None:
+                group.create_task(probes.follow(readiness, home.clock, ask, self._tell_ready))
+            elif self._ports():
+                group.create_task(self._await_listener(running))
+
+    def _tell_ready(self, ready: bool, message: str) -> None:
+        hint = "" if ready else message
+        if ready == self.state.ready and hint == self.state.hint:
+            return
+        if message:
+            self._home.say("Unhealthy", f"Readiness probe failed: {message}", True, self._path)
+        self.state.ready, self.state.hint = ready and not self._stopping, hint
+        self._home.changed()
+
+    async def _await_listener(self, running: Running) -> None:
+        """Without a readiness probe, a container that declares ports is ready once it listens on them: requests that
+        arrive before would be lost."""
+        home, ports = self._home, self._ports()
+        open_: set[int] = set()
+        pause = probes.FIRST_LOOK
+        while True:
+            for port in ports:
+                if port not in open_:
+                    result = await home.runtime.check(running, Listens(home.ip, port), 1.0)
+                    if result.ok:
+                        open_.add(port)
+            late = home.clock.now() - running.started >= LISTEN_PATIENCE
+            if len(open_) == len(set(ports)) or (open_ and late):
+                self.state.ready, self.state.hint = not self._stopping, ""
+                home.changed()
+                return
+            if late and not self.state.hint:
+                self.state.ready = False
+                self.state.hint = (
+                    f"it declares port {ports[0]}, but does not listen on {home.ip}:{ports[0]}: "
+                    "let the program listen on $(HOST):$(PORT), or on the address in POD_IP"
+                )
+                home.say("Unhealthy", self.state.hint, True, self._path)
+                home.changed()
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.05, 1.0) if late else probes.FIRST_LOOK
+
+    async def _hook(self, name: str, running: Running) -> None:
+        home = self._home
+        given: Json = (self.spec.get("lifecycle") or {}).get(name) or {}
+        if not given:
+            return
+        if given.get("sleep"):
+            await asyncio.sleep(float(given["sleep"].get("seconds") or 0))
+            return
+        env = self._launch.env if self._launch else {}
+        working_dir = self._launch.working_dir if self._launch else ""
+        try:
+            check = probes.check_of(self.spec, given, f"lifecycle.{name}", home.ip, env, working_dir)
+        except probes.BadProbe as error:
+            home.say(f"Failed{name[0].upper()}{name[1:]}Hook", str(error), True, self._path)
+            return
+        if check is None:
+            return
+        timeout = _grace(home.pod()) if name == "preStop" else 3600.0
+        result = await home.runtime.check(running, check, timeout)
+        if not result.ok and (isinstance(check, ExecCheck) or name == "postStart"):
+            home.say(
+                f"Failed{name[0].upper()}{name[1:]}Hook", f"{name} hook failed: {result.message}", True, self._path
+            )
+            if name == "postStart":
+                await self._kill(running, _grace(home.pod()))
+
+    async def _kill(self, running: Running, grace: float) -> None:
+        """SIGTERM, then SIGKILL after `grace` seconds; returns at its end."""
+        await self._home.runtime.signal(running, kill=grace <= 0)
+        try:
+            await asyncio.wait_for(self._ended.wait(), max(grace, 0.01))
+        except TimeoutError:
+            await self._home.runtime.signal(running, kill=True)
+            await self._ended.wait()
+
+    async def restart(self) -> None:
+        """Its definition changed: ends it, so that it starts with the new one."""
+        if self._running is not None:
+            self._home.say("Killing", f"Container {self.name} definition changed, will be restarted", False, self._path)
+            self._crashes = 0
+            await self._kill(self._running, _grace(self._home.pod()))
+
+    async def stop(self, grace: float) -> None:
+        """Ends it for good: the preStop hook, SIGTERM, and SIGKILL when `grace` seconds have passed in all."""
+        self._stopping = True
+        running = self._running
+        if running is None:
+            return
+        self._home.say("Killing", f"Stopping container {self.name}", False, self._path)
+        began = self._home.clock.now()
+        if grace > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._until_ended(self._hook("preStop", running)), grace)
+        # A hook that used up the time still leaves the program two seconds, as a kubelet does.
+        left = grace - (self._home.clock.now() - began)
+        await self._kill(running, max(left, 2.0) if grace > 0 else 0.0)
+
+    async def _until_ended(self, what: Awaitable[None]) -> None:
+        hook, end = asyncio.ensure_future(what), asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait((hook, end), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (hook, end):
+                task.cancel()
+            await asyncio.gather(hook, end, return_exceptions=True)
+
+
+def _grace(pod: Json) -> float:
+    given = pod["spec"].get("terminationGracePeriodSeconds")
+    return 30.0 if given is None else float(given)
+
+
+def _base(home: Home, pod: Json, ports: tuple[int, ...]) -> dict[str, str]:
+    return {
+        "POD_IP": home.ip,
+        "HOST": home.ip,
+        **({"PORT": str(ports[0])} if ports else {}),
+        "HOSTNAME": str(pod["spec"].get("hostname") or home.ref.name),
+    }

@@ -1,0 +1,240 @@
+"""Logs of containers: files that the processes write to themselves, so that the end of the node harms no log.
+
+    DIR/<namespace>_<pod>_<uid>/<container>/<attempt>.log      and .log.1, what was before the last rotation
+
+A log that grows beyond its limit is copied aside and emptied (it is opened for appending, so writing goes on at its
+start); what is written in that instant may be lost. Lines carry no time of their own: `--timestamps` and `--since` go
+by when the file was seen to grow, looked at every second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from bisect import bisect_right
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from serinus.kube.clock import Clock, rfc3339_micro
+
+LIMIT = 10 * 1024 * 1024
+"""Bytes of one log before it is rotated: as a kubelet's containerLogMaxSize. At most twice this is kept."""
+
+LOOK = 1.0
+POLL = 0.1
+_CHUNK = 64 * 1024
+_MARKS = 4096
+
+
+class NoLog(Exception):
+    """There is no such log; the message is for the user."""
+
+
+@dataclass(slots=True)
+class _Marks:
+    """When the file was seen to have which size."""
+
+    ends: deque[int]
+    times: deque[float]
+
+    def at(self, offset: int) -> float | None:
+        """When the line that starts at this offset was there."""
+        if not self.ends:
+            return None
+        i = bisect_right(self.ends, offset)
+        return self.times[min(i, len(self.times) - 1)]
+
+
+class Logs:
+    """Reads the logs below `directory`. `running(namespace, pod, container)`: whether more may come."""
+
+    def __init__(self, directory: Path, clock: Clock, *, limit: int = LIMIT) -> None:
+        self._directory, self._clock, self._limit = directory, clock, limit
+        self._marks: dict[Path, _Marks] = {}
+        self.running: Callable[[str, str, str], bool] = lambda namespace, pod, container: False
+
+    def container(self, namespace: str, pod: str, container: str) -> Path:
+        """The directory of its logs. NoLog if there is none yet."""
+        found = sorted(self._directory.glob(f"{namespace}_{pod}_*/{container}"), key=lambda p: p.stat().st_mtime)
+        if not found:
+            raise NoLog(f'container "{container}" in pod "{pod}" has not started yet: it has no log')
+        return found[-1]
+
+    async def watch(self) -> None:
+        """Keeps logs bounded and notes when they grow; until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK)
+            self.look()
+
+    def look(self) -> None:
+        now = self._clock.now()
+        seen: set[Path] = set()
+        for path in self._directory.glob("*/*/*.log"):
+            try:
+                size = path.stat().st_size
+            except OSError:
+                continue
+            seen.add(path)
+            if size > self._limit:
+                rotate(path)
+                self._marks.pop(path, None)
+                continue
+            marks = self._marks.get(path)
+            if marks is None:
+                marks = self._marks[path] = _Marks(deque(maxlen=_MARKS), deque(maxlen=_MARKS))
+            if not marks.ends or size != marks.ends[-1]:
+                marks.ends.append(size)
+                marks.times.append(now)
+        for path in self._marks.keys() - seen:
+            del self._marks[path]
+
+    async def read(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        tail_lines: int | None = None,
+        since_seconds: float | None = None,
+        timestamps: bool = False,
+        previous: bool = False,
+        limit_bytes: int | None = None,
+    ) -> AsyncIterator[bytes]:
+        """Pieces of the log. NoLog if there is none (raised at the first piece)."""
+        directory = self.container(namespace, pod, container)
+        attempts = sorted(int(p.stem) for p in directory.glob("*.log") if p.stem.isdigit())
+        if previous:
+            attempts = attempts[:-1]
+        if not attempts:
+            what = "previous terminated container" if previous else "container"
+            when = "again" if previous else "yet"
+            raise NoLog(f'{what} "{container}" in pod "{pod}" not found: it has not been started {when}')
+        path = directory / f"{attempts[-1]}.log"
+        left = limit_bytes
+        async for piece in self._lines(
+            path, tail_lines, since_seconds, timestamps, follow, lambda: self.running(namespace, pod, container)
+        ):
+            if left is not None:
+                piece = piece[:left]
+                left -= len(piece)
+            yield piece
+            if left == 0:
+                return
+
+    async def _lines(
+        self,
+        path: Path,
+        tail: int | None,
+        since: float | None,
+        timestamps: bool,
+        follow: bool,
+        running: Callable[[], bool],
+    ) -> AsyncIterator[bytes]:
+        older = Path(f"{path}.1")
+        offset = 0
+        if tail is None and since is None and older.exists():  # noqa: ASYNC240 - files of this machine
+            async for piece in _chunks(older, 0):
+                yield self._stamped(older, 0, piece) if timestamps else piece
+        elif tail is not None:
+            offset = _tail_offset(path, tail)
+        if since is not None:
+            offset = max(offset, self._since_offset(path, since))
+        while True:
+            alive = running()
+            size = _size(path)
+            if size < offset:
+                offset = 0  # it was rotated
+            if size > offset:
+                async for piece in _chunks(path, offset):
+                    start, offset = offset, offset + len(piece)
+                    yield self._stamped(path, start, piece) if timestamps else piece
+            elif not follow or not alive:
+                return
+            else:
+                await asyncio.sleep(POLL)
+
+    def _since_offset(self, path: Path, since: float) -> int:
+        marks, moment = self._marks.get(path), self._clock.now() - since
+        if marks is None or not marks.ends:
+            with suppress(OSError):
+                return path.stat().st_size if path.stat().st_mtime < moment else 0
+            return 0
+        earlier = [end for end, time in zip(marks.ends, marks.times, strict=True) if time < moment]
+        return earlier[-1] if earlier else 0
+
+    def _stamped(self, path: Path, offset: int, piece: bytes) -> bytes:
+        marks = self._marks.get(path)
+        try:
+            fallback = path.stat().st_mtime
+        except OSError:
+            fallback = self._clock.now()
+        out: list[bytes] = []
+        for line in piece.splitlines(keepends=True):
+            when = marks.at(offset) if marks is not None else None
+            out.append(rfc3339_micro(when if when is not None else fallback).encode() + b" " + line)
+            offset += len(line)
+        return b"".join(out)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def rotate(path: Path) -> None:
+    with suppress(OSError):
+        shutil.copyfile(path, f"{path}.1")
+        os.truncate(path, 0)
+
+
+def last_line(path: Path) -> str:
+    """The last line that is not empty, cut to what fits a message; "" if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 4096))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip()[:200] if lines else ""
+
+
+def _tail_offset(path: Path, lines: int) -> int:
+    """Where the last `lines` lines begin."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return 0
+    if lines <= 0:
+        return size
+    position, block = size, b""
+    with path.open("rb") as file:
+        while position > 0:
+            step = min(_CHUNK, position)
+            position -= step
+            file.seek(position)
+            block = file.read(step) + block
+            text = block[:-1] if block.endswith(b"\n") else block
+            if text.count(b"\n") >= lines:
+                index = len(text)
+                for _ in range(lines):
+                    index = text.rindex(b"\n", 0, index)
+                return position + index + 1
+    return 0
+
+
+async def _chunks(path: Path, offset: int) -> AsyncIterator[bytes]:
+    """From `offset` to the end as it is now; cut at line ends where there are any, so that lines can be marked."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(offset)
+        while piece := file.read(_CHUNK):
+            piece += file.readline() if not piece.endswith(b"\n") else b""
+            yield piece
+            await asyncio.sleep(0)

@@ -1,0 +1,291 @@
+"""Containers as local processes.
+
+Each is the leader of a session of its own and writes its log itself, so that it outlives the node: a crash of
+`serinus up` stops nothing. Its number and the moment it started stand in the pod's directory; the next node finds it by
+both, and one that does not match is somebody else's.
+
+    DIR/<namespace>_<pod>_<uid>/pod.json                     whose directory this is
+    DIR/…/<container>/process.json                           {attempt, pid, started, at}
+    DIR/…/<container>/<attempt>.log
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from serinus.api.meta import Json
+from serinus.kube.clock import Clock
+from serinus.local import processes
+from serinus.local.node import logs
+from serinus.local.node.checks import ask
+from serinus.local.node.images import ImageRule, Program, program_of
+from serinus.local.node.listeners import is_own
+from serinus.local.node.runtime import (
+    UNKNOWN_EXIT,
+    CannotStart,
+    Check,
+    CheckResult,
+    ExecCheck,
+    Exit,
+    Launch,
+    Listens,
+    PodRef,
+    Running,
+)
+
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+"""What a container gets of this machine's environment: what programs need to run at all, and none of its secrets."""
+
+
+class ProcessRuntime:
+    name = "process"
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._directory, self._clock = directory, clock
+        self._own: dict[int, subprocess.Popen[bytes]] = {}
+
+    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
+        return program_of(container, rules, namespace)
+
+    def directory(self, pod: PodRef) -> Path | None:
+        return self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}"
+
+    def _place(self, pod: PodRef, container: str) -> Path:
+        return self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}" / container
+
+    async def start(self, launch: Launch) -> Running:
+        place = self._place(launch.pod, launch.container)
+        place.mkdir(parents=True, exist_ok=True)
+        about = place.parent / "pod.json"
+        if not about.exists():
+            _write(about, {"namespace": launch.pod.namespace, "name": launch.pod.name, "uid": launch.pod.uid})
+        directory = _working_dir(launch, place.parent)
+        if directory is None:
+            raise CannotStart(
+                f"workingDir {launch.working_dir!r} is no directory on this machine: create it, or name another"
+            )
+        for old in place.glob("*.log*"):
+            number = old.name.partition(".")[0]
+            if number.isdigit() and int(number) < launch.attempt - 1:
+                old.unlink(missing_ok=True)
+        argv = _found(launch, directory)
+        at = self._clock.now()
+        with (place / f"{launch.attempt}.log").open("ab") as log:
+            try:
+                process = subprocess.Popen(  # noqa: ASYNC220 - a millisecond, and nothing may come between it and its record
+                    argv,
+                    env={**self.base(), **launch.env},
+                    cwd=directory,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise CannotStart(_why(launch.argv[0], error)) from error
+        started = processes.started_at(process.pid)
+        self._own[process.pid] = process
+        _write(place / "process.json", {"attempt": launch.attempt, "pid": process.pid, "started": started, "at": at})
+        return Running(f"{process.pid}@{started}", launch.container, launch.attempt, at)
+
+    def base(self) -> dict[str, str]:
+        return {k: os.environ[k] for k in PASSED_ON if k in os.environ}
+
+    async def found(self, pod: PodRef) -> Sequence[Running]:
+        running: list[Running] = []
+        for file in sorted((self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}").glob("*/process.json")):
+            said = _read(file)
+            if processes.is_running(int(said.get("pid", 0)), str(said.get("started", ""))):
+                at = float(said.get("at", 0.0))
+                running.append(
+                    Running(f"{said['pid']}@{said['started']}", file.parent.name, int(said.get("attempt", 0)), at)
+                )
+        return running
+
+    async def ended(self, running: Running) -> Exit:
+        pid, started = _identity(running)
+        own = self._own.get(pid)
+        if own is None:
+            await processes.ended(pid, started)
+            _kill_group(pid)
+            return Exit(UNKNOWN_EXIT, known=False)
+        # A child stays, as a zombie at least, until it is asked for: its number cannot be another's.
+        if own.poll() is None:
+            await _child_ended(own)
+        self._own.pop(pid, None)
+        _kill_group(pid)
+        code = own.returncode if own.returncode is not None else UNKNOWN_EXIT
+        return Exit(128 - code if code < 0 else code)
+
+    async def signal(self, running: Running, *, kill: bool) -> None:
+        pid, started = _identity(running)
+        if not processes.is_running(pid, started):
+            return
+        if kill:
+            _kill_group(pid)
+        else:
+            # To the first process only, as in a container: what it started is its own affair.
+            processes.send(pid, started, signal.SIGTERM)
+
+    async def check(self, running: Running, check: Check, timeout: float) -> CheckResult:
+        if isinstance(check, ExecCheck):
+            return await _exec(check, timeout, self.base())
+        result = await ask(check, timeout)
+        if result.ok and isinstance(check, Listens):
+            pid, _ = _identity(running)
+            own = await asyncio.to_thread(is_own, check.host, check.port, pid)
+            if not own:
+                return CheckResult(
+                    False, f"another program listens on port {check.port} of every address of this machine"
+                )
+        return result
+
+    def last_line(self, pod: PodRef, container: str, attempt: int) -> str:
+        return logs.last_line(self._place(pod, container) / f"{attempt}.log")
+
+    async def pods(self) -> Sequence[PodRef]:
+        found = [_read(f) for f in self._directory.glob("*/pod.json")]
+        return [PodRef(str(s["namespace"]), str(s["name"]), str(s["uid"])) for s in found if s]
+
+    async def forget(self, pod: PodRef) -> None:
+        for running in await self.found(pod):
+            await self.signal(running, kill=True)
+            await self.ended(running)
+        await asyncio.to_thread(shutil.rmtree, self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}", True)
+
+    async def stop_all(self, grace: float) -> None:
+        running = [r for pod in await self.pods() for r in await self.found(pod)]
+
+        async def stop(one: Running) -> None:
+            await self.signal(one, kill=False)
+            try:
+                await asyncio.wait_for(self.ended(one), grace)
+            except TimeoutError:
+                await self.signal(one, kill=True)
+                await self.ended(one)
+
+        await asyncio.gather(*(stop(one) for one in running))
+
+
+def _identity(running: Running) -> tuple[int, str]:
+    pid, _, started = running.id.partition("@")
+    return int(pid), started
+
+
+def _working_dir(launch: Launch, default: Path) -> Path | None:
+    directory = Path(launch.working_dir).expanduser() if launch.working_dir else default
+    return directory if directory.is_dir() else None
+
+
+def _found(launch: Launch, directory: Path) -> list[str]:
+    """The program, searched as a shell would with the container's own PATH; relative to its working directory."""
+    first, *rest = launch.argv
+    if "/" in first:
+        path = (directory / first).resolve() if not first.startswith("/") else Path(first)
+        if not path.exists():
+            raise CannotStart(f"command {first!r}: there is no file {path}; give its full path, or set workingDir")
+        return [str(path), *rest]
+    found = shutil.which(first, path=launch.env.get("PATH") or os.environ.get("PATH"))
+    if found is None and first in ("python", "python3"):
+        found = sys.executable
+    if found is None:
+        raise CannotStart(f"command {first!r} is not found in PATH: install it, or give its full path")
+    return [found, *rest]
+
+
+def _why(command: str, error: OSError) -> str:
+    if error.errno == errno.EACCES:
+        return f"command {command!r} may not be run: make it executable (chmod +x)"
+    if error.errno == errno.ENOEXEC:
+        return f"command {command!r} is no program: a script needs a first line such as #!/bin/sh"
+    return f"command {command!r} cannot be started: {error.strerror or error}"
+
+
+async def _child_ended(process: subprocess.Popen[bytes]) -> None:
+    try:
+        fd = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        while process.poll() is None:  # noqa: ASYNC110 - a system without pidfd has nothing better
+            await asyncio.sleep(0.02)
+        return
+    try:
+        gone = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(fd, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(fd)
+    finally:
+        os.close(fd)
+    process.wait()
+
+
+async def _exec(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> CheckResult:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *check.command,
+            env={**base, **check.env},
+            cwd=check.working_dir or None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        return CheckResult(False, f"command {' '.join(check.command)!r} cannot be run: {error}")
+    try:
+        async with asyncio.timeout(timeout):
+            output, _ = await process.communicate()
+    except (TimeoutError, asyncio.CancelledError) as error:
+        _kill_group(process.pid)
+        await process.wait()
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        return CheckResult(False, f"command {' '.join(check.command)!r} timed out after {timeout:g} s")
+    text = output.decode("utf-8", "replace").strip()[-200:]
+    return CheckResult(process.returncode == 0, text or f"exit code {process.returncode}")
+
+
+def _kill_group(pid: int) -> None:
+    """All that is left of a session whose leader was ours. Its number is not given to others while any of it lives."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _write(path: Path, content: Json) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content))
+    temporary.replace(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: Any = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,233 @@
+"""Garbage collection: objects whose owners are gone, and owners that wait for what they own.
+
+One cache of metadata for each resource, custom ones included, makes the graph. `judge` decides for one object,
+purely; an owner that the graph does not know counts as absent only after the API itself said so, by uid: a cache that
+lags behind deletes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from serinus.api.meta import OwnerReference
+from serinus.api.resources import ARGOPROJ, BUILT_IN, CRDS, EVENTS, Resource
+from serinus.kube.client import Client, Json
+from serinus.kube.clock import Clock
+from serinus.kube.errors import Conflict, NotFound
+from serinus.kube.informer import Informer
+from serinus.kube.queue import WorkQueue, work
+from serinus.local.workloads.namespaces import resource_of
+from serinus.local.workloads.objects import Head, Meta
+
+log = logging.getLogger(__name__)
+
+FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+Key = tuple[Resource, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`delete`: a propagation policy, or "". `owners`: the references to keep; None to leave them.
+    `orphan`: dependents that lose their reference to this object. `finalizer`: one to remove, or ""."""
+
+    delete: str = ""
+    owners: list[OwnerReference] | None = None
+    orphan: tuple[Key, ...] = ()
+    finalizer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    key: Key
+    meta: Meta
+    blocks: bool
+
+
+def judge(meta: Meta, owners: Sequence[tuple[OwnerReference, Meta | None]], dependents: Sequence[Dependent]) -> Verdict:
+    """What to do about one object. `owners`: each reference with the owner found, None if it is certainly absent."""
+    if meta.deletion_timestamp is not None:
+        if ORPHAN in meta.finalizers:
+            return Verdict(orphan=tuple(d.key for d in dependents), finalizer="" if dependents else ORPHAN)
+        if FOREGROUND in meta.finalizers and not any(d.blocks for d in dependents):
+            return Verdict(finalizer=FOREGROUND)
+        return Verdict()
+    if not owners:
+        return Verdict()
+    absent = [r for r, owner in owners if owner is None]
+    waiting = [r for r, owner in owners if owner is not None and _waits(owner)]
+    solid = [r for r, owner in owners if owner is not None and not _waits(owner)]
+    if solid:
+        return Verdict(owners=solid) if absent or waiting else Verdict()
+    if waiting:
+        return Verdict(delete="Foreground" if dependents else "Background")
+    return Verdict(delete="Background")
+
+
+def _waits(owner: Meta) -> bool:
+    return owner.deletion_timestamp is not None and FOREGROUND in owner.finalizers
+
+
+class GarbageCollector:
+    def __init__(self, client: Client, clock: Clock, rng: Random) -> None:
+        self._client, self._clock = client, clock
+        self._queue: WorkQueue[Key] = WorkQueue(clock, rng)
+        self._informers: dict[Resource, Informer[Head]] = {}
+        self._by_uid: dict[str, Key] = {}
+        self._dependents: dict[str, set[Key]] = defaultdict(set)
+        self._crds = Informer(client, CRDS, dict[str, object], clock=clock)  # type: ignore[type-abstract]
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[Resource, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for resource in (*BUILT_IN, *ARGOPROJ):
+                if resource is not EVENTS:
+                    self._watch(resource)
+            self._crds.on_change(self._crd_changed)
+            group.create_task(self._crds.run())
+            for informer in list(self._informers.values()):
+                await informer.synced.wait()
+            await work(self._queue, self._sync, workers=4)
+
+    def _watch(self, resource: Resource) -> None:
+        if resource in self._informers or self._group is None:
+            return
+        informer = Informer(self._client, resource, Head, clock=self._clock)
+        informer.on_change(lambda old, new: self._changed(resource, old, new))
+        self._informers[resource] = informer
+        self._tasks[resource] = self._group.create_task(informer.run())
+
+    def _crd_changed(self, old: Json | None, new: Json | None) -> None:
+        before, after = (resource_of(old) if old else None), (resource_of(new) if new else None)
+        built_in = {r.group_resource for r in (*BUILT_IN, *ARGOPROJ)}
+        if before is not None and before != after and before in self._tasks and before.group_resource not in built_in:
+            self._tasks.pop(before).cancel()
+            del self._informers[before]
+        conditions = ((new or {}).get("status") or {}).get("conditions") or []
+        established = any(c.get("type") == "Established" and c.get("status") == "True" for c in conditions)
+        if after is not None and established and after.group_resource not in built_in:
+            self._watch(after)
+
+    def _changed(self, resource: Resource, old: Head | None, new: Head | None) -> None:
+        for head, add in ((old, False), (new, True)):
+            if head is None:
+                continue
+            key = (resource, head.metadata.namespace, head.metadata.name)
+            for reference in head.metadata.owner_references:
+                if add:
+                    self._dependents[reference.uid].add(key)
+                else:
+                    self._dependents[reference.uid].discard(key)
+                    if not self._dependents[reference.uid]:
+                        del self._dependents[reference.uid]
+                if not add or old is None or new is None:
+                    # An owner that waits for this one may go on; with a late owner, this one may be garbage.
+                    owner = self._by_uid.get(reference.uid)
+                    if owner is not None:
+                        self._queue.add(owner)
+            if not add:
+                self._by_uid.pop(head.metadata.uid, None)
+            else:
+                self._by_uid[head.metadata.uid] = key
+        obj = new or old
+        if obj is None:
+            return
+        meta = obj.metadata
+        if new is not None and (meta.owner_references or (meta.deletion_timestamp and meta.finalizers)):
+            self._queue.add((resource, meta.namespace, meta.name))
+        if new is None or (meta.deletion_timestamp and FOREGROUND in meta.finalizers):
+            for key in self._dependents.get(meta.uid, ()):
+                self._queue.add(key)
+
+    def _head(self, key: Key) -> Meta | None:
+        informer = self._informers.get(key[0])
+        found = informer.items.get((key[1], key[2])) if informer else None
+        return found.metadata if found else None
+
+    async def _sync(self, key: Key) -> None:
+        meta = self._head(key)
+        if meta is None:
+            return
+        owners: list[tuple[OwnerReference, Meta | None]] = []
+        if meta.deletion_timestamp is None:
+            for reference in meta.owner_references:
+                known = self._by_uid.get(reference.uid)
+                owner = self._head(known) if known else None
+                if owner is None:
+                    certain, owner = await self._ask(reference, key[1])
+                    if not certain:
+                        owner = Meta(uid=reference.uid)  # of a kind nobody knows here: it may well exist
+                owners.append((reference, owner))
+        verdict = judge(meta, owners, self._dependents_of(meta))
+        try:
+            await self._apply(key, meta, verdict)
+        except NotFound:
+            return
+
+    def _dependents_of(self, meta: Meta) -> list[Dependent]:
+        found: list[Dependent] = []
+        for key in self._dependents.get(meta.uid, ()):
+            head = self._head(key)
+            if head is not None:
+                blocks = any(r.uid == meta.uid and r.block_owner_deletion for r in head.owner_references)
+                found.append(Dependent(key, head, blocks))
+        return found
+
+    async def _ask(self, reference: OwnerReference, namespace: str) -> tuple[bool, Meta | None]:
+        """(whether the API could say, the owner if it is there)."""
+        resource = next(
+            (r for r in self._informers if (r.api_version, r.kind) == (reference.api_version, reference.kind)), None
+        )
+        if resource is None:
+            group = reference.api_version.rpartition("/")[0]
+            resource = next((r for r in self._informers if (r.group, r.kind) == (group, reference.kind)), None)
+        if resource is None:
+            return False, None
+        try:
+            found = await self._client.get(
+                resource, reference.name, namespace if resource.namespaced else "", type=Head
+            )
+        except NotFound:
+            return True, None
+        return True, found.metadata if found.metadata.uid == reference.uid else None
+
+    async def _apply(self, key: Key, meta: Meta, verdict: Verdict) -> None:
+        resource, namespace, name = key
+        seen = {"uid": meta.uid, "resourceVersion": meta.resource_version}
+        if verdict.delete:
+            try:
+                await self._client.delete(
+                    resource,
+                    name,
+                    namespace,
+                    uid=meta.uid,
+                    resource_version=meta.resource_version,
+                    propagation=verdict.delete,
+                )
+            except Conflict:
+                # Changed since: its event brings it here again, unless the cache shows that version already.
+                self._queue.retry(key)
+            return
+        if verdict.owners is not None:
+            await self._client.patch(
+                resource, name, {"metadata": {**seen, "ownerReferences": verdict.owners}}, namespace
+            )
+        for dependent in verdict.orphan:
+            head = self._head(dependent)
+            if head is not None:
+                others = [r for r in head.owner_references if r.uid != meta.uid]
+                version = {"uid": head.uid, "resourceVersion": head.resource_version}
+                body = {"metadata": {**version, "ownerReferences": others or None}}
+                try:
+                    await self._client.patch(dependent[0], dependent[2], body, dependent[1])
+                except NotFound:
+                    continue
+        if verdict.finalizer:
+            others = [f for f in meta.finalizers if f != verdict.finalizer]
+            await self._client.patch(resource, name, {"metadata": {**seen, "finalizers": others or None}}, namespace)
