@@ -25,3 +25,24 @@ def format_time(seconds: float) -> str:
 def format_deadline(seconds: float) -> str:
     """Whole seconds, rounded up: a wait that is counted from here is never shorter than written."""
     return format_time(math.ceil(seconds))
+
+
+def age_words(seconds: float) -> str:
+    """`95s`, `3m5s`, `59m`, `5h30m`, `30h`, `3d2h`, `12d`, `2y40d`: as kubectl prints durations."""
+    s = max(0, int(seconds))
+    m, h, d = s // 60, s // 3600, s // 86400
+    if s < 120:
+        return f"{s}s"
+    if m < 10:
+        return f"{m}m{s % 60}s" if s % 60 else f"{m}m"
+    if m < 180:
+        return f"{m}m"
+    if h < 8:
+        return f"{h}h{m % 60}m" if m % 60 else f"{h}h"
+    if h < 48:
+        return f"{h}h"
+    if d < 8:
+        return f"{d}d{h % 24}h" if h % 24 else f"{d}d"
+    if d < 730:
+        return f"{d}d"
+    return f"{d // 365}y{d % 365}d" if d % 365 else f"{d // 365}y"

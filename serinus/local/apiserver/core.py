@@ -1,0 +1,83 @@
+"""What every part of the API server works with: the store, the served kinds, time and chance, and one call."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from serinus.api.resources import Resource
+from serinus.kube.clock import Clock, rfc3339
+from serinus.kube.wire import Request
+from serinus.local.apiserver.negotiation import View
+from serinus.local.apiserver.registry import Registry
+from serinus.local.apiserver.store import Entry, Store
+
+if TYPE_CHECKING:
+    from serinus.local.schema.kinds import Kind
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Core:
+    store: Store
+    registry: Registry
+    clock: Clock
+    rng: random.Random
+
+    def now(self) -> str:
+        return rfc3339(self.clock.now())
+
+    def uid(self) -> str:
+        digits = f"{self.rng.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"
+
+    def suffix(self) -> str:
+        """Five letters that do not form words: what `generateName` appends."""
+        return "".join(self.rng.choices("bcdfghjklmnpqrstvwxz2456789", k=5))
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on a served resource."""
+
+    request: Request
+    kind: Kind
+    view: View
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    warnings: list[str] = field(default_factory=list[str])
+
+    @property
+    def resource(self) -> Resource:
+        return self.kind.resource
+
+    @property
+    def key(self) -> str:
+        """The name of the resource in the store."""
+        return self.kind.resource.group_resource
+
+    def flag(self, name: str) -> bool:
+        return self.request.query.get(name, "") in ("true", "1", "True", "TRUE", "t", "T")
+
+    def headers(self) -> dict[str, str]:
+        """The warnings collected on the way."""
+        if not self.warnings:
+            return {}
+        quoted = (w.replace("\\", "\\\\").replace('"', '\\"') for w in self.warnings)
+        return {"warning": ", ".join(f'299 - "{w}"' for w in quoted)}
+
+
+def as_version(entry: Entry, resource: Resource, several: bool) -> bytes:
+    """The stored body under the version asked for (conversion `None`: only apiVersion differs)."""
+    if not several:
+        return entry.body
+    obj = entry.object()
+    if obj.get("apiVersion") == resource.api_version:
+        return entry.body
+    obj["apiVersion"] = resource.api_version
+    return msgspec.json.encode(obj)

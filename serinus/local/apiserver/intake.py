@@ -1,0 +1,110 @@
+"""From a body to an object that may be written: identity, unknown fields, metadata, schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from serinus.api.resources import NAMESPACES
+from serinus.local.apiserver import objectmeta
+from serinus.local.apiserver.core import Call, Core
+from serinus.local.apiserver.errors import Flaw, StatusError, bad_request, forbidden, invalid, not_found
+
+Json = dict[str, Any]
+
+
+def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
+    """The body as an object of the call's kind, without unknown fields. Raises 400 (422 in a patch)."""
+    resource, query = call.resource, call.request.query
+    if not isinstance(value, dict):
+        raise bad_request(f"the body must be one object of kind {resource.kind}, found {_json_type(value)}")
+    obj: Json = value
+    if obj.get("apiVersion") in (None, ""):
+        obj["apiVersion"] = resource.api_version
+    if obj.get("kind") in (None, ""):
+        obj["kind"] = resource.kind
+    if obj["apiVersion"] != resource.api_version:
+        raise bad_request(f"the API version in the data ({obj['apiVersion']}) does not match the expected API version ({resource.api_version})")
+    if obj["kind"] != resource.kind:
+        raise bad_request(f"{obj['kind']} in version \"{resource.version}\" cannot be handled as a {resource.kind}: the kind in the data ({obj['kind']}) does not match the resource {resource.plural}")
+    meta = obj.setdefault("metadata", {})
+    if meta is None:
+        meta = obj["metadata"] = {}
+    why = objectmeta.wrong_types(meta) if isinstance(meta, dict) else f"metadata: {_json_type(meta)} is not a map"
+    if why:
+        raise unreadable(call, why)
+    mode = query.get("fieldValidation") or "Warn"
+    if mode not in ("Ignore", "Warn", "Strict"):
+        raise bad_request(f'fieldValidation: Unsupported value: "{mode}": supported values: "Ignore", "Strict", "Warn"')
+    unknown = call.kind.unknown_fields(obj)
+    if unknown and mode == "Strict":
+        text = "strict decoding error: " + ", ".join(unknown)
+        if patched:
+            flaw = objectmeta.Problem("patch", "FieldValueInvalid", call.request.body.decode("utf-8", "replace"), text)
+            raise invalid("", "", "", [flaw])
+        raise unreadable(call, text)
+    if unknown:
+        if mode == "Warn":
+            call.warnings.extend(unknown)
+        obj = call.kind.prune(obj)
+    return obj
+
+
+def unreadable(call: Call, why: str) -> StatusError:
+    kind = call.resource.kind
+    return bad_request(f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: {why}')
+
+
+def _json_type(value: Any) -> str:
+    return "nothing" if value is None else {dict: "a map", list: "a list", str: "text", bool: "a boolean"}.get(type(value), "a number")
+
+
+def check_place(call: Call, obj: Json) -> None:
+    """Namespace and name of the body must be those of the URL, where both say one."""
+    meta = obj["metadata"]
+    if call.resource.namespaced:
+        if meta.setdefault("namespace", call.namespace) != call.namespace:
+            if meta["namespace"]:
+                raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+            meta["namespace"] = call.namespace
+    else:
+        meta.pop("namespace", None)
+    if call.name and meta.setdefault("name", call.name) != call.name:
+        raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({call.name})")
+
+
+def check_namespace(core: Core, call: Call) -> None:
+    """New objects need a namespace that exists and is not on its way out."""
+    if not call.resource.namespaced:
+        return
+    entry = core.store.latest("namespaces", "", call.namespace)
+    if entry is None:
+        raise not_found(NAMESPACES, call.namespace)
+    if b'"deletionTimestamp"' in entry.body and entry.object()["metadata"].get("deletionTimestamp"):
+        why = f"unable to create new content in namespace {call.namespace} because it is being terminated"
+        cause = {"reason": "NamespaceTerminating", "message": f"namespace {call.namespace} is being terminated", "field": "metadata.namespace"}
+        raise forbidden(call.resource, call.name, why, [cause])
+
+
+def check_valid(call: Call, obj: Json, old: Json | None) -> None:
+    """Raises 422 with every flaw of metadata and schema; 400 where a built-in kind could not even be decoded."""
+    flaws: list[Flaw] = [*objectmeta.flaws(call.key, obj["metadata"])]
+    schema: Sequence[Flaw] = call.kind.validate(obj, old)
+    wrong = [flaw for flaw in schema if flaw.type == "FieldValueTypeInvalid"]
+    if wrong and is_built_in(call):
+        raise unreadable(call, "json: cannot unmarshal: " + "; ".join(flaw.message() for flaw in wrong))
+    flaws.extend(schema)
+    if flaws:
+        raise invalid(call.resource.group, call.resource.kind, str(obj["metadata"].get("name", "")), flaws)
+
+
+def is_built_in(call: Call) -> bool:
+    group = call.resource.group
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def fresh(obj: Json) -> Json:
+    """A copy that shares nothing with the original."""
+    return msgspec.json.decode(msgspec.json.encode(obj))

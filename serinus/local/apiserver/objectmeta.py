@@ -1,0 +1,150 @@
+"""Rules of `metadata`: what users may write there, and what only the server sets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+Json = dict[str, Any]
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_SUBDOMAIN_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_LABEL_TEXT = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
+    "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_1035_TEXT = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an "
+    "alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+_QUALIFIED_TEXT = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_VALUE_TEXT = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+_LONGEST_ANNOTATIONS = 256 << 10
+_NAMES: dict[str, tuple[re.Pattern[str], int, str]] = {
+    "namespaces": (_DNS_LABEL, 63, _LABEL_TEXT),
+    "services": (_DNS_1035, 63, _1035_TEXT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One flaw, in the form that the schemas' flaws have too."""
+
+    path: str
+    type: str
+    value: Any
+    detail: str
+
+    def message(self) -> str:
+        words = {
+            "FieldValueRequired": "Required value", "FieldValueInvalid": "Invalid value", "FieldValueForbidden": "Forbidden",
+            "FieldValueNotSupported": "Unsupported value", "FieldValueTooLong": "Too long", "FieldValueTypeInvalid": "Invalid value",
+        }[self.type]  # fmt: skip
+        if self.type in ("FieldValueRequired", "FieldValueForbidden", "FieldValueTooLong"):
+            return f"{self.path}: {words}: {self.detail}"
+        return f"{self.path}: {words}: {msgspec.json.encode(self.value).decode()}: {self.detail}"
+
+
+def wrong_types(meta: Json) -> str:
+    """Why `metadata` cannot be read at all; "" where it can."""
+    kinds: tuple[tuple[str, type, str], ...] = (
+        ("name", str, "string"), ("generateName", str, "string"), ("namespace", str, "string"), ("uid", str, "string"),
+        ("resourceVersion", str, "string"), ("labels", dict, "map"), ("annotations", dict, "map"), ("finalizers", list, "list"),
+        ("ownerReferences", list, "list"), ("managedFields", list, "list"),
+    )  # fmt: skip
+    for key, type_, word in kinds:
+        value = meta.get(key)
+        if value is None:
+            meta.pop(key, None)
+        elif not isinstance(value, type_):
+            return f"metadata.{key}: {_shown(value)} is not a {word}"
+    for key in ("labels", "annotations"):
+        for name, value in list(meta.get(key, {}).items()):
+            if value is None:
+                meta[key][name] = ""
+            elif not isinstance(value, str):
+                return f"metadata.{key}.{name}: {_shown(value)} is not a string: put it in quotes"
+    if any(not isinstance(f, str) for f in meta.get("finalizers", [])):
+        return "metadata.finalizers: every entry must be a string"
+    for owner in meta.get("ownerReferences", []):
+        if not isinstance(owner, dict) or not all(isinstance(owner.get(k, ""), str) for k in ("apiVersion", "kind", "name", "uid")):
+            return "metadata.ownerReferences: every entry must have apiVersion, kind, name and uid as strings"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    return msgspec.json.encode(value).decode()[:60]
+
+
+def flaws(group_resource: str, meta: Json) -> list[Problem]:
+    """What is wrong in the metadata of an object about to be written."""
+    found: list[Problem] = []
+    name = meta.get("name", "")
+    pattern, longest, text = _NAMES.get(group_resource, (_DNS_SUBDOMAIN, 253, _SUBDOMAIN_TEXT))
+    if not name:
+        found.append(Problem("metadata.name", "FieldValueRequired", "", "name or generateName is required"))
+    elif len(name) > longest:
+        found.append(Problem("metadata.name", "FieldValueInvalid", name, f"must be no more than {longest} characters"))
+    elif not pattern.fullmatch(name):
+        found.append(Problem("metadata.name", "FieldValueInvalid", name, text))
+    for key, value in meta.get("labels", {}).items():
+        found += _key("metadata.labels", key)
+        if len(value) > 63:
+            found.append(Problem("metadata.labels", "FieldValueInvalid", value, "must be no more than 63 characters"))
+        elif value and not _QUALIFIED.fullmatch(value):
+            found.append(Problem("metadata.labels", "FieldValueInvalid", value, _VALUE_TEXT))
+    size = 0
+    for key, value in meta.get("annotations", {}).items():
+        found += _key("metadata.annotations", key.lower())
+        size += len(key) + len(value)
+    if size > _LONGEST_ANNOTATIONS:
+        found.append(Problem("metadata.annotations", "FieldValueTooLong", "", f"may not be more than {_LONGEST_ANNOTATIONS} bytes"))
+    controllers = 0
+    for i, owner in enumerate(meta.get("ownerReferences", [])):
+        for field in ("apiVersion", "kind", "name", "uid"):
+            if not owner.get(field):
+                found.append(Problem(f"metadata.ownerReferences[{i}].{field}", "FieldValueInvalid", "", "must not be empty"))
+        controllers += owner.get("controller") is True
+    if controllers > 1:
+        found.append(Problem("metadata.ownerReferences", "FieldValueInvalid", meta["ownerReferences"], "Only one reference can have Controller set to true"))
+    for i, finalizer in enumerate(meta.get("finalizers", [])):
+        found += _key(f"metadata.finalizers[{i}]", finalizer)
+    return found
+
+
+def _key(path: str, key: str) -> list[Problem]:
+    prefix, slash, name = key.rpartition("/")
+    if not name or len(name) > 63 or not _QUALIFIED.fullmatch(name):
+        return [Problem(path, "FieldValueInvalid", key, _QUALIFIED_TEXT)]
+    if slash and (not prefix or len(prefix) > 253 or not _DNS_SUBDOMAIN.fullmatch(prefix)):
+        return [Problem(path, "FieldValueInvalid", key, "prefix part " + _SUBDOMAIN_TEXT)]
+    return []
+
+
+def keep_system_fields(old: Json, new: Json) -> None:
+    """What clients cannot change in an update: they get it as it was."""
+    for key in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "generateName"):
+        if key in old:
+            new[key] = old[key]
+        else:
+            new.pop(key, None)
+    new.pop("selfLink", None)
+
+
+def added_finalizers(old: Json, new: Json) -> list[str]:
+    return [f for f in new.get("finalizers", []) if f not in old.get("finalizers", [])]

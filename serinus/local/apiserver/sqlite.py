@@ -1,0 +1,176 @@
+"""The store in a SQLite file.
+
+What survives: an acknowledged write is in the write-ahead log and synced to the disk (`synchronous=FULL`), so it survives
+kill -9 of Serinus, and a power cut as far as the disk keeps what it says it has synced. Writes that wait for the disk
+at the same time share one transaction and one sync (group commit), which is what makes 500 durable writes a second cheap.
+A write that was not acknowledged may or may not be there after a crash, never half of it.
+
+One process uses a file at a time: SQLite's own lock is held while it is open and ends with the process, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from serinus.local.apiserver.store import Change, Entry, Shelf, Store, StoreError, entry_of
+
+FORMAT = 1
+_APPLICATION = 0x53455249
+_TABLES = f"""
+CREATE TABLE objects (resource TEXT, namespace TEXT, name TEXT, version INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;
+CREATE TABLE counter (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL);
+INSERT INTO counter VALUES (1, 1);
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {FORMAT};
+"""
+
+
+def open_store(path: Path) -> SqliteStore:
+    """The store in this file, made if there is none. Raises StoreError: one sentence with what to do."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the directory {path.parent}: {error.strerror}; choose another one with --data") from error
+    if path.exists() and not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise StoreError(f"{path} cannot be written: make it and its directory writable for you, or choose another directory with --data")
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5, cached_statements=32)
+        _prepare(connection, path)
+        return SqliteStore(path, connection)
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(_explained(path, error)) from error
+        raise
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA cache_size=-512")
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        if not tables:
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            path.chmod(0o600)
+        elif application != _APPLICATION:
+            raise StoreError(f"{path} is a SQLite file of another program: choose another directory with --data")
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found != FORMAT:
+            raise StoreError(
+                f"{path} was written by another version of Serinus (format {found}, this one reads {FORMAT}): "
+                "use that version, or move the directory away to start empty"
+            )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    flaws = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
+    if flaws != ["ok"]:
+        raise sqlite3.DatabaseError(flaws[0])
+
+
+def _explained(path: Path, error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return f"{path} is in use by another process: stop that one first (`serinus down`), or choose another directory with --data"
+    if "full" in text or "disk I/O" in text:
+        return f"{path} cannot be written ({text}): free some space on its disk and try again; nothing acknowledged is lost"
+    if "readonly" in text or "unable to open" in text:
+        return f"{path} cannot be opened for writing ({text}): make it writable for you, or choose another directory with --data"
+    return f"{path} is damaged ({text}): restore a copy of it, or move it away to start empty; it was not changed"
+
+
+class SqliteStore(Store):
+    """See the module. Get one with `open_store`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, history: int = 1000, history_bytes: int = 4 << 20) -> None:
+        super().__init__(history=history, history_bytes=history_bytes)
+        self.path = path
+        self._connection = connection
+        self._queue: list[tuple[Change, asyncio.Future[Entry]]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self.revision = self._assigned = self._start = connection.execute("SELECT revision FROM counter").fetchone()[0]
+        decode = msgspec.json.decode
+        for resource, version, body in connection.execute("SELECT resource, version, body FROM objects"):
+            try:
+                entry = entry_of(resource, decode(body), version)
+            except (msgspec.MsgspecError, KeyError, TypeError) as error:
+                raise sqlite3.DatabaseError(f"an object of {resource} cannot be read") from error
+            entry.body = body
+            self._shelves.setdefault(resource, Shelf()).put((entry.namespace, entry.name), entry)
+
+    def close(self) -> None:
+        """Waits for the write under way; later writes fail."""
+        self._thread.shutdown(wait=True)
+        self._connection.close()
+
+    def _commit(self, change: Change) -> Awaitable[Entry]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Entry] = loop.create_future()
+        # A caller that goes away does not take the write back, and nobody may be left to look at its failure.
+        done.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._queue.append((change, done))
+        if self._writer is None:
+            self._writer = loop.create_task(self._write_all())
+        return asyncio.shield(done)
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._queue:
+            batch, self._queue = self._queue, []
+            try:
+                await loop.run_in_executor(self._thread, self._write, [change for change, _ in batch])
+            except (sqlite3.Error, OSError, RuntimeError) as error:
+                self._fail(batch, error)
+                continue
+            for change, done in batch:
+                self._publish(change)
+                if not done.done():
+                    done.set_result(change.entry)
+        self._writer = None
+
+    def _fail(self, batch: list[tuple[Change, asyncio.Future[Entry]]], error: Exception) -> None:
+        # Later writes were decided on these: they fail with them.
+        doomed, self._queue = batch + self._queue, []
+        self._ahead.clear()
+        text = _explained(self.path, error) if isinstance(error, sqlite3.Error) else f"{self.path} cannot be written: {error}"
+        for _, done in doomed:
+            if not done.done():
+                done.set_exception(StoreError(text))
+
+    def _write(self, changes: list[Change]) -> None:
+        connection = self._connection
+        last = {(c.entry.resource, c.entry.namespace, c.entry.name): c for c in changes}
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            gone = [key for key, change in last.items() if change.deleted]
+            kept = [(*key, c.version, c.entry.body) for key, c in last.items() if not c.deleted]
+            if gone:
+                connection.executemany("DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?", gone)
+            if kept:
+                connection.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", kept)
+            connection.execute("UPDATE counter SET revision = ?", (changes[-1].version,))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
