@@ -122,17 +122,17 @@ class Informer(Generic[T]):
 
     async def _watch_until_relist(self) -> None:
         """As `_watch`; also ends quietly when `relist` was called."""
-        self._watching = asyncio.ensure_future(self._watch())
+        self._watching = watching = asyncio.ensure_future(self._watch())
         try:
-            await asyncio.shield(self._watching)
-        except asyncio.CancelledError:
-            if self._watching.cancelled() and not self._version:
-                return
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-            raise
+            # `wait` tells a cancelled watch from being cancelled itself.
+            await asyncio.wait((watching,))
         finally:
             self._watching = None
+            if not watching.done():
+                watching.cancel()
+                await asyncio.wait((watching,))
+        if not watching.cancelled():
+            watching.result()
 
     async def _list(self) -> None:
         found = await self._client.list(

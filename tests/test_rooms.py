@@ -1,0 +1,83 @@
+"""Which room may import which: the table of the architecture, kept true by reading every import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import serinus
+
+HOUSE = Path(serinus.__file__).parent
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "api": set(),
+    "engine": {"api", "routing"},
+    "routing": {"api"},
+    "analysis": {"api"},
+    "kube": {"api"},
+    "controller": {"api", "engine", "routing", "analysis", "kube"},
+    "local": {"api", "kube"},
+    "cli": {"api", "kube"},
+    "dashboard": {"api", "kube"},
+    "demo": set(),
+}
+"""Every room and what of ours it may import beside itself. `engine` asks the routers, which are as pure as it is."""
+
+PROCESSES = {
+    ("cli", "up"): {"local"},
+    ("cli", "down"): {"local"},
+    ("cli", "status"): {"local"},
+    ("cli", "reset"): {"local"},
+    ("cli", "demo"): {"local", "demo"},
+    ("cli", "demo_walk"): {"local", "demo"},
+    ("cli", "demo_screen"): {"local", "demo"},
+    ("cli", "controller"): {"controller"},
+    ("local", "up"): {"controller", "dashboard"},
+}
+"""Where whole processes are put together: a command starts what it is the command of, `up` starts everything."""
+
+
+def imports(file: Path) -> Iterator[tuple[int, str]]:
+    """(line, module) of each import of ours, wherever in the file it stands."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names if alias.name.startswith("serinus"))
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: imports are absolute here"
+            if node.module == "serinus":
+                yield from ((node.lineno, f"serinus.{alias.name}") for alias in node.names)
+            elif (node.module or "").startswith("serinus."):
+                yield node.lineno, node.module or ""
+
+
+def test_every_room_is_in_the_table() -> None:
+    rooms = {path.name for path in HOUSE.iterdir() if path.is_dir() and any(path.rglob("*.py"))}
+    assert rooms == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
+def test_a_room_imports_only_what_the_table_allows(room: str) -> None:
+    wrong: list[str] = []
+    for file in sorted((HOUSE / room).rglob("*.py")):
+        allowed = MAY_IMPORT[room] | {room} | PROCESSES.get((room, file.stem), set())
+        for line, module in imports(file):
+            target = module.split(".")[1]
+            if target in MAY_IMPORT and target not in allowed:
+                wrong.append(f"{file.relative_to(HOUSE.parent)}:{line} imports {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", ["api", "engine", "routing"])
+def test_what_decides_touches_neither_network_nor_clock_nor_chance(room: str) -> None:
+    """Plans can be replayed because nothing that makes them reads anything but its arguments."""
+    forbidden = {"asyncio", "aiohttp", "random", "time", "socket", "subprocess", "os", "threading"}
+    wrong: list[str] = []
+    for file in sorted((HOUSE / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            wrong += [f"{file.relative_to(HOUSE.parent)} imports {n}" for n in names if n.split(".")[0] in forbidden]
+    assert not wrong, "\n".join(wrong)
