@@ -32,20 +32,44 @@ class Resource:
         """The URL path of the collection (without `name`) or of one object; all namespaces without `namespace`."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         space = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        return root + space + f"/{self.plural}" + (f"/{name}" if name else "") + (f"/{subresource}" if subresource else "")
+        return (
+            root + space + f"/{self.plural}" + (f"/{name}" if name else "") + (f"/{subresource}" if subresource else "")
+        )
 
 
-def _core(plural: str, kind: str, *short: str, namespaced: bool = True, subresources: tuple[str, ...] = (), categories: tuple[str, ...] = ()) -> Resource:
+def _core(
+    plural: str,
+    kind: str,
+    *short: str,
+    namespaced: bool = True,
+    subresources: tuple[str, ...] = (),
+    categories: tuple[str, ...] = (),
+) -> Resource:
     return Resource("", "v1", plural, kind, namespaced, kind.lower(), short, categories, subresources)
 
 
-def _in(group: str, version: str, plural: str, kind: str, *short: str, namespaced: bool = True, subresources: tuple[str, ...] = (), categories: tuple[str, ...] = ()) -> Resource:
+def _in(
+    group: str,
+    version: str,
+    plural: str,
+    kind: str,
+    *short: str,
+    namespaced: bool = True,
+    subresources: tuple[str, ...] = (),
+    categories: tuple[str, ...] = (),
+) -> Resource:
     return Resource(group, version, plural, kind, namespaced, kind.lower(), short, categories, subresources)
 
 
 NAMESPACES = _core("namespaces", "Namespace", "ns", namespaced=False, subresources=("status", "finalize"))
 NODES = _core("nodes", "Node", "no", namespaced=False, subresources=("status",))
-PODS = _core("pods", "Pod", "po", subresources=("status", "log", "eviction", "binding", "exec", "portforward", "attach"), categories=("all",))
+PODS = _core(
+    "pods",
+    "Pod",
+    "po",
+    subresources=("status", "log", "eviction", "binding", "exec", "portforward", "attach"),
+    categories=("all",),
+)
 POD_TEMPLATES = _core("podtemplates", "PodTemplate")
 SERVICES = _core("services", "Service", "svc", subresources=("status",), categories=("all",))
 ENDPOINTS = _core("endpoints", "Endpoints", "ep")
@@ -53,25 +77,68 @@ CONFIG_MAPS = _core("configmaps", "ConfigMap", "cm")
 SECRETS = _core("secrets", "Secret")
 SERVICE_ACCOUNTS = _core("serviceaccounts", "ServiceAccount", "sa", subresources=("token",))
 EVENTS = _core("events", "Event", "ev")
-DEPLOYMENTS = _in("apps", "v1", "deployments", "Deployment", "deploy", subresources=("status", "scale"), categories=("all",))
-REPLICA_SETS = _in("apps", "v1", "replicasets", "ReplicaSet", "rs", subresources=("status", "scale"), categories=("all",))
+DEPLOYMENTS = _in(
+    "apps", "v1", "deployments", "Deployment", "deploy", subresources=("status", "scale"), categories=("all",)
+)
+REPLICA_SETS = _in(
+    "apps", "v1", "replicasets", "ReplicaSet", "rs", subresources=("status", "scale"), categories=("all",)
+)
 JOBS = _in("batch", "v1", "jobs", "Job", subresources=("status",), categories=("all",))
 ENDPOINT_SLICES = _in("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 INGRESSES = _in("networking.k8s.io", "v1", "ingresses", "Ingress", "ing", subresources=("status",))
 INGRESS_CLASSES = _in("networking.k8s.io", "v1", "ingressclasses", "IngressClass", namespaced=False)
 LEASES = _in("coordination.k8s.io", "v1", "leases", "Lease")
-POD_DISRUPTION_BUDGETS = _in("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "pdb", subresources=("status",))
-HPAS = _in("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "hpa", subresources=("status",), categories=("all",))
-CRDS = _in("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", "crd", "crds", namespaced=False, subresources=("status",))
+POD_DISRUPTION_BUDGETS = _in(
+    "policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "pdb", subresources=("status",)
+)
+HPAS = _in(
+    "autoscaling",
+    "v2",
+    "horizontalpodautoscalers",
+    "HorizontalPodAutoscaler",
+    "hpa",
+    subresources=("status",),
+    categories=("all",),
+)
+CRDS = _in(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    "crd",
+    "crds",
+    namespaced=False,
+    subresources=("status",),
+)
 ROLLOUTS = _in("argoproj.io", "v1alpha1", "rollouts", "Rollout", "ro", subresources=("status", "scale"))
 ANALYSIS_TEMPLATES = _in("argoproj.io", "v1alpha1", "analysistemplates", "AnalysisTemplate", "at")
-CLUSTER_ANALYSIS_TEMPLATES = _in("argoproj.io", "v1alpha1", "clusteranalysistemplates", "ClusterAnalysisTemplate", "cat", namespaced=False)
+CLUSTER_ANALYSIS_TEMPLATES = _in(
+    "argoproj.io", "v1alpha1", "clusteranalysistemplates", "ClusterAnalysisTemplate", "cat", namespaced=False
+)
 ANALYSIS_RUNS = _in("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", "ar")
 EXPERIMENTS = _in("argoproj.io", "v1alpha1", "experiments", "Experiment", "exp", subresources=("status",))
 
 BUILT_IN: tuple[Resource, ...] = (
-    NAMESPACES, NODES, PODS, POD_TEMPLATES, SERVICES, ENDPOINTS, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, EVENTS, DEPLOYMENTS, REPLICA_SETS,
-    JOBS, ENDPOINT_SLICES, INGRESSES, INGRESS_CLASSES, LEASES, POD_DISRUPTION_BUDGETS, HPAS, CRDS,
-)  # fmt: skip
+    NAMESPACES,
+    NODES,
+    PODS,
+    POD_TEMPLATES,
+    SERVICES,
+    ENDPOINTS,
+    CONFIG_MAPS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    EVENTS,
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    JOBS,
+    ENDPOINT_SLICES,
+    INGRESSES,
+    INGRESS_CLASSES,
+    LEASES,
+    POD_DISRUPTION_BUDGETS,
+    HPAS,
+    CRDS,
+)
 ARGOPROJ: tuple[Resource, ...] = (ROLLOUTS, ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES, ANALYSIS_RUNS, EXPERIMENTS)
 BY_KIND: dict[str, Resource] = {r.kind: r for r in (*BUILT_IN, *ARGOPROJ)}

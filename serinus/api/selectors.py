@@ -11,8 +11,10 @@ import msgspec
 
 from serinus.api.meta import LabelSelector
 
-_TOKEN = re.compile(r"\s*(?:(?P<set>[A-Za-z0-9_./-]+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)|(?P<not>!)\s*(?P<gone>[A-Za-z0-9_./-]+)"
-                    r"|(?P<key>[A-Za-z0-9_./-]+)\s*(?:(?P<eq>==|=|!=)\s*(?P<value>[A-Za-z0-9_.-]*)|(?P<cmp>[<>])\s*(?P<number>-?\d+))?)\s*(?:,|$)")  # fmt: skip
+_TOKEN = re.compile(
+    r"\s*(?:(?P<set>[A-Za-z0-9_./-]+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)|(?P<not>!)\s*(?P<gone>[A-Za-z0-9_./-]+)"
+    r"|(?P<key>[A-Za-z0-9_./-]+)\s*(?:(?P<eq>==|=|!=)\s*(?P<value>[A-Za-z0-9_.-]*)|(?P<cmp>[<>])\s*(?P<number>-?\d+))?)\s*(?:,|$)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ class Selector:
         while at < len(text):
             m = _TOKEN.match(text, at)
             if m is None or m.end() == at:
-                raise ValueError(f"unable to parse requirement: found '{text[at:at + 20]}', expected key, key=value, key in (a,b) or !key")
+                raise ValueError(
+                    f"unable to parse requirement: found '{text[at : at + 20]}', expected key, key=value, key in (a,b) or !key"
+                )
             found.append(_requirement(m))
             at = m.end()
         return cls(tuple(found))
@@ -99,7 +103,9 @@ class Selector:
 
 def _requirement(m: re.Match[str]) -> Requirement:
     if m["set"]:
-        return Requirement(m["set"], "In" if m["op"] == "in" else "NotIn", tuple(v.strip() for v in m["values"].split(",")))
+        return Requirement(
+            m["set"], "In" if m["op"] == "in" else "NotIn", tuple(v.strip() for v in m["values"].split(","))
+        )
     if m["not"]:
         return Requirement(m["gone"], "DoesNotExist")
     if m["cmp"]:

@@ -103,7 +103,14 @@ def in_rollback_window(draft: Draft) -> bool:
     """A template that was stable a short while ago needs no second trial (`rollbackWindow.revisions`)."""
     s = draft.sight
     window = s.spec.rollback_window
-    if window is None or window.revisions <= 0 or s.new is None or s.stable is None or s.new is s.stable or draft.created(s.new):
+    if (
+        window is None
+        or window.revisions <= 0
+        or s.new is None
+        or s.stable is None
+        or s.new is s.stable
+        or draft.created(s.new)
+    ):
         return False
     born, limit = s.new.metadata.creation_timestamp, s.stable.metadata.creation_timestamp
     between = [r for r in s.sets if born < r.metadata.creation_timestamp < limit]
@@ -118,7 +125,10 @@ def _initial_deploy(draft: Draft, new: ReplicaSet) -> None:
     s.stable = new
     _promote(draft, new, "Initial deploy")
     if s.now and not draft.sight.rollout.status.conditions:
-        draft.tell("RolloutNotCompleted", f"Rollout not completed, started update to revision {revision_of(new)} ({hash_of(new)})")
+        draft.tell(
+            "RolloutNotCompleted",
+            f"Rollout not completed, started update to revision {revision_of(new)} ({hash_of(new)})",
+        )
 
 
 def _walk(draft: Draft, view: sizes.View) -> None:
@@ -127,7 +137,10 @@ def _walk(draft: Draft, view: sizes.View) -> None:
         return
     canary = s.canary
     if canary and canary.analysis and (status.current_step_index or 0) >= int(canary.analysis.get("startingStep") or 0):
-        draft.wait(waits.ANALYSIS.code, "spec.strategy.canary.analysis: this version of Serinus runs no analyses, and does not go on without its verdict")
+        draft.wait(
+            waits.ANALYSIS.code,
+            "spec.strategy.canary.analysis: this version of Serinus runs no analyses, and does not go on without its verdict",
+        )
         return
     if not any(p.reason == CANARY_PAUSE for p in status.pause_conditions) and status.pause_conditions:
         return

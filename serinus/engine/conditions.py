@@ -21,7 +21,9 @@ def find(status: RolloutStatus, kind: str) -> Condition | None:
     return next((c for c in status.conditions if c.type == kind), None)
 
 
-def put(status: RolloutStatus, now: float, kind: str, value: str, reason: str, message: str, *, renew: bool = False) -> None:
+def put(
+    status: RolloutStatus, now: float, kind: str, value: str, reason: str, message: str, *, renew: bool = False
+) -> None:
     """Set a condition; unchanged status and reason leave it as it is, unless it is to be renewed."""
     old = find(status, kind)
     if old and old.status == value and old.reason == reason and not renew:
@@ -51,7 +53,14 @@ def settle(draft: Draft, *, healthy: bool, available: bool, progressed: bool, cr
     done, aborted = promoted(status), status.abort
     _completed(draft, done)
     fell = _health(status, now, healthy=healthy and not paused)
-    put(status, now, "Available", "True" if available else "False", "AvailableReason", f"Rollout {'has' if available else 'does not have'} minimum availability")
+    put(
+        status,
+        now,
+        "Available",
+        "True" if available else "False",
+        "AvailableReason",
+        f"Rollout {'has' if available else 'does not have'} minimum availability",
+    )
     if aborted:
         _aborted(draft)
     else:
@@ -59,7 +68,14 @@ def settle(draft: Draft, *, healthy: bool, available: bool, progressed: bool, cr
             put(status, now, "Paused", "True", "RolloutPaused", "Rollout is paused")
         elif find(status, "Paused"):
             put(status, now, "Paused", "False", "RolloutPaused", "Rollout is paused")
-        _progressing(draft, healthy=healthy and not paused, paused=paused and not done, progressed=progressed or fell, created=created, fell=fell)
+        _progressing(
+            draft,
+            healthy=healthy and not paused,
+            paused=paused and not done,
+            progressed=progressed or fell,
+            created=created,
+            fell=fell,
+        )
     _failure(s, status, now)
 
 
@@ -73,7 +89,10 @@ def _completed(draft: Draft, done: bool) -> None:
 def told_not_completed(draft: Draft) -> None:
     new = draft.sight.new
     if new is not None:
-        draft.tell("RolloutNotCompleted", f"Rollout not completed, started update to revision {revision_of(new)} ({draft.status.current_pod_hash})")
+        draft.tell(
+            "RolloutNotCompleted",
+            f"Rollout not completed, started update to revision {revision_of(new)} ({draft.status.current_pod_hash})",
+        )
 
 
 def _health(status: RolloutStatus, now: float, *, healthy: bool) -> bool:
@@ -90,7 +109,9 @@ def _health(status: RolloutStatus, now: float, *, healthy: bool) -> bool:
 def _aborted(draft: Draft) -> None:
     s, status = draft.sight, draft.status
     revision = revision_of(s.new) if s.new else 0
-    message = f"Rollout aborted update to revision {revision}" + (f": {draft.abort_message}" if draft.abort_message else "")
+    message = f"Rollout aborted update to revision {revision}" + (
+        f": {draft.abort_message}" if draft.abort_message else ""
+    )
     before = find(status, "Progressing")
     if before is None or before.reason != "RolloutAborted":
         draft.tell("RolloutAborted", message, warning=True)
@@ -104,13 +125,32 @@ def _progressing(draft: Draft, *, healthy: bool, paused: bool, progressed: bool,
     if paused:
         return put(status, now, "Progressing", "Unknown", "RolloutPaused", "Rollout is paused")
     if healthy:
-        return put(status, now, "Progressing", "True", "NewReplicaSetAvailable", f'ReplicaSet "{name}" has successfully progressed.')
+        return put(
+            status,
+            now,
+            "Progressing",
+            "True",
+            "NewReplicaSetAvailable",
+            f'ReplicaSet "{name}" has successfully progressed.',
+        )
     if created and not promoted(status):
-        return put(status, now, "Progressing", "True", "NewReplicaSetCreated", f'Created new replica set "{name}"', renew=True)
+        return put(
+            status, now, "Progressing", "True", "NewReplicaSetCreated", f'Created new replica set "{name}"', renew=True
+        )
     if fell and promoted(status):
-        return put(status, now, "Progressing", "True", "ReplicaSetNotAvailable", "Rollout does not have minimum availability", renew=True)
+        return put(
+            status,
+            now,
+            "Progressing",
+            "True",
+            "ReplicaSetNotAvailable",
+            "Rollout does not have minimum availability",
+            renew=True,
+        )
     if progressed or created:
-        return put(status, now, "Progressing", "True", "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.', renew=True)
+        return put(
+            status, now, "Progressing", "True", "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.', renew=True
+        )
     if reason == "RolloutAborted":
         return put(status, now, "Progressing", "Unknown", "RolloutRetry", "Retrying Rollout after abort")
     if reason == "RolloutPaused":
@@ -118,14 +158,26 @@ def _progressing(draft: Draft, *, healthy: bool, paused: bool, progressed: bool,
     if before is None:
         return put(status, now, "Progressing", "True", "FoundNewReplicaSet", f'Found new replica set "{name}"')
     if timed_out(draft):
-        return put(status, now, "Progressing", "False", "ProgressDeadlineExceeded", f'ReplicaSet "{name}" has timed out progressing.')
+        return put(
+            status,
+            now,
+            "Progressing",
+            "False",
+            "ProgressDeadlineExceeded",
+            f'ReplicaSet "{name}" has timed out progressing.',
+        )
     return None
 
 
 def deadline(s: Sight, status: RolloutStatus) -> float | None:
     """When the update counts as stuck (seconds since the epoch); None while the clock stands still."""
     before = find(status, "Progressing")
-    if before is None or before.reason in ("RolloutPaused", "RolloutAborted", "NewReplicaSetAvailable", "ProgressDeadlineExceeded"):
+    if before is None or before.reason in (
+        "RolloutPaused",
+        "RolloutAborted",
+        "NewReplicaSetAvailable",
+        "ProgressDeadlineExceeded",
+    ):
         return None
     if (p := find(status, "Paused")) and p.status == "True":
         return None
@@ -137,7 +189,9 @@ def deadline(s: Sight, status: RolloutStatus) -> float | None:
     if any(has_deadline(r) for r in s.others):
         return None
     since = parse_time(before.last_update_time)
-    seconds = DEFAULT_PROGRESS_DEADLINE if s.spec.progress_deadline_seconds is None else s.spec.progress_deadline_seconds
+    seconds = (
+        DEFAULT_PROGRESS_DEADLINE if s.spec.progress_deadline_seconds is None else s.spec.progress_deadline_seconds
+    )
     return None if since is None else since + seconds
 
 

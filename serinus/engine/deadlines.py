@@ -26,7 +26,9 @@ def set_deadline(draft: Draft, rs: ReplicaSet, seconds: int, because: str) -> No
     """The ReplicaSet serves at least `seconds` longer."""
     at = format_deadline(draft.sight.now + seconds)
     draft.annotate(rs, {SCALE_DOWN_DEADLINE: at}, f"{because}; it is scaled down at {at}")
-    draft.wait(waits.SCALE_DOWN.code, f"{rs.metadata.name} serves until {at}", since=draft.sight.now, until=parse_time(at))
+    draft.wait(
+        waits.SCALE_DOWN.code, f"{rs.metadata.name} serves until {at}", since=draft.sight.now, until=parse_time(at)
+    )
 
 
 def drop_deadline(draft: Draft, rs: ReplicaSet) -> None:

@@ -58,7 +58,9 @@ class Draft:
     def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
         self.events.append(Event(reason, message, "Warning" if warning else "Normal"))
 
-    def wait(self, reason: str, message: str, *, since: float | None = None, until: float | None = None, next_: str = "") -> None:
+    def wait(
+        self, reason: str, message: str, *, since: float | None = None, until: float | None = None, next_: str = ""
+    ) -> None:
         self.waits.append(Wait(reason, message, since, until, next_))
         if until is not None:
             self.look_again(until)
@@ -98,25 +100,53 @@ class Draft:
         events: tuple[Event, ...] = ()
         if before != size:
             way = "up" if size > before else "down"
-            events = (Event("ScalingReplicaSet", f"Scaled {way} ReplicaSet {name} (revision {revision_of(rs)}) from {before} to {size}"),)
+            events = (
+                Event(
+                    "ScalingReplicaSet",
+                    f"Scaled {way} ReplicaSet {name} (revision {revision_of(rs)}) from {before} to {size}",
+                ),
+            )
         if name in self._created:
             i = self._created[name]
             made = self.actions[i]
             body = {**made.body, "spec": {**made.body["spec"], "replicas": size}}
-            self.actions[i] = msgspec.structs.replace(made, body=body, because=f"{made.because}; {because}", events=made.events + events)
+            self.actions[i] = msgspec.structs.replace(
+                made, body=body, because=f"{made.because}; {because}", events=made.events + events
+            )
             return
         patch: Json = {}
         if before != size:
             patch["spec"] = {"replicas": size}
         if notes:
             patch["metadata"] = {"annotations": notes}
-        self.act(Action("patch", "ReplicaSet", name, because, patch, uid=rs.metadata.uid, resource_version=self._version(rs), events=events))
+        self.act(
+            Action(
+                "patch",
+                "ReplicaSet",
+                name,
+                because,
+                patch,
+                uid=rs.metadata.uid,
+                resource_version=self._version(rs),
+                events=events,
+            )
+        )
 
     def annotate(self, rs: ReplicaSet, notes: Json, because: str) -> None:
         if self.created(rs):
             return
         patch = {"metadata": {"annotations": notes}}
-        self.act(Action("patch", "ReplicaSet", rs.metadata.name, because, patch, uid=rs.metadata.uid, resource_version=self._version(rs)))
+        self.act(
+            Action(
+                "patch",
+                "ReplicaSet",
+                rs.metadata.name,
+                because,
+                patch,
+                uid=rs.metadata.uid,
+                resource_version=self._version(rs),
+            )
+        )
 
     def _version(self, rs: ReplicaSet) -> str:
         """The version seen is a precondition of the first write to an object in a pass; later ones follow our own write."""

@@ -38,5 +38,7 @@ def count_pause(status: RolloutStatus, now: float, *, manual: bool) -> None:
         duration["manualPauseStartedAt"] = format_time(now)
     elif not manual and begun is not None:
         del duration["manualPauseStartedAt"]
-        duration["totalManualPauseDurationSeconds"] = int(duration.get("totalManualPauseDurationSeconds", 0)) + max(0, int(now - begun))
+        duration["totalManualPauseDurationSeconds"] = int(duration.get("totalManualPauseDurationSeconds", 0)) + max(
+            0, int(now - begun)
+        )
     status.duration = duration

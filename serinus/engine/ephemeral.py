@@ -42,10 +42,15 @@ def record(wanted: PodMetadata | None) -> str | None:
     return msgspec.json.encode(wanted).decode() if wanted and (wanted.labels or wanted.annotations) else None
 
 
-def metadata_patch(have_labels: dict[str, str], have_annotations: dict[str, str], before: PodMetadata, wanted: PodMetadata) -> Json:
+def metadata_patch(
+    have_labels: dict[str, str], have_annotations: dict[str, str], before: PodMetadata, wanted: PodMetadata
+) -> Json:
     """Merge patch of an object's metadata: what was injected before and is no longer wanted goes, the rest is set."""
     patch: Json = {}
-    for part, have, old, new in (("labels", have_labels, before.labels, wanted.labels), ("annotations", have_annotations, before.annotations, wanted.annotations)):
+    for part, have, old, new in (
+        ("labels", have_labels, before.labels, wanted.labels),
+        ("annotations", have_annotations, before.annotations, wanted.annotations),
+    ):
         change: Json = {k: v for k, v in new.items() if have.get(k) != v}
         change |= {k: None for k in old if k not in new and k in have}
         if change:

@@ -51,7 +51,17 @@ def _one(draft: Draft, rs: ReplicaSet, wanted: PodMetadata | None) -> None:
     role = "its role changed: pods carry the labels and annotations of the new one"
     if patch:
         touched = any(a.kind == "ReplicaSet" and a.name == rs.metadata.name for a in draft.actions)
-        draft.act(Action("patch", "ReplicaSet", rs.metadata.name, role, patch, uid=rs.metadata.uid, resource_version="" if touched else rs.metadata.resource_version))
+        draft.act(
+            Action(
+                "patch",
+                "ReplicaSet",
+                rs.metadata.name,
+                role,
+                patch,
+                uid=rs.metadata.uid,
+                resource_version="" if touched else rs.metadata.resource_version,
+            )
+        )
     if draft.size(rs) == 0:
         return
     for pod in draft.sight.pods_of(rs):

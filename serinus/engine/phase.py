@@ -38,7 +38,11 @@ def _blue_green(spec: RolloutSpec, status: RolloutStatus) -> str:
     if not promoted(status):
         run = status.blue_green.post_promotion_analysis_run_status
         strategy = spec.strategy.blue_green
-        if strategy and strategy.post_promotion_analysis and (run is None or run.get("status") in ("", "Pending", "Running")):
+        if (
+            strategy
+            and strategy.post_promotion_analysis
+            and (run is None or run.get("status") in ("", "Pending", "Running"))
+        ):
             return "waiting for analysis to complete"
         return "waiting for post-promotion verification to complete"
     return ""

@@ -19,14 +19,31 @@ def plan(snapshot: Snapshot) -> Plan:
     meta, spec = rollout.metadata, rollout.spec
     if meta.deletion_timestamp:
         return Plan()
-    finding = validate(rollout, services=snapshot.services, ingresses=snapshot.ingresses, objects=None, workload=snapshot.workload)
+    finding = validate(
+        rollout, services=snapshot.services, ingresses=snapshot.ingresses, objects=None, workload=snapshot.workload
+    )
     if finding is not None:
         return _invalid(snapshot, invalid_spec_message(meta.name, finding))
     if spec.strategy.canary is None:
-        return _invalid(snapshot, f'The Rollout "{meta.name}" is invalid: spec.strategy.blueGreen: this version of Serinus runs canary Rollouts only')
+        return _invalid(
+            snapshot,
+            f'The Rollout "{meta.name}" is invalid: spec.strategy.blueGreen: this version of Serinus runs canary Rollouts only',
+        )
     if spec.replicas is None:
         because = "spec.replicas is not set: one pod is meant"
-        return Plan((Action("patch", "Rollout", meta.name, because, {"spec": {"replicas": 1}}, uid=meta.uid, resource_version=meta.resource_version),))
+        return Plan(
+            (
+                Action(
+                    "patch",
+                    "Rollout",
+                    meta.name,
+                    because,
+                    {"spec": {"replicas": 1}},
+                    uid=meta.uid,
+                    resource_version=meta.resource_version,
+                ),
+            )
+        )
     draft = Draft(look(snapshot))
     if draft.sight.orphans:
         adopt_orphans(draft)
@@ -40,7 +57,15 @@ def _invalid(snapshot: Snapshot, message: str) -> Plan:
     rollout = snapshot.rollout
     status = Draft.copy_of(rollout.status)
     old = next((c for c in status.conditions if c.type == "InvalidSpec"), None)
-    put(status, snapshot.now, "InvalidSpec", "True", "InvalidSpec", message, renew=old is not None and old.message != message)
+    put(
+        status,
+        snapshot.now,
+        "InvalidSpec",
+        "True",
+        "InvalidSpec",
+        message,
+        renew=old is not None and old.message != message,
+    )
     status.observed_generation = str(rollout.metadata.generation)
     status.phase, status.message = phase_of(rollout.spec, status)
     patch = difference(settled(rollout.status), settled(status))

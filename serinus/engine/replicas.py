@@ -49,8 +49,13 @@ def approximate(replicas: int, weight: int, max_weight: int, surge: int) -> tupl
 
 
 def next_basic(
-    replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count | None, others: tuple[Count, ...] = (),
-) -> tuple[int, int]:  # fmt: skip
+    replicas: int,
+    target: tuple[int, int],
+    fence: Fence,
+    canary: Count,
+    stable: Count | None,
+    others: tuple[Count, ...] = (),
+) -> tuple[int, int]:
     """(canary, stable) sizes to set now on the way to `target`, within the fence. `stable` is None when there is only one version."""
     want_canary, want_stable = target if stable is not None else (replicas, 0)
     old = stable or NONE
@@ -66,7 +71,9 @@ def next_basic(
     return _shrink(replicas, (want_canary, want_stable), fence, canary, stable, c, s)
 
 
-def _shrink(replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count | None, c: int, s: int) -> tuple[int, int]:
+def _shrink(
+    replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count | None, c: int, s: int
+) -> tuple[int, int]:
     """Take pods from the side that has too many, never below `replicas - unavailable` available ones."""
     want_canary, want_stable = target
     old = stable or NONE
@@ -89,7 +96,9 @@ def _shrink(replicas: int, target: tuple[int, int], fence: Fence, canary: Count,
     return drained, kept
 
 
-def _balance(replicas: int, fence: Fence, drained: int, kept: int, drained_avail: int, kept_avail: int, least: int) -> tuple[int, int]:
+def _balance(
+    replicas: int, fence: Fence, drained: int, kept: int, drained_avail: int, kept_avail: int, least: int
+) -> tuple[int, int]:
     kept -= max(0, drained + kept - replicas - fence.surge)
     have = min(drained_avail, drained) + min(kept_avail, kept)
     kept += min(max(0, kept_avail - kept), max(0, least - have))

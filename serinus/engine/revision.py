@@ -8,7 +8,15 @@ from __future__ import annotations
 import msgspec
 
 from serinus.api.meta import Json, LabelSelector, ObjectMeta, OwnerReference
-from serinus.api.names import DESIRED_REPLICAS, EPHEMERAL_METADATA, HASH, LAST_APPLIED, NOTIFIED, REVISION, REVISION_HISTORY
+from serinus.api.names import (
+    DESIRED_REPLICAS,
+    EPHEMERAL_METADATA,
+    HASH,
+    LAST_APPLIED,
+    NOTIFIED,
+    REVISION,
+    REVISION_HISTORY,
+)
 from serinus.api.rollout import PodMetadata
 from serinus.api.workloads import ReplicaSet, ReplicaSetSpec
 from serinus.engine.draft import Draft
@@ -21,17 +29,31 @@ NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLIC
 
 def owner_reference(draft: Draft) -> Json:
     meta = draft.sight.rollout.metadata
-    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": meta.name, "uid": meta.uid, "controller": True, "blockOwnerDeletion": True}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "name": meta.name,
+        "uid": meta.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
 
 
 def adopt_orphans(draft: Draft) -> None:
     """Take ReplicaSets that match and that nobody controls (made by an older controller, or orphaned on purpose)."""
     for rs in draft.sight.orphans:
         owners = [msgspec.to_builtins(o) for o in rs.metadata.owner_references] + [owner_reference(draft)]
-        draft.act(Action(
-            "patch", "ReplicaSet", rs.metadata.name, f"ReplicaSet {rs.metadata.name} matches the selector and nobody controls it",
-            {"metadata": {"ownerReferences": owners}}, uid=rs.metadata.uid, resource_version=rs.metadata.resource_version,
-        ))  # fmt: skip
+        draft.act(
+            Action(
+                "patch",
+                "ReplicaSet",
+                rs.metadata.name,
+                f"ReplicaSet {rs.metadata.name} matches the selector and nobody controls it",
+                {"metadata": {"ownerReferences": owners}},
+                uid=rs.metadata.uid,
+                resource_version=rs.metadata.resource_version,
+            )
+        )
 
 
 def ensure_new(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
@@ -70,14 +92,26 @@ def _create(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
     if s.spec.min_ready_seconds:
         spec["minReadySeconds"] = s.spec.min_ready_seconds
     body: Json = {
-        "apiVersion": "apps/v1", "kind": "ReplicaSet",
-        "metadata": {"name": name, "namespace": rollout.metadata.namespace, "labels": labels, "annotations": annotations, "ownerReferences": [owner_reference(draft)]},
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": name,
+            "namespace": rollout.metadata.namespace,
+            "labels": labels,
+            "annotations": annotations,
+            "ownerReferences": [owner_reference(draft)],
+        },
         "spec": spec,
-    }  # fmt: skip
+    }
     meta = ObjectMeta(
-        name=name, namespace=rollout.metadata.namespace, labels=labels, annotations=annotations,
-        owner_references=[OwnerReference("argoproj.io/v1alpha1", "Rollout", rollout.metadata.name, rollout.metadata.uid, True, True)],
-    )  # fmt: skip
+        name=name,
+        namespace=rollout.metadata.namespace,
+        labels=labels,
+        annotations=annotations,
+        owner_references=[
+            OwnerReference("argoproj.io/v1alpha1", "Rollout", rollout.metadata.name, rollout.metadata.uid, True, True)
+        ],
+    )
     rs = ReplicaSet(meta, ReplicaSetSpec(0, s.spec.min_ready_seconds, LabelSelector(), template))
     told = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
     draft.create(rs, body, f"the pod template changed: revision {revision} needs a ReplicaSet of its own", (told,))
@@ -99,7 +133,17 @@ def _keep_in_step(draft: Draft, rs: ReplicaSet) -> None:
         patch["spec"] = {"minReadySeconds": draft.sight.spec.min_ready_seconds}
     if not patch:
         return
-    draft.act(Action("patch", "ReplicaSet", rs.metadata.name, "the ReplicaSet carries the Rollout's notes and its revision number", patch, uid=rs.metadata.uid, resource_version=rs.metadata.resource_version))
+    draft.act(
+        Action(
+            "patch",
+            "ReplicaSet",
+            rs.metadata.name,
+            "the ReplicaSet carries the Rollout's notes and its revision number",
+            patch,
+            uid=rs.metadata.uid,
+            resource_version=rs.metadata.resource_version,
+        )
+    )
     rs.metadata.annotations = {**have, **notes}
 
 
@@ -109,7 +153,17 @@ def _copy_revision(draft: Draft, rs: ReplicaSet) -> None:
         return
     told = Event("RolloutUpdated", f"Rollout updated to revision {revision}")
     patch: Json = {"metadata": {"annotations": {REVISION: revision}}}
-    draft.act(Action("patch", "Rollout", meta.name, f"the current template is revision {revision}", patch, uid=meta.uid, events=(told,)))
+    draft.act(
+        Action(
+            "patch",
+            "Rollout",
+            meta.name,
+            f"the current template is revision {revision}",
+            patch,
+            uid=meta.uid,
+            events=(told,),
+        )
+    )
 
 
 def trim_history(draft: Draft) -> None:
@@ -119,4 +173,13 @@ def trim_history(draft: Draft) -> None:
     old = [r for r in s.others if not r.metadata.deletion_timestamp]
     for rs in old[: max(0, len(old) - limit)]:
         if rs.status.replicas == 0 and draft.size(rs) == 0 and rs.status.observed_generation >= rs.metadata.generation:
-            draft.act(Action("delete", "ReplicaSet", rs.metadata.name, f"only {limit} old revisions are kept (revisionHistoryLimit)", uid=rs.metadata.uid, resource_version=rs.metadata.resource_version))
+            draft.act(
+                Action(
+                    "delete",
+                    "ReplicaSet",
+                    rs.metadata.name,
+                    f"only {limit} old revisions are kept (revisionHistoryLimit)",
+                    uid=rs.metadata.uid,
+                    resource_version=rs.metadata.resource_version,
+                )
+            )

@@ -36,9 +36,18 @@ def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
     size, avail = draft.size(rs), rs.status.available_replicas
     managed = MANAGED_BY in service.metadata.annotations
     if not (avail > 0 if managed else 0 < size <= avail):
-        draft.wait(waits.SERVICE.code, f"Service {name} moves to the {role} {rs.metadata.name} when it has ready pods: {avail}/{size} available")
+        draft.wait(
+            waits.SERVICE.code,
+            f"Service {name} moves to the {role} {rs.metadata.name} when it has ready pods: {avail}/{size} available",
+        )
         return have
-    _switch(draft, service, have, want, f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {avail} ready pods")
+    _switch(
+        draft,
+        service,
+        have,
+        want,
+        f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {avail} ready pods",
+    )
     return want
 
 
@@ -48,4 +57,15 @@ def _switch(draft: Draft, service: Service, have: str, want: str, because: str) 
     if MANAGED_BY not in meta.annotations:
         patch["metadata"] = {"annotations": {MANAGED_BY: draft.sight.rollout.metadata.name}}
     told = Event("SwitchService", f"Switched selector for service '{name}' from '{have}' to '{want}'")
-    draft.act(Action("patch", "Service", name, because, patch, uid=meta.uid, resource_version=meta.resource_version, events=(told,)))
+    draft.act(
+        Action(
+            "patch",
+            "Service",
+            name,
+            because,
+            patch,
+            uid=meta.uid,
+            resource_version=meta.resource_version,
+            events=(told,),
+        )
+    )

@@ -137,7 +137,10 @@ def resolve(snapshot: Snapshot) -> tuple[Json, Json]:
     if selector.match_labels:
         out["matchLabels"] = dict(selector.match_labels)
     if selector.match_expressions:
-        out["matchExpressions"] = [{"key": e.key, "operator": e.operator, **({"values": e.values} if e.values else {})} for e in selector.match_expressions]
+        out["matchExpressions"] = [
+            {"key": e.key, "operator": e.operator, **({"values": e.values} if e.values else {})}
+            for e in selector.match_expressions
+        ]
     return template, out
 
 
@@ -148,7 +151,12 @@ def claim(snapshot: Snapshot, selector: Selector) -> tuple[list[ReplicaSet], lis
         owner = rs.metadata.controller()
         if owner is not None and owner.uid == uid:
             owned.append(structs.replace(rs, metadata=structs.replace(rs.metadata)))  # planning may note things on it
-        elif owner is None and not rs.metadata.deletion_timestamp and HASH in rs.metadata.labels and selector.matches(rs.metadata.labels):
+        elif (
+            owner is None
+            and not rs.metadata.deletion_timestamp
+            and HASH in rs.metadata.labels
+            and selector.matches(rs.metadata.labels)
+        ):
             orphans.append(rs)
     return owned, orphans
 

@@ -52,9 +52,14 @@ class View:
             return 0
         return top if index >= len(steps) else last_weight(steps, index + 1)
 
-    def _scale(self, index: int):  # noqa: ANN202 - SetCanaryScale | None
+    def _scale(self, index: int):
         status = self.draft.status
-        if not self.s.routing or status.promote_full or promoted(status) or (status.abort and self.canary.abort_scale_down_delay_seconds != 0):
+        if (
+            not self.s.routing
+            or status.promote_full
+            or promoted(status)
+            or (status.abort and self.canary.abort_scale_down_delay_seconds != 0)
+        ):
             return None
         return active_scale(self.s.steps, index)
 
@@ -67,9 +72,15 @@ class View:
             return self._basic(weight)
         scale, weights = self._scale(index), s.rollout.status.canary.weights
         wanted = Routed(
-            s.replicas, weight, s.max_weight, self.canary.min_pods_per_replica_set or 1, scale.replicas if scale else None,
-            self.canary.dynamic_stable_scale, (weights.canary.weight, weights.stable.weight) if weights else None, self.draft.status.abort,
-        )  # fmt: skip
+            s.replicas,
+            weight,
+            s.max_weight,
+            self.canary.min_pods_per_replica_set or 1,
+            scale.replicas if scale else None,
+            self.canary.dynamic_stable_scale,
+            (weights.canary.weight, weights.stable.weight) if weights else None,
+            self.draft.status.abort,
+        )
         return wanted.canary(), wanted.stable() if self.stable else 0
 
     def _basic(self, weight: int) -> tuple[int, int]:
@@ -77,7 +88,14 @@ class View:
         assert new is not None
         target = approximate(s.replicas, weight, 100, self.fence.surge)
         others = tuple(_count(self.draft, r) for r in s.others if r is not stable)
-        return next_basic(s.replicas, target, self.fence, _count(self.draft, new), _count(self.draft, stable) if stable else None, others)
+        return next_basic(
+            s.replicas,
+            target,
+            self.fence,
+            _count(self.draft, new),
+            _count(self.draft, stable) if stable else None,
+            others,
+        )
 
     def arrived(self, index: int) -> bool:
         """Whether new and stable are as step `index` wants them, and the new one's pods serve."""
@@ -96,7 +114,11 @@ class View:
     def _enough(self, rs: ReplicaSet, want: int) -> bool:
         avail, threshold = rs.status.available_replicas, self.canary.replica_progress_threshold
         if threshold is not None and threshold.value >= 0:
-            return avail >= threshold.value if threshold.type == "Pods" else want == 0 or avail * 100 >= threshold.value * want
+            return (
+                avail >= threshold.value
+                if threshold.type == "Pods"
+                else want == 0 or avail * 100 >= threshold.value * want
+            )
         return rs.spec.replicas == avail == want
 
     def serves(self, new: ReplicaSet) -> bool:
@@ -144,7 +166,11 @@ def _resize_routed(draft: Draft, view: View) -> None:
         _retire_aborted(draft, view, new, stable, want_new)
     else:
         seen = s.rollout.status.canary.weights
-        serving = share(seen.canary.weight, s.replicas, s.max_weight) if seen and not promoted(status) and seen.canary.pod_template_hash == hash_of(new) else 0
+        serving = (
+            share(seen.canary.weight, s.replicas, s.max_weight)
+            if seen and not promoted(status) and seen.canary.pod_template_hash == hash_of(new)
+            else 0
+        )
         kept = max(want_new, min(draft.size(new), serving))
         draft.scale(new, kept, _why(draft, view, kept, index))
     leading = references(draft)
@@ -164,12 +190,16 @@ def _retire_aborted(draft: Draft, view: View, new: ReplicaSet, stable: ReplicaSe
     """The aborted version goes when its traffic has left, it was given time to drain, and the stable one carries everything."""
     s, canary = draft.sight, view.canary
     weights = s.rollout.status.canary.weights
-    drained = (weights is None or weights.canary.weight == 0) and selected_hash(draft, canary.canary_service) != hash_of(new)
+    drained = (weights is None or weights.canary.weight == 0) and selected_hash(
+        draft, canary.canary_service
+    ) != hash_of(new)
     delay = canary.abort_scale_down_delay_seconds
     delay = (0 if canary.dynamic_stable_scale else DEFAULT_ABORT_DELAY) if delay is None else delay
     size = draft.size(new)
     if not drained or stable.status.available_replicas < s.replicas:
-        draft.wait(waits.ABORTED.code, f"the aborted version keeps its {size} pods until the stable one has all of the traffic")
+        draft.wait(
+            waits.ABORTED.code, f"the aborted version keeps its {size} pods until the stable one has all of the traffic"
+        )
         draft.scale(new, max(size, want), "aborted: sizes follow the traffic")
     elif delay == 0:
         draft.scale(new, want, "aborted: no traffic leads to it and no delay is wanted")
@@ -194,5 +224,9 @@ def _resize_basic(draft: Draft, view: View) -> None:
     others = [r for r in s.others if r is not stable]
     if any(draft.size(r) for r in others):
         total = sum(r.status.available_replicas for r in s.sets)
-        for rs, size in zip(others, trim_others(tuple(_count(draft, r) for r in others), total, s.replicas - view.fence.unavailable), strict=True):
+        for rs, size in zip(
+            others,
+            trim_others(tuple(_count(draft, r) for r in others), total, s.replicas - view.fence.unavailable),
+            strict=True,
+        ):
             draft.scale(rs, size, "a newer version has taken its place")

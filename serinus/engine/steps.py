@@ -38,10 +38,12 @@ def describe(step: CanaryStep) -> str:
     if step.set_canary_scale is not None:
         scale = step.set_canary_scale
         return (
-            "setCanaryScale{matchTrafficWeight: true}" if scale.match_traffic_weight
-            else f"setCanaryScale{{replicas: {scale.replicas}}}" if scale.replicas is not None
+            "setCanaryScale{matchTrafficWeight: true}"
+            if scale.match_traffic_weight
+            else f"setCanaryScale{{replicas: {scale.replicas}}}"
+            if scale.replicas is not None
             else f"setCanaryScale{{weight: {scale.weight}}}"
-        )  # fmt: skip
+        )
     if step.set_header_route is not None:
         return f"setHeaderRoute: {step.set_header_route.name}"
     if step.set_mirror_route is not None:
@@ -79,7 +81,10 @@ def _complete(draft: Draft, step: CanaryStep, index: int, arrived: Callable[[int
         return False
     if step.set_header_route is not None or step.set_mirror_route is not None:
         return True
-    draft.wait(waits.ANALYSIS.code, f"step {index + 1} is a {describe(step)} step, which this version of Serinus does not run: promote skips it")
+    draft.wait(
+        waits.ANALYSIS.code,
+        f"step {index + 1} is a {describe(step)} step, which this version of Serinus does not run: promote skips it",
+    )
     return False
 
 
@@ -102,12 +107,21 @@ def _pause_over(draft: Draft, step: CanaryStep, index: int) -> bool:
         status.controller_pause = True
         draft.tell("RolloutPaused", f"Rollout is paused ({CANARY_PAUSE})")
     if step.pause.duration is None:
-        draft.wait(waits.PAUSE_STEP.code, f"step {index + 1} of {len(draft.sight.steps)} waits until it is promoted", since=parse_time(begun.start_time))
+        draft.wait(
+            waits.PAUSE_STEP.code,
+            f"step {index + 1} of {len(draft.sight.steps)} waits until it is promoted",
+            since=parse_time(begun.start_time),
+        )
         return False
     start = parse_time(begun.start_time) or draft.sight.now
     until = start + pause_seconds(step.pause.duration)
     if draft.sight.now < until:
-        draft.wait(waits.TIMED_PAUSE.code, f"step {index + 1} of {len(draft.sight.steps)} pauses for {step.pause.duration}", since=start, until=until)
+        draft.wait(
+            waits.TIMED_PAUSE.code,
+            f"step {index + 1} of {len(draft.sight.steps)} pauses for {step.pause.duration}",
+            since=start,
+            until=until,
+        )
         return False
     end_pause(draft, CANARY_PAUSE)
     draft.tell("RolloutResumed", "Rollout is resumed")

@@ -46,7 +46,12 @@ def _services(draft: Draft, canary: CanaryStrategy) -> None:
         point(draft, canary.stable_service, stable, role="stable version")
     if canary.canary_service:
         back = draft.status.abort and not (s.routing and canary.dynamic_stable_scale)
-        point(draft, canary.canary_service, stable if back else s.new, role="stable version, the update being aborted," if back else "new version")
+        point(
+            draft,
+            canary.canary_service,
+            stable if back else s.new,
+            role="stable version, the update being aborted," if back else "new version",
+        )
 
 
 def _stable(draft: Draft) -> ReplicaSet | None:
@@ -74,7 +79,10 @@ def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
     if want < recorded and new.status.available_replicas > 0:
         carried = view.capacity(avail)
         if carried < top - want:
-            draft.wait(waits.STABLE_SHORT.code, f"the stable version has {avail}/{s.replicas} ready pods: it takes back what they carry")
+            draft.wait(
+                waits.STABLE_SHORT.code,
+                f"the stable version has {avail}/{s.replicas} ready pods: it takes back what they carry",
+            )
         return min(recorded, max(want, top - carried))
     return want
 
@@ -105,8 +113,16 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
     s, meta = draft.sight, draft.sight.rollout.metadata
     assert s.routing is not None
     wanted = Traffic(
-        meta.name, meta.namespace, meta.uid, owner_reference(draft), s.routing, canary.canary_service, canary.stable_service, weight, s.max_weight,
-    )  # fmt: skip
+        meta.name,
+        meta.namespace,
+        meta.uid,
+        owner_reference(draft),
+        s.routing,
+        canary.canary_service,
+        canary.stable_service,
+        weight,
+        s.max_weight,
+    )
     objects = Objects(s.snapshot.ingresses, s.snapshot.objects)
     verified: bool | None = None
     for router in routers_of(s.routing):
@@ -123,9 +139,15 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
 
 def _action(write: Write) -> Action:
     return Action(
-        write.verb, write.kind, write.name, write.because, write.body, uid=write.uid, resource_version=write.resource_version,
+        write.verb,
+        write.kind,
+        write.name,
+        write.because,
+        write.body,
+        uid=write.uid,
+        resource_version=write.resource_version,
         events=(Event(write.reason, write.message),),
-    )  # fmt: skip
+    )
 
 
 def _record(draft: Draft, canary: CanaryStrategy, weight: int, verified: bool | None) -> None:
@@ -144,13 +166,20 @@ def _record(draft: Draft, canary: CanaryStrategy, weight: int, verified: bool | 
 
 def references(draft: Draft) -> Json:
     """hash → what still leads to it, as seen: such a ReplicaSet is never scaled down."""
-    s, canary, old = draft.sight, draft.sight.canary, draft.sight.rollout.status
+    canary, old = draft.sight.canary, draft.sight.rollout.status
     found: Json = {}
     if old.canary.weights:
-        found |= {old.canary.weights.canary.pod_template_hash: "the router", old.canary.weights.stable.pod_template_hash: "the router"}
+        found |= {
+            old.canary.weights.canary.pod_template_hash: "the router",
+            old.canary.weights.stable.pod_template_hash: "the router",
+        }
     for name in (canary.stable_service, canary.canary_service) if canary else ():
         if name and (selected := selected_hash(draft, name)):
             found[selected] = f"Service {name}"
-    found |= {old.stable_rs: "the stable version", draft.status.stable_rs: "the stable version", draft.status.current_pod_hash: "the new version"}
+    found |= {
+        old.stable_rs: "the stable version",
+        draft.status.stable_rs: "the stable version",
+        draft.status.current_pod_hash: "the new version",
+    }
     found.pop("", None)
     return found

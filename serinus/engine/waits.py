@@ -16,17 +16,49 @@ class Reason:
     deadline: str
 
 
-INVALID = Reason("InvalidSpec", "the spec, or an object that it names, is not usable", "the spec or the object is mended", "none")
-PODS = Reason("PodsNotReady", "the version has fewer ready pods than the step needs", "enough pods are ready", "progressDeadlineSeconds")
-STABLE_SHORT = Reason("StableNotReady", "the stable version lacks ready pods for its share of the traffic", "its pods are ready", "none")
+INVALID = Reason(
+    "InvalidSpec", "the spec, or an object that it names, is not usable", "the spec or the object is mended", "none"
+)
+PODS = Reason(
+    "PodsNotReady",
+    "the version has fewer ready pods than the step needs",
+    "enough pods are ready",
+    "progressDeadlineSeconds",
+)
+STABLE_SHORT = Reason(
+    "StableNotReady", "the stable version lacks ready pods for its share of the traffic", "its pods are ready", "none"
+)
 PAUSE_STEP = Reason("PauseStep", "a pause step waits for a person", "promote, abort or a new version", "none")
 TIMED_PAUSE = Reason("TimedPause", "a pause step waits for its duration", "the duration has passed", "duration")
 PAUSED = Reason("Paused", "spec.paused is true", "spec.paused is set to false", "none")
-SCALE_DOWN = Reason("ScaleDownDelay", "an old version serves until its scale-down delay has passed", "the delay has passed", "scaleDownDelaySeconds")
+SCALE_DOWN = Reason(
+    "ScaleDownDelay",
+    "an old version serves until its scale-down delay has passed",
+    "the delay has passed",
+    "scaleDownDelaySeconds",
+)
 OLD_PODS = Reason("OldPods", "pods of an old version are still there", "they are gone", "none")
 ROUTER = Reason("Router", "the traffic router cannot be written", "the object that it names is mended", "none")
-ANALYSIS = Reason("AnalysisUnsupported", "the Rollout asks for an analysis, an experiment or a plugin, which this version does not run", "promote skips the step", "none")
+ANALYSIS = Reason(
+    "AnalysisUnsupported",
+    "the Rollout asks for an analysis, an experiment or a plugin, which this version does not run",
+    "promote skips the step",
+    "none",
+)
 SERVICE = Reason("ServiceSwitch", "a Service moves when the version has ready pods", "its pods are ready", "none")
 ABORTED = Reason("Aborted", "the update was aborted", "retry, or a new version", "none")
 
-ALL: tuple[Reason, ...] = (INVALID, PODS, STABLE_SHORT, PAUSE_STEP, TIMED_PAUSE, PAUSED, SCALE_DOWN, OLD_PODS, ROUTER, ANALYSIS, SERVICE, ABORTED)
+ALL: tuple[Reason, ...] = (
+    INVALID,
+    PODS,
+    STABLE_SHORT,
+    PAUSE_STEP,
+    TIMED_PAUSE,
+    PAUSED,
+    SCALE_DOWN,
+    OLD_PODS,
+    ROUTER,
+    ANALYSIS,
+    SERVICE,
+    ABORTED,
+)

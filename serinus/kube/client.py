@@ -59,7 +59,16 @@ class Client:
         self._handler = handler
         self._headers = {"user-agent": user_agent, "accept": JSON}
 
-    async def raw(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, content_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
         """The answer as it is; raises an ApiError for a status of 400 and above."""
         payload = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         sent = {**self._headers, **(headers or {})}
@@ -73,11 +82,22 @@ class Client:
             raise error_from(answer.status, answer.body, float(after) if after.isdigit() else None)
         return answer
 
-    async def get(self, resource: Resource, name: str, namespace: str = "", *, type: type[T] = dict, subresource: str = "") -> T:  # noqa: A002
+    async def get(
+        self, resource: Resource, name: str, namespace: str = "", *, type: type[T] = dict, subresource: str = ""
+    ) -> T:
         answer = await self.raw("GET", resource.path(namespace, name, subresource))
         return _decoder(type).decode(answer.body)
 
-    async def list(self, resource: Resource, namespace: str = "", *, type: type[T] = dict, labels: str = "", fields: str = "", limit: int = 0) -> ObjectList[T]:  # noqa: A002
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        type: type[T] = dict,
+        labels: str = "",
+        fields: str = "",
+        limit: int = 0,
+    ) -> ObjectList[T]:
         """All objects, page by page where `limit` is given; `metadata` is that of the last page."""
         query = _selectors(labels, fields) | ({"limit": str(limit)} if limit else {})
         items: list[T] = []
@@ -90,8 +110,17 @@ class Client:
             query = query | {"continue": page.metadata.continue_}
 
     async def watch(
-        self, resource: Resource, namespace: str = "", *, type: type[T] = dict, resource_version: str = "", labels: str = "", fields: str = "", timeout: float = 0, opened: Callable[[], None] | None = None,  # noqa: A002
-    ) -> AsyncIterator[WatchEvent[T]]:  # fmt: skip
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        type: type[T] = dict,
+        resource_version: str = "",
+        labels: str = "",
+        fields: str = "",
+        timeout: float = 0,
+        opened: Callable[[], None] | None = None,
+    ) -> AsyncIterator[WatchEvent[T]]:
         """Changes after `resource_version`, until the server ends the watch (then it simply ends).
 
         Raises Gone when the version is too old: list again. Raises Unavailable when the connection breaks.
@@ -114,7 +143,16 @@ class Client:
                 raise _watch_error(bytes(event.object))
             yield WatchEvent(event.type, decode(event.object))
 
-    async def create(self, resource: Resource, obj: Any, namespace: str = "", *, type: type[T] = dict, name: str = "", subresource: str = "") -> T:  # noqa: A002
+    async def create(
+        self,
+        resource: Resource,
+        obj: Any,
+        namespace: str = "",
+        *,
+        type: type[T] = dict,
+        name: str = "",
+        subresource: str = "",
+    ) -> T:
         answer = await self.raw("POST", resource.path(namespace, name, subresource), body=obj)
         return _decoder(type).decode(answer.body)
 
@@ -123,18 +161,46 @@ class Client:
         answer = await self.raw("PUT", resource.path(meta.get("namespace", ""), meta["name"], subresource), body=obj)
         return _decoder(type).decode(answer.body)
 
-    async def patch(self, resource: Resource, name: str, patch: Any, namespace: str = "", *, type: type[T] = dict, content_type: str = MERGE_PATCH, subresource: str = "") -> T:  # noqa: A002
-        answer = await self.raw("PATCH", resource.path(namespace, name, subresource), body=patch, content_type=content_type)
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Any,
+        namespace: str = "",
+        *,
+        type: type[T] = dict,
+        content_type: str = MERGE_PATCH,
+        subresource: str = "",
+    ) -> T:
+        answer = await self.raw(
+            "PATCH", resource.path(namespace, name, subresource), body=patch, content_type=content_type
+        )
         return _decoder(type).decode(answer.body)
 
     async def apply(self, resource: Resource, obj: Json, manager: str, *, force: bool = True) -> Json:
         """Server-side apply."""
         meta = obj["metadata"]
         query = {"fieldManager": manager, "force": "true" if force else "false"}
-        answer = await self.raw("PATCH", resource.path(meta.get("namespace", ""), meta["name"]), query=query, body=obj, content_type=APPLY_PATCH)
+        answer = await self.raw(
+            "PATCH",
+            resource.path(meta.get("namespace", ""), meta["name"]),
+            query=query,
+            body=obj,
+            content_type=APPLY_PATCH,
+        )
         return _decoder(dict).decode(answer.body)
 
-    async def delete(self, resource: Resource, name: str, namespace: str = "", *, uid: str = "", resource_version: str = "", propagation: str = "Background", grace: int | None = None) -> None:
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        uid: str = "",
+        resource_version: str = "",
+        propagation: str = "Background",
+        grace: int | None = None,
+    ) -> None:
         conditions = {k: v for k, v in (("uid", uid), ("resourceVersion", resource_version)) if v}
         options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
         if conditions:

@@ -1,13 +1,13 @@
 """Errors of the Kubernetes API, one class for each thing a caller may do next.
 
-    ApiError                    any answer that is not a success, or none
-    ├── NotFound      404       gone already: often a success
-    ├── AlreadyExists 409       look at what is there
-    ├── Conflict      409       read again, decide again
-    ├── Gone          410       list again
-    ├── Forbidden     403, 401  somebody must give rights
-    ├── Invalid       422, 400  the object must change
-    └── Unavailable   429, 5xx, no connection: try again later (`retry_after` seconds where the server says so)
+ApiError                    any answer that is not a success, or none
+├── NotFound      404       gone already: often a success
+├── AlreadyExists 409       look at what is there
+├── Conflict      409       read again, decide again
+├── Gone          410       list again
+├── Forbidden     403, 401  somebody must give rights
+├── Invalid       422, 400  the object must change
+└── Unavailable   429, 5xx, no connection: try again later (`retry_after` seconds where the server says so)
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ import msgspec
 
 
 class ApiError(Exception):
-    def __init__(self, code: int, reason: str, message: str, *, status: dict[str, Any] | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        status: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.code, self.reason, self.message = code, reason, message
         self.status, self.retry_after = status or {}, retry_after
@@ -45,7 +53,16 @@ class Invalid(ApiError): ...
 class Unavailable(ApiError): ...
 
 
-_BY_CODE: dict[int, type[ApiError]] = {400: Invalid, 401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone, 422: Invalid, 429: Unavailable}
+_BY_CODE: dict[int, type[ApiError]] = {
+    400: Invalid,
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    422: Invalid,
+    429: Unavailable,
+}
 
 
 def error_from(code: int, body: bytes, retry_after: float | None = None) -> ApiError:

@@ -45,7 +45,9 @@ class Nginx:
         for name in stable_ingresses(nginx):
             stable = objects.ingresses.get(name)
             if stable is None:
-                return Routed(error=f'error retrieving stableIngress `{name}` from cache: ingress.networking.k8s.io "{name}" not found')
+                return Routed(
+                    error=f'error retrieving stableIngress `{name}` from cache: ingress.networking.k8s.io "{name}" not found'
+                )
             spec = canary_spec(stable, traffic)
             if spec is None:
                 return Routed(error=f"ingress `{name}` has no rules using service {traffic.stable_service} backend")
@@ -53,14 +55,16 @@ class Nginx:
             found = objects.ingresses.get(canary_name)
             if found is not None and not _controlled(found.metadata, traffic.uid):
                 return Routed(error=f"canary ingress `{canary_name}` controlled by different object")
-            wanted = annotations(stable.metadata, traffic, nginx)
-            write = _create(canary_name, wanted, spec, traffic) if found is None else _patch(found, wanted, spec, traffic)
+            wanted = wanted_annotations(stable.metadata, traffic, nginx)
+            write = (
+                _create(canary_name, wanted, spec, traffic) if found is None else _patch(found, wanted, spec, traffic)
+            )
             if write:
                 writes.append(write)
         return Routed(tuple(writes))
 
 
-def annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting) -> dict[str, str]:
+def wanted_annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting) -> dict[str, str]:
     """Annotations that the canary Ingress must have; later rows win."""
     prefix = nginx.annotation_prefix or DEFAULT_PREFIX
     wanted = {CLASS: stable.annotations[CLASS]} if CLASS in stable.annotations else {}
@@ -114,13 +118,23 @@ def _create(name: str, wanted: dict[str, str], spec: Json, traffic: Traffic) -> 
     body: Json = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": {"name": name, "namespace": traffic.namespace, "annotations": wanted, "ownerReferences": [traffic.owner]},
+        "metadata": {
+            "name": name,
+            "namespace": traffic.namespace,
+            "annotations": wanted,
+            "ownerReferences": [traffic.owner],
+        },
         "spec": spec,
     }
     return Write(
-        "create", "Ingress", name, body, f"the canary needs an Ingress of its own to get {traffic.weight} of {traffic.max_weight}",
-        "CreatingCanaryIngress", f"Creating canary ingress `{name}` with weight `{traffic.weight}`",
-    )  # fmt: skip
+        "create",
+        "Ingress",
+        name,
+        body,
+        f"the canary needs an Ingress of its own to get {traffic.weight} of {traffic.max_weight}",
+        "CreatingCanaryIngress",
+        f"Creating canary ingress `{name}` with weight `{traffic.weight}`",
+    )
 
 
 def _patch(found: Ingress, wanted: dict[str, str], spec: Json, traffic: Traffic) -> Write | None:
@@ -139,7 +153,13 @@ def _patch(found: Ingress, wanted: dict[str, str], spec: Json, traffic: Traffic)
         return None
     name = found.metadata.name
     return Write(
-        "patch", "Ingress", name, patch, f"the canary is to get {traffic.weight} of {traffic.max_weight}",
-        "PatchingCanaryIngress", f"Updating Ingress `{name}` to desiredWeight '{traffic.weight}'",
-        uid=found.metadata.uid, resource_version=found.metadata.resource_version,
-    )  # fmt: skip
+        "patch",
+        "Ingress",
+        name,
+        patch,
+        f"the canary is to get {traffic.weight} of {traffic.max_weight}",
+        "PatchingCanaryIngress",
+        f"Updating Ingress `{name}` to desiredWeight '{traffic.weight}'",
+        uid=found.metadata.uid,
+        resource_version=found.metadata.resource_version,
+    )

@@ -30,7 +30,12 @@ def test_a_canary_waits_at_its_gate_with_the_weight_that_was_asked():
     release(world, "green")
     world.settle()
     status = world.rollout.status
-    assert (world.weight, status.current_step_index, status.phase, status.message) == (20, 1, "Paused", "CanaryPauseStep")
+    assert (world.weight, status.current_step_index, status.phase, status.message) == (
+        20,
+        1,
+        "Paused",
+        "CanaryPauseStep",
+    )
     assert (world.selected("web"), world.selected("web-canary")) == (BLUE, GREEN)
     assert world.set_of("green").spec.replicas == 1
 
@@ -88,7 +93,12 @@ def test_an_abort_takes_traffic_back_in_one_write_each_and_the_pods_after_the_de
     world.writes.clear()
     world.settle()
     assert (world.weight, world.selected("web-canary"), world.rollout.status.phase) == (0, BLUE, "Degraded")
-    assert world.writes == ["patch Ingress web-web-canary", "patch Service web-canary", "status", "patch ReplicaSet web-77f97bbcbf"]
+    assert world.writes == [
+        "patch Ingress web-web-canary",
+        "patch Service web-canary",
+        "status",
+        "patch ReplicaSet web-77f97bbcbf",
+    ]
     assert world.set_of("green").spec.replicas == 1
     world.after(9)
     assert world.set_of("green").spec.replicas == 0
@@ -143,10 +153,23 @@ def test_a_third_revision_gets_nothing_of_the_second_ones_traffic():
     assert (world.weight, world.selected("web-canary")) == (20, RED)
 
 
-@pytest.mark.parametrize(("gone", "text"), [("Service/web", 'service "web" not found'), ("Service/web-canary", 'service "web-canary" not found'), ("Ingress/web", 'ingress.networking.k8s.io "web" not found')])
+@pytest.mark.parametrize(
+    ("gone", "text"),
+    [
+        ("Service/web", 'service "web" not found'),
+        ("Service/web-canary", 'service "web-canary" not found'),
+        ("Ingress/web", 'ingress.networking.k8s.io "web" not found'),
+    ],
+)
 def test_what_is_missing_is_named_and_healed_when_it_appears(gone: str, text: str):
     kind, name = gone.split("/")
-    world = World(*(o for o in (service("web"), service("web-canary"), ingress(), rollout()) if (o["kind"], o["metadata"]["name"]) != (kind, name)))
+    world = World(
+        *(
+            o
+            for o in (service("web"), service("web-canary"), ingress(), rollout())
+            if (o["kind"], o["metadata"]["name"]) != (kind, name)
+        )
+    )
     world.settle()
     assert world.rollout.status.phase == "Degraded"
     assert text in world.rollout.status.message
@@ -164,7 +187,11 @@ def test_a_settled_rollout_is_left_alone():
 
 
 def test_metadata_follows_the_role_through_the_promotion():
-    world = routed(steps=[{"setWeight": 50}, {"pause": {}}], canaryMetadata={"labels": {"role": "canary"}, "annotations": {"note": "c"}}, stableMetadata={"labels": {"role": "stable"}})
+    world = routed(
+        steps=[{"setWeight": 50}, {"pause": {}}],
+        canaryMetadata={"labels": {"role": "canary"}, "annotations": {"note": "c"}},
+        stableMetadata={"labels": {"role": "stable"}},
+    )
     release(world, "green")
     world.settle()
     labels = {i: world.set_of(i).spec.template["metadata"]["labels"].get("role") for i in ("blue", "green")}
@@ -189,7 +216,11 @@ def test_spec_paused_holds_sizes_and_steps():
     world.patch("Rollout", "web", {"spec": {"paused": True}})
     release(world, "green")
     world.settle()
-    assert (world.set_of("green").spec.replicas, world.rollout.status.phase, world.rollout.status.message) == (0, "Paused", "manually paused")
+    assert (world.set_of("green").spec.replicas, world.rollout.status.phase, world.rollout.status.message) == (
+        0,
+        "Paused",
+        "manually paused",
+    )
     world.patch("Rollout", "web", {"spec": {"paused": False}})
     world.settle()
     assert world.weight == 20
@@ -202,15 +233,31 @@ def test_an_update_that_makes_no_progress_times_out():
     world.settle(ready=False)
     world.now += 25
     world.settle(ready=False)
-    assert world.rollout.status.message == 'ProgressDeadlineExceeded: ReplicaSet "web-77f97bbcbf" has timed out progressing.'
+    assert (
+        world.rollout.status.message
+        == 'ProgressDeadlineExceeded: ReplicaSet "web-77f97bbcbf" has timed out progressing.'
+    )
 
 
 def test_pods_alone_divide_the_traffic_without_a_router():
-    world = World(rollout(replicas=4, steps=[{"setWeight": 25}, {"pause": {}}], trafficRouting=None, canaryService="", stableService="", scaleDownDelaySeconds=None))
+    world = World(
+        rollout(
+            replicas=4,
+            steps=[{"setWeight": 25}, {"pause": {}}],
+            trafficRouting=None,
+            canaryService="",
+            stableService="",
+            scaleDownDelaySeconds=None,
+        )
+    )
     world.settle()
     release(world, "green")
     world.settle()
     assert (world.set_of("green").spec.replicas, world.set_of("blue").spec.replicas) == (1, 3)
     world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
     world.settle()
-    assert (world.set_of("green").spec.replicas, world.set_of("blue").spec.replicas, world.rollout.status.phase) == (4, 0, "Healthy")
+    assert (world.set_of("green").spec.replicas, world.set_of("blue").spec.replicas, world.rollout.status.phase) == (
+        4,
+        0,
+        "Healthy",
+    )

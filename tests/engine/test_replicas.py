@@ -9,12 +9,34 @@ from hypothesis import strategies as st
 from serinus.engine.replicas import Count, Fence, Routed, approximate, capacity, next_basic, trim_others
 
 WITHOUT_SURGE = [
-    (1, 49, 0, 1), (1, 50, 1, 0), (2, 1, 1, 1), (2, 99, 1, 1), (3, 49, 1, 2), (3, 50, 2, 1), (10, 1, 1, 9), (10, 14, 1, 9), (10, 15, 2, 8), (10, 99, 9, 1),
-]  # fmt: skip
+    (1, 49, 0, 1),
+    (1, 50, 1, 0),
+    (2, 1, 1, 1),
+    (2, 99, 1, 1),
+    (3, 49, 1, 2),
+    (3, 50, 2, 1),
+    (10, 1, 1, 9),
+    (10, 14, 1, 9),
+    (10, 15, 2, 8),
+    (10, 99, 9, 1),
+]
 WITH_SURGE = [
-    (1, 1, 1, 1), (1, 99, 1, 1), (2, 1, 1, 2), (2, 50, 1, 1), (2, 99, 2, 1), (3, 25, 1, 3), (3, 33, 1, 2), (3, 49, 2, 2), (10, 1, 1, 10), (10, 19, 2, 9),
-    (10, 20, 2, 8), (10, 23, 2, 8), (10, 24, 3, 8), (10, 99, 10, 1), (7, 100, 7, 0),
-]  # fmt: skip
+    (1, 1, 1, 1),
+    (1, 99, 1, 1),
+    (2, 1, 1, 2),
+    (2, 50, 1, 1),
+    (2, 99, 2, 1),
+    (3, 25, 1, 3),
+    (3, 33, 1, 2),
+    (3, 49, 2, 2),
+    (10, 1, 1, 10),
+    (10, 19, 2, 9),
+    (10, 20, 2, 8),
+    (10, 23, 2, 8),
+    (10, 24, 3, 8),
+    (10, 99, 10, 1),
+    (7, 100, 7, 0),
+]
 
 
 @pytest.mark.parametrize(("replicas", "weight", "canary", "stable"), WITHOUT_SURGE)
@@ -23,7 +45,9 @@ def test_pods_alone_come_nearest_to_the_weight(replicas: int, weight: int, canar
 
 
 @pytest.mark.parametrize(("replicas", "weight", "canary", "stable"), WITH_SURGE)
-def test_one_more_pod_is_used_for_a_better_ratio_when_surge_allows(replicas: int, weight: int, canary: int, stable: int):
+def test_one_more_pod_is_used_for_a_better_ratio_when_surge_allows(
+    replicas: int, weight: int, canary: int, stable: int
+):
     assert approximate(replicas, weight, 100, 1) == (canary, stable)
 
 
@@ -64,7 +88,9 @@ NEXT = [
 @pytest.mark.parametrize(("replicas", "weight", "surge", "unavailable", "stable", "canary", "others", "want"), NEXT)
 def test_sizes_move_within_surge_and_availability(replicas, weight, surge, unavailable, stable, canary, others, want):  # pyright: ignore
     target = approximate(replicas, weight, 100, surge)
-    got = next_basic(replicas, target, Fence(surge, unavailable), Count(*canary), Count(*stable), tuple(Count(*o) for o in others))
+    got = next_basic(
+        replicas, target, Fence(surge, unavailable), Count(*canary), Count(*stable), tuple(Count(*o) for o in others)
+    )
     assert got == want
 
 
@@ -85,14 +111,21 @@ def test_a_basic_canary_never_leaves_its_fence_and_arrives(replicas: int, weight
 
 
 ROUTED = [
-    (Routed(10, 10), 1, 10), (Routed(10, 25), 3, 10), (Routed(10, 33), 4, 10), (Routed(10, 99), 10, 10),
-    (Routed(23, 100_000_000, 100_000_000), 23, 23), (Routed(10, 5, min_pods=2), 2, 10), (Routed(1, 100, min_pods=2), 1, 1),
-    (Routed(1, 0, scale=9), 9, 1), (Routed(4, 200), 8, 4), (Routed(10, 10, dynamic_stable=True, recorded=(10, 90)), 1, 9),
+    (Routed(10, 10), 1, 10),
+    (Routed(10, 25), 3, 10),
+    (Routed(10, 33), 4, 10),
+    (Routed(10, 99), 10, 10),
+    (Routed(23, 100_000_000, 100_000_000), 23, 23),
+    (Routed(10, 5, min_pods=2), 2, 10),
+    (Routed(1, 100, min_pods=2), 1, 1),
+    (Routed(1, 0, scale=9), 9, 1),
+    (Routed(4, 200), 8, 4),
+    (Routed(10, 10, dynamic_stable=True, recorded=(10, 90)), 1, 9),
     (Routed(10, 20, dynamic_stable=True, recorded=(10, 90)), 2, 9),
     (Routed(10, 0, dynamic_stable=True, aborted=True, recorded=(20, 80)), 2, 10),
     (Routed(10, 0, dynamic_stable=True, aborted=True, recorded=(10, 90)), 1, 10),
     (Routed(10, 20, dynamic_stable=True, aborted=True, recorded=(60, 40)), 6, 8),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("wanted", "canary", "stable"), ROUTED)
@@ -105,7 +138,9 @@ def test_superseded_pods_that_do_not_serve_go_first_then_the_newest_revision():
     assert trim_others((Count(3, 3), Count(4, 2)), available=10, least=10) == (3, 2)
 
 
-@pytest.mark.parametrize(("avail", "replicas", "most"), [(0, 5, 0), (3, 5, 60), (5, 5, 100), (9, 5, 100), (1, 1, 100), (0, 0, 100)])
+@pytest.mark.parametrize(
+    ("avail", "replicas", "most"), [(0, 5, 0), (3, 5, 60), (5, 5, 100), (9, 5, 100), (1, 1, 100), (0, 0, 100)]
+)
 def test_weight_never_exceeds_ready_capacity(avail: int, replicas: int, most: int):
     """Traffic sent to pods that are not there is an outage."""
     assert capacity(avail, replicas, 100) == most

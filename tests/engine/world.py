@@ -14,7 +14,13 @@ from serinus.engine.plan import Event, Plan, Snapshot
 from serinus.engine.planner import plan
 
 Json = dict[str, Any]
-TYPES: dict[str, Any] = {"Rollout": Rollout, "ReplicaSet": ReplicaSet, "Service": Service, "Ingress": Ingress, "Pod": Pod}
+TYPES: dict[str, Any] = {
+    "Rollout": Rollout,
+    "ReplicaSet": ReplicaSet,
+    "Service": Service,
+    "Ingress": Ingress,
+    "Pod": Pod,
+}
 
 
 def merged(obj: Any, patch: Any) -> Any:
@@ -44,7 +50,14 @@ class World:
 
     def add(self, obj: Json) -> None:
         self.version += 1
-        meta = {"namespace": "default", "uid": f"uid-{self.version}", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z", **obj["metadata"], "resourceVersion": str(self.version)}
+        meta: Json = {
+            "namespace": "default",
+            "uid": f"uid-{self.version}",
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            **obj["metadata"],
+            "resourceVersion": str(self.version),
+        }
         self.objects[obj["kind"], meta["name"]] = {**obj, "metadata": meta}
 
     def patch(self, kind: str, name: str, patch: Json) -> None:
@@ -64,10 +77,21 @@ class World:
         return next(iter(self.of("Rollout").values()))
 
     def set_of(self, image: str) -> ReplicaSet:
-        return next(r for r in self.of("ReplicaSet").values() if r.spec.template["spec"]["containers"][0]["image"].endswith(image))
+        return next(
+            r
+            for r in self.of("ReplicaSet").values()
+            if r.spec.template["spec"]["containers"][0]["image"].endswith(image)
+        )
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(self.now, self.rollout, tuple(self.of("ReplicaSet").values()), tuple(self.of("Pod").values()), self.of("Service"), self.of("Ingress"))
+        return Snapshot(
+            self.now,
+            self.rollout,
+            tuple(self.of("ReplicaSet").values()),
+            tuple(self.of("Pod").values()),
+            self.of("Service"),
+            self.of("Ingress"),
+        )
 
     def once(self) -> Plan:
         """One pass, carried out."""
@@ -105,11 +129,16 @@ class World:
     def pods(self, *, ready: bool = True) -> bool:
         """ReplicaSets get the pods they want; True when anything changed."""
         changed = False
-        for (kind, name), obj in list(self.objects.items()):
+        for (kind, _), obj in list(self.objects.items()):
             if kind == "ReplicaSet":
                 want = obj["spec"]["replicas"]
                 serving = want if ready else min(want, obj.get("status", {}).get("availableReplicas", 0))
-                status = {"replicas": want, "readyReplicas": serving, "availableReplicas": serving, "observedGeneration": obj["metadata"]["generation"]}
+                status = {
+                    "replicas": want,
+                    "readyReplicas": serving,
+                    "availableReplicas": serving,
+                    "observedGeneration": obj["metadata"]["generation"],
+                }
                 if obj.get("status") != status:
                     obj["status"], changed = status, True
         return changed
@@ -128,27 +157,66 @@ class World:
 
 
 def service(name: str) -> Json:
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+    }
 
 
 def ingress() -> Json:
     path = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {"number": 80}}}}
-    return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web"}, "spec": {"ingressClassName": "nginx", "rules": [{"host": "web.test", "http": {"paths": [path]}}]}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web"},
+        "spec": {"ingressClassName": "nginx", "rules": [{"host": "web.test", "http": {"paths": [path]}}]},
+    }
 
 
-STEPS: list[Json] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": 3}}, {"setWeight": 70}, {"pause": {"duration": 3}}]
+STEPS: list[Json] = [
+    {"setWeight": 20},
+    {"pause": {}},
+    {"setWeight": 50},
+    {"pause": {"duration": 3}},
+    {"setWeight": 70},
+    {"pause": {"duration": 3}},
+]
 
 
 def rollout(image: str = "blue", *, replicas: int = 2, steps: list[Json] | None = None, **canary: Any) -> Json:
-    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": f"argoproj/rollouts-demo:{image}", "ports": [{"containerPort": 8080, "protocol": "TCP"}]}]}}
+    template = {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {
+            "containers": [
+                {
+                    "name": "web",
+                    "image": f"argoproj/rollouts-demo:{image}",
+                    "ports": [{"containerPort": 8080, "protocol": "TCP"}],
+                }
+            ]
+        },
+    }
     strategy = {
-        "canaryService": "web-canary", "stableService": "web", "scaleDownDelaySeconds": 4, "trafficRouting": {"nginx": {"stableIngress": "web"}},
-        "steps": STEPS if steps is None else steps, **canary,
-    }  # fmt: skip
+        "canaryService": "web-canary",
+        "stableService": "web",
+        "scaleDownDelaySeconds": 4,
+        "trafficRouting": {"nginx": {"stableIngress": "web"}},
+        "steps": STEPS if steps is None else steps,
+        **canary,
+    }
     return {
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web"},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template, "strategy": {"canary": strategy}},
-    }  # fmt: skip
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": template,
+            "strategy": {"canary": strategy},
+        },
+    }
 
 
 def routed(**options: Any) -> World:
