@@ -85,7 +85,6 @@ class Container:
         self._ended = asyncio.Event()
         self._stopping = False
         self._crashes = 0
-        self._before = before
         if before:
             self._recall(before)
 
@@ -99,11 +98,10 @@ class Container:
         state = self.state
         state.restarts = int(before.get("restartCount") or 0)
         state.last, state.image_id = before.get("lastState") or {}, str(before.get("imageID") or "")
-        ended: Json | None = (before.get("state") or {}).get("terminated")
-        if ended is not None:
-            state.state = {"terminated": ended}
-            state.over = not self._goes_on(int(ended.get("exitCode") or 0))
-            state.id = str(before.get("containerID") or "")
+        state.state, state.id = before.get("state") or state.state, str(before.get("containerID") or "")
+        state.ready, state.started = bool(before.get("ready")), bool(before.get("started"))
+        if state.exit_code is not None:
+            state.over = not self._goes_on(state.exit_code)
 
     def _goes_on(self, code: int) -> bool:
         return self._restart == "Always" or (self._restart == "OnFailure" and code != 0)
@@ -112,14 +110,16 @@ class Container:
         """Until it is over. `found`: it still runs from an earlier life of the node."""
         if self.state.over and found is None:
             return
-        before = self._before or {}
-        if found is None and (before.get("state") or {}).get("running"):
-            self._lost((before["state"]["running"] or {}).get("startedAt"))
+        # One that is found stays as ready as it was: traffic flows on while its probes are asked again.
+        kept = self.state.ready and found is not None
+        if found is None:
+            self.state.ready = self.state.started = False
+            if "running" in self.state.state:
+                self._lost(self.state.state["running"].get("startedAt"))
+            elif self.state.exit_code is not None:
+                self._count()
             if self.state.over:
                 return
-        elif found is None and self.state.exit_code is not None:
-            self._count()
-        kept = bool(before.get("ready")) if found is not None else False
         while not self._stopping:
             self._running = found or await self._start()
             found = None

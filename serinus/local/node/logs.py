@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from serinus.kube.clock import Clock, rfc3339_micro
@@ -30,7 +31,7 @@ _CHUNK = 64 * 1024
 _MARKS = 4096
 
 
-class NoLog(Exception):
+class NoLog(LookupError):
     """There is no such log; the message is for the user."""
 
 
@@ -92,7 +93,7 @@ class Logs:
         for path in self._marks.keys() - seen:
             del self._marks[path]
 
-    async def read(
+    def read(
         self,
         namespace: str,
         pod: str,
@@ -105,7 +106,7 @@ class Logs:
         previous: bool = False,
         limit_bytes: int | None = None,
     ) -> AsyncIterator[bytes]:
-        """Pieces of the log. NoLog if there is none (raised at the first piece)."""
+        """Pieces of the log. NoLog if there is none, raised at once."""
         directory = self.container(namespace, pod, container)
         attempts = sorted(int(p.stem) for p in directory.glob("*.log") if p.stem.isdigit())
         if previous:
@@ -115,16 +116,8 @@ class Logs:
             when = "again" if previous else "yet"
             raise NoLog(f'{what} "{container}" in pod "{pod}" not found: it has not been started {when}')
         path = directory / f"{attempts[-1]}.log"
-        left = limit_bytes
-        async for piece in self._lines(
-            path, tail_lines, since_seconds, timestamps, follow, lambda: self.running(namespace, pod, container)
-        ):
-            if left is not None:
-                piece = piece[:left]
-                left -= len(piece)
-            yield piece
-            if left == 0:
-                return
+        running = partial(self.running, namespace, pod, container)
+        return _limited(self._lines(path, tail_lines, since_seconds, timestamps, follow, running), limit_bytes)
 
     async def _lines(
         self,
@@ -179,6 +172,17 @@ class Logs:
             out.append(rfc3339_micro(when if when is not None else fallback).encode() + b" " + line)
             offset += len(line)
         return b"".join(out)
+
+
+async def _limited(pieces: AsyncIterator[bytes], limit: int | None) -> AsyncIterator[bytes]:
+    left = limit
+    async for piece in pieces:
+        if left is not None:
+            piece = piece[:left]
+            left -= len(piece)
+        yield piece
+        if left == 0:
+            return
 
 
 def _size(path: Path) -> int:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -31,7 +30,7 @@ from serinus.local.node.config import ApiConfig
 from serinus.local.node.environment import Host
 from serinus.local.node.listeners import listening
 from serinus.local.node.logs import Logs
-from serinus.local.node.runtime import Runtime
+from serinus.local.node.runtime import PodRef, Runtime
 from serinus.local.node.traffic import Traffic
 from serinus.local.workloads.objects import EndpointSlice
 
@@ -46,7 +45,7 @@ MOST_PODS = 250
 
 
 class Node:
-    """`data_dir/pods` holds what pods leave on disk: give the same to the runtime.
+    """`data_dir/pods` holds what pods leave on disk: give the same to the runtime, and to `logs` if they are given.
 
     `drain`: seconds between a pod's leaving the EndpointSlices and its SIGTERM, in which gateways follow.
     """
@@ -63,6 +62,7 @@ class Node:
         pool: str = POOL,
         drain: float = 1.0,
         host_ip: str = "127.0.0.1",
+        logs: Logs | None = None,
     ) -> None:
         self._client, self._runtime, self._clock, self._name = client, runtime, clock, name
         self._host = Host(name, host_ip)
@@ -77,7 +77,7 @@ class Node:
         self._unbound: WorkQueue[tuple[str, str]] = WorkQueue(clock, rng)
         self._workers: dict[str, pods.PodWorker] = {}
         self._group: asyncio.TaskGroup | None = None
-        self.logs = Logs(data_dir / "pods", clock)
+        self.logs = logs or Logs(data_dir / "pods", clock)
         self.logs.running = self._runs
 
     async def run(self) -> None:
@@ -105,9 +105,6 @@ class Node:
         """Ends all processes of all pods: SIGTERM, and SIGKILL after `grace` seconds. The pods stay in the API."""
         await self._runtime.stop_all(grace)
 
-    def read_log(self, namespace: str, pod: str, container: str, **options: Any) -> AsyncIterator[bytes]:
-        return self.logs.read(namespace, pod, container, **options)
-
     def _runs(self, namespace: str, pod: str, container: str) -> bool:
         return any(
             w.ref.namespace == namespace and w.ref.name == pod and w.runs(container) for w in self._workers.values()
@@ -128,6 +125,9 @@ class Node:
             worker = self._workers.get(old["metadata"]["uid"])
             if worker is not None:
                 worker.removed()
+            elif self._is_mine(old) and self._group is not None:
+                meta = old["metadata"]
+                self._group.create_task(self._runtime.forget(PodRef(meta["namespace"], meta["name"], meta["uid"])))
         if new is None:
             return
         meta: Json = new["metadata"]

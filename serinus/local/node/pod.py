@@ -54,6 +54,7 @@ class PodWorker:
         self.ref = PodRef(str(meta.get("namespace")), str(meta["name"]), str(meta["uid"]))
         self._about = ObjectMeta(name=self.ref.name, namespace=self.ref.namespace, uid=self.ref.uid)
         self._dirty, self._leaving = asyncio.Event(), asyncio.Event()
+        self._taken_over = asyncio.Event()
         self._gone = False
         self._written: Json | None = None
         self._began = node.clock.now()
@@ -105,30 +106,45 @@ class PodWorker:
         self._leaving.set()
 
     def runs(self, container: str) -> bool:
-        """Whether the container runs, or may start again."""
-        if self._leaving.is_set() and not self._background:
-            return any(c.name == container and "running" in c.state.state for c in (*self.init, *self.containers))
+        """Whether the container runs now."""
         return any(c.name == container and "running" in c.state.state for c in (*self.init, *self.containers))
 
     async def run(self) -> None:
         """Until the pod has ended and left the API. Cancelled, it leaves everything running."""
         if self.pod["metadata"].get("deletionTimestamp"):
             self._leaving.set()
-        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._live()), asyncio.create_task(self._write())]
+        living, writing = asyncio.create_task(self._live()), asyncio.create_task(self._write())
+        leaving = asyncio.create_task(self._leaving.wait())
+        tasks: tuple[asyncio.Task[Any], ...] = (living, writing, leaving)
         try:
-            leaving = asyncio.create_task(self._leaving.wait())
-            tasks.append(leaving)
-            await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
-            await self._end(tasks[0])
+            await asyncio.wait((living, leaving, writing), return_when=asyncio.FIRST_COMPLETED)
+            while not leaving.done() and not writing.done() and not _failed(living):
+                await asyncio.wait((leaving, writing), return_when=asyncio.FIRST_COMPLETED)
+            for task in (living, writing):
+                if _failed(task):
+                    task.result()
+            await self._end(living)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _live(self) -> None:
-        found = {r.container: r for r in await self._node.runtime.found(self.ref)}
-        self._dirty.set()
+        try:
+            found = {r.container: r for r in await self._node.runtime.found(self.ref)}
+        except BaseException:
+            self._taken_over.set()
+            raise
         async with asyncio.TaskGroup() as group:
+            if self._leaving.is_set():
+                # Nothing is started any more; what still runs is taken over, so that it ends in order.
+                for container in (*self.init, *self.containers):
+                    if container.name in found:
+                        group.create_task(container.run(found[container.name]))
+                await asyncio.sleep(0)
+                self._taken_over.set()
+                return
+            self._taken_over.set()
             for container in self.init:
                 if container.name in self.sidecars:
                     group.create_task(container.run(found.get(container.name)))
@@ -189,6 +205,7 @@ class PodWorker:
         await self._node.client.patch(PODS, self.ref.name, body, self.ref.namespace, subresource="status")
 
     async def _end(self, living: asyncio.Task[None]) -> None:
+        await self._taken_over.wait()
         grace = self._grace()
         if grace > 0 and any("running" in c.state.state for c in self.containers):
             await self._node.traffic.left(self.ip, TRAFFIC_PATIENCE)
@@ -222,6 +239,10 @@ class PodWorker:
         if given is None:
             given = self.pod["spec"].get("terminationGracePeriodSeconds")
         return 30.0 if given is None else float(given)
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
 
 
 def _init_policy(container: Json, policy: str) -> str:

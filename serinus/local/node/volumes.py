@@ -54,7 +54,7 @@ def make(pod: Json, directory: Path, host: Host, ip: str, given: Mapping[Source,
             if "serviceaccount" in str(mount.get("mountPath")):
                 continue
             remarks.append(
-                f"container {container.get('name')!r} is a local process and cannot have its own {mount.get('mountPath')}: "
+                f"container {container.get('name')!r} is a process and has no {mount.get('mountPath')} of its own: "
                 f"volume {mount.get('name')!r} is in ${VARIABLE}/{mount.get('name')}"
             )
     return remarks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -21,10 +21,13 @@ from serinus.api.resources import (
 )
 from serinus.kube.client import Client, Json
 from serinus.kube.clock import Clock
+from serinus.kube.errors import Conflict
 from serinus.kube.informer import Informer
+from serinus.kube.queue import WorkQueue
 from serinus.local.workloads.objects import Deployment, Endpoints, EndpointSlice, Job, Pod, ReplicaSet, Service
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 Key = tuple[str, str]
 
 
@@ -92,6 +95,18 @@ def _owner(obj: Pod | ReplicaSet) -> Iterable[str]:
 def _service_of(obj: EndpointSlice) -> Iterable[Key]:
     service = obj.metadata.labels.get("kubernetes.io/service-name")
     return ((obj.metadata.namespace, service),) if service else ()
+
+
+def quietly(queue: WorkQueue[K], handler: Callable[[K], Awaitable[None]]) -> Callable[[K], Awaitable[None]]:
+    """A handler that looks again after a Conflict without a word: the cache was behind, which is nobody's fault."""
+
+    async def handle(key: K) -> None:
+        try:
+            await handler(key)
+        except Conflict:
+            queue.retry(key)
+
+    return handle
 
 
 def owner_reference(resource: Resource, metadata: ObjectMeta) -> Json:

@@ -17,7 +17,7 @@ from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, NotFound
 from serinus.kube.queue import WorkQueue, work
 from serinus.local.events import Events
-from serinus.local.workloads.caches import Caches, Key, merge_status, owner_reference
+from serinus.local.workloads.caches import Caches, Key, merge_status, owner_reference, quietly
 from serinus.local.workloads.deployment_plan import (
     HASH,
     REVISION,
@@ -47,7 +47,7 @@ class Deployments:
 
     async def run(self) -> None:
         await self._caches.synced()
-        await work(self._queue, self._sync, workers=WORKERS)
+        await work(self._queue, quietly(self._queue, self._sync), workers=WORKERS)
 
     def _changed(self, old: Deployment | None, new: Deployment | None) -> None:
         obj = new or old

@@ -119,15 +119,26 @@ def find(conditions: list[Condition], kind: str) -> Condition | None:
 
 
 def put(
-    conditions: list[Condition], kind: str, status: str, reason: str, message: str, now: float, *, touch: bool = False
+    conditions: list[Condition],
+    kind: str,
+    status: str,
+    reason: str,
+    message: str,
+    now: float,
+    *,
+    touch: bool = False,
+    dated: bool = True,
 ) -> None:
-    """Sets a condition in place; its transition time changes with `status` only. `touch`: news in any case."""
+    """Sets a condition in place; its transition time changes with `status` only. `touch`: news in any case.
+    `dated`: whether this kind's conditions have a `lastUpdateTime`."""
     old = find(conditions, kind)
     if old is not None and not touch and (old.status, old.reason, old.message) == (status, reason, message):
         return
     text = rfc3339(now)
     since = old.last_transition_time if old is not None and old.status == status else text
-    fresh = Condition(kind, status, last_update_time=text, last_transition_time=since, reason=reason, message=message)
+    fresh = Condition(
+        kind, status, last_update_time=text if dated else "", last_transition_time=since, reason=reason, message=message
+    )
     if old is None:
         conditions.append(fresh)
     else:

@@ -19,7 +19,7 @@ from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, Conflict, NotFound
 from serinus.kube.queue import WorkQueue, work
-from serinus.local.workloads.caches import Caches, Key, owner_reference
+from serinus.local.workloads.caches import Caches, Key, owner_reference, quietly
 from serinus.local.workloads.objects import Endpoints, EndpointSlice, Pod, Service, ServicePort
 
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -202,7 +202,7 @@ class EndpointsController:
         # Endpoints of Services that went while nobody watched.
         for key in self._caches.endpoints.items:
             self._queue.add(key)
-        await work(self._queue, self._sync, workers=2)
+        await work(self._queue, quietly(self._queue, self._sync), workers=2)
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
         obj = new or old

@@ -21,6 +21,7 @@ from serinus.kube.clock import Clock
 from serinus.kube.errors import Conflict, NotFound
 from serinus.kube.informer import Informer
 from serinus.kube.queue import WorkQueue, work
+from serinus.local.workloads.caches import quietly
 from serinus.local.workloads.namespaces import resource_of
 from serinus.local.workloads.objects import Head, Meta
 
@@ -93,7 +94,7 @@ class GarbageCollector:
             group.create_task(self._crds.run())
             for informer in list(self._informers.values()):
                 await informer.synced.wait()
-            await work(self._queue, self._sync, workers=4)
+            await work(self._queue, quietly(self._queue, self._sync), workers=4)
 
     def _watch(self, resource: Resource) -> None:
         if resource in self._informers or self._group is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 import msgspec
@@ -22,14 +23,18 @@ from serinus.kube.clock import Clock, rfc3339
 from serinus.kube.errors import NotFound
 from serinus.kube.queue import WorkQueue, work
 from serinus.local.events import Events
-from serinus.local.workloads.caches import Caches, Key, merge_status, owner_reference
+from serinus.local.workloads.caches import Caches, Key, merge_status, owner_reference, quietly
 from serinus.local.workloads.creation import PodMaker
-from serinus.local.workloads.deployment_status import find, put
+from serinus.local.workloads.deployment_status import find
+from serinus.local.workloads.deployment_status import put as put_condition
 from serinus.local.workloads.objects import Job, JobStatus, Pod
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 FIRST_DELAY, LONGEST_DELAY = 10.0, 600.0
 """Seconds between a pod's failure and the next pod: doubled with each failure."""
+
+
+put = partial(put_condition, dated=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +191,7 @@ class Jobs:
 
     async def run(self) -> None:
         await self._caches.synced()
-        await work(self._queue, self._sync, workers=2)
+        await work(self._queue, quietly(self._queue, self._sync), workers=2)
 
     def _changed(self, old: Job | None, new: Job | None) -> None:
         obj = new or old

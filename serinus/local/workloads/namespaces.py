@@ -11,6 +11,7 @@ from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from serinus.kube.informer import Informer
 from serinus.kube.queue import WorkQueue, work
+from serinus.local.workloads.caches import quietly
 from serinus.local.workloads.objects import Head, Namespace
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Namespaces:
     async def run(self) -> None:
         await self._namespaces.synced.wait()
         await self._accounts.synced.wait()
-        await work(self._queue, self._sync, workers=2)
+        await work(self._queue, quietly(self._queue, self._sync), workers=2)
 
     async def _sync(self, name: str) -> None:
         namespace = self._namespaces.items.get(("", name))

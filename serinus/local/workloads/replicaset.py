@@ -22,7 +22,7 @@ from serinus.kube.clock import Clock, rfc3339
 from serinus.kube.errors import ApiError, NotFound
 from serinus.kube.queue import WorkQueue, work
 from serinus.local.events import Events
-from serinus.local.workloads.caches import Caches, Key, merge_status, owner_reference
+from serinus.local.workloads.caches import Caches, Key, merge_status, owner_reference, quietly
 from serinus.local.workloads.creation import PodMaker
 from serinus.local.workloads.objects import Pod, ReplicaSet, ReplicaSetStatus
 
@@ -134,7 +134,7 @@ class ReplicaSets:
 
     async def run(self) -> None:
         await self._caches.synced()
-        await work(self._queue, self._sync, workers=WORKERS)
+        await work(self._queue, quietly(self._queue, self._sync), workers=WORKERS)
 
     def _set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
         obj = new or old
