@@ -156,7 +156,7 @@ class Client:
         answer = await self.raw("POST", resource.path(namespace, name, subresource), body=obj)
         return _decoder(type).decode(answer.body)
 
-    async def update(self, resource: Resource, obj: Json, *, type: type[T] = dict, subresource: str = "") -> T:  # noqa: A002
+    async def update(self, resource: Resource, obj: Json, *, type: type[T] = dict, subresource: str = "") -> T:
         meta = obj["metadata"]
         answer = await self.raw("PUT", resource.path(meta.get("namespace", ""), meta["name"], subresource), body=obj)
         return _decoder(type).decode(answer.body)
