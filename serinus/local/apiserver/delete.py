@@ -1,106 +1,229 @@
-"""delete and deletecollection: graceful for pods, held by finalizers, with the wish of what becomes of dependents.
+"""delete and deletecollection: preconditions, finalizers, grace periods, propagation.
 
-Source: Kubernetes documentation, "Finalizers", "Garbage Collection", "Pod Lifecycle: Termination". The garbage collector itself
-is a client of this server: here only its finalizers are set.
+An object with finalizers, or a running pod, is only marked (`deletionTimestamp`); it goes when the last finalizer is
+removed, or the node deletes the pod with grace 0. Dependents are the garbage collector's: here `foregroundDeletion` and
+`orphan` finalizers are set for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from serinus.api.resources import Resource
-from serinus.api.selectors import Selector
+import msgspec
+
+from serinus.api.resources import CRDS, Resource
 from serinus.kube.clock import rfc3339
-from serinus.local.apiserver.failure import Failure, bad_request, conflict
-from serinus.local.apiserver.write import Writer, load
+from serinus.kube.wire import JSON, Response
+from serinus.local.apiserver import objectmeta, strategy
+from serinus.local.apiserver.core import Call, Core
+from serinus.local.apiserver.errors import bad_request, conflict, forbidden, invalid, not_found
+from serinus.local.apiserver.negotiation import YAML, answer, body_of
+from serinus.local.apiserver.read import listed, selection
+from serinus.local.apiserver.store import Entry
 
 Json = dict[str, Any]
-DEFAULT_GRACE = 30
+
+_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+_PERMANENT = ("default", "kube-system", "kube-public")
 
 
-def options_of(value: Any, query: Mapping[str, str]) -> Json:
-    """DeleteOptions from the body and the query; the body wins."""
-    options: Json = {k: v for k, v in query.items() if k in ("propagationPolicy", "dryRun")}
-    if query.get("gracePeriodSeconds", "").isdigit():
-        options["gracePeriodSeconds"] = int(query["gracePeriodSeconds"])
-    if isinstance(value, dict):
-        options |= {k: v for k, v in value.items() if v is not None}
-    if isinstance(options.get("dryRun"), list):
-        options["dryRun"] = "All" if options["dryRun"] else ""
+def is_free(obj: Json) -> bool:
+    """Whether nothing holds an object that is marked for deletion any more."""
+    meta = obj["metadata"]
+    if meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
+        return False
+    return not (obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers"))
+
+
+def options_of(call: Call) -> Json:
+    """DeleteOptions of the body, or else of the query. Raises 400 and 422."""
+    body: Any = body_of(call.request, media=(JSON, YAML)) or {}
+    if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
+        raise bad_request("the body of a deletion must be DeleteOptions")
+    options: Json = dict(body)
+    query = call.request.query
+    if query.get("gracePeriodSeconds"):
+        options.setdefault("gracePeriodSeconds", query["gracePeriodSeconds"])
+    for key in ("propagationPolicy", "orphanDependents"):
+        if query.get(key):
+            options.setdefault(key, query[key])
+    try:
+        if options.get("gracePeriodSeconds") is not None:
+            options["gracePeriodSeconds"] = int(options["gracePeriodSeconds"])
+    except (TypeError, ValueError):
+        raise bad_request(
+            f"gracePeriodSeconds: Invalid value: {options['gracePeriodSeconds']!r}: write whole seconds"
+        ) from None
+    if not isinstance(options.get("preconditions") or {}, dict):
+        raise bad_request("preconditions: must be a map with uid and resourceVersion")
     policy = options.get("propagationPolicy")
-    if policy not in (None, "Background", "Foreground", "Orphan"):
-        raise bad_request(f'DeleteOptions: propagationPolicy: Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan"')
+    if policy not in (None, "", "Background", "Foreground", "Orphan"):
+        flaw = objectmeta.Problem(
+            "propagationPolicy",
+            "FieldValueNotSupported",
+            policy,
+            'supported values: "Foreground", "Background", "Orphan", "nil"',
+        )
+        raise invalid("meta.k8s.io", "DeleteOptions", "", [flaw])
+    if not policy and str(options.get("orphanDependents", "")).lower() == "true":
+        options["propagationPolicy"] = "Orphan"
     return options
 
 
-def delete(writer: Writer, resource: Resource, namespace: str, name: str, options: Json, now: float) -> tuple[bytes, Json | None]:
-    """(the object's last JSON, or b"" with a Status for an object that is gone at once). Raises Failure 404, 409."""
-    obj = writer.live(resource, namespace, name)
-    _preconditions(resource, obj, options.get("preconditions") or {})
-    dry = options.get("dryRun") == "All"
+async def delete(core: Core, call: Call, *, dry: bool, options: Json) -> Response:
+    entry = core.store.latest(call.key, call.namespace, call.name)
+    if entry is None:
+        raise not_found(call.resource, call.name)
+    left, gone = await delete_entry(core, call.resource, entry, options, dry=dry)
+    if gone and call.key not in strategy.RETURN_DELETED:
+        details: Json = {
+            "name": call.name,
+            "group": call.resource.group,
+            "kind": call.resource.plural,
+            "uid": left.object()["metadata"].get("uid"),
+        }
+        if not call.resource.group:
+            del details["group"]
+        return answer(
+            call.view, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+        )
+    return answer(call.view, left.body)
+
+
+async def delete_collection(core: Core, call: Call, *, dry: bool, options: Json) -> Response:
+    selects = selection(core, call)
+    chosen = [entry for entry in core.store.list(call.key, call.namespace) if selects(entry)]
+    options = {k: v for k, v in options.items() if k != "preconditions"}
+    for entry in chosen:
+        latest = core.store.latest(call.key, entry.namespace, entry.name)
+        if latest is not None:
+            await delete_entry(core, call.resource, latest, options, dry=dry)
+    head = {
+        "kind": f"{call.resource.kind}List",
+        "apiVersion": call.resource.api_version,
+        "metadata": {"resourceVersion": str(core.store.revision)},
+    }
+    return answer(call.view, listed(head, (entry.body for entry in chosen)))
+
+
+async def delete_entry(
+    core: Core, resource: Resource, entry: Entry, options: Json, *, dry: bool = False
+) -> tuple[Entry, bool]:
+    """Deletes or marks one object: (its state then, whether it is gone)."""
+    obj = entry.object()
     meta: Json = obj["metadata"]
+    _check_preconditions(resource, entry, meta, options.get("preconditions") or {})
+    if resource.group_resource == "namespaces" and entry.name in _PERMANENT:
+        raise forbidden(resource, entry.name, "this namespace may not be deleted")
     grace = _grace(resource, obj, options)
-    finalizers = _finalizers(meta, options.get("propagationPolicy"))
-    held = bool(finalizers) or bool(resource.group_resource == "namespaces" and obj.get("spec", {}).get("finalizers"))
-    if not held and not grace:
-        meta.pop("finalizers", None)
-        return b"", _gone(resource, meta, writer.put(resource, obj, dry=dry, deleted=True))
-    if "deletionTimestamp" in meta and meta.get("finalizers", []) == finalizers and grace >= meta.get("deletionGracePeriodSeconds", 0):
-        return writer.store.objects(resource.group_resource)[(namespace, name)].body, None
-    if finalizers:
-        meta["finalizers"] = finalizers
-    if "deletionTimestamp" not in meta or grace < meta.get("deletionGracePeriodSeconds", 0):
-        meta.setdefault("deletionTimestamp", rfc3339(now + grace))
+    before = msgspec.json.encode(obj)
+    _hold(core, resource, obj, options)
+    if meta.get("deletionTimestamp"):
+        # Already on its way: only a shorter grace period changes anything.
+        if grace < int(meta.get("deletionGracePeriodSeconds") or 0):
+            meta["deletionGracePeriodSeconds"] = grace
+            meta["deletionTimestamp"] = rfc3339(core.clock.now() + grace)
+    else:
+        meta["deletionTimestamp"] = rfc3339(core.clock.now() + grace)
         meta["deletionGracePeriodSeconds"] = grace
-        if "generation" in meta:
+        if meta.get("generation"):
             meta["generation"] += 1
-    if resource.group_resource == "namespaces":
-        obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
-    return writer.put(resource, obj, dry=dry), None
+    if is_free(obj):
+        return (entry, True) if dry else (await remove(core, resource, entry), True)
+    if dry or msgspec.json.encode(obj) == before:
+        return entry, False
+    return await core.store.put(resource.group_resource, obj, expected=entry.version), False
 
 
-def _gone(resource: Resource, meta: Json, body: bytes) -> Json:
-    details = {"name": meta["name"], "group": resource.group, "kind": resource.plural, "uid": meta["uid"]}
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": {k: v for k, v in details.items() if v}}
-
-
-def _preconditions(resource: Resource, obj: Json, wanted: Json) -> None:
-    meta = obj["metadata"]
-    for field, word, key in (("uid", "UID", "uid"), ("resourceVersion", "ResourceVersion", "resourceVersion")):
-        if wanted.get(field) and wanted[field] != meta.get(key):
-            raise conflict(resource, meta["name"], f"Precondition failed: {word} in precondition: {wanted[field]}, {word} in object meta: {meta.get(key)}")
+def _check_preconditions(resource: Resource, entry: Entry, meta: Json, wanted: Json) -> None:
+    for key, word, found in (
+        ("uid", "UID", meta.get("uid")),
+        ("resourceVersion", "ResourceVersion", str(entry.version)),
+    ):
+        if wanted.get(key) and wanted[key] != found:
+            raise conflict(
+                resource,
+                entry.name,
+                f"Precondition failed: {word} in precondition: {wanted[key]}, {word} in object meta: {found}",
+            )
 
 
 def _grace(resource: Resource, obj: Json, options: Json) -> int:
-    """Seconds. Only pods that were given to a node end gracefully."""
-    if resource.group_resource != "pods" or not obj.get("spec", {}).get("nodeName"):
+    """Seconds. Only pods that a node may be running get any."""
+    if resource.group_resource != "pods":
         return 0
-    if obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+    spec: Json = obj.get("spec") or {}
+    phase = (obj.get("status") or {}).get("phase")
+    if not spec.get("nodeName") or phase in ("Succeeded", "Failed"):
         return 0
     asked = options.get("gracePeriodSeconds")
-    if isinstance(asked, int) and asked >= 0:
-        return asked
-    return int(obj["spec"].get("terminationGracePeriodSeconds", DEFAULT_GRACE))
+    if asked is None:
+        asked = spec.get("terminationGracePeriodSeconds")
+    return 30 if asked is None else max(0, int(asked)) if int(asked) >= 0 else 1
 
 
-def _finalizers(meta: Json, policy: str | None) -> list[str]:
-    kept = [f for f in meta.get("finalizers", []) if policy is None or f not in ("foregroundDeletion", "orphan")]
+def _hold(core: Core, resource: Resource, obj: Json, options: Json) -> None:
+    """Sets what keeps the object until others have done their part."""
+    meta: Json = obj["metadata"]
+    finalizers: list[str] = [f for f in meta.get("finalizers", []) if f not in ("foregroundDeletion", "orphan")]
+    policy = options.get("propagationPolicy")
     if policy == "Foreground":
-        kept.append("foregroundDeletion")
+        finalizers.append("foregroundDeletion")
     elif policy == "Orphan":
-        kept.append("orphan")
-    return kept
+        finalizers.append("orphan")
+    elif not policy:
+        finalizers = list(meta.get("finalizers", []))
+    if resource.group_resource == "namespaces" and (obj.get("spec") or {}).get("finalizers"):
+        obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
+    if finalizers:
+        meta["finalizers"] = finalizers
+    else:
+        meta.pop("finalizers", None)
 
 
-def evict(writer: Writer, resource: Resource, namespace: str, name: str, options: Json, now: float) -> None:
-    """Delete a pod unless a PodDisruptionBudget forbids it (429 then)."""
-    pod = writer.live(resource, namespace, name)
-    labels = pod["metadata"].get("labels") or {}
-    budgets = [load(e) for (ns, _), e in writer.store.objects("poddisruptionbudgets.policy").items() if ns == namespace]
-    for budget in budgets:
-        if Selector.of(budget.get("spec", {}).get("selector")).matches(labels) and budget.get("status", {}).get("disruptionsAllowed", 1) <= 0:
-            message = "Cannot evict pod as it would violate the pod's disruption budget."
-            cause = {"reason": "DisruptionBudget", "message": f"The disruption budget {budget['metadata']['name']} does not allow it"}
-            raise Failure(429, "TooManyRequests", message, details={"causes": [cause]})
-    delete(writer, resource, namespace, name, options, now)
+async def remove(core: Core, resource: Resource, entry: Entry) -> Entry:
+    """Takes the object out of the store."""
+    if resource == CRDS:
+        return await _remove_crd(core, entry)
+    gone = await core.store.delete(resource.group_resource, entry.namespace, entry.name, expected=entry.version)
+    if "." in resource.group and not core.store.list(resource.group_resource):
+        await _finish_crd(core, resource)
+    return gone
+
+
+async def _remove_crd(core: Core, entry: Entry) -> Entry:
+    """A definition goes with its objects; it waits for those that finalizers hold."""
+    spec: Json = entry.object()["spec"]
+    rows = [
+        r
+        for rows in core.registry.groups().get(spec["group"], {}).values()
+        for r in rows
+        if r.plural == spec["names"]["plural"]
+    ]
+    held = False
+    for instance in list(core.store.pending(f"{spec['names']['plural']}.{spec['group']}")):
+        if rows:
+            held = not (await delete_entry(core, rows[0], instance, {}))[1] or held
+    latest = core.store.latest(CRDS.group_resource, "", entry.name)
+    if latest is None:
+        return entry
+    if held:
+        obj = latest.object()
+        obj["metadata"]["finalizers"] = sorted({*obj["metadata"].get("finalizers", []), _CLEANUP})
+        obj["metadata"].setdefault("deletionTimestamp", core.now())
+        return await core.store.put(CRDS.group_resource, obj, expected=latest.version)
+    gone = await core.store.delete(CRDS.group_resource, "", entry.name, expected=latest.version)
+    core.registry.remove_crd(entry.name)
+    return gone
+
+
+async def _finish_crd(core: Core, resource: Resource) -> None:
+    """The last object of a definition that waits for them is gone: the definition follows."""
+    entry = core.store.latest(CRDS.group_resource, "", resource.group_resource)
+    if entry is None or _CLEANUP.encode() not in entry.body:
+        return
+    obj = entry.object()
+    obj["metadata"]["finalizers"] = [f for f in obj["metadata"].get("finalizers", []) if f != _CLEANUP]
+    if obj["metadata"].get("deletionTimestamp") and is_free(obj):
+        await core.store.delete(CRDS.group_resource, "", entry.name, expected=entry.version)
+        core.registry.remove_crd(entry.name)

@@ -30,13 +30,21 @@ class Flaw(Protocol):
 class StatusError(Exception):
     """An answer that is not a success. `retry_after` in seconds becomes the header of that name."""
 
-    def __init__(self, code: int, reason: str, message: str, details: Json | None = None, *, retry_after: int = 0) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, details: Json | None = None, *, retry_after: int = 0
+    ) -> None:
         super().__init__(message)
         self.code, self.reason, self.message = code, reason, message
         self.details, self.retry_after = details, retry_after
 
     def status(self) -> Json:
-        status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message}
+        status: Json = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+        }
         if self.reason:
             status["reason"] = self.reason
         details = dict(self.details or {})
@@ -69,7 +77,9 @@ def no_such_path() -> StatusError:
 
 
 def already_exists(resource: Resource, name: str) -> StatusError:
-    return StatusError(409, "AlreadyExists", f'{resource.group_resource} "{name}" already exists', about(resource, name))
+    return StatusError(
+        409, "AlreadyExists", f'{resource.group_resource} "{name}" already exists', about(resource, name)
+    )
 
 
 def conflict(resource: Resource, name: str, why: str = "") -> StatusError:
@@ -80,7 +90,8 @@ def conflict(resource: Resource, name: str, why: str = "") -> StatusError:
 
 def apply_conflict(message: str, conflicts: Iterable[tuple[str, str]]) -> StatusError:
     causes = [
-        {"reason": "FieldManagerConflict", "message": f'conflict with "{manager}"', "field": path} for manager, path in conflicts
+        {"reason": "FieldManagerConflict", "message": f'conflict with "{manager}"', "field": path}
+        for manager, path in conflicts
     ]
     return StatusError(409, "Conflict", message, {"causes": causes})
 

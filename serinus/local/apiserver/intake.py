@@ -26,9 +26,13 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
     if obj.get("kind") in (None, ""):
         obj["kind"] = resource.kind
     if obj["apiVersion"] != resource.api_version:
-        raise bad_request(f"the API version in the data ({obj['apiVersion']}) does not match the expected API version ({resource.api_version})")
+        raise bad_request(
+            f"the API version in the data ({obj['apiVersion']}) does not match the expected API version ({resource.api_version})"
+        )
     if obj["kind"] != resource.kind:
-        raise bad_request(f"{obj['kind']} in version \"{resource.version}\" cannot be handled as a {resource.kind}: the kind in the data ({obj['kind']}) does not match the resource {resource.plural}")
+        raise bad_request(
+            f'{obj["kind"]} in version "{resource.version}" cannot be handled as a {resource.kind}: the kind in the data ({obj["kind"]}) does not match the resource {resource.plural}'
+        )
     meta = obj.setdefault("metadata", {})
     if meta is None:
         meta = obj["metadata"] = {}
@@ -58,7 +62,11 @@ def unreadable(call: Call, why: str) -> StatusError:
 
 
 def _json_type(value: Any) -> str:
-    return "nothing" if value is None else {dict: "a map", list: "a list", str: "text", bool: "a boolean"}.get(type(value), "a number")
+    return (
+        "nothing"
+        if value is None
+        else {dict: "a map", list: "a list", str: "text", bool: "a boolean"}.get(type(value), "a number")
+    )
 
 
 def check_place(call: Call, obj: Json) -> None:
@@ -67,7 +75,9 @@ def check_place(call: Call, obj: Json) -> None:
     if call.resource.namespaced:
         if meta.setdefault("namespace", call.namespace) != call.namespace:
             if meta["namespace"]:
-                raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+                raise bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request"
+                )
             meta["namespace"] = call.namespace
     else:
         meta.pop("namespace", None)
@@ -84,7 +94,11 @@ def check_namespace(core: Core, call: Call) -> None:
         raise not_found(NAMESPACES, call.namespace)
     if b'"deletionTimestamp"' in entry.body and entry.object()["metadata"].get("deletionTimestamp"):
         why = f"unable to create new content in namespace {call.namespace} because it is being terminated"
-        cause = {"reason": "NamespaceTerminating", "message": f"namespace {call.namespace} is being terminated", "field": "metadata.namespace"}
+        cause = {
+            "reason": "NamespaceTerminating",
+            "message": f"namespace {call.namespace} is being terminated",
+            "field": "metadata.namespace",
+        }
         raise forbidden(call.resource, call.name, why, [cause])
 
 

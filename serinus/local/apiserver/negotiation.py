@@ -41,7 +41,13 @@ def accepted(header: str) -> View:
         kind = parameters.get("as", "")
         if media in ("*/*", "application/*"):
             return PLAIN
-        if media in (JSON, YAML) and kind in ("", "Table", "PartialObjectMetadata", "PartialObjectMetadataList", "APIGroupDiscoveryList"):
+        if media in (JSON, YAML) and kind in (
+            "",
+            "Table",
+            "PartialObjectMetadata",
+            "PartialObjectMetadataList",
+            "APIGroupDiscoveryList",
+        ):
             if kind == "Table" and parameters.get("v", "v1") != "v1":
                 continue
             return View(media, kind, parameters.get("v", ""))
@@ -50,7 +56,9 @@ def accepted(header: str) -> View:
 
 def as_yaml(body: bytes) -> bytes:
     value = msgspec.json.decode(body)
-    return yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True, default_flow_style=False).encode()
+    return yaml.dump(
+        value, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True, default_flow_style=False
+    ).encode()
 
 
 def answer(view: View, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -65,7 +73,11 @@ class _Loader(yaml.CSafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in pairs if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")]
+    first: [
+        (tag, pattern)
+        for tag, pattern in pairs
+        if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+    ]
     for first, pairs in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 
@@ -117,10 +129,18 @@ def _check_depth(value: Any) -> None:
 def _yaml(body: bytes) -> Any:
     try:
         _check_events(body)
-        value = yaml.load(body, Loader=_Loader)  # noqa: S506 - a safe loader
+        value = yaml.load(body, Loader=_Loader)
         # Through JSON once: keys become text, and what has no place in JSON is found here.
         return msgspec.json.decode(msgspec.json.encode(value))
-    except (yaml.YAMLError, UnicodeError, ValueError, TypeError, RecursionError, OverflowError, msgspec.MsgspecError) as error:
+    except (
+        yaml.YAMLError,
+        UnicodeError,
+        ValueError,
+        TypeError,
+        RecursionError,
+        OverflowError,
+        msgspec.MsgspecError,
+    ) as error:
         raise bad_request(f"error decoding the body: it is not valid YAML: {str(error).splitlines()[0]}") from None
 
 
@@ -140,4 +160,6 @@ def _check_events(body: bytes) -> None:
         elif isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise bad_request("error decoding the body: more than one YAML document: send one object with each request")
+                raise bad_request(
+                    "error decoding the body: more than one YAML document: send one object with each request"
+                )

@@ -82,7 +82,9 @@ def wrong_types(meta: Json) -> str:
     if any(not isinstance(f, str) for f in meta.get("finalizers", [])):
         return "metadata.finalizers: every entry must be a string"
     for owner in meta.get("ownerReferences", []):
-        if not isinstance(owner, dict) or not all(isinstance(owner.get(k, ""), str) for k in ("apiVersion", "kind", "name", "uid")):
+        if not isinstance(owner, dict) or not all(
+            isinstance(owner.get(k, ""), str) for k in ("apiVersion", "kind", "name", "uid")
+        ):
             return "metadata.ownerReferences: every entry must have apiVersion, kind, name and uid as strings"
     return ""
 
@@ -113,15 +115,28 @@ def flaws(group_resource: str, meta: Json) -> list[Problem]:
         found += _key("metadata.annotations", key.lower())
         size += len(key) + len(value)
     if size > _LONGEST_ANNOTATIONS:
-        found.append(Problem("metadata.annotations", "FieldValueTooLong", "", f"may not be more than {_LONGEST_ANNOTATIONS} bytes"))
+        found.append(
+            Problem(
+                "metadata.annotations", "FieldValueTooLong", "", f"may not be more than {_LONGEST_ANNOTATIONS} bytes"
+            )
+        )
     controllers = 0
     for i, owner in enumerate(meta.get("ownerReferences", [])):
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
-                found.append(Problem(f"metadata.ownerReferences[{i}].{field}", "FieldValueInvalid", "", "must not be empty"))
+                found.append(
+                    Problem(f"metadata.ownerReferences[{i}].{field}", "FieldValueInvalid", "", "must not be empty")
+                )
         controllers += owner.get("controller") is True
     if controllers > 1:
-        found.append(Problem("metadata.ownerReferences", "FieldValueInvalid", meta["ownerReferences"], "Only one reference can have Controller set to true"))
+        found.append(
+            Problem(
+                "metadata.ownerReferences",
+                "FieldValueInvalid",
+                meta["ownerReferences"],
+                "Only one reference can have Controller set to true",
+            )
+        )
     for i, finalizer in enumerate(meta.get("finalizers", [])):
         found += _key(f"metadata.finalizers[{i}]", finalizer)
     return found
@@ -138,7 +153,14 @@ def _key(path: str, key: str) -> list[Problem]:
 
 def keep_system_fields(old: Json, new: Json) -> None:
     """What clients cannot change in an update: they get it as it was."""
-    for key in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "generateName"):
+    for key in (
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+        "generateName",
+    ):
         if key in old:
             new[key] = old[key]
         else:

@@ -29,7 +29,9 @@ def status_word(pod: Json) -> str:
     else:
         for state in reversed(status.get("containerStatuses") or []):
             word = _state_word(state) or word
-        if word == "Completed" and any((s.get("state") or {}).get("running") and s.get("ready") for s in status.get("containerStatuses") or []):
+        if word == "Completed" and any(
+            (s.get("state") or {}).get("running") and s.get("ready") for s in status.get("containerStatuses") or []
+        ):
             word = "Running"
     if pod["metadata"].get("deletionTimestamp"):
         return "Terminating" if word != "NodeLost" else "Unknown"

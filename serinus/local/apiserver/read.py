@@ -42,7 +42,9 @@ def shown(core: Core, call: Call, entry: Entry) -> bytes:
     """One object in the form that the client asked for."""
     body = as_version(entry, call.resource, core.registry.several(call.resource))
     if call.view.kind == "Table":
-        return tables.table(call.kind, [msgspec.json.decode(body)], str(entry.version), core.clock.now(), call.request.query)
+        return tables.table(
+            call.kind, [msgspec.json.decode(body)], str(entry.version), core.clock.now(), call.request.query
+        )
     if call.view.kind == "PartialObjectMetadata":
         return tables.partial(body)
     return body
@@ -78,7 +80,9 @@ def _body(core: Core, call: Call, entries: list[Entry], meta: Json) -> bytes:
     bodies = (as_version(entry, call.resource, several) for entry in entries)
     if call.view.kind == "Table":
         objects = [msgspec.json.decode(body) for body in bodies]
-        return tables.table(call.kind, objects, meta["resourceVersion"], core.clock.now(), call.request.query, meta=meta)
+        return tables.table(
+            call.kind, objects, meta["resourceVersion"], core.clock.now(), call.request.query, meta=meta
+        )
     head = {"kind": f"{call.resource.kind}List", "apiVersion": call.resource.api_version, "metadata": meta}
     if call.view.kind == "PartialObjectMetadataList":
         head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": meta}
@@ -101,14 +105,20 @@ def _moment(core: Core, call: Call, namespace: str, version: int, start: _Contin
                 return store.list_at(call.key, namespace, start.rv)
             return store.list(call.key, namespace)
         if match not in ("", "Exact", "NotOlderThan"):
-            raise _bad_options(f'resourceVersionMatch: Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"')
+            raise _bad_options(
+                f'resourceVersionMatch: Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"'
+            )
         if match and not asked_text:
-            raise _bad_options("resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
+            raise _bad_options(
+                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+            )
         if asked > store.revision:
             raise too_large_version(asked, store.revision)
         if match == "Exact":
             if not asked:
-                raise _bad_options('resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+                raise _bad_options(
+                    'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+                )
             return store.list_at(call.key, namespace, asked)
     except Compacted:
         if start is None:
@@ -194,7 +204,13 @@ def selection(core: Core, call: Call) -> Selects:
 
     def selected(entry: Entry) -> bool:
         for field, equal, value in terms:
-            found = entry.name if field == "metadata.name" else entry.namespace if field == "metadata.namespace" else entry.fields.get(field, "")
+            found = (
+                entry.name
+                if field == "metadata.name"
+                else entry.namespace
+                if field == "metadata.namespace"
+                else entry.fields.get(field, "")
+            )
             if (found == value) is not equal:
                 return False
         return labels(entry.labels)

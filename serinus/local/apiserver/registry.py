@@ -68,14 +68,18 @@ class Registry:
             for resource in (*self.schemas.resources(), *REVIEWS):
                 groups.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
             self._groups = {
-                group: {v: sorted(groups[group][v], key=lambda r: r.plural) for v in sorted(groups[group], key=version_rank)}
+                group: {
+                    v: sorted(groups[group][v], key=lambda r: r.plural) for v in sorted(groups[group], key=version_rank)
+                }
                 for group in sorted(groups)
             }
         return self._groups
 
     def versions(self, resource: Resource) -> list[Resource]:
         """The same resource in all its served versions."""
-        return [r for rows in self.groups().get(resource.group, {}).values() for r in rows if r.plural == resource.plural]
+        return [
+            r for rows in self.groups().get(resource.group, {}).values() for r in rows if r.plural == resource.plural
+        ]
 
     def several(self, resource: Resource) -> bool:
         """Whether stored objects may have another version than the one asked for."""

@@ -36,7 +36,11 @@ def label_selector(text: str) -> Matches:
 
 def _requirement(whole: str, part: str) -> Matches:
     if found := _SET.fullmatch(part):
-        key, operator, values = _key(whole, found[1]), found[2], frozenset(_value(whole, v.strip()) for v in found[3].split(","))
+        key, operator, values = (
+            _key(whole, found[1]),
+            found[2],
+            frozenset(_value(whole, v.strip()) for v in found[3].split(",")),
+        )
         if operator == "in":
             return lambda labels: labels.get(key) in values
         return lambda labels: labels.get(key) not in values
@@ -45,7 +49,9 @@ def _requirement(whole: str, part: str) -> Matches:
     if found := _EXISTS.fullmatch(part):
         key, absent = _key(whole, found[2]), bool(found[1])
         return lambda labels: (key in labels) is not absent
-    raise bad_request(f"unable to parse requirement: found {part.strip()!r} in the selector {whole!r}: write key=value, key!=value, key in (a,b), key notin (a,b), key or !key")
+    raise bad_request(
+        f"unable to parse requirement: found {part.strip()!r} in the selector {whole!r}: write key=value, key!=value, key in (a,b), key notin (a,b), key or !key"
+    )
 
 
 def _comparison(key: str, operator: str, value: str) -> Matches:
@@ -56,7 +62,9 @@ def _comparison(key: str, operator: str, value: str) -> Matches:
     try:
         bound = int(value)
     except ValueError:
-        raise bad_request(f'unable to parse requirement: values[0][{key}]: Invalid value: "{value}": for \'Gt\', \'Lt\' operators, the value must be an integer') from None
+        raise bad_request(
+            f"unable to parse requirement: values[0][{key}]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer"
+        ) from None
 
     def compared(labels: Labels) -> bool:
         try:
@@ -70,13 +78,17 @@ def _comparison(key: str, operator: str, value: str) -> Matches:
 
 def _key(whole: str, key: str) -> str:
     if not _KEY.fullmatch(key):
-        raise bad_request(f'unable to parse requirement: <nil>: Invalid value: "{key}": name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character (in the selector {whole!r})')
+        raise bad_request(
+            f"unable to parse requirement: <nil>: Invalid value: \"{key}\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (in the selector {whole!r})"
+        )
     return key
 
 
 def _value(whole: str, value: str) -> str:
     if not _VALUE.fullmatch(value):
-        raise bad_request(f'unable to parse requirement: values[0]: Invalid value: "{value}": a valid label must be an empty string or consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character (in the selector {whole!r})')
+        raise bad_request(
+            f"unable to parse requirement: values[0]: Invalid value: \"{value}\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (in the selector {whole!r})"
+        )
     return value
 
 
@@ -105,7 +117,12 @@ def selects(selector: Mapping[str, object] | None, labels: Labels) -> bool:
     for term in expressions if isinstance(expressions, list) else []:
         key, operator, values = term.get("key"), term.get("operator"), term.get("values") or []
         found = labels.get(key)
-        fits = {"In": found in values, "NotIn": found not in values, "Exists": found is not None, "DoesNotExist": found is None}
+        fits = {
+            "In": found in values,
+            "NotIn": found not in values,
+            "Exists": found is not None,
+            "DoesNotExist": found is None,
+        }
         if not fits.get(operator, False):
             return False
     return True
@@ -121,6 +138,11 @@ def as_text(selector: Mapping[str, object] | None) -> str:
         parts += [(str(k), f"{k}={v}") for k, v in labels.items()]
     for term in expressions if isinstance(expressions, list) else []:
         key, values = str(term.get("key")), ",".join(sorted(term.get("values") or []))
-        texts = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key, "DoesNotExist": f"!{key}"}
+        texts = {
+            "In": f"{key} in ({values})",
+            "NotIn": f"{key} notin ({values})",
+            "Exists": key,
+            "DoesNotExist": f"!{key}",
+        }
         parts.append((key, texts.get(str(term.get("operator")), key)))
     return ",".join(text for _, text in sorted(parts))

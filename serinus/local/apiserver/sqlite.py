@@ -38,12 +38,18 @@ def open_store(path: Path) -> SqliteStore:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"cannot make the directory {path.parent}: {error.strerror}; choose another one with --data") from error
-    if path.exists() and not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise StoreError(f"{path} cannot be written: make it and its directory writable for you, or choose another directory with --data")
+        raise StoreError(
+            f"cannot make the directory {path.parent}: {error.strerror}; choose another one with --data"
+        ) from error
+    if (path.exists() and not os.access(path, os.W_OK)) or not os.access(path.parent, os.W_OK):
+        raise StoreError(
+            f"{path} cannot be written: make it and its directory writable for you, or choose another directory with --data"
+        )
     connection: sqlite3.Connection | None = None
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5, cached_statements=32)
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=0.5, cached_statements=32
+        )
         _prepare(connection, path)
         return SqliteStore(path, connection)
     except BaseException as error:
@@ -99,7 +105,9 @@ def _explained(path: Path, error: sqlite3.Error) -> str:
 class SqliteStore(Store):
     """See the module. Get one with `open_store`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, history: int = 1000, history_bytes: int = 4 << 20) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, *, history: int = 1000, history_bytes: int = 4 << 20
+    ) -> None:
         super().__init__(history=history, history_bytes=history_bytes)
         self.path = path
         self._connection = connection
@@ -150,7 +158,11 @@ class SqliteStore(Store):
         # Later writes were decided on these: they fail with them.
         doomed, self._queue = batch + self._queue, []
         self._ahead.clear()
-        text = _explained(self.path, error) if isinstance(error, sqlite3.Error) else f"{self.path} cannot be written: {error}"
+        text = (
+            _explained(self.path, error)
+            if isinstance(error, sqlite3.Error)
+            else f"{self.path} cannot be written: {error}"
+        )
         for _, done in doomed:
             if not done.done():
                 done.set_exception(StoreError(text))
@@ -172,5 +184,3 @@ class SqliteStore(Store):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-
-

@@ -59,7 +59,10 @@ def _quality(spec: Json) -> str:
         wants.append((resources.get("requests") or {}, resources.get("limits") or {}))
     if not any(requests or limits for requests, limits in wants):
         return "BestEffort"
-    guaranteed = all({"cpu", "memory"} <= set(limits) and all(requests.get(k, v) == v for k, v in limits.items()) for requests, limits in wants)
+    guaranteed = all(
+        {"cpu", "memory"} <= set(limits) and all(requests.get(k, v) == v for k, v in limits.items())
+        for requests, limits in wants
+    )
     return "Guaranteed" if guaranteed else "Burstable"
 
 
@@ -118,7 +121,12 @@ def _job(core: Core, new: Json, old: Json | None) -> None:
         return
     uid, name = new["metadata"]["uid"], new["metadata"]["name"]
     labels = template.setdefault("metadata", {}).setdefault("labels", {})
-    labels |= {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name, "controller-uid": uid, "job-name": name}
+    labels |= {
+        "batch.kubernetes.io/controller-uid": uid,
+        "batch.kubernetes.io/job-name": name,
+        "controller-uid": uid,
+        "job-name": name,
+    }
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
 
@@ -145,8 +153,20 @@ def _crd(core: Core, new: Json, old: Json | None) -> None:
     stored = [v.get("name") for v in versions if isinstance(v, dict) and v.get("storage")]
     since = new["metadata"].get("creationTimestamp", "")
     conditions = before.get("conditions") or [
-        {"type": "NamesAccepted", "status": "True", "lastTransitionTime": since, "reason": "NoConflicts", "message": "no conflicts found"},
-        {"type": "Established", "status": "True", "lastTransitionTime": since, "reason": "InitialNamesAccepted", "message": "the initial names have been accepted"},
+        {
+            "type": "NamesAccepted",
+            "status": "True",
+            "lastTransitionTime": since,
+            "reason": "NoConflicts",
+            "message": "no conflicts found",
+        },
+        {
+            "type": "Established",
+            "status": "True",
+            "lastTransitionTime": since,
+            "reason": "InitialNamesAccepted",
+            "message": "the initial names have been accepted",
+        },
     ]
     new["status"] = {
         "conditions": conditions,

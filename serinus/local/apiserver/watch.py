@@ -131,7 +131,17 @@ class Watches:
 
     def _line(self, call: Call, type_: str, entry: Entry, change: Change | None = None, *, head: bool) -> bytes:
         view = call.view
-        key = (call.key, call.resource.version, entry.namespace, entry.name, entry.version, type_, view.kind, head, call.request.query.get("includeObject"))
+        key = (
+            call.key,
+            call.resource.version,
+            entry.namespace,
+            entry.name,
+            entry.version,
+            type_,
+            view.kind,
+            head,
+            call.request.query.get("includeObject"),
+        )
         line = self._lines.get(key) if change is not None else None
         if line is None:
             line = self._encoded(call, type_, entry, head)
@@ -145,7 +155,9 @@ class Watches:
         body = as_version(entry, call.resource, self._core.registry.several(call.resource))
         if call.view.kind == "Table":
             objects = [msgspec.json.decode(body)]
-            body = tables.table(call.kind, objects, str(entry.version), self._core.clock.now(), call.request.query, columns=head)
+            body = tables.table(
+                call.kind, objects, str(entry.version), self._core.clock.now(), call.request.query, columns=head
+            )
         elif call.view.kind.startswith("PartialObjectMetadata"):
             body = tables.partial(body)
         return b'{"type":"' + type_.encode() + b'","object":' + body + b"}\n"
@@ -157,7 +169,13 @@ class Watches:
             meta["annotations"] = {"k8s.io/initial-events-end": "true"}
         obj: Json = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
         if call.view.kind == "Table":
-            obj = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "columnDefinitions": None, "rows": []}
+            obj = {
+                "kind": "Table",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": meta,
+                "columnDefinitions": None,
+                "rows": [],
+            }
         elif call.view.kind:
             obj |= {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
         return self._plain("BOOKMARK", obj)
@@ -172,10 +190,14 @@ def _wants_initial(call: Call) -> bool | None:
     match, initial = query.get("resourceVersionMatch", ""), query.get("sendInitialEvents", "")
     if not initial:
         if match:
-            raise bad_request("resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+            raise bad_request(
+                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            )
         return None
     if match != "NotOlderThan":
-        raise bad_request('resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
+        raise bad_request(
+            "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        )
     return call.flag("sendInitialEvents")
 
 

@@ -1,170 +1,330 @@
-"""create, update and patch: decided in one go, without waiting in between, so that no two writers see the same version.
+"""create, update and patch.
 
-Every write ends in `Writer.put`: no change, no new version; `dryRun=All` goes through everything but the store.
+Each decides on the latest state and hands the result to the store without awaiting in between, so two writers of one
+object can never overwrite each other: the second sees the first. What stays to await is the disk.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from serinus.api.resources import Resource
-from serinus.kube.clock import Clock, rfc3339
-from serinus.local.apiserver import builtin, metadata
-from serinus.local.apiserver.body import known_fields, object_of
-from serinus.local.apiserver.failure import Failure, already_exists, bad_request, conflict, forbidden, invalid, not_found
-from serinus.local.apiserver.registry import indexed
-from serinus.local.apiserver.store import Entry, Store
-from serinus.local.schema.kinds import FieldError, Kind
-from serinus.local.schema.managed import track
+from serinus.api.resources import CRDS
+from serinus.kube.wire import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Response
+from serinus.local.apiserver import delete, objectmeta, strategy
+from serinus.local.apiserver.core import Call, Core
+from serinus.local.apiserver.errors import (
+    StatusError,
+    already_exists,
+    apply_conflict,
+    bad_request,
+    conflict,
+    invalid,
+    not_found,
+    unsupported_media,
+)
+from serinus.local.apiserver.intake import check_namespace, check_place, check_valid, fresh, is_built_in, object_of
+from serinus.local.apiserver.negotiation import YAML, accepted, answer, body_of
+from serinus.local.apiserver.read import shown
+from serinus.local.apiserver.shim import ApplyConflict, apply, track
+from serinus.local.apiserver.store import Entry, entry_of
+from serinus.local.schema.patches import PatchError, json_patch, merge_patch, strategic_patch
 
 Json = dict[str, Any]
 
-
-def load(entry: Entry) -> Json:
-    return msgspec.json.decode(entry.body)
+_ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
-class Writer:
-    """Writes to a store. Times come from the clock, names and uids from the random source."""
-
-    def __init__(self, store: Store, clock: Clock, rng: random.Random) -> None:
-        self.store, self._clock, self._rng = store, clock, rng
-
-    @property
-    def now(self) -> str:
-        return rfc3339(self._clock.now())
-
-    def live(self, resource: Resource, namespace: str, name: str) -> Json:
-        """The stored object. Raises Failure 404."""
-        entry = self.store.get(resource.group_resource, (namespace, name))
-        if entry is None:
-            raise not_found(resource, name)
-        return load(entry)
-
-    def put(self, resource: Resource, obj: Json, *, dry: bool, deleted: bool = False) -> bytes:
-        """Store the object with the next version (or remove it); its JSON."""
-        version = self.store.version + 1 if dry else self.store.next_version()
-        obj["metadata"]["resourceVersion"] = str(version)
-        body = msgspec.json.encode(obj)
-        if not dry:
-            labels, fields = indexed(resource.group_resource, obj)
-            meta = obj["metadata"]
-            self.store.commit(resource.group_resource, (meta.get("namespace", ""), meta["name"]), Entry(version, body, labels, fields), deleted=deleted)
-        return body
-
-    def create(self, kind: Kind, value: Any, namespace: str, query: Mapping[str, str], agent: str, warnings: list[str], *, name: str = "", tracked: list[Json] | None = None) -> bytes:
-        """The created object's JSON. `tracked`: its managedFields, where apply knows them. Raises Failure."""
-        resource = kind.resource
-        obj = known_fields(kind, object_of(value, resource), query, warnings)
-        _same_place(resource, obj, namespace, name)
-        metadata.born(resource, obj, namespace, self.now, self._rng)
-        self._namespace_takes(resource, namespace, obj["metadata"]["name"])
-        obj = kind.default(obj)
-        if kind.has_status and resource.group_resource not in ("nodes",):
-            obj.pop("status", None)
-        builtin.prepare_new(resource.group_resource, obj, now=self.now, rng=self._rng, taken=self._addresses(resource))
-        _valid(kind, obj, None)
-        if self.store.get(resource.group_resource, (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])):
-            raise already_exists(resource, obj["metadata"]["name"])
-        if tracked is None:
-            self._track(kind, None, obj, query, agent)
-        else:
-            obj["metadata"]["managedFields"] = tracked
-        return self.put(resource, obj, dry=_dry(query))
-
-    def replace(self, kind: Kind, value: Any, namespace: str, name: str, query: Mapping[str, str], agent: str, warnings: list[str], *, sub: str = "") -> bytes:
-        """PUT of an object or its status."""
-        resource = kind.resource
-        obj = known_fields(kind, object_of(value, resource), query, warnings)
-        _same_place(resource, obj, namespace, name)
-        live = self.live(resource, namespace, name)
-        return self.update(kind, live, obj, query, agent, sub=sub)
-
-    def update(self, kind: Kind, live: Json, obj: Json, query: Mapping[str, str], agent: str, *, sub: str = "", tracked: bool = False) -> bytes:
-        """Put `obj` in the place of `live`. Raises Failure 409 when it was made from an older version, 422 when invalid."""
-        resource, name = kind.resource, live["metadata"]["name"]
-        version = obj["metadata"].get("resourceVersion")
-        if version and version != live["metadata"]["resourceVersion"]:
-            raise conflict(resource, name)
-        obj = self._merged(kind, live, obj, sub)
-        metadata.carried(resource, live, obj)
-        if sub != "status":
-            obj = kind.default(obj)
-            builtin.prepare_update(resource.group_resource, live, obj, rng=self._rng, taken=self._addresses(resource))
-            metadata.carried(resource, live, obj)
-        _valid(kind, obj, live)
-        obj["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
-        if metadata.same(live, obj):
-            return self.put(resource, obj, dry=_dry(query)) if tracked and live != obj else msgspec.json.encode(live)
-        if not tracked:
-            self._track(kind, live, obj, query, agent, sub)
-        return self._finish(resource, obj, dry=_dry(query))
-
-    def _merged(self, kind: Kind, live: Json, obj: Json, sub: str) -> Json:
-        if sub == "status":
-            kept = {**live, "metadata": dict(live["metadata"])}
-            if "managedFields" in obj["metadata"]:
-                kept["metadata"]["managedFields"] = obj["metadata"]["managedFields"]
-            kept.pop("status", None)
-            return kept | ({"status": obj["status"]} if "status" in obj else {})
-        if kind.has_status:
-            obj = {k: v for k, v in obj.items() if k != "status"} | ({"status": live["status"]} if "status" in live else {})
-        obj["metadata"].setdefault("managedFields", live["metadata"].get("managedFields", []))
-        return obj
-
-    def _finish(self, resource: Resource, obj: Json, *, dry: bool) -> bytes:
-        """An object that is being deleted goes when its last finalizer does."""
-        meta = obj["metadata"]
-        gone = "deletionTimestamp" in meta and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds")
-        if gone and not (resource.group_resource == "namespaces" and obj.get("spec", {}).get("finalizers")):
-            return self.put(resource, obj, dry=dry, deleted=True)
-        return self.put(resource, obj, dry=dry)
-
-    def _track(self, kind: Kind, live: Json | None, obj: Json, query: Mapping[str, str], agent: str, sub: str = "") -> None:
-        managed = track(kind, live, obj, manager=query.get("fieldManager") or agent, now=self.now, subresource=sub)
-        if managed:
-            obj["metadata"]["managedFields"] = managed
-        else:
-            obj["metadata"].pop("managedFields", None)
-
-    def _addresses(self, resource: Resource) -> list[str]:
-        if resource.group_resource != "services":
-            return []
-        return [e.fields.get("spec.clusterIP", "") for e in self.store.objects("services").values()]
-
-    def _namespace_takes(self, resource: Resource, namespace: str, name: str) -> None:
-        if not resource.namespaced:
-            return
-        entry = self.store.get("namespaces", ("", namespace))
-        if entry is None:
-            raise Failure(404, "NotFound", f'namespaces "{namespace}" not found', details={"name": namespace, "kind": "namespaces"})
-        if "deletionTimestamp" in load(entry)["metadata"] and resource.group_resource != "events":
-            failure = forbidden(resource, name, f"unable to create new content in namespace {namespace} because it is being terminated")
-            failure.details["causes"] = [{"reason": "NamespaceTerminating", "message": f"namespace {namespace} is being terminated", "field": "metadata.namespace"}]
-            raise failure
+def dry_run(call: Call, options: Json | None = None) -> bool:
+    """Whether nothing shall be kept. Raises 422 for anything but `All`."""
+    value = call.request.query.get("dryRun", "")
+    values = [value] if value else list((options or {}).get("dryRun") or [])
+    if any(v != "All" for v in values):
+        flaw = objectmeta.Problem("dryRun", "FieldValueNotSupported", values[0], 'supported values: "All"')
+        raise invalid("meta.k8s.io", "Options", "", [flaw])
+    return bool(values)
 
 
-def _dry(query: Mapping[str, str]) -> bool:
-    value = query.get("dryRun", "")
-    if value not in ("", "All"):
-        raise bad_request(f'dryRun: Unsupported value: "{value}": supported values: "All"')
-    return value == "All"
+def manager(call: Call) -> str:
+    """Who writes, for managedFields: the query says it, or else the program's name in its User-Agent."""
+    named = call.request.query.get("fieldManager", "")
+    if len(named) > 128:
+        flaw = objectmeta.Problem("fieldManager", "FieldValueTooLong", named, "may not be more than 128 bytes")
+        raise invalid("meta.k8s.io", "Options", "", [flaw])
+    return named or call.request.headers.get("user-agent", "").split("/")[0] or "unknown"
 
 
-def _same_place(resource: Resource, obj: Json, namespace: str, name: str) -> None:
+async def create(core: Core, call: Call) -> Response:
+    obj = object_of(call, body_of(call.request))
+    return await create_object(core, call, obj, dry=dry_run(call))
+
+
+async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied: bool = False) -> Response:
+    check_place(call, obj)
+    check_namespace(core, call)
+    meta: Json = obj["metadata"]
+    if meta.pop("resourceVersion", "") not in ("", "0"):
+        raise bad_request("resourceVersion should not be set on objects to be created")
+    if not meta.get("name") and meta.get("generateName"):
+        meta["name"] = _generated(core, call, str(meta["generateName"]))
+    for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+        meta.pop(key, None)
+    meta["uid"] = core.uid()
+    meta["creationTimestamp"] = core.now()
+    if call.key in strategy.WITH_GENERATION or not is_built_in(call):
+        meta["generation"] = 1
+    if call.kind.has_status:
+        obj.pop("status", None)
+    new = call.kind.default(obj)
+    strategy.prepare(core, call.key, new, None)
+    check_valid(call, new, None)
+    meta = new["metadata"]
+    if core.store.latest(call.key, call.namespace, meta["name"]) is not None:
+        raise already_exists(call.resource, meta["name"])
+    if not applied:
+        meta["managedFields"] = track(call.kind, None, new, manager=manager(call), now=core.now(), subresource="")
+    _install_crd(core, call, new, None, dry=dry)
+    if dry:
+        return _answer(core, call, _imagined(call, new, ""), 201)
+    entry = await core.store.put(call.key, _in_order(new), expected=0)
+    return _answer(core, call, entry, 201)
+
+
+def _generated(core: Core, call: Call, prefix: str) -> str:
+    for _ in range(8):
+        name = prefix[:58] + core.suffix()
+        if core.store.latest(call.key, call.namespace, name) is None:
+            return name
+    return prefix[:58] + core.suffix()
+
+
+async def update(core: Core, call: Call) -> Response:
+    obj = object_of(call, body_of(call.request))
+    check_place(call, obj)
+    entry = core.store.latest(call.key, call.namespace, call.name)
+    dry = dry_run(call)
+    if entry is None:
+        if call.key in strategy.CREATE_ON_UPDATE and not call.subresource:
+            return await create_object(core, call, obj, dry=dry)
+        raise not_found(call.resource, call.name)
     meta = obj["metadata"]
-    if resource.namespaced and meta.get("namespace") and meta["namespace"] != namespace:
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-    if name and meta.get("name") and meta["name"] != name:
-        raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+    if (
+        meta.get("resourceVersion", "") in ("", "0")
+        and not call.subresource
+        and (not is_built_in(call) or call.key in strategy.NEEDS_VERSION)
+    ):
+        flaw = objectmeta.Problem("metadata.resourceVersion", "FieldValueInvalid", 0, "must be specified for an update")
+        raise invalid(call.resource.group, call.resource.kind, call.name, [flaw])
+    return await replace(core, call, entry, obj, dry=dry)
 
 
-def _valid(kind: Kind, obj: Json, old: Json | None) -> None:
-    errors: list[FieldError] = kind.validate(obj, old)
-    if errors:
-        causes = [(e.type, e.path, e.message().removeprefix(f"{e.path}: ")) for e in errors]
-        raise invalid(kind.resource, obj["metadata"].get("name", ""), causes)
+async def patch(core: Core, call: Call) -> Response:
+    media = call.request.headers.get("content-type", "").split(";")[0].strip().lower()
+    accepted_media = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH]
+    if (is_built_in(call) and call.key != "customresourcedefinitions.apiextensions.k8s.io") or media != STRATEGIC_PATCH:
+        accepted_media.insert(2, STRATEGIC_PATCH)
+    if media not in accepted_media or (media == STRATEGIC_PATCH and not is_built_in(call)):
+        raise unsupported_media([m for m in accepted_media if m != STRATEGIC_PATCH or is_built_in(call)])
+    value = body_of(call.request, media=(media, JSON, YAML))
+    if media == APPLY_PATCH:
+        return await _apply(core, call, value)
+    if call.request.query.get("force"):
+        flaw = objectmeta.Problem("force", "FieldValueForbidden", True, "may not be specified for non-apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", [flaw])
+    entry = core.store.latest(call.key, call.namespace, call.name)
+    if entry is None:
+        raise not_found(call.resource, call.name)
+    patched = _patched(call, live(call, entry), media, value)
+    obj = object_of(call, patched, patched=True)
+    check_place(call, obj)
+    return await replace(core, call, entry, obj, dry=dry_run(call))
+
+
+def _patched(call: Call, obj: Json, media: str, value: Any) -> Any:
+    try:
+        if media == JSON_PATCH:
+            if not isinstance(value, list):
+                raise bad_request("error decoding patch: a JSON patch is a list of operations")
+            return json_patch(obj, value)
+        if not isinstance(value, dict):
+            raise bad_request("error decoding patch: the patch must be a map")
+        return merge_patch(obj, value) if media == MERGE_PATCH else strategic_patch(call.kind, obj, value)
+    except PatchError as error:
+        if media == JSON_PATCH:
+            raise StatusError(
+                422, "Invalid", f"the server rejected our request due to an error in our request: {error}", {}
+            ) from None
+        raise bad_request(str(error)) from None
+
+
+async def _apply(core: Core, call: Call, value: Any) -> Response:
+    who, dry = call.request.query.get("fieldManager", ""), dry_run(call)
+    if not who:
+        flaw = objectmeta.Problem("fieldManager", "FieldValueRequired", "", "is required for apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", [flaw])
+    if not isinstance(value, dict) or not value.get("apiVersion") or not value.get("kind"):
+        raise bad_request("invalid object type: an applied object needs apiVersion and kind")
+    obj = object_of(call, value)
+    check_place(call, obj)
+    if obj["metadata"].get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    entry = core.store.latest(call.key, call.namespace, call.name)
+    if entry is None and call.subresource:
+        raise not_found(call.resource, call.name)
+    version = obj["metadata"].get("resourceVersion", "")
+    if version and (entry is None or version != str(entry.version)):
+        raise conflict(call.resource, call.name)
+    current = live(call, entry) if entry else None
+    try:
+        new = apply(
+            call.kind,
+            current,
+            obj,
+            manager=manager(call),
+            force=call.flag("force"),
+            now=core.now(),
+            subresource=call.subresource,
+        )
+    except ApplyConflict as found:
+        raise apply_conflict(str(found), found.conflicts) from None
+    if entry is None:
+        check_namespace(core, call)
+        return await create_object(core, call, new, dry=dry, applied=True)
+    return await replace(core, call, entry, new, dry=dry, applied=True)
+
+
+def live(call: Call, entry: Entry) -> Json:
+    """The stored object under the version that the call speaks."""
+    obj = entry.object()
+    obj["apiVersion"] = call.resource.api_version
+    return obj
+
+
+async def replace(
+    core: Core, call: Call, entry: Entry, new: Json, *, dry: bool, applied: bool = False, tracked_as: str = ""
+) -> Response:
+    """Writes `new` over the entry, by the rules of the call's subresource. Answers the object as it is then.
+
+    `tracked_as` is the subresource that managedFields shall name, where the call has another one.
+    """
+    old = live(call, entry)
+    _check_identity(call, entry, old, new)
+    new = _isolated(call, fresh(old), new, applied)
+    objectmeta.keep_system_fields(old["metadata"], new["metadata"])
+    new = call.kind.default(new)
+    if call.subresource != "status":
+        strategy.prepare(core, call.key, new, fresh(old))
+    check_valid(call, new, old)
+    _check_finalizers(call, old["metadata"], new["metadata"])
+    meta = new["metadata"]
+    if "generation" in meta and _desired(call, old) != _desired(call, new):
+        meta["generation"] += 1
+    if not applied:
+        meta["managedFields"] = track(
+            call.kind, old, new, manager=manager(call), now=core.now(), subresource=tracked_as or call.subresource
+        )
+    meta["resourceVersion"] = str(entry.version)
+    if _same(old, new):
+        return _answer(core, call, core.store.get(call.key, entry.namespace, entry.name) or entry, 200)
+    if dry:
+        _install_crd(core, call, new, old, dry=True)
+        return _answer(core, call, _imagined(call, new, str(entry.version)), 200)
+    if meta.get("deletionTimestamp") and delete.is_free(new):
+        gone = await delete.remove(core, call.resource, entry)
+        return _answer(core, call, gone, 200)
+    _install_crd(core, call, new, old, dry=False)
+    written = await core.store.put(call.key, _in_order(new), expected=entry.version)
+    return _answer(core, call, written, 200)
+
+
+def _install_crd(core: Core, call: Call, new: Json, old: Json | None, *, dry: bool) -> None:
+    """Serves what a definition defines, at once. Raises 422 for an invalid one, which then serves nothing new."""
+    if call.resource != CRDS or call.subresource or (old and old.get("spec") == new.get("spec")):
+        return
+    flaws = core.registry.add_crd(new)
+    if flaws or dry:
+        if old:
+            core.registry.add_crd(old)
+        else:
+            core.registry.remove_crd(new["metadata"]["name"])
+    if flaws:
+        raise invalid(CRDS.group, CRDS.kind, new["metadata"]["name"], flaws)
+
+
+def _check_identity(call: Call, entry: Entry, old: Json, new: Json) -> None:
+    meta = new["metadata"]
+    if meta.get("uid") and meta["uid"] != old["metadata"].get("uid"):
+        raise conflict(
+            call.resource,
+            call.name,
+            f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['metadata'].get('uid')}",
+        )
+    version = meta.get("resourceVersion", "")
+    if version not in ("", "0") and version != str(entry.version):
+        raise conflict(call.resource, call.name)
+
+
+def _isolated(call: Call, old: Json, new: Json, applied: bool) -> Json:
+    """The part of `new` that this subresource may write, over the rest of `old`."""
+    if call.subresource == "status":
+        result = {**old, "status": new.get("status")}
+        if result["status"] is None:
+            del result["status"]
+        if applied:
+            result["metadata"]["managedFields"] = new["metadata"].get("managedFields", [])
+        return result
+    if call.subresource == "finalize":
+        return {**old, "spec": new.get("spec") or {}}
+    if call.kind.has_status:
+        new.pop("status", None)
+        if "status" in old:
+            new["status"] = old["status"]
+    return new
+
+
+def _check_finalizers(call: Call, old: Json, new: Json) -> None:
+    added = objectmeta.added_finalizers(old, new) if new.get("deletionTimestamp") else []
+    if added:
+        text = ", ".join(f'"{f}"' for f in added)
+        flaw = objectmeta.Problem(
+            "metadata.finalizers", "FieldValueForbidden", "",
+            f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{text}}}",
+        )  # fmt: skip
+        raise invalid(call.resource.group, call.resource.kind, call.name, [flaw])
+
+
+def _desired(call: Call, obj: Json) -> Any:
+    """What `generation` counts changes of."""
+    if is_built_in(call):
+        return obj.get("spec")
+    return {k: v for k, v in obj.items() if k != "metadata" and not (k == "status" and call.kind.has_status)}
+
+
+def _same(old: Json, new: Json) -> bool:
+    """Whether a write would change nothing: then nothing is written, and no watcher wakes."""
+
+    def timeless(obj: Json) -> Json:
+        managed = obj["metadata"].get("managedFields") or []
+        entries = [{k: v for k, v in entry.items() if k != "time"} for entry in managed]
+        return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
+
+    return _ENCODE(timeless(old)) == _ENCODE(timeless(new))
+
+
+def _in_order(obj: Json) -> Json:
+    """apiVersion, kind and metadata first: people read stored objects too."""
+    first = {key: obj[key] for key in ("apiVersion", "kind", "metadata")}
+    return first | obj
+
+
+def _imagined(call: Call, obj: Json, version: str) -> Entry:
+    """The entry that a dry run would have written."""
+    if version:
+        obj["metadata"]["resourceVersion"] = version
+    return entry_of(call.key, _in_order(obj), int(version or 0))
+
+
+def _answer(core: Core, call: Call, entry: Entry, status: int) -> Response:
+    view = accepted(call.request.headers.get("accept", ""))
+    return answer(view, shown(core, call, entry), status, call.headers())
