@@ -40,6 +40,11 @@ def template_findings(path: str, template: Json, selector: LabelSelector | None)
         yield forbidden(f"{path}.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported")
 
 
+def spec_findings(path: str, spec: Json) -> Iterator[Finding]:
+    """What is wrong with the spec of any pod, whoever owns it."""
+    return _spec(path, spec)
+
+
 def _spec(path: str, spec: Json) -> Iterator[Finding]:
     volumes = {volume.get("name") or "" for volume in _items(spec, "volumes")}
     yield from _volumes(f"{path}.volumes", _items(spec, "volumes"))

@@ -1,0 +1,125 @@
+"""What the schema alone can say about an object: types, required fields, enums, bounds, unique keys.
+
+Custom resources get the texts of structural schema validation ("... in body must be of type ..."). Built-in kinds are
+decoded by Go in a real server and refused there as malformed; here they get the same finding as any other field.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+from serinus.api import quantity
+from serinus.local.schema.field_errors import FieldError
+from serinus.local.schema.nodes import ANY, BOOLEAN, INT_OR_STRING, INTEGER, LIST, NUMBER, OBJECT, QUANTITY, STRING, Node
+
+Json = dict[str, Any]
+_NAMES = {OBJECT: "object", LIST: "array", STRING: "string", INTEGER: "integer", NUMBER: "number", BOOLEAN: "boolean", INT_OR_STRING: "integer,string", QUANTITY: "string"}
+_PYTHON: dict[int, frozenset[type]] = {
+    OBJECT: frozenset({dict}), LIST: frozenset({list}), STRING: frozenset({str}), INTEGER: frozenset({int}), NUMBER: frozenset({int, float}),
+    BOOLEAN: frozenset({bool}), INT_OR_STRING: frozenset({int, str}), QUANTITY: frozenset({int, float, str}),
+}  # fmt: skip
+_FOUND = {dict: "object", list: "array", str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def check(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
+    """Add what is wrong with the value and all below it."""
+    shape = node.shape
+    if shape == ANY:
+        return
+    if type(value) not in _PYTHON[shape]:
+        if value is not None or not node.nullable:
+            found.append(_wrong_type(node, value, path))
+    elif shape == OBJECT:
+        _object(node, value, path, found)
+    elif shape == LIST:
+        _list(node, value, path, found)
+    elif shape == QUANTITY:
+        _quantity(value, path, found)
+    elif node.rules:
+        _scalar(node, value, path, found)
+
+
+def _object(node: Node, value: Json, path: str, found: list[FieldError]) -> None:
+    fields, values = node.fields, node.values
+    for name in node.required:
+        if name not in value:
+            found.append(FieldError(f"{path}.{name}" if path else name, "FieldValueRequired"))
+    for name, item in value.items():
+        child = fields.get(name) or values
+        if child is None:
+            continue
+        shape = child.shape
+        # Most places hold a plain scalar of the right type: those need no call.
+        if shape > LIST and not child.rules and shape not in (ANY, QUANTITY) and type(item) in _PYTHON[shape]:
+            continue
+        check(child, item, f"{path}.{name}" if path else name, found)
+
+
+def _list(node: Node, value: list[Any], path: str, found: list[FieldError]) -> None:
+    if node.longest is not None and len(value) > node.longest:
+        found.append(FieldError(path, "FieldValueInvalid", len(value), f"{path} in body should have at most {node.longest} items"))
+    if node.shortest is not None and len(value) < node.shortest:
+        found.append(FieldError(path, "FieldValueInvalid", len(value), f"{path} in body should have at least {node.shortest} items"))
+    if node.items is not None:
+        for i, item in enumerate(value):
+            check(node.items, item, f"{path}[{i}]", found)
+    # Built-in kinds decide themselves what a duplicate is (a Service may repeat a port under another protocol).
+    if not node.lenient and node.list_type in ("map", "set") and len(value) > 1:
+        _duplicates(node, value, path, found)
+
+
+def _duplicates(node: Node, value: list[Any], path: str, found: list[FieldError]) -> None:
+    seen: set[str] = set()
+    for i, item in enumerate(value):
+        shown: Any = {k: item[k] for k in node.keys if k in item} if node.keys and isinstance(item, dict) else item
+        key = json.dumps(shown, sort_keys=True)
+        if key in seen:
+            found.append(FieldError(f"{path}[{i}]", "FieldValueDuplicate", shown))
+        seen.add(key)
+
+
+def _quantity(value: Any, path: str, found: list[FieldError]) -> None:
+    try:
+        quantity.parse(value)
+    except ValueError:
+        found.append(FieldError(path, "FieldValueInvalid", value, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"))
+
+
+def _scalar(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
+    if node.enum and value not in node.enum:
+        found.append(FieldError(path, "FieldValueNotSupported", value, "supported values: " + ", ".join(json.dumps(v) for v in node.enum)))
+    if isinstance(value, str):
+        if node.longest is not None and len(value) > node.longest:
+            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should be at most {node.longest} chars long"))
+        if node.shortest is not None and len(value) < node.shortest:
+            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should be at least {node.shortest} chars long"))
+        if node.pattern is not None and not node.pattern.search(value):
+            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should match '{node.pattern.pattern}'"))
+        if node.format == "date-time" and not _is_time(value):
+            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body must be of type date-time: {json.dumps(value)}"))
+        return
+    if node.format == "int32" and not -(2**31) <= value < 2**31:
+        found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body must be of type int32: {value}"))
+    if node.minimum is not None and value < node.minimum:
+        found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should be greater than or equal to {node.minimum}"))
+    if node.maximum is not None and value > node.maximum:
+        found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should be less than or equal to {node.maximum}"))
+
+
+def _is_time(text: str) -> bool:
+    if not _TIME.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text[:19])
+    except ValueError:
+        return False
+    return True
+
+
+def _wrong_type(node: Node, value: Any, path: str) -> FieldError:
+    given = _FOUND.get(type(value), "unknown")
+    return FieldError(path, "FieldValueTypeInvalid", given, f'{path} in body must be of type {_NAMES[node.shape]}: "{given}"')

@@ -1,0 +1,54 @@
+"""What a CustomResourceDefinition must have before its kinds are served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.local.schema.field_errors import FieldError
+
+Json = dict[str, Any]
+
+
+def crd_errors(crd: Json) -> list[FieldError]:
+    """What is wrong with the definition; empty if it can be served."""
+    spec: Json = crd.get("spec") or {}
+    names: Json = spec.get("names") or {}
+    found = [FieldError(f"spec.{field}", "FieldValueRequired") for field in ("group", "scope") if not spec.get(field)]
+    found += [FieldError(f"spec.names.{field}", "FieldValueRequired") for field in ("plural", "kind") if not names.get(field)]
+    if spec.get("scope") not in (None, "", "Cluster", "Namespaced"):
+        found.append(FieldError("spec.scope", "FieldValueNotSupported", spec["scope"], 'supported values: "Cluster", "Namespaced"'))
+    name, wanted = (crd.get("metadata") or {}).get("name", ""), f"{names.get('plural', '')}.{spec.get('group', '')}"
+    if not found and name != wanted:
+        found.append(FieldError("metadata.name", "FieldValueInvalid", name, f'must be spec.names.plural+"."+spec.group (found {name!r}, write {wanted!r})'))
+    versions: list[Json] = spec.get("versions") or []
+    if sum(1 for v in versions if v.get("storage")) != 1:
+        found.append(FieldError("spec.versions", "FieldValueInvalid", [v.get("name") for v in versions], "must have exactly one version marked as storage version"))
+    for i, version in enumerate(versions):
+        found += _version(f"spec.versions[{i}]", version)
+    return found
+
+
+def _version(path: str, version: Json) -> list[FieldError]:
+    if not version.get("name"):
+        return [FieldError(f"{path}.name", "FieldValueRequired")]
+    schema: Any = (version.get("schema") or {}).get("openAPIV3Schema")
+    at = f"{path}.schema.openAPIV3Schema"
+    if not isinstance(schema, dict):
+        return [FieldError(at, "FieldValueRequired", None, "schemas are required")]
+    if schema.get("type", "object") != "object":
+        return [FieldError(f"{at}.type", "FieldValueInvalid", schema["type"], "must be object at the root")]
+    return _structural(at, schema)
+
+
+def _structural(path: str, schema: Json) -> list[FieldError]:
+    if "$ref" in schema:
+        return [FieldError(f"{path}.$ref", "FieldValueForbidden", None, "$ref is not supported")]
+    found: list[FieldError] = []
+    if schema.get("type") == "array" and not isinstance(schema.get("items"), dict):
+        found.append(FieldError(f"{path}.items", "FieldValueRequired", None, "must be specified"))
+    for name, part in (schema.get("properties") or {}).items():
+        found += _structural(f"{path}.properties[{name}]", part)
+    for field in ("items", "additionalProperties"):
+        if isinstance(schema.get(field), dict):
+            found += _structural(f"{path}.{field}", schema[field])
+    return found

@@ -1,0 +1,168 @@
+"""The kinds that are served, and what the server does with their objects: prune, default, validate.
+
+Schemas are compiled when a kind is first asked for, so that a server starts fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from serinus.api import schemas as published
+from serinus.api.resources import BUILT_IN, Resource
+from serinus.local.schema import walks
+from serinus.local.schema.checks import check
+from serinus.local.schema.crd_rules import crd_errors
+from serinus.local.schema.defaults import with_built_in_defaults
+from serinus.local.schema.field_errors import FieldError
+from serinus.local.schema.nodes import OBJECT, STRING, Compiler, Node
+from serinus.local.schema.rules import broken_rules
+
+__all__ = ["FieldError", "Kind", "Schemas"]
+
+Json = dict[str, Any]
+
+
+class Kind:
+    """One served version of a kind."""
+
+    __slots__ = ("columns", "custom", "has_status", "node", "resource", "scale", "schema")
+
+    def __init__(self, resource: Resource, node: Node, schema: Json, *, custom: bool, columns: list[Json], scale: Json | None, has_status: bool) -> None:
+        self.resource = resource
+        self.node = node
+        self.schema = schema
+        """As published or as the CustomResourceDefinition has it."""
+        self.custom = custom
+        self.columns = columns
+        """additionalPrinterColumns; empty for built-in kinds."""
+        self.scale = scale
+        """`subresources.scale` of a CustomResourceDefinition, the same for built-in kinds; None without the subresource."""
+        self.has_status = has_status
+
+    def unknown_fields(self, obj: Json) -> list[str]:
+        """`unknown field "spec.foo"` for each field that the schema does not know."""
+        found: list[str] = []
+        walks.unknown(self.node, obj, "", found)
+        return [f'unknown field "{path}"' for path in found]
+
+    def prune(self, obj: Json) -> Json:
+        """A copy without unknown fields."""
+        return walks.prune(self.node, obj)
+
+    def default(self, obj: Json) -> Json:
+        """The object with what a server fills in. Malformed objects stay as they are; `validate` tells."""
+        return walks.default(self.node, obj) if self.custom else with_built_in_defaults(self.resource.group_resource, obj)
+
+    def validate(self, obj: Json, old: Json | None = None) -> list[FieldError]:
+        """What is wrong with the object (as written over `old`), by its schema first, then by its kind's own rules."""
+        found: list[FieldError] = []
+        check(self.node, obj, "", found)
+        return found or broken_rules(self.resource, obj, old, custom=self.custom)
+
+
+class Schemas:
+    """All served kinds: the built-in ones, and those of the definitions added."""
+
+    def __init__(self) -> None:
+        self._built_in = Compiler(lenient=True)
+        self._makers: dict[tuple[str, str, str], Callable[[], Kind]] = {}
+        self._kinds: dict[tuple[str, str, str], Kind] = {}
+        self._resources: dict[tuple[str, str, str], Resource] = {}
+        self._of_crd: dict[str, list[tuple[str, str, str]]] = {}
+        self._documents: dict[str, Json] = {}
+        for resource in BUILT_IN:
+            self._add(resource, lambda r=resource: self._built_in_kind(r))
+
+    def kind(self, group: str, version: str, plural: str) -> Kind | None:
+        """The kind behind a path, None if it is not served."""
+        key = (group, version, plural)
+        found = self._kinds.get(key)
+        if found is None and key in self._makers:
+            found = self._kinds[key] = self._makers[key]()
+        return found
+
+    def add_crd(self, crd: Json) -> list[FieldError]:
+        """Serve what a CustomResourceDefinition defines, in place of its former version. Nothing changes when it has errors."""
+        if errors := crd_errors(crd):
+            return errors
+        name: str = crd["metadata"]["name"]
+        self.remove_crd(name)
+        keys = self._of_crd[name] = []
+        for version in crd["spec"]["versions"]:
+            if version.get("served"):
+                resource = resource_of(crd, version)
+                self._add(resource, lambda r=resource, v=version: self._custom_kind(r, v))
+                keys.append((resource.group, resource.version, resource.plural))
+        return []
+
+    def remove_crd(self, name: str) -> None:
+        """Stop to serve the kinds of a definition."""
+        for key in self._of_crd.pop(name, ()):
+            self._makers.pop(key, None)
+            self._kinds.pop(key, None)
+            self._resources.pop(key, None)
+        self._documents.clear()
+
+    def resources(self) -> list[Resource]:
+        return list(self._resources.values())
+
+    def openapi_v3_paths(self) -> Json:
+        """The index of OpenAPI v3 documents: `/openapi/v3`."""
+        from serinus.local.schema.openapi import index
+
+        return self._document("", lambda: index(self))
+
+    def openapi_v3(self, group_version: str) -> Json:
+        """The OpenAPI v3 document of `api/v1`, `apis/apps/v1`, …; without paths when nothing is served there."""
+        from serinus.local.schema.openapi import document
+
+        return self._document(group_version, lambda: document(self, group_version))
+
+    def openapi_v2(self) -> Json:
+        """The OpenAPI v2 document of all kinds."""
+        from serinus.local.schema.openapi import document_v2
+
+        return self._document("v2", lambda: document_v2(self))
+
+    def _document(self, name: str, make: Callable[[], Json]) -> Json:
+        if name not in self._documents:
+            self._documents[name] = make()
+        return self._documents[name]
+
+    def _add(self, resource: Resource, maker: Callable[[], Kind]) -> None:
+        key = (resource.group, resource.version, resource.plural)
+        self._makers[key] = maker
+        self._resources[key] = resource
+        self._documents.clear()
+
+    def _built_in_kind(self, resource: Resource) -> Kind:
+        name = published.definition_name(resource.group, resource.version, resource.kind)
+        assert name is not None, f"schemas.json.gz has no {resource.kind}: run tools/distil_schemas.py"
+        scale: Json = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
+        return Kind(
+            resource, self._built_in.named(name), published.definitions()[name], custom=False, columns=[],
+            scale=scale if "scale" in resource.subresources else None, has_status="status" in resource.subresources,
+        )  # fmt: skip
+
+    def _custom_kind(self, resource: Resource, version: Json) -> Kind:
+        schema: Json = version["schema"]["openAPIV3Schema"]
+        node = Compiler(lenient=False).node({"type": "object", **schema})
+        node.fields["apiVersion"] = node.fields["kind"] = Node(STRING)
+        node.fields["metadata"] = self._built_in.named(published.META + "ObjectMeta")
+        assert node.shape == OBJECT
+        subresources: Json = version.get("subresources") or {}
+        return Kind(
+            resource, node, schema, custom=True, columns=version.get("additionalPrinterColumns") or [],
+            scale=subresources.get("scale"), has_status="status" in subresources,
+        )  # fmt: skip
+
+
+def resource_of(crd: Json, version: Json) -> Resource:
+    """The resource that one version of a definition serves."""
+    spec, names = crd["spec"], crd["spec"]["names"]
+    subresources = tuple(sorted(version.get("subresources") or {}, reverse=True))
+    return Resource(
+        spec["group"], version["name"], names["plural"], names["kind"], spec.get("scope", "Namespaced") == "Namespaced",
+        names.get("singular") or names["kind"].lower(), tuple(names.get("shortNames") or ()), tuple(names.get("categories") or ()), subresources,
+    )  # fmt: skip

@@ -1,0 +1,140 @@
+"""Schemas compiled to a tree that can be walked fast: one node for each place of an object.
+
+Two dialects come in: the published definitions of built-in kinds (`$ref`s, recursive) and structural schemas of
+CustomResourceDefinitions. Built-in kinds treat null as absent, as Go's decoder does; custom ones keep it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from serinus.api import schemas
+
+Json = dict[str, Any]
+OBJECT, LIST, STRING, INTEGER, NUMBER, BOOLEAN, INT_OR_STRING, QUANTITY, ANY = range(9)
+_TYPES = {"object": OBJECT, "array": LIST, "string": STRING, "integer": INTEGER, "number": NUMBER, "boolean": BOOLEAN}
+_SPECIAL = {"IntOrString": INT_OR_STRING, "Quantity": QUANTITY}
+
+
+class Node:
+    """What may stand at one place. `fields` are known by name; `values` is the schema of all others (a map)."""
+
+    __slots__ = (
+        "atomic", "default", "defaults", "enum", "fields", "format", "items", "keys", "lenient", "list_type", "longest", "maximum", "merges",
+        "minimum", "nullable", "pattern", "preserve", "required", "rules", "shape", "shortest", "values",
+    )  # fmt: skip
+
+    def __init__(self, shape: int = ANY, *, lenient: bool = False) -> None:
+        self.shape = shape
+        self.lenient = lenient
+        """Null counts as absent (built-in kinds)."""
+        self.fields: dict[str, Node] = {}
+        self.required: tuple[str, ...] = ()
+        self.values: Node | None = None
+        self.items: Node | None = None
+        self.preserve = shape == ANY
+        """Unknown fields stay."""
+        self.atomic = False
+        """Owned and merged as a whole, not field by field."""
+        self.list_type = "atomic"
+        self.keys: tuple[str, ...] = ()
+        self.merges: dict[str, tuple[frozenset[str], str]] = {}
+        """Field → (patch strategies, merge key) of strategic merge patches."""
+        self.enum: tuple[Any, ...] = ()
+        self.minimum: float | None = None
+        self.maximum: float | None = None
+        self.shortest: int | None = None
+        self.longest: int | None = None
+        self.pattern: re.Pattern[str] | None = None
+        self.format = ""
+        self.nullable = lenient
+        self.default: Any = None
+        self.defaults = False
+        """Whether here or below are schema defaults."""
+        self.rules = False
+        """Whether a scalar has more than its type to check."""
+
+
+ANYTHING = Node(ANY)
+
+
+class Compiler:
+    """Compiles schemas; nodes of named definitions are shared."""
+
+    def __init__(self, *, lenient: bool) -> None:
+        self._lenient = lenient
+        self._named: dict[str, Node] = {}
+
+    def named(self, name: str) -> Node:
+        """The node of a published definition."""
+        if name not in self._named:
+            self._named[name] = node = Node(_SPECIAL.get(name.rsplit(".", 1)[1], ANY), lenient=self._lenient)
+            if node.shape == ANY:
+                self._fill(node, schemas.definitions()[name])
+        return self._named[name]
+
+    def node(self, schema: Json) -> Node:
+        if "$ref" in schema:
+            return self.named(schema["$ref"].removeprefix(schemas.PREFIX))
+        node = Node(lenient=self._lenient)
+        self._fill(node, schema)
+        return node
+
+    def _fill(self, node: Node, schema: Json) -> None:
+        if schema.get("x-kubernetes-int-or-string"):
+            node.shape = INT_OR_STRING
+        else:
+            node.shape = _TYPES.get(schema.get("type", ""), OBJECT if "properties" in schema else ANY)
+        node.preserve = node.shape == ANY or bool(schema.get("x-kubernetes-preserve-unknown-fields"))
+        node.nullable = self._lenient or bool(schema.get("nullable")) or node.shape == ANY
+        if node.shape == OBJECT:
+            self._object(node, schema)
+        elif node.shape == LIST:
+            node.items = self.node(schema["items"]) if isinstance(schema.get("items"), dict) else ANYTHING
+            node.list_type = schema.get("x-kubernetes-list-type", "atomic")
+            node.keys = tuple(schema.get("x-kubernetes-list-map-keys", ()))
+            node.atomic = node.list_type == "atomic"
+            node.shortest, node.longest = schema.get("minItems"), schema.get("maxItems")
+        else:
+            self._scalar(node, schema)
+        if "default" in schema and not self._lenient:
+            node.default = schema["default"]
+        below = [*node.fields.values(), *([node.values] if node.values else []), *([node.items] if node.items else [])]
+        node.defaults = not self._lenient and any(n.defaults or n.default is not None for n in below)
+
+    def _object(self, node: Node, schema: Json) -> None:
+        properties: dict[str, Json] = schema.get("properties", {})
+        node.required = tuple(schema.get("required", ()))
+        extra = schema.get("additionalProperties")
+        if isinstance(extra, dict):
+            node.values = self.node(extra)
+        elif extra is True or (self._lenient and not properties):
+            node.preserve = True
+        node.atomic = schema.get("x-kubernetes-map-type") == "atomic"
+        for name, part in properties.items():
+            node.fields[name] = self.node(part)
+            strategies, key = part.get("x-kubernetes-patch-strategy", ""), part.get("x-kubernetes-patch-merge-key", "")
+            if strategies or key:
+                node.merges[name] = (frozenset(strategies.split(",")), key)
+            if part.get("x-kubernetes-map-type") == "atomic" and "$ref" in part:
+                node.fields[name].atomic = True
+
+    def _scalar(self, node: Node, schema: Json) -> None:
+        node.enum = tuple(schema.get("enum", ()))
+        node.minimum, node.maximum = schema.get("minimum"), schema.get("maximum")
+        node.shortest, node.longest = schema.get("minLength"), schema.get("maxLength")
+        node.format = schema.get("format", "")
+        if "pattern" in schema:
+            node.pattern = compiled(schema["pattern"])
+        node.rules = bool(node.enum or node.pattern or node.format in ("date-time", "int32")) or any(
+            limit is not None for limit in (node.minimum, node.maximum, node.shortest, node.longest)
+        )
+
+
+def compiled(pattern: str) -> re.Pattern[str] | None:
+    """A Go pattern as a Python one; None where Python cannot read it (it is then not checked)."""
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return None

@@ -1,0 +1,119 @@
+"""Strategic merge patch: objects merge, lists merge by the key that the schema names, directives say more.
+
+Source: Kubernetes' "Strategic Merge Patch" page: `$patch`, `$deleteFromPrimitiveList`, `$setElementOrder`, `$retainKeys`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.api.pod_defaults import copied
+from serinus.local.schema.nodes import ANYTHING, Node
+
+Json = dict[str, Any]
+_DELETE, _ORDER, _RETAIN, _PATCH = "$deleteFromPrimitiveList/", "$setElementOrder/", "$retainKeys", "$patch"
+
+
+class PatchError(Exception):
+    """The patch cannot be read, or does not fit the object."""
+
+
+def merged(node: Node, obj: Json, patch: Json) -> Json:
+    """The object with the patch merged in. Raises PatchError."""
+    directive = patch.get(_PATCH)
+    if directive == "replace":
+        return {k: copied(v) for k, v in patch.items() if k != _PATCH}
+    if directive == "delete":
+        return {}
+    if directive not in (None, "merge"):
+        raise PatchError(f"Unknown patch type found: {directive}")
+    out = dict(obj)
+    if _RETAIN in patch:
+        retained = _list_of(patch[_RETAIN], _RETAIN)
+        out = {k: v for k, v in out.items() if k in retained}
+    for name, value in patch.items():
+        if not name.startswith("$"):
+            _field(node, out, name, value)
+    _directives(node, out, patch)
+    return out
+
+
+def _field(node: Node, out: Json, name: str, value: Any) -> None:
+    child = node.fields.get(name) or node.values or ANYTHING
+    strategies, key = node.merges.get(name, (frozenset[str](), ""))
+    old = out.get(name)
+    if value is None:
+        out.pop(name, None)
+    elif isinstance(value, dict):
+        if value.get(_PATCH) == "delete":
+            out.pop(name, None)
+        elif "replace" in strategies:
+            out[name] = copied(value)
+        else:
+            out[name] = merged(child, old if isinstance(old, dict) else {}, value)
+    elif isinstance(value, list) and "merge" in strategies:
+        items: list[Any] = list(old) if isinstance(old, list) else []
+        out[name] = _by_key(child.items or ANYTHING, items, value, key, name) if key else items + [v for v in value if v not in items]
+    else:
+        out[name] = copied(value)
+
+
+def _by_key(item: Node, old: list[Any], patch: list[Any], key: str, name: str) -> list[Any]:
+    """Lists of objects, each found again by its key; what is new comes last."""
+    entries: list[Json] = []
+    for entry in patch:
+        if not isinstance(entry, dict):
+            raise PatchError(f"the items of {name} must be objects, found {entry!r}")
+        entries.append(entry)
+    if any(e == {_PATCH: "replace"} for e in entries):
+        return [copied(e) for e in entries if _PATCH not in e]
+    out = list(old)
+    for entry in entries:
+        if key not in entry:
+            raise PatchError(f"map: {entry} does not contain declared merge key: {key}")
+        at = [i for i, have in enumerate(out) if isinstance(have, dict) and have.get(key) == entry[key]]
+        if entry.get(_PATCH) == "delete":
+            out = [have for i, have in enumerate(out) if i not in at]
+        elif at:
+            out[at[0]] = merged(item, out[at[0]], entry)
+        else:
+            out.append(merged(item, {}, {k: v for k, v in entry.items() if k != _PATCH}))
+    return out
+
+
+def _directives(node: Node, out: Json, patch: Json) -> None:
+    for directive, value in patch.items():
+        if directive.startswith(_DELETE):
+            name, gone = directive.removeprefix(_DELETE), _list_of(value, directive)
+            if isinstance(out.get(name), list):
+                out[name] = [v for v in out[name] if v not in gone]
+    for directive, value in patch.items():
+        if directive.startswith(_ORDER):
+            name = directive.removeprefix(_ORDER)
+            if isinstance(out.get(name), list):
+                key = node.merges.get(name, (frozenset[str](), ""))[1]
+                out[name] = _ordered(out[name], _list_of(value, directive), key)
+        elif directive.startswith("$") and directive not in (_PATCH, _RETAIN) and not directive.startswith(_DELETE):
+            raise PatchError(f"Unknown directive in the patch: {directive}")
+
+
+def _ordered(items: list[Any], order: list[Any], key: str) -> list[Any]:
+    """Items named in the order come in it; each of the others stays behind the item that it followed."""
+    def identity(item: Any) -> Any:
+        return item.get(key) if key and isinstance(item, dict) else item
+
+    wanted = [identity(o) for o in order]
+    named = sorted((i for i in items if identity(i) in wanted), key=lambda i: wanted.index(identity(i)))
+    out = list(named)
+    for at, item in enumerate(items):
+        if identity(item) in wanted:
+            continue
+        before = items[at - 1] if at else None
+        out.insert(out.index(before) + 1 if before in out else 0, item)
+    return out
+
+
+def _list_of(value: Any, directive: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise PatchError(f"{directive} must be a list, found {value!r}")
+    return value
