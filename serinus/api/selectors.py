@@ -1,115 +1,239 @@
-"""Label selectors: as text (`app=web,tier in (a, b),!old`) and as the struct of the API."""
+"""Label selectors: the text form of queries (`app=web,tier in (a,b),!old`) and the struct form of objects.
+
+The rules are those of k8s.io/apimachinery's `labels` package: `!=` and `notin` also match objects that have no such
+label; `>` and `<` compare whole numbers; requirements are written sorted by key.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
-
-import msgspec
 
 from serinus.api.meta import LabelSelector
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<set>[A-Za-z0-9_./-]+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)|(?P<not>!)\s*(?P<gone>[A-Za-z0-9_./-]+)"
-    r"|(?P<key>[A-Za-z0-9_./-]+)\s*(?:(?P<eq>==|=|!=)\s*(?P<value>[A-Za-z0-9_.-]*)|(?P<cmp>[<>])\s*(?P<number>-?\d+))?)\s*(?:,|$)"
-)
+_NAME = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]", re.ASCII)
+_PREFIX = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*", re.ASCII)
+_TOKEN = re.compile(r"\s*(==|!=|[!=<>(),]|[^\s!=<>(),]+)")
+_OPERATORS = {"=": "=", "==": "=", "!=": "!=", "in": "in", "notin": "notin", ">": ">", "<": "<"}
+_OF_STRUCT = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """`operator` is In, NotIn, Exists, DoesNotExist, Gt or Lt."""
+    """`operator` is one of `=`, `!=`, `in`, `notin`, `exists`, `!`, `>`, `<`; `values` are sorted."""
 
     key: str
     operator: str
     values: tuple[str, ...] = ()
 
-    def holds(self, labels: Mapping[str, str]) -> bool:
+    def matches(self, labels: Mapping[str, str]) -> bool:
         value = labels.get(self.key)
         match self.operator:
-            case "In":
-                return value is not None and value in self.values
-            case "NotIn":
-                return value is None or value not in self.values
-            case "Exists":
+            case "=" | "in":
+                return value in self.values
+            case "!=" | "notin":
+                return value not in self.values
+            case "exists":
                 return value is not None
-            case "DoesNotExist":
+            case "!":
                 return value is None
             case _:
-                if value is None or not re.fullmatch(r"-?\d+", value):
+                if value is None or not re.fullmatch(r"[+-]?\d+", value, re.ASCII):
                     return False
-                return int(value) > int(self.values[0]) if self.operator == "Gt" else int(value) < int(self.values[0])
+                return int(value) > int(self.values[0]) if self.operator == ">" else int(value) < int(self.values[0])
 
     def text(self) -> str:
         match self.operator:
-            case "In" if len(self.values) == 1:
-                return f"{self.key}={self.values[0]}"
-            case "In" | "NotIn":
-                return f"{self.key} {self.operator.lower()} ({','.join(sorted(self.values))})"
-            case "Exists":
+            case "exists":
                 return self.key
-            case "DoesNotExist":
+            case "!":
                 return f"!{self.key}"
+            case "in" | "notin":
+                return f"{self.key} {self.operator} ({','.join(self.values)})"
             case _:
-                return f"{self.key}{'>' if self.operator == 'Gt' else '<'}{self.values[0]}"
+                return f"{self.key}{self.operator}{self.values[0]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """All requirements must hold; without any, everything matches."""
+    """All of `requirements` must hold; none of them selects everything, `nothing` selects no object at all."""
 
     requirements: tuple[Requirement, ...] = ()
+    nothing: bool = False
 
-    @classmethod
-    def parse(cls, text: str) -> Selector:
-        """Of a query parameter or a flag. Raises ValueError, saying where the text stops making sense."""
-        found: list[Requirement] = []
-        at, text = 0, text.strip()
-        while at < len(text):
-            m = _TOKEN.match(text, at)
-            if m is None or m.end() == at:
-                raise ValueError(
-                    f"unable to parse requirement: found '{text[at : at + 20]}', expected key, key=value, key in (a,b) or !key"
-                )
-            found.append(_requirement(m))
-            at = m.end()
-        return cls(tuple(found))
+    @staticmethod
+    def parse(text: str) -> Selector:
+        """The selector of a query. ValueError says which part is wrong and what is expected there."""
+        return _parse(text)
 
-    @classmethod
-    def of(cls, selector: LabelSelector | Mapping[str, Any] | None) -> Selector:
-        """Of a LabelSelector, typed or as JSON. Raises ValueError for an unknown operator."""
+    @staticmethod
+    def of(selector: LabelSelector | Mapping[str, Any] | None) -> Selector:
+        """The selector of an object's field. None selects nothing, an empty one everything, as Kubernetes has it.
+
+        ValueError if an operator is unknown or its values do not fit.
+        """
         if selector is None:
-            return cls()
-        s = selector if isinstance(selector, LabelSelector) else msgspec.convert(selector, LabelSelector)
-        found = [Requirement(k, "In", (v,)) for k, v in sorted(s.match_labels.items())]
-        for e in s.match_expressions:
-            if e.operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
-                raise ValueError(f'"{e.operator}" is not a valid label selector operator')
-            found.append(Requirement(e.key, e.operator, tuple(e.values)))
-        return cls(tuple(found))
+            return Selector(nothing=True)
+        if isinstance(selector, LabelSelector):
+            pairs = selector.match_labels
+            rest = [(e.key, e.operator, e.values) for e in selector.match_expressions]
+        else:
+            pairs = selector.get("matchLabels") or {}
+            rest = [(e.get("key", ""), e.get("operator", ""), e.get("values") or []) for e in selector.get("matchExpressions") or []]
+        return _sorted([Requirement(k, "=", (v,)) for k, v in pairs.items()] + [_of_struct(*row) for row in rest])
 
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        return all(r.holds(labels) for r in self.requirements)
-
-    def text(self) -> str:
-        """As the API writes it: `a=b,c in (d,e)`, by key."""
-        return ",".join(r.text() for r in sorted(self.requirements, key=lambda r: r.key))
+    @staticmethod
+    def of_map(pairs: Mapping[str, str] | None) -> Selector:
+        """The selector of a plain map, as Services have it."""
+        return _sorted(Requirement(k, "=", (v,)) for k, v in (pairs or {}).items())
 
     @property
     def empty(self) -> bool:
-        return not self.requirements
+        """Whether it selects everything."""
+        return not self.requirements and not self.nothing
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return not self.nothing and all(r.matches(labels) for r in self.requirements)
+
+    def text(self) -> str:
+        """The canonical text: sorted by key, `a=b,c in (d,e)`; parses back to the same selector."""
+        return ",".join(r.text() for r in self.requirements)
 
 
-def _requirement(m: re.Match[str]) -> Requirement:
-    if m["set"]:
-        return Requirement(
-            m["set"], "In" if m["op"] == "in" else "NotIn", tuple(v.strip() for v in m["values"].split(","))
-        )
-    if m["not"]:
-        return Requirement(m["gone"], "DoesNotExist")
-    if m["cmp"]:
-        return Requirement(m["key"], "Gt" if m["cmp"] == ">" else "Lt", (m["number"],))
-    if m["eq"] is None:
-        return Requirement(m["key"], "Exists")
-    return Requirement(m["key"], "NotIn" if m["eq"] == "!=" else "In", (m["value"],))
+def key_error(key: str) -> str:
+    """What is wrong with a label's key, in a sentence; "" if nothing is. (A DNS prefix and `/` are optional.)"""
+    prefix, slash, name = key.rpartition("/")
+    if slash and not (len(prefix) <= 253 and _PREFIX.fullmatch(prefix)):
+        return f"the prefix {prefix!r} of the key {key!r} must be a DNS name in lower case, such as example.com"
+    if not name or len(name) > 63 or not _NAME.fullmatch(name):
+        return f"the key {key!r} must be 1 to 63 letters, digits, '-', '_' or '.', with a letter or digit at both ends"
+    return ""
+
+
+def value_error(value: str) -> str:
+    """What is wrong with a label's value, in a sentence; "" if nothing is."""
+    if value and (len(value) > 63 or not _NAME.fullmatch(value)):
+        return f"the value {value!r} must be at most 63 letters, digits, '-', '_' or '.', with a letter or digit at both ends"
+    return ""
+
+
+def _sorted(requirements: Iterable[Requirement]) -> Selector:
+    return Selector(tuple(sorted(requirements, key=lambda r: r.key)))
+
+
+def _of_struct(key: str, operator: str, values: list[str]) -> Requirement:
+    known = _OF_STRUCT.get(operator)
+    if known is None:
+        raise ValueError(f"{operator!r} is not a valid label selector operator: write In, NotIn, Exists or DoesNotExist")
+    if known in ("in", "notin") and not values:
+        raise ValueError(f"the operator {operator} of key {key!r} needs at least one value")
+    if known in ("exists", "!") and values:
+        raise ValueError(f"the operator {operator} of key {key!r} takes no values, found {values!r}")
+    return Requirement(key, known, tuple(sorted(set(values))))
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str) -> Selector:
+    reader = _Reader(text)
+    found: list[Requirement] = []
+    while not reader.at_end:
+        found.append(_requirement(reader))
+        if reader.at_end:
+            break
+        reader.expect(",", "',' or the end")
+        if reader.at_end:
+            raise reader.error("a requirement after ','")
+    return _sorted(found)
+
+
+def _requirement(reader: _Reader) -> Requirement:
+    absent = reader.take("!")
+    key = reader.word("the key of a label")
+    _refuse(key_error(key), reader)
+    if absent or reader.at_end or reader.peek() == ",":
+        return Requirement(key, "!" if absent else "exists")
+    operator = _OPERATORS.get(reader.next())
+    if operator is None:
+        reader.back()
+        raise reader.error("one of =, ==, !=, in, notin, >, <")
+    values = _values(reader) if operator in ("in", "notin") else [reader.value()]
+    for value in values:
+        _refuse(value_error(value), reader)
+    if operator in "<>" and not re.fullmatch(r"[+-]?\d+", values[0], re.ASCII):
+        raise ValueError(f"unable to parse the label selector {reader.text!r}: {operator} needs a whole number, found {values[0]!r}")
+    return Requirement(key, operator, tuple(sorted(set(values))))
+
+
+def _values(reader: _Reader) -> list[str]:
+    reader.expect("(", "'('")
+    values = [reader.value()]
+    while reader.take(","):
+        values.append(reader.value())
+    reader.expect(")", "',' or ')'")
+    return values
+
+
+def _refuse(problem: str, reader: _Reader) -> None:
+    if problem:
+        raise ValueError(f"unable to parse the label selector {reader.text!r}: {problem}")
+
+
+class _Reader:
+    """The tokens of a selector, one at a time."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._tokens = list(_tokens(text))
+        self._at = 0
+
+    @property
+    def at_end(self) -> bool:
+        return self._at >= len(self._tokens)
+
+    def peek(self) -> str:
+        return "" if self.at_end else self._tokens[self._at]
+
+    def next(self) -> str:
+        token = self.peek()
+        self._at += 1
+        return token
+
+    def back(self) -> None:
+        self._at -= 1
+
+    def take(self, token: str) -> bool:
+        if self.peek() != token:
+            return False
+        self._at += 1
+        return True
+
+    def expect(self, token: str, wanted: str) -> None:
+        if not self.take(token):
+            raise self.error(wanted)
+
+    def word(self, wanted: str) -> str:
+        if self.at_end or self.peek()[0] in "!=<>(),":
+            raise self.error(wanted)
+        return self.next()
+
+    def value(self) -> str:
+        """A value, which may be empty."""
+        if self.at_end or self.peek() in (",", ")"):
+            return ""
+        return self.word("a value")
+
+    def error(self, wanted: str) -> ValueError:
+        found = "the end" if self.at_end else repr(self.peek())
+        return ValueError(f"unable to parse the label selector {self.text!r}: found {found}, expected: {wanted}")
+
+
+def _tokens(text: str) -> Iterator[str]:
+    at, text = 0, text.rstrip()
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        assert found  # the last alternative takes whatever the others do not
+        yield found[1]
+        at = found.end()
