@@ -138,6 +138,8 @@ class Store:
         meta = new["metadata"]
         meta["namespace"], meta["resourceVersion"] = place[1], str(self.version)
         meta.setdefault("uid", f"uid-{self.version}")
+        before = old["metadata"].get("generation", 0) if old else 0
+        meta["generation"] = before + (old is None or old.get("spec") != new.get("spec"))
         meta.setdefault("creationTimestamp", f"2026-01-01T00:00:{self.version % 60:02}Z")
         self.objects[place] = new
         await self._tell(place[0], "MODIFIED" if old else "ADDED", new)
@@ -273,6 +275,7 @@ async def kubelet(store: Store) -> None:
             size = rs.get("spec", {}).get("replicas", 1) if plural == "replicasets" else None
             if size is not None and rs.get("status", {}).get("availableReplicas", 0) != size:
                 counts = {"replicas": size, "readyReplicas": size, "availableReplicas": size}
+                counts["observedGeneration"] = rs["metadata"]["generation"]
                 await store.put(plural, {**rs, "status": counts}, status=False)
         await asyncio.sleep(1)
 
@@ -318,11 +321,11 @@ class Play:
         self.tasks.append(task)
         return made, task
 
-    async def until(self, true: Callable[[], Any], seconds: float = 600) -> None:
+    async def until(self, true: Callable[[], Any], seconds: float = 600, every: float = 0.1) -> None:
         """Lets virtual time pass until it is so."""
         async with asyncio.timeout(seconds):
             while not true():  # noqa: ASYNC110 - any state of the world may be asked for
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(every)
 
     def healthy(self, name: str = "web") -> bool:
         found = self.store.get("rollouts", name)

@@ -108,7 +108,7 @@ async def test_nothing_is_decided_on_a_cache_older_than_the_own_writes(play: Any
         return play.plan(snapshot)
 
     play.controller(blind, plan=plan)
-    await play.until(lambda: "web-blue" in play.store.names("replicasets"))
+    await play.until(lambda: "web-blue" in play.store.names("replicasets"), every=0.01)
     for i in range(5):
         await play.store.put("services", {**play.service(), "metadata": {"name": "web-svc", "labels": {"try": str(i)}}})
         await asyncio.sleep(1)
@@ -142,7 +142,7 @@ async def test_what_was_in_the_way_is_gone_and_it_goes_on_at_once(play: Any) -> 
     await asyncio.sleep(1000)
     start = asyncio.get_running_loop().time()
     await play.store.put("services", play.service())
-    await play.until(play.healthy)
+    await play.until(play.healthy, every=0.01)
     assert asyncio.get_running_loop().time() - start < 0.1
 
 

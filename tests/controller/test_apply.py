@@ -1,0 +1,129 @@
+"""How a plan is carried out: in order, once, and never over somebody else's change."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from serinus.api.meta import ObjectMeta
+from serinus.api.rollout import Rollout
+from serinus.controller.apply import Applier
+from serinus.controller.writes import Writes
+from serinus.engine.plan import Action, Event, Plan
+from serinus.kube.client import Client
+from serinus.kube.clock import SystemClock
+from serinus.kube.errors import Conflict, NotFound
+from serinus.kube.wire import Request, Response
+
+
+class Hands:
+    """An applier at work on `web`, and what was told of it."""
+
+    def __init__(self, store: Any) -> None:
+        self.store, self.told, self.noted = store, list[str](), list[str]()
+        self.answers: dict[str, int] = {}
+        self.sent: list[tuple[str, str, dict[str, Any]]] = []
+        self.applier = Applier(
+            Client(self),
+            SystemClock(),
+            Writes(),
+            lambda _, event: self.told.append(event.reason),
+            lambda _, what, because: self.noted.append(f"{what}: {because}"),
+        )
+
+    async def __call__(self, request: Request) -> Response:
+        name = "/".join(request.path.split("/")[-2:])
+        self.sent.append((request.method, name, json.loads(request.body or b"{}")))
+        if name in self.answers:
+            return Response(self.answers[name], b'{"reason": "TooManyRequests"}')
+        return await self.store(request)
+
+    async def apply(self, *actions: Action, **plan: Any) -> int:
+        found = self.store.get("rollouts", "web")["metadata"]
+        metadata = ObjectMeta(name="web", namespace="a", uid=found["uid"], resource_version=found["resourceVersion"])
+        return await self.applier.apply(Rollout(metadata), Plan(actions, **plan))
+
+
+@pytest.fixture
+async def hands(store: Any) -> Hands:
+    await store.put("rollouts", {"metadata": {"name": "web"}, "spec": {}})
+    return Hands(store)
+
+
+def action(verb: Any, kind: str, name: str, body: dict[str, Any] | None = None, **more: Any) -> Action:
+    return Action(verb, kind, name, f"{name} is needed", body or {}, events=(Event(f"{verb} {name}", ""),), **more)
+
+
+async def test_actions_come_in_order_then_the_status_then_the_events(hands: Hands) -> None:
+    create = action("create", "ReplicaSet", "one", {"spec": {"replicas": 0}})
+    patch = action("patch", "ReplicaSet", "one", {"spec": {"replicas": 2}})
+    writes = await hands.apply(create, patch, status={"phase": "X"}, status_because="so", events=(Event("Last", ""),))
+    assert [(m, n) for m, n, _ in hands.sent] == [
+        ("POST", "a/replicasets"),
+        ("PATCH", "replicasets/one"),
+        ("PATCH", "web/status"),
+    ]
+    assert hands.told == ["create one", "patch one", "Last"]
+    assert hands.noted == [
+        "create ReplicaSet one: one is needed",
+        "patch ReplicaSet one: one is needed",
+        "write status: so",
+    ]
+    assert writes == 3
+    made = hands.store.get("replicasets", "one")
+    assert (made["kind"], made["apiVersion"], made["spec"]) == ("ReplicaSet", "apps/v1", {"replicas": 2})
+
+
+async def test_the_first_failure_ends_the_pass(hands: Hands) -> None:
+    with pytest.raises(NotFound):
+        await hands.apply(
+            action("patch", "Service", "gone"), action("create", "ReplicaSet", "one"), status={"phase": "X"}
+        )
+    assert hands.told == []
+    assert hands.store.names("replicasets") == []
+    assert "status" not in hands.store.get("rollouts", "web")
+
+
+async def test_what_is_done_already_counts_as_done(hands: Hands) -> None:
+    await hands.store.put("replicasets", {"metadata": {"name": "one"}, "spec": {"replicas": 5}})
+    await hands.apply(
+        action("create", "ReplicaSet", "one"),
+        action("delete", "ReplicaSet", "two", uid="u"),
+        action("patch", "Pod", "three", {"metadata": {"labels": {"a": "b"}}}),
+        action("evict", "Pod", "four"),
+        action("create", "ReplicaSet", "five"),
+    )
+    assert hands.told == ["create five"], "only what was done is told"
+    assert hands.store.get("replicasets", "one")["spec"] == {"replicas": 5}
+
+
+async def test_an_eviction_that_is_refused_is_skipped(hands: Hands) -> None:
+    await hands.store.put("pods", {"metadata": {"name": "p"}})
+    hands.answers["p/eviction"] = 429
+    await hands.apply(action("evict", "Pod", "p"), action("create", "ReplicaSet", "one"))
+    assert hands.store.names("pods") == ["p"]
+    assert hands.told == ["create one"]
+
+
+@pytest.mark.parametrize("seen", [{"resource_version": "1"}, {"uid": "another"}])
+@pytest.mark.parametrize("verb", ["patch", "delete"])
+async def test_an_object_that_is_not_the_one_that_was_seen_is_left_alone(
+    hands: Hands, verb: str, seen: dict[str, str]
+) -> None:
+    await hands.store.put("services", {"metadata": {"name": "s"}, "spec": {"selector": {}}})
+    with pytest.raises(Conflict):
+        await hands.apply(action(verb, "Service", "s", {"spec": {"selector": {"a": "b"}}}, **seen))
+    assert hands.store.get("services", "s")["spec"] == {"selector": {}}
+
+
+async def test_a_second_write_to_an_object_follows_the_first(hands: Hands) -> None:
+    """Both were planned on the version that was seen; the second must not fail because of the first."""
+    seen = (await hands.store.put("services", {"metadata": {"name": "s"}, "spec": {"selector": {}}}))["metadata"]
+    version = {"resource_version": seen["resourceVersion"], "uid": seen["uid"]}
+    await hands.apply(
+        action("patch", "Service", "s", {"spec": {"selector": {"a": "1"}}}, **version),
+        action("patch", "Service", "s", {"spec": {"selector": {"b": "2"}}}, **version),
+    )
+    assert hands.store.get("services", "s")["spec"]["selector"] == {"a": "1", "b": "2"}

@@ -1,0 +1,149 @@
+"""Whole canaries with the real planner and router, in virtual time, under faults: weights, capacity, one of everything."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Any
+
+import pytest
+
+from serinus.kube.faults import Faults
+from serinus.kube.wire import Request, Response
+
+pytestmark = pytest.mark.looptime(start=0)
+
+HASH = "rollouts-pod-template-hash"
+WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
+
+
+def rollout(image: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "web", "namespace": "a"},
+        "spec": {
+            "replicas": 5,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": f"demo:{image}"}]},
+            },
+            "strategy": {
+                "canary": {
+                    "canaryService": "web-canary",
+                    "stableService": "web-stable",
+                    "trafficRouting": {"nginx": {"stableIngress": "web"}},
+                    "steps": [
+                        {"setWeight": 20},
+                        {"pause": {"duration": "30s"}},
+                        {"setWeight": 60},
+                        {"pause": {"duration": 30}},
+                    ],
+                }
+            },
+        },
+    }
+
+
+async def begin(play: Any) -> None:
+    store = play.store
+    for name in ("web-canary", "web-stable"):
+        spec = {"selector": {"app": "web"}, "ports": [{"port": 80}]}
+        await store.put("services", {"metadata": {"name": name, "namespace": "a"}, "spec": spec})
+    backend = {"service": {"name": "web-stable", "port": {"number": 80}}}
+    rules = [{"host": "web.local", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}]
+    spec = {"ingressClassName": "nginx", "rules": rules}
+    await store.put("ingresses", {"metadata": {"name": "web", "namespace": "a"}, "spec": spec})
+    await store.put("rollouts", rollout("blue"))
+
+
+def phase(play: Any) -> str:
+    return play.store.get("rollouts", "web").get("status", {}).get("phase", "")
+
+
+def settled_on(play: Any, image: str) -> bool:
+    """Whether everything leads to this image, and nothing else has pods."""
+    sets = [o for (plural, _, _), o in play.store.objects.items() if plural == "replicasets"]
+    sizes = {rs["spec"]["template"]["spec"]["containers"][0]["image"]: rs["spec"]["replicas"] for rs in sets}
+    return phase(play) == "Healthy" and {i: n for i, n in sizes.items() if n} == {f"demo:{image}": 5}
+
+
+class Eyes:
+    """Looks at every write as it happens: no weight without the pods for it."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.weights: list[int] = []
+
+    async def __call__(self, request: Request) -> Response:
+        answer = await self.store(request)
+        place = ("ingresses", "a", "web-web-canary")
+        if request.method in ("POST", "PATCH") and "/ingresses" in request.path and place in self.store.objects:
+            weight = int(self.store.objects[place]["metadata"]["annotations"][WEIGHT])
+            if not self.weights or self.weights[-1] != weight:
+                self.weights.append(weight)
+                self.check(weight)
+        return answer
+
+    def check(self, weight: int) -> None:
+        target = self.store.get("services", "web-canary")["spec"]["selector"].get(HASH)
+        sets = [o for (p, _, _), o in self.store.objects.items() if p == "replicasets"]
+        ready = sum(
+            rs.get("status", {}).get("availableReplicas", 0) for rs in sets if rs["metadata"]["labels"][HASH] == target
+        )
+        assert weight <= 100 * ready / 5, f"{weight} % goes to {ready} of 5 pods"
+
+
+@pytest.mark.parametrize("seed", [None, *range(6)])
+async def test_a_whole_canary_there_and_back_under_faults(play: Any, seed: int | None) -> None:
+    await begin(play)
+    eyes = Eyes(play.store)
+    handler = eyes if seed is None else Faults(eyes, Random(seed))
+    play.controller(handler, plan=None)
+    await play.until(lambda: settled_on(play, "blue"))
+    eyes.weights.clear()
+    await play.store.put("rollouts", rollout("green"))
+    await play.until(lambda: settled_on(play, "green"))
+    assert [w for w in eyes.weights if w] in ([20, 60], [20, 60, 100]), "each step was seen in traffic"
+    await play.store.put("rollouts", rollout("blue"))
+    await play.until(lambda: phase(play) != "Healthy")
+    await play.until(lambda: settled_on(play, "blue"))
+    made = [n for place, n in play.store.created.items() if place[0] in ("replicasets", "ingresses")]
+    assert made == [1] * len(made), "nothing is made twice"
+    assert len(play.store.names("replicasets")) == 2, "going back makes no new revision"
+
+
+async def test_a_settled_canary_costs_no_call(play: Any) -> None:
+    await begin(play)
+    play.controller(plan=None, resync=60)
+    await play.until(lambda: settled_on(play, "blue"))
+    await asyncio.sleep(700)
+    play.store.requests.clear()
+    await asyncio.sleep(3600)
+    assert play.store.requests == []
+
+
+@pytest.mark.parametrize("after", range(5, 60, 3))
+async def test_a_controller_killed_in_the_middle_of_a_canary_loses_nothing(play: Any, after: int) -> None:
+    await begin(play)
+    calls = 0
+
+    async def mortal(request: Request) -> Response:
+        nonlocal calls
+        calls += request.query.get("watch") != "true"
+        answer = await play.store(request)
+        if calls == after:
+            dying.set()
+            await asyncio.Event().wait()
+        return answer
+
+    dying = asyncio.Event()
+    _, task = play.controller(mortal, plan=None)
+    await play.until(lambda: dying.is_set() or settled_on(play, "blue"))
+    await play.store.put("rollouts", rollout("green"))
+    await play.until(lambda: dying.is_set() or settled_on(play, "green"))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    play.controller(plan=None)
+    await play.until(lambda: settled_on(play, "green"))
+    made = [n for place, n in play.store.created.items() if place[0] in ("replicasets", "ingresses")]
+    assert made == [1] * len(made)
