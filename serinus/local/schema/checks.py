@@ -13,7 +13,18 @@ from typing import Any
 
 from serinus.api import quantity
 from serinus.local.schema.field_errors import FieldError
-from serinus.local.schema.nodes import ANY, BOOLEAN, INT_OR_STRING, INTEGER, LIST, NUMBER, OBJECT, QUANTITY, STRING, Node
+from serinus.local.schema.nodes import (
+    ANY,
+    BOOLEAN,
+    INT_OR_STRING,
+    INTEGER,
+    LIST,
+    NUMBER,
+    OBJECT,
+    QUANTITY,
+    STRING,
+    Node,
+)
 
 Json = dict[str, Any]
 _NAMES = {OBJECT: "object", LIST: "array", STRING: "string", INTEGER: "integer", NUMBER: "number", BOOLEAN: "boolean", INT_OR_STRING: "integer,string", QUANTITY: "string"}

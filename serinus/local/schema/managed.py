@@ -1,0 +1,226 @@
+"""Who owns which field: managedFields, server-side apply and its conflicts. Source: KEP-555; Kubernetes docs, "Server-Side Apply".
+
+A manager is known by name, operation, version and subresource. Applying owns what is applied; an update owns what it changed,
+and takes it from everybody else. Applying a value that another owns differently is a conflict, unless forced.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.local.schema.field_sets import OWNED, Fields, all_of, difference, granular, own_fields, parts, union, words
+from serinus.local.schema.kinds import Kind
+from serinus.local.schema.merging import merge, removed
+from serinus.local.schema.nodes import Node
+
+Json = dict[str, Any]
+MOST_UPDATERS = 10
+BEFORE = "before-first-apply"
+OLDEST = "ancient-changes"
+
+
+class ApplyConflict(Exception):
+    """Other managers own fields with other values. `conflicts`: (manager, field path)."""
+
+    def __init__(self, conflicts: list[tuple[str, str]], owners: list[str]) -> None:
+        self.conflicts = conflicts
+        count = len(conflicts)
+        if len(set(owners)) == 1:
+            listed = f": {conflicts[0][1]}" if count == 1 else ":" + "".join(f"\n- {path}" for _, path in conflicts)
+            text = f"{'conflict' if count == 1 else 'conflicts'} with {owners[0]}{listed}"
+        else:
+            text = "conflicts"
+            for owner in dict.fromkeys(owners):
+                text += f" with {owner}:" + "".join(f"\n- {path}" for (_, path), who in zip(conflicts, owners, strict=True) if who == owner) + "\n"
+            text = text.rstrip()
+        super().__init__(f"Apply failed with {count} {'conflict' if count == 1 else 'conflicts'}: {text}")
+
+
+def apply(kind: Kind, live: Json | None, applied: Json, *, manager: str, force: bool, now: str, subresource: str = "") -> Json:
+    """The object after server-side apply, managedFields included. Raises ApplyConflict."""
+    wanted = own_fields(all_of(kind.node, applied, containers=False), has_status=kind.has_status, subresource=subresource)
+    if live is None:
+        out = {**applied, "metadata": {**applied.get("metadata", {}), "managedFields": [_entry(kind, manager, "Apply", subresource, now, wanted)]}}
+        return out
+    entries = _entries(live) or _first_owner(kind, live, now)
+    mine = next((e for e in entries if _is(e, kind, manager, "Apply", subresource)), None)
+    others = [e for e in entries if e is not mine]
+    conflicts, owners = _conflicts(kind, live, applied, wanted, others)
+    if conflicts and not force:
+        raise ApplyConflict([(e["manager"], words(path)) for e, path in conflicts], owners)
+    out = merge(kind.node, live, applied)
+    if mine is not None:
+        out = _given_up(kind.node, out, mine.get("fieldsV1", {}), wanted, others)
+    lost: dict[int, Fields] = {}
+    for entry, path in conflicts:
+        lost[id(entry)] = union(lost[id(entry)], _nested(path)) if id(entry) in lost else _nested(path)
+    kept = [_without(e, lost[id(e)]) if id(e) in lost else e for e in others]
+    unchanged = mine is not None and mine.get("fieldsV1") == wanted
+    entry = _entry(kind, manager, "Apply", subresource, mine.get("time", now) if mine and unchanged else now, wanted)
+    out["metadata"] = {**out.get("metadata", {}), "managedFields": _sorted([e for e in kept if e is not None] + [entry])}
+    return out
+
+
+def track(kind: Kind, old: Json | None, new: Json, *, manager: str, now: str, subresource: str = "") -> list[Json]:
+    """The managedFields of `new`, which `manager` wrote over `old` in any other way than by applying. New entries; nothing is changed."""
+    entries = _entries(new) if "managedFields" in (new.get("metadata") or {}) else _entries(old or {})
+    changed, gone = _compared(kind.node, old or {}, new)
+    changed, gone = (own_fields(f, has_status=kind.has_status, subresource=subresource) for f in (changed, gone))
+    if not changed and not gone:
+        return entries
+    taken = union(changed, gone) if changed and gone else changed or gone
+    out: list[Json] = []
+    mine: Json | None = None
+    for entry in entries:
+        if _is(entry, kind, manager, "Update", subresource):
+            mine = entry
+        elif (left := _without(entry, taken)) is not None:
+            out.append(left)
+    before = mine.get("fieldsV1", {}) if mine else {}
+    rest = (difference(before, gone) or {}) if before and gone else before
+    fields = union(rest, changed) if rest and changed else rest or changed
+    if fields:
+        time = mine.get("time", now) if mine and fields == before else now
+        out.append(_entry(kind, manager, "Update", subresource, time, fields))
+    return _sorted(_capped(out))
+
+
+def _compared(node: Node, old: Any, new: Any) -> tuple[Fields, Fields]:
+    """(added or changed, removed) fields of two granular values."""
+    before, after = parts(node, old), parts(node, new)
+    changed: Fields = {}
+    gone: Fields = {}
+    for key, (below, value) in after.items():
+        if key not in before:
+            fields = all_of(below, value, containers=True)
+            changed[key] = {OWNED: {}, **fields} if fields and (key[0] != "f" or not below.fields) else fields
+            continue
+        was = before[key][1]
+        if was is value or was == value:
+            continue
+        if granular(below, value) and granular(below, was):
+            inner, lost = _compared(below, was, value)
+            if inner:
+                changed[key] = inner
+            if lost:
+                gone[key] = lost
+        else:
+            changed[key] = {}
+    for key, (below, value) in before.items():
+        if key not in after:
+            fields = all_of(below, value, containers=True)
+            gone[key] = {OWNED: {}, **fields} if fields else {}
+    return changed, gone
+
+
+def _conflicts(kind: Kind, live: Json, applied: Json, wanted: Fields, others: list[Json]) -> tuple[list[tuple[Json, tuple[str, ...]]], list[str]]:
+    """What others own and the applied object has another value for."""
+    different: list[tuple[str, ...]] = []
+    _different(kind.node, live, applied, wanted, (), different)
+    found: list[tuple[Json, tuple[str, ...]]] = []
+    owners: list[str] = []
+    for entry in others:
+        for path in different:
+            if _owns(entry.get("fieldsV1", {}), path):
+                found.append((entry, path))
+                owners.append(_described(entry))
+    return found, owners
+
+
+def _different(node: Node, live: Any, applied: Any, wanted: Fields, path: tuple[str, ...], found: list[tuple[str, ...]]) -> None:
+    have = parts(node, live)
+    for key, (below, value) in parts(node, applied).items():
+        if key not in wanted or key not in have:
+            continue
+        was = have[key][1]
+        if was == value:
+            continue
+        if granular(below, value) and granular(below, was) and wanted[key]:
+            _different(below, was, value, wanted[key], (*path, key), found)
+        elif not (granular(below, value) and granular(below, was)):
+            found.append((*path, key))
+
+
+def _owns(fields: Fields, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if key not in fields:
+            return False
+        fields = fields[key]
+    return True
+
+
+def _given_up(node: Node, out: Json, before: Fields, wanted: Fields, others: list[Json]) -> Json:
+    """The object without the fields that were applied last time, are not now, and that nobody else owns."""
+    dropped = difference(before, wanted)
+    for entry in others:
+        if dropped:
+            dropped = difference(dropped, _with_parents(entry.get("fieldsV1", {})))
+    return removed(node, out, dropped) if dropped else out
+
+
+def _with_parents(fields: Fields) -> Fields:
+    """Who owns a part of a list item keeps the item."""
+    return {OWNED: {}, **{k: _with_parents(v) if v else v for k, v in fields.items()}}
+
+
+def _nested(path: tuple[str, ...]) -> Fields:
+    out: Fields = {}
+    for key in reversed(path):
+        out = {key: out}
+    return out
+
+
+def _entries(obj: Json) -> list[Json]:
+    found: Any = (obj.get("metadata") or {}).get("managedFields") or []
+    return [e for e in found if isinstance(e, dict) and e.get("manager") and isinstance(e.get("fieldsV1"), dict)]
+
+
+def _first_owner(kind: Kind, live: Json, now: str) -> list[Json]:
+    """An object that nobody tracked belongs to an unknown writer."""
+    fields = own_fields(_compared(kind.node, {}, live)[0], has_status=False, subresource="")
+    return [_entry(kind, BEFORE, "Update", "", now, fields)]
+
+
+def _entry(kind: Kind, manager: str, operation: str, subresource: str, time: str, fields: Fields) -> Json:
+    entry: Json = {"manager": manager, "operation": operation, "apiVersion": kind.resource.api_version, "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields}
+    return entry | ({"subresource": subresource} if subresource else {})
+
+
+def _is(entry: Json, kind: Kind, manager: str, operation: str, subresource: str) -> bool:
+    return (
+        entry["manager"] == manager
+        and entry.get("operation") == operation
+        and entry.get("subresource", "") == subresource
+        and entry.get("apiVersion") == kind.resource.api_version
+    )
+
+
+def _described(entry: Json) -> str:
+    sub = f' with subresource "{entry["subresource"]}"' if entry.get("subresource") else ""
+    return f'"{entry["manager"]}"{sub} using {entry.get("apiVersion", "")}'
+
+
+def _without(entry: Json, fields: Fields) -> Json | None:
+    """The entry without these fields; None if it owns nothing more."""
+    left = difference(entry["fieldsV1"], fields)
+    return None if left is None else {**entry, "fieldsV1": left}
+
+
+def _sorted(entries: list[Json]) -> list[Json]:
+    """Applied first, then by time and name."""
+    return sorted(entries, key=lambda e: (e.get("operation") != "Apply", e.get("time", ""), e["manager"]))
+
+
+def _capped(entries: list[Json]) -> list[Json]:
+    """At most ten updaters: the oldest become one, so that the list does not grow for ever."""
+    updaters = sorted((e for e in entries if e.get("operation") == "Update"), key=lambda e: e.get("time", ""))
+    surplus = len(updaters) - MOST_UPDATERS
+    if surplus <= 0:
+        return entries
+    ancient = updaters[: surplus + 1]
+    fields: Fields = ancient[0]["fieldsV1"]
+    for entry in ancient[1:]:
+        fields = union(fields, entry["fieldsV1"])
+    merged = {**ancient[-1], "manager": OLDEST, "fieldsV1": fields}
+    merged.pop("subresource", None)
+    return [e for e in entries if not any(e is a for a in ancient)] + [merged]

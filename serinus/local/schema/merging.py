@@ -1,0 +1,74 @@
+"""Merging of an applied object into a live one, and taking fields out of it, by the schema's list and map types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.api.pod_defaults import copied
+from serinus.local.schema.field_sets import OWNED, Fields, child, granular, item_key
+from serinus.local.schema.nodes import ANYTHING, Node
+
+Json = dict[str, Any]
+
+
+def merge(node: Node, live: Any, applied: Any) -> Any:
+    """The live value with the applied one merged in."""
+    if isinstance(applied, dict) and isinstance(live, dict) and granular(node, applied):
+        out: Json = dict(live)
+        for name, value in applied.items():
+            out[name] = merge(child(node, name), live[name], value) if name in live else copied(value)
+        return out
+    if isinstance(applied, list) and isinstance(live, list) and granular(node, applied):
+        return _merged_list(node, live, applied)
+    return copied(applied)
+
+
+def _merged_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
+    """Applied items in their order; each item that only the live list has stays behind the one that it followed."""
+    items = node.items or ANYTHING
+    have = {item_key(node, item): item for item in reversed(live)}
+    out: list[Any] = []
+    order: list[str | None] = []
+    for item in applied:
+        key = item_key(node, item)
+        out.append(merge(items, have[key], item) if key in have and node.list_type == "map" else copied(item))
+        order.append(key)
+    before: str | None = None
+    for item in live:
+        key = item_key(node, item)
+        if key not in order:
+            at = order.index(before) + 1 if before in order else 0
+            out.insert(at, item)
+            order.insert(at, key)
+        before = key
+    return out
+
+
+def removed(node: Node, value: Any, fields: Fields) -> Any:
+    """The value without these fields: those that are leaves of the set, and containers that are left empty by it."""
+    if isinstance(value, dict):
+        out: Json = {}
+        for name, item in value.items():
+            below = fields.get(f"f:{name}")
+            left = item if below is None else _left(child(node, name), item, below)
+            if left is not None or item is None:
+                out[name] = left
+        return out
+    if isinstance(value, list):
+        items: list[Any] = []
+        for item in value:
+            below = fields.get(item_key(node, item) or "")
+            left = item if below is None else _left(node.items or ANYTHING, item, below, item=True)
+            if left is not None:
+                items.append(left)
+        return items
+    return value
+
+
+def _left(node: Node, value: Any, fields: Fields, *, item: bool = False) -> Any:
+    """What is left of a value; None if nothing is."""
+    if not fields or not granular(node, value):
+        return None
+    if item and OWNED in fields:
+        return None
+    return removed(node, value, fields) or None
