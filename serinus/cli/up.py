@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,8 +32,15 @@ from serinus.local.instance import CannotRun, instance_at, prepare
 )
 @click.option("--kubeconfig", metavar="FILE", help="Where to write the kubeconfig.  [default: DIR/kubeconfig]")
 @click.option("--ready-fd", type=int, hidden=True)
+@click.option("--with-parent", type=int, default=0, hidden=True, help="Stop when this process ends.")
 def command(
-    detach: bool, data: str | None, port: int, api_port: int, kubeconfig: str | None, ready_fd: int | None
+    detach: bool,
+    data: str | None,
+    port: int,
+    api_port: int,
+    kubeconfig: str | None,
+    ready_fd: int | None,
+    with_parent: int,
 ) -> None:
     """Start Serinus on this machine.
 
@@ -55,7 +64,8 @@ def command(
                 daemon.tell(ready_fd, state)
             click.echo(welcome(state, "Ctrl-C"))
 
-        run(UpSettings(instance, port, api_port, kubeconfig), ready)
+        file = Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None
+        run(UpSettings(instance, port, api_port, file, with_parent), ready)
     except CannotRun as error:
         if ready_fd is not None:
             daemon.tell(ready_fd, {"error": str(error)})

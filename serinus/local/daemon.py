@@ -13,6 +13,7 @@ from typing import Any
 from serinus.local.instance import CannotRun, Instance, explain
 
 LOG = "serinus.log"
+_PROGRAM = "from serinus.cli.main import main; main()"
 
 
 def start(instance: Instance, arguments: Sequence[str]) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def start(instance: Instance, arguments: Sequence[str]) -> dict[str, Any]:
     try:
         with log_file.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "serinus.cli.main", "up", *arguments, "--ready-fd", str(writing)],
+                [sys.executable, "-c", _PROGRAM, "up", *arguments, "--ready-fd", str(writing)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

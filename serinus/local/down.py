@@ -44,8 +44,18 @@ def stop(instance: Instance) -> str:
 
 async def stop_left_behind(instance: Instance) -> str:
     """Stops the processes of an `up` that was killed; what they were, "" when there were none."""
-    from serinus.local.node.left_behind import stop_pods
-
-    there, pods = await asyncio.gather(gateway.stop_left_behind(instance.gateway_dir), stop_pods(instance.node_dir))
+    there, pods = await asyncio.gather(gateway.stop_left_behind(instance.gateway_dir), _stop_pods(instance))
     found = [f"{pods} pod{'s' if pods != 1 else ''}"] if pods else []
     return " and ".join([*found, *(["the gateway"] if there else [])])
+
+
+async def _stop_pods(instance: Instance) -> int:
+    """How many pods still had processes."""
+    from serinus.kube.clock import SystemClock
+    from serinus.local.node.node import STOP_GRACE
+    from serinus.local.node.process import ProcessRuntime
+
+    runtime = ProcessRuntime(instance.pods_dir, SystemClock())
+    count = sum([bool(await runtime.found(pod)) for pod in await runtime.pods()])
+    await runtime.stop_all(STOP_GRACE)
+    return count

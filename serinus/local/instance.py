@@ -59,8 +59,8 @@ class Instance:
         return self.directory / "gateway"
 
     @property
-    def node_dir(self) -> Path:
-        return self.directory / "node"
+    def pods_dir(self) -> Path:
+        return self.directory / "pods"
 
     @property
     def kubeconfig(self) -> Path:

@@ -1,0 +1,217 @@
+"""`serinus up`: the API server, what a cluster would bring beside it, the gateway and the Rollout controller, in order.
+
+Order of start: the directory and its lock; the API server; at once the gateway, which is the slowest; beside it the
+workload controllers, the node and the Rollout controller. Ready means that the API and the gateway answer.
+Order of stop: controllers first, so that nobody starts a pod that is being stopped; then the pods, which finish what the
+gateway still sends them; then the gateway; then the API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serinus import __version__
+from serinus.api.resources import INGRESS_CLASSES
+from serinus.controller.process import Options, run_controller
+from serinus.kube.client import Client
+from serinus.kube.clock import SystemClock
+from serinus.kube.errors import AlreadyExists
+from serinus.local import processes
+from serinus.local.apiserver.certs import identity, write_kubeconfig
+from serinus.local.apiserver.http import HttpsServer
+from serinus.local.apiserver.server import ApiServer
+from serinus.local.apiserver.sqlite import open_store
+from serinus.local.apiserver.store import StoreError
+from serinus.local.apiserver.subresources import LogsUnavailable
+from serinus.local.gateway import INGRESS_CLASS, Gateway, GatewaySettings, free_port
+from serinus.local.instance import CannotRun, Instance, explain, hold, prepare
+from serinus.local.node.logs import Logs, NoLog
+from serinus.local.node.node import Node
+from serinus.local.node.process import ProcessRuntime
+from serinus.local.schema.kinds import Schemas
+from serinus.local.workloads.controllers import run_workloads
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+
+
+class PodLogs:
+    """The node's logs as the API server reads them."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+
+    async def read(self, namespace: str, pod: str, container: str, **options: Any) -> AsyncIterator[bytes]:
+        try:
+            return self._logs.read(namespace, pod, container, **options)
+        except NoLog as error:
+            raise LogsUnavailable(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class UpSettings:
+    """Ports of 0 are any free one. `parent`: process whose end ends this one; 0 for none."""
+
+    instance: Instance
+    gateway_port: int = 8080
+    api_port: int = 0
+    kubeconfig: Path | None = None
+    parent: int = 0
+
+
+def run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
+    """Runs until SIGINT or SIGTERM. `ready` is called once, with the state, when all of it answers. Raises CannotRun."""
+    began = time.monotonic()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    instance = settings.instance
+    prepare(instance)
+    lock = hold(instance)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(settings, ready, began))
+    except StoreError as error:
+        raise CannotRun(str(error)) from error
+    except OSError as error:
+        raise CannotRun(explain(error, instance.directory)) from error
+    finally:
+        with suppress(OSError):
+            instance.write_state({**instance.state(), "ready": False})
+        os.close(lock)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _run(settings: UpSettings, ready: Callable[[dict[str, Any]], None], began: float) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as parts:
+        state = await _start(settings, parts, stop)
+        state |= {"ready": True, "seconds": round(time.monotonic() - began, 3)}
+        settings.instance.write_state(state)
+        ready(state)
+        await stop.wait()
+
+
+async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Event) -> dict[str, Any]:
+    """Starts everything; what is where. What it started is undone, last first, when `parts` closes."""
+    instance, clock = settings.instance, SystemClock()
+    remembered = instance.state()
+    gateway_port = free_port(HOST, settings.gateway_port, int(remembered.get("gatewayPort", 0)))
+    api_port = free_port(HOST, settings.api_port, int(remembered.get("apiPort", 0)))
+
+    store = open_store(instance.database)
+    parts.callback(store.close)
+    logs = Logs(instance.pods_dir, clock)
+    api = ApiServer(store, Schemas(), clock, rng=random.Random(), logs=PodLogs(logs))
+    await api.start()
+    parts.callback(api.close)
+    who = identity(instance.directory / "certificates", clock.now())
+    api.token = who.token
+    server = HttpsServer(api.handle, who.token, who.ssl_context())
+    endpoint = f"https://{HOST}:{await server.start(api_port)}"
+    parts.push_async_callback(server.close)
+    kubeconfig = settings.kubeconfig or instance.kubeconfig
+    write_kubeconfig(kubeconfig, endpoint, who.ca_pem, who.token)
+
+    def client(name: str) -> Client:
+        return Client(api.handle, user_agent=name)
+
+    with suppress(AlreadyExists):
+        await client("serinus-up").create(INGRESS_CLASSES, INGRESS_CLASS)
+    gateway = Gateway(
+        GatewaySettings(
+            directory=instance.gateway_dir,
+            endpoint=endpoint,
+            token_file=who.token_file,
+            ca_file=who.ca,
+            log_file=instance.log_dir / "gateway.log",
+            host=HOST,
+            port=gateway_port,
+        ),
+        lambda text: log.warning("%s", text),
+    )
+    await gateway.start()
+    parts.push_async_callback(gateway.stop)
+
+    node = Node(
+        client("serinus-node"),
+        ProcessRuntime(instance.pods_dir, clock),
+        clock,
+        random.Random(),
+        data_dir=instance.directory,
+        logs=logs,
+    )
+    parts.push_async_callback(node.stop_all)
+    await parts.enter_async_context(_kept("the node", node.run))
+    await parts.enter_async_context(
+        _kept("the workload controllers", lambda: run_workloads(client("serinus-workloads"), clock, random.Random()))
+    )
+    options = Options(leader_elect=False)
+    await parts.enter_async_context(
+        _kept(
+            "the Rollout controller",
+            lambda: run_controller(client("serinus-controller"), clock, random.Random(), options=options),
+        )
+    )
+    await gateway.ready()
+    await parts.enter_async_context(_kept("the gateway's watch", gateway.supervise))
+    if settings.parent:
+        await parts.enter_async_context(_kept("the parent's watch", lambda: _with_parent(settings.parent, stop)))
+    return {
+        "pid": os.getpid(),
+        "version": __version__,
+        "api": endpoint,
+        "gateway": gateway.url,
+        "dashboard": None,
+        "kubeconfig": str(kubeconfig),
+        "data": str(instance.directory),
+        "apiPort": server.port,
+        "gatewayPort": gateway_port,
+    }
+
+
+@asynccontextmanager
+async def _kept(name: str, start: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
+    """Runs a part beside the block. One that fails is a flaw of ours: it is logged and begins again from what is there."""
+
+    async def keep() -> None:
+        delay = 0.1
+        while True:
+            try:
+                await start()
+                return
+            except Exception:
+                log.exception("%s failed and starts again in %.1f s", name, delay)
+                await asyncio.sleep(delay)
+                delay = min(10.0, delay * 2)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _with_parent(parent: int, stop: asyncio.Event) -> None:
+    await processes.ended(parent, processes.started_at(parent))
+    stop.set()
