@@ -1,0 +1,187 @@
+"""Real processes of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serinus.kube.clock import SystemClock
+from serinus.local import processes
+from serinus.local.node.process import ProcessRuntime
+from serinus.local.node.runtime import CannotStart, ExecCheck, Launch, Listens, PodRef, Running
+
+POD = PodRef("default", "web", "u1")
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path) -> AsyncIterator[ProcessRuntime]:
+    made = ProcessRuntime(tmp_path, SystemClock())
+    yield made
+    await made.stop_all(0.1)
+
+
+def launch(*argv: str, attempt: int = 0, env: dict[str, str] | None = None, **more: Any) -> Launch:
+    return Launch(
+        POD, "c", attempt, argv, env or {}, more.pop("working_dir", ""), more.pop("ip", "127.77.255.1"), "x", **more
+    )
+
+
+def pid_of(running: Running) -> int:
+    return int(running.id.partition("@")[0])
+
+
+async def until(true: Any) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - a process of another program tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_a_process_has_its_environment_and_writes_its_own_log(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    running = await runtime.start(launch("sh", "-c", "echo $A; echo oops >&2; exit 3", env={"A": "1"}))
+    assert (await runtime.ended(running)).code == 3
+    assert (tmp_path / "default_web_u1/c/0.log").read_text() == "1\noops\n"
+    assert runtime.last_line(POD, "c", 0) == "oops"
+
+
+async def test_secrets_of_this_machine_are_not_passed_on(
+    runtime: ProcessRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    await runtime.ended(await runtime.start(launch("env")))
+    assert "hush" not in (tmp_path / "default_web_u1/c/0.log").read_text()
+
+
+async def test_a_signal_that_ends_a_process_is_in_its_exit_code(runtime: ProcessRuntime) -> None:
+    running = await runtime.start(launch("sleep", "100"))
+    await runtime.signal(running, kill=False)
+    assert (await runtime.ended(running)).code == 143
+
+
+async def test_with_a_container_ends_all_that_it_started(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    running = await runtime.start(launch("sh", "-c", "sleep 100 & echo $!; exec sleep 100"))
+    log = tmp_path / "default_web_u1/c/0.log"
+    await until(lambda: log.read_text().strip())
+    child = int(log.read_text())
+    await runtime.signal(running, kill=True)
+    assert (await runtime.ended(running)).code == 137
+    await until(lambda: not processes.started_at(child))
+
+
+@pytest.mark.parametrize(
+    ("argv", "working_dir", "says"),
+    [
+        (("no-such-program",), "", "not found in PATH"),
+        (("./nothing",), "", "there is no file"),
+        (("sleep", "1"), "/no/such/place", "workingDir '/no/such/place' is no directory"),
+    ],
+)
+async def test_what_cannot_be_started_says_why(
+    runtime: ProcessRuntime, argv: tuple[str, ...], working_dir: str, says: str
+) -> None:
+    with pytest.raises(CannotStart, match=says):
+        await runtime.start(launch(*argv, working_dir=working_dir))
+
+
+async def test_a_file_that_may_not_be_run_says_how_to_change_that(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    (tmp_path / "web").write_text("#!/bin/sh\n")
+    with pytest.raises(CannotStart, match=r"chmod \+x"):
+        await runtime.start(launch("./web", working_dir=str(tmp_path)))
+
+
+async def test_processes_outlive_a_killed_node_and_are_found_again_by_the_next(tmp_path: Path) -> None:
+    """kill -9 of `serinus up` stops nothing: neither the program nor its log."""
+    parent = (
+        "import asyncio, os, sys, signal\nfrom pathlib import Path\n"
+        "from serinus.kube.clock import SystemClock\nfrom serinus.local.node.process import ProcessRuntime\n"
+        "from serinus.local.node.runtime import Launch, PodRef\n"
+        "r = ProcessRuntime(Path(sys.argv[1]), SystemClock())\n"
+        "l = Launch(PodRef('default', 'web', 'u1'), 'c', 4, ('sh', '-c', 'while :; do echo alive; sleep 0.01; done'), {}, '', '', 'x')\n"
+        "asyncio.run(r.start(l))\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", parent, str(tmp_path)], check=False)  # noqa: ASYNC221
+    runtime = ProcessRuntime(tmp_path, SystemClock())
+    (running,) = await runtime.found(POD)
+    assert (running.container, running.attempt) == ("c", 4)
+    log = tmp_path / "default_web_u1/c/4.log"
+    before = log.stat().st_size
+    await until(lambda: log.stat().st_size > before)
+    await runtime.stop_all(5)
+    assert await runtime.found(POD) == []
+    ended = await runtime.ended(running)
+    assert not ended.known
+
+
+async def test_a_stranger_with_the_number_of_an_old_process_is_left_alone(tmp_path: Path) -> None:
+    place = tmp_path / "default_web_u1/c"
+    place.mkdir(parents=True)
+    (place.parent / "pod.json").write_text('{"namespace": "default", "name": "web", "uid": "u1"}')
+    (place / "process.json").write_text(f'{{"attempt": 0, "pid": {os.getpid()}, "started": "long ago/1", "at": 1}}')
+    runtime = ProcessRuntime(tmp_path, SystemClock())
+    assert await runtime.found(POD) == []
+    await runtime.stop_all(0.1)
+
+
+async def test_a_record_that_is_torn_is_no_reason_to_fail(tmp_path: Path) -> None:
+    place = tmp_path / "default_web_u1/c"
+    place.mkdir(parents=True)
+    (place / "process.json").write_text("{")
+    (place.parent / "pod.json").write_text("")
+    runtime = ProcessRuntime(tmp_path, SystemClock())
+    assert (await runtime.found(POD), await runtime.pods()) == ([], [])
+
+
+async def test_forgetting_a_pod_ends_it_and_removes_its_files(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    running = await runtime.start(launch("sh", "-c", "trap '' TERM; sleep 100"))
+    await runtime.forget(POD)
+    assert not processes.started_at(pid_of(running))
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
+
+
+async def test_logs_of_long_gone_restarts_are_removed(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    for attempt in range(4):
+        await runtime.ended(await runtime.start(launch("true", attempt=attempt)))
+    assert sorted(p.name for p in (tmp_path / "default_web_u1/c").glob("*.log")) == ["2.log", "3.log"]
+
+
+async def test_an_exec_check_tells_its_exit_code_and_its_time_limit(runtime: ProcessRuntime) -> None:
+    running = Running("1@x", "c", 0, 0.0)
+    assert (await runtime.check(running, ExecCheck(("sh", "-c", "test $A = 1"), {"A": "1"}), 5)).ok
+    assert (await runtime.check(running, ExecCheck(("sh", "-c", "echo no; exit 1")), 5)).message == "no"
+    assert "timed out" in (await runtime.check(running, ExecCheck(("sleep", "10")), 0.05)).message
+    assert "cannot be run" in (await runtime.check(running, ExecCheck(("no-such-program",)), 5)).message
+
+
+SERVE = (
+    sys.executable,
+    "-c",
+    "import socket, sys, time; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); time.sleep(100)",
+)
+
+
+async def test_only_the_containers_own_listener_counts(runtime: ProcessRuntime) -> None:
+    """Somebody who listens on every address would answer for every pod."""
+    with socket.create_server(("0.0.0.0", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        running = await runtime.start(launch("sleep", "100"))
+        result = await runtime.check(running, Listens("127.77.255.7", port), 1)
+        assert not result.ok
+        assert "another program listens" in result.message
+
+
+@pytest.mark.parametrize("host", ["127.77.255.8", "0.0.0.0"])
+async def test_a_program_may_listen_on_its_own_address_or_on_all(runtime: ProcessRuntime, host: str) -> None:
+    with socket.create_server(("127.77.255.9", 0)) as free:
+        port = free.getsockname()[1]
+    running = await runtime.start(launch(*SERVE, host, str(port)))
+    ip = "127.77.255.8"
+    async with asyncio.timeout(10):
+        while not (await runtime.check(running, Listens(ip, port), 1)).ok:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
