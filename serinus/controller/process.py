@@ -97,7 +97,9 @@ class Controller:
     async def run(self) -> None:
         """Runs until cancelled; then stops at once: another process goes on from what was written."""
         options = self.options
-        async with _serving(self):
+        async with _serving(self) as ports:
+            if ports:
+                log.info("listening", extra={"fields": {"address": options.address, **ports}})
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self.cache.run())
