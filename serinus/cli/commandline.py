@@ -1,0 +1,279 @@
+"""Command lines as kubectl's users type them: flags anywhere, `--watch=false`, `-wn prod`, commands within commands.
+
+A command is a row of a table (its words, its module, one line about it) and, in that module, a `COMMAND` with flags and
+a function. Modules are imported only when their command runs, and nothing here is slow to import: `--help` is answered
+from the table. Bad command lines end in a `UsageProblem`, never in a traceback.
+
+Why not a library: those at hand take no value for a switch or swallow the next word (`status --watch=false`,
+`get rollout --watch web`), know a group's flags only in front of its command, and cost half of the start-up budget.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+Value = str | bool | int | list[str]
+
+
+class UsageProblem(Exception):
+    """A command line that cannot be carried out. `usage`: show how it is used, in place of an error line."""
+
+    def __init__(self, message: str = "", *, usage: Found | None = None) -> None:
+        super().__init__(message)
+        self.message, self.usage = message, usage
+
+
+@dataclass(frozen=True)
+class Flag:
+    """`default` decides what it takes: text, a switch, a number, or (a list) text as often as it is given."""
+
+    name: str
+    help: str
+    short: str = ""
+    default: str | bool | int | tuple[()] = ""
+    metavar: str = ""
+    deprecated: str = ""
+    """What to use instead; said on stderr when the flag is given."""
+
+    @property
+    def is_switch(self) -> bool:
+        return isinstance(self.default, bool)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One command of a table. `path`: its words; a row without `module` only holds others."""
+
+    path: tuple[str, ...]
+    module: str
+    short: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass
+class Call:
+    """A command line, understood."""
+
+    found: Found
+    args: list[str]
+    given: dict[str, Value]
+
+    def text(self, name: str) -> str:
+        return str(self._value(name))
+
+    def truth(self, name: str) -> bool:
+        return bool(self._value(name))
+
+    def number(self, name: str) -> int:
+        return int(str(self._value(name)))
+
+    def texts(self, name: str) -> list[str]:
+        value = self._value(name)
+        return list(value) if isinstance(value, list | tuple) else [str(value)]
+
+    def usage_problem(self) -> UsageProblem:
+        return UsageProblem(usage=self.found)
+
+    def _value(self, name: str) -> Value | tuple[()]:
+        return self.given.get(name, self.found.flag(name).default)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a module of the table exports as `COMMAND`. `run` returns the exit code."""
+
+    run: Callable[[Call], int]
+    about: str
+    usage: str = ""
+    examples: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    least: int = 0
+    most: int | None = 0
+    completes: str = ""
+    """Plural of the resource whose names the arguments are, for completion."""
+    words: tuple[str, ...] = ()
+    """Fixed words that the argument may be, for completion."""
+
+
+HELP = Flag("help", "Show this help", short="h", default=False)
+
+
+@dataclass
+class Program:
+    """A table of commands under one name. `name` is for errors, `typed` is what a user types."""
+
+    name: str
+    typed: str
+    about: str
+    rows: tuple[Row, ...]
+    flags: tuple[Flag, ...] = ()
+
+    def children(self, path: tuple[str, ...]) -> list[Row]:
+        return [row for row in self.rows if row.path[:-1] == path]
+
+    def row(self, path: tuple[str, ...]) -> Row | None:
+        return next((row for row in self.rows if row.path == path), None)
+
+
+@dataclass
+class Found:
+    """The place in the table that a command line names."""
+
+    program: Program
+    path: tuple[str, ...] = ()
+    _command: Command | None = field(default=None, repr=False)
+
+    @property
+    def command(self) -> Command | None:
+        row = self.program.row(self.path)
+        if self._command is None and row is not None and row.module:
+            self._command = importlib.import_module(row.module).COMMAND
+        return self._command
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        own = self.command.flags if self.command else ()
+        return (*own, HELP, *self.program.flags)
+
+    def flag(self, name: str) -> Flag:
+        return next(flag for flag in self.flags if flag.name == name)
+
+    def child(self, word: str) -> Row | None:
+        return next((r for r in self.program.children(self.path) if word == r.path[-1] or word in r.aliases), None)
+
+
+def understand(program: Program, argv: Sequence[str]) -> Call:
+    """The call that `argv` (without the program's name) asks for. UsageProblem if it asks for none.
+
+    A call whose command is None, or with `help` given, asks for help.
+    """
+    found, rest = find(program, argv)
+    call = Call(found, *parse(found.flags, rest))
+    if call.truth("help"):
+        return call
+    command = found.command
+    if command is None:
+        if call.args and not found.path:
+            raise UsageProblem(unknown_command(program, call.args[0]))
+        raise UsageProblem(usage=found)
+    if len(call.args) < command.least or (command.most is not None and len(call.args) > command.most):
+        raise UsageProblem(usage=found)
+    return call
+
+
+def find(program: Program, argv: Sequence[str]) -> tuple[Found, list[str]]:
+    """The command that the words of `argv` name, and what is left without these words."""
+    found, rest, index = Found(program), list(argv), 0
+    while index < len(rest):
+        word = rest[index]
+        if word == "--":
+            break
+        if word.startswith("-") and word != "-":
+            index += 2 if _takes_next(found.flags, word) else 1
+            continue
+        row = found.child(word)
+        if row is None:
+            break
+        del rest[index]
+        found = Found(program, row.path)
+    return found, rest
+
+
+def _takes_next(flags: Iterable[Flag], word: str) -> bool:
+    if "=" in word:
+        return False
+    if word.startswith("--"):
+        flag = next((f for f in flags if f.name == word[2:]), None)
+        return flag is not None and not flag.is_switch
+    for place, letter in enumerate(word[1:], start=1):
+        flag = next((f for f in flags if f.short == letter), None)
+        if flag is None:
+            return False
+        if not flag.is_switch:
+            return place == len(word) - 1
+    return False
+
+
+def parse(flags: Sequence[Flag], words: Sequence[str]) -> tuple[list[str], dict[str, Value]]:
+    """Arguments and the flags given, by name; flags may stand anywhere in front of `--`. UsageProblem for bad ones."""
+    args: list[str] = []
+    given: dict[str, Value] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return args + rest, given
+        if word.startswith("--"):
+            _long(flags, word, rest, given)
+        elif word.startswith("-") and word != "-":
+            _short(flags, word, rest, given)
+        else:
+            args.append(word)
+    return args, given
+
+
+def _long(flags: Sequence[Flag], word: str, rest: list[str], given: dict[str, Value]) -> None:
+    name, has_value, value = word[2:].partition("=")
+    flag = next((f for f in flags if f.name == name), None)
+    if flag is None:
+        near = difflib.get_close_matches(name, [f.name for f in flags], n=1)
+        raise UsageProblem(f"unknown flag: --{name}" + (f"\nDid you mean --{near[0]}?" if near else ""))
+    if has_value:
+        _set(flag, value, given, f"--{name}")
+    elif flag.is_switch:
+        given[flag.name] = True
+    elif rest:
+        _set(flag, rest.pop(0), given, f"--{name}")
+    else:
+        raise UsageProblem(f"flag needs an argument: --{name}")
+
+
+def _short(flags: Sequence[Flag], word: str, rest: list[str], given: dict[str, Value]) -> None:
+    letters = word[1:]
+    while letters:
+        letter, letters = letters[0], letters[1:]
+        flag = next((f for f in flags if f.short == letter), None)
+        if flag is None:
+            raise UsageProblem(f"unknown shorthand flag: '{letter}' in {word}")
+        shown = f"-{letter}, --{flag.name}"
+        if letters.startswith("="):
+            return _set(flag, letters[1:], given, shown)
+        if flag.is_switch:
+            given[flag.name] = True
+        elif letters:
+            return _set(flag, letters, given, shown)
+        elif rest:
+            return _set(flag, rest.pop(0), given, shown)
+        else:
+            raise UsageProblem(f"flag needs an argument: '{letter}' in {word}")
+    return None
+
+
+_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
+
+
+def _set(flag: Flag, text: str, given: dict[str, Value], shown: str) -> None:
+    if flag.is_switch:
+        if text not in _TRUE + _FALSE:
+            raise UsageProblem(f'invalid argument "{text}" for "{shown}" flag: write true or false')
+        given[flag.name] = text in _TRUE
+    elif isinstance(flag.default, int):
+        try:
+            given[flag.name] = int(text)
+        except ValueError:
+            raise UsageProblem(f'invalid argument "{text}" for "{shown}" flag: write a whole number') from None
+    elif isinstance(flag.default, tuple):
+        before = given.get(flag.name)
+        given[flag.name] = [*before, text] if isinstance(before, list) else [text]
+    else:
+        given[flag.name] = text
+
+
+def unknown_command(program: Program, word: str) -> str:
+    names = [row.path[0] for row in program.children(())]
+    near = difflib.get_close_matches(word, names, n=1)
+    advice = f"Did you mean {near[0]}? " if near else ""
+    return f'unknown command "{word}" for "{program.name}"\n{advice}All commands: {program.typed} --help'

@@ -1,0 +1,136 @@
+"""The two commands that a user types: `serinus` and `kubectl argo rollouts`.
+
+`serinus NAME` runs the instance's own commands, each a click command in its module, and every Rollout command whose name
+does not clash; `serinus rollouts NAME` runs those that do. Only the module of the command asked for is imported.
+
+Exit codes: 0 done, 1 error (2 for a command line that is wrong, with the instance's own commands), 130 interrupted.
+Nothing that goes wrong shows a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from serinus.cli import rollouts as table
+from serinus.cli.commandline import Program, UsageProblem, unknown_command, understand
+
+OWN = {
+    "up": ("serinus.cli.up", "Start Serinus on this machine"),
+    "down": ("serinus.cli.down", "Stop Serinus on this machine"),
+    "status": ("serinus.cli.status", "Whether Serinus runs here, and where"),
+    "reset": ("serinus.cli.reset", "Stop Serinus and delete all its data"),
+    "demo": ("serinus.cli.demo", "Watch a whole canary with real traffic"),
+    "controller": ("serinus.cli.controller", "Run the controller against any Kubernetes API"),
+}
+"""name -> (module that exports the click command `command`, one line about it)."""
+
+
+def main() -> None:
+    """`serinus …`."""
+    sys.exit(_guarded(_serinus, sys.argv[1:]))
+
+
+def rollouts() -> None:
+    """`kubectl-argo-rollouts …`, which kubectl runs for `kubectl argo rollouts …`."""
+    sys.exit(_guarded(lambda argv: _run(table.program(), argv), sys.argv[1:]))
+
+
+def _serinus(argv: Sequence[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        sys.stdout.write(_help())
+        return 0
+    if argv[0] == "--version":
+        argv = ["version", "--short"]
+    if argv[0] in OWN:
+        return _own(argv[0], argv[1:])
+    if argv[0] == "rollouts":
+        return _run(table.program("serinus rollouts", "serinus rollouts"), argv[1:])
+    program = table.program("serinus", "serinus")
+    if not argv[0].startswith("-") and not any(row.path[0] == argv[0] for row in program.rows):
+        known = Program("serinus", "serinus", "", (*program.rows, *(table.Row((name,), "", "") for name in OWN)))
+        sys.stderr.write(f"Error: {unknown_command(known, argv[0])}\n")
+        return 2
+    return _run(program, argv)
+
+
+def _own(name: str, argv: Sequence[str]) -> int:
+    command = importlib.import_module(OWN[name][0]).command
+    command.main(list(argv), prog_name=f"serinus {name}")
+    return 0
+
+
+def _run(program: Program, argv: Sequence[str]) -> int:
+    """One Rollout command. The exit code."""
+    if argv and argv[0] in ("__complete", "__completeNoDesc"):
+        from serinus.cli.complete import complete
+
+        sys.stdout.write(complete(program, argv[1:], described=argv[0] == "__complete"))
+        return 0
+    if argv and argv[0] == "help":
+        argv = [*argv[1:], "--help"]
+    try:
+        call = understand(program, argv)
+        if call.truth("help"):
+            from serinus.cli.help import help_text
+
+            sys.stdout.write(help_text(call.found))
+            return 0
+        command = call.found.command
+        assert command is not None
+        for flag in command.flags:
+            if flag.deprecated and flag.name in call.given:
+                sys.stderr.write(f"Flag --{flag.name} has been deprecated, {flag.deprecated}\n")
+        return command.run(call)
+    except UsageProblem as problem:
+        if problem.usage is not None:
+            from serinus.cli.help import help_text
+
+            sys.stderr.write(help_text(problem.usage))
+        else:
+            sys.stderr.write(f"Error: {problem.message}\n")
+        return 1
+
+
+def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
+    """Runs a command; whatever happens, the exit code and no traceback."""
+    try:
+        code = run(argv)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        from serinus.cli.problems import told
+
+        sys.stderr.write(told(error))
+        return 1
+
+
+def _help() -> str:
+    program = table.program()
+    own = "\n".join(f"  {name:12}{short}" for name, (_, short) in OWN.items())
+    rows = [row for row in program.children(()) if row.path[0] not in OWN]
+    others = "\n".join(f"  {row.path[0]:12}{row.short}" for row in rows)
+    return f"""\
+Serinus delivers software progressively, on Kubernetes and on one machine.
+
+Usage:
+  serinus COMMAND [flags]
+
+On this machine:
+{own}
+
+Rollouts, on any cluster (the same as `kubectl argo rollouts COMMAND`):
+{others}
+  {"rollouts":12}All of these under their own names, such as `serinus rollouts status`
+
+More about a command: serinus COMMAND --help
+First look: serinus demo
+"""

@@ -1,0 +1,31 @@
+"""`version`: which version this is."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import serinus
+from serinus.cli.commandline import Call, Command, Flag
+
+
+def run(call: Call) -> int:
+    print(f"kubectl-argo-rollouts: v{serinus.__version__}+serinus")
+    if not call.truth("short"):
+        for name, value in (
+            ("BuildDate", ""),
+            ("GitCommit", ""),
+            ("GitTreeState", ""),
+            ("GoVersion", ""),
+            ("Compiler", f"{platform.python_implementation()} {platform.python_version()}"),
+            ("Platform", f"{sys.platform}/{platform.machine()}"),
+        ):
+            print(f"  {name}: {value}")
+    return 0
+
+
+COMMAND = Command(
+    run,
+    "Show the version of this program.",
+    flags=(Flag("short", "Only the version, on one line", default=False),),
+)
