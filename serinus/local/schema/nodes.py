@@ -98,8 +98,8 @@ class Compiler:
             node.shortest, node.longest = schema.get("minItems"), schema.get("maxItems")
         else:
             self._scalar(node, schema)
-        if "default" in schema and not self._lenient:
-            node.default = schema["default"]
+        # Built-in kinds have defaults of their own; the schema's only tell the keys of list items.
+        node.default = schema.get("default")
         below = [*node.fields.values(), *([node.values] if node.values else []), *([node.items] if node.items else [])]
         node.defaults = not self._lenient and any(n.defaults or n.default is not None for n in below)
 

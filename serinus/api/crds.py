@@ -1,0 +1,176 @@
+"""The CustomResourceDefinitions of the five argoproj.io kinds.
+
+Every field is a line of `argoproj.fields.txt`: path, type, `(required)`, `enum=`. Pod templates, jobs and selectors are
+expanded from the published core schemas. Objects without listed fields hold what a plugin wants: they keep everything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+from serinus.api import schemas
+
+Json = dict[str, Any]
+VERSION = "v1alpha1"
+GROUP = "argoproj.io"
+
+_HEADER = re.compile(r"## (?P<kind>\w+)  plural=(?P<plural>\w+) shortNames=(?P<short>[\w,]*) scope=(?P<scope>\w+) subresources=(?P<sub>.*)")
+_COLUMN = re.compile(r"column (?P<name>[^:]+): (?P<path>\S+) \((?P<type>\w+)\)")
+_FIELD = re.compile(r"(?P<path>[^:]+): (?P<type>.+)")
+_PAIR = re.compile(r"'(\w+)': '([^']*)'")
+_EMPTY_ON_PURPOSE = "requiredDuringSchedulingIgnoredDuringExecution"
+_CORE = "io.k8s.api.core.v1."
+
+
+def crds() -> list[Json]:
+    """New objects of kind CustomResourceDefinition, ready to be created."""
+    text = files("serinus.api").joinpath("argoproj.fields.txt").read_text(encoding="utf-8")
+    return [_definition(section) for section in _sections(text)]
+
+
+def _sections(text: str) -> Iterator[list[str]]:
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("## "):
+            if lines:
+                yield lines
+            lines = [line]
+        elif line and lines:
+            lines.append(line)
+    if lines:
+        yield lines
+
+
+def _definition(lines: list[str]) -> Json:
+    head = _HEADER.fullmatch(lines[0].rstrip())
+    if head is None:
+        raise ValueError(f"argoproj.fields.txt: cannot read {lines[0]!r}")
+    columns = [m for line in lines[1:] if (m := _COLUMN.match(line))]
+    fields = [m for line in lines[1:] if not line.startswith("column ") and (m := _FIELD.fullmatch(line))]
+    kind, plural = head["kind"], head["plural"]
+    version: Json = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "additionalPrinterColumns": [{"name": m["name"], "jsonPath": m["path"], "type": m["type"]} for m in columns],
+        "schema": {"openAPIV3Schema": _schema(kind, [(m["path"], m["type"]) for m in fields])},
+        "subresources": _subresources(head["sub"]),
+    }
+    names = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower(), "shortNames": head["short"].split(",")}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{GROUP}"},
+        "spec": {"group": GROUP, "names": names, "scope": head["scope"], "versions": [version]},
+    }
+
+
+def _subresources(text: str) -> Json:
+    found: Json = {}
+    if "'scale'" in text:
+        found["scale"] = dict(_PAIR.findall(text))
+    if "'status'" in text:
+        found["status"] = {}
+    return found
+
+
+def _schema(kind: str, fields: list[tuple[str, str]]) -> Json:
+    root: Json = {
+        "type": "object",
+        "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}},
+        "required": ["metadata"],
+    }
+    if kind == "Rollout":
+        root["description"] = "Rollout delivers new versions of its pods progressively: canary or blue-green."
+    for path, kind_of in fields:
+        _put(root, path.replace("[]", ".[]").split("."), kind_of)
+    _keep_unlisted(root)
+    return root
+
+
+def _put(root: Json, path: list[str], text: str) -> None:
+    required = "(required)" in text
+    schema = _typed(text.replace("(required)", "").replace("  ", " ").strip())
+    at = root
+    for part in path[:-1]:
+        at = at["items"] if part == "[]" else at["properties"][part]
+    name = path[-1]
+    if name == "[]":
+        at["items"] = schema
+        return
+    at.setdefault("properties", {})[name] = schema
+    if required:
+        at.setdefault("required", []).append(name)
+
+
+def _typed(text: str) -> Json:
+    base, _, enum = text.partition(" enum=")
+    match base.split(" "):
+        case ["int|string"]:
+            return int_or_string()
+        case ["object", "map", "of", item]:
+            return {"type": "object", "additionalProperties": _typed(item)}
+        case ["array", "of", item]:
+            return {"type": "array", "items": _typed(item)}
+        case ["LabelSelector"]:
+            return expanded(schemas.definitions()[schemas.META + "LabelSelector"])
+        case ["PodTemplateSpec"]:
+            return {"type": "object", "properties": {"metadata": kept_metadata(), "spec": expanded(schemas.definitions()[_CORE + "PodSpec"])}}
+        case ["JobTemplate", *_]:
+            spec = expanded(schemas.definitions()["io.k8s.api.batch.v1.JobSpec"])
+            return {"type": "object", "properties": {"metadata": kept_metadata(), "spec": spec}, "required": ["spec"]}
+        case [kind]:
+            return {"type": kind, "enum": enum.split("|")} if enum else {"type": kind}
+        case [kind, form]:
+            return {"type": kind, "format": form}
+        case _:
+            raise ValueError(f"argoproj.fields.txt: cannot read the type {text!r}")
+
+
+def int_or_string() -> Json:
+    return {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
+
+
+def kept_metadata() -> Json:
+    """Labels and annotations of a template; whatever else stands there stays."""
+    texts: Json = {"type": "object", "additionalProperties": {"type": "string"}, "nullable": True}
+    return {"type": "object", "properties": {"labels": texts, "annotations": texts}, "x-kubernetes-preserve-unknown-fields": True}
+
+
+def expanded(schema: Json) -> Json:
+    """A core schema without references and descriptions, as a structural schema."""
+    reference = schema.get("$ref", "").rpartition(".")[2]
+    if reference == "IntOrString":
+        return int_or_string()
+    if reference == "Quantity":
+        return int_or_string() | {"pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"}
+    if reference == "ObjectMeta":
+        return kept_metadata()
+    out: Json = {}
+    for key, value in schemas.resolved(schema).items():
+        if key == "properties":
+            out[key] = {name: expanded(part) for name, part in value.items()}
+        elif key in ("items", "additionalProperties") and isinstance(value, dict):
+            out[key] = expanded(value)
+        elif key in ("type", "format", "required", "default") or (key.startswith("x-kubernetes-list-") or key == "x-kubernetes-map-type"):
+            out[key] = value
+    if schema.get("x-kubernetes-map-type"):
+        out["x-kubernetes-map-type"] = schema["x-kubernetes-map-type"]
+    if "default" in schema:
+        out["default"] = schema["default"]
+    return out
+
+
+def _keep_unlisted(schema: Json, name: str = "") -> None:
+    """Plugins' objects have no listed fields: they keep all that is given."""
+    if schema.get("type") == "object" and not schema.keys() & {"properties", "additionalProperties"}:
+        if name not in (_EMPTY_ON_PURPOSE, "metadata", "emptyDir"):
+            schema["x-kubernetes-preserve-unknown-fields"] = True
+    for below, part in schema.get("properties", {}).items():
+        _keep_unlisted(part, below)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            _keep_unlisted(schema[key])
