@@ -12,9 +12,8 @@ ApiError                    any answer that is not a success, or none
 
 from __future__ import annotations
 
+import json
 from typing import Any
-
-import msgspec
 
 
 class ApiError(Exception):
@@ -68,9 +67,10 @@ _BY_CODE: dict[int, type[ApiError]] = {
 def error_from(code: int, body: bytes, retry_after: float | None = None) -> ApiError:
     """The error for an answer with this HTTP status code, read from its Status object where it has one."""
     try:
-        status: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        status = {}
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    status: dict[str, Any] = found if isinstance(found, dict) else {}
     reason = str(status.get("reason") or "")
     message = str(status.get("message") or body[:200].decode("utf-8", "replace") or f"HTTP {code}")
     cls = AlreadyExists if reason == "AlreadyExists" else Unavailable if code >= 500 else _BY_CODE.get(code, ApiError)

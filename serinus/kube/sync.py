@@ -1,0 +1,335 @@
+"""Calls on the Kubernetes API without an event loop, for commands that start, ask and end.
+
+Only the standard library, imported when the first call is made. One connection is kept for requests; each watch has its
+own. Errors are those of `serinus.kube.errors`; an `Unavailable` names the address.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from serinus.kube.config import Connection
+from serinus.kube.errors import ApiError, Forbidden, Gone, Unavailable, error_from
+from serinus.kube.exec_plugin import Credential, ExecFailed, ask
+from serinus.kube.wire import JSON, MERGE_PATCH
+
+if TYPE_CHECKING:
+    import ssl
+    from http.client import HTTPConnection, HTTPResponse
+
+    from serinus.api.resources import Resource
+
+Json = dict[str, Any]
+
+ANSWER_SECONDS = 32.0
+SILENCE_SECONDS = 330.0
+"""A watch that is silent for longer than API servers let one last is dead."""
+
+
+class SyncClient:
+    """One API server. Not for several threads: each has its own."""
+
+    def __init__(self, connection: Connection, *, user_agent: str = "kubectl-argo-rollouts") -> None:
+        self.connection, self._agent = connection, user_agent
+        self._kept: HTTPConnection | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._credential: Credential | None = None
+
+    def clone(self) -> SyncClient:
+        """The same server and credential, connections of its own: for another thread."""
+        other = SyncClient(self.connection, user_agent=self._agent)
+        other._tls, other._credential = self._tls, self._credential
+        return other
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Json:
+        return self.call("GET", resource.path(namespace, name))
+
+    def list(self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "") -> Json:
+        """The whole List object, its pages joined; all namespaces without `namespace`."""
+        query = _query(labelSelector=labels, fieldSelector=fields, limit="500")
+        found = self.call("GET", resource.path(namespace), query=query)
+        while token := (found.get("metadata") or {}).get("continue"):
+            page = self.call("GET", resource.path(namespace), query={**query, "continue": token})
+            page["items"] = [*(found.get("items") or []), *(page.get("items") or [])]
+            found = page
+        return found
+
+    def create(self, resource: Resource, namespace: str, obj: Json) -> Json:
+        return self.call("POST", resource.path(namespace), body=obj)
+
+    def update(self, resource: Resource, namespace: str, obj: Json) -> Json:
+        return self.call("PUT", resource.path(namespace, obj["metadata"]["name"]), body=obj)
+
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Any,
+        *,
+        subresource: str = "",
+        content_type: str = MERGE_PATCH,
+    ) -> Json:
+        return self.call("PATCH", resource.path(namespace, name, subresource), body=patch, content_type=content_type)
+
+    def call(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None,
+        content_type: str = JSON,
+    ) -> Json:  # fmt: skip
+        """The object answered. An ApiError for a status of 400 and above, or for no answer."""
+        payload = None if body is None else json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        answer = self._asked(method, path, query or {}, payload, content_type)
+        with self._reaching():
+            data = answer.read()
+        return _object(data, self.connection.server) if data else {}
+
+    def watch(
+        self, resource: Resource, namespace: str = "", *, version: str = "", labels: str = "", fields: str = ""
+    ) -> Iterator[tuple[str, Json]]:
+        """(ADDED, MODIFIED, DELETED or BOOKMARK, object) after `version`, until the server ends the watch.
+
+        Gone when the version is too old: list again. Unavailable when the connection breaks.
+        """
+        query = _query(labelSelector=labels, fieldSelector=fields, resourceVersion=version)
+        query |= {"watch": "true", "allowWatchBookmarks": "true"}
+        answer = self._asked("GET", resource.path(namespace), query, None, JSON, lasting=True)
+        try:
+            while True:
+                with self._reaching():
+                    line = answer.readline()
+                if not line:
+                    return
+                event = _object(line, self.connection.server)
+                if event.get("type") == "ERROR":
+                    raise _watch_error(event.get("object") or {})
+                yield str(event["type"]), event["object"]
+        finally:
+            answer.close()
+
+    def _asked(
+        self, method: str, path: str, query: Mapping[str, str], payload: bytes | None, content_type: str,
+        *, lasting: bool = False,
+    ) -> HTTPResponse:  # fmt: skip
+        target = urlsplit(self.connection.server).path + path + (f"?{urlencode(query)}" if query else "")
+        answer = self._once(method, target, payload, content_type, lasting, renew=False)
+        if answer.status == 401 and (self.connection.exec_plugin or self.connection.token_file):
+            answer.read()
+            answer = self._once(method, target, payload, content_type, lasting, renew=True)
+        if answer.status >= 300:
+            with self._reaching():
+                said = answer.read()
+            after = answer.getheader("Retry-After", "")
+            raise error_from(answer.status, said, float(after) if after.isdigit() else None)
+        return answer
+
+    def _once(
+        self, method: str, target: str, payload: bytes | None, content_type: str, lasting: bool, *, renew: bool
+    ) -> HTTPResponse:
+        from http.client import HTTPException, RemoteDisconnected
+
+        headers = {"Accept": JSON, "User-Agent": self._agent, "Accept-Encoding": "identity"}
+        if payload is not None:
+            headers["Content-Type"] = content_type
+        identity = self._identity(renew)
+        for attempt in (1, 2):
+            reused = self._kept is not None and not lasting
+            with self._reaching():
+                line = self._connect(SILENCE_SECONDS) if lasting else self._kept or self._connect(self._limit())
+            if not lasting:
+                self._kept = line
+            try:
+                line.putrequest(method, target, skip_accept_encoding=True)
+                for name, value in [*headers.items(), *identity]:
+                    line.putheader(name, value)
+                if payload is not None:
+                    line.putheader("Content-Length", str(len(payload)))
+                line.endheaders(payload)
+                return line.getresponse()
+            except (HTTPException, OSError) as error:
+                self.close()
+                # A kept connection may have been closed by the server while it was idle; nothing was done then.
+                if reused and attempt == 1 and isinstance(error, RemoteDisconnected | ConnectionError):
+                    continue
+                raise self._unavailable(error) from error
+        raise AssertionError("two attempts, each returns or raises")
+
+    def _limit(self) -> float:
+        return self.connection.timeout or ANSWER_SECONDS
+
+    def _connect(self, timeout: float) -> HTTPConnection:
+        from http.client import HTTPConnection, HTTPSConnection
+
+        address = urlsplit(self.connection.server)
+        host, port = address.hostname or "", address.port
+        proxy = urlsplit(self.connection.proxy) if self.connection.proxy else None
+        at = (proxy.hostname or "", proxy.port) if proxy else (host, port)
+        if address.scheme == "http":
+            line: HTTPConnection = HTTPConnection(*at, timeout=timeout)
+        elif self.connection.tls_server_name and not proxy:
+            line = _named(at, timeout, self._context(), self.connection.tls_server_name)
+        else:
+            line = HTTPSConnection(*at, timeout=timeout, context=self._context())
+        if proxy and address.scheme == "https":
+            line.set_tunnel(host, port)
+        line.connect()
+        line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return line
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            held = self._credential
+            pair = (held.client_certificate, held.client_key) if held and held.client_certificate else None
+            certificate, key = pair or (self.connection.client_certificate, self.connection.client_key)
+            self._tls = _tls_context(self.connection, certificate, key)
+        return self._tls
+
+    def _identity(self, renew: bool) -> list[tuple[str, str]]:
+        """The headers that say who calls. `renew`: what was sent has been refused."""
+        connection, headers = self.connection, list(self.connection.impersonate)
+        token = connection.token
+        if connection.exec_plugin is not None:
+            soon = self._credential and self._credential.expires and self._credential.expires - 30 < time.time()
+            if self._credential is None or renew or soon:
+                try:
+                    self._credential = ask(connection.exec_plugin)
+                except ExecFailed as error:
+                    raise Forbidden(401, "Unauthorized", str(error)) from error
+                self._tls = None
+                self.close()
+            token = self._credential.token
+        elif connection.token_file:
+            token = _token(connection.token_file)
+        if token:
+            headers.append(("Authorization", f"Bearer {token}"))
+        elif connection.username:
+            import base64
+
+            both = base64.b64encode(f"{connection.username}:{connection.password}".encode()).decode()
+            headers.append(("Authorization", f"Basic {both}"))
+        return headers
+
+    def _reaching(self) -> _Reaching:
+        return _Reaching(self)
+
+    def _unavailable(self, error: BaseException) -> Unavailable:
+        server = self.connection.server
+        return Unavailable(0, "", f"the API server {server} cannot be reached: {_why(error)}")
+
+
+class _Reaching:
+    """Turns what goes wrong on a connection into Unavailable."""
+
+    def __init__(self, client: SyncClient) -> None:
+        self._client = client
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        from http.client import HTTPException
+
+        if isinstance(error, HTTPException | OSError):
+            self._client.close()
+            raise self._client._unavailable(error) from error  # pyright: ignore[reportPrivateUsage]
+
+
+def _why(error: BaseException) -> str:
+    import ssl
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate was refused ({error.verify_message}): check certificate-authority in the kubeconfig"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS there ({error.reason or error}): check the port and https:// in the kubeconfig"
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    if isinstance(error, socket.gaierror):
+        return f"the host name does not resolve ({error.strerror})"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__
+
+
+def _tls_context(connection: Connection, certificate: bytes, key: bytes) -> ssl.SSLContext:
+    import os
+    import ssl
+    import tempfile
+
+    try:
+        context = ssl.create_default_context(cadata=connection.ca.decode() if connection.ca else None)
+        if connection.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if certificate:
+            # The standard library loads a client certificate from files only.
+            with tempfile.TemporaryDirectory(prefix="serinus-") as folder:
+                pair = os.path.join(folder, "pair.pem")
+                with open(os.open(pair, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+                    file.write(certificate + b"\n" + key)
+                context.load_cert_chain(pair)
+    except (ssl.SSLError, ValueError) as error:
+        raise Forbidden(
+            401,
+            "Unauthorized",
+            f"the certificates for {connection.server} cannot be used: {error}. Check certificate-authority, "
+            "client-certificate and client-key in the kubeconfig.",
+        ) from error
+    return context
+
+
+def _named(at: tuple[str, int | None], timeout: float, context: ssl.SSLContext, name: str) -> HTTPConnection:
+    """A connection that expects another name in the certificate than that of the host."""
+    from http.client import HTTPSConnection
+
+    class Named(HTTPSConnection):
+        def connect(self) -> None:
+            plain = socket.create_connection((self.host, self.port), timeout)
+            try:
+                self.sock = context.wrap_socket(plain, server_hostname=name)
+            except BaseException:
+                plain.close()
+                raise
+
+    return Named(*at, timeout=timeout, context=context)
+
+
+def _token(file: str) -> str:
+    try:
+        with open(file, encoding="utf-8") as opened:
+            return opened.read().strip()
+    except OSError as error:
+        raise Forbidden(
+            401,
+            "Unauthorized",
+            f"the token file {file} cannot be read: {error.strerror}. Check tokenFile in the kubeconfig.",
+        ) from error
+
+
+def _query(**given: str) -> dict[str, str]:
+    return {key: value for key, value in given.items() if value}
+
+
+def _object(data: bytes, server: str) -> Json:
+    with suppress(ValueError):
+        found = json.loads(data)
+        if isinstance(found, dict):
+            return found
+    shown = data[:80].decode("utf-8", "replace").strip()
+    raise ApiError(0, "", f"{server} is no Kubernetes API server: it answered {shown!r}. Check server in the kubeconfig.")
+
+
+def _watch_error(status: Json) -> ApiError:
+    code = int(status.get("code") or 500)
+    message = str(status.get("message") or "the watch failed")
+    if code == 410:
+        return Gone(code, str(status.get("reason") or ""), message)
+    return error_from(code, json.dumps(status).encode())
