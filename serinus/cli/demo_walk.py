@@ -120,6 +120,8 @@ class Walk:
         self._screen.view.doing = "Installing the first version (blue)"
         await self._kubectl("apply", "-f", "canary-rollout.yaml")
         await self._until("the Rollout to be seen", lambda: bool(self._status("phase")))
+        say("The Rollout names what it misses and goes on by itself when it appears:")
+        await self._look(1.0)
         await self._kubectl("apply", "-f", "canary-demo-service.yaml")
         await self._kubectl("apply", "-f", "canary-demo-ingress.yaml")
         await self._until("the first version to be healthy", lambda: self._status("phase") == "Healthy")
