@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from serinus.api.times import parse_time
+from serinus.api.times import age_words, parse_time
 from serinus.local.apiserver.podstatus import pod_cells
 from serinus.local.apiserver.selectors import as_text
 
@@ -22,37 +22,10 @@ class Row:
     cells: Cells
 
 
-def duration(seconds: float) -> str:
-    """A length of time as kubectl writes it: 45s, 3m10s, 25m, 5h12m, 3d4h, 2y30d."""
-    whole = int(seconds)
-    if whole < -1:
-        return "<invalid>"
-    if whole < 0:
-        return "0s"
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if whole < 120:
-        return f"{whole}s"
-    if minutes < 10:
-        return f"{minutes}m" + (f"{whole % 60}s" if whole % 60 else "")
-    if hours < 3:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h" + (f"{minutes % 60}m" if minutes % 60 else "")
-    if hours < 48:
-        return f"{hours}h"
-    if hours < 192:
-        return f"{days}d" + (f"{hours % 24}h" if hours % 24 else "")
-    if days < 730:
-        return f"{days}d"
-    if days < 2920:
-        return f"{days // 365}y" + (f"{days % 365}d" if days % 365 else "")
-    return f"{days // 365}y"
-
-
 def age(timestamp: str | None, now: float) -> str:
     """The time since `timestamp`; `<unknown>` where there is none."""
     since = parse_time(timestamp)
-    return "<unknown>" if since is None else duration(now - since)
+    return "<unknown>" if since is None else age_words(now - since)
 
 
 def custom_cells(columns: list[Json], obj: Json, now: float) -> list[Any]:
@@ -319,7 +292,7 @@ def _job(obj: Json, now: float) -> list[Any]:
     started = parse_time(status.get("startTime"))
     if started is not None:
         ended = parse_time(status.get("completionTime"))
-        took = duration((now if ended is None else ended) - started)
+        took = age_words((now if ended is None else ended) - started)
     return [
         name,
         state,
@@ -392,7 +365,8 @@ def _autoscaler(obj: Json, now: float) -> list[Any]:
             )
         else:
             texts.append(
-                f"{resource.get('name') or metric.get('type')}: {current.get('averageValue', '<unknown>')}/{goal.get('averageValue', '<auto>')}"
+                f"{resource.get('name') or metric.get('type')}: "
+                f"{current.get('averageValue', '<unknown>')}/{goal.get('averageValue', '<auto>')}"
             )
     targets = ", ".join(texts[:2]) + (f" + {len(texts) - 2} more..." if len(texts) > 2 else "")
     smallest = spec.get("minReplicas")
@@ -442,7 +416,7 @@ ROWS: dict[str, Row] = {
     "configmaps": Row(_columns("Name Data# Age"), _config_map),
     "secrets": Row(_columns("Name Type Data# Age"), _secret),
     "serviceaccounts": Row(_columns("Name Secrets# Age"), _service_account),
-    "events": Row((*_columns("Last_Seen Type Reason Object"), ("Subobject", "string", 1), ("Source", "string", 1), ("Message", "string", 0), ("First Seen", "string", 1), ("Count", "string", 1), ("Name", "string", 1)), _event),
+    "events": Row((*_columns("Last_Seen Type Reason Object | Subobject Source"), *_columns("Message | First_Seen Count Name")), _event),
     "jobs.batch": Row(_columns("Name Status Completions Duration Age | Containers Images Selector"), _job),
     "endpoints": Row(_columns("Name Endpoints Age"), _endpoints),
     "endpointslices.discovery.k8s.io": Row(_columns("Name AddressType Ports Endpoints Age"), _endpoint_slice),

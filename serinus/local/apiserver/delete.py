@@ -14,12 +14,13 @@ import msgspec
 from serinus.api.resources import CRDS, Resource
 from serinus.kube.clock import rfc3339
 from serinus.kube.wire import JSON, Response
-from serinus.local.apiserver import objectmeta, strategy
+from serinus.local.apiserver import strategy
 from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import bad_request, conflict, forbidden, invalid, not_found
 from serinus.local.apiserver.negotiation import YAML, answer, body_of
 from serinus.local.apiserver.read import listed, selection
 from serinus.local.apiserver.store import Entry
+from serinus.local.schema.field_errors import FieldError
 
 Json = dict[str, Any]
 
@@ -58,7 +59,7 @@ def options_of(call: Call) -> Json:
         raise bad_request("preconditions: must be a map with uid and resourceVersion")
     policy = options.get("propagationPolicy")
     if policy not in (None, "", "Background", "Foreground", "Orphan"):
-        flaw = objectmeta.Problem(
+        flaw = FieldError(
             "propagationPolicy",
             "FieldValueNotSupported",
             policy,

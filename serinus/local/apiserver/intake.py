@@ -11,6 +11,7 @@ from serinus.api.resources import NAMESPACES
 from serinus.local.apiserver import objectmeta
 from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import Flaw, StatusError, bad_request, forbidden, invalid, not_found
+from serinus.local.schema.field_errors import FieldError
 
 Json = dict[str, Any]
 
@@ -31,7 +32,8 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
         )
     if obj["kind"] != resource.kind:
         raise bad_request(
-            f'{obj["kind"]} in version "{resource.version}" cannot be handled as a {resource.kind}: the kind in the data ({obj["kind"]}) does not match the resource {resource.plural}'
+            f'{obj["kind"]} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+            f"the kind in the data ({obj['kind']}) does not match the resource {resource.plural}"
         )
     meta = obj.setdefault("metadata", {})
     if meta is None:
@@ -46,7 +48,7 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
     if unknown and mode == "Strict":
         text = "strict decoding error: " + ", ".join(unknown)
         if patched:
-            flaw = objectmeta.Problem("patch", "FieldValueInvalid", call.request.body.decode("utf-8", "replace"), text)
+            flaw = FieldError("patch", "FieldValueInvalid", call.request.body.decode("utf-8", "replace"), text)
             raise invalid("", "", "", [flaw])
         raise unreadable(call, text)
     if unknown:

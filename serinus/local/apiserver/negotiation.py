@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from serinus.kube.wire import APPLY_PATCH, JSON, Request, Response
+from serinus.local.apiserver import protobuf
 from serinus.local.apiserver.errors import bad_request, not_acceptable, too_large, unsupported_media
 
 Json = dict[str, Any]
@@ -90,10 +91,13 @@ def body_of(request: Request, *, media: tuple[str, ...] = (JSON, YAML)) -> Any:
     # Like the real server: a body without a type, or of curl's default type, is taken as JSON.
     if sent in ("", "application/x-www-form-urlencoded", "application/octet-stream") and JSON in media:
         sent = JSON
-    if sent not in media:
+    binary = sent == protobuf.PROTOBUF and JSON in media
+    if sent not in media and not binary:
         raise unsupported_media(media)
     if not request.body:
         return None
+    if binary:
+        return _protobuf(request.body, media)
     if sent in (YAML, APPLY_PATCH) and request.body.lstrip()[:1] not in (b"{", b"["):
         return _yaml(request.body)
     return _json(request.body)
@@ -109,6 +113,15 @@ def _json(body: bytes) -> Any:
     if body.count(b"{") + body.count(b"[") > DEEPEST:
         _check_depth(value)
     return value
+
+
+def _protobuf(body: bytes, media: tuple[str, ...]) -> Any:
+    try:
+        return protobuf.decode(body)
+    except protobuf.UnknownMessage:
+        raise unsupported_media(media) from None
+    except (ValueError, TypeError) as error:
+        raise bad_request(f"error decoding the body: it is not valid protobuf: {error}") from None
 
 
 def _check_depth(value: Any) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
+from serinus.local.schema.field_errors import FieldError
 
 Json = dict[str, Any]
 
@@ -16,7 +17,8 @@ _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _SUBDOMAIN_TEXT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
-    "alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+    "alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
@@ -32,32 +34,14 @@ _QUALIFIED_TEXT = (
 )
 _VALUE_TEXT = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-    "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+    "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 _LONGEST_ANNOTATIONS = 256 << 10
 _NAMES: dict[str, tuple[re.Pattern[str], int, str]] = {
     "namespaces": (_DNS_LABEL, 63, _LABEL_TEXT),
     "services": (_DNS_1035, 63, _1035_TEXT),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One flaw, in the form that the schemas' flaws have too."""
-
-    path: str
-    type: str
-    value: Any
-    detail: str
-
-    def message(self) -> str:
-        words = {
-            "FieldValueRequired": "Required value", "FieldValueInvalid": "Invalid value", "FieldValueForbidden": "Forbidden",
-            "FieldValueNotSupported": "Unsupported value", "FieldValueTooLong": "Too long", "FieldValueTypeInvalid": "Invalid value",
-        }[self.type]  # fmt: skip
-        if self.type in ("FieldValueRequired", "FieldValueForbidden", "FieldValueTooLong"):
-            return f"{self.path}: {words}: {self.detail}"
-        return f"{self.path}: {words}: {msgspec.json.encode(self.value).decode()}: {self.detail}"
 
 
 def wrong_types(meta: Json) -> str:
@@ -93,30 +77,34 @@ def _shown(value: Any) -> str:
     return msgspec.json.encode(value).decode()[:60]
 
 
-def flaws(group_resource: str, meta: Json) -> list[Problem]:
+def flaws(group_resource: str, meta: Json) -> list[FieldError]:
     """What is wrong in the metadata of an object about to be written."""
-    found: list[Problem] = []
+    found: list[FieldError] = []
     name = meta.get("name", "")
     pattern, longest, text = _NAMES.get(group_resource, (_DNS_SUBDOMAIN, 253, _SUBDOMAIN_TEXT))
     if not name:
-        found.append(Problem("metadata.name", "FieldValueRequired", "", "name or generateName is required"))
+        found.append(FieldError("metadata.name", "FieldValueRequired", "", "name or generateName is required"))
     elif len(name) > longest:
-        found.append(Problem("metadata.name", "FieldValueInvalid", name, f"must be no more than {longest} characters"))
+        found.append(
+            FieldError("metadata.name", "FieldValueInvalid", name, f"must be no more than {longest} characters")
+        )
     elif not pattern.fullmatch(name):
-        found.append(Problem("metadata.name", "FieldValueInvalid", name, text))
+        found.append(FieldError("metadata.name", "FieldValueInvalid", name, text))
     for key, value in meta.get("labels", {}).items():
         found += _key("metadata.labels", key)
         if len(value) > 63:
-            found.append(Problem("metadata.labels", "FieldValueInvalid", value, "must be no more than 63 characters"))
+            found.append(
+                FieldError("metadata.labels", "FieldValueInvalid", value, "must be no more than 63 characters")
+            )
         elif value and not _QUALIFIED.fullmatch(value):
-            found.append(Problem("metadata.labels", "FieldValueInvalid", value, _VALUE_TEXT))
+            found.append(FieldError("metadata.labels", "FieldValueInvalid", value, _VALUE_TEXT))
     size = 0
     for key, value in meta.get("annotations", {}).items():
         found += _key("metadata.annotations", key.lower())
         size += len(key) + len(value)
     if size > _LONGEST_ANNOTATIONS:
         found.append(
-            Problem(
+            FieldError(
                 "metadata.annotations", "FieldValueTooLong", "", f"may not be more than {_LONGEST_ANNOTATIONS} bytes"
             )
         )
@@ -125,12 +113,12 @@ def flaws(group_resource: str, meta: Json) -> list[Problem]:
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
                 found.append(
-                    Problem(f"metadata.ownerReferences[{i}].{field}", "FieldValueInvalid", "", "must not be empty")
+                    FieldError(f"metadata.ownerReferences[{i}].{field}", "FieldValueInvalid", "", "must not be empty")
                 )
         controllers += owner.get("controller") is True
     if controllers > 1:
         found.append(
-            Problem(
+            FieldError(
                 "metadata.ownerReferences",
                 "FieldValueInvalid",
                 meta["ownerReferences"],
@@ -142,12 +130,12 @@ def flaws(group_resource: str, meta: Json) -> list[Problem]:
     return found
 
 
-def _key(path: str, key: str) -> list[Problem]:
+def _key(path: str, key: str) -> list[FieldError]:
     prefix, slash, name = key.rpartition("/")
     if not name or len(name) > 63 or not _QUALIFIED.fullmatch(name):
-        return [Problem(path, "FieldValueInvalid", key, _QUALIFIED_TEXT)]
+        return [FieldError(path, "FieldValueInvalid", key, _QUALIFIED_TEXT)]
     if slash and (not prefix or len(prefix) > 253 or not _DNS_SUBDOMAIN.fullmatch(prefix)):
-        return [Problem(path, "FieldValueInvalid", key, "prefix part " + _SUBDOMAIN_TEXT)]
+        return [FieldError(path, "FieldValueInvalid", key, "prefix part " + _SUBDOMAIN_TEXT)]
     return []
 
 

@@ -33,9 +33,11 @@ Json = dict[str, Any]
 _log = logging.getLogger(__name__)
 
 _NOT_OFFERED = {
-    "exec": "exec is not offered: pods are processes of this machine; read their output with `kubectl logs`, and run commands beside them in your own shell",
+    "exec": "exec is not offered: pods are processes of this machine; read their output with `kubectl logs`, "
+    "and run commands beside them in your own shell",
     "attach": "attach is not offered: pods are processes of this machine; follow their output with `kubectl logs -f`",
-    "portforward": "port-forward is not offered: every pod listens on a loopback address of its own; see it with `kubectl get pods -o wide` and connect to it directly",
+    "portforward": "port-forward is not offered: every pod listens on a loopback address of its own; "
+    "see it with `kubectl get pods -o wide` and connect to it directly",
     "proxy": "proxy is not offered: connect to the pod's own address, which `kubectl get pods -o wide` shows",
     "token": "tokens for service accounts are not offered: use the token of the kubeconfig",
 }

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -82,15 +82,17 @@ class Change:
     number: int = 0
 
 
+_INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_POD = ("nodeName", "restartPolicy", "schedulerName", "serviceAccountName", "hostNetwork")
 _SELECTABLE: dict[str, tuple[str, ...]] = {
-    "pods": ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"),
-    "events": ("involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type"),
+    "pods": (*(f"spec.{name}" for name in _POD), "status.phase", "status.podIP", "status.nominatedNodeName"),
+    "events": (*(f"involvedObject.{name}" for name in _INVOLVED), "reason", "reportingComponent", "source", "type"),
     "secrets": ("type",),
     "namespaces": ("status.phase",),
     "nodes": ("spec.unschedulable",),
     "replicasets.apps": ("status.replicas",),
     "jobs.batch": ("status.successful",),
-}  # fmt: skip
+}
 
 
 def selectable_fields(resource: str) -> tuple[str, ...]:
@@ -341,7 +343,7 @@ class _Done:
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
 
-    def __await__(self) -> Iterator[Any]:
+    def __await__(self) -> Generator[Any, Any, Entry]:
         return self._entry
         yield
 

@@ -149,7 +149,8 @@ def _crd(core: Core, new: Json, old: Json | None) -> None:
     names.setdefault("listKind", f"{kind}List")
     spec.setdefault("conversion", {"strategy": "None"})
     before: Json = (old or {}).get("status") or {}
-    versions = spec.get("versions") if isinstance(spec.get("versions"), list) else []
+    versions: Any = spec.get("versions")
+    versions = versions if isinstance(versions, list) else []
     stored = [v.get("name") for v in versions if isinstance(v, dict) and v.get("storage")]
     since = new["metadata"].get("creationTimestamp", "")
     conditions = before.get("conditions") or [

@@ -22,9 +22,9 @@ from serinus.local.apiserver.errors import (
     unsupported_media,
 )
 from serinus.local.apiserver.negotiation import YAML, answer, body_of
-from serinus.local.apiserver.objectmeta import Problem
 from serinus.local.apiserver.selectors import as_text, selects
 from serinus.local.apiserver.store import Entry
+from serinus.local.schema.field_errors import FieldError
 from serinus.local.schema.patches import PatchError, json_patch, merge_patch
 
 Json = dict[str, Any]
@@ -96,7 +96,7 @@ async def scale(core: Core, call: Call) -> Response:
     wanted = _wanted_scale(call, _scale_of(call, obj))
     replicas = (wanted.get("spec") or {}).get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
-        flaw = Problem("spec.replicas", "FieldValueInvalid", replicas, "must be greater than or equal to 0")
+        flaw = FieldError("spec.replicas", "FieldValueInvalid", replicas, "must be greater than or equal to 0")
         raise invalid("autoscaling", "Scale", call.name, [flaw])
     version = (wanted.get("metadata") or {}).get("resourceVersion")
     if version and version != str(entry.version):
@@ -144,7 +144,9 @@ async def bind(core: Core, call: Call) -> Response:
         else None
     )
     if not isinstance(node, str) or not node:
-        raise invalid("", "Binding", call.name, [Problem("target.name", "FieldValueRequired", "", "name of the node")])
+        raise invalid(
+            "", "Binding", call.name, [FieldError("target.name", "FieldValueRequired", "", "name of the node")]
+        )
     entry = core.store.latest(call.key, call.namespace, call.name)
     if entry is None:
         raise not_found(call.resource, call.name)
@@ -243,9 +245,16 @@ async def log(core: Core, call: Call, logs: LogSource | None) -> Response:
     number = _Numbers(call)
     try:
         stream: Any = logs.read(
-            call.namespace, call.name, container, follow=call.flag("follow"), tail_lines=number("tailLines"), since_seconds=number("sinceSeconds"),
-            timestamps=call.flag("timestamps"), previous=call.flag("previous"), limit_bytes=number("limitBytes"),
-        )  # fmt: skip
+            call.namespace,
+            call.name,
+            container,
+            follow=call.flag("follow"),
+            tail_lines=number("tailLines"),
+            since_seconds=number("sinceSeconds"),
+            timestamps=call.flag("timestamps"),
+            previous=call.flag("previous"),
+            limit_bytes=number("limitBytes"),
+        )
         if inspect.isawaitable(stream):
             stream = await stream
     except LogsUnavailable as why:

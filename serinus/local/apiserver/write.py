@@ -27,8 +27,9 @@ from serinus.local.apiserver.errors import (
 from serinus.local.apiserver.intake import check_namespace, check_place, check_valid, fresh, is_built_in, object_of
 from serinus.local.apiserver.negotiation import YAML, accepted, answer, body_of
 from serinus.local.apiserver.read import shown
-from serinus.local.apiserver.shim import ApplyConflict, apply, track
 from serinus.local.apiserver.store import Entry, entry_of
+from serinus.local.schema.field_errors import FieldError
+from serinus.local.schema.managed import ApplyConflict, apply, track
 from serinus.local.schema.patches import PatchError, json_patch, merge_patch, strategic_patch
 
 Json = dict[str, Any]
@@ -41,7 +42,7 @@ def dry_run(call: Call, options: Json | None = None) -> bool:
     value = call.request.query.get("dryRun", "")
     values = [value] if value else list((options or {}).get("dryRun") or [])
     if any(v != "All" for v in values):
-        flaw = objectmeta.Problem("dryRun", "FieldValueNotSupported", values[0], 'supported values: "All"')
+        flaw = FieldError("dryRun", "FieldValueNotSupported", values[0], 'supported values: "All"')
         raise invalid("meta.k8s.io", "Options", "", [flaw])
     return bool(values)
 
@@ -50,7 +51,7 @@ def manager(call: Call) -> str:
     """Who writes, for managedFields: the query says it, or else the program's name in its User-Agent."""
     named = call.request.query.get("fieldManager", "")
     if len(named) > 128:
-        flaw = objectmeta.Problem("fieldManager", "FieldValueTooLong", named, "may not be more than 128 bytes")
+        flaw = FieldError("fieldManager", "FieldValueTooLong", named, "may not be more than 128 bytes")
         raise invalid("meta.k8s.io", "Options", "", [flaw])
     return named or call.request.headers.get("user-agent", "").split("/")[0] or "unknown"
 
@@ -114,7 +115,7 @@ async def update(core: Core, call: Call) -> Response:
         and not call.subresource
         and (not is_built_in(call) or call.key in strategy.NEEDS_VERSION)
     ):
-        flaw = objectmeta.Problem("metadata.resourceVersion", "FieldValueInvalid", 0, "must be specified for an update")
+        flaw = FieldError("metadata.resourceVersion", "FieldValueInvalid", 0, "must be specified for an update")
         raise invalid(call.resource.group, call.resource.kind, call.name, [flaw])
     return await replace(core, call, entry, obj, dry=dry)
 
@@ -130,7 +131,7 @@ async def patch(core: Core, call: Call) -> Response:
     if media == APPLY_PATCH:
         return await _apply(core, call, value)
     if call.request.query.get("force"):
-        flaw = objectmeta.Problem("force", "FieldValueForbidden", True, "may not be specified for non-apply patch")
+        flaw = FieldError("force", "FieldValueForbidden", True, "may not be specified for non-apply patch")
         raise invalid("meta.k8s.io", "PatchOptions", "", [flaw])
     entry = core.store.latest(call.key, call.namespace, call.name)
     if entry is None:
@@ -161,7 +162,7 @@ def _patched(call: Call, obj: Json, media: str, value: Any) -> Any:
 async def _apply(core: Core, call: Call, value: Any) -> Response:
     who, dry = call.request.query.get("fieldManager", ""), dry_run(call)
     if not who:
-        flaw = objectmeta.Problem("fieldManager", "FieldValueRequired", "", "is required for apply patch")
+        flaw = FieldError("fieldManager", "FieldValueRequired", "", "is required for apply patch")
         raise invalid("meta.k8s.io", "PatchOptions", "", [flaw])
     if not isinstance(value, dict) or not value.get("apiVersion") or not value.get("kind"):
         raise bad_request("invalid object type: an applied object needs apiVersion and kind")
@@ -268,7 +269,7 @@ def _check_identity(call: Call, entry: Entry, old: Json, new: Json) -> None:
 def _isolated(call: Call, old: Json, new: Json, applied: bool) -> Json:
     """The part of `new` that this subresource may write, over the rest of `old`."""
     if call.subresource == "status":
-        result = {**old, "status": new.get("status")}
+        result: Json = {**old, "status": new.get("status")}
         if result["status"] is None:
             del result["status"]
         if applied:
@@ -287,7 +288,7 @@ def _check_finalizers(call: Call, old: Json, new: Json) -> None:
     added = objectmeta.added_finalizers(old, new) if new.get("deletionTimestamp") else []
     if added:
         text = ", ".join(f'"{f}"' for f in added)
-        flaw = objectmeta.Problem(
+        flaw = FieldError(
             "metadata.finalizers", "FieldValueForbidden", "",
             f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{text}}}",
         )  # fmt: skip

@@ -17,10 +17,12 @@ _WORDS = {
     "FieldValueForbidden": "Forbidden",
     "FieldValueDuplicate": "Duplicate value",
     "FieldValueNotFound": "Not found",
+    "FieldValueTooLong": "Too long",
+    "FieldValueTooLong": "Too long",
     "InternalError": "Internal error",
 }
 _TYPES = {words: name for name, words in _WORDS.items() if name != "FieldValueTypeInvalid"}
-_WITHOUT_VALUE = ("FieldValueRequired", "FieldValueForbidden", "InternalError")
+_WITHOUT_VALUE = ("FieldValueRequired", "FieldValueForbidden", "FieldValueTooLong", "InternalError")
 
 
 class FieldError(msgspec.Struct, frozen=True):
