@@ -1,0 +1,39 @@
+"""Colours of words and signs in a terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_COLORS = {
+    33: ("◷", "?", "canary"),
+    94: ("◌", "preview", "ping", "pong", "Pending", "Running"),
+    32: ("✔", "stable", "active", "Successful"),
+    31: ("✖", "⚠", "Failed", "Error"),
+}
+_OF = {word: color for color, words in _COLORS.items() for word in words}
+_ESCAPE = re.compile(r"\x1b\[\d+m")
+
+
+@dataclass(frozen=True)
+class Paint:
+    on: bool
+
+    def __call__(self, text: str, like: str | None = None) -> str:
+        """`text` in the colour of the word or sign `like`, by default its own."""
+        if not self.on:
+            return text
+        return f"\x1b[{_OF.get(text if like is None else like, 0)}m{text}\x1b[0m"
+
+    @staticmethod
+    def width(text: str) -> int:
+        """Characters that are seen."""
+        return len(_ESCAPE.sub("", text)) if "\x1b" in text else len(text)
+
+
+def paint(no_color: bool, environ: Mapping[str, str] | None = None) -> Paint:
+    """Colours unless they are unwanted: `--no-color`, `TERM=dumb`, `NO_COLOR`. A pipe gets them too, as users expect."""
+    env = os.environ if environ is None else environ
+    return Paint(not no_color and env.get("TERM") != "dumb" and not env.get("NO_COLOR"))

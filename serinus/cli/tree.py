@@ -1,0 +1,215 @@
+"""The text of `get rollout` and `get experiment`: a header and a tree, as lines.
+
+Rows end in blanks where their last cells are empty, as users' scripts know them. Widths are what is seen: colours do
+not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from serinus.api.rollout_info import (
+    AnalysisRunInfo,
+    ExperimentInfo,
+    JobInfo,
+    Json,
+    PodInfo,
+    ReplicaSetInfo,
+    RolloutInfo,
+)
+from serinus.api.times import age_words, parse_time
+from serinus.cli.colors import Paint
+
+ROLLOUT, REVISION, REPLICA_SET, POD, EXPERIMENT, ANALYSIS_RUN, JOB = "⟳#⧉□Σα⊞"
+
+_WORDS = {
+    "Rollout": {"Progressing": "◌", "Paused": "॥", "Healthy": "✔", "Degraded": "✖"},
+    "ReplicaSet": {"Progressing": "◌", "Healthy": "✔", "ReplicaFailure": "✖", "ScaledDown": "•"},
+    "Analysis": {
+        "Pending": "◷",
+        "Running": "◌",
+        "Successful": "✔",
+        "Failed": "✖",
+        "Error": "⚠",
+        "Inconclusive": "?",
+    },
+}
+_POD_ICONS = (
+    ("◌", ("Init:*", "Pending", "Terminating", "ContainerCreating")),
+    ("✔", ("Running", "Completed")),
+    ("✖", ("Failed", "InvalidImageName", "CrashLoopBackOff", "Signal:*", "ExitCode:*")),
+    ("⚠", ("*Error", "Err*", "ImagePullBackOff", "RegistryUnavailable")),
+    ("?", ("Unknown",)),
+)
+
+
+def icon(kind: str, word: str) -> str:
+    """The sign of a status word; `kind` is Rollout, ReplicaSet, Analysis (runs, experiments, jobs) or Pod."""
+    if kind != "Pod":
+        return _WORDS[kind].get(word, " ")
+    for sign, patterns in _POD_ICONS:
+        if any(_fits(word, pattern) for pattern in patterns):
+            return sign
+    return " "
+
+
+def _fits(word: str, pattern: str) -> bool:
+    if pattern.endswith("*"):
+        return word.startswith(pattern[:-1])
+    return word.endswith(pattern[1:]) if pattern.startswith("*") else word == pattern
+
+
+@dataclass
+class Node:
+    """One row: what it is (`sign`, `name`), its cells, and what hangs below it. `name` may carry colours."""
+
+    sign: str
+    name: str
+    cells: tuple[str, str, str, str]
+    children: list[Node]
+
+
+def rollout_lines(info: RolloutInfo, now: float, paint: Paint) -> list[str]:
+    """All lines of `get rollout`."""
+    header = [*_title(info.metadata, f"{paint(icon('Rollout', info.status))} {info.status}", info.message)]
+    header.append(("Strategy:", info.strategy))
+    if info.strategy == "Canary":
+        header += [("  Step:", info.step), ("  SetWeight:", info.set_weight), ("  ActualWeight:", info.actual_weight)]
+    header += _images([*info.replica_sets, *(rs for e in info.experiments for rs in e.replica_sets)], paint)
+    header += [("Replicas:", ""), ("  Desired:", str(info.desired)), ("  Current:", str(info.current))]
+    header += [("  Updated:", str(info.updated)), ("  Ready:", str(info.ready)), ("  Available:", str(info.available))]
+    status = f"{paint(icon('Rollout', info.status))} {info.status}"
+    root = Node(
+        ROLLOUT,
+        str(info.metadata.get("name")),
+        ("Rollout", status, _age(info.metadata, now), ""),
+        [_revision(info, revision, now, paint) for revision in _revisions(info)],
+    )
+    return [*_header(header), "", *_table(root, paint)]
+
+
+def experiment_lines(info: ExperimentInfo, now: float, paint: Paint) -> list[str]:
+    """All lines of `get experiment`."""
+    status = f"{paint(icon('Analysis', info.status))} {info.status}"
+    header = [*_title(info.metadata, status, info.message), *_images(info.replica_sets, paint)]
+    node = _experiment(info, now, paint)
+    return [*_header(header), "", *_table(node, paint)]
+
+
+def _title(metadata: Json, status: str, message: str) -> list[tuple[str, str]]:
+    rows = [("Name:", str(metadata.get("name"))), ("Namespace:", str(metadata.get("namespace"))), ("Status:", status)]
+    return [*rows, ("Message:", message)] if message else rows
+
+
+def _header(rows: Iterable[tuple[str, str]]) -> list[str]:
+    # A label without a value (`Replicas:`) has no blanks behind it, an empty value (`  Step:`) neither.
+    return [f"{label:17}{value}".rstrip() if not value else f"{label:17}{value}" for label, value in rows]
+
+
+def _images(sets: Sequence[ReplicaSetInfo], paint: Paint) -> list[tuple[str, str]]:
+    """Every image that runs, with the roles of what runs it."""
+    tags: dict[str, list[str]] = {}
+    for rs in sets:
+        if rs.replicas <= 0:
+            continue
+        roles = [*rs.roles, *([f"{EXPERIMENT}:{rs.template}"] if rs.template else [])]
+        for image in dict.fromkeys(rs.images):
+            tags[image] = sorted({*tags[image], *roles}) if image in tags else roles
+    lines = [
+        image + (f" ({', '.join(paint(tag) for tag in tags[image])})" if tags[image] else "") for image in sorted(tags)
+    ]
+    return [("Images:" if place == 0 else "", line) for place, line in enumerate(lines)]
+
+
+def _revisions(info: RolloutInfo) -> list[int]:
+    return sorted({o.revision for o in (*info.replica_sets, *info.experiments, *info.analysis_runs)}, reverse=True)
+
+
+def _revision(info: RolloutInfo, revision: int, now: float, paint: Paint) -> Node:
+    sets = sorted((rs for rs in info.replica_sets if rs.revision == revision), key=lambda rs: _name(rs.metadata))
+    experiments = sorted((e for e in info.experiments if e.revision == revision), key=lambda e: _born(e.metadata))
+    runs = sorted((run for run in info.analysis_runs if run.revision == revision), key=lambda r: _born(r.metadata))
+    children = [_replica_set(rs, now, paint) for rs in sets]
+    children += [_experiment(e, now, paint) for e in experiments]
+    children += [_analysis_run(run, now, paint) for run in runs]
+    return Node(REVISION, f"revision:{revision}", ("", "", "", ""), children)
+
+
+def _replica_set(rs: ReplicaSetInfo, now: float, paint: Paint) -> Node:
+    roles = [role for role in ("stable", "canary", "active", "preview", "ping", "pong") if getattr(rs, role)]
+    name = _name(rs.metadata)
+    for role in roles:
+        name = paint(name, role)
+    notes = [paint(role) for role in roles]
+    deadline = parse_time(rs.scale_down_deadline)
+    if deadline is not None:
+        notes.append("delay:" + (age_words(deadline - now) if deadline >= now else "passed"))
+    pods = sorted(rs.pods, key=lambda pod: _born(pod.metadata))
+    status = f"{paint(icon('ReplicaSet', rs.status))} {rs.status}"
+    cells = ("ReplicaSet", status, _age(rs.metadata, now), ",".join(notes))
+    return Node(REPLICA_SET, name, cells, [_pod(pod, now, paint) for pod in pods])
+
+
+def _pod(pod: PodInfo, now: float, paint: Paint) -> Node:
+    notes = [f"ready:{pod.ready}/{pod.containers}", *([f"restarts:{pod.restarts}"] if pod.restarts else [])]
+    status = f"{paint(icon('Pod', pod.status))} {pod.status}"
+    return Node(POD, _name(pod.metadata), ("Pod", status, _age(pod.metadata, now), ",".join(notes)), [])
+
+
+def _experiment(info: ExperimentInfo, now: float, paint: Paint) -> Node:
+    sets = sorted(info.replica_sets, key=lambda rs: _name(rs.metadata))
+    runs = sorted(info.analysis_runs, key=lambda run: _born(run.metadata))
+    children = [_replica_set(rs, now, paint) for rs in sets] + [_analysis_run(run, now, paint) for run in runs]
+    status = f"{paint(icon('Analysis', info.status))} {info.status}"
+    cells = ("Experiment", status, _age(info.metadata, now), "")
+    return Node(EXPERIMENT, paint(_name(info.metadata), info.status), cells, children)
+
+
+def _analysis_run(run: AnalysisRunInfo, now: float, paint: Paint) -> Node:
+    counts = (("✔", run.successful), ("✖", run.failed), ("?", run.inconclusive), ("⚠", run.error))
+    info = ",".join(f"{paint(sign)} {count}" for sign, count in counts if count > 0)
+    status = f"{paint(icon('Analysis', run.status))} {run.status}"
+    cells = ("AnalysisRun", status, _age(run.metadata, now), info)
+    return Node(
+        ANALYSIS_RUN, paint(_name(run.metadata), run.status), cells, [_job(job, now, paint) for job in run.jobs]
+    )
+
+
+def _job(job: JobInfo, now: float, paint: Paint) -> Node:
+    started = parse_time(job.started_at)
+    status = f"{paint(icon('Analysis', job.status))} {job.status}"
+    cells = ("Job", status, "" if started is None else age_words(now - started), "")
+    return Node(JOB, paint(job.name, job.status), cells, [])
+
+
+def _table(root: Node, paint: Paint) -> list[str]:
+    rows = [("NAME", "KIND", "STATUS", "AGE", "INFO"), *_rows(root, "", "", "")]
+    seen = paint.width
+    widths = [max(seen(row[column]) for row in rows) + 2 for column in range(4)]
+    return ["".join(_padded(row[c], widths[c], seen) for c in range(4)) + row[4] for row in rows]
+
+
+def _padded(cell: str, width: int, seen: Callable[[str], int]) -> str:
+    return cell + " " * (width - seen(cell))
+
+
+def _rows(node: Node, prefix: str, branch: str, below: str) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [(f"{prefix}{branch}{node.sign} {node.name}", *node.cells)]
+    for child in node.children:
+        last = child is node.children[-1]
+        rows += _rows(child, prefix + below, "└──" if last else "├──", "   " if last else "│  ")
+    return rows
+
+
+def _name(metadata: Json) -> str:
+    return str(metadata.get("name") or "")
+
+
+def _born(metadata: Json) -> tuple[str, str]:
+    return str(metadata.get("creationTimestamp") or ""), _name(metadata)
+
+
+def _age(metadata: Json, now: float) -> str:
+    born = parse_time(str(metadata.get("creationTimestamp") or ""))
+    return "<unknown>" if born is None else age_words(now - born)
