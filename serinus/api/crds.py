@@ -17,7 +17,9 @@ Json = dict[str, Any]
 VERSION = "v1alpha1"
 GROUP = "argoproj.io"
 
-_HEADER = re.compile(r"## (?P<kind>\w+)  plural=(?P<plural>\w+) shortNames=(?P<short>[\w,]*) scope=(?P<scope>\w+) subresources=(?P<sub>.*)")
+_HEADER = re.compile(
+    r"## (?P<kind>\w+)  plural=(?P<plural>\w+) shortNames=(?P<short>[\w,]*) scope=(?P<scope>\w+) subresources=(?P<sub>.*)"
+)
 _COLUMN = re.compile(r"column (?P<name>[^:]+): (?P<path>\S+) \((?P<type>\w+)\)")
 _FIELD = re.compile(r"(?P<path>[^:]+): (?P<type>.+)")
 _PAIR = re.compile(r"'(\w+)': '([^']*)'")
@@ -59,7 +61,13 @@ def _definition(lines: list[str]) -> Json:
         "schema": {"openAPIV3Schema": _schema(kind, [(m["path"], m["type"]) for m in fields])},
         "subresources": _subresources(head["sub"]),
     }
-    names = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower(), "shortNames": head["short"].split(",")}
+    names = {
+        "kind": kind,
+        "listKind": f"{kind}List",
+        "plural": plural,
+        "singular": kind.lower(),
+        "shortNames": head["short"].split(","),
+    }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -118,7 +126,10 @@ def _typed(text: str) -> Json:
         case ["LabelSelector"]:
             return expanded(schemas.definitions()[schemas.META + "LabelSelector"])
         case ["PodTemplateSpec"]:
-            return {"type": "object", "properties": {"metadata": kept_metadata(), "spec": expanded(schemas.definitions()[_CORE + "PodSpec"])}}
+            return {
+                "type": "object",
+                "properties": {"metadata": kept_metadata(), "spec": expanded(schemas.definitions()[_CORE + "PodSpec"])},
+            }
         case ["JobTemplate", *_]:
             spec = expanded(schemas.definitions()["io.k8s.api.batch.v1.JobSpec"])
             return {"type": "object", "properties": {"metadata": kept_metadata(), "spec": spec}, "required": ["spec"]}
@@ -137,7 +148,11 @@ def int_or_string() -> Json:
 def kept_metadata() -> Json:
     """Labels and annotations of a template; whatever else stands there stays."""
     texts: Json = {"type": "object", "additionalProperties": {"type": "string"}, "nullable": True}
-    return {"type": "object", "properties": {"labels": texts, "annotations": texts}, "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "type": "object",
+        "properties": {"labels": texts, "annotations": texts},
+        "x-kubernetes-preserve-unknown-fields": True,
+    }
 
 
 def expanded(schema: Json) -> Json:
@@ -146,7 +161,9 @@ def expanded(schema: Json) -> Json:
     if reference == "IntOrString":
         return int_or_string()
     if reference == "Quantity":
-        return int_or_string() | {"pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"}
+        return int_or_string() | {
+            "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
+        }
     if reference == "ObjectMeta":
         return kept_metadata()
     out: Json = {}
@@ -155,7 +172,9 @@ def expanded(schema: Json) -> Json:
             out[key] = {name: expanded(part) for name, part in value.items()}
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             out[key] = expanded(value)
-        elif key in ("type", "format", "required", "default") or (key.startswith("x-kubernetes-list-") or key == "x-kubernetes-map-type"):
+        elif key in ("type", "format", "required", "default") or (
+            key.startswith("x-kubernetes-list-") or key == "x-kubernetes-map-type"
+        ):
             out[key] = value
     if schema.get("x-kubernetes-map-type"):
         out["x-kubernetes-map-type"] = schema["x-kubernetes-map-type"]
@@ -166,9 +185,9 @@ def expanded(schema: Json) -> Json:
 
 def _keep_unlisted(schema: Json, name: str = "") -> None:
     """Plugins' objects have no listed fields: they keep all that is given."""
-    if schema.get("type") == "object" and not schema.keys() & {"properties", "additionalProperties"}:
-        if name not in (_EMPTY_ON_PURPOSE, "metadata", "emptyDir"):
-            schema["x-kubernetes-preserve-unknown-fields"] = True
+    listed = schema.get("type") != "object" or schema.keys() & {"properties", "additionalProperties"}
+    if not listed and name not in (_EMPTY_ON_PURPOSE, "metadata"):
+        schema["x-kubernetes-preserve-unknown-fields"] = True
     for below, part in schema.get("properties", {}).items():
         _keep_unlisted(part, below)
     for key in ("items", "additionalProperties"):

@@ -27,12 +27,29 @@ from serinus.local.schema.nodes import (
 )
 
 Json = dict[str, Any]
-_NAMES = {OBJECT: "object", LIST: "array", STRING: "string", INTEGER: "integer", NUMBER: "number", BOOLEAN: "boolean", INT_OR_STRING: "integer,string", QUANTITY: "string"}
+_NAMES = {
+    OBJECT: "object",
+    LIST: "array",
+    STRING: "string",
+    INTEGER: "integer",
+    NUMBER: "number",
+    BOOLEAN: "boolean",
+    INT_OR_STRING: "integer,string",
+    QUANTITY: "string",
+}
 _PYTHON: dict[int, frozenset[type]] = {
-    OBJECT: frozenset({dict}), LIST: frozenset({list}), STRING: frozenset({str}), INTEGER: frozenset({int}), NUMBER: frozenset({int, float}),
-    BOOLEAN: frozenset({bool}), INT_OR_STRING: frozenset({int, str}), QUANTITY: frozenset({int, float, str}),
+    OBJECT: frozenset({dict}), LIST: frozenset({list}), STRING: frozenset({str}), INTEGER: frozenset({int}),
+    NUMBER: frozenset({int, float}), BOOLEAN: frozenset({bool}), INT_OR_STRING: frozenset({int, str}), QUANTITY: frozenset({int, float, str}),
 }  # fmt: skip
-_FOUND = {dict: "object", list: "array", str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+_FOUND = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -72,9 +89,17 @@ def _object(node: Node, value: Json, path: str, found: list[FieldError]) -> None
 
 def _list(node: Node, value: list[Any], path: str, found: list[FieldError]) -> None:
     if node.longest is not None and len(value) > node.longest:
-        found.append(FieldError(path, "FieldValueInvalid", len(value), f"{path} in body should have at most {node.longest} items"))
+        found.append(
+            FieldError(
+                path, "FieldValueInvalid", len(value), f"{path} in body should have at most {node.longest} items"
+            )
+        )
     if node.shortest is not None and len(value) < node.shortest:
-        found.append(FieldError(path, "FieldValueInvalid", len(value), f"{path} in body should have at least {node.shortest} items"))
+        found.append(
+            FieldError(
+                path, "FieldValueInvalid", len(value), f"{path} in body should have at least {node.shortest} items"
+            )
+        )
     if node.items is not None:
         for i, item in enumerate(value):
             check(node.items, item, f"{path}[{i}]", found)
@@ -97,28 +122,64 @@ def _quantity(value: Any, path: str, found: list[FieldError]) -> None:
     try:
         quantity.parse(value)
     except ValueError:
-        found.append(FieldError(path, "FieldValueInvalid", value, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"))
+        found.append(
+            FieldError(
+                path,
+                "FieldValueInvalid",
+                value,
+                "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+            )
+        )
 
 
 def _scalar(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
     if node.enum and value not in node.enum:
-        found.append(FieldError(path, "FieldValueNotSupported", value, "supported values: " + ", ".join(json.dumps(v) for v in node.enum)))
+        found.append(
+            FieldError(
+                path,
+                "FieldValueNotSupported",
+                value,
+                "supported values: " + ", ".join(json.dumps(v) for v in node.enum),
+            )
+        )
     if isinstance(value, str):
         if node.longest is not None and len(value) > node.longest:
-            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should be at most {node.longest} chars long"))
+            found.append(
+                FieldError(
+                    path, "FieldValueInvalid", value, f"{path} in body should be at most {node.longest} chars long"
+                )
+            )
         if node.shortest is not None and len(value) < node.shortest:
-            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should be at least {node.shortest} chars long"))
+            found.append(
+                FieldError(
+                    path, "FieldValueInvalid", value, f"{path} in body should be at least {node.shortest} chars long"
+                )
+            )
         if node.pattern is not None and not node.pattern.search(value):
-            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should match '{node.pattern.pattern}'"))
+            found.append(
+                FieldError(path, "FieldValueInvalid", value, f"{path} in body should match '{node.pattern.pattern}'")
+            )
         if node.format == "date-time" and not _is_time(value):
-            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body must be of type date-time: {json.dumps(value)}"))
+            found.append(
+                FieldError(
+                    path, "FieldValueInvalid", value, f"{path} in body must be of type date-time: {json.dumps(value)}"
+                )
+            )
         return
     if node.format == "int32" and not -(2**31) <= value < 2**31:
         found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body must be of type int32: {value}"))
     if node.minimum is not None and value < node.minimum:
-        found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should be greater than or equal to {node.minimum}"))
+        found.append(
+            FieldError(
+                path, "FieldValueInvalid", value, f"{path} in body should be greater than or equal to {node.minimum}"
+            )
+        )
     if node.maximum is not None and value > node.maximum:
-        found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should be less than or equal to {node.maximum}"))
+        found.append(
+            FieldError(
+                path, "FieldValueInvalid", value, f"{path} in body should be less than or equal to {node.maximum}"
+            )
+        )
 
 
 def _is_time(text: str) -> bool:
@@ -133,4 +194,6 @@ def _is_time(text: str) -> bool:
 
 def _wrong_type(node: Node, value: Any, path: str) -> FieldError:
     given = _FOUND.get(type(value), "unknown")
-    return FieldError(path, "FieldValueTypeInvalid", given, f'{path} in body must be of type {_NAMES[node.shape]}: "{given}"')
+    return FieldError(
+        path, "FieldValueTypeInvalid", given, f'{path} in body must be of type {_NAMES[node.shape]}: "{given}"'
+    )

@@ -14,15 +14,35 @@ def crd_errors(crd: Json) -> list[FieldError]:
     spec: Json = crd.get("spec") or {}
     names: Json = spec.get("names") or {}
     found = [FieldError(f"spec.{field}", "FieldValueRequired") for field in ("group", "scope") if not spec.get(field)]
-    found += [FieldError(f"spec.names.{field}", "FieldValueRequired") for field in ("plural", "kind") if not names.get(field)]
+    found += [
+        FieldError(f"spec.names.{field}", "FieldValueRequired") for field in ("plural", "kind") if not names.get(field)
+    ]
     if spec.get("scope") not in (None, "", "Cluster", "Namespaced"):
-        found.append(FieldError("spec.scope", "FieldValueNotSupported", spec["scope"], 'supported values: "Cluster", "Namespaced"'))
+        found.append(
+            FieldError(
+                "spec.scope", "FieldValueNotSupported", spec["scope"], 'supported values: "Cluster", "Namespaced"'
+            )
+        )
     name, wanted = (crd.get("metadata") or {}).get("name", ""), f"{names.get('plural', '')}.{spec.get('group', '')}"
     if not found and name != wanted:
-        found.append(FieldError("metadata.name", "FieldValueInvalid", name, f'must be spec.names.plural+"."+spec.group (found {name!r}, write {wanted!r})'))
+        found.append(
+            FieldError(
+                "metadata.name",
+                "FieldValueInvalid",
+                name,
+                f'must be spec.names.plural+"."+spec.group (found {name!r}, write {wanted!r})',
+            )
+        )
     versions: list[Json] = spec.get("versions") or []
     if sum(1 for v in versions if v.get("storage")) != 1:
-        found.append(FieldError("spec.versions", "FieldValueInvalid", [v.get("name") for v in versions], "must have exactly one version marked as storage version"))
+        found.append(
+            FieldError(
+                "spec.versions",
+                "FieldValueInvalid",
+                [v.get("name") for v in versions],
+                "must have exactly one version marked as storage version",
+            )
+        )
     for i, version in enumerate(versions):
         found += _version(f"spec.versions[{i}]", version)
     return found

@@ -68,7 +68,14 @@ def _job(obj: Json) -> Json:
     spec = obj.setdefault("spec", {})
     if spec.get("completions") is None and spec.get("parallelism") is None:
         _fill(spec, completions=1, parallelism=1)
-    _fill(spec, parallelism=1, backoffLimit=6, completionMode="NonIndexed", suspend=False, podReplacementPolicy="TerminatingOrFailed")
+    _fill(
+        spec,
+        parallelism=1,
+        backoffLimit=6,
+        completionMode="NonIndexed",
+        suspend=False,
+        podReplacementPolicy="TerminatingOrFailed",
+    )
     spec["template"] = with_defaults(spec.get("template") or {})
     if not spec.get("manualSelector"):
         _job_selector(obj, spec)
@@ -104,7 +111,10 @@ def _endpoints(obj: Json) -> Json:
 def _secret(obj: Json) -> Json:
     _fill(obj, type="Opaque")
     if texts := obj.pop("stringData", None):
-        obj["data"] = {**(obj.get("data") or {}), **{k: base64.b64encode(v.encode()).decode() for k, v in texts.items()}}
+        obj["data"] = {
+            **(obj.get("data") or {}),
+            **{k: base64.b64encode(v.encode()).decode() for k, v in texts.items()},
+        }
     return obj
 
 
@@ -112,7 +122,12 @@ def _hpa(obj: Json) -> Json:
     spec = obj.setdefault("spec", {})
     _fill(spec, minReplicas=1)
     if not spec.get("metrics"):
-        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]
+        spec["metrics"] = [
+            {
+                "type": "Resource",
+                "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}},
+            }
+        ]
     return obj
 
 

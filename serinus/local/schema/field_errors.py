@@ -18,7 +18,6 @@ _WORDS = {
     "FieldValueDuplicate": "Duplicate value",
     "FieldValueNotFound": "Not found",
     "FieldValueTooLong": "Too long",
-    "FieldValueTooLong": "Too long",
     "InternalError": "Internal error",
 }
 _TYPES = {words: name for name, words in _WORDS.items() if name != "FieldValueTypeInvalid"}

@@ -105,13 +105,13 @@ def difference(a: Fields, b: Fields) -> Fields | None:
     return out or None
 
 
-
-
 def own_fields(fields: Fields, *, has_status: bool, subresource: str) -> Fields:
     """The set without what the server owns (type, identity, times, versions) and what this way of writing leaves alone."""
     if has_status and subresource == "status":
         return {k: v for k, v in fields.items() if k == "f:status"}
-    out = {k: v for k, v in fields.items() if k not in ("f:apiVersion", "f:kind") and not (has_status and k == "f:status")}
+    out = {
+        k: v for k, v in fields.items() if k not in ("f:apiVersion", "f:kind") and not (has_status and k == "f:status")
+    }
     if "f:metadata" in out:
         meta = {k: v for k, v in out.pop("f:metadata").items() if k not in _SERVERS}
         if meta.keys() - {OWNED}:

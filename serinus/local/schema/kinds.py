@@ -28,7 +28,17 @@ class Kind:
 
     __slots__ = ("columns", "custom", "has_status", "node", "resource", "scale", "schema")
 
-    def __init__(self, resource: Resource, node: Node, schema: Json, *, custom: bool, columns: list[Json], scale: Json | None, has_status: bool) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        node: Node,
+        schema: Json,
+        *,
+        custom: bool,
+        columns: list[Json],
+        scale: Json | None,
+        has_status: bool,
+    ) -> None:
         self.resource = resource
         self.node = node
         self.schema = schema
@@ -52,7 +62,9 @@ class Kind:
 
     def default(self, obj: Json) -> Json:
         """The object with what a server fills in. Malformed objects stay as they are; `validate` tells."""
-        return walks.default(self.node, obj) if self.custom else with_built_in_defaults(self.resource.group_resource, obj)
+        return (
+            walks.default(self.node, obj) if self.custom else with_built_in_defaults(self.resource.group_resource, obj)
+        )
 
     def validate(self, obj: Json, old: Json | None = None) -> list[FieldError]:
         """What is wrong with the object (as written over `old`), by its schema first, then by its kind's own rules."""
@@ -164,5 +176,6 @@ def resource_of(crd: Json, version: Json) -> Resource:
     subresources = tuple(sorted(version.get("subresources") or {}, reverse=True))
     return Resource(
         spec["group"], version["name"], names["plural"], names["kind"], spec.get("scope", "Namespaced") == "Namespaced",
-        names.get("singular") or names["kind"].lower(), tuple(names.get("shortNames") or ()), tuple(names.get("categories") or ()), subresources,
+        names.get("singular") or names["kind"].lower(),
+        tuple(names.get("shortNames") or ()), tuple(names.get("categories") or ()), subresources,
     )  # fmt: skip

@@ -31,17 +31,30 @@ class ApplyConflict(Exception):
         else:
             text = "conflicts"
             for owner in dict.fromkeys(owners):
-                text += f" with {owner}:" + "".join(f"\n- {path}" for (_, path), who in zip(conflicts, owners, strict=True) if who == owner) + "\n"
+                text += (
+                    f" with {owner}:"
+                    + "".join(f"\n- {path}" for (_, path), who in zip(conflicts, owners, strict=True) if who == owner)
+                    + "\n"
+                )
             text = text.rstrip()
         super().__init__(f"Apply failed with {count} {'conflict' if count == 1 else 'conflicts'}: {text}")
 
 
-def apply(kind: Kind, live: Json | None, applied: Json, *, manager: str, force: bool, now: str, subresource: str = "") -> Json:
+def apply(
+    kind: Kind, live: Json | None, applied: Json, *, manager: str, force: bool, now: str, subresource: str = ""
+) -> Json:
     """The object after server-side apply, managedFields included. Raises ApplyConflict."""
-    wanted = own_fields(all_of(kind.node, applied, containers=False), has_status=kind.has_status, subresource=subresource)
+    wanted = own_fields(
+        all_of(kind.node, applied, containers=False), has_status=kind.has_status, subresource=subresource
+    )
     if live is None:
-        out = {**applied, "metadata": {**applied.get("metadata", {}), "managedFields": [_entry(kind, manager, "Apply", subresource, now, wanted)]}}
-        return out
+        return {
+            **applied,
+            "metadata": {
+                **applied.get("metadata", {}),
+                "managedFields": [_entry(kind, manager, "Apply", subresource, now, wanted)],
+            },
+        }
     entries = _entries(live) or _first_owner(kind, live, now)
     mine = next((e for e in entries if _is(e, kind, manager, "Apply", subresource)), None)
     others = [e for e in entries if e is not mine]
@@ -57,7 +70,10 @@ def apply(kind: Kind, live: Json | None, applied: Json, *, manager: str, force: 
     kept = [_without(e, lost[id(e)]) if id(e) in lost else e for e in others]
     unchanged = mine is not None and mine.get("fieldsV1") == wanted
     entry = _entry(kind, manager, "Apply", subresource, mine.get("time", now) if mine and unchanged else now, wanted)
-    out["metadata"] = {**out.get("metadata", {}), "managedFields": _sorted([e for e in kept if e is not None] + [entry])}
+    out["metadata"] = {
+        **out.get("metadata", {}),
+        "managedFields": _sorted([e for e in kept if e is not None] + [entry]),
+    }
     return out
 
 
@@ -113,7 +129,9 @@ def _compared(node: Node, old: Any, new: Any) -> tuple[Fields, Fields]:
     return changed, gone
 
 
-def _conflicts(kind: Kind, live: Json, applied: Json, wanted: Fields, others: list[Json]) -> tuple[list[tuple[Json, tuple[str, ...]]], list[str]]:
+def _conflicts(
+    kind: Kind, live: Json, applied: Json, wanted: Fields, others: list[Json]
+) -> tuple[list[tuple[Json, tuple[str, ...]]], list[str]]:
     """What others own and the applied object has another value for."""
     different: list[tuple[str, ...]] = []
     _different(kind.node, live, applied, wanted, (), different)
@@ -127,7 +145,9 @@ def _conflicts(kind: Kind, live: Json, applied: Json, wanted: Fields, others: li
     return found, owners
 
 
-def _different(node: Node, live: Any, applied: Any, wanted: Fields, path: tuple[str, ...], found: list[tuple[str, ...]]) -> None:
+def _different(
+    node: Node, live: Any, applied: Any, wanted: Fields, path: tuple[str, ...], found: list[tuple[str, ...]]
+) -> None:
     have = parts(node, live)
     for key, (below, value) in parts(node, applied).items():
         if key not in wanted or key not in have:
@@ -182,7 +202,14 @@ def _first_owner(kind: Kind, live: Json, now: str) -> list[Json]:
 
 
 def _entry(kind: Kind, manager: str, operation: str, subresource: str, time: str, fields: Fields) -> Json:
-    entry: Json = {"manager": manager, "operation": operation, "apiVersion": kind.resource.api_version, "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields}
+    entry: Json = {
+        "manager": manager,
+        "operation": operation,
+        "apiVersion": kind.resource.api_version,
+        "time": time,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+    }
     return entry | ({"subresource": subresource} if subresource else {})
 
 

@@ -21,8 +21,8 @@ class Node:
     """What may stand at one place. `fields` are known by name; `values` is the schema of all others (a map)."""
 
     __slots__ = (
-        "atomic", "default", "defaults", "enum", "fields", "format", "items", "keys", "lenient", "list_type", "longest", "maximum", "merges",
-        "minimum", "nullable", "pattern", "preserve", "required", "rules", "shape", "shortest", "values",
+        "atomic", "default", "defaults", "enum", "fields", "format", "items", "keys", "lenient", "list_type", "longest", "maximum",
+        "merges", "minimum", "nullable", "pattern", "preserve", "required", "rules", "shape", "shortest", "values",
     )  # fmt: skip
 
     def __init__(self, shape: int = ANY, *, lenient: bool = False) -> None:

@@ -59,7 +59,9 @@ def _parts(kinds: list[Kind], prefix: str) -> Json:
             reached.append("io.k8s.api.autoscaling.v1.Scale")
         _reach(reached, found, prefix)
         paths |= paths_of(kind.resource, {"$ref": prefix + name}, custom=kind.custom, v2=prefix == _V2)
-    return {"paths": paths, "components": {"schemas": found}} if prefix == _V3 else {"paths": paths, "definitions": found}
+    return (
+        {"paths": paths, "components": {"schemas": found}} if prefix == _V3 else {"paths": paths, "definitions": found}
+    )
 
 
 def definition_name(kind: Kind) -> str:
@@ -117,8 +119,17 @@ def _custom(kind: Kind, name: str, found: Json, prefix: str) -> list[str]:
     properties: Json = dict(schema.get("properties", {}))
     for field, text in _TYPE_FIELDS.items():
         properties[field] = {"type": "string", "description": text}
-    properties["metadata"] = _written({"$ref": published.PREFIX + published.META + "ObjectMeta", "description": "Standard object's metadata."}, prefix, reached)
-    found[name] = {"type": "object", **schema, "properties": properties, "x-kubernetes-group-version-kind": [_gvk(r, r.kind)]}
+    properties["metadata"] = _written(
+        {"$ref": published.PREFIX + published.META + "ObjectMeta", "description": "Standard object's metadata."},
+        prefix,
+        reached,
+    )
+    found[name] = {
+        "type": "object",
+        **schema,
+        "properties": properties,
+        "x-kubernetes-group-version-kind": [_gvk(r, r.kind)],
+    }
     items: Json = {"type": "array", "items": {"$ref": prefix + name}}
     listed = {**{k: v for k, v in properties.items() if k in _TYPE_FIELDS}, "items": items}
     listed["metadata"] = _written({"$ref": published.PREFIX + published.META + "ListMeta"}, prefix, reached)

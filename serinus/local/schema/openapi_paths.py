@@ -15,8 +15,8 @@ Json = dict[str, Any]
 
 _WRITE = ("dryRun", "fieldManager", "fieldValidation")
 _LIST = (
-    "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion", "resourceVersionMatch", "sendInitialEvents",
-    "timeoutSeconds", "watch",
+    "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion", "resourceVersionMatch",
+    "sendInitialEvents", "timeoutSeconds", "watch",
 )  # fmt: skip
 _DELETE = ("dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy")
 _TYPES = {
@@ -33,7 +33,13 @@ _EDIT = (("get", "get", ()), ("put", "put", _WRITE), ("patch", "patch", (*_WRITE
 _SUBS: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
     "status": _EDIT,
     "scale": _EDIT,
-    "log": (("get", "connect", ("container", "follow", "limitBytes", "previous", "sinceSeconds", "sinceTime", "tailLines", "timestamps")),),
+    "log": (
+        (
+            "get",
+            "connect",
+            ("container", "follow", "limitBytes", "previous", "sinceSeconds", "sinceTime", "tailLines", "timestamps"),
+        ),
+    ),
     "eviction": (("post", "post", _WRITE),),
     "binding": (("post", "post", _WRITE),),
     "token": (("post", "post", _WRITE),),
@@ -53,7 +59,9 @@ def paths_of(resource: Resource, reference: Json, *, custom: bool, v2: bool) -> 
     gvk = (resource.group, resource.version, resource.kind)
     collection, item = resource.path(space), resource.path(space, "{name}")
 
-    def operations(path: str, rows: tuple[tuple[str, str, tuple[str, ...]], ...], kind: tuple[str, str, str], schema: Json | None) -> Json:
+    def operations(
+        path: str, rows: tuple[tuple[str, str, tuple[str, ...]], ...], kind: tuple[str, str, str], schema: Json | None
+    ) -> Json:
         made = {m: _operation(resource, path, m, a, names, kind, schema, custom=custom, v2=v2) for m, a, names in rows}
         shared = [_in_path(name, v2=v2) for name in ("name", "namespace") if f"{{{name}}}" in path]
         return made | ({"parameters": shared} if shared else {})
@@ -71,10 +79,21 @@ def paths_of(resource: Resource, reference: Json, *, custom: bool, v2: bool) -> 
 
 
 def _operation(
-    resource: Resource, path: str, method: str, action: str, names: tuple[str, ...], gvk: tuple[str, str, str], schema: Json | None, *, custom: bool, v2: bool
+    resource: Resource,
+    path: str,
+    method: str,
+    action: str,
+    names: tuple[str, ...],
+    gvk: tuple[str, str, str],
+    schema: Json | None,
+    *,
+    custom: bool,
+    v2: bool,
 ) -> Json:
     shape = schema or {"type": "object"}
-    media = [JSON_PATCH, MERGE_PATCH, *([] if custom else [STRATEGIC_PATCH]), APPLY_PATCH] if method == "patch" else [JSON]
+    media = (
+        [JSON_PATCH, MERGE_PATCH, *([] if custom else [STRATEGIC_PATCH]), APPLY_PATCH] if method == "patch" else [JSON]
+    )
     out: Json = {
         "operationId": action + "".join(part.strip("{}").capitalize() for part in path.replace(".", "/").split("/")),
         "parameters": [_in_query(name, v2=v2) for name in (*names, "pretty")],

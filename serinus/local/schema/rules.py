@@ -24,7 +24,8 @@ _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _SUBDOMAIN_TEXT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
-    "alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+    "alphanumeric character (e.g. 'example.com', "
+    "regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 _SERVICE_TEXT = (
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an "
@@ -67,13 +68,20 @@ def _metadata(group_resource: str, meta: Json, old: Json | None) -> Iterator[Fie
         for key in annotations:
             yield from map(of_finding, label_rules.label_key("metadata.annotations", key.lower()))
         if sum(len(k) + len(v or "") for k, v in annotations.items()) > MOST_ANNOTATION_BYTES:
-            yield FieldError("metadata.annotations", "FieldValueInvalid", "", f"annotations: may not be more than {MOST_ANNOTATION_BYTES} bytes in all")
+            yield FieldError(
+                "metadata.annotations",
+                "FieldValueInvalid",
+                "",
+                f"annotations: may not be more than {MOST_ANNOTATION_BYTES} bytes in all",
+            )
 
 
 def choice(path: str, value: Any, *choices: str) -> Iterator[FieldError]:
     """A finding if the value is set and none of the choices."""
     if value not in (None, *choices):
-        yield FieldError(path, "FieldValueNotSupported", value, "supported values: " + ", ".join(f'"{c}"' for c in choices))
+        yield FieldError(
+            path, "FieldValueNotSupported", value, "supported values: " + ", ".join(f'"{c}"' for c in choices)
+        )
 
 
 def port(path: str, value: Any) -> Iterator[FieldError]:
@@ -103,7 +111,12 @@ def _service(obj: Json, old: Json | None) -> Iterator[FieldError]:
             yield FieldError(f"{at}.name", "FieldValueDuplicate", name)
         names.add(name)
     before = (old or {}).get("spec", {})
-    if before.get("clusterIP") and before.get("type") != "ExternalName" and spec.get("type") != "ExternalName" and spec.get("clusterIP") != before["clusterIP"]:
+    if (
+        before.get("clusterIP")
+        and before.get("type") != "ExternalName"
+        and spec.get("type") != "ExternalName"
+        and spec.get("clusterIP") != before["clusterIP"]
+    ):
         yield FieldError("spec.clusterIP", "FieldValueInvalid", spec.get("clusterIP"), "field is immutable")
 
 
@@ -173,7 +186,9 @@ def _hpa(obj: Json, old: Json | None) -> Iterator[FieldError]:
     if most < 1:
         yield FieldError("spec.maxReplicas", "FieldValueInvalid", most, "must be greater than 0")
     if most < least:
-        yield FieldError("spec.maxReplicas", "FieldValueInvalid", most, "must be greater than or equal to `minReplicas`")
+        yield FieldError(
+            "spec.maxReplicas", "FieldValueInvalid", most, "must be greater than or equal to `minReplicas`"
+        )
 
 
 def _budget(obj: Json, old: Json | None) -> Iterator[FieldError]:

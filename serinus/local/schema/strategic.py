@@ -53,7 +53,11 @@ def _field(node: Node, out: Json, name: str, value: Any) -> None:
             out[name] = merged(child, old if isinstance(old, dict) else {}, value)
     elif isinstance(value, list) and "merge" in strategies:
         items: list[Any] = list(old) if isinstance(old, list) else []
-        out[name] = _by_key(child.items or ANYTHING, items, value, key, name) if key else items + [v for v in value if v not in items]
+        out[name] = (
+            _by_key(child.items or ANYTHING, items, value, key, name)
+            if key
+            else items + [v for v in value if v not in items]
+        )
     else:
         out[name] = copied(value)
 
@@ -99,6 +103,7 @@ def _directives(node: Node, out: Json, patch: Json) -> None:
 
 def _ordered(items: list[Any], order: list[Any], key: str) -> list[Any]:
     """Items named in the order come in it; each of the others stays behind the item that it followed."""
+
     def identity(item: Any) -> Any:
         return item.get(key) if key and isinstance(item, dict) else item
 

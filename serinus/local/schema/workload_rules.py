@@ -16,10 +16,18 @@ Json = dict[str, Any]
 
 _POD_TEXT = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
-    "`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+    "`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
 _CONTAINERS = ("containers", "initContainers")
-_MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName", "schedulingGates", "ephemeralContainers")
+_MUTABLE = (
+    "activeDeadlineSeconds",
+    "tolerations",
+    "terminationGracePeriodSeconds",
+    "nodeName",
+    "schedulingGates",
+    "ephemeralContainers",
+)
 
 
 def _pod(obj: Json, old: Json | None) -> Iterator[FieldError]:
@@ -72,16 +80,37 @@ def _deployment(obj: Json, old: Json | None) -> Iterator[FieldError]:
     spec: Json = obj.get("spec") or {}
     strategy: Json = spec.get("strategy") or {}
     if strategy.get("type") not in (None, "Recreate", "RollingUpdate"):
-        yield FieldError("spec.strategy.type", "FieldValueNotSupported", strategy["type"], 'supported values: "Recreate", "RollingUpdate"')
+        yield FieldError(
+            "spec.strategy.type",
+            "FieldValueNotSupported",
+            strategy["type"],
+            'supported values: "Recreate", "RollingUpdate"',
+        )
     if strategy.get("type") == "Recreate" and strategy.get("rollingUpdate"):
-        yield FieldError("spec.strategy.rollingUpdate", "FieldValueForbidden", None, "may not be specified when strategy `type` is 'Recreate'")
+        yield FieldError(
+            "spec.strategy.rollingUpdate",
+            "FieldValueForbidden",
+            None,
+            "may not be specified when strategy `type` is 'Recreate'",
+        )
     rolling: Json = strategy.get("rollingUpdate") or {}
     for field in ("maxSurge", "maxUnavailable"):
         value = rolling.get(field)
         if isinstance(value, str) and not (value.endswith("%") and value[:-1].isdigit()):
-            yield FieldError(f"spec.strategy.rollingUpdate.{field}", "FieldValueInvalid", value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')")
+            yield FieldError(
+                f"spec.strategy.rollingUpdate.{field}",
+                "FieldValueInvalid",
+                value,
+                "a valid percent string must be a numeric string followed by an ending '%' "
+                "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+            )
     if all(rolling.get(field) in (0, "0%") for field in ("maxSurge", "maxUnavailable")) and rolling:
-        yield FieldError("spec.strategy.rollingUpdate.maxUnavailable", "FieldValueInvalid", rolling["maxUnavailable"], "may not be 0 when `maxSurge` is 0")
+        yield FieldError(
+            "spec.strategy.rollingUpdate.maxUnavailable",
+            "FieldValueInvalid",
+            rolling["maxUnavailable"],
+            "may not be 0 when `maxSurge` is 0",
+        )
 
 
 def _job(obj: Json, old: Json | None) -> Iterator[FieldError]:
@@ -93,7 +122,12 @@ def _job(obj: Json, old: Json | None) -> Iterator[FieldError]:
         if (spec.get(field) or 0) < 0:
             yield FieldError(f"spec.{field}", "FieldValueInvalid", spec[field], "must be greater than or equal to 0")
     if policy not in ("OnFailure", "Never"):
-        yield FieldError("spec.template.spec.restartPolicy", "FieldValueNotSupported", policy, 'supported values: "OnFailure", "Never"')
+        yield FieldError(
+            "spec.template.spec.restartPolicy",
+            "FieldValueNotSupported",
+            policy,
+            'supported values: "OnFailure", "Never"',
+        )
     if old is None:
         yield from map(of_finding, spec_findings("spec.template.spec", template.get("spec") or {}))
         return
