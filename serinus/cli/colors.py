@@ -10,8 +10,8 @@ from dataclasses import dataclass
 _COLORS = {
     33: ("◷", "?", "canary"),
     94: ("◌", "preview", "ping", "pong", "Pending", "Running"),
-    32: ("✔", "stable", "active", "Successful"),
-    31: ("✖", "⚠", "Failed", "Error"),
+    32: ("✔", "stable", "active"),
+    31: ("✖", "⚠"),
 }
 _OF = {word: color for color, words in _COLORS.items() for word in words}
 _ESCAPE = re.compile(r"\x1b\[\d+m")

@@ -103,8 +103,7 @@ def _title(metadata: Json, status: str, message: str) -> list[tuple[str, str]]:
 
 
 def _header(rows: Iterable[tuple[str, str]]) -> list[str]:
-    # A label without a value (`Replicas:`) has no blanks behind it, an empty value (`  Step:`) neither.
-    return [f"{label:17}{value}".rstrip() if not value else f"{label:17}{value}" for label, value in rows]
+    return [label if label == "Replicas:" else f"{label:17}{value}" for label, value in rows]
 
 
 def _images(sets: Sequence[ReplicaSetInfo], paint: Paint) -> list[tuple[str, str]]:

@@ -1,0 +1,27 @@
+"""`abort`: stops an update; traffic goes back to the stable version."""
+
+from __future__ import annotations
+
+from serinus.api.resources import ROLLOUTS
+from serinus.cli.commandline import Call, Command
+from serinus.cli.session import open_session
+
+
+def run(call: Call) -> int:
+    session = open_session(call)
+    for name in call.args:
+        session.patch_status(ROLLOUTS, name, {"status": {"abort": True}})
+        print(f"rollout '{name}' aborted")
+    return 0
+
+
+COMMAND = Command(
+    run,
+    "Stop updates that are under way: all traffic goes back to the stable version, which is scaled up for it.\n"
+    "The Rollout is Degraded until a new version is applied or the update is tried again with retry.",
+    "ROLLOUT...",
+    ("kubectl argo rollouts abort guestbook",),
+    least=1,
+    most=None,
+    completes="rollouts",
+)

@@ -1,0 +1,95 @@
+"""`promote`: ends the pause of an update, skips its step, or skips all that is left of it.
+
+`requests` decides; the table of the command line's rules (section 1, "promote") is its source.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.api.resources import ROLLOUTS
+from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.problems import Problem
+from serinus.cli.session import open_session
+
+Json = dict[str, Any]
+
+SKIP_BOTH = "Cannot use skip-current-step and skip-all-steps flags at the same time"
+SKIP_BLUE_GREEN = "Cannot skip steps of a bluegreen rollout. Run without a flags"
+SKIP_NOTHING = "Cannot skip steps of a rollout without steps"
+
+
+def run(call: Call) -> int:
+    full, current, every = call.truth("full"), call.truth("skip-current-step"), call.truth("skip-all-steps")
+    if current and every:
+        raise Problem(SKIP_BOTH)
+    name = call.args[0]
+    session = open_session(call)
+    rollout = session.get(ROLLOUTS, name)
+    status, spec = requests(rollout, full=full, skip_current=current, skip_all=every)
+    if status is not None:
+        session.patch_status(ROLLOUTS, name, status)
+    if spec is not None:
+        session.patch(ROLLOUTS, name, spec)
+    print(f"rollout '{name}' {'fully promoted' if full and not current and not every else 'promoted'}")
+    return 0
+
+
+def requests(
+    rollout: Json, *, full: bool = False, skip_current: bool = False, skip_all: bool = False
+) -> tuple[Json | None, Json | None]:
+    """(merge patch of the status, merge patch of the spec), None where nothing is to be sent. Problem if it cannot be."""
+    spec, status = rollout.get("spec") or {}, rollout.get("status") or {}
+    strategy: Json = spec.get("strategy") or {}
+    canary: Json | None = strategy.get("canary")
+    steps = len((canary or {}).get("steps") or [])
+    following = min(int(status.get("currentStepIndex") or 0) + 1, steps)
+    unpause: Json | None = {"spec": {"paused": False}} if spec.get("paused") else None
+    if skip_current or skip_all:
+        if strategy.get("blueGreen") is not None:
+            raise Problem(SKIP_BLUE_GREEN)
+        if not steps:
+            raise Problem(SKIP_NOTHING)
+        return {"status": {"currentStepIndex": following if skip_current else steps}}, None
+    if full:
+        differs = status.get("currentPodHash") != status.get("stableRS")
+        return ({"status": {"promoteFull": True}} if differs else None), unpause
+    waits = bool(status.get("pauseConditions"))
+    run_status: Json = (status.get("canary") or {}).get("currentStepAnalysisRunStatus") or {}
+    inconclusive = run_status.get("status") == "Inconclusive" and waits and bool(status.get("controllerPause"))
+    if canary is not None and inconclusive and steps:
+        changed = {"pauseConditions": None, "controllerPause": False, "currentStepIndex": following}
+        return {"status": changed}, unpause
+    if waits:
+        return {"status": {"pauseConditions": None}}, unpause
+    if canary is not None and steps:
+        return {"status": {"pauseConditions": None, "currentStepIndex": following}}, unpause
+    return None, unpause
+
+
+COMMAND = Command(
+    run,
+    "Let an update go on: end its pause, else skip the step it is in. With --full skip all that is left of it.",
+    "ROLLOUT",
+    (
+        "# End a pause",
+        "kubectl argo rollouts promote guestbook",
+        "",
+        "# All traffic to the new version, without the remaining steps, pauses and analyses",
+        "kubectl argo rollouts promote guestbook --full",
+    ),
+    flags=(
+        Flag("full", "Skip all remaining steps, pauses and analyses", default=False),
+        Flag(
+            "skip-current-step",
+            "Skip the current step",
+            short="c",
+            default=False,
+            deprecated="use without the flag instead ex: promote ROLLOUT_NAME",
+        ),
+        Flag("skip-all-steps", "Skip all steps", short="a", default=False, deprecated="use --full instead"),
+    ),
+    least=1,
+    most=1,
+    completes="rollouts",
+)

@@ -1,0 +1,37 @@
+"""`restart`: every pod is replaced, a few at a time."""
+
+from __future__ import annotations
+
+import time
+
+from serinus.api.durations import go_duration
+from serinus.api.resources import ROLLOUTS
+from serinus.api.times import format_time
+from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.problems import Problem
+from serinus.cli.session import open_session
+
+
+def run(call: Call) -> int:
+    given = call.text("in")
+    try:
+        seconds = go_duration(given) if given else 0.0
+    except ValueError as error:
+        raise Problem(f"--in: {error}") from None
+    name = call.args[0]
+    session = open_session(call)
+    session.patch(ROLLOUTS, name, {"spec": {"restartAt": format_time(time.time() + seconds)}})
+    print(f"rollout '{name}' restarts in {given or '0s'}")
+    return 0
+
+
+COMMAND = Command(
+    run,
+    "Replace every pod of a Rollout by a fresh one, as many at a time as may be unavailable.",
+    "ROLLOUT",
+    ("kubectl argo rollouts restart guestbook", "kubectl argo rollouts restart guestbook --in 10m"),
+    flags=(Flag("in", "How long from now, such as 10s, 5m or 1h", short="i", metavar="TIME"),),
+    least=1,
+    most=1,
+    completes="rollouts",
+)

@@ -1,0 +1,26 @@
+"""`terminate analysisrun`: ends a run before its time."""
+
+from __future__ import annotations
+
+from serinus.api.resources import ANALYSIS_RUNS
+from serinus.cli.commandline import Call, Command
+from serinus.cli.session import open_session
+
+
+def run(call: Call) -> int:
+    session = open_session(call)
+    for name in call.args:
+        session.patch(ANALYSIS_RUNS, name, {"spec": {"terminate": True}})
+        print(f"analysisRun '{name}' terminated")
+    return 0
+
+
+COMMAND = Command(
+    run,
+    "End AnalysisRuns before their time.",
+    "ANALYSISRUN...",
+    ("kubectl argo rollouts terminate analysisrun guestbook-877894d5b-4-success-rate.1",),
+    least=1,
+    most=None,
+    completes="analysisruns",
+)

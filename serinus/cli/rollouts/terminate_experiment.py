@@ -1,0 +1,27 @@
+"""`terminate experiment`: ends an Experiment before its time."""
+
+from __future__ import annotations
+
+from serinus.api.resources import EXPERIMENTS
+from serinus.cli.commandline import Call, Command
+from serinus.cli.session import open_session
+
+
+def run(call: Call) -> int:
+    session = open_session(call)
+    for name in call.args:
+        session.patch(EXPERIMENTS, name, {"spec": {"terminate": True}})
+        # Scripts wait for exactly this line, wrong word included.
+        print(f"experiment '{name}' retried")
+    return 0
+
+
+COMMAND = Command(
+    run,
+    "End Experiments before their time.",
+    "EXPERIMENT...",
+    ("kubectl argo rollouts terminate experiment my-experiment",),
+    least=1,
+    most=None,
+    completes="experiments",
+)

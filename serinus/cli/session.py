@@ -1,0 +1,152 @@
+"""The API server that a command line means, and what its refusals mean to a user."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from serinus.api.resources import EXPERIMENTS, ROLLOUTS, Resource
+from serinus.cli.problems import Problem
+
+if TYPE_CHECKING:
+    from serinus.cli.commandline import Call
+    from serinus.kube.errors import ApiError
+    from serinus.kube.sync import SyncClient
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Session:
+    """`namespace` is the one that the user is in."""
+
+    client: SyncClient
+    namespace: str
+    kubeconfig: str
+
+    def get(self, resource: Resource, name: str) -> Json:
+        """One object of the user's namespace. Problem if there is none, in the API server's words."""
+        from serinus.kube.errors import ApiError
+
+        try:
+            return self.client.get(resource, self.namespace, name)
+        except ApiError as error:
+            raise self.problem(error, resource, name) from error
+
+    def patch(self, resource: Resource, name: str, patch: Json) -> Json:
+        """Merge patch of the object itself."""
+        from serinus.kube.errors import ApiError
+
+        try:
+            return self.client.patch(resource, self.namespace, name, patch)
+        except ApiError as error:
+            raise self.problem(error, resource, name) from error
+
+    def patch_status(self, resource: Resource, name: str, patch: Json) -> Json:
+        """Merge patch of the status, wherever this server keeps it: old definitions have no subresource for it."""
+        from serinus.kube.errors import ApiError, NotFound
+
+        try:
+            return self.client.patch(resource, self.namespace, name, patch, subresource="status")
+        except NotFound:
+            return self.patch(resource, name, patch)
+        except ApiError as error:
+            raise self.problem(error, resource, name) from error
+
+    def list(self, resource: Resource, *, everywhere: bool = False, labels: str = "", fields: str = "") -> Json:
+        from serinus.kube.errors import ApiError
+
+        try:
+            return self.client.list(resource, "" if everywhere else self.namespace, labels=labels, fields=fields)
+        except ApiError as error:
+            raise self.problem(error, resource) from error
+
+    def problem(self, error: ApiError, resource: Resource, name: str = "") -> Problem:
+        """The error's own words, and what to do about it."""
+        return Problem(_message(error), self._hint(error, resource, name))
+
+    def _hint(self, error: ApiError, resource: Resource, name: str) -> str:
+        where = f"{self.client.connection.server} (from {self.kubeconfig})"
+        if error.code == 404 and not (error.status or {}).get("details", {}).get("name"):
+            return (
+                f"{where} does not know {resource.group_resource}: its CustomResourceDefinition is not installed there. "
+                "Install it, or choose another API server with --context or --kubeconfig."
+            )
+        if error.code == 404 and name:
+            return self.nearest(resource, name)
+        if error.code == 401:
+            return (
+                f"{where} does not accept these credentials: the token or certificate may have expired. "
+                "Sign in again, or choose another user with --user or --context."
+            )
+        if error.code == 403:
+            return f"Ask an administrator of {where} for this right, or choose another user with --context."
+        if error.code == 0:
+            return f"This address comes from {self.kubeconfig}. Choose another with --context, --kubeconfig or --server."
+        return ""
+
+    def nearest(self, resource: Resource, name: str) -> str:
+        """A sentence with the name that the user may have meant; empty when nothing is near."""
+        import difflib
+
+        from serinus.kube.errors import ApiError
+
+        try:
+            found = self.client.list(resource, self.namespace).get("items") or []
+        except ApiError:
+            return ""
+        names = [str(item["metadata"]["name"]) for item in found]
+        near = difflib.get_close_matches(name, names, n=1)
+        if near:
+            return f"Did you mean {near[0]}?"
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        return f"In namespace {self.namespace} there are: {shown}." if names else f"Namespace {self.namespace} has none."
+
+
+def open_session(call: Call) -> Session:
+    """The API server that the flags and the kubeconfig mean. Problem if they mean none; nothing is asked yet."""
+    from serinus.kube.config import ConfigError, Flags, load
+    from serinus.kube.sync import SyncClient
+
+    flags = Flags(
+        kubeconfig=call.text("kubeconfig"),
+        context=call.text("context"),
+        cluster=call.text("cluster"),
+        user=call.text("user"),
+        namespace=call.text("namespace"),
+        server=call.text("server"),
+        token=call.text("token"),
+        as_user=call.text("as"),
+        as_groups=tuple(call.texts("as-group")),
+        as_uid=call.text("as-uid"),
+        request_timeout=call.text("request-timeout"),
+        certificate_authority=call.text("certificate-authority"),
+        client_certificate=call.text("client-certificate"),
+        client_key=call.text("client-key"),
+        insecure_skip_tls_verify=call.truth("insecure-skip-tls-verify"),
+        tls_server_name=call.text("tls-server-name"),
+        disable_compression=call.truth("disable-compression"),
+    )
+    try:
+        connection = load(flags)
+    except ConfigError as error:
+        raise Problem(str(error)) from error
+    return Session(SyncClient(connection), connection.namespace, _source(flags.kubeconfig, flags.server))
+
+
+def _source(kubeconfig: str, server: str) -> str:
+    if server:
+        return "--server"
+    return kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+
+
+def _message(error: ApiError) -> str:
+    if error.code == 401 and error.reason == "Unauthorized" and error.message in ("", "Unauthorized"):
+        return "You must be logged in to the server (Unauthorized)"
+    if error.code == 404 and "page not found" in error.message:
+        return "the server could not find the requested resource"
+    return error.message.strip()
+
+
+__all__ = ["EXPERIMENTS", "ROLLOUTS", "Json", "Session", "open_session"]
