@@ -82,7 +82,10 @@ class Selector:
             rest = [(e.key, e.operator, e.values) for e in selector.match_expressions]
         else:
             pairs = selector.get("matchLabels") or {}
-            rest = [(e.get("key", ""), e.get("operator", ""), e.get("values") or []) for e in selector.get("matchExpressions") or []]
+            rest = [
+                (e.get("key", ""), e.get("operator", ""), e.get("values") or [])
+                for e in selector.get("matchExpressions") or []
+            ]
         return _sorted([Requirement(k, "=", (v,)) for k, v in pairs.items()] + [_of_struct(*row) for row in rest])
 
     @staticmethod
@@ -127,7 +130,9 @@ def _sorted(requirements: Iterable[Requirement]) -> Selector:
 def _of_struct(key: str, operator: str, values: list[str]) -> Requirement:
     known = _OF_STRUCT.get(operator)
     if known is None:
-        raise ValueError(f"{operator!r} is not a valid label selector operator: write In, NotIn, Exists or DoesNotExist")
+        raise ValueError(
+            f"{operator!r} is not a valid label selector operator: write In, NotIn, Exists or DoesNotExist"
+        )
     if known in ("in", "notin") and not values:
         raise ValueError(f"the operator {operator} of key {key!r} needs at least one value")
     if known in ("exists", "!") and values:
@@ -163,7 +168,9 @@ def _requirement(reader: _Reader) -> Requirement:
     for value in values:
         _refuse(value_error(value), reader)
     if operator in "<>" and not re.fullmatch(r"[+-]?\d+", values[0], re.ASCII):
-        raise ValueError(f"unable to parse the label selector {reader.text!r}: {operator} needs a whole number, found {values[0]!r}")
+        raise ValueError(
+            f"unable to parse the label selector {reader.text!r}: {operator} needs a whole number, found {values[0]!r}"
+        )
     return Requirement(key, operator, tuple(sorted(set(values))))
 
 

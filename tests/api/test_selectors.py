@@ -62,7 +62,9 @@ def test_the_text_is_sorted_by_key_so_that_equal_selectors_read_equal() -> None:
 
 
 def test_struct_and_dict_of_a_selector_mean_the_same() -> None:
-    struct = LabelSelector({"b": "1"}, [LabelSelectorRequirement("a", "In", ["x"]), LabelSelectorRequirement("c", "DoesNotExist")])
+    struct = LabelSelector(
+        {"b": "1"}, [LabelSelectorRequirement("a", "In", ["x"]), LabelSelectorRequirement("c", "DoesNotExist")]
+    )
     expressions = [{"key": "a", "operator": "In", "values": ["x"]}, {"key": "c", "operator": "DoesNotExist"}]
     as_dict = {"matchLabels": {"b": "1"}, "matchExpressions": expressions}
     assert Selector.of(struct) == Selector.of(as_dict)
@@ -78,7 +80,11 @@ def test_an_absent_selector_selects_nothing_and_an_empty_one_everything() -> Non
 
 @pytest.mark.parametrize(
     "expression",
-    [{"key": "a", "operator": "Equals"}, {"key": "a", "operator": "In"}, {"key": "a", "operator": "Exists", "values": ["x"]}],
+    [
+        {"key": "a", "operator": "Equals"},
+        {"key": "a", "operator": "In"},
+        {"key": "a", "operator": "Exists", "values": ["x"]},
+    ],
 )
 def test_an_impossible_expression_is_refused(expression: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="operator"):
@@ -90,7 +96,12 @@ _VALUES = st.sampled_from(["", "x", "1", "in"])
 _REQUIREMENTS = st.one_of(
     st.builds(lambda k, o: Requirement(k, o), _KEYS, st.sampled_from(["exists", "!"])),
     st.builds(lambda k, o, v: Requirement(k, o, (v,)), _KEYS, st.sampled_from(["=", "!="]), _VALUES),
-    st.builds(lambda k, o, v: Requirement(k, o, tuple(sorted(v))), _KEYS, st.sampled_from(["in", "notin"]), st.sets(_VALUES, min_size=1)),
+    st.builds(
+        lambda k, o, v: Requirement(k, o, tuple(sorted(v))),
+        _KEYS,
+        st.sampled_from(["in", "notin"]),
+        st.sets(_VALUES, min_size=1),
+    ),
 )
 
 
