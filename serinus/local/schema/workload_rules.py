@@ -121,13 +121,12 @@ def _job(obj: Json, old: Json | None) -> Iterator[FieldError]:
     for field in ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"):
         if (spec.get(field) or 0) < 0:
             yield FieldError(f"spec.{field}", "FieldValueInvalid", spec[field], "must be greater than or equal to 0")
-    if policy not in ("OnFailure", "Never"):
-        yield FieldError(
-            "spec.template.spec.restartPolicy",
-            "FieldValueNotSupported",
-            policy,
-            'supported values: "OnFailure", "Never"',
-        )
+    at = "spec.template.spec.restartPolicy"
+    if policy == "Always":
+        # What a template gets that says nothing: so nothing was chosen.
+        yield FieldError(at, "FieldValueRequired", None, 'valid values: "OnFailure", "Never"')
+    elif policy not in ("OnFailure", "Never"):
+        yield FieldError(at, "FieldValueNotSupported", policy, 'supported values: "OnFailure", "Never"')
     if old is None:
         yield from map(of_finding, spec_findings("spec.template.spec", template.get("spec") or {}))
         return

@@ -50,7 +50,9 @@ def test_a_json_patch_whose_test_fails_says_so():
         json_patch({"a": 1}, [{"op": "test", "path": "/a", "value": 2}])
 
 
-@pytest.mark.parametrize("ops", [[{"op": "remove", "path": "/x"}], [{"op": "nonsense"}], [1], [{"op": "add", "path": "/a/b/c", "value": 1}]])
+@pytest.mark.parametrize(
+    "ops", [[{"op": "remove", "path": "/x"}], [{"op": "nonsense"}], [1], [{"op": "add", "path": "/a/b/c", "value": 1}]]
+)
 def test_a_json_patch_that_does_not_fit_is_an_error_not_a_crash(ops: list[Any]):
     with pytest.raises(PatchError):
         json_patch({"a": 1}, ops)
@@ -58,8 +60,14 @@ def test_a_json_patch_that_does_not_fit_is_an_error_not_a_crash(ops: list[Any]):
 
 def test_strategic_patch_finds_containers_by_name_and_adds_new_ones():
     obj = with_containers(containers("web", "side"))
-    out = strategic_patch(deployments(), obj, with_containers([{"name": "side", "image": "side:2"}, {"name": "new", "image": "n"}]))
-    assert [(c["name"], c["image"]) for c in pod(out)["containers"]] == [("web", "web:1"), ("side", "side:2"), ("new", "n")]
+    out = strategic_patch(
+        deployments(), obj, with_containers([{"name": "side", "image": "side:2"}, {"name": "new", "image": "n"}])
+    )
+    assert [(c["name"], c["image"]) for c in pod(out)["containers"]] == [
+        ("web", "web:1"),
+        ("side", "side:2"),
+        ("new", "n"),
+    ]
 
 
 def test_strategic_patch_deletes_a_list_item_and_a_map():
@@ -91,11 +99,15 @@ def test_changing_the_strategy_drops_the_fields_of_the_old_one():
 
 def test_a_finalizer_is_taken_off_by_its_value():
     obj = {"metadata": {"finalizers": ["a", "b"]}}
-    out = strategic_patch(deployments(), obj, {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"], "finalizers": ["c"]}})
+    out = strategic_patch(
+        deployments(), obj, {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"], "finalizers": ["c"]}}
+    )
     assert out["metadata"]["finalizers"] == ["b", "c"]
 
 
-@pytest.mark.parametrize("patch", [{"$patch": "explode"}, {"$what/x": []}, with_containers([{"image": "x"}]), {"spec": {"$retainKeys": "x"}}])
+@pytest.mark.parametrize(
+    "patch", [{"$patch": "explode"}, {"$what/x": []}, with_containers([{"image": "x"}]), {"spec": {"$retainKeys": "x"}}]
+)
 def test_a_directive_that_cannot_be_read_is_named(patch: Json):
     with pytest.raises(PatchError):
         strategic_patch(deployments(), with_containers(containers("a")), patch)

@@ -1,0 +1,77 @@
+"""The five definitions: every published field, and nothing that a real API server would refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serinus.api.crds import crds
+from serinus.api.resources import ARGOPROJ
+
+Json = dict[str, Any]
+PUBLISHED = Path(__file__).parents[3] / "shared" / "spec" / "fields.txt"
+BY_KIND = {crd["spec"]["names"]["kind"]: crd for crd in crds()}
+
+
+def root(kind: str) -> Json:
+    return BY_KIND[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def paths(schema: Json, at: str = "") -> Iterator[str]:
+    for name, part in schema.get("properties", {}).items():
+        here = f"{at}.{name}" if at else name
+        yield here
+        yield from paths(part, here)
+    if "items" in schema:
+        yield f"{at}[]"
+        yield from paths(schema["items"], f"{at}[]")
+
+
+def test_all_five_kinds_are_defined_with_their_names():
+    for r in ARGOPROJ:
+        names, spec = BY_KIND[r.kind]["spec"]["names"], BY_KIND[r.kind]["spec"]
+        assert (names["plural"], names["singular"], tuple(names["shortNames"])) == (r.plural, r.singular, r.short_names)
+        assert spec["scope"] == ("Namespaced" if r.namespaced else "Cluster")
+
+
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_every_listed_field_is_in_the_schema(kind: str):
+    text = files("serinus.api").joinpath("argoproj.fields.txt").read_text(encoding="utf-8")
+    section = next(part for part in text.split("\n## ") if part.startswith(f"{kind} "))
+    lines = [line for line in section.splitlines()[1:] if line and not line.startswith("column ")]
+    assert {line.split(": ")[0] for line in lines} - set(paths(root(kind))) == set()
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published list is not beside the repository")
+def test_the_packaged_list_is_the_published_one():
+    assert files("serinus.api").joinpath("argoproj.fields.txt").read_text() == PUBLISHED.read_text()
+
+
+def test_a_rollout_can_be_scaled_and_has_the_columns_users_know():
+    version = BY_KIND["Rollout"]["spec"]["versions"][0]
+    assert version["subresources"]["scale"]["labelSelectorPath"] == ".status.selector"
+    assert version["subresources"]["status"] == {}
+    assert [c["name"] for c in version["additionalPrinterColumns"]] == [
+        "Desired",
+        "Current",
+        "Up-to-date",
+        "Available",
+        "Age",
+    ]
+
+
+def test_pod_templates_are_whole_and_keep_their_metadata():
+    template = root("Rollout")["properties"]["spec"]["properties"]["template"]["properties"]
+    assert template["metadata"]["x-kubernetes-preserve-unknown-fields"]
+    container = template["spec"]["properties"]["containers"]["items"]["properties"]
+    assert container["resources"]["properties"]["limits"]["additionalProperties"]["x-kubernetes-int-or-string"]
+    assert container["ports"]["items"]["properties"]["protocol"]["default"] == "TCP"
+
+
+def test_each_call_gives_new_objects():
+    crds()[0]["metadata"]["name"] = "changed"
+    assert crds()[0]["metadata"]["name"] != "changed"
