@@ -203,9 +203,9 @@ def phase_and_message(rollout: Json, workload: Json | None = None) -> tuple[str,
 
 
 def step(rollout: Json) -> str:
-    """`1/4`; empty without steps, or before the first was begun."""
-    steps, index = _steps(rollout), _map(rollout, "status").get("currentStepIndex")
-    return f"{index}/{len(steps)}" if steps and index is not None else ""
+    """`1/4`; empty without steps."""
+    steps = _steps(rollout)
+    return f"{_number(_map(rollout, 'status'), 'currentStepIndex')}/{len(steps)}" if steps else ""
 
 
 def set_weight(rollout: Json) -> int:

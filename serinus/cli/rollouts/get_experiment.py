@@ -1,0 +1,46 @@
+"""`get experiment`: an Experiment with all that belongs to it."""
+
+from __future__ import annotations
+
+import time
+
+from serinus.api.resources import EXPERIMENTS
+from serinus.api.rollout_info import experiment_info
+from serinus.cli.colors import paint
+from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.rollouts.get_rollout import show
+from serinus.cli.session import open_session
+from serinus.cli.tree import experiment_lines
+from serinus.cli.watching import Scene, Watching, surroundings
+
+
+def run(call: Call) -> int:
+    session, name = open_session(call), call.args[0]
+    colors = paint(call.truth("no-color"))
+    experiment = session.get(EXPERIMENTS, name)
+    if not call.truth("watch"):
+        info = experiment_info(experiment, surroundings(session))
+        print("\n".join(experiment_lines(info, time.time(), colors)))
+        return 0
+
+    def picture(scene: Scene) -> str:
+        if scene.main is None:
+            return f'experiments.argoproj.io "{name}" not found'
+        return "\n".join(experiment_lines(experiment_info(scene.main, scene.around), time.time(), colors))
+
+    return show(Watching(session, EXPERIMENTS, name, wide=True), picture, None, f"experiment {name}")
+
+
+COMMAND = Command(
+    run,
+    "Show an Experiment: its state, and as a tree its ReplicaSets, pods and analyses.",
+    "EXPERIMENT",
+    ("kubectl argo rollouts get experiment my-experiment --watch",),
+    flags=(
+        Flag("watch", "Go on showing what changes", short="w", default=False),
+        Flag("no-color", "No colours", default=False),
+    ),
+    least=1,
+    most=1,
+    completes="experiments",
+)

@@ -1,0 +1,83 @@
+"""`get rollout`: a Rollout with all that belongs to it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from serinus.api.resources import ROLLOUTS, Resource
+from serinus.api.rollout_info import Json, rollout_info
+from serinus.cli.colors import paint
+from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.problems import Problem
+from serinus.cli.session import open_session
+from serinus.cli.tree import rollout_lines
+from serinus.cli.watching import Scene, Watching, referred, surroundings, workload_of
+
+CLEAR = "\x1b[H\x1b[2J\x1b[0;0H"
+"""Between two pictures of a watch."""
+
+FASTEST_SECONDS, SLOWEST_SECONDS = 0.2, 1.0
+
+GetObject = Callable[[Resource, str], Json]
+Picture = Callable[[Scene], str]
+
+
+def run(call: Call) -> int:
+    session, name = open_session(call), call.args[0]
+    colors = paint(call.truth("no-color"))
+    rollout = found(session.get, name)
+    if not call.truth("watch"):
+        around = surroundings(session, workload_of(session, rollout))
+        print("\n".join(rollout_lines(rollout_info(rollout, around), time.time(), colors)))
+        return 0
+
+    def picture(scene: Scene) -> str:
+        if scene.main is None:
+            return f'rollout.argoproj.io "{name}" not found'
+        return "\n".join(rollout_lines(rollout_info(scene.main, scene.around), time.time(), colors))
+
+    seconds = call.number("timeout-seconds")
+    watching = Watching(session, ROLLOUTS, name, wide=True, workload=referred(rollout))
+    until = time.monotonic() + seconds if seconds > 0 else None
+    return show(watching, picture, until, f"rollout {name}")
+
+
+def found(get: GetObject, name: str) -> Json:
+    """The Rollout; Problem in the words that clients use for one that does not exist."""
+    try:
+        return get(ROLLOUTS, name)
+    except Problem as problem:
+        problem.message = problem.message.replace("rollouts.argoproj.io", "rollout.argoproj.io", 1)
+        raise
+
+
+def show(watching: Watching, picture: Picture, until: float | None, what: str) -> int:
+    """Draws what is seen, again and again, until `until` or Ctrl-C: both are no error."""
+    try:
+        for scene in watching.scenes(until=until, at_most=FASTEST_SECONDS, at_least=SLOWEST_SECONDS):
+            sys.stdout.write(f"{CLEAR}{picture(scene)}\n")
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\nNo longer watching; {what} goes on.\n")
+    finally:
+        watching.stop()
+    return 0
+
+
+COMMAND = Command(
+    run,
+    "Show a Rollout: its state, and as a tree its revisions with ReplicaSets, pods, experiments and analyses.",
+    "ROLLOUT",
+    ("kubectl argo rollouts get rollout guestbook", "kubectl argo rollouts get rollout guestbook --watch"),
+    flags=(
+        Flag("watch", "Go on showing what changes", short="w", default=False),
+        Flag("no-color", "No colours", default=False),
+        Flag("timeout-seconds", "End --watch after so many seconds", default=0),
+    ),
+    least=1,
+    most=1,
+    completes="rollouts",
+)

@@ -1,0 +1,62 @@
+"""`list experiments`: one line for each Experiment."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from serinus.api.durations import pause_seconds
+from serinus.api.resources import EXPERIMENTS
+from serinus.api.rollout_info import Json
+from serinus.api.times import age_words, parse_time
+from serinus.cli.columns import Columns
+from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.session import open_session
+
+
+def run(call: Call) -> int:
+    session, everywhere = open_session(call), call.truth("all-namespaces")
+    items: list[Json] = session.list(EXPERIMENTS, everywhere=everywhere).get("items") or []
+    if not items:
+        sys.stderr.write("No resources found.\n")
+        return 0
+    heads = [*(["NAMESPACE"] if everywhere else []), "NAME", "STATUS", "DURATION", "REMAINING", "AGE"]
+    table = Columns(heads, [*([9] if everywhere else []), 10, 6, 8, 9, 3])
+    now = time.time()
+    rows = [
+        [*([str(e["metadata"].get("namespace") or "")] if everywhere else []), *summary(e, now)] for e in items
+    ]
+    print("\n".join(table.table(rows)))
+    return 0
+
+
+def summary(experiment: Json, now: float) -> list[str]:
+    """The cells of one Experiment, from NAME to AGE."""
+    meta, spec, status = experiment["metadata"], experiment.get("spec") or {}, experiment.get("status") or {}
+    born = parse_time(meta.get("creationTimestamp"))
+    return [
+        str(meta["name"]),
+        str(status.get("phase") or ""),
+        str(spec.get("duration") or "-"),
+        _remaining(spec, status, now),
+        "<unknown>" if born is None else age_words(now - born),
+    ]
+
+
+def _remaining(spec: Json, status: Json, now: float) -> str:
+    began = parse_time(status.get("availableAt"))
+    if status.get("phase") != "Running" or began is None or not spec.get("duration"):
+        return "-"
+    try:
+        return age_words(began + pause_seconds(spec["duration"]) - now)
+    except ValueError:
+        return "-"
+
+
+COMMAND = Command(
+    run,
+    "List Experiments, one line each.",
+    "",
+    ("kubectl argo rollouts list experiments",),
+    flags=(Flag("all-namespaces", "Those of all namespaces", short="A", default=False),),
+)

@@ -1,0 +1,116 @@
+"""`list rollouts`: one line for each Rollout."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from serinus.api.resources import ROLLOUTS
+from serinus.api.rollout_info import Json, phase_and_message, set_weight, step, strategy
+from serinus.api.times import format_time
+from serinus.cli.columns import Columns
+from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.session import Session, open_session
+
+HEADS = ("NAME", "STRATEGY", "STATUS", "STEP", "SET-WEIGHT", "READY", "DESIRED", "UP-TO-DATE", "AVAILABLE")
+LEAST = (10, 9, 12, 4, 10, 5, 7, 10, 9)
+
+FAILURES_IN_A_ROW, AGAIN_SECONDS = 7, 1.0
+
+
+def run(call: Call) -> int:
+    session = open_session(call)
+    everywhere, stamped = call.truth("all-namespaces"), call.truth("timestamps")
+    fields = f"metadata.name={call.text('name')}" if call.text("name") else ""
+    found = session.list(ROLLOUTS, everywhere=everywhere, fields=fields)
+    items: list[Json] = found.get("items") or []
+    table = columns(everywhere, stamped)
+
+    def cells(rollout: Json) -> list[str]:
+        space = [str(rollout["metadata"].get("namespace") or "")] if everywhere else []
+        return [*([format_time(time.time())] if stamped else []), *space, *summary(rollout)]
+
+    if not items and not call.truth("watch"):
+        sys.stderr.write("No resources found.\n")
+        return 0
+    print("\n".join(table.table([cells(item) for item in items])), flush=True)
+    if call.truth("watch"):
+        version = str((found.get("metadata") or {}).get("resourceVersion") or "")
+        seen = {_key(item): summary(item) for item in items}
+        _follow(session, everywhere, fields, version, seen, lambda rollout: table.row(cells(rollout)))
+    return 0
+
+
+def columns(everywhere: bool, stamped: bool) -> Columns:
+    heads = [*(["TIMESTAMP"] if stamped else []), *(["NAMESPACE"] if everywhere else []), *HEADS]
+    least = [*([20] if stamped else []), *([9] if everywhere else []), *LEAST]
+    return Columns(heads, least)
+
+
+def summary(rollout: Json) -> list[str]:
+    """The cells of one Rollout, from NAME to AVAILABLE."""
+    spec, status = rollout.get("spec") or {}, rollout.get("status") or {}
+    kind = strategy(rollout)
+    desired = spec.get("replicas")
+    return [
+        str(rollout["metadata"]["name"]),
+        kind,
+        phase_and_message(rollout)[0],
+        step(rollout) or "-",
+        str(set_weight(rollout)) if kind == "Canary" else "-",
+        f"{status.get('readyReplicas') or 0}/{status.get('replicas') or 0}",
+        str(1 if desired is None else desired),
+        str(status.get("updatedReplicas") or 0),
+        str(status.get("availableReplicas") or 0),
+    ]
+
+
+def _follow(
+    session: Session,
+    everywhere: bool,
+    fields: str,
+    version: str,
+    seen: dict[tuple[str, str], list[str]],
+    row: Callable[[Json], str],
+) -> None:
+    """A line for each change of what the table shows, until Ctrl-C. A problem once the watch cannot be had."""
+    from serinus.kube.errors import ApiError, Gone
+
+    failures = 0
+    while True:
+        try:
+            space = "" if everywhere else session.namespace
+            for kind, rollout in session.client.watch(ROLLOUTS, space, version=version, fields=fields):
+                failures = 0
+                version = str(rollout["metadata"].get("resourceVersion") or version)
+                if kind == "DELETED":
+                    seen.pop(_key(rollout), None)
+                elif kind != "BOOKMARK" and seen.get(_key(rollout)) != (new := summary(rollout)):
+                    seen[_key(rollout)] = new
+                    print(row(rollout), flush=True)
+        except Gone:
+            version = ""
+        except ApiError as error:
+            failures += 1
+            if failures >= FAILURES_IN_A_ROW:
+                raise session.problem(error, ROLLOUTS) from error
+            time.sleep(AGAIN_SECONDS)
+
+
+def _key(rollout: Json) -> tuple[str, str]:
+    return str(rollout["metadata"].get("namespace") or ""), str(rollout["metadata"]["name"])
+
+
+COMMAND = Command(
+    run,
+    "List Rollouts, one line each.",
+    "",
+    ("kubectl argo rollouts list rollouts", "kubectl argo rollouts list rollouts --all-namespaces --watch"),
+    flags=(
+        Flag("name", "Only the Rollout of this name", metavar="NAME"),
+        Flag("all-namespaces", "Those of all namespaces", short="A", default=False),
+        Flag("watch", "Add a line at each change", short="w", default=False),
+        Flag("timestamps", "The time in front of each line", default=False),
+    ),
+)

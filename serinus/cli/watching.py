@@ -1,0 +1,117 @@
+"""Mirrors of what a watching command looks at, and waiting for them to change."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from serinus.api.resources import (
+    ANALYSIS_RUNS,
+    DEPLOYMENTS,
+    EXPERIMENTS,
+    PODS,
+    REPLICA_SETS,
+    Resource,
+)
+from serinus.api.rollout_info import Json, Surroundings
+from serinus.cli.session import Session
+from serinus.kube.errors import ApiError
+from serinus.kube.mirror import Mirror
+
+AROUND = (REPLICA_SETS, PODS, EXPERIMENTS, ANALYSIS_RUNS)
+
+
+def surroundings(session: Session, workload: Json | None = None) -> Surroundings:
+    """All that may belong to a Rollout of the user's namespace, asked once.
+
+    Kinds that the server does not know, or that the user may not see, count as none.
+    """
+    found: list[list[Json]] = []
+    for resource in AROUND:
+        try:
+            found.append(session.client.list(resource, session.namespace).get("items") or [])
+        except ApiError as error:
+            if error.code not in (403, 404):
+                raise session.problem(error, resource) from error
+            found.append([])
+    return Surroundings(*found, workload=workload)
+
+
+def workload_of(session: Session, rollout: Json) -> Json | None:
+    """The Deployment that a Rollout refers to; None if there is none, or if it may not be seen."""
+    name = referred(rollout)
+    if not name:
+        return None
+    try:
+        return session.client.get(DEPLOYMENTS, session.namespace, name)
+    except ApiError as error:
+        if error.code not in (403, 404):
+            raise session.problem(error, DEPLOYMENTS, name) from error
+        return None
+
+
+def referred(rollout: Json) -> str:
+    """Name of the Deployment in spec.workloadRef; empty if it refers to none."""
+    reference: Json = (rollout.get("spec") or {}).get("workloadRef") or {}
+    return str(reference.get("name") or "") if reference.get("kind") == "Deployment" else ""
+
+
+@dataclass
+class Scene:
+    """What is seen at one moment. `main`: the object itself, None if it is gone."""
+
+    main: Json | None
+    around: Surroundings
+
+
+class Watching:
+    """One object and, with `wide`, all that may belong to it, kept current."""
+
+    def __init__(self, session: Session, resource: Resource, name: str, *, wide: bool, workload: str = "") -> None:
+        self._session, self._name = session, name
+        self._news = threading.Event()
+        one = f"metadata.name={name}"
+        self._main = self._mirror(resource, one)
+        self._wide = [self._mirror(other) for other in AROUND] if wide else []
+        self._workload = self._mirror(DEPLOYMENTS, f"metadata.name={workload}") if workload else None
+
+    def scenes(self, *, until: float | None = None, at_most: float = 0.0, at_least: float = 3600.0) -> Iterator[Scene]:
+        """What is seen, at each change: `at_most` seconds apart or more, and after `at_least` seconds without one.
+
+        Ends at `until` (of time.monotonic). Problem when the server refuses to show the object itself.
+        """
+        shown = float("-inf")
+        while True:
+            left = at_least if until is None else min(at_least, until - time.monotonic())
+            if left <= 0:
+                return
+            self._news.wait(left)
+            self._news.clear()
+            if self._main.refusal is not None:
+                raise self._session.problem(self._main.refusal, self._main.resource, self._name)
+            if not all(mirror.listed or mirror.refusal for mirror in self._mirrors()):
+                continue
+            if (early := shown + at_most - time.monotonic()) > 0:
+                time.sleep(early)
+            if until is not None and time.monotonic() >= until:
+                return
+            shown = time.monotonic()
+            yield self._scene()
+
+    def stop(self) -> None:
+        for mirror in self._mirrors():
+            mirror.stop()
+
+    def _scene(self) -> Scene:
+        workload = self._workload.objects() if self._workload else []
+        around = Surroundings(*(mirror.objects() for mirror in self._wide), workload=next(iter(workload), None))
+        return Scene(next(iter(self._main.objects()), None), around)
+
+    def _mirrors(self) -> list[Mirror]:
+        return [self._main, *self._wide, *([self._workload] if self._workload else [])]
+
+    def _mirror(self, resource: Resource, fields: str = "") -> Mirror:
+        session = self._session
+        return Mirror(session.client, resource, session.namespace, self._news.set, fields=fields).start()

@@ -1,0 +1,96 @@
+"""A collection of the API server, kept current by a thread: what commands that watch look at.
+
+Lost watches are opened again from where they ended; when that is too long ago, and after every break, all is listed
+again. A break is waited out for as long as it lasts, a refusal is not: `refusal` holds it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from serinus.api.resources import Resource
+from serinus.kube.errors import ApiError, Gone, Unavailable
+from serinus.kube.sync import SyncClient
+
+Json = dict[str, Any]
+
+AGAIN_SECONDS = 1.0
+
+
+class Mirror:
+    """`changed` is called from the thread at every change, the first list and a refusal included."""
+
+    def __init__(
+        self, client: SyncClient, resource: Resource, namespace: str, changed: Callable[[], None], *, fields: str = ""
+    ) -> None:
+        self.resource = resource
+        self.refusal: ApiError | None = None
+        self.listed = False
+        self.trouble: Unavailable | None = None
+        """Why it may be out of date just now."""
+        self._client, self._namespace, self._changed, self._fields = client.clone(), namespace, changed, fields
+        self._objects: dict[tuple[str, str], Json] = {}
+        self._lock, self._ended = threading.Lock(), threading.Event()
+
+    def start(self) -> Mirror:
+        threading.Thread(target=self._keep, name=f"mirror of {self.resource.plural}", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """The thread ends at the next thing it hears; it never keeps the process alive."""
+        self._ended.set()
+
+    def objects(self) -> list[Json]:
+        """All objects as last seen, by namespace and name."""
+        with self._lock:
+            return [self._objects[key] for key in sorted(self._objects)]
+
+    def _keep(self) -> None:
+        version = ""
+        while not self._ended.is_set():
+            try:
+                version = self._follow(version or self._list())
+            except Gone:
+                version = ""
+            except Unavailable as error:
+                version, self.trouble = "", error
+                self._changed()
+                self._ended.wait(error.retry_after or AGAIN_SECONDS)
+            except ApiError as error:
+                self.refusal = error
+                self._changed()
+                return
+
+    def _list(self) -> str:
+        found = self._client.list(self.resource, self._namespace, fields=self._fields)
+        with self._lock:
+            self._objects = {_key(obj): obj for obj in found.get("items") or []}
+        self.listed, self.trouble = True, None
+        self._changed()
+        return str((found.get("metadata") or {}).get("resourceVersion") or "")
+
+    def _follow(self, version: str) -> str:
+        """Takes over changes until the watch ends; the version to go on from."""
+        for kind, obj in self._client.watch(self.resource, self._namespace, version=version, fields=self._fields):
+            version = str((obj.get("metadata") or {}).get("resourceVersion") or version)
+            if self._ended.is_set():
+                break
+            if kind == "BOOKMARK":
+                continue
+            with self._lock:
+                if kind == "DELETED":
+                    self._objects.pop(_key(obj), None)
+                else:
+                    self._objects[_key(obj)] = obj
+            self._changed()
+        else:
+            # An API server that ends every watch at once must not be asked without a pause.
+            self._ended.wait(0.05)
+        return version
+
+
+def _key(obj: Json) -> tuple[str, str]:
+    meta: Json = obj["metadata"]
+    return str(meta.get("namespace") or ""), str(meta["name"])
