@@ -65,8 +65,8 @@ def test_a_deployment_is_stored_with_the_defaults_that_kubectl_shows(kind: Find,
 
 def test_a_rollout_is_stored_with_protocols_and_nothing_else_new(kind: Find, template: Json):
     """Argo Rollouts' schema has no more defaults; more would change hashes of its pod templates."""
-    obj = {"metadata": {"name": "r"}, "spec": {"template": template}}
-    wanted = copy.deepcopy(obj)
+    obj: Json = {"metadata": {"name": "r"}, "spec": {"template": template}}
+    wanted: Json = copy.deepcopy(obj)
     wanted["spec"]["template"]["spec"]["containers"][0]["ports"][0]["protocol"] = "TCP"
     assert stored(kind("Rollout"), obj) == wanted
 
@@ -105,12 +105,15 @@ def test_malformed_pods_get_an_answer_not_a_crash(kind: Find, field: str, value:
 @pytest.mark.parametrize(
     ("name", "obj", "wanted"),
     [
-        ("Rollout", {"spec": {"replicas": "3"}}, 'spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string"'),
+        ("Rollout", {"spec": {"replicas": "3"}},
+         'spec.replicas: Invalid value: "string": spec.replicas in body must be of type integer: "string"'),
         ("Rollout", {"spec": {"strategy": {"blueGreen": {}}}}, "spec.strategy.blueGreen.activeService: Required value"),
         ("Rollout", {}, "spec: Required value"),
         ("Service", {"spec": {}}, "spec.ports: Required value"),
-        ("Service", {"spec": {"ports": [{"port": 99999}]}}, "spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535, inclusive"),
-        ("Job", {"spec": {"template": {"spec": {"containers": []}}}}, 'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'),
+        ("Service", {"spec": {"ports": [{"port": 99999}]}},
+         "spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535, inclusive"),
+        ("Job", {"spec": {"template": {"spec": {"containers": []}}}},
+         'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'),
         ("Ingress", {"spec": {}}, "spec: Invalid value: {}: either `defaultBackend` or `rules` must be specified"),
     ],
 )  # fmt: skip
