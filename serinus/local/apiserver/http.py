@@ -69,7 +69,7 @@ class HttpsServer:
         headers = {name.lower(): value for name, value in request.headers.items()}
         if "accept" in headers and headers["accept"] != "*/*":
             headers["accept"] = ",".join(request.headers.getall("Accept"))
-        response = await self._handler(Request(request.method, path, dict(request.query), headers, body))
+        response = await self._handler(Request(request.method, path, dict(request.query.items()), headers, body))
         if response.stream is None:
             return _plain(response)
         return await _streamed(request, response)

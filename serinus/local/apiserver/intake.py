@@ -109,16 +109,11 @@ def check_valid(call: Call, obj: Json, old: Json | None) -> None:
     flaws: list[Flaw] = [*objectmeta.flaws(call.key, obj["metadata"])]
     schema: Sequence[Flaw] = call.kind.validate(obj, old)
     wrong = [flaw for flaw in schema if flaw.type == "FieldValueTypeInvalid"]
-    if wrong and is_built_in(call):
+    if wrong and not call.kind.custom:
         raise unreadable(call, "json: cannot unmarshal: " + "; ".join(flaw.message() for flaw in wrong))
     flaws.extend(schema)
     if flaws:
         raise invalid(call.resource.group, call.resource.kind, str(obj["metadata"].get("name", "")), flaws)
-
-
-def is_built_in(call: Call) -> bool:
-    group = call.resource.group
-    return "." not in group or group.endswith(".k8s.io")
 
 
 def fresh(obj: Json) -> Json:

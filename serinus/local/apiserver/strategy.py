@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+from serinus.api.resources import NAMESPACES, SERVICE_ACCOUNTS, Resource
 from serinus.local.apiserver.core import Core
 
 Json = dict[str, Any]
@@ -30,6 +31,14 @@ def prepare(core: Core, group_resource: str, new: Json, old: Json | None) -> Non
     rule = _RULES.get(group_resource)
     if rule is not None:
         rule(core, new, old)
+
+
+def companions(group_resource: str, obj: Json) -> list[tuple[Resource, Json]]:
+    """What comes into being together with a new object: a namespace's default service account."""
+    if group_resource != NAMESPACES.group_resource:
+        return []
+    meta = {"name": "default", "namespace": obj["metadata"]["name"]}
+    return [(SERVICE_ACCOUNTS, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})]
 
 
 def _namespace(core: Core, new: Json, old: Json | None) -> None:

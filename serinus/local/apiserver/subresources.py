@@ -21,7 +21,7 @@ from serinus.local.apiserver.errors import (
     not_found,
     unsupported_media,
 )
-from serinus.local.apiserver.negotiation import YAML, answer, body_of
+from serinus.local.apiserver.negotiation import answer, body_of
 from serinus.local.apiserver.selectors import as_text, selects
 from serinus.local.apiserver.store import Entry
 from serinus.local.schema.field_errors import FieldError
@@ -119,7 +119,7 @@ def _wanted_scale(call: Call, current: Json) -> Json:
         known = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
         if media not in known:
             raise unsupported_media(known)
-        change = body_of(call.request, media=(media, YAML))
+        change = body_of(call.request, media=(media,))
         try:
             value = json_patch(current, change) if media == JSON_PATCH else merge_patch(current, change)
         except PatchError as error:
@@ -193,12 +193,6 @@ def _check_budgets(core: Core, call: Call, pod: Json) -> None:
     labels: dict[str, str] = pod["metadata"].get("labels") or {}
     budgets = [b.object() for b in core.store.list(POD_DISRUPTION_BUDGETS.group_resource, call.namespace)]
     matching = [b for b in budgets if selects(b["spec"].get("selector"), labels)]
-    if len(matching) > 1:
-        raise StatusError(
-            500,
-            "InternalError",
-            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
-        )
     for budget in matching:
         chosen = [
             e

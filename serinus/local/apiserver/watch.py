@@ -206,7 +206,8 @@ async def _wait(log: Log, cursor: int, seconds: float) -> None:
     if log.next != cursor:
         return
     waiter = log.wait()
-    timer = asyncio.get_running_loop().call_later(max(0.0, seconds), _release, waiter)
+    # At least a millisecond: a wait shorter than what the clock can tell would be over before its time, again and again.
+    timer = asyncio.get_running_loop().call_later(max(0.001, seconds), _release, waiter)
     try:
         await waiter
     finally:

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.resources import CRDS
-from serinus.kube.wire import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Response
+from serinus.api.resources import CRDS, Resource
+from serinus.kube.wire import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Response
 from serinus.local.apiserver import delete, objectmeta, strategy
 from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import (
@@ -24,8 +24,8 @@ from serinus.local.apiserver.errors import (
     not_found,
     unsupported_media,
 )
-from serinus.local.apiserver.intake import check_namespace, check_place, check_valid, fresh, is_built_in, object_of
-from serinus.local.apiserver.negotiation import YAML, accepted, answer, body_of
+from serinus.local.apiserver.intake import check_namespace, check_place, check_valid, fresh, object_of
+from serinus.local.apiserver.negotiation import accepted, answer, body_of
 from serinus.local.apiserver.read import shown
 from serinus.local.apiserver.store import Entry, entry_of
 from serinus.local.schema.field_errors import FieldError
@@ -73,7 +73,7 @@ async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied
         meta.pop(key, None)
     meta["uid"] = core.uid()
     meta["creationTimestamp"] = core.now()
-    if call.key in strategy.WITH_GENERATION or not is_built_in(call):
+    if call.key in strategy.WITH_GENERATION or call.kind.custom:
         meta["generation"] = 1
     if call.kind.has_status:
         obj.pop("status", None)
@@ -88,8 +88,17 @@ async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied
     _install_crd(core, call, new, None, dry=dry)
     if dry:
         return _answer(core, call, _imagined(call, new, ""), 201)
-    entry = await core.store.put(call.key, _in_order(new), expected=0)
-    return _answer(core, call, entry, 201)
+    written = core.store.put(call.key, _in_order(new), expected=0)
+    for resource, obj in strategy.companions(call.key, new):
+        await _accompany(core, resource, obj)
+    return _answer(core, call, await written, 201)
+
+
+async def _accompany(core: Core, resource: Resource, obj: Json) -> None:
+    meta: Json = obj["metadata"]
+    if core.store.latest(resource.group_resource, meta.get("namespace", ""), meta["name"]) is None:
+        meta |= {"uid": core.uid(), "creationTimestamp": core.now()}
+        await core.store.put(resource.group_resource, obj, expected=0)
 
 
 def _generated(core: Core, call: Call, prefix: str) -> str:
@@ -113,7 +122,7 @@ async def update(core: Core, call: Call) -> Response:
     if (
         meta.get("resourceVersion", "") in ("", "0")
         and not call.subresource
-        and (not is_built_in(call) or call.key in strategy.NEEDS_VERSION)
+        and (call.kind.custom or call.key in strategy.NEEDS_VERSION)
     ):
         flaw = FieldError("metadata.resourceVersion", "FieldValueInvalid", 0, "must be specified for an update")
         raise invalid(call.resource.group, call.resource.kind, call.name, [flaw])
@@ -122,12 +131,10 @@ async def update(core: Core, call: Call) -> Response:
 
 async def patch(core: Core, call: Call) -> Response:
     media = call.request.headers.get("content-type", "").split(";")[0].strip().lower()
-    accepted_media = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH]
-    if (is_built_in(call) and call.key != "customresourcedefinitions.apiextensions.k8s.io") or media != STRATEGIC_PATCH:
-        accepted_media.insert(2, STRATEGIC_PATCH)
-    if media not in accepted_media or (media == STRATEGIC_PATCH and not is_built_in(call)):
-        raise unsupported_media([m for m in accepted_media if m != STRATEGIC_PATCH or is_built_in(call)])
-    value = body_of(call.request, media=(media, JSON, YAML))
+    known = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH) if call.kind.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+    if media not in known:
+        raise unsupported_media(known)
+    value = body_of(call.request, media=(media,))
     if media == APPLY_PATCH:
         return await _apply(core, call, value)
     if call.request.query.get("force"):
@@ -214,7 +221,7 @@ async def replace(
     new = _isolated(call, fresh(old), new, applied)
     objectmeta.keep_system_fields(old["metadata"], new["metadata"])
     new = call.kind.default(new)
-    if call.subresource != "status":
+    if not call.subresource:
         strategy.prepare(core, call.key, new, fresh(old))
     check_valid(call, new, old)
     _check_finalizers(call, old["metadata"], new["metadata"])
@@ -227,7 +234,8 @@ async def replace(
         )
     meta["resourceVersion"] = str(entry.version)
     if _same(old, new):
-        return _answer(core, call, core.store.get(call.key, entry.namespace, entry.name) or entry, 200)
+        await core.store.settled()
+        return _answer(core, call, entry, 200)
     if dry:
         _install_crd(core, call, new, old, dry=True)
         return _answer(core, call, _imagined(call, new, str(entry.version)), 200)
@@ -297,7 +305,7 @@ def _check_finalizers(call: Call, old: Json, new: Json) -> None:
 
 def _desired(call: Call, obj: Json) -> Any:
     """What `generation` counts changes of."""
-    if is_built_in(call):
+    if not call.kind.custom:
         return obj.get("spec")
     return {k: v for k, v in obj.items() if k != "metadata" and not (k == "status" and call.kind.has_status)}
 
