@@ -36,7 +36,7 @@ DEFAULTS = {
 }
 
 
-def main() -> None:
+def main(target: Path = TARGET) -> None:
     package = Path(kubernetes_validate.__file__).parent
     folder = package / "kubernetes-json-schema" / f"v{VERSION}-local"
     source = json.loads((folder / "_definitions.json").read_text())["$defs"]
@@ -56,8 +56,8 @@ def main() -> None:
     for (name, field), value in DEFAULTS.items():
         kept[name]["properties"][field]["default"] = value
     text = json.dumps({"version": VERSION, "definitions": kept}, sort_keys=True, separators=(",", ":"))
-    TARGET.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-    print(f"{TARGET.name}: {len(kept)} definitions, {TARGET.stat().st_size} bytes")
+    target.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    print(f"{target.name}: {len(kept)} definitions, {target.stat().st_size} bytes")
 
 
 def distilled(schema: Any, reached: list[str]) -> Any:

@@ -167,3 +167,9 @@ def test_a_definition_can_be_added_replaced_and_removed():
     assert served.kind("x.io", "v1", "foos") is foo
     served.remove_crd("foos.x.io")
     assert served.kind("x.io", "v1", "foos") is None
+
+
+def test_a_status_may_be_incomplete(kind: Find):
+    """A node reports what it has seen so far; Go fills the rest with zeros."""
+    pod = {"spec": {"containers": [{"name": "a", "image": "b"}]}, "status": {"containerStatuses": [{"name": "a"}]}}
+    assert flaws(kind("Pod"), pod) == []

@@ -138,10 +138,11 @@ def test_the_list_of_owners_does_not_grow_for_ever(deployment: Kind, template: J
     live = applied(deployment, None, written(template))
     for i in range(30):
         live = updated(
-            deployment, live, f"writer-{i}", now=f"T{i:02}", **{"minReadySeconds" if i % 2 else "replicas": i + 2}
-        )
-        live = updated(
-            deployment, live, f"other-{i}", now=f"T{i:02}", strategy={"type": "Recreate", "rollingUpdate": {f"x{i}": 1}}
+            deployment,
+            live,
+            f"writer-{i}",
+            now=f"T{i:02}",
+            strategy={"type": "RollingUpdate", "rollingUpdate": {f"x{i}": 1}},
         )
     assert len(owners(live)) <= MOST_UPDATERS + 1
 

@@ -1,0 +1,27 @@
+"""The packaged schemas are what the tool makes of Kubernetes' own, and hold together."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from serinus.api import schemas
+from serinus.api.resources import BUILT_IN
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_every_built_in_kind_has_a_schema():
+    for r in BUILT_IN:
+        assert schemas.definition_name(r.group, r.version, r.kind), r.kind
+
+
+def test_the_packaged_file_is_what_the_tool_writes(tmp_path: Path):
+    """A file changed by hand would come back at the next run of the tool."""
+    pytest.importorskip("kubernetes_validate")
+    tool = runpy.run_path(str(REPOSITORY / "tools" / "distil_schemas.py"))
+    tool["main"](tmp_path / "made.gz")
+    packaged = REPOSITORY / "serinus" / "api" / "schemas.json.gz"
+    assert (tmp_path / "made.gz").read_bytes() == packaged.read_bytes()
