@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from serinus.cli import rollouts as table
-from serinus.cli.commandline import Program, UsageProblem, unknown_command, understand
+from serinus.cli.commandline import Program, UsageProblem, understand, unknown_command
 
 OWN = {
     "up": ("serinus.cli.up", "Start Serinus on this machine"),
