@@ -324,7 +324,9 @@ def _object(data: bytes, server: str) -> Json:
         if isinstance(found, dict):
             return found
     shown = data[:80].decode("utf-8", "replace").strip()
-    raise ApiError(0, "", f"{server} is no Kubernetes API server: it answered {shown!r}. Check server in the kubeconfig.")
+    raise ApiError(
+        0, "", f"{server} is no Kubernetes API server: it answered {shown!r}. Check server in the kubeconfig."
+    )
 
 
 def _watch_error(status: Json) -> ApiError:

@@ -23,9 +23,7 @@ def run(call: Call) -> int:
     heads = [*(["NAMESPACE"] if everywhere else []), "NAME", "STATUS", "DURATION", "REMAINING", "AGE"]
     table = Columns(heads, [*([9] if everywhere else []), 10, 6, 8, 9, 3])
     now = time.time()
-    rows = [
-        [*([str(e["metadata"].get("namespace") or "")] if everywhere else []), *summary(e, now)] for e in items
-    ]
+    rows = [[*([str(e["metadata"].get("namespace") or "")] if everywhere else []), *summary(e, now)] for e in items]
     print("\n".join(table.table(rows)))
     return 0
 

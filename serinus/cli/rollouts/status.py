@@ -80,7 +80,9 @@ COMMAND = Command(
     ),
     flags=(
         Flag("watch", "Follow until it is done", short="w", default=True),
-        Flag("timeout", "Give up after this time, such as 60s or 1h; 0 for never", short="t", default="0", metavar="TIME"),
+        Flag(
+            "timeout", "Give up after this time, such as 60s or 1h; 0 for never", short="t", default="0", metavar="TIME"
+        ),
     ),
     least=1,
     most=1,
