@@ -43,8 +43,16 @@ TOMBSTONES = 1024
 """Deletions that are remembered, so that a late event about a deleted object does not bring it back."""
 
 
+class _HeadMeta(msgspec.Struct, rename="camel"):
+    """Of an object that may be anything: bookmarks carry `creationTimestamp: null`."""
+
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+
+
 class _Head(msgspec.Struct):
-    metadata: ObjectMeta
+    metadata: _HeadMeta
 
 
 class Informer(Generic[T]):
@@ -199,8 +207,9 @@ class Informer(Generic[T]):
         return key, new
 
     def _version_of(self, raw: msgspec.Raw, new: T | None) -> str:
-        metadata = meta(new) if new is not None else msgspec.json.decode(raw, type=_Head).metadata
-        return metadata.resource_version
+        if new is not None:
+            return meta(new).resource_version
+        return msgspec.json.decode(raw, type=_Head).metadata.resource_version
 
     def _put(self, key: Key, new: T) -> None:
         old = self.items.get(key)

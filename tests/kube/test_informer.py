@@ -105,12 +105,13 @@ async def test_it_holds_what_is_there_and_tells_each_change(start: Start) -> Non
 @pytest.mark.parametrize("how", [b"break", None])
 async def test_a_broken_connection_resumes_where_it_was_and_lists_nothing(start: Start, how: bytes | None) -> None:
     shelf = Shelf(service("one", 3))
-    _, changes = await start(shelf)
+    informer, changes = await start(shelf)
     await shelf.tell("MODIFIED", service("one", 12))
-    await shelf.tell("BOOKMARK", {"metadata": {"resourceVersion": "40"}})
+    await shelf.tell("BOOKMARK", {"metadata": {"resourceVersion": "40", "creationTimestamp": None}})
     await shelf.end(how)
     assert shelf.resumed == ["10", "40"]
     assert shelf.lists == 1
+    assert not informer.error
     assert len(changes) == 2, "nothing is told twice"
 
 
