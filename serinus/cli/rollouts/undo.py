@@ -1,129 +1,122 @@
-"""`undo`: the pod template of an earlier revision again, and thereby a new update."""
+"""`undo`: the pod template of an earlier revision becomes the current one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
 from typing import Any
 
 from serinus.api.resources import DEPLOYMENTS, POD_TEMPLATES, REPLICA_SETS, ROLLOUTS, Resource
-from serinus.api.rollout_info import HASH, REVISION
+from serinus.api.rollout_info import HASH, REVISION, Json
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
-from serinus.cli.session import open_session
+from serinus.cli.session import Session, open_session
 
-Json = dict[str, Any]
-
-WORKLOADS = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS, "PodTemplate": POD_TEMPLATES}
+_WORKLOADS = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS, "PodTemplate": POD_TEMPLATES}
 
 
 def run(call: Call) -> int:
     from serinus.kube.errors import ApiError
     from serinus.kube.wire import JSON_PATCH
 
-    session, name, wanted = open_session(call), call.args[0], call.number("to-revision")
+    name, asked = call.args[0], call.number("to-revision")
+    session = open_session(call)
     rollout = session.get(ROLLOUTS, name)
-    spec: Json = rollout.get("spec") or {}
-    found = session.list(REPLICA_SETS, labels=selector_text(spec.get("selector") or {}))
-    chosen = choose(rollout, found.get("items") or [], wanted)
-    resource, target = _target(spec, name)
-    now = rollout if resource is ROLLOUTS else session.get(resource, target)
-    template = restored(chosen)
-    if same(_template(now, resource), template):
-        print(f"skipped rollback (current template already matches revision {wanted})", end="")
+    history = revisions(rollout, _replica_sets(session, rollout))
+    chosen = choose(history, asked, name)
+    resource, target, current, path = _template(session, rollout)
+    wanted = _without_hash(history[chosen])
+    if derives(_without_hash(current), wanted):
+        sys.stdout.write(f"skipped rollback (current template already matches revision {asked})")
         return 0
-    path = "/template" if resource is POD_TEMPLATES else "/spec/template"
-    patch = [{"op": "replace", "path": path, "value": template}]
+    patch = [{"op": "replace", "path": path, "value": wanted}]
     try:
         session.client.patch(resource, session.namespace, target, patch, content_type=JSON_PATCH)
     except ApiError as error:
         problem = session.problem(error, resource, target)
-        raise Problem(f"failed restoring revision {wanted}: {problem.message}", problem.hint) from error
+        raise Problem(f"failed restoring revision {asked}: {problem.message}", problem.hint) from error
     print(f"rollout '{name}' undo")
     return 0
 
 
-def choose(rollout: Json, sets: Iterable[Json], wanted: int) -> Json:
-    """The ReplicaSet of revision `wanted`, or of the one before the newest for 0. Problem if there is none."""
-    meta: Json = rollout["metadata"]
-    own = sorted((rs for rs in sets if _owned(rs, str(meta.get("uid")))), key=revision, reverse=True)
-    if wanted:
-        match = next((rs for rs in own if revision(rs) == wanted), None)
-        known = ", ".join(str(revision(rs)) for rs in own)
-        if match is None:
-            raise Problem(
-                f"unable to find specified revision {wanted} in history", f"There are: {known}." if known else ""
-            )
-        return match
-    if len(own) < 2:
-        raise Problem(f'no revision found for rollout "{meta["name"]}"', "It has had one version only.")
-    return own[1]
+def revisions(rollout: Json, replica_sets: list[Json]) -> dict[int, Json]:
+    """Revision -> pod template, of the ReplicaSets that the Rollout controls."""
+    uid, found = rollout["metadata"].get("uid"), dict[int, Json]()
+    for rs in replica_sets:
+        owners: list[Json] = rs["metadata"].get("ownerReferences") or []
+        if any(o.get("controller") and o.get("uid") == uid for o in owners):
+            noted = str((rs["metadata"].get("annotations") or {}).get(REVISION) or "0")
+            found[int(noted) if noted.isdigit() else 0] = rs["spec"]["template"]
+    return found
 
 
-def revision(rs: Json) -> int:
-    noted = str((rs["metadata"].get("annotations") or {}).get(REVISION) or "")
-    return int(noted) if noted.isdigit() else 0
+def choose(history: dict[int, Json], asked: int, name: str) -> int:
+    """The revision to go back to; 0 asks for the one before the newest. Problem if there is none."""
+    if asked > 0:
+        if asked not in history:
+            known = ", ".join(map(str, sorted(history))) or "none"
+            raise Problem(f"unable to find specified revision {asked} in history", f"Revisions: {known}")
+        return asked
+    if len(history) < 2:
+        raise Problem(f'no revision found for rollout "{name}"')
+    return sorted(history)[-2]
 
 
-def restored(rs: Json) -> Json:
-    """The ReplicaSet's template as it stood in the Rollout."""
-    template: Json = dict(rs["spec"]["template"])
-    meta: Json = dict(template.get("metadata") or {})
-    meta["labels"] = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
-    return {**template, "metadata": meta}
+def derives(current: Any, wanted: Any) -> bool:
+    """Whether every value set in `current` is the same in `wanted`; what `current` leaves out may be anything."""
+    if isinstance(current, dict):
+        if not current:
+            return True
+        return isinstance(wanted, dict) and all(derives(value, wanted.get(key)) for key, value in current.items())
+    if isinstance(current, list):
+        if not current:
+            return True
+        if not isinstance(wanted, list) or len(current) > len(wanted):
+            return False
+        return all(derives(ours, theirs) for ours, theirs in zip(current, wanted, strict=False))
+    return current in (None, "", 0, False) or current == wanted
 
 
-def same(template: Any, past: Any) -> bool:
-    """Whether all that `template` says, `past` says too: what an API server fills in by default is no difference."""
-    if isinstance(template, dict):
-        known: Json = past if isinstance(past, dict) else {}
-        return all(value in (None, {}, []) or same(value, known.get(key)) for key, value in template.items())
-    if isinstance(template, list):
-        both = isinstance(past, list) and len(past) == len(template)
-        return both and all(same(mine, other) for mine, other in zip(template, past, strict=True))
-    return bool(template == past)
+def _replica_sets(session: Session, rollout: Json) -> list[Json]:
+    selector: Json = rollout["spec"].get("selector") or {}
+    return session.list(REPLICA_SETS, labels=selector_text(selector)).get("items") or []
 
 
 def selector_text(selector: Json) -> str:
-    """A label selector as a query; empty for one that matches all."""
+    """A label selector as a query; empty for one that selects everything."""
     parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for rule in selector.get("matchExpressions") or []:
-        key, values = rule["key"], ",".join(rule.get("values") or [])
-        parts.append(
-            {
-                "In": f"{key} in ({values})",
-                "NotIn": f"{key} notin ({values})",
-                "Exists": key,
-                "DoesNotExist": f"!{key}",
-            }[rule["operator"]]
-        )
+    for need in selector.get("matchExpressions") or []:
+        key, operator, values = str(need.get("key")), need.get("operator"), ",".join(need.get("values") or [])
+        words = {"Exists": key, "DoesNotExist": f"!{key}", "In": f"{key} in ({values})"}
+        parts.append(words.get(str(operator), f"{key} notin ({values})"))
     return ",".join(parts)
 
 
-def _target(spec: Json, name: str) -> tuple[Resource, str]:
-    reference: Json = spec.get("workloadRef") or {}
+def _template(session: Session, rollout: Json) -> tuple[Resource, str, Json, str]:
+    """(resource, name, template, path of it): where the pod template is written."""
+    reference: Json = rollout["spec"].get("workloadRef") or {}
     if not reference:
-        return ROLLOUTS, name
-    kind = str(reference.get("kind"))
-    if kind not in WORKLOADS:
-        raise Problem(f"workload of type {kind} is not supported", f"Supported are {', '.join(WORKLOADS)}.")
-    return WORKLOADS[kind], str(reference.get("name"))
+        return ROLLOUTS, str(rollout["metadata"]["name"]), rollout["spec"].get("template") or {}, "/spec/template"
+    kind, name = str(reference.get("kind")), str(reference.get("name"))
+    if kind not in _WORKLOADS:
+        raise Problem(f"workload of type {kind} is not supported")
+    workload = session.get(_WORKLOADS[kind], name)
+    if kind == "PodTemplate":
+        return POD_TEMPLATES, name, workload.get("template") or {}, "/template"
+    return _WORKLOADS[kind], name, workload["spec"].get("template") or {}, "/spec/template"
 
 
-def _template(obj: Json, resource: Resource) -> Json:
-    return (obj if resource is POD_TEMPLATES else obj.get("spec") or {}).get("template") or {}
-
-
-def _owned(obj: Json, uid: str) -> bool:
-    owners: list[Json] = obj["metadata"].get("ownerReferences") or []
-    return any(owner.get("controller") and owner.get("uid") == uid for owner in owners)
+def _without_hash(template: Json) -> Json:
+    meta: Json = template.get("metadata") or {}
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
+    return {**template, "metadata": {**meta, "labels": labels}}
 
 
 COMMAND = Command(
     run,
-    "Go back to an earlier revision: its pod template is applied again, as a new update with all its steps.",
+    "Go back to the pod template of an earlier revision. Only the template changes: it goes out like any new version.",
     "ROLLOUT",
     ("kubectl argo rollouts undo guestbook", "kubectl argo rollouts undo guestbook --to-revision=3"),
-    flags=(Flag("to-revision", "Revision to go back to; 0 for the one before the newest", default=0, metavar="N"),),
+    flags=(Flag("to-revision", "The revision to go back to; 0 for the one before the current one", default=0),),
     least=1,
     most=1,
     completes="rollouts",

@@ -1,0 +1,83 @@
+"""`create`: objects of argoproj.io from files."""
+
+from __future__ import annotations
+
+from serinus.api.resources import ARGOPROJ, EXPERIMENTS, ROLLOUTS, Resource
+from serinus.api.rollout_info import Json
+from serinus.cli.commandline import Call, Command, Flag, understand
+from serinus.cli.problems import Problem
+from serinus.cli.session import Session, open_session
+
+
+def run(call: Call) -> int:
+    from serinus.cli.manifests import complaints, documents
+
+    filenames = call.texts("filename")
+    if not filenames:
+        raise call.usage_problem()
+    session, created = open_session(call), list[tuple[Resource, Json]]()
+    for filename in filenames:
+        objects = documents(filename)
+        if len(objects) != 1:
+            raise Problem(f"{filename}: one object was expected, found {len(objects)}", "Use one file for each object.")
+        resource = resource_of(objects[0])
+        wrong = complaints(objects[0])
+        if wrong:
+            raise Problem(f"{filename}: {wrong[0]}", "\n".join(wrong[1:]))
+        made = create(session, resource, objects[0])
+        print(f"{resource.singular}.argoproj.io/{made['metadata']['name']} created")
+        created.append((resource, made))
+    return _watch(call, created) if call.truth("watch") else 0
+
+
+def resource_of(obj: Json) -> Resource:
+    group = obj["apiVersion"].rpartition("/")[0]
+    found = next((r for r in ARGOPROJ if (r.api_version, r.kind) == (obj["apiVersion"], obj["kind"])), None)
+    if found is None:
+        raise Problem(
+            f"creates of {group}/{obj['kind']} unsupported",
+            "Of argoproj.io/v1alpha1 these can be created: " + ", ".join(r.kind for r in ARGOPROJ),
+        )
+    return found
+
+
+def create(session: Session, resource: Resource, obj: Json) -> Json:
+    """The object made, in the namespace that it names, else in the user's."""
+    from serinus.kube.errors import ApiError
+
+    meta = obj.setdefault("metadata", {})
+    namespace = str(meta.get("namespace") or session.namespace) if resource.namespaced else ""
+    if namespace:
+        meta["namespace"] = namespace
+    try:
+        return session.client.create(resource, namespace, obj)
+    except ApiError as error:
+        raise session.problem(error, resource) from error
+
+
+def _watch(call: Call, created: list[tuple[Resource, Json]]) -> int:
+    resource, made = created[-1]
+    if resource not in (ROLLOUTS, EXPERIMENTS):
+        raise Problem("Can only watch resources of type Rollout or Experiment")
+    meta = made["metadata"]
+    given = {**call.given, "namespace": str(meta["namespace"])}
+    program = call.found.program
+    shown = understand(program, ["get", resource.singular, str(meta["name"]), "--watch"])
+    names = {flag.name for flag in (*program.flags, *shown.found.flags)}
+    shown.given |= {name: value for name, value in given.items() if name in names}
+    command = shown.found.command
+    assert command is not None
+    return command.run(shown)
+
+
+COMMAND = Command(
+    run,
+    "Create Rollouts, Experiments, AnalysisTemplates, ClusterAnalysisTemplates and AnalysisRuns from files.",
+    "-f FILENAME",
+    ("kubectl argo rollouts create -f my-experiment.yaml --watch",),
+    flags=(
+        Flag("filename", "File with one object, - for standard input; may be repeated", "f", (), "FILE"),
+        Flag("watch", "Watch it afterwards, as get does", short="w", default=False),
+        Flag("no-color", "No colours", default=False),
+    ),
+)
