@@ -19,15 +19,11 @@ def complete(program: Program, words: Sequence[str], *, described: bool = True) 
     *before, typed = words or [""]
     found, rest = find(program, before)
     offered, directive = _offered(found, rest, before, typed)
-    lines = [
-        f"{word}\t{about}" if about and described else word for word, about in offered if word.startswith(typed)
-    ]
+    lines = [f"{word}\t{about}" if about and described else word for word, about in offered if word.startswith(typed)]
     return "\n".join([*lines, directive]) + "\n"
 
 
-def _offered(
-    found: Found, rest: list[str], before: Sequence[str], typed: str
-) -> tuple[list[tuple[str, str]], str]:
+def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -> tuple[list[tuple[str, str]], str]:
     open_flag = _open_flag(found, before)
     if open_flag is not None:
         if open_flag.name == "namespace":

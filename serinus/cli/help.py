@@ -53,10 +53,9 @@ def _spelled(flag: Flag) -> str:
 
 
 def _said(flag: Flag) -> str:
-    shown = {True: " (default true)", False: ""}.get(flag.default) if flag.is_switch else ""
-    if not flag.is_switch and flag.default not in ("", (), 0):
-        shown = f" (default {flag.default})"
-    return f"{flag.help}{shown}"
+    if flag.default in ("", (), 0, False):
+        return flag.help
+    return f"{flag.help} (default {str(flag.default).lower() if flag.is_switch else flag.default})"
 
 
 def _names(flags: Iterable[Flag]) -> str:

@@ -83,7 +83,9 @@ class Session:
         if error.code == 403:
             return f"Ask an administrator of {where} for this right, or choose another user with --context."
         if error.code == 0:
-            return f"This address comes from {self.kubeconfig}. Choose another with --context, --kubeconfig or --server."
+            return (
+                f"This address comes from {self.kubeconfig}. Choose another with --context, --kubeconfig or --server."
+            )
         return ""
 
     def nearest(self, resource: Resource, name: str) -> str:
@@ -101,7 +103,9 @@ class Session:
         if near:
             return f"Did you mean {near[0]}?"
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        return f"In namespace {self.namespace} there are: {shown}." if names else f"Namespace {self.namespace} has none."
+        return (
+            f"In namespace {self.namespace} there are: {shown}." if names else f"Namespace {self.namespace} has none."
+        )
 
 
 def open_session(call: Call) -> Session:

@@ -58,7 +58,9 @@ def analysis_run(
             arg.pop("valueFrom", None)
             arg["value"] = given[str(arg["name"])]
         if arg.get("value") is None and arg.get("valueFrom") is None:
-            raise Problem(f"args.{arg.get('name')} was not resolved", f"Give it with --argument {arg.get('name')}=VALUE")
+            raise Problem(
+                f"args.{arg.get('name')} was not resolved", f"Give it with --argument {arg.get('name')}=VALUE"
+            )
     unknown = given.keys() - {arg.get("name") for arg in args}
     if unknown:
         sys.stderr.write(f"Warning: the template has no argument {', '.join(sorted(unknown))}\n")
