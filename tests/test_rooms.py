@@ -31,11 +31,10 @@ PROCESSES = {
     ("cli", "down"): {"local"},
     ("cli", "status"): {"local"},
     ("cli", "reset"): {"local"},
-    ("cli", "demo"): {"local", "demo"},
-    ("cli", "demo_walk"): {"local", "demo"},
-    ("cli", "demo_screen"): {"local", "demo"},
+    ("cli", "demo"): {"local"},
+    ("cli", "demo_walk"): {"demo"},
     ("cli", "controller"): {"controller"},
-    ("local", "up"): {"controller", "dashboard"},
+    ("local", "up"): {"controller"},
 }
 """Where whole processes are put together: a command starts what it is the command of, `up` starts everything."""
 
@@ -44,7 +43,7 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
     """(line, module) of each import of ours, wherever in the file it stands."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names if alias.name.startswith("serinus"))
+            yield from ((node.lineno, alias.name) for alias in node.names if alias.name.startswith("serinus."))
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: imports are absolute here"
             if node.module == "serinus":

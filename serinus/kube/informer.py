@@ -65,7 +65,7 @@ class Informer(Generic[T]):
         self,
         client: Client,
         resource: Resource,
-        type: type[T],  # noqa: A002
+        type: type[T],
         *,
         namespace: str = "",
         labels: str = "",
