@@ -38,9 +38,15 @@ _NAMES = {
     QUANTITY: "string",
 }
 _PYTHON: dict[int, frozenset[type]] = {
-    OBJECT: frozenset({dict}), LIST: frozenset({list}), STRING: frozenset({str}), INTEGER: frozenset({int}),
-    NUMBER: frozenset({int, float}), BOOLEAN: frozenset({bool}), INT_OR_STRING: frozenset({int, str}), QUANTITY: frozenset({int, float, str}),
-}  # fmt: skip
+    OBJECT: frozenset({dict}),
+    LIST: frozenset({list}),
+    STRING: frozenset({str}),
+    INTEGER: frozenset({int}),
+    NUMBER: frozenset({int, float}),
+    BOOLEAN: frozenset({bool}),
+    INT_OR_STRING: frozenset({int, str}),
+    QUANTITY: frozenset({int, float, str}),
+}
 _FOUND = {
     dict: "object",
     list: "array",
@@ -102,7 +108,11 @@ def _list(node: Node, value: list[Any], path: str, found: list[FieldError]) -> N
         )
     if node.items is not None:
         for i, item in enumerate(value):
-            check(node.items, item, f"{path}[{i}]", found)
+            if item is None and node.items.shape != ANY and not (node.items.nullable and not node.lenient):
+                # Go would make an empty item of it, which no kind allows in the end.
+                found.append(_wrong_type(node.items, item, f"{path}[{i}]"))
+            else:
+                check(node.items, item, f"{path}[{i}]", found)
     # Built-in kinds decide themselves what a duplicate is (a Service may repeat a port under another protocol).
     if not node.lenient and node.list_type in ("map", "set") and len(value) > 1:
         _duplicates(node, value, path, found)
