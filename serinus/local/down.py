@@ -8,6 +8,7 @@ import signal
 from contextlib import suppress
 
 from serinus.local import gateway, processes
+from serinus.local.api_socket import stop_keeper
 from serinus.local.instance import CannotRun, Instance, hold, prepare, wait_released
 
 PATIENCE = 60.0
@@ -44,7 +45,9 @@ def stop(instance: Instance) -> str:
 
 async def stop_left_behind(instance: Instance) -> str:
     """Stops the processes of an `up` that was killed; what they were, "" when there were none."""
-    there, pods = await asyncio.gather(gateway.stop_left_behind(instance.gateway_dir), _stop_pods(instance))
+    there, pods, _ = await asyncio.gather(
+        gateway.stop_left_behind(instance.gateway_dir), _stop_pods(instance), stop_keeper(instance)
+    )
     found = [f"{pods} pod{'s' if pods != 1 else ''}"] if pods else []
     return " and ".join([*found, *(["the gateway"] if there else [])])
 

@@ -32,6 +32,8 @@ INGRESS_CLASS: dict[str, Any] = {
     "metadata": {"name": "nginx", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
     "spec": {"controller": "k8s.io/ingress-nginx"},
 }
+CONFIG = "traefik.yaml"
+"""Holds JSON, which is YAML."""
 FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0
 READY_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -127,13 +129,29 @@ def free_port(host: str, wanted: int, remembered: int = 0) -> int:
     raise CannotRun(f"No free port on {host}.")
 
 
+def _mark(directory: Path) -> processes.Mark:
+    return processes.Mark(directory / "process.json")
+
+
+def port_of_left_behind(directory: Path) -> int:
+    """The port that the gateway of a crashed `up` still holds; 0 where there is none."""
+    pid, started = _mark(directory).read()
+    if not processes.is_running(pid, started):
+        return 0
+    try:
+        said: Any = json.loads((directory / CONFIG).read_text())
+        return int(said["entryPoints"]["web"]["address"].rpartition(":")[2])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 class Gateway:
     """`say` takes one sentence when something happened that a user may want to know."""
 
     def __init__(self, settings: GatewaySettings, say: Callable[[str], None]) -> None:
         self._settings, self._say = settings, say
-        self._config_file = settings.directory / "traefik.yaml"
-        self._mark = Mark(settings.directory)
+        self._config_file = settings.directory / CONFIG
+        self._mark = _mark(settings.directory)
         self._child: subprocess.Popen[bytes] | None = None
         self._pid, self._started = 0, ""
 
@@ -212,29 +230,9 @@ class Gateway:
         self._mark.clear()
 
 
-class Mark:
-    """Which process is the gateway, written where the next `up` or `down` finds it."""
-
-    def __init__(self, directory: Path) -> None:
-        self._file = directory / "process.json"
-
-    def read(self) -> tuple[int, str]:
-        try:
-            value: Any = json.loads(self._file.read_text())
-            return int(value["pid"]), str(value["started"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0, ""
-
-    def write(self, pid: int, started: str) -> None:
-        self._file.write_text(json.dumps({"pid": pid, "started": started}))
-
-    def clear(self) -> None:
-        self._file.unlink(missing_ok=True)
-
-
 async def stop_left_behind(directory: Path) -> bool:
     """Stops the gateway of an `up` that is gone. Whether there was one."""
-    mark = Mark(directory)
+    mark = _mark(directory)
     pid, started = mark.read()
     there = processes.is_running(pid, started)
     if there:

@@ -16,7 +16,6 @@ import fcntl
 import json
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -184,23 +183,10 @@ def remove(instance: Instance) -> None:
         shutil.rmtree(instance.directory)
 
 
-def explain(error: OSError | sqlite3.Error, directory: Path) -> str:
+def explain(error: OSError, directory: Path) -> str:
     """A failed read or write of the data directory as a sentence with what to do."""
     full = f"The disk that holds {directory} is full. Free some space, then start again: nothing was lost."
     elsewhere = "choose another directory with --data DIR"
-    if isinstance(error, sqlite3.Error):
-        text = str(error)
-        if "full" in text:
-            return full
-        if "readonly" in text or "unable to open" in text:
-            return (
-                f"The database in {directory} cannot be written ({text}). "
-                f"Check its owner and permissions, or {elsewhere}."
-            )
-        return (
-            f"The database in {directory} is damaged ({text}). Nothing was changed. Restore a copy, "
-            f"keep it and {elsewhere}, or start afresh with: serinus reset --data {directory}"
-        )
     where = error.filename or directory
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:

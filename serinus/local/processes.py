@@ -6,11 +6,13 @@ A process id alone says nothing after a crash or a reboot; together with the mom
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def started_at(pid: int) -> str:
@@ -76,3 +78,24 @@ async def stop(pid: int, started: str, grace: float) -> None:
     except TimeoutError:
         send(pid, started, signal.SIGKILL)
         await ended(pid, started)
+
+
+class Mark:
+    """Which process it is, written where the next `up` or `down` finds it."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def read(self) -> tuple[int, str]:
+        """Process id and start; 0 where there is none."""
+        try:
+            value: Any = json.loads(self._file.read_text())
+            return int(value["pid"]), str(value["started"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0, ""
+
+    def write(self, pid: int, started: str) -> None:
+        self._file.write_text(json.dumps({"pid": pid, "started": started}))
+
+    def clear(self) -> None:
+        self._file.unlink(missing_ok=True)

@@ -26,14 +26,16 @@ from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.errors import AlreadyExists
+from serinus.kube.wire import Handler, Request, Response
 from serinus.local import processes
+from serinus.local.api_socket import listen, stop_keeper
 from serinus.local.apiserver.certs import identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.sqlite import open_store
 from serinus.local.apiserver.store import StoreError
 from serinus.local.apiserver.subresources import LogsUnavailable
-from serinus.local.gateway import INGRESS_CLASS, Gateway, GatewaySettings, free_port
+from serinus.local.gateway import INGRESS_CLASS, Gateway, GatewaySettings, free_port, port_of_left_behind
 from serinus.local.instance import CannotRun, Instance, explain, hold, prepare
 from serinus.local.node.logs import Logs, NoLog
 from serinus.local.node.node import Node
@@ -44,6 +46,7 @@ from serinus.local.workloads.controllers import run_workloads
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
+FOLLOW_SECONDS = 10.0
 
 
 class PodLogs:
@@ -57,6 +60,30 @@ class PodLogs:
             return self._logs.read(namespace, pod, container, **options)
         except NoLog as error:
             raise LogsUnavailable(str(error)) from None
+
+
+class Followed:
+    """The API server, and whether the gateway follows it: until its watches are there, weights would change unseen."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._missing = {"ingresses", "services", "endpointslices"}
+        self._all = asyncio.Event()
+
+    async def handle(self, request: Request) -> Response:
+        response = await self._handler(request)
+        if self._missing and response.stream is not None and "traefik" in request.headers.get("user-agent", ""):
+            self._missing.discard(request.path.rpartition("/")[2])
+            if not self._missing:
+                self._all.set()
+        return response
+
+    async def by_gateway(self) -> None:
+        """Returns when it does, or after a while: a gateway that was left alone for long rests between its attempts."""
+        try:
+            await asyncio.wait_for(self._all.wait(), FOLLOW_SECONDS)
+        except TimeoutError:
+            log.warning("The gateway does not watch %s yet; going on without it.", ", ".join(sorted(self._missing)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +142,11 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     """Starts everything; what is where. What it started is undone, last first, when `parts` closes."""
     instance, clock = settings.instance, SystemClock()
     remembered = instance.state()
-    gateway_port = free_port(HOST, settings.gateway_port, int(remembered.get("gatewayPort", 0)))
-    api_port = free_port(HOST, settings.api_port, int(remembered.get("apiPort", 0)))
+    gateway_port = port_of_left_behind(instance.gateway_dir)
+    if not gateway_port or settings.gateway_port not in (0, gateway_port):
+        gateway_port = free_port(HOST, settings.gateway_port, int(remembered.get("gatewayPort", 0)))
+    listening = await listen(instance, HOST, settings.api_port, int(remembered.get("apiPort", 0)))
+    parts.push_async_callback(stop_keeper, instance)
 
     store = open_store(instance.database)
     parts.callback(store.close)
@@ -126,8 +156,9 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     parts.callback(api.close)
     who = identity(instance.directory / "certificates", clock.now())
     api.token = who.token
-    server = HttpsServer(api.handle, who.token, who.ssl_context())
-    endpoint = f"https://{HOST}:{await server.start(api_port)}"
+    followed = Followed(api.handle)
+    server = HttpsServer(followed.handle, who.token, who.ssl_context())
+    endpoint = f"https://{HOST}:{await server.start(sock=listening)}"
     parts.push_async_callback(server.close)
     kubeconfig = settings.kubeconfig or instance.kubeconfig
     write_kubeconfig(kubeconfig, endpoint, who.ca_pem, who.token)
@@ -162,6 +193,8 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     )
     parts.push_async_callback(node.stop_all)
     await parts.enter_async_context(_kept("the node", node.run))
+    await gateway.ready()
+    await followed.by_gateway()
     await parts.enter_async_context(
         _kept("the workload controllers", lambda: run_workloads(client("serinus-workloads"), clock, random.Random()))
     )
@@ -172,7 +205,6 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
             lambda: run_controller(client("serinus-controller"), clock, random.Random(), options=options),
         )
     )
-    await gateway.ready()
     await parts.enter_async_context(_kept("the gateway's watch", gateway.supervise))
     if settings.parent:
         await parts.enter_async_context(_kept("the parent's watch", lambda: _with_parent(settings.parent, stop)))

@@ -128,7 +128,7 @@ def test_a_damaged_database_is_named_and_left_as_it_is(tmp_path: Path, damage: b
     done = instance.serinus("up", "-d", *instance.ports, check=False)
     assert done.returncode == 1, done.stdout
     assert "damaged" in done.stderr
-    assert "serinus reset" in done.stderr
+    assert "move it away" in done.stderr
     assert files[0].read_bytes() == damage
     assert "Traceback" not in done.stderr + instance.logs()
     assert instance.serinus("reset").returncode == 0
@@ -148,7 +148,8 @@ def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp
     manifest = tmp_path / "canary-rollout.yaml"
     automatic = walkthrough() / "automatic"
     text = (automatic / "canary-rollout.yaml").read_text()
-    manifest.write_text(text.replace("pause: {}", "pause: {duration: 2s}").replace("duration: 30s", "duration: 2s"))
+    text = text.replace("pause: {}", "pause: {duration: 2s}").replace("duration: 30s", "duration: 2s")
+    manifest.write_text(text.replace("      steps:", "      scaleDownDelaySeconds: 2\n      steps:"))
     shell = instance.shell
     shell(f"kubectl apply -f {manifest} -f canary-demo-service.yaml -f canary-demo-ingress.yaml", automatic)
     eventually(lambda: instance.get("rollout", "canary-demo").get("status", {}).get("phase") == "Healthy")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import socket
 import ssl
 from contextlib import suppress
 
@@ -29,8 +30,8 @@ class HttpsServer:
         self._runner: web.ServerRunner | None = None
         self.port = 0
 
-    async def start(self, port: int = 0, host: str = "127.0.0.1") -> int:
-        """Listens; returns the port (a free one for 0). Raises OSError where it is taken."""
+    async def start(self, port: int = 0, host: str = "127.0.0.1", *, sock: socket.socket | None = None) -> int:
+        """Listens, on `sock` where one is given; returns the port (a free one for 0). Raises OSError where it is taken."""
         server = web.Server(
             self._answer,
             handler_cancellation=True,
@@ -41,7 +42,11 @@ class HttpsServer:
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=_CLOSING_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, ssl_context=self._tls, backlog=512)
+        site = (
+            web.TCPSite(self._runner, host, port, ssl_context=self._tls, backlog=512)
+            if sock is None
+            else web.SockSite(self._runner, sock, ssl_context=self._tls, backlog=512)
+        )
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self.port

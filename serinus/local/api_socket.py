@@ -1,0 +1,80 @@
+"""Where the API server listens: a socket that outlives the process, held by the keeper."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from serinus.local import keeper, processes
+from serinus.local.gateway import free_port
+from serinus.local.instance import Instance
+
+STOP_SECONDS = 2.0
+_BACKLOG = 512
+
+
+def mark(instance: Instance) -> processes.Mark:
+    return processes.Mark(instance.directory / "keeper.json")
+
+
+async def listen(instance: Instance, host: str, wanted: int, remembered: int) -> socket.socket:
+    """The socket of the `up` before, if its port is wanted (0: any), else a new one. Raises CannotRun."""
+    kept = _fetch(instance)
+    if kept is not None:
+        if wanted in (0, kept.getsockname()[1]):
+            return kept
+        kept.close()
+    await stop_keeper(instance)
+    port = free_port(host, wanted, remembered)
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind((host, port))
+    made.listen(_BACKLOG)
+    _keep(instance, made)
+    return made
+
+
+async def stop_keeper(instance: Instance) -> None:
+    pid, started = mark(instance).read()
+    if processes.is_running(pid, started):
+        await processes.stop(pid, started, STOP_SECONDS)
+    mark(instance).clear()
+    (instance.directory / keeper.SOCKET).unlink(missing_ok=True)
+
+
+def _keep(instance: Instance, made: socket.socket) -> None:
+    # -S -E: half the memory, a third of the time to start; it needs nothing that is installed.
+    process = subprocess.Popen(
+        [sys.executable, "-S", "-E", str(Path(keeper.__file__)), str(made.fileno())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=instance.directory,
+        pass_fds=[made.fileno()],
+        start_new_session=True,
+    )
+    mark(instance).write(process.pid, processes.started_at(process.pid))
+
+
+def _fetch(instance: Instance) -> socket.socket | None:
+    pid, started = mark(instance).read()
+    if not processes.is_running(pid, started):
+        return None
+    directory = os.open(instance.directory, os.O_RDONLY)
+    try:
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(2)
+            path = str(instance.directory / keeper.SOCKET)
+            # The address holds 108 bytes; this is a short name of the same place.
+            door.connect(path if len(path) < 100 else f"/proc/self/fd/{directory}/{keeper.SOCKET}")
+            _, fds, _, _ = socket.recv_fds(door, 1, 1)
+        return socket.socket(fileno=fds[0]) if fds else None
+    except OSError:
+        return None
+    finally:
+        with suppress(OSError):
+            os.close(directory)
