@@ -1,13 +1,15 @@
 """The CustomResourceDefinitions of the five argoproj.io kinds.
 
-Every field is a line of `argoproj.fields.txt`: path, type, `(required)`, `enum=`. Pod templates, jobs and selectors are
-expanded from the published core schemas. Objects without listed fields hold what a plugin wants: they keep everything.
+Every field is a line of `argoproj.fields.txt`: path, type, `(required)`, `enum=`; `argoproj.words.txt` says
+what some mean. Pod templates, jobs and selectors are expanded from the published core schemas. Objects without listed
+fields hold what a plugin wants: they keep everything.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -23,6 +25,8 @@ _HEADER = re.compile(
 _COLUMN = re.compile(r"column (?P<name>[^:]+): (?P<path>\S+) \((?P<type>\w+)\)")
 _FIELD = re.compile(r"(?P<path>[^:]+): (?P<type>.+)")
 _PAIR = re.compile(r"'(\w+)': '([^']*)'")
+_LIKE_ANALYSIS_TEMPLATES = ("ClusterAnalysisTemplate", "AnalysisRun")
+"""Their specs have the fields of an AnalysisTemplate's."""
 _EMPTY_ON_PURPOSE = "requiredDuringSchedulingIgnoredDuringExecution"
 _CORE = "io.k8s.api.core.v1."
 
@@ -91,21 +95,46 @@ def _schema(kind: str, fields: list[tuple[str, str]]) -> Json:
         "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}},
         "required": ["metadata"],
     }
-    if kind == "Rollout":
-        root["description"] = "Rollout delivers new versions of its pods progressively: canary or blue-green."
     for path, kind_of in fields:
-        _put(root, path.replace("[]", ".[]").split("."), kind_of)
+        _put(root, _parts(path), kind_of)
     _keep_unlisted(root)
+    shared = [(p, w) for p, w in _words()["AnalysisTemplate"] if p] if kind in _LIKE_ANALYSIS_TEMPLATES else []
+    for path, words in [*shared, *_words().get(kind, ())]:
+        _at(root, path)["description"] = words
     return root
+
+
+@lru_cache(maxsize=1)
+def _words() -> dict[str, list[tuple[str, str]]]:
+    """Kind → (path, description)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for line in files("serinus.api").joinpath("argoproj.words.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            place, _, words = line.partition(": ")
+            kind, _, path = place.partition(" ")
+            found.setdefault(kind, []).append((path, words))
+    return found
+
+
+def _at(root: Json, path: str) -> Json:
+    """The schema at a path; KeyError if there is none."""
+    at = root
+    for part in _parts(path):
+        at = at["items"] if part == "[]" else at["properties"][part]
+    return at
+
+
+def _parts(path: str) -> list[str]:
+    return path.replace("[]", ".[]").split(".") if path else []
 
 
 def _put(root: Json, path: list[str], text: str) -> None:
     required = "(required)" in text
     schema = _typed(text.replace("(required)", "").replace("  ", " ").strip())
+    *above, name = path
     at = root
-    for part in path[:-1]:
+    for part in above:
         at = at["items"] if part == "[]" else at["properties"][part]
-    name = path[-1]
     if name == "[]":
         at["items"] = schema
         return

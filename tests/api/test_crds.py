@@ -75,3 +75,14 @@ def test_pod_templates_are_whole_and_keep_their_metadata():
 def test_each_call_gives_new_objects():
     crds()[0]["metadata"]["name"] = "changed"
     assert crds()[0]["metadata"]["name"] != "changed"
+
+
+def test_descriptions_speak_of_fields_that_exist():
+    described = [
+        line for line in files("serinus.api").joinpath("argoproj.words.txt").read_text().splitlines() if line[0] != "#"
+    ]
+    for line in described:
+        place, _, words = line.partition(": ")
+        kind, _, path = place.partition(" ")
+        assert words.endswith("."), line
+        assert not path or path in set(paths(root(kind))), line
