@@ -84,6 +84,7 @@ class Container:
         self._launch: Launch | None = None
         self._ended = asyncio.Event()
         self._stopping = False
+        self._restarting = False
         self._crashes = 0
         if before:
             self._recall(before)
@@ -100,6 +101,7 @@ class Container:
         state.last, state.image_id = before.get("lastState") or {}, str(before.get("imageID") or "")
         state.state, state.id = before.get("state") or state.state, str(before.get("containerID") or "")
         state.ready, state.started = bool(before.get("ready")), bool(before.get("started"))
+        self._restarting = "waiting" in state.state and bool(state.last)
         if state.exit_code is not None:
             state.over = not self._goes_on(state.exit_code)
 
@@ -146,7 +148,8 @@ class Container:
         self._home.changed()
 
     def _count(self) -> None:
-        self.state.last, self.state.restarts = self.state.state, self.state.restarts + 1
+        """What comes next is a restart; it is counted when it is made."""
+        self.state.last, self._restarting = self.state.state, True
 
     async def _start(self) -> Running | None:
         """Starts it; None if it could not be, which counts as a crash."""
@@ -159,6 +162,7 @@ class Container:
             return None
         self._launch = launch
         started = home.clock.now()
+        self.state.restarts, self._restarting = launch.attempt, False
         try:
             running = await home.runtime.start(launch)
         except CannotStart as error:
@@ -222,9 +226,8 @@ class Container:
                 argv = tuple(expand(w, known) for w in (*program.command, *program.args))
                 working_dir = str(spec.get("workingDir") or program.working_dir or "")
                 image = str(spec.get("image") or "")
-                return Launch(
-                    home.ref, self.name, self.state.restarts, argv, env, working_dir, home.ip, image, ports, tuple(env)
-                )
+                attempt = self.state.restarts + self._restarting
+                return Launch(home.ref, self.name, attempt, argv, env, working_dir, home.ip, image, ports, tuple(env))
             self._wait("CreateContainerConfigError", message)
             home.say("Failed", f"Error: {message}", True, self._path)
             await asyncio.sleep(CONFIG_RETRY)
