@@ -18,6 +18,7 @@ from serinus.controller.cache import Cache
 from serinus.controller.events import Recorder
 from serinus.controller.metrics import Metrics
 from serinus.controller.reconcile import Reconciler, note
+from serinus.controller.services import ServiceReleaser
 from serinus.controller.writes import Writes
 from serinus.engine.plan import Event, Plan, Snapshot
 from serinus.kube.client import Client
@@ -90,6 +91,8 @@ class Controller:
             self.cache, applier, self.queue, clock, plan=plan or _engine_plan(), measures=self.metrics
         )
         self.election = Election(client, clock, rng, self.options.lease()) if self.options.leader_elect else None
+        services: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+        self.releaser = ServiceReleaser(client, self.cache, services)
         self.metrics.watch(self.cache, self.queue)
         self._working = False
         self.cache.rollouts.on_change(self._introduce)
@@ -128,6 +131,7 @@ class Controller:
             self._working = True
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.recorder.run())
+                tasks.create_task(self.releaser.run())
                 tasks.create_task(
                     work(self.queue, self.reconciler, workers=self.options.workers, failed=self.reconciler.failed)
                 )
@@ -143,6 +147,9 @@ class Controller:
     def _introduce(self, old: Rollout | None, new: Rollout | None) -> None:
         if self._working and old is None and new is not None:
             self._added(new)
+        if self._working and new is None and old is not None:
+            text = f"Rollout {old.metadata.name}/{old.metadata.namespace} is deleted."
+            self._tell(old, Event("RolloutDeleted", text))
 
     def _added(self, rollout: Rollout) -> None:
         name = f"{rollout.metadata.namespace}/{rollout.metadata.name}"

@@ -15,7 +15,7 @@ from serinus.api.selectors import Selector
 from serinus.api.times import format_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import duration, metadata, sizes, steps, traffic, waits
-from serinus.engine.conditions import promoted, settle
+from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
 from serinus.engine.revision import ensure_new, trim_history
@@ -123,12 +123,9 @@ def _initial_deploy(draft: Draft, new: ReplicaSet) -> None:
     if status.stable_rs:
         return
     s.stable = new
+    if find(status, "Completed") is None:
+        told_not_completed(draft)
     _promote(draft, new, "Initial deploy")
-    if s.now and not draft.sight.rollout.status.conditions:
-        draft.tell(
-            "RolloutNotCompleted",
-            f"Rollout not completed, started update to revision {revision_of(new)} ({hash_of(new)})",
-        )
 
 
 def _walk(draft: Draft, view: sizes.View) -> None:

@@ -1,0 +1,87 @@
+"""Gives Services back that no Rollout leads any more (see `engine/released.py`): one key, one look, at most one patch."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+
+from serinus.api.names import MANAGED_BY
+from serinus.api.network import Service
+from serinus.api.resources import ROLLOUTS, SERVICES
+from serinus.api.rollout import Rollout
+from serinus.controller.cache import Cache
+from serinus.engine.released import release
+from serinus.kube.client import Client
+from serinus.kube.errors import NotFound
+from serinus.kube.informer import Key
+from serinus.kube.queue import WorkQueue, work
+
+log = logging.getLogger(__name__)
+
+
+class ServiceReleaser:
+    """Watches both sides: Services that carry a Rollout's name, and Rollouts that change or go."""
+
+    def __init__(self, client: Client, cache: Cache, queue: WorkQueue[Key]) -> None:
+        self._client, self._cache, self._queue = client, cache, queue
+        self._led: dict[Key, set[Key]] = defaultdict(set)
+        """By the Rollout: the Services that carry its name."""
+        cache.services.on_change(self._service_changed)
+        cache.rollouts.on_change(self._rollout_changed)
+
+    async def run(self) -> None:
+        """Runs until cancelled; begins with what is there."""
+        for key, service in self._cache.services.items.items():
+            if MANAGED_BY in service.metadata.annotations:
+                self._queue.add(key)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(work(self._queue, self._look))
+
+    def _service_changed(self, old: Service | None, new: Service | None) -> None:
+        before, after = _owner(old), _owner(new)
+        seen = new or old
+        assert seen is not None
+        key = (seen.metadata.namespace, seen.metadata.name)
+        if before and before != after:
+            self._led[before].discard(key)
+        if after:
+            self._led[after].add(key)
+            self._queue.add(key)
+
+    def _rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
+        if old is None:
+            return
+        if new is None or new.spec.strategy != old.spec.strategy or new.status.conditions != old.status.conditions:
+            for key in self._led.get((old.metadata.namespace, old.metadata.name), ()):
+                self._queue.add(key)
+
+    async def _lives(self, namespace: str, name: str) -> bool:
+        """Asks the API: the cache knows only the Rollouts of this instance, and may be late."""
+        try:
+            await self._client.get(ROLLOUTS, name, namespace, type=Rollout)
+        except NotFound:
+            return False
+        return True
+
+    async def _look(self, key: Key) -> None:
+        service = self._cache.services.items.get(key)
+        if service is None:
+            return
+        owner = service.metadata.annotations.get(MANAGED_BY, "")
+        rollout = self._cache.rollouts.items.get((key[0], owner))
+        if owner and rollout is None and await self._lives(key[0], owner):
+            return  # another instance of the controller has it
+        action = release(service, rollout)
+        if action is None:
+            return
+        held = {**action.body.get("metadata", {}), "uid": action.uid, "resourceVersion": action.resource_version}
+        await self._client.patch(SERVICES, key[1], {**action.body, "metadata": held}, key[0])
+        log.info("patch Service %s", key[1], extra={"fields": {"namespace": key[0], "because": action.because}})
+
+
+def _owner(service: Service | None) -> Key | None:
+    """The Rollout whose name the Service carries."""
+    if service is None or MANAGED_BY not in service.metadata.annotations:
+        return None
+    return service.metadata.namespace, service.metadata.annotations[MANAGED_BY]
