@@ -30,6 +30,15 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def slow_pods(instance: Instance) -> None:
+    """Pods become ready some 1.5 s after they appear, as in the recordings."""
+    command = [sys.executable, "-m", "serinus.demo.app", "--start-delay", "1.3"]
+    rule = {"image": "argoproj/rollouts-demo:*", "command": command, "env": {"PYTHONPATH": str(REPOSITORY)}}
+    images = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "serinus-images", "namespace": "kube-system"}}
+    manifest = yaml.safe_dump({**images, "data": {"images.yaml": yaml.safe_dump([rule])}})
+    instance.shell(f"kubectl apply -f - <<'EOF'\n{manifest}\nEOF")
+
+
 def play_all(instance: Instance, out: Path, plays: tuple[str, ...]) -> dict[str, str]:
     """What the comparer says of each play; all are played at once, each in its namespace."""
     recorder = [sys.executable, str(RECORDINGS / "record.py"), "--kubeconfig", instance.status["kubeconfig"]]
@@ -73,6 +82,7 @@ def listed(name: str) -> list[dict[str, Any]]:
 
 
 def test_the_recorded_plays_end_and_go_as_in_argo_rollouts(instance: Instance, tmp_path: Path):
+    slow_pods(instance)
     reports = play_all(instance, tmp_path / "traces", PLAYS)
     surprises: list[str] = []
     for name, report in reports.items():
