@@ -26,7 +26,9 @@ Json = dict[str, Any]
 
 
 class World:
-    """`runtime.script` says what images do. `calls`: (method, path) of each request of the controllers and the node."""
+    """`runtime.script` says what images do. `calls`: (method, path) of each request of the controllers and the node.
+    `lag`: seconds by which each event of watches begun from now on is late.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.clock = LoopClock()
@@ -34,12 +36,21 @@ class World:
         self.client = Client(self.api.handle, user_agent="test")
         self.calls: list[tuple[str, str]] = []
         self.runtime = FakeRuntime(self.clock)
+        self.lag = 0.0
         self._directory = directory
         self._tasks: list[asyncio.Task[None]] = []
 
     async def _handle(self, request: Request) -> Response:
         self.calls.append((request.method, request.path))
-        return await self.api.handle(request)
+        response = await self.api.handle(request)
+        if response.stream is not None and self.lag:
+            response.stream = self._late(response.stream)
+        return response
+
+    async def _late(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in stream:
+            await asyncio.sleep(self.lag)
+            yield piece
 
     def start(self) -> None:
         client = Client(self._handle, user_agent="serinus")

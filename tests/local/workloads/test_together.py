@@ -143,6 +143,20 @@ async def test_scaling_up_and_down_ends_with_the_last_wish(world: Any, make: Any
     await world.until(lambda: settled(world, "x:1", 4))
 
 
+@pytest.mark.parametrize("lag", [0.05, 0.5])
+async def test_caches_that_are_far_behind_never_make_too_many_pods(world: Any, make: Any, lag: float) -> None:
+    await world.stop()
+    world.lag = lag
+    world.start()
+    await world.client.create(DEPLOYMENTS, make.deployment(), "default")
+    await world.until(lambda: settled(world, "x:1"))
+    await world.client.patch(DEPLOYMENTS, "web", change("x:2"), "default")
+    await world.until(lambda: settled(world, "x:2"), 400)
+    started = [image for _, what, _, image in world.runtime.history if what == "start"]
+    assert sorted(started) == ["x:1"] * 3 + ["x:2"] * 3
+    assert world.calls.count(("POST", "/api/v1/namespaces/default/pods")) == 6
+
+
 async def test_a_pod_that_is_deleted_by_hand_is_replaced(world: Any, make: Any) -> None:
     await world.client.create(DEPLOYMENTS, make.deployment(), "default")
     await world.until(lambda: settled(world, "x:1"))
