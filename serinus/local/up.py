@@ -46,7 +46,10 @@ from serinus.local.workloads.controllers import run_workloads
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-FOLLOW_SECONDS = 10.0
+FOLLOW_SECONDS = 5.0
+"""How long `up` waits for the gateway's watches before it says that it is ready without them."""
+LONGEST_REST = 65.0
+"""A client-go watch that broke again and again within two minutes rests up to twice 30 s before it comes back."""
 
 
 class PodLogs:
@@ -78,12 +81,19 @@ class Followed:
                 self._all.set()
         return response
 
-    async def by_gateway(self) -> None:
-        """Returns when it does, or after a while: a gateway that was left alone for long rests between its attempts."""
+    async def by_gateway(self, seconds: float) -> bool:
+        """Whether it does within `seconds`."""
         try:
-            await asyncio.wait_for(self._all.wait(), FOLLOW_SECONDS)
+            await asyncio.wait_for(self._all.wait(), seconds)
         except TimeoutError:
-            log.warning("The gateway does not watch %s yet; going on without it.", ", ".join(sorted(self._missing)))
+            return False
+        return True
+
+    async def then(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs a controller once the gateway would hear what it changes, or cannot be waited for any longer."""
+        if not await self.by_gateway(LONGEST_REST):
+            log.warning("The gateway does not watch %s; going on without it.", ", ".join(sorted(self._missing)))
+        await start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,15 +204,21 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     parts.push_async_callback(node.stop_all)
     await parts.enter_async_context(_kept("the node", node.run))
     await gateway.ready()
-    await followed.by_gateway()
+    if not await followed.by_gateway(FOLLOW_SECONDS):
+        log.warning("The gateway has not heard yet that the API is back; releases wait for it, traffic goes on.")
     await parts.enter_async_context(
-        _kept("the workload controllers", lambda: run_workloads(client("serinus-workloads"), clock, random.Random()))
+        _kept(
+            "the workload controllers",
+            lambda: followed.then(lambda: run_workloads(client("serinus-workloads"), clock, random.Random())),
+        )
     )
     options = Options(leader_elect=False)
     await parts.enter_async_context(
         _kept(
             "the Rollout controller",
-            lambda: run_controller(client("serinus-controller"), clock, random.Random(), options=options),
+            lambda: followed.then(
+                lambda: run_controller(client("serinus-controller"), clock, random.Random(), options=options)
+            ),
         )
     )
     await parts.enter_async_context(_kept("the gateway's watch", gateway.supervise))

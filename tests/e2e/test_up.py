@@ -165,7 +165,7 @@ def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp
         kill(instance)
         colors += instance.colors("canary.auto", 5)
         instance.up()
-    eventually(lambda: instance.get("rollout", "canary-demo")["status"]["phase"] == "Healthy", 60)
+    eventually(lambda: instance.get("rollout", "canary-demo")["status"]["phase"] == "Healthy", 120)
     assert "green" in colors
     assert set(instance.colors("canary.auto", 20)) == {"green"}
     sets = json.loads(shell("kubectl get rs -o json"))["items"]
