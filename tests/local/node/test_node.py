@@ -289,6 +289,17 @@ async def test_after_a_crash_what_no_longer_runs_is_started_again(world: Any, ma
     assert found["lastState"]["terminated"]["reason"] == "ContainerStatusUnknown"
 
 
+async def test_after_a_crash_a_pod_whose_process_is_gone_is_out_of_traffic(world: Any, make: Any) -> None:
+    await world.client.create(PODS, make.pod(), "default")
+    await world.until(world.ready)
+    await world.stop()
+    await world.runtime.stop_all(0)
+    world.runtime.script = lambda image, attempt: FakeProgram(missing=True)
+    world.start()
+    await asyncio.sleep(1)
+    assert await world.ready() == []
+
+
 async def test_after_a_crash_processes_of_pods_that_are_no_more_are_ended(world: Any, make: Any) -> None:
     await world.client.create(PODS, make.pod(), "default")
     await world.until(world.ready)
