@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
 import socket
@@ -19,6 +18,8 @@ from serinus.local.apiserver.negotiation import LONGEST_BODY
 _log = logging.getLogger(__name__)
 _OPEN = ("/healthz", "/livez", "/readyz")
 _CLOSING_SECONDS = 2.0
+_SERVER = {"server": "serinus"}
+"""Instead of the versions of everything below, which are nobody's business."""
 
 
 class HttpsServer:
@@ -100,7 +101,7 @@ def _plain(response: Response, headers: dict[str, str] | None = None, *, closing
     answer = web.Response(
         status=response.status,
         body=response.body,
-        headers={**response.headers, **(headers or {}), "content-type": response.content_type},
+        headers={**_SERVER, **response.headers, **(headers or {}), "content-type": response.content_type},
     )
     if closing:
         answer.force_close()
@@ -111,7 +112,12 @@ async def _streamed(request: web.BaseRequest, response: Response) -> web.StreamR
     assert response.stream is not None
     answer = web.StreamResponse(
         status=response.status,
-        headers={**response.headers, "content-type": response.content_type, "cache-control": "no-cache, private"},
+        headers={
+            **_SERVER,
+            **response.headers,
+            "content-type": response.content_type,
+            "cache-control": "no-cache, private",
+        },
     )
     if request.version >= (1, 1):
         answer.enable_chunked_encoding()
@@ -120,9 +126,8 @@ async def _streamed(request: web.BaseRequest, response: Response) -> web.StreamR
         async for piece in response.stream:
             await answer.write(piece)
         await answer.write_eof()
-    except (ConnectionError, asyncio.CancelledError):
-        if (task := asyncio.current_task()) is not None and task.cancelling():
-            raise
+    except ConnectionError:
+        pass  # the reader went away; the stream is closed below
     finally:
         close = getattr(response.stream, "aclose", None)
         if close is not None:

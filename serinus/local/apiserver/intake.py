@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -11,6 +11,7 @@ from serinus.api.resources import NAMESPACES
 from serinus.local.apiserver import objectmeta
 from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import Flaw, StatusError, bad_request, forbidden, invalid, not_found
+from serinus.local.schema.checks import check
 from serinus.local.schema.field_errors import FieldError
 
 Json = dict[str, Any]
@@ -21,7 +22,7 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
     resource, query = call.resource, call.request.query
     if not isinstance(value, dict):
         raise bad_request(f"the body must be one object of kind {resource.kind}, found {_json_type(value)}")
-    obj: Json = value
+    obj: Json = value if call.kind.custom else without_nulls(value)
     if obj.get("apiVersion") in (None, ""):
         obj["apiVersion"] = resource.api_version
     if obj.get("kind") in (None, ""):
@@ -56,6 +57,16 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
             call.warnings.extend(unknown)
         obj = call.kind.prune(obj)
     return obj
+
+
+def without_nulls(value: Any) -> Any:
+    """Null is no value in a built-in kind: what a server written in Go does not even see."""
+    if isinstance(value, dict):
+        given: Json = value
+        return {k: without_nulls(v) if isinstance(v, (dict, list)) else v for k, v in given.items() if v is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in cast("list[Any]", value)]
+    return value
 
 
 def unreadable(call: Call, why: str) -> StatusError:
@@ -102,6 +113,13 @@ def check_namespace(core: Core, call: Call) -> None:
             "field": "metadata.namespace",
         }
         raise forbidden(call.resource, call.name, why, [cause])
+
+
+def is_well_formed(call: Call, obj: Json) -> bool:
+    """Whether fields have the types of the schema and there is a name: what rules of single kinds build upon."""
+    found: list[FieldError] = []
+    check(call.kind.node, obj, "", found)
+    return not found and bool(obj["metadata"].get("name"))
 
 
 def check_valid(call: Call, obj: Json, old: Json | None) -> None:

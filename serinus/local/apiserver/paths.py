@@ -23,7 +23,8 @@ class ResourcePath:
 
 def segments(path: str) -> tuple[str, ...]:
     """The decoded parts of a path as sent. Raises 400 for parts that only a trick contains."""
-    parts = path.strip("/").split("/") if path.strip("/") else []
+    path = path.removeprefix("/").removesuffix("/")
+    parts = path.split("/") if path else []
     decoded = tuple(unquote(part) if "%" in part else part for part in parts)
     for part in decoded:
         if part in (".", ".."):

@@ -13,7 +13,7 @@ def pod_cells(pod: Json, age: Callable[[str | None], str]) -> list[Any]:
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     containers = spec.get("containers") or []
     states: list[Json] = status.get("containerStatuses") or []
-    ready = sum(1 for s in states if s.get("ready") and (s.get("state") or {}).get("running"))
+    ready = sum(1 for s in states if s.get("ready") and "running" in (s.get("state") or {}))
     restarts = sum(int(s.get("restartCount") or 0) for s in states)
     ended = [((s.get("lastState") or {}).get("terminated") or {}).get("finishedAt") for s in states]
     last = max((t for t in ended if t), default=None)
@@ -39,7 +39,7 @@ def reason(pod: Json) -> str:
         for state in reversed(status.get("containerStatuses") or []):
             found = _state_word(state.get("state") or {})
             word = found or word
-            running = running or bool(state.get("ready") and (state.get("state") or {}).get("running"))
+            running = running or bool(state.get("ready") and "running" in (state.get("state") or {}))
         if word == "Completed" and running:
             ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or [])
             word = "Running" if ready else "NotReady"

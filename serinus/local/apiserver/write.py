@@ -24,7 +24,7 @@ from serinus.local.apiserver.errors import (
     not_found,
     unsupported_media,
 )
-from serinus.local.apiserver.intake import check_namespace, check_place, check_valid, fresh, object_of
+from serinus.local.apiserver.intake import check_namespace, check_place, check_valid, fresh, is_well_formed, object_of
 from serinus.local.apiserver.negotiation import accepted, answer, body_of
 from serinus.local.apiserver.read import shown
 from serinus.local.apiserver.store import Entry, entry_of
@@ -78,7 +78,8 @@ async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied
     if call.kind.has_status:
         obj.pop("status", None)
     new = call.kind.default(obj)
-    strategy.prepare(core, call.key, new, None)
+    if is_well_formed(call, new):
+        strategy.prepare(core, call.key, new, None)
     check_valid(call, new, None)
     meta = new["metadata"]
     if core.store.latest(call.key, call.namespace, meta["name"]) is not None:
@@ -131,7 +132,11 @@ async def update(core: Core, call: Call) -> Response:
 
 async def patch(core: Core, call: Call) -> Response:
     media = call.request.headers.get("content-type", "").split(";")[0].strip().lower()
-    known = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH) if call.kind.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+    known = (
+        (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
+        if call.kind.custom
+        else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+    )
     if media not in known:
         raise unsupported_media(known)
     value = body_of(call.request, media=(media,))
@@ -221,7 +226,7 @@ async def replace(
     new = _isolated(call, fresh(old), new, applied)
     objectmeta.keep_system_fields(old["metadata"], new["metadata"])
     new = call.kind.default(new)
-    if not call.subresource:
+    if not call.subresource and is_well_formed(call, new):
         strategy.prepare(core, call.key, new, fresh(old))
     check_valid(call, new, old)
     _check_finalizers(call, old["metadata"], new["metadata"])

@@ -224,7 +224,8 @@ def _is(entry: Json, kind: Kind, manager: str, operation: str, subresource: str)
 
 def _described(entry: Json) -> str:
     sub = f' with subresource "{entry["subresource"]}"' if entry.get("subresource") else ""
-    return f'"{entry["manager"]}"{sub} using {entry.get("apiVersion", "")}'
+    version = f" using {entry.get('apiVersion', '')}" if entry.get("operation") == "Update" else ""
+    return f'"{entry["manager"]}"{sub}{version}'
 
 
 def _without(entry: Json, fields: Fields) -> Json | None:

@@ -237,7 +237,7 @@ async def test_a_custom_resource_must_name_the_version_it_replaces(client: Clien
     obj = deployment() | {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
     made = await client.create(ROLLOUTS, obj, "default")
     del made["metadata"]["resourceVersion"]
-    with pytest.raises(Invalid, match="metadata.resourceVersion: Invalid value: 0: must be specified for an update"):
+    with pytest.raises(Invalid, match=r"metadata\.resourceVersion: Invalid value: 0: must be specified for an update"):
         await client.update(ROLLOUTS, made)
 
 
