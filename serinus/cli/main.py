@@ -10,9 +10,11 @@ Nothing that goes wrong shows a traceback.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from serinus.cli import rollouts as table
 from serinus.cli.commandline import Program, UsageProblem, understand, unknown_command
@@ -36,6 +38,11 @@ def main() -> None:
 def rollouts() -> None:
     """`kubectl-argo-rollouts …`, which kubectl runs for `kubectl argo rollouts …`."""
     sys.exit(_guarded(lambda argv: _run(table.program(), argv), sys.argv[1:]))
+
+
+def kubectl_complete() -> None:
+    """`kubectl_complete-argo-rollouts …`, which kubectl's completion asks about `kubectl argo rollouts …`."""
+    sys.exit(_guarded(lambda argv: _run(table.program(), ["__complete", *argv]), sys.argv[1:]))
 
 
 def _serinus(argv: Sequence[str]) -> int:
@@ -96,6 +103,14 @@ def _run(program: Program, argv: Sequence[str]) -> int:
 
 def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     """Runs a command; whatever happens, the exit code and no traceback."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Started without it (`>&-`). Opening takes its number too, which a socket would get otherwise.
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # The signs of the tree are UTF-8 for everybody, and names come out as they went in.
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         code = run(argv)
         sys.stdout.flush()
@@ -103,14 +118,24 @@ def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        _forget_output()
         return 0
     except Exception as error:
         from serinus.cli.problems import told
 
-        sys.stderr.write(told(error))
+        with suppress(OSError):
+            sys.stderr.write(told(error))
+        _forget_output()
         return 1
+
+
+def _forget_output() -> None:
+    """Output that cannot be written would make Python complain once more when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help() -> str:

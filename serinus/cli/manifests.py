@@ -91,7 +91,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def _check(schema: Json, value: Any, path: str) -> Iterator[str]:
-    if value is None or schema.get("x-kubernetes-preserve-unknown-fields") and "properties" not in schema:
+    if value is None or (schema.get("x-kubernetes-preserve-unknown-fields") and "properties" not in schema):
         return
     if schema.get("x-kubernetes-int-or-string"):
         if isinstance(value, bool) or not isinstance(value, int | str):

@@ -64,6 +64,8 @@ class Scene:
 
     main: Json | None
     around: Surroundings
+    trouble: str = ""
+    """Why what is seen may be out of date."""
 
 
 class Watching:
@@ -107,7 +109,8 @@ class Watching:
     def _scene(self) -> Scene:
         workload = self._workload.objects() if self._workload else []
         around = Surroundings(*(mirror.objects() for mirror in self._wide), workload=next(iter(workload), None))
-        return Scene(next(iter(self._main.objects()), None), around)
+        trouble = next((str(mirror.trouble) for mirror in self._mirrors() if mirror.trouble), "")
+        return Scene(next(iter(self._main.objects()), None), around, trouble)
 
     def _mirrors(self) -> list[Mirror]:
         return [self._main, *self._wide, *([self._workload] if self._workload else [])]

@@ -59,9 +59,17 @@ class Mirror:
                 self._changed()
                 self._ended.wait(error.retry_after or AGAIN_SECONDS)
             except ApiError as error:
-                self.refusal = error
-                self._changed()
-                return
+                return self._refused(error)
+            except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+                # What came is no object of this API. A thread has nobody to raise to.
+                return self._refused(
+                    ApiError(0, "", f"the answer about {self.resource.plural} makes no sense: {error}")
+                )
+        return None
+
+    def _refused(self, error: ApiError) -> None:
+        self.refusal = error
+        self._changed()
 
     def _list(self) -> str:
         found = self._client.list(self.resource, self._namespace, fields=self._fields)

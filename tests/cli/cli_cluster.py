@@ -95,7 +95,8 @@ class Space:
         resource = BY_KIND[obj["kind"]]
         obj = {"apiVersion": resource.api_version, **obj}
         made = self.cluster.client.create(resource, self.name, obj)
-        if "status" in obj and "status" in resource.subresources:
+        # Experiments and AnalysisRuns have no subresource: their status came with them.
+        if "status" in obj and obj["kind"] not in ("Experiment", "AnalysisRun"):
             status = {"status": obj["status"]}
             made = self.cluster.client.patch(resource, self.name, obj["metadata"]["name"], status, subresource="status")
         return made

@@ -57,7 +57,8 @@ def show(watching: Watching, picture: Picture, until: float | None, what: str) -
     """Draws what is seen, again and again, until `until` or Ctrl-C: both are no error."""
     try:
         for scene in watching.scenes(until=until, at_most=FASTEST_SECONDS, at_least=SLOWEST_SECONDS):
-            sys.stdout.write(f"{CLEAR}{picture(scene)}\n")
+            stale = f"\n\nOut of date: {scene.trouble}. Trying again." if scene.trouble else ""
+            sys.stdout.write(f"{CLEAR}{picture(scene)}{stale}\n")
             sys.stdout.flush()
     except KeyboardInterrupt:
         if sys.stderr.isatty():

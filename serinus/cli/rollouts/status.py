@@ -36,13 +36,16 @@ def run(call: Call) -> int:
 
 def _follow(session: Session, name: str, workload: str, until: float | None) -> tuple[str, str]:
     """Prints each change until the Rollout is done, `until`, or a signal; the last phase and message."""
-    seen = ("", "")
+    seen, troubled = ("", ""), False
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     watching = Watching(session, ROLLOUTS, name, wide=False, workload=workload)
     try:
         for scene in watching.scenes(until=until):
             if scene.main is None:
                 raise Problem(f'rollout.argoproj.io "{name}" not found', "It was deleted while it was watched.")
+            if scene.trouble and not troubled:
+                sys.stderr.write(f"{scene.trouble}; trying again\n")
+            troubled = bool(scene.trouble)
             now = phase_and_message(scene.main, scene.around.workload)
             if now != seen:
                 print(_line(*now), flush=True)
