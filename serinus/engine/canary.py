@@ -18,6 +18,7 @@ from serinus.engine import duration, metadata, sizes, steps, traffic, waits
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
+from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.sight import hash_of, revision_of
 
@@ -30,6 +31,7 @@ def plan_canary(draft: Draft) -> None:
     _reset_if_changed(draft, new)
     _controls(draft)
     _initial_deploy(draft, new)
+    restart(draft)
     view = sizes.View(draft)
     _walk(draft, view)
     metadata.keep_in_step(draft)

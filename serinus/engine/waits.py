@@ -46,6 +46,7 @@ ANALYSIS = Reason(
     "none",
 )
 SERVICE = Reason("ServiceSwitch", "a Service moves when the version has ready pods", "its pods are ready", "none")
+RESTART = Reason("Restart", "pods are restarted one after another", "all pods are younger than restartAt", "none")
 ABORTED = Reason("Aborted", "the update was aborted", "retry, or a new version", "none")
 
 ALL: tuple[Reason, ...] = (
@@ -60,5 +61,6 @@ ALL: tuple[Reason, ...] = (
     ROUTER,
     ANALYSIS,
     SERVICE,
+    RESTART,
     ABORTED,
 )

@@ -93,6 +93,10 @@ class World:
             self.of("Ingress"),
         )
 
+    def plan(self) -> Plan:
+        """What would be done now."""
+        return plan(self.snapshot())
+
     def once(self) -> Plan:
         """One pass, carried out."""
         seen = self.snapshot()
