@@ -89,7 +89,7 @@ async def _walk(instance: Instance, gateway: str, once: bool, rate: float) -> bo
 
     attended = not once and sys.stdin.isatty() and sys.stdout.isatty()
     settings = DemoSettings(instance.kubeconfig, gateway, rate, gate_seconds=20.0 if attended else 0.0)
-    shown = screen()
+    shown = screen(once=once)
     handler = HttpsHandler(load(Flags(kubeconfig=str(instance.kubeconfig))))
     try:
         with _keys(attended) as key:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class View:
 
 class Screen(Protocol):
     view: View
+    live: bool
+    """Whether a person sees it change."""
 
     def say(self, text: str) -> None:
         """One thing that happened; stays."""
@@ -44,7 +47,7 @@ class Lines:
     """Not a terminal: no redraw. A change of the reason for waiting is a change too."""
 
     def __init__(self) -> None:
-        self.view = View()
+        self.view, self.live = View(), False
         self._start, self._why = time.monotonic(), ""
 
     def say(self, text: str) -> None:
@@ -68,7 +71,7 @@ class Live:
         from rich.console import Console
         from rich.live import Live as RichLive
 
-        self.view = View()
+        self.view, self.live = View(), True
         self._start = time.monotonic()
         self._console = Console(highlight=False)
         self._live = RichLive(console=self._console, auto_refresh=False, transient=True)
@@ -106,5 +109,6 @@ class Live:
         self._live.stop()
 
 
-def screen() -> Screen:
-    return Live() if sys.stdout.isatty() else Lines()
+def screen(*, once: bool) -> Screen:
+    plain = once or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("ACCESSIBLE") == "1"
+    return Lines() if plain else Live()

@@ -100,7 +100,7 @@ class Walk:
         self._began = asyncio.get_running_loop().time()
 
     async def run(self) -> bool:
-        """The whole story. Whether all was as promised; the last line printed is the summary as JSON."""
+        """The whole story. Whether all was as promised. The last line: the summary as JSON, on a terminal what to do next."""
         async with (
             _background(self._watch.rollouts.run()),
             _background(self._watch.ingresses.run()),
@@ -147,7 +147,6 @@ class Walk:
         for weight in WEIGHTS[1:]:
             await self._until(f"weight {weight}", lambda w=weight: self._watch.weight == w)
         await self._until("the new version to be stable", lambda: self._status("phase") == "Healthy")
-        view.step = len(view.steps)
         view.doing, view.why = f"Done: {NEW} is the stable version", ""
         await self._look(LOOK_SECONDS)
 
@@ -238,8 +237,8 @@ class Walk:
             view.ratio = {c: share(counts, c) if c else 100 * n / total for c, n in counts.items()}
             view.requests, view.failed = self._traffic.total, self._traffic.failed
             rollout = self._watch.rollout
-            if rollout is not None and view.step < len(view.steps):
-                view.step = rollout.status.current_step_index or 0
+            if rollout is not None:
+                view.step = _step_index(rollout)
             view.why = _why(rollout)
             self._screen.refresh()
             await asyncio.sleep(0.2)
@@ -282,9 +281,10 @@ class Walk:
             print(f"  {times} × {failure}")
         if not found:
             print(f"{self._traffic.total} requests, none failed; every weight was seen in real answers.")
-            print("Next: serinus up -d, then the walkthrough in the README with your own kubectl.")
-        end = summary(measured, self._traffic.total, self._traffic.failed, now - self._began)
-        print(msgspec.json.encode(end).decode(), flush=True)
+            print("Next, with your own manifests: serinus up -d")
+        if not self._screen.live:
+            end = summary(measured, self._traffic.total, self._traffic.failed, now - self._began)
+            print(msgspec.json.encode(end).decode(), flush=True)
         return not found
 
 
@@ -301,9 +301,14 @@ def _why(rollout: Rollout | None) -> str:
     return f"{status.phase}: {status.message}" if status.message else status.phase
 
 
+def _step_index(rollout: Rollout) -> int:
+    """The controller leaves the index at the end until it has seen a new image."""
+    return rollout.status.current_step_index or 0
+
+
 def _current_step(rollout: Rollout) -> dict[str, Any]:
     canary = rollout.spec.strategy.canary
-    index = rollout.status.current_step_index or 0
+    index = _step_index(rollout)
     steps: list[dict[str, Any]] = msgspec.to_builtins(canary.steps if canary else [])
     return steps[index] if index < len(steps) else {}
 
