@@ -18,9 +18,10 @@ from serinus.engine import duration, metadata, sizes, steps, traffic, waits
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
+from serinus.engine.promotion import end_pauses, in_rollback_window, promote
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
-from serinus.engine.sight import hash_of, revision_of
+from serinus.engine.sight import hash_of
 
 
 def plan_canary(draft: Draft) -> None:
@@ -80,13 +81,13 @@ def _controls(draft: Draft) -> None:
     if done:
         status.abort, status.promote_full = False, False
         status.current_step_index = count or None
-        _end_pauses(draft)
+        end_pauses(draft)
     elif status.promote_full or in_rollback_window(draft):
         status.abort = False
         status.current_step_index = count or None
-        _end_pauses(draft)
+        end_pauses(draft)
     elif status.abort:
-        _end_pauses(draft)
+        end_pauses(draft)
         status.current_step_index = 0 if count else None
         status.aborted_at = status.aborted_at or format_time(s.now)
         duration.complete(status, "Aborted")
@@ -97,28 +98,6 @@ def _controls(draft: Draft) -> None:
         status.aborted_at = None
 
 
-def _end_pauses(draft: Draft) -> None:
-    draft.status.pause_conditions, draft.status.controller_pause = [], False
-
-
-def in_rollback_window(draft: Draft) -> bool:
-    """A template that was stable a short while ago needs no second trial (`rollbackWindow.revisions`)."""
-    s = draft.sight
-    window = s.spec.rollback_window
-    if (
-        window is None
-        or window.revisions <= 0
-        or s.new is None
-        or s.stable is None
-        or s.new is s.stable
-        or draft.created(s.new)
-    ):
-        return False
-    born, limit = s.new.metadata.creation_timestamp, s.stable.metadata.creation_timestamp
-    between = [r for r in s.sets if born < r.metadata.creation_timestamp < limit]
-    return born < limit and len(between) < window.revisions
-
-
 def _initial_deploy(draft: Draft, new: ReplicaSet) -> None:
     """Without a stable version there is nothing to compare with: the first one becomes stable at once."""
     s, status = draft.sight, draft.status
@@ -127,7 +106,7 @@ def _initial_deploy(draft: Draft, new: ReplicaSet) -> None:
     s.stable = new
     if find(status, "Completed") is None:
         told_not_completed(draft)
-    _promote(draft, new, "Initial deploy")
+    promote(draft, new, "Initial deploy")
 
 
 def _walk(draft: Draft, view: sizes.View) -> None:
@@ -155,22 +134,11 @@ def _promote_if_done(draft: Draft, view: sizes.View, new: ReplicaSet) -> None:
     if s.routing and count and weights and weights.canary.weight < s.max_weight:
         return
     if status.promote_full:
-        _promote(draft, new, "Full promotion requested")
+        promote(draft, new, "Full promotion requested")
     elif in_rollback_window(draft):
-        _promote(draft, new, "Rollback within window")
+        promote(draft, new, "Rollback within window")
     elif not count or status.current_step_index == count:
-        _promote(draft, new, f"Completed all {count} canary steps")
-
-
-def _promote(draft: Draft, new: ReplicaSet, how: str) -> None:
-    status, pods = draft.status, hash_of(new)
-    if status.stable_rs != pods:
-        draft.tell("RolloutCompleted", f"Rollout completed update to revision {revision_of(new)} ({pods}): {how}")
-    duration.complete(status, "FastPromoted" if status.promote_full else "Promoted")
-    status.stable_rs = pods
-    status.abort, status.promote_full = False, False
-    status.current_step_index = len(draft.sight.steps) or None
-    _end_pauses(draft)
+        promote(draft, new, f"Completed all {count} canary steps")
 
 
 def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> None:

@@ -1,0 +1,41 @@
+"""What makes a version the stable one, and what makes an update a way back that needs no second trial."""
+
+from __future__ import annotations
+
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import duration
+from serinus.engine.draft import Draft
+from serinus.engine.sight import hash_of, revision_of
+
+
+def in_rollback_window(draft: Draft) -> bool:
+    """A template that was stable a short while ago needs no second trial (`rollbackWindow.revisions`)."""
+    s = draft.sight
+    window = s.spec.rollback_window
+    if (
+        window is None
+        or window.revisions <= 0
+        or s.new is None
+        or s.stable is None
+        or s.new is s.stable
+        or draft.created(s.new)
+    ):
+        return False
+    born, limit = s.new.metadata.creation_timestamp, s.stable.metadata.creation_timestamp
+    between = [r for r in s.sets if born < r.metadata.creation_timestamp < limit]
+    return born < limit and len(between) < window.revisions
+
+
+def promote(draft: Draft, new: ReplicaSet, how: str) -> None:
+    status, pods = draft.status, hash_of(new)
+    if status.stable_rs != pods:
+        draft.tell("RolloutCompleted", f"Rollout completed update to revision {revision_of(new)} ({pods}): {how}")
+    duration.complete(status, "FastPromoted" if status.promote_full else "Promoted")
+    status.stable_rs = pods
+    status.abort, status.promote_full = False, False
+    status.current_step_index = len(draft.sight.steps) or None
+    end_pauses(draft)
+
+
+def end_pauses(draft: Draft) -> None:
+    draft.status.pause_conditions, draft.status.controller_pause = [], False
