@@ -31,6 +31,13 @@ from serinus.local.instance import CannotRun, instance_at, prepare
     help="The API server's port; 0 is any free one, the same again next time.  [default: 0]",
 )
 @click.option("--kubeconfig", metavar="FILE", help="Where to write the kubeconfig.  [default: DIR/kubeconfig]")
+@click.option(
+    "--runtime",
+    type=click.Choice(["process", "docker"]),
+    default="process",
+    show_default=True,
+    help="Run pods as local processes, or as containers of docker or podman.",
+)
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--with-parent", type=int, default=0, hidden=True, help="Stop when this process ends.")
 def command(
@@ -39,13 +46,15 @@ def command(
     port: int,
     api_port: int,
     kubeconfig: str | None,
+    runtime: str,
     ready_fd: int | None,
     with_parent: int,
 ) -> None:
     """Start Serinus on this machine.
 
-    Brings a Kubernetes-compatible API, a node that runs pods as local processes, a gateway for Ingresses and the
-    Rollout controller. Runs until Ctrl-C, or in the background with -d. Nothing is listening anywhere but on 127.0.0.1.
+    Brings a Kubernetes-compatible API, a node that runs pods as local processes (or, with --runtime docker, as
+    containers), a gateway for Ingresses and the Rollout controller. Runs until Ctrl-C, or in the background with -d.
+    Nothing is listening anywhere but on 127.0.0.1.
     """
     from serinus.local import daemon
 
@@ -54,6 +63,7 @@ def command(
         if detach:
             prepare(instance)
             arguments = ["--data", str(instance.directory), "--port", str(port), "--api-port", str(api_port)]
+            arguments += ["--runtime", runtime]
             state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
             click.echo(welcome(state, f"serinus down{_data_option(data)}"))
             return
@@ -65,7 +75,7 @@ def command(
             click.echo(welcome(state, "Ctrl-C"))
 
         file = Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None
-        run(UpSettings(instance, port, api_port, file, with_parent), ready)
+        run(UpSettings(instance, port, api_port, file, with_parent, runtime), ready)
     except CannotRun as error:
         if ready_fd is not None:
             daemon.tell(ready_fd, {"error": str(error)})

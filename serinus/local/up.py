@@ -24,7 +24,7 @@ from serinus import __version__
 from serinus.api.resources import INGRESS_CLASSES
 from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
-from serinus.kube.clock import SystemClock
+from serinus.kube.clock import Clock, SystemClock
 from serinus.kube.errors import AlreadyExists
 from serinus.kube.wire import Handler, Request, Response
 from serinus.local import processes
@@ -37,6 +37,7 @@ from serinus.local.apiserver.store import StoreError
 from serinus.local.apiserver.subresources import LogsUnavailable
 from serinus.local.gateway import INGRESS_CLASS, Gateway, GatewaySettings, free_port, port_of_left_behind
 from serinus.local.instance import CannotRun, Instance, explain, hold, prepare
+from serinus.local.node.docker import DockerRuntime, NoEngine, answering_engine
 from serinus.local.node.logs import Logs, NoLog
 from serinus.local.node.node import Node
 from serinus.local.node.process import ProcessRuntime
@@ -105,6 +106,8 @@ class UpSettings:
     api_port: int = 0
     kubeconfig: Path | None = None
     parent: int = 0
+    runtime: str = "process"
+    """`process`: pods are local processes; `docker`: containers of docker or podman."""
 
 
 def run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
@@ -151,6 +154,7 @@ async def _run(settings: UpSettings, ready: Callable[[dict[str, Any]], None], be
 async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Event) -> dict[str, Any]:
     """Starts everything; what is where. What it started is undone, last first, when `parts` closes."""
     instance, clock = settings.instance, SystemClock()
+    runtime = await _runtime(settings, clock)
     remembered = instance.state()
     gateway_port = port_of_left_behind(instance.gateway_dir)
     if not gateway_port or settings.gateway_port not in (0, gateway_port):
@@ -195,7 +199,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
 
     node = Node(
         client("serinus-node"),
-        ProcessRuntime(instance.pods_dir, clock),
+        runtime,
         clock,
         random.Random(),
         data_dir=instance.directory,
@@ -235,6 +239,17 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
         "apiPort": server.port,
         "gatewayPort": gateway_port,
     }
+
+
+async def _runtime(settings: UpSettings, clock: Clock) -> ProcessRuntime:
+    """What runs the containers. Asked before anything else starts, so that a missing engine leaves nothing behind."""
+    directory = settings.instance.pods_dir
+    if settings.runtime != DockerRuntime.name:
+        return ProcessRuntime(directory, clock)
+    try:
+        return DockerRuntime(directory, clock, await answering_engine())
+    except NoEngine as error:
+        raise CannotRun(str(error)) from error
 
 
 @asynccontextmanager

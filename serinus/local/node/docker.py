@@ -9,6 +9,7 @@ engines are not.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,13 +21,42 @@ from serinus.local.node.images import ImageError, ImageRule, Program
 from serinus.local.node.process import ProcessRuntime
 from serinus.local.node.runtime import Check, CheckResult, ExecCheck, Launch, PodRef, Running
 
+ENGINES = ("docker", "podman")
+ANSWER_SECONDS = 20.0
+"""How long an engine may take to say that it is there: one on a virtual machine wakes up slowly."""
+
+
+class NoEngine(Exception):
+    """No container engine answers; the message says what to do."""
+
+
+async def answering_engine(names: Sequence[str] = ENGINES, *, seconds: float = ANSWER_SECONDS) -> str:
+    """The first command among the names whose engine answers. Raises NoEngine with what each one said."""
+    said: list[str] = []
+    for name in names:
+        if shutil.which(name) is None:
+            said.append(f"{name} is not installed")
+            continue
+        try:
+            code, output = await _output(name, "info", seconds=seconds)
+        except OSError as error:
+            code, output = 1, str(error.strerror)
+        if code == 0:
+            return name
+        lines = output.strip().splitlines()
+        said.append(f"{name} says: {lines[-1].strip() if lines else f'nothing, exit code {code}'}")
+    raise NoEngine(
+        f"`--runtime docker` needs a container engine, and none answers ({'; '.join(said)}). Start it "
+        "(`docker info` shows when it is there), or leave out `--runtime docker` to run pods as local processes."
+    )
+
 
 class DockerRuntime(ProcessRuntime):
     name = "docker"
 
     def __init__(self, directory: Path, clock: Clock, engine: str = "") -> None:
         super().__init__(directory, clock)
-        self.engine = engine or next((e for e in ("docker", "podman") if shutil.which(e)), "docker")
+        self.engine = engine or next((e for e in ENGINES if shutil.which(e)), ENGINES[0])
         self._names: dict[str, str] = {}
 
     async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
@@ -75,21 +105,34 @@ class DockerRuntime(ProcessRuntime):
     async def _call(self, *arguments: str, timeout: float = 300.0) -> tuple[int, str]:
         """(exit code, what it said)."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                self.engine, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-            )
+            return await _output(self.engine, *arguments, seconds=timeout)
         except OSError as error:
             raise ImageError(
                 f"{self.engine} cannot be run: {error.strerror}; install it, or leave out `--runtime docker`"
             ) from error
-        try:
-            async with asyncio.timeout(timeout):
-                output, _ = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            return 1, f"no answer within {timeout:g} s"
-        return process.returncode or 0, output.decode("utf-8", "replace")
+
+    def base(self) -> dict[str, str]:
+        """The client's environment, which says where its engine is. Containers get only what `--env` passes."""
+        return dict(os.environ)
+
+
+async def _output(engine: str, *arguments: str, seconds: float) -> tuple[int, str]:
+    """(exit code, what it said). Raises OSError where it cannot be started."""
+    process = await asyncio.create_subprocess_exec(
+        engine,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return 1, f"no answer within {seconds:g} s"
+    return process.returncode or 0, output.decode("utf-8", "replace")
 
 
 def container_name(pod: PodRef, container: str, attempt: int) -> str:
