@@ -1,6 +1,7 @@
 """The text of `get`: what was recorded of the reference, and every sign, tag and width of the rules.
 
-golden/NAME.json: the objects of one moment of a recorded play, and what `get` printed of them.
+golden/NAME.json: the objects of one moment of a recorded play, and what `get` printed of them. More of them, made by
+hand: test_screens.py.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from typing import Any
 import pytest
 
 from serinus.api.rollout_info import (
-    AnalysisRunInfo,
-    JobInfo,
     PodInfo,
     ReplicaSetInfo,
     RolloutInfo,
@@ -56,86 +55,6 @@ def replicas(name: str, age: float, image: str, revision: int, pods: list[PodInf
     n = len(pods)
     status = "Healthy" if n else "ScaledDown"
     return ReplicaSetInfo(born(name, age), status, revision, "", n, n, n, [image], [], "", **roles, pods=pods)
-
-
-def test_a_canary_with_an_analysis_under_way_is_drawn_to_the_character() -> None:
-    new_age, old_age = 3 * MINUTE + 5, 3 * DAY + 2 * HOUR
-    new = replicas("web-6d9c7b5f48", new_age, "web:2", 2, [pod("web-6d9c7b5f48-x7k2p", new_age, 1)], canary=True)
-    old = replicas("web-5b8c6d7f9", old_age, "web:1", 1, [pod("web-5b8c6d7f9-4qz8m", old_age)], stable=True)
-    job = JobInfo("4e2d824d-01af.smoke.1", "smoke", "Successful", format_time(NOW - 90))
-    run = AnalysisRunInfo(born("web-6d9c7b5f48-2-1", 95), "Running", 2, 2, 1, 0, 0, [job])
-    info = RolloutInfo(
-        born("web", old_age), "Progressing", "more replicas need to be updated", "Canary", "1/4", "50", "50",
-        2, 2, 1, 2, 2, "", [old, new], [], [run],
-    )  # fmt: skip
-    expected = """\
-Name:            web
-Namespace:       prod
-Status:          ◌ Progressing
-Message:         more replicas need to be updated
-Strategy:        Canary
-  Step:          1/4
-  SetWeight:     50
-  ActualWeight:  50
-Images:          web:1 (stable)
-                 web:2 (canary)
-Replicas:
-  Desired:       2
-  Current:       2
-  Updated:       1
-  Ready:         2
-  Available:     2
-
-NAME                              KIND         STATUS         AGE   INFO
-⟳ web                             Rollout      ◌ Progressing  3d2h
-├──# revision:2
-│  ├──⧉ web-6d9c7b5f48            ReplicaSet   ✔ Healthy      3m5s  canary
-│  │  └──□ web-6d9c7b5f48-x7k2p   Pod          ✔ Running      3m5s  ready:1/1,restarts:1
-│  └──α web-6d9c7b5f48-2-1        AnalysisRun  ◌ Running      95s   ✔ 2,✖ 1
-│     └──⊞ 4e2d824d-01af.smoke.1  Job          ✔ Successful   90s
-└──# revision:1
-   └──⧉ web-5b8c6d7f9             ReplicaSet   ✔ Healthy      3d2h  stable
-      └──□ web-5b8c6d7f9-4qz8m    Pod          ✔ Running      3d2h  ready:1/1"""
-    assert [line.rstrip() for line in rollout_lines(info, NOW, PLAIN)] == expected.split("\n")
-
-
-def test_a_blue_green_preview_is_drawn_to_the_character() -> None:
-    sets = [
-        replicas("shop-746d5fddf6", 12 * DAY, "shop:0", 1, []),
-        replicas(
-            "shop-6cbccd9f99", 2 * DAY, "shop:1", 2, [pod("shop-6cbccd9f99-gk78v", 2 * DAY)], stable=True, active=True
-        ),
-        replicas("shop-74b948fccb", 240, "shop:2", 3, [pod("shop-74b948fccb-5jz59", 240)], preview=True),
-    ]
-    info = RolloutInfo(
-        born("shop", 12 * DAY), "Paused", "BlueGreenPause", "BlueGreen", "", "", "", 1, 2, 1, 2, 1, "", sets, [], []
-    )
-    expected = """\
-Name:            shop
-Namespace:       prod
-Status:          ॥ Paused
-Message:         BlueGreenPause
-Strategy:        BlueGreen
-Images:          shop:1 (stable, active)
-                 shop:2 (preview)
-Replicas:
-  Desired:       1
-  Current:       2
-  Updated:       1
-  Ready:         2
-  Available:     1
-
-NAME                              KIND        STATUS        AGE  INFO
-⟳ shop                            Rollout     ॥ Paused      12d
-├──# revision:3
-│  └──⧉ shop-74b948fccb           ReplicaSet  ✔ Healthy     4m   preview
-│     └──□ shop-74b948fccb-5jz59  Pod         ✔ Running     4m   ready:1/1
-├──# revision:2
-│  └──⧉ shop-6cbccd9f99           ReplicaSet  ✔ Healthy     2d   stable,active
-│     └──□ shop-6cbccd9f99-gk78v  Pod         ✔ Running     2d   ready:1/1
-└──# revision:1
-   └──⧉ shop-746d5fddf6           ReplicaSet  • ScaledDown  12d"""
-    assert [line.rstrip() for line in rollout_lines(info, NOW, PLAIN)] == expected.split("\n")
 
 
 @pytest.mark.parametrize(
