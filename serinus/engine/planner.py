@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serinus.api.validation import invalid_spec_message, validate
 from serinus.engine import waits
+from serinus.engine.bluegreen import plan_blue_green
 from serinus.engine.canary import plan_canary
 from serinus.engine.conditions import put
 from serinus.engine.draft import Draft, difference, settled
@@ -24,11 +25,6 @@ def plan(snapshot: Snapshot) -> Plan:
     )
     if finding is not None:
         return _invalid(snapshot, invalid_spec_message(meta.name, finding))
-    if spec.strategy.canary is None:
-        return _invalid(
-            snapshot,
-            f'The Rollout "{meta.name}" is invalid: spec.strategy.blueGreen: this version of Serinus runs canary Rollouts only',
-        )
     if spec.replicas is None:
         because = "spec.replicas is not set: one pod is meant"
         return Plan(
@@ -48,7 +44,7 @@ def plan(snapshot: Snapshot) -> Plan:
     if draft.sight.orphans:
         adopt_orphans(draft)
         return Plan(tuple(draft.actions))
-    plan_canary(draft)
+    (plan_blue_green if spec.strategy.blue_green else plan_canary)(draft)
     return draft.finish()
 
 

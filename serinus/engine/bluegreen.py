@@ -1,0 +1,296 @@
+"""One pass over a blue-green Rollout: a whole second version beside the active one, and one switch between them.
+
+    revision → reset on a new template → sizes → pause → preview Service → active Service → metadata → promotion → status
+
+Both Services move only to a ReplicaSet with ready pods, and the old version keeps its pods for the delay after the switch
+was seen. Source: the Rollout resource, section 6; its quirks that cost traffic (section 10) are not followed.
+"""
+
+from __future__ import annotations
+
+from serinus.api.names import BLUE_GREEN_PAUSE, HASH, INCONCLUSIVE_ANALYSIS
+from serinus.api.rollout import BlueGreenStrategy, CanaryStatus, PauseCondition
+from serinus.api.selectors import Selector
+from serinus.api.times import format_deadline, format_time, parse_time
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import deadlines, duration, metadata, waits
+from serinus.engine.conditions import find, promoted, settle, told_not_completed
+from serinus.engine.draft import Draft
+from serinus.engine.phase import phase_of
+from serinus.engine.promotion import end_pauses, in_rollback_window, promote
+from serinus.engine.restart import restart
+from serinus.engine.revision import ensure_new, trim_history
+from serinus.engine.services import point, selected_hash
+from serinus.engine.sight import hash_of, revision_of
+
+DEFAULT_ABORT_DELAY = 30
+
+
+def plan_blue_green(draft: Draft) -> None:
+    """Fill the draft for a valid blue-green Rollout."""
+    s = draft.sight
+    created = s.new is None
+    new = ensure_new(draft, metadata.for_new(s))
+    _reset_if_changed(draft, new)
+    _first_deploy(draft, new)
+    restart(draft)
+    pass_ = _Pass(draft, new)
+    pass_.controls()
+    pass_.resize()
+    elapsed = pass_.pause()
+    pass_.switch(elapsed)
+    metadata.keep_in_step(draft)
+    trim_history(draft)
+    pass_.promote_if_switched()
+    pass_.write_status(created=created)
+
+
+def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
+    """A new template ends pauses, an abort and a full promotion, and starts anew."""
+    s, status, pods = draft.sight, draft.status, hash_of(new)
+    before, status.current_pod_hash = status.current_pod_hash, pods
+    status.canary, status.current_step_hash, status.current_step_index = CanaryStatus(), "", None
+    if before == pods:
+        return
+    end_pauses(draft)
+    status.abort, status.aborted_at, status.promote_full = False, None, False
+    status.blue_green.scale_up_preview_check_point = False
+    status.blue_green.pre_promotion_analysis_run_status = status.blue_green.post_promotion_analysis_run_status = None
+    if not before:
+        status.restarted_at = s.spec.restart_at
+    duration.begin(status, s.now)
+
+
+def _first_deploy(draft: Draft, new: ReplicaSet) -> None:
+    status = draft.status
+    if status.stable_rs:
+        return
+    draft.sight.stable = new
+    if find(status, "Completed") is None:
+        told_not_completed(draft)
+    promote(draft, new, "Initial deploy")
+
+
+class _Pass:
+    """What one pass knows: the strategy, both Services as they were seen, and which of its ways it goes."""
+
+    def __init__(self, draft: Draft, new: ReplicaSet) -> None:
+        self.draft, self.new = draft, new
+        self.s, self.status = draft.sight, draft.status
+        strategy = self.s.blue_green
+        assert strategy is not None
+        self.strategy: BlueGreenStrategy = strategy
+        self.stable = new if hash_of(new) == self.status.stable_rs else self.s.named(self.status.stable_rs)
+        self.seen_active = selected_hash(draft, strategy.active_service)
+        self.active, self.preview = self.seen_active, selected_hash(draft, strategy.preview_service)
+        self.halted = self.s.spec.paused or any(p.reason == INCONCLUSIVE_ANALYSIS for p in self.status.pause_conditions)
+        self.fast_back = self._goes_back_fast()
+
+    def _goes_back_fast(self) -> bool:
+        """A version that was stable, and still has its pods or is young enough to be trusted, needs no second trial."""
+        if self.draft.created(self.new) or promoted(self.status):
+            return False
+        stable = self.stable
+        older = stable is not None and self.new.metadata.creation_timestamp < stable.metadata.creation_timestamp
+        held = (at := deadlines.deadline_of(self.new)) is not None and at > self.s.now
+        return older and (held or in_rollback_window(self.draft))
+
+    @property
+    def fast(self) -> bool:
+        """No pause and no analysis lies before the switch."""
+        return self.fast_back or self.status.promote_full or self.seen_active in ("", hash_of(self.new))
+
+    def controls(self) -> None:
+        s, status = self.s, self.status
+        if promoted(status):
+            status.abort, status.promote_full = False, False
+            end_pauses(self.draft)
+        elif status.promote_full or (self.fast_back and in_rollback_window(self.draft)):
+            status.abort = False
+            end_pauses(self.draft)
+        elif status.abort:
+            end_pauses(self.draft)
+            status.aborted_at = status.aborted_at or format_time(s.now)
+            duration.complete(status, "Aborted")
+            duration.finish(status, s.now)
+        if not status.abort:
+            if status.aborted_at and not promoted(status) and not status.promote_full:
+                duration.begin(status, s.now)
+            status.aborted_at = None
+
+    def wanted(self) -> int:
+        """Pods of the new version: few while it is looked at (`previewReplicaCount`), all before it takes over."""
+        count, status = self.strategy.preview_replica_count, self.status
+        if count is None or self.stable in (None, self.new) or status.promote_full or self.fast_back:
+            return self.s.replicas
+        if status.blue_green.scale_up_preview_check_point and not status.pause_conditions:
+            return self.s.replicas
+        return count
+
+    def resize(self) -> None:
+        s, draft, status = self.s, self.draft, self.status
+        if not status.abort:
+            deadlines.drop_deadline(draft, self.new)
+        if self.stable is not None and self.stable is not self.new:
+            deadlines.drop_deadline(draft, self.stable)
+            draft.scale(self.stable, s.replicas, f"the stable version has {s.replicas} pods")
+        if status.abort:
+            self._retire_aborted()
+        else:
+            draft.scale(self.new, self.wanted(), f"the new version gets {self.wanted()} pods before it takes over")
+        leading = {self.seen_active, self.preview, status.stable_rs, status.current_pod_hash}
+        leading |= {s.rollout.status.blue_green.active_selector, s.rollout.status.stable_rs}
+        free = sorted((r for r in s.others if hash_of(r) not in leading), key=revision_of, reverse=True)
+        deadlines.retire(draft, free, delay=s.scale_down_delay, limit=self.strategy.scale_down_delay_revision_limit)
+
+    def _retire_aborted(self) -> None:
+        """The aborted version goes after the delay, once the active Service was seen to lead elsewhere."""
+        draft, delay = self.draft, self.strategy.abort_scale_down_delay_seconds
+        delay = DEFAULT_ABORT_DELAY if delay is None else delay
+        size = draft.size(self.new)
+        stable_serves = self.stable is not None and self.stable.status.available_replicas >= self.s.replicas
+        if self.seen_active == hash_of(self.new) or not stable_serves:
+            draft.wait(
+                waits.ABORTED.code, "the aborted version keeps its pods until the stable one has all of the traffic"
+            )
+        elif delay == 0:
+            draft.scale(self.new, self.wanted(), "aborted: abortScaleDownDelaySeconds 0 keeps the pods")
+        elif size > 0 and not deadlines.has_deadline(self.new):
+            deadlines.set_deadline(draft, self.new, delay, "the update was aborted and no traffic leads to it")
+        elif size > 0 and deadlines.passed(draft, self.new):
+            draft.scale(self.new, 0, "aborted: its scale-down delay has passed")
+
+    def ready(self) -> bool:
+        size = self.new.spec.replicas
+        return not self.draft.created(self.new) and size == self.new.status.available_replicas >= self.wanted() > 0
+
+    def saturated(self, rs: ReplicaSet | None) -> bool:
+        return rs is not None and rs.spec.replicas == rs.status.available_replicas == self.s.replicas
+
+    def pause(self) -> bool:
+        """Begin or end the pause before the switch; whether the switch may be made."""
+        status, strategy = self.status, self.strategy
+        if status.abort or self.halted or promoted(status):
+            return False
+        if not self.ready():
+            have = f"{self.new.status.available_replicas}/{self.draft.size(self.new)}"
+            self.draft.wait(
+                waits.PODS.code, f"the new version has {have} ready pods", next_="switch the active Service"
+            )
+            return False
+        if self.fast or status.blue_green.scale_up_preview_check_point:
+            self._end_pause()
+            return True
+        if strategy.pre_promotion_analysis:
+            self.draft.wait(
+                waits.ANALYSIS.code,
+                "prePromotionAnalysis: this version of Serinus runs no analyses, and does not go on without its verdict",
+            )
+            return False
+        elapsed = self._elapsed()
+        if elapsed and self.strategy.preview_replica_count is not None and not self.saturated(self.new):
+            status.blue_green.scale_up_preview_check_point = True
+            self.draft.look_again(self.s.now)
+        return elapsed
+
+    def _elapsed(self) -> bool:
+        status, strategy, now = self.status, self.strategy, self.s.now
+        by_hand = strategy.auto_promotion_enabled is False
+        if not by_hand and strategy.auto_promotion_seconds <= 0:
+            self._end_pause()
+            return True
+        begun = next((p for p in status.pause_conditions if p.reason == BLUE_GREEN_PAUSE), None)
+        if begun is None:
+            if status.controller_pause:  # the condition was taken away: a person resumed
+                status.controller_pause = False
+                return True
+            begun = PauseCondition(BLUE_GREEN_PAUSE, format_deadline(now))
+            status.pause_conditions.append(begun)
+            status.controller_pause = True
+            self.draft.tell("RolloutPaused", f"Rollout is paused ({BLUE_GREEN_PAUSE})")
+        start = parse_time(begun.start_time) or now
+        if by_hand:
+            self.draft.wait(waits.PAUSE_STEP.code, "the new version waits until it is promoted", since=start)
+            return False
+        until = start + strategy.auto_promotion_seconds
+        if now < until:
+            self.draft.wait(
+                waits.TIMED_PAUSE.code, "the new version waits for autoPromotionSeconds", since=start, until=until
+            )
+            return False
+        self._end_pause()
+        self.draft.tell("RolloutResumed", "Rollout is resumed")
+        return True
+
+    def _end_pause(self) -> None:
+        status = self.status
+        status.pause_conditions = [p for p in status.pause_conditions if p.reason != BLUE_GREEN_PAUSE]
+        status.controller_pause = bool(status.pause_conditions)
+
+    def switch(self, elapsed: bool) -> None:
+        """Move both Services as far as their pods serve; an abort moves the active one back even while paused."""
+        draft, strategy = self.draft, self.strategy
+        if strategy.preview_service and not self.halted:
+            self.preview = point(draft, strategy.preview_service, self.new, role="new version")
+        if self.status.abort:
+            self.active = point(draft, strategy.active_service, self.stable, role="stable version")
+        elif not self.halted and (elapsed or self.fast) and self.saturated(self.new) and not draft.created(self.new):
+            self.active = point(draft, strategy.active_service, self.new, role="new version")
+
+    def promote_if_switched(self) -> None:
+        status = self.status
+        if promoted(status) or status.abort or self.active != hash_of(self.new):
+            return
+        if self.strategy.post_promotion_analysis and not status.promote_full and not self.fast_back:
+            self.draft.wait(
+                waits.ANALYSIS.code,
+                "postPromotionAnalysis: this version of Serinus runs no analyses, and does not go on without its verdict",
+            )
+            return
+        back = "Rollback within window" if in_rollback_window(self.draft) else "Fast rollback"
+        how = (
+            "Full promotion requested"
+            if status.promote_full
+            else back
+            if self.fast_back
+            else "Completed blue-green update"
+        )
+        promote(self.draft, self.new, how)
+        status.current_step_index = None
+        status.blue_green.scale_up_preview_check_point = False
+
+    def write_status(self, *, created: bool) -> None:
+        s, status, old = self.s, self.status, self.s.rollout.status
+        live = [r for r in s.sets if r is not self.new] + [self.new]
+        active = next((r for r in live if self.active and hash_of(r) == self.active), None)
+        counted = [active] if active else live
+        status.blue_green.active_selector, status.blue_green.preview_selector = self.active, self.preview
+        status.replicas = sum(r.status.replicas for r in live)
+        status.ready_replicas = sum(r.status.ready_replicas for r in counted)
+        status.available_replicas = sum(r.status.available_replicas for r in counted)
+        status.hpa_replicas = sum(r.status.replicas for r in counted)
+        status.updated_replicas = self.new.status.replicas
+        selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: self.active}}
+        status.selector = Selector.of(selector if active else s.selector).text()
+        status.observed_generation = str(s.rollout.metadata.generation)
+        switched = self.active == status.current_pod_hash
+        serving = promoted(status) and switched and self.saturated(self.new)
+        if serving:
+            duration.finish(status, s.now)
+        healthy = (
+            serving
+            and (not self.strategy.preview_service or self.preview == status.current_pod_hash)
+            and status.updated_replicas == status.available_replicas == s.replicas
+        )
+        progressed = (
+            status.updated_replicas != old.updated_replicas
+            or status.ready_replicas > old.ready_replicas
+            or status.available_replicas > old.available_replicas
+            or self.active != old.blue_green.active_selector
+            or self.preview != old.blue_green.preview_selector
+            or status.stable_rs != old.stable_rs
+        )
+        settle(self.draft, healthy=healthy, available=self.saturated(active), progressed=progressed, created=created)
+        by_hand = bool(status.pause_conditions) and self.strategy.auto_promotion_enabled is False
+        duration.count_pause(status, s.now, manual=s.spec.paused or by_hand)
+        status.phase, status.message = phase_of(s.spec, status)

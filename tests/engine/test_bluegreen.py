@@ -1,0 +1,117 @@
+"""Blue-green updates as the user of a Rollout sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from world import World, release, rollout, service
+
+from serinus.api.names import SCALE_DOWN_DEADLINE
+
+BLUE, GREEN = "68fb5766d6", "77f97bbcbf"
+
+
+def blue_green(replicas: int = 2, *, preview: bool = True, **options: Any) -> World:
+    strategy = {"activeService": "web", **({"previewService": "web-preview"} if preview else {}), **options}
+    obj = rollout(replicas=replicas)
+    obj["spec"]["strategy"] = {"blueGreen": {"scaleDownDelaySeconds": 4, **strategy}}
+    world = World(service("web"), service("web-preview"), obj)
+    world.settle()
+    return world
+
+
+def phase(world: World) -> tuple[str, str]:
+    return world.rollout.status.phase, world.rollout.status.message
+
+
+def test_the_first_version_is_active_without_a_pause():
+    world = blue_green(autoPromotionEnabled=False)
+    assert (world.selected("web"), world.selected("web-preview"), *phase(world)) == (BLUE, BLUE, "Healthy", "")
+
+
+def test_the_new_version_is_complete_beside_the_active_one_until_it_is_promoted():
+    world = blue_green(autoPromotionEnabled=False)
+    release(world, "green")
+    world.settle()
+    assert (world.selected("web"), world.selected("web-preview"), *phase(world)) == (BLUE, GREEN, "Paused", "BlueGreenPause")
+    assert (world.set_of("blue").spec.replicas, world.set_of("green").spec.replicas) == (2, 2)
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    world.settle()
+    assert (world.selected("web"), world.rollout.status.stable_rs, world.rollout.status.phase) == (GREEN, GREEN, "Healthy")
+    assert world.set_of("blue").spec.replicas == 2, "the old version drains"
+    world.after(5)
+    assert world.set_of("blue").spec.replicas == 0
+    assert world.rollout.status.blue_green.active_selector == GREEN
+
+
+def test_neither_service_leads_to_pods_that_do_not_serve():
+    world = blue_green()
+    release(world, "green")
+    world.settle(ready=False)
+    assert (world.selected("web"), world.selected("web-preview")) == (BLUE, BLUE)
+    world.settle()
+    assert (world.selected("web"), world.selected("web-preview")) == (GREEN, GREEN)
+
+
+def test_promotion_comes_by_itself_after_its_seconds():
+    world = blue_green(autoPromotionSeconds=5)
+    release(world, "green")
+    world.settle()
+    assert phase(world) == ("Paused", "BlueGreenPause")
+    world.after(4.5)
+    assert world.selected("web") == BLUE
+    world.after(1.5)
+    assert world.selected("web") == GREEN
+
+
+def test_a_small_preview_grows_before_it_takes_over():
+    world = blue_green(replicas=4, previewReplicaCount=1, autoPromotionEnabled=False)
+    release(world, "green")
+    world.settle()
+    assert world.set_of("green").spec.replicas == 1
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    world.once()
+    world.once()
+    assert (world.set_of("green").spec.replicas, world.selected("web")) == (4, BLUE)
+    world.settle()
+    assert (world.selected("web"), world.rollout.status.phase) == (GREEN, "Healthy")
+
+
+def test_an_abort_before_the_switch_leaves_the_active_version_alone():
+    world = blue_green(autoPromotionEnabled=False, abortScaleDownDelaySeconds=8)
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.settle()
+    assert (world.selected("web"), world.rollout.status.phase) == (BLUE, "Degraded")
+    assert world.set_of("green").spec.replicas == 2
+    world.after(9)
+    assert world.set_of("green").spec.replicas == 0
+
+
+def test_going_back_while_the_old_pods_are_there_needs_no_second_trial():
+    world = blue_green(autoPromotionEnabled=False, scaleDownDelaySeconds=60)
+    blue = world.objects["ReplicaSet", world.set_of("blue").metadata.name]
+    release(world, "green")
+    world.settle()
+    world.objects["ReplicaSet", world.set_of("green").metadata.name]["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z"
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    world.settle()
+    assert SCALE_DOWN_DEADLINE in world.set_of("blue").metadata.annotations, blue
+    release(world, "blue")
+    world.settle()
+    assert (world.selected("web"), world.rollout.status.phase) == (BLUE, "Healthy")
+    assert "RolloutPaused" not in [e.reason for e in world.told[-6:]]
+
+
+def test_an_analysis_is_never_skipped_silently():
+    world = blue_green(prePromotionAnalysis={"templates": [{"templateName": "smoke"}]})
+    release(world, "green")
+    world.settle()
+    assert world.selected("web") == BLUE
+    assert "runs no analyses" in world.last.waits[-1].message
+
+
+def test_a_settled_one_is_left_alone():
+    plan = blue_green().once()
+    assert (plan.actions, plan.status, plan.again_at) == ((), None, None)
