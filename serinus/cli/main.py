@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from serinus.cli import rollouts as table
-from serinus.cli.commandline import Program, UsageProblem, understand, unknown_command
+from serinus.cli.commandline import Program, UsageProblem, find, understand, unknown_command
 
 OWN = {
     "up": ("serinus.cli.up", "Start Serinus on this machine"),
@@ -53,8 +53,9 @@ def _serinus(argv: Sequence[str]) -> int:
         argv = ["version", "--short"]
     if argv[0] in OWN:
         return _own(argv[0], argv[1:])
-    if argv[0] == "rollouts":
-        return _run(table.program("serinus rollouts", "serinus rollouts"), argv[1:])
+    found, rest = find(Program("serinus", "serinus", "", (table.Row(("rollouts",), "", ""),), table.CONNECTION), argv)
+    if found.path:
+        return _run(table.program("serinus rollouts", "serinus rollouts"), rest)
     program = table.program("serinus", "serinus")
     if not argv[0].startswith("-") and not any(row.path[0] == argv[0] for row in program.rows):
         known = Program("serinus", "serinus", "", (*program.rows, *(table.Row((name,), "", "") for name in OWN)))
