@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 
 READS, WRITES, CONNECTIONS, WATCHERS, CHANGES = 6000, 2500, 16, 200, 20
 SERINUS = Path(sys.executable).with_name("serinus")
 PATH = "/api/v1/namespaces/default/configmaps"
 
 
-async def main() -> None:
+def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         up = [str(SERINUS), "up", "-d", "--port", "0", "--api-port", "0", "--data", directory]
         subprocess.run(up, check=True, stdout=subprocess.DEVNULL)
@@ -31,16 +32,22 @@ async def main() -> None:
             status = json.loads(subprocess.check_output([str(SERINUS), "status", "-o", "json", "--data", directory]))
             os.sched_setaffinity(status["pid"], {0})
             os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-            print(json.dumps(await measure(status, Path(directory))))
+            print(json.dumps(asyncio.run(measure(status, token_of(status)))))
         finally:
             subprocess.run([str(SERINUS), "down", "--data", directory], check=True, stdout=subprocess.DEVNULL)
 
 
-async def measure(status: dict[str, Any], directory: Path) -> dict[str, float]:
-    import yaml
-
+def token_of(status: dict[str, Any]) -> str:
     user = yaml.safe_load(Path(status["kubeconfig"]).read_text())["users"][0]["user"]
-    token = user.get("token") or Path(user["tokenFile"]).read_text().strip()
+    return user.get("token") or Path(user["tokenFile"]).read_text().strip()
+
+
+def memory_of(pid: int) -> float:
+    """Resident megabytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def measure(status: dict[str, Any], token: str) -> dict[str, float]:
     connector = aiohttp.TCPConnector(limit=WATCHERS + CONNECTIONS, ssl=False)
     headers = {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession(status["api"], connector=connector, headers=headers) as session:
@@ -48,14 +55,13 @@ async def measure(status: dict[str, Any], directory: Path) -> dict[str, float]:
         reads = await rate(READS, lambda i: get(session))
         writes = await rate(WRITES, lambda i: post(session, f"w-{i}"))
         heard = await watchers(session)
-    memory = int(Path(f"/proc/{status['pid']}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     return {
         "reads_per_second": round(reads),
         "durable_writes_per_second": round(writes),
         "watchers": WATCHERS,
         "last_watcher_ms_median": round(statistics.median(heard) * 1e3, 1),
         "last_watcher_ms_max": round(max(heard) * 1e3, 1),
-        "memory_mb_after": round(memory, 1),
+        "memory_mb_after": round(memory_of(status["pid"]), 1),
     }
 
 
@@ -113,4 +119,4 @@ async def watchers(session: aiohttp.ClientSession) -> list[float]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
