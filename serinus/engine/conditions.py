@@ -157,16 +157,20 @@ def _progressing(draft: Draft, *, healthy: bool, paused: bool, progressed: bool,
         return put(status, now, "Progressing", "Unknown", "RolloutResumed", "Rollout is resumed")
     if before is None:
         return put(status, now, "Progressing", "True", "FoundNewReplicaSet", f'Found new replica set "{name}"')
-    if timed_out(draft):
-        return put(
-            status,
-            now,
-            "Progressing",
-            "False",
-            "ProgressDeadlineExceeded",
-            f'ReplicaSet "{name}" has timed out progressing.',
-        )
+    if reason == "ProgressDeadlineExceeded" or timed_out(draft):
+        message = f'ReplicaSet "{name}" has timed out progressing.'
+        if s.spec.progress_deadline_abort and not promoted(status):
+            return _abort_stuck(draft, message)
+        return put(status, now, "Progressing", "False", "ProgressDeadlineExceeded", message)
     return None
+
+
+def _abort_stuck(draft: Draft, message: str) -> None:
+    """`progressDeadlineAbort`: the next pass takes traffic and pods back."""
+    draft.status.abort, draft.status.aborted_at = True, format_time(draft.sight.now)
+    draft.abort_message = message
+    draft.tell("RolloutAborted", message, warning=True)
+    _aborted(draft)
 
 
 def deadline(s: Sight, status: RolloutStatus) -> float | None:

@@ -33,11 +33,20 @@ def test_the_new_version_is_complete_beside_the_active_one_until_it_is_promoted(
     world = blue_green(autoPromotionEnabled=False)
     release(world, "green")
     world.settle()
-    assert (world.selected("web"), world.selected("web-preview"), *phase(world)) == (BLUE, GREEN, "Paused", "BlueGreenPause")
+    assert (world.selected("web"), world.selected("web-preview"), *phase(world)) == (
+        BLUE,
+        GREEN,
+        "Paused",
+        "BlueGreenPause",
+    )
     assert (world.set_of("blue").spec.replicas, world.set_of("green").spec.replicas) == (2, 2)
     world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
     world.settle()
-    assert (world.selected("web"), world.rollout.status.stable_rs, world.rollout.status.phase) == (GREEN, GREEN, "Healthy")
+    assert (world.selected("web"), world.rollout.status.stable_rs, world.rollout.status.phase) == (
+        GREEN,
+        GREEN,
+        "Healthy",
+    )
     assert world.set_of("blue").spec.replicas == 2, "the old version drains"
     world.after(5)
     assert world.set_of("blue").spec.replicas == 0
@@ -94,7 +103,9 @@ def test_going_back_while_the_old_pods_are_there_needs_no_second_trial():
     blue = world.objects["ReplicaSet", world.set_of("blue").metadata.name]
     release(world, "green")
     world.settle()
-    world.objects["ReplicaSet", world.set_of("green").metadata.name]["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z"
+    world.objects["ReplicaSet", world.set_of("green").metadata.name]["metadata"]["creationTimestamp"] = (
+        "2026-01-02T00:00:00Z"
+    )
     world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
     world.settle()
     assert SCALE_DOWN_DEADLINE in world.set_of("blue").metadata.annotations, blue

@@ -278,3 +278,17 @@ def test_a_restart_replaces_pods_one_after_another():
         world.objects["Pod", name]["metadata"]["creationTimestamp"] = "2026-06-01T00:00:01Z"
     world.settle()
     assert (world.rollout.status.restarted_at, world.rollout.status.phase) == ("2026-06-01T00:00:00Z", "Healthy")
+
+
+def test_an_update_that_makes_no_progress_is_taken_back_when_that_was_asked():
+    world = routed(abortScaleDownDelaySeconds=8)
+    world.patch("Rollout", "web", {"spec": {"progressDeadlineSeconds": 20, "progressDeadlineAbort": True}})
+    release(world, "green")
+    world.settle(ready=False)
+    world.now += 25
+    world.settle(ready=False)
+    text = 'Rollout aborted update to revision 2: ReplicaSet "web-77f97bbcbf" has timed out progressing.'
+    assert world.rollout.status.message == f"RolloutAborted: {text}"
+    world.now += 9
+    world.settle(ready=False)
+    assert world.set_of("green").spec.replicas == 0
