@@ -29,6 +29,10 @@ _LIKE_ANALYSIS_TEMPLATES = ("ClusterAnalysisTemplate", "AnalysisRun")
 """Their specs have the fields of an AnalysisTemplate's."""
 _EMPTY_ON_PURPOSE = "requiredDuringSchedulingIgnoredDuringExecution"
 _CORE = "io.k8s.api.core.v1."
+_IMMUTABLE = {"Rollout": ("spec.selector",)}
+"""What never changes once it is set: another selector would orphan the ReplicaSets that the old one finds."""
+UNCHANGED = "self == oldSelf"
+"""The rule of `x-kubernetes-validations` that says so."""
 
 
 def crds() -> list[Json]:
@@ -101,6 +105,8 @@ def _schema(kind: str, fields: list[tuple[str, str]]) -> Json:
     shared = [(p, w) for p, w in _words()["AnalysisTemplate"] if p] if kind in _LIKE_ANALYSIS_TEMPLATES else []
     for path, words in [*shared, *_words().get(kind, ())]:
         _at(root, path)["description"] = words
+    for path in _IMMUTABLE.get(kind, ()):
+        _at(root, path)["x-kubernetes-validations"] = [{"rule": UNCHANGED, "message": f".{path} is immutable"}]
     return root
 
 
@@ -209,7 +215,17 @@ def expanded(schema: Json) -> Json:
         out["x-kubernetes-map-type"] = schema["x-kubernetes-map-type"]
     if "default" in schema:
         out["default"] = schema["default"]
+    _can_be_keys(out)
     return out
+
+
+def _can_be_keys(schema: Json) -> None:
+    """A real API server takes a list map only if each item has its keys: given, or by default. Core types leave some out."""
+    items: Json = schema.get("items", {})
+    for key in schema.get("x-kubernetes-list-map-keys", ()):
+        part: Json = items["properties"][key]
+        if key not in items.get("required", ()) and "default" not in part:
+            part["default"] = ""
 
 
 def _keep_unlisted(schema: Json, name: str = "") -> None:

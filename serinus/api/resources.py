@@ -116,7 +116,7 @@ CLUSTER_ANALYSIS_TEMPLATES = _in(
     "argoproj.io", "v1alpha1", "clusteranalysistemplates", "ClusterAnalysisTemplate", "cat", namespaced=False
 )
 ANALYSIS_RUNS = _in("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", "ar")
-EXPERIMENTS = _in("argoproj.io", "v1alpha1", "experiments", "Experiment", "exp", subresources=("status",))
+EXPERIMENTS = _in("argoproj.io", "v1alpha1", "experiments", "Experiment", "exp")
 
 BUILT_IN: tuple[Resource, ...] = (
     NAMESPACES,

@@ -86,3 +86,27 @@ def test_descriptions_speak_of_fields_that_exist():
         kind, _, path = place.partition(" ")
         assert words.endswith("."), line
         assert not path or path in set(paths(root(kind))), line
+
+
+def list_maps(schema: Json, at: str) -> Iterator[tuple[str, Json, str]]:
+    """(place, schema of the items, key) of each list that is a map."""
+    for key in schema.get("x-kubernetes-list-map-keys", ()):
+        yield at, schema["items"], key
+    for name, part in schema.get("properties", {}).items():
+        yield from list_maps(part, f"{at}.{name}")
+    for below in ("items", "additionalProperties"):
+        if isinstance(schema.get(below), dict):
+            yield from list_maps(schema[below], f"{at}[]")
+
+
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_each_key_of_a_list_is_required_or_has_a_default(kind: str):
+    """A real API server refuses the definition otherwise."""
+    for at, items, key in list_maps(root(kind), kind):
+        assert key in items.get("required", ()) or "default" in items["properties"][key], f"{at}: {key}"
+
+
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_a_kind_has_the_subresources_that_clients_are_told_of(kind: str):
+    resource = next(r for r in ARGOPROJ if r.kind == kind)
+    assert set(BY_KIND[kind]["spec"]["versions"][0]["subresources"]) == set(resource.subresources)

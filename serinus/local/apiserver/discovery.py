@@ -10,8 +10,8 @@ from serinus.local.apiserver.registry import REVIEWS, Registry
 Json = dict[str, Any]
 
 VERSION: Json = {
-    "major": "1", "minor": "34", "emulationMajor": "1", "emulationMinor": "34", "minCompatibilityMajor": "1", "minCompatibilityMinor": "33",
-    "gitVersion": "v1.34.0+serinus", "gitCommit": "", "gitTreeState": "clean", "buildDate": "2025-08-27T10:00:00Z", "goVersion": "none",
+    "major": "1", "minor": "37", "emulationMajor": "1", "emulationMinor": "37", "minCompatibilityMajor": "1", "minCompatibilityMinor": "36",
+    "gitVersion": "v1.37.0+serinus", "gitCommit": "", "gitTreeState": "clean", "buildDate": "2025-08-27T10:00:00Z", "goVersion": "none",
     "compiler": "serinus", "platform": "linux/amd64",
 }  # fmt: skip
 

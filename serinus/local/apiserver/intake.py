@@ -22,7 +22,7 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
     resource, query = call.resource, call.request.query
     if not isinstance(value, dict):
         raise bad_request(f"the body must be one object of kind {resource.kind}, found {_json_type(value)}")
-    obj: Json = value if call.kind.custom else without_nulls(value)
+    obj: Json = call.kind.without_nulls(value) if call.kind.custom else without_nulls(value)
     if obj.get("apiVersion") in (None, ""):
         obj["apiVersion"] = resource.api_version
     if obj.get("kind") in (None, ""):

@@ -48,7 +48,7 @@ async def _http(check: HttpCheck) -> CheckResult:
     try:
         headers = {
             "Host": f"{check.host}:{check.port}",
-            "User-Agent": "kube-probe/1.34",
+            "User-Agent": "kube-probe/1.37",
             "Accept": "*/*",
             "Connection": "close",
         }

@@ -278,7 +278,7 @@ def node_object(name: str, ip: str, now: float, runtime: str) -> Json:
                 for t, s, r, m in good
             ],
             "nodeInfo": {
-                "kubeletVersion": f"v1.34.0+serinus-{__version__}",
+                "kubeletVersion": f"v1.37.0+serinus-{__version__}",
                 "kubeProxyVersion": "",
                 "containerRuntimeVersion": f"{runtime}://{__version__}",
                 "operatingSystem": system,

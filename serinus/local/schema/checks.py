@@ -77,6 +77,19 @@ def check(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
         _scalar(node, value, path, found)
 
 
+def check_unchanged(node: Node, value: Json, old: Json, path: str, found: list[FieldError]) -> None:
+    """Add each field that differs from the old object and must not."""
+    for name, child in node.fields.items():
+        if not child.fixes or name not in value or name not in old:
+            continue
+        at = f"{path}.{name}" if path else name
+        now, was = value[name], old[name]
+        if child.fixed and now != was:
+            found.append(FieldError(at, "FieldValueInvalid", now, child.fixed))
+        elif isinstance(now, dict) and isinstance(was, dict):
+            check_unchanged(child, now, was, at, found)
+
+
 def _object(node: Node, value: Json, path: str, found: list[FieldError]) -> None:
     fields, values = node.fields, node.values
     for name in node.required:

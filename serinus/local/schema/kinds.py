@@ -11,7 +11,7 @@ from typing import Any
 from serinus.api import schemas as published
 from serinus.api.resources import BUILT_IN, Resource
 from serinus.local.schema import walks
-from serinus.local.schema.checks import check
+from serinus.local.schema.checks import check, check_unchanged
 from serinus.local.schema.crd_rules import crd_errors
 from serinus.local.schema.defaults import with_built_in_defaults
 from serinus.local.schema.field_errors import FieldError
@@ -60,6 +60,10 @@ class Kind:
         """A copy without unknown fields."""
         return walks.prune(self.node, obj)
 
+    def without_nulls(self, obj: Json) -> Json:
+        """A copy without nulls that say nothing."""
+        return walks.without_nulls(self.node, obj)
+
     def default(self, obj: Json) -> Json:
         """The object with what a server fills in. Malformed objects stay as they are; `validate` tells."""
         return (
@@ -73,6 +77,8 @@ class Kind:
         if found and not self.custom:
             # Nobody requires what controllers have not observed yet: Go writes the zero of the type.
             found = [e for e in found if not (e.type == "FieldValueRequired" and e.path.startswith("status."))]
+        elif old is not None and self.node.fixes and not found:
+            check_unchanged(self.node, obj, old, "", found)
         return found or broken_rules(self.resource, obj, old, custom=self.custom)
 
 

@@ -1,7 +1,8 @@
 """Schemas compiled to a tree that can be walked fast: one node for each place of an object.
 
 Two dialects come in: the published definitions of built-in kinds (`$ref`s, recursive) and structural schemas of
-CustomResourceDefinitions. Built-in kinds treat null as absent, as Go's decoder does; custom ones keep it.
+CustomResourceDefinitions. Built-in kinds treat null as absent, as Go's decoder does; custom ones keep it where it is allowed.
+Of the rules in CEL that a structural schema may have, `self == oldSelf` is kept; all others are not evaluated.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from typing import Any
 
 from serinus.api import schemas
+from serinus.api.crds import UNCHANGED
 
 Json = dict[str, Any]
 OBJECT, LIST, STRING, INTEGER, NUMBER, BOOLEAN, INT_OR_STRING, QUANTITY, ANY = range(9)
@@ -21,8 +23,9 @@ class Node:
     """What may stand at one place. `fields` are known by name; `values` is the schema of all others (a map)."""
 
     __slots__ = (
-        "atomic", "default", "defaults", "enum", "fields", "format", "items", "keys", "lenient", "list_type", "longest", "maximum",
-        "merges", "minimum", "nullable", "pattern", "preserve", "required", "rules", "shape", "shortest", "values",
+        "atomic", "default", "defaults", "enum", "fields", "fixed", "fixes", "format", "items", "keys", "lenient", "list_type",
+        "longest", "maximum", "merges", "minimum", "nullable", "pattern", "preserve", "required", "rules", "shape", "shortest",
+        "values",
     )  # fmt: skip
 
     def __init__(self, shape: int = ANY, *, lenient: bool = False) -> None:
@@ -52,6 +55,10 @@ class Node:
         self.default: Any = None
         self.defaults = False
         """Whether here or below are schema defaults."""
+        self.fixed = ""
+        """Why the value may not change once it is set; empty if it may."""
+        self.fixes = False
+        """Whether something here or below, lists left out, is fixed."""
         self.rules = False
         """Whether a scalar has more than its type to check."""
 
@@ -98,6 +105,10 @@ class Compiler:
             node.shortest, node.longest = schema.get("minItems"), schema.get("maxItems")
         else:
             self._scalar(node, schema)
+        for rule in schema.get("x-kubernetes-validations", ()):
+            if rule.get("rule", "").strip() == UNCHANGED:
+                node.fixed = rule.get("message") or f"failed rule: {UNCHANGED}"
+        node.fixes = bool(node.fixed) or any(n.fixes for n in node.fields.values())
         # Built-in kinds have defaults of their own; the schema's only tell the keys of list items.
         node.default = schema.get("default")
         below = [*node.fields.values(), *([node.values] if node.values else []), *([node.items] if node.items else [])]

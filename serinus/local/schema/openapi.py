@@ -154,4 +154,4 @@ def _group_version(resource: Resource) -> str:
 
 
 def _info() -> Json:
-    return {"title": "Kubernetes", "version": "v1.34.4"}
+    return {"title": "Kubernetes", "version": "v1.37.0"}

@@ -37,7 +37,7 @@ def prune(node: Node, value: Any) -> Any:
                 if preserve:
                     out[name] = copied(item)
             elif item is None:
-                if not lenient and (child.nullable or child.default is None):
+                if not lenient and child.nullable:
                     out[name] = None
             elif child.shape <= LIST:
                 out[name] = prune(child, item)
@@ -48,6 +48,28 @@ def prune(node: Node, value: Any) -> Any:
         items = node.items
         return [prune(items, item) for item in value]
     return copied(value)
+
+
+def without_nulls(node: Node, value: Any) -> Any:
+    """The value without nulls where its schema allows none: they count as absent, so that a default may take their place.
+
+    Source: Kubernetes docs, "Defaulting and Nullable" of custom resources. Items of lists stay, and are then refused.
+    """
+    if node.shape == OBJECT and type(value) is dict:
+        out: Json = {}
+        for name, item in value.items():
+            child = node.fields.get(name) or node.values
+            if child is None:
+                out[name] = item
+            elif item is not None:
+                out[name] = without_nulls(child, item) if child.shape <= LIST else item
+            elif child.nullable and not node.lenient:
+                out[name] = None
+        return out
+    if node.shape == LIST and type(value) is list and node.items is not None and node.items.shape <= LIST:
+        items = node.items
+        return [without_nulls(items, item) for item in value]
+    return value
 
 
 def default(node: Node, value: Any) -> Any:

@@ -194,7 +194,7 @@ def test_what_there_is_and_what_it_means_can_be_asked(kubectl: Kubectl) -> None:
     assert "stableService" in kubectl("explain", "rollout.spec.strategy.canary")
     assert kubectl("auth", "can-i", "delete", "pods") == "yes"
     assert "serinus:admin" in kubectl("auth", "whoami")
-    assert "v1.34" in kubectl("version")
+    assert "Server Version: v1.37" in kubectl("version")
 
 
 def test_wide_and_all(kubectl: Kubectl) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from serinus.local.node.docker import NoEngine, answering_engine, container_name, run_command
 from serinus.local.node.runtime import Launch, PodRef
 
+Engine = Callable[[str, str], None]
 POD = PodRef("shop", "web-1", "0123456789abcdef")
 LAUNCH = Launch(
     POD, "c", 2, ("./web", "-v"), {"A": "1", "B": "2"}, "/srv", "127.77.0.9", "shop/web:1", (8080,), ("A", "B")
@@ -41,7 +43,7 @@ def test_each_start_has_a_name_of_its_own() -> None:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Makes a program with that name and shell text; no other engine can be found."""
     monkeypatch.setenv("PATH", f"{tmp_path}/bin")
     (tmp_path / "bin").mkdir()
@@ -54,26 +56,28 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return make
 
 
-async def test_podman_is_taken_where_docker_does_not_answer(engine):
+async def test_podman_is_taken_where_docker_does_not_answer(engine: Engine):
     engine("docker", "echo no daemon; exit 1")
     engine("podman", "exit 0")
     assert await answering_engine() == "podman"
 
 
-async def test_without_an_engine_each_ones_reason_and_a_way_out_are_told(engine):
+async def test_without_an_engine_each_ones_reason_and_a_way_out_are_told(engine: Engine):
     engine("docker", "echo Cannot connect to the daemon.; exit 1")
     with pytest.raises(NoEngine, match=r"docker says: Cannot connect.*podman is not installed.*leave out"):
         await answering_engine()
 
 
-async def test_an_engine_that_hangs_counts_as_none(engine):
+async def test_an_engine_that_hangs_counts_as_none(engine: Engine):
     engine("podman", "while :; do :; done")
     with pytest.raises(NoEngine, match=r"podman says: no answer within 0\.05 s"):
         await answering_engine(("podman",), seconds=0.05)
 
 
 @pytest.mark.parametrize("detach", [(), ("-d",)])
-def test_up_without_an_engine_says_what_to_do_and_starts_nothing(engine, tmp_path: Path, detach: tuple[str, ...]):
+def test_up_without_an_engine_says_what_to_do_and_starts_nothing(
+    engine: Engine, tmp_path: Path, detach: tuple[str, ...]
+):
     engine("docker", "echo Cannot connect to the daemon.; exit 1")
     words = ["up", *detach, "--runtime", "docker", "--data", str(tmp_path / "data"), "--port", "0"]
     done = subprocess.run(

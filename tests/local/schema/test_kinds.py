@@ -173,3 +173,32 @@ def test_a_status_may_be_incomplete(kind: Find):
     """A node reports what it has seen so far; Go fills the rest with zeros."""
     pod = {"spec": {"containers": [{"name": "a", "image": "b"}]}, "status": {"containerStatuses": [{"name": "a"}]}}
     assert flaws(kind("Pod"), pod) == []
+
+
+def test_the_selector_of_a_rollout_never_changes_once_it_is_set(kind: Find, template: Json):
+    """Another one would orphan the ReplicaSets that the old one finds."""
+    rollout = kind("Rollout")
+    old = {"metadata": {"name": "x"}, **deployment(template)}
+    new = deployment(template, selector={"matchLabels": {"a": "c"}})
+    assert flaws(rollout, new, old) == [
+        'spec.selector: Invalid value: {"matchLabels":{"a":"c"}}: .spec.selector is immutable'
+    ]
+    assert flaws(rollout, deployment(template, replicas=2), old) == []
+    assert flaws(rollout, new, {"metadata": {"name": "x"}, "spec": {"template": template}}) == []
+
+
+def test_a_null_that_says_nothing_is_dropped_from_a_custom_resource(kind: Find, template: Json):
+    """Source: Kubernetes docs, "Defaulting and Nullable"."""
+    rollout = kind("Rollout")
+    template["metadata"]["annotations"] = None
+    template["spec"]["containers"][0]["ports"][0]["protocol"] = None
+    obj = deployment(template, strategy={"canary": {"steps": [{"setWeight": 20, "pause": None}, None]}}, replicas=None)
+    spec = rollout.default(rollout.without_nulls(obj))["spec"]
+    assert "replicas" not in spec
+    assert spec["strategy"]["canary"]["steps"] == [{"setWeight": 20}, None]
+    assert spec["template"]["metadata"]["annotations"] is None, "nullable: it stays"
+    assert spec["template"]["spec"]["containers"][0]["ports"][0]["protocol"] == "TCP"
+    assert flaws(rollout, {"spec": spec}) == [
+        'spec.strategy.canary.steps[1]: Invalid value: "null": '
+        'spec.strategy.canary.steps[1] in body must be of type object: "null"'
+    ]
