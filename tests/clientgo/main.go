@@ -155,5 +155,6 @@ func checks() []check {
 		{"lists come in pages of one moment", pages},
 		{"a list whose pages expired can go on", expiredPages},
 		{"clients that prefer protobuf", protobuf},
+		{"protobuf and JSON mean the same", sameMeaning},
 	}
 }
