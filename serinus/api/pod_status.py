@@ -15,10 +15,7 @@ def pod_status(pod: Json) -> str:
     status: Json = pod.get("status") or {}
     word = str(status.get("reason") or status.get("phase") or "Pending")
     starting = _init_word(pod)
-    if starting:
-        word = starting
-    else:
-        word = _containers_word(status, word)
+    word = starting or _containers_word(status, word)
     if (pod.get("metadata") or {}).get("deletionTimestamp"):
         return "Unknown" if status.get("reason") == "NodeLost" else "Terminating"
     return word
