@@ -16,6 +16,8 @@ from serinus.engine.sight import hash_of, revision_of
 from serinus.engine.steps import active_scale, last_weight
 
 DEFAULT_ABORT_DELAY = 30
+SUPERSEDED_DRAIN = 2
+"""Seconds; gateways follow a Service within a fraction of one."""
 
 
 def _count(draft: Draft, rs: ReplicaSet) -> Count:
@@ -175,7 +177,9 @@ def _resize_routed(draft: Draft, view: View) -> None:
         draft.scale(new, kept, _why(draft, view, kept, index))
     leading = references(draft)
     free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)
-    deadlines.retire(draft, free, delay=s.scale_down_delay, limit=view.canary.scale_down_delay_revision_limit)
+    # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end.
+    delay = s.scale_down_delay if promoted(status) else min(s.scale_down_delay, SUPERSEDED_DRAIN)
+    deadlines.retire(draft, free, delay=delay, limit=view.canary.scale_down_delay_revision_limit)
 
 
 def _why(draft: Draft, view: View, size: int, index: int) -> str:

@@ -45,7 +45,10 @@ def _services(draft: Draft, canary: CanaryStrategy) -> None:
     if canary.stable_service:
         point(draft, canary.stable_service, stable, role="stable version")
     if canary.canary_service:
-        back = draft.status.abort and not (s.routing and canary.dynamic_stable_scale)
+        # With dynamicStableScale the canary keeps its Service until the stable version has all of the traffic.
+        weights = draft.status.canary.weights
+        held = s.routing and canary.dynamic_stable_scale and weights is not None and weights.canary.weight > 0
+        back = draft.status.abort and not held
         point(
             draft,
             canary.canary_service,
