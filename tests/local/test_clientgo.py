@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -60,9 +61,16 @@ async def kubeconfig(tmp_path: Path) -> AsyncIterator[Path]:
     await server.close()
 
 
-async def test_client_go_works_against_the_embedded_api_server(program: Path, kubeconfig: Path) -> None:
+async def flaws(program: Path, kubeconfig: Path, *options: str, **environment: str) -> list[str]:
+    """Which checks failed, and why."""
     process = await asyncio.create_subprocess_exec(
-        program, "--kubeconfig", kubeconfig, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        program,
+        "--kubeconfig",
+        kubeconfig,
+        *options,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
     )
     try:
         out, err = await process.communicate()
@@ -72,4 +80,16 @@ async def test_client_go_works_against_the_embedded_api_server(program: Path, ku
     assert process.returncode == 0, err.decode()
     results: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
     assert results, "the program checked nothing"
-    assert [f"{found['check']}: {found['detail']}" for found in results if not found["ok"]] == []
+    return [f"{found['check']}: {found['detail']}" for found in results if not found["ok"]]
+
+
+async def test_client_go_works_against_the_embedded_api_server(program: Path, kubeconfig: Path) -> None:
+    assert await flaws(program, kubeconfig) == []
+
+
+@pytest.mark.parametrize(
+    "check", ["shared informers follow built-in kinds", "an informer catches up after its history is gone"]
+)
+async def test_informers_that_list_before_they_watch_work_too(program: Path, kubeconfig: Path, check: str) -> None:
+    """As programs built with client-go before 0.35 do."""
+    assert await flaws(program, kubeconfig, "--only", check, KUBE_FEATURE_WatchListClient="false") == []
