@@ -115,7 +115,7 @@ def _ports(path: str, ports: list[Json]) -> Iterator[Finding]:
     for i, port in enumerate(ports):
         name = port.get("name") or ""
         if name:
-            yield from _port_name(f"{path}[{i}].name", name)
+            yield from port_name(f"{path}[{i}].name", name)
             if name in seen:
                 yield duplicate(f"{path}[{i}].name", name)
             seen.add(name)
@@ -133,7 +133,8 @@ def _port_number(path: str, number: int) -> Iterator[Finding]:
         yield invalid(path, number, "must be between 1 and 65535, inclusive")
 
 
-def _port_name(path: str, name: str) -> Iterator[Finding]:
+def port_name(path: str, name: str) -> Iterator[Finding]:
+    """What is wrong with the name of a port (RFC 6335, section 5.1)."""
     if len(name) > 15:
         yield invalid(path, name, "must be no more than 15 characters")
     if not re.fullmatch(r"[-a-z0-9]+", name):
@@ -234,7 +235,7 @@ def _handler(path: str, handler: str, action: Json) -> Iterator[Finding]:
             yield required(f"{path}.command")
         return
     port: Any = action.get("port", 0)
-    yield from _port_name(f"{path}.port", port) if isinstance(port, str) else _port_number(f"{path}.port", port)
+    yield from port_name(f"{path}.port", port) if isinstance(port, str) else _port_number(f"{path}.port", port)
     if handler == "httpGet" and action.get("scheme") not in (None, "", "HTTP", "HTTPS"):
         yield not_supported(f"{path}.scheme", action["scheme"], "HTTP", "HTTPS")
 

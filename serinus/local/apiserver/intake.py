@@ -8,11 +8,13 @@ from typing import Any, cast
 import msgspec
 
 from serinus.api.resources import NAMESPACES
+from serinus.api.schemas import definition_name
 from serinus.local.apiserver import objectmeta
 from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import Flaw, StatusError, bad_request, forbidden, invalid, not_found
 from serinus.local.schema.checks import check
 from serinus.local.schema.field_errors import FieldError
+from serinus.local.schema.go_words import cannot_unmarshal
 
 Json = dict[str, Any]
 
@@ -42,6 +44,11 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
     why = objectmeta.wrong_types(meta) if isinstance(meta, dict) else f"metadata: {_json_type(meta)} is not a map"
     if why:
         raise unreadable(call, why)
+    if not call.kind.custom:
+        # Before defaults come in, which may hide that a list stood where a map belongs.
+        found: list[FieldError] = []
+        check(call.kind.node, obj, "", found)
+        _check_decodes(call, found)
     mode = query.get("fieldValidation") or "Warn"
     if mode not in ("Ignore", "Warn", "Strict"):
         raise bad_request(f'fieldValidation: Unsupported value: "{mode}": supported values: "Ignore", "Strict", "Warn"')
@@ -125,13 +132,20 @@ def is_well_formed(call: Call, obj: Json) -> bool:
 def check_valid(call: Call, obj: Json, old: Json | None) -> None:
     """Raises 422 with every flaw of metadata and schema; 400 where a built-in kind could not even be decoded."""
     flaws: list[Flaw] = [*objectmeta.flaws(call.key, obj["metadata"])]
-    schema: Sequence[Flaw] = call.kind.validate(obj, old)
-    wrong = [flaw for flaw in schema if flaw.type == "FieldValueTypeInvalid"]
-    if wrong and not call.kind.custom:
-        raise unreadable(call, "json: cannot unmarshal: " + "; ".join(flaw.message() for flaw in wrong))
+    schema: Sequence[FieldError] = call.kind.validate(obj, old)
+    _check_decodes(call, schema)
     flaws.extend(schema)
     if flaws:
         raise invalid(call.resource.group, call.resource.kind, str(obj["metadata"].get("name", "")), flaws)
+
+
+def _check_decodes(call: Call, found: Sequence[FieldError]) -> None:
+    """Raises 400 where a server written in Go could not even decode a built-in kind."""
+    wrong = [flaw for flaw in found if flaw.type == "FieldValueTypeInvalid"]
+    if wrong and not call.kind.custom:
+        definition = definition_name(call.resource.group, call.resource.version, call.resource.kind)
+        said = [cannot_unmarshal(definition or "", flaw.path, str(flaw.value)) for flaw in wrong]
+        raise unreadable(call, "; ".join(dict.fromkeys(said)))
 
 
 def fresh(obj: Json) -> Json:

@@ -29,7 +29,7 @@ from serinus.local.apiserver.negotiation import accepted, answer, body_of
 from serinus.local.apiserver.read import shown
 from serinus.local.apiserver.store import Entry, entry_of
 from serinus.local.schema.field_errors import FieldError
-from serinus.local.schema.managed import ApplyConflict, apply, track
+from serinus.local.schema.managed import ApplyConflict, ApplyRefused, apply, track
 from serinus.local.schema.patches import PatchError, json_patch, merge_patch, strategic_patch
 
 Json = dict[str, Any]
@@ -201,6 +201,8 @@ async def _apply(core: Core, call: Call, value: Any) -> Response:
         )
     except ApplyConflict as found:
         raise apply_conflict(str(found), found.conflicts) from None
+    except ApplyRefused as why:
+        raise bad_request(str(why)) from None
     if entry is None:
         check_namespace(core, call)
         return await create_object(core, call, new, dry=dry, applied=True)

@@ -60,6 +60,22 @@ def parts(node: Node, value: Any) -> dict[str, tuple[Node, Any]]:
     return found
 
 
+def repeated(node: Node, value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The paths of list items that have the keys of an item before them."""
+    if not granular(node, value):
+        return []
+    found: list[tuple[str, ...]] = []
+    seen: set[str] = set()
+    for item in value if isinstance(value, list) else ():
+        key = item_key(node, item)
+        if key is not None and key in seen:
+            found.append((*path, key))
+        seen.add(key or "")
+    for key, (below, item) in parts(node, value).items():
+        found += repeated(below, item, (*path, key))
+    return found
+
+
 def all_of(node: Node, value: Any, *, containers: bool) -> Fields:
     """All fields of a value. `containers`: maps and lists count as fields too, not only what is in them."""
     if not granular(node, value) or not value:

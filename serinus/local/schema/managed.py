@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from serinus.local.schema.field_sets import OWNED, Fields, all_of, difference, granular, own_fields, parts, union, words
+from serinus.local.schema.field_sets import (
+    OWNED,
+    Fields,
+    all_of,
+    difference,
+    granular,
+    own_fields,
+    parts,
+    repeated,
+    union,
+    words,
+)
 from serinus.local.schema.kinds import Kind
 from serinus.local.schema.merging import merge, removed
 from serinus.local.schema.nodes import Node
@@ -40,10 +51,20 @@ class ApplyConflict(Exception):
         super().__init__(f"Apply failed with {count} {'conflict' if count == 1 else 'conflicts'}: {text}")
 
 
+class ApplyRefused(Exception):
+    """What is applied cannot be owned: items of a list that have the same keys."""
+
+
 def apply(
     kind: Kind, live: Json | None, applied: Json, *, manager: str, force: bool, now: str, subresource: str = ""
 ) -> Json:
-    """The object after server-side apply, managedFields included. Raises ApplyConflict."""
+    """The object after server-side apply, managedFields included. Raises ApplyConflict and ApplyRefused."""
+    if twice := repeated(kind.node, applied):
+        resource, name = kind.resource, (applied.get("metadata") or {}).get("name", "")
+        told = ", ".join(f"{words(path[:-1])}: duplicate entries for key {words(path[-1:])}" for path in twice)
+        raise ApplyRefused(
+            f"failed to create typed patch object ({name}; {resource.api_version}, Kind={resource.kind}): {told}"
+        )
     wanted = own_fields(
         all_of(kind.node, applied, containers=False), has_status=kind.has_status, subresource=subresource
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from serinus.api import label_rules
+from serinus.api.pod_validation import port_name
 from serinus.api.resources import Resource
 from serinus.local.schema import workload_rules
 from serinus.local.schema.crd_rules import crd_errors
@@ -100,8 +101,16 @@ def _service(obj: Json, old: Json | None) -> Iterator[FieldError]:
         yield FieldError("spec.externalName", "FieldValueRequired")
     yield from map(of_finding, label_rules.labels("spec.selector", spec.get("selector") or {}))
     names: set[str] = set()
+    used: set[tuple[Any, str]] = set()
     for i, item in enumerate(ports):
         at, name = f"spec.ports[{i}]", item.get("name", "")
+        number, protocol = item.get("port"), item.get("protocol") or "TCP"
+        if (number, protocol) in used:
+            yield FieldError(at, "FieldValueDuplicate", {"protocol": protocol, "port": number})
+        used.add((number, protocol))
+        target = item.get("targetPort")
+        if isinstance(target, str):
+            yield from map(of_finding, port_name(f"{at}.targetPort", target))
         yield from port(f"{at}.port", item.get("port"))
         yield from port(f"{at}.targetPort", item.get("targetPort"))
         yield from choice(f"{at}.protocol", item.get("protocol"), "SCTP", "TCP", "UDP")

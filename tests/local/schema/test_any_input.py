@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from serinus.api.resources import ARGOPROJ, BUILT_IN
 from serinus.local.schema.kinds import Kind, Schemas
-from serinus.local.schema.managed import ApplyConflict, apply, track
+from serinus.local.schema.managed import ApplyConflict, ApplyRefused, apply, track
 from serinus.local.schema.nodes import LIST, OBJECT, Node
 from serinus.local.schema.patches import PatchError, json_patch, merge_patch, strategic_patch
 
@@ -91,5 +91,7 @@ def test_no_object_makes_the_server_stumble(name: str, kind: Callable[[str], Kin
             served.validate(apply(served, first, second, manager="c", force=force, now="T"))
         except ApplyConflict:
             assert not force
+        except ApplyRefused:
+            pass  # Two items of a list with the same keys, which is as likely here as it is rare elsewhere.
 
     holds()

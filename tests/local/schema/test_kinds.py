@@ -112,6 +112,11 @@ def test_malformed_pods_get_an_answer_not_a_crash(kind: Find, field: str, value:
         ("Service", {"spec": {}}, "spec.ports: Required value"),
         ("Service", {"spec": {"ports": [{"port": 99999}]}},
          "spec.ports[0].port: Invalid value: 99999: must be between 1 and 65535, inclusive"),
+        ("Service", {"spec": {"ports": [{"name": "a", "port": 80}, {"name": "b", "port": 80, "protocol": "TCP"}]}},
+         'spec.ports[1]: Duplicate value: {"protocol":"TCP","port":80}'),
+        ("Service", {"spec": {"ports": [{"port": 80, "targetPort": "http_web"}]}},
+         'spec.ports[0].targetPort: Invalid value: "http_web": '
+         "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"),
         ("Job", {"spec": {"template": {"spec": {"containers": []}}}},
          'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'),
         ("Ingress", {"spec": {}}, "spec: Invalid value: {}: either `defaultBackend` or `rules` must be specified"),
@@ -202,3 +207,8 @@ def test_a_null_that_says_nothing_is_dropped_from_a_custom_resource(kind: Find, 
         'spec.strategy.canary.steps[1]: Invalid value: "null": '
         'spec.strategy.canary.steps[1] in body must be of type object: "null"'
     ]
+
+
+def test_one_port_may_be_served_under_two_protocols(kind: Find):
+    ports = [{"name": "a", "port": 53, "protocol": "TCP"}, {"name": "b", "port": 53, "protocol": "UDP"}]
+    assert flaws(kind("Service"), {"spec": {"ports": ports}}) == []

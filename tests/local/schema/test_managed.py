@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from serinus.local.schema.kinds import Kind
-from serinus.local.schema.managed import MOST_UPDATERS, ApplyConflict, apply, track
+from serinus.local.schema.managed import MOST_UPDATERS, ApplyConflict, ApplyRefused, apply, track
 
 Json = dict[str, Any]
 Find = Callable[[str], Kind]
@@ -156,3 +156,19 @@ def test_removing_a_label_frees_it(deployment: Kind, template: Json):
     mine = track(deployment, live, new, manager="me", now="T")
     assert mine[0]["fieldsV1"]["f:metadata"] == {"f:labels": {"f:z": {}}}
     assert len(mine) == 1
+
+
+def test_items_with_the_same_keys_cannot_be_applied(deployment: Kind, template: Json):
+    """Nobody could own one of them and not the other."""
+    containers = template["spec"]["containers"]
+    containers[0]["ports"].append({"containerPort": 80, "protocol": "TCP"})
+    containers.append(copy.deepcopy(containers[0]))
+    for live in (None, applied(deployment, None, written({"spec": {"containers": [{"name": "web"}]}}))):
+        with pytest.raises(ApplyRefused) as caught:
+            applied(deployment, live, written(template))
+        place = ".spec.template.spec.containers"
+        assert str(caught.value) == (
+            "failed to create typed patch object (d; apps/v1, Kind=Deployment): "
+            f'{place}: duplicate entries for key [name="web"], '
+            f'{place}[name="web"].ports: duplicate entries for key [containerPort=80,protocol="TCP"]'
+        )
