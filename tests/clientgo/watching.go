@@ -172,6 +172,10 @@ func informerCatchesUp(ctx context.Context, c *client) error {
 	_, _ = informer.Informer().AddEventHandler(told.handler())
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
+	if err := until(ctx, "the informer watches", own.wire.following); err != nil {
+		return err
+	}
+	asked := len(own.wire.of("configmaps"))
 	own.wire.setCut(true)
 	own.wire.breakWatches()
 	if err := first(
@@ -188,7 +192,10 @@ func informerCatchesUp(ctx context.Context, c *client) error {
 	}); err != nil {
 		return fmt.Errorf("%w: %v", err, told)
 	}
-	return equal("deletions told", told.deleted.Load(), 1)
+	return first(
+		equal("deletions told", told.deleted.Load(), 1),
+		that(len(own.wire.of("configmaps")) > asked, "the informer to ask again"),
+	)
 }
 
 func expiredVersions(ctx context.Context, c *client) error {

@@ -51,6 +51,13 @@ func (w *wire) wrap(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
+// following tells whether a watch is open. Right after a list it may still be on its way.
+func (w *wire) following() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.watches) > 0
+}
+
 // breakWatches ends all open watches.
 func (w *wire) breakWatches() {
 	w.mu.Lock()
