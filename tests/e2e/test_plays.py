@@ -34,7 +34,11 @@ def slow_pods(instance: Instance) -> None:
     """Pods become ready some 1.5 s after they appear, as in the recordings."""
     command = [sys.executable, "-m", "serinus.demo.app", "--start-delay", "1.3"]
     rule = {"image": "argoproj/rollouts-demo:*", "command": command, "env": {"PYTHONPATH": str(REPOSITORY)}}
-    images = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "serinus-images", "namespace": "kube-system"}}
+    images = {
+        "kind": "ConfigMap",
+        "apiVersion": "v1",
+        "metadata": {"name": "serinus-images", "namespace": "kube-system"},
+    }
     manifest = yaml.safe_dump({**images, "data": {"images.yaml": yaml.safe_dump([rule])}})
     instance.shell(f"kubectl apply -f - <<'EOF'\n{manifest}\nEOF")
 
