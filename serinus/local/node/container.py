@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
 
 from serinus.api.meta import Json
 from serinus.api.times import parse_time
-from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError
 from serinus.local.node import podstatus, probes, volumes
-from serinus.local.node.environment import Host, MissingConfig, Source, environment, expand, sources
-from serinus.local.node.images import ImageError, ImageRule, Program
+from serinus.local.node.environment import MissingConfig, environment, expand, sources
+from serinus.local.node.home import Home, grace_of
+from serinus.local.node.images import ImageError, Program
 from serinus.local.node.podstatus import ContainerState
 from serinus.local.node.runtime import (
     CannotStart,
-    CheckResult,
     ExecCheck,
     Exit,
     Launch,
-    Listens,
-    PodRef,
     Running,
-    Runtime,
 )
+from serinus.local.node.supervision import Supervision, ports_of
 
 FIRST_DELAY, LONGEST_DELAY = 10.0, 300.0
 """Seconds between restarts and between pulls: doubled each time. The first restart is at once, as a kubelet's."""
@@ -35,43 +30,6 @@ STEADY = 600.0
 """Seconds that a container must run before its next crash counts as its first."""
 
 CONFIG_RETRY = 2.0
-LISTEN_PATIENCE = 2.0
-"""Seconds after which a container that listens on some of its ports is ready without the rest, and one that listens on
-none is told what is missing."""
-
-Say = Callable[[str, str, bool, str], None]
-"""(reason, message, whether it is a warning, field path)."""
-
-
-class Config(Protocol):
-    """What containers read from the API."""
-
-    async def rules(self, namespace: str) -> Sequence[ImageRule]:
-        """ImageError if they make no sense."""
-        ...
-
-    async def changed(self, timeout: float) -> None:
-        """Returns when the rules change, at most after `timeout` seconds."""
-        ...
-
-    async def fetch(self, namespace: str, wanted: set[Source]) -> dict[Source, Json]:
-        """Those of the wanted that exist."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """What a container needs of its pod and node. `pod()` is the pod as it is now; `changed()` reports a new state."""
-
-    runtime: Runtime
-    clock: Clock
-    config: Config
-    host: Host
-    ref: PodRef
-    ip: str
-    pod: Callable[[], Json]
-    changed: Callable[[], None]
-    say: Say
 
 
 class Container:
@@ -239,7 +197,7 @@ class Container:
         state.state, state.id = podstatus.running(running.started), f"{home.runtime.name}://{running.id}"
         state.restarts = max(state.restarts, running.attempt)
         state.started, state.hint = not self.spec.get("startupProbe"), ""
-        state.ready = ready or (state.started and not self.spec.get("readinessProbe") and not self._ports())
+        state.ready = ready or (state.started and not self.spec.get("readinessProbe") and not ports_of(self.spec))
         home.changed()
         watching = asyncio.create_task(self._watch(running))
         try:
@@ -262,9 +220,6 @@ class Container:
             ended.code, running.started, now, known=ended.known, message=line, id_=self.state.id
         )
 
-    def _ports(self) -> list[int]:
-        return [int(p["containerPort"]) for p in self.spec.get("ports") or [] if p.get("protocol", "TCP") == "TCP"]
-
     async def _rest(self) -> None:
         """Waits before the next start, and says why."""
         home, state = self._home, self.state
@@ -286,105 +241,21 @@ class Container:
 
     async def _watch(self, running: Running) -> None:
         """Probes and hooks of one start; until cancelled."""
-        home = self._home
-        env = dict(self._launch.env) if self._launch else _base(home, home.pod(), tuple(self._ports()))
-        working_dir = self._launch.working_dir if self._launch else str(self.spec.get("workingDir") or "")
+        home, launch = self._home, self._launch
         home.say("Started", f"Started container {self.name}", False, self._path)
-        try:
-            startup, readiness, liveness = (
-                probes.probe_of(self.spec, f, home.ip, env, working_dir)
-                for f in ("startupProbe", "readinessProbe", "livenessProbe")
-            )
-        except probes.BadProbe as error:
-            self.state.hint = str(error)
-            home.say("Unhealthy", str(error), True, self._path)
-            home.changed()
-            return
-
-        async def ask(probe: probes.Probe) -> CheckResult:
-            return await home.runtime.check(running, probe.check, probe.timeout)
-
-        async def fatal(kind: str, probe: probes.Probe) -> None:
-            failed = asyncio.get_running_loop().create_future()
-
-            def tell(healthy: bool, message: str) -> None:
-                if healthy and kind == "Startup":
-                    started.set()
-                elif not healthy and not failed.done():
-                    failed.set_result(message)
-
-            asking = asyncio.create_task(probes.follow(probe, home.clock, ask, tell, eager=kind == "Startup"))
-            try:
-                waits: set[asyncio.Future[Any]] = {failed}
-                if kind == "Startup":
-                    waits.add(asyncio.create_task(started.wait()))
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                asking.cancel()
-            if failed.done():
-                home.say("Unhealthy", f"{kind} probe failed: {failed.result()}", True, self._path)
-                home.say(
-                    "Killing",
-                    f"Container {self.name} failed {kind.lower()} probe, will be restarted",
-                    False,
-                    self._path,
-                )
-                await self._kill(running, probe.grace if probe.grace is not None else _grace(home.pod()))
-
-        started = asyncio.Event()
-        await self._hook("postStart", running)
-        if startup is not None:
-            await fatal("Startup", startup)
-            if not started.is_set():
-                return
-            self.state.started = True
-            if readiness is None and not self._ports():
-                self.state.ready = True
-            home.changed()
-        async with asyncio.TaskGroup() as group:
-            if liveness is not None:
-                group.create_task(fatal("Liveness", liveness))
-            if readiness is not None:
-                group.create_task(probes.follow(readiness, home.clock, ask, self._tell_ready))
-            elif self._ports():
-                group.create_task(self._await_listener(running))
-
-    def _tell_ready(self, ready: bool, message: str) -> None:
-        hint = "" if ready else message
-        if ready == self.state.ready and hint == self.state.hint:
-            return
-        if message:
-            self._home.say("Unhealthy", f"Readiness probe failed: {message}", True, self._path)
-        self.state.ready, self.state.hint = ready and not self._stopping, hint
-        self._home.changed()
-
-    async def _await_listener(self, running: Running) -> None:
-        """Without a readiness probe, a container that declares ports is ready once it listens on them: requests that
-        arrive before would be lost."""
-        home, ports = self._home, self._ports()
-        open_: set[int] = set()
-        pause = probes.FIRST_LOOK
-        while True:
-            for port in ports:
-                if port not in open_:
-                    result = await home.runtime.check(running, Listens(home.ip, port), 1.0)
-                    if result.ok:
-                        open_.add(port)
-            late = home.clock.now() - running.started >= LISTEN_PATIENCE
-            if len(open_) == len(set(ports)) or (open_ and late):
-                self.state.ready, self.state.hint = not self._stopping, ""
-                home.changed()
-                return
-            if late and not self.state.hint:
-                self.state.ready = False
-                self.state.hint = (
-                    f"it declares port {ports[0]}, but does not listen on {home.ip}:{ports[0]}: "
-                    "let the program listen on $(HOST):$(PORT), or on the address in POD_IP"
-                )
-                home.say("Unhealthy", self.state.hint, True, self._path)
-                home.changed()
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.05, 1.0) if late else probes.FIRST_LOOK
+        await Supervision(
+            home,
+            self.name,
+            self._path,
+            lambda: self.spec,
+            self.state,
+            running,
+            dict(launch.env) if launch else _base(home, home.pod(), tuple(ports_of(self.spec))),
+            launch.working_dir if launch else str(self.spec.get("workingDir") or ""),
+            lambda: self._stopping,
+            lambda grace: self._kill(running, grace),
+            lambda: self._hook("postStart", running),
+        ).run()
 
     async def _hook(self, name: str, running: Running) -> None:
         home = self._home
@@ -403,14 +274,14 @@ class Container:
             return
         if check is None:
             return
-        timeout = _grace(home.pod()) if name == "preStop" else 3600.0
+        timeout = grace_of(home.pod()) if name == "preStop" else 3600.0
         result = await home.runtime.check(running, check, timeout)
         if not result.ok and (isinstance(check, ExecCheck) or name == "postStart"):
             home.say(
                 f"Failed{name[0].upper()}{name[1:]}Hook", f"{name} hook failed: {result.message}", True, self._path
             )
             if name == "postStart":
-                await self._kill(running, _grace(home.pod()))
+                await self._kill(running, grace_of(home.pod()))
 
     async def _kill(self, running: Running, grace: float) -> None:
         """SIGTERM, then SIGKILL after `grace` seconds; returns at its end."""
@@ -426,7 +297,7 @@ class Container:
         if self._running is not None:
             self._home.say("Killing", f"Container {self.name} definition changed, will be restarted", False, self._path)
             self._crashes = 0
-            await self._kill(self._running, _grace(self._home.pod()))
+            await self._kill(self._running, grace_of(self._home.pod()))
 
     async def stop(self, grace: float) -> None:
         """Ends it for good: the preStop hook, SIGTERM, and SIGKILL when `grace` seconds have passed in all."""
@@ -451,11 +322,6 @@ class Container:
             for task in (hook, end):
                 task.cancel()
             await asyncio.gather(hook, end, return_exceptions=True)
-
-
-def _grace(pod: Json) -> float:
-    given = pod["spec"].get("terminationGracePeriodSeconds")
-    return 30.0 if given is None else float(given)
 
 
 def _base(home: Home, pod: Json, ports: tuple[int, ...]) -> dict[str, str]:

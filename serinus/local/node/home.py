@@ -1,0 +1,53 @@
+"""What a container needs of its pod and node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from serinus.api.meta import Json
+from serinus.kube.clock import Clock
+from serinus.local.node.environment import Host, Source
+from serinus.local.node.images import ImageRule
+from serinus.local.node.runtime import PodRef, Runtime
+
+Say = Callable[[str, str, bool, str], None]
+"""(reason, message, whether it is a warning, field path)."""
+
+
+class Config(Protocol):
+    """What containers read from the API."""
+
+    async def rules(self, namespace: str) -> Sequence[ImageRule]:
+        """ImageError if they make no sense."""
+        ...
+
+    async def changed(self, timeout: float) -> None:
+        """Returns when the rules change, at most after `timeout` seconds."""
+        ...
+
+    async def fetch(self, namespace: str, wanted: set[Source]) -> dict[Source, Json]:
+        """Those of the wanted that exist."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What a container needs of its pod and node. `pod()` is the pod as it is now; `changed()` reports a new state."""
+
+    runtime: Runtime
+    clock: Clock
+    config: Config
+    host: Host
+    ref: PodRef
+    ip: str
+    pod: Callable[[], Json]
+    changed: Callable[[], None]
+    say: Say
+
+
+def grace_of(pod: Json) -> float:
+    """Seconds that the containers of a pod have to end."""
+    given = pod["spec"].get("terminationGracePeriodSeconds")
+    return 30.0 if given is None else float(given)
