@@ -12,6 +12,7 @@ from serinus.engine.phase import phase_of
 from serinus.engine.plan import Action, Plan, Snapshot, Wait
 from serinus.engine.revision import adopt_orphans
 from serinus.engine.sight import look
+from serinus.routing.registry import without_router
 
 
 def plan(snapshot: Snapshot) -> Plan:
@@ -25,6 +26,11 @@ def plan(snapshot: Snapshot) -> Plan:
     )
     if finding is not None:
         return _invalid(snapshot, invalid_spec_message(meta.name, finding))
+    routing = spec.strategy.canary.traffic_routing if spec.strategy.canary else None
+    if missing := without_router(routing):
+        path = f"spec.strategy.canary.trafficRouting.{missing[0]}"
+        text = "this version of Serinus has no such router, and leaves the Rollout as it is"
+        return _invalid(snapshot, f'The Rollout "{meta.name}" is invalid: {path}: {text}')
     if spec.replicas is None:
         because = "spec.replicas is not set: one pod is meant"
         return Plan(

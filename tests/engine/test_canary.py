@@ -292,3 +292,13 @@ def test_an_update_that_makes_no_progress_is_taken_back_when_that_was_asked():
     world.now += 9
     world.settle(ready=False)
     assert world.set_of("green").spec.replicas == 0
+
+
+def test_a_router_that_is_not_there_is_named_and_nothing_is_released_without_it():
+    """A weight that nobody writes would release the new version to everyone."""
+    world = routed()
+    world.patch("Rollout", "web", {"spec": {"strategy": {"canary": {"trafficRouting": {"nginx": None, "smi": {}}}}}})
+    release(world, "green")
+    world.settle()
+    assert "trafficRouting.smi: this version of Serinus has no such router" in world.rollout.status.message
+    assert list(world.of("ReplicaSet")) == [f"web-{BLUE}"]
