@@ -45,6 +45,8 @@ func connect(base *rest.Config, namespace string, adjust func(*rest.Config)) (*c
 	config := rest.CopyConfig(base)
 	config.QPS = -1 // the rate is the server's business here
 	config.UserAgent = "clientgo-check"
+	// Said, for newer clients of built-in kinds send protobuf where nothing is; that has checks of its own.
+	config.ContentType = "application/json"
 	// Nobody reads warnings unless a check asks for them.
 	config.WarningHandler = rest.NoWarnings{}
 	if adjust != nil {
