@@ -22,6 +22,7 @@ from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.services import point, selected_hash
 from serinus.engine.sight import hash_of, revision_of
+from serinus.engine.workload import follow, scale_down
 
 DEFAULT_ABORT_DELAY = 30
 
@@ -31,6 +32,7 @@ def plan_blue_green(draft: Draft) -> None:
     s = draft.sight
     created = s.new is None
     new = ensure_new(draft, metadata.for_new(s))
+    follow(draft)
     _reset_if_changed(draft, new)
     _first_deploy(draft, new)
     restart(draft)
@@ -40,6 +42,7 @@ def plan_blue_green(draft: Draft) -> None:
     elapsed = pass_.pause()
     pass_.switch(elapsed)
     metadata.keep_in_step(draft)
+    scale_down(draft)
     trim_history(draft)
     pass_.promote_if_switched()
     pass_.write_status(created=created)

@@ -22,6 +22,7 @@ from serinus.engine.promotion import end_pauses, in_rollback_window, promote
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.sight import hash_of
+from serinus.engine.workload import follow, scale_down
 
 
 def plan_canary(draft: Draft) -> None:
@@ -29,6 +30,7 @@ def plan_canary(draft: Draft) -> None:
     s, before = draft.sight, draft.sight.rollout.status
     created = s.new is None
     new = ensure_new(draft, metadata.for_new(s))
+    follow(draft)
     _reset_if_changed(draft, new)
     _controls(draft)
     _initial_deploy(draft, new)
@@ -43,6 +45,7 @@ def plan_canary(draft: Draft) -> None:
         draft.wait(waits.PAUSED.code, "spec.paused is true: sizes and steps stay as they are")
     else:
         sizes.resize(draft, view)
+    scale_down(draft)
     trim_history(draft)
     _promote_if_done(draft, view, new)
     _write_status(draft, before_index=before.current_step_index, created=created)

@@ -9,7 +9,7 @@ import msgspec
 
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
-from serinus.api.workloads import Pod, ReplicaSet
+from serinus.api.workloads import Pod, ReplicaSet, Workload
 from serinus.engine.plan import Event, Plan, Snapshot
 from serinus.engine.planner import plan
 
@@ -18,6 +18,7 @@ TYPES: dict[str, Any] = {
     "Rollout": Rollout,
     "ReplicaSet": ReplicaSet,
     "Service": Service,
+    "Deployment": Workload,
     "Ingress": Ingress,
     "Pod": Pod,
 }
@@ -91,6 +92,7 @@ class World:
             tuple(self.of("Pod").values()),
             self.of("Service"),
             self.of("Ingress"),
+            workload=next(iter(self.of("Deployment").values()), None),
         )
 
     def plan(self) -> Plan:

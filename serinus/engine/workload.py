@@ -1,0 +1,53 @@
+"""`workloadRef`: the Rollout follows another object's template, and may empty the Deployment that it takes over from.
+
+Source: the Rollout resource, section 7. The Deployment is never scaled up again: deleting the Rollout leaves it at 0.
+"""
+
+from __future__ import annotations
+
+from serinus.api.names import WORKLOAD_GENERATION
+from serinus.engine.conditions import promoted
+from serinus.engine.draft import Draft
+from serinus.engine.plan import Action
+from serinus.engine.sight import revision_of
+
+
+def follow(draft: Draft) -> None:
+    """Note which generation of the workload is followed: on the Rollout, and in its status once it is seen there."""
+    s, meta = draft.sight, draft.sight.rollout.metadata
+    work = s.snapshot.workload
+    if s.spec.workload_ref is None or work is None:
+        draft.status.workload_observed_generation = ""
+        return
+    generation = str(work.metadata.generation)
+    draft.status.workload_observed_generation = generation
+    if meta.annotations.get(WORKLOAD_GENERATION) != generation:
+        patch = {"metadata": {"annotations": {WORKLOAD_GENERATION: generation}}}
+        because = f"{work.kind} {work.metadata.name} is followed at its generation {generation}"
+        draft.act(Action("patch", "Rollout", meta.name, because, patch, uid=meta.uid))
+
+
+def scale_down(draft: Draft) -> None:
+    """Take pods from the Deployment as the Rollout's first revision gets its own (`workloadRef.scaleDown`)."""
+    s, work, reference = draft.sight, draft.sight.snapshot.workload, draft.sight.spec.workload_ref
+    if reference is None or work is None or work.kind != "Deployment" or s.new is None or revision_of(s.new) != 1:
+        return
+    have, stored = work.spec.replicas or 0, s.rollout.status
+    if reference.scale_down == "onsuccess":
+        want = 0 if promoted(draft.status) and stored.phase == "Healthy" else have
+    elif reference.scale_down == "progressively":
+        missing = max(0, s.replicas - stored.ready_replicas) if stored.ready_replicas > 0 else have
+        want = 0 if stored.phase == "Healthy" else missing
+    else:
+        return
+    if want != have:
+        because = (
+            f"{stored.ready_replicas} pods of the Rollout serve in place of the Deployment's ({reference.scale_down})"
+        )
+        patch = {"spec": {"replicas": want}}
+        meta = work.metadata
+        draft.act(
+            Action(
+                "patch", "Deployment", meta.name, because, patch, uid=meta.uid, resource_version=meta.resource_version
+            )
+        )
