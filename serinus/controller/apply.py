@@ -17,7 +17,7 @@ from serinus.controller.writes import Writes
 from serinus.engine.plan import Action, Event, Plan
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
-from serinus.kube.errors import AlreadyExists, NotFound, Unavailable
+from serinus.kube.errors import AlreadyExists, Conflict, NotFound, Unavailable
 from serinus.kube.informer import Key, meta
 
 Tell = Callable[[Rollout, Event], None]
@@ -74,10 +74,19 @@ class _Pass:
             made = await self.applier.client.create(resource, body, space)
         except AlreadyExists:
             # Made by an earlier pass whose answer was lost, or by somebody else: the next plan sees which.
-            self._wrote(action.kind, await self.applier.client.get(resource, action.name, space))
+            found = await self.applier.client.get(resource, action.name, space)
+            if action.kind == "ReplicaSet" and _of_somebody_else(meta(found), self.rollout.metadata.uid):
+                await self._step_aside(action.name)
+            self._wrote(action.kind, found)
             return False
         self._wrote(action.kind, made)
         return True
+
+    async def _step_aside(self, name: str) -> None:
+        """A ReplicaSet of this name is not ours: counted, the collision gives the template another hash."""
+        count = (self.rollout.status.collision_count or 0) + 1
+        await self.write_status({"collisionCount": count}, f"ReplicaSet {name} belongs to somebody else")
+        raise Conflict(409, "Conflict", f"ReplicaSet {name} belongs to somebody else: another name is tried")
 
     async def _patch(self, resource: Resource, action: Action) -> bool:
         held = dict(action.body.get("metadata") or {})
@@ -149,3 +158,8 @@ class _Pass:
         metadata: ObjectMeta = meta(made)
         self.versions[kind, metadata.name] = metadata.resource_version
         self.applier.writes.wrote(self.key, kind, made, self.applier.clock.now())
+
+
+def _of_somebody_else(metadata: ObjectMeta, uid: str) -> bool:
+    owner = metadata.controller()
+    return owner is not None and owner.uid != uid

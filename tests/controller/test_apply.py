@@ -127,3 +127,12 @@ async def test_a_second_write_to_an_object_follows_the_first(hands: Hands) -> No
         action("patch", "Service", "s", {"spec": {"selector": {"b": "2"}}}, **version),
     )
     assert hands.store.get("services", "s")["spec"]["selector"] == {"a": "1", "b": "2"}
+
+
+async def test_a_replica_set_of_that_name_that_is_somebody_elses_gives_way_to_another_name(hands: Hands) -> None:
+    """A Deployment of the same name may have one: without this the Rollout would wait for ever."""
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "other", "controller": True}
+    await hands.store.put("replicasets", {"metadata": {"name": "one", "ownerReferences": [owner]}})
+    with pytest.raises(Conflict):
+        await hands.apply(action("create", "ReplicaSet", "one", {"spec": {"replicas": 0}}))
+    assert hands.store.get("rollouts", "web")["status"]["collisionCount"] == 1

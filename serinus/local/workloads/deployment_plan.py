@@ -20,6 +20,9 @@ DESIRED = "deployment.kubernetes.io/desired-replicas"
 MAXIMUM = "deployment.kubernetes.io/max-replicas"
 _NOT_COPIED = {LAST_APPLIED, REVISION, HISTORY, DESIRED, MAXIMUM, "deprecated.deployment.rollback.to"}
 
+APART = 0x5E4195
+"""Counted from here, collisions give Deployments hashes of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
@@ -115,7 +118,8 @@ def plan(deployment: Deployment, candidates: Sequence[ReplicaSet], *, old_pods: 
 
 def set_name(deployment: Deployment) -> tuple[str, str]:
     """(name, hash) of the ReplicaSet of the current template."""
-    digest = pod_template_hash(deployment.spec.template, deployment.status.collision_count)
+    # Not the hash that Rollouts use: a Rollout of the same name and template makes a ReplicaSet of its own.
+    digest = pod_template_hash(deployment.spec.template, APART + (deployment.status.collision_count or 0))
     return f"{deployment.metadata.name[: 252 - len(digest)]}-{digest}", digest
 
 
