@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import ipaddress
-import os
 import socket
 import ssl
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,6 +23,7 @@ from yarl import URL
 from serinus.kube.config import Connection
 from serinus.kube.errors import Forbidden, Unavailable
 from serinus.kube.exec_plugin import Credential, ExecFailed, ask
+from serinus.kube.tls import tls_context
 from serinus.kube.wire import Request, Response
 
 ANSWER_SECONDS = 30.0
@@ -178,7 +177,7 @@ class HttpsHandler:
             by_program = held is not None and bool(held.client_certificate)
             certificate = held.client_certificate if held and by_program else self._connection.client_certificate
             key = held.client_key if held and by_program else self._connection.client_key
-            self._tls = _tls_context(self._connection, certificate, key)
+            self._tls = tls_context(self._connection, certificate, key)
         return self._tls
 
     def _unavailable(self, error: BaseException) -> Unavailable:
@@ -189,27 +188,6 @@ class HttpsHandler:
         else:
             why = str(error) or type(error).__name__
         return Unavailable(0, "", f"the API server {self._base} cannot be reached: {why}")
-
-
-def _tls_context(connection: Connection, certificate: bytes, key: bytes) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cadata=connection.ca.decode() if connection.ca else None)
-        if connection.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if certificate:
-            # The standard library loads a client certificate from files only.
-            with tempfile.TemporaryDirectory(prefix="serinus-") as folder:
-                pair = os.path.join(folder, "pair.pem")
-                with open(os.open(pair, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
-                    file.write(certificate + b"\n" + key)
-                context.load_cert_chain(pair)
-    except (ssl.SSLError, ValueError) as error:
-        message = f"the certificates for {connection.server} cannot be used: {error}. Check certificate-authority, "
-        raise Forbidden(
-            401, "Unauthorized", message + "client-certificate and client-key in the kubeconfig."
-        ) from error
-    return context
 
 
 def _kept_alive(address: Any) -> socket.socket:

@@ -191,7 +191,9 @@ class SyncClient:
             held = self._credential
             pair = (held.client_certificate, held.client_key) if held and held.client_certificate else None
             certificate, key = pair or (self.connection.client_certificate, self.connection.client_key)
-            self._tls = _tls_context(self.connection, certificate, key)
+            from serinus.kube.tls import tls_context  # ssl is slow to import: not needed over plain HTTP
+
+            self._tls = tls_context(self.connection, certificate, key)
         return self._tls
 
     def _identity(self, renew: bool) -> list[tuple[str, str]]:
@@ -257,33 +259,6 @@ def _why(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__
-
-
-def _tls_context(connection: Connection, certificate: bytes, key: bytes) -> ssl.SSLContext:
-    import os
-    import ssl
-    import tempfile
-
-    try:
-        context = ssl.create_default_context(cadata=connection.ca.decode() if connection.ca else None)
-        if connection.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if certificate:
-            # The standard library loads a client certificate from files only.
-            with tempfile.TemporaryDirectory(prefix="serinus-") as folder:
-                pair = os.path.join(folder, "pair.pem")
-                with open(os.open(pair, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
-                    file.write(certificate + b"\n" + key)
-                context.load_cert_chain(pair)
-    except (ssl.SSLError, ValueError) as error:
-        raise Forbidden(
-            401,
-            "Unauthorized",
-            f"the certificates for {connection.server} cannot be used: {error}. Check certificate-authority, "
-            "client-certificate and client-key in the kubeconfig.",
-        ) from error
-    return context
 
 
 def _named(at: tuple[str, int | None], timeout: float, context: ssl.SSLContext, name: str) -> HTTPConnection:

@@ -1,0 +1,32 @@
+"""How an API server is trusted, and how it knows the client: one TLS context for both transports."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+
+from serinus.kube.config import Connection
+from serinus.kube.errors import Forbidden
+
+
+def tls_context(connection: Connection, certificate: bytes, key: bytes) -> ssl.SSLContext:
+    """Checks the server as the kubeconfig says. Forbidden when its certificates cannot be used, and what to check."""
+    try:
+        context = ssl.create_default_context(cadata=connection.ca.decode() if connection.ca else None)
+        if connection.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if certificate:
+            # The standard library loads a client certificate from files only.
+            with tempfile.TemporaryDirectory(prefix="serinus-") as folder:
+                pair = os.path.join(folder, "pair.pem")
+                with open(os.open(pair, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+                    file.write(certificate + b"\n" + key)
+                context.load_cert_chain(pair)
+    except (ssl.SSLError, ValueError) as error:
+        message = f"the certificates for {connection.server} cannot be used: {error}. Check certificate-authority, "
+        raise Forbidden(
+            401, "Unauthorized", message + "client-certificate and client-key in the kubeconfig."
+        ) from error
+    return context
