@@ -7,14 +7,11 @@ the progress deadline); a rewritten one moves to the end of the list. Source: th
 from __future__ import annotations
 
 from serinus.api.meta import Condition
-from serinus.api.names import BLUE_GREEN_PAUSE, CANARY_PAUSE
 from serinus.api.rollout import RolloutStatus
 from serinus.api.times import format_time, parse_time
 from serinus.engine.deadlines import has_deadline
 from serinus.engine.draft import Draft
 from serinus.engine.sight import DEFAULT_PROGRESS_DEADLINE, Sight, revision_of
-
-PAUSE_REASONS = (CANARY_PAUSE, BLUE_GREEN_PAUSE)
 
 
 def find(status: RolloutStatus, kind: str) -> Condition | None:

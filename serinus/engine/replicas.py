@@ -6,7 +6,7 @@ the router says otherwise); sizes are pods. `size` is a ReplicaSet's spec.replic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 
@@ -169,7 +169,3 @@ class Routed:
 def capacity(avail: int, replicas: int, max_weight: int) -> int:
     """The largest weight that `avail` pods carry when `replicas` pods carry everything (promise: weight never exceeds capacity)."""
     return max_weight if replicas <= 0 else min(max_weight, max_weight * avail // replicas)
-
-
-def resized(count: Count, size: int) -> Count:
-    return replace(count, size=size)

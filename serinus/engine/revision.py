@@ -22,7 +22,7 @@ from serinus.api.workloads import ReplicaSet, ReplicaSetSpec
 from serinus.engine.draft import Draft
 from serinus.engine.ephemeral import merged, record
 from serinus.engine.plan import Action, Event
-from serinus.engine.sight import revision_of
+from serinus.engine.sight import DEFAULT_HISTORY_LIMIT, revision_of
 
 NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED})
 
@@ -169,7 +169,7 @@ def _copy_revision(draft: Draft, rs: ReplicaSet) -> None:
 def trim_history(draft: Draft) -> None:
     """Delete the oldest superseded ReplicaSets beyond revisionHistoryLimit, once they are empty."""
     s = draft.sight
-    limit = 10 if s.spec.revision_history_limit is None else s.spec.revision_history_limit
+    limit = DEFAULT_HISTORY_LIMIT if s.spec.revision_history_limit is None else s.spec.revision_history_limit
     old = [r for r in s.others if not r.metadata.deletion_timestamp]
     for rs in old[: max(0, len(old) - limit)]:
         if rs.status.replicas == 0 and draft.size(rs) == 0 and rs.status.observed_generation >= rs.metadata.generation:

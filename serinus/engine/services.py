@@ -69,3 +69,24 @@ def _switch(draft: Draft, service: Service, have: str, want: str, because: str) 
             events=(told,),
         )
     )
+
+
+def references(draft: Draft) -> Json:
+    """hash → what still leads to it, as seen: such a ReplicaSet is never scaled down."""
+    canary, old = draft.sight.canary, draft.sight.rollout.status
+    found: Json = {}
+    if old.canary.weights:
+        found |= {
+            old.canary.weights.canary.pod_template_hash: "the router",
+            old.canary.weights.stable.pod_template_hash: "the router",
+        }
+    for name in (canary.stable_service, canary.canary_service) if canary else ():
+        if name and (selected := selected_hash(draft, name)):
+            found[selected] = f"Service {name}"
+    found |= {
+        old.stable_rs: "the stable version",
+        draft.status.stable_rs: "the stable version",
+        draft.status.current_pod_hash: "the new version",
+    }
+    found.pop("", None)
+    return found

@@ -11,7 +11,7 @@ from serinus.engine import deadlines, waits
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
 from serinus.engine.replicas import Count, Fence, Routed, approximate, capacity, next_basic, share, trim_others
-from serinus.engine.services import selected_hash
+from serinus.engine.services import references, selected_hash
 from serinus.engine.sight import hash_of, revision_of
 from serinus.engine.steps import active_scale, last_weight
 
@@ -156,8 +156,6 @@ def resize(draft: Draft, view: View) -> None:
 
 
 def _resize_routed(draft: Draft, view: View) -> None:
-    from serinus.engine.traffic import references
-
     s, status, new, stable = draft.sight, draft.status, draft.sight.new, view.stable
     assert new is not None
     index = status.current_step_index or 0

@@ -6,7 +6,6 @@ written before anything moves. Source: canary strategy, sections 4 and 8; traffi
 
 from __future__ import annotations
 
-from serinus.api.meta import Json
 from serinus.api.rollout import CanaryStrategy, TrafficWeights, WeightDestination
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
@@ -165,24 +164,3 @@ def _record(draft: Draft, canary: CanaryStrategy, weight: int, verified: bool | 
         draft.tell("TrafficWeightUpdated", f"Traffic weight updated to {weight}")
     elif old.canary.weight != weight:
         draft.tell("TrafficWeightUpdated", f"Traffic weight updated from {old.canary.weight} to {weight}")
-
-
-def references(draft: Draft) -> Json:
-    """hash → what still leads to it, as seen: such a ReplicaSet is never scaled down."""
-    canary, old = draft.sight.canary, draft.sight.rollout.status
-    found: Json = {}
-    if old.canary.weights:
-        found |= {
-            old.canary.weights.canary.pod_template_hash: "the router",
-            old.canary.weights.stable.pod_template_hash: "the router",
-        }
-    for name in (canary.stable_service, canary.canary_service) if canary else ():
-        if name and (selected := selected_hash(draft, name)):
-            found[selected] = f"Service {name}"
-    found |= {
-        old.stable_rs: "the stable version",
-        draft.status.stable_rs: "the stable version",
-        draft.status.current_pod_hash: "the new version",
-    }
-    found.pop("", None)
-    return found

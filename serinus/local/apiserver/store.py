@@ -279,10 +279,6 @@ class Store:
     def logs(self) -> list[Log]:
         return list(self._logs.values())
 
-    def next_version(self) -> int:
-        """The version that the next write will get."""
-        return self._assigned + 1
-
     def put(self, resource: str, obj: Json, *, expected: int | None = None) -> Awaitable[Entry]:
         """Writes `obj` and sets its resourceVersion. The write counts for `latest` at once; await it for durability.
 
