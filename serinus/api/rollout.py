@@ -177,7 +177,9 @@ class AnalysisHistory(msgspec.Struct, rename="camel", omit_defaults=True):
     unsuccessful_run_history_limit: int | None = None
 
 
-class RolloutSpec(msgspec.Struct, rename="camel", omit_defaults=True):
+class RolloutSpec(msgspec.Struct, rename="camel", omit_defaults=True, dict=True):
+    """`dict`: room for what is derived from it (`serinus/api/derived.py`)."""
+
     replicas: int | None = None
     selector: LabelSelector | None = None
     template: Json = {}

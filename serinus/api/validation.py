@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from serinus.api.derived import once
 from serinus.api.findings import Finding, invalid, required
 from serinus.api.label_rules import selector_findings
 from serinus.api.meta import Json, LabelSelector
@@ -39,7 +40,11 @@ def validate(
     if unresolved is not None:
         return unresolved
     template, selector = _resolved(rollout, workload)
-    wrong = next(_spec(rollout, template, selector), None)
+
+    def alone() -> Finding | None:
+        return next(_spec(rollout, template, selector), None)
+
+    wrong = alone() if reference else once(rollout.spec, "finding", alone)
     return wrong or next(_references(rollout, template, services, ingresses, objects), None)
 
 

@@ -9,9 +9,9 @@ Traffic comes before sizes, so that what loses its pods has lost its traffic fir
 
 from __future__ import annotations
 
+from serinus.api.derived import once
 from serinus.api.identity import step_hash
 from serinus.api.names import CANARY_PAUSE, INCONCLUSIVE_ANALYSIS
-from serinus.api.selectors import Selector
 from serinus.api.times import format_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import duration, metadata, sizes, steps, traffic, waits
@@ -54,7 +54,7 @@ def plan_canary(draft: Draft) -> None:
 def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
     """A new template, or new steps, start the update from its first step and end pauses and an abort."""
     s, status = draft.sight, draft.status
-    pods, now_steps = hash_of(new), step_hash(s.steps)
+    pods, now_steps = hash_of(new), once(s.spec, "steps", lambda: step_hash(s.steps))
     same = status.current_step_hash == now_steps and status.current_pod_hash in ("", pods)
     first = not status.current_pod_hash
     status.current_pod_hash, status.current_step_hash = pods, now_steps
@@ -154,7 +154,7 @@ def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> N
     status.available_replicas = sum(r.status.available_replicas for r in live)
     status.hpa_replicas = status.replicas
     status.updated_replicas = new.status.replicas
-    status.selector = Selector.of(s.selector).text()
+    status.selector = s.selector_text
     status.observed_generation = str(s.rollout.metadata.generation)
     available = status.available_replicas >= s.replicas
     arrived = promoted(status) and status.updated_replicas == s.replicas and new.status.available_replicas >= s.replicas

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import msgspec
 
 from serinus.api.meta import Json
@@ -12,6 +10,10 @@ from serinus.api.rollout import RolloutStatus
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.plan import Action, Event, Plan, Wait
 from serinus.engine.sight import Sight, revision_of
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(RolloutStatus)
 
 
 def settled(value: object) -> Json:
@@ -43,14 +45,13 @@ class Draft:
         self.waits: list[Wait] = []
         self.again_at: float | None = None
         self.abort_message = ""
-        self._before = settled(sight.rollout.status)
         self._created: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
 
     @staticmethod
     def copy_of(status: RolloutStatus) -> RolloutStatus:
         """A copy that may be changed: snapshots never are."""
-        return copy.deepcopy(status)
+        return _DECODER.decode(_ENCODER.encode(status))
 
     def act(self, action: Action) -> None:
         self.actions.append(action)
@@ -154,5 +155,6 @@ class Draft:
         return "" if touched else rs.metadata.resource_version
 
     def finish(self, because: str = "") -> Plan:
-        patch = difference(self._before, settled(self.status))
+        before = self.sight.rollout.status
+        patch = None if self.status == before else difference(settled(before), settled(self.status))
         return Plan(tuple(self.actions), patch or None, because, tuple(self.events), self.again_at, tuple(self.waits))

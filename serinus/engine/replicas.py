@@ -38,9 +38,11 @@ def approximate(replicas: int, weight: int, max_weight: int, surge: int) -> tupl
     for total in (replicas, replicas + 1) if surge > 0 else (replicas,):
         exact = Fraction(total * weight, max_weight)
         low, high = exact.numerator // exact.denominator, -(-exact.numerator // exact.denominator)
-        if high < total or zero_ok:
+        rounded_up = high < total or zero_ok
+        if rounded_up:
             candidates.append((high, total))
-        if exact - low != Fraction(1, 2) and (low > 0 or zero_ok):
+        # A half goes up; where up would leave no stable pod it goes down, so that a higher weight never means fewer canary pods.
+        if (exact - low != Fraction(1, 2) or not rounded_up) and (low > 0 or zero_ok):
             candidates.append((low, total))
     if not candidates:
         return 0, replicas

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
+from serinus.api.derived import once
 from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.meta import Json
 from serinus.api.names import EPHEMERAL_METADATA, HASH, REVISION
@@ -56,42 +57,24 @@ class Sight:
     orphans: list[ReplicaSet] = field(default_factory=list[ReplicaSet])
     """Matching ReplicaSets that nobody controls: to be adopted."""
 
-    @property
-    def now(self) -> float:
-        return self.snapshot.now
+    rollout: Rollout = field(init=False)
+    spec: RolloutSpec = field(init=False)
+    now: float = field(init=False)
+    replicas: int = field(init=False)
+    canary: CanaryStrategy | None = field(init=False)
+    blue_green: BlueGreenStrategy | None = field(init=False)
+    routing: TrafficRouting | None = field(init=False)
+    steps: list[CanaryStep] = field(init=False)
+    max_weight: int = field(init=False)
 
-    @property
-    def rollout(self) -> Rollout:
-        return self.snapshot.rollout
-
-    @property
-    def spec(self) -> RolloutSpec:
-        return self.snapshot.rollout.spec
-
-    @property
-    def replicas(self) -> int:
-        return 1 if self.spec.replicas is None else self.spec.replicas
-
-    @property
-    def canary(self) -> CanaryStrategy | None:
-        return self.spec.strategy.canary
-
-    @property
-    def blue_green(self) -> BlueGreenStrategy | None:
-        return self.spec.strategy.blue_green
-
-    @property
-    def routing(self) -> TrafficRouting | None:
-        return self.canary.traffic_routing if self.canary else None
-
-    @property
-    def steps(self) -> list[CanaryStep]:
-        return self.canary.steps if self.canary else []
-
-    @property
-    def max_weight(self) -> int:
-        routing = self.routing
-        return routing.max_traffic_weight if routing and routing.max_traffic_weight else 100
+    def __post_init__(self) -> None:
+        self.now, self.rollout = self.snapshot.now, self.snapshot.rollout
+        self.spec = spec = self.rollout.spec
+        self.replicas = 1 if spec.replicas is None else spec.replicas
+        self.canary, self.blue_green = spec.strategy.canary, spec.strategy.blue_green
+        self.routing = routing = self.canary.traffic_routing if self.canary else None
+        self.steps = self.canary.steps if self.canary else []
+        self.max_weight = routing.max_traffic_weight if routing and routing.max_traffic_weight else 100
 
     @property
     def scale_down_delay(self) -> int:
@@ -104,6 +87,15 @@ class Sight:
         seconds = self.canary.scale_down_delay_seconds
         return DEFAULT_SCALE_DOWN_DELAY if seconds is None else seconds
 
+    @property
+    def selector_text(self) -> str:
+        """As `kubectl -l` takes it."""
+
+        def text() -> str:
+            return Selector.of(self.selector).text()
+
+        return text() if self.spec.workload_ref else once(self.spec, "selector", text)
+
     def pods_of(self, rs: ReplicaSet) -> list[Pod]:
         return [p for p in self.snapshot.pods if (owner := p.metadata.controller()) and owner.uid == rs.metadata.uid]
 
@@ -114,14 +106,24 @@ class Sight:
 def look(snapshot: Snapshot) -> Sight:
     """Tell the ReplicaSets of a (valid) Rollout apart."""
     rollout = snapshot.rollout
-    template, selector = resolve(snapshot)
-    owned, orphans = claim(snapshot, Selector.of(selector))
-    computed = pod_template_hash(template, rollout.status.collision_count)
+    template, selector, computed = _identity(snapshot)
+    owned, orphans = claim(snapshot, selector)
     new = find_new(owned, computed, template)
     stable_hash = rollout.status.stable_rs
     stable = next((r for r in owned if stable_hash and hash_of(r) == stable_hash), None)
     others = [r for r in owned if r is not new and r is not stable]
     return Sight(snapshot, template, selector, computed, owned, new, stable, others, orphans)
+
+
+def _identity(snapshot: Snapshot) -> tuple[Json, Json, str]:
+    """(pod template, selector, hash); worked out once where nothing but the Rollout's spec decides."""
+    collisions, spec = snapshot.rollout.status.collision_count, snapshot.rollout.spec
+
+    def found() -> tuple[Json, Json, str]:
+        template, selector = resolve(snapshot)
+        return template, selector, pod_template_hash(template, collisions)
+
+    return found() if spec.workload_ref else once(spec, ("identity", collisions), found)
 
 
 def resolve(snapshot: Snapshot) -> tuple[Json, Json]:
@@ -144,7 +146,7 @@ def resolve(snapshot: Snapshot) -> tuple[Json, Json]:
     return template, out
 
 
-def claim(snapshot: Snapshot, selector: Selector) -> tuple[list[ReplicaSet], list[ReplicaSet]]:
+def claim(snapshot: Snapshot, selector: Json) -> tuple[list[ReplicaSet], list[ReplicaSet]]:
     """(owned, orphans): ours are those we control; a matching one that nobody controls is to be adopted; others' stay theirs."""
     uid, owned, orphans = snapshot.rollout.metadata.uid, list[ReplicaSet](), list[ReplicaSet]()
     for rs in by_age(list(snapshot.replica_sets)):
@@ -155,7 +157,7 @@ def claim(snapshot: Snapshot, selector: Selector) -> tuple[list[ReplicaSet], lis
             owner is None
             and not rs.metadata.deletion_timestamp
             and HASH in rs.metadata.labels
-            and selector.matches(rs.metadata.labels)
+            and Selector.of(selector).matches(rs.metadata.labels)
         ):
             orphans.append(rs)
     return owned, orphans

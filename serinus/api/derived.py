@@ -1,0 +1,22 @@
+"""What follows from a spec alone is worked out once: a decoded spec is never changed, only replaced by a newer one.
+
+The answers live and go with the spec that they belong to, so there is nothing to bound or to forget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
+
+from serinus.api.rollout import RolloutSpec
+
+T = TypeVar("T")
+
+
+def once(spec: RolloutSpec, question: Hashable, answer: Callable[[], T]) -> T:
+    """What `answer` returned when this was first asked of `spec`; it must depend on nothing else than both arguments."""
+    known = cast(dict[Hashable, T], spec.__dict__)
+    try:
+        return known[question]
+    except KeyError:
+        return known.setdefault(question, answer())
