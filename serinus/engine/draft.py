@@ -11,7 +11,6 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine.plan import Action, Event, Plan, Wait
 from serinus.engine.sight import Sight, revision_of
 
-
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(RolloutStatus)
 

@@ -111,7 +111,7 @@ def _balance(
 def trim_others(others: tuple[Count, ...], available: int, least: int) -> tuple[int, ...]:
     """Sizes of superseded ReplicaSets where pods alone split the traffic.
 
-    `others` in order of creation; `available` counts the pods of all ReplicaSets; `least` must stay available. Pods that are
+    `others` in order of creation; `available` counts the pods of all ReplicaSets that are to stay; `least` of them must. Pods that are
     not available go first and without limit, then whole ReplicaSets from the newest while enough remains.
     """
     sizes = [min(o.size, o.avail) for o in others]

@@ -225,7 +225,8 @@ def _resize_basic(draft: Draft, view: View) -> None:
     draft.scale(new, want_new, f"pods of both versions divide the traffic: {want_new} of the new one")
     others = [r for r in s.others if r is not stable]
     if any(draft.size(r) for r in others):
-        total = sum(r.status.available_replicas for r in s.sets)
+        # Pods above a ReplicaSet's size are on their way out, whatever its status still counts.
+        total = sum(min(draft.size(r), r.status.available_replicas) for r in s.sets)
         for rs, size in zip(
             others,
             trim_others(tuple(_count(draft, r) for r in others), total, s.replicas - view.fence.unavailable),
