@@ -1,0 +1,106 @@
+"""The few commands of kubectl that plays use, with kubectl's words, on a client of the API.
+
+In virtual time no process can take part: this stands for kubectl there. The live plays use the real one.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from serinus.api.resources import BY_KIND, DEPLOYMENTS, REPLICA_SETS, ROLLOUTS, Resource
+from serinus.kube.client import Client
+from serinus.kube.errors import ApiError, NotFound
+from serinus.kube.wire import STRATEGIC_PATCH
+
+Json = dict[str, Any]
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class Kubectl:
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client, self._namespace = client, namespace
+
+    async def apply(self, manifests: list[Json]) -> str:
+        """Client-side apply: a patch of what changed since it was applied last."""
+        return "".join([f"{await self._apply(m)}\n" for m in manifests])
+
+    async def _apply(self, manifest: Json) -> str:
+        new, resource = copy.deepcopy(manifest), BY_KIND[manifest["kind"]]
+        new["metadata"].setdefault("annotations", {})[LAST_APPLIED] = json.dumps(manifest) + "\n"
+        shown = _shown(resource, name := str(manifest["metadata"]["name"]))
+        try:
+            live: Json = await self._client.get(resource, name, self._namespace)
+        except NotFound:
+            await self._client.create(resource, new, self._namespace)
+            return f"{shown} created"
+        last = json.loads((live["metadata"].get("annotations") or {}).get(LAST_APPLIED) or "{}")
+        patch = three_way(last, live, new)
+        if patch:
+            await self._client.patch(resource, name, patch, self._namespace)
+        # Of a custom resource kubectl sends its lists again, and says so, even when nothing changed.
+        return f"{shown} {'configured' if patch or resource is ROLLOUTS else 'unchanged'}"
+
+    async def patch(self, kind: str, name: str, body: Json) -> str:
+        resource = BY_KIND[kind]
+        try:
+            before: Json = await self._client.get(resource, name, self._namespace)
+            after: Json = await self._client.patch(resource, name, body, self._namespace)
+        except ApiError as error:
+            return f"Error from server ({error.reason}): {error.message}\n"
+        same = before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
+        return f"{_shown(resource, name)} patched{' (no change)' if same else ''}\n"
+
+    async def run(self, line: str) -> str:
+        """One of the command lines of the plays; NotImplementedError for any other."""
+        match line.split():
+            case ["delete", "rollout", name]:
+                await self._client.delete(ROLLOUTS, name, self._namespace)
+                return f'rollout.argoproj.io "{name}" deleted from {self._namespace} namespace\n'
+            case ["get", "rs", "-o", "name"]:
+                found = (await self._client.list(REPLICA_SETS, self._namespace)).items
+                return "".join(f"replicaset.apps/{rs['metadata']['name']}\n" for rs in found)
+            case ["scale", "rollout", name, "--replicas", count]:
+                scale = {"spec": {"replicas": int(count)}}
+                await self._client.patch(ROLLOUTS, name, scale, self._namespace, subresource="scale")
+                return f"rollout.argoproj.io/{name} scaled\n"
+            case ["set", "image", target, assignment]:
+                container, _, image = assignment.partition("=")
+                patch = {"spec": {"template": {"spec": {"containers": [{"name": container, "image": image}]}}}}
+                name = target.removeprefix("deployment/")
+                await self._client.patch(DEPLOYMENTS, name, patch, self._namespace, content_type=STRATEGIC_PATCH)
+                return f"{_shown(DEPLOYMENTS, name)} image updated\n"
+            case _:
+                raise NotImplementedError(f"kubectl {line}: no play used it so far; add it to tests/plays/kubectl.py")
+
+
+def three_way(last: Json, live: Json, new: Json) -> Json:
+    """The merge patch that makes `live` what `new` says, and removes what only `last` said. Lists are taken whole."""
+    patch: Json = {key: None for key in last if key not in new and key in live}
+    for key, value in new.items():
+        have = live.get(key)
+        if isinstance(value, dict) and isinstance(have, dict):
+            before = last.get(key)
+            part = three_way(before if isinstance(before, dict) else {}, have, value)
+            if part:
+                patch[key] = part
+        elif not _said_by(value, have):
+            patch[key] = value
+    return patch
+
+
+def _said_by(value: Any, live: Any) -> bool:
+    """Whether `live` is `value` but for defaults that the server added."""
+    if isinstance(value, dict):
+        return isinstance(live, dict) and all(_said_by(v, live.get(k)) for k, v in value.items())
+    if isinstance(value, list):
+        same = isinstance(live, list) and len(value) == len(live)
+        return same and all(_said_by(a, b) for a, b in zip(value, live, strict=True))
+    return value == live
+
+
+def _shown(resource: Resource, name: str) -> str:
+    group = f".{resource.group}" if resource.group else ""
+    return f"{resource.singular}{group}/{name}"

@@ -1,0 +1,182 @@
+"""Plays a scenario in virtual time, and writes its trace down as `record.py` does.
+
+What is seen of an object, how an object's history becomes lines, and how lines become a trace is the recorder's own code;
+its clock is the event loop's, its watches are ours, and what a play does is done in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import tempfile
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import command_line
+import looptime
+import yaml
+from kubectl import Kubectl
+from recordings import Json, program, scenario
+from stage import Stage, Write
+
+from serinus.api.resources import (
+    ANALYSIS_RUNS,
+    DEPLOYMENTS,
+    EVENTS,
+    EXPERIMENTS,
+    INGRESSES,
+    NAMESPACES,
+    PODS,
+    REPLICA_SETS,
+    ROLLOUTS,
+    SERVICES,
+    Resource,
+)
+
+WATCHED = (
+    ROLLOUTS,
+    REPLICA_SETS,
+    SERVICES,
+    INGRESSES,
+    PODS,
+    EVENTS,
+    DEPLOYMENTS,
+    ANALYSIS_RUNS,
+    EXPERIMENTS,
+)
+COMMAND_SECONDS = 0.15
+"""From the start of a command to its effect: about what kubectl takes."""
+LOOK_SECONDS = 0.05
+"""How often a wait looks, as in the recorder."""
+NAMESPACE = "the-play"
+
+
+@dataclass(frozen=True)
+class Played:
+    """`trace`: its lines as objects. `writes`: the controller's requests; their times are those of the trace."""
+
+    name: str
+    text: str
+    trace: list[Json]
+    writes: list[Write]
+
+
+@functools.cache
+def played(name: str) -> Played:
+    """A recorded play, played once for all that ask."""
+    return play(name, scenario(name))
+
+
+def play(name: str, what: Json) -> Played:
+    """Any play, written as a scenario."""
+    with tempfile.TemporaryDirectory() as directory:
+        return _in_virtual_time(_play(name, what, Path(directory)))
+
+
+def _in_virtual_time(work: Coroutine[Any, Any, Played]) -> Played:
+    loop = looptime.new_event_loop(start=0)
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
+async def _play(name: str, what: Json, directory: Path) -> Played:
+    stage = Stage(directory)
+    async with stage.running():
+        player = Player(stage)
+        await player.begin()
+        await player.play(what)
+        await player.end()
+    text = player.notes.trace()
+    writes = [replace(w, t=w.t - player.notes.t0) for w in stage.writes]
+    return Played(name, text, [json.loads(line) for line in text.splitlines()], writes)
+
+
+class Player:
+    """`notes` is a recorder of `record.py`: it has the objects as they are seen, and makes the trace."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage, self._loop = stage, asyncio.get_running_loop()
+        record = program("record")
+        record.time = SimpleNamespace(monotonic=self._loop.time)
+        self.notes: Any = record.Recorder(SimpleNamespace(kubectl="", kubeconfig=""), NAMESPACE)
+        self._flat = record.flat
+        self._kubectl = Kubectl(stage.client, NAMESPACE)
+        self._watches: list[asyncio.Task[None]] = []
+
+    async def begin(self) -> None:
+        await self._stage.client.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
+        self._watches = [asyncio.create_task(self._watch(resource)) for resource in WATCHED]
+        await asyncio.sleep(1.5)  # as the recorder: the controller has seen the namespace, if it cares
+        self.notes.t0 = self._loop.time()
+
+    async def end(self) -> None:
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
+
+    async def _watch(self, resource: Resource) -> None:
+        async for event in self._stage.client.watch(resource, NAMESPACE):
+            if event.type != "BOOKMARK":
+                self.notes.note(event.type, event.object)
+
+    async def play(self, what: Json) -> None:
+        manifests = {f"{d['kind']}/{d['metadata']['name']}": d for d in yaml.safe_load_all(what["objects"])}
+        for step in what["do"]:
+            ((verb, argument),) = step.items()
+            if verb == "wait":
+                await self._wait(argument, 120)
+            elif verb == "sleep":
+                await asyncio.sleep(argument)
+            else:
+                began = self._loop.time()
+                await asyncio.sleep(COMMAND_SECONDS)
+                text, printed = await self._do(verb, argument, manifests)
+                self.notes.act(text, printed, began)
+        await self._wait({"quiet": what.get("settle", 4)}, 60)
+
+    async def _do(self, verb: str, argument: Any, manifests: dict[str, Json]) -> tuple[str, str]:
+        """(how the trace calls it, what it printed)"""
+        match verb, argument:
+            case "apply", _:
+                names = list(manifests) if argument == "all" else argument
+                return f"apply {' '.join(names)}", await self._kubectl.apply([manifests[n] for n in names])
+            case "image", [name, image]:
+                manifests[name]["spec"]["template"]["spec"]["containers"][0]["image"] = image
+                return f"image {name} {image}", await self._kubectl.apply([manifests[name]])
+            case "patch", [name, body]:
+                return f"patch {name} {json.dumps(body)}", await self._kubectl.patch(*name.split("/"), body)
+            case "kubectl", line:
+                return f"kubectl {line}", await self._kubectl.run(line)
+            case "cli", line:
+                printed = command_line.rollouts(line, self._stage.api.handle, NAMESPACE, self._stage.clock)
+                return f"kubectl argo rollouts {line}", printed
+            case _:
+                raise NotImplementedError(f"a step `{verb}`: add it to tests/plays/player.py")
+
+    async def _wait(self, conditions: Mapping[str, Any], seconds: float) -> None:
+        """As the recorder waits: a look every 50 ms; a Rollout counts once its last change was seen by the controller."""
+        end = self._loop.time() + seconds
+        while self._loop.time() < end:
+            if all(self._holds(key, want) for key, want in conditions.items()):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        self.notes.act(f"wait timed out: {json.dumps(conditions)}")
+
+    def _holds(self, key: str, want: Any) -> bool:
+        if key == "quiet":
+            return self._loop.time() - self.notes.touched >= want
+        found: Json | None = self.notes.objects.get(key)
+        if want is None or found is None:
+            return want is None and found is None
+        if key.startswith("Rollout/"):
+            observed = str((found.get("status") or {}).get("observedGeneration"))
+            if observed != str(found["metadata"]["generation"]):
+                return False
+        have = self._flat(found)
+        return all(have.get(field) == value for field, value in want.items())

@@ -1,0 +1,106 @@
+"""The recordings of Argo Rollouts that lie beside the repository (`shared/recordings`), and what is made of a comparison.
+
+The recorder and the comparer are used as they are: what they see and how they judge is not written a second time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import yaml
+
+Json = dict[str, Any]
+
+REPOSITORY = Path(__file__).parents[2]
+RECORDINGS = REPOSITORY.parent / "shared" / "recordings"
+LIST = REPOSITORY / "docs" / "differences.yaml"
+ABSENT = "the recordings (shared/recordings) do not lie beside this repository"
+
+WITH_ANALYSES = re.compile(r"analysis|experiment|Experiment")
+
+
+def scenario(name: str) -> Json:
+    return yaml.safe_load((RECORDINGS / "scenarios" / f"{name}.yaml").read_text())
+
+
+def plays() -> list[str]:
+    """The names of the plays without an analysis or an experiment; none where the recordings are absent."""
+    files = sorted((RECORDINGS / "scenarios").glob("*.yaml"))
+    return [f.stem for f in files if not WITH_ANALYSES.search(f.read_text())]
+
+
+def reference(name: str) -> list[Json]:
+    """The trace of Argo Rollouts."""
+    return read_trace(RECORDINGS / "argo-rollouts" / f"{name}.jsonl")
+
+
+def read_trace(file: Path) -> list[Json]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def program(name: str) -> ModuleType:
+    """A new copy of `record` or `compare`, as a module."""
+    spec = importlib.util.spec_from_file_location(f"recordings_{name}", RECORDINGS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # `dataclass` and others look a module up by its name; nobody else does.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def compared(name: str, ours: Path) -> str:
+    """What the comparer prints about our trace of a play beside the reference's."""
+    theirs = RECORDINGS / "argo-rollouts" / f"{name}.jsonl"
+    printed = io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", ["compare.py", str(theirs), str(ours)]),
+        contextlib.redirect_stdout(printed),
+        contextlib.suppress(SystemExit),
+    ):
+        program("compare").main()
+    return printed.getvalue()
+
+
+def differences(report: str) -> list[str]:
+    """The lines of a report that count: ends, ways and prints, each with what both did, on one line."""
+    found: list[str] = []
+    counts = False
+    for line in report.splitlines():
+        if re.match(r"(END|WAY|PRINT)\b", line):
+            found.append(line)
+            counts = True
+        elif line.startswith("        ") and counts:
+            found[-1] += f" | {line.strip()}"
+        else:
+            counts = False
+    return found
+
+
+def listed(name: str) -> list[Json]:
+    """The rows of docs/differences.yaml that speak of this play."""
+    rows: list[Json] = yaml.safe_load(LIST.read_text())
+    return [r for r in rows if name in _names(r)]
+
+
+def _names(row: Json) -> Sequence[str]:
+    return row["play"] if isinstance(row["play"], list) else [row["play"]]
+
+
+def surprises(name: str, report: str) -> list[str]:
+    """What is wrong: differences that are not listed, and listed ones that no longer occur."""
+    rows, seen = listed(name), differences(report)
+    new = [f"{name}: not listed: {d}" for d in seen if not any(re.match(r["line"], d) for r in rows)]
+    gone = [r for r in rows if not r.get("sometimes") and not any(re.match(r["line"], d) for d in seen)]
+    return new + [f"{name}: listed, but no longer so: {r['line']}" for r in gone]

@@ -1,0 +1,91 @@
+"""A whole system in virtual time for one play: API server, workload controllers, a node that runs nothing, the controller."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from serinus.controller.process import Options, run_controller
+from serinus.kube.client import Client
+from serinus.kube.clock import LoopClock
+from serinus.kube.wire import Request, Response
+from serinus.local.apiserver.server import ApiServer
+from serinus.local.apiserver.store import MemoryStore
+from serinus.local.node.fake import FakeProgram, FakeRuntime
+from serinus.local.node.node import Node
+from serinus.local.schema.kinds import Schemas
+from serinus.local.workloads.controllers import run_workloads
+
+READY_AFTER = 1.45
+"""Seconds from the start of a container until it listens: pods are ready 1.5 s after they appear, as in the recordings."""
+
+MISSING_TAG = "does-not-exist"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A request of the controller that changes something. `t` in seconds of the loop's time."""
+
+    t: float
+    method: str
+    path: str
+    body: Any
+    status: int
+
+    @property
+    def is_event(self) -> bool:
+        return "/events" in self.path
+
+
+class Stage:
+    """`client` is the user's. `writes`: what the controller asked to have changed, in order."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = LoopClock()
+        self.api = ApiServer(MemoryStore(), Schemas(), self.clock, rng=Random(1))
+        self.client = Client(self.api.handle, user_agent="kubectl")
+        self.writes: list[Write] = []
+        self._directory = directory
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        await self.api.start()
+        inside = Client(self.api.handle)
+        runtime = FakeRuntime(self.clock, self._program)
+        node = Node(inside, runtime, self.clock, Random(2), data_dir=self._directory)
+        controller = Client(self._noted, user_agent="rollouts-controller")
+        options = Options(leader_elect=False)
+        parts = (
+            node.run(),
+            run_workloads(inside, self.clock, Random(3)),
+            run_controller(controller, self.clock, Random(4), options=options),
+        )
+        tasks = [asyncio.create_task(part) for part in parts]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            self.api.close()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+
+    @staticmethod
+    def _program(image: str, attempt: int) -> FakeProgram:
+        return FakeProgram(listens_after=READY_AFTER, missing=image.endswith(f":{MISSING_TAG}"))
+
+    async def _noted(self, request: Request) -> Response:
+        answer = await self.api.handle(request)
+        if request.method != "GET":
+            now = asyncio.get_running_loop().time()
+            body = json.loads(request.body) if request.body else None
+            self.writes.append(Write(now, request.method, request.path, body, answer.status))
+        return answer
