@@ -22,8 +22,9 @@ from serinus.local.node.node import Node
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
 
-READY_AFTER = 1.45
-"""Seconds from the start of a container until it listens: pods are ready 1.5 s after they appear, as in the recordings."""
+READY_AFTER = (1.47, 1.53)
+"""Seconds from the start of a container until it listens, between these: pods are ready 1.5 s after they appear, as in
+the recordings, and never two at the very same moment."""
 
 MISSING_TAG = "does-not-exist"
 
@@ -51,7 +52,7 @@ class Stage:
         self.api = ApiServer(MemoryStore(), Schemas(), self.clock, rng=Random(1))
         self.client = Client(self.api.handle, user_agent="kubectl")
         self.writes: list[Write] = []
-        self._directory = directory
+        self._directory, self._rng = directory, Random(5)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -78,9 +79,8 @@ class Stage:
             if isinstance(end, Exception):
                 raise end
 
-    @staticmethod
-    def _program(image: str, attempt: int) -> FakeProgram:
-        return FakeProgram(listens_after=READY_AFTER, missing=image.endswith(f":{MISSING_TAG}"))
+    def _program(self, image: str, attempt: int) -> FakeProgram:
+        return FakeProgram(listens_after=self._rng.uniform(*READY_AFTER), missing=image.endswith(f":{MISSING_TAG}"))
 
     async def _noted(self, request: Request) -> Response:
         answer = await self.api.handle(request)
