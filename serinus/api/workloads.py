@@ -40,6 +40,10 @@ class Pod(msgspec.Struct, rename="camel", omit_defaults=True):
     def ready(self) -> bool:
         return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
 
+    def unschedulable(self) -> bool:
+        """Whether the scheduler found no node for it."""
+        return any(c.type == "PodScheduled" and c.reason == "Unschedulable" for c in self.status.conditions)
+
 
 class WorkloadSpec(msgspec.Struct, rename="camel", omit_defaults=True):
     replicas: int | None = None

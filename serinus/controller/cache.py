@@ -242,11 +242,11 @@ def _matters(old: Pod | None, new: Pod | None) -> bool:
 
 def _essence(pod: Pod) -> tuple[Any, ...]:
     m = pod.metadata
-    return m.uid, m.labels, m.annotations, m.deletion_timestamp, pod.status.phase, pod.ready()
+    return m.uid, m.labels, m.annotations, m.deletion_timestamp, pod.status.phase, pod.ready(), pod.unschedulable()
 
 
 def _trimmed_pod(pod: Pod) -> Pod:
-    conditions = [c for c in pod.status.conditions if c.type == "Ready"]
+    conditions = [c for c in pod.status.conditions if c.type in ("Ready", "PodScheduled")]
     return structs.replace(pod, metadata=_trimmed(pod.metadata), status=PodStatus(pod.status.phase, conditions))
 
 

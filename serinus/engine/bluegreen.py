@@ -35,9 +35,9 @@ def plan_blue_green(draft: Draft) -> None:
     follow(draft)
     _reset_if_changed(draft, new)
     _first_deploy(draft, new)
-    restart(draft)
     pass_ = _Pass(draft, new)
     pass_.controls()
+    restart(draft, pass_.must_serve)
     pass_.resize()
     elapsed = pass_.pause()
     pass_.switch(elapsed)
@@ -164,11 +164,20 @@ class _Pass:
             draft.scale(self.new, 0, "aborted: its scale-down delay has passed")
 
     def ready(self) -> bool:
-        size = self.new.spec.replicas
-        return not self.draft.created(self.new) and size == self.new.status.available_replicas >= self.wanted() > 0
+        new, want = self.new, self.wanted()
+        whole = self.draft.is_size(new, want) and new.spec.replicas == new.status.available_replicas
+        return want > 0 and whole and not self.draft.created(new)
+
+    def must_serve(self, rs: ReplicaSet) -> int | None:
+        """Pods that must serve while others are replaced; None where the size cannot grow for that."""
+        if self.status.abort or rs not in (self.new, self.stable):
+            return None
+        return self.s.replicas if rs is self.stable else self.wanted()
 
     def saturated(self, rs: ReplicaSet | None) -> bool:
-        return rs is not None and rs.spec.replicas == rs.status.available_replicas == self.s.replicas
+        if rs is None or not self.draft.is_size(rs, self.s.replicas):
+            return False
+        return rs.status.available_replicas in (self.s.replicas, rs.spec.replicas)
 
     def pause(self) -> bool:
         """Begin or end the pause before the switch; whether the switch may be made."""

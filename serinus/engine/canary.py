@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from serinus.api.derived import once
 from serinus.api.identity import step_hash
-from serinus.api.names import CANARY_PAUSE, INCONCLUSIVE_ANALYSIS
+from serinus.api.names import CANARY_PAUSE
 from serinus.api.times import format_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import duration, metadata, sizes, steps, traffic, waits
@@ -34,14 +34,13 @@ def plan_canary(draft: Draft) -> None:
     _reset_if_changed(draft, new)
     _controls(draft)
     _initial_deploy(draft, new)
-    restart(draft)
     view = sizes.View(draft)
+    restart(draft, view.must_serve)
     _walk(draft, view)
     metadata.keep_in_step(draft)
     if not traffic.route(draft, view):
         return
-    frozen = s.spec.paused or any(p.reason == INCONCLUSIVE_ANALYSIS for p in draft.status.pause_conditions)
-    if frozen:
+    if sizes.frozen(draft):
         draft.wait(waits.PAUSED.code, "spec.paused is true: sizes and steps stay as they are")
     else:
         sizes.resize(draft, view)

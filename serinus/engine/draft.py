@@ -44,6 +44,8 @@ class Draft:
         self.waits: list[Wait] = []
         self.again_at: float | None = None
         self.abort_message = ""
+        self.spare: dict[str, int] = {}
+        """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
         self._created: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
 
@@ -88,8 +90,14 @@ class Draft:
         """The ReplicaSet's size after what is planned so far."""
         return self._sizes.get(rs.metadata.name, rs.spec.replicas) if rs else 0
 
+    def is_size(self, rs: ReplicaSet, want: int) -> bool:
+        """Whether the ReplicaSet was seen to have the wanted size; pods to spare do not count."""
+        return rs.spec.replicas in (want, want + self.spare.get(rs.metadata.name, 0))
+
     def scale(self, rs: ReplicaSet, size: int, because: str, *, annotations: Json | None = None) -> None:
         """Plan a size (and, with it, the note of the wanted replicas); nothing when both are right already."""
+        if size > 0 and (spare := self.spare.get(rs.metadata.name)):
+            size, because = size + spare, f"{because}; one more while its pods are restarted"
         name, before, desired = rs.metadata.name, self.size(rs), str(self.sight.replicas)
         notes: Json = dict(annotations or {})
         if rs.metadata.annotations.get(DESIRED_REPLICAS) != desired:

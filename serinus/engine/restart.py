@@ -1,13 +1,17 @@
-"""`restartAt`: pods that were born before it are evicted, as many at a time as may be missing.
+"""`restartAt`: pods that were born before it are evicted one after another, and the ReplicaSets bring new ones.
 
-Evictions respect PodDisruptionBudgets; the ReplicaSets bring new pods. Source: the Rollout resource, section 8.
+One more pod comes first, so that as many serve as are wanted. Where it cannot (no surge is wanted, sizes are frozen, the
+cluster is full), as many at a time may be missing as maxUnavailable allows, at least one. Evictions respect
+PodDisruptionBudgets. Source: the Rollout resource, section 8.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from serinus.api.int_or_percent import scaled
 from serinus.api.times import format_time, parse_time
-from serinus.api.workloads import Pod
+from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action
@@ -16,8 +20,11 @@ AGAIN = 30.0
 """Seconds until the next look where an eviction was refused and no pod changes."""
 
 
-def restart(draft: Draft) -> None:
-    """Plan evictions; note it as done when every pod is young enough."""
+def restart(draft: Draft, wanted: Callable[[ReplicaSet], int | None]) -> None:
+    """Plan evictions and the pods to spare; note it as done when every pod is young enough.
+
+    `wanted`: how many pods of a ReplicaSet must serve; None where its size cannot grow for the restart.
+    """
     s, status = draft.sight, draft.status
     at = parse_time(s.spec.restart_at)
     if at is None or s.spec.restart_at == status.restarted_at:
@@ -25,20 +32,32 @@ def restart(draft: Draft) -> None:
     if s.now < at:
         draft.wait(waits.RESTART.code, f"pods are restarted at {format_time(at)}", until=at)
         return
-    pods = [p for rs in s.sets for p in s.pods_of(rs)]
-    old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
-    if not old:
+    left = sum(_one_by_one(draft, rs, at, None if s.cramped() else wanted(rs)) for rs in s.sets)
+    if not left:
         status.restarted_at = s.spec.restart_at
         return
-    draft.wait(waits.RESTART.code, f"{len(old)} pods are older than restartAt", since=at, until=s.now + AGAIN)
-    for pod in [p for p in old if not p.metadata.deletion_timestamp][: max(0, _allowed(draft, pods))]:
+    draft.wait(waits.RESTART.code, f"{left} pods are older than restartAt", since=at, until=s.now + AGAIN)
+
+
+def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None) -> int:
+    """Plan the evictions of one ReplicaSet; returns how many of its pods are too old."""
+    s, pods = draft.sight, draft.sight.pods_of(rs)
+    old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
+    if not old:
+        return 0
+    serving = sum(1 for p in pods if p.ready() and not p.metadata.deletion_timestamp)
+    if wanted:
+        draft.spare[rs.metadata.name] = 1
+        allowed = serving - wanted
+    else:
+        allowed = serving - rs.spec.replicas + _missing(draft)
+    for pod in [p for p in old if not p.metadata.deletion_timestamp][: max(0, allowed)]:
         because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
         draft.act(Action("evict", "Pod", pod.metadata.name, because, uid=pod.metadata.uid))
+    return len(old)
 
 
-def _allowed(draft: Draft, pods: list[Pod]) -> int:
+def _missing(draft: Draft) -> int:
     s = draft.sight
     given = s.canary.max_unavailable if s.canary else None
-    missing = max(1, min(s.replicas, scaled(given, s.replicas, round_up=False, default="25%")))
-    wanted = max(s.replicas, sum(draft.size(rs) for rs in s.sets))
-    return sum(1 for p in pods if p.ready() and not p.metadata.deletion_timestamp) - (wanted - missing)
+    return max(1, min(s.replicas, scaled(given, s.replicas, round_up=False, default="25%")))

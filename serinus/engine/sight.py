@@ -96,6 +96,14 @@ class Sight:
 
         return text() if self.spec.workload_ref else once(self.spec, "selector", text)
 
+    def others_have_pods(self) -> bool:
+        return any(rs.spec.replicas or rs.status.replicas for rs in self.others)
+
+    def cramped(self) -> bool:
+        """Whether the cluster has no room for more pods, so that some have to go before others can come."""
+        refused = any(c.type == "ReplicaFailure" for rs in self.sets for c in rs.status.conditions)
+        return refused or any(pod.unschedulable() for pod in self.snapshot.pods)
+
     def pods_of(self, rs: ReplicaSet) -> list[Pod]:
         return [p for p in self.snapshot.pods if (owner := p.metadata.controller()) and owner.uid == rs.metadata.uid]
 

@@ -6,6 +6,7 @@ Source: canary strategy, sections 2, 3 ("At desired counts") and 5.
 from __future__ import annotations
 
 from serinus.api.int_or_percent import scaled
+from serinus.api.names import INCONCLUSIVE_ANALYSIS
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import deadlines, waits
 from serinus.engine.conditions import promoted
@@ -34,6 +35,8 @@ class View:
         self.canary = canary
         surge = scaled(canary.max_surge, n, round_up=True, default="25%")
         unavailable = min(n, scaled(canary.max_unavailable, n, round_up=False, default="25%"))
+        if surge and not self.s.cramped():
+            unavailable = 0  # surge first: nothing is taken away before something more is there
         self.fence = Fence(surge, unavailable if surge or unavailable else 1)
 
     @property
@@ -111,7 +114,7 @@ class View:
             return False
         if stable is None or (self.s.routing and self.canary.dynamic_stable_scale):
             return True
-        return stable.spec.replicas == stable.status.replicas == want_stable
+        return self.draft.is_size(stable, want_stable) and stable.status.replicas == stable.spec.replicas
 
     def _enough(self, rs: ReplicaSet, want: int) -> bool:
         avail, threshold = rs.status.available_replicas, self.canary.replica_progress_threshold
@@ -121,7 +124,7 @@ class View:
                 if threshold.type == "Pods"
                 else want == 0 or avail * 100 >= threshold.value * want
             )
-        return rs.spec.replicas == avail == want
+        return self.draft.is_size(rs, want) and avail == rs.spec.replicas
 
     def serves(self, new: ReplicaSet) -> bool:
         """Whether the new version could carry everything."""
@@ -139,6 +142,32 @@ class View:
         if self._scale(index) is not None and avail >= self.targets(index)[0] > 0:
             return self.s.max_weight
         return self.capacity(avail)
+
+    def must_serve(self, rs: ReplicaSet) -> int | None:
+        """Pods that must serve while others are replaced; None where the size cannot grow for that."""
+        if frozen(self.draft) or rs not in (self.s.new, self.stable) or self.draft.status.abort:
+            return None
+        if self.s.routing is None:
+            return (
+                self.s.replicas if self.stable is None and self.fence.surge and not self.s.others_have_pods() else None
+            )
+        new, stable = self.routed(self.draft.status.current_step_index or 0)
+        return new if rs is self.s.new else stable
+
+    def routed(self, index: int) -> tuple[int, int]:
+        """(new, stable) sizes where a router splits the traffic: no pod goes that was seen to be needed for its weight."""
+        s, status, new = self.s, self.draft.status, self.s.new
+        want_new, want_stable = self.targets(index)
+        seen = s.rollout.status.canary.weights
+        if seen and not promoted(status) and seen.canary.pod_template_hash == hash_of(new):
+            serving = share(seen.canary.weight, s.replicas, s.max_weight)
+            want_new = max(want_new, min(self.draft.size(new), serving))
+        return want_new, want_stable
+
+
+def frozen(draft: Draft) -> bool:
+    """Whether sizes stay as they are: a person paused everything, or an analysis could not decide."""
+    return draft.sight.spec.paused or any(p.reason == INCONCLUSIVE_ANALYSIS for p in draft.status.pause_conditions)
 
 
 def resize(draft: Draft, view: View) -> None:
@@ -165,13 +194,7 @@ def _resize_routed(draft: Draft, view: View) -> None:
     if status.abort and stable:
         _retire_aborted(draft, view, new, stable, want_new)
     else:
-        seen = s.rollout.status.canary.weights
-        serving = (
-            share(seen.canary.weight, s.replicas, s.max_weight)
-            if seen and not promoted(status) and seen.canary.pod_template_hash == hash_of(new)
-            else 0
-        )
-        kept = max(want_new, min(draft.size(new), serving))
+        kept, _ = view.routed(index)
         draft.scale(new, kept, _why(draft, view, kept, index))
     leading = references(draft)
     free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)

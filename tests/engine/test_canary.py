@@ -263,23 +263,6 @@ def test_pods_alone_divide_the_traffic_without_a_router():
     )
 
 
-def test_a_restart_replaces_pods_one_after_another():
-    world = routed(replicas=2)
-    blue = world.set_of("blue")
-    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": blue.metadata.name, "uid": blue.metadata.uid}
-    meta = {"ownerReferences": [{**owner, "controller": True}], "labels": blue.metadata.labels}
-    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
-    for name in ("a", "b"):
-        world.add({"kind": "Pod", "metadata": {**meta, "name": name}, "status": ready})
-    world.patch("Rollout", "web", {"spec": {"restartAt": "2026-06-01T00:00:00Z"}})
-    plan = world.plan()
-    assert [(a.verb, a.name) for a in plan.actions] == [("evict", "a")], "one may be missing of two"
-    for name in ("a", "b"):
-        world.objects["Pod", name]["metadata"]["creationTimestamp"] = "2026-06-01T00:00:01Z"
-    world.settle()
-    assert (world.rollout.status.restarted_at, world.rollout.status.phase) == ("2026-06-01T00:00:00Z", "Healthy")
-
-
 def test_an_update_that_makes_no_progress_is_taken_back_when_that_was_asked():
     world = routed(abortScaleDownDelaySeconds=8)
     world.patch("Rollout", "web", {"spec": {"progressDeadlineSeconds": 20, "progressDeadlineAbort": True}})

@@ -1,0 +1,96 @@
+"""Canaries without a router: pods alone divide the traffic, and taking one away before another serves costs requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from world import World, release, rollout
+
+
+def alone(**options: Any) -> World:
+    """A settled Rollout at blue without a router or Services."""
+    bare: dict[str, Any] = {"trafficRouting": None, "canaryService": "", "stableService": ""}
+    world = World(rollout(**{**bare, "scaleDownDelaySeconds": None, "replicas": 5, "steps": [], **options}))
+    world.settle()
+    return world
+
+
+def serving(world: World) -> int:
+    """Pods that are left to answer once the sizes just written take effect."""
+    return sum(min(rs.spec.replicas, rs.status.available_replicas) for rs in world.of("ReplicaSet").values())
+
+
+def least_serving(world: World) -> int:
+    """The fewest pods that serve on the way to where it settles."""
+    least = serving(world)
+    for _ in range(40):
+        done = world.once()
+        least = min(least, serving(world))
+        if not world.pods() and not done.actions and done.status is None:
+            return least
+    raise AssertionError("it never settles")
+
+
+def unschedulable(world: World) -> None:
+    """A pod of the new version that no node has room for."""
+    new = world.set_of("green")
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": new.metadata.name,
+        "uid": new.metadata.uid,
+        "controller": True,
+    }
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    world.add(
+        {
+            "kind": "Pod",
+            "metadata": {"name": "stuck", "ownerReferences": [owner]},
+            "status": {"phase": "Pending", "conditions": [condition]},
+        }
+    )
+
+
+def test_where_surge_is_allowed_no_pod_goes_before_another_serves():
+    world = alone()  # the default 25 % of 5: two more, one less
+    release(world, "green")
+    assert least_serving(world) == 5
+    assert world.rollout.status.phase == "Healthy"
+
+
+def test_a_third_revision_replaces_the_second_without_a_pod_missing():
+    world = alone(steps=[{"setWeight": 40}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    release(world, "red")
+    assert least_serving(world) == 5
+    assert (world.set_of("green").spec.replicas, world.set_of("red").spec.replicas) == (0, 2)
+
+
+def test_without_surge_pods_go_first_as_far_as_was_allowed():
+    world = alone(maxSurge=0, maxUnavailable=2)
+    release(world, "green")
+    assert least_serving(world) == 3
+    assert world.rollout.status.phase == "Healthy"
+
+
+def test_a_cluster_without_room_for_surge_gets_it_from_what_may_be_missing():
+    world = alone()
+    release(world, "green")
+    world.once()
+    assert world.set_of("blue").spec.replicas == 5
+    unschedulable(world)
+    world.once()
+    assert world.set_of("blue").spec.replicas == 4
+
+
+@pytest.mark.parametrize("steps", [[], [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}]])
+def test_an_abort_gives_every_pod_back_before_one_is_taken(steps: list[dict[str, Any]]):
+    world = alone(steps=steps)
+    release(world, "green")
+    world.once()
+    world.pods()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    assert least_serving(world) == 5
+    assert (world.set_of("blue").spec.replicas, world.rollout.status.phase) == (5, "Degraded")

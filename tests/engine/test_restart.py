@@ -1,0 +1,86 @@
+"""`restartAt`: every pod is replaced, and as many serve meanwhile as are wanted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from world import World, routed
+from world import rollout as a_rollout
+
+AT = "2026-06-01T00:00:00Z"
+YOUNG = "2026-06-01T00:00:01Z"
+
+
+def add_pod(world: World, name: str, *, born: str = "2026-01-01T00:00:00Z", ready: bool = True) -> None:
+    blue = world.set_of("blue")
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": blue.metadata.name, "uid": blue.metadata.uid}
+    meta = {
+        "name": name,
+        "creationTimestamp": born,
+        "ownerReferences": [{**owner, "controller": True}],
+        "labels": blue.metadata.labels,
+    }
+    condition = {"type": "Ready", "status": "True" if ready else "False"}
+    world.add({"kind": "Pod", "metadata": meta, "status": {"conditions": [condition]}})
+
+
+def restarting(world: World) -> World:
+    for name in ("a", "b"):
+        add_pod(world, name)
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
+    return world
+
+
+def evicted(world: World) -> list[str]:
+    return [action.name for action in world.plan().actions if action.verb == "evict"]
+
+
+def size(world: World) -> int:
+    return world.set_of("blue").spec.replicas
+
+
+def test_one_more_pod_comes_before_the_first_goes():
+    world = restarting(routed(replicas=2))
+    assert evicted(world) == []
+    world.once()
+    assert size(world) == 3
+    add_pod(world, "c", born=YOUNG)
+    assert evicted(world) == ["a"], "three serve and two are wanted"
+
+
+def test_when_all_are_young_the_pod_to_spare_goes_again():
+    world = restarting(routed(replicas=2))
+    world.once()
+    for name in ("a", "b"):
+        del world.objects["Pod", name]
+        add_pod(world, f"{name}-again", born=YOUNG)
+    add_pod(world, "c", born=YOUNG)
+    world.settle()
+    assert (size(world), world.rollout.status.restarted_at, world.rollout.status.phase) == (2, AT, "Healthy")
+
+
+def basic(**options: Any) -> World:
+    bare: dict[str, Any] = {"trafficRouting": None, "canaryService": "", "stableService": "", "steps": []}
+    world = World(a_rollout(**{**bare, "scaleDownDelaySeconds": None, "replicas": 2, **options}))
+    world.settle()
+    return world
+
+
+def test_without_surge_one_pod_may_be_missing():
+    world = restarting(basic(maxSurge=0, maxUnavailable=1))
+    assert (evicted(world), size(world)) == (["a"], 2)
+
+
+def test_a_pod_that_is_not_ready_makes_the_next_one_wait():
+    world = restarting(basic(maxSurge=0, maxUnavailable=1))
+    world.objects["Pod", "b"]["status"]["conditions"][0]["status"] = "False"
+    assert evicted(world) == []
+
+
+def test_a_restart_in_the_future_waits_for_its_moment():
+    world = routed(replicas=2)
+    add_pod(world, "a")
+    world.patch("Rollout", "web", {"spec": {"restartAt": "2030-01-01T00:00:00Z"}})
+    plan = world.plan()
+    assert evicted(world) == []
+    assert plan.again_at == 1893456000.0
