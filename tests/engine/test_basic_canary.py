@@ -10,8 +10,9 @@ from world import World, release, rollout
 
 def alone(**options: Any) -> World:
     """A settled Rollout at blue without a router or Services."""
-    bare: dict[str, Any] = {"trafficRouting": None, "canaryService": "", "stableService": ""}
-    world = World(rollout(**{**bare, "scaleDownDelaySeconds": None, "replicas": 5, "steps": [], **options}))
+    bare = {"trafficRouting": None, "canaryService": "", "stableService": "", "steps": [], "replicas": 5}
+    given: dict[str, Any] = {**bare, "scaleDownDelaySeconds": None, **options}
+    world = World(rollout(**given))
     world.settle()
     return world
 

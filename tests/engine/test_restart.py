@@ -60,8 +60,9 @@ def test_when_all_are_young_the_pod_to_spare_goes_again():
 
 
 def basic(**options: Any) -> World:
-    bare: dict[str, Any] = {"trafficRouting": None, "canaryService": "", "stableService": "", "steps": []}
-    world = World(a_rollout(**{**bare, "scaleDownDelaySeconds": None, "replicas": 2, **options}))
+    bare = {"trafficRouting": None, "canaryService": "", "stableService": "", "steps": [], "replicas": 2}
+    given: dict[str, Any] = {**bare, "scaleDownDelaySeconds": None, **options}
+    world = World(a_rollout(**given))
     world.settle()
     return world
 
