@@ -55,18 +55,19 @@ def retire(draft: Draft, candidates: list[ReplicaSet], *, delay: int, limit: int
         if draft.size(rs) == 0:
             continue
         if limit is not None and kept >= limit:
-            _empty(draft, rs, f"only {limit} old ReplicaSets are kept for the delay (scaleDownDelayRevisionLimit)")
+            empty(draft, rs, f"only {limit} old ReplicaSets are kept for the delay (scaleDownDelayRevisionLimit)")
             continue
         kept += 1
         if not has_deadline(rs):
             if delay <= 0:
-                _empty(draft, rs, "nothing leads to it and there is no scale-down delay")
+                empty(draft, rs, "nothing leads to it and there is no scale-down delay")
             else:
                 set_deadline(draft, rs, delay, f"nothing leads to {rs.metadata.name} any more")
         elif passed(draft, rs):
-            _empty(draft, rs, "its scale-down delay has passed")
+            empty(draft, rs, "its scale-down delay has passed")
 
 
-def _empty(draft: Draft, rs: ReplicaSet, because: str) -> None:
+def empty(draft: Draft, rs: ReplicaSet, because: str) -> None:
+    """Scale to nothing, and take the deadline away with it."""
     notes = {SCALE_DOWN_DEADLINE: None} if has_deadline(rs) else {}
     draft.scale(rs, 0, because, annotations=notes)

@@ -198,8 +198,12 @@ def _resize_routed(draft: Draft, view: View) -> None:
         draft.scale(new, kept, _why(draft, view, kept, index))
     leading = references(draft)
     free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)
+    updating = not promoted(status)
+    for rs in free if updating else ():
+        if draft.size(rs) and not rs.status.available_replicas:
+            deadlines.empty(draft, rs, "a newer version has taken its place and none of its pods serves")
     # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end.
-    delay = s.scale_down_delay if promoted(status) else min(s.scale_down_delay, SUPERSEDED_DRAIN)
+    delay = min(s.scale_down_delay, SUPERSEDED_DRAIN) if updating else s.scale_down_delay
     deadlines.retire(draft, free, delay=delay, limit=view.canary.scale_down_delay_revision_limit)
 
 

@@ -285,3 +285,13 @@ def test_a_router_that_is_not_there_is_named_and_nothing_is_released_without_it(
     world.settle()
     assert "trafficRouting.smi: this version of Serinus has no such router" in world.rollout.status.message
     assert list(world.of("ReplicaSet")) == [f"web-{BLUE}"]
+
+
+def test_a_version_that_never_served_goes_at_once_when_a_newer_one_comes():
+    world = routed()
+    release(world, "broken")
+    world.settle(ready=False)
+    assert world.set_of("broken").spec.replicas == 1
+    release(world, "green")
+    world.settle(ready=False)  # no time passes
+    assert world.set_of("broken").spec.replicas == 0
