@@ -19,10 +19,11 @@ from serinus.api.names import (
 )
 from serinus.api.rollout import PodMetadata
 from serinus.api.workloads import ReplicaSet, ReplicaSetSpec
+from serinus.engine import affinity
 from serinus.engine.draft import Draft
 from serinus.engine.ephemeral import merged, record
 from serinus.engine.plan import Action, Event
-from serinus.engine.sight import DEFAULT_HISTORY_LIMIT, revision_of
+from serinus.engine.sight import DEFAULT_HISTORY_LIMIT, hash_of, revision_of
 
 NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED})
 
@@ -87,6 +88,9 @@ def _create(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
     if noted:
         annotations[EPHEMERAL_METADATA] = noted
     template = merged(merged(s.template, PodMetadata(labels={HASH: pod_hash})), metadata)
+    stable = rollout.status.stable_rs
+    if rule := affinity.wanted(s, stable, pod_hash):
+        template = affinity.kept_apart(template, rule, stable, rollout.metadata.namespace)
     selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: pod_hash}}
     spec: Json = {"replicas": 0, "selector": selector, "template": template}
     if s.spec.min_ready_seconds:
@@ -131,6 +135,12 @@ def _keep_in_step(draft: Draft, rs: ReplicaSet) -> None:
     patch: Json = {"metadata": {"annotations": notes}} if notes else {}
     if rs.spec.min_ready_seconds != draft.sight.spec.min_ready_seconds:
         patch["spec"] = {"minReadySeconds": draft.sight.spec.min_ready_seconds}
+    rollout = draft.sight.rollout
+    stable = rollout.status.stable_rs
+    rule = affinity.wanted(draft.sight, stable, hash_of(rs))
+    apart = affinity.affinity_patch(rs.spec.template, rule, stable, rollout.metadata.namespace) if rule else None
+    if apart:
+        patch["spec"] = {**patch.get("spec", {}), **apart}
     if not patch:
         return
     draft.act(
