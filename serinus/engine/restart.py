@@ -40,21 +40,21 @@ def restart(draft: Draft, wanted: Callable[[ReplicaSet], int | None]) -> None:
 
 
 def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None) -> int:
-    """Plan the evictions of one ReplicaSet; returns how many of its pods are too old."""
+    """Plan the evictions of one ReplicaSet; returns how many of its pods are too old and stay for now."""
     s, pods = draft.sight, draft.sight.pods_of(rs)
     old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
     if not old:
         return 0
     serving = sum(1 for p in pods if p.ready() and not p.metadata.deletion_timestamp)
-    if wanted:
-        draft.spare[rs.metadata.name] = 1
-        allowed = serving - wanted
-    else:
-        allowed = serving - rs.spec.replicas + _missing(draft)
-    for pod in [p for p in old if not p.metadata.deletion_timestamp][: max(0, allowed)]:
+    allowed = serving - wanted if wanted else serving - rs.spec.replicas + _missing(draft)
+    now = [p for p in old if not p.metadata.deletion_timestamp]
+    for pod in now[: max(0, allowed)]:
         because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
         draft.act(Action("evict", "Pod", pod.metadata.name, because, uid=pod.metadata.uid))
-    return len(old)
+    left = max(0, len(now) - max(0, allowed))
+    if wanted and left:
+        draft.spare[rs.metadata.name] = 1  # not for the last ones: the pods to spare take their places
+    return left
 
 
 def _missing(draft: Draft) -> int:
