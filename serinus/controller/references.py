@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serinus.api.rollout import Rollout
+from serinus.engine.released import named_services
 from serinus.routing.registry import routers_of
 
 Reference = tuple[str, str]
@@ -14,15 +15,7 @@ WORKLOADS = frozenset({"Deployment", "ReplicaSet", "PodTemplate"})
 
 def services(rollout: Rollout) -> frozenset[str]:
     """Names of the Services that the strategy names."""
-    canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
-    names: list[str] = []
-    if canary:
-        names += [canary.canary_service, canary.stable_service]
-        if canary.ping_pong:
-            names += [canary.ping_pong.ping_service, canary.ping_pong.pong_service]
-    if blue_green:
-        names += [blue_green.active_service, blue_green.preview_service]
-    return frozenset(name for name in names if name)
+    return frozenset(named_services(rollout))
 
 
 def router_objects(rollout: Rollout) -> frozenset[Reference]:

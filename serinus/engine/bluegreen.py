@@ -278,8 +278,8 @@ class _Pass:
         counted = [active] if active else live
         status.blue_green.active_selector, status.blue_green.preview_selector = self.active, self.preview
         status.replicas = sum(r.status.replicas for r in live)
-        status.ready_replicas = sum(r.status.ready_replicas for r in counted)
-        status.available_replicas = sum(r.status.available_replicas for r in counted)
+        status.ready_replicas = sum(self.draft.still(r, r.status.ready_replicas) for r in counted)
+        status.available_replicas = sum(self.draft.still(r, r.status.available_replicas) for r in counted)
         status.hpa_replicas = sum(r.status.replicas for r in counted)
         status.updated_replicas = self.new.status.replicas
         selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: self.active}}
@@ -295,7 +295,8 @@ class _Pass:
             and status.updated_replicas == status.available_replicas == s.replicas
         )
         progressed = (
-            status.updated_replicas != old.updated_replicas
+            bool(self.draft.serving_after)
+            or status.updated_replicas != old.updated_replicas
             or status.ready_replicas > old.ready_replicas
             or status.available_replicas > old.available_replicas
             or self.active != old.blue_green.active_selector

@@ -149,8 +149,8 @@ def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> N
     assert new is not None
     live = [r for r in s.sets if r is not new] + [new]
     status.replicas = sum(r.status.replicas for r in live)
-    status.ready_replicas = sum(r.status.ready_replicas for r in live)
-    status.available_replicas = sum(r.status.available_replicas for r in live)
+    status.ready_replicas = sum(draft.still(r, r.status.ready_replicas) for r in live)
+    status.available_replicas = sum(draft.still(r, r.status.available_replicas) for r in live)
     status.hpa_replicas = status.replicas
     status.updated_replicas = new.status.replicas
     status.selector = s.selector_text
@@ -161,7 +161,8 @@ def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> N
     if arrived:
         duration.finish(status, s.now)
     progressed = (
-        status.updated_replicas != old.updated_replicas
+        bool(draft.serving_after)
+        or status.updated_replicas != old.updated_replicas
         or status.replicas - status.updated_replicas < old.replicas - old.updated_replicas
         or status.ready_replicas > old.ready_replicas
         or status.available_replicas > old.available_replicas

@@ -46,6 +46,8 @@ class Draft:
         self.abort_message = ""
         self.spare: dict[str, int] = {}
         """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
+        self.serving_after: dict[str, int] = {}
+        """ReplicaSet → its ready pods without those that this pass evicts."""
         self._created: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
 
@@ -53,6 +55,10 @@ class Draft:
     def copy_of(status: RolloutStatus) -> RolloutStatus:
         """A copy that may be changed: snapshots never are."""
         return _DECODER.decode(_ENCODER.encode(status))
+
+    def still(self, rs: ReplicaSet, count: int) -> int:
+        """`count` of its ready or available pods, without those that this pass evicts: they are told of once."""
+        return min(count, self.serving_after.get(rs.metadata.name, count))
 
     def act(self, action: Action) -> None:
         self.actions.append(action)

@@ -31,6 +31,9 @@ def promote(draft: Draft, new: ReplicaSet, how: str) -> None:
     if status.stable_rs != pods:
         draft.tell("RolloutCompleted", f"Rollout completed update to revision {revision_of(new)} ({pods}): {how}")
     duration.complete(status, "FastPromoted" if status.promote_full else "Promoted")
+    canary = draft.sight.canary
+    if canary and canary.ping_pong and status.stable_rs != pods:
+        status.canary.stable_ping_pong = "pong" if status.canary.stable_ping_pong == "ping" else "ping"
     status.stable_rs = pods
     status.abort, status.promote_full = False, False
     status.current_step_index = len(draft.sight.steps) or None

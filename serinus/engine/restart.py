@@ -48,10 +48,13 @@ def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None) -> 
     serving = sum(1 for p in pods if p.ready() and not p.metadata.deletion_timestamp)
     allowed = serving - wanted if wanted else serving - rs.spec.replicas + _missing(draft)
     now = [p for p in old if not p.metadata.deletion_timestamp]
-    for pod in now[: max(0, allowed)]:
+    going = now[: max(0, allowed)]
+    for pod in going:
         because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
         draft.act(Action("evict", "Pod", pod.metadata.name, because, uid=pod.metadata.uid))
-    left = max(0, len(now) - max(0, allowed))
+    if going:
+        draft.serving_after[rs.metadata.name] = serving - sum(1 for p in going if p.ready())
+    left = len(now) - len(going)
     if wanted and left:
         draft.spare[rs.metadata.name] = 1  # not for the last ones: the pods to spare take their places
     return left

@@ -12,6 +12,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action, Event
+from serinus.engine.routes import service_names
 from serinus.engine.sight import hash_of
 
 
@@ -80,7 +81,7 @@ def references(draft: Draft) -> Json:
             old.canary.weights.canary.pod_template_hash: "the router",
             old.canary.weights.stable.pod_template_hash: "the router",
         }
-    for name in (canary.stable_service, canary.canary_service) if canary else ():
+    for name in service_names(canary, draft.status) if canary else ():
         if name and (selected := selected_hash(draft, name)):
             found[selected] = f"Service {name}"
     found |= {

@@ -12,6 +12,7 @@ from serinus.engine import deadlines, waits
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
 from serinus.engine.replicas import Count, Fence, Routed, approximate, capacity, next_basic, share, trim_others
+from serinus.engine.routes import service_names
 from serinus.engine.services import references, selected_hash
 from serinus.engine.sight import hash_of, revision_of
 from serinus.engine.steps import active_scale, last_weight
@@ -219,9 +220,8 @@ def _retire_aborted(draft: Draft, view: View, new: ReplicaSet, stable: ReplicaSe
     """The aborted version goes when its traffic has left, it was given time to drain, and the stable one carries everything."""
     s, canary = draft.sight, view.canary
     weights = s.rollout.status.canary.weights
-    drained = (weights is None or weights.canary.weight == 0) and selected_hash(
-        draft, canary.canary_service
-    ) != hash_of(new)
+    service = service_names(canary, draft.status)[0]
+    drained = (weights is None or weights.canary.weight == 0) and selected_hash(draft, service) != hash_of(new)
     delay = canary.abort_scale_down_delay_seconds
     delay = (0 if canary.dynamic_stable_scale else DEFAULT_ABORT_DELAY) if delay is None else delay
     size = draft.size(new)

@@ -13,6 +13,7 @@ from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action, Event
 from serinus.engine.revision import owner_reference
+from serinus.engine.routes import Route, managed, service_names, set_by
 from serinus.engine.services import point, selected_hash
 from serinus.engine.sight import hash_of
 from serinus.engine.sizes import View
@@ -41,16 +42,17 @@ def route(draft: Draft, view: View) -> bool:
 
 def _services(draft: Draft, canary: CanaryStrategy) -> None:
     s, stable = draft.sight, _stable(draft)
-    if canary.stable_service:
-        point(draft, canary.stable_service, stable, role="stable version")
-    if canary.canary_service:
+    canary_service, stable_service = service_names(canary, draft.status)
+    if stable_service:
+        point(draft, stable_service, stable, role="stable version")
+    if canary_service:
         # With dynamicStableScale the canary keeps its Service until the stable version has all of the traffic.
         weights = draft.status.canary.weights
         held = s.routing and canary.dynamic_stable_scale and weights is not None and weights.canary.weight > 0
         back = draft.status.abort and not held
         point(
             draft,
-            canary.canary_service,
+            canary_service,
             stable if back else s.new,
             role="stable version, the update being aborted," if back else "new version",
         )
@@ -75,8 +77,8 @@ def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
         return want if avail >= (top - want) * s.replicas // top else None
     if promoted(status):
         # The stable Service must be seen to lead to the promoted version before the canary's share goes to it.
-        canary = s.canary
-        led = not (canary and canary.stable_service) or selected_hash(draft, canary.stable_service) == hash_of(new)
+        service = service_names(s.canary, status)[1] if s.canary else ""
+        led = not service or selected_hash(draft, service) == hash_of(new)
         return 0 if led and (avail >= s.replicas or recorded == 0) else recorded
     if want < recorded and new.status.available_replicas > 0:
         carried = view.capacity(avail)
@@ -114,21 +116,26 @@ def _wanted(draft: Draft, view: View) -> int:
 def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
     s, meta = draft.sight, draft.sight.rollout.metadata
     assert s.routing is not None
+    canary_service, stable_service = service_names(canary, draft.status)
     wanted = Traffic(
         meta.name,
         meta.namespace,
         meta.uid,
         owner_reference(draft),
         s.routing,
-        canary.canary_service,
-        canary.stable_service,
+        canary_service,
+        stable_service,
         weight,
         s.max_weight,
+        hash_of(s.new),
+        draft.status.stable_rs,
+        _routes(draft),
+        managed(s.steps, s.routing),
     )
     objects = Objects(s.snapshot.ingresses, s.snapshot.objects)
     verified: bool | None = None
     for router in routers_of(s.routing):
-        answer = router.set_weight(wanted, objects)
+        answer = router.route(wanted, objects)
         if answer.error:
             draft.refuse(waits.ROUTER.code, Event("TrafficRoutingError", answer.error, "Warning"))
             return False
@@ -137,6 +144,14 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
         verified = answer.verified if answer.verified is not None else verified
     _record(draft, canary, weight, verified)
     return True
+
+
+def _routes(draft: Draft) -> tuple[Route, ...]:
+    s, status = draft.sight, draft.status
+    serving = s.new is not None and s.new.status.available_replicas > 0
+    if not s.routing or promoted(status) or status.abort or status.promote_full or not serving:
+        return ()
+    return set_by(s.steps[: (status.current_step_index or 0) + 1], s.routing)
 
 
 def _action(write: Write) -> Action:

@@ -38,7 +38,7 @@ class Nginx:
         names = stable_ingresses(routing.nginx) if routing.nginx else ()
         return tuple(("Ingress", n) for stable in names for n in (stable, canary_ingress_name(rollout, stable)))
 
-    def set_weight(self, traffic: Traffic, objects: Objects) -> Routed:
+    def route(self, traffic: Traffic, objects: Objects) -> Routed:
         nginx = traffic.routing.nginx
         assert nginx is not None
         writes: list[Write] = []

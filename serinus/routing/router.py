@@ -10,13 +10,17 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from serinus.api.network import Ingress
-from serinus.api.rollout import TrafficRouting
+from serinus.api.rollout import SetHeaderRoute, SetMirrorRoute, TrafficRouting
 
 Json = dict[str, Any]
 
 
 class Traffic(msgspec.Struct, frozen=True):
-    """What a Rollout wants of its router. Weights are out of `max_weight`; `owner` is an ownerReference to the Rollout."""
+    """What a Rollout wants of its router. Weights are out of `max_weight`; `owner` is an ownerReference to the Rollout.
+
+    `routes`: the header and mirror routes that exist now, in the order of precedence; `managed`: the names of all that the
+    Rollout may ever have: one of these that is not in `routes` is removed. Hashes are those of both versions' pods.
+    """
 
     rollout: str
     namespace: str
@@ -27,6 +31,10 @@ class Traffic(msgspec.Struct, frozen=True):
     stable_service: str
     weight: int
     max_weight: int = 100
+    canary_hash: str = ""
+    stable_hash: str = ""
+    routes: tuple[SetHeaderRoute | SetMirrorRoute, ...] = ()
+    managed: tuple[str, ...] = ()
 
 
 class Objects(msgspec.Struct, frozen=True):
@@ -52,7 +60,7 @@ class Write(msgspec.Struct, frozen=True):
 
 
 class Routed(msgspec.Struct, frozen=True):
-    """`error`: why the weight cannot be set now, in the words users know; `writes` is then empty."""
+    """`error`: why traffic cannot be led so now, in the words users know; `writes` is then empty."""
 
     writes: tuple[Write, ...] = ()
     error: str = ""
@@ -71,4 +79,6 @@ class Router(Protocol):
         """(kind, name) of every object that it reads or writes: their changes wake the Rollout."""
         ...
 
-    def set_weight(self, traffic: Traffic, objects: Objects) -> Routed: ...
+    def route(self, traffic: Traffic, objects: Objects) -> Routed:
+        """What is to be written so that the objects are as `traffic` says."""
+        ...

@@ -1,0 +1,47 @@
+"""Header and mirror routes (`setHeaderRoute`, `setMirrorRoute`): which of them exist at a step, and which Services lead where.
+
+The routes of a canary are those that its steps so far have set, and none once it is promoted, aborted or without a pod.
+Source: traffic routing, section 10; canary strategy, sections 3 and 7.
+"""
+
+from __future__ import annotations
+
+from serinus.api.rollout import (
+    CanaryStep,
+    CanaryStrategy,
+    RolloutStatus,
+    SetHeaderRoute,
+    SetMirrorRoute,
+    TrafficRouting,
+)
+
+Route = SetHeaderRoute | SetMirrorRoute
+
+
+def set_by(steps: list[CanaryStep], routing: TrafficRouting) -> tuple[Route, ...]:
+    """The routes after these steps, in the order of `managedRoutes`. A step without a match takes its route away."""
+    found: dict[str, Route] = {}
+    for step in steps:
+        route = step.set_header_route or step.set_mirror_route
+        if route is not None:
+            found.pop(route.name, None)
+            if route.match:
+                found[route.name] = route
+    order = [m.name for m in routing.managed_routes]
+    return tuple(sorted(found.values(), key=lambda r: order.index(r.name) if r.name in order else len(order)))
+
+
+def managed(steps: list[CanaryStep], routing: TrafficRouting) -> tuple[str, ...]:
+    """Names of all routes that the Rollout may have: those are its own to remove."""
+    named = [r.name for step in steps if (r := step.set_header_route or step.set_mirror_route)]
+    return tuple(dict.fromkeys([m.name for m in routing.managed_routes] + named))
+
+
+def service_names(canary: CanaryStrategy, status: RolloutStatus) -> tuple[str, str]:
+    """(canary Service, stable Service). With ping-pong they change roles at each promotion; at first pong is the stable one."""
+    pair = canary.ping_pong
+    if pair is None:
+        return canary.canary_service, canary.stable_service
+    if status.canary.stable_ping_pong == "ping":
+        return pair.pong_service, pair.ping_service
+    return pair.ping_service, pair.pong_service
