@@ -70,6 +70,32 @@ def _spec(path: str, spec: Json) -> Iterator[Finding]:
         choices = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
         yield not_supported(f"{path}.dnsPolicy", spec["dnsPolicy"], *choices)
     yield from labels(f"{path}.nodeSelector", spec.get("nodeSelector") or {})
+    yield from _amounts(path, spec)
+
+
+def _amounts(path: str, value: Any) -> Iterator[Finding]:
+    """Quantities outside of containers' resources, which are looked at more closely: sizes of volumes, divisors, overhead."""
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _amounts(f"{path}[{i}]", item)
+        return
+    for name, part in value.items() if isinstance(value, dict) else ():
+        at = f"{path}.{name}"
+        if name in ("sizeLimit", "divisor"):
+            yield from _amount(at, part)
+        elif name in ("limits", "requests", "overhead") and isinstance(part, dict) and ".containers[" not in at:
+            for resource, amount in part.items():
+                yield from _amount(f"{at}[{resource}]", amount)
+        else:
+            yield from _amounts(at, part)
+
+
+def _amount(path: str, amount: Any) -> Iterator[Finding]:
+    try:
+        if quantity.parse(0 if amount is None else amount) < 0:
+            yield invalid(path, amount, NOT_NEGATIVE)
+    except ValueError as error:
+        yield invalid(path, amount, str(error))
 
 
 def _volumes(path: str, volumes: list[Json]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from serinus.api import go_json
 from serinus.api.derived import once
 from serinus.api.findings import Finding, invalid, required
 from serinus.api.label_rules import selector_findings
@@ -90,8 +91,20 @@ def _spec(rollout: Rollout, template: Json, selector: LabelSelector | None) -> I
     if selector is not None and any(True for _ in selector_findings("spec.selector", selector)):
         yield invalid("spec.selector", selector, "invalid label selector")
     else:
-        yield from template_findings("spec.template", template, selector)
+        yield from _template("spec.template", template, selector)
     yield from _after_template(rollout)
+
+
+def _template(path: str, template: Json, selector: LabelSelector | None) -> Iterator[Finding]:
+    """Schemas of a Rollout leave parts of the template open (Argo Rollouts': amounts, resources), so that all may stand there."""
+    try:
+        yield from template_findings(path, template, selector)
+        go_json.written(template)  # what the revision's hash is taken of
+    except ValueError as error:
+        yield Finding(path, f"{path}: Invalid value: {error}")
+    except (TypeError, AttributeError):
+        text = "a field is of another type than in a Pod (a list instead of a map, or the like): see `kubectl explain pod.spec`"
+        yield Finding(path, f"{path}: Invalid value: {text}")
 
 
 def _selector(selector: LabelSelector | None) -> Iterator[Finding]:
