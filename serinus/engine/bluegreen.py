@@ -65,13 +65,14 @@ def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
 
 
 def _first_deploy(draft: Draft, new: ReplicaSet) -> None:
-    status = draft.status
-    if status.stable_rs:
+    s, status = draft.sight, draft.status
+    if status.stable_rs and s.stable is not None:
         return
-    draft.sight.stable = new
+    how = "Stable ReplicaSet is gone" if status.stable_rs and status.stable_rs != hash_of(new) else "Initial deploy"
+    s.stable = new
     if find(status, "Completed") is None:
         told_not_completed(draft)
-    promote(draft, new, "Initial deploy")
+    promote(draft, new, how)
 
 
 class _Pass:
@@ -100,8 +101,9 @@ class _Pass:
 
     @property
     def fast(self) -> bool:
-        """No pause and no analysis lies before the switch."""
-        return self.fast_back or self.status.promote_full or self.seen_active in ("", hash_of(self.new))
+        """No pause and no analysis lies before the switch: going back, by order, or since nothing serves yet."""
+        serves = self.s.named(self.seen_active)
+        return self.fast_back or self.status.promote_full or serves is None or serves is self.new
 
     def controls(self) -> None:
         s, status = self.s, self.status
@@ -295,7 +297,7 @@ class _Pass:
             and status.updated_replicas == status.available_replicas == s.replicas
         )
         progressed = (
-            bool(self.draft.serving_after)
+            self.draft.evicts()
             or status.updated_replicas != old.updated_replicas
             or status.ready_replicas > old.ready_replicas
             or status.available_replicas > old.available_replicas

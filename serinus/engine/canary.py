@@ -101,14 +101,15 @@ def _controls(draft: Draft) -> None:
 
 
 def _initial_deploy(draft: Draft, new: ReplicaSet) -> None:
-    """Without a stable version there is nothing to compare with: the first one becomes stable at once."""
+    """Without a stable version there is nothing to compare with, and nothing else to serve: this one becomes stable at once."""
     s, status = draft.sight, draft.status
-    if status.stable_rs:
+    if status.stable_rs and s.stable is not None:
         return
+    how = "Stable ReplicaSet is gone" if status.stable_rs and status.stable_rs != hash_of(new) else "Initial deploy"
     s.stable = new
     if find(status, "Completed") is None:
         told_not_completed(draft)
-    promote(draft, new, "Initial deploy")
+    promote(draft, new, how)
 
 
 def _walk(draft: Draft, view: sizes.View) -> None:
@@ -161,7 +162,7 @@ def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> N
     if arrived:
         duration.finish(status, s.now)
     progressed = (
-        bool(draft.serving_after)
+        draft.evicts()
         or status.updated_replicas != old.updated_replicas
         or status.replicas - status.updated_replicas < old.replicas - old.updated_replicas
         or status.ready_replicas > old.ready_replicas

@@ -46,8 +46,8 @@ class Draft:
         self.abort_message = ""
         self.spare: dict[str, int] = {}
         """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
-        self.serving_after: dict[str, int] = {}
-        """ReplicaSet → its ready pods without those that this pass evicts."""
+        self.serving: dict[str, int] = {}
+        """ReplicaSet → how many of its pods serve when this pass has evicted some, while its pods are being replaced."""
         self._created: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
 
@@ -57,8 +57,11 @@ class Draft:
         return _DECODER.decode(_ENCODER.encode(status))
 
     def still(self, rs: ReplicaSet, count: int) -> int:
-        """`count` of its ready or available pods, without those that this pass evicts: they are told of once."""
-        return min(count, self.serving_after.get(rs.metadata.name, count))
+        """`count` (its ready or available pods, as it was seen) without those that are being evicted: told of once."""
+        return min(count, self.serving.get(rs.metadata.name, count))
+
+    def evicts(self) -> bool:
+        return any(action.verb == "evict" for action in self.actions)
 
     def act(self, action: Action) -> None:
         self.actions.append(action)

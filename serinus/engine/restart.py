@@ -40,7 +40,7 @@ def restart(draft: Draft, wanted: Callable[[ReplicaSet], int | None]) -> None:
 
 
 def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None) -> int:
-    """Plan the evictions of one ReplicaSet; returns how many of its pods are too old and stay for now."""
+    """Plan the evictions of one ReplicaSet; returns how many of its pods are too old, and not yet on their way out."""
     s, pods = draft.sight, draft.sight.pods_of(rs)
     old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
     if not old:
@@ -52,12 +52,11 @@ def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None) -> 
     for pod in going:
         because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
         draft.act(Action("evict", "Pod", pod.metadata.name, because, uid=pod.metadata.uid))
-    if going:
-        draft.serving_after[rs.metadata.name] = serving - sum(1 for p in going if p.ready())
-    left = len(now) - len(going)
-    if wanted and left:
-        draft.spare[rs.metadata.name] = 1  # not for the last ones: the pods to spare take their places
-    return left
+    if wanted:
+        draft.serving[rs.metadata.name] = max(wanted, serving - len(going))
+        if now:
+            draft.spare[rs.metadata.name] = 1
+    return len(now)
 
 
 def _missing(draft: Draft) -> int:

@@ -85,3 +85,24 @@ def test_a_restart_in_the_future_waits_for_its_moment():
     plan = world.plan()
     assert evicted(world) == []
     assert plan.again_at == 1893456000.0
+
+
+def test_what_is_evicted_no_longer_counts_so_each_eviction_is_told_once():
+    world = restarting(routed(replicas=2))
+    world.once()
+    add_pod(world, "c", born=YOUNG)
+    world.patch("ReplicaSet", world.set_of("blue").metadata.name, {"status": {"readyReplicas": 3, "replicas": 3}})
+    plan = world.plan()
+    assert [a.verb for a in plan.actions] == ["evict"]
+    assert (plan.status or {}).get("readyReplicas", world.rollout.status.ready_replicas) == 2
+
+
+def test_a_restart_is_done_when_the_last_old_pod_is_on_its_way_out():
+    world = restarting(routed(replicas=2))
+    world.once()
+    for name in ("a", "b"):
+        world.objects["Pod", name]["metadata"]["deletionTimestamp"] = YOUNG
+    for name in ("c", "d"):
+        add_pod(world, name, born=YOUNG)
+    world.once()
+    assert (size(world), world.rollout.status.restarted_at) == (2, AT)
