@@ -15,9 +15,10 @@ from serinus.api.resources import BY_KIND, PODS, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout
 from serinus.controller.writes import Writes
 from serinus.engine.plan import Action, Event, Plan
+from serinus.engine.refused import create_failed
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
-from serinus.kube.errors import AlreadyExists, Conflict, NotFound, Unavailable
+from serinus.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 from serinus.kube.informer import Key, meta
 
 Tell = Callable[[Rollout, Event], None]
@@ -79,8 +80,18 @@ class _Pass:
                 await self._step_aside(action.name)
             self._wrote(action.kind, found)
             return False
+        except (Forbidden, Invalid) as error:
+            if action.kind == "ReplicaSet":
+                await self._tell_refused(action.name, error)
+            raise
         self._wrote(action.kind, made)
         return True
+
+    async def _tell_refused(self, name: str, error: ApiError) -> None:
+        """Neither waiting nor another try helps: people must see why in the Rollout itself."""
+        told = create_failed(self.rollout, name, error.message, self.applier.clock.now())
+        if told:
+            await self.write_status(told, f"ReplicaSet {name} was refused")
 
     async def _step_aside(self, name: str) -> None:
         """A ReplicaSet of this name is not ours: counted, the collision gives the template another hash."""

@@ -14,7 +14,7 @@ from serinus.controller.writes import Writes
 from serinus.engine.plan import Action, Event, Plan
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
-from serinus.kube.errors import Conflict, NotFound
+from serinus.kube.errors import Conflict, Invalid, NotFound
 from serinus.kube.wire import Request, Response
 
 
@@ -136,3 +136,14 @@ async def test_a_replica_set_of_that_name_that_is_somebody_elses_gives_way_to_an
     with pytest.raises(Conflict):
         await hands.apply(action("create", "ReplicaSet", "one", {"spec": {"replicas": 0}}))
     assert hands.store.get("rollouts", "web")["status"]["collisionCount"] == 1
+
+
+async def test_a_replica_set_that_the_api_refuses_is_told_in_the_rollout(hands: Hands) -> None:
+    hands.answers["default/replicasets"] = hands.answers["a/replicasets"] = 422
+    with pytest.raises(Invalid):
+        await hands.apply(action("create", "ReplicaSet", "web-1"))
+    status = hands.store.get("rollouts", "web")["status"]
+    assert status["message"].startswith('Failed to create new replica set "web-1": ')
+    assert [(c["type"], c["status"], c["reason"]) for c in status["conditions"]] == [
+        ("Progressing", "False", "ReplicaSetCreateError")
+    ]

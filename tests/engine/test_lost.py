@@ -1,0 +1,48 @@
+"""ReplicaSets that somebody deletes: what is left takes over, and nobody is left waiting for what will not come back."""
+
+from __future__ import annotations
+
+import pytest
+from test_bluegreen import blue_green
+from world import World, release, routed
+
+from serinus.api.names import HASH
+
+
+def delete(world: World, image: str) -> None:
+    del world.objects["ReplicaSet", world.set_of(image).metadata.name]
+
+
+@pytest.mark.parametrize("aborted", [False, True])
+def test_a_canary_takes_over_when_the_stable_version_is_deleted(aborted: bool):
+    world = routed()
+    release(world, "green")
+    world.settle()
+    if aborted:
+        world.patch("Rollout", "web", {"status": {"abort": True}})
+    delete(world, "blue")
+    world.settle()
+    green = world.set_of("green")
+    assert (green.spec.replicas, world.rollout.status.phase, world.weight) == (2, "Healthy", 0)
+    assert world.selected("web") == green.metadata.labels[HASH]
+
+
+def test_a_blue_green_update_takes_over_when_the_active_version_is_deleted():
+    world = blue_green(autoPromotionEnabled=False)
+    release(world, "green")
+    world.settle()
+    delete(world, "blue")
+    world.settle()
+    green = world.set_of("green").metadata.labels[HASH]
+    assert (world.selected("web"), world.rollout.status.phase) == (green, "Healthy")
+
+
+def test_a_deleted_canary_is_made_again_and_gets_its_weight_back():
+    world = routed()
+    release(world, "green")
+    world.settle()
+    delete(world, "green")
+    world.once()
+    assert world.weight == 0, "nothing answers there"
+    world.settle()
+    assert (world.set_of("green").spec.replicas, world.weight, world.rollout.status.phase) == (1, 20, "Paused")
