@@ -52,10 +52,24 @@ def _blue_green(rollout: Rollout, blue_green: BlueGreenStrategy) -> Iterator[Fin
     if limit is not None and history < limit:
         text = "This rollout's revision history limit can not be smaller than the rollout's scale down limit"
         yield invalid(f"{_PATH}.scaleDownDelayRevisionLimit", limit, text)
+    yield from _count("maxUnavailable", blue_green.max_unavailable)
     yield from _anti_affinity(blue_green.anti_affinity)
 
 
+def _count(field: str, value: int | str | None) -> Iterator[Finding]:
+    """A number of pods or a share of them. Argo Rollouts takes what it cannot read for 0, and says nothing."""
+    try:
+        number = 0 if value is None else value if isinstance(value, int) else percentage(value)
+    except ValueError as error:
+        yield invalid(f"{_PATH}.{field}", value, str(error))
+        return
+    if number < 0:
+        yield invalid(f"{_PATH}.{field}", value, "must be greater than or equal to 0")
+
+
 def _canary(canary: CanaryStrategy) -> Iterator[Finding]:
+    yield from _count("maxSurge", canary.max_surge)
+    yield from _count("maxUnavailable", canary.max_unavailable)
     if _size(canary.max_surge) == 0 and _size(canary.max_unavailable) == 0:
         yield invalid(f"{_PATH}.maxSurge", canary.max_surge, "MaxSurge and MaxUnavailable both can not be zero")
     if canary.canary_service and canary.canary_service == canary.stable_service:
@@ -74,7 +88,7 @@ def _canary(canary: CanaryStrategy) -> Iterator[Finding]:
 
 
 def _size(value: int | str | None) -> int:
-    """0 only where zero was written: the default is 25 %, and text that is no percentage counts as zero pods."""
+    """0 only where zero was written: the default is 25 %. What cannot be read was told before."""
     if value is None:
         return 25
     try:

@@ -1,0 +1,312 @@
+"""Every rule with its whole message: dashboards and scripts look for these texts.
+
+Source: the Rollout resource, section 5; traffic routing, section 11. What `test_validation.py` has is not repeated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from serinus.api.network import Ingress
+from serinus.api.rollout import Rollout
+from serinus.api.validation import validate
+
+Json = dict[str, Any]
+TEMPLATE: Json = {
+    "metadata": {"labels": {"app": "web"}},
+    "spec": {"containers": [{"name": "web", "image": "argoproj/rollouts-demo:blue"}]},
+}
+SERVICES: Json = {"canaryService": "web-canary", "stableService": "web"}
+
+
+def said(strategy: Json, **given: Any) -> str | None:
+    spec_given, lookups = given.pop("spec", {}), given
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": TEMPLATE, "strategy": strategy, **spec_given}
+    obj = {"metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
+    found = validate(msgspec.json.decode(msgspec.json.encode(obj), type=Rollout), **lookups)
+    return found and found.message
+
+
+def routed(routing: Json, *steps: Json, **canary: Any) -> Json:
+    return {"canary": {**SERVICES, "trafficRouting": routing, "steps": list(steps), **canary}}
+
+
+_PLAIN_SPEC: list[tuple[Json, str]] = [
+    ({"minReadySeconds": -1}, "spec.minReadySeconds: Invalid value: -1: must be greater than or equal to 0"),
+    (
+        {"progressDeadlineSeconds": -5},
+        "spec.progressDeadlineSeconds: Invalid value: -5: must be greater than or equal to 0",
+    ),
+    ({"revisionHistoryLimit": -1}, "spec.revisionHistoryLimit: Invalid value: -1: must be greater than or equal to 0"),
+    (
+        {"progressDeadlineSeconds": 10, "minReadySeconds": 10},
+        "spec.progressDeadlineSeconds: Invalid value: 10: must be greater than minReadySeconds",
+    ),
+    (
+        {"template": {**TEMPLATE, "spec": {**TEMPLATE["spec"], "restartPolicy": "Never"}}},
+        'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+    ),
+    (
+        {"template": {**TEMPLATE, "spec": {**TEMPLATE["spec"], "activeDeadlineSeconds": 5}}},
+        "spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in ReplicaSet is not Supported",
+    ),
+    (
+        {"template": {**TEMPLATE, "spec": {**TEMPLATE["spec"], "overhead": {"cpu": "lots"}}}},
+        "spec.template.spec.overhead[cpu]: Invalid value: \"lots\": 'lots' is no quantity: "
+        "write a number and perhaps a suffix: 500m, 2, 1.5, 1Gi",
+    ),
+    (
+        {
+            "template": {
+                **TEMPLATE,
+                "spec": {**TEMPLATE["spec"], "volumes": [{"name": "a", "emptyDir": {"sizeLimit": "-1"}}]},
+            }
+        },
+        'spec.template.spec.volumes[0].emptyDir.sizeLimit: Invalid value: "-1": must be greater than or equal to 0',
+    ),
+    (
+        {
+            "template": {
+                **TEMPLATE,
+                "spec": {"containers": [{"name": "web", "image": "a", "resources": {"limits": ["cpu"]}}]},
+            }
+        },
+        "spec.template: Invalid value: a field is of another type than in a Pod (a list instead of a map, or the like): "
+        "see `kubectl explain pod.spec`",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "text"), _PLAIN_SPEC)
+def test_numbers_and_the_template(spec: Json, text: str):
+    assert said({"canary": {}}, spec=spec) == text
+
+
+_PATH = "spec.strategy"
+_SAME = "This rollout uses the same service for the {} services, but two different services are required."
+_EXACTLY = "AntiAffinity must have exactly one strategy listed"
+_BOTH_AFFINITIES: Json = {
+    "requiredDuringSchedulingIgnoredDuringExecution": {},
+    "preferredDuringSchedulingIgnoredDuringExecution": {"weight": 1},
+}
+
+
+def _affinities(preferred: str, required: str) -> str:
+    return (
+        f'"antiAffinity.PreferredDuringSchedulingIgnoredDuringExecution: {preferred} '
+        f'antiAffinity.RequiredDuringSchedulingIgnoredDuringExecution: {required}"'
+    )
+
+
+_WEIGHTLESS: Json = {"preferredDuringSchedulingIgnoredDuringExecution": {"weight": 101}}
+_COUNT = "is neither a number of pods nor a percentage: write 3 or '25%'"
+_STRATEGIES: list[tuple[Json, str]] = [
+    (
+        {},
+        f"{_PATH}.strategy: Required value: Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'",
+    ),
+    (
+        {"canary": {}, "blueGreen": {"activeService": "a"}},
+        f'{_PATH}.strategy: Invalid value: "blueGreen: true canary: true": Multiple Strategies can not be listed',
+    ),
+    (
+        {"blueGreen": {"activeService": "a", "previewService": "a"}},
+        f'{_PATH}.activeService: Invalid value: "a": {_SAME.format("active and preview")}',
+    ),
+    (
+        {"blueGreen": {"activeService": "a", "scaleDownDelayRevisionLimit": 11}},
+        f"{_PATH}.scaleDownDelayRevisionLimit: Invalid value: 11: "
+        "This rollout's revision history limit can not be smaller than the rollout's scale down limit",
+    ),
+    (
+        {"blueGreen": {"activeService": "a", "antiAffinity": {}}},
+        f"{_PATH}.antiAffinity: Invalid value: {_affinities('false', 'false')}: {_EXACTLY}",
+    ),
+    (
+        {"canary": {"antiAffinity": _BOTH_AFFINITIES}},
+        f"{_PATH}.antiAffinity: Invalid value: {_affinities('true', 'true')}: {_EXACTLY}",
+    ),
+    (
+        {"canary": {"antiAffinity": _WEIGHTLESS}},
+        f"{_PATH}.antiAffinity.weight: Invalid value: 101: AntiAffinity weight must be between 1-100",
+    ),
+    (
+        {"blueGreen": {"activeService": "a", "maxUnavailable": "some"}},
+        f"{_PATH}.maxUnavailable: Invalid value: \"some\": 'some' {_COUNT}",
+    ),
+    ({"canary": {"maxSurge": "1.5"}}, f"{_PATH}.maxSurge: Invalid value: \"1.5\": '1.5' {_COUNT}"),
+    (
+        {"canary": {"maxUnavailable": -1}},
+        f"{_PATH}.maxUnavailable: Invalid value: -1: must be greater than or equal to 0",
+    ),
+    (
+        {"canary": {"maxSurge": 0, "maxUnavailable": "0"}},
+        f"{_PATH}.maxSurge: Invalid value: 0: MaxSurge and MaxUnavailable both can not be zero",
+    ),
+    (
+        {"canary": {"scaleDownDelaySeconds": 3}},
+        f"{_PATH}.scaleDownDelaySeconds: Invalid value: 3: "
+        "Canary scaleDownDelaySeconds can only be used with traffic routing",
+    ),
+    (
+        {"canary": {"dynamicStableScale": True}},
+        f"{_PATH}.dynamicStableScale: Invalid value: true: Canary dynamicStableScale can only be used with traffic routing",
+    ),
+    (
+        {"canary": {"steps": [{"setCanaryScale": {"replicas": 1}}]}},
+        f"{_PATH}.trafficRouting: Required value: SetCanaryScale requires TrafficRouting to be set",
+    ),
+    (
+        {"canary": {"steps": [{"pause": {"duration": -1}}]}},
+        f"{_PATH}.steps[0].pause.duration: Invalid value: -1: Duration needs to be greater than 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("strategy", "text"), _STRATEGIES)
+def test_strategies(strategy: Json, text: str):
+    assert said(strategy) == text
+
+
+_NGINX: Json = {"nginx": {"stableIngress": "web"}}
+_ISTIO: Json = {"istio": {"virtualService": {"name": "web"}}, "managedRoutes": [{"name": "header"}]}
+_ALB: Json = {"alb": {"ingress": "web"}, "managedRoutes": [{"name": "header"}]}
+_PAIR: Json = {"pingService": "ping", "pongService": "pong"}
+_BOTH = "Canary service and Stable service must to be set to use Traffic Routing"
+_ONE_OF = "match value must have exactly one of the following: exact, regex, prefix"
+_MISSED = "StringMatch value missed, match value must have one of the following: exact, regex, prefix"
+_UNKNOWN = "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes"
+
+
+def _header(**value: str) -> Json:
+    return {"setHeaderRoute": {"name": "header", "match": [{"headerName": "X", "headerValue": value}]}}
+
+
+def _experiment(**template: Any) -> Json:
+    return {"experiment": {"templates": [{"name": "a", "specRef": "canary", **template}]}}
+
+
+_ROUTED: list[tuple[Json, str]] = [
+    (routed(_NGINX, stableService=""), f'{_PATH}.stableService: Invalid value: "": {_BOTH}'),
+    (routed(_ISTIO, canaryService=""), f'{_PATH}.canaryService: Invalid value: "": {_BOTH}'),
+    (
+        routed(_NGINX, pingPong=_PAIR),
+        f"{_PATH}.trafficRouting: Invalid value: null: "
+        "Ping-pong feature works with the ALB, Istio, and plugin-based traffic routers only",
+    ),
+    (
+        routed(_ISTIO, pingPong={"pingService": "a"}),
+        f'{_PATH}.pingPong.pongService: Invalid value: "": '
+        "Ping service and Pong service must to be set to use Ping-Pong feature",
+    ),
+    (
+        routed(_ISTIO, pingPong={"pingService": "a", "pongService": "a"}),
+        f'{_PATH}.pingPong.pingService: Invalid value: "a": {_SAME.format("ping and pong")}',
+    ),
+    (
+        routed(_ALB, pingPong=_PAIR),
+        f'{_PATH}.trafficRouting.alb.rootService: Invalid value: "": '
+        "Root service field is required for the configuration with ALB and ping-pong feature enabled",
+    ),
+    (
+        routed({"traefik": {}, "maxTrafficWeight": 10}),
+        f"{_PATH}.trafficRouting.maxTrafficWeight: Invalid value: 10: "
+        "Canary maxTrafficWeight in traffic routing only supported in Nginx and Plugins",
+    ),
+    (
+        routed(_NGINX, dynamicStableScale=True, scaleDownDelaySeconds=1),
+        f"{_PATH}.dynamicStableScale: Invalid value: true: "
+        "Canary dynamicStableScale cannot be used with scaleDownDelaySeconds",
+    ),
+    (
+        routed(_NGINX, {"setMirrorRoute": {"name": "m"}}),
+        f'{_PATH}.steps[0].setMirrorRoute: Invalid value: {{"name":"m"}}: '
+        "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins",
+    ),
+    (
+        routed({"istio": _ISTIO["istio"]}, _header(exact="a")),
+        f"{_PATH}.trafficRouting.managedRoutes: Required value: "
+        "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'",
+    ),
+    (
+        routed(_ISTIO, {"setHeaderRoute": {"name": "other"}}),
+        f'{_PATH}.steps[0].setHeaderRoute: Invalid value: "other": {_UNKNOWN}',
+    ),
+    (
+        routed(_ISTIO, {"setMirrorRoute": {"name": "other"}}),
+        f'{_PATH}.steps[0].setMirrorRoute: Invalid value: "other": {_UNKNOWN}',
+    ),
+    (
+        routed(_ISTIO, _header(exact="a", prefix="b")),
+        f'{_PATH}.steps[0].setHeaderRoute.match[0]: Invalid value: {{"exact":"a","prefix":"b"}}: StringMatch {_ONE_OF}',
+    ),
+    (
+        routed(_ISTIO, _header()),
+        f"{_PATH}.steps[0].setHeaderRoute.match[0]: Invalid value: {{}}: {_MISSED}",
+    ),
+    (
+        routed(_ALB, _header(regex="a.*")),
+        f'{_PATH}.steps[0].setHeaderRoute.match[0]: Invalid value: {{"regex":"a.*"}}: '
+        "SetHeaderRoute match value invalid. ALB supports 'exact' value only",
+    ),
+    (
+        {"canary": {"steps": [_experiment(weight=5)]}},
+        f"{_PATH}.steps[0].experiment.templates[0].weight: Invalid value: 5: "
+        "Experiment template weight cannot be set unless TrafficRouting is enabled",
+    ),
+    (
+        routed(_NGINX, _experiment(weight=5)),
+        f"{_PATH}.steps[0].experiment.templates[0].weight: Invalid value: 5: Experiment template weight is only "
+        "available for TrafficRouting with SMI, ALB, Istio and Plugins at this time",
+    ),
+]
+
+
+@pytest.mark.parametrize(("strategy", "text"), _ROUTED)
+def test_traffic_routing(strategy: Json, text: str):
+    assert said(strategy) == text
+
+
+_ROUTING = f"{_PATH}.canary.trafficRouting"
+_CHOICES: list[tuple[Json, str]] = [
+    (
+        {"nginx": {"stableIngress": "a", "stableIngresses": ["b"]}},
+        f"{_ROUTING}.nginx: Internal error: Either StableIngress or StableIngresses must be configured. Both are configured.",
+    ),
+    (
+        {"nginx": {}},
+        f"{_ROUTING}.nginx: Internal error: Either StableIngress or StableIngresses must be configured. "
+        "Neither are configured.",
+    ),
+    (
+        {"alb": {"servicePort": 80}},
+        f"{_ROUTING}.alb: Internal error: Either Ingress or Ingresses must be configured. Neither are configured.",
+    ),
+    (
+        {"istio": {}},
+        f"{_ROUTING}.istio: Internal error: either VirtualService or VirtualServices must be configured",
+    ),
+    (
+        {"nginx": {"stableIngresses": ["a", "b"]}},
+        f'{_ROUTING}.nginx.stableIngresses: Invalid value: "a": ingress.networking.k8s.io "a" not found',
+    ),
+    (
+        {"alb": {"ingress": "c"}},
+        f'{_ROUTING}.alb.ingress: Invalid value: "c": ingress.networking.k8s.io "c" not found',
+    ),
+    (
+        {"alb": {"ingress": "there", "rootService": "root"}},
+        f'{_ROUTING}.alb.ingress: Invalid value: "there": ingress `there` has no rules using service root backend',
+    ),
+    ({"ambassador": {}}, f"{_ROUTING}.ambassador.mappings: Invalid value: null: must provide at least one mapping"),
+    ({"appMesh": {}}, f"{_ROUTING}.appMesh.virtualService: Invalid value: null: must provide virtual-service"),
+]
+
+
+@pytest.mark.parametrize(("routing", "text"), _CHOICES)
+def test_what_the_routers_name(routing: Json, text: str):
+    there = msgspec.convert({"metadata": {"name": "there"}}, Ingress)
+    assert said(routed(routing), ingresses={"there": there}, objects={}) == text
