@@ -71,7 +71,8 @@ class World:
         self.objects[kind, name] = new
 
     def of(self, kind: str) -> dict[str, Any]:
-        return {n: msgspec.convert(o, TYPES[kind]) for (k, n), o in self.objects.items() if k == kind}
+        made = {n: msgspec.json.encode(o) for (k, n), o in self.objects.items() if k == kind}
+        return {n: msgspec.json.decode(text, type=TYPES[kind]) for n, text in made.items()}
 
     @property
     def rollout(self) -> Rollout:
