@@ -6,7 +6,6 @@ import copy
 from typing import Any
 
 import msgspec
-import pytest
 from any_objects import SCHEMA, UID, any_of, mutated, surroundings, workloads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -158,3 +157,29 @@ def test_whatever_the_schema_admits_can_be_read(data: st.DataObject):
     for part in ("spec", "status"):
         obj[part] = data.draw(any_of(SCHEMA["properties"][part], 1.0))
     msgspec.convert(obj, Rollout)
+
+
+@settings(QUICK, max_examples=150)
+@given(st.sampled_from(BASES).flatmap(mutated), st.booleans())
+def test_whatever_is_asked_comes_to_rest(obj: Json, ready: bool):
+    """A Rollout that is written again and again, with nothing new to say, would keep the whole cluster busy."""
+    obj["metadata"].pop("resourceVersion")
+    world = World(*(service(n) for n in ("web", "web-canary", "web-preview")), ingress(), obj)
+    template = copy.deepcopy(BASES[0]["spec"]["template"])
+    world.add({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": template, "replicas": 2}})
+    world.settle(ready=ready)
+    if world.rollout.metadata.deletion_timestamp is None:
+        world.patch("Rollout", "web", {"spec": {"paused": False}, "status": {"pauseConditions": None}})
+        release_of(world, "green")
+        world.settle(ready=ready)
+        world.now += 40
+        world.settle()
+
+
+def release_of(world: World, image: str) -> None:
+    kind = "Deployment" if "workloadRef" in world.objects["Rollout", "web"]["spec"] else "Rollout"
+    spec = world.objects[kind, "web"]["spec"].get("template", {}).get("spec", {})
+    containers = copy.deepcopy(spec.get("containers") or [])
+    for container in containers[:1]:
+        container["image"] = image
+    world.patch(kind, "web", {"spec": {"template": {"spec": {"containers": containers}}}})
