@@ -43,7 +43,9 @@ class Kubectl:
         # Of a custom resource kubectl sends its lists again, and says so, even when nothing changed.
         return f"{shown} {'configured' if patch or resource is ROLLOUTS else 'unchanged'}"
 
-    async def patch(self, kind: str, name: str, body: Json) -> str:
+    async def patch(self, target: str, body: Json) -> str:
+        """A merge patch of `Kind/name`."""
+        kind, _, name = target.partition("/")
         resource = BY_KIND[kind]
         try:
             before: Json = await self._client.get(resource, name, self._namespace)

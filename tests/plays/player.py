@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import logging
 import tempfile
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
@@ -57,12 +58,16 @@ NAMESPACE = "the-play"
 
 @dataclass(frozen=True)
 class Played:
-    """`trace`: its lines as objects. `writes`: the controller's requests; their times are those of the trace."""
+    """`trace`: its lines as objects. `writes`: the controller's requests; their times are those of the trace.
+
+    `troubles`: what was logged as an error meanwhile; a play has none.
+    """
 
     name: str
     text: str
     trace: list[Json]
     writes: list[Write]
+    troubles: list[str]
 
 
 @functools.cache
@@ -86,15 +91,27 @@ def _in_virtual_time(work: Coroutine[Any, Any, Played]) -> Played:
 
 
 async def _play(name: str, what: Json, directory: Path) -> Played:
-    stage = Stage(directory)
+    stage, troubles = Stage(directory), Troubles(logging.ERROR)
+    logging.getLogger().addHandler(troubles)
     async with stage.running():
         player = Player(stage)
         await player.begin()
         await player.play(what)
         await player.end()
+    logging.getLogger().removeHandler(troubles)
     text = player.notes.trace()
     writes = [replace(w, t=w.t - player.notes.t0) for w in stage.writes]
-    return Played(name, text, [json.loads(line) for line in text.splitlines()], writes)
+    return Played(name, text, [json.loads(line) for line in text.splitlines()], writes, troubles.seen)
+
+
+class Troubles(logging.Handler):
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        why = repr(record.exc_info[1]) if record.exc_info else ""
+        self.seen.append(f"{record.name}: {record.getMessage()} {why}".strip())
 
 
 class Player:
@@ -102,7 +119,7 @@ class Player:
 
     def __init__(self, stage: Stage) -> None:
         self._stage, self._loop = stage, asyncio.get_running_loop()
-        record = program("record")
+        record: Any = program("record")
         record.time = SimpleNamespace(monotonic=self._loop.time)
         self.notes: Any = record.Recorder(SimpleNamespace(kubectl="", kubeconfig=""), NAMESPACE)
         self._flat = record.flat
@@ -150,7 +167,7 @@ class Player:
                 manifests[name]["spec"]["template"]["spec"]["containers"][0]["image"] = image
                 return f"image {name} {image}", await self._kubectl.apply([manifests[name]])
             case "patch", [name, body]:
-                return f"patch {name} {json.dumps(body)}", await self._kubectl.patch(*name.split("/"), body)
+                return f"patch {name} {json.dumps(body)}", await self._kubectl.patch(name, body)
             case "kubectl", line:
                 return f"kubectl {line}", await self._kubectl.run(line)
             case "cli", line:

@@ -1,0 +1,44 @@
+"""The recorded plays in virtual time: they end and go as in Argo Rollouts, but for what docs/differences.yaml lists.
+
+The live ones are in tests/e2e/test_plays.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from player import played
+from recordings import ABSENT, RECORDINGS, REPOSITORY, all_listed, compared, plays, surprises
+
+pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
+
+
+@pytest.mark.parametrize("name", plays())
+def test_a_play_ends_and_goes_as_in_argo_rollouts_or_as_the_list_of_differences_says(name: str, tmp_path: Path):
+    ours = tmp_path / "trace.jsonl"
+    done = played(name)
+    ours.write_text(done.text + "\n")
+    late = [line["do"] for line in done.trace if str(line.get("do")).startswith("wait timed out")]
+    wrong = [*late, *done.troubles, *surprises(name, compared(name, ours))]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_play_without_an_analysis_is_played():
+    assert len(plays()) == 48
+
+
+def test_a_listed_difference_names_plays_that_there_are_and_gives_its_reason_to_people_too():
+    page = (REPOSITORY / "docs" / "differences.md").read_text()
+    for row in all_listed():
+        assert set(row.plays) <= set(plays())
+        assert row.why
+        assert not (missing := [name for name in row.plays if name not in page]), missing
+
+
+def test_a_difference_that_is_not_listed_and_a_listed_one_that_is_gone_are_both_told():
+    """The comparison itself must be able to fail."""
+    report = "WAY   ReplicaSet/web-1 replicas\n        reference [1]\n        ours      [2]\n1 differences\n"
+    new, gone = surprises("nginx-restart", report)
+    assert new == "nginx-restart: not listed: WAY ReplicaSet/web-1 replicas | reference [1] | ours [2]"
+    assert gone.startswith("nginx-restart: listed, but no longer so: ")

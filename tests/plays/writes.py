@@ -1,0 +1,75 @@
+"""How many writes a play cost the controller, by one rule for its trace and the reference's.
+
+A line of a trace is one version of an object. Counted are the lines that tell of what the controller changes:
+
+- each Event;
+- each line of a Rollout, Service or Ingress after its first, and the first of an Ingress that the controller makes;
+- each line of a ReplicaSet of the Rollout's in which more than its status changes, and its end;
+- a Deployment's size after its first line;
+- each pod that goes beyond those by which its ReplicaSet shrank: it was evicted.
+
+Not counted is what others write: other pods, the status of ReplicaSets and Deployments, other ReplicaSets. What a user's
+command changes in a status is counted on both sides. `flipped: n` stands for n lines.
+
+So it is the least that was written: a write that changes nothing the trace speaks of has no line. Of our own controller
+the requests are known as well (`Played.writes`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+BY_OTHERS = {"ReplicaSet": "status.", "Deployment": "available"}
+"""kind -> how the fields that other controllers write begin."""
+CANARY_INGRESS = "Ingress/web-web-canary"
+"""The one that the controller makes, in all plays."""
+NO_FIELDS = ("t", "object", "flipped")
+
+
+def least_written(trace: Sequence[Json]) -> Counter[str]:
+    """Kind (`Event` among them) -> writes."""
+    counts: Counter[str] = Counter()
+    known: set[str] = set()
+    foreign = {line["object"] for line in trace if line.get("owner") not in (None, "Rollout")}
+    for line in trace:
+        name = str(line.get("object", ""))
+        kind = name.partition("/")[0]
+        if "event" in line:
+            counts["Event"] += 1
+        elif kind in ("Rollout", "ReplicaSet", "Service", "Ingress", "Deployment") and name not in foreign:
+            made = name not in known
+            known.add(name)
+            by_user = made and kind != "ReplicaSet" and name != CANARY_INGRESS
+            if not by_user and not _by_others(kind, line):
+                counts[kind] += int(line.get("flipped", 1))
+    counts["Pod"] = evicted(trace, foreign)
+    return counts
+
+
+def _by_others(kind: str, line: Json) -> bool:
+    begin = BY_OTHERS.get(kind)
+    return begin is not None and all(field.startswith(begin) for field in line if field not in NO_FIELDS)
+
+
+def evicted(trace: Iterable[Json], foreign: set[str]) -> int:
+    """Pods that went although their ReplicaSet did not shrink by them, nor end."""
+    shrunk: Counter[str] = Counter()
+    gone: Counter[str] = Counter()
+    size: dict[str, int] = {}
+    ended: set[str] = set()
+    for line in trace:
+        kind, _, name = str(line.get("object", "")).partition("/")
+        if kind == "ReplicaSet":
+            if line.get("deleted"):
+                ended.add(name)
+            if (now := line.get("replicas")) is not None:
+                shrunk[name] += max(0, size.get(name, 0) - now)
+                size[name] = now
+        elif kind == "Pod" and line.get("deleting"):
+            gone[name.rpartition("-")[0]] += 1
+    left_out = ended | {name.partition("/")[2] for name in foreign}
+    return sum(max(0, gone[name] - shrunk[name]) for name in gone if name not in left_out)
