@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serinus.api.rollout import RolloutStatus
 from serinus.api.validation import invalid_spec_message, validate
 from serinus.engine import waits
 from serinus.engine.bluegreen import plan_blue_green
@@ -51,6 +52,10 @@ def plan(snapshot: Snapshot) -> Plan:
         adopt_orphans(draft)
         return Plan(tuple(draft.actions))
     (plan_blue_green if spec.strategy.blue_green else plan_canary)(draft)
+    refused = next((w for w in draft.waits if w.reason == waits.ROUTER.code), None)
+    if refused is not None:
+        path = "spec.strategy.canary.trafficRouting"
+        _say_invalid(snapshot, draft.status, f'The Rollout "{meta.name}" is invalid: {path}: {refused.message}')
     return draft.finish()
 
 
@@ -58,17 +63,14 @@ def _invalid(snapshot: Snapshot, message: str) -> Plan:
     """A spec that cannot be used changes nothing but what people read of it."""
     rollout = snapshot.rollout
     status = Draft.copy_of(rollout.status)
-    old = next((c for c in status.conditions if c.type == "InvalidSpec"), None)
-    put(
-        status,
-        snapshot.now,
-        "InvalidSpec",
-        "True",
-        "InvalidSpec",
-        message,
-        renew=old is not None and old.message != message,
-    )
-    status.observed_generation = str(rollout.metadata.generation)
-    status.phase, status.message = phase_of(rollout.spec, status)
+    _say_invalid(snapshot, status, message)
     patch = difference(settled(rollout.status), settled(status))
     return Plan(status=patch or None, status_because=message, waits=(Wait(waits.INVALID.code, message),))
+
+
+def _say_invalid(snapshot: Snapshot, status: RolloutStatus, message: str) -> None:
+    old = next((c for c in status.conditions if c.type == "InvalidSpec"), None)
+    changed = old is not None and old.message != message
+    put(status, snapshot.now, "InvalidSpec", "True", "InvalidSpec", message, renew=changed)
+    status.observed_generation = str(snapshot.rollout.metadata.generation)
+    status.phase, status.message = phase_of(snapshot.rollout.spec, status)

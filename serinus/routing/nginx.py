@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from serinus.api.meta import ObjectMeta
 from serinus.api.network import Ingress
 from serinus.api.rollout import NginxRouting, TrafficRouting
@@ -53,12 +55,13 @@ class Nginx:
                 return Routed(error=f"ingress `{name}` has no rules using service {traffic.stable_service} backend")
             canary_name = canary_ingress_name(traffic.rollout, name)
             found = objects.ingresses.get(canary_name)
-            if found is not None and not _controlled(found.metadata, traffic.uid):
-                return Routed(error=f"canary ingress `{canary_name}` controlled by different object")
             wanted = wanted_annotations(stable.metadata, traffic, nginx)
-            write = (
-                _create(canary_name, wanted, spec, traffic) if found is None else _patch(found, wanted, spec, traffic)
-            )
+            if found is None:
+                write = _create(canary_name, wanted, spec, traffic)
+            elif _controlled(found.metadata, traffic.uid) or _orphan(found, spec, nginx):
+                write = _patch(found, wanted, spec, traffic)
+            else:
+                return Routed(error=_another(found))
             if write:
                 writes.append(write)
         return Routed(tuple(writes))
@@ -114,6 +117,21 @@ def _controlled(meta: ObjectMeta, uid: str) -> bool:
     return owner is not None and owner.uid == uid
 
 
+def _orphan(found: Ingress, spec: Json, nginx: NginxRouting) -> bool:
+    """A canary Ingress that nobody controls and that leads where ours is to lead: left by `kubectl delete --cascade=orphan`."""
+    canary = found.metadata.annotations.get(f"{nginx.annotation_prefix or DEFAULT_PREFIX}/canary") == "true"
+    return canary and found.metadata.controller() is None and found.spec.rules == spec["rules"]
+
+
+def _another(found: Ingress) -> str:
+    name, owner = found.metadata.name, found.metadata.controller()
+    whose = f"which {owner.kind} {owner.name} controls" if owner else "which no Rollout made"
+    return (
+        f"canary ingress `{name}` controlled by different object: Ingress {name}, {whose}, has the name of the Ingress "
+        "that this Rollout needs; delete it, or give the Rollout another name"
+    )
+
+
 def _create(name: str, wanted: dict[str, str], spec: Json, traffic: Traffic) -> Write:
     body: Json = {
         "apiVersion": "networking.k8s.io/v1",
@@ -142,6 +160,9 @@ def _patch(found: Ingress, wanted: dict[str, str], spec: Json, traffic: Traffic)
     changed = {k: v for k, v in wanted.items() if found.metadata.annotations.get(k) != v}
     if changed:
         patch["metadata"] = {"annotations": changed}
+    if not _controlled(found.metadata, traffic.uid):
+        owners = [msgspec.to_builtins(owner) for owner in found.metadata.owner_references]
+        patch["metadata"] = {**patch.get("metadata", {}), "ownerReferences": [*owners, traffic.owner]}
     seen: Json = {"rules": found.spec.rules}
     if found.spec.ingress_class_name is not None:
         seen["ingressClassName"] = found.spec.ingress_class_name
