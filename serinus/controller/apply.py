@@ -7,15 +7,20 @@ exists already, or is gone already, counts as done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+from msgspec import structs
 
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.resources import BY_KIND, PODS, ROLLOUTS, Resource
-from serinus.api.rollout import Rollout
+from serinus.api.rollout import Rollout, RolloutStatus
+from serinus.api.step_plugin import Answer, Question
 from serinus.controller.writes import Writes
-from serinus.engine.plan import Action, Event, Plan
+from serinus.engine.draft import patched, settled
+from serinus.engine.plan import Action, Event, Plan, PluginCall
 from serinus.engine.refused import create_failed
+from serinus.engine.step_plugins import answered
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
@@ -24,6 +29,7 @@ from serinus.kube.informer import Key, meta
 Tell = Callable[[Rollout, Event], None]
 Note = Callable[[Rollout, str, str], None]
 """(rollout, what was done, because): one line for each decision."""
+Ask = Callable[[Question], Awaitable[Answer]]
 
 
 @dataclass(slots=True)
@@ -33,6 +39,8 @@ class Applier:
     writes: Writes
     tell: Tell
     note: Note
+    ask: Ask | None = None
+    """Asks a step plugin; it never raises. None where there are none."""
 
     async def apply(self, rollout: Rollout, plan: Plan) -> int:
         """Returns how many writes were made. Raises the ApiError of the first that failed; the rest is not done."""
@@ -43,7 +51,25 @@ class Applier:
             await done.write_status(plan.status, plan.status_because)
         for event in plan.events:
             self.tell(rollout, event)
+        status = patched(rollout.status, plan.status) if plan.calls else rollout.status
+        for call in plan.calls:
+            status = await self._call(done, call, status)
         return done.count
+
+    async def _call(self, done: _Pass, call: PluginCall, status: RolloutStatus) -> RolloutStatus:
+        """Asks a plugin and writes down what it says; returns the status with that."""
+        rollout: Json = {"metadata": {"name": done.key[1], "namespace": done.key[0]}, "status": settled(status)}
+        question = Question(
+            call.operation, call.name, call.index, rollout, call.config, (call.known or {}).get("status")
+        )
+        self.note(done.rollout, f"call plugin {call.name} ({call.operation})", call.because)
+        answer = await self.ask(question) if self.ask else Answer("Error", "step plugins cannot be called here")
+        entries, event = answered(status, call, answer, self.clock.now())
+        await done.write_status({"canary": {"stepPluginStatuses": entries}}, f"plugin {call.name} said {answer.phase}")
+        if event:
+            self.tell(done.rollout, event)
+        canary = structs.replace(status.canary, step_plugin_statuses=entries)
+        return structs.replace(status, canary=canary)
 
 
 class _Pass:

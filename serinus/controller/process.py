@@ -19,6 +19,7 @@ from serinus.controller.events import Recorder
 from serinus.controller.metrics import Metrics
 from serinus.controller.reconcile import Reconciler, note
 from serinus.controller.services import ServiceReleaser
+from serinus.controller.step_plugins import StepPlugins
 from serinus.controller.writes import Writes
 from serinus.engine.plan import Event, Plan, Snapshot
 from serinus.kube.client import Client
@@ -86,7 +87,8 @@ class Controller:
             client, clock, rng, self.queue.add, namespace=self.options.namespace, instance_id=self.options.instance_id
         )
         self.recorder = Recorder(client, clock)
-        applier = Applier(client, clock, Writes(), self._tell, note)
+        plugins = StepPlugins(client, self.options.lease_namespace)
+        applier = Applier(client, clock, Writes(), self._tell, note, plugins.call)
         self.reconciler = Reconciler(
             self.cache, applier, self.queue, clock, plan=plan or _engine_plan(), measures=self.metrics
         )

@@ -11,9 +11,10 @@ from __future__ import annotations
 from serinus.api.names import BLUE_GREEN_PAUSE, HASH, INCONCLUSIVE_ANALYSIS
 from serinus.api.rollout import BlueGreenStrategy, CanaryStatus, PauseCondition
 from serinus.api.selectors import Selector
-from serinus.api.times import format_deadline, format_time, parse_time
+from serinus.api.times import format_deadline, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import deadlines, duration, metadata, waits
+from serinus.engine.abort import carry_out
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
@@ -114,10 +115,7 @@ class _Pass:
             status.abort = False
             end_pauses(self.draft)
         elif status.abort:
-            end_pauses(self.draft)
-            status.aborted_at = status.aborted_at or format_time(s.now)
-            duration.complete(status, "Aborted")
-            duration.finish(status, s.now)
+            carry_out(self.draft)
         if not status.abort:
             if status.aborted_at and not promoted(status) and not status.promote_full:
                 duration.begin(status, s.now)

@@ -12,9 +12,9 @@ from __future__ import annotations
 from serinus.api.derived import once
 from serinus.api.identity import step_hash
 from serinus.api.names import CANARY_PAUSE
-from serinus.api.times import format_time
 from serinus.api.workloads import ReplicaSet
-from serinus.engine import duration, metadata, sizes, steps, traffic, waits
+from serinus.engine import duration, metadata, sizes, step_plugins, steps, traffic, waits
+from serinus.engine.abort import carry_out
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
@@ -47,6 +47,7 @@ def plan_canary(draft: Draft) -> None:
     scale_down(draft)
     trim_history(draft)
     _promote_if_done(draft, view, new)
+    step_plugins.wind_up(draft)
     _write_status(draft, before_index=before.current_step_index, created=created)
 
 
@@ -89,14 +90,11 @@ def _controls(draft: Draft) -> None:
         status.current_step_index = count or None
         end_pauses(draft)
     elif status.abort:
-        end_pauses(draft)
-        status.current_step_index = 0 if count else None
-        status.aborted_at = status.aborted_at or format_time(s.now)
-        duration.complete(status, "Aborted")
-        duration.finish(status, s.now)
+        carry_out(draft)
     if not status.abort:
         if status.aborted_at and not done and not status.promote_full:
             duration.begin(status, s.now)
+            status.canary.step_plugin_statuses = []
         status.aborted_at = None
 
 

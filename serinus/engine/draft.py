@@ -8,7 +8,7 @@ from serinus.api.meta import Json
 from serinus.api.names import DESIRED_REPLICAS
 from serinus.api.rollout import RolloutStatus
 from serinus.api.workloads import ReplicaSet
-from serinus.engine.plan import Action, Event, Plan, Wait
+from serinus.engine.plan import Action, Event, Plan, PluginCall, Wait
 from serinus.engine.sight import Sight, revision_of
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -33,6 +33,22 @@ def difference(old: Json, new: Json) -> Json:
     return patch
 
 
+def patched(status: RolloutStatus, patch: Json | None) -> RolloutStatus:
+    """The status after a JSON merge patch (RFC 7396), as `difference` makes them."""
+    return msgspec.convert(_merged(settled(status), patch or {}), RolloutStatus)
+
+
+def _merged(value: Json, patch: Json) -> Json:
+    out = {k: v for k, v in value.items() if patch.get(k, v) is not None}
+    for key, change in patch.items():
+        if isinstance(change, dict):
+            was = out.get(key)
+            out[key] = _merged(was if isinstance(was, dict) else {}, change)
+        elif change is not None:
+            out[key] = change
+    return out
+
+
 class Draft:
     """Collects what one pass decides. `status` starts as a copy of what is stored."""
 
@@ -42,6 +58,7 @@ class Draft:
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self.waits: list[Wait] = []
+        self.calls: list[PluginCall] = []
         self.again_at: float | None = None
         self.abort_message = ""
         self.spare: dict[str, int] = {}
@@ -173,4 +190,12 @@ class Draft:
     def finish(self, because: str = "") -> Plan:
         before = self.sight.rollout.status
         patch = None if self.status == before else difference(settled(before), settled(self.status))
-        return Plan(tuple(self.actions), patch or None, because, tuple(self.events), self.again_at, tuple(self.waits))
+        return Plan(
+            tuple(self.actions),
+            patch or None,
+            because,
+            tuple(self.events),
+            self.again_at,
+            tuple(self.waits),
+            tuple(self.calls),
+        )

@@ -66,6 +66,20 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     events: tuple[Event, ...] = ()
 
 
+class PluginCall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One call of a step plugin, to be made after the writes; its answer goes into the status (`step_plugins.answered`).
+
+    `index`: of the step. `known`: what the plugin said last time, None at first. `config`: as the step has it.
+    """
+
+    index: int
+    name: str
+    operation: Literal["Run", "Terminate", "Abort"]
+    because: str
+    config: Json | None = None
+    known: Json | None = None
+
+
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why nothing more happens now. `reason` is a stable code of `engine/waits.py`; times are seconds since the epoch."""
 
@@ -80,7 +94,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What to do, in order; the first failure ends the pass and the next one plans anew from what is observed.
 
     `actions` come first, then `status` (a JSON merge patch of the Rollout's /status, with the seen resourceVersion as
-    precondition), then `events`. `again_at`: when to look again without an event (seconds since the epoch).
+    precondition), then `events`, then `calls`, whose answers make a second write of the status. `again_at`: when to look
+    again without an event (seconds since the epoch).
     """
 
     actions: tuple[Action, ...] = ()
@@ -89,3 +104,4 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     events: tuple[Event, ...] = ()
     again_at: float | None = None
     waits: tuple[Wait, ...] = ()
+    calls: tuple[PluginCall, ...] = ()

@@ -12,7 +12,7 @@ from serinus.api.durations import pause_seconds
 from serinus.api.names import CANARY_PAUSE
 from serinus.api.rollout import CanaryStep, PauseCondition, SetCanaryScale
 from serinus.api.times import format_deadline, parse_time
-from serinus.engine import waits
+from serinus.engine import step_plugins, waits
 from serinus.engine.draft import Draft
 
 
@@ -81,6 +81,8 @@ def _complete(draft: Draft, step: CanaryStep, index: int, arrived: Callable[[int
         return False
     if step.set_header_route is not None or step.set_mirror_route is not None:
         return True
+    if step.plugin is not None:
+        return step_plugins.complete(draft, step, index)
     draft.wait(
         waits.ANALYSIS.code,
         f"step {index + 1} is a {describe(step)} step, which this version of Serinus does not run: promote skips it",

@@ -41,9 +41,12 @@ OLD_PODS = Reason("OldPods", "pods of an old version are still there", "they are
 ROUTER = Reason("Router", "the traffic router cannot be written", "the object that it names is mended", "none")
 ANALYSIS = Reason(
     "AnalysisUnsupported",
-    "the Rollout asks for an analysis, an experiment or a plugin, which this version does not run",
+    "the Rollout asks for an analysis or an experiment, which this version does not run",
     "promote skips the step",
     "none",
+)
+PLUGIN = Reason(
+    "StepPlugin", "the step is carried out by a plugin, which is not done", "the plugin says that it is done", "none"
 )
 SERVICE = Reason("ServiceSwitch", "a Service moves when the version has ready pods", "its pods are ready", "none")
 RESTART = Reason("Restart", "pods are restarted one after another", "all pods are younger than restartAt", "none")
@@ -60,6 +63,7 @@ ALL: tuple[Reason, ...] = (
     OLD_PODS,
     ROUTER,
     ANALYSIS,
+    PLUGIN,
     SERVICE,
     RESTART,
     ABORTED,

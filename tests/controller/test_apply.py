@@ -9,9 +9,10 @@ import pytest
 
 from serinus.api.meta import ObjectMeta
 from serinus.api.rollout import Rollout
+from serinus.api.step_plugin import Answer, Question
 from serinus.controller.apply import Applier
 from serinus.controller.writes import Writes
-from serinus.engine.plan import Action, Event, Plan
+from serinus.engine.plan import Action, Event, Plan, PluginCall
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.errors import Conflict, Invalid, NotFound
@@ -147,3 +148,17 @@ async def test_a_replica_set_that_the_api_refuses_is_told_in_the_rollout(hands: 
     assert [(c["type"], c["status"], c["reason"]) for c in status["conditions"]] == [
         ("Progressing", "False", "ReplicaSetCreateError")
     ]
+
+
+async def test_what_a_plugin_says_is_written_into_the_status_after_everything_else(hands: Hands) -> None:
+    async def ask(question: Question) -> Answer:
+        assert question.rollout["status"]["currentStepIndex"] == 2, "the status that was just written"
+        return Answer("Running", "half", status={"seen": question.config})
+
+    hands.applier.ask = ask
+    call = PluginCall(2, "org/check", "Run", "step 3 needs it", {"deep": True})
+    await hands.apply(status={"currentStepIndex": 2}, calls=(call,))
+    (entry,) = hands.store.get("rollouts", "web")["status"]["canary"]["stepPluginStatuses"]
+    assert (entry["phase"], entry["message"], entry["status"]) == ("Running", "half", {"seen": {"deep": True}})
+    assert hands.told == ["StepPluginTransition"]
+    assert "call plugin org/check (Run): step 3 needs it" in hands.noted

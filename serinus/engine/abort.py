@@ -1,0 +1,25 @@
+"""An update is taken back, by a person or because something said that it must be."""
+
+from __future__ import annotations
+
+from serinus.api.times import format_time
+from serinus.engine import duration
+from serinus.engine.draft import Draft
+from serinus.engine.promotion import end_pauses
+
+
+def abort(draft: Draft, why: str) -> None:
+    """The update is taken back from this pass on. `why` goes into the condition and the Event."""
+    draft.status.abort = True
+    draft.abort_message = why
+    carry_out(draft)
+
+
+def carry_out(draft: Draft) -> None:
+    """What an abort means for the status, however it came."""
+    s, status = draft.sight, draft.status
+    end_pauses(draft)
+    status.current_step_index = 0 if s.steps else None
+    status.aborted_at = status.aborted_at or format_time(s.now)
+    duration.complete(status, "Aborted")
+    duration.finish(status, s.now)
