@@ -34,6 +34,7 @@ PROCESSES = {
     ("cli", "demo"): {"local"},
     ("cli", "demo_walk"): {"demo"},
     ("cli", "controller"): {"controller"},
+    ("cli", "eval"): {"analysis"},
     ("local", "up"): {"controller"},
 }
 """Where whole processes are put together: a command starts what it is the command of, `up` starts everything."""

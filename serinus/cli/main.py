@@ -25,6 +25,7 @@ OWN = {
     "status": ("serinus.cli.status", "Whether Serinus runs here, and where"),
     "reset": ("serinus.cli.reset", "Stop Serinus and delete all its data"),
     "demo": ("serinus.cli.demo", "Watch a whole canary with real traffic"),
+    "eval": ("serinus.cli.eval", "What a condition of an analysis says of a result"),
     "controller": ("serinus.cli.controller", "Run the controller against any Kubernetes API"),
 }
 """name -> (module that exports the click command `command`, one line about it)."""

@@ -1,0 +1,28 @@
+"""How much work one evaluation may do: conditions come from users, results from anywhere."""
+
+from __future__ import annotations
+
+from serinus.analysis.conditions.errors import ConditionError
+
+STEPS = 500_000
+"""Steps of an evaluation: below half a second. A list of 10,000 values with a predicate of three nodes takes 40,000."""
+
+CHARACTERS_A_STEP = 8
+"""Text is cheaper than list elements: all text that a condition makes has at most 4 million characters."""
+
+
+class Budget:
+    """What is left for one evaluation. Everything that loops or makes something pays before it does."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, steps: int = STEPS) -> None:
+        self._left = steps
+
+    def spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise ConditionError(f"the condition needs too much work on this result (more than {STEPS} steps)")
+
+    def spend_text(self, characters: int) -> None:
+        self.spend(1 + characters // CHARACTERS_A_STEP)

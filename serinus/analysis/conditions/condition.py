@@ -1,0 +1,56 @@
+"""A condition: read once, then asked about result after result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.analysis.conditions.compiler import Made, compile_for
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.functions import Run
+from serinus.analysis.conditions.moments import SECOND, Time
+from serinus.analysis.conditions.parser import parse
+from serinus.analysis.conditions.types import Type, type_of
+from serinus.analysis.conditions.values import go_type
+
+MOST_TYPES = 16
+"""Compiled forms that a condition keeps; a metric's results have one or two types."""
+
+
+class Condition:
+    """A condition in expr-lang, as `successCondition` has it. ConditionError if it cannot be read.
+
+    It reaches the result and nothing else, neither loops for long nor eats memory (see budget.py), and whatever is wrong
+    with it or its result is a ConditionError.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._tree = parse(text)
+        self._made: dict[Type, Made] = {}
+
+    def value(self, result: Any, now: float = 0.0) -> Any:
+        """Whatever the expression gives. `now`: seconds since the epoch."""
+        kind = type_of(result)
+        try:
+            made = self._made.get(kind)
+            if made is None:
+                made = compile_for(self._tree, kind)
+                if len(self._made) < MOST_TYPES:
+                    self._made[kind] = made
+            return made.run(Run(result, int(now * SECOND)))
+        except RecursionError:
+            raise ConditionError("the result is nested too deeply for this condition") from None
+
+    def holds(self, result: Any, now: float = 0.0) -> bool:
+        """Whether the condition is true of this result. ConditionError if it is neither true nor false."""
+        value = self.value(result, now)
+        if type(value) is not bool:
+            raise ConditionError(f"expected bool, but got {go_type(value)}")
+        return value
+
+    def time(self, now: float) -> float:
+        """Seconds since the epoch that the expression means: `now() - duration("1h")`. ConditionError if it is no time."""
+        value = self.value(None, now)
+        if not isinstance(value, Time):
+            raise ConditionError(f"expected time.Time, but got {go_type(value)}")
+        return value.seconds

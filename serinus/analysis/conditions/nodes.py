@@ -1,0 +1,128 @@
+"""What a condition consists of, as the parser found it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Node:
+    """`depth`: how many nodes lie below one another from here; the parser keeps it within bounds."""
+
+    depth: int = field(default=1, init=False, compare=False)
+
+
+@dataclass(slots=True)
+class Constant(Node):
+    value: bool | int | float | str | None
+
+
+@dataclass(slots=True)
+class Name(Node):
+    name: str
+
+
+@dataclass(slots=True)
+class Pointer(Node):
+    """`#`, `#index`, `#acc`."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class Unary(Node):
+    operator: str
+    operand: Node
+
+
+@dataclass(slots=True)
+class Binary(Node):
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(slots=True)
+class Logic(Node):
+    """A row of terms joined by the same `and` or `or`: one node however long it is."""
+
+    operator: str
+    terms: list[Node]
+
+
+@dataclass(slots=True)
+class Conditional(Node):
+    condition: Node
+    then: Node
+    otherwise: Node
+
+
+@dataclass(slots=True)
+class Member(Node):
+    """`a.b`, `a["b"]`, `a[0]`. `optional`: nil in front of it ends its chain."""
+
+    owner: Node
+    key: Node
+    optional: bool = False
+    dotted: bool = False
+
+
+@dataclass(slots=True)
+class Chain(Node):
+    """What `?.` may end early, giving nil."""
+
+    inner: Node
+
+
+@dataclass(slots=True)
+class Slice(Node):
+    owner: Node
+    start: Node | None
+    end: Node | None
+
+
+@dataclass(slots=True)
+class Call(Node):
+    """A function by name. A predicate among the arguments is a Predicate."""
+
+    name: str
+    arguments: list[Node]
+
+
+@dataclass(slots=True)
+class Method(Node):
+    owner: Node
+    name: str
+    arguments: list[Node]
+    optional: bool = False
+
+
+@dataclass(slots=True)
+class Predicate(Node):
+    body: Node
+
+
+@dataclass(slots=True)
+class Items(Node):
+    items: list[Node]
+
+
+@dataclass(slots=True)
+class Pairs(Node):
+    """A map literal: (key, value) as written."""
+
+    pairs: list[tuple[Node, Node]]
+
+
+@dataclass(slots=True)
+class Let(Node):
+    name: str
+    value: Node
+    body: Node
+
+
+@dataclass(slots=True)
+class Sequence(Node):
+    """`a; b`: the last one counts."""
+
+    nodes: list[Node]

@@ -1,0 +1,57 @@
+"""`serinus eval`: what a condition of an analysis says of a result, without a run."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import click
+import msgspec
+
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.samples import KINDS, Sample, answer, judged
+from serinus.cli.problems import Problem
+
+
+@click.command("eval", short_help="What a condition says of a result.")
+@click.argument("condition")
+@click.option("--result", "result", metavar="JSON", help="What the provider gave, as JSON.")
+@click.option("--kind", type=click.Choice(KINDS), default="json", show_default=True, help="How the provider gives it.")
+def command(condition: str, result: str | None, kind: str) -> None:
+    """Prints true or false: what CONDITION (a successCondition or failureCondition) says of a result.
+
+    `--kind floats` is a list of numbers as Prometheus gives it, `--kind float` one number; NaN and the infinities are
+    written as the strings "NaN", "+Inf", "-Inf".
+
+    With - as CONDITION, each line of standard input is an object {"condition", "result", "kind"}, and is printed with
+    its "value" or its "error" added, in order.
+
+    \b
+    serinus eval 'result[0] >= 0.95' --result '[0.96]' --kind floats
+    serinus eval 'result.errors / result.total < 0.01' --result '{"errors": 3, "total": 1000}'
+    """
+    now = time.time()
+    if condition == "-":
+        for line in sys.stdin.buffer:
+            if line.strip():
+                click.echo(_answered(line, now))
+        return
+    if result is None:
+        raise Problem("--result is missing: give the result as JSON, such as --result '[0.96]'")
+    try:
+        value = msgspec.json.decode(result.encode("utf-8", "surrogateescape"))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Problem(f"--result is no JSON: {error}", "Text is JSON in double quotes: --result '\"ok\"'") from None
+    try:
+        click.echo("true" if judged(Sample(condition, value, kind), now) else "false")
+    except ConditionError as error:
+        raise Problem(str(error)) from None
+
+
+def _answered(line: bytes, now: float) -> str:
+    try:
+        sample = msgspec.json.decode(line, type=Sample)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return json.dumps({"error": f"the line is no object with condition, result and kind: {error}"})
+    return json.dumps(answer(sample, now), ensure_ascii=False)
