@@ -1,0 +1,58 @@
+"""`python -m tests.sim --seeds N [--start S] [--json]`: runs histories; the last line is JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections import Counter
+
+from tests.sim.generate import generate
+from tests.sim.run import run
+from tests.sim.shrink import shrink
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many histories")
+    parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--json", action="store_true", help="print the line of JSON only")
+    parser.add_argument("--no-shrink", action="store_true", help="show broken histories as they were generated")
+    parser.add_argument("--most", type=int, default=3, help="broken histories that are shown in full")
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    totals: Counter[str] = Counter()
+    struck: Counter[str] = Counter()
+    broken: list[int] = []
+    began = time.perf_counter()
+    for seed in range(options.start, options.start + options.seeds):
+        result = run(generate(seed))
+        totals += Counter(events=result.events, faults=result.faults, plans=result.plans)
+        struck += Counter(result.struck)
+        if result.violations:
+            broken.append(seed)
+            if not options.json:
+                print(f"seed {seed}: {result.violations[0]}", flush=True)
+    seconds = time.perf_counter() - began
+    if not options.json and not options.no_shrink:
+        for seed in broken[: options.most]:
+            history, violation = shrink(generate(seed))
+            print(f"\nseed {seed}, shrunk: {violation}\n{history.dump()}", flush=True)
+    summary = {
+        "histories": options.seeds,
+        "events": totals["events"],
+        "faults": totals["faults"],
+        "violations": len(broken),
+        "histories_per_second": round(options.seeds / seconds, 1),
+        "plans": totals["plans"],
+        "struck": dict(sorted(struck.items())),
+        "seeds": broken[:50],
+    }
+    print(json.dumps(summary))
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

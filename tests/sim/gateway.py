@@ -1,0 +1,153 @@
+"""The gateway that clients send through, and the requests they would lose.
+
+It hears of Ingresses and of the endpoints of Services with a delay of its own for each object, in order for one object
+and in any order between them. Requests are sent at every instant: so whenever what the gateway knows or what a pod does
+changes, each way that a request may take is looked at, and one that ends at a pod that does not serve, or at a Service
+without endpoints, is a lost request.
+
+What excuses a loss, and nothing else does:
+- before a Service led to a serving pod for the first time, and after its Rollout was deleted, nobody expects an answer;
+- a pod that the history crashed loses what is sent to it until the gateway has heard of it;
+- a Service whose every remaining pod of the revision it selects was crashed or evicted by the history within `PATIENCE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from serinus.api.names import HASH
+from tests.sim.loop import Loop
+from tests.sim.store import Change, Store
+from tests.sim.workloads import Workloads, ready
+
+Json = dict[str, Any]
+WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
+TOTAL = "nginx.ingress.kubernetes.io/canary-weight-total"
+SLOWEST = 0.5
+"""Seconds after which the gateway has heard of everything."""
+
+PATIENCE = 60.0
+"""Seconds for which a pod that the history took excuses what it was needed for."""
+
+
+class Gateway:
+    """`entry`: Services that requests enter by; `ingress`: name of the stable Ingress, "" for none.
+
+    `lose` is called with a sentence for each loss.
+    """
+
+    def __init__(self, loop: Loop, store: Store, workloads: Workloads, rng: Random, entry: str, ingress: str) -> None:
+        self.loop, self.store, self.workloads, self.rng = loop, store, workloads, rng
+        self.entry, self.ingress = entry, ingress
+        self.endpoints: dict[str, tuple[str, ...]] = {}
+        """By Service, as the gateway knows them: names of pods."""
+        self.canary: tuple[str, float] = ("", 0.0)
+        """(Service, share of the requests) that the canary Ingress says, as the gateway knows it."""
+        self.answered: set[str] = set()
+        """Services that led to a serving pod before."""
+        self.left: dict[str, float] = {}
+        """By revision: when the last request could go there, as far as the gateway goes."""
+        self.lose: Callable[[str], None] = lambda what: None
+        self._due: set[str] = set()
+        self._heard: dict[str, float] = {}
+        store.listeners.append(self._seen)
+        workloads.on_serving = self.look
+
+    def _seen(self, change: Change) -> None:
+        if change.plural == "pods":
+            labels: Json = ((change.new or change.old or {})["metadata"].get("labels")) or {}
+            for service in self.store.all("services"):
+                if matches(service, labels):
+                    self._later(service["metadata"]["name"])
+        elif change.plural == "services":
+            self._later(change.name)
+        elif change.plural == "ingresses" and change.name != self.ingress:
+            told = _weight_of(change.new)
+            self._tell("ingress", lambda: setattr(self, "canary", told))
+
+    def _later(self, name: str) -> None:
+        """The endpoints controller looks a moment later; the gateway hears of what it wrote later still."""
+        if name not in self._due:
+            self._due.add(name)
+            self.loop.call_later(self.rng.uniform(0.0, 0.1), self._publish, name)
+
+    def _publish(self, name: str) -> None:
+        self._due.discard(name)
+        service = self.store.get("services", name)
+        found = () if service is None else self.endpoints_of(service)
+        self._tell(name, lambda: self.endpoints.__setitem__(name, found))
+
+    def endpoints_of(self, service: Json) -> tuple[str, ...]:
+        return tuple(
+            p["metadata"]["name"]
+            for p in self.store.all("pods")
+            if matches(service, p["metadata"].get("labels") or {})
+            and ready(p)
+            and "deletionTimestamp" not in p["metadata"]
+        )
+
+    def _tell(self, stream: str, hear: Any) -> None:
+        at = max(self.loop.at + self.rng.uniform(0.01, SLOWEST - 0.1), self._heard.get(stream, 0.0))
+        self._heard[stream] = at
+        self.loop.call_at(at, self._hear, hear)
+
+    def _hear(self, hear: Any) -> None:
+        hear()
+        self.look()
+
+    def shares(self) -> dict[str, float]:
+        """Where requests go now, by Service; shares sum up to 1."""
+        service, share = self.canary
+        out = {self.entry: 1.0 - share if service else 1.0}
+        if service and share > 0:
+            out[service] = out.get(service, 0.0) + share
+        return {name: part for name, part in out.items() if part > 0}
+
+    def look(self) -> None:
+        """Follows every way that a request may take now."""
+        pods = self.workloads.pods
+        for name in self.shares():
+            known = self.endpoints.get(name, ())
+            if not known:
+                if name in self.answered and not self.excused(name):
+                    self.lose(f"Service {name} gets requests and has no endpoints")
+                continue
+            for pod_name in known:
+                pod = pods.get(pod_name)
+                if pod is not None and pod.serving:
+                    self.answered.add(name)
+                elif name in self.answered and (pod is None or pod.hit is None):
+                    self.lose(f"Service {name} sends requests to pod {pod_name}, which does not serve")
+
+    def excused(self, name: str) -> bool:
+        """Whether the history took the pods that Service `name` would lead to."""
+        service = self.store.get("services", name)
+        selected = ((service or {}).get("spec") or {}).get("selector", {}).get(HASH, "")
+        since = self.loop.at - PATIENCE
+        return any(at >= since and selected in ("", pod_hash) for at, pod_hash in self.workloads.lost)
+
+    def forget(self) -> None:
+        """The Rollout was deleted: nobody expects an answer until there is one again."""
+        self.answered.clear()
+
+
+def matches(service: Json, labels: Json) -> bool:
+    wanted: Json = (service.get("spec") or {}).get("selector") or {}
+    return bool(wanted) and all(labels.get(k) == v for k, v in wanted.items())
+
+
+def _weight_of(ingress: Json | None) -> tuple[str, float]:
+    """(Service, share) of a canary Ingress."""
+    if ingress is None:
+        return "", 0.0
+    notes: Json = ingress["metadata"].get("annotations") or {}
+    if notes.get("nginx.ingress.kubernetes.io/canary") != "true":
+        return "", 0.0
+    backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"]
+    try:
+        share = int(notes.get(WEIGHT, "0")) / int(notes.get(TOTAL, "100"))
+    except ValueError:
+        share = 0.0
+    return backend, min(1.0, max(0.0, share))

@@ -1,0 +1,108 @@
+"""A history as data: what the world is like, what people do, what goes wrong. A run is a function of it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from tests.sim.faults import Episode
+from tests.sim.workloads import Image
+
+Json = dict[str, Any]
+NAME = "web"
+
+Closing = Literal["release", "abort", "pause", "back"]
+"""How a history ends, under faults: a release to its end; one that is aborted at, or left in, its first pause that waits
+for a person; one that is taken back there."""
+
+
+class Action(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that a person, or the world, does `at` seconds after the start. What `value` means depends on `kind`."""
+
+    at: float
+    kind: str
+    value: Any = None
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """The controller dies at its nth write counted from `at`: before the write is carried out, or after. Another follows."""
+
+    at: float
+    write: int
+    after: bool
+    back: float
+    """Seconds until it is started again."""
+
+
+class History(msgspec.Struct, frozen=True):
+    seed: int
+    rollout: Json
+    """The Rollout as it is first applied."""
+    services: tuple[str, ...]
+    ingress: bool
+    images: dict[str, Image]
+    grace: float
+    """Seconds that a pod serves on after it was deleted."""
+    actions: tuple[Action, ...] = ()
+    kills: tuple[Kill, ...] = ()
+    episodes: tuple[Episode, ...] = ()
+    late_episodes: tuple[Episode, ...] = ()
+    """Of the closing; their times count from its beginning."""
+    closing: Closing = "release"
+    elected: bool = False
+    """Two controllers, and a lease between them."""
+    length: float = 120.0
+    """Seconds of the part with random actions."""
+
+    def dump(self) -> str:
+        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode()
+
+
+def load(text: str) -> History:
+    return msgspec.json.decode(text, type=History)
+
+
+def manifests(history: History) -> list[tuple[str, Json]]:
+    """(plural, object) in the order in which they are applied."""
+    labels = {"app": NAME}
+    ports = [{"port": 80, "targetPort": "http", "name": "http"}]
+    found: list[tuple[str, Json]] = [
+        ("services", {"kind": "Service", "apiVersion": "v1", "metadata": {"name": n, "annotations": {"team": "shop"}},
+                      "spec": {"selector": labels, "ports": ports, "sessionAffinity": "None"}})
+        for n in history.services
+    ]  # fmt: skip
+    if history.ingress:
+        backend = {"service": {"name": NAME, "port": {"name": "http"}}}
+        rule = {"host": "web.local", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+        metadata = {"name": NAME, "annotations": {"team": "shop"}}
+        ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata}
+        found.append(("ingresses", {**ingress, "spec": {"ingressClassName": "nginx", "rules": [rule]}}))
+    return [*found, ("rollouts", history.rollout)]
+
+
+def template(image: str) -> Json:
+    resources = {"requests": {"cpu": "1", "memory": "1Gi"}}
+    container = {
+        "name": "web",
+        "image": f"demo:{image}",
+        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+        "resources": resources,
+    }
+    return {"metadata": {"labels": {"app": NAME}}, "spec": {"containers": [container]}}
+
+
+def respelled(pod_template: Json) -> Json:
+    """The same template, said differently: other order, other units, defaults spelled out."""
+    container: Json = dict(reversed(pod_template["spec"]["containers"][0].items()))
+    container["resources"] = {"requests": {"memory": "1024Mi", "cpu": "1000m"}}
+    container["imagePullPolicy"] = "IfNotPresent"
+    return {
+        "spec": {"restartPolicy": "Always", "containers": [container], "dnsPolicy": "ClusterFirst"},
+        "metadata": pod_template["metadata"],
+    }
+
+
+def image_of(obj: Json) -> str:
+    """The image's tag in a Rollout or ReplicaSet."""
+    return obj["spec"]["template"]["spec"]["containers"][0]["image"].partition(":")[2]

@@ -1,0 +1,423 @@
+"""The ten promises of the design, each a function that says how it was broken.
+
+A promise is looked at when something happens that could break it: a write of a controller (`WRITES`), a decision
+(`PLANS`), a change of what the gateway or a pod does (`lost requests`), and the end, when all is settled (`SETTLED`).
+
+What a controller could not know yet excuses it, and only that: pods that the history crashed or evicted less than
+`PATIENCE` seconds ago count as if they were still there, and the smallest size that the Rollout had in that time counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from serinus.api.int_or_percent import scaled
+from serinus.api.names import HASH, MANAGED_BY
+from serinus.engine.plan import Plan, Snapshot
+from tests.sim.gateway import PATIENCE
+from tests.sim.history import NAME, image_of
+from tests.sim.store import Change, encode
+from tests.sim.workloads import owner_of, ready
+from tests.sim.world import World
+
+Json = dict[str, Any]
+SLACK = 1.0
+"""Seconds: deadlines are written in whole ones."""
+
+DRAIN = 2
+"""Seconds that a canary which was never stable has to drain at least."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    promise: str
+    what: str
+    at: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.promise} at {self.at:.2f} s: {self.what}"
+
+
+class Watchdog:
+    """Looks at everything that happens in a world, and remembers what the promises need to know of the past."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.violations: list[Violation] = []
+        self.replicas: list[tuple[float, int]] = []
+        """(when, spec.replicas) of each change."""
+        self.last_led: dict[str, float] = {}
+        """By hash: when Services and Ingress led to it last; infinity while they do."""
+        self.role: dict[str, str] = {}
+        """By hash: what it was last, "stable" or "canary"."""
+        self.aborted: str = ""
+        """The hash that a person aborted, until they ask for something else."""
+        self.permits = 0
+        world.gateway.lose = lambda what: self.broke("drain_after_observe", what)
+        world.store.listeners.append(self._seen)
+        world.on_plan = self._planned
+
+    def broke(self, promise: str, what: str) -> None:
+        self.violations.append(Violation(promise, what, self.world.loop.at))
+
+    def _seen(self, change: Change) -> None:
+        if change.by.startswith("controller-"):
+            for promise in WRITES:
+                for what in promise(self, change):
+                    self.broke(promise.__name__, what)
+        self._remember(change)
+
+    def _planned(self, snapshot: Snapshot, plan: Plan) -> None:
+        for promise in PLANS:
+            for what in promise(self, snapshot, plan):
+                self.broke(promise.__name__, what)
+
+    def _remember(self, change: Change) -> None:
+        now = self.world.loop.at
+        if change.plural in ("services", "ingresses", "rollouts"):
+            leading = self.world.leading()
+            for pod_hash, last in self.last_led.items():
+                if last == float("inf") and pod_hash not in leading:
+                    self.last_led[pod_hash] = now
+            for pod_hash in leading:
+                self.last_led[pod_hash] = float("inf")
+        if change.plural == "rollouts" and change.new is not None:
+            status: Json = change.new.get("status") or {}
+            self.role[status.get("currentPodHash", "")] = "canary"
+            self.role[status.get("stableRS", "")] = "stable"
+            size = change.new["spec"].get("replicas", 1)
+            if not self.replicas or self.replicas[-1][1] != size:
+                self.replicas.append((now, size))
+
+    # What a controller may have believed
+
+    def fewest_replicas(self) -> int:
+        """The smallest `spec.replicas` of the last `PATIENCE` seconds."""
+        since, sizes = self.world.loop.at - PATIENCE, [self.replicas[-1][1]] if self.replicas else [0]
+        for (_, size), (until, _) in zip(self.replicas, self.replicas[1:], strict=False):
+            if until >= since:
+                sizes.append(size)
+        return min(sizes)
+
+    def ready_pods(self, pod_hash: str) -> int:
+        """Pods of this revision that serve, and those that the history took lately."""
+        since = self.world.loop.at - PATIENCE
+        taken = sum(1 for at, lost in self.world.workloads.lost if lost == pod_hash and at >= since)
+        pods = self.world.store.all("pods")
+        return taken + sum(
+            1 for p in pods
+            if (p["metadata"].get("labels") or {}).get(HASH) == pod_hash and ready(p) and "deletionTimestamp" not in p["metadata"]
+        )  # fmt: skip
+
+
+# 1. Drain after observe
+
+
+def drain_after_observe(dog: Watchdog, change: Change) -> Iterator[str]:
+    """No pod that may still get traffic is removed. (That no request is lost is looked at by the gateway.)"""
+    world = dog.world
+    if change.plural != "replicasets" or change.old is None:
+        return
+    pod_hash, before = change.old["metadata"]["labels"].get(HASH, ""), change.old["spec"]["replicas"]
+    after = change.new["spec"]["replicas"] if change.new else 0
+    if after >= before or world.rollout is None:
+        return
+    share = world.leading().get(pod_hash, 0.0)
+    asked = dog.fewest_replicas()
+    if world.canary.get("trafficRouting") or world.blue_green:
+        need = -(-round(share * 1000) * asked // 1000)
+        if after < need:
+            yield f"{_name(change)} goes from {before} to {after} pods while {share:.0%} of the requests go there"
+        yield from _too_soon(dog, pod_hash, after)
+    elif share and after == 0 and asked:
+        yield f"{_name(change)} goes from {before} to {after} pods while a Service leads only there"
+
+
+def _too_soon(dog: Watchdog, pod_hash: str, after: int) -> Iterator[str]:
+    """The scale-down delay, counted from when the last Service or Ingress was written that led there."""
+    led = dog.last_led.get(pod_hash)
+    if after or led is None or led == float("inf"):
+        return
+    waited, delay = dog.world.loop.at - led, _delay(dog, pod_hash)
+    if waited < delay - SLACK:
+        yield f"{pod_hash} loses its pods {waited:.1f} s after its traffic, and is to have {delay} s"
+
+
+def _delay(dog: Watchdog, pod_hash: str) -> float:
+    world = dog.world
+    strategy = world.canary or world.blue_green
+    if strategy.get("dynamicStableScale") or strategy.get("scaleDownDelayRevisionLimit") is not None:
+        return 0
+    delay = strategy.get("scaleDownDelaySeconds", 30)
+    if world.status.get("abort") and pod_hash == world.status.get("currentPodHash"):
+        return strategy.get("abortScaleDownDelaySeconds", 30)
+    return delay if dog.role.get(pod_hash) == "stable" else min(DRAIN, delay)
+
+
+def keeps_enough_pods(dog: Watchdog, change: Change) -> Iterator[str]:
+    """Where pods alone divide the traffic, no fewer of them serve than maxUnavailable allows."""
+    world = dog.world
+    if change.plural != "replicasets" or change.old is None or not world.canary or world.canary.get("trafficRouting"):
+        return
+    before, after = change.old["spec"]["replicas"], change.new["spec"]["replicas"] if change.new else 0
+    if after >= before:
+        return
+    asked = dog.fewest_replicas()
+    least = asked - _unavailable(world.canary, asked)
+    kept = sum(min(dog.ready_pods(h), rs["spec"]["replicas"]) for h, rs in world.sets().items())
+    was_less = sum(dog.ready_pods(h) for h in world.sets()) < least
+    if kept < least and not (was_less and _keeps_ready(dog, change, after)):
+        yield f"{_name(change)} goes from {before} to {after} pods, which leaves {kept} that serve, and {least} are wanted"
+
+
+def _keeps_ready(dog: Watchdog, change: Change, after: int) -> bool:
+    """Whether only pods go that do not serve: they are of no use."""
+    old = change.old or {}
+    return after >= dog.ready_pods(old["metadata"]["labels"].get(HASH, ""))
+
+
+def _unavailable(canary: Json, replicas: int) -> int:
+    surge = scaled(canary.get("maxSurge"), replicas, round_up=True, default="25%")
+    missing = scaled(canary.get("maxUnavailable"), replicas, round_up=False, default="25%")
+    return min(replicas, missing if surge or missing else 1)
+
+
+# 2. Weight never exceeds capacity
+
+
+def weight_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str]:
+    """A version gets x % only when it has the ready pods for it, save where the user set its size by hand."""
+    world = dog.world
+    if change.plural not in ("ingresses", "services") or not world.canary.get("trafficRouting") or change.new is None:
+        return
+    found = world.weight()
+    if not found or not found[0] or any("setCanaryScale" in step for step in world.canary.get("steps", [])):
+        return
+    weight, top = found
+    selected = world.selected()
+    canary, stable = selected.get("web-canary", ""), selected.get(NAME, "")
+    asked = dog.fewest_replicas()
+    if canary == stable or not asked:
+        return
+    able = top * dog.ready_pods(canary) // asked
+    if weight > able:
+        yield f"{_name(change)} gives {canary} {weight} of {top}, and its pods carry {able}"
+
+
+# 3. No empty target
+
+
+def no_empty_target(dog: Watchdog, change: Change) -> Iterator[str]:
+    """A Service or a weight never leads to a ReplicaSet without ready pods, save when nothing else exists."""
+    world = dog.world
+    if change.plural == "services" and change.new is not None and change.old is not None:
+        to = change.new["spec"].get("selector", {}).get(HASH, "")
+        if to == change.old["spec"].get("selector", {}).get(HASH, "") or not to:
+            return
+        if not dog.ready_pods(to) and any(dog.ready_pods(h) for h in world.sets()):
+            yield f"Service {change.name} is led to {to}, which has no ready pods"
+    elif change.plural == "ingresses":
+        for pod_hash, share in world.leading().items():
+            if share and not dog.ready_pods(pod_hash) and any(dog.ready_pods(h) for h in world.sets()):
+                yield f"{share:.0%} of the requests are led to {pod_hash}, which has no ready pods"
+
+
+# 4. Touch only what is ours
+
+
+def touch_only_ours(dog: Watchdog, change: Change) -> Iterator[str]:
+    """In what is shared only our own selector, weights and annotations change."""
+    for path in changed(change.old or {}, change.new or {}):
+        if path.startswith(("metadata.resourceVersion", "metadata.generation")):
+            continue
+        if not path.startswith(OURS.get(change.plural, ())) and not _made(change):
+            yield f"{_name(change)}: {path} is not ours to change"
+
+
+OURS: dict[str, tuple[str, ...]] = {
+    "services": (f"spec.selector.{HASH}", f"metadata.annotations.{MANAGED_BY}"),
+    "rollouts": ("status", "metadata.annotations.rollout.argoproj.io/revision"),
+    "leases": ("",),
+    "pods": ("metadata.deletionTimestamp", "metadata.labels", "metadata.annotations"),
+    "replicasets": ("spec.replicas", "spec.minReadySeconds", "metadata.annotations"),
+    "ingresses": (
+        "metadata.annotations.nginx.ingress.kubernetes.io/canary",
+        "metadata.annotations.kubernetes.io/ingress.class",
+        "spec",
+    ),
+}
+
+
+def _made(change: Change) -> bool:
+    """Whether the object is a Rollout's own, and appears or goes as a whole."""
+    some = change.new or change.old or {}
+    return (change.old is None or change.new is None) and owner_of(some) == NAME
+
+
+def changed(old: Json, new: Json, before: str = "") -> Iterator[str]:
+    """Paths at which two objects differ."""
+    for key in {**old, **new}:
+        was, now = old.get(key), new.get(key)
+        if was is now or was == now:
+            continue
+        if isinstance(was, dict) and isinstance(now, dict):
+            yield from changed(was, now, f"{before}{key}.")
+        else:
+            yield f"{before}{key}"
+
+
+def _name(change: Change) -> str:
+    return f"{change.plural} {change.name}"
+
+
+# 5. Level-triggered, and 9. A revision is what its template means
+
+
+def level_triggered(dog: Watchdog, change: Change) -> Iterator[str]:
+    """No thing is made twice: there is one ReplicaSet for what a template means, however it is spelled."""
+    if change.plural != "replicasets" or change.old is not None or change.new is None:
+        return
+    image, owner = image_of(change.new), change.new["metadata"]["ownerReferences"][0]["uid"]
+    for rs in dog.world.store.all("replicasets"):
+        theirs = rs["metadata"].get("ownerReferences") or [{"uid": ""}]
+        if rs["metadata"]["name"] != change.name and image_of(rs) == image and theirs[0]["uid"] == owner:
+            yield f"{change.name} is made, and {rs['metadata']['name']} is of the same template"
+
+
+def ends_as_without_faults(dog: Watchdog, end: Json, twin: Json) -> None:
+    """After the faults the Rollout settles in the state that the same input reaches without them."""
+    for key, there in twin.items():
+        if end.get(key) != there:
+            dog.broke("level_triggered", f"it ends with {key} {end.get(key)!r}, and without faults with {there!r}")
+            return
+
+
+# 6. Always a reason
+
+
+def always_a_reason(dog: Watchdog, snapshot: Snapshot, plan: Plan) -> Iterator[str]:
+    """Every decision has a because, every wait a sentence; a Rollout that is not Healthy says why."""
+    for action in plan.actions:
+        if not action.because:
+            yield f"{action.verb} {action.kind} {action.name} has no because"
+    for wait in plan.waits:
+        if not wait.message or not wait.reason:
+            yield "a wait has no sentence"
+    status = snapshot.rollout.status
+    if plan.actions or plan.status is not None or status.phase in ("Healthy", ""):
+        return
+    if not plan.waits and not status.message:
+        yield f"nothing is done in phase {status.phase}, and nothing says why"
+    timed = [w for w in plan.waits if w.until is not None]
+    if timed and (plan.again_at is None or plan.again_at > min(w.until or 0 for w in timed) + SLACK):
+        yield f"nobody looks again when the wait {timed[0].reason} ends"
+
+
+# 7. Nothing to do, nothing done
+
+
+def nothing_to_do_nothing_done(dog: Watchdog) -> Iterator[str]:
+    """A settled Rollout costs no call."""
+    world = dog.world
+    for wire in world.wires.values():
+        idle = world.loop.at - wire.last_work
+        if not wire.dead and idle < 60.0:
+            last = wire.requests.most_common(3)
+            yield f"{wire.name} called {idle:.0f} s ago, long after the last change ({last})"
+
+
+# 8. Bounded
+
+
+def bounded(dog: Watchdog) -> Iterator[str]:
+    """Status, history and what the controller remembers do not grow."""
+    world = dog.world
+    size = len(encode(world.status))
+    if size > 6000:
+        yield f"the status has {size} bytes"
+    limit = world.spec.get("revisionHistoryLimit", 10)
+    old = [rs for rs in world.store.all("replicasets") if owner_of(rs) == NAME]
+    if len(old) > limit + 2 and not world.spec.get("paused"):
+        yield f"{len(old)} ReplicaSets are kept, and {limit} old ones are wanted"
+    if len(world.status.get("conditions", [])) > 8:
+        yield "conditions are repeated"
+    for controller, task in world.controllers.values():
+        open_ = len(controller.reconciler._applier.writes)
+        if open_ and not task.done() and (controller.election is None or controller.election.leading):
+            yield f"{open_} own writes are still waited for"
+
+
+# 10. Commands are safe
+
+
+def commands_are_safe(dog: Watchdog, change: Change) -> Iterator[str]:
+    """Nobody passes a pause that waits for a person, and an aborted version becomes stable only if a person says so."""
+    if change.plural != "rollouts" or change.old is None or change.new is None:
+        return
+    was: Json = change.old.get("status") or {}
+    now: Json = change.new.get("status") or {}
+    pod_hash = now.get("currentPodHash", "")
+    same = was.get("currentPodHash", "") == pod_hash
+    stable = now.get("stableRS", "")
+    if same and was.get("abort") and stable == pod_hash and was.get("stableRS") not in ("", stable):
+        yield f"{stable} was aborted, and becomes stable"
+    canary: Json = change.new["spec"]["strategy"].get("canary") or {}
+    steps = canary.get("steps") or []
+    first, then = was.get("currentStepIndex") or 0, now.get("currentStepIndex") or 0
+    if not same or was.get("currentStepHash") != now.get("currentStepHash") or was.get("promoteFull") or then <= first:
+        return
+    if any(step.get("pause") == {} for step in steps[first:then]) and dog.permits >= dog.world.permits:
+        free = pod_hash == stable or "rollbackWindow" in change.new["spec"]
+        if not free:
+            yield f"step {first + 1} waits for a person, and nobody promoted it"
+    if then > first:
+        dog.permits = dog.world.permits
+
+
+# The end
+
+
+def settles_in_order(dog: Watchdog) -> Iterator[str]:
+    """What a settled Rollout says of itself is so: phase, sizes, Services and weight belong together."""
+    world = dog.world
+    status, sets = world.status, world.sets()
+    sizes = {h: rs["spec"]["replicas"] for h, rs in sets.items() if rs["spec"]["replicas"]}
+    wanted, stable = world.spec.get("replicas", 1), status.get("stableRS", "")
+    weight, phase = world.weight(), status.get("phase")
+    if phase not in ("Healthy", "Paused", "Degraded"):
+        yield f"it stays {phase}: {status.get('message', '')}"
+    if phase == "Healthy":
+        if sizes != ({stable: wanted} if wanted else {}):
+            yield f"it is Healthy with pods {sizes}, and {wanted} of {stable} are wanted"
+        if weight and weight[0]:
+            yield f"it is Healthy, and the canary gets {weight[0]}"
+        if wanted:
+            for name, selected in world.selected().items():
+                if selected and selected != stable:
+                    yield f"it is Healthy, and Service {name} leads to {selected}, not to {stable}"
+    if status.get("abort") and weight and weight[0] and not world.spec.get("paused"):
+        yield f"it is aborted, and the canary gets {weight[0]}"
+
+
+def settled(dog: Watchdog) -> None:
+    """Looks at all that must be true once nothing happens any more."""
+    if dog.world.rollout is None:
+        return
+    for promise in SETTLED:
+        for what in promise(dog):
+            dog.broke(promise.__name__, what)
+
+
+WRITES: tuple[Callable[[Watchdog, Change], Iterator[str]], ...] = (
+    drain_after_observe,
+    keeps_enough_pods,
+    weight_never_exceeds_capacity,
+    no_empty_target,
+    touch_only_ours,
+    level_triggered,
+    commands_are_safe,
+)
+PLANS: tuple[Callable[[Watchdog, Snapshot, Plan], Iterator[str]], ...] = (always_a_reason,)
+SETTLED: tuple[Callable[[Watchdog], Iterator[str]], ...] = (nothing_to_do_nothing_done, bounded, settles_in_order)

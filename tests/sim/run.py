@@ -1,0 +1,205 @@
+"""One history, from its first manifest to the comparison of its end with the end that it has without faults.
+
+    apply → random actions under faults → faults stop, all settles → a closing under new faults → all settles → compare
+
+The twin that it is compared with starts from the Rollout as the actions left it, and goes through the same closing without
+faults: what came before, and every fault, must have left no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from tests.sim import promises
+from tests.sim.generate import waits_for_a_person
+from tests.sim.history import NAME, Action, History, template
+from tests.sim.people import act
+from tests.sim.promises import Violation, Watchdog
+from tests.sim.store import Json
+from tests.sim.world import Planner, World
+
+QUIET = 130.0
+"""Seconds without a write after which nothing more is to come: longer than every delay and deadline of a history."""
+
+HORIZON = 4000.0
+"""Seconds after which it is said to settle never."""
+
+PATIENT = 1500.0
+"""Seconds for which a person waits for what a closing needs."""
+
+
+@dataclass
+class Result:
+    seed: int
+    violations: list[Violation] = field(default_factory=list[Violation])
+    events: int = 0
+    faults: int = 0
+    plans: int = 0
+    struck: dict[str, int] = field(default_factory=dict[str, int])
+    end: Json = field(default_factory=dict[str, Any])
+
+
+def run(history: History, *, plan: Planner | None = None, stop_early: bool = True) -> Result:
+    """Runs it; `stop_early`: up to the first promise that breaks."""
+    world = World(history, plan=plan)
+    dog = Watchdog(world)
+    result = Result(history.seed)
+    with world.loop.running():
+        world.start()
+        for action in history.actions:
+            world.loop.call_at(action.at, act, world, action)
+        try:
+            _story(world, dog, history, plan, lambda: stop_early and bool(dog.violations))
+        finally:
+            _count(world, result, history)
+            world.end()
+    dog.violations += [Violation("no_error_but_of_the_api", e) for e in world.loop.errors]
+    result.violations = dog.violations
+    return result
+
+
+def _story(world: World, dog: Watchdog, history: History, plan: Planner | None, stop: Callable[[], bool]) -> None:
+    loop = world.loop
+    loop.run(history.length, stop=stop)
+    if stop():
+        return
+    world.new_weather(())
+    if not _settle(world, dog, stop):
+        return
+    promises.settled(dog)
+    if world.rollout is None or stop():
+        return
+    twin = _twin(world, history, plan)
+    # The new faults strike from the moment on at which all was quiet.
+    world.new_weather(history.late_episodes)
+    _close(world, history, stop)
+    loop.run(loop.at + max(0.0, world.weather.over - loop.at), stop=stop)
+    world.new_weather(())
+    if stop() or not _settle(world, dog, stop):
+        return
+    promises.settled(dog)
+    promises.ends_as_without_faults(dog, world.fingerprint(), twin)
+
+
+def _count(world: World, result: Result, history: History) -> None:
+    struck = world.weather.struck
+    result.struck = dict(struck) | ({"killed": world.kills} if world.kills else {})
+    acted = [a.kind for a in history.actions]
+    hits = sum(1 for kind in acted if kind in ("crash", "evict", "router-edited", "router-deleted"))
+    result.faults = sum(struck.values()) + world.kills + hits
+    result.plans = world.plans
+    result.events = world.writes + world.plans + len(acted) + result.faults
+    result.end = world.fingerprint()
+
+
+def _settle(world: World, dog: Watchdog, stop: Callable[[], bool]) -> bool:
+    """Runs until nothing was written for `QUIET` seconds; that it never is, is a violation."""
+    loop, end = world.loop, world.loop.at + HORIZON
+    while loop.at < end:
+        loop.run(max(world.last_write, world.calm_since) + QUIET, stop=stop)
+        if stop():
+            return False
+        if loop.at - max(world.last_write, world.calm_since) >= QUIET - 0.001:
+            return True
+    dog.broke("level_triggered", f"it does not settle within {HORIZON:g} s: {world.fingerprint()}")
+    return False
+
+
+def _close(world: World, history: History, stop: Callable[[], bool]) -> None:
+    """The closing: what people do at the end, each thing when its time has come."""
+    _do(world, "unpaused")
+    if world.spec.get("replicas") == 0:
+        _do(world, "scale", 2)
+    _release(world, "x1", stop)
+    if history.closing == "release" or not waits_for_a_person(world.spec["strategy"]):
+        return
+    _do(world, "image", "x2")
+    if not _wait(world, lambda: _new_waits(world), stop):
+        return
+    if history.closing == "abort":
+        _do(world, "abort")
+    elif history.closing == "back":
+        _do(world, "image", "x1")
+
+
+def _release(world: World, image: str, stop: Callable[[], bool]) -> None:
+    """Releases an image and sees to it that it becomes the stable one."""
+    _do(world, "image", image)
+    asked = 0.0
+
+    def look() -> bool:
+        nonlocal asked
+        status = world.status
+        if _promoted(world, image):
+            return True
+        if world.loop.at - asked >= 20.0 and _new_waits(world):
+            asked = world.loop.at
+            _do(world, "promote")
+        elif world.loop.at - asked >= 20.0 and status.get("abort"):
+            asked = world.loop.at
+            _do(world, "retry")
+        return False
+
+    _wait(world, look, stop)
+
+
+def _promoted(world: World, image: str) -> bool:
+    status, sets = world.status, world.sets()
+    stable = sets.get(status.get("stableRS", ""))
+    return (
+        stable is not None
+        and stable["spec"]["template"]["spec"]["containers"][0]["image"] == f"demo:{image}"
+        and status.get("phase") == "Healthy"
+    )
+
+
+def _new_waits(world: World) -> bool:
+    """Whether the version that was asked for stands at a pause which only a person ends."""
+    status, rollout = world.status, world.rollout
+    if rollout is None or status.get("phase") != "Paused" or status.get("currentPodHash") == status.get("stableRS"):
+        return False
+    if status.get("observedGeneration") != str(rollout["metadata"]["generation"]) or not status.get("pauseConditions"):
+        return False
+    steps = world.canary.get("steps", [])
+    index = status.get("currentStepIndex", 0)
+    return not world.canary or (index < len(steps) and steps[index].get("pause") == {})
+
+
+def _wait(world: World, true: Callable[[], bool], stop: Callable[[], bool]) -> bool:
+    end = world.loop.at + PATIENT
+    while world.loop.at < end and not stop():
+        if true():
+            return True
+        world.loop.run(world.loop.at + 5.0, stop=stop)
+    return False
+
+
+def _do(world: World, kind: str, value: Any = None) -> None:
+    act(world, Action(world.loop.at, kind, value))
+
+
+def _twin(world: World, history: History, plan: Planner | None) -> Json:
+    """The end of the same closing, in a world of its own where nothing goes wrong."""
+    rollout = world.rollout
+    assert rollout is not None
+    metadata: Json = {"name": NAME, "annotations": {"team": "shop"}}
+    spec = {**rollout["spec"], "template": template("x0")}
+    spec.pop("restartAt", None)
+    fresh = {"apiVersion": rollout["apiVersion"], "kind": "Rollout", "metadata": metadata, "spec": spec}
+    calm = msgspec.structs.replace(
+        history, rollout=fresh, actions=(), kills=(), episodes=(), late_episodes=(), elected=False
+    )
+    other = World(calm, plan=plan, faults=False)
+    with other.loop.running():
+        other.start()
+        dog = Watchdog(other)
+        _settle(other, dog, lambda: False)
+        _close(other, calm, lambda: False)
+        _settle(other, dog, lambda: False)
+        end = other.fingerprint()
+        other.end()
+    return end

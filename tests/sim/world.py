@@ -1,0 +1,213 @@
+"""The whole system, joined for one history: API, cluster, gateway, controllers, and the people who use them."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from serinus.api.meta import Json
+from serinus.api.names import HASH
+from serinus.controller.process import Controller, Options
+from serinus.engine.plan import Plan, Snapshot
+from serinus.engine.planner import plan as engine_plan
+from serinus.kube.client import Client
+from serinus.kube.errors import ApiError
+from tests.sim.faults import Episode, Limit, Weather, Wire
+from tests.sim.gateway import TOTAL, WEIGHT, Gateway
+from tests.sim.history import NAME, History, Kill, image_of, manifests
+from tests.sim.loop import Loop
+from tests.sim.store import Change, Store
+from tests.sim.workloads import Workloads
+
+Planner = Callable[[Snapshot], Plan]
+USER, SOMEBODY = "user", "somebody"
+
+
+class NoMetrics:
+    """Nobody reads them here."""
+
+    def watch(self, cache: Any, queue: Any) -> None: ...
+    def reconciled(self, key: Any, seconds: float) -> None: ...
+    def failed(self, key: Any) -> None: ...
+    def forget(self, key: Any) -> None: ...
+    def told(self, rollout: Any, event: Any) -> None: ...
+
+
+class World:
+    """`broken` gathers what `watch` (see promises.py) finds."""
+
+    def __init__(self, history: History, *, plan: Planner | None = None, faults: bool = True) -> None:
+        self.history, self.faults = history, faults
+        self.loop = Loop()
+        self.store = Store(self.loop)
+        seed = history.seed
+        self.workloads = Workloads(self.loop, self.store, Random(f"pods {seed}"), history.images, history.grace)
+        entry, ingress = (NAME, NAME) if history.ingress else (NAME, "")
+        self.gateway = Gateway(self.loop, self.store, self.workloads, Random(f"gateway {seed}"), entry, ingress)
+        self.weather = Weather(self.loop, history.episodes if faults else (), seed)
+        self.rng = Random(f"controller {seed}")
+        self._plan = plan or engine_plan
+        self.on_plan: Callable[[Snapshot, Plan], None] = lambda snapshot, plan: None
+        self.wires: dict[int, Wire] = {}
+        self.controllers: dict[int, tuple[Controller, Any]] = {}
+        self.plans = self.kills = self.writes = 0
+        self.ended = False
+        self.permits = 0
+        """How often a person let an update go on."""
+        self.calm_since = 0.0
+        """When the weather changed last."""
+        self.last_write = 0.0
+        """When anything but a lease was last written, by anyone."""
+        self.store.listeners.append(self._seen)
+
+    def _seen(self, change: Change) -> None:
+        if change.plural != "leases":
+            self.writes += 1
+            self.last_write = self.loop.at
+
+    # Controllers
+
+    def start(self) -> None:
+        for plural, obj in manifests(self.history):
+            self.store.create(plural, obj, USER)
+        for who in range(2 if self.history.elected and self.faults else 1):
+            self.begin(who)
+        for kill in self.history.kills if self.faults else ():
+            self.loop.call_at(kill.at, self._arm, kill)
+
+    def begin(self, who: int) -> None:
+        """Starts a controller that remembers nothing."""
+        if self.ended:
+            return
+        wire = self.wires[who] = Wire(self.store, self.weather, who)
+        elected = self.history.elected and self.faults
+        options = Options(
+            leader_elect=elected,
+            lease_duration=15.0,
+            renew_deadline=10.0,
+            retry_period=3.0,
+            workers=1,
+            identity=f"controller-{who}-{self.kills}",
+        )
+        client = Client(wire, user_agent=wire.name)
+        metrics: Any = NoMetrics()
+        controller = Controller(client, self.loop, Random(self.rng.random()), options=options, plan=self._decide, metrics=metrics)  # fmt: skip
+        controller.reconciler.failed = self._failed  # type: ignore[method-assign]
+        self.controllers[who] = (controller, self.loop.create_task(controller.run()))
+
+    def _failed(self, key: Any, error: Exception, delay: float) -> None:
+        """What the API refuses is tried again; any other error is a bug."""
+        if not isinstance(error, ApiError):
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.loop.errors.append(f"{error!r} at {where.filename}:{where.lineno}")
+
+    def _decide(self, snapshot: Snapshot) -> Plan:
+        self.plans += 1
+        decided = self._plan(snapshot)
+        self.on_plan(snapshot, decided)
+        return decided
+
+    def _arm(self, kill: Kill) -> None:
+        """Kills whoever works now at its next writes."""
+        who = max(self.wires, key=lambda w: self.wires[w].last_work)
+        wire = self.wires[who]
+        wire.kill, wire.writes = Limit(kill.write, kill.after), 0
+        wire.on_kill = lambda: self._kill(who, kill.back)
+
+    def _kill(self, who: int, back: float) -> None:
+        self.kills += 1
+        self.wires[who].die()
+        # The task ends on the way; nothing of it reaches the API any more.
+        self.loop.call_soon(self.controllers[who][1].cancel)
+        self.loop.call_later(back, self.begin, who)
+
+    def end(self) -> None:
+        """Ends every task, so that nothing is left for the next history."""
+        self.ended = True
+        for who, (_, task) in self.controllers.items():
+            self.wires[who].die()
+            task.cancel()
+        self.loop.run(self.loop.at + 10.0)
+
+    def new_weather(self, episodes: tuple[Episode, ...]) -> None:
+        """From now on these; their times count from now."""
+        moved = tuple(
+            Episode(e.kind, e.at + self.loop.at, e.length, e.rate, e.delay, e.plural, e.only) for e in episodes
+        )
+        struck = self.weather.struck
+        self.weather = Weather(self.loop, moved if self.faults else (), self.history.seed)
+        self.weather.struck = struck
+        self.calm_since = self.loop.at
+        for wire in self.wires.values():
+            wire.weather, wire.kill = self.weather, None
+
+    # What is there
+
+    @property
+    def rollout(self) -> Json | None:
+        return self.store.get("rollouts", NAME)
+
+    @property
+    def status(self) -> Json:
+        return (self.rollout or {}).get("status") or {}
+
+    @property
+    def spec(self) -> Json:
+        return (self.rollout or {"spec": {}})["spec"]
+
+    @property
+    def canary(self) -> Json:
+        return self.spec.get("strategy", {}).get("canary") or {}
+
+    @property
+    def blue_green(self) -> Json:
+        return self.spec.get("strategy", {}).get("blueGreen") or {}
+
+    def sets(self) -> dict[str, Json]:
+        """ReplicaSets by the hash they carry."""
+        return {rs["metadata"]["labels"].get(HASH, ""): rs for rs in self.store.all("replicasets")}
+
+    def selected(self) -> dict[str, str]:
+        """Service → the hash that it selects, "" for none."""
+        return {s["metadata"]["name"]: s["spec"].get("selector", {}).get(HASH, "") for s in self.store.all("services")}
+
+    def weight(self) -> tuple[int, int] | None:
+        """(weight, out of) that the canary Ingress says; None where there is none."""
+        ingress = self.store.get("ingresses", f"{NAME}-{NAME}-canary")
+        if ingress is None:
+            return None
+        notes: Json = ingress["metadata"].get("annotations") or {}
+        return int(notes.get(WEIGHT, "0")), int(notes.get(TOTAL, "100"))
+
+    def leading(self) -> dict[str, float]:
+        """By hash: the share of the requests that Services and Ingress, as they are written now, send to it."""
+        selected, found, out = self.selected(), self.weight(), dict[str, float]()
+        share = found[0] / found[1] if found else 0.0
+        ways = [(NAME, 1.0 - share)] if NAME in selected else []
+        if share:
+            ways.append((str(self.canary.get("canaryService", "")), share))
+        for service, part in ways:
+            if part > 0 and (pod_hash := selected.get(service, "")):
+                out[pod_hash] = out.get(pod_hash, 0.0) + part
+        return out
+
+    def fingerprint(self) -> Json:
+        """What the end of a history is compared by."""
+        status, sets = self.status, self.sets()
+        images = {pod_hash: image_of(rs) for pod_hash, rs in sets.items()}
+        weight = self.weight()
+        return {
+            "phase": status.get("phase"),
+            "message": status.get("message", "").partition(":")[0],
+            "stable": images.get(status.get("stableRS", "")),
+            "current": images.get(status.get("currentPodHash", "")),
+            "index": status.get("currentStepIndex"),
+            "aborted": bool(status.get("abort")),
+            "pauses": [p["reason"] for p in status.get("pauseConditions", [])],
+            "sizes": {images[h]: rs["spec"]["replicas"] for h, rs in sorted(sets.items()) if rs["spec"]["replicas"]},
+            "available": status.get("availableReplicas", 0),
+            "weight": weight and weight[0] / weight[1],
+            "selected": {name: images.get(h, h) for name, h in self.selected().items()},
+        }
