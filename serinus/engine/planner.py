@@ -11,7 +11,7 @@ from serinus.engine.conditions import put
 from serinus.engine.draft import Draft, difference, settled
 from serinus.engine.phase import phase_of
 from serinus.engine.plan import Action, Plan, Snapshot, Wait
-from serinus.engine.revision import adopt_orphans
+from serinus.engine.revision import adopt_orphans, wait_for_the_name
 from serinus.engine.sight import look
 from serinus.routing.registry import without_router
 
@@ -52,6 +52,7 @@ def plan(snapshot: Snapshot) -> Plan:
         adopt_orphans(draft)
         return Plan(tuple(draft.actions))
     (plan_blue_green if spec.strategy.blue_green else plan_canary)(draft)
+    wait_for_the_name(draft)
     refused = next((w for w in draft.waits if w.reason == waits.ROUTER.code), None)
     if refused is not None:
         path = "spec.strategy.canary.trafficRouting"

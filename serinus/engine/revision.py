@@ -19,7 +19,7 @@ from serinus.api.names import (
 )
 from serinus.api.rollout import PodMetadata
 from serinus.api.workloads import ReplicaSet, ReplicaSetSpec
-from serinus.engine import affinity
+from serinus.engine import affinity, waits
 from serinus.engine.draft import Draft
 from serinus.engine.ephemeral import merged, record
 from serinus.engine.plan import Action, Event
@@ -66,6 +66,16 @@ def ensure_new(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
         _keep_in_step(draft, s.new)
     _copy_revision(draft, s.new)
     return s.new
+
+
+def wait_for_the_name(draft: Draft) -> None:
+    """A ReplicaSet whose predecessor of the same name is still being deleted is made when that is gone, which is an event."""
+    leaving = {rs.metadata.name for rs in draft.sight.sets if rs.metadata.deletion_timestamp}
+    held = [a.name for a in draft.actions if a.verb == "create" and a.kind == "ReplicaSet" and a.name in leaving]
+    for name in held:
+        draft.wait(waits.PODS.code, f"ReplicaSet {name} is being deleted: it is made anew when it is gone")
+    if held:
+        draft.actions = [a for a in draft.actions if not (a.verb == "create" and a.name in held)]
 
 
 def _next_revision(draft: Draft, rs: ReplicaSet | None) -> int:

@@ -105,7 +105,9 @@ def not_ours(seen: Snapshot, action: Action) -> str:
         wrong = "" if controlled(meta, UID) or adopted else "another's ReplicaSet"
         return wrong or ("" if action.uid == meta.uid else "without saying which one")
     if action.kind == "Ingress":
-        return "" if controlled(seen.ingresses[action.name].metadata, UID) else "another's Ingress"
+        meta = seen.ingresses[action.name].metadata
+        adopted = meta.controller() is None and "ownerReferences" in action.body["metadata"]
+        return "" if controlled(meta, UID) or adopted else "another's Ingress"
     if action.kind == "Service":
         by = seen.services[action.name].metadata.annotations.get(MANAGED_BY, "web")
         only = list(action.body.get("spec", {}).get("selector", {})) in ([], [HASH])
