@@ -90,6 +90,8 @@ class _Pass:
         self.active, self.preview = self.seen_active, selected_hash(draft, strategy.preview_service)
         self.halted = self.s.spec.paused or any(p.reason == INCONCLUSIVE_ANALYSIS for p in self.status.pause_conditions)
         self.fast_back = self._goes_back_fast()
+        self.over = False
+        """The new version was aborted and its time is up: it has no pods any more, or is about to lose them."""
 
     def _goes_back_fast(self) -> bool:
         """A version that was stable, and still has its pods or is young enough to be trusted, needs no second trial."""
@@ -160,8 +162,12 @@ class _Pass:
             draft.scale(self.new, self.wanted(), "aborted: abortScaleDownDelaySeconds 0 keeps the pods")
         elif size > 0 and not deadlines.has_deadline(self.new):
             deadlines.set_deadline(draft, self.new, delay, "the update was aborted and no traffic leads to it")
-        elif size > 0 and deadlines.passed(draft, self.new):
-            draft.scale(self.new, 0, "aborted: its scale-down delay has passed")
+        elif size == 0 or deadlines.passed(draft, self.new):
+            self.over = True
+            if size and self.preview == hash_of(self.new):
+                draft.wait(waits.ABORTED.code, "the preview Service leaves the aborted version before its pods go")
+            else:
+                draft.scale(self.new, 0, "aborted: its scale-down delay has passed")
 
     def ready(self) -> bool:
         new, want = self.new, self.wanted()
@@ -242,8 +248,9 @@ class _Pass:
     def switch(self, elapsed: bool) -> None:
         """Move both Services as far as their pods serve; an abort moves the active one back even while paused."""
         draft, strategy = self.draft, self.strategy
-        if strategy.preview_service and not self.halted:
-            self.preview = point(draft, strategy.preview_service, self.new, role="new version")
+        if strategy.preview_service and (self.over or not self.halted):
+            shown, role = (self.stable, "stable version") if self.over else (self.new, "new version")
+            self.preview = point(draft, strategy.preview_service, shown, role=role)
         if self.status.abort:
             self.active = point(draft, strategy.active_service, self.stable, role="stable version")
         elif not self.halted and (elapsed or self.fast) and self.saturated(self.new) and not draft.created(self.new):

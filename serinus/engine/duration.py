@@ -22,15 +22,14 @@ def complete(status: RolloutStatus, how: str) -> None:
 
 
 def finish(status: RolloutStatus, now: float) -> None:
-    duration: Json = dict(status.duration or {})
-    if "completionStatus" in duration:
-        duration.setdefault("finishedAt", format_time(now))
-        status.duration = duration
+    known: Json = status.duration or {}
+    if "completionStatus" in known and "finishedAt" not in known:
+        status.duration = {**known, "finishedAt": format_time(now)}
 
 
 def count_pause(status: RolloutStatus, now: float, *, manual: bool) -> None:
     """Note when a pause that waits for a person begins, and add it up when it ends."""
-    if status.duration is None:
+    if status.duration is None or (not manual and "manualPauseStartedAt" not in status.duration):
         return
     duration: Json = dict(status.duration)
     begun = parse_time(duration.get("manualPauseStartedAt"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serinus.api.rollout import RolloutStatus
+from serinus.api.derived import once
 from serinus.api.validation import invalid_spec_message, validate
 from serinus.engine import waits
 from serinus.engine.bluegreen import plan_blue_green
@@ -28,7 +29,7 @@ def plan(snapshot: Snapshot) -> Plan:
     if finding is not None:
         return _invalid(snapshot, invalid_spec_message(meta.name, finding))
     routing = spec.strategy.canary.traffic_routing if spec.strategy.canary else None
-    if missing := without_router(routing):
+    if missing := once(spec, "without router", lambda: without_router(routing)):
         path = f"spec.strategy.canary.trafficRouting.{missing[0]}"
         text = "this version of Serinus has no such router, and leaves the Rollout as it is"
         return _invalid(snapshot, f'The Rollout "{meta.name}" is invalid: {path}: {text}')
