@@ -149,6 +149,8 @@ class Cache:
     # Changes
 
     def _rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
+        if old and new and _same_spec(old.metadata, new.metadata):
+            new.spec = old.spec  # a write of the status: what was derived from the spec stays known
         before = references(old) if old else frozenset[tuple[str, str]]()
         after = references(new) if new else frozenset[tuple[str, str]]()
         some = new or old
@@ -233,6 +235,11 @@ class Cache:
             self._client, resource, type_, namespace=self._namespace, labels=labels, clock=self._clock,
             rng=Random(self._rng.random()), trim=trim,
         )  # fmt: skip
+
+
+def _same_spec(old: ObjectMeta, new: ObjectMeta) -> bool:
+    """The API counts the generation up with every change of the spec."""
+    return old.uid == new.uid and old.generation == new.generation > 0
 
 
 def _matters(old: Pod | None, new: Pod | None) -> bool:

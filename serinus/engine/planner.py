@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from serinus.api.rollout import RolloutStatus
 from serinus.api.derived import once
+from serinus.api.rollout import RolloutStatus
 from serinus.api.validation import invalid_spec_message, validate
 from serinus.engine import waits
 from serinus.engine.bluegreen import plan_blue_green

@@ -6,7 +6,7 @@ Source: canary strategy, sections 2, 3 ("At desired counts") and 5.
 from __future__ import annotations
 
 from serinus.api.int_or_percent import scaled
-from serinus.api.names import INCONCLUSIVE_ANALYSIS
+from serinus.api.names import INCONCLUSIVE_ANALYSIS, SCALE_DOWN_DEADLINE
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import deadlines, waits
 from serinus.engine.conditions import promoted
@@ -18,8 +18,9 @@ from serinus.engine.sight import hash_of, revision_of
 from serinus.engine.steps import active_scale, last_weight
 
 DEFAULT_ABORT_DELAY = 30
-SUPERSEDED_DRAIN = 2
-"""Seconds; gateways follow a Service within a fraction of one."""
+DRAIN = 2
+"""Seconds that pods stay after traffic has left them where no longer delay is set: gateways follow within a fraction of one,
+and what was under way has to end."""
 
 
 def _count(draft: Draft, rs: ReplicaSet) -> Count:
@@ -177,7 +178,7 @@ def resize(draft: Draft, view: View) -> None:
     assert s.new is not None
     if not (draft.status.abort and s.routing):
         deadlines.drop_deadline(draft, s.new)
-    if view.stable:
+    if view.stable and not (s.routing and view.canary.dynamic_stable_scale):
         deadlines.drop_deadline(draft, view.stable)
     if s.routing is None:
         _resize_basic(draft, view)
@@ -190,7 +191,9 @@ def _resize_routed(draft: Draft, view: View) -> None:
     assert new is not None
     index = status.current_step_index or 0
     want_new, want_stable = view.targets(index)
-    if stable:
+    if stable and view.canary.dynamic_stable_scale:
+        _follow_traffic(draft, stable, want_stable)
+    elif stable:
         draft.scale(stable, want_stable, f"the stable version has {want_stable} pods")
     if status.abort and stable:
         _retire_aborted(draft, view, new, stable, want_new)
@@ -204,8 +207,23 @@ def _resize_routed(draft: Draft, view: View) -> None:
         if draft.size(rs) and not rs.status.available_replicas:
             deadlines.empty(draft, rs, "a newer version has taken its place and none of its pods serves")
     # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end.
-    delay = min(s.scale_down_delay, SUPERSEDED_DRAIN) if updating else s.scale_down_delay
+    delay = min(s.scale_down_delay, DRAIN) if updating else s.scale_down_delay
+    if view.canary.dynamic_stable_scale:
+        delay = DRAIN
     deadlines.retire(draft, free, delay=delay, limit=view.canary.scale_down_delay_revision_limit)
+
+
+def _follow_traffic(draft: Draft, stable: ReplicaSet, want: int) -> None:
+    """dynamicStableScale: pods come at once; they go when the last change of weights was a drain ago."""
+    written, seen = draft.status.canary.weights, draft.sight.rollout.status.canary.weights
+    if want >= draft.size(stable):
+        deadlines.drop_deadline(draft, stable)
+        draft.scale(stable, want, f"the stable version has {want} pods")
+    elif written != seen or not deadlines.has_deadline(stable):
+        deadlines.set_deadline(draft, stable, DRAIN, f"its weight needs {want} pods, and some may still be at work")
+    elif deadlines.passed(draft, stable):
+        notes = {SCALE_DOWN_DEADLINE: None}
+        draft.scale(stable, want, f"its weight needs {want} pods, and the others have drained", annotations=notes)
 
 
 def _why(draft: Draft, view: View, size: int, index: int) -> str:
@@ -223,7 +241,7 @@ def _retire_aborted(draft: Draft, view: View, new: ReplicaSet, stable: ReplicaSe
     service = service_names(canary, draft.status)[0]
     drained = (weights is None or weights.canary.weight == 0) and selected_hash(draft, service) != hash_of(new)
     delay = canary.abort_scale_down_delay_seconds
-    delay = (0 if canary.dynamic_stable_scale else DEFAULT_ABORT_DELAY) if delay is None else delay
+    delay = (DRAIN if canary.dynamic_stable_scale else DEFAULT_ABORT_DELAY) if delay is None else delay
     size = draft.size(new)
     if not drained or stable.status.available_replicas < s.replicas:
         draft.wait(
