@@ -77,7 +77,7 @@ class View:
         weight = self.weight(index)
         if s.routing is None:
             return self._basic(weight)
-        scale, weights = self._scale(index), s.rollout.status.canary.weights
+        scale, weights, planned = self._scale(index), s.rollout.status.canary.weights, self.draft.status.canary.weights
         wanted = Routed(
             s.replicas,
             weight,
@@ -85,7 +85,7 @@ class View:
             self.canary.min_pods_per_replica_set or 1,
             scale.replicas if scale else None,
             self.canary.dynamic_stable_scale,
-            (weights.canary.weight, weights.stable.weight) if weights else None,
+            (weights.canary.weight, max(weights.stable.weight, planned.stable.weight)) if weights and planned else None,
             self.draft.status.abort,
         )
         return wanted.canary(), wanted.stable() if self.stable else 0
@@ -109,7 +109,7 @@ class View:
         new, stable = self.s.new, self.stable
         if new is None or self.draft.created(new):
             return False
-        want_new, want_stable = self.targets(index)
+        want_new, want_stable = self.routed(index) if self.s.routing else self.targets(index)
         if not self._enough(new, want_new):
             return False
         if self.s.routing is None and any(r.status.available_replicas for r in self.s.others if r is not stable):
@@ -160,9 +160,11 @@ class View:
         """(new, stable) sizes where a router splits the traffic: no pod goes that was seen to be needed for its weight."""
         s, status, new = self.s, self.draft.status, self.s.new
         want_new, want_stable = self.targets(index)
-        seen = s.rollout.status.canary.weights
-        if seen and not promoted(status) and seen.canary.pod_template_hash == hash_of(new):
-            serving = share(seen.canary.weight, s.replicas, s.max_weight)
+        # What was seen leads there still; what this pass writes leads there soon.
+        told = [w for w in (s.rollout.status.canary.weights, status.canary.weights) if w]
+        if not promoted(status):
+            weights = [w.canary.weight for w in told if w.canary.pod_template_hash == hash_of(new)]
+            serving = share(max(weights, default=0), s.replicas, s.max_weight)
             want_new = max(want_new, min(self.draft.size(new), serving))
         return want_new, want_stable
 

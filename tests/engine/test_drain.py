@@ -1,0 +1,83 @@
+"""Drain after observe: no pod goes that may still get traffic, whichever way it lost it."""
+
+from __future__ import annotations
+
+from world import World, release, rollout, routed, service
+
+BLUE = "68fb5766d6"
+
+
+def quarters() -> World:
+    steps = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 75}, {"pause": {}}]
+    world = routed(replicas=4, steps=steps, dynamicStableScale=True, scaleDownDelaySeconds=None)
+    release(world, "green")
+    world.settle()
+    return world
+
+
+def blue(world: World) -> int:
+    return world.set_of("blue").spec.replicas
+
+
+def test_a_stable_side_that_shrinks_with_its_traffic_keeps_its_pods_until_they_have_drained():
+    world = quarters()
+    assert (world.weight, blue(world)) == (25, 4)
+    world.after(1)
+    assert blue(world) == 4, "the weight was written a second ago"
+    world.after(3)
+    assert blue(world) == 3
+
+
+def test_every_change_of_weight_begins_the_drain_anew():
+    world = quarters()
+    world.after(1.5)
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    world.settle()
+    assert world.weight == 75
+    world.after(1)
+    assert blue(world) == 4, "what moved last was a second ago"
+    world.after(3)
+    assert blue(world) == 1
+
+
+def test_traffic_that_comes_back_finds_the_pods_that_were_about_to_go():
+    world = quarters()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.settle()
+    world.after(10)
+    assert (world.weight, blue(world), world.set_of("green").spec.replicas) == (0, 4, 0)
+    assert "scale-down-deadline" not in world.set_of("blue").metadata.annotations
+
+
+def test_with_dynamic_stable_scale_the_old_version_drains_after_the_switch_too():
+    world = quarters()
+    world.patch("Rollout", "web", {"status": {"promoteFull": True}})
+    world.settle()
+    assert world.rollout.status.phase == "Healthy"
+    assert blue(world) > 0
+    world.after(4)
+    assert blue(world) == 0
+
+
+def test_the_preview_service_leaves_an_aborted_version_before_its_pods_go():
+    made = rollout()
+    made["spec"]["strategy"] = {
+        "blueGreen": {
+            "activeService": "web",
+            "previewService": "web-preview",
+            "autoPromotionEnabled": False,
+            "abortScaleDownDelaySeconds": 8,
+        }
+    }
+    world = World(service("web"), service("web-preview"), made)
+    world.settle()
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.settle()
+    assert world.selected("web-preview") != BLUE, "it can be looked at as long as it has pods"
+    world.now += 9
+    world.once()
+    assert (world.selected("web-preview"), world.set_of("green").spec.replicas) == (BLUE, 2)
+    world.settle()
+    assert world.set_of("green").spec.replicas == 0
