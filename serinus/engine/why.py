@@ -1,0 +1,119 @@
+"""Why a Rollout waits, in words: the one place that turns a plan into what people read, wherever they read it.
+
+A plan is a pure function of what can be seen, so whoever sees the same (the command line, the dashboard) can explain it:
+nothing has to be written down for it, and it is never out of date.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from serinus.api.times import age_words, parse_time
+from serinus.engine import conditions, waits
+from serinus.engine.plan import Plan, Snapshot, Wait
+from serinus.engine.planner import plan
+from serinus.engine.sight import Sight, look
+from serinus.engine.steps import describe
+
+_WAITS = {reason.code: reason for reason in waits.ALL}
+
+
+class Reason(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One link of the chain. Times are seconds since the epoch; `gives_up_at`: when the progress deadline passes."""
+
+    code: str
+    message: str
+    meaning: str
+    ends: str
+    """What would release it."""
+    since: float | None = None
+    until: float | None = None
+    gives_up_at: float | None = None
+
+
+class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """`reasons`: what is waited for, the nearest first. `next`: the step that comes then. `pending`: what the controller
+    is about to do, which stays so only where no controller works."""
+
+    phase: str
+    message: str
+    reasons: tuple[Reason, ...] = ()
+    next: str = ""
+    pending: tuple[str, ...] = ()
+    observed: tuple[str, ...] = ()
+
+
+def explain(snapshot: Snapshot) -> Why:
+    """Why this Rollout is where it is. Never raises for what a user can write."""
+    decided, status = plan(snapshot), snapshot.rollout.status
+    pending = tuple(f"{a.verb} {a.kind} {a.name}: {a.because}" for a in decided.actions)
+    pending += tuple(f"call plugin {c.name}: {c.because}" for c in decided.calls)
+    if any(wait.reason == waits.INVALID.code for wait in decided.waits):
+        return Why(status.phase, status.message, _reasons(decided, None, snapshot), pending=pending)
+    sight = look(snapshot)
+    reasons = _reasons(decided, sight, snapshot)
+    return Why(status.phase, status.message, reasons, _next(sight), pending, _observed(sight))
+
+
+def sentence(why: Why, now: float) -> str:
+    """One line: `waiting: canary 3/5 ready, for 2m10s, gives up in 7m50s, next: setWeight: 40`."""
+    if not why.reasons:
+        return why.message or ("nothing waits" if why.phase == "Healthy" else why.phase)
+    reason = why.reasons[0]
+    parts = [reason.message]
+    if reason.since is not None and now >= reason.since:
+        parts.append(f"for {age_words(now - reason.since)}")
+    if reason.until is not None:
+        parts.append(f"until {age_words(max(0, reason.until - now))} from now")
+    elif reason.gives_up_at is not None:
+        parts.append(f"gives up in {age_words(max(0, reason.gives_up_at - now))}")
+    if why.next:
+        parts.append(f"next: {why.next}")
+    return f"waiting: {', '.join(parts)}"
+
+
+def _reasons(decided: Plan, sight: Sight | None, snapshot: Snapshot) -> tuple[Reason, ...]:
+    found: dict[str, Reason] = {}
+    for wait in decided.waits:
+        known = _WAITS[wait.reason]
+        since = wait.since if wait.since is not None else _moved(snapshot)
+        gives_up = _gives_up(wait, sight, snapshot)
+        found.setdefault(
+            wait.message,
+            Reason(wait.reason, wait.message, known.meaning, known.ends, since, wait.until, gives_up),
+        )
+    return tuple(found.values())
+
+
+def _moved(snapshot: Snapshot) -> float | None:
+    """When the Rollout last made progress."""
+    progressing = conditions.find(snapshot.rollout.status, "Progressing")
+    return parse_time(progressing.last_update_time) if progressing else None
+
+
+def _gives_up(wait: Wait, sight: Sight | None, snapshot: Snapshot) -> float | None:
+    if sight is None or _WAITS[wait.reason].deadline != "progressDeadlineSeconds":
+        return None
+    return conditions.deadline(sight, snapshot.rollout.status)
+
+
+def _next(sight: Sight) -> str:
+    """The step after the current one; a pause that waits is followed by what its promotion brings."""
+    status, steps = sight.rollout.status, sight.steps
+    if conditions.promoted(status) or status.abort or status.current_step_index is None:
+        return ""
+    following = steps[status.current_step_index + 1 :]
+    return describe(following[0]) if following else "all traffic to the new version"
+
+
+def _observed(sight: Sight) -> tuple[str, ...]:
+    """What was seen that the decision rests on."""
+    lines: list[str] = []
+    weights = sight.rollout.status.canary.weights
+    if weights:
+        lines.append(f"weight {weights.canary.weight} of {sight.max_weight}")
+    for role, rs in (("new", sight.new), ("stable", sight.stable)):
+        if rs is None or (role == "stable" and rs is sight.new):
+            continue
+        lines.append(f"{role} {rs.metadata.name}: {rs.status.available_replicas}/{rs.spec.replicas} pods serve")
+    return tuple(lines)

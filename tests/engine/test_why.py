@@ -1,0 +1,84 @@
+"""Why a Rollout waits, in the words that people read, and that no wait is without them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from test_bluegreen import blue_green
+from world import World, release, routed
+
+import serinus.engine
+from serinus.engine import waits
+from serinus.engine.why import explain, sentence
+
+ENGINE = Path(serinus.engine.__file__).parent
+
+
+def said(world: World) -> str:
+    return sentence(explain(world.snapshot()), world.now)
+
+
+@pytest.mark.parametrize("reason", waits.ALL, ids=lambda reason: reason.code)
+def test_every_reason_says_what_it_means_what_ends_it_and_whether_time_does(reason: waits.Reason):
+    assert re.fullmatch(r"[A-Z][A-Za-z]+", reason.code)
+    assert reason.meaning
+    assert reason.ends
+    assert reason.deadline in ("none", "duration", "progressDeadlineSeconds", "scaleDownDelaySeconds")
+
+
+def test_every_wait_of_the_engine_has_one_of_these_reasons():
+    used = set(re.findall(r"waits\.([A-Z_]+)\.code", "".join(p.read_text() for p in ENGINE.glob("*.py"))))
+    known = {name for name, value in vars(waits).items() if value in waits.ALL}
+    assert used <= known
+    assert len({reason.code for reason in waits.ALL}) == len(waits.ALL)
+
+
+def test_pods_that_are_missing_come_with_since_until_and_what_follows():
+    world = routed(replicas=5)
+    release(world, "green")
+    world.settle(ready=False)
+    world.now += 130
+    assert said(world) == ("waiting: step 1: canary has 0/1 ready pods, for 2m10s, gives up in 7m50s, next: pause")
+
+
+def test_a_pause_that_waits_for_a_person_says_so_and_what_comes_then():
+    world = routed()
+    release(world, "green")
+    world.settle()
+    world.now += 60
+    assert said(world) == "waiting: step 2 of 6 waits until it is promoted, for 60s, next: setWeight: 50"
+    assert explain(world.snapshot()).observed == (
+        "weight 20 of 100",
+        "new web-77f97bbcbf: 1/1 pods serve",
+        "stable web-68fb5766d6: 2/2 pods serve",
+    )
+
+
+def test_a_timed_pause_says_when_it_ends():
+    world = routed(steps=[{"setWeight": 50}, {"pause": {"duration": "5m"}}])
+    release(world, "green")
+    world.settle()
+    world.now += 60
+    assert said(world).startswith("waiting: step 2 of 2 pauses for 5m, for 60s, until 4m from now")
+
+
+def test_a_settled_rollout_waits_for_nothing():
+    world = routed()
+    world.after(60)
+    assert said(world) == "nothing waits"
+
+
+def test_an_invalid_spec_says_what_is_wrong():
+    world = routed()
+    del world.objects["Service", "web"]
+    world.once()
+    assert "spec.strategy.canary.stableService" in said(world)
+
+
+def test_a_blue_green_preview_waits_until_it_is_promoted():
+    world = blue_green(autoPromotionEnabled=False)
+    release(world, "green")
+    world.settle()
+    assert said(world).startswith("waiting: the new version waits until it is promoted")
