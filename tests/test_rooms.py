@@ -34,7 +34,9 @@ PROCESSES = {
     ("cli", "demo"): {"local"},
     ("cli", "demo_walk"): {"demo"},
     ("cli", "controller"): {"controller"},
+    ("cli", "node"): {"local"},
     ("cli", "eval"): {"analysis"},
+    ("cli", "why"): {"engine", "routing"},
     ("local", "up"): {"controller"},
 }
 """Where whole processes are put together: a command starts what it is the command of, `up` starts everything."""

@@ -48,7 +48,7 @@ _NO_EFFECT = (
 )
 
 
-_CONNECTION = (
+CONNECTION = (
     click.Option(["--kubeconfig"], default="", metavar="FILE", help="Path to the kubeconfig."),
     click.Option(["--context"], default="", help="Name of the kubeconfig context to use."),
     click.Option(["--cluster"], default="", help="Name of the kubeconfig cluster to use."),
@@ -136,7 +136,7 @@ _OWN = (
 _IGNORED = tuple(click.Option([flag], hidden=True, expose_value=False) for flag in _NO_EFFECT)
 
 
-@click.command("controller", params=[*_OWN, *_CONNECTION, *_IGNORED])
+@click.command("controller", params=[*_OWN, *CONNECTION, *_IGNORED])
 def command(**given: object) -> None:
     """Run the controller against the API server of a kubeconfig, or of the pod it runs in.
 

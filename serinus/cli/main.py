@@ -27,6 +27,7 @@ OWN = {
     "demo": ("serinus.cli.demo", "Watch a whole canary with real traffic"),
     "eval": ("serinus.cli.eval", "What a condition of an analysis says of a result"),
     "controller": ("serinus.cli.controller", "Run the controller against any Kubernetes API"),
+    "node": ("serinus.cli.node", "Run the pods of any Kubernetes API on this machine"),
 }
 """name -> (module that exports the click command `command`, one line about it)."""
 

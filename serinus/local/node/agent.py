@@ -1,0 +1,122 @@
+"""The node as a process of its own, for any API server: it registers, takes pods, runs them on this machine.
+
+It is what `serinus up` runs inside, as an ordinary client: nothing here knows which API server answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+
+from serinus.api.resources import NODES
+from serinus.kube.client import Client
+from serinus.kube.clock import SystemClock
+from serinus.kube.config import Connection
+from serinus.kube.errors import ApiError
+from serinus.kube.https import HttpsHandler
+from serinus.local.instance import CannotRun, Instance, explain, hold, prepare
+from serinus.local.node.docker import DockerRuntime, NoEngine, answering_engine
+from serinus.local.node.node import Node
+from serinus.local.node.process import ProcessRuntime
+
+POOL = "10.200.0.0/16"
+"""API servers of real clusters refuse loopback addresses as endpoints, so the pool of `serinus up` does not do."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """`name`: of the Node object. `instance`: where pods keep their files; it belongs to one node at a time."""
+
+    name: str
+    instance: Instance
+    pool: str = POOL
+    host_ip: str = "127.0.0.1"
+    runtime: str = "process"
+
+
+def run(connection: Connection, settings: AgentSettings, ready: Callable[[], None]) -> None:
+    """Runs until SIGINT or SIGTERM, then ends its pods. `ready` is called once the API server answers. CannotRun."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    check_pool(settings.pool)
+    instance = settings.instance
+    prepare(instance)
+    lock = hold(instance)
+    try:
+        asyncio.run(_run(connection, settings, ready))
+    except OSError as error:
+        raise CannotRun(explain(error, instance.directory)) from error
+    finally:
+        os.close(lock)
+
+
+async def _run(connection: Connection, settings: AgentSettings, ready: Callable[[], None]) -> None:
+    clock, stop = SystemClock(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    directory = settings.instance.pods_dir
+    try:
+        engine = await answering_engine() if settings.runtime == DockerRuntime.name else None
+    except NoEngine as error:
+        raise CannotRun(str(error)) from error
+    runtime = DockerRuntime(directory, clock, engine) if engine else ProcessRuntime(directory, clock)
+    handler = HttpsHandler(connection)
+    client = Client(handler, user_agent="serinus-node")
+    node = Node(
+        client,
+        runtime,
+        clock,
+        Random(),
+        name=settings.name,
+        data_dir=settings.instance.directory,
+        pool=settings.pool,
+        host_ip=settings.host_ip,
+    )
+    try:
+        await _may_register(client)
+        running, stopping = asyncio.ensure_future(node.run()), asyncio.ensure_future(stop.wait())
+        ready()
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await node.stop_all()
+    finally:
+        await handler.close()
+
+
+async def _may_register(client: Client) -> None:
+    """CannotRun if the API server is not there or wants to know nothing of us; later troubles are waited out."""
+    try:
+        await client.list(NODES, limit=1)
+    except ApiError as error:
+        raise CannotRun(f"This node cannot join: {error.message}") from error
+
+
+def check_pool(pool: str) -> None:
+    """CannotRun unless its addresses are this machine's."""
+    try:
+        network = ipaddress.IPv4Network(pool)
+    except ValueError as error:
+        raise CannotRun(f"--pool {pool} is no range of addresses ({error}): write one such as {POOL}.") from None
+    if network.num_addresses < 4:
+        raise CannotRun(f"--pool {pool} has no room for pods: write a range such as {POOL}.")
+    with socket.socket() as probe:
+        try:
+            probe.bind((str(network[1]), 0))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise CannotRun(f"--pool {pool}: {network[1]} cannot be used: {error.strerror}.") from None
+            raise CannotRun(
+                f"The addresses of {pool} are not this machine's. Make them so, as root: "
+                f"ip route add local {pool} dev lo; or give a range that is, with --pool."
+            ) from None

@@ -1,0 +1,46 @@
+"""A network of the tests' own: nothing but a loopback interface, on which a range of addresses for pods is local.
+
+A real API server takes no loopback address as an endpoint, so pods need others; here they harm nobody. The thread that
+enters it moves there with everything it starts; it comes back at the end, and the network ends with its last process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+
+PODS = "10.200.0.0/16"
+_NEW_NETWORK = 0x40000000
+"""CLONE_NEWNET of unshare(2)."""
+
+
+class NoNetwork(Exception):
+    """Why there is none here, and what to do."""
+
+
+@contextmanager
+def own_network() -> Generator[None]:
+    """The calling thread is in a new network for as long as the block lasts. NoNetwork where that cannot be had."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        raise NoNetwork("a network namespace needs root: run it as root, or give KUBECONFIG of a cluster")
+    ip = shutil.which("ip") or "/usr/sbin/ip"
+    if not os.path.exists(ip):
+        raise NoNetwork("`ip` is not installed: on Debian or Ubuntu, apt-get install iproute2")
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if libc.unshare(_NEW_NETWORK):
+            raise NoNetwork(f"a network namespace cannot be made here: {os.strerror(ctypes.get_errno())}")
+        try:
+            for command in (["link", "set", "lo", "up"], ["route", "add", "local", PODS, "dev", "lo"]):
+                subprocess.run([ip, *command], check=True, capture_output=True)
+            yield
+        finally:
+            if libc.setns(before, _NEW_NETWORK):
+                raise OSError(ctypes.get_errno(), "the network that was left cannot be entered again")
+    finally:
+        os.close(before)
