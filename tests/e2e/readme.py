@@ -1,0 +1,61 @@
+"""A README whose ```sh blocks are typed, one after another, in a copy of its folder.
+
+A ```text block that follows is what the reader is told to see: its lines must be in the output, in this order; `…` stands
+for anything. `http://127.0.0.1:8080` is where the gateway is unless asked otherwise; in a test it is wherever it is.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from pathlib import Path
+
+from live import REPOSITORY, Instance
+
+GATEWAY = "http://127.0.0.1:8080"
+_BLOCK = re.compile(r"^```(?P<kind>sh|text)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Readme:
+    """`with Readme(...) as readme`: every block must have been typed at the end."""
+
+    def __init__(self, folder: str, instance: Instance, tmp_path: Path) -> None:
+        self.instance = instance
+        self.folder = tmp_path / Path(folder).name
+        shutil.copytree(REPOSITORY / folder, self.folder)
+        self.blocks = commands((self.folder / "README.md").read_text())
+
+    def __enter__(self) -> Readme:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        assert kind is not None or not self.blocks, f"never typed: {self.blocks}"
+
+    def type(self, beginning: str) -> str:
+        """Type the next block, which must begin so; what it printed."""
+        block, told = self.blocks.pop(0)
+        assert block.startswith(beginning), f"the next block is {block!r}"
+        script = "set -euo pipefail\n" + block.replace(GATEWAY, self.instance.status["gateway"])
+        shape = ".*".join(re.escape(line.strip()) for line in told.strip().splitlines()).replace("…", ".*")
+        # Who asks with curl asks again: the gateway hears of a change a moment later.
+        attempts = 100 if script.count("\ncurl ") == script.count("\n") - 1 else 1
+        printed = ""
+        for attempt in range(attempts):
+            if attempt:
+                time.sleep(0.1)
+            printed = self.instance.shell(script, self.folder)
+            if re.search(shape, printed, re.DOTALL):
+                return printed
+        raise AssertionError(f"{block}printed:\n{printed}\nand not:\n{told}")
+
+
+def commands(text: str) -> list[tuple[str, str]]:
+    """(sh block, the text block that follows it or "")."""
+    found: list[tuple[str, str]] = []
+    for block in _BLOCK.finditer(text):
+        if block["kind"] == "sh":
+            found.append((block["body"], ""))
+        elif found:
+            found[-1] = (found[-1][0], block["body"])
+    return found

@@ -1,0 +1,66 @@
+"""Visitors of a host while a test changes what is behind it: a steady, bounded stream of real requests from a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from serinus.demo.traffic import Traffic
+
+RATE = 100.0
+MOST_SECONDS = 240.0
+"""The stream ends then, whatever the test does."""
+
+
+class Visitors:
+    """`with visitors(...)` asserts at its end that no request failed."""
+
+    def __init__(self, gateway: str, host: str) -> None:
+        self.traffic = Traffic(f"{gateway}/color", host, RATE)
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._visit(),), daemon=True)
+
+    async def _visit(self) -> None:
+        run = asyncio.ensure_future(self.traffic.run())
+        await asyncio.wait(
+            [asyncio.ensure_future(self._stop.wait()), run], timeout=MOST_SECONDS, return_when="FIRST_COMPLETED"
+        )
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(30)
+
+    def colors(self, count: int) -> Counter[str]:
+        """Who answers the next `count` requests (failures count as ""); the gateway's half second is let pass first."""
+        begun = self.traffic.total + int(RATE / 2)
+        end = time.monotonic() + 60
+        while self.traffic.total < begun + count:
+            assert time.monotonic() < end, "the visitors have stopped"
+            time.sleep(0.02)
+        return Counter(seen.color for seen in list(self.traffic.answers)[-count:])
+
+    def share(self, color: str, count: int = 400) -> float:
+        """The percentage of the next answers that this colour gives."""
+        return 100 * self.colors(count)[color] / count
+
+
+@contextmanager
+def visitors(gateway: str, host: str) -> Generator[Visitors]:
+    there = Visitors(gateway, host)
+    there.start()
+    try:
+        yield there
+    finally:
+        there.stop()
+    assert there.traffic.total > 100
+    assert there.traffic.failed == 0, dict(there.traffic.failures)
