@@ -21,9 +21,10 @@ from serinus.api.rollout_info import (
     phase_and_message,
     rollout_info,
 )
+from serinus.api.status_icons import icon
 from serinus.api.times import format_time
 from serinus.cli.colors import Paint, paint
-from serinus.cli.tree import experiment_lines, icon, rollout_lines
+from serinus.cli.tree import experiment_lines, rollout_lines
 
 Json = dict[str, Any]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))

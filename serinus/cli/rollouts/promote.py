@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from serinus.api.promotion import following_step, promotion_patches
 from serinus.api.resources import ROLLOUTS
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
@@ -39,32 +40,15 @@ def requests(
     rollout: Json, *, full: bool = False, skip_current: bool = False, skip_all: bool = False
 ) -> tuple[Json | None, Json | None]:
     """(merge patch of the status, merge patch of the spec), None where nothing is to be sent. Problem if it cannot be."""
-    spec, status = rollout.get("spec") or {}, rollout.get("status") or {}
-    strategy: Json = spec.get("strategy") or {}
-    canary: Json | None = strategy.get("canary")
-    steps = len((canary or {}).get("steps") or [])
-    following = min(int(status.get("currentStepIndex") or 0) + 1, steps)
-    unpause: Json | None = {"spec": {"paused": False}} if spec.get("paused") else None
+    strategy: Json = (rollout.get("spec") or {}).get("strategy") or {}
     if skip_current or skip_all:
+        steps = len((strategy.get("canary") or {}).get("steps") or [])
         if strategy.get("blueGreen") is not None:
             raise Problem(SKIP_BLUE_GREEN)
         if not steps:
             raise Problem(SKIP_NOTHING)
-        return {"status": {"currentStepIndex": following if skip_current else steps}}, None
-    if full:
-        differs = status.get("currentPodHash") != status.get("stableRS")
-        return ({"status": {"promoteFull": True}} if differs else None), unpause
-    waits = bool(status.get("pauseConditions"))
-    run_status: Json = (status.get("canary") or {}).get("currentStepAnalysisRunStatus") or {}
-    inconclusive = run_status.get("status") == "Inconclusive" and waits and bool(status.get("controllerPause"))
-    if canary is not None and inconclusive and steps:
-        changed = {"pauseConditions": None, "controllerPause": False, "currentStepIndex": following}
-        return {"status": changed}, unpause
-    if waits:
-        return {"status": {"pauseConditions": None}}, unpause
-    if canary is not None and steps:
-        return {"status": {"pauseConditions": None, "currentStepIndex": following}}, unpause
-    return None, unpause
+        return {"status": {"currentStepIndex": following_step(rollout) if skip_current else steps}}, None
+    return promotion_patches(rollout, full=full)
 
 
 COMMAND = Command(

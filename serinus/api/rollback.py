@@ -1,0 +1,73 @@
+"""Going back to an earlier revision: which there are, which one is meant, and whether it is there already.
+
+Source: the command line, section 1 ("undo").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from serinus.api.rollout_info import HASH, REVISION, Json
+
+
+class NoRevision(Exception):
+    """The revision that was asked for is not there. `known`: those that are, ascending."""
+
+    def __init__(self, message: str, known: list[int]) -> None:
+        super().__init__(message)
+        self.message, self.known = message, known
+
+
+def revisions(rollout: Json, replica_sets: Iterable[Json]) -> dict[int, Json]:
+    """Revision -> pod template, of the ReplicaSets that the Rollout controls."""
+    uid, found = rollout["metadata"].get("uid"), dict[int, Json]()
+    for rs in replica_sets:
+        owners: list[Json] = rs["metadata"].get("ownerReferences") or []
+        if any(o.get("controller") and o.get("uid") == uid for o in owners):
+            noted = str((rs["metadata"].get("annotations") or {}).get(REVISION) or "0")
+            found[int(noted) if noted.isdigit() else 0] = rs["spec"]["template"]
+    return found
+
+
+def choose(history: dict[int, Json], asked: int, name: str) -> int:
+    """The revision to go back to; 0 asks for the one before the newest. NoRevision if there is none."""
+    if asked > 0:
+        if asked not in history:
+            raise NoRevision(f"unable to find specified revision {asked} in history", sorted(history))
+        return asked
+    if len(history) < 2:
+        raise NoRevision(f'no revision found for rollout "{name}"', sorted(history))
+    return sorted(history)[-2]
+
+
+def derives(current: Any, wanted: Any) -> bool:
+    """Whether every value set in `current` is the same in `wanted`; what `current` leaves out may be anything."""
+    if isinstance(current, dict):
+        if not current:
+            return True
+        return isinstance(wanted, dict) and all(derives(value, wanted.get(key)) for key, value in current.items())
+    if isinstance(current, list):
+        if not current:
+            return True
+        if not isinstance(wanted, list) or len(current) > len(wanted):
+            return False
+        return all(derives(ours, theirs) for ours, theirs in zip(current, wanted, strict=False))
+    return current in (None, "", 0, False) or current == wanted
+
+
+def selector_text(selector: Json) -> str:
+    """A label selector as a query; empty for one that selects everything."""
+    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
+    for need in selector.get("matchExpressions") or []:
+        key, operator, values = str(need.get("key")), need.get("operator"), ",".join(need.get("values") or [])
+        words = {"Exists": key, "DoesNotExist": f"!{key}", "In": f"{key} in ({values})"}
+        parts.append(words.get(str(operator), f"{key} notin ({values})"))
+    return ",".join(parts)
+
+
+def without_hash(template: Json) -> Json:
+    """The pod template as its author wrote it: the label of its ReplicaSet is none of it."""
+    meta: Json = template.get("metadata") or {}
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
+    return {**template, "metadata": {**meta, "labels": labels}}
