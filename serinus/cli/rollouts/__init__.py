@@ -61,6 +61,7 @@ ROWS = (
     _row("terminate experiment", "Stop an Experiment", "exp", "experiments"),
     _row("undo", "Go back to an earlier revision"),
     _row("version", "Show the version"),
+    _row("why", "Say why a Rollout waits, and what would release it"),
 )
 
 
