@@ -126,7 +126,7 @@ class _Pass:
     def wanted(self) -> int:
         """Pods of the new version: few while it is looked at (`previewReplicaCount`), all before it takes over."""
         count, status = self.strategy.preview_replica_count, self.status
-        if count is None or self.stable in (None, self.new) or status.promote_full or self.fast_back:
+        if count is None or self.stable in (None, self.new) or self.fast:
             return self.s.replicas
         if status.blue_green.scale_up_preview_check_point and not status.pause_conditions:
             return self.s.replicas
@@ -172,7 +172,7 @@ class _Pass:
     def ready(self) -> bool:
         new, want = self.new, self.wanted()
         whole = self.draft.is_size(new, want) and new.spec.replicas == new.status.available_replicas
-        return want > 0 and whole and not self.draft.created(new)
+        return (want > 0 or not self.s.replicas) and whole and not self.draft.created(new)
 
     def must_serve(self, rs: ReplicaSet) -> int | None:
         """Pods that must serve while others are replaced; None where the size cannot grow for that."""
@@ -292,13 +292,14 @@ class _Pass:
         selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: self.active}}
         status.selector = Selector.of(selector if active else s.selector).text()
         status.observed_generation = str(s.rollout.metadata.generation)
-        switched = self.active == status.current_pod_hash
+        # A Service that leads to no revision stays so while no pods are wanted: it may serve from what is to be replaced.
+        switched = self.active == status.current_pod_hash or not (s.replicas or self.active)
         serving = promoted(status) and switched and self.saturated(self.new)
         if serving:
             duration.finish(status, s.now)
         healthy = (
             serving
-            and (not self.strategy.preview_service or self.preview == status.current_pod_hash)
+            and (not self.strategy.preview_service or self.preview == status.current_pod_hash or not s.replicas)
             and status.updated_replicas == status.available_replicas == s.replicas
         )
         progressed = (

@@ -33,7 +33,7 @@ def phase_of(spec: RolloutSpec, status: RolloutStatus) -> tuple[str, str]:
 
 def _blue_green(spec: RolloutSpec, status: RolloutStatus) -> str:
     active = status.blue_green.active_selector
-    if not active or active != status.current_pod_hash:
+    if (active or spec.replicas != 0) and active != status.current_pod_hash:
         return "active service cutover pending"
     if not promoted(status):
         run = status.blue_green.post_promotion_analysis_run_status

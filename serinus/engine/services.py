@@ -36,7 +36,7 @@ def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
         return have
     size, avail = draft.size(rs), rs.status.available_replicas
     managed = MANAGED_BY in service.metadata.annotations
-    if not (avail > 0 if managed else 0 < size <= avail):
+    if not (avail > 0 if managed else 0 < size <= avail) and not (have and _wants_none(draft)):
         draft.wait(
             waits.SERVICE.code,
             f"Service {name} moves to the {role} {rs.metadata.name} when it has ready pods: {avail}/{size} available",
@@ -50,6 +50,12 @@ def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
         f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {avail} ready pods",
     )
     return want
+
+
+def _wants_none(draft: Draft) -> bool:
+    """Whether a blue-green Rollout wants no pods and none serves: its Services then say what is active, and no more."""
+    s = draft.sight
+    return s.blue_green is not None and not s.replicas and not any(r.status.available_replicas for r in s.sets)
 
 
 def _switch(draft: Draft, service: Service, have: str, want: str, because: str) -> None:

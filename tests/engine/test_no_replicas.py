@@ -1,0 +1,62 @@
+"""Rollouts that want no pods: updates go through, and wait for nothing that never comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from world import World, release, rollout, service
+
+Json = dict[str, Any]
+
+
+def blue_green(replicas: int, **options: Any) -> World:
+    made = rollout(replicas=replicas)
+    made["spec"]["strategy"] = {"blueGreen": {"activeService": "web", "previewService": "web-preview", **options}}
+    world = World(service("web"), service("web-preview"), made)
+    world.settle()
+    return world
+
+
+def test_a_blue_green_rollout_without_pods_is_healthy_and_leaves_a_service_that_leads_to_no_revision_alone():
+    """Found by the simulation: it waited for a switch until its deadline, and was Degraded."""
+    world = blue_green(0)
+    assert world.rollout.status.phase == "Healthy"
+    assert world.selected("web") == ""
+
+
+def test_an_update_of_a_blue_green_rollout_without_pods_goes_through():
+    """Found by the simulation: scaled to zero, it could never be updated; a full promotion and its deadline took turns."""
+    world = blue_green(2, scaleDownDelaySeconds=1)
+    world.patch("Rollout", "web", {"spec": {"replicas": 0}})
+    world.settle()
+    release(world, "green")
+    world.settle()
+    status = world.rollout.status
+    assert (status.phase, status.stable_rs) == ("Healthy", status.current_pod_hash)
+    assert world.selected("web") == status.stable_rs
+
+
+def test_a_first_switch_does_not_wait_for_the_preview_of_few_pods():
+    """Found by the simulation: where the active Service leads to no revision, previewReplicaCount was never outgrown."""
+    world = blue_green(0, previewReplicaCount=1)
+    world.patch("Rollout", "web", {"spec": {"replicas": 2}})
+    release(world, "green")
+    world.settle()
+    status = world.rollout.status
+    assert (status.phase, status.stable_rs) == ("Healthy", status.current_pod_hash)
+
+
+def test_a_full_promotion_that_is_stuck_is_taken_back_once():
+    world = blue_green(2)
+    world.patch("Rollout", "web", {"spec": {"progressDeadlineAbort": True, "progressDeadlineSeconds": 30}})
+    world.settle()
+    release(world, "green")
+    world.once()
+    world.objects["Rollout", "web"]["status"]["promoteFull"] = True
+    world.now += 40
+    world.settle(ready=False)
+    for _ in range(2):
+        world.now += 40
+        world.settle(ready=False)
+        status = world.rollout.status
+        assert (status.abort, status.promote_full, status.phase) == (True, False, "Degraded")
