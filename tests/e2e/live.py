@@ -41,6 +41,9 @@ class Instance:
         self.status = json.loads(self.serinus("status", "-o", "json").stdout)
         assert self.status["ready"], self.status
 
+    def down(self) -> None:
+        self.serinus("down", check=False)
+
     def environment(self) -> dict[str, str]:
         path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
         return {**os.environ, "KUBECONFIG": self.status["kubeconfig"], "PATH": path}

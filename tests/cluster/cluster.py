@@ -1,0 +1,147 @@
+"""A whole cluster: the control plane, our CRDs, `serinus node`, the real controller process, a real Traefik."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from control_plane import ADMIN, CONTROLLER, ControlPlane, free_port
+from network import PODS
+
+from serinus.api.crds import crds
+from serinus.local.gateway import INGRESS_CLASS, GatewaySettings, clean_environment, configuration, traefik_binary
+
+BIN = Path(sys.executable).parent
+HOME = "argo-rollouts"
+"""The namespace of the controller and of its lease."""
+
+
+@dataclass
+class Cluster:
+    """Everything runs in the network of the thread that calls `start`. `node`: whether pods are really run."""
+
+    plane: ControlPlane
+    node: bool = True
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
+    health_port: int = 0
+    metrics_port: int = 0
+
+    @property
+    def directory(self) -> Path:
+        return self.plane.directory
+
+    @property
+    def gateway(self) -> str:
+        return f"http://127.0.0.1:{self._gateway_port}"
+
+    def start(self) -> None:
+        self.plane.start()
+        definitions = crds()
+        home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
+        self.apply(home, INGRESS_CLASS, *definitions)
+        names = [f"crd/{crd['metadata']['name']}" for crd in definitions]
+        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+        self._gateway_port = free_port()
+        if self.node:
+            self.start_gateway()
+            self.start_node()
+        self.start_controller()
+
+    def start_node(self) -> None:
+        arguments = ["--name", "serinus", "--data", str(self.directory / "node"), "--pool", PODS]
+        self._run("node", str(BIN / "serinus"), "node", "--kubeconfig", str(self.plane.kubeconfig()), *arguments)
+        eventually(lambda: "serinus" in self.kubectl("get", "nodes", "-o", "name", check=False), "the node registers")
+
+    def start_controller(self, *flags: str) -> None:
+        """Starts it, again after `kill`; returns when it is ready."""
+        self.health_port, self.metrics_port = free_port(), free_port()
+        ports = ["--healthzPort", str(self.health_port), "--metricsPort", str(self.metrics_port)]
+        config = ["--kubeconfig", str(self.plane.kubeconfig(CONTROLLER)), "--namespace", HOME]
+        self._run("controller", str(BIN / "serinus"), "controller", *config, *ports, *flags)
+        eventually(lambda: self.controller_says("/readyz", self.health_port) == "ok", "the controller is ready")
+
+    def start_gateway(self) -> None:
+        directory = self.directory / "gateway"
+        directory.mkdir(exist_ok=True)
+        settings = GatewaySettings(
+            directory=directory,
+            endpoint=self.plane.url,
+            token_file=self.plane.token_file(ADMIN),
+            ca_file=self.plane.identity.ca,
+            log_file=directory / "traefik.log",
+            port=self._gateway_port,
+        )
+        (directory / "traefik.yaml").write_text(json.dumps(configuration(settings)))
+        self._run("gateway", traefik_binary(), f"--configFile={directory / 'traefik.yaml'}")
+        eventually(lambda: self.controller_says("/", self._gateway_port) is not None, "the gateway answers")
+
+    def kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Ends a part at once; it is not started again."""
+        process = self.processes.pop(part)
+        process.send_signal(number)
+        process.wait(30)
+
+    def stop(self) -> None:
+        for part in ("controller", "node", "gateway"):
+            if part in self.processes:
+                self.kill(part, signal.SIGTERM)
+        self.plane.stop()
+
+    def kubectl(self, *arguments: str, check: bool = True, given: str | None = None) -> str:
+        command = [str(BIN / "kubectl"), "--kubeconfig", str(self.plane.kubeconfig()), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, input=given, timeout=120, check=False)
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """As an administrator would; large CRDs do not fit the annotation of client-side apply."""
+        self.kubectl("apply", "--server-side", "-f", "-", given=json.dumps(as_list(objects)))
+
+    def controller_says(self, path: str, port: int) -> str | None:
+        """What an HTTP server of ours answers; None while it does not."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    def logs(self) -> str:
+        files = [*self.directory.glob("*.log"), *self.directory.glob("gateway/traefik.log")]
+        return "\n".join(f"== {f.name}\n{f.read_text(errors='replace')[-3000:]}" for f in sorted(files))
+
+    def _run(self, part: str, *command: str) -> None:
+        with (self.directory / f"{part}.log").open("ab") as log:
+            self.processes[part] = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                env=clean_environment(os.environ),
+                start_new_session=True,
+            )
+
+
+def as_list(objects: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+
+
+def eventually(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.05)

@@ -1,0 +1,40 @@
+"""The fixture `cluster`: one real control plane for a whole run, in a network of its own.
+
+Imported by tests/conftest.py; everything heavy is imported when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """From here on to the end of the run, this process lives in the cluster's network."""
+    from binary import NoBinary, binary
+    from cluster import Cluster
+    from control_plane import ControlPlane
+    from network import NoNetwork, own_network
+
+    try:
+        program = binary()
+        network = own_network()
+        network.__enter__()
+    except (NoBinary, NoNetwork) as error:
+        pytest.skip(f"no control plane here: {error}")
+    try:
+        cluster = Cluster(ControlPlane(program, tmp_path_factory.mktemp("cluster"), audit=True))
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            print(cluster.logs())
+            cluster.stop()
+    finally:
+        network.__exit__(None, None, None)

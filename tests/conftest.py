@@ -1,0 +1,3 @@
+"""Fixtures for all tests."""
+
+from cluster_fixture import cluster as cluster
