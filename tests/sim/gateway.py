@@ -6,7 +6,8 @@ changes, each way that a request may take is looked at, and one that ends at a p
 without endpoints, is a lost request.
 
 What excuses a loss, and nothing else does:
-- before a Service led to a serving pod for the first time, and after its Rollout was deleted, nobody expects an answer;
+- before a Service led to a serving pod for the first time, and for as long as the Rollout is gone or wants no pods and
+  until it serves again, nobody expects an answer;
 - a pod that the history crashed loses what is sent to it until the gateway has heard of it;
 - a Service whose every remaining pod of the revision it selects was crashed or evicted by the history within `PATIENCE`.
 """
@@ -49,6 +50,7 @@ class Gateway:
         """Services that led to a serving pod before."""
         self.left: dict[str, float] = {}
         """By revision: when the last request could go there, as far as the gateway goes."""
+        self.idle = True
         self.lose: Callable[[str], None] = lambda what: None
         self._due: set[str] = set()
         self._heard: dict[str, float] = {}
@@ -63,6 +65,11 @@ class Gateway:
                     self._later(service["metadata"]["name"])
         elif change.plural == "services":
             self._later(change.name)
+        elif change.plural == "rollouts":
+            # Without pods wanted nobody expects an answer, until there is one again.
+            self.idle = change.new is None or change.new["spec"].get("replicas") == 0
+            if self.idle:
+                self.answered.clear()
         elif change.plural == "ingresses" and change.name != self.ingress:
             told = _weight_of(change.new)
             self._tell("ingress", lambda: setattr(self, "canary", told))
@@ -108,6 +115,8 @@ class Gateway:
     def look(self) -> None:
         """Follows every way that a request may take now."""
         pods = self.workloads.pods
+        if self.idle:
+            return
         for name in self.shares():
             known = self.endpoints.get(name, ())
             if not known:
@@ -127,10 +136,6 @@ class Gateway:
         selected = ((service or {}).get("spec") or {}).get("selector", {}).get(HASH, "")
         since = self.loop.at - PATIENCE
         return any(at >= since and selected in ("", pod_hash) for at, pod_hash in self.workloads.lost)
-
-    def forget(self) -> None:
-        """The Rollout was deleted: nobody expects an answer until there is one again."""
-        self.answered.clear()
 
 
 def matches(service: Json, labels: Json) -> bool:

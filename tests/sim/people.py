@@ -94,7 +94,6 @@ def delete(world: World, _: Any) -> None:
     if old is None:
         return
     world.store.delete("rollouts", NAME, USER)
-    world.gateway.forget()
     again = {k: v for k, v in old.items() if k != "status"}
     again["metadata"] = {"name": NAME, "annotations": {"team": "shop"}}
     world.loop.call_later(15.0, world.store.create, "rollouts", again, USER)
