@@ -1,0 +1,147 @@
+"""Arguments: what a Rollout hands to a run, what a run makes of its own, and whose value wins (spec/analysis.md §1)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from serinus.analysis.conditions.values import float_text
+from serinus.analysis.problems import AnalysisProblem
+from serinus.api.analysis import Argument
+
+Secrets = Mapping[str, Mapping[str, str] | None]
+"""The Secrets that the arguments name, decoded, by name; None for one that is not there."""
+
+FOR_VALIDATION = "temp-for-secret"
+"""Stands for secret values while a run is validated, so that none gets into a message."""
+
+_KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
+
+
+def argument_values(args: Sequence[Argument], secrets: Secrets | None) -> dict[str, str]:
+    """name -> value. A Secret wins over a value. `secrets`: None puts FOR_VALIDATION in their places.
+
+    AnalysisProblem for one that has no value: a `fieldRef` has none here, only a Rollout resolves it.
+    """
+    values: dict[str, str] = {}
+    for arg in args:
+        reference = arg.value_from.secret_key_ref if arg.value_from else None
+        if reference is not None:
+            values[arg.name] = FOR_VALIDATION if secrets is None else _secret(reference.name, reference.key, secrets)
+        elif arg.value is not None:
+            values[arg.name] = arg.value
+        else:
+            raise AnalysisProblem(f'argument "{arg.name}" was not supplied')
+    return values
+
+
+def _secret(name: str, key: str, secrets: Secrets) -> str:
+    data = secrets.get(name)
+    if data is None:
+        raise AnalysisProblem(f'secrets "{name}" not found', missing=("Secret", name))
+    if key not in data:
+        raise AnalysisProblem(f"key '{key}' does not exist in secret '{name}'", missing=("Secret", name))
+    return data[key]
+
+
+def secret_names(args: Sequence[Argument]) -> list[str]:
+    """The Secrets to read before a run is resolved."""
+    found = [a.value_from.secret_key_ref.name for a in args if a.value_from and a.value_from.secret_key_ref]
+    return list(dict.fromkeys(found))
+
+
+def secret_values(args: Sequence[Argument], values: Mapping[str, str]) -> list[str]:
+    """What no message may show, longest first."""
+    hidden = [values[a.name] for a in args if a.value_from and a.value_from.secret_key_ref and a.name in values]
+    return sorted((value for value in hidden if value), key=len, reverse=True)
+
+
+def hidden(text: str, secrets: Sequence[str]) -> str:
+    """`text` without secret values."""
+    for secret in secrets:
+        text = text.replace(secret, "*****")
+    return text
+
+
+def merged_arguments(of_templates: Sequence[Sequence[Argument]]) -> list[Argument]:
+    """The arguments of several templates as one list. AnalysisProblem where two give different values."""
+    merged: dict[str, Argument] = {}
+    for args in of_templates:
+        for arg in args:
+            known = merged.get(arg.name)
+            if known is None or known.value is None:
+                merged[arg.name] = arg
+            elif arg.value is not None and arg.value != known.value:
+                raise AnalysisProblem(
+                    f"Argument `{arg.name}` specified multiple times with different values: "
+                    f"'{known.value}', '{arg.value}'"
+                )
+    return list(merged.values())
+
+
+def overridden(declared: Sequence[Argument], given: Sequence[Argument]) -> list[Argument]:
+    """Declared arguments with the caller's values; what is not declared is dropped. AnalysisProblem if one has nothing."""
+    by_name = {arg.name: arg for arg in given}
+    found: list[Argument] = []
+    for arg in declared:
+        own = by_name.get(arg.name, Argument())
+        value = own.value if own.value is not None else arg.value
+        source = own.value_from if own.value is None and own.value_from is not None else arg.value_from
+        if value is None and source is None:
+            raise AnalysisProblem(f"args.{arg.name} was not resolved")
+        found.append(Argument(arg.name, value, source))
+    return found
+
+
+def rollout_arguments(
+    args: Sequence[Argument], rollout: Mapping[str, Any], *, latest: str, stable: str
+) -> list[Argument]:
+    """A Rollout's arguments as plain values. `rollout`: its JSON. AnalysisProblem for a field that is not there."""
+    return [Argument(arg.name, _of_rollout(arg, rollout, latest, stable)) for arg in args]
+
+
+def _of_rollout(arg: Argument, rollout: Mapping[str, Any], latest: str, stable: str) -> str | None:
+    source = arg.value_from
+    if source is None:
+        return arg.value
+    if source.pod_template_hash_value is not None:
+        return {"Latest": latest, "Stable": stable}.get(source.pod_template_hash_value, "")
+    if source.field_ref is not None:
+        path = source.field_ref.field_path
+        return _metadata(path, rollout) if path.startswith("metadata") else _walked(path, rollout)
+    return arg.value
+
+
+def _metadata(path: str, rollout: Mapping[str, Any]) -> str:
+    meta: dict[str, Any] = rollout.get("metadata") or {}
+    keyed = _KEYED.fullmatch(path)
+    if keyed:
+        return str((meta.get(keyed[1]) or {}).get(keyed[2], ""))
+    if path in ("metadata.name", "metadata.namespace", "metadata.uid"):
+        return str(meta.get(path.removeprefix("metadata.")) or "")
+    if path in ("metadata.labels", "metadata.annotations"):
+        pairs: dict[str, str] = meta.get(path.removeprefix("metadata.")) or {}
+        return "\n".join(f"{key}={json.dumps(pairs[key], ensure_ascii=False)}" for key in sorted(pairs))
+    raise AnalysisProblem(f"unsupported fieldPath: {path}")
+
+
+def _walked(path: str, rollout: Mapping[str, Any]) -> str:
+    found: Any = rollout
+    for part in filter(None, re.split(r"[.\[\]]", path)):
+        if isinstance(found, list):
+            if not re.fullmatch(r"[+-]?\d{1,9}", part):
+                raise AnalysisProblem(f"invalid index '{part}'")
+            if not 0 <= int(part) < len(found):
+                raise AnalysisProblem(f"index {int(part)} out of range")
+            found = found[int(part)]
+        else:
+            found = found.get(part) if isinstance(found, dict) else None
+        if found is None:
+            raise AnalysisProblem(f"invalid path {path} in rollout")
+    if isinstance(found, list | dict):
+        raise AnalysisProblem(f"path {path} in rollout must terminate in a primitive value")
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    return float_text(float(found)) if isinstance(found, int | float) else str(found)

@@ -1,0 +1,92 @@
+"""A run with everything filled in: its metrics, which of them are only watched, and how many measurements stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from serinus.analysis.arguments import Secrets, argument_values, secret_values
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.patterns import Pattern
+from serinus.analysis.limits import KEPT, Limits, limits_of
+from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.templating import with_arguments
+from serinus.analysis.validation import check_metrics
+from serinus.api.analysis import AnalysisRunSpec, DryRun, MeasurementRetention, Metric
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedMetric:
+    """`dry_run`: it is measured and shown, and decides nothing. `kept`: measurements that stay in the status."""
+
+    metric: Metric
+    limits: Limits
+    dry_run: bool = False
+    kept: int = KEPT
+
+    @property
+    def name(self) -> str:
+        return self.metric.name
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """`secrets`: what no message may show."""
+
+    metrics: tuple[ResolvedMetric, ...]
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def metric(self, name: str) -> ResolvedMetric | None:
+        return next((metric for metric in self.metrics if metric.name == name), None)
+
+
+def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
+    """The metrics of a run. AnalysisProblem, worded as the run's message, if it cannot be carried out as it is.
+
+    `secrets`: every Secret of `secret_names(spec.args)`. The run is validated with stand-ins for their values.
+    """
+    try:
+        values = argument_values(spec.args, secrets)
+        metrics = [with_arguments(metric, values) for metric in spec.metrics]
+        shown = [with_arguments(metric, argument_values(spec.args, None)) for metric in spec.metrics]
+    except AnalysisProblem as problem:
+        message = f"Unable to resolve metric arguments: {problem}"
+        raise AnalysisProblem(message, missing=problem.missing) from None
+    try:
+        check_metrics(shown)
+        names = [metric.name for metric in shown]
+        watched, kept = _dry_runs(spec.dry_run, names), _retentions(spec.measurement_retention, names)
+    except AnalysisProblem as problem:
+        raise AnalysisProblem(f"Analysis spec invalid: {problem}") from None
+    resolved = tuple(
+        ResolvedMetric(metric, limits_of(checked), checked.name in watched, kept.get(checked.name, KEPT))
+        for metric, checked in zip(metrics, shown, strict=True)
+    )
+    return Resolved(resolved, tuple(secret_values(spec.args, values)))
+
+
+def _dry_runs(rules: Sequence[DryRun], names: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for index, rule in enumerate(rules):
+        found.update(_matching("dryRun", index, rule.metric_name, names))
+    return found
+
+
+def _retentions(rules: Sequence[MeasurementRetention], names: Sequence[str]) -> dict[str, int]:
+    """The last rule that matches wins."""
+    found: dict[str, int] = {}
+    for index, rule in enumerate(rules):
+        for name in _matching("measurementRetention", index, rule.metric_name, names):
+            found[name] = rule.limit if rule.limit > 0 else KEPT
+    return found
+
+
+def _matching(what: str, index: int, pattern: str, names: Sequence[str]) -> list[str]:
+    try:
+        compiled = Pattern(pattern)
+        found = [name for name in names if compiled.found_in(name)]
+    except ConditionError:
+        found = []
+    if not found:
+        raise AnalysisProblem(f"{what}[{index}]: Rule didn't match any metric name(s)")
+    return found

@@ -1,0 +1,100 @@
+"""From values to phases: of a measurement, of a metric (spec/analysis.md §2). Pure."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from serinus.analysis.conditions.condition import Condition
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.limits import UNLIMITED, Limits
+from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
+from serinus.api.analysis import Measurement, Metric, MetricResult
+
+NO_DATA = "metric result is nil or empty: no data returned from the metric provider"
+LONGEST_MESSAGE = 2_000
+"""Characters of a message in the status: ten measurements of a hundred metrics must fit into one object."""
+
+
+@lru_cache(maxsize=1024)
+def _condition(text: str) -> Condition:
+    """Read once, however often it is asked."""
+    return Condition(text)
+
+
+def judged(metric: Metric, result: Any, now: float) -> tuple[str, str]:
+    """(phase, message) of a measurement that gave `result`. The message is empty unless a condition had no value."""
+    try:
+        success = _holds("successCondition", metric.success_condition, result, now)
+        failure = _holds("failureCondition", metric.failure_condition, result, now)
+    except ConditionError as error:
+        return ERROR, shortened(str(error))
+    if failure:
+        return FAILED, ""
+    if success is None or success:
+        return SUCCESSFUL, ""
+    return (FAILED if failure is None else INCONCLUSIVE), ""
+
+
+def _holds(name: str, text: str, result: Any, now: float) -> bool | None:
+    """What the condition says; None without a condition."""
+    if not text:
+        return None
+    try:
+        return _condition(text).holds(result, now)
+    except ConditionError as error:
+        empty = result is None or result == []
+        raise ConditionError(f'could not evaluate {name} "{text}": {NO_DATA if empty else error}') from None
+
+
+def shortened(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
+
+
+def counted(result: MetricResult, phase: str) -> MetricResult:
+    """The metric's counters after one more measurement that ended in `phase`."""
+    changes: dict[str, int] = {
+        "consecutive_success": result.consecutive_success + 1 if phase == SUCCESSFUL else 0,
+        "consecutive_error": result.consecutive_error + 1 if phase == ERROR else 0,
+    }
+    if phase != ERROR:
+        changes["count"] = result.count + 1
+    field = {SUCCESSFUL: "successful", FAILED: "failed", INCONCLUSIVE: "inconclusive", ERROR: "error"}[phase]
+    changes[field] = getattr(result, field) + 1
+    return msgspec.structs.replace(result, **changes)
+
+
+def exceeded(limits: Limits, result: MetricResult) -> tuple[str, str] | None:
+    """(phase, which limit) of a metric that went beyond one of its limits: errors weigh more than the rest."""
+    if result.consecutive_error > limits.errors:
+        return ERROR, f"consecutiveErrors ({result.consecutive_error}) > consecutiveErrorLimit ({limits.errors})"
+    if result.inconclusive > limits.inconclusive:
+        return INCONCLUSIVE, f"inconclusive ({result.inconclusive}) > inconclusiveLimit ({limits.inconclusive})"
+    if limits.failures >= 0 and result.failed > limits.failures:
+        return FAILED, f"failed ({result.failed}) > failureLimit ({limits.failures})"
+    return None
+
+
+def metric_phase(limits: Limits, result: MetricResult, *, terminating: bool) -> str:
+    """The phase of a metric that has been measured: the first rule that applies."""
+    if result.phase in COMPLETED:
+        return result.phase
+    last = last_measurement(result)
+    if last is None or last.finished_at is None:
+        return RUNNING
+    beyond = exceeded(limits, result)
+    if beyond is not None:
+        return beyond[0]
+    if 0 < limits.successes <= result.consecutive_success:
+        return SUCCESSFUL
+    if limits.count != UNLIMITED and result.count >= limits.count:
+        if limits.successes == 0:
+            return SUCCESSFUL
+        return INCONCLUSIVE if limits.failures >= 0 else FAILED
+    return SUCCESSFUL if terminating else RUNNING
+
+
+def last_measurement(result: MetricResult | None) -> Measurement | None:
+    return result.measurements[-1] if result is not None and result.measurements else None

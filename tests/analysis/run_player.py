@@ -1,0 +1,83 @@
+"""Carries runs out on plain values: a provider that answers from a script, a clock that jumps to what is due next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from serinus.analysis.arguments import secret_names
+from serinus.analysis.assessment import Assessed, Event, Measured, assess, failed
+from serinus.analysis.phases import COMPLETED, ERROR
+from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.resolved import resolve
+from serinus.analysis.schedule import Task, tasks
+from serinus.analysis.verdicts import judged
+from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, Measurement
+from serinus.api.meta import ObjectMeta
+from serinus.api.times import format_time
+
+START = 1_790_000_000.4
+Answers = Mapping[str, list[Any]]
+"""metric -> what its provider gives, one after the other; the last one for ever. An Exception is an error."""
+
+
+def made(spec: dict[str, Any]) -> AnalysisRun:
+    return AnalysisRun(ObjectMeta(name="run", namespace="ns", uid="u"), msgspec.convert(spec, AnalysisRunSpec))
+
+
+@dataclass
+class Player:
+    run: AnalysisRun
+    answers: Answers = field(default_factory=dict[str, list[Any]])
+    secrets: Mapping[str, Mapping[str, str] | None] = field(default_factory=dict[str, Any])
+    now: float = START
+    due: Mapping[str, float] = field(default_factory=dict[str, float])
+    asked: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
+    """(seconds since the start, metric) of each measurement."""
+    events: list[Event] = field(default_factory=list[Event])
+    forgetful: bool = False
+    """Exact times are lost after each pass, as after a restart."""
+    hook: Callable[[Task], Measurement | None] = lambda _task: None
+    next: float | None = None
+
+    def turn(self) -> Assessed:
+        """One pass."""
+        assert set(secret_names(self.run.spec.args)) <= set(self.secrets)
+        try:
+            resolved = resolve(self.run.spec, self.secrets)
+        except AnalysisProblem as problem:
+            return self._after(failed(self.run, str(problem)))
+        due = {} if self.forgetful else self.due
+        measured = [self._measured(task) for task in tasks(self.run, resolved, self.now, due)]
+        return self._after(assess(self.run, resolved, measured, self.now, due))
+
+    def play(self, turns: int = 50) -> AnalysisRun:
+        """Passes until the run is completed, nothing is due, or as often as said."""
+        for _ in range(turns):
+            self.turn()
+            if self.run.status.phase in COMPLETED or self.next is None:
+                break
+            self.now = max(self.now, self.next)
+        return self.run
+
+    def _after(self, found: Assessed) -> Assessed:
+        self.run = msgspec.structs.replace(self.run, status=found.status)
+        self.events += found.events
+        self.due, self.next = found.due, found.next
+        return found
+
+    def _measured(self, task: Task) -> Measured:
+        hooked = self.hook(task)
+        if hooked is not None:
+            return Measured(task, hooked, self.now)
+        self.asked.append((round(self.now - START, 3), task.metric.name))
+        script = self.answers[task.metric.name]
+        answer = script[0] if len(script) == 1 else script.pop(0)
+        at = format_time(self.now)
+        if isinstance(answer, Exception):
+            return Measured(task, Measurement(ERROR, str(answer), at, at), self.now)
+        phase, message = judged(task.metric.metric, answer, self.now)
+        return Measured(task, Measurement(phase, message, at, at, value=str(answer)), self.now)
