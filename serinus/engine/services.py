@@ -36,7 +36,7 @@ def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
         return have
     size, avail = draft.size(rs), rs.status.available_replicas
     managed = MANAGED_BY in service.metadata.annotations
-    if not (avail > 0 if managed else 0 < size <= avail) and not (have and _wants_none(draft)):
+    if not (avail > 0 if managed else 0 < size <= avail) and not (have and not size and _wants_none(draft)):
         draft.wait(
             waits.SERVICE.code,
             f"Service {name} moves to the {role} {rs.metadata.name} when it has ready pods: {avail}/{size} available",
