@@ -1,0 +1,113 @@
+"""Where Serinus means to differ from Argo Rollouts: each rule is kept by our play, and broken by the reference's.
+
+So none of these tests would pass with the reference's behaviour, and none can pass by looking at the wrong thing.
+docs/differences.md says the same to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import rules
+from player import played
+from recordings import ABSENT, RECORDINGS, REPOSITORY, reference
+
+pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
+
+Rule = Callable[[list[dict[str, Any]]], list[str]]
+
+PAUSE, DEADLINE = "status.pauseConditions", "annotations.scale-down-deadline"
+
+
+def lasts(seconds: float, field: str) -> Rule:
+    return partial(rules.a_wait_is_cut_short, seconds=seconds, begins=field, ends=field)
+
+
+ROWS: dict[str, tuple[Rule, tuple[str, ...]]] = {
+    "after an abort the canary Service is written once": (
+        rules.canary_service_flips_after_an_abort,
+        ("nginx-abort-retry", "nginx-abort-delay", "nginx-dynamic-stable"),
+    ),
+    "what was missing is seen the moment it appears": (
+        rules.it_answers_an_appearing_object_late,
+        ("nginx-missing-parts", "bluegreen-missing-service", "nginx-ingress-without-service"),
+    ),
+    "and nothing stalls once its cause is gone": (
+        rules.it_heals_late,
+        ("nginx-missing-parts", "bluegreen-missing-service", "nginx-ingress-without-service"),
+    ),
+    "a rejected edit changes nothing": (rules.a_rejected_edit_takes_the_canary_service_away, ("invalid-specs",)),
+    "Healthy means that the traffic is back": (rules.healthy_while_the_canary_has_traffic, ("nginx-back-to-stable",)),
+    "no version gets more than its ready pods carry": (
+        rules.more_weight_than_pods_carry,
+        ("nginx-promote-variants", "nginx-scale-mid"),
+    ),
+    "pods drain before they go": (rules.pods_go_before_they_have_drained, ("nginx-dynamic-stable",)),
+    "an abort brings the stable side back at once": (
+        rules.an_aborted_update_comes_back_in_rounds,
+        ("nginx-dynamic-stable",),
+    ),
+    "and traffic as soon as it can": (
+        rules.an_aborted_version_keeps_traffic_that_the_stable_one_could_take,
+        ("nginx-dynamic-stable",),
+    ),
+    "a full promotion lets the weight follow the pods before the Service switches": (
+        rules.all_traffic_jumps_at_full_promotion,
+        ("nginx-third-revision", "nginx-abort-retry"),
+    ),
+    "the stable Service always leads to ready pods": (rules.the_stable_service_leads_nowhere, ("basic-services",)),
+    "surge first: as many serve as are wanted": (
+        rules.fewer_pods_serve_than_are_wanted,
+        ("basic-no-steps", "basic-third-revision"),
+    ),
+    "the preview Service leads to ready pods, after an abort too": (
+        rules.the_preview_service_leads_nowhere,
+        (
+            "bluegreen-abort-retry",
+            "bluegreen-auto",
+            "bluegreen-back",
+            "bluegreen-deadline",
+            "bluegreen-manual",
+            "bluegreen-metadata",
+            "bluegreen-seconds",
+            "bluegreen-third-revision",
+        ),
+    ),
+    "a pause of 3 s is never shorter": (lasts(3, PAUSE), ("nginx-walk",)),
+    "a pause of 2 s is never shorter": (lasts(2, PAUSE), ("basic-surge", "nginx-scale-mid")),
+    "autoPromotionSeconds 4 are never shorter": (lasts(4, PAUSE), ("bluegreen-seconds",)),
+    "a scale-down delay of 4 s is never shorter": (lasts(4, DEADLINE), ("nginx-walk", "bluegreen-auto")),
+    "a pause that has passed while all was paused by hand does not begin again": (
+        rules.a_pause_begins_again_when_promoted,
+        ("nginx-pause-command",),
+    ),
+    "a restart brings one more pod first": (rules.fewer_pods_serve_than_are_wanted, ("nginx-restart",)),
+    "conditions change when something changes": (
+        rules.a_condition_flips,
+        ("replicas-zero", "nginx-scale-mid", "same-template"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("what", "name"), [(what, name) for what, (_, names) in ROWS.items() for name in names])
+def test_where_we_differ(what: str, name: str):
+    rule, _ = ROWS[what]
+    assert rule(reference(name)), "the reference does not do that: the rule looks at the wrong thing"
+    wrong = rule(played(name).trace)
+    assert not wrong, f"{what}:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "name", ["nginx-walk", "nginx-rollback-window", "nginx-set-canary-scale", "nginx-third-revision", "nginx-undo"]
+)
+def test_no_version_gets_more_than_its_ready_pods_carry_in_other_plays_either(name: str):
+    assert rules.more_weight_than_pods_carry(played(name).trace) == []
+
+
+def test_every_play_that_shows_a_difference_stands_on_the_page():
+    page = (REPOSITORY / "docs" / "differences.md").read_text()
+    named = {name for _, names in ROWS.values() for name in names if not name.startswith("bluegreen")}
+    assert not (missing := sorted(name for name in named if name not in page)), missing
