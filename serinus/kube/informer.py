@@ -80,6 +80,8 @@ class Informer(Generic[T]):
         self.synced = asyncio.Event()
         self.error = ""
         """Why there is no connection now; "" while there is."""
+        self.error_code = 0
+        """HTTP status of the answer that `error` tells of; 0 without an answer."""
         self.contact = 0.0
         """When the API was last heard, in seconds since the epoch."""
         self.lists = 0
@@ -119,7 +121,7 @@ class Informer(Generic[T]):
             except Gone:
                 self._version = ""
             except ApiError as error:
-                self._lost(error.message or error.reason or f"HTTP {error.code}")
+                self._lost(error.message or error.reason or f"HTTP {error.code}", error.code)
                 retry_after = error.retry_after
             except msgspec.MsgspecError as error:
                 self._lost(f"the answer is no list or event: {error}")
@@ -248,7 +250,8 @@ class Informer(Generic[T]):
             log.info("%s: the API answers again", self._resource.plural)
             self.error = ""
 
-    def _lost(self, why: str) -> None:
+    def _lost(self, why: str, code: int = 0) -> None:
+        self.error_code = code
         if why != self.error:
             log.warning("cannot watch %s: %s; trying again", self._resource.group_resource, why)
             self.error = why
