@@ -36,3 +36,69 @@ def test_blue_green(instance: Instance, tmp_path: Path):
             assert there.colors(100) == {"blue": 100}
         readme.type("kubectl delete")
         eventually(lambda: not instance.shell("kubectl get pods,rs -o name"))
+
+
+def test_pod_by_pod(instance: Instance, tmp_path: Path):
+    with Readme("examples/pod-by-pod", instance, tmp_path) as readme:
+        readme.type("kubectl apply")
+        readme.type("curl")
+        with visitors(instance.status["gateway"], "queue.test") as there:
+            readme.type("kubectl argo rollouts set image")
+            assert replicas(instance, "queue") == [4, 1]
+            assert 17 <= there.share("green") <= 23
+            readme.type("kubectl argo rollouts abort")
+            eventually(lambda: replicas(instance, "queue") == [5, 0])
+            assert there.colors(100) == {"blue": 100}
+            readme.type("kubectl argo rollouts retry")
+            assert 17 <= there.share("green") <= 23
+            readme.type("kubectl argo rollouts promote")
+            eventually(lambda: replicas(instance, "queue") == [0, 5])
+            assert there.colors(100) == {"green": 100}
+        readme.type("kubectl delete")
+
+
+def test_header_only(instance: Instance, tmp_path: Path):
+    always = {"X-Canary": "always"}
+    with Readme("examples/header-only", instance, tmp_path) as readme:
+        readme.type("kubectl apply")
+        readme.type("curl")
+        with visitors(instance.status["gateway"], "desk.test") as there:
+            readme.type("kubectl argo rollouts set image")
+            readme.type("curl")
+            assert set(instance.colors("desk.test", 20, always)) == {"green"}
+            readme.type("kubectl argo rollouts promote")
+            assert replicas(instance, "desk") == [2, 2]
+            assert set(instance.colors("desk.test", 20, always)) == {"green"}
+            assert {seen.color for seen in list(there.traffic.answers)} == {"blue"}, "only for who asks for it"
+            readme.type("kubectl argo rollouts promote")
+            readme.type("curl")
+            assert there.colors(100) == {"green": 100}
+        readme.type("kubectl delete")
+
+
+def test_scaled_in_the_middle_of_a_canary(instance: Instance, tmp_path: Path):
+    scale = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/web/scale"
+    with Readme("examples/hpa", instance, tmp_path) as readme:
+        readme.type("kubectl apply")
+        readme.type("kubectl get --raw")
+        eventually(lambda: instance.ask("web.test") == (200, '"blue"'))
+        with visitors(instance.status["gateway"], "web.test") as there:
+            readme.type("kubectl argo rollouts set image")
+            assert replicas(instance, "web") == [8, 2]
+            assert 23 <= there.share("green") <= 27
+            assert instance.get("rollout", "web")["status"]["HPAReplicas"] == 10
+            readme.type("kubectl scale")
+            assert replicas(instance, "web") == [2, 1]
+            assert 23 <= there.share("green") <= 27
+            # An autoscaler replaces the Scale that it has read.
+            put = f"""kubectl get --raw {scale} | sed 's/"replicas":2}}/"replicas":3}}/' | kubectl replace --raw {scale} -f -"""
+            assert '"spec":{"replicas":3}' in instance.shell(put)
+            eventually(lambda: replicas(instance, "web") == [3, 1])
+            patch = (
+                """kubectl patch rollout web --subresource=scale --type=merge -p '{"spec":{"replicas":2}}' -o yaml"""
+            )
+            assert "spec:\n  replicas: 2\n" in instance.shell(patch)
+            readme.type("kubectl argo rollouts promote")
+            assert there.colors(100) == {"green": 100}
+            eventually(lambda: replicas(instance, "web") == [0, 2])
+        readme.type("kubectl delete")
