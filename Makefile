@@ -33,8 +33,8 @@ lint: $(DEV) ## Check style and types
 bench: $(DEV) ## Measure what docs/benchmarks.md promises
 	@for f in bench/bench_*.py; do echo "== $$f"; $(BIN)/python "$$f"; done
 
-conformance: $(DEV) ## The tests of the Kubernetes API itself, and the walkthrough with the real kubectl
-	@$(BIN)/python -m pytest tests/local tests/e2e $(ARGS)
+conformance: $(DEV) ## The Kubernetes API itself, the walkthrough, and all recorded plays of Argo Rollouts, live
+	@SERINUS_PLAYS=all $(BIN)/python -m pytest tests/local tests/e2e tests/plays $(ARGS)
 
 lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@compile() { uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade "$$@"; }

@@ -1,0 +1,39 @@
+"""What a play costs the API: writes of Serinus beside those of Argo Rollouts, as a table for docs/benchmarks.md.
+
+Each of the 48 recorded plays without an analysis runs in virtual time; tests/plays/writes.py says how writes are counted.
+The recordings must lie beside the repository (`shared/recordings`).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plays"))
+
+from player import played
+from recordings import ABSENT, RECORDINGS, plays, reference
+from test_writes import abort_with_a_delay_of_30_seconds
+from writes import least_written
+
+
+def main() -> None:
+    if not RECORDINGS.is_dir():
+        sys.exit(f"no table of writes: {ABSENT}")
+    print("| play | Argo Rollouts, at least | Serinus, same rule | Serinus, requests | of these Events |")
+    print("|---|---|---|---|---|")
+    sums = [0, 0, 0, 0]
+    for name in plays():
+        done = played(name)
+        events = sum(write.is_event for write in done.writes)
+        row = [least_written(reference(name)).total(), least_written(done.trace).total(), len(done.writes), events]
+        sums = [a + b for a, b in zip(sums, row, strict=True)]
+        print(f"| {name} | {' | '.join(map(str, row))} |")
+    print(f"| all | {' | '.join(f'{n:,}' for n in sums)} |")
+    abort = abort_with_a_delay_of_30_seconds()
+    events = sum(write.is_event for write in abort)
+    print(f"\nAn abort with a scale-down delay of 30 s: {len(abort) - events} writes and {events} Events.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""A play costs the API no more writes than the reference's, and an abort a handful."""
+
+from __future__ import annotations
+
+import pytest
+from player import play, played
+from recordings import ABSENT, RECORDINGS, plays, reference, scenario
+from stage import Write
+from writes import least_written
+
+pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
+
+
+@pytest.mark.parametrize("name", plays())
+def test_a_play_costs_no_more_writes_than_in_argo_rollouts(name: str):
+    """By one rule for both traces; and all that we sent against the least that the reference can have sent."""
+    theirs, done = least_written(reference(name)).total(), played(name)
+    assert least_written(done.trace).total() <= theirs
+    assert len(done.writes) <= theirs
+
+
+def abort_with_a_delay_of_30_seconds() -> list[Write]:
+    """What our controller writes from the abort until everything is over."""
+    what = scenario("nginx-abort-delay")
+    what["objects"] = what["objects"].replace("abortScaleDownDelaySeconds: 3", "abortScaleDownDelaySeconds: 30")
+    done = play("an abort with a delay of 30 s", {**what, "settle": 35})
+    told = next(line["t"] for line in done.trace if line.get("do") == "kubectl argo rollouts abort web")
+    gone = [line for line in done.trace if line.get("replicas") == 0 and line["t"] > told + 30]
+    assert gone, "the aborted version goes after its delay"
+    return [write for write in done.writes if write.t >= told]
+
+
+def test_an_abort_with_a_delay_of_30_seconds_costs_at_most_8_writes():
+    """The reference makes 2,879: it moves the canary Service to and fro until the delay is over."""
+    writes = [write for write in abort_with_a_delay_of_30_seconds() if not write.is_event]
+    assert len(writes) <= 8, writes
+
+
+def test_the_rule_counts_each_version_of_what_the_controller_changes_and_nothing_else():
+    trace = [
+        {"t": 0, "object": "Rollout/web", "spec.replicas": 2},
+        {"t": 1, "object": "ReplicaSet/web-a", "replicas": 2, "owner": "Rollout"},
+        {"t": 1, "object": "ReplicaSet/other-b", "replicas": 2, "owner": "Deployment"},
+        {"t": 2, "object": "ReplicaSet/web-a", "status.replicas": 2},
+        {"t": 2, "object": "Pod/web-a-#0001", "ready": "True"},
+        {"t": 3, "object": "Rollout/web", "status.phase": "Healthy"},
+        {"t": 3, "event": "Normal RolloutUpdated", "of": "Rollout/web", "message": "x"},
+        {"t": 4, "object": "Ingress/web-web-canary", "class": "nginx"},
+        {"t": 5, "object": "Service/web", "selector.app": "web"},
+        {"t": 6, "object": "Service/web", "selector.app": "x", "flipped": 7},
+        {"t": 7, "object": "Pod/web-a-#0001", "deleting": True},
+    ]
+    assert least_written(trace) == {"ReplicaSet": 1, "Rollout": 1, "Event": 1, "Ingress": 1, "Service": 7, "Pod": 1}
