@@ -40,6 +40,8 @@ class View:
         if surge and not self.s.cramped():
             unavailable = 0  # surge first: nothing is taken away before something more is there
         self.fence = Fence(surge, unavailable if surge or unavailable else 1)
+        self.held = False
+        """Whether the last sizes without a router keep a pod only for the stable Service."""
 
     @property
     def stable(self) -> ReplicaSet | None:
@@ -95,14 +97,31 @@ class View:
         assert new is not None
         target = approximate(s.replicas, weight, 100, self.fence.surge)
         others = tuple(_count(self.draft, r) for r in s.others if r is not stable)
-        return next_basic(
-            s.replicas,
-            target,
-            self.fence,
-            _count(self.draft, new),
-            _count(self.draft, stable) if stable else None,
-            others,
-        )
+        now, old = _count(self.draft, new), _count(self.draft, stable) if stable else None
+        grown, left = next_basic(s.replicas, target, self.fence, now, old, others)
+        most = s.replicas + self.fence.surge
+        self.held = bool(old and old.size and not left and most > 1 and self._leads_to_stable())
+        if self.held:
+            room = most - 1 - sum(o.size for o in others)
+            return min(grown, max(now.size, room)), 1
+        return grown, left
+
+    def _leads_to_stable(self) -> bool:
+        """Whether the stable Service was seen to lead to the stable ReplicaSet: one pod stays there until it has moved."""
+        name = self.canary.stable_service
+        return bool(name) and selected_hash(self.draft, name) == hash_of(self.stable)
+
+    def takes_over(self) -> bool:
+        """Whether the new version has all pods but the one that is kept for the stable Service, which moves to it then."""
+        status, new = self.draft.status, self.s.new
+        index = status.current_step_index or 0
+        ended = status.promote_full or index >= len(self.s.steps)
+        if self.s.routing or new is None or not self.stable or status.abort or not ended or self.draft.created(new):
+            return False
+        if self.canary.stable_service and selected_hash(self.draft, self.canary.stable_service) == hash_of(new):
+            return True
+        want, _ = self.targets(index)
+        return self.held and 0 < want < self.s.replicas and self._enough(new, want)
 
     def arrived(self, index: int) -> bool:
         """Whether new and stable are as step `index` wants them, and the new one's pods serve."""
@@ -263,10 +282,8 @@ def _resize_basic(draft: Draft, view: View) -> None:
     assert new is not None
     want_new, want_stable = view.targets(draft.status.current_step_index or 0)
     if stable:
-        name = view.canary.stable_service
-        if want_stable == 0 and name and selected_hash(draft, name) == hash_of(stable):
-            # The stable Service still leads there: one pod stays until it was seen to have moved.
-            want_stable = min(draft.size(stable), 1)
+        if view.held:
+            name = view.canary.stable_service
             draft.wait(waits.SERVICE.code, f"{stable.metadata.name} keeps a pod until Service {name} has moved")
         draft.scale(stable, want_stable, f"pods of both versions divide the traffic: {want_stable} of the stable one")
     draft.scale(new, want_new, f"pods of both versions divide the traffic: {want_new} of the new one")

@@ -32,19 +32,20 @@ def route(draft: Draft, view: View) -> bool:
     if weight is not None and recorded is not None and weight < recorded:
         if not _write(draft, canary, weight):
             return False
-        _services(draft, canary)
+        _services(draft, canary, view)
         return True
-    _services(draft, canary)
+    _services(draft, canary, view)
     if s.routing is None:
         draft.status.canary.weights = None
     return weight is None or _write(draft, canary, weight)
 
 
-def _services(draft: Draft, canary: CanaryStrategy) -> None:
+def _services(draft: Draft, canary: CanaryStrategy, view: View) -> None:
     s, stable = draft.sight, _stable(draft)
     canary_service, stable_service = service_names(canary, draft.status)
     if stable_service:
-        point(draft, stable_service, stable, role="stable version")
+        taken = view.takes_over()
+        point(draft, stable_service, s.new if taken else stable, role="new version" if taken else "stable version")
     if canary_service:
         # With dynamicStableScale the canary keeps its Service until the stable version has all of the traffic.
         weights = draft.status.canary.weights
