@@ -1,0 +1,190 @@
+"""N Rollouts with the nginx router on the real control plane: what the controller process costs.
+
+    scale.py [N ...]            500 and 2,000 by default; prints one line of JSON for each
+
+For each N, in a network and a data directory of its own (needs root, and Go for the first build): create → healthy,
+update → paused at 20 %, one by one from apply to weight, promote → healthy and the old pods gone, idle for 30 s; a restart
+with N settled, and one with N in mid-canary. Pods are made ready by `fake_kubelet.py`. All of it shares this machine's cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "cluster"))
+
+from binary import NoBinary, binary
+from cluster import Cluster
+from control_plane import ControlPlane
+from controller_meter import Meter, writes
+from network import NoNetwork, own_network
+from scale_load import Load
+
+from serinus.kube.client import Client
+from serinus.kube.config import Flags, load
+from serinus.kube.https import HttpsHandler
+
+COUNTS = (500, 2000)
+SINGLES = 100
+IDLE_SECONDS = 30.0
+CALM_SECONDS = 1.0
+SCALE_DOWN_SECONDS = 30.0
+"""The default delay after which the old pods go."""
+
+
+async def measure(cluster: Cluster, count: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"rollouts": count}
+    async with _load(cluster, count) as work:
+        meter = _meter(cluster)
+        found["start_memory_mb"] = round(meter.memory("VmRSS"), 1)
+        for name, start, phase in (
+            ("create", work.create, "Healthy"),
+            ("update", lambda: work.update("argoproj/rollouts-demo:green"), "Paused"),
+            ("promote", work.promote, "Healthy"),
+        ):
+            before, calls, began = meter.cpu(), meter.calls(), time.monotonic()
+            await start()
+            asked = time.monotonic() - began
+            await work.until(phase)
+            seconds = time.monotonic() - began
+            if name == "promote":
+                await asyncio.sleep(SCALE_DOWN_SECONDS)  # the old pods go: part of a canary
+            await _calm(meter)
+            spent = meter.calls() - calls
+            found[name] = {
+                "cpu_s": round(meter.cpu() - before, 2),
+                "asked_in_s": round(asked, 1),
+                "wall_s": round(seconds, 1),
+                "calls": sum(spent.values()),
+                "calls_by_kind": dict(spent.most_common()),
+            }
+            if name == "update":
+                found["apply_to_weight_all_at_once_ms"] = _percentiles(list(work.weights.values()))
+            print(f"  {count}: {name} {found[name]}", file=sys.stderr, flush=True)
+        whole = sum(found[name]["cpu_s"] for name in ("create", "update", "promote"))
+        found["cpu_ms_a_canary"] = round(1000 * whole / count, 1)
+        found["calls_a_canary"] = round(sum(found[n]["calls"] for n in ("create", "update", "promote")) / count, 1)
+        found["peak_memory_mb"] = round(meter.memory(), 1)
+        found["idle"] = await _idle(meter)
+        found["restart_settled"] = await _restart(cluster)
+        found["apply_to_weight_one_by_one_ms"] = await _singles(work)
+        await work.update("argoproj/rollouts-demo:yellow")
+        await work.until("Paused")
+        await _calm(_meter(cluster))
+        found["restart_in_mid_canary"] = await _restart(cluster)
+        found["peak_memory_after_restart_mb"] = round(_meter(cluster).memory(), 1)
+    return found
+
+
+@asynccontextmanager
+async def _load(cluster: Cluster, count: int) -> AsyncGenerator[Load]:
+    handler = HttpsHandler(load(Flags(kubeconfig=str(cluster.plane.kubeconfig()))))
+    kubelet = subprocess.Popen(  # noqa: ASYNC220 - before anything is measured
+        [sys.executable, str(Path(__file__).with_name("fake_kubelet.py")), str(cluster.plane.kubeconfig())]
+    )
+    work = Load(Client(handler, user_agent="bench"), count, f"scale-{count}")
+    running = asyncio.create_task(work.run())
+    try:
+        yield work
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        kubelet.terminate()
+        kubelet.wait()
+        await handler.close()
+
+
+def _meter(cluster: Cluster) -> Meter:
+    return Meter(cluster.processes["controller"].pid, cluster.metrics_port)
+
+
+async def _calm(meter: Meter) -> None:
+    """Returns when the controller has had next to nothing to do for a while."""
+    while True:
+        before = meter.cpu()
+        await asyncio.sleep(CALM_SECONDS)
+        if meter.cpu() - before <= 0.03:
+            return
+
+
+async def _idle(meter: Meter) -> dict[str, Any]:
+    before, calls = meter.cpu(), meter.calls()
+    await asyncio.sleep(IDLE_SECONDS)
+    spent = meter.cpu() - before
+    return {"cpu_s_per_30_s": round(spent, 3), "calls": dict(meter.calls() - calls)}
+
+
+async def _restart(cluster: Cluster) -> dict[str, Any]:
+    """Stops it in order and starts it again. `calm_s`: until nothing is in the queue and the CPU rests."""
+    cluster.kill("controller", signal.SIGTERM)
+    began = time.monotonic()
+    await asyncio.to_thread(cluster.start_controller)
+    ready = time.monotonic() - began
+    meter = _meter(cluster)
+    calm, busy = time.monotonic(), meter.cpu()
+    while time.monotonic() - calm < CALM_SECONDS:
+        await asyncio.sleep(0.1)
+        if (now := meter.cpu()) - busy > 0.02:
+            calm, busy = time.monotonic(), now
+    calls = meter.calls()
+    return {
+        "ready_s": round(ready, 2),
+        "calm_s": round(calm - began, 2),
+        "cpu_s": round(busy, 2),
+        "calls": dict(calls.most_common()),
+        "writes": dict(writes(calls)),
+        "memory_mb": round(meter.memory(), 1),
+    }
+
+
+async def _singles(work: Load) -> dict[str, float]:
+    """From a patch of the image to the weight, one Rollout after the other while all others are settled."""
+    taken: list[float] = []
+    keys = work.keys[:: max(1, len(work.keys) // SINGLES)][:SINGLES]
+    for key in keys:
+        await work.update_one(key, "argoproj/rollouts-demo:purple")
+        taken.append(await work.weight_of(key))
+    await work.promote(keys)
+    await work.until("Healthy")
+    return _percentiles(taken)
+
+
+def _percentiles(seconds: list[float]) -> dict[str, float]:
+    found = sorted(1000 * s for s in seconds)
+    picked = {f"p{p}": round(found[min(len(found) - 1, len(found) * p // 100)], 1) for p in (50, 90, 99)}
+    return {"count": len(found), "mean": round(statistics.mean(found), 1), **picked, "max": round(found[-1], 1)}
+
+
+def main() -> None:
+    counts = [int(word.replace(",", "")) for word in sys.argv[1:]] or COUNTS
+    try:
+        program = binary()
+        for count in counts:
+            with own_network():
+                directory = Path(tempfile.mkdtemp(prefix="serinus-scale-"))
+                cluster = Cluster(ControlPlane(program, directory), node=False)
+                try:
+                    cluster.start()
+                    print(json.dumps(asyncio.run(measure(cluster, count))), flush=True)
+                finally:
+                    cluster.stop()
+                    shutil.rmtree(directory)
+    except (NoBinary, NoNetwork) as error:
+        print(f"scale.py: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""The work of the scale bench: N Rollouts with the nginx router, written and watched by an ordinary client."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from serinus.api.resources import INGRESSES, NAMESPACES, ROLLOUTS, SERVICES
+from serinus.kube.client import Client
+from serinus.kube.clock import SystemClock
+from serinus.kube.errors import AlreadyExists
+from serinus.kube.informer import Informer
+
+Json = dict[str, Any]
+SPACES = 20
+"""Namespaces that the Rollouts are spread over."""
+AT_ONCE = 16
+WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
+PATIENCE = 900.0
+"""Seconds for all to reach a phase."""
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    name: str
+    namespace: str
+    resource_version: str
+    generation: int = 0
+    annotations: dict[str, str] = {}
+
+
+class _RolloutStatus(msgspec.Struct, rename="camel"):
+    phase: str = ""
+    observed_generation: str = ""
+    stable_rs: str = msgspec.field(default="", name="stableRS")
+    current_pod_hash: str = ""
+
+
+class _Rollout(msgspec.Struct):
+    metadata: _Meta
+    status: _RolloutStatus = msgspec.field(default_factory=_RolloutStatus)
+
+
+class _Ingress(msgspec.Struct):
+    metadata: _Meta
+
+
+class Load:
+    """`prefix` tells the Rollouts of one run from others."""
+
+    def __init__(self, client: Client, count: int, prefix: str) -> None:
+        self._client, self._prefix = client, prefix
+        self.keys = [(f"{prefix}-{i % SPACES}", f"web-{i}") for i in range(count)]
+        self._of_ingress = {(space, f"{name}-{name}-ingress-canary"): (space, name) for space, name in self.keys}
+        clock = SystemClock()
+        self._rollouts: Informer[_Rollout] = Informer(client, ROLLOUTS, _Rollout, clock=clock)
+        self._ingresses: Informer[_Ingress] = Informer(client, INGRESSES, _Ingress, clock=clock)
+        self._rollouts.on_change(self._seen)
+        self._ingresses.on_change(self._weighed)
+        self._phases: dict[tuple[str, str], str] = {}
+        self._wanted = ""
+        self._missing: set[tuple[str, str]] = set()
+        self._reached = asyncio.Event()
+        self.asked: dict[tuple[str, str], float] = {}
+        """When each Rollout was asked for its last change."""
+        self.weights: dict[tuple[str, str], float] = {}
+        """Seconds from there to its weight of 20 in the canary's Ingress."""
+        self._weight_seen = asyncio.Event()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._rollouts.run())
+            tasks.create_task(self._ingresses.run())
+
+    def _seen(self, old: _Rollout | None, new: _Rollout | None) -> None:
+        if new is None or not new.metadata.namespace.startswith(self._prefix):
+            return
+        key = (new.metadata.namespace, new.metadata.name)
+        # A phase that is told of an older spec is yesterday's.
+        current = new.status.observed_generation == str(new.metadata.generation)
+        self._phases[key] = new.status.phase if current else ""
+        if self._phases[key] == self._wanted:
+            self._missing.discard(key)
+            if not self._missing:
+                self._reached.set()
+
+    def _weighed(self, old: _Ingress | None, new: _Ingress | None) -> None:
+        key = self._of_ingress.get((new.metadata.namespace, new.metadata.name)) if new else None
+        if new is None or key is None:
+            return
+        before = old.metadata.annotations.get(WEIGHT) if old else ""
+        if key in self.asked and new.metadata.annotations.get(WEIGHT) == "20" != before:
+            self.weights.setdefault(key, time.monotonic() - self.asked[key])
+            self._weight_seen.set()
+
+    async def create(self) -> None:
+        for i in range(SPACES):
+            try:
+                await self._client.create(NAMESPACES, {"metadata": {"name": f"{self._prefix}-{i}"}})
+            except AlreadyExists:
+                continue
+        await self._each(self.keys, self._create)
+
+    async def _create(self, key: tuple[str, str]) -> None:
+        space, name = key
+        for service in (name, f"{name}-canary"):
+            await self._client.create(SERVICES, _service(service, name), space)
+        await self._client.create(INGRESSES, _ingress(name), space)
+        await self._client.create(ROLLOUTS, _rollout(name), space)
+
+    async def update(self, image: str) -> None:
+        self.weights.clear()
+        await self._each(self.keys, lambda key: self.update_one(key, image))
+
+    async def update_one(self, key: tuple[str, str], image: str) -> None:
+        self.asked[key] = time.monotonic()
+        self.weights.pop(key, None)
+        body = {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}}
+        await self._client.patch(ROLLOUTS, key[1], body, key[0])
+
+    async def weight_of(self, key: tuple[str, str], seconds: float = 60) -> float:
+        """Seconds from `update_one` until its weight was written."""
+        async with asyncio.timeout(seconds):
+            while key not in self.weights:
+                self._weight_seen.clear()
+                await self._weight_seen.wait()
+        return self.weights[key]
+
+    async def promote(self, keys: Iterable[tuple[str, str]] | None = None) -> None:
+        """What `kubectl argo rollouts promote` writes."""
+
+        async def one(key: tuple[str, str]) -> None:
+            await self._client.patch(
+                ROLLOUTS, key[1], {"status": {"pauseConditions": None}}, key[0], subresource="status"
+            )
+
+        await self._each(self.keys if keys is None else list(keys), one)
+
+    async def until(self, phase: str, seconds: float = PATIENCE) -> None:
+        """Returns when every Rollout has this phase."""
+        self._wanted = phase
+        self._missing = {key for key in self.keys if self._phases.get(key) != phase}
+        self._reached.clear()
+        if not self._missing:
+            return
+        try:
+            await asyncio.wait_for(self._reached.wait(), seconds)
+        except TimeoutError:
+            key = next(iter(self._missing))
+            said = self._phases.get(key)
+            raise SystemExit(
+                f"{len(self._missing)} Rollouts are not {phase} after {seconds} s: {key} is {said!r}"
+            ) from None
+
+    async def _each(self, keys: list[tuple[str, str]], do: Callable[[tuple[str, str]], Awaitable[None]]) -> None:
+        waiting = iter(keys)
+
+        async def work() -> None:
+            for key in waiting:
+                await do(key)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(AT_ONCE):
+                tasks.create_task(work())
+
+
+def _service(name: str, app: str) -> Json:
+    ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
+    return {"metadata": {"name": name, "labels": {"app": app}}, "spec": {"selector": {"app": app}, "ports": ports}}
+
+
+def _ingress(name: str) -> Json:
+    backend = {"service": {"name": name, "port": {"name": "http"}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    rules = [{"host": f"{name}.bench", "http": {"paths": [path]}}]
+    return {"metadata": {"name": f"{name}-ingress"}, "spec": {"ingressClassName": "nginx", "rules": rules}}
+
+
+def _rollout(name: str) -> Json:
+    container = {
+        "name": "web",
+        "image": "argoproj/rollouts-demo:blue",
+        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+        "resources": {"requests": {"memory": "32Mi", "cpu": "5m"}},
+    }
+    canary = {
+        "canaryService": f"{name}-canary",
+        "stableService": name,
+        "trafficRouting": {"nginx": {"stableIngress": f"{name}-ingress"}},
+        "steps": [{"setWeight": 20}, {"pause": {}}],
+    }
+    return {
+        "apiVersion": ROLLOUTS.api_version,
+        "kind": ROLLOUTS.kind,
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}},
+            "strategy": {"canary": canary},
+        },
+    }

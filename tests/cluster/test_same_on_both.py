@@ -1,0 +1,56 @@
+"""The embedded engine and a real control plane, asked the same by the same programs: the answers are the same.
+
+What differs is listed in differences.yaml with a reason; one that is not listed fails, and so does one that is no longer so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cluster import Cluster
+from cluster_instance import ClusterInstance
+from live import Instance
+from script import changed, run_script, steps
+
+LISTED = Path(__file__).with_name("differences.yaml")
+
+
+@pytest.fixture
+def both(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[Instance, ClusterInstance]]:
+    embedded = Instance(tmp_path / "embedded")
+    there = ClusterInstance(tmp_path / "there", cluster.plane.kubeconfig(), cluster.gateway)
+    try:
+        embedded.up()
+        there.up()
+        yield embedded, there
+    finally:
+        embedded.down()
+        there.down()
+
+
+def test_kubectl_sees_the_same(both: tuple[Instance, ClusterInstance]) -> None:
+    embedded, there = both
+    # The same name on both: it is part of hosts and of messages.
+    embedded.shell(f"kubectl create namespace {there.namespace}")
+    embedded.shell(f"kubectl config set-context --current --namespace {there.namespace}")
+    ours, theirs = run_script(embedded, there.namespace), run_script(there, there.namespace)
+    rows: list[dict[str, Any]] = yaml.safe_load(LISTED.read_text()) or []
+    used: set[int] = set()
+    wrong: list[str] = []
+    for number, (step, mine, other) in enumerate(zip(steps(), ours, theirs, strict=True), start=1):
+        for line in changed(mine, other):
+            fitting = [i for i, row in enumerate(rows) if _fits(row, step.run, line)]
+            used.update(fitting)
+            if not fitting:
+                wrong.append(f"{number}. kubectl {step.run}: {line}")
+    wrong += [f"listed, but no longer so: {row}" for i, row in enumerate(rows) if i not in used]
+    assert not wrong, "\n".join(wrong)
+
+
+def _fits(row: dict[str, Any], run: str, line: str) -> bool:
+    return run.startswith(row.get("run", "")) and any(re.fullmatch(pattern, line) for pattern in row["lines"])
