@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import rules
-from player import played
-from recordings import ABSENT, RECORDINGS, REPOSITORY, reference
+from player import play, played
+from recordings import ABSENT, RECORDINGS, REPOSITORY, reference, scenario
 
 pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
 
@@ -98,6 +98,15 @@ def test_where_we_differ(what: str, name: str):
     assert rule(reference(name)), "the reference does not do that: the rule looks at the wrong thing"
     wrong = rule(played(name).trace)
     assert not wrong, f"{what}:\n" + "\n".join(wrong)
+
+
+def test_a_full_promotion_at_the_first_gate_of_a_walk_moves_traffic_with_the_pods():
+    what = scenario("nginx-walk")
+    gate = next(i for i, step in enumerate(what["do"]) if step == {"cli": "promote web"})
+    what["do"][gate] = {"cli": "promote web --full"}
+    done = play("nginx-walk with promote --full", what)
+    assert rules.all_traffic_jumps_at_full_promotion(done.trace) == []
+    assert rules.more_weight_than_pods_carry(done.trace) == []
 
 
 @pytest.mark.parametrize(
