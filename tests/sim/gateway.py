@@ -5,10 +5,14 @@ and in any order between them. Requests are sent at every instant: so whenever w
 changes, each way that a request may take is looked at, and one that ends at a pod that does not serve, or at a Service
 without endpoints, is a lost request.
 
+As ingress-nginx does, it sends the canary's share to the main Service for as long as it knows no endpoint of the canary's:
+that is no loss where there are some and it will hear of them.
+
 What excuses a loss, and nothing else does:
-- before a Service led to a serving pod for the first time, and for as long as the Rollout is gone or wants no pods and
-  until it serves again, nobody expects an answer;
+- before a Service led to a serving pod for the first time, and for as long as the Rollout is gone, or its own
+  numbers allow that no pod serves, and until one serves again, nobody expects an answer;
 - a pod that the history crashed loses what is sent to it until the gateway has heard of it;
+- somebody else edited or deleted the canary Ingress, until the gateway has heard of the next write of a controller;
 - a Service whose every remaining pod of the revision it selects was crashed or evicted by the history within `PATIENCE`.
 """
 
@@ -18,6 +22,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from serinus.api.int_or_percent import scaled
 from serinus.api.names import HASH
 from tests.sim.loop import Loop
 from tests.sim.store import Change, Store
@@ -46,6 +51,8 @@ class Gateway:
         """By Service, as the gateway knows them: names of pods."""
         self.canary: tuple[str, float] = ("", 0.0)
         """(Service, share of the requests) that the canary Ingress says, as the gateway knows it."""
+        self.foreign = False
+        """Whether somebody else wrote, or deleted, what the gateway knows of the canary Ingress."""
         self.answered: set[str] = set()
         """Services that led to a serving pod before."""
         self.left: dict[str, float] = {}
@@ -67,12 +74,16 @@ class Gateway:
             self._later(change.name)
         elif change.plural == "rollouts":
             # Without pods wanted nobody expects an answer, until there is one again.
-            self.idle = change.new is None or change.new["spec"].get("replicas") == 0
+            self.idle = change.new is None or may_have_none(change.new["spec"])
             if self.idle:
                 self.answered.clear()
         elif change.plural == "ingresses" and change.name != self.ingress:
-            told = _weight_of(change.new)
-            self._tell("ingress", lambda: setattr(self, "canary", told))
+            told, foreign = _weight_of(change.new), not change.by.startswith("controller-")
+
+            def hear() -> None:
+                self.canary, self.foreign = told, foreign
+
+            self._tell("ingress", hear)
 
     def _later(self, name: str) -> None:
         """The endpoints controller looks a moment later; the gateway hears of what it wrote later still."""
@@ -120,6 +131,9 @@ class Gateway:
         for name in self.shares():
             known = self.endpoints.get(name, ())
             if not known:
+                service = self.store.get("services", name)
+                if name != self.entry and service is not None and self.endpoints_of(service):
+                    continue
                 if name in self.answered and not self.excused(name):
                     self.lose(f"Service {name} gets requests and has no endpoints")
                 continue
@@ -131,11 +145,23 @@ class Gateway:
                     self.lose(f"Service {name} sends requests to pod {pod_name}, which does not serve")
 
     def excused(self, name: str) -> bool:
-        """Whether the history took the pods that Service `name` would lead to."""
+        """Whether the history took the pods that Service `name` would lead to, or led the requests astray."""
+        if self.foreign:
+            return True
         service = self.store.get("services", name)
         selected = ((service or {}).get("spec") or {}).get("selector", {}).get(HASH, "")
         since = self.loop.at - PATIENCE
         return any(at >= since and selected in ("", pod_hash) for at, pod_hash in self.workloads.lost)
+
+
+def may_have_none(spec: Json) -> bool:
+    """Whether the user's own numbers allow that no pod serves: none is wanted, or all may be unavailable."""
+    wanted, canary = spec.get("replicas", 1), spec["strategy"].get("canary") or {}
+    if not canary or canary.get("trafficRouting"):
+        return wanted == 0
+    surge = scaled(canary.get("maxSurge"), wanted, round_up=True, default="25%")
+    missing = scaled(canary.get("maxUnavailable"), wanted, round_up=False, default="25%")
+    return wanted <= (missing if surge or missing else 1)
 
 
 def matches(service: Json, labels: Json) -> bool:

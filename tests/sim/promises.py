@@ -48,6 +48,8 @@ class Watchdog:
         self.violations: list[Violation] = []
         self.replicas: list[tuple[float, int]] = []
         """(when, spec.replicas) of each change."""
+        self.leading: dict[str, float] = {}
+        """By hash: the share of the requests that was led there, up to the change that is looked at."""
         self.last_led: dict[str, float] = {}
         """By hash: when Services and Ingress led to it last; infinity while they do."""
         self.role: dict[str, str] = {}
@@ -77,7 +79,7 @@ class Watchdog:
     def _remember(self, change: Change) -> None:
         now = self.world.loop.at
         if change.plural in ("services", "ingresses", "rollouts"):
-            leading = self.world.leading()
+            leading = self.leading = self.world.leading()
             for pod_hash, last in self.last_led.items():
                 if last == float("inf") and pod_hash not in leading:
                     self.last_led[pod_hash] = now
@@ -105,8 +107,12 @@ class Watchdog:
         """Pods of this revision that serve, and those that the history took lately."""
         since = self.world.loop.at - PATIENCE
         taken = sum(1 for at, lost in self.world.workloads.lost if lost == pod_hash and at >= since)
+        return taken + self.serving_pods(pod_hash)
+
+    def serving_pods(self, pod_hash: str) -> int:
+        """Pods of this revision that are ready and stay."""
         pods = self.world.store.all("pods")
-        return taken + sum(
+        return sum(
             1 for p in pods
             if (p["metadata"].get("labels") or {}).get(HASH) == pod_hash and ready(p) and "deletionTimestamp" not in p["metadata"]
         )  # fmt: skip
@@ -138,7 +144,7 @@ def drain_after_observe(dog: Watchdog, change: Change) -> Iterator[str]:
 def _too_soon(dog: Watchdog, pod_hash: str, after: int) -> Iterator[str]:
     """The scale-down delay, counted from when the last Service or Ingress was written that led there."""
     led = dog.last_led.get(pod_hash)
-    if after or led is None or led == float("inf"):
+    if after or led is None or led == float("inf") or not dog.serving_pods(pod_hash):
         return
     waited, delay = dog.world.loop.at - led, _delay(dog, pod_hash)
     if waited < delay - SLACK:
@@ -212,15 +218,21 @@ def weight_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str
 def no_empty_target(dog: Watchdog, change: Change) -> Iterator[str]:
     """A Service or a weight never leads to a ReplicaSet without ready pods, save when nothing else exists."""
     world = dog.world
+    if not world.spec.get("replicas", 1):
+        return
     if change.plural == "services" and change.new is not None and change.old is not None:
         to = change.new["spec"].get("selector", {}).get(HASH, "")
         if to == change.old["spec"].get("selector", {}).get(HASH, "") or not to:
             return
-        if not dog.ready_pods(to) and any(dog.ready_pods(h) for h in world.sets()):
+        if not dog.ready_pods(to) and any(dog.serving_pods(h) for h in world.sets()):
             yield f"Service {change.name} is led to {to}, which has no ready pods"
     elif change.plural == "ingresses":
         for pod_hash, share in world.leading().items():
-            if share and not dog.ready_pods(pod_hash) and any(dog.ready_pods(h) for h in world.sets()):
+            if (
+                share > dog.leading.get(pod_hash, 0.0)
+                and not dog.ready_pods(pod_hash)
+                and any(dog.serving_pods(h) for h in world.sets())
+            ):
                 yield f"{share:.0%} of the requests are led to {pod_hash}, which has no ready pods"
 
 
@@ -361,7 +373,13 @@ def commands_are_safe(dog: Watchdog, change: Change) -> Iterator[str]:
     pod_hash = now.get("currentPodHash", "")
     same = was.get("currentPodHash", "") == pod_hash
     stable = now.get("stableRS", "")
-    if same and was.get("abort") and stable == pod_hash and was.get("stableRS") not in ("", stable):
+    if (
+        same
+        and was.get("abort")
+        and not was.get("promoteFull")
+        and stable == pod_hash
+        and was.get("stableRS") not in ("", stable)
+    ):
         yield f"{stable} was aborted, and becomes stable"
     canary: Json = change.new["spec"]["strategy"].get("canary") or {}
     steps = canary.get("steps") or []
