@@ -14,7 +14,7 @@ HOUSE = Path(serinus.__file__).parent
 
 MAY_IMPORT: dict[str, set[str]] = {
     "api": set(),
-    "engine": {"api", "routing"},
+    "engine": {"api", "routing", "analysis"},
     "routing": {"api"},
     "analysis": {"api"},
     "kube": {"api"},
@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dashboard": {"api", "kube"},
     "demo": set(),
 }
-"""Every room and what of ours it may import beside itself. `engine` asks the routers, which are as pure as it is."""
+"""Every room and what of ours it may import beside itself. `engine` asks the routers and what of `analysis` is as pure as it is."""
 
 PROCESSES = {
     ("cli", "up"): {"local"},
@@ -35,9 +35,10 @@ PROCESSES = {
     ("cli", "demo_walk"): {"demo"},
     ("cli", "controller"): {"controller"},
     ("cli", "node"): {"local"},
+    ("cli", "dashboard"): {"dashboard"},
     ("cli", "eval"): {"analysis"},
     ("cli", "why"): {"engine", "routing"},
-    ("local", "up"): {"controller"},
+    ("local", "up"): {"controller", "dashboard"},
 }
 """Where whole processes are put together: a command starts what it is the command of, `up` starts everything."""
 

@@ -20,3 +20,12 @@ def once(spec: RolloutSpec, question: Hashable, answer: Callable[[], T]) -> T:
         return known[question]
     except KeyError:
         return known.setdefault(question, answer())
+
+
+def latest(spec: RolloutSpec, question: Hashable, of: Hashable, answer: Callable[[], T]) -> T:
+    """As `once`, for what also depends on `of`: only the answer for the last one is kept."""
+    known = cast(dict[Hashable, tuple[Hashable, T]], spec.__dict__)
+    found = known.get(question)
+    if found is None or found[0] != of:
+        found = known[question] = (of, answer())
+    return found[1]

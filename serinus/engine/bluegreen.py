@@ -8,13 +8,15 @@ was seen. Source: the Rollout resource, section 6; its quirks that cost traffic 
 
 from __future__ import annotations
 
+from serinus.analysis.phases import SUCCESSFUL
 from serinus.api.names import BLUE_GREEN_PAUSE, HASH, INCONCLUSIVE_ANALYSIS
 from serinus.api.rollout import BlueGreenStrategy, CanaryStatus, PauseCondition
 from serinus.api.selectors import Selector
 from serinus.api.times import format_deadline, parse_time
 from serinus.api.workloads import ReplicaSet
-from serinus.engine import deadlines, duration, metadata, waits
+from serinus.engine import analyses, deadlines, duration, metadata, waits
 from serinus.engine.abort import carry_out
+from serinus.engine.analysis_runs import POST, PRE
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
@@ -36,6 +38,7 @@ def plan_blue_green(draft: Draft) -> None:
     follow(draft)
     _reset_if_changed(draft, new)
     _first_deploy(draft, new)
+    analyses.hear(draft)
     pass_ = _Pass(draft, new)
     pass_.controls()
     restart(draft, pass_.must_serve)
@@ -46,6 +49,8 @@ def plan_blue_green(draft: Draft) -> None:
     scale_down(draft)
     trim_history(draft)
     pass_.promote_if_switched()
+    analyses.stop(draft)
+    analyses.trim(draft)
     pass_.write_status(created=created)
 
 
@@ -121,6 +126,7 @@ class _Pass:
         if not status.abort:
             if status.aborted_at and not promoted(status) and not status.promote_full:
                 duration.begin(status, s.now)
+                analyses.forget(self.draft, PRE, POST)
             status.aborted_at = None
 
     def wanted(self) -> int:
@@ -199,11 +205,9 @@ class _Pass:
         if self.fast or status.blue_green.scale_up_preview_check_point:
             self._end_pause()
             return True
-        if strategy.pre_promotion_analysis:
-            self.draft.wait(
-                waits.ANALYSIS.code,
-                "prePromotionAnalysis: this version of Serinus runs no analyses, and does not go on without its verdict",
-            )
+        pre = strategy.pre_promotion_analysis
+        if pre is not None and analyses.want(self.draft, PRE, pre) != SUCCESSFUL:
+            analyses.wait_for(self.draft, PRE, "before the switch")
             return False
         elapsed = self._elapsed()
         if elapsed and self.strategy.preview_replica_count is not None and not self.saturated(self.new):
@@ -260,11 +264,10 @@ class _Pass:
         status = self.status
         if promoted(status) or status.abort or self.active != hash_of(self.new):
             return
-        if self.strategy.post_promotion_analysis and not status.promote_full and not self.fast_back:
-            self.draft.wait(
-                waits.ANALYSIS.code,
-                "postPromotionAnalysis: this version of Serinus runs no analyses, and does not go on without its verdict",
-            )
+        post = self.strategy.post_promotion_analysis
+        judged = post is None or status.promote_full or self.fast_back
+        if not judged and analyses.want(self.draft, POST, post or {}) != SUCCESSFUL:
+            analyses.wait_for(self.draft, POST, "after the switch")
             return
         back = "Rollback within window" if in_rollback_window(self.draft) else "Fast rollback"
         how = (

@@ -13,8 +13,9 @@ from serinus.api.derived import once
 from serinus.api.identity import step_hash
 from serinus.api.names import CANARY_PAUSE
 from serinus.api.workloads import ReplicaSet
-from serinus.engine import duration, metadata, sizes, step_plugins, steps, traffic, waits
+from serinus.engine import analyses, duration, metadata, sizes, step_plugins, steps, traffic, waits
 from serinus.engine.abort import carry_out
+from serinus.engine.analysis_runs import BACKGROUND, STEP
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
@@ -32,6 +33,7 @@ def plan_canary(draft: Draft) -> None:
     new = ensure_new(draft, metadata.for_new(s))
     follow(draft)
     _reset_if_changed(draft, new)
+    analyses.hear(draft)
     _controls(draft)
     _initial_deploy(draft, new)
     view = sizes.View(draft)
@@ -48,6 +50,8 @@ def plan_canary(draft: Draft) -> None:
     trim_history(draft)
     _promote_if_done(draft, view, new)
     step_plugins.wind_up(draft)
+    analyses.stop(draft)
+    analyses.trim(draft)
     _write_status(draft, before_index=before.current_step_index, created=created)
 
 
@@ -85,12 +89,16 @@ def _controls(draft: Draft) -> None:
         status.abort, status.promote_full = False, False
         status.current_step_index = count or None
         end_pauses(draft)
+        analyses.forget(draft, BACKGROUND, STEP)
     elif status.promote_full or in_rollback_window(draft):
         status.abort = False
         status.current_step_index = count or None
         end_pauses(draft)
+        analyses.forget(draft, BACKGROUND, STEP)
     elif status.abort:
         carry_out(draft)
+        if s.rollout.status.abort:  # its reason was to be seen once
+            analyses.forget(draft, BACKGROUND, STEP)
     if not status.abort:
         if status.aborted_at and not done and not status.promote_full:
             duration.begin(status, s.now)
@@ -116,13 +124,10 @@ def _walk(draft: Draft, view: sizes.View) -> None:
         return
     canary = s.canary
     if canary and canary.analysis and (status.current_step_index or 0) >= int(canary.analysis.get("startingStep") or 0):
-        draft.wait(
-            waits.ANALYSIS.code,
-            "spec.strategy.canary.analysis: this version of Serinus runs no analyses, and does not go on without its verdict",
-        )
+        analyses.want(draft, BACKGROUND, canary.analysis)
+    if any(p.reason != CANARY_PAUSE for p in status.pause_conditions):
         return
-    if not any(p.reason == CANARY_PAUSE for p in status.pause_conditions) and status.pause_conditions:
-        return
+    analyses.forget_other_steps(draft)
     steps.walk(draft, view.arrived)
 
 

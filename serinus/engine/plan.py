@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from serinus.api.analysis import AnalysisRun
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet, Workload
@@ -21,8 +22,9 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     `replica_sets`: every ReplicaSet of the namespace that the Rollout owns or whose labels match its selector.
     `pods`: the pods owned by those. `services`, `ingresses`: those that the Rollout names (and the canary Ingresses that
-    a router derives), by name; a missing one is absent. `objects`: other router objects, whole, by "Kind/name".
-    `analysis_runs`, `experiments`: those the Rollout owns. `workload`: what `workloadRef` names, None when absent.
+    a router derives), by name; a missing one is absent. `objects`: other router objects, and templates of analyses
+    (nested ones too), whole, by "Kind/name". `analysis_runs`: those that the Rollout owns, and others of a name that one of
+    its own could get. `experiments`: those the Rollout owns. `workload`: what `workloadRef` names, None when absent.
     """
 
     now: float
@@ -33,7 +35,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     services: dict[str, Service] = {}
     ingresses: dict[str, Ingress] = {}
     objects: dict[str, Json] = {}
-    analysis_runs: tuple[Json, ...] = ()
+    analysis_runs: tuple[AnalysisRun, ...] = ()
     experiments: tuple[Json, ...] = ()
     workload: Workload | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from serinus.api.derived import once
 from serinus.api.rollout import RolloutStatus
 from serinus.api.validation import invalid_spec_message, validate
-from serinus.engine import waits
+from serinus.engine import analyses, waits
 from serinus.engine.bluegreen import plan_blue_green
 from serinus.engine.canary import plan_canary
 from serinus.engine.conditions import put
@@ -24,8 +24,12 @@ def plan(snapshot: Snapshot) -> Plan:
     if meta.deletion_timestamp:
         return Plan()
     finding = validate(
-        rollout, services=snapshot.services, ingresses=snapshot.ingresses, objects=None, workload=snapshot.workload
-    )
+        rollout,
+        services=snapshot.services,
+        ingresses=snapshot.ingresses,
+        objects=snapshot.objects,
+        workload=snapshot.workload,
+    ) or analyses.finding(snapshot)
     if finding is not None:
         return _invalid(snapshot, invalid_spec_message(meta.name, finding))
     routing = spec.strategy.canary.traffic_routing if spec.strategy.canary else None

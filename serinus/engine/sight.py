@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
+from serinus.api.analysis import AnalysisRun
 from serinus.api.derived import once
 from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.meta import Json
@@ -95,6 +96,16 @@ class Sight:
             return Selector.of(self.selector).text()
 
         return text() if self.spec.workload_ref else once(self.spec, "selector", text)
+
+    @property
+    def analysis_runs(self) -> list[AnalysisRun]:
+        """The Rollout's own."""
+        uid = self.rollout.metadata.uid
+        return [r for r in self.snapshot.analysis_runs if (owner := r.metadata.controller()) and owner.uid == uid]
+
+    def run_names(self) -> set[str]:
+        """Names of AnalysisRuns that are taken, by whomever."""
+        return {r.metadata.name for r in self.snapshot.analysis_runs}
 
     def others_have_pods(self) -> bool:
         return any(rs.spec.replicas or rs.status.replicas for rs in self.others)

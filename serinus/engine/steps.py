@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from serinus.analysis.phases import SUCCESSFUL
 from serinus.api.durations import pause_seconds
 from serinus.api.names import CANARY_PAUSE
 from serinus.api.rollout import CanaryStep, PauseCondition, SetCanaryScale
 from serinus.api.times import format_deadline, parse_time
-from serinus.engine import step_plugins, waits
+from serinus.engine import analyses, step_plugins, waits
+from serinus.engine.analysis_runs import STEP
 from serinus.engine.draft import Draft
 
 
@@ -81,10 +83,16 @@ def _complete(draft: Draft, step: CanaryStep, index: int, arrived: Callable[[int
         return False
     if step.set_header_route is not None or step.set_mirror_route is not None:
         return True
+    if step.analysis is not None:
+        if analyses.want(draft, STEP, step.analysis, index) == SUCCESSFUL:
+            analyses.forget(draft, STEP)
+            return True
+        analyses.wait_for(draft, STEP, f"step {index + 1}")
+        return False
     if step.plugin is not None:
         return step_plugins.complete(draft, step, index)
     draft.wait(
-        waits.ANALYSIS.code,
+        waits.UNSUPPORTED.code,
         f"step {index + 1} is a {describe(step)} step, which this version of Serinus does not run: promote skips it",
     )
     return False

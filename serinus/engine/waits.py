@@ -40,8 +40,11 @@ SCALE_DOWN = Reason(
 OLD_PODS = Reason("OldPods", "pods of an old version are still there", "they are gone", "none")
 ROUTER = Reason("Router", "the traffic router cannot be written", "the object that it names is mended", "none")
 ANALYSIS = Reason(
-    "AnalysisUnsupported",
-    "the Rollout asks for an analysis or an experiment, which this version does not run",
+    "Analysis", "an analysis judges the new version", "its run ends: success goes on, failure aborts", "none"
+)
+UNSUPPORTED = Reason(
+    "Unsupported",
+    "the Rollout asks for an experiment, which this version does not run",
     "promote skips the step",
     "none",
 )
@@ -63,6 +66,7 @@ ALL: tuple[Reason, ...] = (
     OLD_PODS,
     ROUTER,
     ANALYSIS,
+    UNSUPPORTED,
     PLUGIN,
     SERVICE,
     RESTART,

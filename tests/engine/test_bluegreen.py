@@ -115,14 +115,6 @@ def test_going_back_while_the_old_pods_are_there_needs_no_second_trial():
     assert "RolloutPaused" not in [e.reason for e in world.told[-6:]]
 
 
-def test_an_analysis_is_never_skipped_silently():
-    world = blue_green(prePromotionAnalysis={"templates": [{"templateName": "smoke"}]})
-    release(world, "green")
-    world.settle()
-    assert world.selected("web") == BLUE
-    assert "runs no analyses" in world.last.waits[-1].message
-
-
 def test_a_settled_one_is_left_alone():
     plan = blue_green().once()
     assert (plan.actions, plan.status, plan.again_at) == ((), None, None)

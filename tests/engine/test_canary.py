@@ -204,7 +204,7 @@ def test_metadata_follows_the_role_through_the_promotion():
 
 
 def test_a_step_that_this_version_does_not_run_is_not_skipped():
-    world = routed(steps=[{"setWeight": 20}, {"analysis": {"templates": [{"templateName": "x"}]}}])
+    world = routed(steps=[{"setWeight": 20}, {"experiment": {"templates": [{"name": "x", "specRef": "canary"}]}}])
     release(world, "green")
     world.settle()
     assert world.rollout.status.current_step_index == 1

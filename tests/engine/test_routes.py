@@ -46,7 +46,9 @@ class RoutedWorld(World):
     """Hands the router's object to the planner, as a controller's cache would."""
 
     def snapshot(self) -> Any:
-        found = {f"{kind}/{name}": o for (kind, name), o in self.objects.items() if kind == "ConfigMap"}
+        found = {
+            f"{kind}/{name}": o for (kind, name), o in self.objects.items() if kind in ("ConfigMap", "VirtualService")
+        }
         return msgspec.structs.replace(super().snapshot(), objects=found)
 
     @property
@@ -66,7 +68,9 @@ ISTIO: Json = {"istio": {"virtualService": {"name": "web"}}, "managedRoutes": [{
 
 def settled(**canary: Any) -> RoutedWorld:
     given: Json = {"trafficRouting": ISTIO, **canary}
-    world = RoutedWorld(service("web"), service("web-canary"), service("ping"), service("pong"), rollout(**given))
+    services = [service(name) for name in ("web", "web-canary", "ping", "pong")]
+    named = {"kind": "VirtualService", "metadata": {"name": "web"}}
+    world = RoutedWorld(*services, named, rollout(**given))
     world.settle()
     return world
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from serinus.api.analysis import AnalysisRun
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet, Workload
@@ -21,6 +22,7 @@ TYPES: dict[str, Any] = {
     "Deployment": Workload,
     "Ingress": Ingress,
     "Pod": Pod,
+    "AnalysisRun": AnalysisRun,
 }
 
 
@@ -93,6 +95,8 @@ class World:
             tuple(self.of("Pod").values()),
             self.of("Service"),
             self.of("Ingress"),
+            objects={f"{k}/{n}": o for (k, n), o in self.objects.items() if k.endswith("AnalysisTemplate")},
+            analysis_runs=tuple(self.of("AnalysisRun").values()),
             workload=next(iter(self.of("Deployment").values()), None),
         )
 

@@ -1,0 +1,259 @@
+"""Analyses in a Rollout: when a run is made, what its verdict leads to, and when it is stopped or deleted.
+
+The status names the run that counts now; a run that it does not name is stopped, and its verdict means nothing any more.
+Source: analysis, section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from serinus.analysis.arguments import merged_arguments
+from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL
+from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.templates import found_templates, run_spec
+from serinus.analysis.validation import check_for_rollout, check_metrics, dummies
+from serinus.api.analysis import RolloutAnalysis
+from serinus.api.derived import latest, once
+from serinus.api.findings import Finding, invalid
+from serinus.api.meta import Json
+from serinus.api.names import HASH, INCONCLUSIVE_ANALYSIS
+from serinus.api.rollout import PauseCondition, RolloutSpec
+from serinus.api.times import format_deadline
+from serinus.engine import waits
+from serinus.engine.abort import abort
+from serinus.engine.analysis_runs import (
+    BACKGROUND,
+    POST,
+    PRE,
+    STEP,
+    STEP_LABEL,
+    Kind,
+    body,
+    finished,
+    free_name,
+    named,
+    spec_of,
+    templates_of,
+    typed,
+)
+from serinus.engine.conditions import promoted
+from serinus.engine.draft import Draft
+from serinus.engine.plan import Action, Snapshot
+from serinus.engine.revision import owner_reference
+from serinus.engine.sight import hash_of
+
+KINDS = (BACKGROUND, STEP, PRE, POST)
+DEFAULT_HISTORY = 5
+
+
+def current(draft: Draft, kind: Kind) -> Json | None:
+    """{name, status, message} of the run that counts now."""
+    status = draft.status
+    return {
+        BACKGROUND: status.canary.current_background_analysis_run_status,
+        STEP: status.canary.current_step_analysis_run_status,
+        PRE: status.blue_green.pre_promotion_analysis_run_status,
+        POST: status.blue_green.post_promotion_analysis_run_status,
+    }[kind]
+
+
+def _put(draft: Draft, kind: Kind, value: Json | None) -> None:
+    status = draft.status
+    if kind is BACKGROUND:
+        status.canary.current_background_analysis_run_status = value
+    elif kind is STEP:
+        status.canary.current_step_analysis_run_status = value
+    elif kind is PRE:
+        status.blue_green.pre_promotion_analysis_run_status = value
+    else:
+        status.blue_green.post_promotion_analysis_run_status = value
+
+
+def forget(draft: Draft, *kinds: Kind) -> None:
+    """These runs no longer count; `stop_others` ends them."""
+    for kind in kinds:
+        if current(draft, kind) is not None:
+            _put(draft, kind, None)
+
+
+def phase(draft: Draft, kind: Kind) -> str:
+    """Of the run that counts now; "" without one, or while it is not known."""
+    return (current(draft, kind) or {}).get("status", "")
+
+
+def hear(draft: Draft) -> None:
+    """Take over what the current runs say: a failure aborts the update, an undecided one pauses it."""
+    for kind in KINDS:
+        known = current(draft, kind)
+        run = named(draft.sight, known["name"]) if known else None
+        if known is None or run is None:
+            continue
+        before, now = known.get("status", ""), run.status.phase
+        if before == now:
+            continue
+        told: Json = {"name": known["name"], "status": now}
+        if run.status.message:
+            told["message"] = run.status.message
+        _put(draft, kind, told)
+        text = f"{kind.label} Analysis Run '{known['name']}' Status New: '{now}' Previous: '{before}'"
+        draft.tell(f"AnalysisRun{now}", text, warning=now in (FAILED, ERROR))
+        if now in (FAILED, ERROR):
+            if not draft.status.abort and not promoted(draft.status):
+                abort(draft, kind.failed + (f": {run.status.message}" if run.status.message else ""))
+        elif now == INCONCLUSIVE:
+            _pause(draft)
+
+
+def _pause(draft: Draft) -> None:
+    """Nobody but a person can decide: the update waits for one."""
+    status = draft.status
+    if any(p.reason == INCONCLUSIVE_ANALYSIS for p in status.pause_conditions):
+        return
+    status.pause_conditions.append(PauseCondition(INCONCLUSIVE_ANALYSIS, format_deadline(draft.sight.now)))
+    status.controller_pause = True
+    draft.tell("RolloutPaused", f"Rollout is paused ({INCONCLUSIVE_ANALYSIS})")
+
+
+def want(draft: Draft, kind: Kind, analysis: Json, index: int | None = None) -> str:
+    """The phase of the current run, which is made where there is none or where a person went on after an undecided one."""
+    known = current(draft, kind)
+    if known is not None and known.get("status") not in COMPLETED and named(draft.sight, known["name"]) is None:
+        known = None  # somebody deleted it: without its measurements there is no verdict
+    if known is not None and known.get("status") == INCONCLUSIVE and not draft.status.pause_conditions:
+        known = None
+        draft.status.controller_pause = False
+    return _begin(draft, kind, typed(analysis), index) if known is None else known.get("status", "")
+
+
+def _begin(draft: Draft, kind: Kind, analysis: RolloutAnalysis, index: int | None) -> str:
+    s = draft.sight
+    try:
+        spec = spec_of(s, analysis)
+    except AnalysisProblem as problem:
+        draft.wait(waits.ANALYSIS.code, f"the {kind.label} analysis cannot begin: {problem}")
+        return ""
+    name, there = free_name(s, kind, index, spec)
+    _put(draft, kind, {"name": name, "status": ""})
+    if not there:
+        because = f"the new version is judged by its {kind.label} analysis"
+        made = body(s, kind, index, analysis, spec, owner_reference(draft))
+        made["metadata"]["name"] = name
+        draft.act(Action("create", "AnalysisRun", name, because, made))
+    return ""
+
+
+def wait_for(draft: Draft, kind: Kind, where: str) -> None:
+    """Say that the update waits for a verdict."""
+    known = current(draft, kind)
+    if known is None:
+        return
+    run = named(draft.sight, known["name"])
+    told = ", ".join(f"{m.name}: {m.phase or 'not measured'}" for m in run.status.metric_results) if run else ""
+    draft.wait(
+        waits.ANALYSIS.code,
+        f"{where}: {known['name']} is {known.get('status') or 'Pending'}" + (f" ({told})" if told else ""),
+    )
+
+
+def forget_other_steps(draft: Draft) -> None:
+    """A step's run means nothing once another step is the current one."""
+    known, steps, index = current(draft, STEP), draft.sight.steps, draft.status.current_step_index or 0
+    if known is None:
+        return
+    run = named(draft.sight, known["name"])
+    of_step = run is None or run.metadata.labels.get(STEP_LABEL) == str(index)
+    if index >= len(steps) or steps[index].analysis is None or not of_step:
+        forget(draft, STEP)
+
+
+def stop(draft: Draft) -> None:
+    """Stop the runs that do not count any more: all of them once the update is over or taken back."""
+    status = draft.status
+    over = promoted(status) or status.abort or status.promote_full
+    counting = set[str]() if over else {known["name"] for kind in KINDS if (known := current(draft, kind))}
+    for run in draft.sight.analysis_runs:
+        if finished(run) or run.spec.terminate or run.metadata.deletion_timestamp or run.metadata.name in counting:
+            continue
+        because = "its verdict is not needed any more"
+        patch: Json = {"spec": {"terminate": True}}
+        draft.act(Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid))
+
+
+def trim(draft: Draft) -> None:
+    """Delete old runs: of versions that are gone, and those beyond `spec.analysis`'s limits, the oldest first."""
+    s, history = draft.sight, draft.sight.spec.analysis
+    good = (
+        DEFAULT_HISTORY
+        if history is None or history.successful_run_history_limit is None
+        else history.successful_run_history_limit
+    )
+    bad = (
+        DEFAULT_HISTORY
+        if history is None or history.unsuccessful_run_history_limit is None
+        else history.unsuccessful_run_history_limit
+    )
+    left = {True: good, False: bad}
+    counting = {(current(draft, kind) or {}).get("name") for kind in KINDS}
+    versions = {hash_of(rs) for rs in s.sets if not rs.metadata.deletion_timestamp} | {hash_of(s.new)}
+    for run in sorted(s.analysis_runs, key=lambda r: (r.metadata.creation_timestamp, r.metadata.name), reverse=True):
+        meta = run.metadata
+        if meta.name in counting or meta.deletion_timestamp:
+            continue
+        if meta.labels.get(HASH) in versions:
+            if not finished(run):
+                continue
+            success = run.status.phase == SUCCESSFUL
+            left[success] -= 1
+            if left[success] >= 0:
+                continue
+            because = "only so many finished runs are kept (spec.analysis)"
+        else:
+            because = "the version that it judged is gone"
+        draft.act(Action("delete", "AnalysisRun", meta.name, because, uid=meta.uid))
+
+
+def finding(snapshot: Snapshot) -> Finding | None:
+    """The first thing wrong with an analysis that the Rollout asks for; None where all of them can be run.
+
+    Templates that are missing are not told here. Source: analysis, section 7.
+    """
+    spec = snapshot.rollout.spec
+    asked = once(spec, "analyses", lambda: tuple(_asked(spec)))
+    if not asked:
+        return None
+    versions = tuple((key, obj["metadata"].get("resourceVersion")) for key, obj in snapshot.objects.items())
+    return latest(spec, "analysis finding", versions, lambda: next(_wrong(asked, snapshot.objects), None))
+
+
+def _wrong(asked: tuple[tuple[str, Json, bool], ...], objects: Mapping[str, Json]) -> Iterator[Finding]:
+    templates = templates_of(objects)
+    for path, analysis, background in asked:
+        wanted = typed(analysis)
+        try:
+            found = found_templates(wanted.templates, *templates)
+            for template in found:
+                check_for_rollout(template, background=background)
+            declared = merged_arguments([t.spec.args for t in found])
+            check_metrics(run_spec(found, dummies(declared), wanted.dry_run, wanted.measurement_retention).metrics)
+        except AnalysisProblem as problem:
+            names = " ".join(ref.template_name for ref in wanted.templates)
+            yield invalid(f"{path}.templates", f"templateNames: [{names}]", str(problem))
+
+
+def _asked(spec: RolloutSpec) -> Iterator[tuple[str, Json, bool]]:
+    """(path, analysis, whether it runs in the background), in the order in which they are checked."""
+    canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
+    if blue_green is not None:
+        for name, part in (
+            ("prePromotionAnalysis", blue_green.pre_promotion_analysis),
+            ("postPromotionAnalysis", blue_green.post_promotion_analysis),
+        ):
+            if part is not None:
+                yield f"spec.strategy.blueGreen.{name}", part, False
+    if canary is not None:
+        for i, step in enumerate(canary.steps):
+            if step.analysis is not None:
+                yield f"spec.strategy.canary.steps[{i}].analysis", step.analysis, False
+        if canary.analysis is not None:
+            yield "spec.strategy.canary.analysis", canary.analysis, True
