@@ -11,6 +11,7 @@ from serinus.cli.problems import Problem
 
 if TYPE_CHECKING:
     from serinus.cli.commandline import Call
+    from serinus.kube.config import Connection
     from serinus.kube.errors import ApiError
     from serinus.kube.sync import SyncClient
 
@@ -110,8 +111,15 @@ class Session:
 
 def open_session(call: Call) -> Session:
     """The API server that the flags and the kubeconfig mean. Problem if they mean none; nothing is asked yet."""
-    from serinus.kube.config import ConfigError, Flags, load
     from serinus.kube.sync import SyncClient
+
+    connection = connection_of(call)
+    return Session(SyncClient(connection), connection.namespace, _source(call.text("kubeconfig"), call.text("server")))
+
+
+def connection_of(call: Call) -> Connection:
+    """What it takes to call that API server. Problem if the flags and the kubeconfig mean none."""
+    from serinus.kube.config import ConfigError, Flags, load
 
     flags = Flags(
         kubeconfig=call.text("kubeconfig"),
@@ -133,10 +141,9 @@ def open_session(call: Call) -> Session:
         disable_compression=call.truth("disable-compression"),
     )
     try:
-        connection = load(flags)
+        return load(flags)
     except ConfigError as error:
         raise Problem(str(error)) from error
-    return Session(SyncClient(connection), connection.namespace, _source(flags.kubeconfig, flags.server))
 
 
 def _source(kubeconfig: str, server: str) -> str:
@@ -153,4 +160,4 @@ def _message(error: ApiError) -> str:
     return error.message.strip()
 
 
-__all__ = ["EXPERIMENTS", "ROLLOUTS", "Json", "Session", "open_session"]
+__all__ = ["EXPERIMENTS", "ROLLOUTS", "Json", "Session", "connection_of", "open_session"]

@@ -1,0 +1,66 @@
+"""`dashboard`: a web page that shows Rollouts and steers them, on this machine alone."""
+
+from __future__ import annotations
+
+import sys
+
+from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.problems import Problem
+from serinus.cli.session import connection_of
+
+
+def run(call: Call) -> int:
+    import asyncio
+    import logging
+
+    from serinus.dashboard.process import PortTaken, bound, new_token, run_dashboard
+    from serinus.dashboard.server import Server
+    from serinus.dashboard.settings import Settings, checked_root
+
+    connection = connection_of(call)
+    port = call.number("port")
+    try:
+        root = checked_root(call.text("root-path"))
+    except ValueError as error:
+        raise Problem(f"--root-path: {error}") from None
+    settings = Settings(
+        token=new_token(),
+        root_path=root,
+        read_only=call.truth("read-only"),
+        private=call.truth("private"),
+        hosts=tuple(call.texts("allow-host")),
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+
+    def ready(server: Server) -> None:
+        known = f"http://localhost:{server.port}{settings.root}"
+        sys.stderr.write(f"INFO[0000] Argo Rollouts Dashboard is now available at {known}\n")
+        sys.stderr.write(
+            "It is read-only, for everybody.\n"
+            if settings.read_only
+            else "To change something, open it with its token (Ctrl-C ends it):\n"
+        )
+        print(server.url(tokened=not settings.read_only or settings.private), flush=True)
+
+    try:
+        listening = bound(port)
+    except PortTaken as error:
+        raise Problem(str(error)) from None
+    asyncio.run(run_dashboard(connection, settings, listening, ready))
+    return 0
+
+
+COMMAND = Command(
+    run,
+    "Show Rollouts in a browser, and steer them there with your own rights.\n"
+    "It listens on 127.0.0.1 only. Changing something takes the token of the address that it prints.",
+    "",
+    ("kubectl argo rollouts dashboard", "kubectl argo rollouts dashboard --port 0 --read-only"),
+    flags=(
+        Flag("port", "Port on 127.0.0.1; 0 for any free one", short="p", default=3100, metavar="N"),
+        Flag("root-path", "Path of the dashboard's address", default="rollouts", metavar="PATH"),
+        Flag("read-only", "Nobody can change anything", default=False),
+        Flag("private", "Looking takes the token as well", default=False),
+        Flag("allow-host", "Further name it is reached by, with the port; may be repeated", default=(), metavar="HOST"),
+    ),
+)

@@ -1,0 +1,117 @@
+"""Who may ask, and who may change something.
+
+The server listens on 127.0.0.1, so its dangers are other pages in the user's browser and other users of the machine:
+
+- A name that an attacker owns may resolve to 127.0.0.1 (DNS rebinding): the Host header must be one of ours.
+- Another page may send requests here: an Origin that is not ours is refused, and without CORS headers its scripts
+  cannot read an answer anyway.
+- Changing anything takes the token that the command printed: as a bearer token, or as the session cookie that the
+  tokened URL sets. A cookie counts only together with our own Origin: ports of one host share cookies and SameSite.
+
+The session is derived from the token, so it outlives a restart that keeps the token, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
+)
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Denied(Exception):
+    """The request is refused: HTTP status and a sentence that says what to do."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked at of a request. Header values; empty where not sent."""
+
+    method: str
+    host: str
+    origin: str = ""
+    authorization: str = ""
+    cookie: str = ""
+    """The session cookie's value."""
+
+
+@dataclass(frozen=True)
+class Access:
+    token: str = field(repr=False)
+    hosts: frozenset[str]
+    """Host headers that are ours, with the port: `localhost:3100`."""
+    read_only: bool = False
+    private: bool = False
+    """Reading takes the token as well."""
+
+    @property
+    def session(self) -> str:
+        """The value of the session cookie."""
+        return hmac.new(self.token.encode(), b"session", sha256).hexdigest()
+
+    def is_token(self, given: str) -> bool:
+        return hmac.compare_digest(_bytes(given), _bytes(self.token))
+
+    def signed_in(self, asked: Asked) -> bool:
+        """Whether it comes from somebody who has the token."""
+        return self._bearer(asked) or hmac.compare_digest(_bytes(asked.cookie), _bytes(self.session))
+
+    def check(self, asked: Asked, *, public: bool = False) -> None:
+        """Denied if the request must not be served. `public`: files of the page, which tell nothing."""
+        if asked.host.lower() not in self.hosts:
+            raise Denied(
+                421,
+                f"This dashboard does not answer for the host {asked.host[:100]!r}. "
+                "Open it at the address that it printed, or start it with --allow-host.",
+            )
+        if asked.origin and not self._own_origin(asked):
+            raise Denied(403, f"A page of {asked.origin[:100]} may not ask this dashboard for anything.")
+        if asked.method not in SAFE:
+            self._check_change(asked)
+        elif self.private and not public and not self.signed_in(asked):
+            raise Denied(401, "Open the dashboard at the address that it printed, with its token.")
+
+    def _check_change(self, asked: Asked) -> None:
+        if self.read_only:
+            raise Denied(403, "This dashboard is read-only: it was started with --read-only.")
+        if self._bearer(asked):
+            return
+        if not self.signed_in(asked):
+            raise Denied(
+                401,
+                "Changing something takes the token: open the dashboard at the address that it printed, "
+                "or send the token as 'Authorization: Bearer TOKEN'.",
+            )
+        if not asked.origin:
+            raise Denied(403, "A change with the session cookie must come from the dashboard's own page.")
+
+    def _bearer(self, asked: Asked) -> bool:
+        scheme, _, given = asked.authorization.partition(" ")
+        return scheme.lower() == "bearer" and self.is_token(given.strip())
+
+    def _own_origin(self, asked: Asked) -> bool:
+        return asked.origin.lower() in {f"http://{asked.host.lower()}", f"https://{asked.host.lower()}"}
+
+
+def _bytes(text: str) -> bytes:
+    """Header values may hold bytes that are no text."""
+    return text.encode("utf-8", "surrogateescape")

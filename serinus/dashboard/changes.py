@@ -1,0 +1,200 @@
+"""The changes that a page or a client asks for, carried out with the user's own rights.
+
+They act on what the user saw: a change names the version (and the step) that was on the screen, and is refused when the
+Rollout has moved on. Between looking and writing nothing slips in: the patch carries the resource version that was
+looked at. They do what the command line does; its section 1 is the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from serinus.api.promotion import promotion_patches
+from serinus.api.resources import DEPLOYMENTS, POD_TEMPLATES, REPLICA_SETS, ROLLOUTS, Resource
+from serinus.api.rollback import NoRevision, choose, derives, revisions, selector_text, without_hash
+from serinus.api.times import format_time
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.errors import Conflict, NotFound
+from serinus.kube.wire import JSON_PATCH, MERGE_PATCH
+
+Json = dict[str, Any]
+
+TRIES = 5
+"""Attempts while the controller writes in between."""
+
+_WORKLOADS = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS, "PodTemplate": POD_TEMPLATES}
+
+ACTIONS = ("promote", "promote-full", "abort", "retry", "restart", "pause")
+
+
+class Refused(Exception):
+    """The change makes no sense now; a sentence for the user."""
+
+
+class MovedOn(Refused):
+    """The Rollout is no longer what the user saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was on the user's screen; None where the client does not say."""
+
+    version: str | None = None
+    """status.currentPodHash"""
+    step: int | None = None
+    paused: bool | None = None
+    """Whether it was in a pause."""
+
+
+def seen(rollout: Json) -> Json:
+    """What a page sends back with a change."""
+    status: Json = rollout.get("status") or {}
+    return {
+        "version": str(status.get("currentPodHash") or ""),
+        "step": int(status.get("currentStepIndex") or 0),
+        "paused": bool(status.get("pauseConditions")),
+    }
+
+
+class Changes:
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client, self._clock = client, clock
+
+    async def act(self, namespace: str, name: str, action: str, was: Seen) -> Json:
+        """Carries out one of ACTIONS. The Rollout afterwards. ApiError, Refused."""
+
+        def patches(rollout: Json) -> tuple[Json | None, Json | None]:
+            # What ends a step must be about the step that was seen; the rest is about the version.
+            _still(rollout, was, step=action == "promote")
+            if action in ("promote", "promote-full"):
+                return promotion_patches(rollout, full=action == "promote-full")
+            if action in ("abort", "retry"):
+                return {"status": {"abort": action == "abort"}}, None
+            if action == "pause":
+                return None, {"spec": {"paused": True}}
+            return None, {"spec": {"restartAt": format_time(self._clock.now())}}
+
+        return await self._patched(namespace, name, patches)
+
+    async def set_image(self, namespace: str, name: str, container: str, image: str, was: Seen) -> Json:
+        """Another image for every container of this name, in the Rollout or the Deployment that it refers to."""
+        if not container or not image or any(c.isspace() for c in image):
+            raise Refused(f"{image!r} is no image: write NAME:TAG, such as web:2")
+        for attempt in range(1, TRIES + 1):
+            rollout = await self._client.get(ROLLOUTS, name, namespace)
+            _still(rollout, was)
+            reference: Json = (rollout.get("spec") or {}).get("workloadRef") or {}
+            resource, target = (DEPLOYMENTS, str(reference.get("name"))) if reference else (ROLLOUTS, name)
+            obj = await self._client.get(resource, target, namespace) if reference else rollout
+            try:
+                await self._json_patch(resource, target, namespace, [_version(obj), *_images(obj, container, image)])
+            except Conflict:
+                if attempt == TRIES:
+                    raise
+                continue
+            return await self._client.get(ROLLOUTS, name, namespace)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def undo(self, namespace: str, name: str, revision: int, was: Seen) -> Json:
+        """The pod template of a revision (0: the one before) becomes the current one."""
+        for attempt in range(1, TRIES + 1):
+            rollout = await self._client.get(ROLLOUTS, name, namespace)
+            _still(rollout, was)
+            spec: Json = rollout.get("spec") or {}
+            found = await self._client.list(REPLICA_SETS, namespace, labels=selector_text(spec.get("selector") or {}))
+            history = revisions(rollout, found.items)
+            try:
+                wanted = without_hash(history[choose(history, revision, name)])
+            except NoRevision as error:
+                raise Refused(error.message) from None
+            resource, obj, path = await self._template(rollout)
+            current: Json = (obj if path == "/template" else obj.get("spec") or {}).get("template") or {}
+            if derives(without_hash(current), wanted):
+                raise Refused(f"The current template is that of revision {revision} already.")
+            patch = [_version(obj), {"op": "replace", "path": path, "value": wanted}]
+            try:
+                await self._json_patch(resource, obj["metadata"]["name"], namespace, patch)
+            except Conflict:
+                if attempt == TRIES:
+                    raise
+                continue
+            return await self._client.get(ROLLOUTS, name, namespace)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _patched(
+        self, namespace: str, name: str, patches: Callable[[Json], tuple[Json | None, Json | None]]
+    ) -> Json:
+        for attempt in range(1, TRIES + 1):
+            rollout = await self._client.get(ROLLOUTS, name, namespace)
+            status, spec = patches(rollout)
+            try:
+                if status is not None:
+                    rollout = await self._patch_status(namespace, name, _at(rollout, status))
+                if spec is not None:
+                    # After the first write the second belongs to it: looking again would promote a second time.
+                    patch = spec if status is not None else _at(rollout, spec)
+                    rollout = await self._client.patch(ROLLOUTS, name, patch, namespace)
+            except Conflict:
+                if attempt == TRIES:
+                    raise
+                continue
+            return rollout
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _patch_status(self, namespace: str, name: str, patch: Json) -> Json:
+        try:
+            return await self._client.patch(
+                ROLLOUTS, name, patch, namespace, content_type=MERGE_PATCH, subresource="status"
+            )
+        except NotFound:  # old definitions have no subresource for it
+            return await self._client.patch(ROLLOUTS, name, patch, namespace)
+
+    async def _json_patch(self, resource: Resource, name: str, namespace: str, patch: list[Json]) -> None:
+        await self._client.patch(resource, name, patch, namespace, content_type=JSON_PATCH)
+
+    async def _template(self, rollout: Json) -> tuple[Resource, Json, str]:
+        """(resource, object, path in it) of the pod template."""
+        reference: Json = (rollout.get("spec") or {}).get("workloadRef") or {}
+        if not reference:
+            return ROLLOUTS, rollout, "/spec/template"
+        kind, namespace = str(reference.get("kind")), str(rollout["metadata"].get("namespace") or "")
+        if kind not in _WORKLOADS:
+            raise Refused(f"workload of type {kind} is not supported")
+        obj = await self._client.get(_WORKLOADS[kind], str(reference.get("name")), namespace)
+        return _WORKLOADS[kind], obj, "/template" if kind == "PodTemplate" else "/spec/template"
+
+
+def _still(rollout: Json, was: Seen, *, step: bool = False) -> None:
+    """MovedOn when the Rollout is not what was seen."""
+    now, name = seen(rollout), rollout["metadata"]["name"]
+    if was.version is not None and was.version != now["version"]:
+        raise MovedOn(f"{name} has another version now than the one you saw. Nothing was changed: look again.")
+    if step and was.step is not None and was.step != now["step"]:
+        raise MovedOn(f"{name} is in step {now['step'] + 1} by now. Nothing was changed: look again.")
+    if step and was.paused is not None and was.paused != now["paused"]:
+        was_in = "its pause is over" if was.paused else "it is in a pause now"
+        raise MovedOn(f"{name} went on: {was_in}. Nothing was changed: look again.")
+
+
+def _at(rollout: Json, patch: Json) -> Json:
+    """The patch, which fails if the object is no longer the one that was read."""
+    return {**patch, "metadata": {"resourceVersion": rollout["metadata"]["resourceVersion"]}}
+
+
+def _version(obj: Json) -> Json:
+    """As in `_at`: a patch that sets another version than the object has is a conflict."""
+    return {"op": "replace", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}
+
+
+def _images(obj: Json, container: str, image: str) -> list[Json]:
+    pod: Json = ((obj.get("spec") or {}).get("template") or {}).get("spec") or {}
+    fields = ("initContainers", "containers", "ephemeralContainers")
+    places = [(field, i, c) for field in fields for i, c in enumerate(pod.get(field) or [])]
+    chosen = [(field, i) for field, i, c in places if container in ("*", c.get("name"))]
+    if not chosen:
+        names = ", ".join(str(c.get("name")) for _, _, c in places)
+        raise Refused(f'unable to find container named "{container}"' + (f": there are {names}" if names else ""))
+    return [{"op": "add", "path": f"/spec/template/spec/{field}/{i}/image", "value": image} for field, i in chosen]

@@ -1,0 +1,228 @@
+"""One Rollout as its page shows it: what is live, why it waits, what comes next, who did what, what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from serinus.api.rollout_info import (
+    HASH,
+    AnalysisRunInfo,
+    ExperimentInfo,
+    ReplicaSetInfo,
+    RolloutInfo,
+    Surroundings,
+    rollout_info,
+)
+from serinus.api.status_icons import icon
+from serinus.api.times import parse_time
+from serinus.api.waiting import step_words, waiting
+from serinus.dashboard.changes import seen
+from serinus.dashboard.offers import Refusals, image_change, offers, rollback
+from serinus.dashboard.rows import newest_first, number
+
+Json = dict[str, Any]
+
+EVENTS = 50
+"""Events that the page lists, newest first."""
+
+
+def detail(rollout: Json, around: Surroundings, refusals: Refusals, events: Iterable[Json]) -> Json:
+    info, held = rollout_info(rollout, around), waiting(rollout)
+    meta = info.metadata
+    return {
+        "ns": str(meta.get("namespace") or ""),
+        "name": str(meta.get("name") or ""),
+        "created": parse_time(str(meta.get("creationTimestamp") or "")),
+        "status": info.status,
+        "icon": icon("Rollout", info.status),
+        "message": info.message,
+        "live": live(info, whole(rollout)),
+        "waiting": asdict(held),
+        "strategy": info.strategy,
+        "step": info.step,
+        "weight": number(info.set_weight),
+        "actual": number(info.actual_weight),
+        "steps": _steps(rollout, info, held.until),
+        "traffic": traffic(rollout, info),
+        "whole": whole(rollout),
+        "replicas": {f: getattr(info, f) for f in ("desired", "current", "updated", "ready", "available")},
+        "containers": _containers(rollout, info, around.workload, refusals),
+        "revisions": _revisions(rollout, info, refusals),
+        "offers": [asdict(offer) for offer in offers(rollout, info, refusals)],
+        "events": _events(events),
+        "conditions": _conditions(rollout),
+        "seen": seen(rollout),
+    }
+
+
+def live(info: RolloutInfo, whole: int = 100) -> str:
+    """Which version serves whom, in a sentence."""
+    stable = next((rs for rs in info.replica_sets if rs.stable or rs.active), None)
+    new = next((rs for rs in info.replica_sets if rs.canary or rs.preview), None)
+    if stable is None:
+        return "No version is live yet."
+    if new is None:
+        return f"Revision {stable.revision} has all of the traffic."
+    if info.strategy != "Canary":
+        return f"Revision {stable.revision} has all of the traffic, revision {new.revision} is in preview."
+    actual = int(info.actual_weight or 0)
+    parts = (whole - actual, actual)
+    left, share = (f"{p} %" if whole == 100 else f"{p}/{whole}" for p in parts)
+    return f"Revision {stable.revision} has {left} of the traffic, revision {new.revision} has {share}."
+
+
+def whole(rollout: Json) -> int:
+    """The weight that means all of the traffic."""
+    canary = (rollout["spec"].get("strategy") or {}).get("canary") or {}
+    return int((canary.get("trafficRouting") or {}).get("maxTrafficWeight") or 100)
+
+
+def traffic(rollout: Json, info: RolloutInfo) -> list[Json]:
+    """Share of each version, of `whole`: what was asked for and what is so, as far as the status says."""
+    stable = next((rs for rs in info.replica_sets if rs.stable or rs.active), None)
+    new = next((rs for rs in info.replica_sets if rs.canary or rs.preview), None)
+    weights: Json = ((rollout.get("status") or {}).get("canary") or {}).get("weights") or {}
+    set_, actual = int(info.set_weight or 0), int(info.actual_weight or 0)
+    shares: list[Json] = []
+    if new is not None and info.strategy == "Canary":
+        shares.append({"role": "canary", "revision": new.revision, "set": set_, "actual": actual})
+    elif new is not None:
+        shares.append({"role": "preview", "revision": new.revision, "set": 0, "actual": 0})
+    taken = sum(int(s["actual"]) for s in shares)
+    wanted = sum(int(s["set"]) for s in shares)
+    for extra in weights.get("additional") or []:
+        weight = int(extra.get("weight") or 0)
+        shares.append(
+            {"role": str(extra.get("serviceName") or "other"), "revision": 0, "set": weight, "actual": weight}
+        )
+        taken, wanted = taken + weight, wanted + weight
+    if stable is not None:
+        role = "stable" if info.strategy == "Canary" else "active"
+        left = {"set": whole(rollout) - wanted, "actual": whole(rollout) - taken}
+        shares.insert(0, {"role": role, "revision": stable.revision, **left})
+    return shares
+
+
+def _steps(rollout: Json, info: RolloutInfo, until: float | None) -> list[Json]:
+    status: Json = rollout.get("status") or {}
+    steps: list[Json] = (((rollout["spec"].get("strategy") or {}).get("canary") or {}).get("steps")) or []
+    index, aborted = int(status.get("currentStepIndex") or 0), bool(status.get("abort"))
+    found: list[Json] = []
+    for i, step in enumerate(steps):
+        state = "todo" if aborted or i > index else "done" if i < index else "current"
+        words = step_words(step)
+        found.append(
+            {
+                "title": words[:1].upper() + words[1:],
+                "state": state,
+                "until": until if state == "current" and step.get("pause") is not None else None,
+                "detail": step,
+            }
+        )
+    return found
+
+
+def _containers(rollout: Json, info: RolloutInfo, workload: Json | None, refusals: Refusals) -> list[Json]:
+    referenced = bool(rollout["spec"].get("workloadRef"))
+    owner = workload if referenced and workload else rollout
+    pod: Json = ((owner.get("spec") or {}).get("template") or {}).get("spec") or {}
+    return [
+        {
+            "name": str(c.get("name") or ""),
+            "image": str(c.get("image") or ""),
+            "init": field == "initContainers",
+            "offer": asdict(image_change(info, str(c.get("name") or ""), refusals, referenced)),
+        }
+        for field in ("initContainers", "containers")
+        for c in pod.get(field) or []
+    ]
+
+
+def _revisions(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Json]:
+    current = (rollout.get("status") or {}).get("currentPodHash")
+    referenced = bool(rollout["spec"].get("workloadRef"))
+    of: dict[int, Json] = {}
+    for rs in newest_first(info.replica_sets):
+        entry = of.setdefault(rs.revision, _revision(rs.revision))
+        entry["sets"].append(_set(rs))
+        if (rs.metadata.get("labels") or {}).get(HASH) != current and entry["rollback"] is None:
+            entry["rollback"] = asdict(rollback(info, rs, refusals, referenced))
+    for experiment in info.experiments:
+        of.setdefault(experiment.revision, _revision(experiment.revision))["experiments"].append(
+            _experiment(experiment)
+        )
+    for run in info.analysis_runs:
+        of.setdefault(run.revision, _revision(run.revision))["analyses"].append(_analysis(run))
+    return [of[revision] for revision in sorted(of, reverse=True)]
+
+
+def _revision(revision: int) -> Json:
+    return {"revision": revision, "sets": [], "experiments": [], "analyses": [], "rollback": None}
+
+
+def _set(rs: ReplicaSetInfo) -> Json:
+    return {
+        "name": str(rs.metadata.get("name") or ""),
+        "status": rs.status,
+        "icon": icon("ReplicaSet", rs.status),
+        "roles": rs.roles,
+        "images": [*rs.init_images, *rs.images],
+        "desired": rs.desired,
+        "replicas": rs.replicas,
+        "available": rs.available,
+        "deadline": parse_time(rs.scale_down_deadline) if rs.desired else None,
+        "created": parse_time(str(rs.metadata.get("creationTimestamp") or "")),
+        "pods": [
+            {
+                "name": str(pod.metadata.get("name") or ""),
+                "status": pod.status,
+                "icon": icon("Pod", pod.status),
+                "ready": f"{pod.ready}/{pod.containers}",
+                "restarts": pod.restarts,
+                "created": parse_time(str(pod.metadata.get("creationTimestamp") or "")),
+            }
+            for pod in sorted(rs.pods, key=lambda pod: str(pod.metadata.get("name")))
+        ],
+    }
+
+
+def _analysis(run: AnalysisRunInfo) -> Json:
+    return {
+        "name": str(run.metadata.get("name") or ""),
+        "status": run.status,
+        "icon": icon("Analysis", run.status),
+        **{f: getattr(run, f) for f in ("successful", "failed", "inconclusive", "error")},
+    }
+
+
+def _experiment(experiment: ExperimentInfo) -> Json:
+    return {
+        "name": str(experiment.metadata.get("name") or ""),
+        "status": experiment.status,
+        "icon": icon("Analysis", experiment.status),
+        "message": experiment.message,
+        "sets": [_set(rs) for rs in experiment.replica_sets],
+        "analyses": [_analysis(run) for run in experiment.analysis_runs],
+    }
+
+
+def _events(events: Iterable[Json]) -> list[Json]:
+    found = [
+        {
+            "at": parse_time(str(e.get("lastTimestamp") or e.get("eventTime") or e.get("firstTimestamp") or "")),
+            "type": str(e.get("type") or ""),
+            "reason": str(e.get("reason") or ""),
+            "message": str(e.get("message") or ""),
+            "count": int(e.get("count") or 1),
+            "by": str((e.get("source") or {}).get("component") or e.get("reportingComponent") or ""),
+        }
+        for e in events
+    ]
+    return sorted(found, key=lambda e: e["at"] or 0, reverse=True)[:EVENTS]
+
+
+def _conditions(rollout: Json) -> list[Json]:
+    found: list[Json] = (rollout.get("status") or {}).get("conditions") or []
+    return [{f: str(c.get(f) or "") for f in ("type", "status", "reason", "message")} for c in found]

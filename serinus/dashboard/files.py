@@ -1,0 +1,45 @@
+"""The page's own files, read once. Only what lies in `static` is served, by exact name."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+STATIC = Path(__file__).with_name("static")
+INDEX = "index.html"
+
+_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    body: bytes
+    content_type: str
+    tag: str
+    """For the If-None-Match header."""
+
+
+def files() -> dict[str, File]:
+    """Name below `static` -> file."""
+    found: dict[str, File] = {}
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file() and path.suffix in _TYPES:
+            body = path.read_bytes()
+            name = path.relative_to(STATIC).as_posix()
+            found[name] = File(body, _TYPES[path.suffix], f'"{sha256(body).hexdigest()[:20]}"')
+    return found
+
+
+def index(template: bytes, values: dict[str, str]) -> bytes:
+    """The page with `{{name}}` replaced, each value escaped for text and attributes."""
+    text = template.decode()
+    for name, value in values.items():
+        text = text.replace("{{" + name + "}}", html.escape(value))
+    return text.encode()

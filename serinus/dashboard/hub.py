@@ -1,0 +1,143 @@
+"""What the open pages are told: the lines of the list as they change, and one Rollout for whoever looks at it.
+
+Changes within a blink are one. A line is made and encoded once, however many pages are open, and sent only if it says
+something new. What a page has not taken yet is a set of keys, so a slow page costs no more than there are Rollouts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from serinus.api.rollout_info import rollout_info
+from serinus.dashboard.rows import row, unreadable
+from serinus.dashboard.world import World
+from serinus.kube.informer import Key
+
+log = logging.getLogger(__name__)
+
+BLINK_SECONDS = 0.03
+"""Longer than a burst of writes, shorter than an eye notices."""
+
+AT_ONCE = 200
+"""Lines made before others get a turn."""
+
+
+class Page:
+    """One open page. `wake` is set when it has something to fetch."""
+
+    def __init__(self, focus: Key | None) -> None:
+        self.focus = focus
+        self.keys: set[Key] = set()
+        self.focus_changed = True
+        self.state_changed = True
+        self.complete = False
+        """Whether it has had the first picture, whole."""
+        self.wake = asyncio.Event()
+        self.wake.set()
+
+    def take(self) -> set[Key]:
+        taken, self.keys = self.keys, set()
+        self.wake.clear()
+        return taken
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.lines: dict[Key, bytes] = {}
+        """The list: one JSON object for each Rollout."""
+        self._pages: set[Page] = set()
+        self._dirty: set[Key] = set()
+        self._something = asyncio.Event()
+        self._busy = False
+
+    def changed(self, key: Key) -> None:
+        """Something of this Rollout is different."""
+        self._dirty.add(key)
+        self._something.set()
+
+    def state_changed(self) -> None:
+        """How good the whole view is has changed."""
+        for page in self._pages:
+            page.state_changed = True
+            page.wake.set()
+
+    def open(self, focus: Key | None = None) -> Page:
+        """A page that looks at everything, or at one Rollout alone."""
+        page = Page(focus)
+        if focus is None:
+            page.keys = set(self.lines)
+        self._pages.add(page)
+        return page
+
+    def close(self, page: Page) -> None:
+        self._pages.discard(page)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether every change that was told is in `lines`."""
+        return not self._dirty and not self._busy
+
+    @property
+    def pages(self) -> int:
+        return len(self._pages)
+
+    async def run(self, world: World) -> None:
+        """Makes lines of what changed, until cancelled."""
+        while True:
+            await self._something.wait()
+            await asyncio.sleep(BLINK_SECONDS)
+            self._something.clear()
+            waiting, self._busy = list(self._dirty), True
+            self._dirty.clear()
+            while waiting:
+                now, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+                self._renew(world, now)
+                await asyncio.sleep(0)
+            self._busy = False
+            for page in self._pages:
+                if not page.complete:
+                    page.wake.set()
+
+    def _renew(self, world: World, keys: Iterable[Key]) -> None:
+        told: set[Key] = set()
+        for key in keys:
+            line = line_of(world, key)
+            if line == self.lines.get(key):
+                continue
+            told.add(key)
+            if line is None:
+                del self.lines[key]
+            else:
+                self.lines[key] = line
+        seen = set(keys)
+        for page in self._pages:
+            if page.focus is None and told:
+                page.keys |= told
+                page.wake.set()
+            elif page.focus in seen:
+                page.focus_changed = True
+                page.wake.set()
+
+
+def line_of(world: World, key: Key) -> bytes | None:
+    """The encoded line; None if there is no such Rollout."""
+    rollout = world.json(key)
+    if rollout is None:
+        return None
+
+    def make() -> dict[str, object]:
+        return row(rollout_info(rollout, world.around(key)), rollout)
+
+    return msgspec.json.encode(shown(make, lambda why: unreadable(*key, why)))
+
+
+def shown(make: Callable[[], dict[str, object]], instead: Callable[[str], dict[str, object]]) -> dict[str, object]:
+    """What `make` returns; `instead`, with the reason, where an object holds something that nobody expects."""
+    try:
+        return make()
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        return instead(str(error))

@@ -1,0 +1,140 @@
+"""What the dashboard keeps of each object: the fields that it shows, the rest as text in the smallest form.
+
+Thousands of Rollouts with their ReplicaSets and pods are held for as long as a browser tab is open. Decoded JSON costs
+ten times its text, so spec and status stay text and are decoded when a row is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from serinus.api.meta import ObjectMeta
+from serinus.api.rollout_info import DEADLINE, EXPERIMENT_TEMPLATE, HASH, REVISION
+
+Json = dict[str, Any]
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_EMPTY = msgspec.Raw(b"{}")
+
+
+class Kept(msgspec.Struct):
+    """Any object. `status` is `{}` where it has none."""
+
+    metadata: ObjectMeta
+    spec: msgspec.Raw = _EMPTY
+    status: msgspec.Raw = _EMPTY
+
+    @property
+    def owner_uid(self) -> str:
+        owner = self.metadata.controller()
+        return owner.uid if owner else ""
+
+    def json(self) -> Json:
+        """As the API sends it, as far as it is kept."""
+        return {
+            "metadata": msgspec.to_builtins(self.metadata),
+            "spec": msgspec.json.decode(self.spec) or {},
+            "status": msgspec.json.decode(self.status) or {},
+        }
+
+
+def keep_rollout(kept: Kept) -> Kept:
+    spec = _decoded(kept.spec)
+    spec["template"] = {"spec": _containers(spec)}
+    annotations = {k: v for k, v in kept.metadata.annotations.items() if k != LAST_APPLIED}
+    return _slim(kept, spec, _decoded(kept.status), kept.metadata.labels, annotations)
+
+
+def keep_replica_set(kept: Kept) -> Kept:
+    spec = _decoded(kept.spec)
+    slim = {"replicas": spec.get("replicas", 1), "template": {"spec": _containers(spec)}}
+    annotations = _only(kept.metadata.annotations, REVISION, DEADLINE, EXPERIMENT_TEMPLATE)
+    return _slim(kept, slim, _decoded(kept.status), _only(kept.metadata.labels, HASH), annotations)
+
+
+_STATES = ("name", "ready", "restartCount", "state", "started")
+
+
+def keep_pod(kept: Kept) -> Kept:
+    spec, status = _decoded(kept.spec), _decoded(kept.status)
+    slim_spec = {
+        "containers": [_only(c, "name") for c in _maps(spec, "containers")],
+        "initContainers": [_only(c, "name", "restartPolicy") for c in _maps(spec, "initContainers")],
+    }
+    slim_status = {
+        **_only(status, "phase", "reason"),
+        "conditions": [_only(c, "type", "status") for c in _maps(status, "conditions") if c.get("type") == "Ready"],
+        "containerStatuses": [_state(s) for s in _maps(status, "containerStatuses")],
+        "initContainerStatuses": [_state(s) for s in _maps(status, "initContainerStatuses")],
+    }
+    return _slim(kept, slim_spec, slim_status, {}, {})
+
+
+def keep_owned(kept: Kept) -> Kept:
+    """Experiments and AnalysisRuns: whole, but for the metadata that nobody is shown."""
+    annotations = _only(kept.metadata.annotations, REVISION)
+    return _slim(kept, _decoded(kept.spec), _decoded(kept.status), {}, annotations)
+
+
+Keep = Callable[[Kept], Kept]
+
+
+def _slim(kept: Kept, spec: Json, status: Json, labels: Json, annotations: Json) -> Kept:
+    meta = kept.metadata
+    owner = meta.controller()
+    slim = ObjectMeta(
+        name=meta.name,
+        namespace=meta.namespace,
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        generation=meta.generation,
+        creation_timestamp=meta.creation_timestamp,
+        deletion_timestamp=meta.deletion_timestamp,
+        labels=labels,
+        annotations=annotations,
+        owner_references=[owner] if owner else [],
+    )
+    return Kept(slim, msgspec.Raw(msgspec.json.encode(spec)), msgspec.Raw(msgspec.json.encode(status)))
+
+
+def _containers(spec: Json) -> Json:
+    pod = _map(_map(spec, "template"), "spec")
+    return {
+        field: [_only(c, "name", "image") for c in _maps(pod, field)]
+        for field in ("containers", "initContainers")
+        if pod.get(field)
+    }
+
+
+def _state(state: Json) -> Json:
+    slim = _only(state, *_STATES)
+    now = _map(state, "state")
+    if "running" in now:
+        slim["state"] = {"running": {}}
+    elif "waiting" in now:
+        slim["state"] = {"waiting": _only(_map(now, "waiting"), "reason")}
+    elif "terminated" in now:
+        slim["state"] = {"terminated": _only(_map(now, "terminated"), "reason", "signal", "exitCode")}
+    return slim
+
+
+def _decoded(raw: msgspec.Raw) -> Json:
+    found = msgspec.json.decode(raw)
+    return found if isinstance(found, dict) else {}
+
+
+def _only(obj: Json, *keys: str) -> Json:
+    return {key: obj[key] for key in keys if key in obj}
+
+
+def _map(obj: Json, key: str) -> Json:
+    found = obj.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _maps(obj: Json, key: str) -> list[Json]:
+    found = obj.get(key)
+    return [o for o in found if isinstance(o, dict)] if isinstance(found, list) else []

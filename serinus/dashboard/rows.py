@@ -1,0 +1,88 @@
+"""One line of the list: what a Rollout looks like from afar, as small JSON.
+
+Times are seconds since the epoch; the page counts down by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.api.pod_status import Json
+from serinus.api.rollout_info import ReplicaSetInfo, RolloutInfo
+from serinus.api.status_icons import icon
+from serinus.api.times import parse_time
+from serinus.api.waiting import waiting
+
+PODS = 12
+"""Pods of a ReplicaSet that a card draws; more are a number."""
+
+
+def row(info: RolloutInfo, rollout: Json) -> Json:
+    meta = info.metadata
+    held = waiting(rollout)
+    return {
+        "ns": str(meta.get("namespace") or ""),
+        "name": str(meta.get("name") or ""),
+        "status": info.status,
+        "icon": icon("Rollout", info.status),
+        "message": info.message,
+        "why": held.why,
+        "until": held.until,
+        "strategy": info.strategy,
+        "step": info.step,
+        "weight": number(info.set_weight),
+        "actual": number(info.actual_weight),
+        "desired": info.desired,
+        "ready": info.ready,
+        "available": info.available,
+        "created": parse_time(str(meta.get("creationTimestamp") or "")),
+        "labels": meta.get("labels") or {},
+        "sets": [_set(rs) for rs in newest_first(info.replica_sets) if rs.desired or rs.replicas],
+    }
+
+
+def unreadable(ns: str, name: str, error: str) -> Json:
+    """The line of a Rollout that cannot be understood: it is shown, with the reason, and hides no other."""
+    return {
+        "ns": ns,
+        "name": name,
+        "status": "Unknown",
+        "icon": "?",
+        "message": f"its fields cannot be read: {error}",
+        "why": "",
+        "until": None,
+        "strategy": "unknown",
+        "step": "",
+        "weight": None,
+        "actual": None,
+        "desired": 0,
+        "ready": 0,
+        "available": 0,
+        "created": None,
+        "labels": {},
+        "sets": [],
+    }
+
+
+def newest_first(sets: list[ReplicaSetInfo]) -> list[ReplicaSetInfo]:
+    return sorted(sets, key=lambda rs: (-rs.revision, str(rs.metadata.get("name"))))
+
+
+def number(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _set(rs: ReplicaSetInfo) -> Json:
+    pods = sorted(rs.pods, key=lambda pod: str(pod.metadata.get("name")))
+    return {
+        "revision": rs.revision,
+        "roles": rs.roles,
+        "available": rs.available,
+        "replicas": rs.replicas,
+        "images": rs.images,
+        "pods": [[icon("Pod", pod.status), pod.status, str(pod.metadata.get("name"))] for pod in pods[:PODS]],
+        "more": max(0, len(pods) - PODS),
+    }
+
+
+Row = dict[str, Any]

@@ -1,0 +1,188 @@
+"""All that the dashboard knows and can do, without HTTP: the world it watches, the pages that are open, the changes.
+
+It looks at all namespaces. Where that is forbidden it looks at the user's own, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import msgspec
+
+from serinus.api.meta import ObjectMeta
+from serinus.api.resources import DEPLOYMENTS, EVENTS
+from serinus.dashboard.changes import Changes
+from serinus.dashboard.detail import detail
+from serinus.dashboard.hub import Hub
+from serinus.dashboard.rights import Rights
+from serinus.dashboard.world import World
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.errors import ApiError
+from serinus.kube.informer import Informer, Key
+
+Json = dict[str, Any]
+
+LOOK_SECONDS = 0.5
+"""Between looks at whether the API server still answers."""
+
+
+class KeptEvent(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What is shown of an Event."""
+
+    metadata: ObjectMeta
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+    count: int | None = None
+    first_timestamp: str | None = None
+    last_timestamp: str | None = None
+    event_time: str | None = None
+    source: dict[str, str] | None = None
+    reporting_component: str = ""
+
+
+@dataclass
+class _Watched:
+    """The Events of a Rollout that somebody looks at."""
+
+    informer: Informer[KeptEvent]
+    task: asyncio.Task[None]
+    pages: int = field(default=0)
+
+
+class Service:
+    """`home`: the user's namespace. `only`: look at this namespace alone."""
+
+    def __init__(self, client: Client, clock: Clock, rng: Random, *, home: str = "default", only: str = "") -> None:
+        self.clock, self.home = clock, home
+        self.hub = Hub()
+        self.rights = Rights(client, clock)
+        self.changes = Changes(client, clock)
+        self._client, self._rng = client, rng
+        self._confined = ""
+        """Why only the user's own namespace is looked at; empty when all are."""
+        self.world = self._new_world(only)
+        self._events: dict[Key, _Watched] = {}
+
+    async def run(self) -> None:
+        """Watches until cancelled."""
+        try:
+            await self._watch()
+        except _Forbidden as refused:
+            self._confined = str(refused)
+            self.hub.lines.clear()
+            self.world = self._new_world(self.home)
+            self.hub.state_changed()
+            await self._watch()
+
+    async def _watch(self) -> None:
+        world = self.world
+        tasks = [asyncio.ensure_future(part) for part in (world.run(), self.hub.run(world), self._look())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _look(self) -> None:
+        before: Json = {}
+        while True:
+            rollouts = self.world.rollouts
+            if rollouts.error_code == 403 and rollouts.error and not self.world.namespace and not rollouts.lists:
+                raise _Forbidden(rollouts.error)
+            now = self.state()
+            del now["now"]
+            if now != before:
+                before = now
+                self.hub.state_changed()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def state(self) -> Json:
+        """How good the view is: `view` is loading, ok, stale, forbidden, missing or unreachable; `reason` says why."""
+        rollouts = self.world.rollouts
+        reason = rollouts.error
+        if rollouts.synced.is_set():
+            view = "stale" if reason else "ok"
+        elif not reason:
+            view = "loading"
+        else:
+            view = {403: "forbidden", 401: "forbidden", 404: "missing"}.get(rollouts.error_code, "unreachable")
+        return {
+            "view": view,
+            "reason": reason,
+            "since": rollouts.contact if view == "stale" else None,
+            "namespace": self.world.namespace,
+            "confined": self._confined,
+            "parts": [
+                {"what": resource.plural, "why": found.error}
+                for resource, found in self.world.below.items()
+                if found.error and view == "ok"
+            ],
+            "now": self.clock.now(),
+        }
+
+    async def detail(self, key: Key) -> Json | None:
+        """The Rollout's page; None if there is no such Rollout."""
+        rollout = self.world.json(key)
+        if rollout is None:
+            return None
+        refusals = await self.rights.refusals(key[0])
+        around = self.world.around(key)
+        around.workload = await self._workload(rollout)
+        watched = self._events.get(key)
+        events = watched.informer.items.values() if watched else ()
+        return detail(rollout, around, refusals, [msgspec.to_builtins(e) for e in events])
+
+    @contextmanager
+    def looking_at(self, key: Key) -> Generator[None]:
+        """Keeps the Rollout's Events while somebody looks at it."""
+        watched = self._events.get(key) or self._follow(key)
+        watched.pages += 1
+        try:
+            yield
+        finally:
+            watched.pages -= 1
+            if not watched.pages:
+                watched.task.cancel()
+                self._events.pop(key, None)
+
+    def _follow(self, key: Key) -> _Watched:
+        informer = Informer(
+            self._client,
+            EVENTS,
+            KeptEvent,
+            namespace=key[0],
+            fields=f"involvedObject.kind=Rollout,involvedObject.name={key[1]}",
+            clock=self.clock,
+            rng=self._rng,
+        )
+        informer.on_change(lambda _old, _new: self.hub.changed(key))
+        self._events[key] = watched = _Watched(informer, asyncio.ensure_future(informer.run()))
+        return watched
+
+    async def _workload(self, rollout: Json) -> Json | None:
+        reference: Json = rollout["spec"].get("workloadRef") or {}
+        if reference.get("kind") != "Deployment":
+            return None
+        try:
+            return await self._client.get(
+                DEPLOYMENTS, str(reference.get("name")), str(rollout["metadata"].get("namespace") or "")
+            )
+        except ApiError:
+            return None
+
+    def _new_world(self, namespace: str) -> World:
+        return World(self._client, self.clock, self._rng, self.hub.changed, namespace)
+
+
+class _Forbidden(Exception):
+    """All namespaces may not be looked at."""

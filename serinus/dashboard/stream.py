@@ -1,0 +1,88 @@
+"""Server-sent events: one stream for each open page.
+
+Events: `state` (how good the view is), `rows` (lines of the list: `{"rows": [...], "gone": ["ns/name"], "all": bool}`,
+`all` with the last piece of the first picture), `rollout` (the one that is looked at; null when there is none), `beat`
+(nothing new, the connection lives).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+
+import msgspec
+from aiohttp import web
+
+from serinus.dashboard.hub import Page, shown
+from serinus.dashboard.service import Service
+from serinus.kube.informer import Key
+
+BEAT_SECONDS = 10.0
+"""A page that hears nothing for two and a half of these takes the connection for dead."""
+
+PIECE = 500
+"""Lines in one event."""
+
+MOST_PAGES = 500
+
+
+async def stream(request: web.Request, service: Service, focus: Key | None, may_change: str) -> web.StreamResponse:
+    """Answers until the client goes. `may_change`: empty, or why this client may change nothing."""
+    if service.hub.pages >= MOST_PAGES:
+        raise web.HTTPServiceUnavailable(text=f"{MOST_PAGES} pages are open already: close one.")
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+    await response.prepare(request)
+    page = service.hub.open(focus)
+    try:
+        with service.looking_at(focus) if focus else nullcontext():
+            while True:
+                try:
+                    await asyncio.wait_for(page.wake.wait(), BEAT_SECONDS)
+                except TimeoutError:
+                    await response.write(_event(b"beat", msgspec.json.encode({"now": service.clock.now()})))
+                    continue
+                await _send(response, service, page, may_change)
+    except (ConnectionError, asyncio.CancelledError):
+        # The browser has gone, or the server stops.
+        return response
+    finally:
+        service.hub.close(page)
+
+
+async def _send(response: web.StreamResponse, service: Service, page: Page, may_change: str) -> None:
+    keys = page.take()
+    if page.state_changed:
+        page.state_changed = False
+        state = {**service.state(), "readOnly": may_change}
+        await response.write(_event(b"state", msgspec.json.encode(state)))
+    if page.focus is not None:
+        if page.focus_changed:
+            page.focus_changed = False
+            await response.write(_event(b"rollout", await _focused(service, page.focus)))
+        return
+    # The first picture is complete when the first list was taken and all lines of it are made.
+    whole = not page.complete and service.world.rollouts.synced.is_set() and service.hub.quiet
+    page.complete = page.complete or whole
+    ordered = sorted(keys)
+    for start in range(0, len(ordered) or (1 if whole else 0), PIECE):
+        piece = ordered[start : start + PIECE]
+        lines = [line for key in piece if (line := service.hub.lines.get(key)) is not None]
+        gone = [f"{ns}/{name}" for ns, name in piece if (ns, name) not in service.hub.lines]
+        last = b"true" if whole and start + PIECE >= len(ordered) else b"false"
+        body = b'{"rows":[%b],"gone":%b,"all":%b}' % (b",".join(lines), msgspec.json.encode(gone), last)
+        await response.write(_event(b"rows", body))
+
+
+async def _focused(service: Service, key: Key) -> bytes:
+    try:
+        found = await service.detail(key)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        why = f"its fields cannot be read: {error}"
+        found = shown(lambda: {"ns": key[0], "name": key[1], "unreadable": why}, lambda _: {})
+    return msgspec.json.encode(found)
+
+
+def _event(name: bytes, data: bytes) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name, data)

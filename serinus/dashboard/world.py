@@ -1,0 +1,125 @@
+"""The Rollouts of an API server and what belongs to them, kept current by watches.
+
+A change of any object is told as the key of the Rollout that it belongs to, however deep it hangs: a pod belongs to a
+ReplicaSet, that to a Rollout or to an Experiment of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from serinus.api.resources import ANALYSIS_RUNS, EXPERIMENTS, PODS, REPLICA_SETS, ROLLOUTS, Resource
+from serinus.api.rollout_info import RolloutInfo, Surroundings, rollout_info
+from serinus.dashboard.kept import Keep, Kept, keep_owned, keep_pod, keep_replica_set, keep_rollout
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.informer import Informer, Key
+
+Json = dict[str, Any]
+
+_BELOW: tuple[tuple[Resource, Keep], ...] = (
+    (REPLICA_SETS, keep_replica_set),
+    (PODS, keep_pod),
+    (EXPERIMENTS, keep_owned),
+    (ANALYSIS_RUNS, keep_owned),
+)
+
+
+class World:
+    """`changed` is called with the key of each Rollout that looks different now. `namespace`: "" for all."""
+
+    def __init__(
+        self, client: Client, clock: Clock, rng: Random, changed: Callable[[Key], None], namespace: str = ""
+    ) -> None:
+        self.namespace = namespace
+        self._changed = changed
+
+        def informer(resource: Resource, keep: Keep) -> Informer[Kept]:
+            return Informer(client, resource, Kept, namespace=namespace, clock=clock, rng=rng, trim=keep)
+
+        self.rollouts = informer(ROLLOUTS, keep_rollout)
+        self.below = {resource: informer(resource, keep) for resource, keep in _BELOW}
+        self._keys: dict[str, Key] = {}
+        """Key of each Rollout by its UID."""
+        self._owners: dict[str, str] = {}
+        """UID -> UID of the owner, of what may own something itself."""
+        self._owned: dict[Resource, defaultdict[str, dict[str, Kept]]] = {r: defaultdict(dict) for r, _ in _BELOW}
+        self.rollouts.on_change(self._on_rollout)
+        for resource, found in self.below.items():
+            found.on_change(lambda old, new, resource=resource: self._on_owned(resource, old, new))
+
+    async def run(self) -> None:
+        """Watches until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for found in (self.rollouts, *self.below.values()):
+                group.create_task(found.run())
+
+    def json(self, key: Key) -> Json | None:
+        """The Rollout as far as it is kept."""
+        found = self.rollouts.items.get(key)
+        return found.json() if found else None
+
+    def around(self, key: Key) -> Surroundings:
+        """What belongs to the Rollout."""
+        rollout = self.rollouts.items.get(key)
+        if rollout is None:
+            return Surroundings()
+        uid = rollout.metadata.uid
+        experiments = self._of(EXPERIMENTS, uid)
+        owners = (uid, *(e.metadata.uid for e in experiments))
+        sets = [rs for owner in owners for rs in self._of(REPLICA_SETS, owner)]
+        return Surroundings(
+            replica_sets=[rs.json() for rs in sets],
+            pods=[pod.json() for rs in sets for pod in self._of(PODS, rs.metadata.uid)],
+            experiments=[e.json() for e in experiments],
+            analysis_runs=[run.json() for owner in owners for run in self._of(ANALYSIS_RUNS, owner)],
+        )
+
+    def info(self, key: Key) -> RolloutInfo | None:
+        """What clients show of it; None if there is no such Rollout."""
+        rollout = self.json(key)
+        return None if rollout is None else rollout_info(rollout, self.around(key))
+
+    def _of(self, resource: Resource, owner: str) -> list[Kept]:
+        return list(self._owned[resource].get(owner, {}).values())
+
+    def _on_rollout(self, old: Kept | None, new: Kept | None) -> None:
+        known = new or old
+        assert known is not None
+        key = (known.metadata.namespace, known.metadata.name)
+        if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
+            self._keys.pop(old.metadata.uid, None)
+        if new is not None:
+            self._keys[new.metadata.uid] = key
+        self._changed(key)
+
+    def _on_owned(self, resource: Resource, old: Kept | None, new: Kept | None) -> None:
+        owned = self._owned[resource]
+        for kept, there in ((old, False), (new, True)):
+            if kept is None or not (owner := kept.owner_uid):
+                continue
+            uid = kept.metadata.uid
+            if there:
+                owned[owner][uid] = kept
+            else:
+                owned[owner].pop(uid, None)
+                if not owned[owner]:
+                    del owned[owner]
+            if resource is not PODS:
+                self._owners[uid] = owner
+            self._tell(owner)
+            if not there and (new is None or new.metadata.uid != uid):
+                self._owners.pop(uid, None)
+
+    def _tell(self, owner: str) -> None:
+        for _ in range(3):  # a pod, its ReplicaSet, that one's Experiment
+            if owner in self._keys:
+                self._changed(self._keys[owner])
+                return
+            if owner not in self._owners:
+                return
+            owner = self._owners[owner]
