@@ -23,7 +23,7 @@ class Traffic:
     def _changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
         touched: set[str] = set()
         for obj, step in ((old, -1), (new, 1)):
-            for endpoint in obj.endpoints if obj is not None else []:
+            for endpoint in (obj.endpoints or []) if obj is not None else []:
                 if (endpoint.get("conditions") or {}).get("ready") is not False:
                     for address in endpoint.get("addresses") or []:
                         touched.add(address)

@@ -177,7 +177,7 @@ def _against(wanted: list[WantedSlice], slices: Sequence[EndpointSlice], subsets
         (w, mine.get(w.name))
         for w in wanted
         if w.name not in mine
-        or (mine[w.name].endpoints, mine[w.name].ports, mine[w.name].metadata.labels)
+        or (mine[w.name].endpoints or [], mine[w.name].ports or [], mine[w.name].metadata.labels)
         != (w.endpoints, w.ports, w.labels)
     ]
     names = {w.name for w in wanted}

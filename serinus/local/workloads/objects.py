@@ -169,8 +169,9 @@ class Service(msgspec.Struct, rename="camel", omit_defaults=True):
 class EndpointSlice(msgspec.Struct, rename="camel", omit_defaults=True):
     metadata: Meta
     address_type: str = "IPv4"
-    endpoints: list[Json] = []
-    ports: list[Json] = []
+    endpoints: list[Json] | None = None
+    """None is what a real API server answers for a slice without any."""
+    ports: list[Json] | None = None
 
 
 class Endpoints(msgspec.Struct, rename="camel", omit_defaults=True):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
 
 from serinus.api.resources import DEPLOYMENTS, ENDPOINT_SLICES, PODS, SERVICES
 from serinus.kube.client import Client
@@ -18,6 +22,7 @@ from serinus.local.node.checks import ask
 from serinus.local.node.node import Node
 from serinus.local.node.process import ProcessRuntime
 from serinus.local.node.runtime import HttpCheck
+from serinus.local.node.traffic import Traffic
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
 from serinus.local.workloads.objects import EndpointSlice
@@ -77,7 +82,11 @@ async def load(slices: Informer[EndpointSlice], answers: Counter[str]) -> None:
 
     while True:
         ready = [
-            a for s in slices.items.values() for e in s.endpoints if e["conditions"]["ready"] for a in e["addresses"]
+            a
+            for s in slices.items.values()
+            for e in s.endpoints or []
+            if e["conditions"]["ready"]
+            for a in e["addresses"]
         ]
         seen.append((loop.time(), ready))
         while len(seen) > 1 and seen[1][0] <= loop.time() - LAG:
@@ -87,3 +96,22 @@ async def load(slices: Informer[EndpointSlice], answers: Counter[str]) -> None:
             under_way.add(task)
             task.add_done_callback(under_way.discard)
         await asyncio.sleep(0.005)
+
+
+async def test_a_slice_that_a_real_api_server_empties_lets_its_pods_end() -> None:
+    """It answers `endpoints: null` where the last one has gone."""
+    changes: list[Any] = []
+    slices = SimpleNamespace(on_change=changes.append)
+    traffic = Traffic(cast(Any, slices), drain=0)
+    (changed,) = changes
+    full, empty = (
+        msgspec.json.decode(
+            json.dumps({"metadata": {"name": "web-x", "namespace": "default"}, "endpoints": endpoints}),
+            type=EndpointSlice,
+        )
+        for endpoints in ([{"addresses": ["10.200.0.2"], "conditions": {"ready": True}}], None)
+    )
+    changed(None, full)
+    assert traffic.reaches("10.200.0.2")
+    changed(full, empty)
+    assert not traffic.reaches("10.200.0.2")
