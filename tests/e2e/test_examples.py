@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
 from live import Instance, eventually
 from readme import Readme
 from visitors import visitors
@@ -101,4 +103,33 @@ def test_scaled_in_the_middle_of_a_canary(instance: Instance, tmp_path: Path):
             readme.type("kubectl argo rollouts promote")
             assert there.colors(100) == {"green": 100}
             eventually(lambda: replicas(instance, "web") == [0, 2])
+        readme.type("kubectl delete")
+
+
+def pods(instance: Instance, owner: str) -> int:
+    """How many pods the ReplicaSets of a Deployment or of a Rollout have."""
+    sets = json.loads(instance.shell("kubectl get rs -l app=site -o json"))["items"]
+    return sum(rs["status"].get("replicas", 0) for rs in sets if rs["metadata"]["ownerReferences"][0]["kind"] == owner)
+
+
+@pytest.mark.parametrize("mode", ["progressively", "onsuccess"])
+def test_from_a_deployment_and_back(mode: str, instance: Instance, tmp_path: Path):
+    with Readme("examples/from-deployment", instance, tmp_path) as readme:
+        manifest = readme.folder / "rollout.yaml"
+        manifest.write_text(manifest.read_text().replace("progressively", mode))
+        readme.type("kubectl apply")
+        readme.type("curl")
+        with visitors(instance.status["gateway"], "site.test") as there:
+            readme.type("kubectl apply -f canary-service.yaml -f rollout.yaml")
+            eventually(lambda: (pods(instance, "Deployment"), pods(instance, "Rollout")) == (0, 3))
+            readme.type("kubectl set image")
+            assert 30 <= there.share("green", 600) <= 38
+            readme.type("kubectl argo rollouts promote")
+            assert there.colors(100) == {"green": 100}
+            readme.type("kubectl patch rollout site --type=merge")
+            assert pods(instance, "Deployment") == 3
+            readme.type("kubectl patch rollout site --type=json")
+            readme.type("kubectl delete rollout")
+            eventually(lambda: (pods(instance, "Deployment"), pods(instance, "Rollout")) == (3, 0))
+            assert there.colors(100) == {"green": 100}
         readme.type("kubectl delete")
