@@ -13,18 +13,24 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo test lint bench conformance lock clean
+.PHONY: help setup demo test test-cluster lint bench conformance lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV) ## Install everything into .venv (a second run does nothing)
 
 demo: $(RUN) ## Watch a whole canary with real traffic (ONCE=1: unattended, ends with a JSON summary)
 	@$(BIN)/serinus demo $(if $(ONCE),--once)
 
-test: lint ## What CI runs: lint, types, all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: lint ## Lint, types, all tests that need nothing but this machine's Python
+	@$(BIN)/python -m pytest --ignore=tests/cluster $(ARGS)
+
+# Only a KUBECONFIG that is given to make itself counts: the cluster a shell happens to point at is nobody's test bed.
+THERE := $(if $(findstring command,$(origin KUBECONFIG)),$(if $(filter own,$(KUBECONFIG)),own,$(abspath $(KUBECONFIG))),own)
+
+test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root and Go), or on a cluster: KUBECONFIG=… GATEWAY=URL
+	@SERINUS_CLUSTER=$(THERE) SERINUS_GATEWAY=$(GATEWAY) $(BIN)/python -m pytest tests/e2e $(if $(filter own,$(THERE)),tests/cluster) $(ARGS)
 
 lint: $(DEV) ## Check style and types
 	@$(BIN)/ruff check --quiet .
@@ -33,8 +39,14 @@ lint: $(DEV) ## Check style and types
 bench: $(DEV) ## Measure what docs/benchmarks.md promises
 	@for f in bench/bench_*.py; do echo "== $$f"; $(BIN)/python "$$f"; done
 
-conformance: $(DEV) ## The Kubernetes API itself, the walkthrough, and all recorded plays of Argo Rollouts, live
-	@SERINUS_PLAYS=all $(BIN)/python -m pytest tests/local tests/e2e tests/plays $(ARGS)
+conformance: $(DEV) ## The Kubernetes API itself, the walkthrough, and all recorded plays of Argo Rollouts, live (KUBECONFIG=own or FILE: only the plays, there)
+	@export SERINUS_PLAYS=all
+	if [ "$(origin KUBECONFIG)" = "command line" ]; then
+	  export SERINUS_CLUSTER=$(THERE) SERINUS_GATEWAY=$(GATEWAY)
+	  $(BIN)/python -m pytest tests/e2e/test_plays.py $(ARGS)
+	else
+	  $(BIN)/python -m pytest tests/local tests/e2e tests/plays $(ARGS)
+	fi
 
 lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@compile() { uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade "$$@"; }

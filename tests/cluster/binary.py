@@ -47,6 +47,9 @@ def _build(place: Path) -> None:
     go = shutil.which("go")
     if go is None:
         raise NoBinary("Go is not installed, which builds the control plane: install it from https://go.dev/dl")
+    listed = subprocess.run([go, "list", "-deps", "."], cwd=SOURCE, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        raise NoBinary(f"the modules of Kubernetes cannot be had here: {listed.stderr.strip()[-300:]}")
     _, minor, _ = VERSION.split(".")
     link = f"-s -w -X k8s.io/component-base/version.gitVersion={VERSION}"
     link += f" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor={minor}"
@@ -59,8 +62,7 @@ def _build(place: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise NoBinary(f"the control plane was not built within {BUILD_SECONDS} s") from None
-    if done.returncode:
-        raise NoBinary(f"the control plane cannot be built: {done.stderr.strip()[-1000:]}")
+    assert done.returncode == 0, f"the control plane does not compile: {done.stderr.strip()[-1000:]}"
     for old in place.parent.glob("controlplane-*"):
         if old != new:
             old.unlink()  # of another version of the source: 100 MB each
