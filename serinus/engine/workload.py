@@ -6,10 +6,15 @@ Source: the Rollout resource, section 7. The Deployment is never scaled up again
 from __future__ import annotations
 
 from serinus.api.names import WORKLOAD_GENERATION
-from serinus.engine.conditions import promoted
+from serinus.api.times import parse_time
+from serinus.engine import waits
+from serinus.engine.conditions import find, promoted
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action
 from serinus.engine.sight import revision_of
+
+DRAIN = 3.0
+"""Seconds; gateways follow a Service within a fraction of one, and the moment is stored in whole seconds, cut off."""
 
 
 def follow(draft: Draft) -> None:
@@ -40,6 +45,8 @@ def scale_down(draft: Draft) -> None:
         want = 0 if stored.phase == "Healthy" else missing
     else:
         return
+    if want == 0 and have and (stored.phase != "Healthy" or _still_asked(draft)):
+        return
     if want != have:
         because = (
             f"{stored.ready_replicas} pods of the Rollout serve in place of the Deployment's ({reference.scale_down})"
@@ -51,3 +58,14 @@ def scale_down(draft: Draft) -> None:
                 "patch", "Deployment", meta.name, because, patch, uid=meta.uid, resource_version=meta.resource_version
             )
         )
+
+
+def _still_asked(draft: Draft) -> bool:
+    """Whether gateways may not have followed the Services yet, which left the Deployment's pods when the Rollout became healthy."""
+    healthy = find(draft.sight.rollout.status, "Healthy")
+    since = parse_time(healthy.last_transition_time) if healthy else None
+    until = (since or 0) + DRAIN
+    if draft.sight.now >= until:
+        return False
+    draft.wait(waits.SCALE_DOWN.code, "the Deployment's last pods serve until gateways have followed", until=until)
+    return True

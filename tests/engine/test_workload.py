@@ -30,7 +30,11 @@ def test_the_deployment_is_emptied_as_was_asked_once_the_rollout_serves(mode: st
     world.settle(ready=False)
     assert left(world) == 2, "no pod goes before another one serves"
     world.settle()
-    assert (world.rollout.status.phase, left(world)) == ("Healthy", pods)
+    assert (world.rollout.status.phase, left(world)) == ("Healthy", 2)
+    world.after(2)
+    assert left(world) == 2, "gateways may still ask them"
+    world.after(2)
+    assert left(world) == pods
 
 
 def test_the_generation_that_is_followed_can_be_read():
