@@ -134,6 +134,11 @@ def float_text(value: float) -> str:
     return _plain(value)
 
 
+def plain_text(value: float) -> str:
+    """A float without an exponent: `1000000`, `0.5`, `NaN`, `+Inf`."""
+    return _plain(value) if math.isfinite(value) else float_text(value)
+
+
 def json_number(value: float) -> str:
     """A float as Go's encoding/json writes it: 1000000, 1e+21, 1e-7."""
     if math.isnan(value) or math.isinf(value):

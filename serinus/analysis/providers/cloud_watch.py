@@ -1,0 +1,161 @@
+"""Amazon CloudWatch, by GetMetricData (spec/analysis.md §4, cloudWatch).
+
+Its query protocol is used: forms in, XML out. It is the one that every region and every stand-in speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+import msgspec
+
+from serinus.analysis.conditions.budget import Budget
+from serinus.analysis.conditions.moments import SECOND, Time
+from serinus.analysis.conditions.values import Floats, go_text
+from serinus.analysis.limits import number
+from serinus.analysis.providers.aws_credentials import credentials, region_of
+from serinus.analysis.providers.aws_signature import signed
+from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.api.durations import go_duration
+from serinus.api.meta import IntOrString
+from serinus.api.times import parse_time
+
+VERSION = "2010-08-01"
+SECONDS = 30
+_FORM = "application/x-www-form-urlencoded; charset=utf-8"
+
+
+class Dimension(msgspec.Struct):
+    name: str = ""
+    value: str = ""
+
+
+class AwsMetric(msgspec.Struct, rename="camel"):
+    dimensions: list[Dimension] = []
+    metric_name: str = ""
+    namespace: str = ""
+
+
+class MetricStat(msgspec.Struct):
+    metric: AwsMetric = msgspec.field(default_factory=AwsMetric)
+    period: IntOrString = 0
+    stat: str = ""
+    unit: str = ""
+
+
+class MetricDataQuery(msgspec.Struct, rename="camel"):
+    id: str = ""
+    expression: str = ""
+    label: str = ""
+    metric_stat: MetricStat | None = None
+    period: IntOrString | None = None
+    return_data: bool | None = None
+
+
+class CloudWatchConfig(msgspec.Struct, rename="camel"):
+    interval: str = ""
+    metric_data_queries: list[MetricDataQuery] = []
+
+
+class CloudWatch(Answering[CloudWatchConfig]):
+    type = "CloudWatch"
+    name = "cloudWatch"
+    config = CloudWatchConfig
+
+    async def ask(self, config: CloudWatchConfig, call: Call) -> Reading:
+        try:
+            interval = go_duration(config.interval or "5m")
+        except ValueError as error:
+            raise ProviderError(f"provider.cloudWatch.interval: {error}") from error
+        env, now = call.reach.environment, call.now
+        region = region_of(env)
+        suffix = ".cn" if region.startswith("cn-") else ""
+        own = env.get("AWS_ENDPOINT_URL_CLOUDWATCH") or env.get("AWS_ENDPOINT_URL")
+        url = own or f"https://monitoring.{region}.amazonaws.com{suffix}/"
+        form = {
+            "Action": "GetMetricData",
+            "Version": VERSION,
+            "StartTime": _time(now - interval),
+            "EndTime": _time(now),
+            **dict(_fields(config.metric_data_queries)),
+        }
+        body = urlencode(form).encode()
+        keys = await credentials(call.reach, region=region)
+        headers = signed("POST", url, {"Content-Type": _FORM}, body, keys, region=region, service="monitoring", now=now)
+        return _reading(await call.reach.http.request("POST", url, headers=headers, body=body, seconds=SECONDS))
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _fields(queries: list[MetricDataQuery]) -> Iterator[tuple[str, str]]:
+    """The queries as the query protocol writes lists of structures."""
+    for position, query in enumerate(queries, 1):
+        root = f"MetricDataQueries.member.{position}"
+        plain = {"Id": query.id, "Expression": query.expression, "Label": query.label}
+        if query.period is not None:
+            plain["Period"] = str(number(query.period))
+        if query.return_data is not None:
+            plain["ReturnData"] = "true" if query.return_data else "false"
+        stat = query.metric_stat
+        if stat is not None:
+            plain |= {
+                "MetricStat.Metric.Namespace": stat.metric.namespace,
+                "MetricStat.Metric.MetricName": stat.metric.metric_name,
+                "MetricStat.Period": str(number(stat.period)),
+                "MetricStat.Stat": stat.stat,
+                "MetricStat.Unit": stat.unit,
+            }
+            for at, dimension in enumerate(stat.metric.dimensions, 1):
+                plain[f"MetricStat.Metric.Dimensions.member.{at}.Name"] = dimension.name
+                plain[f"MetricStat.Metric.Dimensions.member.{at}.Value"] = dimension.value
+        yield from ((f"{root}.{key}", value) for key, value in plain.items() if value)
+
+
+def _reading(answer: Answer) -> Reading:
+    try:
+        root = _plain(ElementTree.fromstring(answer.body))
+    except ElementTree.ParseError as error:
+        raise ProviderError(f"CloudWatch answered {answer.status}, and no XML: {answer.text[:300]}") from error
+    if not answer.ok:
+        code, message = root.findtext(".//Code", "error"), root.findtext(".//Message", "")
+        raise ProviderError(f"CloudWatch answered {answer.status}: {code}: {message}")
+    results = [_result(member) for member in root.findall("./GetMetricDataResult/MetricDataResults/member")]
+    messages = [_message(member) for member in root.findall("./GetMetricDataResult/Messages/member")]
+    metadata = {"messages": go_text([f"{m['Code']}: {m['Value']}" for m in messages], Budget())} if messages else {}
+    return Reading(results, go_text([result["Values"] for result in results], Budget()), metadata)
+
+
+def _plain(root: ElementTree.Element) -> ElementTree.Element:
+    """Without namespaces."""
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
+def _result(member: ElementTree.Element) -> dict[str, Any]:
+    """One series, with the names that conditions know."""
+    try:
+        values = Floats(float(value.text or "") for value in member.findall("./Values/member"))
+    except ValueError as error:
+        raise ProviderError(f"a value of CloudWatch's answer is no number: {error}") from error
+    times = [parse_time(stamp.text) for stamp in member.findall("./Timestamps/member")]
+    return {
+        "Id": member.findtext("Id", ""),
+        "Label": member.findtext("Label", ""),
+        "Messages": [_message(message) for message in member.findall("./Messages/member")],
+        "StatusCode": member.findtext("StatusCode", ""),
+        "Timestamps": [Time(int((time or 0) * SECOND)) for time in times],
+        "Values": values,
+    }
+
+
+def _message(member: ElementTree.Element) -> dict[str, str]:
+    return {"Code": member.findtext("Code", ""), "Value": member.findtext("Value", "")}

@@ -1,0 +1,52 @@
+"""Graphite, its render API (spec/analysis.md §4, graphite)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from serinus.analysis.conditions.values import Floats
+from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.trouble import ProviderError
+
+SECONDS = 10
+
+
+class GraphiteConfig(msgspec.Struct):
+    address: str = ""
+    query: str = ""
+
+
+class Graphite(Answering[GraphiteConfig]):
+    type = "Graphite"
+    name = "graphite"
+    config = GraphiteConfig
+
+    async def ask(self, config: GraphiteConfig, call: Call) -> Reading:
+        try:
+            parts = urlsplit(config.address)
+        except ValueError:
+            parts = None
+        if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ProviderError(f"Graphite address {config.address} is not a valid URL")
+        query = re.sub(r"\s", "", config.query)
+        url = f"{config.address.rstrip('/')}/render?{query}&format=json"
+        answer = await call.reach.http.request("GET", url, seconds=SECONDS)
+        if answer.status >= 400:
+            raise ProviderError(f"error response: {answer.text[:1000]}")
+        return _reading(answer.json())
+
+
+def _reading(found: Any) -> Reading:
+    """The values of the first series; there is nothing where Graphite has null."""
+    try:
+        points: list[Any] = found[0]["datapoints"] if found else []
+        values = Floats(float(value) for value, _ in points if value is not None)
+    except (TypeError, KeyError, ValueError) as error:
+        raise ProviderError(f"the answer of Graphite cannot be read: {error}") from error
+    if not values:
+        raise ProviderError("no values found")
+    return Reading(values, f"[{','.join(f'{value:.6f}' for value in values)}]")

@@ -1,0 +1,23 @@
+"""What GraphQL answers: data, or errors in the place of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.trouble import ProviderError
+
+
+def data_of(answer: Answer) -> dict[str, Any]:
+    """`data` of the answer. ProviderError with the messages of its errors."""
+    if not answer.ok:
+        raise ProviderError(f"received non 2xx response code: {answer.status} {answer.text[:500]}".rstrip())
+    found = answer.json()
+    if not isinstance(found, dict):
+        raise ProviderError("the answer is none of GraphQL: it is no object")
+    errors: list[Any] = found.get("errors") or []
+    if errors:
+        said = [str(error.get("message", error)) if isinstance(error, dict) else str(error) for error in errors]
+        raise ProviderError(", ".join(said))
+    data = found.get("data")
+    return data if isinstance(data, dict) else {}

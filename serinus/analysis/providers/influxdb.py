@@ -1,0 +1,103 @@
+"""InfluxDB 2, by Flux (spec/analysis.md §4, influxdb)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from serinus.analysis.conditions.budget import Budget
+from serinus.analysis.conditions.functions_of_numbers import parse_float
+from serinus.analysis.conditions.moments import SECOND, Time
+from serinus.analysis.conditions.values import go_text
+from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.api.times import parse_time
+
+SECRET = "influxdb"
+SECONDS = 30
+VALUE = "_value"
+DIALECT = {"annotations": ["datatype", "group", "default"], "delimiter": ",", "header": True}
+
+
+class InfluxdbConfig(msgspec.Struct):
+    query: str = ""
+    profile: str = ""
+
+
+class Influxdb(Answering[InfluxdbConfig]):
+    type = "Influxdb"
+    name = "influxdb"
+    config = InfluxdbConfig
+
+    async def ask(self, config: InfluxdbConfig, call: Call) -> Reading:
+        secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET) or {}
+        address, token, org = (secret.get(key) for key in ("address", "authToken", "org"))
+        if not address or not token or not org:
+            raise ProviderError("authToken, org, or address not found")
+        answer = await call.reach.http.request(
+            "POST",
+            f"{address.rstrip('/')}/api/v2/query?{urlencode({'org': org})}",
+            headers={"Authorization": f"Token {token}", "Content-Type": "application/json", "Accept": "text/csv"},
+            body=msgspec.json.encode({"query": config.query, "type": "flux", "dialect": DIALECT}),
+            seconds=SECONDS,
+        )
+        if not answer.ok:
+            raise ProviderError(_refusal(answer))
+        values = list(_values(answer.text))
+        if not values:
+            raise ProviderError("no results returned from flux query")
+        return Reading(values, go_text(values, Budget()))
+
+
+def _refusal(answer: Answer) -> str:
+    try:
+        found = answer.json()
+        return f"{found['code']}: {found['message']}"
+    except (ProviderError, KeyError, TypeError):
+        return f"received non 2xx response code: {answer.status} {answer.text[:500]}".rstrip()
+
+
+def _values(text: str) -> Iterator[Any]:
+    """`_value` of each record. Annotated CSV: tables follow one another, each with its types and its header."""
+    types: list[str] = []
+    header: list[str] | None = None
+    defaults: list[str] = []
+    try:
+        for row in csv.reader(text.splitlines()):
+            if not row:
+                header = None
+            elif row[0] == "#datatype":
+                types, header = row, None
+            elif row[0] == "#default":
+                defaults = row
+            elif row[0].startswith("#"):
+                continue
+            elif header is None:
+                header = row
+            elif "error" in header and VALUE not in header:
+                raise ProviderError(row[header.index("error")])
+            elif VALUE in header:
+                at = header.index(VALUE)
+                value = row[at] or (defaults[at] if at < len(defaults) else "")
+                yield _typed(value, types[at] if at < len(types) else "string")
+    except (csv.Error, IndexError, ValueError) as error:
+        raise ProviderError(f"the answer of InfluxDB cannot be read: {error}") from error
+
+
+def _typed(value: str, kind: str) -> Any:
+    readers: dict[str, Callable[[str], Any]] = {
+        "double": parse_float,
+        "long": int,
+        "unsignedLong": int,
+        "boolean": lambda text: text == "true",
+        "dateTime:RFC3339": lambda text: Time(int((parse_time(text) or 0) * SECOND)),
+        "dateTime:RFC3339Nano": lambda text: Time(int((parse_time(text) or 0) * SECOND)),
+    }
+    if value == "" and kind != "string":
+        return None
+    return readers.get(kind, str)(value)

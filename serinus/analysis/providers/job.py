@@ -1,0 +1,177 @@
+"""A Kubernetes Job whose end is the verdict (spec/analysis.md §4, job)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from serinus.analysis.phases import FAILED, INCONCLUSIVE, SUCCESSFUL
+from serinus.analysis.providers.provider import Call, Cluster, begun, code_of, ended
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.api.analysis import Measurement, Metric
+from serinus.api.meta import Json
+from serinus.api.resources import ANALYSIS_RUNS, JOBS, PODS
+from serinus.api.times import format_deadline, parse_time
+
+UID = "analysisrun.argoproj.io/uid"
+NAME = "analysisrun.argoproj.io/name"
+NAMESPACE = "analysisrun.argoproj.io/namespace"
+METRIC = "analysisrun.argoproj.io/metric-name"
+JOB_NAMESPACE = "ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE"
+LONGEST_NAME = 63
+HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
+"""Why a container may wait for ever: the Job says nothing about the version under test."""
+
+
+class JobMetadata(msgspec.Struct, omit_defaults=True):
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class JobConfig(msgspec.Struct, omit_defaults=True):
+    metadata: JobMetadata = msgspec.field(default_factory=JobMetadata)
+    spec: Json = {}
+
+
+class Job:
+    type: ClassVar[str] = "Job"
+
+    def metadata(self, metric: Metric) -> Mapping[str, str]:
+        return {}
+
+    async def run(self, call: Call) -> Measurement:
+        namespace = call.reach.environment.get(JOB_NAMESPACE) or call.namespace
+        job = job_of(call, namespace)
+        name = str(job["metadata"]["name"])
+        cluster = _cluster(call)
+        try:
+            await cluster.create(JOBS, job, namespace)
+        except Exception as error:
+            if code_of(error) != 409 or not await _is_ours(call, namespace, name):
+                raise ProviderError(f"the Job {namespace}/{name} cannot be created: {error}") from error
+        return begun(call, {"job-name": name, "job-namespace": namespace}, call.now)
+
+    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+        namespace, name = _where(call, measurement)
+        job = await _read(call, namespace, name)
+        for condition in (job.get("status") or {}).get("conditions") or []:
+            if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
+                return ended(call, measurement, SUCCESSFUL if condition["type"] == "Complete" else FAILED)
+        hopeless = await _hopeless(call, namespace, name)
+        if hopeless:
+            return ended(call, measurement, INCONCLUSIVE, hopeless)
+        elapsed = max(0.0, call.now - (parse_time(measurement.started_at) or call.now))
+        # Short Jobs are noticed soon, long ones cost little: the pause grows with the root of their age.
+        again = format_deadline(call.now + math.sqrt(2 * elapsed))
+        return msgspec.structs.replace(measurement, resume_at=again)
+
+    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+        namespace, name = _where(call, measurement)
+        await _delete(call, namespace, name)
+        return ended(call, measurement, INCONCLUSIVE)
+
+    async def clean_up(self, call: Call, keep: int) -> None:
+        namespace = call.reach.environment.get(JOB_NAMESPACE) or call.namespace
+        try:
+            found = await _cluster(call).list(JOBS, namespace, labels=f"{UID}={call.run.metadata.uid}")
+        except Exception as error:
+            raise ProviderError(f"Jobs in {namespace} cannot be listed: {error}") from error
+        own = [job for job in found.items if _of_metric(job, call.metric.name)]
+        own.sort(key=lambda job: str(job["metadata"].get("creationTimestamp") or ""))
+        for job in own[: max(0, len(own) - keep)]:
+            await _delete(call, namespace, str(job["metadata"]["name"]))
+
+
+def job_of(call: Call, namespace: str) -> Json:
+    """The Job of one measurement. Owned by the run where both live in the same place, so that it goes with it."""
+    config = call.config("job", JobConfig)
+    meta, metric = call.run.metadata, call.metric.name
+    spec = copy.deepcopy(config.spec)
+    template: Json = spec.setdefault("template", {})
+    pod_meta: Json = template.setdefault("metadata", {})
+    pod_meta["labels"] = {**(pod_meta.get("labels") or {}), UID: meta.uid}
+    made: Json = {
+        "name": job_name(meta.uid, metric, call.number),
+        "namespace": namespace,
+        "labels": {**config.metadata.labels, UID: meta.uid},
+        "annotations": {
+            **config.metadata.annotations,
+            NAME: meta.name,
+            NAMESPACE: meta.namespace,
+            METRIC: metric,
+        },
+    }
+    if namespace == meta.namespace and call.reach.job_cluster is None:
+        made["ownerReferences"] = [
+            {
+                "apiVersion": ANALYSIS_RUNS.api_version,
+                "kind": ANALYSIS_RUNS.kind,
+                "name": meta.name,
+                "uid": meta.uid,
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ]
+    return {"apiVersion": JOBS.api_version, "kind": JOBS.kind, "metadata": made, "spec": spec}
+
+
+def job_name(uid: str, metric: str, number: int) -> str:
+    """`<uid>.<metric>.<number>`, at most 63 characters: the metric is cut."""
+    room = LONGEST_NAME - len(uid) - len(str(number)) - 2
+    return f"{uid}.{metric[:room]}.{number}"
+
+
+def _cluster(call: Call) -> Cluster:
+    return call.reach.job_cluster or call.reach.cluster
+
+
+def _where(call: Call, measurement: Measurement) -> tuple[str, str]:
+    name = measurement.metadata.get("job-name")
+    if not name:
+        raise ProviderError("job metadata reference missing: the measurement does not say which Job it is")
+    return measurement.metadata.get("job-namespace") or call.namespace, name
+
+
+async def _read(call: Call, namespace: str, name: str) -> Json:
+    try:
+        return await _cluster(call).get(JOBS, name, namespace)
+    except Exception as error:
+        raise ProviderError(f"the Job {namespace}/{name} cannot be read: {error}") from error
+
+
+async def _is_ours(call: Call, namespace: str, name: str) -> bool:
+    """Whether a Job of that name was made by this run: its creation was not seen, but has happened."""
+    job = await _read(call, namespace, name)
+    return ((job["metadata"].get("labels") or {}).get(UID)) == call.run.metadata.uid
+
+
+async def _delete(call: Call, namespace: str, name: str) -> None:
+    try:
+        await _cluster(call).delete(JOBS, name, namespace, propagation="Foreground")
+    except Exception as error:
+        if code_of(error) != 404:
+            raise ProviderError(f"the Job {namespace}/{name} cannot be deleted: {error}") from error
+
+
+async def _hopeless(call: Call, namespace: str, name: str) -> str:
+    """What is wrong with a container that will never start; "" if none is known to be so."""
+    try:
+        pods = await _cluster(call).list(PODS, namespace, labels=f"job-name={name}")
+    except Exception as error:
+        raise ProviderError(f"pods of the Job {namespace}/{name} cannot be listed: {error}") from error
+    for pod in pods.items:
+        status: dict[str, Any] = pod.get("status") or {}
+        for one in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+            waiting: dict[str, Any] = (one.get("state") or {}).get("waiting") or {}
+            if waiting.get("reason") in HOPELESS:
+                said = f"({waiting['reason']}): {waiting.get('message', '')}\n"
+                return f"Pod {pod['metadata']['name']}, container {one.get('name')} has terminal error {said}"
+    return ""
+
+
+def _of_metric(job: Json, metric: str) -> bool:
+    return (job["metadata"].get("annotations") or {}).get(METRIC, metric) == metric

@@ -1,0 +1,175 @@
+"""Kayenta: a canary analysis that runs for a while and ends with a score (spec/analysis.md §4, kayenta)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from serinus.analysis.phases import FAILED, INCONCLUSIVE, SUCCESSFUL
+from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.provider import Call, begun, ended
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.api.analysis import Measurement, Metric
+from serinus.api.durations import go_duration
+from serinus.api.times import format_deadline, format_time
+
+SECONDS = 15
+PAUSE = 15.0
+"""Seconds from one look at a canary to the next."""
+
+EXECUTION = "canaryExecutionId"
+
+
+class Scope(msgspec.Struct):
+    scope: str = ""
+    region: str = ""
+    step: int = 0
+    start: str = ""
+    end: str = ""
+
+
+class NamedScope(msgspec.Struct, rename="camel"):
+    name: str = ""
+    control_scope: Scope = msgspec.field(default_factory=Scope)
+    experiment_scope: Scope = msgspec.field(default_factory=Scope)
+
+
+class Threshold(msgspec.Struct):
+    # `pass` is a word of the language.
+    passing: int = msgspec.field(default=0, name="pass")
+    marginal: int = 0
+
+
+class KayentaConfig(msgspec.Struct, rename="camel"):
+    address: str = ""
+    application: str = ""
+    canary_config_name: str = ""
+    metrics_account_name: str = ""
+    configuration_account_name: str = ""
+    storage_account_name: str = ""
+    threshold: Threshold = msgspec.field(default_factory=Threshold)
+    scopes: list[NamedScope] = []
+    lookback: bool = False
+
+
+class Kayenta:
+    type: ClassVar[str] = "Kayenta"
+
+    def metadata(self, metric: Metric) -> Mapping[str, str]:
+        return {}
+
+    async def run(self, call: Call) -> Measurement:
+        config = call.config("kayenta", KayentaConfig)
+        root = config.address.rstrip("/")
+        # Sic: the account whose configurations are listed is the storage account, as in the reference.
+        query = urlencode({"application": config.application, "configurationAccountName": config.storage_account_name})
+        found = _checked(await _asked(call, "GET", f"{root}/canaryConfig?{query}")).json()
+        config_id = _config_id(found, config.canary_config_name)
+        query = urlencode(
+            {
+                "application": config.application,
+                "metricsAccountName": config.metrics_account_name,
+                "configurationAccountName": config.configuration_account_name,
+                "storageAccountName": config.storage_account_name,
+            }
+        )
+        body = msgspec.json.encode(_canary(config, call))
+        url = f"{root}/canary/{quote(config_id, safe='')}?{query}"
+        started = _checked(await _asked(call, "POST", url, body)).json()
+        execution = started.get(EXECUTION) if isinstance(started, dict) else None
+        if not isinstance(execution, str) or not execution:
+            raise ProviderError(f"Kayenta's answer has no {EXECUTION}")
+        return begun(call, {EXECUTION: execution}, call.now + PAUSE)
+
+    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+        config = call.config("kayenta", KayentaConfig)
+        execution = measurement.metadata.get(EXECUTION, "")
+        url = f"{config.address.rstrip('/')}/canary/{quote(execution, safe='')}"
+        answer = await _asked(call, "GET", url)
+        if answer.status != 200:
+            raise ProviderError("Invalid Response")
+        found = answer.json()
+        complete = found.get("complete") if isinstance(found, dict) else None
+        if not isinstance(complete, bool):
+            raise ProviderError("Missing Complete Status")
+        if not complete:
+            return msgspec.structs.replace(measurement, resume_at=format_deadline(call.now + PAUSE))
+        score = _score(found)
+        phase = FAILED
+        if score >= config.threshold.passing:
+            phase = SUCCESSFUL
+        elif score >= config.threshold.marginal:
+            phase = INCONCLUSIVE
+        return ended(call, measurement, phase, value=str(score))
+
+    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+        """Kayenta's canaries cannot be ended from here: the measurement stays as it is (spec §9)."""
+        return measurement
+
+    async def clean_up(self, call: Call, keep: int) -> None:
+        return None
+
+
+async def _asked(call: Call, method: str, url: str, body: bytes | None = None) -> Answer:
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    return await call.reach.http.request(method, url, headers=headers, body=body, seconds=SECONDS)
+
+
+def _checked(answer: Answer) -> Answer:
+    if not answer.ok:
+        raise ProviderError(f"Invalid Response: HTTP {answer.status}")
+    return answer
+
+
+def _config_id(found: Any, name: str) -> str:
+    for one in found if isinstance(found, list) else []:
+        if isinstance(one, dict) and one.get("name") == name and one.get("id"):
+            return str(one["id"])
+    raise ProviderError("Canary config not found")
+
+
+def _score(found: dict[str, Any]) -> int:
+    score: Any = found
+    for key in ("result", "judgeResult", "score", "score"):
+        score = score.get(key) if isinstance(score, dict) else None
+    if type(score) not in (int, float):
+        raise ProviderError("Missing Score")
+    return int(score)
+
+
+def _canary(config: KayentaConfig, call: Call) -> dict[str, Any]:
+    threshold = {"pass": config.threshold.passing, "marginal": config.threshold.marginal}
+    return {"scopes": {scope.name: _pair(scope, config, call) for scope in config.scopes}, "thresholds": threshold}
+
+
+def _pair(scope: NamedScope, config: KayentaConfig, call: Call) -> dict[str, Any]:
+    for field in ("start", "end"):
+        if bool(getattr(scope.control_scope, field)) != bool(getattr(scope.experiment_scope, field)):
+            raise ProviderError(f"controlScope.{field} and experimentScope.{field} must both be set or be empty")
+    return {
+        "controlScope": _scope(scope.control_scope, config, call),
+        "experimentScope": _scope(scope.experiment_scope, config, call),
+    }
+
+
+def _scope(scope: Scope, config: KayentaConfig, call: Call) -> dict[str, Any]:
+    return {
+        "scope": scope.scope,
+        "location": scope.region,
+        "step": scope.step,
+        "start": scope.start or _start(config, call),
+        "end": scope.end or format_time(call.now),
+    }
+
+
+def _start(config: KayentaConfig, call: Call) -> str:
+    """With `lookback` the start of the run, otherwise one interval ago."""
+    if config.lookback:
+        return call.run.status.started_at or format_time(call.now)
+    try:
+        return format_time(call.now - go_duration(call.metric.interval))
+    except ValueError as error:
+        raise ProviderError(f"an interval is needed where a scope has no start: {error}") from error

@@ -1,0 +1,69 @@
+"""Carries out the tasks of a run: one call of a provider each, all at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from serinus.analysis.assessment import Measured
+from serinus.analysis.phases import ERROR, INCONCLUSIVE, SUCCESSFUL
+from serinus.analysis.providers.provider import Call, Provider, Reach
+from serinus.analysis.providers.registry import provider_of
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.schedule import Task
+from serinus.api.analysis import AnalysisRun, Measurement
+from serinus.api.times import format_time
+
+LONGEST_CALL = 300.0
+"""Seconds for one call, whatever its own limits are: a provider that hangs must not hold its run for ever."""
+
+
+async def measure(run: AnalysisRun, tasks: Sequence[Task], reach: Reach) -> list[Measured]:
+    """What came of the tasks, in their order. What goes wrong is a measurement in the phase Error."""
+    return list(await asyncio.gather(*(_one(run, task, reach) for task in tasks)))
+
+
+async def _one(run: AnalysisRun, task: Task, reach: Reach) -> Measured:
+    call = Call(run, task.metric.metric, reach, task.number)
+    started = format_time(reach.clock())
+    metadata: dict[str, str] = {}
+    try:
+        provider = provider_of(call.metric)
+        metadata = dict(provider.metadata(call.metric))
+        async with asyncio.timeout(LONGEST_CALL):
+            measurement = await _called(provider, task, call)
+    except TimeoutError:
+        measurement = _error(task, started, reach, f"no answer within {LONGEST_CALL:.0f} s")
+    except ProviderError as error:
+        measurement = _error(task, started, reach, str(error))
+    except Exception as error:  # a bug or a plugin of somebody must not end the controller
+        measurement = _error(task, started, reach, f"{type(error).__name__}: {error}")
+    return Measured(task, measurement, reach.clock(), metadata)
+
+
+async def _called(provider: Provider, task: Task, call: Call) -> Measurement:
+    if task.measurement is None:
+        return await provider.run(call)
+    if task.call == "resume":
+        return await provider.resume(call, task.measurement)
+    measurement = await provider.terminate(call, task.measurement)
+    if measurement.phase in (SUCCESSFUL, INCONCLUSIVE):
+        return msgspec.structs.replace(measurement, message="Metric Terminated")
+    return measurement
+
+
+def _error(task: Task, started: str, reach: Reach, message: str) -> Measurement:
+    before = task.measurement or Measurement(started_at=started)
+    return msgspec.structs.replace(before, phase=ERROR, message=message, finished_at=format_time(reach.clock()))
+
+
+async def clean_up(run: AnalysisRun, task_metrics: Sequence[tuple[Task, int]], reach: Reach) -> None:
+    """Tells providers that only the newest measurements of a metric are kept. What goes wrong is left for next time."""
+    for task, keep in task_metrics:
+        call = Call(run, task.metric.metric, reach, task.number)
+        try:
+            await provider_of(call.metric).clean_up(call, keep)
+        except ProviderError:
+            continue

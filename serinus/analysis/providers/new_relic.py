@@ -1,0 +1,80 @@
+"""New Relic, by NRQL over NerdGraph (spec/analysis.md §4, newRelic)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from serinus.analysis.conditions.budget import Budget
+from serinus.analysis.conditions.functions_of_text import floats
+from serinus.analysis.conditions.values import json_text
+from serinus.analysis.providers.graphql import data_of
+from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.trouble import ProviderError
+
+SECRET = "newrelic"
+ENDPOINTS = {
+    "us": "https://api.newrelic.com/graphql",
+    "eu": "https://api.eu.newrelic.com/graphql",
+    "staging": "https://staging-api.newrelic.com/graphql",
+}
+DEFAULT_SECONDS = 5
+SPARE = 5
+"""Seconds that the request may take beyond what New Relic may take for the query."""
+
+QUERY = (
+    "query ($accountId: Int!, $query: Nrql!, $timeout: Seconds) "
+    "{ actor { account(id: $accountId) { nrql(query: $query, timeout: $timeout) { results } } } }"
+)
+
+
+class NewRelicConfig(msgspec.Struct, rename="camel"):
+    query: str = ""
+    profile: str = ""
+    timeout: int | None = None
+
+
+class NewRelic(Answering[NewRelicConfig]):
+    type = "NewRelic"
+    name = "newRelic"
+    config = NewRelicConfig
+
+    def shows(self, config: NewRelicConfig) -> Mapping[str, str]:
+        return {"ResolvedNewRelicQuery": config.query}
+
+    async def ask(self, config: NewRelicConfig, call: Call) -> Reading:
+        seconds = DEFAULT_SECONDS if config.timeout is None else config.timeout
+        if seconds < 0:
+            raise ProviderError("timeout value needs to be a positive value")
+        secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET) or {}
+        key, account = secret.get("personal-api-key"), secret.get("account-id", "")
+        if not key or not account:
+            raise ProviderError("account ID or personal API key not found")
+        if not account.strip().isdigit():
+            raise ProviderError(f"the account-id in Secret {config.profile or SECRET} is no number")
+        region = (secret.get("region") or "us").lower()
+        endpoint = secret.get("base-url-nerdgraph") or ENDPOINTS.get(region)
+        if endpoint is None:
+            raise ProviderError(f"unknown New Relic region {region!r}: it is one of {', '.join(ENDPOINTS)}")
+        variables = {"accountId": int(account), "query": config.query, "timeout": seconds or DEFAULT_SECONDS}
+        answer = await call.reach.http.request(
+            "POST",
+            endpoint,
+            headers={"Content-Type": "application/json", "Api-Key": key},
+            body=msgspec.json.encode({"query": QUERY, "variables": variables}),
+            seconds=(seconds or DEFAULT_SECONDS) + SPARE,
+        )
+        return _reading(data_of(answer))
+
+
+def _reading(data: dict[str, Any]) -> Reading:
+    found: Any = data
+    for key in ("actor", "account", "nrql", "results"):
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, list) or not found:
+        raise ProviderError("no results returned from NRQL query")
+    rows = floats(found)
+    result = rows[0] if len(rows) == 1 else rows
+    return Reading(result, json_text(result, Budget(), indent=None))

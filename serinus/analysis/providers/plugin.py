@@ -1,0 +1,177 @@
+"""Metric plugins: Python objects from entry points, and executables that the ConfigMap `argo-rollouts-config` names.
+
+The Go plugins of Argo Rollouts speak Go's own serialisation (gob over net/rpc), which nothing but Go reads; they have to be
+wrapped in a program that speaks JSON lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from serinus.analysis.providers.plugin_interface import ENTRY_POINTS, Answer, Question, measured
+from serinus.analysis.providers.provider import Call, code_of
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.api.analysis import Measurement, Metric
+from serinus.api.meta import Json
+from serinus.api.resources import CONFIG_MAPS
+from serinus.api.times import format_deadline, format_time
+
+CONFIG = "argo-rollouts-config"
+KEY = "metricProviderPlugins"
+TIME_LIMIT = 60.0
+"""Seconds for one call; longer work says Running and is asked again."""
+LONGEST_ANSWER = 64 * 1024
+"""Bytes: values and metadata are kept in the run's status."""
+LEAST_PAUSE = 1.0
+
+Operation = Literal["Run", "Resume", "Terminate", "GarbageCollect"]
+_VERBS = {"Run": "run", "Resume": "resume", "Terminate": "terminate", "GarbageCollect": "garbage collect"}
+_METHODS = {"Run": "run", "Resume": "resume", "Terminate": "terminate", "GarbageCollect": "garbage_collect"}
+
+
+class Configured(msgspec.Struct, rename="camel"):
+    """One row of `metricProviderPlugins`."""
+
+    name: str
+    location: str = ""
+    sha256: str = ""
+    args: list[str] = []
+
+
+class Plugin:
+    type: ClassVar[str] = "RPCPlugin"
+
+    def metadata(self, metric: Metric) -> Mapping[str, str]:
+        return {}
+
+    async def run(self, call: Call) -> Measurement:
+        before = Measurement(started_at=format_time(call.now))
+        return await _measured(call, "Run", before, new=True)
+
+    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+        return await _measured(call, "Resume", measurement)
+
+    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+        return await _measured(call, "Terminate", measurement)
+
+    async def clean_up(self, call: Call, keep: int) -> None:
+        await _answered(call, "GarbageCollect", None, keep)
+
+
+async def _measured(call: Call, operation: Operation, before: Measurement, *, new: bool = False) -> Measurement:
+    answer = await _answered(call, operation, None if new else before, 0)
+    if not answer.phase:
+        raise ProviderError(f"failed to {_VERBS[operation]} via plugin: its answer has no phase")
+    again = format_deadline(call.now + max(LEAST_PAUSE, answer.resume_after))
+    return measured(answer, before, format_time(call.now), again)
+
+
+async def _answered(call: Call, operation: Operation, before: Measurement | None, keep: int) -> Answer:
+    name, config = _named(call.metric)
+    question = Question(
+        operation,
+        name,
+        msgspec.to_builtins(call.metric),
+        msgspec.to_builtins(call.run),
+        config,
+        None if before is None else msgspec.to_builtins(before),
+        keep,
+    )
+    found = await _find(name, call)
+    try:
+        async with asyncio.timeout(TIME_LIMIT):
+            if isinstance(found, Configured):
+                return await execute(found, question)
+            return await getattr(found, _METHODS[operation])(question)
+    except TimeoutError as error:
+        raise ProviderError(f"failed to {_VERBS[operation]} via plugin: no answer in {TIME_LIMIT:.0f} s") from error
+    except Exception as error:  # a plugin is other people's code: it must not take the controller along
+        said = str(error) or type(error).__name__
+        raise ProviderError(f"failed to {_VERBS[operation]} via plugin: {said}") from error
+
+
+def _named(metric: Metric) -> tuple[str, Json | None]:
+    plugins: Any = metric.provider.get("plugin") or {}
+    if not isinstance(plugins, dict) or len(plugins) != 1:
+        raise ProviderError("failed to create plugin: provider.plugin names exactly one plugin, with its configuration")
+    ((name, config),) = plugins.items()
+    return str(name), config if isinstance(config, dict) else None
+
+
+async def _find(name: str, call: Call) -> Any:
+    for row in await _configured(call):
+        if row.name == name:
+            return row
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        try:
+            made: Any = point.load()
+            return made() if isinstance(made, type) else made
+        except Exception as error:
+            raise ProviderError(f"failed to create plugin: {name}: {error}") from error
+    where = f"ConfigMap {call.reach.namespace}/{CONFIG} ({KEY})"
+    raise ProviderError(f"failed to create plugin: neither {where} nor an entry point {ENTRY_POINTS} has {name!r}")
+
+
+async def _configured(call: Call) -> list[Configured]:
+    import yaml  # only where a plugin is used
+
+    try:
+        found = await call.reach.cluster.get(CONFIG_MAPS, CONFIG, call.reach.namespace)
+    except Exception as error:
+        if code_of(error) == 404:
+            return []
+        raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG} cannot be read: {error}") from error
+    try:
+        rows = yaml.safe_load((found.get("data") or {}).get(KEY) or "[]")
+        return msgspec.convert(rows, list[Configured])
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG}, {KEY}: {error}") from error
+
+
+async def execute(row: Configured, question: Question) -> Answer:
+    """One run of an executable: a line in, a line out. Raises OSError, ValueError with what is wrong."""
+    path = await asyncio.to_thread(_checked, row)
+    process = await asyncio.create_subprocess_exec(
+        str(path),
+        *row.args,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=LONGEST_ANSWER,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(msgspec.json.encode(question) + b"\n")
+        process.stdin.close()
+        try:
+            line = await process.stdout.readline()
+        except ValueError:
+            raise ValueError(f"{path} printed a line of more than {LONGEST_ANSWER} bytes") from None
+        if line:
+            return msgspec.json.decode(line, type=Answer)
+        raise ValueError(f"{path} ended with {await process.wait()} and printed no answer")
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"{path} did not print an answer as a line of JSON: {error}") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _checked(row: Configured) -> Path:
+    parts = urlsplit(row.location)
+    if parts.scheme != "file":
+        raise ValueError(f"{row.name}: location {row.location!r}: only file:// is run; put the file in place")
+    path = Path(unquote(parts.path))
+    if row.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != row.sha256:
+        raise ValueError(f"{row.name}: {path} is not the file whose sha256 is {row.sha256}")
+    return path

@@ -1,0 +1,71 @@
+"""What a metric plugin is asked and what it answers: the interface for those who write one.
+
+A plugin is a Python object with the methods of `MetricPlugin`, registered as an entry point of the group
+`serinus.metric_plugins`; or an executable, which reads one `Question` as a line of JSON and prints one `Answer` as a line.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from serinus.api.analysis import Measurement
+from serinus.api.meta import Json
+
+ENTRY_POINTS = "serinus.metric_plugins"
+"""The group in which packages register Python plugins, under the name that metrics use."""
+
+
+class Question(msgspec.Struct, frozen=True, rename="camel"):
+    """`config`: what stands behind the plugin's name. `measurement`: the unfinished one, for Resume and Terminate.
+
+    `metric`, `run`: as the API has them, with arguments filled in. `limit`: measurements that stay, for GarbageCollect.
+    """
+
+    operation: Literal["Run", "Resume", "Terminate", "GarbageCollect"]
+    name: str
+    metric: Json
+    run: Json
+    config: Json | None = None
+    measurement: Json | None = None
+    limit: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """`phase`: Running to be asked again (after `resume_after` seconds), otherwise the verdict; none for GarbageCollect.
+
+    The plugin judges by itself: conditions are in the metric that it is given.
+    """
+
+    phase: Literal["Running", "Successful", "Failed", "Inconclusive", "Error", ""] = ""
+    message: str = ""
+    value: str = ""
+    metadata: dict[str, str] = {}
+    resume_after: float = 0.0
+
+
+class MetricPlugin(Protocol):
+    """Run begins a measurement; the others are about one that is under way, or about those that are no longer kept."""
+
+    async def run(self, question: Question) -> Answer: ...
+
+    async def resume(self, question: Question) -> Answer: ...
+
+    async def terminate(self, question: Question) -> Answer: ...
+
+    async def garbage_collect(self, question: Question) -> Answer: ...
+
+
+def measured(answer: Answer, before: Measurement, now: str, resume_at: str) -> Measurement:
+    """The measurement that an answer makes of `before`. `now`, `resume_at`: RFC 3339."""
+    running = answer.phase == "Running"
+    return msgspec.structs.replace(
+        before,
+        phase=answer.phase,
+        message=answer.message,
+        value=answer.value or before.value,
+        metadata={**before.metadata, **answer.metadata},
+        finished_at=None if running else now,
+        resume_at=resume_at if running else before.resume_at,
+    )

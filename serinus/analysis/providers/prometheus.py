@@ -1,0 +1,182 @@
+"""Prometheus, and what speaks its query API (spec/analysis.md §4, prometheus)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from serinus.analysis.conditions.condition import Condition
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.functions_of_numbers import parse_float
+from serinus.analysis.conditions.values import Floats, plain_text
+from serinus.analysis.providers.authentication import Authentication, Header
+from serinus.analysis.providers.aws_credentials import credentials
+from serinus.analysis.providers.aws_signature import signed
+from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.oauth2 import basic, bearer
+from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.api.durations import go_duration
+
+ADDRESS = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
+DEFAULT_SECONDS = 30
+AMAZON = "aps-workspaces"
+AS_GET = (403, 405, 501)
+"""Answers of servers and proxies that take no POST."""
+_FORM = "application/x-www-form-urlencoded"
+
+
+class RangeQuery(msgspec.Struct):
+    start: str = ""
+    end: str = ""
+    step: str = ""
+
+
+class PrometheusConfig(msgspec.Struct, rename="camel"):
+    address: str = ""
+    query: str = ""
+    authentication: Authentication | None = None
+    timeout: int | None = None
+    insecure: bool = False
+    headers: list[Header] = []
+    range_query: RangeQuery | None = None
+
+
+class Prometheus(Answering[PrometheusConfig]):
+    type = "Prometheus"
+    name = "prometheus"
+    config = PrometheusConfig
+
+    def shows(self, config: PrometheusConfig) -> Mapping[str, str]:
+        return {"ResolvedPrometheusQuery": config.query} if config.query else {}
+
+    async def ask(self, config: PrometheusConfig, call: Call) -> Reading:
+        address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
+        seconds = DEFAULT_SECONDS if config.timeout is None else config.timeout
+        if seconds < 0:
+            raise ProviderError("prometheus timeout should not be negative")
+        path, form = _form(config, call.now)
+        headers = await _headers(config, call, seconds or DEFAULT_SECONDS)
+        answer = await _queried(f"{address}{path}", form, headers, config, call, seconds or DEFAULT_SECONDS)
+        return _reading(_data(answer))
+
+
+def _address(text: str) -> str:
+    if not text:
+        raise ProviderError("prometheus address is not configured")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = None
+    if parts is None or not parts.scheme or not parts.netloc:
+        raise ProviderError("prometheus address is not is url format")
+    return text.rstrip("/")
+
+
+def _form(config: PrometheusConfig, now: float) -> tuple[str, dict[str, str]]:
+    """The path and the fields of the query."""
+    ranged = config.range_query
+    if ranged is None:
+        return "/api/v1/query", {"query": config.query, "time": plain_text(now)}
+    try:
+        step = go_duration(ranged.step)
+    except ValueError as error:
+        raise ProviderError(f"failed to parse rangeQuery.step as duration: {error}") from error
+    times = {name: plain_text(_time(name, text, now)) for name, text in (("start", ranged.start), ("end", ranged.end))}
+    return "/api/v1/query_range", {"query": config.query, **times, "step": plain_text(step)}
+
+
+def _time(name: str, text: str, now: float) -> float:
+    try:
+        return Condition(text).time(now)
+    except ConditionError as error:
+        raise ProviderError(f"failed to parse rangeQuery.{name} as time: {error}") from error
+
+
+async def _headers(config: PrometheusConfig, call: Call, seconds: float) -> dict[str, str]:
+    headers = {header.key: header.value for header in config.headers}
+    auth = config.authentication or Authentication()
+    if auth.basic_auth is not None and (auth.basic_auth.username or auth.basic_auth.password):
+        missing = next((key for key in ("username", "password") if not getattr(auth.basic_auth, key)), None)
+        if missing:
+            raise ProviderError(f"missing mandatory parameter in metric for basic auth setup: {missing}")
+        headers["Authorization"] = basic(auth.basic_auth.username, auth.basic_auth.password)
+    if auth.oauth2 is not None and auth.oauth2.token_url:
+        if not auth.oauth2.client_id or not auth.oauth2.client_secret:
+            raise ProviderError("missing mandatory parameter in metric for OAuth2 setup")
+        headers |= await bearer(call.reach.http, auth.oauth2, seconds=seconds, insecure=config.insecure)
+    return headers
+
+
+async def _queried(
+    url: str, form: dict[str, str], headers: dict[str, str], config: PrometheusConfig, call: Call, seconds: float
+) -> Answer:
+    answer = await _sent("POST", url, form, headers, config, call, seconds)
+    if answer.status in AS_GET:
+        return await _sent("GET", url, form, headers, config, call, seconds)
+    return answer
+
+
+async def _sent(
+    method: str,
+    url: str,
+    form: dict[str, str],
+    headers: dict[str, str],
+    config: PrometheusConfig,
+    call: Call,
+    seconds: float,
+) -> Answer:
+    body = urlencode(form).encode() if method == "POST" else None
+    target = url if body is not None else f"{url}?{urlencode(form)}"
+    sent = {**headers, "Content-Type": _FORM} if body is not None else dict(headers)
+    sigv4 = config.authentication.sigv4 if config.authentication else None
+    if sigv4 is not None and AMAZON in url:
+        keys = await credentials(call.reach, profile=sigv4.profile, role_arn=sigv4.role_arn, region=sigv4.region)
+        sent = signed(method, target, sent, body or b"", keys, region=sigv4.region, service="aps", now=call.now)
+    return await call.reach.http.request(
+        method, target, headers=sent, body=body, seconds=seconds, insecure=config.insecure
+    )
+
+
+def _data(answer: Answer) -> dict[str, Any]:
+    """The decoded answer. ProviderError with what Prometheus says is wrong."""
+    if not answer.ok and answer.status not in (400, 422):
+        kind = "client" if 400 <= answer.status < 500 else "server" if answer.status >= 500 else "bad_response"
+        raise ProviderError(f"{kind}_error: {kind} error: {answer.status}")
+    found = answer.json()
+    if not isinstance(found, dict) or found.get("status") not in ("success", "error"):
+        raise ProviderError("bad_response: the answer is none of Prometheus's query API")
+    if found["status"] == "error" or not answer.ok:
+        raise ProviderError(f"{found.get('errorType', 'unknown')}: {found.get('error', answer.status)}")
+    return found
+
+
+def _reading(found: dict[str, Any]) -> Reading:
+    data: dict[str, Any] = found.get("data") or {}
+    kind, result = data.get("resultType"), data.get("result")
+    warnings = [str(warning) for warning in found.get("warnings") or []]
+    metadata = {"warnings": ", ".join(f'"{warning}"' for warning in warnings)} if warnings else {}
+    try:
+        if kind == "scalar":
+            value = _sample(result)
+            return Reading(value, plain_text(value), metadata)
+        if kind in ("vector", "matrix"):
+            values = Floats(_samples(result or [], many=kind == "matrix"))
+            return Reading(values, f"[{','.join(map(plain_text, values))}]", metadata)
+    except (TypeError, KeyError, IndexError) as error:
+        raise ProviderError(f"bad_response: a sample of the answer cannot be read: {error}") from error
+    raise ProviderError("Prometheus metric type not supported")
+
+
+def _samples(series: list[Any], *, many: bool) -> list[float]:
+    return [_sample(sample) for one in series for sample in (one["values"] if many else [one["value"]])]
+
+
+def _sample(pair: Any) -> float:
+    value = parse_float(pair[1])
+    if value is None:
+        raise ProviderError(f"bad_response: {pair[1]!r} is no number")
+    return value

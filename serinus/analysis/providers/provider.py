@@ -1,0 +1,185 @@
+"""What a provider is, and what it can reach.
+
+Most providers answer at once: they are an `Answering`, which only has to ask. A Job, a Kayenta canary or a plugin may take
+longer: they are a `Provider` as a whole. Whatever goes wrong in one is a `ProviderError`; its text becomes the message of
+the measurement.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import msgspec
+
+from serinus.analysis.phases import ERROR, RUNNING
+from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.verdicts import judged
+from serinus.api.analysis import AnalysisRun, Measurement, Metric
+from serinus.api.meta import Json
+from serinus.api.resources import SECRETS, Resource
+from serinus.api.times import format_time
+
+C = TypeVar("C", bound=msgspec.Struct)
+
+
+class _Found(Protocol):
+    @property
+    def items(self) -> Sequence[Json]: ...
+
+
+class Cluster(Protocol):
+    """The calls of the API client that providers need. Errors have a `code` like HTTP's."""
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> Json: ...
+
+    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> _Found: ...
+
+    async def create(self, resource: Resource, obj: Any, namespace: str = "") -> Json: ...
+
+    async def delete(
+        self, resource: Resource, name: str, namespace: str = "", *, uid: str = "", propagation: str = "Background"
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What providers may use. `namespace`: the controller's. `clock`: seconds since the epoch.
+
+    `job_cluster`: where Jobs are made, if that is another cluster.
+    """
+
+    http: Http
+    cluster: Cluster
+    clock: Callable[[], float]
+    namespace: str = "argo-rollouts"
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    job_cluster: Cluster | None = None
+
+    async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
+        """The decoded data of a Secret; None if it does not exist. ProviderError if it cannot be read."""
+        try:
+            found = await self.cluster.get(SECRETS, name, namespace)
+        except Exception as error:
+            if code_of(error) == 404:
+                return None
+            raise ProviderError(f"Secret {namespace}/{name} cannot be read: {error}") from error
+        data: dict[str, str] = found.get("data") or {}
+        try:
+            return {key: base64.b64decode(value).decode() for key, value in data.items()}
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise ProviderError(f"Secret {namespace}/{name}: a value is no text: {error}") from error
+
+
+def code_of(error: Exception) -> int:
+    """The HTTP status of an API error; 0 for other errors."""
+    code = getattr(error, "code", 0)
+    return code if isinstance(code, int) else 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a provider. `number`: which measurement of the metric it is, from 1."""
+
+    run: AnalysisRun
+    metric: Metric
+    reach: Reach
+    number: int = 1
+
+    @property
+    def now(self) -> float:
+        return self.reach.clock()
+
+    @property
+    def namespace(self) -> str:
+        """Of the run."""
+        return self.run.metadata.namespace
+
+    def config(self, name: str, kind: type[C]) -> C:
+        """The provider's part of the metric. ProviderError names the field that is wrong."""
+        try:
+            return msgspec.convert(self.metric.provider.get(name) or {}, kind)
+        except msgspec.ValidationError as error:
+            raise ProviderError(f"provider.{name} of metric '{self.metric.name}': {error}") from error
+
+
+class Provider(Protocol):
+    """`type`: its name in metrics. The calls return the measurement as it goes into the status."""
+
+    type: ClassVar[str]
+
+    async def run(self, call: Call) -> Measurement: ...
+
+    async def resume(self, call: Call, measurement: Measurement) -> Measurement: ...
+
+    async def terminate(self, call: Call, measurement: Measurement) -> Measurement: ...
+
+    async def clean_up(self, call: Call, keep: int) -> None:
+        """Older measurements than the newest `keep` have left the status."""
+
+    def metadata(self, metric: Metric) -> Mapping[str, str]:
+        """What the metric's result shows, such as the query with its arguments."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a monitoring system said. `result` is what conditions see, `value` what the status shows."""
+
+    result: Any
+    value: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Answering(Generic[C]):
+    """A provider that answers at once. `name`: its key in `provider`; `config`: what stands there."""
+
+    type: ClassVar[str]
+    name: ClassVar[str]
+    config: type[C]
+
+    async def ask(self, config: C, call: Call) -> Reading:
+        raise NotImplementedError
+
+    def shows(self, config: C) -> Mapping[str, str]:
+        """For the metadata of the metric's result."""
+        return {}
+
+    async def run(self, call: Call) -> Measurement:
+        started = format_time(call.now)
+        reading = await self.ask(call.config(self.name, self.config), call)
+        phase, message = judged(call.metric, reading.result, call.now)
+        value = "" if phase == ERROR else reading.value
+        return Measurement(phase, message, started, format_time(call.now), value=value, metadata=dict(reading.metadata))
+
+    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+        return measurement
+
+    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+        return measurement
+
+    async def clean_up(self, call: Call, keep: int) -> None:
+        return None
+
+    def metadata(self, metric: Metric) -> Mapping[str, str]:
+        try:
+            return self.shows(msgspec.convert(metric.provider.get(self.name) or {}, self.config))
+        except msgspec.ValidationError:
+            return {}
+
+
+def begun(call: Call, metadata: Mapping[str, str], resume_at: float) -> Measurement:
+    """A measurement that takes longer, to be looked at again at `resume_at`."""
+    at = format_time(call.now)
+    return Measurement(RUNNING, "", at, metadata=dict(metadata), resume_at=format_time(resume_at))
+
+
+def ended(call: Call, measurement: Measurement, phase: str, message: str = "", value: str = "") -> Measurement:
+    """The measurement, finished."""
+    return msgspec.structs.replace(
+        measurement, phase=phase, message=message, value=value or measurement.value, finished_at=format_time(call.now)
+    )

@@ -1,0 +1,53 @@
+"""Apache SkyWalking, by GraphQL (spec/analysis.md §4, skywalking)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from serinus.analysis.conditions.budget import Budget
+from serinus.analysis.conditions.functions_of_text import floats
+from serinus.analysis.conditions.values import json_text
+from serinus.analysis.providers.graphql import data_of
+from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.api.durations import go_duration
+
+SECONDS = 30
+
+
+class SkyWalkingConfig(msgspec.Struct):
+    address: str = ""
+    query: str = ""
+    interval: str = ""
+
+
+class SkyWalking(Answering[SkyWalkingConfig]):
+    type = "skywalking"
+    name = "skywalking"
+    config = SkyWalkingConfig
+
+    async def ask(self, config: SkyWalkingConfig, call: Call) -> Reading:
+        try:
+            interval = go_duration(config.interval)
+        except ValueError as error:
+            raise ProviderError(f"provider.skywalking.interval: {error}") from error
+        now = call.now
+        duration = {"start": _minute(now - interval), "end": _minute(now), "step": "MINUTE"}
+        answer = await call.reach.http.request(
+            "POST",
+            f"{config.address.rstrip('/')}/graphql",
+            headers={"Content-Type": "application/json"},
+            body=msgspec.json.encode({"query": config.query, "variables": {"duration": duration}}),
+            seconds=SECONDS,
+        )
+        data = floats(data_of(answer))
+        if not data:
+            raise ProviderError("no results returned from SkyWalking query")
+        return Reading(data, json_text(data, Budget(), indent=None))
+
+
+def _minute(seconds: float) -> str:
+    """`2026-01-31 2359`, on this machine's clock: SkyWalking takes no time zone."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H%M")

@@ -1,0 +1,7 @@
+"""The one error of providers."""
+
+from __future__ import annotations
+
+
+class ProviderError(Exception):
+    """A measurement that could not be made. The text becomes its message."""

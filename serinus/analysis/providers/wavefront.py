@@ -1,0 +1,67 @@
+"""Wavefront, its chart API (spec/analysis.md §4, wavefront)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from serinus.analysis.conditions.values import Floats
+from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.trouble import ProviderError
+
+SECRET = "wavefront-api-tokens"
+SECONDS = 30
+
+
+class WavefrontConfig(msgspec.Struct):
+    address: str = ""
+    query: str = ""
+
+
+class Wavefront(Answering[WavefrontConfig]):
+    type = "Wavefront"
+    name = "wavefront"
+    config = WavefrontConfig
+
+    async def ask(self, config: WavefrontConfig, call: Call) -> Reading:
+        tokens = await call.reach.secret(call.reach.namespace, SECRET) or {}
+        token = tokens.get(config.address) or tokens.get(config.address.rpartition("://")[2])
+        if not token:
+            raise ProviderError("API token not found")
+        at = str(int(call.now * 1000))
+        query = urlencode({"q": config.query, "s": at, "e": at, "p": "1", "g": "s", "i": "true"})
+        root = config.address if "://" in config.address else f"https://{config.address}"
+        answer = await call.reach.http.request(
+            "GET",
+            f"{root}/api/v2/chart/api?{query}",
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+            seconds=SECONDS,
+        )
+        if not answer.ok:
+            raise ProviderError(f"received non 2xx response code: {answer.status} {answer.text[:500]}".rstrip())
+        found = answer.json()
+        return _reading(found if isinstance(found, dict) else {}, call.now)
+
+
+def _reading(found: dict[str, Any], now: float) -> Reading:
+    """Of each series the point that is nearest to now."""
+    if found.get("errorType") and found["errorType"] != "null":
+        raise ProviderError(f"{found['errorType']}: {found.get('errorMessage', '')}")
+    try:
+        series = [one["data"] for one in found.get("timeseries") or [] if one.get("data")]
+        points = [min(data, key=lambda point: abs(point[0] - now)) for data in series]
+        values = Floats(float(point[1]) for point in points)
+        times = [int(point[0]) for point in points]
+    except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
+        raise ProviderError(f"the answer of Wavefront cannot be read: {error}") from error
+    if not values:
+        raise ProviderError("No TimeSeries found in response from Wavefront")
+    metadata = {"timestamps": ",".join(map(str, times)), "drift": ",".join(str(int(now) - time) for time in times)}
+    if found.get("warnings"):
+        metadata["warnings"] = str(found["warnings"])
+    shown = [f"{value:.2f}" for value in values]
+    if len(values) == 1:
+        return Reading(values[0], shown[0], metadata)
+    return Reading(values, f"[{','.join(shown)}]", metadata)

@@ -1,0 +1,82 @@
+"""Any HTTP endpoint that answers with JSON or text (spec/analysis.md §4, web)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from serinus.analysis.conditions.budget import Budget
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.functions_of_text import floats
+from serinus.analysis.conditions.values import json_text
+from serinus.analysis.providers.authentication import Authentication, Header
+from serinus.analysis.providers.jsonpath import JsonPathError, find
+from serinus.analysis.providers.oauth2 import bearer
+from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.api.meta import Json
+
+DEFAULT_SECONDS = 10
+
+
+class WebConfig(msgspec.Struct, rename="camel"):
+    url: str = ""
+    method: str = ""
+    headers: list[Header] = []
+    timeout_seconds: int = 0
+    json_path: str = ""
+    insecure: bool = False
+    body: str = ""
+    json_body: Json | None = None
+    authentication: Authentication | None = None
+
+
+class Web(Answering[WebConfig]):
+    type = "Web"
+    name = "web"
+    config = WebConfig
+
+    async def ask(self, config: WebConfig, call: Call) -> Reading:
+        method = config.method or "GET"
+        if config.body and config.json_body is not None:
+            raise ProviderError("use either Body or JSONBody; both cannot exists for WebMetric payload")
+        if (config.body or config.json_body is not None) and method not in ("POST", "PUT"):
+            raise ProviderError("Body/JSONBody can only be used with POST or PUT WebMetric Method types")
+        headers = {header.key: header.value for header in config.headers}
+        body = config.body.encode() if config.body else None
+        if config.json_body is not None:
+            body = msgspec.json.encode(config.json_body)
+            headers = {k: v for k, v in headers.items() if k.lower() != "content-type"}
+            headers["Content-Type"] = "application/json"
+        seconds = config.timeout_seconds if config.timeout_seconds > 0 else DEFAULT_SECONDS
+        oauth2 = config.authentication.oauth2 if config.authentication else None
+        http = call.reach.http
+        if oauth2 is not None and oauth2.token_url:
+            headers |= await bearer(http, oauth2, seconds=seconds, insecure=config.insecure)
+        answer = await http.request(
+            method, config.url, headers=headers, body=body, seconds=seconds, insecure=config.insecure
+        )
+        if not answer.ok:
+            raise ProviderError(f"received non 2xx response code: {answer.status}")
+        return reading(answer.body, config.json_path or "{$}")
+
+
+def reading(body: bytes, path: str) -> Reading:
+    """The first match of the path; the text itself where the body is no JSON. ProviderError without a match."""
+    try:
+        data = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        text = body.decode("utf-8", "replace")
+        return Reading(text, text)
+    try:
+        found = find(path, data)
+    except (JsonPathError, RecursionError) as error:
+        raise ProviderError(f"Could not find JSONPath in body: {error}") from error
+    if not found:
+        raise ProviderError("result of web metric produced no value")
+    try:
+        result: Any = floats(found[0])
+        return Reading(result, json_text(result, Budget(), indent=None))
+    except ConditionError as error:
+        raise ProviderError(str(error)) from error

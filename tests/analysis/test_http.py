@@ -1,0 +1,121 @@
+"""The HTTP client of the providers keeps within its bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from vendor import Reply, World
+
+from serinus.analysis.providers.http import CONNECTIONS_PER_HOST, Http
+from serinus.analysis.providers.trouble import ProviderError
+
+
+async def test_connections_are_kept_and_used_again(world: World) -> None:
+    world.vendor.says("/x", "1")
+    peers: set[str] = set()
+    for _ in range(5):
+        answer = await world.http.request("GET", f"{world.url}/x", headers={"X-Own": "1"})
+        assert (answer.status, answer.text) == (200, "1")
+        peers.add(answer.headers["date"])
+    session = world.http._session  # pyright: ignore[reportPrivateUsage]
+    assert session is not None
+    assert session.connector is not None
+    assert len(session.connector._conns) == 1  # pyright: ignore
+
+
+async def test_an_answer_that_is_too_large_is_not_read_to_its_end(world: World) -> None:
+    world.vendor.says("/x", b"x" * 200_000)
+    async with Http(largest=100_000) as http:
+        with pytest.raises(ProviderError, match="larger than 100000 bytes"):
+            await http.request("GET", f"{world.url}/x")
+
+
+async def test_no_answer_in_time_is_an_error_that_says_so() -> None:
+    async with Http() as http:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/slow?token=s3cret"
+            with pytest.raises(ProviderError) as error:
+                await http.request("GET", url, seconds=0.05)
+    assert str(error.value) == f"GET {url.partition('?')[0]}: no answer within 0.05 s"
+
+
+async def test_nobody_there_is_said_in_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    async with Http() as http:
+        with pytest.raises(ProviderError, match=f"GET http://127.0.0.1:{port}/: .*(connect|refused)"):
+            await http.request("GET", f"http://user:pw@127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize("url", ["", "metrics", "ftp://x/", "http://", "http://[", "http://x:99999999/", "/path"])
+async def test_what_is_no_url_is_told_before_anything_is_sent(url: str) -> None:
+    async with Http() as http:
+        with pytest.raises(ProviderError, match="is no URL"):
+            await http.request("GET", url)
+
+
+async def test_headers_cannot_be_smuggled_in(world: World) -> None:
+    with pytest.raises(ProviderError):
+        await world.http.request("GET", f"{world.url}/x", headers={"A": "b\r\nEvil: 1"})
+    assert world.vendor.asked == []
+
+
+async def test_blanks_and_other_signs_in_a_url_are_encoded_and_the_rest_is_left_alone(world: World) -> None:
+    world.vendor.says("/x", "1")
+    await world.http.request("GET", f"{world.url}/x?q=a b%20c|<é>&r=f(x,1)")
+    assert world.vendor.asked[0].raw_query == "q=a%20b%20c%7C%3C%C3%A9%3E&r=f(x,1)"
+
+
+async def test_redirects_are_followed_within_bounds(world: World) -> None:
+    world.vendor.says("/x", Reply(status=302, headers={"Location": "/y"}))
+    world.vendor.says("/y", "end")
+    assert (await world.http.request("GET", f"{world.url}/x")).text == "end"
+    world.vendor.says("/y", Reply(status=302, headers={"Location": "/x"}))
+    with pytest.raises(ProviderError):
+        await world.http.request("GET", f"{world.url}/x")
+
+
+async def test_a_proxy_of_the_environment_is_used(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", world.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    world.vendor.says("/metrics", "by proxy")
+    assert (await world.http.request("GET", "http://prometheus.invalid/metrics")).text == "by proxy"
+    assert world.vendor.asked[0].headers["host"] == "prometheus.invalid"
+    world.vendor.says("/own", "direct")
+    assert (await world.http.request("GET", f"{world.url}/own")).text == "direct"
+
+
+@pytest.fixture
+async def crowded() -> AsyncIterator[tuple[str, list[int]]]:
+    """A server that answers when as many as may come have come, and notes how many there were at once."""
+    under_way, most = 0, [0]
+    full = asyncio.Event()
+
+    async def handle(_request: web.Request) -> web.Response:
+        nonlocal under_way
+        under_way += 1
+        most[0] = max(most[0], under_way)
+        if under_way == CONNECTIONS_PER_HOST:
+            full.set()
+        await full.wait()
+        under_way -= 1
+        return web.Response(text="1")
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/", most
+    await runner.cleanup()
+
+
+async def test_one_host_is_asked_by_a_bounded_number_at_once(crowded: tuple[str, list[int]]) -> None:
+    url, most = crowded
+    async with Http() as http:
+        await asyncio.gather(*(http.request("GET", url) for _ in range(CONNECTIONS_PER_HOST * 4)))
+    assert most == [CONNECTIONS_PER_HOST]
