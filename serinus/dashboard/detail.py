@@ -209,6 +209,8 @@ def _experiment(experiment: ExperimentInfo) -> Json:
 
 
 def _events(events: Iterable[Json]) -> list[Json]:
+    # Many happen within the second that their times are written in: the versions tell their order.
+    latest = sorted(events, key=lambda e: int(str((e.get("metadata") or {}).get("resourceVersion") or 0)), reverse=True)
     found = [
         {
             "at": parse_time(str(e.get("lastTimestamp") or e.get("eventTime") or e.get("firstTimestamp") or "")),
@@ -218,7 +220,7 @@ def _events(events: Iterable[Json]) -> list[Json]:
             "count": int(e.get("count") or 1),
             "by": str((e.get("source") or {}).get("component") or e.get("reportingComponent") or ""),
         }
-        for e in events
+        for e in latest
     ]
     return sorted(found, key=lambda e: e["at"] or 0, reverse=True)[:EVENTS]
 

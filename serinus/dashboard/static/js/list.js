@@ -1,0 +1,193 @@
+// The list: filters, cards or a table, pages.
+import { here, listAddress, rolloutAddress, STATUSES } from "./address.js";
+import { ask, offersOf } from "./changes.js";
+import { ago, countdown } from "./clock.js";
+import { el, renderKeyed, toast } from "./dom.js";
+import { keyOf, select } from "./matching.js";
+import { badge, copyable, plural, role, weightBar } from "./pieces.js";
+import { favourites, toggleFavourite } from "./preferences.js";
+
+const CARDS = 60;
+const LINES = 50;
+const COLUMNS = ["", "Name", "Strategy", "Step", "Weight", "ReplicaSets", "Status", "Actions"];
+
+export class List {
+  // `go(address, replace)` changes the page's address.
+  constructor(main, world, go) {
+    this.main = main;
+    this.world = world;
+    this.go = go;
+    this.#frame();
+  }
+
+  #frame() {
+    this.search = el("input", { type: "search", id: "search", "aria-label": "Search: name, \"exact name\", !not, label:value; comma means or",
+      placeholder: "name, \"exact\", !not, label:value", value: here().name, autocomplete: "off" });
+    this.search.addEventListener("input", () => this.#want({ name: this.search.value, page: 1 }, true));
+    this.chips = el("div", { class: "chips", role: "group", "aria-label": "Show only" });
+    this.mode = el("button", { type: "button", "data-focus": "mode" });
+    this.mode.addEventListener("click", () => this.#want({ table: !here().table, page: 1 }));
+    this.heading = el("h1", { class: "unseen" }, "Rollouts");
+    this.body = el("div");
+    this.pager = el("nav", { class: "pager", "aria-label": "Pages" });
+    this.main.replaceChildren(this.heading, el("div", { class: "filters", role: "search" }, this.search, this.chips, this.mode), this.body, this.pager);
+  }
+
+  #want(change, replace = false) {
+    this.go(listAddress({ ...here(), ...change }), replace);
+  }
+
+  render() {
+    const wanted = here();
+    const liked = favourites();
+    const { shown, counts, total } = select([...this.world.rows.values()], wanted, liked);
+    if (document.activeElement !== this.search && this.search.value !== wanted.name) this.search.value = wanted.name;
+    this.mode.textContent = wanted.table ? "Cards" : "Table";
+    this.mode.title = wanted.table ? "Show cards" : "Show a table";
+    this.#renderChips(wanted, counts);
+    const nothing = this.world.nothing(total, shown.length);
+    if (nothing) {
+      this.body.replaceChildren(el("div", { class: "empty" }, nothing.map((part) => (part.command ? copyable(part.command) : el("p", {}, part)))));
+      this.pager.replaceChildren();
+      return;
+    }
+    const size = wanted.table ? LINES : CARDS;
+    const pages = Math.max(1, Math.ceil(shown.length / size));
+    const page = Math.min(wanted.page, pages);
+    const rows = shown.slice((page - 1) * size, page * size).map((row) => ({ ...row, liked: liked.has(keyOf(row)), readOnly: this.world.readOnly }));
+    if (wanted.table) this.#renderTable(rows);
+    else this.#renderCards(rows);
+    this.#renderPager(page, pages, shown.length, total);
+  }
+
+  #renderChips(wanted, counts) {
+    const kinds = [["favourites", "★ Favourites"], ["attention", "Needs attention"]];
+    const items = [
+      ...kinds.map(([id, label]) => ({ id, label, on: wanted[id], count: counts[id], change: { [id]: !wanted[id], page: 1 } })),
+      ...STATUSES.map((status) => {
+        const on = wanted.statuses.includes(status);
+        const statuses = on ? wanted.statuses.filter((s) => s !== status) : [...wanted.statuses, status];
+        return { id: status, label: status, on, count: counts[status] ?? 0, change: { statuses, page: 1 } };
+      }),
+    ];
+    renderKeyed(this.chips, items, (item) => item.id, (item) => {
+      const chip = el("button", { type: "button", class: "chip", "aria-pressed": String(item.on), "data-focus": item.id },
+        `${item.label} `, el("span", { class: "count" }, item.count));
+      // One button is replaced as a whole: it is its own focus.
+      chip.addEventListener("click", () => { this.#want(item.change); this.chips.querySelector(`[data-key="${item.id}"]`)?.focus(); });
+      return chip;
+    });
+  }
+
+  #renderCards(rows) {
+    let cards = this.body.querySelector("ul.cards");
+    if (!cards) {
+      cards = el("ul", { class: "cards" });
+      this.body.replaceChildren(cards);
+    }
+    renderKeyed(cards, rows, keyOf, (row) => this.#card(row));
+  }
+
+  #card(row) {
+    return el("li", { class: "card", "data-item": keyOf(row) },
+      el("header", {}, this.#star(row), el("h2", {}, this.#link(row)), badge(row.icon, row.status)),
+      el("div", { class: "where" }, row.ns, row.created ? [" · made ", ago(row.created)] : null),
+      why(row),
+      el("div", { class: "pair" }, el("span", {}, row.strategy, row.step ? ` · step ${row.step}` : ""), weightText(row)),
+      row.weight === null ? null : weightBar(row.weight, row.actual),
+      sets(row, true),
+      this.#buttons(row, ["restart", "promote"]));
+  }
+
+  #renderTable(rows) {
+    let table = this.body.querySelector("table");
+    if (!table) {
+      const head = el("tr", {}, COLUMNS.map((name) => el("th", { scope: "col" }, name || el("span", { class: "unseen" }, "Favourite"))));
+      table = el("table", {}, el("caption", { class: "unseen" }, "Rollouts"), el("thead", {}, head), el("tbody"));
+      this.body.replaceChildren(el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of Rollouts" }, table));
+    }
+    renderKeyed(table.tBodies[0], rows, keyOf, (row) => this.#line(row));
+  }
+
+  #line(row) {
+    return el("tr", { "data-item": keyOf(row) },
+      el("td", {}, this.#star(row)),
+      el("td", {}, this.#link(row), el("div", { class: "where soft" }, row.ns)),
+      el("td", {}, row.strategy),
+      el("td", {}, row.step || "–"),
+      el("td", { class: "weight" }, row.weight === null ? "–" : [weightText(row), weightBar(row.weight, row.actual)]),
+      el("td", {}, sets(row, false)),
+      el("td", {}, badge(row.icon, row.status), why(row)),
+      el("td", {}, this.#buttons(row, ["restart", "promote", "abort", "retry"])));
+  }
+
+  #star(row) {
+    const star = el("button", { type: "button", class: "star", "aria-pressed": String(row.liked), "data-focus": "star",
+      "aria-label": `Favourite: ${row.name}` }, row.liked ? "★" : "☆");
+    star.addEventListener("click", () => { toggleFavourite(keyOf(row)); this.render(); });
+    return star;
+  }
+
+  #link(row) {
+    return el("a", { href: rolloutAddress(row), "data-link": "", "data-focus": "name", "data-main": "" }, row.name);
+  }
+
+  #buttons(row, ids) {
+    if (row.readOnly) return null;
+    return el("div", { class: "buttons" }, ids.filter((id) => possible(row, id)).map((id) => {
+      const label = id[0].toUpperCase() + id.slice(1);
+      const button = el("button", { type: "button", "data-focus": id, "data-offer": id, "aria-label": `${label} ${row.name}` }, label);
+      button.addEventListener("click", () => this.#offer(row, id));
+      return button;
+    }));
+  }
+
+  // What the action does is asked for when it is wanted: the list need not know it for every line.
+  async #offer(row, id) {
+    try {
+      const rollout = await offersOf(row);
+      const offer = rollout.offers.find((found) => found.id === id);
+      if (rollout.readOnly) toast(rollout.readOnly, true);
+      else if (offer.blocked) toast(`${offer.label}: ${offer.blocked}.`, offer.hidden);
+      else ask(rollout, offer);
+    } catch (error) {
+      toast(error.message, true);
+    }
+  }
+
+  #renderPager(page, pages, shown, total) {
+    const turn = (to, label) => {
+      const button = el("button", { type: "button", "aria-disabled": to < 1 || to > pages ? "true" : null }, label);
+      button.addEventListener("click", () => { if (to >= 1 && to <= pages) { this.#want({ page: to }); scrollTo(0, 0); } });
+      return button;
+    };
+    const count = shown === total ? plural(total, "Rollout") : `${shown} of ${plural(total, "Rollout")}`;
+    const text = el("span", { class: "soft count" }, pages > 1 ? `Page ${page} of ${pages}, ${count}` : count);
+    if (this.pager.dataset.text === text.textContent) return;
+    this.pager.dataset.text = text.textContent;
+    this.pager.replaceChildren(...(pages > 1 ? [turn(page - 1, "Previous"), text, turn(page + 1, "Next")] : [text]));
+  }
+}
+
+function possible(row, id) {
+  const underWay = row.status === "Progressing" || row.status === "Paused";
+  return id === "restart" || (id === "retry" ? row.status === "Degraded" : underWay);
+}
+
+function why(row) {
+  const text = row.why || row.message;
+  return text ? el("div", { class: "why" }, text, row.until ? [", ", countdown(row.until)] : null) : null;
+}
+
+function weightText(row) {
+  if (row.weight === null) return null;
+  return el("span", {}, row.weight === row.actual ? `weight ${row.weight}` : `weight ${row.weight} set, ${row.actual} observed`);
+}
+
+function sets(row, pods) {
+  if (!row.sets.length) return null;
+  return el("ul", { class: "sets" }, row.sets.map((set) => el("li", {},
+    `Rev ${set.revision} (${set.available}/${set.replicas})`, set.roles.map(role),
+    pods ? el("span", { class: "pods" }, set.pods.map(([icon, status, name]) => el("span", { role: "img", title: `${name}: ${status}`, "aria-label": `pod ${status}` }, icon)),
+      set.more ? ` +${set.more}` : null) : null)));
+}

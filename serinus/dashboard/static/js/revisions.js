@@ -1,0 +1,45 @@
+// The revisions of a Rollout, newest first: ReplicaSets, pods, analyses, and the way back.
+import { offerButton } from "./changes.js";
+import { ago, countdown } from "./clock.js";
+import { el } from "./dom.js";
+import { badge, role } from "./pieces.js";
+
+export function revisions(r) {
+  return el("section", { class: "panel", "aria-label": "Revisions" }, el("h2", {}, "Revisions"),
+    r.revisions.length ? r.revisions.map((revision) => one(r, revision)) : el("p", { class: "soft" }, "There is none yet."));
+}
+
+function one(r, revision) {
+  const images = [...new Set(revision.sets.flatMap((set) => set.images))];
+  const roles = [...new Set(revision.sets.flatMap((set) => set.roles))];
+  return el("article", { class: "revision", "data-revision": revision.revision },
+    el("header", {}, el("h3", {}, `Revision ${revision.revision} `, roles.map(role)), back(r, revision.rollback)),
+    el("div", { class: "images mono" }, images.join(", ")),
+    revision.sets.map(set), revision.experiments.map(experiment), revision.analyses.map(analysis));
+}
+
+function back(r, offer) {
+  if (!offer || r.readOnly || offer.hidden) return null;
+  return offerButton(r, offer, { "aria-label": `Roll back to revision ${offer.id.split("/")[1]}` });
+}
+
+function set(rs) {
+  return el("div", { class: "set" },
+    el("p", {}, el("span", { class: "mono" }, rs.name), badge(rs.icon, rs.status), `${rs.available}/${rs.desired} available`,
+      rs.created ? ago(rs.created) : null,
+      rs.deadline ? el("span", {}, "scaled down: ", countdown(rs.deadline)) : null),
+    rs.pods.length ? el("ul", { class: "podlist" }, rs.pods.map((pod) => el("li", {},
+      el("span", { class: "mono" }, pod.name), badge(pod.icon, pod.status), `ready ${pod.ready}`,
+      pod.restarts ? `${pod.restarts} restarts` : null, pod.created ? el("span", { class: "soft" }, ago(pod.created)) : null))) : null);
+}
+
+function analysis(run) {
+  const counts = [["✔", run.successful], ["✖", run.failed], ["?", run.inconclusive], ["⚠", run.error]].filter(([, n]) => n);
+  return el("div", { class: "set" }, el("p", {}, "Analysis ", el("span", { class: "mono" }, run.name), badge(run.icon, run.status),
+    counts.map(([sign, n]) => `${sign} ${n}`).join(", ")));
+}
+
+function experiment(e) {
+  return el("div", { class: "set" }, el("p", {}, "Experiment ", el("span", { class: "mono" }, e.name), badge(e.icon, e.status), e.message),
+    e.sets.map(set), e.analyses.map(analysis));
+}

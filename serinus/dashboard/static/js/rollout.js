@@ -1,0 +1,147 @@
+// One Rollout's page: what is live, why it waits, what comes next, who did what. Each section is made anew only when
+// what it shows has changed.
+import { listAddress } from "./address.js";
+import { askImage, offerButton } from "./changes.js";
+import { ago, countdown } from "./clock.js";
+import { announce, el, swap } from "./dom.js";
+import { badge, copyable, share, weightBar } from "./pieces.js";
+import { revisions } from "./revisions.js";
+
+const SIGNS = { done: "✔", current: "▶", todo: "○" };
+
+export class RolloutPage {
+  constructor(main, place) {
+    this.place = place;
+    this.rollout = undefined;
+    this.left = el("div");
+    this.right = el("div");
+    this.top = el("div");
+    this.made = new Map();
+    main.replaceChildren(this.top, el("div", { class: "columns" }, this.left, this.right));
+  }
+
+  // `rollout`: undefined while it is loading, null when there is none.
+  render(rollout, world) {
+    const before = this.rollout;
+    this.rollout = rollout;
+    if (!rollout || rollout.unreadable) {
+      this.left.replaceChildren();
+      this.right.replaceChildren();
+      this.made.clear();
+      this.top.replaceChildren(el("div", { class: "empty" }, this.#absent(rollout, world)));
+      return;
+    }
+    const r = { ...rollout, readOnly: world.readOnly };
+    if (before && (before.status !== r.status || before.step !== r.step)) {
+      announce(`${r.name} is ${r.status}${r.step ? `, step ${r.step}` : ""}. ${r.waiting.why}`);
+    }
+    if (!this.made.size) this.top.replaceChildren();
+    this.#section(this.top, "head", [r.ns, r.name, r.status, r.icon, r.created], () => head(r));
+    this.#section(this.top, "now", [r.status, r.live, r.waiting, r.message], () => nowBox(r));
+    this.#section(this.top, "actions", [r.offers, r.seen, r.readOnly], () => actions(r));
+    this.#section(this.left, "steps", r.steps, () => steps(r));
+    this.#section(this.left, "traffic", [r.traffic, r.weight, r.actual, r.whole], () => traffic(r));
+    this.#section(this.left, "summary", [r.strategy, r.step, r.weight, r.actual, r.replicas], () => summary(r));
+    this.#section(this.left, "containers", [r.containers, r.seen, r.readOnly], () => containers(r));
+    this.#section(this.right, "revisions", [r.revisions, r.seen, r.readOnly], () => revisions(r));
+    this.#section(this.right, "history", [r.events, r.conditions], () => history(r));
+  }
+
+  #section(parent, name, shows, make) {
+    const print = JSON.stringify(shows);
+    const before = this.made.get(name);
+    if (before?.print === print) return;
+    const element = make();
+    if (before) swap(before.element, element);
+    else parent.append(element);
+    this.made.set(name, { print, element });
+  }
+
+  #absent(rollout, world) {
+    const { ns, name } = this.place;
+    const back = el("p", {}, el("a", { href: listAddress({ ns: "" }), "data-link": "" }, "All Rollouts"));
+    if (rollout?.unreadable) return [el("h1", {}, name), el("p", {}, rollout.unreadable), back];
+    const nothing = rollout === undefined || world.state.view !== "ok" ? world.nothing(0, 0) : null;
+    if (nothing && world.state.view !== "ok") return nothing.map((part) => (part.command ? copyable(part.command) : el("p", {}, part)));
+    if (rollout === undefined) return [el("p", {}, "Loading…")];
+    return [el("h1", {}, `There is no Rollout ${name} in namespace ${ns}`),
+      el("p", {}, "It may have been deleted, or its name is written differently."), back];
+  }
+}
+
+function panel(title, ...children) {
+  return el("section", { class: "panel", "aria-label": title }, el("h2", {}, title), children);
+}
+
+function head(r) {
+  return el("div", { class: "head" }, el("h1", {}, r.name), badge(r.icon, r.status),
+    el("span", { class: "where" }, "in ", el("a", { href: listAddress({ ns: r.ns }), "data-link": "" }, r.ns), r.created ? [", made ", ago(r.created)] : null));
+}
+
+function nowBox(r) {
+  const { why, since, until, ends, next } = r.waiting;
+  return el("section", { class: `now ${r.status}`, "aria-label": "Now" },
+    el("p", {}, el("strong", {}, "Live: "), r.live),
+    why ? el("p", { id: "why" }, el("strong", {}, r.status === "Degraded" ? "Why: " : "Waits: "), why, since ? [", since ", ago(since)] : null,
+      until ? [", ", countdown(until)] : null, ends ? ` (ends by: ${ends})` : null) : null,
+    next ? el("p", {}, el("strong", {}, "Next: "), next) : null,
+    r.message && r.message !== why ? el("p", { class: "soft mono" }, r.message) : null);
+}
+
+function actions(r) {
+  if (r.readOnly) return el("p", { class: "soft" }, r.readOnly);
+  const hidden = r.offers.filter((offer) => offer.hidden);
+  const reasons = [...new Set(hidden.map((offer) => offer.blocked))];
+  return el("div", { class: "actions" },
+    el("div", { class: "buttons", role: "group", "aria-label": "Actions" },
+      r.offers.filter((offer) => !offer.hidden).map((offer) => offerButton(r, offer))),
+    reasons.map((reason) => el("p", { class: "soft" },
+      `Without ${hidden.filter((offer) => offer.blocked === reason).map((offer) => offer.label).join(", ")}: ${reason}.`)));
+}
+
+function steps(r) {
+  if (!r.steps.length) return panel("Steps", el("p", { class: "soft" }, "This Rollout has no steps."));
+  return panel("Steps", el("ol", { class: "steps" }, r.steps.map((step, i) => el("li",
+    { class: step.state, "data-sign": SIGNS[step.state], "aria-current": step.state === "current" ? "step" : null },
+    el("details", { "data-open": `step-${i}` },
+      el("summary", { "data-focus": `step-${i}` }, `${i + 1}. ${step.title}`, el("span", { class: "unseen" }, ` (${step.state})`),
+        step.until ? [" · ", countdown(step.until)] : null),
+      el("pre", {}, JSON.stringify(step.detail, null, 2)))))));
+}
+
+function traffic(r) {
+  if (!r.traffic.length) return panel("Traffic", el("p", { class: "soft" }, "No version has traffic yet."));
+  return panel("Traffic", el("div", { class: "shares" },
+    r.strategy === "Canary" ? weightBar(r.weight ?? 0, r.actual ?? 0, r.whole) : null,
+    el("dl", { class: "facts" }, r.traffic.flatMap((part) => [
+      el("dt", {}, part.revision ? `${part.role}, revision ${part.revision}` : part.role),
+      el("dd", {}, part.set === part.actual ? share(part.actual, r.whole) : `${share(part.set, r.whole)} set, ${share(part.actual, r.whole)} observed`)]))));
+}
+
+function summary(r) {
+  const n = r.replicas;
+  const facts = [["Strategy", r.strategy], ["Step", r.step], ["Set weight", r.weight], ["Actual weight", r.actual],
+    ["Pods", `${n.desired} wanted, ${n.current} there, ${n.updated} new, ${n.ready} ready, ${n.available} available`]];
+  return panel("Summary", el("dl", { class: "facts" },
+    facts.filter(([, value]) => value !== null && value !== "").flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])));
+}
+
+function containers(r) {
+  return panel("Containers", r.containers.map((container) => {
+    const { offer } = container;
+    const change = el("button", { type: "button", "data-focus": `image-${container.name}`, "data-offer": "set-image", "aria-label": `Change image of ${container.name}` }, "Edit");
+    change.addEventListener("click", () => askImage(r, container));
+    return el("div", { class: "container" },
+      el("div", {}, el("div", {}, container.name, container.init ? el("span", { class: "soft" }, " (init)") : null), el("code", {}, container.image)),
+      r.readOnly ? null : offer.hidden ? el("span", { class: "soft" }, `Cannot be changed: ${offer.blocked}.`) : change);
+  }));
+}
+
+function history(r) {
+  const none = el("p", { class: "soft" }, "No events: the API server keeps them for about an hour.");
+  return panel("History", r.events.length ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Events" }, el("table", {},
+    el("thead", {}, el("tr", {}, ["When", "What", "By"].map((name) => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, r.events.map((event) => el("tr", {}, el("td", {}, ago(event.at)),
+      el("td", {}, el("strong", { class: event.type }, event.reason), " ", event.message, event.count > 1 ? ` (${event.count} times)` : ""),
+      el("td", { class: "soft" }, event.by)))))) : none);
+}

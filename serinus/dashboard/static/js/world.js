@@ -1,0 +1,53 @@
+// What this page knows: the lines of the list, the Rollout that is looked at, and how good the view is.
+import { keyOf } from "./matching.js";
+
+const EXAMPLE = "kubectl apply -f rollout.yaml";
+
+export class World {
+  constructor() {
+    this.rows = new Map();
+    this.rollout = undefined;
+    this.state = { view: "loading", reason: "", parts: [] };
+    this.readOnly = "";
+    this.whole = false; // whether the first picture is complete
+    this.lost = ""; // why there is no connection to the dashboard's server
+    this.lostAt = 0;
+  }
+
+  // A new connection tells everything again; what is no longer told by then is gone.
+  begin() {
+    this.whole = false;
+    this.told = new Set();
+  }
+
+  takeState(state) {
+    this.state = state;
+    this.readOnly = state.readOnly;
+    this.lost = "";
+  }
+
+  takeRows({ rows, gone, all }) {
+    for (const row of rows) {
+      this.rows.set(keyOf(row), row);
+      this.told?.add(keyOf(row));
+    }
+    for (const key of gone) this.rows.delete(key);
+    if (all) {
+      for (const key of this.rows.keys()) if (!this.told.has(key)) this.rows.delete(key);
+      this.whole = true;
+      this.told = null;
+    }
+  }
+
+  // Why nothing is shown: sentences and commands; null when there is something.
+  nothing(total, shown) {
+    if (shown) return null;
+    const { view, reason } = this.state;
+    if (view === "forbidden") return ["You may not look at Rollouts here.", reason, "An administrator of the cluster gives this right; or start the dashboard with another --context."];
+    if (view === "missing") return ["This API server does not know Rollouts: their CustomResourceDefinition is not installed.", reason];
+    if (view === "unreachable") return ["The API server does not answer. Trying again.", reason];
+    if (!this.whole) return ["Loading…"];
+    if (total) return ["No Rollout matches. Clear the search or the filters to see all."];
+    return ["There are no Rollouts yet. This makes one:", { command: EXAMPLE }];
+  }
+}
