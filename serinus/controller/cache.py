@@ -16,10 +16,12 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from serinus.api.analysis import AnalysisRun
 from serinus.api.meta import ObjectMeta
 from serinus.api.names import HASH, INSTANCE_ID, LAST_APPLIED
 from serinus.api.network import Ingress, Service
 from serinus.api.resources import (
+    ANALYSIS_RUNS,
     BY_KIND,
     DEPLOYMENTS,
     INGRESSES,
@@ -32,7 +34,7 @@ from serinus.api.resources import (
 )  # fmt: skip
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, PodStatus, ReplicaSet, Workload
-from serinus.controller.references import references
+from serinus.controller.references import ANY, references
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer, Key, meta
@@ -82,6 +84,7 @@ class Cache:
         self.replica_sets = self._informer(REPLICA_SETS, ReplicaSet, labels=HASH)
         self.pods = self._informer(PODS, Pod, labels=HASH, trim=_trimmed_pod)
         self.services = self._informer(SERVICES, Service)
+        self.analysis_runs = self._informer(ANALYSIS_RUNS, AnalysisRun, labels=mine)
         self.others: dict[str, Informer[Any]] = {}
         """By kind as `references` spells it: those that some Rollout names."""
         self._named_by: dict[tuple[str, str, str], set[Key]] = {}
@@ -90,11 +93,13 @@ class Cache:
         self._sets_of: dict[str, set[Key]] = {}
         self._orphans: dict[str, set[Key]] = {}
         self._pods_of: dict[str, set[Key]] = {}
+        self._runs_in: dict[str, set[Key]] = {}
         self._set_owner: dict[str, str] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self.rollouts.on_change(self._rollout_changed)
         self.replica_sets.on_change(self._replica_set_changed)
         self.pods.on_change(self._pod_changed)
+        self.analysis_runs.on_change(self._run_changed)
         self.services.on_change(lambda old, new: self._named_changed("Service", old, new))
 
     async def run(self) -> None:
@@ -109,15 +114,15 @@ class Cache:
                 self._tasks = None
 
     def _always(self) -> tuple[Informer[Any], ...]:
-        return (self.rollouts, self.replica_sets, self.pods, self.services)
+        return (self.rollouts, self.replica_sets, self.pods, self.services, self.analysis_runs)
 
     def informers(self) -> tuple[Informer[Any], ...]:
         return (*self._always(), *self.others.values())
 
     def of_kind(self, kind: str) -> Informer[Any] | None:
         """The copy in which an object of this kind that we write is seen again."""
-        own = {"Rollout": self.rollouts, "ReplicaSet": self.replica_sets, "Pod": self.pods, "Service": self.services}
-        return own.get(kind) or self.others.get(kind)
+        own = next((informer for informer in self._always() if informer.resource.kind == kind), None)
+        return own or self.others.get(kind)
 
     async def synced(self) -> None:
         """Returns once everything has been listed."""
@@ -142,6 +147,15 @@ class Cache:
         keys = self._sets_of.get(rollout.metadata.uid, set()) | self._orphans.get(rollout.metadata.namespace, set())
         return (self.replica_sets.items[key] for key in sorted(keys))
 
+    def runs_of(self, rollout: Rollout) -> Iterable[AnalysisRun]:
+        """AnalysisRuns that the Rollout controls, and those whose names one of its own could get."""
+        uid, start = rollout.metadata.uid, f"{rollout.metadata.name}-"
+        for key in sorted(self._runs_in.get(rollout.metadata.namespace, ())):
+            run = self.analysis_runs.items[key]
+            owner = run.metadata.controller()
+            if key[1].startswith(start) or (owner is not None and owner.uid == uid):
+                yield run
+
     def pods_of(self, uid: str) -> Iterable[Pod]:
         """Pods that the ReplicaSet of this uid controls."""
         return (self.pods.items[key] for key in sorted(self._pods_of.get(uid, set())))
@@ -157,9 +171,9 @@ class Cache:
         assert some is not None
         key = (some.metadata.namespace, some.metadata.name)
         for kind, name in before - after:
-            _discard(self._named_by, (kind, key[0], name), key)
+            _discard(self._named_by, _place(kind, key[0], name), key)
         for kind, name in after - before:
-            self._named_by.setdefault((kind, key[0], name), set()).add(key)
+            self._named_by.setdefault(_place(kind, key[0], name), set()).add(key)
             self._demand(kind)
         if old and (new is None or new.metadata.uid != old.metadata.uid):
             self._by_uid.pop(old.metadata.uid, None)
@@ -193,8 +207,20 @@ class Cache:
 
     def _named_changed(self, kind: str, old: Any, new: Any) -> None:
         metadata = meta(new if new is not None else old)
-        for key in self._named_by.get((kind, metadata.namespace, metadata.name), ()):
-            self._wake(key)
+        for name in (metadata.name, ANY):
+            for key in self._named_by.get(_place(kind, metadata.namespace, name), ()):
+                self._wake(key)
+
+    def _run_changed(self, old: AnalysisRun | None, new: AnalysisRun | None) -> None:
+        run = new or old
+        assert run is not None
+        key, owner = (run.metadata.namespace, run.metadata.name), run.metadata.controller()
+        if new is None:
+            _discard(self._runs_in, key[0], key)
+        else:
+            self._runs_in.setdefault(key[0], set()).add(key)
+        if owner and owner.uid in self._by_uid and (old is None or new is None or _verdict(old) != _verdict(new)):
+            self._wake(self._by_uid[owner.uid])
 
     def _replica_set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
         for rs, arrives in ((old, False), (new, True)):
@@ -235,6 +261,17 @@ class Cache:
             self._client, resource, type_, namespace=self._namespace, labels=labels, clock=self._clock,
             rng=Random(self._rng.random()), trim=trim,
         )  # fmt: skip
+
+
+def _place(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
+    """Where it is looked up by whom it concerns: objects of the cluster have no namespace."""
+    return kind, "" if kind.startswith("Cluster") else namespace, name
+
+
+def _verdict(run: AnalysisRun) -> tuple[Any, ...]:
+    """What a Rollout reads of its run: measurements alone change nothing for it."""
+    phases = [(result.name, result.phase) for result in run.status.metric_results]
+    return run.status.phase, run.status.message, run.spec.terminate, run.metadata.deletion_timestamp, phases
 
 
 def _same_spec(old: ObjectMeta, new: ObjectMeta) -> bool:

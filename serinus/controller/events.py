@@ -10,10 +10,10 @@ import asyncio
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Protocol
 
-from serinus.api.meta import Json
+from serinus.api.meta import Json, ObjectMeta
 from serinus.api.resources import EVENTS
-from serinus.api.rollout import Rollout
 from serinus.engine.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock, rfc3339
@@ -36,6 +36,11 @@ LINE = 1000
 
 ATTEMPTS = 5
 LONGEST_MESSAGE = 1024
+
+
+class About(Protocol):
+    @property
+    def metadata(self) -> ObjectMeta: ...
 
 
 @dataclass(slots=True)
@@ -65,8 +70,9 @@ class Recorder:
         self.dropped = 0
         """Events that were not written: too many, or the API was away for too long."""
 
-    def tell(self, rollout: Rollout, event: Event) -> None:
-        metadata = rollout.metadata
+    def tell(self, about: About, event: Event, *, kind: str = "Rollout") -> None:
+        """`kind`: of what the Event is about."""
+        metadata = about.metadata
         if not self._may(metadata.uid):
             self.dropped += 1
             return
@@ -75,7 +81,7 @@ class Recorder:
             self.dropped += 1
         involved = {
             "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "Rollout",
+            "kind": kind,
             "name": metadata.name,
             "namespace": metadata.namespace,
             "uid": metadata.uid,

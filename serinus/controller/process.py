@@ -12,7 +12,11 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from random import Random
 
+from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.provider import Reach
+from serinus.api.analysis import AnalysisRun
 from serinus.api.rollout import Rollout
+from serinus.controller.analysis_runs import AnalysisRuns
 from serinus.controller.apply import Applier
 from serinus.controller.cache import Cache
 from serinus.controller.events import Recorder
@@ -46,6 +50,8 @@ class Options:
     instance_id: str = ""
     workers: int = 10
     """Rollouts worked on at once; nearly all of a reconcile is waiting for the API."""
+    analysis_workers: int = 30
+    """AnalysisRuns worked on at once."""
     resync: float = 900.0
     """Seconds after which every Rollout is looked at again from the cache, without a call; 0: never."""
     leader_elect: bool = True
@@ -78,6 +84,7 @@ class Controller:
         options: Options | None = None,
         plan: Callable[[Snapshot], Plan] | None = None,
         metrics: Metrics | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.options = options or Options()
         self._client, self._clock, self._rng = client, clock, rng
@@ -92,6 +99,12 @@ class Controller:
         self.reconciler = Reconciler(
             self.cache, applier, self.queue, clock, plan=plan or _engine_plan(), measures=self.metrics
         )
+        self.reach = reach or Reach(
+            Http(), client, clock.now, namespace=self.options.lease_namespace, environment=os.environ
+        )
+        self.run_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+        self.runs = AnalysisRuns(client, self.cache.analysis_runs, self.run_queue, clock, self.reach, self._tell_of_run)
+        self.cache.analysis_runs.on_change(self._run_changed)
         self.election = Election(client, clock, rng, self.options.lease()) if self.options.leader_elect else None
         services: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
         self.releaser = ServiceReleaser(client, self.cache, services)
@@ -115,6 +128,7 @@ class Controller:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LAST_WORDS):
                         await self.recorder.flush()
+                await self.reach.http.close()
 
     def not_ready(self) -> str:
         """Why the caches do not show the world yet, or no longer; "" when they do."""
@@ -130,6 +144,8 @@ class Controller:
             for key, rollout in self.cache.rollouts.items.items():
                 self.queue.add(key)
                 self._added(rollout)
+            for key in self.cache.analysis_runs.items:
+                self.run_queue.add(key)
             self._working = True
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.recorder.run())
@@ -137,6 +153,8 @@ class Controller:
                 tasks.create_task(
                     work(self.queue, self.reconciler, workers=self.options.workers, failed=self.reconciler.failed)
                 )
+                runs = self.options.analysis_workers
+                tasks.create_task(work(self.run_queue, self.runs, workers=runs, failed=self.runs.failed))
         finally:
             self._working = False
 
@@ -145,6 +163,14 @@ class Controller:
             await asyncio.sleep(self.options.resync)
             for key in self.cache.rollouts.items:
                 self.queue.add(key)
+
+    def _run_changed(self, old: AnalysisRun | None, new: AnalysisRun | None) -> None:
+        some = new or old
+        if some is not None and self._working:
+            self.run_queue.add((some.metadata.namespace, some.metadata.name))
+
+    def _tell_of_run(self, run: AnalysisRun, event: Event) -> None:
+        self.recorder.tell(run, event, kind="AnalysisRun")
 
     def _introduce(self, old: Rollout | None, new: Rollout | None) -> None:
         if self._working and old is None and new is not None:
@@ -170,12 +196,13 @@ async def run_controller(
     options: Options | None = None,
     plan: Callable[[Snapshot], Plan] | None = None,
     metrics: Metrics | None = None,
+    reach: Reach | None = None,
 ) -> None:
-    """Runs a controller until cancelled.
+    """Runs a controller until cancelled. `reach`: what providers of analyses may use, if not the real network.
 
     ValueError if the options contradict each other; `ports.PortTaken` if a port cannot be opened.
     """
-    await Controller(client, clock, rng, options=options, plan=plan, metrics=metrics).run()
+    await Controller(client, clock, rng, options=options, plan=plan, metrics=metrics, reach=reach).run()
 
 
 def lease_namespace(fallback: str) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from serinus.api.meta import Json
 from serinus.api.rollout import Rollout
 from serinus.engine.released import named_services
 from serinus.routing.registry import routers_of
 
 Reference = tuple[str, str]
 """(kind, name), in the Rollout's namespace."""
+
+ANY = "*"
+"""Any of its kind: templates lead to others, which are not known before they are read."""
 
 WORKLOADS = frozenset({"Deployment", "ReplicaSet", "PodTemplate"})
 """Kinds that a workloadRef may name."""
@@ -28,6 +34,26 @@ def router_objects(rollout: Rollout) -> frozenset[Reference]:
     return frozenset(found for router in routers_of(routing) for found in router.objects(name, routing) if found[1])
 
 
+def analyses(rollout: Rollout) -> list[Json]:
+    """All analyses that the Rollout asks for, as they stand in its spec; those of its experiments too."""
+    canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
+    found: list[Json | None] = []
+    if blue_green:
+        found += [blue_green.pre_promotion_analysis, blue_green.post_promotion_analysis]
+    if canary:
+        found.append(canary.analysis)
+        for step in canary.steps:
+            found.append(step.analysis)
+            found += [{"templates": [part]} for part in (step.experiment or {}).get("analyses") or []]
+    return [analysis for analysis in found if analysis]
+
+
+def templates(references: Iterable[Json]) -> list[Reference]:
+    """What references to templates name (`templateName`, `clusterScope`)."""
+    kinds = ("AnalysisTemplate", "ClusterAnalysisTemplate")
+    return [(kinds[bool(r.get("clusterScope"))], str(r.get("templateName") or "")) for r in references]
+
+
 def workload(rollout: Rollout) -> Reference | None:
     """The workload whose template the Rollout takes."""
     ref = rollout.spec.workload_ref
@@ -38,4 +64,6 @@ def references(rollout: Rollout) -> frozenset[Reference]:
     """All of these together. A workload's kind is prefixed: a ReplicaSet may be a workload and a child."""
     named = workload(rollout)
     found = {("Service", name) for name in services(rollout)} | router_objects(rollout)
+    if analyses(rollout):
+        found |= {("AnalysisTemplate", ANY), ("ClusterAnalysisTemplate", ANY)}
     return frozenset(found | ({(f"workload {named[0]}", named[1])} if named else set()))

@@ -37,6 +37,9 @@ def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
             services[name] = found
         elif found is not None:
             objects[f"{kind}/{name}"] = found
+    asked = references.analyses(rollout)
+    if asked:
+        objects |= _templates(cache, space, asked)
     work = references.workload(rollout)
     return Snapshot(
         now=now,
@@ -46,8 +49,23 @@ def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
         services=services,
         ingresses=ingresses,
         objects=objects,
+        analysis_runs=tuple(cache.runs_of(rollout)),
         workload=_named(cache, f"workload {work[0]}", space, work[1]) if work else None,
     )
+
+
+def _templates(cache: Cache, space: str, asked: list[Json]) -> dict[str, Json]:
+    """The templates that analyses name, and those that these name in turn, by "Kind/name"."""
+    found: dict[str, Json] = {}
+    pending = [ref for analysis in asked for ref in references.templates(analysis.get("templates") or [])]
+    while pending:
+        kind, name = pending.pop()
+        template = _named(cache, kind, "" if kind.startswith("Cluster") else space, name)
+        if template is None or f"{kind}/{name}" in found:
+            continue
+        found[f"{kind}/{name}"] = template
+        pending += references.templates((template.get("spec") or {}).get("templates") or [])
+    return found
 
 
 def _named(cache: Cache, kind: str, space: str, name: str) -> Any:

@@ -1,0 +1,147 @@
+"""Carries AnalysisRuns out: asks the providers when it is time, judges what they say, writes it down.
+
+All that is decided is pure (`serinus.analysis`); here are the calls, the versions that a write has seen, and the exact
+times, which the status keeps only in whole seconds. A measurement is written once: if the run changed meanwhile (somebody
+told it to stop), the same measurement is written onto what is there now; if its status changed, it is thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from serinus.analysis.arguments import secret_names
+from serinus.analysis.assessment import Assessed, assess, delete_at, failed
+from serinus.analysis.phases import COMPLETED
+from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.providers.measuring import clean_up, measure
+from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.resolved import Resolved, resolve
+from serinus.analysis.schedule import Task, tasks
+from serinus.api.analysis import AnalysisRun
+from serinus.api.resources import ANALYSIS_RUNS
+from serinus.engine.draft import difference, settled
+from serinus.engine.plan import Event
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.errors import ApiError, Conflict, Forbidden, NotFound
+from serinus.kube.informer import Informer, Key
+from serinus.kube.queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[AnalysisRun, Event], None]
+
+
+class AnalysisRuns:
+    """Call it with a key; it raises what went wrong, for the queue to try again with back-off."""
+
+    def __init__(
+        self, client: Client, runs: Informer[AnalysisRun], queue: WorkQueue[Key], clock: Clock, reach: Reach, tell: Tell
+    ) -> None:
+        self._client, self._runs, self._queue, self._clock = client, runs, queue, clock
+        self._reach, self._tell = reach, tell
+        self._due: dict[Key, Mapping[str, float]] = {}
+        self._written: dict[Key, int] = {}
+        """The version that the cache must have reached before the run is looked at again."""
+
+    async def __call__(self, key: Key) -> None:
+        run = self._runs.items.get(key)
+        if run is None or run.metadata.deletion_timestamp:
+            self._due.pop(key, None)
+            self._written.pop(key, None)
+            return
+        if _number(run.metadata.resource_version) < self._written.get(key, 0):
+            return  # the event that brings our own write wakes it
+        self._written.pop(key, None)
+        if run.status.phase in COMPLETED:
+            self._due.pop(key, None)
+            await self._expire(key, run)
+            return
+        assessed, resolved = await self._assess(key, run)
+        await self._write(key, run, assessed)
+        for event in assessed.events:
+            self._tell(run, Event(event.reason, event.message, event.type))
+        self._due[key] = assessed.due
+        if assessed.next is not None:
+            self._queue.add_at(key, assessed.next)
+        if assessed.trimmed and resolved is not None:
+            olds = [(Task(m, "run"), assessed.trimmed[m.name]) for m in resolved.metrics if m.name in assessed.trimmed]
+            await clean_up(run, olds, self._reach)
+
+    def failed(self, key: Key, error: Exception, delay: float) -> None:
+        """Tells of an attempt that raised; the next one comes in `delay` seconds."""
+        fields = {"namespace": key[0], "analysisrun": key[1], "again_in": f"{delay:.1f}s"}
+        if isinstance(error, Conflict):
+            log.debug("something changed since it was seen: deciding again", extra={"fields": fields})
+        elif isinstance(error, ApiError):
+            log.warning("a write failed: %s", error.message, extra={"fields": fields})
+        else:
+            log.error("the analysis failed", exc_info=error, extra={"fields": fields})
+
+    async def _assess(self, key: Key, run: AnalysisRun) -> tuple[Assessed, Resolved | None]:
+        """(what has come of it, its metrics if they could be resolved)."""
+        now, due = self._clock.now(), self._due.get(key)
+        try:
+            resolved = resolve(run.spec, await self._secrets(run))
+        except AnalysisProblem as problem:
+            return failed(run, str(problem)), None
+        todo = tasks(run, resolved, now, due)
+        measured = await measure(run, todo, self._reach) if todo else []
+        return assess(run, resolved, measured, self._clock.now(), due), resolved
+
+    async def _secrets(self, run: AnalysisRun) -> dict[str, dict[str, str] | None]:
+        """The Secrets that its arguments name; None for one that is not there.
+
+        AnalysisProblem if they may not be read; where the API is away, its error: the next attempt comes by itself.
+        """
+        names, space = secret_names(run.spec.args), run.metadata.namespace
+        try:
+            found = await asyncio.gather(*(self._reach.secret(space, name) for name in names))
+        except ProviderError as error:
+            if isinstance(error.__cause__, ApiError) and not isinstance(error.__cause__, Forbidden):
+                raise error.__cause__ from None
+            raise AnalysisProblem(f"Unable to resolve metric arguments: {error}") from error
+        return dict(zip(names, found, strict=True))
+
+    async def _write(self, key: Key, run: AnalysisRun, assessed: Assessed) -> None:
+        patch = difference(settled(run.status), settled(assessed.status))
+        if not patch:
+            return
+        version = run.metadata.resource_version
+        for _ in range(5):
+            held = {"uid": run.metadata.uid, "resourceVersion": version}
+            try:
+                made = await self._client.patch(ANALYSIS_RUNS, key[1], {"metadata": held, "status": patch}, key[0])
+            except Conflict:
+                live = msgspec.convert(await self._client.get(ANALYSIS_RUNS, key[1], key[0]), AnalysisRun)
+                if live.metadata.uid != run.metadata.uid or live.status != run.status:
+                    raise
+                version = live.metadata.resource_version
+                continue
+            except NotFound:
+                return
+            self._written[key] = _number(made["metadata"]["resourceVersion"])
+            return
+        raise Conflict(409, "Conflict", f"AnalysisRun {key[1]} keeps changing")
+
+    async def _expire(self, key: Key, run: AnalysisRun) -> None:
+        """`ttlStrategy`: a completed run is deleted after a while."""
+        at = delete_at(run)
+        if at is None:
+            return
+        if self._clock.now() < at:
+            self._queue.add_at(key, at)
+            return
+        try:
+            await self._client.delete(ANALYSIS_RUNS, key[1], key[0], uid=run.metadata.uid)
+        except NotFound:
+            return
+
+
+def _number(version: str) -> int:
+    return int(version) if version.isdigit() else 0

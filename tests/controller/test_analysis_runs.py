@@ -1,0 +1,169 @@
+"""AnalysisRuns carried out by the whole controller, in virtual time, against the real API server in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import pytest
+
+from serinus.analysis.providers.http import Answer, Http
+from serinus.analysis.providers.provider import Reach
+from serinus.api.resources import ANALYSIS_RUNS, EVENTS, SECRETS
+from serinus.controller.process import Options, run_controller
+from serinus.kube.client import Client
+from serinus.kube.clock import LoopClock
+from serinus.kube.errors import NotFound
+from serinus.local.apiserver.server import ApiServer
+from serinus.local.apiserver.store import MemoryStore
+from serinus.local.schema.kinds import Schemas
+
+pytestmark = pytest.mark.looptime(start=0)
+Json = dict[str, Any]
+SPACE = "default"
+
+
+class Metrics(Http):
+    """A monitoring system: `value` is what it says, `asked` what was asked and when."""
+
+    def __init__(self, clock: LoopClock) -> None:
+        super().__init__()
+        self.clock, self.value, self.asked = clock, 0.99, list[tuple[float, str]]()
+        self.takes = 0.0
+
+    async def request(self, method: str, url: str, **more: Any) -> Answer:
+        self.asked.append((self.clock.now(), url))
+        await asyncio.sleep(self.takes)
+        return Answer(200, {"content-type": "application/json"}, json.dumps({"value": self.value}).encode())
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.clock = LoopClock()
+        self.api = ApiServer(MemoryStore(), Schemas(), self.clock, rng=Random(1))
+        self.client = Client(self.api.handle, user_agent="user")
+        self.metrics = Metrics(self.clock)
+        self.controller: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        client = Client(self.api.handle, user_agent="controller")
+        reach = Reach(self.metrics, client, self.clock.now)
+        options = Options(leader_elect=False)
+        self.controller = asyncio.create_task(
+            run_controller(client, self.clock, Random(2), options=options, reach=reach)
+        )
+
+    async def end(self) -> None:
+        assert self.controller is not None
+        self.controller.cancel()
+        await asyncio.gather(self.controller, return_exceptions=True)
+
+    async def run(self, **metric: Any) -> None:
+        web = {"web": {"url": "http://metrics/value?key={{args.key}}", "jsonPath": "{$.value}"}}
+        spec: Json = {
+            "metrics": [{"name": "value", "provider": web, "successCondition": "result > 0.9", **metric}],
+            "args": [{"name": "key", "value": "all"}],
+        }
+        await self.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
+
+    async def status(self) -> Json:
+        return (await self.client.get(ANALYSIS_RUNS, "check", SPACE)).get("status") or {}
+
+    async def until(self, phase: str) -> Json:
+        async with asyncio.timeout(600):
+            while (status := await self.status()).get("phase") != phase:  # noqa: ASYNC110 - virtual time
+                await asyncio.sleep(0.1)
+        return status
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    made = Stage()
+    await made.api.start()
+    made.begin()
+    yield made
+    await made.end()
+    made.api.close()
+
+
+async def test_it_measures_as_often_as_was_asked_and_on_time(stage: Stage) -> None:
+    await stage.run(count=4, interval="5s")
+    status = await stage.until("Successful")
+    assert [m["value"] for m in status["metricResults"][0]["measurements"]] == ["0.99"] * 4
+    times = [at for at, _ in stage.metrics.asked]
+    assert [round(b - a, 2) for a, b in pairwise(times)] == [5.0, 5.0, 5.0]
+    assert stage.metrics.asked[0][1] == "http://metrics/value?key=all"
+
+
+async def test_a_bad_value_fails_the_run_and_is_told(stage: Stage) -> None:
+    stage.metrics.value = 0.2
+    await stage.run(count=3, interval="1s")
+    status = await stage.until("Failed")
+    assert status["message"] == 'Metric "value" assessed Failed due to failed (1) > failureLimit (0)'
+    await asyncio.sleep(1)
+    events = (await stage.client.list(EVENTS, SPACE)).items
+    assert {(e["involvedObject"]["kind"], e["reason"]) for e in events} == {
+        ("AnalysisRun", "MetricFailed"),
+        ("AnalysisRun", "AnalysisRunFailed"),
+    }
+
+
+async def test_a_killed_controller_counts_no_measurement_twice(stage: Stage) -> None:
+    await stage.run(count=6, interval="4s")
+    for _ in range(5):
+        await asyncio.sleep(2.9)
+        await stage.end()
+        stage.begin()
+    status = await stage.until("Successful")
+    assert (status["metricResults"][0]["count"], status["metricResults"][0]["successful"]) == (6, 6)
+
+
+async def test_told_to_stop_in_the_middle_of_a_slow_answer_it_ends_and_keeps_what_it_measured(stage: Stage) -> None:
+    stage.metrics.takes = 3
+    await stage.run(count=10, interval="1s")
+    await asyncio.sleep(1)
+    await stage.client.patch(ANALYSIS_RUNS, "check", {"spec": {"terminate": True}}, SPACE)
+    status = await stage.until("Successful")
+    assert status["message"] == "Run Terminated"
+    assert status["metricResults"][0]["count"] == 1
+
+
+async def test_a_secret_is_used_and_shown_nowhere(stage: Stage) -> None:
+    data = {"stringData": {"token": "s3cr3t"}}
+    await stage.client.create(SECRETS, {"metadata": {"name": "login"}, **data}, SPACE)
+    stage.metrics.value = 0.1
+    web = {"web": {"url": "http://metrics/?t={{args.key}}", "jsonPath": "{$.value}"}}
+    reference = {"secretKeyRef": {"name": "login", "key": "token"}}
+    spec = {
+        "metrics": [{"name": "value", "provider": web, "successCondition": "result > 0.9"}],
+        "args": [{"name": "key", "valueFrom": reference}],
+    }
+    await stage.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
+    status = await stage.until("Failed")
+    assert stage.metrics.asked[0][1] == "http://metrics/?t=s3cr3t"
+    assert "s3cr3t" not in json.dumps(status)
+
+
+async def test_a_missing_secret_ends_the_run_with_its_name(stage: Stage) -> None:
+    spec = {
+        "metrics": [{"name": "value", "provider": {"web": {"url": "http://m/{{args.key}}"}}}],
+        "args": [{"name": "key", "valueFrom": {"secretKeyRef": {"name": "login", "key": "token"}}}],
+    }
+    await stage.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
+    status = await stage.until("Error")
+    assert status["message"] == 'Unable to resolve metric arguments: secrets "login" not found'
+
+
+async def test_a_run_with_a_time_to_live_is_deleted_after_it(stage: Stage) -> None:
+    await stage.run()
+    await stage.client.patch(ANALYSIS_RUNS, "check", {"spec": {"ttlStrategy": {"secondsAfterSuccess": 10}}}, SPACE)
+    await stage.until("Successful")
+    await asyncio.sleep(8)
+    assert (await stage.status())["phase"] == "Successful"
+    await asyncio.sleep(5)
+    with pytest.raises(NotFound):
+        await stage.status()
