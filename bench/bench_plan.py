@@ -1,0 +1,120 @@
+"""What one decision costs: `plan()` of one Rollout, in microseconds of processor time.
+
+settled      nothing to do, as almost always: routed canary, basic canary, blue-green
+in mid-way   20 % at a pause; while pods come up; an abort that takes the traffic back
+
+Each is the best of several runs of many calls: the machine is shared, and what others do on it is not ours. Snapshots are decoded
+once, as the cache holds them; every call gets the same one, so what is worked out once for a spec is worked out in the first run.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from serinus.engine.plan import Plan, Snapshot
+from serinus.engine.planner import plan
+from tests.engine.world import World, release, rollout, routed, service
+
+RUNS, CALLS = 9, 400
+GOALS = {"settled": 60, "mid-way": 250}
+"""Microseconds."""
+
+
+def basic() -> World:
+    none: dict[str, Any] = {
+        "trafficRouting": None,
+        "canaryService": "",
+        "stableService": "",
+        "scaleDownDelaySeconds": None,
+    }
+    world = World(rollout(replicas=5, steps=[{"setWeight": 20}, {"pause": {}}], **none))
+    world.settle()
+    return world
+
+
+def blue_green() -> World:
+    obj = rollout(replicas=3)
+    obj["spec"]["strategy"] = {"blueGreen": {"activeService": "web", "previewService": "web-preview"}}
+    world = World(service("web"), service("web-preview"), obj)
+    world.settle()
+    return world
+
+
+def at_a_pause() -> World:
+    world = routed(replicas=5)
+    release(world, "green")
+    world.settle()
+    return world
+
+
+def pods_coming() -> World:
+    world = routed(replicas=5)
+    release(world, "green")
+    world.settle(ready=False)
+    return world
+
+
+def aborting() -> World:
+    world = at_a_pause()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    return world
+
+
+def with_history(world: World, revisions: int = 10) -> World:
+    """As many empty ReplicaSets of old revisions as are kept by default."""
+    made = next(obj for (kind, _), obj in world.objects.items() if kind == "ReplicaSet")
+    for i in range(revisions):
+        old = copy.deepcopy(made)
+        labels = {**made["metadata"]["labels"], "rollouts-pod-template-hash": f"old{i}"}
+        notes = {"rollout.argoproj.io/revision": "0", "rollout.argoproj.io/desired-replicas": "1"}
+        old["metadata"] |= {"name": f"web-old{i}", "uid": f"uid-of-old{i}", "labels": labels, "annotations": notes}
+        old["spec"]["replicas"], old["status"] = 0, {"observedGeneration": 1}
+        old["spec"]["template"]["spec"]["containers"][0]["image"] = f"argoproj/rollouts-demo:v{i}"
+        world.objects["ReplicaSet", f"web-old{i}"] = old
+    return world
+
+
+def microseconds(snapshot: Snapshot) -> float:
+    return min(_run(lambda: plan(snapshot)) for _ in range(RUNS))
+
+
+def _run(call: Callable[[], Plan]) -> float:
+    begun = time.process_time()
+    for _ in range(CALLS):
+        call()
+    return (time.process_time() - begun) / CALLS * 1e6
+
+
+CASES: dict[str, tuple[str, Callable[[], World]]] = {
+    "settled: routed canary": ("settled", lambda: routed(replicas=5)),
+    "settled: routed canary, 10 old revisions": ("settled", lambda: with_history(routed(replicas=5))),
+    "settled: basic canary": ("settled", basic),
+    "settled: blue-green": ("settled", blue_green),
+    "mid-way: 20 % at a pause": ("mid-way", at_a_pause),
+    "mid-way: the canary's pods come up": ("mid-way", pods_coming),
+    "mid-way: an abort takes the traffic back": ("mid-way", aborting),
+}
+
+
+def main() -> None:
+    found: dict[str, Any] = {}
+    for name, (kind, make) in CASES.items():
+        snapshot = make().snapshot()
+        answer = plan(snapshot)
+        assert kind != "settled" or not (answer.actions or answer.status), f"{name}: {answer}"
+        took = microseconds(snapshot)
+        found[name] = round(took, 1)
+        print(f"{name:45} {took:7.1f} µs   (goal: at most {GOALS[kind]})")
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
