@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from player import play, played
 from recordings import ABSENT, RECORDINGS, plays, reference, scenario
@@ -17,6 +19,23 @@ def test_a_play_costs_no_more_writes_than_in_argo_rollouts(name: str):
     theirs, done = least_written(reference(name)).total(), played(name)
     assert least_written(done.trace).total() <= theirs
     assert len(done.writes) <= theirs
+
+
+def waited_for(trace: list[dict[str, Any]]) -> list[str]:
+    """The phases that users and GitOps tools wait for, in order; Progressing lies between any two of them."""
+    phases = [str(line["status.phase"]) for line in trace if line.get("status.phase") not in (None, "Progressing")]
+    return [phase for i, phase in enumerate(phases) if i == 0 or phase != phases[i - 1]]
+
+
+@pytest.mark.parametrize("name", plays())
+def test_fewer_writes_hide_no_phase_that_somebody_waits_for(name: str):
+    assert waited_for(played(name).trace) == waited_for(reference(name))
+
+
+def test_a_walk_writes_its_rollout_little_more_than_half_as_often():
+    """Several steps of one pass are one write of the status."""
+    ours, theirs = least_written(played("nginx-walk").trace), least_written(reference("nginx-walk"))
+    assert ours["Rollout"] <= 0.6 * theirs["Rollout"]
 
 
 def abort_with_a_delay_of_30_seconds() -> list[Write]:
