@@ -30,6 +30,12 @@ from serinus.local.instance import CannotRun, instance_at, prepare
     metavar="N",
     help="The API server's port; 0 is any free one, the same again next time.  [default: 0]",
 )
+@click.option(
+    "--dashboard-port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="The dashboard's port; 0 is any free one.  [default: 3100, or any free one]",
+)
 @click.option("--kubeconfig", metavar="FILE", help="Where to write the kubeconfig.  [default: DIR/kubeconfig]")
 @click.option(
     "--runtime",
@@ -45,6 +51,7 @@ def command(
     data: str | None,
     port: int,
     api_port: int,
+    dashboard_port: int | None,
     kubeconfig: str | None,
     runtime: str,
     ready_fd: int | None,
@@ -64,6 +71,7 @@ def command(
             prepare(instance)
             arguments = ["--data", str(instance.directory), "--port", str(port), "--api-port", str(api_port)]
             arguments += ["--runtime", runtime]
+            arguments += ["--dashboard-port", str(dashboard_port)] if dashboard_port is not None else []
             state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
             click.echo(welcome(state, f"serinus down{_data_option(data)}"))
             return
@@ -75,7 +83,7 @@ def command(
             click.echo(welcome(state, "Ctrl-C"))
 
         file = Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None
-        run(UpSettings(instance, port, api_port, file, with_parent, runtime), ready)
+        run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime), ready)
     except CannotRun as error:
         if ready_fd is not None:
             daemon.tell(ready_fd, {"error": str(error)})
@@ -91,6 +99,7 @@ Serinus is up, {state["seconds"]:.1f} s after it was started.
 
   Kubernetes API  {state["api"]}
   Gateway         {gateway}   every Ingress, by its host: curl -H 'Host: NAME' {gateway}/
+  Dashboard       {state["dashboard"]}
   Data and logs   {state["data"]}
   Stop            {stop}
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from random import Random
 
 from serinus.dashboard.server import HOST, Server
@@ -23,6 +25,10 @@ log = logging.getLogger(__name__)
 
 AGENT = "serinus-dashboard"
 """How its changes appear in managedFields."""
+
+
+SHORTEST_TOKEN = 16
+"""Letters. A file with less was cut off while it was written."""
 
 
 class PortTaken(Exception):
@@ -46,8 +52,28 @@ def bound(port: int) -> socket.socket:
     return listening
 
 
+def bound_near(port: int, remembered: int = 0) -> socket.socket:
+    """As `bound`, for who would rather have another port than none: the remembered one, `port`, or any free one."""
+    for candidate in (remembered, port):
+        with suppress(PortTaken):
+            if candidate:
+                return bound(candidate)
+    return bound(0)
+
+
 def new_token() -> str:
     return secrets.token_urlsafe(24)
+
+
+def kept_token(file: Path) -> str:
+    """The token in the file, which is made for this user alone: sessions outlive a restart. OSError."""
+    with suppress(FileNotFoundError):
+        if len(token := file.read_text().strip()) >= SHORTEST_TOKEN:
+            return token
+    token = new_token()
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(token + "\n")
+    return token
 
 
 @asynccontextmanager

@@ -108,6 +108,8 @@ class Server:
             if request.method == "GET" and "token" in request.query:
                 return self._sign_in(request)
             self._access.check(self._asked(request), public=public)
+            if not public:
+                self._service.asked()
             return await handler(request)
         except Denied as denied:
             return _error(denied.status, denied.message)

@@ -57,29 +57,50 @@ class _Watched:
 
 
 class Service:
-    """`home`: the user's namespace. `only`: look at this namespace alone."""
+    """`home`: the user's namespace. `rest_after`: seconds without a page or a call after which it watches nothing
+    until somebody comes again; None for never.
+    """
 
-    def __init__(self, client: Client, clock: Clock, rng: Random, *, home: str = "default", only: str = "") -> None:
+    def __init__(
+        self, client: Client, clock: Clock, rng: Random, *, home: str = "default", rest_after: float | None = None
+    ) -> None:
         self.clock, self.home = clock, home
+        self._rest_after = rest_after
+        self._asked = clock.now()
+        self._wanted = asyncio.Event()
         self.hub = Hub()
         self.rights = Rights(client, clock)
         self.changes = Changes(client, clock)
         self._client, self._rng = client, rng
         self._confined = ""
         """Why only the user's own namespace is looked at; empty when all are."""
-        self.world = self._new_world(only)
+        self.world = self._new_world("")
         self._events: dict[Key, _Watched] = {}
+
+    def asked(self) -> None:
+        """Somebody wants to know something: the watches begin if they rested."""
+        self._asked = self.clock.now()
+        self._wanted.set()
 
     async def run(self) -> None:
         """Watches until cancelled."""
-        try:
-            await self._watch()
-        except _Forbidden as refused:
-            self._confined = str(refused)
-            self.hub.lines.clear()
-            self.world = self._new_world(self.home)
-            self.hub.state_changed()
-            await self._watch()
+        while True:
+            if self._rest_after is not None:
+                await self._wanted.wait()
+            try:
+                await self._watch()
+            except _Forbidden as refused:
+                self._confined = str(refused)
+                self._forget(self.home)
+            except _NobodyLooks:
+                self._wanted.clear()
+                self._forget(self.world.namespace)
+
+    def _forget(self, namespace: str) -> None:
+        """Begins with nothing; what is shown next is of this namespace, "" for all."""
+        self.hub.lines.clear()
+        self.world = self._new_world(namespace)
+        self.hub.state_changed()
 
     async def _watch(self) -> None:
         world = self.world
@@ -99,12 +120,19 @@ class Service:
             rollouts = self.world.rollouts
             if rollouts.error_code == 403 and rollouts.error and not self.world.namespace and not rollouts.lists:
                 raise _Forbidden(rollouts.error)
+            if self._nobody():
+                raise _NobodyLooks
             now = self.state()
             del now["now"]
             if now != before:
                 before = now
                 self.hub.state_changed()
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _nobody(self) -> bool:
+        if self.hub.pages:
+            self._asked = self.clock.now()
+        return self._rest_after is not None and self.clock.now() - self._asked >= self._rest_after
 
     def state(self) -> Json:
         """How good the view is: `view` is loading, ok, stale, forbidden, missing or unreachable; `reason` says why."""
@@ -186,3 +214,7 @@ class Service:
 
 class _Forbidden(Exception):
     """All namespaces may not be looked at."""
+
+
+class _NobodyLooks(Exception):
+    """No page is open, and none was for a while."""

@@ -4,6 +4,7 @@
     DIR/lock            held (flock) by the running `serinus up`, with its process id
     DIR/state.json      what `serinus status` shows; the ports are kept for the next start
     DIR/kubeconfig      how to reach it, mode 0600
+    DIR/dashboard.token what a change through the dashboard takes, mode 0600
     DIR/log/            what its processes say
 
 Nothing here is ever reset unasked: a directory that is not ours, or of another layout, is refused with what to do.
@@ -66,6 +67,10 @@ class Instance:
         return self.directory / "kubeconfig"
 
     @property
+    def dashboard_token(self) -> Path:
+        return self.directory / "dashboard.token"
+
+    @property
     def is_ours(self) -> bool:
         return (self.directory / "instance.json").is_file()
 
@@ -92,6 +97,7 @@ class Instance:
 
     def write_state(self, state: dict[str, Any]) -> None:
         new = self.state_file.with_suffix(".new")
+        new.touch(0o600)  # it holds the dashboard's address, with its token
         new.write_text(json.dumps(state, indent=1) + "\n")
         new.replace(self.state_file)
 

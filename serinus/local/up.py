@@ -23,6 +23,11 @@ from typing import Any
 from serinus import __version__
 from serinus.api.resources import INGRESS_CLASSES
 from serinus.controller.process import Options, run_controller
+from serinus.dashboard.process import AGENT, PortTaken, bound, bound_near, kept_token, served
+from serinus.dashboard.server import Server as DashboardServer
+from serinus.dashboard.service import Service
+from serinus.dashboard.settings import PORT as DASHBOARD_PORT
+from serinus.dashboard.settings import Settings as DashboardSettings
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock, SystemClock
 from serinus.kube.errors import AlreadyExists
@@ -49,6 +54,8 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 FOLLOW_SECONDS = 5.0
 """How long `up` waits for the gateway's watches before it says that it is ready without them."""
+DASHBOARD_RESTS_AFTER = 300.0
+"""Seconds without anybody looking after which the dashboard watches nothing: it costs memory only while it is used."""
 LONGEST_REST = 65.0
 """A client-go watch that broke again and again within two minutes rests up to twice 30 s before it comes back."""
 
@@ -105,6 +112,8 @@ class UpSettings:
     gateway_port: int = 8080
     api_port: int = 0
     kubeconfig: Path | None = None
+    dashboard_port: int | None = None
+    """None: 3100, or any free one when that is taken."""
     parent: int = 0
     runtime: str = "process"
     """`process`: pods are local processes; `docker`: containers of docker or podman."""
@@ -226,6 +235,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
         )
     )
     await parts.enter_async_context(_kept("the gateway's watch", gateway.supervise))
+    dashboard = await _dashboard(settings, parts, client(AGENT), int(remembered.get("dashboardPort", 0)))
     if settings.parent:
         await parts.enter_async_context(_kept("the parent's watch", lambda: _with_parent(settings.parent, stop)))
     return {
@@ -233,12 +243,24 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
         "version": __version__,
         "api": endpoint,
         "gateway": gateway.url,
-        "dashboard": None,
+        "dashboard": dashboard.url(tokened=True),
         "kubeconfig": str(kubeconfig),
         "data": str(instance.directory),
         "apiPort": server.port,
         "gatewayPort": gateway_port,
+        "dashboardPort": dashboard.port,
     }
+
+
+async def _dashboard(settings: UpSettings, parts: AsyncExitStack, client: Client, remembered: int) -> DashboardServer:
+    wanted = settings.dashboard_port
+    try:
+        listening = bound_near(DASHBOARD_PORT, remembered) if wanted is None else bound(wanted)
+    except PortTaken as error:
+        raise CannotRun(str(error).replace("--port", "--dashboard-port")) from None
+    service = Service(client, SystemClock(), random.Random(), rest_after=DASHBOARD_RESTS_AFTER)
+    options = DashboardSettings(token=kept_token(settings.instance.dashboard_token))
+    return await parts.enter_async_context(served(service, options, listening))
 
 
 async def _runtime(settings: UpSettings, clock: Clock) -> ProcessRuntime:
