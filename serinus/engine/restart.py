@@ -32,22 +32,38 @@ def restart(draft: Draft, wanted: Callable[[ReplicaSet], int | None]) -> None:
     if s.now < at:
         draft.wait(waits.RESTART.code, f"pods are restarted at {format_time(at)}", until=at)
         return
-    left = sum(_one_by_one(draft, rs, at, None if s.cramped() else wanted(rs)) for rs in s.sets)
+    budget = _Budget(draft)
+    left = sum(_one_by_one(draft, rs, at, None if s.cramped() else wanted(rs), budget) for rs in s.sets)
     if not left:
         status.restarted_at = s.spec.restart_at
         return
     draft.wait(waits.RESTART.code, f"{left} pods are older than restartAt", since=at, until=s.now + AGAIN)
 
 
-def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None) -> int:
+class _Budget:
+    """How many pods of all ReplicaSets together may still be missing where no other comes first."""
+
+    def __init__(self, draft: Draft) -> None:
+        s = draft.sight
+        serving = sum(1 for p in s.snapshot.pods if p.ready() and not p.metadata.deletion_timestamp)
+        self.left = serving - max(s.replicas, sum(draft.size(r) for r in s.sets)) + _missing(draft)
+
+    def take(self, count: int) -> int:
+        taken = max(0, min(count, self.left))
+        self.left -= taken
+        return taken
+
+
+def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None, budget: _Budget) -> int:
     """Plan the evictions of one ReplicaSet; returns how many of its pods are too old, and not yet on their way out."""
     s, pods = draft.sight, draft.sight.pods_of(rs)
     old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
     if not old:
         return 0
     serving = sum(1 for p in pods if p.ready() and not p.metadata.deletion_timestamp)
-    allowed = serving - wanted if wanted else serving - rs.spec.replicas + _missing(draft)
     now = [p for p in old if not p.metadata.deletion_timestamp]
+    spared = serving - wanted if wanted else serving - rs.spec.replicas + _missing(draft)
+    allowed = spared if wanted else budget.take(min(len(now), spared))
     going = now[: max(0, allowed)]
     for pod in going:
         because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"

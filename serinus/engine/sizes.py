@@ -90,7 +90,11 @@ class View:
             (weights.canary.weight, max(weights.stable.weight, planned.stable.weight)) if weights and planned else None,
             self.draft.status.abort,
         )
-        return wanted.canary(), wanted.stable() if self.stable else 0
+        if self.stable is None:
+            return wanted.canary(), 0
+        # Gateways may hear of a weight before they hear of a Service: where it leads to, somebody answers.
+        least = 1 if s.replicas and self._leads_to_stable() else 0
+        return wanted.canary(), max(least, wanted.stable())
 
     def _basic(self, weight: int) -> tuple[int, int]:
         s, new, stable = self.s, self.s.new, self.stable
@@ -108,7 +112,7 @@ class View:
 
     def _leads_to_stable(self) -> bool:
         """Whether the stable Service was seen to lead to the stable ReplicaSet: one pod stays there until it has moved."""
-        name = self.canary.stable_service
+        name = service_names(self.canary, self.draft.status)[1]
         return bool(name) and selected_hash(self.draft, name) == hash_of(self.stable)
 
     def takes_over(self) -> bool:

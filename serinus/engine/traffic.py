@@ -80,7 +80,9 @@ def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
         # The stable Service must be seen to lead to the promoted version before the canary's share goes to it.
         service = service_names(s.canary, status)[1] if s.canary else ""
         led = not service or selected_hash(draft, service) == hash_of(new)
-        return 0 if led and (avail >= s.replicas or recorded == 0) else recorded
+        # With dynamicStableScale few pods were left there: gateways have heard of the switch when these have drained.
+        drains = s.canary and s.canary.dynamic_stable_scale and any(draft.size(r) for r in s.others)
+        return 0 if led and not drains and (avail >= s.replicas or recorded == 0) else recorded
     if want < recorded and new.status.available_replicas > 0:
         carried = view.capacity(avail)
         if carried < top - want:

@@ -81,3 +81,21 @@ def test_the_preview_service_leaves_an_aborted_version_before_its_pods_go():
     assert (world.selected("web-preview"), world.set_of("green").spec.replicas) == (BLUE, 2)
     world.settle()
     assert world.set_of("green").spec.replicas == 0
+
+
+def test_with_dynamic_stable_scale_the_stable_service_always_leads_to_a_pod_and_the_gateway_hears_of_the_switch_in_time():
+    """Found by the simulation: weight 0 overtook the Service's new endpoints, and requests found none at all."""
+    world = routed(
+        replicas=4, steps=[{"setWeight": 100}, {"pause": {}}], dynamicStableScale=True, scaleDownDelaySeconds=None
+    )
+    release(world, "green")
+    world.settle()
+    world.after(5)
+    assert (world.weight, world.set_of("blue").spec.replicas) == (100, 1)
+    world.objects["Rollout", "web"]["status"].pop("pauseConditions")
+    world.settle()
+    green = world.set_of("green").metadata.labels["rollouts-pod-template-hash"]
+    assert (world.selected("web"), world.weight, world.set_of("blue").spec.replicas) == (green, 100, 1)
+    world.after(5)
+    world.settle()
+    assert (world.weight, world.set_of("blue").spec.replicas, world.rollout.status.phase) == (0, 0, "Healthy")

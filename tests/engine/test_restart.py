@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from world import World, routed
+from world import World, release, routed
 from world import rollout as a_rollout
 
 AT = "2026-06-01T00:00:00Z"
@@ -106,3 +106,16 @@ def test_a_restart_is_done_when_the_last_old_pod_is_on_its_way_out():
         add_pod(world, name, born=YOUNG)
     world.once()
     assert (size(world), world.rollout.status.restarted_at) == (2, AT)
+
+
+def test_the_only_pod_that_serves_stays_while_a_new_version_does_not_come_up():
+    """Found by the simulation: each ReplicaSet was asked alone what it can spare, and the one that served had one too many."""
+    made = a_rollout(replicas=1)
+    made["spec"]["strategy"] = {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}}
+    world = World(made)
+    world.settle()
+    release(world, "green")
+    world.settle(ready=False)
+    add_pod(world, "a")
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
+    assert evicted(world) == []
