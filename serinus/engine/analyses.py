@@ -49,13 +49,15 @@ DEFAULT_HISTORY = 5
 
 def current(draft: Draft, kind: Kind) -> Json | None:
     """{name, status, message} of the run that counts now."""
-    status = draft.status
-    return {
-        BACKGROUND: status.canary.current_background_analysis_run_status,
-        STEP: status.canary.current_step_analysis_run_status,
-        PRE: status.blue_green.pre_promotion_analysis_run_status,
-        POST: status.blue_green.post_promotion_analysis_run_status,
-    }[kind]
+    # Asked ten times in each pass: a dict of these would hash every kind each time.
+    canary, blue_green = draft.status.canary, draft.status.blue_green
+    if kind is BACKGROUND:
+        return canary.current_background_analysis_run_status
+    if kind is STEP:
+        return canary.current_step_analysis_run_status
+    if kind is PRE:
+        return blue_green.pre_promotion_analysis_run_status
+    return blue_green.post_promotion_analysis_run_status
 
 
 def _put(draft: Draft, kind: Kind, value: Json | None) -> None:
