@@ -59,8 +59,11 @@ class Weather:
         self.over = max((e.at + e.length for e in episodes), default=0.0)
 
     def strikes(self, kind: str, plural: str, who: int) -> Episode | None:
+        found = self._by_kind.get(kind)
+        if found is None:
+            return None
         now = self.loop.at
-        for episode, rng in self._by_kind.get(kind, ()):
+        for episode, rng in found:
             if (
                 episode.at <= now < episode.at + episode.length
                 and episode.plural in ("", plural)
@@ -73,8 +76,11 @@ class Weather:
 
     def lasts(self, kind: str, plural: str, who: int) -> float:
         """Seconds for which an episode that strikes without chance goes on; 0 when there is none."""
-        now, left = self.loop.at, 0.0
-        for e, _ in self._by_kind.get(kind, ()):
+        found, left = self._by_kind.get(kind), 0.0
+        if found is None:
+            return left
+        now = self.loop.at
+        for e, _ in found:
             if e.at <= now < e.at + e.length and e.plural in ("", plural) and e.only in (None, who):
                 left = max(left, e.at + e.length - now)
         return left

@@ -26,7 +26,7 @@ from serinus.api.int_or_percent import scaled
 from serinus.api.names import HASH
 from tests.sim.loop import Loop
 from tests.sim.store import Change, Store
-from tests.sim.workloads import Workloads, ready
+from tests.sim.workloads import Workloads
 
 Json = dict[str, Any]
 WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
@@ -99,11 +99,7 @@ class Gateway:
 
     def endpoints_of(self, service: Json) -> tuple[str, ...]:
         return tuple(
-            p["metadata"]["name"]
-            for p in self.store.all("pods")
-            if matches(service, p["metadata"].get("labels") or {})
-            and ready(p)
-            and "deletionTimestamp" not in p["metadata"]
+            p.name for p in self.workloads.pods.values() if p.serving and not p.ending and matches(service, p.labels)
         )
 
     def _tell(self, stream: str, hear: Any) -> None:
@@ -157,6 +153,8 @@ class Gateway:
 def may_have_none(spec: Json) -> bool:
     """Whether the user's own numbers allow that no pod serves: none is wanted, or all may be unavailable."""
     wanted, canary = spec.get("replicas", 1), spec["strategy"].get("canary") or {}
+    if wanted == 1 and spec.get("paused") and spec.get("restartAt"):
+        return True  # the only pod is to be replaced, and none may be made beside it
     if not canary or canary.get("trafficRouting"):
         return wanted == 0
     surge = scaled(canary.get("maxSurge"), wanted, round_up=True, default="25%")

@@ -19,7 +19,7 @@ from serinus.engine.plan import Plan, Snapshot
 from tests.sim.gateway import PATIENCE
 from tests.sim.history import NAME, image_of
 from tests.sim.store import Change, encode
-from tests.sim.workloads import owner_of, ready
+from tests.sim.workloads import owner_of
 from tests.sim.world import World
 
 Json = dict[str, Any]
@@ -111,11 +111,8 @@ class Watchdog:
 
     def serving_pods(self, pod_hash: str) -> int:
         """Pods of this revision that are ready and stay."""
-        pods = self.world.store.all("pods")
-        return sum(
-            1 for p in pods
-            if (p["metadata"].get("labels") or {}).get(HASH) == pod_hash and ready(p) and "deletionTimestamp" not in p["metadata"]
-        )  # fmt: skip
+        pods = self.world.workloads.pods.values()
+        return sum(1 for p in pods if p.pod_hash == pod_hash and p.serving and not p.ending)
 
 
 # 1. Drain after observe
@@ -156,10 +153,12 @@ def _delay(dog: Watchdog, pod_hash: str) -> float:
     strategy = world.canary or world.blue_green
     if strategy.get("dynamicStableScale") or strategy.get("scaleDownDelayRevisionLimit") is not None:
         return 0
-    delay = strategy.get("scaleDownDelaySeconds", 30)
-    if world.status.get("abort") and pod_hash == world.status.get("currentPodHash"):
-        return strategy.get("abortScaleDownDelaySeconds", 30)
-    return delay if dog.role.get(pod_hash) == "stable" else min(DRAIN, delay)
+    delay, current = strategy.get("scaleDownDelaySeconds", 30), world.status.get("currentPodHash")
+    if pod_hash == current:
+        # A canary that starts anew, with other steps, is resized as they say; its pods end gracefully.
+        return strategy.get("abortScaleDownDelaySeconds", 30) if world.status.get("abort") else 0
+    settled_ = current == world.status.get("stableRS")
+    return delay if settled_ and dog.role.get(pod_hash) == "stable" else min(DRAIN, delay)
 
 
 def keeps_enough_pods(dog: Watchdog, change: Change) -> Iterator[str]:

@@ -8,23 +8,13 @@ of a version are made once and shared by all who watch.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from serinus.api.resources import (
-    BY_KIND,
-    INGRESSES,
-    LEASES,
-    PODS,
-    REPLICA_SETS,
-    ROLLOUTS,
-    SERVICES,
-    Resource,
-)
 from serinus.kube.clock import rfc3339
 from serinus.kube.wire import Request, Response
 from tests.sim.loop import Loop
@@ -36,7 +26,6 @@ KEPT = 400
 """Events of a kind that a watch may resume from; older ones answer 410."""
 
 WITH_STATUS = frozenset({"rollouts", "replicasets", "pods", "services", "ingresses", "deployments"})
-SERVED: tuple[Resource, ...] = (ROLLOUTS, REPLICA_SETS, PODS, SERVICES, INGRESSES, LEASES, BY_KIND["Deployment"])
 
 
 class Refusal(Exception):
@@ -119,15 +108,15 @@ class Watch:
 
 
 class Store:
-    """`listeners` are called after each change, in order; `requests` counts what came through `handle`, by verb and kind."""
+    """Every kind is served. `listeners` are called after each change, in order; `requests` counts what came through `handle`, by verb and kind."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.version = 100
-        self.objects: dict[str, dict[str, Json]] = {r.plural: {} for r in SERVED}
-        self.texts: dict[str, dict[str, bytes]] = {r.plural: {} for r in SERVED}
-        self.history: dict[str, deque[Change]] = {r.plural: deque(maxlen=KEPT) for r in SERVED}
-        self.watches: dict[str, list[Watch]] = {r.plural: [] for r in SERVED}
+        self.objects: dict[str, dict[str, Json]] = defaultdict(dict)
+        self.texts: dict[str, dict[str, bytes]] = defaultdict(dict)
+        self.history: dict[str, deque[Change]] = defaultdict(lambda: deque(maxlen=KEPT))
+        self.watches: dict[str, list[Watch]] = defaultdict(list)
         self.listeners: list[Listener] = []
         self.events = 0
         """Kubernetes Events that were written: counted, not kept."""
@@ -246,8 +235,6 @@ class Store:
 
     def _answer(self, request: Request, plural: str, name: str, sub: str, by: str) -> Response:
         verb, query = request.method, request.query
-        if plural not in self.objects:
-            raise Refusal(404, "NotFound", f"{plural} are not served")
         if verb == "GET" and not name:
             accepts = selector(query.get("labelSelector", ""))
             return self._watch(plural, query, accepts) if query.get("watch") == "true" else self._list(plural, accepts)

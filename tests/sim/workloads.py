@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from serinus.api.names import HASH
-from tests.sim.loop import EPOCH, Loop
+from tests.sim.loop import Loop
 from tests.sim.store import Change, Store
 
 Json = dict[str, Any]
@@ -33,11 +33,15 @@ class Running:
     """A pod as its node knows it."""
 
     name: str
-    uid: str
+    number: int
+    """Pods are numbered as they are born."""
+    owner: str
+    """uid of its ReplicaSet."""
     pod_hash: str
+    labels: dict[str, str]
     serving: bool = False
+    """Whether it answers; the API says so (Ready) from the same moment on."""
     ready_since: float | None = None
-    was_ready: bool = False
     ending: bool = False
     hit: float | None = None
     """When the history, not the controller, took it away or down."""
@@ -53,7 +57,7 @@ class Workloads:
         """(when, hash) of pods that the history took."""
         self.on_serving: Callable[[], None] = lambda: None
         self._due: set[str] = set()
-        self._names = 0
+        self._names = self._born = 0
         store.listeners.append(self._seen)
 
     def _seen(self, change: Change) -> None:
@@ -80,17 +84,17 @@ class Workloads:
         rs = self.store.get("replicasets", name)
         if rs is None:
             return
-        mine = [p for p in self.store.all("pods") if owner_of(p) == name and owner_uid(p) == rs["metadata"]["uid"]]
-        live = [p for p in mine if "deletionTimestamp" not in p["metadata"]]
+        uid = rs["metadata"]["uid"]
+        live = [p for p in self.pods.values() if p.owner == uid and not p.ending]
         want = rs["spec"].get("replicas", 1)
         for _ in range(want - len(live)):
-            live.append(self._make_pod(rs))
+            live.append(self.pods[self._make_pod(rs)["metadata"]["name"]])
         if len(live) > want:
             # Those that do not serve go first, then the youngest.
-            live.sort(key=lambda p: (ready(p), -int(p["metadata"]["uid"][4:])))
+            live.sort(key=lambda p: (p.serving, -p.number))
             gone, live = live[: len(live) - want], live[len(live) - want :]
             for pod in gone:
-                self.store.delete("pods", pod["metadata"]["name"], SETS)
+                self.store.delete("pods", pod.name, SETS)
         self._report(rs, live)
 
     def _make_pod(self, rs: Json) -> Json:
@@ -106,13 +110,12 @@ class Workloads:
         }
         return self.store.create("pods", {"metadata": metadata, "spec": template["spec"]}, SETS)
 
-    def _report(self, rs: Json, live: list[Json]) -> None:
+    def _report(self, rs: Json, live: list[Running]) -> None:
         wait = float(rs["spec"].get("minReadySeconds", 0))
-        serving = [p for p in live if ready(p)]
+        serving = [p for p in live if p.serving]
         available, soonest = 0, None
         for pod in serving:
-            since = self.pods[pod["metadata"]["name"]].ready_since
-            left = wait - (self.loop.at - (self.loop.at if since is None else since))
+            left = wait - (self.loop.at - (self.loop.at if pod.ready_since is None else pod.ready_since))
             if left <= 0.001:
                 available += 1
             else:
@@ -130,7 +133,9 @@ class Workloads:
         new = change.new
         if change.old is None and new is not None:
             meta = new["metadata"]
-            pod = Running(meta["name"], meta["uid"], (meta.get("labels") or {}).get(HASH, ""))
+            labels = meta.get("labels") or {}
+            self._born += 1
+            pod = Running(meta["name"], self._born, owner_uid(new), labels.get(HASH, ""), labels)
             self.pods[pod.name] = pod
             image = self._image(new)
             if not image.never:
@@ -148,7 +153,7 @@ class Workloads:
     def _begins(self, pod: Running) -> None:
         if self.pods.get(pod.name) is not pod or pod.ending or pod.serving:
             return
-        pod.serving = pod.was_ready = True
+        pod.serving = True
         pod.ready_since, pod.hit = self.loop.at, None
         self._say(pod, "Running", "True")
         self.on_serving()
@@ -203,13 +208,3 @@ def owner_of(obj: Json) -> str:
 
 def owner_uid(obj: Json) -> str:
     return next((o["uid"] for o in obj["metadata"].get("ownerReferences") or () if o.get("controller")), "")
-
-
-def ready(pod: Json) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-
-
-def wall(at: float) -> float:
-    """Seconds since the epoch of a moment of the run."""
-    return EPOCH + at
