@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from serinus.api.derived import once
 from serinus.api.findings import Finding, invalid
 from serinus.api.meta import Json
 from serinus.api.names import HASH, MANAGED_BY
@@ -99,8 +100,12 @@ def _service(
         yield invalid(path, name, f'Service "{name}" is managed by another Rollout')
 
 
-def _services(rollout: Rollout) -> Iterator[tuple[str, str, PodMetadata | None]]:
+def _services(rollout: Rollout) -> tuple[tuple[str, str, PodMetadata | None], ...]:
     """(path, name, metadata that pods of this Service's role get), in the order in which they are looked up."""
+    return once(rollout.spec, "named services", lambda: tuple(_named_services(rollout)))
+
+
+def _named_services(rollout: Rollout) -> Iterator[tuple[str, str, PodMetadata | None]]:
     canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
     named: list[tuple[str, str, PodMetadata | None]] = []
     if blue_green is not None:
@@ -121,8 +126,12 @@ def _services(rollout: Rollout) -> Iterator[tuple[str, str, PodMetadata | None]]
     return (row for row in named if row[1])
 
 
-def _ingresses(rollout: Rollout) -> Iterator[tuple[str, str, str]]:
+def _ingresses(rollout: Rollout) -> tuple[tuple[str, str, str], ...]:
     """(path, name, Service that one of its rules must lead to)."""
+    return once(rollout.spec, "named ingresses", lambda: tuple(_named_ingresses(rollout)))
+
+
+def _named_ingresses(rollout: Rollout) -> Iterator[tuple[str, str, str]]:
     canary = rollout.spec.strategy.canary
     routing = canary.traffic_routing if canary else None
     if canary is None or routing is None:
@@ -150,6 +159,11 @@ def _routes_to(ingress: Ingress, service: str) -> bool:
 
 
 def _absent_templates(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]:
+    for path, references in once(rollout.spec, "named templates", lambda: tuple(_named_templates(rollout))):
+        yield from _template_refs(path, references, objects, set())
+
+
+def _named_templates(rollout: Rollout) -> Iterator[tuple[str, list[Json]]]:
     canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
     analyses: list[tuple[str, Json | None]] = []
     if blue_green is not None:
@@ -161,7 +175,8 @@ def _absent_templates(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator
         analyses += [(f"{_CANARY}.steps[{i}].analysis", step.analysis) for i, step in enumerate(canary.steps)]
         analyses.append((f"{_CANARY}.analysis", canary.analysis))
     for path, analysis in analyses:
-        yield from _template_refs(f"{path}.templates", (analysis or {}).get("templates") or [], objects, set())
+        if references := (analysis or {}).get("templates"):
+            yield f"{path}.templates", references
 
 
 def _template_refs(path: str, references: list[Json], objects: Mapping[str, Json], seen: set[str]) -> Iterator[Finding]:
