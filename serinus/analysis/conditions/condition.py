@@ -7,7 +7,7 @@ from typing import Any
 from serinus.analysis.conditions.compiler import Made, compile_for
 from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.functions import Run
-from serinus.analysis.conditions.moments import SECOND, Time
+from serinus.analysis.conditions.moments import Time
 from serinus.analysis.conditions.parser import parse
 from serinus.analysis.conditions.types import Type, type_of
 from serinus.analysis.conditions.values import go_type
@@ -37,7 +37,7 @@ class Condition:
                 made = compile_for(self._tree, kind)
                 if len(self._made) < MOST_TYPES:
                     self._made[kind] = made
-            return made.run(Run(result, int(now * SECOND)))
+            return made.run(Run(result, round(now * 1e6) * 1000))
         except RecursionError:
             raise ConditionError("the result is nested too deeply for this condition") from None
 

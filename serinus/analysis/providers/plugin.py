@@ -49,53 +49,72 @@ class Configured(msgspec.Struct, rename="camel"):
 class Plugin:
     type: ClassVar[str] = "RPCPlugin"
 
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] = {}
+        """Python plugins by name: made once, so that they may keep connections."""
+
     def metadata(self, metric: Metric) -> Mapping[str, str]:
         return {}
 
     async def run(self, call: Call) -> Measurement:
         before = Measurement(started_at=format_time(call.now))
-        return await _measured(call, "Run", before, new=True)
+        return await self._measured(call, "Run", before, new=True)
 
     async def resume(self, call: Call, measurement: Measurement) -> Measurement:
-        return await _measured(call, "Resume", measurement)
+        return await self._measured(call, "Resume", measurement)
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
-        return await _measured(call, "Terminate", measurement)
+        return await self._measured(call, "Terminate", measurement)
 
     async def clean_up(self, call: Call, keep: int) -> None:
-        await _answered(call, "GarbageCollect", None, keep)
+        await self._answered(call, "GarbageCollect", None, keep)
 
+    async def _measured(
+        self, call: Call, operation: Operation, before: Measurement, *, new: bool = False
+    ) -> Measurement:
+        answer = await self._answered(call, operation, None if new else before, 0)
+        if not answer.phase:
+            raise ProviderError(f"failed to {_VERBS[operation]} via plugin: its answer has no phase")
+        again = format_deadline(call.now + max(LEAST_PAUSE, answer.resume_after))
+        return measured(answer, before, format_time(call.now), again)
 
-async def _measured(call: Call, operation: Operation, before: Measurement, *, new: bool = False) -> Measurement:
-    answer = await _answered(call, operation, None if new else before, 0)
-    if not answer.phase:
-        raise ProviderError(f"failed to {_VERBS[operation]} via plugin: its answer has no phase")
-    again = format_deadline(call.now + max(LEAST_PAUSE, answer.resume_after))
-    return measured(answer, before, format_time(call.now), again)
+    async def _answered(self, call: Call, operation: Operation, before: Measurement | None, keep: int) -> Answer:
+        name, config = _named(call.metric)
+        question = Question(
+            operation,
+            name,
+            msgspec.to_builtins(call.metric),
+            msgspec.to_builtins(call.run),
+            config,
+            None if before is None else msgspec.to_builtins(before),
+            keep,
+        )
+        found = await self._find(name, call)
+        try:
+            async with asyncio.timeout(TIME_LIMIT):
+                if isinstance(found, Configured):
+                    return await execute(found, question)
+                return await getattr(found, _METHODS[operation])(question)
+        except TimeoutError as error:
+            raise ProviderError(f"failed to {_VERBS[operation]} via plugin: no answer in {TIME_LIMIT:.0f} s") from error
+        except Exception as error:  # a plugin is other people's code: it must not take the controller along
+            said = str(error) or type(error).__name__
+            raise ProviderError(f"failed to {_VERBS[operation]} via plugin: {said}") from error
 
-
-async def _answered(call: Call, operation: Operation, before: Measurement | None, keep: int) -> Answer:
-    name, config = _named(call.metric)
-    question = Question(
-        operation,
-        name,
-        msgspec.to_builtins(call.metric),
-        msgspec.to_builtins(call.run),
-        config,
-        None if before is None else msgspec.to_builtins(before),
-        keep,
-    )
-    found = await _find(name, call)
-    try:
-        async with asyncio.timeout(TIME_LIMIT):
-            if isinstance(found, Configured):
-                return await execute(found, question)
-            return await getattr(found, _METHODS[operation])(question)
-    except TimeoutError as error:
-        raise ProviderError(f"failed to {_VERBS[operation]} via plugin: no answer in {TIME_LIMIT:.0f} s") from error
-    except Exception as error:  # a plugin is other people's code: it must not take the controller along
-        said = str(error) or type(error).__name__
-        raise ProviderError(f"failed to {_VERBS[operation]} via plugin: {said}") from error
+    async def _find(self, name: str, call: Call) -> Any:
+        for row in await _configured(call):
+            if row.name == name:
+                return row
+        for point in () if name in self._loaded else entry_points(group=ENTRY_POINTS, name=name):
+            try:
+                made: Any = point.load()
+                self._loaded[name] = made() if isinstance(made, type) else made
+            except Exception as error:
+                raise ProviderError(f"failed to create plugin: {name}: {error}") from error
+        if name in self._loaded:
+            return self._loaded[name]
+        where = f"ConfigMap {call.reach.namespace}/{CONFIG} ({KEY})"
+        raise ProviderError(f"failed to create plugin: neither {where} nor an entry point {ENTRY_POINTS} has {name!r}")
 
 
 def _named(metric: Metric) -> tuple[str, Json | None]:
@@ -104,20 +123,6 @@ def _named(metric: Metric) -> tuple[str, Json | None]:
         raise ProviderError("failed to create plugin: provider.plugin names exactly one plugin, with its configuration")
     ((name, config),) = plugins.items()
     return str(name), config if isinstance(config, dict) else None
-
-
-async def _find(name: str, call: Call) -> Any:
-    for row in await _configured(call):
-        if row.name == name:
-            return row
-    for point in entry_points(group=ENTRY_POINTS, name=name):
-        try:
-            made: Any = point.load()
-            return made() if isinstance(made, type) else made
-        except Exception as error:
-            raise ProviderError(f"failed to create plugin: {name}: {error}") from error
-    where = f"ConfigMap {call.reach.namespace}/{CONFIG} ({KEY})"
-    raise ProviderError(f"failed to create plugin: neither {where} nor an entry point {ENTRY_POINTS} has {name!r}")
 
 
 async def _configured(call: Call) -> list[Configured]:
