@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jsonpatch
@@ -24,7 +25,8 @@ def json_patch(obj: Json, ops: list[Json]) -> Json:
     try:
         result = jsonpatch.JsonPatch(ops).apply(copied(obj), in_place=True)
     except jsonpatch.JsonPatchTestFailed as error:
-        raise PatchError(f"testing value failed: {error}") from error
+        said = re.sub(r" \(<class '\w+'>\)", "", str(error))  # what Python calls them is no matter of the user's
+        raise PatchError(f"testing value failed: {said}") from error
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         raise PatchError(str(error)) from error
     except (TypeError, KeyError, AttributeError, ValueError, IndexError) as error:

@@ -153,7 +153,7 @@ def _backend(path: str, backend: Json) -> Iterator[FieldError]:
     if service and resource:
         yield FieldError(path, "FieldValueInvalid", "", "cannot set both resource and service backends")
     elif not service and not resource:
-        yield FieldError(path, "FieldValueRequired", None, "resource or service backend is required")
+        yield FieldError(path, "FieldValueInvalid", "", "resource or service backend is required")
     elif service:
         number, name = (service.get("port") or {}).get("number"), (service.get("port") or {}).get("name")
         if not service.get("name"):
