@@ -12,9 +12,10 @@ from serinus.api.crds import crds
 from serinus.api.names import EPHEMERAL_METADATA, HASH, MANAGED_BY, REVISION, SCALE_DOWN_DEADLINE
 
 Json = dict[str, Any]
-SCHEMA: Json = next(c for c in crds() if c["spec"]["names"]["kind"] == "Rollout")["spec"]["versions"][0]["schema"][
-    "openAPIV3Schema"
-]
+SCHEMAS: dict[str, Json] = {
+    crd["spec"]["names"]["kind"]: crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] for crd in crds()
+}
+SCHEMA = SCHEMAS["Rollout"]
 UID = "uid-of-web"
 NAMES = ["web", "web-canary", "web-preview", "other", "web-web-canary"]
 TIMES = ["2026-01-01T00:00:00Z", "2027-01-15T08:00:00Z", "2030-01-01T00:00:00.123456Z", "0001-01-01T00:00:00Z"]
@@ -248,3 +249,26 @@ def surroundings(draw: st.DrawFn, template: Json) -> list[Json]:
         if draw(st.booleans()) or (fit and name == "web"):
             found.append(draw(ingresses(name, fit=fit)))
     return found
+
+
+@st.composite
+def analysis_templates(draw: st.DrawFn) -> dict[str, Json]:
+    """By "Kind/name"; many of what the schema admits cannot be run."""
+    found: dict[str, Json] = {}
+    for name in draw(st.sets(st.sampled_from(["web", "a", "other"]), max_size=2)):
+        usable = {"metrics": [{"name": "m", "provider": {"web": {"url": "http://127.0.0.1:1/{{args.x}}"}}}]}
+        usable["args"] = [{"name": "x", "value": "1"}]
+        spec = draw(st.just(usable) | any_of(SCHEMAS["AnalysisTemplate"]["properties"]["spec"], 0.5))
+        kind = draw(st.sampled_from(["AnalysisTemplate", "AnalysisTemplate", "ClusterAnalysisTemplate"]))
+        found[f"{kind}/{name}"] = {"kind": kind, "metadata": {"name": name, "resourceVersion": "1"}, "spec": spec}
+    return found
+
+
+@st.composite
+def analysis_runs(draw: st.DrawFn) -> Json:
+    """The Rollout's own, or another's of a name that one of its own might have."""
+    name = draw(st.sampled_from(["web-77f97bbcbf-2-1", "web-77f97bbcbf-2", "web-68fb5766d6-1-pre", "run"]))
+    made: Json = {"kind": "AnalysisRun", "metadata": draw(metas(name, ours=True))}
+    for part in ("spec", "status"):
+        made[part] = draw(any_of(SCHEMAS["AnalysisRun"]["properties"][part], 0.3))
+    return made

@@ -6,11 +6,12 @@ import copy
 from typing import Any
 
 import msgspec
-from any_objects import SCHEMA, UID, any_of, mutated, surroundings, workloads
+from any_objects import SCHEMA, UID, analysis_runs, analysis_templates, any_of, mutated, surroundings, workloads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from world import World, ingress, merged, rollout, service
 
+from serinus.api.analysis import AnalysisRun
 from serinus.api.meta import ObjectMeta
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.api.rollout import Rollout, RolloutStatus
@@ -56,7 +57,22 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-BASES = [without_nulls(make()) for make in (rollout, basic, blue_green, referring)]
+def judged() -> Json:
+    step = {"analysis": {"templates": [{"templateName": "web"}], "args": [{"name": "x", "value": "2"}]}}
+    obj = rollout(steps=[{"setWeight": 20}, step, {"setWeight": 50}])
+    obj["spec"]["strategy"]["canary"]["analysis"] = {"templates": [{"templateName": "a"}], "startingStep": 1}
+    return obj
+
+
+def judged_before_and_after() -> Json:
+    obj = blue_green()
+    strategy = obj["spec"]["strategy"]["blueGreen"]
+    strategy["prePromotionAnalysis"] = strategy["postPromotionAnalysis"] = {"templates": [{"templateName": "web"}]}
+    return obj
+
+
+MAKERS = (rollout, basic, blue_green, referring, judged, judged_before_and_after)
+BASES = [without_nulls(make()) for make in MAKERS]
 MID_UPDATE: list[Json] = [
     {},
     {"stableRS": "68fb5766d6", "currentPodHash": "68fb5766d6", "currentStepIndex": 6},
@@ -81,7 +97,11 @@ def situations(draw: st.DrawFn) -> Snapshot:
     for other in draw(surroundings(template)):
         world.objects[other["kind"], other["metadata"]["name"]] = other
     workload = msgspec.convert(draw(workloads(template) if draw(st.integers(0, 4)) else st.none()), Workload | None)
-    return msgspec.structs.replace(world.snapshot(), workload=workload)
+    runs = draw(st.lists(analysis_runs(), max_size=2, unique_by=lambda run: run["metadata"]["name"]))
+    seen = tuple(msgspec.json.decode(msgspec.json.encode(run), type=AnalysisRun) for run in runs)
+    return msgspec.structs.replace(
+        world.snapshot(), workload=workload, objects=draw(analysis_templates()), analysis_runs=seen
+    )
 
 
 def controlled(meta: ObjectMeta, uid: str) -> bool:
@@ -120,6 +140,9 @@ def not_ours(seen: Snapshot, action: Action) -> str:
     if action.kind == "Deployment":
         reference = seen.rollout.spec.workload_ref
         return "" if reference and reference.name == action.name else "a Deployment that is not referred to"
+    if action.kind == "AnalysisRun":
+        known = next(r for r in seen.analysis_runs if r.metadata.name == action.name)
+        return "" if controlled(known.metadata, UID) and known.metadata.uid == action.uid else "another's AnalysisRun"
     return "of a kind that the planner does not write"
 
 
@@ -141,7 +164,7 @@ def check(seen: Snapshot, answer: Plan) -> None:
             assert text.startswith("spec.") or "workload" in text or "not found" in text, text
 
 
-@settings(QUICK, max_examples=400)
+@settings(QUICK, max_examples=250)
 @given(situations())
 def test_the_planner_answers_whatever_it_sees_and_leaves_what_is_not_ours(seen: Snapshot):
     before = msgspec.json.encode(seen)
