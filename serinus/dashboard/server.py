@@ -129,7 +129,7 @@ class Server:
                 403, "The token in this address is not that of this dashboard: it may have been started anew since."
             )
         left = {key: value for key, value in request.query.items() if key != "token"}
-        response = web.HTTPSeeOther(request.rel_url.with_query(left))
+        response = web.Response(status=303, headers={"Location": str(request.rel_url.with_query(left))})
         # Lax, not Strict: an address pasted in a chat opens signed in. Changes check the Origin as well.
         response.set_cookie(self._cookie, self._access.session, httponly=True, samesite="Lax", path=self._root or "/")
         return response

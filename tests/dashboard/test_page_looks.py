@@ -1,0 +1,157 @@
+"""Readable for everybody: no finding of axe (WCAG 2 A and AA) in light and dark, at desk and phone width.
+
+The pictures of the documentation are taken here: SERINUS_PICTURES=1 writes them to docs/images.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import axe_playwright_python
+import pytest
+import scenes
+from dashboard_stage import TOKEN, Stage
+from playwright.sync_api import Browser, Page, expect
+
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PICTURES = Path(__file__).parents[2] / "docs" / "images"
+WIDTHS = {"desk": 1200, "phone": 390}
+
+Scheme = Literal["light", "dark"]
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[Stage]:
+    """A dashboard with Rollouts in every state."""
+    stage = Stage()
+    made = [
+        scenes.rollout("checkout"),
+        scenes.aborted("payments"),
+        scenes.healthy("search"),
+        scenes.rollout(
+            "shipping", phase="Progressing", message="more replicas need to be updated", pauseConditions=None
+        ),
+        scenes.rollout("catalogue", canary={"weights": {"canary": {"weight": 10}, "stable": {"weight": 90}}}),
+    ]
+    for one in made:
+        scenes.with_revisions(stage.put, one)
+    stage.open()
+    yield stage
+    stage.end()
+
+
+@pytest.fixture(params=["desk", "phone"])
+def width(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> Scheme:
+    return request.param
+
+
+@pytest.fixture
+def looked(browser: Browser, width: str, scheme: Scheme) -> Iterator[Page]:
+    # bypass_csp: the page's own policy keeps axe's script out, as it should.
+    context = browser.new_context(
+        viewport={"width": WIDTHS[width], "height": 800}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+    )
+    yield context.new_page()
+    context.close()
+
+
+def findings(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found: Any = page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
+    return [
+        f"{v['id']}: {node['html'][:200]} {node.get('failureSummary')}"
+        for v in found["violations"]
+        for node in v["nodes"]
+    ]
+
+
+def too_wide(page: Page) -> int:
+    """Pixels that must be scrolled sideways."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def picture(page: Page, name: str, width: str, scheme: str) -> None:
+    if os.environ.get("SERINUS_PICTURES"):
+        PICTURES.mkdir(exist_ok=True)
+        page.screenshot(path=PICTURES / f"dashboard-{name}-{width}-{scheme}.png", full_page=width == "phone")
+
+
+@pytest.mark.parametrize("mode", ["cards", "table"])
+def test_the_list(busy: Stage, looked: Page, width: str, scheme: Scheme, mode: str) -> None:
+    looked.goto(f"{busy.tokened}&displayMode={mode}")
+    expect(looked.locator("[data-item]")).to_have_count(5)
+    assert not findings(looked)
+    assert too_wide(looked) <= 0
+    picture(looked, mode, width, scheme)
+
+
+def test_the_rollouts_page(busy: Stage, looked: Page, width: str, scheme: Scheme) -> None:
+    looked.goto(f"{busy.url}rollout/default/checkout?token={TOKEN}")
+    expect(looked.locator(".revision")).to_have_count(2)
+    assert not findings(looked)
+    assert too_wide(looked) <= 0
+    picture(looked, "rollout", width, scheme)
+
+
+def test_the_question_before_a_change(busy: Stage, looked: Page, width: str, scheme: Scheme) -> None:
+    looked.goto(f"{busy.url}rollout/default/checkout?token={TOKEN}")
+    looked.get_by_role("button", name="Promote full").click()
+    expect(looked.get_by_role("dialog")).to_contain_text("100 % of checkout goes to revision 2")
+    assert not findings(looked)
+    assert too_wide(looked) <= 0
+    picture(looked, "question", width, scheme)
+    looked.get_by_role("button", name="Cancel").click()
+
+
+def test_help_and_empty_views(looked: Page, stage: Stage) -> None:
+    looked.goto(stage.url)
+    expect(looked.locator("main")).to_contain_text("There are no Rollouts yet")
+    assert not findings(looked)
+    looked.keyboard.press("?")
+    expect(looked.get_by_role("dialog")).to_be_visible()
+    assert not findings(looked)
+    assert too_wide(looked) <= 0
+
+
+def test_the_theme_is_chosen_and_kept(page: Page, stage: Stage) -> None:
+    page.goto(stage.url)
+    page.get_by_label("Theme").select_option("dark")
+    dark = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    page.reload()
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == dark
+    page.get_by_label("Theme").select_option("light")
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") != dark
+
+
+def test_times_are_shown_as_the_user_prefers(page: Page, stage: Stage) -> None:
+    stage.put(scenes.rollout())
+    page.goto(stage.url + "rollout/default/web")
+    since = page.locator("#why time").first
+    expect(since).to_contain_text("ago")
+    page.get_by_label("Times").select_option("utc")
+    expect(since).to_have_text("2026-01-01 00:00:00 UTC")
+
+
+def test_everything_the_page_loads_is_its_own_and_small(page: Page, stage: Stage) -> None:
+    """Page weight: at most 150 kB, whatever is shown."""
+    loaded: dict[str, int] = {}
+
+    def note(response: Any) -> None:
+        if "stream" not in response.url:
+            loaded[response.url] = len(response.body())
+
+    page.on("response", note)
+    page.goto(stage.url)
+    expect(page.locator("main")).to_contain_text("There are no Rollouts yet")
+    assert all(url.startswith(stage.url.rstrip("/")) for url in loaded)
+    assert len(loaded) > 10
+    assert sum(loaded.values()) <= 150_000
