@@ -13,7 +13,7 @@ from serinus.api.derived import once
 from serinus.api.identity import step_hash
 from serinus.api.names import CANARY_PAUSE
 from serinus.api.workloads import ReplicaSet
-from serinus.engine import analyses, duration, metadata, sizes, step_plugins, steps, traffic, waits
+from serinus.engine import analyses, duration, experiments, metadata, sizes, step_plugins, steps, traffic, waits
 from serinus.engine.abort import carry_out
 from serinus.engine.analysis_runs import BACKGROUND, STEP
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
@@ -52,6 +52,8 @@ def plan_canary(draft: Draft) -> None:
     step_plugins.wind_up(draft)
     analyses.stop(draft)
     analyses.trim(draft)
+    experiments.stop(draft)
+    experiments.trim(draft)
     _write_status(draft, before_index=before.current_step_index, created=created)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet, Workload
@@ -24,7 +25,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     `pods`: the pods owned by those. `services`, `ingresses`: those that the Rollout names (and the canary Ingresses that
     a router derives), by name; a missing one is absent. `objects`: other router objects, and templates of analyses
     (nested ones too), whole, by "Kind/name". `analysis_runs`: those that the Rollout owns, and others of a name that one of
-    its own could get. `experiments`: those the Rollout owns. `workload`: what `workloadRef` names, None when absent.
+    its own could get; `experiments` likewise. `workload`: what `workloadRef` names, None when absent.
     """
 
     now: float
@@ -36,7 +37,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     ingresses: dict[str, Ingress] = {}
     objects: dict[str, Json] = {}
     analysis_runs: tuple[AnalysisRun, ...] = ()
-    experiments: tuple[Json, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
     workload: Workload | None = None
 
 

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from serinus.api.analysis import AnalysisRun
 from serinus.api.derived import once
+from serinus.api.experiment import Experiment
 from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.meta import Json
 from serinus.api.names import EPHEMERAL_METADATA, HASH, REVISION
@@ -102,6 +103,12 @@ class Sight:
         """The Rollout's own."""
         uid = self.rollout.metadata.uid
         return [r for r in self.snapshot.analysis_runs if (owner := r.metadata.controller()) and owner.uid == uid]
+
+    @property
+    def experiments(self) -> list[Experiment]:
+        """The Rollout's own."""
+        uid = self.rollout.metadata.uid
+        return [e for e in self.snapshot.experiments if (owner := e.metadata.controller()) and owner.uid == uid]
 
     def run_names(self) -> set[str]:
         """Names of AnalysisRuns that are taken, by whomever."""

@@ -13,7 +13,7 @@ from serinus.api.durations import pause_seconds
 from serinus.api.names import CANARY_PAUSE
 from serinus.api.rollout import CanaryStep, PauseCondition, SetCanaryScale
 from serinus.api.times import format_deadline, parse_time
-from serinus.engine import analyses, step_plugins, waits
+from serinus.engine import analyses, experiments, step_plugins, waits
 from serinus.engine.analysis_runs import STEP
 from serinus.engine.draft import Draft
 
@@ -91,11 +91,7 @@ def _complete(draft: Draft, step: CanaryStep, index: int, arrived: Callable[[int
         return False
     if step.plugin is not None:
         return step_plugins.complete(draft, step, index)
-    draft.wait(
-        waits.UNSUPPORTED.code,
-        f"step {index + 1} is a {describe(step)} step, which this version of Serinus does not run: promote skips it",
-    )
-    return False
+    return step.experiment is None or experiments.complete(draft, step, index)
 
 
 def _pods(draft: Draft, index: int) -> str:

@@ -11,6 +11,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
+from serinus.engine.experiments import additional
 from serinus.engine.plan import Action, Event
 from serinus.engine.revision import owner_reference
 from serinus.engine.routes import Route, managed, service_names, set_by
@@ -134,6 +135,7 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
         draft.status.stable_rs,
         _routes(draft),
         managed(s.steps, s.routing),
+        additional(draft),
     )
     objects = Objects(s.snapshot.ingresses, s.snapshot.objects)
     verified: bool | None = None
@@ -172,10 +174,11 @@ def _action(write: Write) -> Action:
 
 def _record(draft: Draft, canary: CanaryStrategy, weight: int, verified: bool | None) -> None:
     s, status = draft.sight, draft.status
-    old = status.canary.weights
+    old, more = status.canary.weights, additional(draft)
     status.canary.weights = TrafficWeights(
         WeightDestination(weight, canary.canary_service, hash_of(s.new)),
-        WeightDestination(s.max_weight - weight, canary.stable_service, status.stable_rs),
+        WeightDestination(s.max_weight - weight - sum(a.weight for a in more), canary.stable_service, status.stable_rs),
+        additional=list(more),
         verified=verified,
     )
     if old is None:

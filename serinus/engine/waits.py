@@ -42,12 +42,7 @@ ROUTER = Reason("Router", "the traffic router cannot be written", "the object th
 ANALYSIS = Reason(
     "Analysis", "an analysis judges the new version", "its run ends: success goes on, failure aborts", "none"
 )
-UNSUPPORTED = Reason(
-    "Unsupported",
-    "the Rollout asks for an experiment, which this version does not run",
-    "promote skips the step",
-    "none",
-)
+EXPERIMENT = Reason("Experiment", "an experiment compares versions", "it ends: success goes on, failure aborts", "none")
 PLUGIN = Reason(
     "StepPlugin", "the step is carried out by a plugin, which is not done", "the plugin says that it is done", "none"
 )
@@ -66,7 +61,7 @@ ALL: tuple[Reason, ...] = (
     OLD_PODS,
     ROUTER,
     ANALYSIS,
-    UNSUPPORTED,
+    EXPERIMENT,
     PLUGIN,
     SERVICE,
     RESTART,

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from serinus.api.network import Ingress
-from serinus.api.rollout import SetHeaderRoute, SetMirrorRoute, TrafficRouting
+from serinus.api.rollout import SetHeaderRoute, SetMirrorRoute, TrafficRouting, WeightDestination
 
 Json = dict[str, Any]
 
@@ -35,6 +35,8 @@ class Traffic(msgspec.Struct, frozen=True):
     stable_hash: str = ""
     routes: tuple[SetHeaderRoute | SetMirrorRoute, ...] = ()
     managed: tuple[str, ...] = ()
+    additional: tuple[WeightDestination, ...] = ()
+    """Services of a running experiment and their shares; the stable Service gets what is left."""
 
 
 class Objects(msgspec.Struct, frozen=True):

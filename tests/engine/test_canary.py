@@ -203,14 +203,6 @@ def test_metadata_follows_the_role_through_the_promotion():
     assert world.set_of("green").metadata.labels[HASH] == GREEN, "no new revision"
 
 
-def test_a_step_that_this_version_does_not_run_is_not_skipped():
-    world = routed(steps=[{"setWeight": 20}, {"experiment": {"templates": [{"name": "x", "specRef": "canary"}]}}])
-    release(world, "green")
-    world.settle()
-    assert world.rollout.status.current_step_index == 1
-    assert "does not run" in world.last.waits[0].message
-
-
 def test_spec_paused_holds_sizes_and_steps():
     world = routed()
     world.patch("Rollout", "web", {"spec": {"paused": True}})

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet, Workload
@@ -23,6 +24,7 @@ TYPES: dict[str, Any] = {
     "Ingress": Ingress,
     "Pod": Pod,
     "AnalysisRun": AnalysisRun,
+    "Experiment": Experiment,
 }
 
 
@@ -97,6 +99,7 @@ class World:
             self.of("Ingress"),
             objects={f"{k}/{n}": o for (k, n), o in self.objects.items() if k.endswith("AnalysisTemplate")},
             analysis_runs=tuple(self.of("AnalysisRun").values()),
+            experiments=tuple(self.of("Experiment").values()),
             workload=next(iter(self.of("Deployment").values()), None),
         )
 

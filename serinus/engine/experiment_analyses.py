@@ -1,0 +1,132 @@
+"""The analyses of an Experiment: they begin once all templates serve, and end with it.
+
+Source: analysis, section 6 ("Analyses").
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from serinus.analysis.arguments import merged_arguments
+from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING
+from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.templates import found_templates, run_spec
+from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, Argument, ExperimentAnalysis, TemplateRef
+from serinus.api.experiment import RunStatus
+from serinus.api.meta import Json
+from serinus.api.names import INSTANCE_ID
+from serinus.api.times import format_time
+from serinus.engine.analysis_runs import finished, templates_of
+from serinus.engine.experiment_trial import Trial
+from serinus.engine.plan import Action
+
+_TAG = re.compile(r"\{\{\s*([^}]*?)\s*\}\}")
+
+
+def run_analyses(trial: Trial) -> None:
+    """Begin, follow and end the runs."""
+    terminating = trial.terminating()
+    before = {run.name: run for run in trial.stored.analysis_runs}
+    runs: list[RunStatus] = []
+    for analysis in trial.spec.analyses:
+        old = before.get(analysis.name) or RunStatus(analysis.name, "", "")
+        new = _one(trial, analysis, old, terminating)
+        if new.phase != old.phase:
+            text = f"AnalysisRun '{new.name}' transitioned from {old.phase} -> {new.phase}"
+            bad = new.phase in (FAILED, ERROR, INCONCLUSIVE)
+            trial.tell(f"AnalysisRun{new.phase}", text + (f": {new.message}" if new.message else ""), warning=bad)
+        runs.append(new)
+    trial.status.analysis_runs = runs
+
+
+def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating: bool) -> RunStatus:
+    if old.analysis_run:
+        run = _named(trial, old.analysis_run)
+        if terminating:
+            if run is not None and not finished(run) and not run.spec.terminate:
+                told = f"Terminating {analysis.name} ({run.metadata.name})"
+                trial.tell("AnalysisRunTerminating", told)
+                patch: Json = {"spec": {"terminate": True}}
+                because = "the experiment is over"
+                trial.actions.append(
+                    Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid)
+                )
+            return old
+        if run is None:
+            if old.phase in COMPLETED:
+                return old
+            return RunStatus(old.name, old.analysis_run, ERROR, f"AnalysisRun {old.analysis_run} is gone")
+        return RunStatus(old.name, old.analysis_run, run.status.phase or old.phase, run.status.message)
+    if terminating or old.phase in COMPLETED:
+        return old
+    kind = "ClusterAnalysisTemplate" if analysis.cluster_scope else "AnalysisTemplate"
+    if f"{kind}/{analysis.template_name}" not in trial.snapshot.objects:
+        text = f"{kind} verification failed for analysis '{analysis.name}': {kind} '{analysis.template_name}' not found"
+        return RunStatus(old.name, "", ERROR, text)
+    if trial.status.available_at is None:
+        return old
+    return _begin(trial, analysis, old)
+
+
+def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunStatus:
+    try:
+        spec = _spec(trial, analysis)
+    except AnalysisProblem as problem:
+        return RunStatus(old.name, "", ERROR, f"Failed to create AnalysisRun for analysis '{analysis.name}': {problem}")
+    base, n = f"{trial.name}-{analysis.name}", 0
+    name, taken = base, {run.metadata.name: run for run in trial.snapshot.analysis_runs}
+    while name in taken:
+        run = taken[name]
+        owner = run.metadata.controller()
+        mine = owner is not None and owner.uid == trial.experiment.metadata.uid
+        if mine and not finished(run) and run.spec.metrics == spec.metrics and run.spec.args == spec.args:
+            return RunStatus(old.name, name, PENDING)
+        n += 1
+        name = f"{base}.{n}"
+    meta, extra = trial.experiment.metadata, trial.spec.analysis_run_metadata
+    labels = {INSTANCE_ID: meta.labels[INSTANCE_ID]} if INSTANCE_ID in meta.labels else {}
+    labels |= extra.labels if extra else {}
+    metadata: Json = {"name": name, "ownerReferences": [trial.owner]}
+    if labels:
+        metadata["labels"] = labels
+    if extra and extra.annotations:
+        metadata["annotations"] = dict(extra.annotations)
+    body: Json = {"metadata": metadata, "spec": msgspec.to_builtins(spec)}
+    because = f"all templates serve: analysis {analysis.name} can judge them"
+    trial.actions.append(Action("create", "AnalysisRun", name, because, body))
+    return RunStatus(old.name, name, PENDING)
+
+
+def _spec(trial: Trial, analysis: ExperimentAnalysis) -> AnalysisRunSpec:
+    reference = TemplateRef(analysis.template_name, analysis.cluster_scope)
+    templates = found_templates([reference], *templates_of(trial.snapshot.objects))
+    args = [Argument(a.name, _filled(trial, a.value) if a.value is not None else None) for a in analysis.args]
+    names = {a.name for a in merged_arguments([t.spec.args for t in templates])}
+    own = [a for a in args if a.name in names]
+    return run_spec(templates, own, trial.spec.dry_run, trial.spec.measurement_retention)
+
+
+def _filled(trial: Trial, value: str) -> str:
+    """An argument with `{{templates.…}}` and `{{experiment.…}}` replaced. AnalysisProblem for what is not known."""
+    known = {"experiment.availableAt": trial.status.available_at or ""}
+    end = trial.ends_at()
+    if end is not None:
+        known["experiment.finishedAt"] = format_time(end)
+    for status in trial.status.template_statuses:
+        rs = next((r for r in trial.snapshot.replica_sets if r.metadata.name == f"{trial.name}-{status.name}"), None)
+        if rs is not None:
+            known[f"templates.{status.name}.podTemplateHash"] = rs.metadata.labels.get("rollouts-pod-template-hash", "")
+            known[f"templates.{status.name}.replicaset.name"] = rs.metadata.name
+
+    def put(match: re.Match[str]) -> str:
+        if match[1] not in known:
+            raise AnalysisProblem(f"failed to resolve {{{{{match[1]}}}}}")
+        return known[match[1]]
+
+    return _TAG.sub(put, value)
+
+
+def _named(trial: Trial, name: str) -> AnalysisRun | None:
+    return next((r for r in trial.snapshot.analysis_runs if r.metadata.name == name), None)

@@ -1,0 +1,94 @@
+"""One pass over an Experiment: what it was given, the status as it will be, and what is to be written."""
+
+from __future__ import annotations
+
+import msgspec
+
+from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
+from serinus.api.analysis import AnalysisRun
+from serinus.api.durations import go_duration
+from serinus.api.experiment import Experiment, ExperimentStatus
+from serinus.api.meta import Json
+from serinus.api.network import Service
+from serinus.api.times import parse_time
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.plan import Action, Event
+
+PROGRESSING = "Progressing"
+DEFAULT_SCALE_DOWN_DELAY = 30
+ORDER = (SUCCESSFUL, RUNNING, PROGRESSING, PENDING, INCONCLUSIVE, ERROR, FAILED)
+"""From the best to the worst, for templates and analyses alike."""
+
+
+class ExperimentSnapshot(msgspec.Struct, frozen=True):
+    """Everything that a decision about one Experiment may depend on.
+
+    `replica_sets`, `analysis_runs`: those it owns, and others whose names its own could get. `services`: by name, those
+    that it made or wants to make. `objects`: templates of analyses by "Kind/name".
+    """
+
+    now: float
+    experiment: Experiment
+    replica_sets: tuple[ReplicaSet, ...] = ()
+    services: dict[str, Service] = {}
+    analysis_runs: tuple[AnalysisRun, ...] = ()
+    objects: dict[str, Json] = {}
+
+
+class Trial:
+    """One pass over an Experiment: the status as it will be, and what is to be written."""
+
+    def __init__(self, snapshot: ExperimentSnapshot) -> None:
+        self.snapshot, self.now = snapshot, snapshot.now
+        self.experiment, self.spec = snapshot.experiment, snapshot.experiment.spec
+        self.stored = snapshot.experiment.status
+        self.status = msgspec.convert(msgspec.to_builtins(self.stored), ExperimentStatus)
+        self.actions: list[Action] = []
+        self.events: list[Event] = []
+        self.again_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.experiment.metadata.name
+
+    @property
+    def owner(self) -> Json:
+        meta = self.experiment.metadata
+        return {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Experiment",
+            "name": meta.name,
+            "uid": meta.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+
+    def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
+        self.events.append(Event(reason, message, "Warning" if warning else "Normal"))
+
+    def look_again(self, at: float) -> None:
+        if self.again_at is None or at < self.again_at:
+            self.again_at = at
+
+    def ends_at(self) -> float | None:
+        """When the wanted duration is over; None without one, or before it has begun."""
+        begun = parse_time(self.status.available_at)
+        return begun + go_duration(self.spec.duration) if begun is not None and self.spec.duration else None
+
+    def terminating(self) -> bool:
+        """As it is stored: nothing new begins, what runs comes to its end."""
+        stored = self.stored
+        required = {a.name for a in self.spec.analyses if a.required_for_completion}
+        needed = [run for run in stored.analysis_runs if run.name in required]
+        return (
+            self.spec.terminate
+            or stored.phase in COMPLETED
+            or any(t.status in (FAILED, ERROR) for t in stored.template_statuses)
+            or any(run.phase in (FAILED, ERROR, INCONCLUSIVE) for run in stored.analysis_runs)
+            or (bool(needed) and all(run.phase == SUCCESSFUL for run in needed))
+        )
+
+
+def worst(phases: list[str]) -> str:
+    """The worst of these phases; "" of none."""
+    return max(phases, key=lambda p: ORDER.index(p) if p in ORDER else -1, default="")

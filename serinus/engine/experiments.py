@@ -1,0 +1,218 @@
+"""Experiments as steps of a canary: one is made, its end awaited, and those that no longer count are ended.
+
+Source: analysis, section 6 ("Canary step").
+"""
+
+from __future__ import annotations
+
+import copy
+
+import msgspec
+
+from serinus.analysis.arguments import rollout_arguments
+from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
+from serinus.analysis.problems import AnalysisProblem
+from serinus.api.analysis import ExperimentAnalysis
+from serinus.api.experiment import Experiment, ExperimentSpec
+from serinus.api.meta import Json
+from serinus.api.names import HASH, INCONCLUSIVE_EXPERIMENT, REVISION
+from serinus.api.rollout import CanaryStep, PauseCondition, WeightDestination
+from serinus.api.times import format_deadline
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import waits
+from serinus.engine.abort import abort
+from serinus.engine.conditions import promoted
+from serinus.engine.draft import Draft
+from serinus.engine.plan import Action, Event
+from serinus.engine.revision import owner_reference
+from serinus.engine.sight import Sight, hash_of, revision_of
+
+DEFAULT_HISTORY = 5
+
+
+def complete(draft: Draft, step: CanaryStep, index: int) -> bool:
+    """Whether the step's Experiment has succeeded; makes it where there is none."""
+    status, s = draft.status, draft.sight
+    assert step.experiment is not None
+    found = named(s, status.canary.current_experiment)
+    if found is None:
+        return _begin(draft, step.experiment, index)
+    phase, message = found.status.phase, found.status.message
+    if phase == SUCCESSFUL:
+        status.canary.current_experiment = ""
+        return True
+    if phase in (FAILED, ERROR):
+        abort(draft, "Experiment analysis phase is error/failed" + (f": {message}" if message else ""))
+        return False
+    if phase == INCONCLUSIVE:
+        _pause(draft)
+        return False
+    told = ", ".join(f"{t.name}: {t.status}" for t in found.status.template_statuses)
+    draft.wait(
+        waits.EXPERIMENT.code,
+        f"step {index + 1}: {found.metadata.name} is {phase or 'new'}" + (f" ({told})" if told else ""),
+    )
+    return False
+
+
+def named(s: Sight, name: str) -> Experiment | None:
+    """The Rollout's own Experiment of this name."""
+    return next((e for e in s.experiments if name and e.metadata.name == name), None)
+
+
+def _pause(draft: Draft) -> None:
+    """Nobody but a person can decide. The Experiment stays the current one, so that it is not begun again meanwhile."""
+    status = draft.status
+    if any(p.reason == INCONCLUSIVE_EXPERIMENT for p in status.pause_conditions):
+        return
+    if status.controller_pause:  # the condition was taken away: a person wants another try
+        status.controller_pause, status.canary.current_experiment = False, ""
+        return
+    status.pause_conditions.append(PauseCondition(INCONCLUSIVE_EXPERIMENT, format_deadline(draft.sight.now)))
+    status.controller_pause = True
+    draft.tell("RolloutPaused", f"Rollout is paused ({INCONCLUSIVE_EXPERIMENT})")
+
+
+def _begin(draft: Draft, asked: Json, index: int) -> bool:
+    s = draft.sight
+    assert s.new is not None
+    if s.stable is None or draft.created(s.new):
+        return False
+    try:
+        spec = _spec(s, asked)
+    except AnalysisProblem as problem:
+        draft.wait(waits.EXPERIMENT.code, f"step {index + 1}: the experiment cannot begin: {problem}")
+        return False
+    base, n = f"{s.rollout.metadata.name}-{hash_of(s.new)}-{revision_of(s.new)}-{index}", 0
+    name, taken = base, {e.metadata.name: e for e in s.snapshot.experiments}
+    typed = msgspec.convert(spec, ExperimentSpec)
+    while name in taken:
+        other = taken[name]
+        if other in s.experiments and other.status.phase not in COMPLETED and other.spec == typed:
+            draft.status.canary.current_experiment = name
+            return False
+        n += 1
+        name = f"{base}-{n}"
+    labels = {**s.rollout.metadata.labels, HASH: hash_of(s.new)}
+    metadata: Json = {
+        "name": name,
+        "labels": labels,
+        "annotations": {REVISION: str(revision_of(s.new))},
+        "ownerReferences": [owner_reference(draft)],
+    }
+    draft.status.canary.current_experiment = name
+    told = Event("ExperimentCreated", f"Created Experiment '{name}'")
+    because = f"step {index + 1} compares versions in an experiment"
+    draft.act(Action("create", "Experiment", name, because, {"metadata": metadata, "spec": spec}, events=(told,)))
+    draft.wait(waits.EXPERIMENT.code, f"step {index + 1}: {name} is new")
+    return False
+
+
+def _spec(s: Sight, asked: Json) -> Json:
+    """The spec of the Experiment that a step asks for. AnalysisProblem for an argument that leads nowhere."""
+    spec: Json = {"templates": [_template(s, t) for t in asked.get("templates") or []]}
+    for part in ("duration", "dryRun", "analysisRunMetadata", "scaleDownDelaySeconds"):
+        if asked.get(part) is not None:
+            spec[part] = asked[part]
+    if s.spec.progress_deadline_seconds is not None:
+        spec["progressDeadlineSeconds"] = s.spec.progress_deadline_seconds
+    rollout, latest, stable = msgspec.to_builtins(s.rollout), hash_of(s.new), s.rollout.status.stable_rs
+    analyses: list[Json] = []
+    for raw in asked.get("analyses") or []:
+        analysis = msgspec.convert(raw, ExperimentAnalysis)
+        args = rollout_arguments(analysis.args, rollout, latest=latest, stable=stable)
+        analyses.append(msgspec.to_builtins(msgspec.structs.replace(analysis, args=args)))
+    if analyses:
+        spec["analyses"] = analyses
+    return spec
+
+
+def _template(s: Sight, asked: Json) -> Json:
+    rs = s.stable if asked.get("specRef") == "stable" else s.new
+    assert rs is not None
+    pods = _without_hash(rs)
+    extra: Json = asked.get("metadata") or {}
+    meta: Json = pods.setdefault("metadata", {})
+    for part in ("labels", "annotations"):
+        if extra.get(part):
+            meta[part] = {**(meta.get(part) or {}), **extra[part]}
+    selector: Json = asked.get("selector") or s.selector
+    labels = {k: v for k, v in (selector.get("matchLabels") or {}).items() if k != HASH}
+    selector = {**selector, "matchLabels": {**labels, **(extra.get("labels") or {})}}
+    made: Json = {"name": asked["name"], "selector": selector, "template": pods}
+    if asked.get("replicas") is not None:
+        made["replicas"] = asked["replicas"]
+    if rs.spec.min_ready_seconds:
+        made["minReadySeconds"] = rs.spec.min_ready_seconds
+    if asked.get("service") is not None or asked.get("weight") is not None:
+        made["service"] = asked.get("service") or {}
+    return made
+
+
+def _without_hash(rs: ReplicaSet) -> Json:
+    pods = copy.deepcopy(rs.spec.template)
+    ((pods.get("metadata") or {}).get("labels") or {}).pop(HASH, None)
+    return pods
+
+
+def additional(draft: Draft) -> tuple[WeightDestination, ...]:
+    """Where a running Experiment of the current step gets a share of the traffic itself (`weight` of its templates)."""
+    s, status = draft.sight, draft.status
+    found = named(s, status.canary.current_experiment)
+    index = status.current_step_index or 0
+    asked = s.steps[index].experiment if index < len(s.steps) else None
+    if found is None or found.status.phase != RUNNING or asked is None:
+        return ()
+    weights = {t["name"]: t["weight"] for t in asked.get("templates") or [] if t.get("weight")}
+    return tuple(
+        WeightDestination(weights[t.name], t.service_name, t.pod_template_hash)
+        for t in found.status.template_statuses
+        if t.name in weights and t.service_name
+    )
+
+
+def stop(draft: Draft) -> None:
+    """End every Experiment that does not count any more, and forget the current one once the update is over."""
+    s, status = draft.sight, draft.status
+    index = status.current_step_index or 0
+    over = (
+        promoted(status)
+        or status.abort
+        or status.promote_full
+        or index >= len(s.steps)
+        or s.steps[index].experiment is None
+    )
+    if over:
+        status.canary.current_experiment = ""
+    for experiment in s.experiments:
+        meta = experiment.metadata
+        if experiment.status.phase in COMPLETED or experiment.spec.terminate or meta.deletion_timestamp:
+            continue
+        if meta.name != status.canary.current_experiment:
+            because = "the update goes on without it"
+            patch: Json = {"spec": {"terminate": True}}
+            draft.act(Action("patch", "Experiment", meta.name, because, patch, uid=meta.uid))
+
+
+def trim(draft: Draft) -> None:
+    """Delete old Experiments: of versions that are gone, and those beyond `spec.analysis`'s limits, the oldest first."""
+    s, history = draft.sight, draft.sight.spec.analysis
+    good = history.successful_run_history_limit if history else None
+    bad = history.unsuccessful_run_history_limit if history else None
+    left = {True: DEFAULT_HISTORY if good is None else good, False: DEFAULT_HISTORY if bad is None else bad}
+    versions = {hash_of(rs) for rs in s.sets if not rs.metadata.deletion_timestamp} | {hash_of(s.new)}
+    for experiment in sorted(
+        s.experiments, key=lambda e: (e.metadata.creation_timestamp, e.metadata.name), reverse=True
+    ):
+        meta, phase = experiment.metadata, experiment.status.phase
+        if meta.deletion_timestamp or meta.name == draft.status.canary.current_experiment:
+            continue
+        because = "the version that it tried is gone"
+        if meta.labels.get(HASH) in versions:
+            if phase not in COMPLETED:
+                continue
+            left[phase == SUCCESSFUL] -= 1
+            if left[phase == SUCCESSFUL] >= 0:
+                continue
+            because = "only so many finished experiments are kept (spec.analysis)"
+        draft.act(Action("delete", "Experiment", meta.name, because, uid=meta.uid))

@@ -1,0 +1,225 @@
+"""Experiments: what each does by itself, and what a canary does with one as a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from world import World, merged, release, routed
+
+from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
+from serinus.api.names import HASH
+from serinus.api.network import Service
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.experiment import plan_experiment
+from serinus.engine.experiment_trial import ExperimentSnapshot
+
+Json = dict[str, Any]
+CHECK: Json = {"metadata": {"name": "check"}, "spec": {"metrics": [{"name": "m", "provider": {"web": {}}}]}}
+
+
+def template(name: str, **more: Any) -> Json:
+    labels = {"app": "web", "arm": name}
+    container = {"name": "web", "image": f"web:{name}", "ports": [{"containerPort": 8080}]}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    return {"name": name, "selector": {"matchLabels": labels}, "template": pods, **more}
+
+
+class Lab(World):
+    """One Experiment `exp`; `settle` plans until nothing is left to do."""
+
+    def __init__(self, **spec: Any) -> None:
+        super().__init__()
+        self.objects["AnalysisTemplate", "check"] = CHECK
+        self.add({"kind": "Experiment", "metadata": {"name": "exp"}, "spec": {"templates": [template("a")], **spec}})
+
+    def seen(self) -> ExperimentSnapshot:
+        def of(kind: str, type_: Any) -> dict[str, Any]:
+            return {n: msgspec.convert(o, type_) for (k, n), o in self.objects.items() if k == kind}
+
+        return ExperimentSnapshot(
+            self.now,
+            of("Experiment", Experiment)["exp"],
+            tuple(of("ReplicaSet", ReplicaSet).values()),
+            of("Service", Service),
+            tuple(of("AnalysisRun", AnalysisRun).values()),
+            {f"{k}/{n}": o for (k, n), o in self.objects.items() if k.endswith("AnalysisTemplate")},
+        )
+
+    def once(self) -> Any:
+        p = plan_experiment(self.seen())
+        for action in p.actions:
+            self.told += action.events
+            if action.verb == "create":
+                self.add({"kind": action.kind, **action.body})
+            elif action.verb == "delete":
+                del self.objects[action.kind, action.name]
+            else:
+                self.patch(action.kind, action.name, action.body)
+        if p.status is not None:
+            self.objects["Experiment", "exp"] = merged(self.objects["Experiment", "exp"], {"status": p.status})
+        self.told += p.events
+        self.last = p
+        return p
+
+    @property
+    def experiment(self) -> Experiment:
+        return msgspec.convert(self.objects["Experiment", "exp"], Experiment)
+
+    def sizes(self) -> dict[str, int]:
+        return {n: o["spec"]["replicas"] for (k, n), o in self.objects.items() if k == "ReplicaSet"}
+
+
+def test_each_template_gets_its_pods_and_it_runs_once_all_serve():
+    lab = Lab(templates=[template("a"), template("b", replicas=2)])
+    lab.settle(ready=False)
+    assert (lab.sizes(), lab.experiment.status.phase) == ({"exp-a": 1, "exp-b": 2}, "Pending")
+    lab.settle()
+    assert (lab.experiment.status.phase, [t.status for t in lab.experiment.status.template_statuses]) == (
+        "Running",
+        ["Running", "Running"],
+    )
+    labels = lab.objects["ReplicaSet", "exp-a"]["spec"]["template"]["metadata"]["labels"]
+    assert set(labels) == {"app", "arm", HASH}
+
+
+def test_after_its_duration_it_succeeds_and_the_pods_go_after_the_delay():
+    lab = Lab(duration="60s", scaleDownDelaySeconds=20)
+    lab.settle()
+    lab.after(59)
+    assert lab.experiment.status.phase == "Running"
+    lab.after(2)
+    assert (lab.experiment.status.phase, lab.sizes()) == ("Successful", {"exp-a": 1})
+    lab.after(21)
+    assert lab.sizes() == {"exp-a": 0}
+
+
+def test_pods_that_never_serve_fail_it_at_the_deadline():
+    lab = Lab(progressDeadlineSeconds=30)
+    lab.settle(ready=False)
+    lab.now += 40
+    lab.settle(ready=False)
+    status = lab.experiment.status
+    assert (status.phase, status.message) == ("Failed", "Template 'a' exceeded its progressDeadlineSeconds (30)")
+
+
+def test_a_template_with_a_service_has_one_while_its_pods_serve():
+    lab = Lab(templates=[template("a", service={})], duration="10s", scaleDownDelaySeconds=0)
+    lab.settle()
+    spec = lab.objects["Service", "exp-a"]["spec"]
+    assert [p["port"] for p in spec["ports"]] == [8080]
+    assert set(spec["selector"]) == {"app", "arm", HASH}
+    assert lab.experiment.status.template_statuses[0].service_name == "exp-a"
+    lab.after(20)
+    lab.settle()
+    assert ("Service", "exp-a") not in lab.objects
+
+
+def test_a_service_of_somebody_else_is_left_alone_and_named():
+    lab = Lab(templates=[template("a", service={"name": "theirs"})])
+    lab.add({"kind": "Service", "metadata": {"name": "theirs"}, "spec": {"selector": {}}})
+    lab.settle()
+    message = lab.experiment.status.template_statuses[0].message
+    assert message.endswith("service theirs already exists and is not owned by experiment template a")
+    assert lab.objects["Service", "theirs"]["spec"] == {"selector": {}}
+
+
+def analyses(required: bool = False) -> list[Json]:
+    return [{"name": "both", "templateName": "check", "requiredForCompletion": required}]
+
+
+def verdict(lab: Lab, phase: str, message: str = "") -> None:
+    lab.patch("AnalysisRun", "exp-both", {"status": {"phase": phase, "message": message}})
+    lab.settle()
+
+
+def test_analyses_begin_when_all_templates_serve_and_a_bad_one_ends_it():
+    lab = Lab(analyses=analyses())
+    lab.settle(ready=False)
+    assert ("AnalysisRun", "exp-both") not in lab.objects
+    lab.settle()
+    verdict(lab, "Running")
+    assert lab.experiment.status.phase == "Running"
+    verdict(lab, "Failed", "too slow")
+    assert (lab.experiment.status.phase, lab.experiment.status.message) == ("Failed", "too slow")
+
+
+def test_a_required_analysis_completes_it_before_its_time():
+    lab = Lab(analyses=analyses(required=True), duration="1h")
+    lab.settle()
+    verdict(lab, "Successful")
+    status = lab.experiment.status
+    assert (status.phase, status.message) == ("Successful", "Required AnalysisRuns completed")
+
+
+def test_told_to_stop_it_ends_its_runs_and_succeeds():
+    lab = Lab(analyses=analyses())
+    lab.settle()
+    lab.patch("Experiment", "exp", {"spec": {"terminate": True}})
+    lab.settle()
+    assert lab.objects["AnalysisRun", "exp-both"]["spec"]["terminate"] is True
+    assert lab.experiment.status.phase == "Successful"
+
+
+def test_an_experiment_that_would_select_all_pods_is_refused():
+    lab = Lab(templates=[template("a", selector={})])
+    lab.settle()
+    (condition,) = lab.experiment.status.conditions
+    assert "This experiment is selecting all pods at index 0. A non-empty selector is required." in condition.message
+    assert lab.sizes() == {}
+
+
+STEP: Json = {
+    "experiment": {
+        "duration": "5m",
+        "templates": [{"name": "old", "specRef": "stable"}, {"name": "new", "specRef": "canary", "replicas": 2}],
+    }
+}
+NAME = "web-77f97bbcbf-2-0"
+
+
+@pytest.fixture
+def world() -> World:
+    made = routed(steps=[STEP, {"setWeight": 50}, {"pause": {}}])
+    release(made, "green")
+    made.settle()
+    return made
+
+
+def say(world: World, phase: str, name: str = NAME) -> None:
+    world.patch("Experiment", name, {"status": {"phase": phase, "message": "as measured"}})
+    world.settle()
+
+
+def test_a_step_makes_an_experiment_of_both_versions_and_waits_for_it(world: World):
+    made = world.objects["Experiment", NAME]
+    images = {t["name"]: t["template"]["spec"]["containers"][0]["image"] for t in made["spec"]["templates"]}
+    assert images == {"old": "argoproj/rollouts-demo:blue", "new": "argoproj/rollouts-demo:green"}
+    assert made["spec"]["duration"] == "5m"
+    assert world.rollout.status.canary.current_experiment == NAME
+    assert world.last.waits[0].message == f"step 1: {NAME} is new"
+
+
+def test_its_success_goes_on(world: World):
+    say(world, "Successful")
+    assert (world.rollout.status.current_step_index, world.rollout.status.canary.current_experiment) == (2, "")
+
+
+def test_its_failure_takes_the_update_back(world: World):
+    say(world, "Failed")
+    assert world.rollout.status.message.endswith("Experiment analysis phase is error/failed: as measured")
+
+
+def test_an_undecided_one_pauses_and_is_not_begun_again_by_itself(world: World):
+    say(world, "Inconclusive")
+    assert (world.rollout.status.phase, world.rollout.status.message) == ("Paused", "InconclusiveExperiment")
+    assert [n for k, n in world.objects if k == "Experiment"] == [NAME]
+
+
+def test_an_abort_ends_it(world: World):
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.settle()
+    assert world.objects["Experiment", NAME]["spec"]["terminate"] is True
+    assert world.rollout.status.canary.current_experiment == ""
