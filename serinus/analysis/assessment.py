@@ -182,8 +182,6 @@ def _status(
     phase, message = RUNNING, ""
     if terminating or found.completed:
         phase, message = found.phase or SUCCESSFUL, found.message
-    if phase == run.status.phase:
-        message = run.status.message
     return AnalysisRunStatus(
         phase=phase,
         message=shortened(message),

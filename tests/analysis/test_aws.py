@@ -35,6 +35,15 @@ def test_a_request_is_signed_as_amazon_documents_it() -> None:
     )
 
 
+def test_the_port_is_part_of_what_is_signed() -> None:
+    """Servers check the Host header as it was sent."""
+    signatures = {
+        signed("GET", url, {}, b"", AwsKeys("A", "B"), region="r", service="s", now=0.0)["Authorization"]
+        for url in ("http://host/", "http://host:8000/")
+    }
+    assert len(signatures) == 2
+
+
 STS = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
 <AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
 </Credentials></AssumeRoleResult></AssumeRoleResponse>"""

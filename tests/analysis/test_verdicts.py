@@ -235,6 +235,12 @@ def test_the_worst_metric_gives_phase_and_message() -> None:
     assert player.run.status.message.startswith('Metric "b" assessed Failed')
 
 
+def test_of_equally_bad_metrics_the_first_is_named() -> None:
+    player = run_of(metric("a"), metric("b"))
+    player.answers = {"a": [0.1], "b": [0.1]}
+    assert player.play().status.message.startswith('Metric "a" assessed Failed')
+
+
 def test_a_terminated_run_is_successful_as_far_as_it_came() -> None:
     """The recording analysis-run-alone, `endless`."""
     player = run_of(metric(interval="1s"))
