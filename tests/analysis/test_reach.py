@@ -1,0 +1,23 @@
+"""Providers reach the cluster through our own client."""
+
+from __future__ import annotations
+
+from vendor import CONTROLLER, World
+
+from serinus.analysis.providers.provider import Cluster, Reach
+from serinus.kube.client import Client
+
+
+def reach_of(client: Client, world: World) -> Reach:
+    """That this has the right types is what the type checker says."""
+    cluster: Cluster = client
+    return Reach(world.http, cluster, lambda: world.now)
+
+
+async def test_a_secret_that_is_no_text_or_cannot_be_read_is_told(world: World) -> None:
+    world.cluster.objects["secrets", CONTROLLER, "newrelic"] = {"data": {"account-id": "/////w=="}}
+    measured = await world.measured("newRelic", {"query": "q"})
+    assert measured.message.startswith(f"Secret {CONTROLLER}/newrelic: a value is no text")
+    world.cluster.broken = PermissionError("forbidden")
+    measured = await world.measured("newRelic", {"query": "q"})
+    assert measured.message == f"Secret {CONTROLLER}/newrelic cannot be read: forbidden"
