@@ -36,6 +36,14 @@ export function ago(seconds) {
   return time;
 }
 
+// <time> that says for how long something has lasted.
+export function lasting(since) {
+  const time = ago(since);
+  time.dataset.lasting = "";
+  show(time);
+  return time;
+}
+
 // <time> that counts down.
 export function countdown(until) {
   const time = document.createElement("time");
@@ -53,6 +61,8 @@ function show(time) {
   if (until) {
     const left = Number(until) - now();
     text = left > 0 ? `${length(left)} left` : "due now";
+  } else if ("lasting" in time.dataset) {
+    text = preference("times", "relative") === "relative" ? `for ${length(now() - Number(since))}` : `since ${absolute(Number(since))}`;
   } else {
     text = preference("times", "relative") === "relative" ? `${length(now() - Number(since))} ago` : absolute(Number(since));
   }

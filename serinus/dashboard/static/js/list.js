@@ -94,7 +94,7 @@ export class List {
       el("div", { class: "where" }, row.ns, row.created ? [" · made ", ago(row.created)] : null),
       why(row),
       el("div", { class: "pair" }, el("span", {}, row.strategy, row.step ? ` · step ${row.step}` : ""), weightText(row)),
-      row.weight === null ? null : weightBar(row.weight, row.actual),
+      split(row) ? weightBar(row.weight, row.actual) : null,
       sets(row, true),
       this.#buttons(row, ["restart", "promote"]));
   }
@@ -115,7 +115,7 @@ export class List {
       el("td", {}, this.#link(row), el("div", { class: "where soft" }, row.ns)),
       el("td", {}, row.strategy),
       el("td", {}, row.step || "–"),
-      el("td", { class: "weight" }, row.weight === null ? "–" : [weightText(row), weightBar(row.weight, row.actual)]),
+      el("td", { class: "weight" }, split(row) ? [weightText(row), weightBar(row.weight, row.actual)] : weightText(row) ?? "–"),
       el("td", {}, sets(row, false)),
       el("td", {}, badge(row.icon, row.status), why(row)),
       el("td", {}, this.#buttons(row, ["restart", "promote", "abort", "retry"])));
@@ -172,6 +172,11 @@ export class List {
 function possible(row, id) {
   const underWay = row.status === "Progressing" || row.status === "Paused";
   return id === "restart" || (id === "retry" ? row.status === "Degraded" : underWay);
+}
+
+// Whether two versions share the traffic.
+function split(row) {
+  return row.weight !== null && row.sets.some((set) => set.roles.includes("canary"));
 }
 
 function why(row) {

@@ -2,7 +2,7 @@
 // what it shows has changed.
 import { listAddress } from "./address.js";
 import { askImage, offerButton } from "./changes.js";
-import { ago, countdown } from "./clock.js";
+import { ago, countdown, lasting } from "./clock.js";
 import { announce, el, swap } from "./dom.js";
 import { badge, copyable, share, weightBar } from "./pieces.js";
 import { revisions } from "./revisions.js";
@@ -82,7 +82,7 @@ function nowBox(r) {
   const { why, since, until, ends, next } = r.waiting;
   return el("section", { class: `now ${r.status}`, "aria-label": "Now" },
     el("p", {}, el("strong", {}, "Live: "), r.live),
-    why ? el("p", { id: "why" }, el("strong", {}, r.status === "Degraded" ? "Why: " : "Waits: "), why, since ? [", since ", ago(since)] : null,
+    why ? el("p", { id: "why" }, el("strong", {}, r.status === "Degraded" ? "Why: " : "Waits: "), why, since ? [", ", lasting(since)] : null,
       until ? [", ", countdown(until)] : null, ends ? ` (ends by: ${ends})` : null) : null,
     next ? el("p", {}, el("strong", {}, "Next: "), next) : null,
     r.message && r.message !== why ? el("p", { class: "soft mono" }, r.message) : null);
@@ -112,7 +112,7 @@ function steps(r) {
 function traffic(r) {
   if (!r.traffic.length) return panel("Traffic", el("p", { class: "soft" }, "No version has traffic yet."));
   return panel("Traffic", el("div", { class: "shares" },
-    r.strategy === "Canary" ? weightBar(r.weight ?? 0, r.actual ?? 0, r.whole) : null,
+    r.traffic.some((part) => part.role === "canary") ? weightBar(r.weight ?? 0, r.actual ?? 0, r.whole) : null,
     el("dl", { class: "facts" }, r.traffic.flatMap((part) => [
       el("dt", {}, part.revision ? `${part.role}, revision ${part.revision}` : part.role),
       el("dd", {}, part.set === part.actual ? share(part.actual, r.whole) : `${share(part.set, r.whole)} set, ${share(part.actual, r.whole)} observed`)]))));
