@@ -30,7 +30,7 @@ def generate(seed: int) -> History:
             "selector": {"matchLabels": {"app": NAME}},
             "template": template("v1"),
             "strategy": spec,
-            **_rollout_options(rng),
+            **_rollout_options(rng, blue_green=strategy == "blueGreen"),
         },
     }
     return History(
@@ -54,12 +54,12 @@ def _maybe(rng: Random, chance: float, key: str, values: tuple[Any, ...]) -> Jso
     return {key: rng.choice(values)} if rng.random() < chance else {}
 
 
-def _rollout_options(rng: Random) -> Json:
+def _rollout_options(rng: Random, *, blue_green: bool) -> Json:
     return {
         "progressDeadlineSeconds": rng.choice((30, 60, 100)),
         **_maybe(rng, 0.3, "minReadySeconds", (1, 3)),
         **_maybe(rng, 0.2, "progressDeadlineAbort", (True,)),
-        **_maybe(rng, 0.3, "revisionHistoryLimit", (0, 1, 2)),
+        **_maybe(rng, 0.3, "revisionHistoryLimit", (1, 2) if blue_green else (0, 1, 2)),
         **_maybe(rng, 0.25, "rollbackWindow", ({"revisions": 1}, {"revisions": 3})),
     }
 

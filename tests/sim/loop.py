@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
 from contextvars import Context
 from typing import Any
@@ -115,9 +115,7 @@ class Loop(asyncio.AbstractEventLoop):
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
 
-    def create_task(
-        self, coro: Coroutine[Any, Any, Any], *, name: object = None, context: Context | None = None
-    ) -> Any:
+    def create_task(self, coro: Any, *, name: object = None, context: Context | None = None) -> Any:
         return asyncio.Task(coro, loop=self, name=str(name) if name else "task", context=context)
 
     def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:

@@ -10,15 +10,14 @@ What a controller could not know yet excuses it, and only that: pods that the hi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from serinus.api.int_or_percent import scaled
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.engine.plan import Plan, Snapshot
-from tests.sim.gateway import PATIENCE
 from tests.sim.history import NAME, image_of
 from tests.sim.store import Change, encode
+from tests.sim.watchdog import OnPlan, OnWrite, Watchdog
 from tests.sim.workloads import owner_of
 from tests.sim.world import World
 
@@ -28,91 +27,6 @@ SLACK = 1.0
 
 DRAIN = 2
 """Seconds that a canary which was never stable has to drain at least."""
-
-
-@dataclass(frozen=True)
-class Violation:
-    promise: str
-    what: str
-    at: float = 0.0
-
-    def __str__(self) -> str:
-        return f"{self.promise} at {self.at:.2f} s: {self.what}"
-
-
-class Watchdog:
-    """Looks at everything that happens in a world, and remembers what the promises need to know of the past."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.violations: list[Violation] = []
-        self.replicas: list[tuple[float, int]] = []
-        """(when, spec.replicas) of each change."""
-        self.leading: dict[str, float] = {}
-        """By hash: the share of the requests that was led there, up to the change that is looked at."""
-        self.last_led: dict[str, float] = {}
-        """By hash: when Services and Ingress led to it last; infinity while they do."""
-        self.role: dict[str, str] = {}
-        """By hash: what it was last, "stable" or "canary"."""
-        self.aborted: str = ""
-        """The hash that a person aborted, until they ask for something else."""
-        self.permits = 0
-        world.gateway.lose = lambda what: self.broke("drain_after_observe", what)
-        world.store.listeners.append(self._seen)
-        world.on_plan = self._planned
-
-    def broke(self, promise: str, what: str) -> None:
-        self.violations.append(Violation(promise, what, self.world.loop.at))
-
-    def _seen(self, change: Change) -> None:
-        if change.by.startswith("controller-"):
-            for promise in WRITES:
-                for what in promise(self, change):
-                    self.broke(promise.__name__, what)
-        self._remember(change)
-
-    def _planned(self, snapshot: Snapshot, plan: Plan) -> None:
-        for promise in PLANS:
-            for what in promise(self, snapshot, plan):
-                self.broke(promise.__name__, what)
-
-    def _remember(self, change: Change) -> None:
-        now = self.world.loop.at
-        if change.plural in ("services", "ingresses", "rollouts"):
-            leading = self.leading = self.world.leading()
-            for pod_hash, last in self.last_led.items():
-                if last == float("inf") and pod_hash not in leading:
-                    self.last_led[pod_hash] = now
-            for pod_hash in leading:
-                self.last_led[pod_hash] = float("inf")
-        if change.plural == "rollouts" and change.new is not None:
-            status: Json = change.new.get("status") or {}
-            self.role[status.get("currentPodHash", "")] = "canary"
-            self.role[status.get("stableRS", "")] = "stable"
-            size = change.new["spec"].get("replicas", 1)
-            if not self.replicas or self.replicas[-1][1] != size:
-                self.replicas.append((now, size))
-
-    # What a controller may have believed
-
-    def fewest_replicas(self) -> int:
-        """The smallest `spec.replicas` of the last `PATIENCE` seconds."""
-        since, sizes = self.world.loop.at - PATIENCE, [self.replicas[-1][1]] if self.replicas else [0]
-        for (_, size), (until, _) in zip(self.replicas, self.replicas[1:], strict=False):
-            if until >= since:
-                sizes.append(size)
-        return min(sizes)
-
-    def ready_pods(self, pod_hash: str) -> int:
-        """Pods of this revision that serve, and those that the history took lately."""
-        since = self.world.loop.at - PATIENCE
-        taken = sum(1 for at, lost in self.world.workloads.lost if lost == pod_hash and at >= since)
-        return taken + self.serving_pods(pod_hash)
-
-    def serving_pods(self, pod_hash: str) -> int:
-        """Pods of this revision that are ready and stay."""
-        pods = self.world.workloads.pods.values()
-        return sum(1 for p in pods if p.pod_hash == pod_hash and p.serving and not p.ending)
 
 
 # 1. Drain after observe
@@ -355,7 +269,7 @@ def bounded(dog: Watchdog) -> Iterator[str]:
     if len(world.status.get("conditions", [])) > 8:
         yield "conditions are repeated"
     for controller, task in world.controllers.values():
-        open_ = len(controller.reconciler._applier.writes)
+        open_ = len(controller.reconciler._applier.writes)  # pyright: ignore[reportPrivateUsage]
         if open_ and not task.done() and (controller.election is None or controller.election.leading):
             yield f"{open_} own writes are still waited for"
 
@@ -374,6 +288,7 @@ def commands_are_safe(dog: Watchdog, change: Change) -> Iterator[str]:
     stable = now.get("stableRS", "")
     if (
         same
+        and pod_hash
         and was.get("abort")
         and not was.get("promoteFull")
         and stable == pod_hash
@@ -414,6 +329,11 @@ def settles_in_order(dog: Watchdog) -> Iterator[str]:
             for name, selected in world.selected().items():
                 if selected and selected != stable:
                     yield f"it is Healthy, and Service {name} leads to {selected}, not to {stable}"
+    said: Json = (status.get("canary") or {}).get("weights") or {}
+    if said and weight and said["canary"]["weight"] != weight[0]:
+        yield f"it says that the canary gets {said['canary']['weight']}, and the Ingress says {weight[0]}"
+    if said and said["canary"]["weight"] and not weight:
+        yield f"it says that the canary gets {said['canary']['weight']}, and there is no Ingress for that"
     if status.get("abort") and weight and weight[0] and not world.spec.get("paused"):
         yield f"it is aborted, and the canary gets {weight[0]}"
 
@@ -427,7 +347,12 @@ def settled(dog: Watchdog) -> None:
             dog.broke(promise.__name__, what)
 
 
-WRITES: tuple[Callable[[Watchdog, Change], Iterator[str]], ...] = (
+def watch(world: World) -> Watchdog:
+    """Whoever holds a world to the promises from now on."""
+    return Watchdog(world, WRITES, PLANS)
+
+
+WRITES: tuple[OnWrite, ...] = (
     drain_after_observe,
     keeps_enough_pods,
     weight_never_exceeds_capacity,
@@ -436,5 +361,5 @@ WRITES: tuple[Callable[[Watchdog, Change], Iterator[str]], ...] = (
     level_triggered,
     commands_are_safe,
 )
-PLANS: tuple[Callable[[Watchdog, Snapshot, Plan], Iterator[str]], ...] = (always_a_reason,)
+PLANS: tuple[OnPlan, ...] = (always_a_reason,)
 SETTLED: tuple[Callable[[Watchdog], Iterator[str]], ...] = (nothing_to_do_nothing_done, bounded, settles_in_order)

@@ -18,8 +18,8 @@ from tests.sim import promises
 from tests.sim.generate import waits_for_a_person
 from tests.sim.history import NAME, Action, History, template
 from tests.sim.people import act
-from tests.sim.promises import Violation, Watchdog
 from tests.sim.store import Json
+from tests.sim.watchdog import Violation, Watchdog
 from tests.sim.world import Planner, World
 
 QUIET = 130.0
@@ -46,7 +46,7 @@ class Result:
 def run(history: History, *, plan: Planner | None = None, stop_early: bool = True) -> Result:
     """Runs it; `stop_early`: up to the first promise that breaks."""
     world = World(history, plan=plan)
-    dog = Watchdog(world)
+    dog = promises.watch(world)
     result = Result(history.seed)
     with world.loop.running():
         world.start()
@@ -196,7 +196,7 @@ def _twin(world: World, history: History, plan: Planner | None) -> Json:
     other = World(calm, plan=plan, faults=False)
     with other.loop.running():
         other.start()
-        dog = Watchdog(other)
+        dog = promises.watch(other)
         _settle(other, dog, lambda: False)
         _close(other, calm, lambda: False)
         _settle(other, dog, lambda: False)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from msgspec import structs
 
 from tests.sim.history import History
-from tests.sim.promises import Violation
 from tests.sim.run import run
+from tests.sim.watchdog import Violation
 from tests.sim.world import Planner
 
 LISTS = ("actions", "kills", "episodes", "late_episodes")

@@ -28,6 +28,10 @@ KEPT = 400
 WITH_STATUS = frozenset({"rollouts", "replicasets", "pods", "services", "ingresses", "deployments"})
 
 
+WITHOUT_GENERATION = frozenset({"services"})
+SET_BY_SERVER = frozenset({"namespace", "uid", "generation", "creationTimestamp", "resourceVersion"})
+
+
 class Refusal(Exception):
     def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(message)
@@ -108,7 +112,7 @@ class Watch:
 
 
 class Store:
-    """Every kind is served. `listeners` are called after each change, in order; `requests` counts what came through `handle`, by verb and kind."""
+    """Every kind is served. `listeners` are called after each change, in order."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
@@ -138,6 +142,8 @@ class Store:
         self._born += 1
         meta |= {"namespace": SPACE, "uid": f"uid-{self._born}", "generation": 1, "creationTimestamp": self.stamp()}
         new = {k: v for k, v in obj.items() if k != "status" or plural not in WITH_STATUS}
+        if plural in WITHOUT_GENERATION:
+            del meta["generation"]
         if plural == "pods":
             new["status"] = {"phase": "Pending"}
         return self._write(plural, None, {**new, "metadata": meta}, by)
@@ -167,7 +173,7 @@ class Store:
         meta = old["metadata"]
         if obj["metadata"].get("resourceVersion", meta["resourceVersion"]) != meta["resourceVersion"]:
             raise Refusal(409, "Conflict", f"{plural} {meta['name']}: the object has been modified")
-        kept = {k: meta[k] for k in ("namespace", "uid", "generation", "creationTimestamp", "resourceVersion")}
+        kept = {k: v for k, v in meta.items() if k in SET_BY_SERVER}
         return self._replace(plural, old, {**obj, "metadata": {**obj["metadata"], **kept}}, by)
 
     def delete(self, plural: str, name: str, by: str, *, uid: str = "", version: str = "") -> None:
@@ -201,7 +207,7 @@ class Store:
     def _replace(self, plural: str, old: Json, new: Json, by: str) -> Json:
         if new == old:
             return old
-        if new.get("spec") != old.get("spec"):
+        if "generation" in old["metadata"] and new.get("spec") != old.get("spec"):
             new["metadata"] = {**new["metadata"], "generation": old["metadata"]["generation"] + 1}
         return self._write(plural, old, new, by)
 

@@ -93,7 +93,8 @@ class World:
         )
         client = Client(wire, user_agent=wire.name)
         metrics: Any = NoMetrics()
-        controller = Controller(client, self.loop, Random(self.rng.random()), options=options, plan=self._decide, metrics=metrics)  # fmt: skip
+        rng = Random(self.rng.random())
+        controller = Controller(client, self.loop, rng, options=options, plan=self._decide, metrics=metrics)
         controller.reconciler.failed = self._failed  # type: ignore[method-assign]
         self.controllers[who] = (controller, self.loop.create_task(controller.run()))
 

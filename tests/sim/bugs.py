@@ -1,0 +1,318 @@
+"""The bugs themselves: small ones, as they are made in engines and controllers, each replacing functions where they are used."""
+
+# pyright: reportPrivateUsage=false
+# Bugs are made inside: what they replace is private.
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from serinus.api.names import HASH
+from serinus.controller import apply, writes
+from serinus.engine import (
+    bluegreen,
+    canary,
+    deadlines,
+    draft,
+    planner,
+    revision,
+    services,
+    sight,
+    sizes,
+    steps,
+    traffic,
+)
+from serinus.kube import informer, queue
+from serinus.kube.errors import Conflict
+from serinus.routing import nginx
+
+Place = tuple[Any, str, Any]
+"""(owner, attribute, what stands there instead)."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    bug: str
+    """As a reviewer would put it."""
+    places: Callable[[], Iterable[Place]]
+
+
+MUTANTS: list[Mutant] = []
+
+
+def mutant(bug: str) -> Callable[[Callable[[], Iterable[Place]]], Callable[[], Iterable[Place]]]:
+    def register(places: Callable[[], Iterable[Place]]) -> Callable[[], Iterable[Place]]:
+        MUTANTS.append(Mutant(places.__name__, bug, places))
+        return places
+
+    return register
+
+
+def believed(self: writes.Writes, key: Any, informers: Any) -> list[Any]:
+    """In place of `unseen`: the cache is believed whatever was written."""
+    self.forget(key)
+    return []
+
+
+# The bugs
+
+
+@mutant("a ReplicaSet is drained in the pass that writes the new selector, before the write was observed")
+def drain_before_observe() -> Iterable[Place]:
+    def planned(d: draft.Draft) -> dict[str, str]:
+        return {d.status.stable_rs: "stable", d.status.current_pod_hash: "new"}
+
+    real = deadlines.retire
+    at_once = (deadlines, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=0, limit=limit))
+    return [(sizes, "references", planned), at_once]
+
+
+@mutant("the weight of the step is written whatever pods are there")
+def weight_above_capacity() -> Iterable[Place]:
+    return [
+        (sizes.View, "allowed", lambda view, new, index: view.s.max_weight),
+        (sizes.View, "arrived", lambda view, index: not view.draft.created(view.s.new)),
+    ]
+
+
+@mutant("a cache that is older than the controller's own writes is decided upon, and writes carry no version")
+def stale_cache_trusted() -> Iterable[Place]:
+    real = apply._Pass._patch
+
+    async def blind(self: Any, resource: Any, action: Any) -> bool:
+        self.versions.pop((action.kind, action.name), None)
+        return await real(self, resource, msgspec.structs.replace(action, resource_version=""))
+
+    return [(writes.Writes, "unseen", believed), (apply._Pass, "_patch", blind)]
+
+
+@mutant("an event that comes again, or late, takes the cache back to an older version")
+def versions_go_back() -> Iterable[Place]:
+    def put(self: informer.Informer[Any], key: informer.Key, new: Any) -> None:
+        old = self.items.get(key)
+        self.items[key] = self._trim(new) if self._trim is not None else new
+        self._tell(old, self.items[key])
+
+    return [(informer.Informer, "_put", put), (writes.Writes, "unseen", believed)]
+
+
+@mutant("a Service is led to a version without asking whether its pods are ready")
+def selector_to_nothing() -> Iterable[Place]:
+    def point(d: draft.Draft, name: str, rs: Any, *, role: str) -> str:
+        service = d.sight.snapshot.services.get(name)
+        if service is None or rs is None:
+            return ""
+        have, want = service.spec.selector.get(HASH, ""), sight.hash_of(rs)
+        if have != want:
+            services._switch(d, service, have, want, f"{role} {name}")
+        return want
+
+    return [(traffic, "point", point), (bluegreen, "point", point)]
+
+
+@mutant("the scale-down delay is forgotten")
+def no_scale_down_delay() -> Iterable[Place]:
+    real = deadlines.retire
+    return [(deadlines, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=0, limit=limit))]
+
+
+@mutant("a pause that waits for a person ends by itself")
+def pause_ends_by_itself() -> Iterable[Place]:
+    real = steps._pause_over
+
+    def over(d: draft.Draft, step: Any, index: int) -> bool:
+        return real(d, step, index) or (step.pause.duration is None and d.sight.now % 60 > 30)
+
+    return [(steps, "_pause_over", over)]
+
+
+@mutant("nobody looks again when a timed pause is over")
+def timed_pause_without_an_alarm() -> Iterable[Place]:
+    return [(draft.Draft, "look_again", lambda self, at: None)]
+
+
+@mutant("an aborted version keeps its traffic")
+def abort_keeps_traffic() -> Iterable[Place]:
+    real = traffic._wanted
+
+    def wanted(d: draft.Draft, view: sizes.View) -> int:
+        d.status.abort, aborted = False, d.status.abort
+        try:
+            return real(d, view)
+        finally:
+            d.status.abort = aborted
+
+    return [(traffic, "_wanted", wanted)]
+
+
+@mutant("an aborted version is promoted once its pods are ready")
+def aborted_is_promoted() -> Iterable[Place]:
+    def promote(d: draft.Draft, view: sizes.View, new: Any) -> None:
+        if view.serves(new) and d.status.stable_rs != sight.hash_of(new):
+            index = d.status.current_step_index or 0
+            if d.status.abort or index >= len(d.sight.steps):
+                canary.promote(d, new, "Completed all steps")
+
+    return [(canary, "_promote_if_done", promote)]
+
+
+@mutant("annotations that somebody else put on the canary Ingress are removed")
+def foreign_annotations_removed() -> Iterable[Place]:
+    real = nginx._patch
+
+    def patched(found: Any, wanted: dict[str, str], spec: Any, traffic_: Any) -> Any:
+        strange: Any = {k: None for k in found.metadata.annotations if k not in wanted}
+        return real(found, {**wanted, **strange}, spec, traffic_)
+
+    return [(nginx, "_patch", patched)]
+
+
+@mutant("a Service's whole selector is written instead of the one label in it")
+def whole_selector_written() -> Iterable[Place]:
+    real = draft.Draft.act
+
+    def act(self: draft.Draft, action: Any) -> None:
+        if action.kind == "Service" and "spec" in action.body:
+            selector = {"app": None, **action.body["spec"]["selector"]}
+            action = msgspec.structs.replace(action, body={**action.body, "spec": {"selector": selector}})
+        real(self, action)
+
+    return [(draft.Draft, "act", act)]
+
+
+@mutant("a canary Ingress that somebody deleted is not made again")
+def lost_router_object_stays_lost() -> Iterable[Place]:
+    real = nginx._create
+
+    def create(name: str, wanted: dict[str, str], spec: Any, traffic_: Any) -> Any:
+        return real(name, wanted, spec, traffic_) if traffic_.weight == 0 else None
+
+    return [(nginx, "_create", create)]
+
+
+@mutant("templates are compared as they are spelled")
+def revision_by_spelling() -> Iterable[Place]:
+    def spelled(template: Any, count: int | None = None) -> str:
+        return format(hash(json.dumps(template)) & 0xFFFFFFFF, "x")
+
+    def find(owned: list[Any], computed: str, template: Any) -> Any:
+        return next((rs for rs in owned if sight.hash_of(rs) == computed), None)
+
+    return [(sight, "pod_template_hash", spelled), (sight, "find_new", find)]
+
+
+@mutant("a write that failed counts as done")
+def failed_write_forgotten() -> Iterable[Place]:
+    real = apply._Pass.act
+
+    async def act(self: Any, action: Any) -> None:
+        try:
+            await real(self, action)
+        except Conflict:
+            return
+
+    def retry(self: queue.WorkQueue[Any], key: Any, *, after: float | None = None) -> float:
+        self.forget(key)
+        return 0.0
+
+    return [(apply._Pass, "act", act), (queue.WorkQueue, "retry", retry)]
+
+
+@mutant("a new version without all of its pods becomes the stable one")
+def promoted_too_soon() -> Iterable[Place]:
+    return [(sizes.View, "serves", lambda view, new: not view.draft.created(new))]
+
+
+@mutant("with dynamicStableScale the stable version shrinks before its traffic has left")
+def stable_shrinks_first() -> Iterable[Place]:
+    real: Any = sizes.Routed
+
+    def routed(*values: Any) -> Any:
+        return real(*values[:6], None, *values[7:])
+
+    def follow(d: draft.Draft, stable: Any, want: int) -> None:
+        d.scale(stable, want, "its weight needs no more")
+
+    return [(sizes, "Routed", routed), (sizes, "_follow_traffic", follow)]
+
+
+@mutant("without a router all old pods go at once, whatever maxUnavailable says")
+def fence_ignored() -> Iterable[Place]:
+    def at_once(replicas: int, target: tuple[int, int], *_: Any) -> tuple[int, int]:
+        return target
+
+    return [(sizes, "next_basic", at_once)]
+
+
+@mutant("the smaller step shrinks the canary that the greater weight still needs")
+def size_before_weight() -> Iterable[Place]:
+    return [(sizes.View, "routed", lambda view, index: view.targets(index))]
+
+
+@mutant("old ReplicaSets are never deleted")
+def history_grows() -> Iterable[Place]:
+    return [(canary, "trim_history", lambda d: None), (bluegreen, "trim_history", lambda d: None)]
+
+
+@mutant("a settled Rollout writes its time into its status at every look")
+def heartbeat_in_the_status() -> Iterable[Place]:
+    real = planner.plan
+
+    def plan(snapshot: Any) -> Any:
+        decided = real(snapshot)
+        return msgspec.structs.replace(decided, again_at=min(decided.again_at or 1e18, snapshot.now + 50), status={
+            **(decided.status or {}), "message": f"checked at {snapshot.now:.0f}"})  # fmt: skip
+
+    return [(planner, "plan", plan)]
+
+
+@mutant("waits are not told")
+def silent_waits() -> Iterable[Place]:
+    def wait(self: draft.Draft, reason: str, message: str, *, until: float | None = None, **_: Any) -> None:
+        if until is not None:
+            self.look_again(until)
+        self.waits.append(draft.Wait(reason, ""))
+
+    return [(draft.Draft, "wait", wait)]
+
+
+@mutant("the blue-green switch does not wait until all pods of the new version serve")
+def switch_before_ready() -> Iterable[Place]:
+    return [
+        (bluegreen._Pass, "saturated", lambda self, rs: rs is not None),
+        (bluegreen._Pass, "ready", lambda self: not self.draft.created(self.new)),
+        *selector_to_nothing(),
+    ]
+
+
+@mutant("after a break of the watch, what was deleted meanwhile stays in the cache")
+def ghosts_in_the_cache() -> Iterable[Place]:
+    def remove(self: informer.Informer[Any], key: informer.Key) -> None:
+        if self.lists < 2:
+            old = self.items.pop(key, None)
+            if old is not None:
+                self._tell(old, None)
+
+    return [(informer.Informer, "_remove", remove)]
+
+
+@mutant("a ReplicaSet is made with a name of its own each time")
+def names_by_chance() -> Iterable[Place]:
+    real = revision._create
+
+    def create(d: draft.Draft, metadata: Any) -> Any:
+        before = len(d.actions)
+        rs = real(d, metadata)
+        made = d.actions[before]
+        name = f"{made.name}-{int(d.sight.now * 1000) % 997}"
+        d.actions[before] = msgspec.structs.replace(made, name=name, body={
+            **made.body, "metadata": {**made.body["metadata"], "name": name}})  # fmt: skip
+        return rs
+
+    return [(revision, "_create", create), (writes.Writes, "unseen", believed)]

@@ -1,0 +1,59 @@
+"""The simulation finds things: a bug that is put into the engine or the controller breaks a promise.
+
+Here the quick ones, within few seeds; all of them, within 2,000: `python -m tests.sim.mutants`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sim.bugs import MUTANTS, Mutant
+from tests.sim.mutants import caught
+
+QUICK = {
+    "drain_before_observe": 10,
+    "weight_above_capacity": 10,
+    "selector_to_nothing": 10,
+    "timed_pause_without_an_alarm": 10,
+    "aborted_is_promoted": 20,
+    "foreign_annotations_removed": 10,
+    "whole_selector_written": 10,
+    "revision_by_spelling": 30,
+    "failed_write_forgotten": 20,
+    "stable_shrinks_first": 30,
+    "fence_ignored": 20,
+    "size_before_weight": 10,
+    "history_grows": 20,
+    "heartbeat_in_the_status": 5,
+    "silent_waits": 5,
+    "switch_before_ready": 10,
+}
+"""Seeds within which each is found."""
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_bug_is_found(name: str):
+    one = next(m for m in MUTANTS if m.name == name)
+    assert caught(one, range(QUICK[name])) is not None, one.bug
+
+
+def test_every_bug_can_still_be_put_in():
+    """The places that mutants change are those of the engine as it is now."""
+    for one in MUTANTS:
+        for owner, attribute, _ in one.places():
+            assert hasattr(owner, attribute), f"{one.name}: {owner} has no {attribute}"
+
+
+def test_there_are_bugs_of_many_kinds():
+    assert len({m.name for m in MUTANTS}) == len(MUTANTS) >= 15
+    assert all(isinstance(m, Mutant) and m.bug for m in MUTANTS)

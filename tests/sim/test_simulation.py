@@ -1,0 +1,81 @@
+"""Whole histories under faults: every promise is looked at after every event, and the end is that without faults."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from serinus.api.rollout import Rollout
+from serinus.api.validation import validate
+from tests.sim.bugs import MUTANTS
+from tests.sim.faults import KINDS
+from tests.sim.generate import generate
+from tests.sim.history import load
+from tests.sim.mutants import applied
+from tests.sim.run import run
+from tests.sim.shrink import shrink
+
+ROOT = Path(__file__).parents[2]
+SEEDS, CHUNK = 1000, 100
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """A bad day is loud: each fault is a warning of the controller's."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_no_history_breaks_a_promise(first: int):
+    for seed in range(first, first + CHUNK):
+        found = run(generate(seed)).violations
+        assert not found, f"seed {seed}: {found[0]}\nreproduce: python -m tests.sim --start {seed} --seeds 1"
+
+
+def test_every_generated_rollout_is_valid():
+    for seed in range(500):
+        rollout = msgspec.convert(generate(seed).rollout, Rollout)
+        assert not validate(rollout), f"seed {seed}"
+
+
+def test_a_history_is_a_function_of_its_seed_in_whatever_process_it_runs():
+    script = (
+        "import logging; logging.disable(50)\n"
+        "from tests.sim.generate import generate; from tests.sim.run import run\n"
+        "for s in range(12): r = run(generate(s)); print(s, r.events, r.plans, sorted(r.struck.items()), r.end)"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": salt},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for salt in ("1", "2")
+    }  # fmt: skip
+    assert len(said) == 1
+
+
+def test_a_history_that_breaks_a_promise_is_made_smaller_and_can_be_kept_as_text():
+    bug = next(m for m in MUTANTS if m.name == "whole_selector_written")
+    with applied(bug) as plan:
+        history, violation = shrink(generate(0), plan=plan)
+        assert violation.promise == "touch_only_ours"
+        assert (history.actions, history.kills, history.episodes) == ((), (), ())
+        assert run(load(history.dump()), plan=plan).violations[0] == violation
+
+
+def test_faults_strike_and_controllers_die():
+    struck: dict[str, int] = {}
+    for seed in range(60):
+        for kind, count in run(generate(seed)).struck.items():
+            struck[kind] = struck.get(kind, 0) + count
+    expected = {*KINDS, "killed"}
+    assert expected <= struck.keys()
