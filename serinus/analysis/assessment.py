@@ -20,7 +20,14 @@ from serinus.analysis.arguments import hidden
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL, severity
 from serinus.analysis.resolved import Resolved, ResolvedMetric
 from serinus.analysis.schedule import Task, due_at, is_terminating, pause_after, result_of
-from serinus.analysis.verdicts import counted, exceeded, last_measurement, metric_phase, shortened
+from serinus.analysis.verdicts import (
+    LONGEST_VALUE,
+    counted,
+    exceeded,
+    last_measurement,
+    metric_phase,
+    shortened,
+)
 from serinus.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, MetricResult, RunSummary
 from serinus.api.times import format_time, parse_time
 
@@ -121,7 +128,8 @@ def _with_measurements(run: AnalysisRun, resolved: Resolved, measured: Sequence[
 
 
 def _clean(measurement: Measurement, secrets: Sequence[str]) -> Measurement:
-    return msgspec.structs.replace(measurement, message=shortened(hidden(measurement.message, secrets)))
+    message = shortened(hidden(measurement.message, secrets))
+    return msgspec.structs.replace(measurement, message=message, value=shortened(measurement.value, LONGEST_VALUE))
 
 
 def _trims(metric: ResolvedMetric, result: MetricResult | None) -> bool:

@@ -6,7 +6,7 @@ interval is never shorter than written; after a restart it is up to a second sho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,8 +40,18 @@ def is_terminating(run: AnalysisRun) -> bool:
     return run.spec.terminate or any(result.phase in BAD and not result.dry_run for result in run.status.metric_results)
 
 
-def tasks(run: AnalysisRun, resolved: Resolved, now: float, due: Mapping[str, float] | None = None) -> list[Task]:
-    """The calls to make now, all at the same time. None for a run that is completed."""
+def tasks(
+    run: AnalysisRun,
+    resolved: Resolved,
+    now: float,
+    due: Mapping[str, float] | None = None,
+    woken: Collection[str] = (),
+) -> list[Task]:
+    """The calls to make now, all at the same time. None for a run that is completed.
+
+    `woken`: metrics whose unfinished measurement is looked at before its time, as what it waits for has changed: its Job
+    has ended.
+    """
     if run.status.phase in COMPLETED:
         return []
     terminating = is_terminating(run)
@@ -58,7 +68,7 @@ def tasks(run: AnalysisRun, resolved: Resolved, now: float, due: Mapping[str, fl
                 found.append(Task(metric, "terminate", last, number))
             continue
         at = due_at(run, metric, result, (due or {}).get(metric.name))
-        if at is not None and now >= at:
+        if (at is not None and now >= at) or (unfinished and metric.name in woken):
             found.append(Task(metric, "resume" if unfinished else "run", last if unfinished else None, number))
     return found
 

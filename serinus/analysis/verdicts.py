@@ -17,6 +17,9 @@ NO_DATA = "metric result is nil or empty: no data returned from the metric provi
 LONGEST_MESSAGE = 2_000
 """Characters of a message in the status: ten measurements of a hundred metrics must fit into one object."""
 
+LONGEST_VALUE = 10_000
+"""Characters of a value in the status: what conditions see is whole, what is shown of a large answer is its beginning."""
+
 
 @lru_cache(maxsize=1024)
 def _condition(text: str) -> Condition:
@@ -49,8 +52,8 @@ def _holds(name: str, text: str, result: Any, now: float) -> bool | None:
         raise ConditionError(f'could not evaluate {name} "{text}": {NO_DATA if empty else error}') from None
 
 
-def shortened(message: str) -> str:
-    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
+def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def counted(result: MetricResult, phase: str) -> MetricResult:

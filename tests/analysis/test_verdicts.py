@@ -9,7 +9,8 @@ from run_player import START, Player, made
 
 from serinus.analysis.assessment import delete_at
 from serinus.analysis.limits import Limits, limits_of
-from serinus.analysis.schedule import Task
+from serinus.analysis.resolved import resolve
+from serinus.analysis.schedule import Task, tasks
 from serinus.analysis.verdicts import NO_DATA, exceeded, judged, metric_phase
 from serinus.api.analysis import AnalysisRunStatus, Measurement, Metric, MetricResult, TtlStrategy
 from serinus.api.times import format_time
@@ -329,6 +330,24 @@ def test_an_unfinished_measurement_is_resumed_and_ended_when_the_run_is() -> Non
     ]
     assert len(player.run.status.metric_results[0].measurements) == 1
     assert player.run.status.phase == "Failed"
+
+
+def test_a_job_that_has_ended_is_looked_at_at_once() -> None:
+    player = run_of(metric("job"))
+    player.hook = lambda _: Measurement("Running", "", "x", None, resume_at=format_time(player.now + 50))
+    player.turn()
+    resolved = resolve(player.run.spec, {})
+    assert tasks(player.run, resolved, player.now + 1) == []
+    assert [task.call for task in tasks(player.run, resolved, player.now + 1, woken=["job"])] == ["resume"]
+    assert [task.call for task in tasks(player.run, resolved, player.now + 51)] == ["resume"]
+
+
+def test_large_values_are_judged_whole_and_shown_in_part() -> None:
+    player = run_of(metric(successCondition="len(result) == 50000"))
+    player.answers = {"value": ["x" * 50_000]}
+    status = player.play().status
+    assert status.phase == "Successful"
+    assert len(status.metric_results[0].measurements[0].value) == 10_000
 
 
 def test_secret_values_are_not_shown_in_messages() -> None:

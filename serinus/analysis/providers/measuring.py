@@ -16,7 +16,7 @@ from serinus.analysis.schedule import Task
 from serinus.api.analysis import AnalysisRun, Measurement
 from serinus.api.times import format_time
 
-LONGEST_CALL = 300.0
+LONGEST_CALL = 3600.0
 """Seconds for one call, whatever its own limits are: a provider that hangs must not hold its run for ever."""
 
 
