@@ -52,7 +52,7 @@ class ServiceReleaser:
     def _rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
         if old is None:
             return
-        if new is None or new.spec.strategy != old.spec.strategy or new.status.conditions != old.status.conditions:
+        if new is None or new.spec.strategy != old.spec.strategy or _said(new) != _said(old):
             for key in self._led.get((old.metadata.namespace, old.metadata.name), ()):
                 self._queue.add(key)
 
@@ -78,6 +78,11 @@ class ServiceReleaser:
         held = {**action.body.get("metadata", {}), "uid": action.uid, "resourceVersion": action.resource_version}
         await self._client.patch(SERVICES, key[1], {**action.body, "metadata": held}, key[0])
         log.info("patch Service %s", key[1], extra={"fields": {"namespace": key[0], "because": action.because}})
+
+
+def _said(rollout: Rollout) -> object:
+    """What of its status decides whether its spec may be acted on."""
+    return rollout.status.observed_generation, rollout.status.conditions
 
 
 def _owner(service: Service | None) -> Key | None:
