@@ -32,6 +32,7 @@ class Instance:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.ports = ["--port", "0", "--api-port", "0"]
+        self.namespace = "default"
 
     def serinus(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return run([str(BIN / "serinus"), *arguments, "--data", str(self.data)], check=check)

@@ -79,7 +79,7 @@ def test_header_only(instance: Instance, tmp_path: Path):
 
 
 def test_scaled_in_the_middle_of_a_canary(instance: Instance, tmp_path: Path):
-    scale = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/web/scale"
+    scale = f"/apis/argoproj.io/v1alpha1/namespaces/{instance.namespace}/rollouts/web/scale"
     with Readme("examples/hpa", instance, tmp_path) as readme:
         readme.type("kubectl apply")
         readme.type("kubectl get --raw")
