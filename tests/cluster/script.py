@@ -20,7 +20,10 @@ _SHAPES = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
     (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}\b"), "<time>"),
     (re.compile(r"\b(10\.200|127\.77)\.\d+\.\d+\b"), "<pod IP>"),
-    (re.compile(r"\b10\.96\.\d+\.\d+\b"), "<cluster IP>"),
+    (re.compile(r"\b10\.(9[6-9]|10\d|11[01])\.\d+\.\d+\b"), "<cluster IP>"),
+    (re.compile(r"\bprocess://\d+@\w+/\d+"), "<container>"),
+    (re.compile(r"\bweb-[4-9bcdf]{7,10}\b"), "web-<hash>"),
+    (re.compile(r'"[4-9bcdf]{7,10}"'), '"<hash>"'),
     (re.compile(r"(?<![\w.])\d+[smh](\d+s)?\b(?! delay)"), "<age>"),
     (re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b"), "-<id>"),
 )
