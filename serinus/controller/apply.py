@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from serinus.api.experiment import Experiment
 from serinus.api.meta import Json, ObjectMeta
-from serinus.api.resources import BY_KIND, PODS, ROLLOUTS, Resource
+from serinus.api.resources import BY_KIND, EXPERIMENTS, PODS, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.step_plugin import Answer, Question
 from serinus.controller.writes import Writes
@@ -26,9 +27,11 @@ from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 from serinus.kube.informer import Key, meta
 
-Tell = Callable[[Rollout, Event], None]
-Note = Callable[[Rollout, str, str], None]
-"""(rollout, what was done, because): one line for each decision."""
+Subject = Rollout | Experiment
+"""What a plan is about."""
+Tell = Callable[[Subject, Event], None]
+Note = Callable[[Subject, str, str], None]
+"""(what it is about, what was done, because): one line for each decision."""
 Ask = Callable[[Question], Awaitable[Answer]]
 
 
@@ -42,18 +45,19 @@ class Applier:
     ask: Ask | None = None
     """Asks a step plugin; it never raises. None where there are none."""
 
-    async def apply(self, rollout: Rollout, plan: Plan) -> int:
+    async def apply(self, about: Subject, plan: Plan) -> int:
         """Returns how many writes were made. Raises the ApiError of the first that failed; the rest is not done."""
-        done = _Pass(self, rollout)
+        done = _Pass(self, about)
         for action in plan.actions:
             await done.act(action)
         if plan.status is not None:
             await done.write_status(plan.status, plan.status_because)
         for event in plan.events:
-            self.tell(rollout, event)
-        status = patched(rollout.status, plan.status) if plan.calls else rollout.status
-        for call in plan.calls:
-            status = await self._call(done, call, status)
+            self.tell(about, event)
+        if plan.calls and isinstance(about, Rollout):
+            status = patched(about.status, plan.status)
+            for call in plan.calls:
+                status = await self._call(done, call, status)
         return done.count
 
     async def _call(self, done: _Pass, call: PluginCall, status: RolloutStatus) -> RolloutStatus:
@@ -62,12 +66,12 @@ class Applier:
         question = Question(
             call.operation, call.name, call.index, rollout, call.config, (call.known or {}).get("status")
         )
-        self.note(done.rollout, f"call plugin {call.name} ({call.operation})", call.because)
+        self.note(done.about, f"call plugin {call.name} ({call.operation})", call.because)
         answer = await self.ask(question) if self.ask else Answer("Error", "step plugins cannot be called here")
         entries, event = answered(status, call, answer, self.clock.now())
         await done.write_status({"canary": {"stepPluginStatuses": entries}}, f"plugin {call.name} said {answer.phase}")
         if event:
-            self.tell(done.rollout, event)
+            self.tell(done.about, event)
         canary = structs.replace(status.canary, step_plugin_statuses=entries)
         return structs.replace(status, canary=canary)
 
@@ -75,11 +79,12 @@ class Applier:
 class _Pass:
     """One plan being carried out: knows the versions that its own writes made."""
 
-    def __init__(self, applier: Applier, rollout: Rollout) -> None:
-        self.applier, self.rollout = applier, rollout
-        metadata = rollout.metadata
+    def __init__(self, applier: Applier, about: Subject) -> None:
+        self.applier, self.about = applier, about
+        metadata = about.metadata
+        self.resource = ROLLOUTS if isinstance(about, Rollout) else EXPERIMENTS
         self.key: Key = (metadata.namespace, metadata.name)
-        self.versions: dict[tuple[str, str], str] = {("Rollout", metadata.name): metadata.resource_version}
+        self.versions: dict[tuple[str, str], str] = {(self.resource.kind, metadata.name): metadata.resource_version}
         self.count = 0
 
     async def act(self, action: Action) -> None:
@@ -89,9 +94,9 @@ class _Pass:
         if not await verbs[action.verb](resource, action):
             return
         self.count += 1
-        self.applier.note(self.rollout, what, action.because)
+        self.applier.note(self.about, what, action.because)
         for event in action.events:
-            self.applier.tell(self.rollout, event)
+            self.applier.tell(self.about, event)
 
     async def _create(self, resource: Resource, action: Action) -> bool:
         space = self.key[0]
@@ -102,7 +107,7 @@ class _Pass:
         except AlreadyExists:
             # Made by an earlier pass whose answer was lost, or by somebody else: the next plan sees which.
             found = await self.applier.client.get(resource, action.name, space)
-            if action.kind == "ReplicaSet" and _of_somebody_else(meta(found), self.rollout.metadata.uid):
+            if action.kind == "ReplicaSet" and _of_somebody_else(meta(found), self.about.metadata.uid):
                 await self._step_aside(action.name)
             self._wrote(action.kind, found)
             return False
@@ -115,13 +120,17 @@ class _Pass:
 
     async def _tell_refused(self, name: str, error: ApiError) -> None:
         """Neither waiting nor another try helps: people must see why in the Rollout itself."""
-        told = create_failed(self.rollout, name, error.message, self.applier.clock.now())
+        if not isinstance(self.about, Rollout):
+            return
+        told = create_failed(self.about, name, error.message, self.applier.clock.now())
         if told:
             await self.write_status(told, f"ReplicaSet {name} was refused")
 
     async def _step_aside(self, name: str) -> None:
         """A ReplicaSet of this name is not ours: counted, the collision gives the template another hash."""
-        count = (self.rollout.status.collision_count or 0) + 1
+        if not isinstance(self.about, Rollout):
+            raise Invalid(422, "Invalid", f"ReplicaSet {name} belongs to somebody else")
+        count = (self.about.status.collision_count or 0) + 1
         await self.write_status({"collisionCount": count}, f"ReplicaSet {name} belongs to somebody else")
         raise Conflict(409, "Conflict", f"ReplicaSet {name} belongs to somebody else: another name is tried")
 
@@ -183,13 +192,14 @@ class _Pass:
         return True
 
     async def write_status(self, status: Json, because: str) -> None:
-        name = self.key[1]
-        held = {"uid": self.rollout.metadata.uid, "resourceVersion": self.versions["Rollout", name]}
+        name, kind = self.key[1], self.resource.kind
+        held = {"uid": self.about.metadata.uid, "resourceVersion": self.versions[kind, name]}
         body = {"metadata": held, "status": status}
-        made = await self.applier.client.patch(ROLLOUTS, name, body, self.key[0], subresource="status")
-        self._wrote("Rollout", made)
+        below = "status" if self.resource is ROLLOUTS else ""  # an Experiment's status has no subresource
+        made = await self.applier.client.patch(self.resource, name, body, self.key[0], subresource=below)
+        self._wrote(kind, made)
         self.count += 1
-        self.applier.note(self.rollout, "write status", because)
+        self.applier.note(self.about, "write status", because)
 
     def _wrote(self, kind: str, made: Json) -> None:
         metadata: ObjectMeta = meta(made)

@@ -11,12 +11,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import structs
 
 from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
 from serinus.api.meta import ObjectMeta
 from serinus.api.names import HASH, INSTANCE_ID, LAST_APPLIED
 from serinus.api.network import Ingress, Service
@@ -24,6 +25,7 @@ from serinus.api.resources import (
     ANALYSIS_RUNS,
     BY_KIND,
     DEPLOYMENTS,
+    EXPERIMENTS,
     INGRESSES,
     POD_TEMPLATES,
     PODS,
@@ -40,6 +42,11 @@ from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer, Key, meta
 
 log = logging.getLogger(__name__)
+
+
+T = TypeVar("T", AnalysisRun, Experiment)
+Who = tuple[str, Key]
+"""(Rollout or Experiment, its key)."""
 
 
 class _Deployment(Workload, kw_only=True):
@@ -75,31 +82,36 @@ class Cache:
         rng: Random,
         wake: Callable[[Key], None],
         *,
+        wake_experiment: Callable[[Key], None] = lambda _: None,
         namespace: str = "",
         instance_id: str = "",
     ) -> None:
-        self._client, self._clock, self._rng, self._wake, self._namespace = client, clock, rng, wake, namespace
+        self._client, self._clock, self._rng, self._namespace = client, clock, rng, namespace
+        self._wake, self._wake_experiment = wake, wake_experiment
         mine = f"{INSTANCE_ID}={instance_id}" if instance_id else f"!{INSTANCE_ID}"
         self.rollouts = self._informer(ROLLOUTS, Rollout, labels=mine, trim=_trimmed_rollout)
         self.replica_sets = self._informer(REPLICA_SETS, ReplicaSet, labels=HASH)
         self.pods = self._informer(PODS, Pod, labels=HASH, trim=_trimmed_pod)
         self.services = self._informer(SERVICES, Service)
         self.analysis_runs = self._informer(ANALYSIS_RUNS, AnalysisRun, labels=mine)
+        self.experiments = self._informer(EXPERIMENTS, Experiment, labels=mine)
         self.others: dict[str, Informer[Any]] = {}
         """By kind as `references` spells it: those that some Rollout names."""
-        self._named_by: dict[tuple[str, str, str], set[Key]] = {}
-        self._by_uid: dict[str, Key] = {}
+        self._named_by: dict[tuple[str, str, str], set[Who]] = {}
+        self._by_uid: dict[str, Who] = {}
         self._by_namespace: dict[str, set[Key]] = {}
         self._sets_of: dict[str, set[Key]] = {}
         self._orphans: dict[str, set[Key]] = {}
         self._pods_of: dict[str, set[Key]] = {}
         self._runs_in: dict[str, set[Key]] = {}
+        self._experiments_in: dict[str, set[Key]] = {}
         self._set_owner: dict[str, str] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self.rollouts.on_change(self._rollout_changed)
         self.replica_sets.on_change(self._replica_set_changed)
         self.pods.on_change(self._pod_changed)
         self.analysis_runs.on_change(self._run_changed)
+        self.experiments.on_change(self._experiment_changed)
         self.services.on_change(lambda old, new: self._named_changed("Service", old, new))
 
     async def run(self) -> None:
@@ -114,7 +126,7 @@ class Cache:
                 self._tasks = None
 
     def _always(self) -> tuple[Informer[Any], ...]:
-        return (self.rollouts, self.replica_sets, self.pods, self.services, self.analysis_runs)
+        return (self.rollouts, self.replica_sets, self.pods, self.services, self.analysis_runs, self.experiments)
 
     def informers(self) -> tuple[Informer[Any], ...]:
         return (*self._always(), *self.others.values())
@@ -131,12 +143,12 @@ class Cache:
         for informer in list(self.others.values()):
             await informer.synced.wait()
 
-    def missing(self, rollout: Rollout) -> str:
-        """What of the Rollout's world is not known yet, in words; "" when all is."""
+    def missing(self, about: Rollout | Experiment) -> str:
+        """What of its world is not known yet, in words; "" when all is."""
         for informer in self._always():
             if not informer.synced.is_set():
                 return f"{informer.resource.plural} have not been listed yet{_because(informer.error)}"
-        for kind, _ in references(rollout):
+        for kind, _ in references(about):
             informer = self.others.get(kind)
             if informer is not None and not informer.synced.is_set():
                 return f"{informer.resource.plural} have not been listed yet{_because(informer.error)}"
@@ -147,14 +159,18 @@ class Cache:
         keys = self._sets_of.get(rollout.metadata.uid, set()) | self._orphans.get(rollout.metadata.namespace, set())
         return (self.replica_sets.items[key] for key in sorted(keys))
 
-    def runs_of(self, rollout: Rollout) -> Iterable[AnalysisRun]:
-        """AnalysisRuns that the Rollout controls, and those whose names one of its own could get."""
-        uid, start = rollout.metadata.uid, f"{rollout.metadata.name}-"
-        for key in sorted(self._runs_in.get(rollout.metadata.namespace, ())):
-            run = self.analysis_runs.items[key]
-            owner = run.metadata.controller()
-            if key[1].startswith(start) or (owner is not None and owner.uid == uid):
-                yield run
+    def sets_named(self, namespace: str, names: Iterable[str]) -> Iterable[ReplicaSet]:
+        return (rs for name in names if (rs := self.replica_sets.items.get((namespace, name))) is not None)
+
+    def runs_of(self, about: Rollout | Experiment) -> Iterable[AnalysisRun]:
+        """AnalysisRuns that it controls, and those whose names one of its own could get."""
+        keys = self._runs_in.get(about.metadata.namespace, ())
+        return _own(about, (self.analysis_runs.items[key] for key in sorted(keys)))
+
+    def experiments_of(self, rollout: Rollout) -> Iterable[Experiment]:
+        """Experiments that the Rollout controls, and those whose names one of its own could get."""
+        keys = self._experiments_in.get(rollout.metadata.namespace, ())
+        return _own(rollout, (self.experiments.items[key] for key in sorted(keys)))
 
     def pods_of(self, uid: str) -> Iterable[Pod]:
         """Pods that the ReplicaSet of this uid controls."""
@@ -165,24 +181,49 @@ class Cache:
     def _rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
         if old and new and _same_spec(old.metadata, new.metadata):
             new.spec = old.spec  # a write of the status: what was derived from the spec stays known
+        key = self._referring("Rollout", old, new)
+        if new is None:
+            _discard(self._by_namespace, key[0], key)
+        else:
+            self._by_namespace.setdefault(key[0], set()).add(key)
+        self._wake(key)
+
+    def _experiment_changed(self, old: Experiment | None, new: Experiment | None) -> None:
+        key = self._referring("Experiment", old, new)
+        if new is None:
+            _discard(self._experiments_in, key[0], key)
+        else:
+            self._experiments_in.setdefault(key[0], set()).add(key)
+        self._wake_experiment(key)
+        self._wake_owner(new or old)
+
+    def _referring(self, kind: str, old: Rollout | Experiment | None, new: Rollout | Experiment | None) -> Key:
+        """Keep in mind what it names, so that changes of that wake it."""
         before = references(old) if old else frozenset[tuple[str, str]]()
         after = references(new) if new else frozenset[tuple[str, str]]()
         some = new or old
         assert some is not None
         key = (some.metadata.namespace, some.metadata.name)
-        for kind, name in before - after:
-            _discard(self._named_by, _place(kind, key[0], name), key)
-        for kind, name in after - before:
-            self._named_by.setdefault(_place(kind, key[0], name), set()).add(key)
-            self._demand(kind)
+        who: Who = (kind, key)
+        for named, name in before - after:
+            _discard(self._named_by, _place(named, key[0], name), who)
+        for named, name in after - before:
+            self._named_by.setdefault(_place(named, key[0], name), set()).add(who)
+            self._demand(named)
         if old and (new is None or new.metadata.uid != old.metadata.uid):
             self._by_uid.pop(old.metadata.uid, None)
-        if new is None:
-            _discard(self._by_namespace, key[0], key)
-        else:
-            self._by_uid[new.metadata.uid] = key
-            self._by_namespace.setdefault(key[0], set()).add(key)
-        self._wake(key)
+        if new is not None:
+            self._by_uid[new.metadata.uid] = who
+        return key
+
+    def _wake_one(self, who: Who) -> None:
+        kind, key = who
+        (self._wake if kind == "Rollout" else self._wake_experiment)(key)
+
+    def _wake_owner(self, obj: AnalysisRun | Experiment | ReplicaSet | None) -> None:
+        owner = obj.metadata.controller() if obj else None
+        if owner and owner.uid in self._by_uid:
+            self._wake_one(self._by_uid[owner.uid])
 
     def _demand(self, kind: str) -> None:
         """Starts to watch a kind that was not needed until now."""
@@ -204,23 +245,25 @@ class Cache:
         await informer.synced.wait()
         for key in self.rollouts.items:
             self._wake(key)
+        for key in self.experiments.items:
+            self._wake_experiment(key)
 
     def _named_changed(self, kind: str, old: Any, new: Any) -> None:
         metadata = meta(new if new is not None else old)
         for name in (metadata.name, ANY):
-            for key in self._named_by.get(_place(kind, metadata.namespace, name), ()):
-                self._wake(key)
+            for who in self._named_by.get(_place(kind, metadata.namespace, name), ()):
+                self._wake_one(who)
 
     def _run_changed(self, old: AnalysisRun | None, new: AnalysisRun | None) -> None:
         run = new or old
         assert run is not None
-        key, owner = (run.metadata.namespace, run.metadata.name), run.metadata.controller()
+        key = (run.metadata.namespace, run.metadata.name)
         if new is None:
             _discard(self._runs_in, key[0], key)
         else:
             self._runs_in.setdefault(key[0], set()).add(key)
-        if owner and owner.uid in self._by_uid and (old is None or new is None or _verdict(old) != _verdict(new)):
-            self._wake(self._by_uid[owner.uid])
+        if old is None or new is None or _verdict(old) != _verdict(new):
+            self._wake_owner(run)
 
     def _replica_set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
         for rs, arrives in ((old, False), (new, True)):
@@ -237,8 +280,8 @@ class Cache:
             if owner is None:
                 for rollout in self._by_namespace.get(key[0], ()):
                     self._wake(rollout)
-            elif owner.uid in self._by_uid:
-                self._wake(self._by_uid[owner.uid])
+            else:
+                self._wake_owner(rs)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         for pod, arrives in ((old, False), (new, True)):
@@ -250,9 +293,9 @@ class Cache:
                 self._pods_of.setdefault(owner.uid, set()).add(key)
             else:
                 _discard(self._pods_of, owner.uid, key)
-            rollout = self._by_uid.get(self._set_owner.get(owner.uid, ""))
-            if rollout is not None and _matters(old, new):
-                self._wake(rollout)
+            who = self._by_uid.get(self._set_owner.get(owner.uid, ""))
+            if who is not None and who[0] == "Rollout" and _matters(old, new):
+                self._wake_one(who)
 
     def _informer(
         self, resource: Resource, type_: Any, *, labels: str = "", trim: Callable[[Any], Any] | None = None
@@ -261,6 +304,15 @@ class Cache:
             self._client, resource, type_, namespace=self._namespace, labels=labels, clock=self._clock,
             rng=Random(self._rng.random()), trim=trim,
         )  # fmt: skip
+
+
+def _own(about: Rollout | Experiment, found: Iterable[T]) -> Iterable[T]:
+    """Those that it controls, and those whose names one of its own could get."""
+    uid, start = about.metadata.uid, f"{about.metadata.name}-"
+    for obj in found:
+        owner = obj.metadata.controller()
+        if obj.metadata.name.startswith(start) or (owner is not None and owner.uid == uid):
+            yield obj
 
 
 def _place(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
@@ -311,7 +363,7 @@ def _trimmed(metadata: ObjectMeta) -> ObjectMeta:
     return structs.replace(metadata, annotations=kept)
 
 
-def _discard(index: dict[Any, set[Key]], where: Any, key: Key) -> None:
+def _discard(index: dict[Any, set[Any]], where: Any, key: Any) -> None:
     if where in index:
         index[where].discard(key)
         if not index[where]:

@@ -17,14 +17,16 @@ from serinus.analysis.providers.provider import Reach
 from serinus.api.analysis import AnalysisRun
 from serinus.api.rollout import Rollout
 from serinus.controller.analysis_runs import AnalysisRuns
-from serinus.controller.apply import Applier
+from serinus.controller.apply import Applier, Subject
 from serinus.controller.cache import Cache
 from serinus.controller.events import Recorder
 from serinus.controller.metrics import Metrics
 from serinus.controller.reconcile import Reconciler, note
 from serinus.controller.services import ServiceReleaser
+from serinus.controller.snapshot import experiment_snapshot, snapshot
 from serinus.controller.step_plugins import StepPlugins
 from serinus.controller.writes import Writes
+from serinus.engine.experiment import plan_experiment
 from serinus.engine.plan import Event, Plan, Snapshot
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
@@ -90,14 +92,37 @@ class Controller:
         self._client, self._clock, self._rng = client, clock, rng
         self.metrics = metrics or Metrics()
         self.queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+        self.experiment_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
         self.cache = Cache(
-            client, clock, rng, self.queue.add, namespace=self.options.namespace, instance_id=self.options.instance_id
+            client,
+            clock,
+            rng,
+            self.queue.add,
+            wake_experiment=self.experiment_queue.add,
+            namespace=self.options.namespace,
+            instance_id=self.options.instance_id,
         )
         self.recorder = Recorder(client, clock)
         plugins = StepPlugins(client, self.options.lease_namespace)
         applier = Applier(client, clock, Writes(), self._tell, note, plugins.call)
         self.reconciler = Reconciler(
-            self.cache, applier, self.queue, clock, plan=plan or _engine_plan(), measures=self.metrics
+            self.cache,
+            self.cache.rollouts,
+            applier,
+            self.queue,
+            clock,
+            see=snapshot,
+            plan=plan or _engine_plan(),
+            measures=self.metrics,
+        )
+        self.experimenter = Reconciler(
+            self.cache,
+            self.cache.experiments,
+            Applier(client, clock, Writes(), self._tell, note),
+            self.experiment_queue,
+            clock,
+            see=experiment_snapshot,
+            plan=plan_experiment,
         )
         self.reach = reach or Reach(
             Http(), client, clock.now, namespace=self.options.lease_namespace, environment=os.environ
@@ -146,12 +171,18 @@ class Controller:
                 self._added(rollout)
             for key in self.cache.analysis_runs.items:
                 self.run_queue.add(key)
+            for key in self.cache.experiments.items:
+                self.experiment_queue.add(key)
             self._working = True
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.recorder.run())
                 tasks.create_task(self.releaser.run())
                 tasks.create_task(
                     work(self.queue, self.reconciler, workers=self.options.workers, failed=self.reconciler.failed)
+                )
+                trials = self.options.workers
+                tasks.create_task(
+                    work(self.experiment_queue, self.experimenter, workers=trials, failed=self.experimenter.failed)
                 )
                 runs = self.options.analysis_workers
                 tasks.create_task(work(self.run_queue, self.runs, workers=runs, failed=self.runs.failed))
@@ -183,9 +214,10 @@ class Controller:
         name = f"{rollout.metadata.namespace}/{rollout.metadata.name}"
         self._tell(rollout, Event("RolloutAddedToInformer", f"Rollout resource added to informer: {name}"))
 
-    def _tell(self, rollout: Rollout, event: Event) -> None:
-        self.metrics.told(rollout, event)
-        self.recorder.tell(rollout, event)
+    def _tell(self, about: Subject, event: Event) -> None:
+        if isinstance(about, Rollout):
+            self.metrics.told(about, event)
+        self.recorder.tell(about, event, kind="Rollout" if isinstance(about, Rollout) else "Experiment")
 
 
 async def run_controller(

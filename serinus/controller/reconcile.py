@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from serinus.api.rollout import Rollout
-from serinus.controller.apply import Applier
+from serinus.controller.apply import Applier, Subject
 from serinus.controller.cache import Cache
-from serinus.controller.snapshot import snapshot
 from serinus.controller.writes import Expectation
-from serinus.engine.plan import Event, Plan, Snapshot, Wait
+from serinus.engine.plan import Event, Plan, Wait
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
-from serinus.kube.informer import Key, meta
+from serinus.kube.informer import Informer, Key, meta
 from serinus.kube.queue import WorkQueue
 
 log = logging.getLogger(__name__)
+
+S = TypeVar("S")
 
 LOOK_AFTER = 2.0
 """Seconds after which a write that the cache does not show is looked after."""
@@ -43,42 +44,48 @@ class Measures(Protocol):
     def forget(self, key: Key) -> None: ...
 
 
-class Reconciler:
-    """Call it with a key; it raises what went wrong, for the queue to try again with back-off."""
+class Reconciler(Generic[S]):
+    """Call it with a key; it raises what went wrong, for the queue to try again with back-off.
+
+    `about`: the cache of what it reconciles, Rollouts or Experiments. `see`: what a decision about one may depend on, at a
+    time; None where it is not there.
+    """
 
     def __init__(
         self,
         cache: Cache,
+        about: Informer[Any],
         applier: Applier,
         queue: WorkQueue[Key],
         clock: Clock,
         *,
-        plan: Callable[[Snapshot], Plan],
+        see: Callable[[Cache, Key, float], S | None],
+        plan: Callable[[S], Plan],
         measures: Measures | None = None,
     ) -> None:
-        self._cache, self._applier, self._queue, self._clock = cache, applier, queue, clock
-        self._plan, self._measures = plan, measures
+        self._cache, self._about, self._applier, self._queue, self._clock = cache, about, applier, queue, clock
+        self._see, self._plan, self._measures = see, plan, measures
         self._waits: dict[Key, tuple[str, ...]] = {}
 
     async def __call__(self, key: Key) -> None:
         began = self._clock.now()
-        rollout = self._cache.rollouts.items.get(key)
-        if rollout is None or rollout.metadata.deletion_timestamp:
+        about = self._about.items.get(key)
+        if about is None or about.metadata.deletion_timestamp:
             self._forget(key)  # its children follow by their owner references
             return
-        missing = self._cache.missing(rollout)
+        missing = self._cache.missing(about)
         if missing:
-            self._say_waits(rollout, (Wait("Cache", missing),))
+            self._say_waits(about, (Wait("Cache", missing),))
             return  # the list that is missing wakes everyone
         if await self._is_behind(key, began):
             self._queue.add_at(key, began + LOOK_AFTER)
             return
-        seen = snapshot(self._cache, key, began)
+        seen = self._see(self._cache, key, began)
         if seen is None:
             return
         plan = self._plan(seen)
-        self._say_waits(rollout, plan.waits)
-        writes = await self._applier.apply(rollout, plan)
+        self._say_waits(about, plan.waits)
+        writes = await self._applier.apply(about, plan)
         if plan.again_at is not None:
             soonest = began if writes else began + BUSY
             self._queue.add_at(key, plan.again_at if plan.again_at > began else soonest)
@@ -87,7 +94,7 @@ class Reconciler:
 
     def failed(self, key: Key, error: Exception, delay: float) -> None:
         """Tells of an attempt that raised; the next one comes in `delay` seconds."""
-        fields = {"namespace": key[0], "rollout": key[1], "again_in": f"{delay:.1f}s"}
+        fields = {**self._named(key), "again_in": f"{delay:.1f}s"}
         if isinstance(error, Conflict):
             log.debug("something changed since it was seen: deciding again", extra={"fields": fields})
             return
@@ -97,10 +104,10 @@ class Reconciler:
             log.error("the reconcile failed", exc_info=error, extra={"fields": fields})
             return
         log.warning("a write failed: %s", error.message, extra={"fields": fields})
-        rollout = self._cache.rollouts.items.get(key)
-        if rollout is not None and isinstance(error, Forbidden | Invalid):
+        about = self._about.items.get(key)
+        if about is not None and isinstance(error, Forbidden | Invalid):
             # Time alone does not mend these: somebody has to give a right or change an object.
-            self._applier.tell(rollout, Event("ReconcileFailed", error.message, "Warning"))
+            self._applier.tell(about, Event("ReconcileFailed", error.message, "Warning"))
 
     def _forget(self, key: Key) -> None:
         self._applier.writes.forget(key)
@@ -135,7 +142,7 @@ class Reconciler:
                 "%s %s is written and never seen by a watch",
                 expectation.kind,
                 expectation.name,
-                extra={"fields": {"namespace": key[0], "rollout": key[1]}},
+                extra={"fields": self._named(key)},
             )
             self._applier.writes.drop(key, expectation)
         else:
@@ -143,21 +150,26 @@ class Reconciler:
             if expectation.searches:
                 informer.relist()
 
-    def _say_waits(self, rollout: Rollout, waits: tuple[Wait, ...]) -> None:
+    def _named(self, key: Key) -> dict[str, str]:
+        """Which object a log line is about."""
+        return {"namespace": key[0], self._about.resource.kind.lower(): key[1]}
+
+    def _say_waits(self, about: Subject, waits: tuple[Wait, ...]) -> None:
         """One line when the reasons to wait change; their numbers change all the time."""
-        key = (rollout.metadata.namespace, rollout.metadata.name)
+        key = (about.metadata.namespace, about.metadata.name)
         reasons = tuple(wait.reason for wait in waits)
         if self._waits.get(key, ()) == reasons:
             return
         self._waits[key] = reasons
         for wait in waits:
-            fields = {"namespace": key[0], "rollout": key[1], "reason": wait.reason}
+            fields = {**self._named(key), "reason": wait.reason}
             log.info("waiting: %s", wait.message, extra={"fields": fields})
 
 
-def note(rollout: Rollout, what: str, because: str) -> None:
+def note(about: Subject, what: str, because: str) -> None:
     """The log line of one decision."""
-    fields = {"namespace": rollout.metadata.namespace, "rollout": rollout.metadata.name}
+    kind = "rollout" if isinstance(about, Rollout) else "experiment"
+    fields = {"namespace": about.metadata.namespace, kind: about.metadata.name}
     if because:
         fields["because"] = because
     log.info("%s", what, extra={"fields": fields})

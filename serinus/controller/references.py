@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from serinus.api.experiment import Experiment
 from serinus.api.meta import Json
 from serinus.api.rollout import Rollout
 from serinus.engine.released import named_services
@@ -14,6 +15,8 @@ Reference = tuple[str, str]
 
 ANY = "*"
 """Any of its kind: templates lead to others, which are not known before they are read."""
+
+TEMPLATES: set[Reference] = {("AnalysisTemplate", ANY), ("ClusterAnalysisTemplate", ANY)}
 
 WORKLOADS = frozenset({"Deployment", "ReplicaSet", "PodTemplate"})
 """Kinds that a workloadRef may name."""
@@ -60,10 +63,21 @@ def workload(rollout: Rollout) -> Reference | None:
     return (ref.kind, ref.name) if ref and ref.kind in WORKLOADS else None
 
 
-def references(rollout: Rollout) -> frozenset[Reference]:
+def of_experiment(experiment: Experiment) -> frozenset[Reference]:
+    """What an Experiment names: its Services, and templates of analyses."""
+    name, spec = experiment.metadata.name, experiment.spec
+    found = {("Service", t.service.name or f"{name}-{t.name}") for t in spec.templates if t.service is not None}
+    return frozenset(found | (TEMPLATES if spec.analyses else set()))
+
+
+def references(about: Rollout | Experiment) -> frozenset[Reference]:
     """All of these together. A workload's kind is prefixed: a ReplicaSet may be a workload and a child."""
+    return of_experiment(about) if isinstance(about, Experiment) else of_rollout(about)
+
+
+def of_rollout(rollout: Rollout) -> frozenset[Reference]:
     named = workload(rollout)
     found = {("Service", name) for name in services(rollout)} | router_objects(rollout)
     if analyses(rollout):
-        found |= {("AnalysisTemplate", ANY), ("ClusterAnalysisTemplate", ANY)}
+        found |= TEMPLATES
     return frozenset(found | ({(f"workload {named[0]}", named[1])} if named else set()))

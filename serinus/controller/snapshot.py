@@ -9,6 +9,7 @@ from serinus.api.network import Ingress, Service
 from serinus.api.workloads import Pod
 from serinus.controller import references
 from serinus.controller.cache import Cache
+from serinus.engine.experiment_trial import ExperimentSnapshot
 from serinus.engine.plan import Snapshot
 from serinus.kube.informer import Key
 
@@ -50,7 +51,29 @@ def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
         ingresses=ingresses,
         objects=objects,
         analysis_runs=tuple(cache.runs_of(rollout)),
+        experiments=tuple(cache.experiments_of(rollout)),
         workload=_named(cache, f"workload {work[0]}", space, work[1]) if work else None,
+    )
+
+
+def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapshot | None:
+    """What is known of the Experiment at `now` (seconds since the epoch); None if it is not there or being deleted."""
+    experiment = cache.experiments.items.get(key)
+    if experiment is None or experiment.metadata.deletion_timestamp:
+        return None
+    space, spec = key[0], experiment.spec
+    names = {t.service.name or f"{key[1]}-{t.name}" for t in spec.templates if t.service is not None}
+    services = {name: found for name in names if (found := cache.services.items.get((space, name))) is not None}
+    asked: list[Json] = [
+        {"templates": [{"templateName": a.template_name, "clusterScope": a.cluster_scope}]} for a in spec.analyses
+    ]
+    return ExperimentSnapshot(
+        now=now,
+        experiment=experiment,
+        replica_sets=tuple(cache.sets_named(space, [f"{key[1]}-{t.name}" for t in spec.templates])),
+        services=services,
+        analysis_runs=tuple(cache.runs_of(experiment)),
+        objects=_templates(cache, space, asked),
     )
 
 
