@@ -11,6 +11,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -118,18 +119,24 @@ def listed(name: str) -> list[Difference]:
     return [row for row in all_listed() if name in row.plays]
 
 
-def surprises(name: str, report: str, *, live: bool = False) -> list[str]:
+def surprises(name: str, report: str, *, passes_by: Callable[[str, str], bool] | None = None) -> list[str]:
     """What is wrong: differences that are not listed, and listed ones that no longer occur.
 
-    In virtual time every listed line must occur. Live, one line of a row is enough, since how long a state stands depends
-    on the machine; a row without `lines` need not occur at all.
+    In virtual time every listed line must occur. `passes_by` is given for a live play, and says which differences are only
+    of how long something stood there (`passing.py`); then one line of a row is enough.
     """
-    rows, seen = listed(name), differences(report)
-    wrong = [f"{name}: not listed: {d}" for d in seen if not any(row.allows(d, live=live) for row in rows)]
+    rows, seen, live = listed(name), differences(report), passes_by is not None
+    unlisted = [d for d in seen if not any(row.allows(d, live=live) for row in rows)]
+    wrong = [f"{name}: not listed: {d}" for d in unlisted if passes_by is None or not passes_by(name, d)]
     for row in rows:
         if live:
-            gone = row.lines[:1] if not any(row.allows(d, live=True) for d in seen) else ()
+            gone = row.lines[:1] if not any(_speaks_of(row, d) for d in seen) else ()
         else:
             gone = tuple(line for line in row.lines if line not in seen)
         wrong += [f"{name}: listed, but no longer so: {line}" for line in gone]
     return wrong
+
+
+def _speaks_of(row: Difference, line: str) -> bool:
+    """Whether a row lists a difference of the same object and field."""
+    return any(listed_line.split(" | ")[0] == line.split(" | ")[0] for listed_line in row.lines)

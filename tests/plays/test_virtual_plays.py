@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from passing import only_passes_by
 from player import played
 from recordings import ABSENT, RECORDINGS, REPOSITORY, all_listed, compared, plays, surprises
 
@@ -43,3 +44,21 @@ def test_a_difference_that_is_not_listed_and_a_listed_one_that_is_gone_are_both_
     new, gone = surprises("nginx-restart", report)
     assert new == "nginx-restart: not listed: WAY ReplicaSet/web-1 replicas | reference [1] | ours [2]"
     assert gone.startswith("nginx-restart: listed, but no longer so: ")
+
+
+WEIGHT = "WAY Ingress/web-web-canary annotations.nginx.ingress.kubernetes.io/canary-weight | reference ['0', '20', '50', '70', '0']"
+
+
+@pytest.mark.parametrize(
+    ("seen", "may"),
+    [
+        ("['0', '20', '50', '70', '100', '0']", True),
+        ("['0', '20', '50', '0']", False),
+        ("['0', '20', '50', '70', '80', '0']", False),
+        ("['0', '20', '50', '70', '0', '100', '0']", False),
+    ],
+    ids=["what passes by stands", "a step is missing", "a weight that never was", "another order"],
+)
+def test_a_live_play_may_show_what_passes_by_and_nothing_else(seen: str, may: bool):
+    """At the end of a walk all weight is on the canary for a moment."""
+    assert only_passes_by("nginx-walk", f"{WEIGHT} | ours {seen}") is may
