@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
     from serinus.controller.process import Options
     from serinus.kube.config import Connection
 
@@ -160,10 +163,20 @@ def command(**given: object) -> None:
     except (ConfigError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     try:
-        ended = asyncio.run(_run(connection, options))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            ended = runner.run(_run(connection, options))
     except PortTaken as error:
         raise click.ClickException(str(error)) from None
     raise SystemExit(ended)
+
+
+def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
+    """uvloop's, whose TLS and sockets cost a third less; None for the standard one where it is not installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _options(given: dict[str, object], home: str) -> Options:

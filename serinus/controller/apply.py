@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
 from msgspec import structs
 
 from serinus.api.experiment import Experiment
@@ -25,7 +26,7 @@ from serinus.engine.step_plugins import answered
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
-from serinus.kube.informer import Key, meta
+from serinus.kube.informer import Key
 
 Subject = Rollout | Experiment
 """What a plan is about."""
@@ -76,6 +77,12 @@ class Applier:
         return structs.replace(status, canary=canary)
 
 
+class _Written(msgspec.Struct):
+    """What counts of an object that was written; the rest of the answer is not even decoded."""
+
+    metadata: ObjectMeta
+
+
 class _Pass:
     """One plan being carried out: knows the versions that its own writes made."""
 
@@ -103,11 +110,11 @@ class _Pass:
         body: Json = {"apiVersion": resource.api_version, "kind": action.kind, **action.body}
         body["metadata"] = {"name": action.name, "namespace": space, **(action.body.get("metadata") or {})}
         try:
-            made = await self.applier.client.create(resource, body, space)
+            made = await self.applier.client.create(resource, body, space, type=_Written)
         except AlreadyExists:
             # Made by an earlier pass whose answer was lost, or by somebody else: the next plan sees which.
-            found = await self.applier.client.get(resource, action.name, space)
-            if action.kind == "ReplicaSet" and _of_somebody_else(meta(found), self.about.metadata.uid):
+            found = await self.applier.client.get(resource, action.name, space, type=_Written)
+            if action.kind == "ReplicaSet" and _of_somebody_else(found.metadata, self.about.metadata.uid):
                 await self._step_aside(action.name)
             self._wrote(action.kind, found)
             return False
@@ -146,7 +153,7 @@ class _Pass:
         body = {**action.body, "metadata": held} if held else action.body
         try:
             made = await self.applier.client.patch(
-                resource, action.name, body, self.key[0], subresource=action.subresource
+                resource, action.name, body, self.key[0], type=_Written, subresource=action.subresource
             )
         except NotFound:
             if action.kind == "Pod":
@@ -196,13 +203,13 @@ class _Pass:
         held = {"uid": self.about.metadata.uid, "resourceVersion": self.versions[kind, name]}
         body = {"metadata": held, "status": status}
         below = "status" if self.resource is ROLLOUTS else ""  # an Experiment's status has no subresource
-        made = await self.applier.client.patch(self.resource, name, body, self.key[0], subresource=below)
+        made = await self.applier.client.patch(self.resource, name, body, self.key[0], type=_Written, subresource=below)
         self._wrote(kind, made)
         self.count += 1
         self.applier.note(self.about, "write status", because)
 
-    def _wrote(self, kind: str, made: Json) -> None:
-        metadata: ObjectMeta = meta(made)
+    def _wrote(self, kind: str, made: _Written) -> None:
+        metadata = made.metadata
         self.versions[kind, metadata.name] = metadata.resource_version
         self.applier.writes.wrote(self.key, kind, made, self.applier.clock.now())
 

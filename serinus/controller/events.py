@@ -12,6 +12,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.resources import EVENTS
 from serinus.engine.plan import Event
@@ -141,7 +143,7 @@ class Recorder:
             self._told.move_to_end(same)
             try:
                 patch = {"count": told.count + 1, "lastTimestamp": now}
-                await self._client.patch(EVENTS, told.name, patch, waiting.namespace)
+                await self._client.patch(EVENTS, told.name, patch, waiting.namespace, type=msgspec.Raw)
             except NotFound:
                 del self._told[same]  # events are deleted after an hour
             else:
@@ -149,7 +151,7 @@ class Recorder:
                 return
         self._numbers += 1
         name = f"{waiting.involved['name']}.{int(waiting.when * 1e6) * 1000 + self._numbers % 1000:x}"
-        await self._client.create(EVENTS, _body(waiting, name, now), waiting.namespace)
+        await self._client.create(EVENTS, _body(waiting, name, now), waiting.namespace, type=msgspec.Raw)
         self._told[same] = _Told(name, 1, now)
         if len(self._told) > REMEMBERED:
             self._told.popitem(last=False)

@@ -42,6 +42,8 @@ class Metrics:
             registry=r,
         )
 
+        self._counters: dict[tuple[str, str, str, int], Counter] = {}
+
     def watch(self, cache: Cache, queue: WorkQueue[Key]) -> None:
         """Adds the gauges that are read from the cache and the queue."""
         self.registry.register(_Gauges(cache, queue))
@@ -70,12 +72,19 @@ class Metrics:
             try:
                 answer = await handler(request)
             except Exception:
-                self._requests.labels(kind, namespace, "", verb, "0").inc()
+                self._requested(kind, namespace, verb, 0)
                 raise
-            self._requests.labels(kind, namespace, "", verb, str(answer.status)).inc()
+            self._requested(kind, namespace, verb, answer.status)
             return answer
 
         return counted
+
+    def _requested(self, kind: str, namespace: str, verb: str, status: int) -> None:
+        labels = (kind, namespace, verb, status)
+        counter = self._counters.get(labels)
+        if counter is None:  # finding a series by its labels costs more than to count
+            counter = self._counters[labels] = self._requests.labels(kind, namespace, "", verb, str(status))
+        counter.inc()
 
     def text(self) -> bytes:
         """The exposition format of Prometheus."""

@@ -168,7 +168,8 @@ class Controller:
         try:
             for key, rollout in self.cache.rollouts.items.items():
                 self.queue.add(key)
-                self._added(rollout)
+                if not rollout.status.observed_generation:
+                    self._added(rollout)  # those that were worked on before have been told of
             for key in self.cache.analysis_runs.items:
                 self.run_queue.add(key)
             for key in self.cache.experiments.items:
