@@ -93,6 +93,7 @@ def test_expressions_give_what_expr_lang_gives(line: dict[str, Any]) -> None:
         ("date('2024-05-31').Format('Mon, 2 Jan 2006')", "Fri, 31 May 2024"),
         ("date('02.01.2024 3:04PM', '02.01.2006 3:04PM').Hour()", 15),
         ("date('2024-07-02 03:04:05', '2006-01-02 15:04:05', 'Europe/Berlin').UTC().Hour()", 1),
+        ("string(date('2024-01-02T03:04:05+02:00'))", "2024-01-02 03:04:05 +0200 +0200"),
         ("string(date('15:04:05'))", "0000-01-01 15:04:05 +0000 UTC"),
         ("date('2024-01-02').Month().String()", "January"),
         ("(now() - duration('1h')).Unix()", int(NOW) - 3600),
@@ -106,7 +107,15 @@ def test_what_the_language_can_do(text: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["date('2024-02-30')", "date('2023-02-29')", "date('25:00:00')", "date('2024-13-01')", "timezone('No/Where')"],
+    [
+        "date('2024-02-30')",
+        "date('13:04PM', '3:04PM')",
+        "date('2023-366', '2006-002')",
+        "date('2023-02-29')",
+        "date('25:00:00')",
+        "date('2024-13-01')",
+        "timezone('No/Where')",
+    ],
 )
 def test_times_that_do_not_exist_are_errors(text: str) -> None:
     with pytest.raises(ConditionError):

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from vendor import Reply, World
 
 from serinus.analysis.providers.http import CONNECTIONS_PER_HOST, Http
@@ -68,6 +76,51 @@ async def test_blanks_and_other_signs_in_a_url_are_encoded_and_the_rest_is_left_
     world.vendor.says("/x", "1")
     await world.http.request("GET", f"{world.url}/x?q=a b%20c|<é>&r=f(x,1)")
     assert world.vendor.asked[0].raw_query == "q=a%20b%20c%7C%3C%C3%A9%3E&r=f(x,1)"
+
+
+@pytest.fixture
+async def secured(tmp_path: Path) -> AsyncIterator[str]:
+    """A server whose certificate nobody knows."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    day = timedelta(days=1)
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file = tmp_path / "pair.pem"
+    file.write_bytes(certificate.public_bytes(pem) + key.private_bytes(pem, *plain))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(text="1")
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    yield f"https://127.0.0.1:{runner.addresses[0][1]}/"
+    await runner.cleanup()
+
+
+async def test_an_unknown_certificate_is_refused_unless_the_metric_says_insecure(world: World, secured: str) -> None:
+    refused = await world.measured("web", {"url": secured})
+    assert refused.phase == "Error"
+    assert "certificate" in refused.message.lower()
+    assert (await world.measured("web", {"url": secured, "insecure": True})).value == "1"
+    assert (await world.measured("web", {"url": secured})).phase == "Error"
 
 
 async def test_redirects_are_followed_within_bounds(world: World) -> None:

@@ -81,7 +81,7 @@ def _written(time: Time, piece: str) -> str:
         "06": lambda: f"{year % 100:02d}",
         "PM": lambda: "PM" if time.clock[0] >= 12 else "AM",
         "pm": lambda: "pm" if time.clock[0] >= 12 else "am",
-        "MST": lambda: time.zone,
+        "MST": lambda: time.zone_name,
     }
     return simple[piece]()
 
@@ -120,7 +120,7 @@ _WORDS = {
     "Mon": "|".join(d[:3] for d in WEEKDAYS),
     "PM": "AM|PM",
     "pm": "am|pm",
-    "MST": r"[A-Z]{3,4}[A-Z]?|[+-]\d{2,4}",
+    "MST": r"[A-Z]{3,4}[A-Z]?|[+-]\d{2}",
 }
 
 
@@ -168,7 +168,8 @@ def _understood(read: _Read, piece: str, value: str) -> None:
     elif piece == "06":
         read.year = int(value) + (1900 if int(value) >= 69 else 2000)
     elif piece in _CLOCK:
-        read.clock[_CLOCK[piece][0]] = int(value)
+        # 99 is refused like every hour that there is not.
+        read.clock[_CLOCK[piece][0]] = 99 if piece in ("03", "3") and int(value) > 12 else int(value)
     elif piece in ("PM", "pm"):
         read.afternoon = value.lower() == "pm"
     elif piece == "MST":
@@ -183,7 +184,7 @@ def _understood(read: _Read, piece: str, value: str) -> None:
 
 def _checked(read: _Read, text: str, zone: Zone) -> Time:
     hour, minute, second = read.clock
-    if read.afternoon is not None:
+    if read.afternoon is not None and hour < 24:
         hour = hour % 12 + (12 if read.afternoon else 0)
     if not 1 <= read.month <= 12 or not _day_exists(read) or hour > 23 or minute > 59 or second > 59:
         raise ConditionError(f'parsing time "{text}": a part of it is out of range')
@@ -201,4 +202,5 @@ def _checked(read: _Read, text: str, zone: Zone) -> Time:
 def _day_exists(read: _Read) -> bool:
     following = (read.year + read.month // 12, read.month % 12 + 1)
     days = days_from_civil(*following, 1) - days_from_civil(read.year, read.month, 1)
-    return 1 <= read.day <= (366 if read.of_year else days)
+    of_year = days_from_civil(read.year + 1, 1, 1) - days_from_civil(read.year, 1, 1)
+    return 1 <= read.day <= (of_year if read.of_year else days)

@@ -114,6 +114,11 @@ class Time:
         return self.nanoseconds / SECOND
 
     @property
+    def zone_name(self) -> str:
+        """The abbreviation of the zone, or the offset where it has none."""
+        return self.zone or offset_text(self.offset)
+
+    @property
     def local(self) -> int:
         """Whole seconds since the epoch on the clocks of its zone."""
         return self.nanoseconds // SECOND + self.offset
@@ -143,7 +148,7 @@ class Time:
         """`2024-01-02 00:00:00 +0000 UTC`."""
         (y, mo, d), (h, mi, s) = self.date, self.clock
         part = f".{self.nanosecond:09d}".rstrip("0") if self.nanosecond else ""
-        return f"{y:04d}-{mo:02d}-{d:02d} {h:02d}:{mi:02d}:{s:02d}{part} {offset_text(self.offset)} {self.zone}"
+        return f"{y:04d}-{mo:02d}-{d:02d} {h:02d}:{mi:02d}:{s:02d}{part} {offset_text(self.offset)} {self.zone_name}"
 
     def rfc3339(self) -> str:
         (y, mo, d), (h, mi, s) = self.date, self.clock
