@@ -118,7 +118,7 @@ class _Pass:
         if promoted(status):
             status.abort, status.promote_full = False, False
             end_pauses(self.draft)
-        elif status.promote_full or (self.fast_back and in_rollback_window(self.draft)):
+        elif status.promote_full or (self.fast_back and in_rollback_window(self.draft) and not status.abort):
             status.abort = False
             end_pauses(self.draft)
         elif status.abort:

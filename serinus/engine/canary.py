@@ -92,7 +92,7 @@ def _controls(draft: Draft) -> None:
         status.current_step_index = count or None
         end_pauses(draft)
         analyses.forget(draft, BACKGROUND, STEP)
-    elif status.promote_full or in_rollback_window(draft):
+    elif status.promote_full or (in_rollback_window(draft) and not status.abort):
         status.abort = False
         status.current_step_index = count or None
         end_pauses(draft)

@@ -1,0 +1,46 @@
+"""An abort counts also where a rollback window would let an update go through without steps."""
+
+from __future__ import annotations
+
+from world import World, release, rollout, routed, service
+
+
+def test_a_person_can_abort_a_rollback_inside_the_window():
+    world = routed(replicas=4, steps=[])
+    world.patch("Rollout", "web", {"spec": {"rollbackWindow": {"revisions": 3}}})
+    release(world, "green")
+    world.after(60)
+    world.after(60)
+    world.objects["ReplicaSet", world.set_of("green").metadata.name]["metadata"]["creationTimestamp"] = (
+        "2026-01-02T00:00:00Z"
+    )
+    release(world, "blue")
+    world.once()
+    world.objects["Rollout", "web"]["status"]["abort"] = True
+    world.after(60)
+    status = world.rollout.status
+    assert (status.abort, status.phase, world.weight) == (True, "Degraded", 0)
+    assert status.stable_rs == world.set_of("green").metadata.labels["rollouts-pod-template-hash"]
+
+
+def test_a_rollback_inside_the_window_that_is_stuck_is_taken_back_once():
+    """Found by the simulation: the window ended the abort and the deadline aborted again, once a minute for ever."""
+    made = rollout(replicas=2)
+    made["spec"]["strategy"] = {"blueGreen": {"activeService": "web", "scaleDownDelaySeconds": 1}}
+    made["spec"] |= {"rollbackWindow": {"revisions": 3}, "progressDeadlineAbort": True, "progressDeadlineSeconds": 30}
+    world = World(service("web"), made)
+    world.settle()
+    release(world, "green")
+    world.after(60)
+    world.after(60)
+    world.objects["ReplicaSet", world.set_of("green").metadata.name]["metadata"]["creationTimestamp"] = (
+        "2026-01-02T00:00:00Z"
+    )
+    release(world, "blue")
+    world.settle(ready=False)
+    world.now += 40
+    world.settle(ready=False)
+    for _ in range(3):
+        world.now += 40
+        world.settle(ready=False)
+        assert (world.rollout.status.abort, world.rollout.status.phase) == (True, "Degraded")
