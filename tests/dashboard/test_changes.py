@@ -1,0 +1,113 @@
+"""Changes act on what was seen, whatever the controller writes in between."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+import scenes
+from dashboard_stage import put
+
+from serinus.api.resources import DEPLOYMENTS, ROLLOUTS
+from serinus.dashboard.changes import Changes, MovedOn, Refused, Seen, seen
+from serinus.kube.client import Client
+from serinus.kube.clock import LoopClock
+from serinus.kube.wire import Request, Response
+from serinus.local.apiserver.server import ApiServer
+from serinus.local.apiserver.store import MemoryStore
+from serinus.local.schema.kinds import Schemas
+
+pytestmark = pytest.mark.looptime(start=0)
+
+Json = dict[str, Any]
+
+
+class Contested:
+    """An API server on which somebody else writes a Rollout just before each of the first `times` writes of ours.
+
+    `patch`: what the other's write sets in the status, beside a number.
+    """
+
+    def __init__(self, api: ApiServer, patch: Json, times: int) -> None:
+        self._api, self._patch, self.left = api, patch, times
+        self._other = Client(api.handle, user_agent="controller")
+
+    async def handle(self, request: Request) -> Response:
+        if request.method == "PATCH" and self.left:
+            self.left -= 1
+            patch = {"status": {"readyReplicas": 10 + self.left, **self._patch}}
+            await self._other.patch(ROLLOUTS, "web", patch, "default", subresource="status")
+        return await self._api.handle(request)
+
+
+async def world(patch: Json, times: int = 1) -> tuple[Client, Changes, Contested]:
+    api = ApiServer(MemoryStore(), Schemas(), LoopClock(), rng=random.Random(1))
+    await api.start()
+    contested = Contested(api, patch, times)
+    changes = Changes(Client(contested.handle, user_agent="serinus-dashboard"), LoopClock())
+    return Client(api.handle, user_agent="test"), changes, contested
+
+
+def as_seen(rollout: Json) -> Seen:
+    return Seen(**seen(rollout))
+
+
+async def test_a_write_in_between_that_changes_nothing_that_matters_is_no_obstacle() -> None:
+    client, changes, contested = await world({}, times=3)
+    made = await put(client, scenes.rollout())
+    await changes.act("default", "web", "promote", as_seen(made))
+    assert not contested.left
+    status = (await client.get(ROLLOUTS, "web", "default"))["status"]
+    assert not status.get("pauseConditions")
+    assert status["currentStepIndex"] == 1, "the pause ended; the step is the controller's to complete"
+
+
+async def test_a_promotion_that_somebody_else_made_just_before_is_not_made_twice() -> None:
+    client, changes, _ = await world({"pauseConditions": None, "currentStepIndex": 2})
+    made = await put(client, scenes.rollout())
+    with pytest.raises(MovedOn, match="web is in step 3 by now"):
+        await changes.act("default", "web", "promote", as_seen(made))
+    assert (await client.get(ROLLOUTS, "web", "default"))["status"]["currentStepIndex"] == 2
+
+
+@pytest.mark.parametrize("action", ["promote", "promote-full", "abort", "retry", "restart", "pause"])
+async def test_no_action_is_taken_on_a_version_that_nobody_saw(action: str) -> None:
+    client, changes, _ = await world({"currentPodHash": "newer"})
+    made = await put(client, scenes.rollout())
+    with pytest.raises(MovedOn, match="another version"):
+        await changes.act("default", "web", action, as_seen(made))
+
+
+async def test_a_paused_spec_and_a_pause_end_together_and_once() -> None:
+    """The second write follows the first without another look: that would skip a step more."""
+    client, changes, _ = await world({}, times=2)
+    await put(client, scenes.rollout(spec={"paused": True}))
+    await changes.act("default", "web", "promote", Seen())
+    found = await client.get(ROLLOUTS, "web", "default")
+    assert found["spec"]["paused"] is False
+    assert found["status"]["currentStepIndex"] == 1
+    assert not found["status"].get("pauseConditions")
+
+
+async def test_the_image_of_a_referenced_deployment_is_changed_there() -> None:
+    client, changes, _ = await world({}, times=0)
+    made = scenes.rollout(spec={"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "base"}})
+    template, selector = made["spec"].pop("template"), made["spec"]["selector"]
+    await put(client, made)
+    deployment = {
+        "kind": "Deployment",
+        "metadata": {"name": "base"},
+        "spec": {"selector": selector, "template": template},
+    }
+    await put(client, deployment)
+    await changes.set_image("default", "web", "web", "web:3", Seen())
+    found = await client.get(DEPLOYMENTS, "base", "default")
+    assert found["spec"]["template"]["spec"]["containers"][0]["image"] == "web:3"
+
+
+async def test_a_container_that_is_not_there_is_told_with_those_that_are() -> None:
+    client, changes, _ = await world({}, times=0)
+    await put(client, scenes.rollout())
+    with pytest.raises(Refused, match='unable to find container named "wbe": there are web'):
+        await changes.set_image("default", "web", "wbe", "web:3", Seen())
