@@ -229,3 +229,9 @@ def test_worked_examples_of_a_whole_rollout(
 ):
     """Canary strategy, sections 2a and 2b: the rows that depend on steps, an abort, or percentages."""
     assert targets(strategy, status, index=index, new=new, old=old) == want
+
+
+def test_pods_beyond_surge_go_in_one_step_where_availability_allows():
+    """The last line of the rule for next sizes: a canary that was scaled by hand, none of whose extra pods serves."""
+    assert next_basic(7, (7, 1), Fence(2, 0), Count(10, 0), Count(2, 3)) == (6, 3)
+    assert next_basic(5, (4, 1), Fence(0, 1), Count(7, 1), Count(3, 4)) == (2, 3)
