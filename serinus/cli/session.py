@@ -35,24 +35,28 @@ class Session:
         except ApiError as error:
             raise self.problem(error, resource, name) from error
 
-    def patch(self, resource: Resource, name: str, patch: Json) -> Json:
-        """Merge patch of the object itself."""
-        from serinus.kube.errors import ApiError
+    def patch(self, resource: Resource, name: str, patch: Json, *, raises_conflict: bool = False) -> Json:
+        """Merge patch of the object itself. `raises_conflict`: a Conflict is for the caller to handle."""
+        from serinus.kube.errors import ApiError, Conflict
 
         try:
             return self.client.patch(resource, self.namespace, name, patch)
         except ApiError as error:
+            if raises_conflict and isinstance(error, Conflict):
+                raise
             raise self.problem(error, resource, name) from error
 
-    def patch_status(self, resource: Resource, name: str, patch: Json) -> Json:
+    def patch_status(self, resource: Resource, name: str, patch: Json, *, raises_conflict: bool = False) -> Json:
         """Merge patch of the status, wherever this server keeps it: old definitions have no subresource for it."""
-        from serinus.kube.errors import ApiError, NotFound
+        from serinus.kube.errors import ApiError, Conflict, NotFound
 
         try:
             return self.client.patch(resource, self.namespace, name, patch, subresource="status")
         except NotFound:
-            return self.patch(resource, name, patch)
+            return self.patch(resource, name, patch, raises_conflict=raises_conflict)
         except ApiError as error:
+            if raises_conflict and isinstance(error, Conflict):
+                raise
             raise self.problem(error, resource, name) from error
 
     def list(self, resource: Resource, *, everywhere: bool = False, labels: str = "", fields: str = "") -> Json:

@@ -37,7 +37,10 @@ class Result:
 
 
 class Cluster:
-    """An API server of its own thread. `writes`: (method, path below the namespace, body) of all that changed something."""
+    """An API server of its own thread.
+
+    `writes`: (method, path below the namespace, body) of all that changed something; Events, which only tell, apart.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.kubeconfig = directory / "kubeconfig"
@@ -70,7 +73,8 @@ class Cluster:
             instead = self.before(request)
             if instead is not None:
                 return instead
-            if request.method != "GET" and "kubectl-argo-rollouts" in request.headers.get("user-agent", ""):
+            ours = "kubectl-argo-rollouts" in request.headers.get("user-agent", "")
+            if request.method != "GET" and ours and "/events" not in request.path:
                 path = request.path.partition("/namespaces/")[2].partition("/")[2]
                 self.writes.append((request.method, path, json.loads(request.body)))
             return await handle(request)

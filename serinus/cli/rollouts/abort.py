@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.api.resources import ROLLOUTS
+from serinus.cli.change import FLAGS, change
 from serinus.cli.commandline import Call, Command
 from serinus.cli.session import open_session
 
@@ -10,8 +10,8 @@ from serinus.cli.session import open_session
 def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
-        session.patch_status(ROLLOUTS, name, {"status": {"abort": True}})
-        print(f"rollout '{name}' aborted")
+        if change(session, call, name, "Abort", ({"status": {"abort": True}}, None)):
+            print(f"rollout '{name}' aborted")
     return 0
 
 
@@ -20,7 +20,8 @@ COMMAND = Command(
     "Stop updates that are under way: all traffic goes back to the stable version, which is scaled up for it.\n"
     "The Rollout is Degraded until a new version is applied or the update is tried again with retry.",
     "ROLLOUT...",
-    ("kubectl argo rollouts abort guestbook",),
+    ("kubectl argo rollouts abort guestbook", "kubectl argo rollouts abort guestbook --revision 3"),
+    flags=FLAGS,
     least=1,
     most=None,
     completes="rollouts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.api.resources import ROLLOUTS
+from serinus.cli.change import FLAGS, change
 from serinus.cli.commandline import Call, Command
 from serinus.cli.session import open_session
 
@@ -10,8 +10,8 @@ from serinus.cli.session import open_session
 def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
-        session.patch(ROLLOUTS, name, {"spec": {"paused": True}})
-        print(f"rollout '{name}' paused")
+        if change(session, call, name, "Pause", (None, {"spec": {"paused": True}})):
+            print(f"rollout '{name}' paused")
     return 0
 
 
@@ -20,6 +20,7 @@ COMMAND = Command(
     "Hold Rollouts where they are, until promote.",
     "ROLLOUT...",
     ("kubectl argo rollouts pause guestbook",),
+    flags=FLAGS,
     least=1,
     most=None,
     completes="rollouts",

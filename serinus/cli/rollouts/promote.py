@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from serinus.api.promotion import following_step, promotion_patches
-from serinus.api.resources import ROLLOUTS
+from serinus.cli.change import FLAGS, Patches, change_seen
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
 from serinus.cli.session import open_session
@@ -26,13 +26,12 @@ def run(call: Call) -> int:
         raise Problem(SKIP_BOTH)
     name = call.args[0]
     session = open_session(call)
-    rollout = session.get(ROLLOUTS, name)
-    status, spec = requests(rollout, full=full, skip_current=current, skip_all=every)
-    if status is not None:
-        session.patch_status(ROLLOUTS, name, status)
-    if spec is not None:
-        session.patch(ROLLOUTS, name, spec)
-    print(f"rollout '{name}' {'fully promoted' if full and not current and not every else 'promoted'}")
+
+    def decide(rollout: Json) -> Patches:
+        return requests(rollout, full=full, skip_current=current, skip_all=every)
+
+    if change_seen(session, call, name, "PromoteFull" if full else "Promote", decide):
+        print(f"rollout '{name}' {'fully promoted' if full and not current and not every else 'promoted'}")
     return 0
 
 
@@ -72,6 +71,7 @@ COMMAND = Command(
             deprecated="use without the flag instead ex: promote ROLLOUT_NAME",
         ),
         Flag("skip-all-steps", "Skip all steps", short="a", default=False, deprecated="use --full instead"),
+        *FLAGS,
     ),
     least=1,
     most=1,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from serinus.api.durations import go_duration
-from serinus.api.resources import ROLLOUTS
 from serinus.api.times import format_time
+from serinus.cli.change import FLAGS, change
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
 from serinus.cli.session import open_session
@@ -20,8 +20,9 @@ def run(call: Call) -> int:
         raise Problem(f"--in: {error}") from None
     name = call.args[0]
     session = open_session(call)
-    session.patch(ROLLOUTS, name, {"spec": {"restartAt": format_time(time.time() + seconds)}})
-    print(f"rollout '{name}' restarts in {given or '0s'}")
+    spec = {"spec": {"restartAt": format_time(time.time() + seconds)}}
+    if change(session, call, name, "Restart", (None, spec)):
+        print(f"rollout '{name}' restarts in {given or '0s'}")
     return 0
 
 
@@ -30,7 +31,7 @@ COMMAND = Command(
     "Replace every pod of a Rollout by a fresh one, as many at a time as may be unavailable.",
     "ROLLOUT",
     ("kubectl argo rollouts restart guestbook", "kubectl argo rollouts restart guestbook --in 10m"),
-    flags=(Flag("in", "How long from now, such as 10s, 5m or 1h", short="i", metavar="TIME"),),
+    flags=(Flag("in", "How long from now, such as 10s, 5m or 1h", short="i", metavar="TIME"), *FLAGS),
     least=1,
     most=1,
     completes="rollouts",

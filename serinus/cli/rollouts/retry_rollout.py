@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.api.resources import ROLLOUTS
+from serinus.cli.change import FLAGS, change
 from serinus.cli.commandline import Call, Command
 from serinus.cli.session import open_session
 
@@ -10,8 +10,8 @@ from serinus.cli.session import open_session
 def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
-        session.patch_status(ROLLOUTS, name, {"status": {"abort": False}})
-        print(f"rollout '{name}' retried")
+        if change(session, call, name, "Retry", ({"status": {"abort": False}}, None)):
+            print(f"rollout '{name}' retried")
     return 0
 
 
@@ -20,6 +20,7 @@ COMMAND = Command(
     "Try aborted updates again, from their first step.",
     "ROLLOUT...",
     ("kubectl argo rollouts retry rollout guestbook",),
+    flags=FLAGS,
     least=1,
     most=None,
     completes="rollouts",
