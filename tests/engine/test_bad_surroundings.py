@@ -195,3 +195,20 @@ def test_a_stable_replica_set_that_is_being_deleted_is_left_to_it_and_the_servic
     world.settle()
     assert (world.rollout.status.phase, world.selected("web")) == ("Healthy", "68fb5766d6")
     assert world.set_of("blue").spec.replicas == 2
+
+
+@pytest.mark.parametrize("status", [{}, {"abort": True}], ids=["at a pause", "aborted"])
+def test_when_somebody_deletes_the_stable_replica_set_the_only_pods_that_are_left_serve(status: Json):
+    """Its template is gone with it: the other version is all there is, and it says that and why."""
+    world = mid_canary()
+    world.patch("Rollout", "web", {"status": status})
+    world.settle()
+    green = world.set_of("green").metadata.labels[HASH]
+    del world.objects["ReplicaSet", world.set_of("blue").metadata.name]
+    world.once()
+    assert world.selected("web") == green, "at once: nothing else has pods"
+    world.settle()
+    assert (world.rollout.status.stable_rs, world.rollout.status.phase, world.weight) == (green, "Healthy", 0)
+    assert world.set_of("green").spec.replicas == 2
+    told = [e.message for e in world.told if e.reason == "RolloutCompleted"][-1]
+    assert told == f"Rollout completed update to revision 2 ({green}): Stable ReplicaSet is gone"
