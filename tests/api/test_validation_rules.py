@@ -310,3 +310,17 @@ _CHOICES: list[tuple[Json, str]] = [
 def test_what_the_routers_name(routing: Json, text: str):
     there = msgspec.convert({"metadata": {"name": "there"}}, Ingress)
     assert said(routed(routing), ingresses={"there": there}, objects={}) == text
+
+
+@pytest.mark.parametrize("field", ["metadata.annotations", "metadata.labels['app']", "status.phase", "spec.replicas"])
+def test_arguments_may_be_taken_from_metadata_that_there_is(field: str):
+    step = {"analysis": {"templates": [], "args": [{"name": "x", "valueFrom": {"fieldRef": {"fieldPath": field}}}]}}
+    assert said({"canary": {"steps": [step]}}) is None
+
+
+def test_arguments_from_metadata_that_there_is_not_are_refused():
+    value = [{"name": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.color"}}}]
+    shown = '[{"name":"x","valueFrom":{"fieldRef":{"fieldPath":"metadata.color"}}}]'
+    text = "Analyses arguments must refer to valid object metadata supported by downwardAPI"
+    expected = f"{_PATH}.steps[0].analyses: Invalid value: {shown}: {text}"
+    assert said({"canary": {"steps": [{"analysis": {"templates": [], "args": value}}]}}) == expected
