@@ -37,6 +37,7 @@ class Readme:
         block, told = self.blocks.pop(0)
         assert block.startswith(beginning), f"the next block is {block!r}"
         script = "set -euo pipefail\n" + block.replace(GATEWAY, self.instance.status["gateway"])
+        script = script.replace("/namespaces/default/", f"/namespaces/{self.instance.namespace}/")
         shape = ".*".join(re.escape(line.strip()) for line in told.strip().splitlines()).replace("…", ".*")
         # Who asks with curl asks again: the gateway hears of a change a moment later.
         attempts = 100 if script.count("\ncurl ") == script.count("\n") - 1 else 1
