@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from serinus.api.names import HASH
+from serinus.api.resources import ROLLOUTS
 from serinus.controller import apply, writes
 from serinus.engine import (
     bluegreen,
@@ -89,7 +90,17 @@ def stale_cache_trusted() -> Iterable[Place]:
         self.versions.pop((action.kind, action.name), None)
         return await real(self, resource, msgspec.structs.replace(action, resource_version=""))
 
-    return [(writes.Writes, "unseen", believed), (apply._Pass, "_patch", blind)]
+    async def blind_status(self: Any, status: Any, because: str) -> None:
+        made = await self.applier.client.patch(
+            ROLLOUTS, self.key[1], {"status": status}, self.key[0], subresource="status"
+        )
+        self._wrote("Rollout", made)
+
+    return [
+        (writes.Writes, "unseen", believed),
+        (apply._Pass, "_patch", blind),
+        (apply._Pass, "write_status", blind_status),
+    ]
 
 
 @mutant("an event that comes again, or late, takes the cache back to an older version")

@@ -58,6 +58,9 @@ class Gateway:
         self.left: dict[str, float] = {}
         """By revision: when the last request could go there, as far as the gateway goes."""
         self.idle = True
+        self.routed = False
+        self.formerly: dict[str, list[tuple[float, str]]] = {}
+        """By Service: what it selected before, and until when."""
         self.lose: Callable[[str], None] = lambda what: None
         self._due: set[str] = set()
         self._heard: dict[str, float] = {}
@@ -71,10 +74,13 @@ class Gateway:
                 if matches(service, labels):
                     self._later(service["metadata"]["name"])
         elif change.plural == "services":
+            if change.old is not None:
+                self.formerly.setdefault(change.name, []).append((self.loop.at, selected(change.old)))
             self._later(change.name)
         elif change.plural == "rollouts":
             # Without pods wanted nobody expects an answer, until there is one again.
-            self.idle = change.new is None or may_have_none(change.new["spec"])
+            self.idle = change.new is None or may_have_none(change.new)
+            self.routed = change.new is not None and not is_basic(change.new["spec"])
             if self.idle:
                 self.answered.clear()
         elif change.plural == "ingresses" and change.name != self.ingress:
@@ -125,6 +131,8 @@ class Gateway:
         if self.idle:
             return
         for name in self.shares():
+            if self.routed and not selected(self.store.get("services", name)):
+                continue  # no Rollout leads it yet
             known = self.endpoints.get(name, ())
             if not known:
                 service = self.store.get("services", name)
@@ -144,19 +152,33 @@ class Gateway:
         """Whether the history took the pods that Service `name` would lead to, or led the requests astray."""
         if self.foreign:
             return True
-        service = self.store.get("services", name)
-        selected = ((service or {}).get("spec") or {}).get("selector", {}).get(HASH, "")
         since = self.loop.at - PATIENCE
-        return any(at >= since and selected in ("", pod_hash) for at, pod_hash in self.workloads.lost)
+        led = {pod_hash for until, pod_hash in self.formerly.get(name, ()) if until >= since}
+        led.add(selected(self.store.get("services", name)))
+        return any(at >= since and ("" in led or pod_hash in led) for at, pod_hash in self.workloads.lost)
 
 
-def may_have_none(spec: Json) -> bool:
+def selected(service: Json | None) -> str:
+    """The revision that a Service selects, "" for all of them."""
+    return ((service or {}).get("spec") or {}).get("selector", {}).get(HASH, "")
+
+
+def is_basic(spec: Json) -> bool:
+    """Whether pods alone divide the traffic."""
+    canary = spec["strategy"].get("canary") or {}
+    return bool(canary) and not canary.get("trafficRouting")
+
+
+def may_have_none(rollout: Json) -> bool:
     """Whether the user's own numbers allow that no pod serves: none is wanted, or all may be unavailable."""
-    wanted, canary = spec.get("replicas", 1), spec["strategy"].get("canary") or {}
-    if wanted == 1 and spec.get("paused") and spec.get("restartAt"):
+    spec, status = rollout["spec"], rollout.get("status") or {}
+    wanted = spec.get("replicas", 1)
+    frozen = spec.get("paused") or status.get("abort") or status.get("stableRS") != status.get("currentPodHash")
+    if wanted == 1 and spec.get("restartAt") and frozen:
         return True  # the only pod is to be replaced, and none may be made beside it
-    if not canary or canary.get("trafficRouting"):
+    if not is_basic(spec):
         return wanted == 0
+    canary = spec["strategy"]["canary"]
     surge = scaled(canary.get("maxSurge"), wanted, round_up=True, default="25%")
     missing = scaled(canary.get("maxUnavailable"), wanted, round_up=False, default="25%")
     return wanted <= (missing if surge or missing else 1)

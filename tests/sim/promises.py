@@ -86,15 +86,14 @@ def keeps_enough_pods(dog: Watchdog, change: Change) -> Iterator[str]:
     asked = dog.fewest_replicas()
     least = asked - _unavailable(world.canary, asked)
     kept = sum(min(dog.ready_pods(h), rs["spec"]["replicas"]) for h, rs in world.sets().items())
-    was_less = sum(dog.ready_pods(h) for h in world.sets()) < least
-    if kept < least and not (was_less and _keeps_ready(dog, change, after)):
+    if kept < least and not _keeps_ready(dog, change, after):
         yield f"{_name(change)} goes from {before} to {after} pods, which leaves {kept} that serve, and {least} are wanted"
 
 
 def _keeps_ready(dog: Watchdog, change: Change, after: int) -> bool:
     """Whether only pods go that do not serve: they are of no use."""
     old = change.old or {}
-    return after >= dog.ready_pods(old["metadata"]["labels"].get(HASH, ""))
+    return after >= dog.serving_pods(old["metadata"]["labels"].get(HASH, ""))
 
 
 def _unavailable(canary: Json, replicas: int) -> int:
@@ -323,7 +322,7 @@ def settles_in_order(dog: Watchdog) -> Iterator[str]:
     if phase == "Healthy":
         if sizes != ({stable: wanted} if wanted else {}):
             yield f"it is Healthy with pods {sizes}, and {wanted} of {stable} are wanted"
-        if weight and weight[0]:
+        if weight and weight[0] and wanted:
             yield f"it is Healthy, and the canary gets {weight[0]}"
         if wanted:
             for name, selected in world.selected().items():
