@@ -44,6 +44,7 @@ ROWS = (
     _row("get", "Show one Rollout or Experiment with all that belongs to it", module=""),
     _row("get rollout", "Show a Rollout with its ReplicaSets, pods, experiments and analyses", "ro", "rollouts"),
     _row("get experiment", "Show an Experiment with its ReplicaSets, pods and analyses", "exp", "experiments"),
+    _row("history", "Say which revisions there were, and who did what when"),
     _row("lint", "Check the Rollouts of a file"),
     _row("list", "List Rollouts or Experiments", module=""),
     _row("list rollouts", "List Rollouts", "ro", "rollout"),

@@ -1,0 +1,115 @@
+"""`history`: which revisions there were, and who did what to the Rollout when.
+
+Revisions are its ReplicaSets, kept as `revisionHistoryLimit` says. The rest are Events, which API servers keep for a
+while (an hour, usually), and, for the last change of each kind, the object's own record of who wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+
+from serinus.api.resources import EVENTS, REPLICA_SETS
+from serinus.api.rollout_info import REVISION, Json
+from serinus.api.times import age_words, parse_time
+from serinus.cli.columns import Columns
+from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.rollouts.get_rollout import found
+from serinus.cli.session import Session, open_session
+
+CAUSE = "kubernetes.io/change-cause"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`at`: RFC 3339. `who`: a program, or a person where one is named. `revision`: 0 where it is of none."""
+
+    at: str
+    what: str
+    who: str = ""
+    revision: int = 0
+
+
+def run(call: Call) -> int:
+    session, name = open_session(call), call.args[0]
+    entries = history(session, found(session.get, name))
+    if call.text("output") == "json":
+        print(json.dumps([asdict(entry) for entry in entries], indent=2))
+        return 0
+    now = time.time()
+    table = Columns(["AGE", "REVISION", "WHAT", "WHO"], [4, 8, 20, 4])
+    rows = [[_age(e.at, now), str(e.revision or "-"), e.what, e.who or "-"] for e in entries]
+    sys.stdout.write("\n".join(line.rstrip() for line in table.table(rows)) + "\n")
+    return 0
+
+
+def _age(at: str, now: float) -> str:
+    since = parse_time(at)
+    return "-" if since is None else age_words(max(0.0, now - since))
+
+
+def history(session: Session, rollout: Json) -> list[Entry]:
+    """Everything that is known, the newest first."""
+    meta: Json = rollout["metadata"]
+    entries = [*_revisions(session, meta), *_events(session, meta), *_writers(meta)]
+    return sorted(entries, key=lambda e: (parse_time(e.at) or 0.0, e.revision), reverse=True)
+
+
+def _revisions(session: Session, meta: Json) -> list[Entry]:
+    found: list[Entry] = []
+    for rs in session.list(REPLICA_SETS).get("items") or []:
+        owners = rs["metadata"].get("ownerReferences") or []
+        if not any(owner.get("uid") == meta.get("uid") for owner in owners):
+            continue
+        notes: Json = rs["metadata"].get("annotations") or {}
+        images = [c.get("image") for c in rs["spec"]["template"]["spec"].get("containers") or []]
+        cause = f" ({notes[CAUSE]})" if notes.get(CAUSE) else ""
+        what = f"revision made: {', '.join(map(str, images))}{cause}"
+        found.append(Entry(str(rs["metadata"].get("creationTimestamp") or ""), what, "", _number(notes.get(REVISION))))
+    return found
+
+
+def _number(text: object) -> int:
+    return int(str(text)) if str(text).isdigit() else 0
+
+
+def _events(session: Session, meta: Json) -> list[Entry]:
+    selector = f"involvedObject.uid={meta.get('uid')}"
+    found: list[Entry] = []
+    for event in session.list(EVENTS, fields=selector).get("items") or []:
+        if (event.get("involvedObject") or {}).get("uid") != meta.get("uid"):
+            continue
+        at = str(
+            event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or ""
+        )
+        who = str((event.get("source") or {}).get("component") or event.get("reportingComponent") or "")
+        found.append(Entry(at, str(event.get("message") or event.get("reason") or ""), who))
+    return found
+
+
+def _writers(meta: Json) -> list[Entry]:
+    """Who wrote the spec last, by program: older writes of the same program are not on record."""
+    found: list[Entry] = []
+    for record in meta.get("managedFields") or []:
+        fields: Json = record.get("fieldsV1") or {}
+        spec: Json = fields.get("f:spec") or {}
+        if record.get("subresource") or not spec:
+            continue
+        parts = ", ".join(sorted(key.removeprefix("f:") for key in spec if key.startswith("f:")))
+        found.append(Entry(str(record.get("time") or ""), f"spec written: {parts}", str(record.get("manager") or "")))
+    return found
+
+
+COMMAND = Command(
+    run,
+    "Say which revisions a Rollout had, and who did what to it when: newest first.\n"
+    "Events are kept by the API server for a while (usually an hour); revisions as revisionHistoryLimit says.",
+    "ROLLOUT",
+    ("serinus history guestbook", "serinus history guestbook -o json"),
+    flags=(Flag("output", "json for programs", short="o", metavar="FORMAT"),),
+    least=1,
+    most=1,
+    completes="rollouts",
+)
