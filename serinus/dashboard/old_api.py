@@ -15,9 +15,9 @@ from aiohttp import web
 
 import serinus
 from serinus.api.rollout_info import rollout_info
+from serinus.api.rollout_json import rollout_json
 from serinus.dashboard.changes import Refused, Seen
 from serinus.dashboard.hub import shown
-from serinus.dashboard.old_api_json import rollout_json
 from serinus.dashboard.service import Service
 from serinus.kube.errors import ApiError
 from serinus.kube.informer import Key
