@@ -9,6 +9,7 @@ from typing import Any
 
 from serinus.analysis.conditions.values import float_text
 from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.templating import filled
 from serinus.api.analysis import Argument
 
 Secrets = Mapping[str, Mapping[str, str] | None]
@@ -112,6 +113,27 @@ def _of_rollout(arg: Argument, rollout: Mapping[str, Any], latest: str, stable: 
         path = source.field_ref.field_path
         return _metadata(path, rollout) if path.startswith("metadata") else _walked(path, rollout)
     return arg.value
+
+
+def experiment_arguments(
+    args: Sequence[Argument],
+    templates: Mapping[str, tuple[str, str]],
+    *,
+    available_at: str = "",
+    finished_at: str = "",
+) -> list[Argument]:
+    """An Experiment's arguments as plain values (spec/analysis.md §6, Analyses).
+
+    `templates`: name -> (pod template hash, name of the ReplicaSet). Times are RFC 3339, "" while there is none.
+    AnalysisProblem for a tag that means nothing here.
+    """
+    known = {
+        **{f"templates.{name}.podTemplateHash": pod_hash for name, (pod_hash, _) in templates.items()},
+        **{f"templates.{name}.replicaset.name": replica_set for name, (_, replica_set) in templates.items()},
+        "experiment.availableAt": available_at,
+        "experiment.finishedAt": finished_at,
+    }
+    return [Argument(arg.name, None if arg.value is None else filled(arg.value, known.get)) for arg in args]
 
 
 def _metadata(path: str, rollout: Mapping[str, Any]) -> str:

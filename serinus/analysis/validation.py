@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from serinus.analysis.arguments import argument_values, merged_arguments, overridden
 from serinus.analysis.limits import number
 from serinus.analysis.problems import AnalysisProblem
-from serinus.analysis.templating import OPEN
-from serinus.api.analysis import AnalysisTemplate, Argument, Metric
+from serinus.analysis.templates import Templates, found_templates, run_spec
+from serinus.analysis.templating import with_arguments
+from serinus.api.analysis import AnalysisRunSpec, AnalysisTemplate, Argument, Metric, RolloutAnalysis
 from serinus.api.durations import go_duration
+
+DUMMY = "dummy-value"
+"""What a Rollout's templates are validated with where nothing says more."""
 
 
 def check_metrics(metrics: Sequence[Metric]) -> None:
@@ -70,35 +75,42 @@ def _wrong_duration(what: str, text: str) -> Iterator[str]:
             yield f"{what}: {error}"
 
 
-def check_for_rollout(template: AnalysisTemplate, *, background: bool) -> None:
-    """AnalysisProblem if a step of a Rollout could never end with this template, or an argument says two things.
+def check_for_rollout(
+    asked: RolloutAnalysis, namespaced: Templates, of_cluster: Templates, *, background: bool
+) -> AnalysisRunSpec:
+    """The spec of the run that this analysis of a Rollout would make. AnalysisProblem if it could not be made, or never end.
 
-    A background analysis may run for ever.
+    Arguments that only a rollout gives (a hash, a field of the Rollout) have a stand-in here. A background analysis may run
+    for ever; a step, and what blue-green waits for, may not.
     """
+    templates = found_templates(asked.templates, namespaced, of_cluster)
+    declared = [_with_stand_in(arg) for arg in merged_arguments([template.spec.args for template in templates])]
+    given = [arg for arg in asked.args if arg.value is not None]
+    args = overridden(declared, given)
+    values = argument_values([_with_stand_in(arg) for arg in args], None)
+    if not background:
+        for template in templates:
+            _check_that_ends(template, values)
+    return run_spec(templates, [*asked.args, *args], asked.dry_run, asked.measurement_retention)
+
+
+def _with_stand_in(arg: Argument) -> Argument:
+    source = arg.value_from
+    if arg.value is not None or (source is not None and source.secret_key_ref is not None):
+        return arg
+    return Argument(arg.name, DUMMY)
+
+
+def _check_that_ends(template: AnalysisTemplate, values: Mapping[str, str]) -> None:
     name = template.metadata.name
     for metric in template.spec.metrics:
-        if not background and _endless(metric):
+        filled = with_arguments(metric, values)
+        if filled.interval and number(filled.count) <= 0:
             shown = "<nil>" if metric.count is None else metric.count
             raise AnalysisProblem(
                 f"AnalysisTemplate {name} has metric {metric.name} which runs indefinitely. "
                 f"Invalid value for count: {shown}"
             )
     for arg in template.spec.args:
-        if not background and arg.value is not None and arg.value_from is not None:
+        if arg.value is not None and arg.value_from is not None:
             raise AnalysisProblem(f"AnalysisTemplate {name}: arg '{arg.name}' has both Value and ValueFrom fields")
-
-
-def _endless(metric: Metric) -> bool:
-    """With an interval and no count. A count that an argument gives is trusted to be one."""
-    if not metric.interval or metric.interval == "0":
-        return False
-    templated = isinstance(metric.count, str) and OPEN in metric.count
-    return not templated and number(metric.count) <= 0
-
-
-def dummies(declared: Sequence[Argument]) -> list[Argument]:
-    """What a Rollout's templates are validated with where no default says it."""
-    return [
-        arg if arg.value is not None or arg.value_from is not None else Argument(arg.name, "dummy-value")
-        for arg in declared
-    ]

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from vendor import UID, ClusterError, World
 
-from serinus.analysis.providers.job import job_name, job_of
-from serinus.analysis.providers.registry import provider
-from serinus.api.analysis import Measurement, Metric
+from serinus.analysis.providers.job import job_name, job_of, measured_by
+from serinus.analysis.providers.measuring import clean_up
+from serinus.analysis.resolved import resolve
+from serinus.api.analysis import AnalysisRunSpec, Measurement, Metric
 from serinus.api.times import format_time
 
 SPEC: dict[str, Any] = {
@@ -49,6 +50,12 @@ async def test_a_job_is_made_and_belongs_to_its_run(world: World) -> None:
     (owner,) = made["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["uid"], owner["controller"]) == ("AnalysisRun", UID, True)
     assert made["spec"]["template"]["metadata"]["labels"] == {"x": "y", "analysisrun.argoproj.io/uid": UID}
+
+
+async def test_a_job_leads_back_to_its_run(world: World) -> None:
+    await begun(world)
+    assert measured_by(job(world)) == ("ns", "run", "value")
+    assert measured_by({"metadata": {"name": "other"}}) is None
 
 
 async def test_a_job_in_another_namespace_has_no_owner(world: World) -> None:
@@ -129,5 +136,6 @@ async def test_only_the_newest_jobs_of_the_metric_are_kept(world: World) -> None
         world.cluster.objects["jobs", "ns", made["metadata"]["name"]] = made
     other = job_of(world.call(world.metric("job", SPEC, name="other")), "ns")
     world.cluster.objects["jobs", "ns", "other"] = other
-    await provider("job").clean_up(world.call(metric(world)), 2)
+    resolved = resolve(AnalysisRunSpec(metrics=[metric(world)]), {})
+    await clean_up(world.run, resolved, {"value": 2, "gone": 1}, world.reach())
     assert [name for name, _ in world.cluster.deleted] == [f"{UID}.value.1", f"{UID}.value.2"]

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.analysis.arguments import overridden, rollout_arguments
+from serinus.analysis.arguments import experiment_arguments, overridden, rollout_arguments
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.resolved import resolve
 from serinus.analysis.templates import found_templates, run_spec
 from serinus.analysis.templating import filled, with_arguments
-from serinus.analysis.validation import check_for_rollout, check_metrics, dummies
+from serinus.analysis.validation import check_for_rollout, check_metrics
 from serinus.api.analysis import (
     AnalysisRunSpec,
     AnalysisTemplate,
@@ -21,6 +21,7 @@ from serinus.api.analysis import (
     DryRun,
     MeasurementRetention,
     Metric,
+    RolloutAnalysis,
     TemplateRef,
 )
 from serinus.api.meta import ObjectMeta
@@ -304,18 +305,44 @@ def test_no_metrics_and_equal_names_are_told() -> None:
         check_metrics([Metric("a", WEB), Metric("a", WEB)])
 
 
+def asked(*names: str, **args: str) -> RolloutAnalysis:
+    return RolloutAnalysis(templates=refs(*names), args=[Argument(name, value) for name, value in args.items()])
+
+
 def test_a_step_needs_an_analysis_that_ends() -> None:
-    endless = template("t", metrics=metrics("m", interval="1m"))
-    check_for_rollout(endless, background=True)
+    known = by_name(
+        template("endless", metrics=metrics("m", interval="1m")),
+        template("counted", metrics=metrics("m", interval="1m", count="{{args.n}}"), args=[{"name": "n"}]),
+        template("both", args=[{"name": "x", "value": "1", "valueFrom": {}}]),
+        template("once", metrics=metrics("m")),
+    )
+    check_for_rollout(asked("endless"), known, {}, background=True)
+    check_for_rollout(asked("once"), known, {}, background=False)
+    assert check_for_rollout(asked("counted", n="3"), known, {}, background=False).args == [Argument("n", "3")]
+    said = "AnalysisTemplate endless has metric m which runs indefinitely. Invalid value for count: <nil>"
     with pytest.raises(AnalysisProblem) as problem:
-        check_for_rollout(endless, background=False)
-    said = "AnalysisTemplate t has metric m which runs indefinitely. Invalid value for count: <nil>"
+        check_for_rollout(asked("endless"), known, {}, background=False)
     assert told(problem) == said
-    check_for_rollout(template("t", metrics=metrics("m", interval="1m", count="{{args.n}}")), background=False)
-    both = template("t", args=[{"name": "x", "value": "1", "valueFrom": {}}])
+    for wrong in (asked("counted"), asked("counted", n="many")):
+        with pytest.raises(AnalysisProblem, match=r"Invalid value for count: \{\{args.n\}\}"):
+            check_for_rollout(wrong, known, {}, background=False)
     with pytest.raises(AnalysisProblem, match="has both Value and ValueFrom fields"):
-        check_for_rollout(both, background=False)
+        check_for_rollout(asked("both"), known, {}, background=False)
+    with pytest.raises(AnalysisProblem, match="AnalysisTemplate 'gone' not found"):
+        check_for_rollout(asked("gone"), known, {}, background=True)
 
 
-def test_validation_puts_something_where_a_default_is_missing() -> None:
-    assert dummies([Argument("a"), Argument("b", "1")]) == [Argument("a", "dummy-value"), Argument("b", "1")]
+def test_what_only_a_rollout_gives_is_taken_on_trust() -> None:
+    known = by_name(template("t", metrics=metrics("m", successCondition="'{{args.h}}'"), args=[{"name": "h"}]))
+    latest = msgspec.convert({"name": "h", "valueFrom": {"podTemplateHashValue": "Latest"}}, Argument)
+    check_for_rollout(RolloutAnalysis(templates=refs("t"), args=[latest]), known, {}, background=False)
+
+
+def test_an_experiments_arguments_know_its_templates_and_times() -> None:
+    text = "{{templates.a.podTemplateHash}} {{templates.b.replicaset.name}} {{experiment.availableAt}}"
+    given = [Argument("x", text), msgspec.convert({"name": "y", "valueFrom": {}}, Argument), Argument("z", "1")]
+    templates = {"a": ("h1", "exp-a"), "b": ("h2", "exp-b")}
+    found = experiment_arguments(given, templates, available_at="2026-01-01T00:00:00Z")
+    assert found == [Argument("x", "h1 exp-b 2026-01-01T00:00:00Z"), Argument("y"), Argument("z", "1")]
+    with pytest.raises(AnalysisProblem, match=r"failed to resolve \{\{args.x\}\}"):
+        experiment_arguments([Argument("x", "{{args.x}}")], templates)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -12,6 +13,7 @@ from serinus.analysis.phases import ERROR, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers.provider import Call, Provider, Reach
 from serinus.analysis.providers.registry import provider_of
 from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.resolved import Resolved
 from serinus.analysis.schedule import Task
 from serinus.api.analysis import AnalysisRun, Measurement
 from serinus.api.times import format_time
@@ -59,11 +61,13 @@ def _error(task: Task, started: str, reach: Reach, message: str) -> Measurement:
     return msgspec.structs.replace(before, phase=ERROR, message=message, finished_at=format_time(reach.clock()))
 
 
-async def clean_up(run: AnalysisRun, task_metrics: Sequence[tuple[Task, int]], reach: Reach) -> None:
-    """Tells providers that only the newest measurements of a metric are kept. What goes wrong is left for next time."""
-    for task, keep in task_metrics:
-        call = Call(run, task.metric.metric, reach, task.number)
-        try:
-            await provider_of(call.metric).clean_up(call, keep)
-        except ProviderError:
-            continue
+async def clean_up(run: AnalysisRun, resolved: Resolved, trimmed: Mapping[str, int], reach: Reach) -> None:
+    """Tells providers that only the newest measurements of a metric are kept (`Assessed.trimmed`).
+
+    What goes wrong is left for the next time.
+    """
+    for name, keep in trimmed.items():
+        metric = resolved.metric(name)
+        if metric is not None:
+            with suppress(ProviderError):
+                await provider_of(metric.metric).clean_up(Call(run, metric.metric, reach), keep)
