@@ -21,6 +21,7 @@ from serinus.api.crds import crds
 from serinus.local.gateway import INGRESS_CLASS, GatewaySettings, clean_environment, configuration, traefik_binary
 
 BIN = Path(sys.executable).parent
+START_SECONDS = 60.0
 HOME = "argo-rollouts"
 """The namespace of the controller and of its lease."""
 
@@ -59,7 +60,7 @@ class Cluster:
     def start_node(self) -> None:
         arguments = ["--name", "serinus", "--data", str(self.directory / "node"), "--pool", PODS]
         self._run("node", str(BIN / "serinus"), "node", "--kubeconfig", str(self.plane.kubeconfig()), *arguments)
-        eventually(lambda: "serinus" in self.kubectl("get", "nodes", "-o", "name", check=False), "the node registers")
+        self._await("node", lambda: "serinus" in self.kubectl("get", "nodes", "-o", "name", check=False))
 
     def start_controller(self, *flags: str) -> None:
         """Starts it, again after `kill`; returns when it is ready."""
@@ -67,7 +68,7 @@ class Cluster:
         ports = ["--healthzPort", str(self.health_port), "--metricsPort", str(self.metrics_port)]
         config = ["--kubeconfig", str(self.plane.kubeconfig(CONTROLLER)), "--namespace", HOME]
         self._run("controller", str(BIN / "serinus"), "controller", *config, *ports, *flags)
-        eventually(lambda: self.controller_says("/readyz", self.health_port) == "ok", "the controller is ready")
+        self._await("controller", lambda: answer(self.health_port, "/readyz") == "ok")
 
     def start_gateway(self) -> None:
         directory = self.directory / "gateway"
@@ -82,7 +83,7 @@ class Cluster:
         )
         (directory / "traefik.yaml").write_text(json.dumps(configuration(settings)))
         self._run("gateway", traefik_binary(), f"--configFile={directory / 'traefik.yaml'}")
-        eventually(lambda: self.controller_says("/", self._gateway_port) is not None, "the gateway answers")
+        self._await("gateway", lambda: answer(self._gateway_port, "/") is not None)
 
     def kill(self, part: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Ends a part at once; it is not started again."""
@@ -107,20 +108,19 @@ class Cluster:
         """As an administrator would; large CRDs do not fit the annotation of client-side apply."""
         self.kubectl("apply", "--server-side", "-f", "-", given=json.dumps(as_list(objects)))
 
-    def controller_says(self, path: str, port: int) -> str | None:
-        """What an HTTP server of ours answers; None while it does not."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().read().decode()
-        except OSError:
-            return None
-        finally:
-            connection.close()
-
     def logs(self) -> str:
         files = [*self.directory.glob("*.log"), *self.directory.glob("gateway/traefik.log")]
         return "\n".join(f"== {f.name}\n{f.read_text(errors='replace')[-3000:]}" for f in sorted(files))
+
+    def _await(self, part: str, holds: Callable[[], bool]) -> None:
+        """Returns when it is so; fails with its last words when the part ends, or takes too long."""
+        end = time.monotonic() + START_SECONDS
+        while not holds():
+            ended = self.processes[part].poll() is not None
+            if ended or time.monotonic() > end:
+                said = (self.directory / f"{part}.log").read_text(errors="replace")[-2000:]
+                raise AssertionError(f"{part} {'ended' if ended else 'is not ready in time'}: {said}")
+            time.sleep(0.05)
 
     def _run(self, part: str, *command: str) -> None:
         with (self.directory / f"{part}.log").open("ab") as log:
@@ -139,9 +139,13 @@ def as_list(objects: tuple[dict[str, Any], ...]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "List", "items": list(objects)}
 
 
-def eventually(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.05)
+def answer(port: int, path: str) -> str | None:
+    """What an HTTP server on this machine answers; None while it does not."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    except OSError:
+        return None
+    finally:
+        connection.close()
