@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from serinus.analysis.arguments import hidden
+from serinus.analysis.limits import RESUME_SECONDS
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL, severity
 from serinus.analysis.resolved import Resolved, ResolvedMetric
 from serinus.analysis.schedule import Task, due_at, is_terminating, pause_after, result_of
@@ -203,8 +204,9 @@ def _status(
 
 def _exactly(one: Measured) -> float:
     """When its metric may be measured again, or looked at if it is unfinished."""
-    unfinished = one.measurement.finished_at is None
-    return one.ended if unfinished else one.ended + pause_after(one.task.metric, one.measurement)
+    if one.measurement.finished_at is None:
+        return one.ended + RESUME_SECONDS
+    return one.ended + pause_after(one.task.metric, one.measurement)
 
 
 def _metric_ended(name: str, phase: str) -> Event:

@@ -14,6 +14,9 @@ UNLIMITED = 0
 RETRY_SECONDS = 10.0
 """After a measurement that gave an error, whatever the interval is."""
 
+RESUME_SECONDS = 1.0
+"""At least this long until an unfinished measurement is looked at again, whatever its provider says."""
+
 KEPT = 10
 """Measurements of a metric that stay in the status, where no rule says otherwise."""
 

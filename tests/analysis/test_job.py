@@ -37,7 +37,12 @@ async def test_a_job_is_made_and_belongs_to_its_run(world: World) -> None:
     measured = await begun(world)
     at = format_time(world.now)
     assert measured == Measurement(
-        "Running", "", at, None, metadata={"job-name": NAME, "job-namespace": "ns"}, resume_at=at
+        "Running",
+        "",
+        at,
+        None,
+        metadata={"job-name": NAME, "job-namespace": "ns"},
+        resume_at=format_time(world.now + 1),
     )
     made = job(world)
     assert made["metadata"]["labels"] == {"team": "a", "analysisrun.argoproj.io/uid": UID}
@@ -96,6 +101,13 @@ async def test_the_pause_until_the_next_look_grows_with_the_age(world: World) ->
     later = await world.task(metric(world), measured, "resume")
     assert (later.phase, later.finished_at) == ("Running", None)
     assert later.resume_at == format_time(world.now + 10)
+
+
+async def test_a_young_job_is_not_asked_without_a_pause(world: World) -> None:
+    """At age 0 the root is 0: without a least pause the run would be looked at for ever in the same instant."""
+    world.now = float(int(world.now))
+    later = await world.task(metric(world), await begun(world), "resume")
+    assert later.resume_at == format_time(world.now + 1)
 
 
 @pytest.mark.parametrize("kind", ["containerStatuses", "initContainerStatuses"])

@@ -342,6 +342,14 @@ def test_a_job_that_has_ended_is_looked_at_at_once() -> None:
     assert [task.call for task in tasks(player.run, resolved, player.now + 51)] == ["resume"]
 
 
+def test_a_provider_that_never_says_when_to_look_again_does_not_keep_the_controller_busy() -> None:
+    player = run_of(metric("job"))
+    player.hook = lambda _: Measurement("Running", "", "x")
+    begin = player.now
+    player.play(turns=10)
+    assert player.now - begin >= 9
+
+
 def test_large_values_are_judged_whole_and_shown_in_part() -> None:
     player = run_of(metric(successCondition="len(result) == 50000"))
     player.answers = {"value": ["x" * 50_000]}

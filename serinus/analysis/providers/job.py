@@ -23,6 +23,8 @@ NAMESPACE = "analysisrun.argoproj.io/namespace"
 METRIC = "analysisrun.argoproj.io/metric-name"
 JOB_NAMESPACE = "ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE"
 LONGEST_NAME = 63
+LEAST_PAUSE = 1.0
+"""Seconds until a Job is looked at for the first time, and at least between two looks."""
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
 """Why a container may wait for ever: the Job says nothing about the version under test."""
 
@@ -53,7 +55,7 @@ class Job:
         except Exception as error:
             if code_of(error) != 409 or not await _is_ours(call, namespace, name):
                 raise ProviderError(f"the Job {namespace}/{name} cannot be created: {error}") from error
-        return begun(call, {"job-name": name, "job-namespace": namespace}, call.now)
+        return begun(call, {"job-name": name, "job-namespace": namespace}, call.now + LEAST_PAUSE)
 
     async def resume(self, call: Call, measurement: Measurement) -> Measurement:
         namespace, name = _where(call, measurement)
@@ -66,7 +68,7 @@ class Job:
             return ended(call, measurement, INCONCLUSIVE, hopeless)
         elapsed = max(0.0, call.now - (parse_time(measurement.started_at) or call.now))
         # Short Jobs are noticed soon, long ones cost little: the pause grows with the root of their age.
-        again = format_deadline(call.now + math.sqrt(2 * elapsed))
+        again = format_deadline(call.now + max(LEAST_PAUSE, math.sqrt(2 * elapsed)))
         return msgspec.structs.replace(measurement, resume_at=again)
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
