@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from serinus.api.names import HASH
-from serinus.api.resources import ROLLOUTS
 from serinus.controller import apply, writes
 from serinus.engine import (
     bluegreen,
@@ -29,6 +28,7 @@ from serinus.engine import (
     traffic,
 )
 from serinus.kube import informer, queue
+from serinus.kube.client import Client
 from serinus.kube.errors import Conflict
 from serinus.routing import nginx
 
@@ -84,23 +84,13 @@ def weight_above_capacity() -> Iterable[Place]:
 
 @mutant("a cache that is older than the controller's own writes is decided upon, and writes carry no version")
 def stale_cache_trusted() -> Iterable[Place]:
-    real = apply._Pass._patch
+    real = Client.patch
 
-    async def blind(self: Any, resource: Any, action: Any) -> bool:
-        self.versions.pop((action.kind, action.name), None)
-        return await real(self, resource, msgspec.structs.replace(action, resource_version=""))
+    async def blind(self: Client, resource: Any, name: str, patch: Any, *places: Any, **options: Any) -> Any:
+        held = {k: v for k, v in (patch.get("metadata") or {}).items() if k not in ("resourceVersion", "uid")}
+        return await real(self, resource, name, {**patch, "metadata": held}, *places, **options)
 
-    async def blind_status(self: Any, status: Any, because: str) -> None:
-        made = await self.applier.client.patch(
-            ROLLOUTS, self.key[1], {"status": status}, self.key[0], subresource="status"
-        )
-        self._wrote("Rollout", made)
-
-    return [
-        (writes.Writes, "unseen", believed),
-        (apply._Pass, "_patch", blind),
-        (apply._Pass, "write_status", blind_status),
-    ]
+    return [(writes.Writes, "unseen", believed), (Client, "patch", blind)]
 
 
 @mutant("an event that comes again, or late, takes the cache back to an older version")

@@ -2,8 +2,8 @@
 
     apply → random actions under faults → faults stop, all settles → a closing under new faults → all settles → compare
 
-The twin that it is compared with starts from the Rollout as the actions left it, and goes through the same closing without
-faults: what came before, and every fault, must have left no trace.
+The twin that it is compared with is a new Rollout with the spec as the actions left it, which goes through the same closing
+without faults: what came before, and every fault, must have left no trace.
 """
 
 from __future__ import annotations
@@ -115,6 +115,11 @@ def _close(world: World, history: History, stop: Callable[[], bool]) -> None:
     if world.spec.get("replicas") == 0:
         _do(world, "scale", 2)
     _release(world, "x1", stop)
+    _end(world, history, stop)
+
+
+def _end(world: World, history: History, stop: Callable[[], bool]) -> None:
+    """The closing once x1 is the stable version."""
     if history.closing == "release" or not waits_for_a_person(world.spec["strategy"]):
         return
     _do(world, "image", "x2")
@@ -183,11 +188,12 @@ def _do(world: World, kind: str, value: Any = None) -> None:
 
 
 def _twin(world: World, history: History, plan: Planner | None) -> Json:
-    """The end of the same closing, in a world of its own where nothing goes wrong."""
+    """The end of the same closing, in a world of its own where nothing goes wrong, and nothing was before x1."""
     rollout = world.rollout
     assert rollout is not None
     metadata: Json = {"name": NAME, "annotations": {"team": "shop"}}
-    spec = {**rollout["spec"], "template": template("x0")}
+    size = rollout["spec"].get("replicas") or 2
+    spec = {**rollout["spec"], "template": template("x1"), "replicas": size, "paused": False}
     spec.pop("restartAt", None)
     fresh = {"apiVersion": rollout["apiVersion"], "kind": "Rollout", "metadata": metadata, "spec": spec}
     calm = msgspec.structs.replace(
@@ -196,9 +202,9 @@ def _twin(world: World, history: History, plan: Planner | None) -> Json:
     other = World(calm, plan=plan, faults=False)
     with other.loop.running():
         other.start()
-        dog = promises.watch(other)
+        dog = Watchdog(other)
         _settle(other, dog, lambda: False)
-        _close(other, calm, lambda: False)
+        _end(other, calm, lambda: False)
         _settle(other, dog, lambda: False)
         end = other.fingerprint()
         other.end()
