@@ -126,3 +126,38 @@ class Sequence(Node):
     """`a; b`: the last one counts."""
 
     nodes: list[Node]
+
+
+def children(node: Node) -> list[Node]:
+    """What a node consists of."""
+    match node:
+        case Unary():
+            return [node.operand]
+        case Binary():
+            return [node.left, node.right]
+        case Logic():
+            return node.terms
+        case Conditional():
+            return [node.condition, node.then, node.otherwise]
+        case Member():
+            return [node.owner, node.key]
+        case Chain():
+            return [node.inner]
+        case Slice():
+            return [part for part in (node.owner, node.start, node.end) if part is not None]
+        case Call():
+            return node.arguments
+        case Method():
+            return [node.owner, *node.arguments]
+        case Predicate():
+            return [node.body]
+        case Items():
+            return node.items
+        case Pairs():
+            return [part for pair in node.pairs for part in pair]
+        case Let():
+            return [node.value, node.body]
+        case Sequence():
+            return node.nodes
+        case _:
+            return []

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from serinus.analysis.conditions import nodes as n
 from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.grammar import BINARY, COMPARISONS, NEGATED, PREDICATES, RIGHT, UNARY
 from serinus.analysis.conditions.lexer import WORDS, Token, tokens
 
 DEEPEST = 150
@@ -22,74 +23,12 @@ NESTED = 50
 
 MOST_NODES = 5_000
 
-BINARY = {
-    "|": 0,
-    **dict.fromkeys(("or", "||"), 10),
-    **dict.fromkeys(("and", "&&"), 15),
-    **dict.fromkeys(("==", "!=", "<", ">", ">=", "<=", "in", "matches", "contains", "startsWith", "endsWith"), 20),
-    "..": 25,
-    **dict.fromkeys(("+", "-"), 30),
-    **dict.fromkeys(("*", "/", "%"), 60),
-    **dict.fromkeys(("**", "^"), 100),
-    "??": 500,
-}
-UNARY = {"not": 50, "!": 50, "-": 90, "+": 90}
-RIGHT = frozenset(("**", "^"))
-COMPARISONS = frozenset(("<", ">", ">=", "<="))
-NEGATED = frozenset(("in", "matches", "contains", "startsWith", "endsWith"))
-
-PREDICATES = {
-    **dict.fromkeys(
-        ("all", "none", "any", "one", "filter", "map", "find", "findIndex", "findLast", "findLastIndex"), "ap"
-    ),
-    "groupBy": "ap",
-    "count": "ap?",
-    "sum": "ap?",
-    "sortBy": "ape?",
-    "reduce": "ape?",
-}
-"""Functions with a predicate: a = list, p = predicate, e = expression, ? = the last one may be left out."""
-
 Made = TypeVar("Made", bound=n.Node)
 
 
 def parse(text: str) -> n.Node:
     """The tree of a condition. ConditionError says which token is in the way."""
     return _Parser(tokens(text)).whole()
-
-
-def _children(node: n.Node) -> list[n.Node]:
-    match node:
-        case n.Unary():
-            return [node.operand]
-        case n.Binary():
-            return [node.left, node.right]
-        case n.Logic():
-            return node.terms
-        case n.Conditional():
-            return [node.condition, node.then, node.otherwise]
-        case n.Member():
-            return [node.owner, node.key]
-        case n.Chain():
-            return [node.inner]
-        case n.Slice():
-            return [part for part in (node.owner, node.start, node.end) if part is not None]
-        case n.Call():
-            return node.arguments
-        case n.Method():
-            return [node.owner, *node.arguments]
-        case n.Predicate():
-            return [node.body]
-        case n.Items():
-            return node.items
-        case n.Pairs():
-            return [part for pair in node.pairs for part in pair]
-        case n.Let():
-            return [node.value, node.body]
-        case n.Sequence():
-            return node.nodes
-        case _:
-            return []
 
 
 class _Parser:
@@ -114,7 +53,7 @@ class _Parser:
         self._made += 1
         if self._made > MOST_NODES:
             raise ConditionError(f"the condition has more than {MOST_NODES} parts")
-        node.depth = 1 + max((child.depth for child in _children(node)), default=0)
+        node.depth = 1 + max((child.depth for child in n.children(node)), default=0)
         if node.depth > DEEPEST:
             raise ConditionError(f"the condition is nested more than {DEEPEST} levels deep")
         return node
