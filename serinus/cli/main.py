@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import pairwise
 
 from serinus.cli import rollouts as table
 from serinus.cli.commandline import Program, UsageProblem, find, understand, unknown_command
@@ -101,7 +102,7 @@ def _run(program: Program, argv: Sequence[str]) -> int:
             sys.stderr.write(help_text(problem.usage))
         else:
             sys.stderr.write(f"Error: {problem.message}\n")
-        return 1
+        return 2 if _detailed(argv) else 1
 
 
 def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
@@ -130,7 +131,12 @@ def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
         with suppress(OSError):
             sys.stderr.write(told(error))
         _forget_output()
-        return 1
+        return getattr(error, "code", 1) if _detailed(argv) else 1
+
+
+def _detailed(argv: Sequence[str]) -> bool:
+    """Whether exit codes are to tell failures apart; else they are Argo Rollouts' 0 and 1."""
+    return "--exit-codes=detailed" in argv or any(a == "--exit-codes" and b == "detailed" for a, b in pairwise(argv))
 
 
 def _forget_output() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+ERROR, USAGE, DEGRADED, NOT_ALLOWED, NOT_FOUND, PAUSED, TIMED_OUT, INTERRUPTED = 1, 2, 3, 4, 5, 6, 124, 130
+"""Exit codes with `--exit-codes=detailed`; without it every failure of a Rollout command is 1 (docs/exit-codes.md)."""
+
 
 class Problem(Exception):
-    """A failure in words for the user. `hint`: further lines, what to do."""
+    """A failure in words for the user. `hint`: further lines, what to do. `code`: for `--exit-codes=detailed`."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, code: int = ERROR) -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message, self.hint, self.code = message, hint, code
 
 
 def told(error: Exception) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from serinus.api.resources import EXPERIMENTS, ROLLOUTS, Resource
-from serinus.cli.problems import Problem
+from serinus.cli.problems import ERROR, NOT_ALLOWED, NOT_FOUND, Problem
 
 if TYPE_CHECKING:
     from serinus.cli.commandline import Call
@@ -69,7 +69,8 @@ class Session:
 
     def problem(self, error: ApiError, resource: Resource, name: str = "") -> Problem:
         """The error's own words, and what to do about it."""
-        return Problem(_message(error), self._hint(error, resource, name))
+        code = {401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: NOT_FOUND}.get(error.code, ERROR)
+        return Problem(_message(error), self._hint(error, resource, name), code=code)
 
     def _hint(self, error: ApiError, resource: Resource, name: str) -> str:
         where = f"{self.client.connection.server} (from {self.kubeconfig})"

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from serinus.analysis.arguments import merged_arguments
+from serinus.analysis.creation import STEP_INDEX, placed
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.problems import AnalysisProblem
-from serinus.analysis.templates import found_templates, run_spec
-from serinus.analysis.validation import check_for_rollout, check_metrics, dummies
+from serinus.analysis.validation import check_for_rollout, check_metrics
 from serinus.api.analysis import RolloutAnalysis
 from serinus.api.derived import latest, once
 from serinus.api.findings import Finding, invalid
@@ -27,20 +26,17 @@ from serinus.engine.analysis_runs import (
     POST,
     PRE,
     STEP,
-    STEP_LABEL,
     Kind,
-    body,
     finished,
-    free_name,
     named,
     spec_of,
     templates_of,
     typed,
+    wanted_run,
 )
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action, Snapshot
-from serinus.engine.revision import owner_reference
 from serinus.engine.sight import hash_of
 
 KINDS = (BACKGROUND, STEP, PRE, POST)
@@ -135,12 +131,12 @@ def _begin(draft: Draft, kind: Kind, analysis: RolloutAnalysis, index: int | Non
     except AnalysisProblem as problem:
         draft.wait(waits.ANALYSIS.code, f"the {kind.label} analysis cannot begin: {problem}")
         return ""
-    name, there = free_name(s, kind, index, spec)
+    existing = {run.metadata.name: run for run in s.snapshot.analysis_runs}
+    made, there = placed(wanted_run(s, kind, index, analysis, spec), existing.get)
+    name = there.metadata.name if there else str(made["metadata"]["name"])
     _put(draft, kind, {"name": name, "status": ""})
-    if not there:
+    if there is None:
         because = f"the new version is judged by its {kind.label} analysis"
-        made = body(s, kind, index, analysis, spec, owner_reference(draft))
-        made["metadata"]["name"] = name
         draft.act(Action("create", "AnalysisRun", name, because, made))
     return ""
 
@@ -164,7 +160,7 @@ def forget_other_steps(draft: Draft) -> None:
     if known is None:
         return
     run = named(draft.sight, known["name"])
-    of_step = run is None or run.metadata.labels.get(STEP_LABEL) == str(index)
+    of_step = run is None or run.metadata.labels.get(STEP_INDEX) == str(index)
     if index >= len(steps) or steps[index].analysis is None or not of_step:
         forget(draft, STEP)
 
@@ -233,11 +229,7 @@ def _wrong(asked: tuple[tuple[str, Json, bool], ...], objects: Mapping[str, Json
     for path, analysis, background in asked:
         wanted = typed(analysis)
         try:
-            found = found_templates(wanted.templates, *templates)
-            for template in found:
-                check_for_rollout(template, background=background)
-            declared = merged_arguments([t.spec.args for t in found])
-            check_metrics(run_spec(found, dummies(declared), wanted.dry_run, wanted.measurement_retention).metrics)
+            check_metrics(check_for_rollout(wanted, *templates, background=background).metrics)
         except AnalysisProblem as problem:
             names = " ".join(ref.template_name for ref in wanted.templates)
             yield invalid(f"{path}.templates", f"templateNames: [{names}]", str(problem))

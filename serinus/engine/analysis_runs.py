@@ -11,30 +11,27 @@ from dataclasses import dataclass
 import msgspec
 
 from serinus.analysis.arguments import rollout_arguments
+from serinus.analysis.creation import Owner, Use, rollout_run
 from serinus.analysis.phases import COMPLETED
 from serinus.analysis.templates import found_templates, run_spec
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisTemplate, RolloutAnalysis
 from serinus.api.meta import Json
-from serinus.api.names import HASH, INSTANCE_ID, REVISION
+from serinus.api.names import INSTANCE_ID
 from serinus.engine.sight import Sight, hash_of, revision_of
-
-TYPE_LABEL = "rollout-type"
-STEP_LABEL = "step-index"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One of the four places where a Rollout has an analysis. `failed`: how an abort because of it begins."""
 
-    label: str
-    infix: str
+    label: Use
     failed: str
 
 
-BACKGROUND = Kind("Background", "", "Background analysis phase error/failed")
-STEP = Kind("Step", "", "Step-based analysis phase error/failed")
-PRE = Kind("PrePromotion", "pre", "Blue/green pre-promotion analysis phase error/failed")
-POST = Kind("PostPromotion", "post", "Blue/green post-promotion analysis phase error/failed")
+BACKGROUND = Kind("Background", "Background analysis phase error/failed")
+STEP = Kind("Step", "Step-based analysis phase error/failed")
+PRE = Kind("PrePromotion", "Blue/green pre-promotion analysis phase error/failed")
+POST = Kind("PostPromotion", "Blue/green post-promotion analysis phase error/failed")
 
 
 def typed(analysis: Json) -> RolloutAnalysis:
@@ -69,46 +66,18 @@ def templates_of(objects: Mapping[str, Json]) -> tuple[dict[str, AnalysisTemplat
     return found
 
 
-def free_name(s: Sight, kind: Kind, index: int | None, spec: AnalysisRunSpec) -> tuple[str, bool]:
-    """(name, whether an unfinished run of ours with this spec has it already). A name that is taken gets `.1`, `.2` …"""
-    assert s.new is not None
-    infix = str(index) if index is not None else kind.infix
-    base = f"{s.rollout.metadata.name}-{hash_of(s.new)}-{revision_of(s.new)}" + (f"-{infix}" if infix else "")
-    name, n = base, 0
-    taken = s.run_names()
-    while name in taken:
-        run = named(s, name)
-        if run is not None and not finished(run) and not run.spec.terminate and _same(run.spec, spec):
-            return name, True
-        n += 1
-        name = f"{base}.{n}"
-    return name, False
-
-
-def _same(have: AnalysisRunSpec, want: AnalysisRunSpec) -> bool:
-    parts = ("metrics", "dry_run", "measurement_retention", "args")
-    return all(getattr(have, part) == getattr(want, part) for part in parts)
-
-
-def body(
-    s: Sight, kind: Kind, index: int | None, analysis: RolloutAnalysis, spec: AnalysisRunSpec, owner: Json
-) -> Json:
-    """A new run, but for its name."""
-    assert s.new is not None
-    labels = {HASH: hash_of(s.new), TYPE_LABEL: kind.label}
-    if index is not None:
-        labels[STEP_LABEL] = str(index)
-    instance = s.rollout.metadata.labels.get(INSTANCE_ID)
-    if instance:
-        labels[INSTANCE_ID] = instance
-    extra = analysis.analysis_run_metadata
-    labels |= extra.labels if extra else {}
-    labels |= s.selector.get("matchLabels") or {}
-    annotations = {REVISION: str(revision_of(s.new)), **(extra.annotations if extra else {})}
-    metadata: Json = {
-        "namespace": s.rollout.metadata.namespace,
-        "labels": labels,
-        "annotations": annotations,
-        "ownerReferences": [owner],
-    }
-    return {"metadata": metadata, "spec": msgspec.to_builtins(spec)}
+def wanted_run(s: Sight, kind: Kind, index: int | None, analysis: RolloutAnalysis, spec: AnalysisRunSpec) -> Json:
+    """A new run as an object, under the name that it has if nothing is in the way."""
+    meta = s.rollout.metadata
+    owner = Owner(
+        meta.name, meta.namespace, meta.uid, meta.labels.get(INSTANCE_ID, ""), s.selector.get("matchLabels") or {}
+    )
+    return rollout_run(
+        owner,
+        spec,
+        kind.label,
+        pod_hash=hash_of(s.new),
+        revision=revision_of(s.new) if s.new else 0,
+        step=index,
+        metadata=analysis.analysis_run_metadata,
+    )

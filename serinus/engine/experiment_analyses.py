@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
 from serinus.analysis.arguments import merged_arguments
+from serinus.analysis.creation import Owner, experiment_run, placed
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templates import found_templates, run_spec
@@ -75,27 +74,15 @@ def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunSta
         spec = _spec(trial, analysis)
     except AnalysisProblem as problem:
         return RunStatus(old.name, "", ERROR, f"Failed to create AnalysisRun for analysis '{analysis.name}': {problem}")
-    base, n = f"{trial.name}-{analysis.name}", 0
-    name, taken = base, {run.metadata.name: run for run in trial.snapshot.analysis_runs}
-    while name in taken:
-        run = taken[name]
-        owner = run.metadata.controller()
-        mine = owner is not None and owner.uid == trial.experiment.metadata.uid
-        if mine and not finished(run) and run.spec.metrics == spec.metrics and run.spec.args == spec.args:
-            return RunStatus(old.name, name, PENDING)
-        n += 1
-        name = f"{base}.{n}"
-    meta, extra = trial.experiment.metadata, trial.spec.analysis_run_metadata
-    labels = {INSTANCE_ID: meta.labels[INSTANCE_ID]} if INSTANCE_ID in meta.labels else {}
-    labels |= extra.labels if extra else {}
-    metadata: Json = {"name": name, "ownerReferences": [trial.owner]}
-    if labels:
-        metadata["labels"] = labels
-    if extra and extra.annotations:
-        metadata["annotations"] = dict(extra.annotations)
-    body: Json = {"metadata": metadata, "spec": msgspec.to_builtins(spec)}
-    because = f"all templates serve: analysis {analysis.name} can judge them"
-    trial.actions.append(Action("create", "AnalysisRun", name, because, body))
+    meta = trial.experiment.metadata
+    owner = Owner(meta.name, meta.namespace, meta.uid, meta.labels.get(INSTANCE_ID, ""))
+    wanted = experiment_run(owner, analysis.name, spec, trial.spec.analysis_run_metadata)
+    existing = {run.metadata.name: run for run in trial.snapshot.analysis_runs}
+    made, there = placed(wanted, existing.get)
+    name = there.metadata.name if there else str(made["metadata"]["name"])
+    if there is None:
+        because = f"all templates serve: analysis {analysis.name} can judge them"
+        trial.actions.append(Action("create", "AnalysisRun", name, because, made))
     return RunStatus(old.name, name, PENDING)
 
 

@@ -110,10 +110,6 @@ class Sight:
         uid = self.rollout.metadata.uid
         return [e for e in self.snapshot.experiments if (owner := e.metadata.controller()) and owner.uid == uid]
 
-    def run_names(self) -> set[str]:
-        """Names of AnalysisRuns that are taken, by whomever."""
-        return {r.metadata.name for r in self.snapshot.analysis_runs}
-
     def others_have_pods(self) -> bool:
         return any(rs.spec.replicas or rs.status.replicas for rs in self.others)
 

@@ -23,6 +23,7 @@ CONNECTION = (
     Flag("client-key", "Client key for TLS", metavar="FILE"),
     Flag("insecure-skip-tls-verify", "Do not check the API server's certificate", default=False),
     Flag("tls-server-name", "Name to expect in the API server's certificate", metavar="NAME"),
+    Flag("exit-codes", "detailed tells failures apart by the exit code; plain is 0 or 1", default="plain"),
     Flag("kloglevel", "Accepted for kubectl's sake", short="v", default=0),
     Flag("loglevel", "Accepted for kubectl's sake", default="info"),
 )

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 
 from serinus.api.resources import ROLLOUTS, Resource
-from serinus.api.rollout_info import Json, rollout_info
+from serinus.api.rollout_info import Json, Surroundings, rollout_info
+from serinus.api.rollout_json import rollout_json
 from serinus.cli.colors import paint
 from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.output import OUTPUT, line, versioned, wanted, written
 from serinus.cli.problems import Problem
-from serinus.cli.session import open_session
+from serinus.cli.session import Session, open_session
 from serinus.cli.tree import rollout_lines
 from serinus.cli.watching import Scene, Watching, referred, surroundings, workload_of
 
@@ -27,11 +29,20 @@ Picture = Callable[[Scene], str]
 def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]
     colors = paint(call.truth("no-color"))
-    rollout = found(session.get, name)
+    rollout, how = found(session.get, name), wanted(call)
+    if how == "name":
+        print(f"rollout.argoproj.io/{name}")
+        return 0
     if not call.truth("watch"):
         around = surroundings(session, workload_of(session, rollout))
+        if how in ("json", "yaml"):
+            sys.stdout.write(written(_json(rollout, around), how))
+            return 0
         print("\n".join(rollout_lines(rollout_info(rollout, around), time.time(), colors)))
         return 0
+
+    if how in ("json", "yaml"):
+        return _lines(session, rollout, call.number("timeout-seconds"))
 
     def picture(scene: Scene) -> str:
         if scene.main is None:
@@ -42,6 +53,30 @@ def run(call: Call) -> int:
     watching = Watching(session, ROLLOUTS, name, wide=True, workload=referred(rollout))
     until = time.monotonic() + seconds if seconds > 0 else None
     return show(watching, picture, until, f"rollout {name}")
+
+
+def _json(rollout: Json, around: Surroundings) -> Json:
+    return versioned("RolloutInfo", rollout_json(rollout, rollout_info(rollout, around), around))
+
+
+def _lines(session: Session, rollout: Json, seconds: int) -> int:
+    """`--watch -o json`: one object a line, at each change."""
+    name, before = str(rollout["metadata"]["name"]), ""
+    watching = Watching(session, ROLLOUTS, name, wide=True, workload=referred(rollout))
+    until = time.monotonic() + seconds if seconds > 0 else None
+    try:
+        for scene in watching.scenes(until=until, at_most=FASTEST_SECONDS):
+            if scene.main is None:
+                raise Problem(f'rollout.argoproj.io "{name}" not found', "It was deleted while it was watched.")
+            now = line(_json(scene.main, scene.around))
+            if now != before:
+                print(now, flush=True)
+                before = now
+    except KeyboardInterrupt:
+        pass
+    finally:
+        watching.stop()
+    return 0
 
 
 def found(get: GetObject, name: str) -> Json:
@@ -77,6 +112,7 @@ COMMAND = Command(
         Flag("watch", "Go on showing what changes", short="w", default=False),
         Flag("no-color", "No colours", default=False),
         Flag("timeout-seconds", "End --watch after so many seconds", default=0),
+        OUTPUT,
     ),
     least=1,
     most=1,

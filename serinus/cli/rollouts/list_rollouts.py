@@ -11,6 +11,7 @@ from serinus.api.rollout_info import Json, phase_and_message, set_weight, step, 
 from serinus.api.times import format_time
 from serinus.cli.columns import Columns
 from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.output import OUTPUT, versioned, wanted, written
 from serinus.cli.session import Session, open_session
 
 HEADS = ("NAME", "STRATEGY", "STATUS", "STEP", "SET-WEIGHT", "READY", "DESIRED", "UP-TO-DATE", "AVAILABLE")
@@ -25,11 +26,15 @@ def run(call: Call) -> int:
     fields = f"metadata.name={call.text('name')}" if call.text("name") else ""
     found = session.list(ROLLOUTS, everywhere=everywhere, fields=fields)
     items: list[Json] = found.get("items") or []
-    table = columns(everywhere, stamped)
+    how = wanted(call)
+    if how in ("json", "yaml", "name"):
+        return _told(items, how)
+    table = columns(everywhere, stamped, wide=how == "wide")
 
     def cells(rollout: Json) -> list[str]:
         space = [str(rollout["metadata"].get("namespace") or "")] if everywhere else []
-        return [*([format_time(time.time())] if stamped else []), *space, *summary(rollout)]
+        more = [phase_and_message(rollout)[1] or "-"] if how == "wide" else []
+        return [*([format_time(time.time())] if stamped else []), *space, *summary(rollout), *more]
 
     if not items and not call.truth("watch"):
         sys.stderr.write("No resources found.\n")
@@ -42,10 +47,24 @@ def run(call: Call) -> int:
     return 0
 
 
-def columns(everywhere: bool, stamped: bool) -> Columns:
+def _told(items: list[Json], how: str) -> int:
+    """For programs: names, or what the dashboard's HTTP API has of each."""
+    if how == "name":
+        sys.stdout.write("".join(f"rollout.argoproj.io/{item['metadata']['name']}\n" for item in items))
+        return 0
+    from serinus.api.rollout_info import Surroundings, rollout_info
+    from serinus.api.rollout_json import rollout_json
+
+    alone = Surroundings()
+    infos = [rollout_json(item, rollout_info(item, alone), alone, short=True) for item in items]
+    sys.stdout.write(written(versioned("RolloutInfoList", {"rollouts": infos}), how))
+    return 0
+
+
+def columns(everywhere: bool, stamped: bool, *, wide: bool = False) -> Columns:
     heads = [*(["TIMESTAMP"] if stamped else []), *(["NAMESPACE"] if everywhere else []), *HEADS]
     least = [*([20] if stamped else []), *([9] if everywhere else []), *LEAST]
-    return Columns(heads, least)
+    return Columns([*heads, "MESSAGE"] if wide else heads, [*least, 7] if wide else least)
 
 
 def summary(rollout: Json) -> list[str]:
@@ -112,5 +131,6 @@ COMMAND = Command(
         Flag("all-namespaces", "Those of all namespaces", short="A", default=False),
         Flag("watch", "Add a line at each change", short="w", default=False),
         Flag("timestamps", "The time in front of each line", default=False),
+        OUTPUT,
     ),
 )

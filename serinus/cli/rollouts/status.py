@@ -5,15 +5,19 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from serinus.api.durations import go_duration
 from serinus.api.resources import ROLLOUTS
-from serinus.api.rollout_info import phase_and_message
+from serinus.api.rollout_info import Json, phase_and_message
 from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import Problem
+from serinus.cli.problems import DEGRADED, PAUSED, TIMED_OUT, USAGE, Problem
 from serinus.cli.rollouts.get_rollout import found
 from serinus.cli.session import Session, open_session
 from serinus.cli.watching import Watching, referred, workload_of
+
+Goal = Callable[[str, Json], bool]
+"""(phase, the Rollout) -> whether it is where it was to come."""
 
 ENDED = ("Healthy", "Degraded")
 
@@ -23,6 +27,7 @@ def run(call: Call) -> int:
         seconds = go_duration(call.text("timeout"))
     except ValueError as error:
         raise Problem(f'invalid argument "{call.text("timeout")}" for "-t, --timeout" flag: {error}') from None
+    goal = _goal(call.text("until"))
     session, name = open_session(call), call.args[0]
     rollout = found(session.get, name)
     if not call.truth("watch"):
@@ -30,13 +35,30 @@ def run(call: Call) -> int:
         print(phase if phase in ENDED else _line(phase, message))
         return _verdict(phase, message, watched=False)
     until = time.monotonic() + seconds if seconds > 0 else None
-    phase, message = _follow(session, name, referred(rollout), until)
-    return _verdict(phase, message, watched=True)
+    reached, phase, message = _follow(session, name, referred(rollout), until, goal)
+    return 0 if reached else _verdict(phase, message, watched=True)
 
 
-def _follow(session: Session, name: str, workload: str, until: float | None) -> tuple[str, str]:
-    """Prints each change until the Rollout is done, `until`, or a signal; the last phase and message."""
-    seen, troubled = ("", ""), False
+def _goal(text: str) -> Goal | None:
+    """What `--until` names: whether a Rollout with this phase is there. None without one."""
+    if not text:
+        return None
+    if text in ("healthy", "paused", "degraded"):
+        return lambda phase, _: phase.lower() == text
+    word, _, number = text.partition("=")
+    if word == "step" and number.isdigit():
+        return lambda _, rollout: int((rollout.get("status") or {}).get("currentStepIndex") or 0) >= int(number)
+    raise Problem(f"--until {text}: there is no such state", "It is healthy, paused, degraded or step=N.", code=USAGE)
+
+
+def _follow(
+    session: Session, name: str, workload: str, until: float | None, goal: Goal | None
+) -> tuple[bool, str, str]:
+    """Prints each change until the goal (else the end), `until`, or a signal.
+
+    (whether the goal was reached, the last phase, the last message)
+    """
+    seen, troubled, reached = ("", ""), False, False
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     watching = Watching(session, ROLLOUTS, name, wide=False, workload=workload)
     try:
@@ -50,14 +72,15 @@ def _follow(session: Session, name: str, workload: str, until: float | None) -> 
             if now != seen:
                 print(_line(*now), flush=True)
                 seen = now
-            if now[0] in ENDED:
+            reached = goal is not None and goal(now[0], scene.main)
+            if reached or now[0] == "Degraded" or (goal is None and now[0] in ENDED):
                 break
     except KeyboardInterrupt:
         if sys.stderr.isatty():
             sys.stderr.write(f"\nNo longer watching; rollout {name} goes on.\n")
     finally:
         watching.stop()
-    return seen
+    return reached, *seen
 
 
 def _line(phase: str, message: str) -> str:
@@ -66,9 +89,10 @@ def _line(phase: str, message: str) -> str:
 
 def _verdict(phase: str, message: str, *, watched: bool) -> int:
     if phase == "Degraded":
-        raise Problem(f"The rollout is in a degraded state with message: {message}")
+        raise Problem(f"The rollout is in a degraded state with message: {message}", code=DEGRADED)
     if watched and phase != "Healthy":
-        raise Problem("Rollout status watch exceeded timeout")
+        code = PAUSED if phase == "Paused" else TIMED_OUT
+        raise Problem("Rollout status watch exceeded timeout", code=code)
     return 0
 
 
@@ -86,6 +110,7 @@ COMMAND = Command(
         Flag(
             "timeout", "Give up after this time, such as 60s or 1h; 0 for never", short="t", default="0", metavar="TIME"
         ),
+        Flag("until", "Follow until it is healthy, paused, degraded or at step=N", metavar="STATE"),
     ),
     least=1,
     most=1,

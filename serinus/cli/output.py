@@ -1,0 +1,43 @@
+"""How reads answer: as a table for people, or as JSON, YAML or names for programs (`-o`).
+
+The JSON is that of the dashboard's HTTP API, with a version: `{"apiVersion": "serinus.dev/v1", "kind": …}`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from serinus.cli.commandline import Call, Flag
+from serinus.cli.problems import Problem
+
+Json = dict[str, Any]
+VERSION = "serinus.dev/v1"
+FORMATS = ("table", "wide", "json", "yaml", "name")
+OUTPUT = Flag("output", "How to answer: table, wide, json, yaml or name", short="o", metavar="FORMAT")
+
+
+def wanted(call: Call) -> str:
+    """One of FORMATS. Problem for another."""
+    given = call.text("output") or "table"
+    if given not in FORMATS:
+        raise Problem(f"-o {given}: there is no such format", f"It is one of {', '.join(FORMATS)}.")
+    return given
+
+
+def versioned(kind: str, body: Json) -> Json:
+    return {"apiVersion": VERSION, "kind": kind, **body}
+
+
+def written(value: Json, how: str) -> str:
+    """JSON or YAML, with a newline at its end."""
+    if how == "json":
+        return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    import yaml
+
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+
+
+def line(value: Json) -> str:
+    """One object on one line, for watches."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
