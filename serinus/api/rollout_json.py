@@ -81,6 +81,11 @@ def _pod(pod: PodInfo) -> Json:
     )
 
 
+def experiment_json(experiment: ExperimentInfo, around: Surroundings) -> Json:
+    """One Experiment, in the same form."""
+    return _experiment(experiment, {str(run["metadata"].get("uid")): run for run in around.analysis_runs})
+
+
 def _experiment(experiment: ExperimentInfo, runs: dict[str, Json]) -> Json:
     return _full(
         objectMeta=_meta(experiment.metadata),

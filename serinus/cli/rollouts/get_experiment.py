@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from serinus.api.resources import EXPERIMENTS
 from serinus.api.rollout_info import experiment_info
+from serinus.api.rollout_json import experiment_json
 from serinus.cli.colors import paint
 from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.output import OUTPUT, versioned, wanted, written
 from serinus.cli.rollouts.get_rollout import show
 from serinus.cli.session import open_session
 from serinus.cli.tree import experiment_lines
@@ -17,9 +20,16 @@ from serinus.cli.watching import Scene, Watching, surroundings
 def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]
     colors = paint(call.truth("no-color"))
-    experiment = session.get(EXPERIMENTS, name)
-    if not call.truth("watch"):
-        info = experiment_info(experiment, surroundings(session))
+    experiment, how = session.get(EXPERIMENTS, name), wanted(call)
+    if how == "name":
+        print(f"experiment.argoproj.io/{name}")
+        return 0
+    if not call.truth("watch") or how in ("json", "yaml"):
+        around = surroundings(session)
+        info = experiment_info(experiment, around)
+        if how in ("json", "yaml"):
+            sys.stdout.write(written(versioned("ExperimentInfo", experiment_json(info, around)), how))
+            return 0
         print("\n".join(experiment_lines(info, time.time(), colors)))
         return 0
 
@@ -39,6 +49,7 @@ COMMAND = Command(
     flags=(
         Flag("watch", "Go on showing what changes", short="w", default=False),
         Flag("no-color", "No colours", default=False),
+        OUTPUT,
     ),
     least=1,
     most=1,

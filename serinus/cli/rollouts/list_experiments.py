@@ -7,16 +7,27 @@ import time
 
 from serinus.api.durations import pause_seconds
 from serinus.api.resources import EXPERIMENTS
-from serinus.api.rollout_info import Json
+from serinus.api.rollout_info import Json, Surroundings, experiment_info
+from serinus.api.rollout_json import experiment_json
 from serinus.api.times import age_words, parse_time
 from serinus.cli.columns import Columns
 from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.output import OUTPUT, versioned, wanted, written
 from serinus.cli.session import open_session
 
 
 def run(call: Call) -> int:
     session, everywhere = open_session(call), call.truth("all-namespaces")
     items: list[Json] = session.list(EXPERIMENTS, everywhere=everywhere).get("items") or []
+    how = wanted(call)
+    if how == "name":
+        sys.stdout.write("".join(f"experiment.argoproj.io/{item['metadata']['name']}\n" for item in items))
+        return 0
+    if how in ("json", "yaml"):
+        alone = Surroundings()
+        infos = [experiment_json(experiment_info(item, alone), alone) for item in items]
+        sys.stdout.write(written(versioned("ExperimentInfoList", {"experiments": infos}), how))
+        return 0
     if not items:
         sys.stderr.write("No resources found.\n")
         return 0
@@ -56,5 +67,5 @@ COMMAND = Command(
     "List Experiments, one line each.",
     "",
     ("kubectl argo rollouts list experiments",),
-    flags=(Flag("all-namespaces", "Those of all namespaces", short="A", default=False),),
+    flags=(Flag("all-namespaces", "Those of all namespaces", short="A", default=False), OUTPUT),
 )
