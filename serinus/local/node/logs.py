@@ -35,6 +35,14 @@ class NoLog(LookupError):
     """There is no such log; the message is for the user."""
 
 
+def _changed_at(path: Path) -> float:
+    """0 for one that has gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 @dataclass(slots=True)
 class _Marks:
     """When the file was seen to have which size."""
@@ -60,10 +68,17 @@ class Logs:
 
     def container(self, namespace: str, pod: str, container: str) -> Path:
         """The directory of its logs. NoLog if there is none yet."""
-        found = sorted(self._directory.glob(f"{namespace}_{pod}_*/{container}"), key=lambda p: p.stat().st_mtime)
+        found = sorted(self._find(f"{namespace}_{pod}_*/{container}"), key=_changed_at)
         if not found:
             raise NoLog(f'container "{container}" in pod "{pod}" has not started yet: it has no log')
         return found[-1]
+
+    def _find(self, pattern: str) -> list[Path]:
+        """What is there; a directory that goes while it is read makes Python's glob fail as a whole: then once more."""
+        for _ in range(5):
+            with suppress(FileNotFoundError):
+                return list(self._directory.glob(pattern))
+        return []
 
     async def watch(self) -> None:
         """Keeps logs bounded and notes when they grow; until cancelled."""
@@ -74,7 +89,7 @@ class Logs:
     def look(self) -> None:
         now = self._clock.now()
         seen: set[Path] = set()
-        for path in self._directory.glob("*/*/*.log"):
+        for path in self._find("*/*/*.log"):
             try:
                 size = path.stat().st_size
             except OSError:

@@ -79,11 +79,16 @@ class Node:
         self._group: asyncio.TaskGroup | None = None
         self.logs = logs or Logs(data_dir / "pods", clock)
         self.logs.running = self._runs
+        self._pods.on_change(self._changed)
 
     async def run(self) -> None:
-        """Until cancelled; processes then go on running, for the next node to find. `stop_all` ends them."""
+        """Until cancelled; processes then go on running, for the next node to find. `stop_all` ends them.
+
+        May be called again after it has failed: what it supervised then is found again, as after a crash.
+        """
+        self._group = None
+        self._workers.clear()
         async with asyncio.TaskGroup() as group:
-            self._group = group
             for informer in (self._pods, self._slices, self._config.informer):
                 group.create_task(informer.run())
             group.create_task(self._heartbeats())
@@ -94,9 +99,9 @@ class Node:
             for pod in self._pods.items.values():
                 if self._is_mine(pod) and (ip := (pod.get("status") or {}).get("podIP")):
                     self._addresses.take(pod["metadata"]["uid"], ip)
+            self._group = group
             for pod in list(self._pods.items.values()):
                 self._changed(None, pod)
-            self._pods.on_change(self._changed)
             if self._runtime.name != "fake":
                 group.create_task(self.logs.watch())
             await work(self._unbound, self._bind, workers=4)
@@ -121,11 +126,13 @@ class Node:
                 await self._runtime.forget(ref)
 
     def _changed(self, old: Json | None, new: Json | None) -> None:
+        if self._group is None:
+            return  # what is there is looked at when everything that it needs is known
         if old is not None and (new is None or new["metadata"]["uid"] != old["metadata"]["uid"]):
             worker = self._workers.get(old["metadata"]["uid"])
             if worker is not None:
                 worker.removed()
-            elif self._is_mine(old) and self._group is not None:
+            elif self._is_mine(old):
                 meta = old["metadata"]
                 self._group.create_task(self._runtime.forget(PodRef(meta["namespace"], meta["name"], meta["uid"])))
         if new is None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from serinus.api.resources import CONFIG_MAPS, LEASES, NODES, PODS, SERVICES
+from serinus.kube.client import Client
 from serinus.local.node.fake import FakeProgram
+from serinus.local.node.node import Node
 
 pytestmark = pytest.mark.looptime
 
@@ -363,3 +367,26 @@ async def test_the_node_is_ready_and_its_lease_is_renewed(world: Any) -> None:
 
 async def exists(world: Any, resource: Any, name: str, namespace: str) -> bool:
     return not await world.gone(resource, name, namespace)
+
+
+async def test_a_node_that_failed_and_runs_again_looks_after_its_pods_as_before(
+    world: Any, make: Any, tmp_path: Path
+) -> None:
+    """`serinus up` runs a part that failed again: pods that it had must not be left without anybody."""
+    await world.stop()
+    node = Node(Client(world.api.handle), world.runtime, world.clock, Random(1), data_dir=tmp_path)
+    first = asyncio.create_task(node.run())
+    await world.client.create(PODS, make.pod(), "default")
+    await world.until(world.ready)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    second = asyncio.create_task(node.run())
+    await asyncio.sleep(5)
+    world.runtime.crash("p")
+
+    async def restarted() -> bool:
+        return (await state(world)).get("restartCount") == 1 and bool(await world.ready())
+
+    await world.until(restarted)
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
