@@ -93,14 +93,16 @@ def stale_cache_trusted() -> Iterable[Place]:
     return [(writes.Writes, "unseen", believed), (Client, "patch", blind)]
 
 
-@mutant("an event that comes again, or late, takes the cache back to an older version")
-def versions_go_back() -> Iterable[Place]:
-    def put(self: informer.Informer[Any], key: informer.Key, new: Any) -> None:
-        old = self.items.get(key)
-        self.items[key] = self._trim(new) if self._trim is not None else new
-        self._tell(old, self.items[key])
+@mutant("a cache is emptied before it is listed again, and decided upon meanwhile")
+def cache_emptied_before_a_list() -> Iterable[Place]:
+    real = informer.Informer._list
 
-    return [(informer.Informer, "_put", put), (writes.Writes, "unseen", believed)]
+    async def emptied(self: informer.Informer[Any]) -> None:
+        for key in list(self.items):
+            self._remove(key)
+        await real(self)
+
+    return [(informer.Informer, "_list", emptied)]
 
 
 @mutant("a Service is led to a version without asking whether its pods are ready")

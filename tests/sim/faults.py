@@ -27,6 +27,9 @@ from tests.sim.store import Store, Watch, parsed, refused
 
 KINDS = ("slow", "refused", "failed", "conflict", "lost", "unheard", "late", "deaf", "broken", "expired", "repeated", "away")  # fmt: skip
 WATCHED = ("rollouts", "replicasets", "pods", "services", "ingresses")
+WAY = (0.001, 0.02)
+"""Seconds that a request is under way to the API, and the answer to a write back."""
+
 GONE_LINE = b'{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}\n'
 
 
@@ -100,6 +103,7 @@ class Wire:
     def __init__(self, store: Store, weather: Weather, who: int, kill: Limit | None = None) -> None:
         self.store, self.weather, self.who, self.kill = store, weather, who, kill
         self.dead = False
+        self._rng = Random(f"{store.loop.at} {who}")
         self.writes = 0
         self.requests: Counter[str] = Counter()
         self.last_work = 0.0
@@ -115,6 +119,9 @@ class Wire:
         if not watching and plural != "leases":
             self.last_work = self.store.loop.at
             self.requests[f"{request.method} {plural}"] += 1
+        await asyncio.sleep(self._rng.uniform(*WAY))
+        if self.dead:
+            raise asyncio.CancelledError
         fault = await self._before(request, plural, watching)
         if fault is not None:
             return fault
@@ -159,6 +166,7 @@ class Wire:
             raise asyncio.CancelledError
         if answer.status < 300 and self.weather.strikes("unheard", plural, self.who):
             raise Unavailable(0, "", "connection reset before the answer arrived")
+        await asyncio.sleep(self._rng.uniform(*WAY))
         return answer
 
     async def _watched(self, request: Request, plural: str) -> Response:

@@ -1,4 +1,6 @@
-"""The whole system in virtual time: API server, workload controllers, a node that runs nothing, and the controller.
+"""The real parts in virtual time: API server, workload controllers, a node that runs nothing, and the controller.
+
+The histories of `test_simulation.py` run on lean models of all but the controller; this one runs on nothing lean.
 
 Between the controller and the API stand faults, and from time to time the controller is killed. Each write to the API is
 looked at as it happens. A failing run names its seed.
@@ -193,7 +195,7 @@ async def world(seed: int, tmp_path: Path) -> AsyncIterator[World]:
     await made.stop()
 
 
-@pytest.mark.parametrize("seed", range(8), indirect=True)
+@pytest.mark.parametrize("seed", range(20), indirect=True)
 async def test_there_back_in_the_middle_and_aborted_it_ends_as_asked_and_nothing_breaks(world: World) -> None:
     await world.start()
     await world.settled("blue")
