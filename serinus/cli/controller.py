@@ -46,7 +46,6 @@ _NO_EFFECT = (
     "--ingress-threads",
     "--ephemeral-metadata-threads",
     "--ephemeral-metadata-update-pod-retries",
-    "--analysis-threads",
     "--kloglevel",
 )
 
@@ -86,6 +85,13 @@ _OWN = (
         default=10,
         show_default=True,
         help="Rollouts worked on at once.",
+    ),
+    click.Option(
+        ["--analysis-threads"],
+        type=click.IntRange(1),
+        default=30,
+        show_default=True,
+        help="AnalysisRuns worked on at once.",
     ),
     _switch("--leader-elect", True, "Act only while holding the lease."),
     click.Option(
@@ -186,6 +192,7 @@ def _options(given: dict[str, object], home: str) -> Options:
         namespace=home if given["namespaced"] else "",
         instance_id=str(given["instance_id"]),
         workers=int(str(given["rollout_threads"])),
+        analysis_workers=int(str(given["analysis_threads"])),
         resync=float(str(given["rollout_resync"])),
         leader_elect=bool(given["leader_elect"]),
         lease_namespace=home,

@@ -21,7 +21,7 @@ from serinus.analysis.providers.measuring import clean_up, measure
 from serinus.analysis.providers.provider import Reach
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.resolved import Resolved, resolve
-from serinus.analysis.schedule import Task, tasks
+from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.engine.draft import difference, settled
@@ -70,8 +70,7 @@ class AnalysisRuns:
         if assessed.next is not None:
             self._queue.add_at(key, assessed.next)
         if assessed.trimmed and resolved is not None:
-            olds = [(Task(m, "run"), assessed.trimmed[m.name]) for m in resolved.metrics if m.name in assessed.trimmed]
-            await clean_up(run, olds, self._reach)
+            await clean_up(run, resolved, assessed.trimmed, self._reach)
 
     def failed(self, key: Key, error: Exception, delay: float) -> None:
         """Tells of an attempt that raised; the next one comes in `delay` seconds."""

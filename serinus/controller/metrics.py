@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from serinus import __version__
 from serinus.api.resources import BUILT_IN, ROLLOUTS
 from serinus.api.rollout import Rollout
+from serinus.controller.analysis_metrics import AnalysisGauges
 from serinus.controller.cache import Cache
 from serinus.engine.plan import Event
 from serinus.kube.informer import Key
@@ -43,13 +44,22 @@ class Metrics:
         )
 
         self._counters: dict[tuple[str, str, str, int], Counter] = {}
+        self._waits: dict[Key, tuple[str, ...]] = {}
 
     def watch(self, cache: Cache, queue: WorkQueue[Key]) -> None:
         """Adds the gauges that are read from the cache and the queue."""
-        self.registry.register(_Gauges(cache, queue))
+        self.registry.register(_Gauges(cache, queue, self._waits))
+        self.registry.register(AnalysisGauges(cache))
 
     def reconciled(self, key: Key, seconds: float) -> None:
         self._reconcile.labels(*key).observe(seconds)
+
+    def waits(self, key: Key, reasons: tuple[str, ...]) -> None:
+        """Why the Rollout waits now: codes of `engine/waits.py`."""
+        if reasons:
+            self._waits[key] = reasons
+        else:
+            self._waits.pop(key, None)
 
     def failed(self, key: Key) -> None:
         self._errors.labels(*key).inc()
@@ -59,6 +69,7 @@ class Metrics:
 
     def forget(self, key: Key) -> None:
         """Removes the series of a Rollout that is gone."""
+        self._waits.pop(key, None)
         labels = dict(zip(_OWNER, key, strict=True))
         for family in (self._reconcile, self._errors, self._events):
             family.remove_by_labels(labels)
@@ -92,8 +103,8 @@ class Metrics:
 
 
 class _Gauges(Collector):
-    def __init__(self, cache: Cache, queue: WorkQueue[Key]) -> None:
-        self._cache, self._queue = cache, queue
+    def __init__(self, cache: Cache, queue: WorkQueue[Key], waits: dict[Key, tuple[str, ...]]) -> None:
+        self._cache, self._queue, self._waits = cache, queue, waits
 
     def collect(self) -> Iterable[Metric]:
         info = GaugeMetricFamily(
@@ -117,6 +128,11 @@ class _Gauges(Collector):
                 counts[name].add_metric(list(key), number)
         yield info
         yield from counts.values()
+        waiting = GaugeMetricFamily("rollout_waiting", "1 for each reason to wait.", labels=[*_OWNER, "reason"])
+        for key, reasons in self._waits.items():
+            for reason in dict.fromkeys(reasons):
+                waiting.add_metric([*key, reason], 1)
+        yield waiting
         depth = GaugeMetricFamily("workqueue_depth", "Keys that wait for work.", labels=["name"])
         depth.add_metric(["Rollouts"], len(self._queue))
         yield depth

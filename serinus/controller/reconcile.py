@@ -43,6 +43,8 @@ class Measures(Protocol):
 
     def forget(self, key: Key) -> None: ...
 
+    def waits(self, key: Key, reasons: tuple[str, ...]) -> None: ...
+
 
 class Reconciler(Generic[S]):
     """Call it with a key; it raises what went wrong, for the queue to try again with back-off.
@@ -161,6 +163,8 @@ class Reconciler(Generic[S]):
         if self._waits.get(key, ()) == reasons:
             return
         self._waits[key] = reasons
+        if self._measures:
+            self._measures.waits(key, reasons)
         for wait in waits:
             fields = {**self._named(key), "reason": wait.reason}
             log.info("waiting: %s", wait.message, extra={"fields": fields})
