@@ -13,13 +13,17 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
+from serinus.kube import http1
 from serinus.kube.config import Connection
 from serinus.kube.errors import Forbidden, Unavailable
 from serinus.kube.exec_plugin import Credential, ExecFailed, ask
@@ -32,6 +36,9 @@ ANSWER_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
 AT_ONCE = 32
 """Requests under way at once, watches apart."""
+
+_PLAIN = "/:@!$&'()*+,;=~-._"
+"""What stands in a path as it is."""
 
 TOKEN_SECONDS = 10.0
 """A token file is read again after this: kubelets renew it long before the old one ends."""
@@ -49,8 +56,12 @@ class HttpsHandler:
         self._credential: Credential | None = None
         self._token, self._token_read = connection.token, float("-inf")
         self._renewing = asyncio.Lock()
-        local = _is_loopback(URL(connection.server).host or "")
-        self._direct = local and not connection.proxy
+        url = URL(connection.server)
+        local = _is_loopback(url.host or "")
+        self._direct = not connection.proxy and (local or not _proxied(url))
+        self._http1 = http1.Http1(url.host or "", url.port or 443, _kept_alive, connect_seconds=CONNECT_SECONDS)
+        self._prefix = url.raw_path.rstrip("/")
+        self._host = url.authority
         # Compressing costs both sides more than a loopback saves.
         self._plain = connection.disable_compression or local
 
@@ -64,17 +75,65 @@ class HttpsHandler:
             return await self._send(request, lasting=False)
 
     async def close(self) -> None:
+        self._http1.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
 
     async def _send(self, request: Request, *, lasting: bool) -> Response:
         headers = await self._identity(renew=False)
+        if self._direct:
+            found = await self._straight(request, headers, lasting)
+            if found.status == 401 and (renewed := await self._identity(renew=True)) != headers:
+                found = await self._straight(request, renewed, lasting)
+            return found
         answer = await self._once(request, headers, lasting)
         if answer.status == 401 and (renewed := await self._identity(renew=True)) != headers:
             answer.close()
             answer = await self._once(request, renewed, lasting)
         return await self._response(answer, lasting)
+
+    async def _straight(self, request: Request, identity: list[tuple[str, str]], lasting: bool) -> Response:
+        """Without a proxy, on connections of our own."""
+        headers = [("Host", self._host), *request.headers.items(), *identity]
+        headers.append(("Accept-Encoding", "identity" if self._plain else "gzip"))
+        if request.body or request.method not in ("GET", "DELETE"):
+            headers.append(("Content-Length", str(len(request.body))))
+        rows = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        if rows.count("\n") != len(headers) or rows.count("\r") != len(headers):
+            raise Unavailable(
+                0, "", "a header of this request holds a line break: look at the token and the user's name"
+            )
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        target = f"{self._prefix}{quote(request.path, _PLAIN)}{query}"
+        head = f"{request.method} {target} HTTP/1.1\r\n{rows}\r\n".encode("utf-8", "surrogateescape")
+        limit = self._connection.timeout or ANSWER_SECONDS
+        tls = self._tls_context()
+        try:
+            async with asyncio.timeout(None if lasting else limit):
+                found = await self._http1.request(
+                    head,
+                    request.body,
+                    tls if isinstance(tls, ssl.SSLContext) else None,
+                    self._connection.tls_server_name,
+                    lasting=lasting,
+                    safe=request.method == "GET",
+                )
+        except (OSError, zlib.error) as error:
+            raise self._unavailable(error) from error
+        kind = found.headers.get("content-type", "").partition(";")[0]
+        stream = self._told(found.stream) if found.stream is not None else None
+        return Response(found.status, found.body, kind, found.headers, stream)
+
+    async def _told(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for piece in stream:
+                yield piece
+        except (OSError, zlib.error) as error:
+            raise self._unavailable(error) from error
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
 
     async def _once(self, request: Request, identity: list[tuple[str, str]], lasting: bool) -> aiohttp.ClientResponse:
         limit = self._connection.timeout or ANSWER_SECONDS
@@ -183,8 +242,9 @@ class HttpsHandler:
     def _unavailable(self, error: BaseException) -> Unavailable:
         if isinstance(error, TimeoutError):
             why = "it did not answer in time"
-        elif isinstance(error, aiohttp.ClientConnectorCertificateError):
-            why = f"its certificate was refused ({error.certificate_error}): check certificate-authority in the config"
+        elif isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+            refused = error if isinstance(error, ssl.SSLError) else error.certificate_error
+            why = f"its certificate was refused ({refused}): check certificate-authority in the config"
         else:
             why = str(error) or type(error).__name__
         return Unavailable(0, "", f"the API server {self._base} cannot be reached: {why}")
@@ -200,6 +260,11 @@ def _kept_alive(address: Any) -> socket.socket:
         if hasattr(socket, name):
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return made
+
+
+def _proxied(url: URL) -> bool:
+    """Whether the environment names a proxy for this server."""
+    return url.scheme in getproxies() and not proxy_bypass(url.host or "")
 
 
 def _is_loopback(host: str) -> bool:
