@@ -93,18 +93,6 @@ def stale_cache_trusted() -> Iterable[Place]:
     return [(writes.Writes, "unseen", believed), (Client, "patch", blind)]
 
 
-@mutant("a cache is emptied before it is listed again, and decided upon meanwhile")
-def cache_emptied_before_a_list() -> Iterable[Place]:
-    real = informer.Informer._list
-
-    async def emptied(self: informer.Informer[Any]) -> None:
-        for key in list(self.items):
-            self._remove(key)
-        await real(self)
-
-    return [(informer.Informer, "_list", emptied)]
-
-
 @mutant("a Service is led to a version without asking whether its pods are ready")
 def selector_to_nothing() -> Iterable[Place]:
     def point(d: draft.Draft, name: str, rs: Any, *, role: str) -> str:

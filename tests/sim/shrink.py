@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from msgspec import structs
 
@@ -51,15 +51,5 @@ def _smaller(history: History) -> Iterator[History]:
         items = getattr(history, name)
         for i in range(len(items)):
             yield structs.replace(history, **{name: items[:i] + items[i + 1 :]})
-    for edit in _simpler:
-        candidate = edit(history)
-        if candidate is not None:
-            yield candidate
-
-
-def _without_pauses(history: History) -> History | None:
-    """Without options of the spec, one at a time, is left to people: they show what the failure needs."""
-    return structs.replace(history, closing="release") if history.closing != "release" else None
-
-
-_simpler: tuple[Callable[[History], History | None], ...] = (_without_pauses,)
+    if history.closing != "release":
+        yield structs.replace(history, closing="release")
