@@ -168,6 +168,8 @@ def forget_other_steps(draft: Draft) -> None:
 def stop(draft: Draft) -> None:
     """Stop the runs that do not count any more: all of them once the update is over or taken back."""
     status = draft.status
+    if not draft.sight.snapshot.analysis_runs:
+        return
     over = promoted(status) or status.abort or status.promote_full
     counting = set[str]() if over else {known["name"] for kind in KINDS if (known := current(draft, kind))}
     for run in draft.sight.analysis_runs:
@@ -180,6 +182,8 @@ def stop(draft: Draft) -> None:
 
 def trim(draft: Draft) -> None:
     """Delete old runs: of versions that are gone, and those beyond `spec.analysis`'s limits, the oldest first."""
+    if not draft.sight.snapshot.analysis_runs:
+        return
     s, history = draft.sight, draft.sight.spec.analysis
     good = (
         DEFAULT_HISTORY

@@ -196,6 +196,8 @@ def stop(draft: Draft) -> None:
 
 def trim(draft: Draft) -> None:
     """Delete old Experiments: of versions that are gone, and those beyond `spec.analysis`'s limits, the oldest first."""
+    if not draft.sight.snapshot.experiments:
+        return
     s, history = draft.sight, draft.sight.spec.analysis
     good = history.successful_run_history_limit if history else None
     bad = history.unsuccessful_run_history_limit if history else None
