@@ -11,7 +11,7 @@ import msgspec
 from serinus.analysis.conditions.values import Floats, plain_text
 from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.provider import Answering, Call, Reading
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 from serinus.api.durations import go_duration
 
 REVIEW = " Please review the Analysis Template."
@@ -152,7 +152,7 @@ def _points(found: dict[str, Any]) -> Reading:
         if not points:
             return Reading(None, "[]")
         value = float(points[-1][1] or 0)
-    except (TypeError, ValueError, IndexError, AttributeError) as error:
+    except UNREADABLE as error:
         raise ProviderError(f"Could not parse JSON body: {error}") from error
     return Reading(value, plain_text(value))
 
@@ -171,7 +171,7 @@ def _columns(found: dict[str, Any]) -> Reading:
             for row, value in enumerate(numbers[0] if numbers else [])
             if value is not None
         ]
-    except (TypeError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         raise ProviderError(f"Could not parse JSON body: {error}") from error
     if not pairs:
         return Reading(None, "[]")

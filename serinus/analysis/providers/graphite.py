@@ -10,7 +10,7 @@ import msgspec
 
 from serinus.analysis.conditions.values import Floats
 from serinus.analysis.providers.provider import Answering, Call, Reading
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 
 SECONDS = 10
 
@@ -45,7 +45,7 @@ def _reading(found: Any) -> Reading:
     try:
         points: list[Any] = found[0]["datapoints"] if found else []
         values = Floats(float(value) for value, _ in points if value is not None)
-    except (TypeError, KeyError, ValueError) as error:
+    except UNREADABLE as error:
         raise ProviderError(f"the answer of Graphite cannot be read: {error}") from error
     if not values:
         raise ProviderError("no values found")

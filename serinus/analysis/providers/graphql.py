@@ -15,9 +15,10 @@ def data_of(answer: Answer) -> dict[str, Any]:
     found = answer.json()
     if not isinstance(found, dict):
         raise ProviderError("the answer is none of GraphQL: it is no object")
-    errors: list[Any] = found.get("errors") or []
+    errors = found.get("errors")
     if errors:
-        said = [str(error.get("message", error)) if isinstance(error, dict) else str(error) for error in errors]
+        each: list[Any] = errors if isinstance(errors, list) else [errors]
+        said = [str(error.get("message", error)) if isinstance(error, dict) else str(error) for error in each]
         raise ProviderError(", ".join(said))
     data = found.get("data")
     return data if isinstance(data, dict) else {}

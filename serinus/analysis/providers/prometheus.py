@@ -18,7 +18,7 @@ from serinus.analysis.providers.aws_signature import signed
 from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.oauth2 import basic, bearer
 from serinus.analysis.providers.provider import Answering, Call, Reading
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 from serinus.api.durations import go_duration
 
 ADDRESS = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
@@ -155,19 +155,19 @@ def _data(answer: Answer) -> dict[str, Any]:
 
 
 def _reading(found: dict[str, Any]) -> Reading:
-    data: dict[str, Any] = found.get("data") or {}
-    kind, result = data.get("resultType"), data.get("result")
-    warnings = [str(warning) for warning in found.get("warnings") or []]
-    metadata = {"warnings": ", ".join(f'"{warning}"' for warning in warnings)} if warnings else {}
     try:
+        data: dict[str, Any] = found.get("data") or {}
+        kind, result = data.get("resultType"), data.get("result")
+        warnings = [str(warning) for warning in found.get("warnings") or []]
+        metadata = {"warnings": ", ".join(f'"{warning}"' for warning in warnings)} if warnings else {}
         if kind == "scalar":
             value = _sample(result)
             return Reading(value, plain_text(value), metadata)
         if kind in ("vector", "matrix"):
             values = Floats(_samples(result or [], many=kind == "matrix"))
             return Reading(values, f"[{','.join(map(plain_text, values))}]", metadata)
-    except (TypeError, KeyError, IndexError) as error:
-        raise ProviderError(f"bad_response: a sample of the answer cannot be read: {error}") from error
+    except UNREADABLE as error:
+        raise ProviderError(f"bad_response: the answer cannot be read: {error}") from error
     raise ProviderError("Prometheus metric type not supported")
 
 

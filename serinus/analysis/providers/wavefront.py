@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from serinus.analysis.conditions.values import Floats
+from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.provider import Answering, Call, Reading
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 
 SECRET = "wavefront-api-tokens"
 SECONDS = 30
@@ -39,10 +40,17 @@ class Wavefront(Answering[WavefrontConfig]):
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             seconds=SECONDS,
         )
-        if not answer.ok:
-            raise ProviderError(f"received non 2xx response code: {answer.status} {answer.text[:500]}".rstrip())
-        found = answer.json()
-        return _reading(found if isinstance(found, dict) else {}, call.now)
+        return _reading(object_of(answer), call.now)
+
+
+def object_of(answer: Answer) -> dict[str, Any]:
+    """The decoded answer. ProviderError if it is no success, or no object."""
+    if not answer.ok:
+        raise ProviderError(f"received non 2xx response code: {answer.status} {answer.text[:500]}".rstrip())
+    found = answer.json()
+    if not isinstance(found, dict):
+        raise ProviderError("the answer of Wavefront cannot be read: it is no object")
+    return found
 
 
 def _reading(found: dict[str, Any], now: float) -> Reading:
@@ -54,7 +62,7 @@ def _reading(found: dict[str, Any], now: float) -> Reading:
         points = [min(data, key=lambda point: abs(point[0] - now)) for data in series]
         values = Floats(float(point[1]) for point in points)
         times = [int(point[0]) for point in points]
-    except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         raise ProviderError(f"the answer of Wavefront cannot be read: {error}") from error
     if not values:
         raise ProviderError("No TimeSeries found in response from Wavefront")
