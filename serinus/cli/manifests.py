@@ -41,7 +41,11 @@ _Loader.yaml_implicit_resolvers = {
 
 def documents(filename: str) -> list[Json]:
     """The objects of a file (`-`: standard input), empty documents left out. Problem if it holds anything else."""
-    text = _text(filename)
+    return objects_of(filename, text_of(filename))
+
+
+def objects_of(filename: str, text: str) -> list[Json]:
+    """The objects of a text that stands in this file."""
     try:
         found = list(yaml.load_all(text, Loader=_Loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -60,7 +64,8 @@ def documents(filename: str) -> list[Json]:
     return objects
 
 
-def _text(filename: str) -> str:
+def text_of(filename: str) -> str:
+    """A file's text. Problem if it cannot be read."""
     try:
         data = sys.stdin.buffer.read() if filename == "-" else Path(filename).read_bytes()
         return data.decode("utf-8-sig")

@@ -157,6 +157,38 @@ def test_a_wrong_command_line_is_code_1_and_says_nothing_on_stdout(args: list[st
     assert done.err
 
 
+def test_lint_names_the_file_and_the_line_of_each_finding(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text(
+        """\
+# nothing here
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: other}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: web}]}
+  minReadySeconds: -1
+  strategy:
+    canary:
+      steps:
+      - setWeight: 20
+      - pause: {duration: never}
+"""
+    )
+    assert run("lint", "-f", str(file)).err.splitlines()[1:] == [
+        f"{file}:15: Rollout web: spec.minReadySeconds",
+        f"{file}:20: Rollout web: spec.strategy.steps[1].pause.duration",
+    ]
+
+
 def test_lint_finds_what_the_controller_would_refuse(tmp_path: Path) -> None:
     good: Json = {"apiVersion": "argoproj.io/v1alpha1", **rollout()}
     del good["status"]
@@ -168,7 +200,8 @@ def test_lint_finds_what_the_controller_would_refuse(tmp_path: Path) -> None:
     assert run("lint", "-f", str(file)) == Result(
         1,
         "Invalid value: -1: must be greater than or equal to 0\n",
-        "Error: spec.replicas: Invalid value: -1: must be greater than or equal to 0\n",
+        "Error: spec.replicas: Invalid value: -1: must be greater than or equal to 0\n"
+        f"{file}:1: Rollout web: spec.replicas\n",
     )
     del good["spec"]["replicas"]
     good["spec"]["strategy"]["canary"]["stpes"] = []

@@ -16,20 +16,24 @@ T = TypeVar("T")
 
 
 def run(call: Call) -> int:
-    from serinus.cli.manifests import documents
+    from serinus.cli.manifests import objects_of, text_of
+    from serinus.cli.yaml_lines import Lines
 
     filename = call.text("filename")
     if not filename:
         raise call.usage_problem()
-    objects = documents(filename)
+    text = text_of(filename)
+    objects = objects_of(filename, text)
     first: Finding | None = None
-    for obj in objects:
+    places: list[str] = []
+    for i, obj in enumerate(objects):
         if obj["kind"] == "Rollout" and obj["apiVersion"].startswith("argoproj.io/"):
             for finding in findings(obj, objects):
                 first = first or finding
                 print(finding.message.removeprefix(f"{finding.path}: "))
+                places.append(f"{filename}:{Lines(text).line(i, finding.path)}: {_named(obj)}: {finding.path}")
     if first is not None:
-        raise Problem(first.message)
+        raise Problem(first.message, "\n".join(places))
     return 0
 
 
