@@ -7,6 +7,8 @@ It speaks the language of the usual rollouts demo, so that its page, its images'
     POST /color  the same, with the wishes of the page for each colour, as a JSON list:
                  [{"color": "green", "delayPercent": 50, "delayLength": 1, "return500": 10}]
                  (half of the answers 1 second late, a tenth of them a 500)
+    GET /metrics       how its requests went, for Prometheus: http_requests_total{code="200"} and so on
+    GET /metrics.json  the same as {"requests": 10, "errors": 1, "successRate": 0.9}
 
 A tag is a colour, or `bad-` and a colour (15 % of answers fail), or `slow-` and a colour (every answer 2 seconds late).
 Without a colour each answer names a random one.
@@ -33,6 +35,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from serinus.demo.counts import TEXT_TYPE, Counts
 from serinus.demo.http11 import Answer, Server
 
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple")
@@ -138,8 +141,19 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and value > 0 else 0.0
 
 
-def answer(settings: Settings, method: str, path: str, body: bytes, chance: random.Random) -> Answer:
+def answer(settings: Settings, method: str, path: str, body: bytes, chance: random.Random, counts: Counts) -> Answer:
+    """What is answered; `counts` counts it, save where it is asked for itself."""
     path = path.partition("?")[0]
+    if path in ("/metrics", "/metrics.json"):
+        if method not in ("GET", "HEAD"):
+            return Answer(405, b'"use GET"')
+        return Answer(200, counts.text(), TEXT_TYPE) if path == "/metrics" else Answer(200, counts.json())
+    said = _answer(settings, method, path, body, chance)
+    counts.note(said.status)
+    return said
+
+
+def _answer(settings: Settings, method: str, path: str, body: bytes, chance: random.Random) -> Answer:
     if path == "/color":
         return (
             answer_color(settings, body, chance)
@@ -158,11 +172,11 @@ async def serve(settings: Settings) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    chance = random.Random()
+    chance, counts = random.Random(), Counts()
     server = Server(
         host=settings.host,
         port=settings.port,
-        respond=lambda method, path, body: answer(settings, method, path, body, chance),
+        respond=lambda method, path, body: answer(settings, method, path, body, chance, counts),
         name=settings.color or "random colours",
         start_delay=settings.start_delay,
         stop_delay=settings.stop_delay,

@@ -12,8 +12,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from serinus.demo.app import BadSetting, Settings, answer_color, read_settings
+from serinus.demo.counts import Counts
 from serinus.demo.http11 import BadRequest, take_request
 
 
@@ -46,6 +49,12 @@ def ask(
     return answer.status, answer.read().decode()
 
 
+def samples(text: str, name: str) -> list[Sample]:
+    return [
+        sample for family in text_string_to_metric_families(text) for sample in family.samples if sample.name == name
+    ]
+
+
 def test_color_is_a_json_string_and_one_connection_serves_many_requests(green: App):
     connection = green.connect()
     assert [ask(connection) for _ in range(3)] == [(200, '"green"')] * 3
@@ -61,6 +70,27 @@ def test_the_page_and_its_own_files_are_served(green: App):
         assert name in page
         assert ask(connection, path=f"/{name}")[0] == 200
     assert ask(connection, path="/../app.py")[0] == 404
+
+
+def test_it_tells_how_its_requests_went_and_being_asked_for_it_does_not_count(green: App):
+    connection = green.connect()
+    assert ask(connection, path="/metrics.json") == (200, '{"requests": 0, "errors": 0, "successRate": null}')
+    for _ in range(3):
+        ask(connection)
+    ask(connection, "POST", body='[{"color":"green","return500":100}]')
+    ask(connection, path="/nowhere")
+    status, text = ask(connection, path="/metrics")
+    found = {sample.labels["code"]: sample.value for sample in samples(text, "http_requests_total")}
+    assert (status, found) == (200, {"200": 3, "404": 1, "500": 1})
+    assert [sample.value for sample in samples(text, "http_request_errors_total")] == [1]
+    assert ask(connection, path="/metrics.json") == (200, '{"requests": 5, "errors": 1, "successRate": 0.8}')
+    assert ask(connection, "POST", path="/metrics")[0] == 405
+
+
+def test_successes_and_errors_are_there_before_the_first_request():
+    """A rate that sees a counter for the first time at 7 does not count those 7."""
+    found = {sample.labels["code"]: sample.value for sample in samples(Counts().text().decode(), "http_requests_total")}
+    assert found == {"200": 0, "500": 0}
 
 
 def test_pipelined_requests_are_answered_in_order(green: App):
