@@ -15,6 +15,10 @@ from tests.sim.run import run
 from tests.sim.shrink import shrink
 
 
+SHOWN = 30
+"""Broken histories that get a line."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many histories")
@@ -35,7 +39,7 @@ def main() -> int:
         struck += Counter(result.struck)
         if result.violations:
             broken.append(seed)
-            if not options.json:
+            if not options.json and len(broken) <= SHOWN:
                 print(f"seed {seed}: {result.violations[0]}", flush=True)
     seconds, busy = time.perf_counter() - began, time.process_time() - used
     if not options.json and not options.no_shrink:
