@@ -1,44 +1,49 @@
 """What the dashboard keeps of each object: the fields that it shows, the rest as text in the smallest form.
 
 Thousands of Rollouts with their ReplicaSets and pods are held for as long as a browser tab is open. Decoded JSON costs
-ten times its text, so spec and status stay text and are decoded when a row is made.
+ten times its text, so it stays text and is decoded when a row is made.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from serinus.api.meta import ObjectMeta
+from serinus.api.meta import ObjectMeta, OwnerReference
 from serinus.api.rollout_info import DEADLINE, EXPERIMENT_TEMPLATE, HASH, REVISION
 
 Json = dict[str, Any]
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_EMPTY = msgspec.Raw(b"{}")
+_NOTHING = msgspec.Raw(b"{}")
 
 
-class Kept(msgspec.Struct):
-    """Any object. `status` is `{}` where it has none."""
+class Kept(msgspec.Struct, gc=False):
+    """Any object, as it is decoded and then, by one of the functions below, as it is kept.
+
+    Kept, it holds in `metadata` what it is found by, and everything that is shown as text in `spec`.
+    """
 
     metadata: ObjectMeta
-    spec: msgspec.Raw = _EMPTY
-    status: msgspec.Raw = _EMPTY
-
-    @property
-    def owner_uid(self) -> str:
-        owner = self.metadata.controller()
-        return owner.uid if owner else ""
+    spec: msgspec.Raw = _NOTHING
+    status: msgspec.Raw = _NOTHING
+    owner_uid: str = ""
+    """UID of what controls it."""
 
     def json(self) -> Json:
-        """As the API sends it, as far as it is kept."""
-        return {
-            "metadata": msgspec.to_builtins(self.metadata),
-            "spec": msgspec.json.decode(self.spec) or {},
-            "status": msgspec.json.decode(self.status) or {},
+        """What is kept, as the API sends it."""
+        shown, meta = msgspec.json.decode(self.spec), self.metadata
+        shown["metadata"] |= {
+            "name": meta.name,
+            "namespace": meta.namespace,
+            "uid": meta.uid,
+            "resourceVersion": meta.resource_version,
+            "ownerReferences": [{"uid": self.owner_uid, "controller": True}] if self.owner_uid else [],
         }
+        return shown
 
 
 def keep_rollout(kept: Kept) -> Kept:
@@ -82,22 +87,32 @@ def keep_owned(kept: Kept) -> Kept:
 Keep = Callable[[Kept], Kept]
 
 
+_NO_NAMES: dict[str, str] = {}
+_NO_OWNERS: list[OwnerReference] = []
+"""Shared by all that is kept: thousands of empty containers are megabytes."""
+
+
 def _slim(kept: Kept, spec: Json, status: Json, labels: Json, annotations: Json) -> Kept:
     meta = kept.metadata
     owner = meta.controller()
-    slim = ObjectMeta(
-        name=meta.name,
-        namespace=meta.namespace,
-        uid=meta.uid,
-        resource_version=meta.resource_version,
+    shown = ObjectMeta(
         generation=meta.generation,
         creation_timestamp=meta.creation_timestamp,
         deletion_timestamp=meta.deletion_timestamp,
         labels=labels,
         annotations=annotations,
-        owner_references=[owner] if owner else [],
     )
-    return Kept(slim, msgspec.Raw(msgspec.json.encode(spec)), msgspec.Raw(msgspec.json.encode(status)))
+    found_by = ObjectMeta(
+        name=meta.name,
+        namespace=sys.intern(meta.namespace),
+        uid=sys.intern(meta.uid),
+        resource_version=meta.resource_version,
+        labels=_NO_NAMES,
+        annotations=_NO_NAMES,
+        owner_references=_NO_OWNERS,
+    )
+    text = msgspec.json.encode({"metadata": shown, "spec": spec, "status": status})
+    return Kept(found_by, msgspec.Raw(text), _NOTHING, sys.intern(owner.uid) if owner else "")
 
 
 def _containers(spec: Json) -> Json:

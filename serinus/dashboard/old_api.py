@@ -106,10 +106,7 @@ class _OldApi:
                     page.take()
                     if (found := self._info(key)) is not None:
                         yield found
-                    try:
-                        await asyncio.wait_for(page.wake.wait(), AGAIN_SECONDS)
-                    except TimeoutError:
-                        continue
+                    await page.woken(AGAIN_SECONDS)
             finally:
                 self._service.hub.close(page)
 

@@ -38,9 +38,7 @@ async def stream(request: web.Request, service: Service, focus: Key | None, may_
     try:
         with service.looking_at(focus) if focus else nullcontext():
             while True:
-                try:
-                    await asyncio.wait_for(page.wake.wait(), BEAT_SECONDS)
-                except TimeoutError:
+                if not await page.woken(BEAT_SECONDS):
                     await response.write(_event(b"beat", msgspec.json.encode({"now": service.clock.now()})))
                     continue
                 await _send(response, service, page, may_change)

@@ -7,7 +7,6 @@ ReplicaSet, that to a Rollout or to an Experiment of one.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -20,6 +19,8 @@ from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer, Key
 
 Json = dict[str, Any]
+
+LOOK_SECONDS = 0.05
 
 _BELOW: tuple[tuple[Resource, Keep], ...] = (
     (REPLICA_SETS, keep_replica_set),
@@ -47,7 +48,8 @@ class World:
         """Key of each Rollout by its UID."""
         self._owners: dict[str, str] = {}
         """UID -> UID of the owner, of what may own something itself."""
-        self._owned: dict[Resource, defaultdict[str, dict[str, Kept]]] = {r: defaultdict(dict) for r, _ in _BELOW}
+        self._owned: dict[Resource, dict[str, tuple[Kept, ...]]] = {resource: {} for resource, _ in _BELOW}
+        """By the owner's UID."""
         self.rollouts.on_change(self._on_rollout)
         for resource, found in self.below.items():
             found.on_change(lambda old, new, resource=resource: self._on_owned(resource, old, new))
@@ -57,6 +59,8 @@ class World:
         async with asyncio.TaskGroup() as group:
             for found in (self.rollouts, *self.below.values()):
                 group.create_task(found.run())
+                # One list after the other: all of their texts at once would be the most that is ever in memory.
+                await _listed_or_failed(found)
 
     def json(self, key: Key) -> Json | None:
         """The Rollout as far as it is kept."""
@@ -85,7 +89,7 @@ class World:
         return None if rollout is None else rollout_info(rollout, self.around(key))
 
     def _of(self, resource: Resource, owner: str) -> list[Kept]:
-        return list(self._owned[resource].get(owner, {}).values())
+        return list(self._owned[resource].get(owner, ()))
 
     def _on_rollout(self, old: Kept | None, new: Kept | None) -> None:
         known = new or old
@@ -103,12 +107,11 @@ class World:
             if kept is None or not (owner := kept.owner_uid):
                 continue
             uid = kept.metadata.uid
-            if there:
-                owned[owner][uid] = kept
+            others = tuple(other for other in owned.get(owner, ()) if other.metadata.uid != uid)
+            if there or others:
+                owned[owner] = (*others, kept) if there else others
             else:
-                owned[owner].pop(uid, None)
-                if not owned[owner]:
-                    del owned[owner]
+                owned.pop(owner, None)
             if resource is not PODS:
                 self._owners[uid] = owner
             self._tell(owner)
@@ -123,3 +126,13 @@ class World:
             if owner not in self._owners:
                 return
             owner = self._owners[owner]
+
+
+async def _listed_or_failed(found: Informer[Kept]) -> None:
+    # Not wait_for: in Python 3.11 it may swallow a cancellation, and then nothing would end.
+    listed = asyncio.ensure_future(found.synced.wait())
+    try:
+        while not (found.error or listed.done()):
+            await asyncio.wait((listed,), timeout=LOOK_SECONDS)
+    finally:
+        listed.cancel()

@@ -99,14 +99,31 @@ class Client:
         limit: int = 0,
     ) -> ObjectList[T]:
         """All objects, page by page where `limit` is given; `metadata` is that of the last page."""
-        query = _selectors(labels, fields) | ({"limit": str(limit)} if limit else {})
         items: list[T] = []
+        metadata = ListMeta()
+        async for page in self.pages(resource, namespace, type=type, labels=labels, fields=fields, limit=limit):
+            items += page.items
+            metadata = page.metadata
+        return ObjectList(items, metadata)
+
+    async def pages(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        type: type[T] = dict,
+        labels: str = "",
+        fields: str = "",
+        limit: int = 0,
+    ) -> AsyncIterator[ObjectList[T]]:
+        """As `list`, each page when it comes: for who need not have all of them at once."""
+        query = _selectors(labels, fields) | ({"limit": str(limit)} if limit else {})
         while True:
             answer = await self.raw("GET", resource.path(namespace), query=query)
             page: ObjectList[T] = _decoder(ObjectList[type]).decode(answer.body)
-            items += page.items
+            yield page
             if not page.metadata.continue_:
-                return ObjectList(items, page.metadata)
+                return
             query = query | {"continue": page.metadata.continue_}
 
     async def watch(

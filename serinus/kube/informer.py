@@ -145,18 +145,19 @@ class Informer(Generic[T]):
             watching.result()
 
     async def _list(self) -> None:
-        found = await self._client.list(
-            self._resource, self._namespace, type=msgspec.Raw, labels=self._labels, fields=self._fields, limit=PAGE
-        )
-        self._heard()
-        self.lists += 1
-        metadata: ListMeta = found.metadata
         listed: set[Key] = set()
-        for raw in found.items:
-            key, new = self._read(raw)
-            listed.add(key)
-            if new is not None:
-                self._put(key, new)
+        metadata = ListMeta()
+        async for page in self._client.pages(
+            self._resource, self._namespace, type=msgspec.Raw, labels=self._labels, fields=self._fields, limit=PAGE
+        ):
+            self._heard()
+            metadata = page.metadata
+            for raw in page.items:
+                key, new = self._read(raw)
+                listed.add(key)
+                if new is not None:
+                    self._put(key, new)
+        self.lists += 1
         for key in [key for key in self.items if key not in listed]:
             self._remove(key)
         self.invalid = {key: why for key, why in self.invalid.items() if key in listed}

@@ -132,7 +132,8 @@ async def test_a_rollout_that_holds_nonsense_is_shown_with_the_reason_and_hides_
         await put(made.client, scenes.rollout(currentStepIndex=1))
         await quiet(made)
         kept = made.service.world.rollouts.items[WEB]
-        kept.status = msgspec.Raw(b'{"currentStepIndex": "first"}')
+        nonsense = {**kept.json(), "status": {"currentStepIndex": "first"}}
+        kept.spec = msgspec.Raw(msgspec.json.encode(nonsense))
         made.service.hub.changed(WEB)
         await quiet(made)
         assert made.line()["status"] == "Unknown"
