@@ -42,6 +42,7 @@ ROWS = (
     _row("create", "Create Rollouts, Experiments, AnalysisTemplates and AnalysisRuns"),
     _row("create analysisrun", "Create an AnalysisRun from a template", "ar"),
     _row("dashboard", "Show Rollouts in a browser, and steer them there"),
+    _row("doctor", "Say whether Rollouts can work here, and what to do where they cannot"),
     _row("get", "Show one Rollout or Experiment with all that belongs to it", module=""),
     _row("get rollout", "Show a Rollout with its ReplicaSets, pods, experiments and analyses", "ro", "rollouts"),
     _row("get experiment", "Show an Experiment with its ReplicaSets, pods and analyses", "exp", "experiments"),

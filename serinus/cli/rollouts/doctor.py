@@ -1,0 +1,131 @@
+"""`doctor`: whether Rollouts can work on this API server, and what to do where they cannot."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from serinus.api.resources import ARGOPROJ, INGRESSES, LEASES, REPLICA_SETS, ROLLOUTS
+from serinus.api.times import age_words, parse_time
+from serinus.cli.commandline import Call, Command
+from serinus.cli.problems import Problem
+from serinus.cli.session import Session, open_session
+
+if TYPE_CHECKING:
+    from serinus.kube.errors import ApiError
+
+Json = dict[str, Any]
+LEASE = "argo-rollouts-controller-lock"
+STALE = 60.0
+"""Seconds without a sign of life after which a controller counts as gone."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`fix`: what to do; "" where all is well."""
+
+    what: str
+    found: str
+    fix: str = ""
+
+
+def run(call: Call) -> int:
+    session = open_session(call)
+    wrong = 0
+    for finding in examined(session, time.time()):
+        wrong += bool(finding.fix)
+        sign = "✖" if finding.fix else "✔"
+        sys.stdout.write(f"{sign} {finding.what}: {finding.found}\n")
+        if finding.fix:
+            sys.stdout.write(f"  {finding.fix}\n")
+    if wrong:
+        raise Problem(f"{wrong} of these keep Rollouts from working as they should")
+    return 0
+
+
+def examined(session: Session, now: float) -> Iterator[Finding]:
+    """All findings; only the first where the API server cannot be reached."""
+    where = session.client.connection.server
+    try:
+        version = session.client.call("GET", "/version")
+    except Exception as error:
+        yield Finding("API server", f"{where}: {error}", "Choose another with --context or --kubeconfig.")
+        return
+    yield Finding("API server", f"{where}, {version.get('gitVersion', 'unknown version')}")
+    for resource in ARGOPROJ:
+        yield _tried(session, resource.kind, lambda r=resource: session.client.list(r, session.namespace))
+    yield _tried(session, REPLICA_SETS.kind, lambda: session.client.list(REPLICA_SETS, session.namespace))
+    yield _controller(session, now)
+    yield from _routers(session)
+
+
+def _tried(session: Session, what: str, look: Callable[[], Json]) -> Finding:
+    from serinus.kube.errors import ApiError
+
+    try:
+        found = len(look().get("items") or [])
+    except ApiError as error:
+        return Finding(what, error.message or str(error), _fix(error, what))
+    return Finding(what, f"can be read ({found} in namespace {session.namespace})")
+
+
+def _fix(error: ApiError, what: str) -> str:
+    if error.code == 404:
+        return "Install its definition: serinus install | kubectl apply --server-side -f -"
+    if error.code in (401, 403):
+        return f"Ask for the right to read {what} objects in this namespace."
+    return "Try again when the API server answers."
+
+
+def _controller(session: Session, now: float) -> Finding:
+    from serinus.kube.errors import ApiError
+
+    try:
+        leases = session.client.list(LEASES).get("items") or []
+    except ApiError as error:
+        return Finding("controller", error.message or str(error), "Ask for the right to read Leases, to see who leads.")
+    held = [lease for lease in leases if str(lease["metadata"]["name"]).startswith(LEASE)]
+    for lease in held:
+        spec: Json = lease.get("spec") or {}
+        seen = parse_time(str(spec.get("renewTime") or ""))
+        if spec.get("holderIdentity") and seen is not None and now - seen < STALE:
+            return Finding("controller", f"{spec['holderIdentity']} leads, seen {age_words(max(0.0, now - seen))} ago")
+    gone = "nobody holds its lease" if held else "none was ever here"
+    return Finding(
+        "controller", gone, "Start one: serinus install | kubectl apply --server-side -f -, or serinus controller"
+    )
+
+
+def _routers(session: Session) -> Iterator[Finding]:
+    """Whether what the namespace's Rollouts route with is there."""
+    from serinus.kube.errors import ApiError
+
+    try:
+        rollouts = session.client.list(ROLLOUTS, session.namespace).get("items") or []
+        ingresses = {
+            i["metadata"]["name"] for i in session.client.list(INGRESSES, session.namespace).get("items") or []
+        }
+    except ApiError:
+        return
+    for rollout in rollouts:
+        canary: Json = ((rollout["spec"].get("strategy") or {}).get("canary")) or {}
+        nginx: Json = (canary.get("trafficRouting") or {}).get("nginx") or {}
+        names = nginx.get("stableIngresses") or ([nginx["stableIngress"]] if nginx.get("stableIngress") else [])
+        for name in names:
+            what = f"Rollout {rollout['metadata']['name']}, Ingress {name}"
+            if name in ingresses:
+                yield Finding(what, "is there")
+            else:
+                yield Finding(what, "is missing", f"Create the Ingress {name}: no traffic can be divided without it.")
+
+
+COMMAND = Command(
+    run,
+    "Say whether Rollouts can work here: the API server, the definitions, your rights, the controller, the routers.\n"
+    "Each failure comes with what to do about it.",
+    "",
+    ("serinus doctor", "serinus doctor --context prod -n shop"),
+)
