@@ -33,6 +33,8 @@ PROCESSES = {
     ("cli", "reset"): {"local"},
     ("cli", "demo"): {"local"},
     ("cli", "demo_walk"): {"demo"},
+    ("cli", "demo_stage"): {"demo"},
+    ("cli", "demo_analysis"): {"demo"},
     ("cli", "controller"): {"controller"},
     ("cli", "node"): {"local"},
     ("cli", "dashboard"): {"dashboard"},
