@@ -105,7 +105,7 @@ def _slim(kept: Kept, spec: Json, status: Json, labels: Json, annotations: Json)
     found_by = ObjectMeta(
         name=meta.name,
         namespace=sys.intern(meta.namespace),
-        uid=sys.intern(meta.uid),
+        uid=meta.uid,
         resource_version=meta.resource_version,
         labels=_NO_NAMES,
         annotations=_NO_NAMES,

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from serinus.api.resources import ANALYSIS_RUNS, EXPERIMENTS, PODS, REPLICA_SETS, ROLLOUTS, Resource
-from serinus.api.rollout_info import RolloutInfo, Surroundings, rollout_info
+from serinus.api.rollout_info import HASH, RolloutInfo, Surroundings, rollout_info
 from serinus.dashboard.kept import Keep, Kept, keep_owned, keep_pod, keep_replica_set, keep_rollout
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
@@ -22,12 +22,13 @@ Json = dict[str, Any]
 
 LOOK_SECONDS = 0.05
 
-_BELOW: tuple[tuple[Resource, Keep], ...] = (
-    (REPLICA_SETS, keep_replica_set),
-    (PODS, keep_pod),
-    (EXPERIMENTS, keep_owned),
-    (ANALYSIS_RUNS, keep_owned),
+_BELOW: tuple[tuple[Resource, Keep, str], ...] = (
+    (REPLICA_SETS, keep_replica_set, HASH),
+    (PODS, keep_pod, HASH),
+    (EXPERIMENTS, keep_owned, ""),
+    (ANALYSIS_RUNS, keep_owned, ""),
 )
+"""With the label that what belongs to a Rollout has: a cluster holds far more ReplicaSets and pods than those."""
 
 
 class World:
@@ -39,16 +40,16 @@ class World:
         self.namespace = namespace
         self._changed = changed
 
-        def informer(resource: Resource, keep: Keep) -> Informer[Kept]:
-            return Informer(client, resource, Kept, namespace=namespace, clock=clock, rng=rng, trim=keep)
+        def informer(resource: Resource, keep: Keep, labels: str = "") -> Informer[Kept]:
+            return Informer(client, resource, Kept, namespace=namespace, labels=labels, clock=clock, rng=rng, trim=keep)
 
         self.rollouts = informer(ROLLOUTS, keep_rollout)
-        self.below = {resource: informer(resource, keep) for resource, keep in _BELOW}
+        self.below = {resource: informer(resource, keep, labels) for resource, keep, labels in _BELOW}
         self._keys: dict[str, Key] = {}
         """Key of each Rollout by its UID."""
         self._owners: dict[str, str] = {}
         """UID -> UID of the owner, of what may own something itself."""
-        self._owned: dict[Resource, dict[str, tuple[Kept, ...]]] = {resource: {} for resource, _ in _BELOW}
+        self._owned: dict[Resource, dict[str, tuple[Kept, ...]]] = {resource: {} for resource, *_ in _BELOW}
         """By the owner's UID."""
         self.rollouts.on_change(self._on_rollout)
         for resource, found in self.below.items():
