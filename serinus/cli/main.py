@@ -27,6 +27,7 @@ OWN = {
     "reset": ("serinus.cli.reset", "Stop Serinus and delete all its data"),
     "demo": ("serinus.cli.demo", "Watch a whole canary with real traffic"),
     "eval": ("serinus.cli.eval", "What a condition of an analysis says of a result"),
+    "install": ("serinus.cli.install", "Print what a cluster needs to run Serinus"),
     "controller": ("serinus.cli.controller", "Run the controller against any Kubernetes API"),
     "node": ("serinus.cli.node", "Run the pods of any Kubernetes API on this machine"),
 }

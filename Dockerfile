@@ -1,0 +1,14 @@
+# The controller's image: `docker build -t serinus .`. It runs as nobody, and writes nothing to its root file system.
+FROM python:3.11-slim AS build
+WORKDIR /src
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+RUN python -m venv /opt/serinus && /opt/serinus/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY serinus serinus
+RUN /opt/serinus/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM python:3.11-slim
+COPY --from=build /opt/serinus /opt/serinus
+USER 65532
+ENV PYTHONDONTWRITEBYTECODE=1
+ENTRYPOINT ["/opt/serinus/bin/serinus"]
+CMD ["controller", "--address=0.0.0.0"]

@@ -1,0 +1,161 @@
+"""What a cluster needs to run Serinus in place of Argo Rollouts, as Kubernetes objects. Pure.
+
+Names are Argo Rollouts' (Deployment and ServiceAccount `argo-rollouts`), so that an installation replaces it in place; the
+roles have the verbs that are used and no others.
+"""
+
+from __future__ import annotations
+
+from serinus.api.crds import crds
+from serinus.api.meta import Json
+
+NAME = "argo-rollouts"
+LABELS = {
+    "app.kubernetes.io/name": NAME,
+    "app.kubernetes.io/part-of": NAME,
+    "app.kubernetes.io/component": "rollouts-controller",
+}
+SELECTOR = {"app.kubernetes.io/name": NAME}
+"""As Argo Rollouts' Deployment has it: a selector cannot be changed, and this one is to be taken over in place."""
+METRICS_PORT, HEALTH_PORT = 8090, 8080
+USER = 65532
+"""Of the image: nobody, as in distroless images."""
+
+RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("argoproj.io", ("rollouts",), "get list watch patch"),
+    ("argoproj.io", ("rollouts/status",), "patch"),
+    ("argoproj.io", ("rollouts/finalizers", "analysisruns/finalizers", "experiments/finalizers"), "update"),
+    ("argoproj.io", ("analysisruns", "experiments"), "get list watch create patch delete"),
+    ("argoproj.io", ("analysistemplates",), "get list watch"),
+    ("apps", ("replicasets",), "get list watch create patch delete"),
+    ("apps", ("deployments",), "get list watch patch"),
+    ("batch", ("jobs",), "get list watch create delete"),
+    ("", ("pods",), "list watch patch"),
+    ("", ("pods/eviction",), "create"),
+    ("", ("services",), "get list watch create patch delete"),
+    ("", ("podtemplates",), "get list watch"),
+    ("", ("secrets", "configmaps"), "get"),
+    ("", ("events",), "create patch"),
+    ("networking.k8s.io", ("ingresses",), "get list watch create patch"),
+    ("coordination.k8s.io", ("leases",), "get create update"),
+)
+"""(group, resources, verbs)."""
+CLUSTER_RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("argoproj.io", ("clusteranalysistemplates",), "get list watch"),
+)
+
+
+def installation(
+    namespace: str, image: str, *, namespaced: bool = False, replicas: int = 2, monitor: bool = False
+) -> list[Json]:
+    """Everything to apply, in an order that works. `monitor`: with a ServiceMonitor of the Prometheus operator."""
+    objects = [*crds(), _object("v1", "Namespace", namespace, "")]
+    objects += [
+        _object("v1", "ServiceAccount", NAME, namespace),
+        *_roles(namespace, namespaced=namespaced),
+        *_aggregated(),
+    ]
+    objects += [_deployment(namespace, image, replicas, namespaced=namespaced), _budget(namespace), _metrics(namespace)]
+    return objects + ([_monitor(namespace)] if monitor else [])
+
+
+def _object(api_version: str, kind: str, name: str, namespace: str, **parts: object) -> Json:
+    metadata: Json = {"name": name, "labels": LABELS}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **parts}
+
+
+def _rules(rows: tuple[tuple[str, tuple[str, ...], str], ...]) -> list[Json]:
+    return [{"apiGroups": [group], "resources": list(names), "verbs": verbs.split()} for group, names, verbs in rows]
+
+
+def _roles(namespace: str, *, namespaced: bool) -> list[Json]:
+    api, kind = "rbac.authorization.k8s.io/v1", "Role" if namespaced else "ClusterRole"
+    rules = _rules(RULES if namespaced else (*RULES, *CLUSTER_RULES))
+    subject = {"kind": "ServiceAccount", "name": NAME, "namespace": namespace}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": NAME}
+    where = namespace if namespaced else ""
+    return [
+        _object(api, kind, NAME, where, rules=rules),
+        _object(api, f"{kind}Binding", NAME, where, roleRef=reference, subjects=[subject]),
+    ]
+
+
+def _aggregated() -> list[Json]:
+    """What people may do who have the cluster's own roles view, edit and admin."""
+    read = (
+        "rollouts",
+        "rollouts/scale",
+        "experiments",
+        "analysistemplates",
+        "clusteranalysistemplates",
+        "analysisruns",
+    )
+    every = "create delete deletecollection get list patch update watch"
+    found: list[Json] = []
+    for role in ("view", "edit", "admin"):
+        names = read if role == "view" else (*read, "rollouts/status")
+        verbs = "get list watch" if role == "view" else every
+        made = _object("rbac.authorization.k8s.io/v1", "ClusterRole", f"{NAME}-aggregate-to-{role}", "")
+        labels = {**LABELS, f"rbac.authorization.k8s.io/aggregate-to-{role}": "true"}
+        made["metadata"] = {**made["metadata"], "labels": labels}
+        found.append({**made, "rules": _rules((("argoproj.io", names, verbs),))})
+    return found
+
+
+def _deployment(namespace: str, image: str, replicas: int, *, namespaced: bool) -> Json:
+    arguments = ["controller", "--address=0.0.0.0", "--logformat=json", *(["--namespaced"] if namespaced else [])]
+    own = {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    probe = {"port": "healthz", "path": "/healthz"}
+    container: Json = {
+        "name": NAME,
+        "image": image,
+        "args": arguments,
+        "env": [{"name": "POD_NAMESPACE", "valueFrom": own}],
+        "ports": [
+            {"name": "metrics", "containerPort": METRICS_PORT},
+            {"name": "healthz", "containerPort": HEALTH_PORT},
+        ],
+        "livenessProbe": {"httpGet": probe, "initialDelaySeconds": 30, "periodSeconds": 20, "timeoutSeconds": 10},
+        "readinessProbe": {"httpGet": {**probe, "path": "/readyz"}, "periodSeconds": 5, "timeoutSeconds": 4},
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+        },
+    }
+    apart = {"labelSelector": {"matchLabels": SELECTOR}, "topologyKey": "kubernetes.io/hostname"}
+    pod: Json = {
+        "serviceAccountName": NAME,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": USER, "seccompProfile": {"type": "RuntimeDefault"}},
+        "affinity": {
+            "podAntiAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": apart}]
+            }
+        },
+        "containers": [container],
+    }
+    spec: Json = {
+        "replicas": replicas,
+        "selector": {"matchLabels": SELECTOR},
+        "template": {"metadata": {"labels": LABELS}, "spec": pod},
+    }
+    return _object("apps/v1", "Deployment", NAME, namespace, spec=spec)
+
+
+def _budget(namespace: str) -> Json:
+    spec = {"maxUnavailable": 1, "selector": {"matchLabels": SELECTOR}}
+    return _object("policy/v1", "PodDisruptionBudget", NAME, namespace, spec=spec)
+
+
+def _metrics(namespace: str) -> Json:
+    port = {"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics"}
+    return _object("v1", "Service", f"{NAME}-metrics", namespace, spec={"selector": SELECTOR, "ports": [port]})
+
+
+def _monitor(namespace: str) -> Json:
+    spec = {"selector": {"matchLabels": SELECTOR}, "endpoints": [{"port": "metrics"}]}
+    return _object("monitoring.coreos.com/v1", "ServiceMonitor", NAME, namespace, spec=spec)

@@ -1,0 +1,44 @@
+"""`serinus install`: prints what a cluster needs, for `kubectl apply`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("install")
+@click.option("-n", "--namespace", default="argo-rollouts", show_default=True, help="Namespace of the controller.")
+@click.option("--image", default="", help="Image of the controller; the one of this version otherwise.")
+@click.option(
+    "--namespaced", is_flag=True, help="Only Rollouts of this namespace, with a Role instead of a ClusterRole."
+)
+@click.option(
+    "--replicas", default=2, show_default=True, type=click.IntRange(1), help="Controllers; one of them leads."
+)
+@click.option("--service-monitor", is_flag=True, help="With a ServiceMonitor of the Prometheus operator.")
+@click.option("--crds/--no-crds", default=True, show_default=True, help="With the CustomResourceDefinitions.")
+@click.option("--only-crds", is_flag=True, help="Nothing but the CustomResourceDefinitions.")
+def command(
+    namespace: str, image: str, namespaced: bool, replicas: int, service_monitor: bool, crds: bool, only_crds: bool
+) -> None:
+    """Print everything that a cluster needs to run Serinus in place of Argo Rollouts.
+
+    \b
+    serinus install | kubectl apply --server-side --force-conflicts -f -
+
+    Running Rollouts, ReplicaSets and pods are taken over as they are: nothing is restarted. To remove it, delete all but
+    the definitions: serinus install --no-crds | kubectl delete -f -; workloads go on serving.
+    """
+    import yaml
+
+    from serinus import __version__
+    from serinus.api.installation import installation
+
+    chosen = image or f"ghcr.io/serinus/serinus:{__version__}"
+    objects = installation(namespace, chosen, namespaced=namespaced, replicas=replicas, monitor=service_monitor)
+    if only_crds or not crds:
+        objects = [o for o in objects if (o["kind"] == "CustomResourceDefinition") == only_crds]
+    if not crds and not only_crds:
+        # Deleting what was printed must not take the namespace's other objects along.
+        objects = [o for o in objects if o["kind"] != "Namespace"]
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    click.echo(yaml.dump_all(objects, Dumper=dumper, sort_keys=False), nl=False)

@@ -1,0 +1,62 @@
+"""`serinus install`: what it prints, and that the controller's rights are those that it uses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from serinus.api.installation import CLUSTER_RULES, RULES, installation
+
+Json = dict[str, Any]
+PLURALS = ("rollouts", "analysistemplates", "clusteranalysistemplates", "analysisruns", "experiments")
+SERINUS = Path(sys.executable).with_name("serinus")
+
+
+def printed(*arguments: str) -> list[Json]:
+    done = subprocess.run([str(SERINUS), "install", *arguments], capture_output=True, text=True, check=True, timeout=60)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def kinds(objects: list[Json]) -> list[str]:
+    return [f"{o['kind']}/{o['metadata']['name']}" for o in objects]
+
+
+def test_it_prints_everything_in_an_order_that_works():
+    found = kinds(printed())
+    assert sorted(found[:5]) == sorted(f"CustomResourceDefinition/{name}.argoproj.io" for name in PLURALS)
+    assert found.index("Namespace/argo-rollouts") < found.index("ServiceAccount/argo-rollouts")
+    assert found.index("ClusterRole/argo-rollouts") < found.index("Deployment/argo-rollouts")
+
+
+def test_namespaced_it_needs_no_rights_beyond_its_namespace():
+    found = printed("--namespaced", "-n", "shop")
+    assert "Role/argo-rollouts" in kinds(found)
+    (role,) = [o for o in found if o["kind"] == "Role"]
+    assert role["metadata"]["namespace"] == "shop"
+    resources = {name for rule in role["rules"] for name in rule["resources"]}
+    assert "clusteranalysistemplates" not in resources
+    (deployment,) = [o for o in found if o["kind"] == "Deployment"]
+    assert "--namespaced" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_what_is_deleted_to_remove_it_takes_no_definition_and_no_namespace_along():
+    found = printed("--no-crds")
+    assert not [o for o in found if o["kind"] in ("CustomResourceDefinition", "Namespace")]
+
+
+def test_the_controller_runs_as_nobody_on_a_file_system_that_it_cannot_write():
+    (deployment,) = [o for o in installation("a", "image") if o["kind"] == "Deployment"]
+    pod = deployment["spec"]["template"]["spec"]
+    context = pod["containers"][0]["securityContext"]
+    assert (pod["securityContext"]["runAsNonRoot"], context["readOnlyRootFilesystem"]) == (True, True)
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert deployment["spec"]["replicas"] == 2
+
+
+def test_no_rule_gives_everything():
+    for group, resources, verbs in (*RULES, *CLUSTER_RULES):
+        assert "*" not in (group, *resources, *verbs.split())
