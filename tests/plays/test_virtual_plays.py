@@ -49,6 +49,13 @@ def test_a_difference_that_is_not_listed_and_a_listed_one_that_is_gone_are_both_
 WEIGHT = "WAY Ingress/web-web-canary annotations.nginx.ingress.kubernetes.io/canary-weight | reference ['0', '20', '50', '70', '0']"
 
 
+@pytest.mark.parametrize(("seen", "may"), [("[0, 2, 0]", True), ("[2, 0]", False), ("[0, 3, 0]", False)])
+def test_a_live_play_may_show_a_size_that_passes_by_and_no_other(seen: str, may: bool):
+    """Without surge a new ReplicaSet is empty until an old pod has gone."""
+    line = f"WAY ReplicaSet/web-77f97bbcbf replicas | reference [1, 2, 0] | ours {seen}"
+    assert only_passes_by("basic-unavailable", line) is may
+
+
 @pytest.mark.parametrize(
     ("seen", "may"),
     [
