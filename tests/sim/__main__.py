@@ -14,7 +14,6 @@ from tests.sim.generate import generate
 from tests.sim.run import run
 from tests.sim.shrink import shrink
 
-
 SHOWN = 30
 """Broken histories that get a line."""
 

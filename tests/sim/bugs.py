@@ -27,8 +27,7 @@ from serinus.engine import (
     steps,
     traffic,
 )
-from serinus.kube import informer, queue
-from serinus.kube.client import Client
+from serinus.kube import queue
 from serinus.kube.errors import Conflict
 from serinus.routing import nginx
 
@@ -80,17 +79,6 @@ def weight_above_capacity() -> Iterable[Place]:
         (sizes.View, "allowed", lambda view, new, index: view.s.max_weight),
         (sizes.View, "arrived", lambda view, index: not view.draft.created(view.s.new)),
     ]
-
-
-@mutant("a cache that is older than the controller's own writes is decided upon, and writes carry no version")
-def stale_cache_trusted() -> Iterable[Place]:
-    real = Client.patch
-
-    async def blind(self: Client, resource: Any, name: str, patch: Any, *places: Any, **options: Any) -> Any:
-        held = {k: v for k, v in (patch.get("metadata") or {}).items() if k not in ("resourceVersion", "uid")}
-        return await real(self, resource, name, {**patch, "metadata": held}, *places, **options)
-
-    return [(writes.Writes, "unseen", believed), (Client, "patch", blind)]
 
 
 @mutant("a Service is led to a version without asking whether its pods are ready")
@@ -282,19 +270,8 @@ def switch_before_ready() -> Iterable[Place]:
     ]
 
 
-@mutant("after a break of the watch, what was deleted meanwhile stays in the cache")
-def ghosts_in_the_cache() -> Iterable[Place]:
-    def remove(self: informer.Informer[Any], key: informer.Key) -> None:
-        if self.lists < 2:
-            old = self.items.pop(key, None)
-            if old is not None:
-                self._tell(old, None)
-
-    return [(informer.Informer, "_remove", remove)]
-
-
-@mutant("a ReplicaSet is made with a name of its own each time")
-def names_by_chance() -> Iterable[Place]:
+@mutant("a cache that does not show the last write is believed, and names are made up: a ReplicaSet is made twice")
+def stale_cache_trusted() -> Iterable[Place]:
     real = revision._create
 
     def create(d: draft.Draft, metadata: Any) -> Any:
