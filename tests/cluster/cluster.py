@@ -46,16 +46,20 @@ class Cluster:
 
     def start(self) -> None:
         self.plane.start()
-        definitions = crds()
-        home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
-        self.apply(home, INGRESS_CLASS, *definitions)
-        names = [f"crd/{crd['metadata']['name']}" for crd in definitions]
-        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+        self.install()
         self._gateway_port = free_port()
         if self.node:
             self.start_gateway()
             self.start_node()
         self.start_controller()
+
+    def install(self) -> None:
+        """Makes what the controller needs: kinds, its namespace, a class of Ingresses."""
+        definitions = crds()
+        home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
+        self.apply(home, INGRESS_CLASS, *definitions)
+        names = [f"crd/{crd['metadata']['name']}" for crd in definitions]
+        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
 
     def start_node(self) -> None:
         arguments = ["--name", "serinus", "--data", str(self.directory / "node"), "--pool", PODS]
