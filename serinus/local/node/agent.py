@@ -31,6 +31,9 @@ from serinus.local.node.process import ProcessRuntime
 POOL = "10.200.0.0/16"
 """API servers of real clusters refuse loopback addresses as endpoints, so the pool of `serinus up` does not do."""
 
+DRAIN = 2.0
+"""Seconds: gateways hear of a change from another process than this node does, which may be as late as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
@@ -80,6 +83,7 @@ async def _run(connection: Connection, settings: AgentSettings, ready: Callable[
         data_dir=settings.instance.directory,
         pool=settings.pool,
         host_ip=settings.host_ip,
+        drain=DRAIN,
     )
     try:
         await _may_register(client)
