@@ -64,6 +64,7 @@ def test_the_rule_counts_each_version_of_what_the_controller_changes_and_nothing
         {"t": 2, "object": "Pod/web-a-#0001", "ready": "True"},
         {"t": 3, "object": "Rollout/web", "status.phase": "Healthy"},
         {"t": 3, "event": "Normal RolloutUpdated", "of": "Rollout/web", "message": "x"},
+        {"t": 3, "event": "Normal Promote", "of": "Rollout/web", "message": "Promote of revision 2 by me on vm"},
         {"t": 4, "object": "Ingress/web-web-canary", "class": "nginx"},
         {"t": 5, "object": "Service/web", "selector.app": "web"},
         {"t": 6, "object": "Service/web", "selector.app": "x", "flipped": 7},

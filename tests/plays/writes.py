@@ -2,7 +2,7 @@
 
 A line of a trace is one version of an object. Counted are the lines that tell of what the controller changes:
 
-- each Event;
+- each Event, but for those in which a command tells who gave it;
 - each line of a Rollout, Service or Ingress after its first, and the first of an Ingress that the controller makes;
 - each line of a ReplicaSet of the Rollout's in which more than its status changes, and its end;
 - a Deployment's size after its first line;
@@ -17,6 +17,7 @@ the requests are known as well (`Played.writes`).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -27,6 +28,7 @@ BY_OTHERS = {"ReplicaSet": "status.", "Deployment": "available"}
 """kind -> how the fields that other controllers write begin."""
 CANARY_INGRESS = "Ingress/web-web-canary"
 """The one that the controller makes, in all plays."""
+BY_A_COMMAND = re.compile(r"\w+ of revision \w+ by ")
 NO_FIELDS = ("t", "object", "flipped")
 
 
@@ -39,7 +41,7 @@ def least_written(trace: Sequence[Json]) -> Counter[str]:
         name = str(line.get("object", ""))
         kind = name.partition("/")[0]
         if "event" in line:
-            counts["Event"] += 1
+            counts["Event"] += not BY_A_COMMAND.match(str(line.get("message")))
         elif kind in ("Rollout", "ReplicaSet", "Service", "Ingress", "Deployment") and name not in foreign:
             made = name not in known
             known.add(name)
