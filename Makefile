@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo test test-cluster lint bench conformance lock clean
+.PHONY: help setup demo demo-analysis test test-cluster lint bench conformance lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ setup: $(DEV) ## Install everything into .venv (a second run does nothing)
 
 demo: $(RUN) ## Watch a whole canary with real traffic (ONCE=1: unattended, ends with a JSON summary)
 	@$(BIN)/serinus demo $(if $(ONCE),--once)
+
+demo-analysis: $(RUN) ## Watch a bad version being taken back by itself (ONCE=1: unattended; PROMETHEUS=PATH: the one to ask)
+	@$(BIN)/serinus demo --analysis $(if $(ONCE),--once) $(if $(PROMETHEUS),--prometheus "$(PROMETHEUS)")
 
 test: lint ## Lint, types, all tests that need nothing but this machine's Python
 	@$(BIN)/python -m pytest --ignore=tests/cluster $(ARGS)

@@ -1,4 +1,4 @@
-"""`serinus demo`: a whole canary with real traffic, on an instance of its own that is gone afterwards."""
+"""`serinus demo`: a whole canary with real traffic, or one that is judged and taken back; on an instance of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -19,20 +20,33 @@ from serinus.local.instance import CannotRun, Instance, prepare
 
 @click.command("demo", short_help="Watch a whole canary with real traffic.")
 @click.option("--once", is_flag=True, help="Unattended: promotes by itself; code 0 only if all was as promised.")
+@click.option("--analysis", is_flag=True, help="Instead: a bad version is judged while it serves, and taken back.")
+@click.option(
+    "--prometheus",
+    default="",
+    metavar="PATH",
+    help="The Prometheus that --analysis asks; `none`: the application itself.  [default: the one on PATH]",
+)
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="The gateway's port.  [default: 8080 if free]")
 @click.option("--rate", type=click.FloatRange(1, 1000), default=200.0, show_default=True, help="Requests per second.")
-def command(once: bool, port: int | None, rate: float) -> None:
+def command(once: bool, analysis: bool, prometheus: str, port: int | None, rate: float) -> None:
     """Watch a whole canary of a running application with real traffic.
 
     Starts Serinus in a temporary directory, installs the demo application, sends requests through the gateway, releases
     a new version and follows it to the end. Afterwards, or on Ctrl-C, everything it started is gone.
+
+    With --analysis a fifth of the new version's answers are errors. Nobody is told: a real Prometheus reads the
+    application's metrics, and the Rollout takes the version back by itself.
     """
     directory = Path(tempfile.mkdtemp(prefix="serinus-demo-"))
     instance = Instance(directory / "data")
     try:
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
-        good = _demo(instance, once, port, rate)
+        if prometheus and not analysis:
+            raise click.UsageError("--prometheus is asked with --analysis only: add --analysis")
+        program = _prometheus(prometheus) if analysis else None
+        good = _demo(instance, Wanted(once, analysis, program, rate), port)
     except CannotRun as error:
         click.echo(f"serinus demo: {error}", err=True)
         sys.exit(1)
@@ -48,11 +62,30 @@ def command(once: bool, port: int | None, rate: float) -> None:
     sys.exit(0 if good else 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`program`: the Prometheus that is asked, None for none; `rate` in requests a second."""
+
+    once: bool
+    analysis: bool
+    program: str | None
+    rate: float
+
+
+def _prometheus(given: str) -> str | None:
+    from serinus.demo.prometheus import NoPrometheus, find
+
+    try:
+        return None if given == "none" else find(given)
+    except NoPrometheus as error:
+        raise CannotRun(str(error)) from None
+
+
 def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _demo(instance: Instance, once: bool, port: int | None, rate: float) -> bool:
+def _demo(instance: Instance, wanted: Wanted, port: int | None) -> bool:
     from serinus.local import daemon
     from serinus.local.gateway import free_port
 
@@ -77,25 +110,34 @@ def _demo(instance: Instance, once: bool, port: int | None, rate: float) -> bool
             str(os.getpid()),
         ],
     )
-    return asyncio.run(_walk(instance, state["gateway"], once, rate))
+    return asyncio.run(_walk(instance, state["gateway"], wanted))
 
 
-async def _walk(instance: Instance, gateway: str, once: bool, rate: float) -> bool:
+async def _walk(instance: Instance, gateway: str, wanted: Wanted) -> bool:
     from serinus.cli.demo_screen import screen
-    from serinus.cli.demo_walk import DemoSettings, Walk
+    from serinus.cli.demo_stage import DemoSettings
     from serinus.kube.client import Client
     from serinus.kube.config import Flags, load
     from serinus.kube.https import HttpsHandler
 
-    attended = not once and sys.stdin.isatty() and sys.stdout.isatty()
-    settings = DemoSettings(instance.kubeconfig, gateway, rate, gate_seconds=20.0 if attended else 0.0)
-    shown = screen(once=once)
+    attended = not wanted.once and sys.stdin.isatty() and sys.stdout.isatty()
+    settings = DemoSettings(instance.kubeconfig, gateway, wanted.rate, gate_seconds=20.0 if attended else 0.0)
     handler = HttpsHandler(load(Flags(kubeconfig=str(instance.kubeconfig))))
+    client = Client(handler)
     try:
-        with _keys(attended) as key:
-            return await Walk(settings, Client(handler), shown, key).run()
+        if wanted.analysis:
+            from serinus.cli.demo_analysis import watched
+
+            return await watched(settings, client, lambda: screen(once=wanted.once), wanted.program)
+        from serinus.cli.demo_walk import Walk
+
+        shown = screen(once=wanted.once)
+        try:
+            with _keys(attended) as key:
+                return await Walk(settings, client, shown, key).run()
+        finally:
+            shown.close()
     finally:
-        shown.close()
         await handler.close()
 
 

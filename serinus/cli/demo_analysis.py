@@ -1,0 +1,202 @@
+"""The demo of automatic verdicts: a version of which a fifth of all answers fail is released, and taken back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import msgspec
+
+from serinus.api.analysis import AnalysisRun, MetricResult
+from serinus.api.resources import ANALYSIS_RUNS
+from serinus.cli.demo_screen import Screen
+from serinus.cli.demo_stage import (
+    MANIFESTS,
+    NAME,
+    NAMESPACE,
+    NEW,
+    OLD,
+    STUCK_SECONDS,
+    DemoFailed,
+    DemoSettings,
+    Stage,
+    background,
+)
+from serinus.cli.demo_targets import Targets
+from serinus.demo.prometheus import HOW_TO_GET_ONE, NoPrometheus, configuration, running, scraped
+from serinus.demo.verdict import Moments, cost, problems, success_rate, summary
+from serinus.kube.client import Client
+from serinus.kube.clock import SystemClock
+from serinus.kube.informer import Informer
+from serinus.local.gateway import free_port
+from serinus.local.instance import CannotRun
+
+ERRORS = 20
+"""Percent of the new version's answers that fail."""
+LOOK_SECONDS = 3.0
+"""How long is looked at what is left when the new version is gone."""
+_WRITTEN = {"prometheus": "http://127.0.0.1:9090", "web": "http://127.0.0.1:8080"}
+"""The address in the manifest of each provider."""
+
+
+class AnalysisWalk(Stage):
+    """`monitor`: where Prometheus answers; "" where there is none, and the application is asked itself."""
+
+    manifests = MANIFESTS / "analysis"
+
+    def __init__(self, settings: DemoSettings, client: Client, screen: Screen, monitor: str) -> None:
+        super().__init__(settings, client, screen)
+        self._monitor, self._provider = monitor, "prometheus" if monitor else "web"
+        self._runs = Informer(client, ANALYSIS_RUNS, AnalysisRun, namespace=NAMESPACE, clock=SystemClock())
+        self._runs.on_change(lambda _old, _new: self._see())
+        self._moments = Moments()
+        self._told = 0
+
+    async def run(self) -> bool:
+        """The whole story. Whether all was as promised. The last line: the summary as JSON, on a terminal what to do next."""
+        async with (
+            background(self.watch.rollouts.run()),
+            background(self.watch.ingresses.run()),
+            background(self._runs.run()),
+            background(self.redraw()),
+        ):
+            trouble = ""
+            try:
+                await self._first_version()
+                async with background(self.traffic.run()):
+                    await self._bad_version()
+            except DemoFailed as error:
+                trouble = str(error)
+            return self._tell_end(trouble)
+
+    async def _first_version(self) -> None:
+        self.screen.view.doing = f"Installing the first version ({OLD}) and its analysis"
+        address = self._monitor or self.settings.gateway
+        template = (self.manifests / f"{self._provider}.yaml").read_text()
+        template = template.replace(_WRITTEN[self._provider], address)
+        await self.kubectl("apply", "-f", "-", shown=f"kubectl apply -f {self._provider}.yaml", stdin=template)
+        await self.kubectl("apply", "-f", "services.yaml", "-f", "ingress.yaml", "-f", "rollout.yaml")
+        await self.until("the first version to be healthy", lambda: self.status("phase") == "Healthy")
+        await self.until_answered()
+        self.watch.started_from = self.status("stable_rs")
+        if self._monitor:
+            await self._until_scraped()
+            self.screen.say(f"Prometheus has found the pod and reads its metrics every second: {self._monitor}/graph")
+        self.screen.say(f"The first version is healthy and answers: every square is {OLD}.")
+
+    async def _until_scraped(self) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + STUCK_SECONDS
+        while not await scraped(self._monitor):
+            if loop.time() > end:
+                raise DemoFailed(f"Prometheus has found no pod within {STUCK_SECONDS:.0f} s")
+            await asyncio.sleep(0.1)
+
+    async def _bad_version(self) -> None:
+        say, view = self.screen.say, self.screen.view
+        view.doing = f"{self.settings.rate:.0f} requests a second go through the gateway"
+        await self.look(2.0)
+        say(f"Now {NEW} is released. {ERRORS} % of its answers are errors; nobody is told:")
+        text = (self.manifests / "rollout.yaml").read_text().replace(f"rollouts-demo:{OLD}", f"rollouts-demo:{NEW}")
+        text = text.replace('value: "0"', f'value: "{ERRORS}"')
+        self._moments.released = asyncio.get_running_loop().time()
+        await self.kubectl("apply", "-f", "-", shown="kubectl apply -f rollout.yaml", stdin=text)
+        await self.until("the new version to get traffic", lambda: self.watch.weight > 0)
+        say(f"Weight {self.watch.weight}: {self.watch.weight} of 100 requests see {NEW}, and its analysis has begun.")
+        view.doing = f"{NEW} serves, and is judged by what it does"
+        await self.until("the verdict", lambda: self._moments.decided is not None)
+        await self.until(f"weight 0 of {NEW}", lambda: self.watch.weight == 0)
+        self._moments.taken_back = self._moments.taken_back or asyncio.get_running_loop().time()
+        say(f"Weight 0: {OLD} answers all requests again.")
+        await self.until("the Rollout to say so", lambda: self.status("phase") == "Degraded")
+        view.doing = f"Done: {NEW} was taken back"
+        await self.look(LOOK_SECONDS)
+
+    @property
+    def _judged(self) -> MetricResult | None:
+        """What the newest run has of its metric."""
+        runs = sorted(self._runs.items.values(), key=lambda run: run.metadata.creation_timestamp or "")
+        return runs[-1].status.metric_results[0] if runs and runs[-1].status.metric_results else None
+
+    @property
+    def _threshold(self) -> float:
+        for run in self._runs.items.values():
+            for arg in run.spec.args:
+                if arg.name == "least" and arg.value:
+                    return float(arg.value)
+        return 0.0
+
+    @property
+    def _value(self) -> float | None:
+        """Of the newest measurement."""
+        found = self._judged
+        return success_rate(found.measurements[-1].value) if found and found.measurements else None
+
+    def noticed(self) -> None:
+        if self._moments.decided and self._moments.taken_back is None and self.watch.weight == 0:
+            self._moments.taken_back = asyncio.get_running_loop().time()
+
+    def _see(self) -> None:
+        """Called by the watch, the moment that a run has changed."""
+        found, now = self._judged, asyncio.get_running_loop().time()
+        if found is None:
+            return
+        if found.count > self._told:
+            self._told = found.count
+            value = "no requests yet" if self._value is None else f"{self._value:.3f}"
+            phase = found.measurements[-1].phase.lower()
+            self.screen.say(f"  {found.name} {value}, at least {self._threshold} is wanted: {phase}")
+            if self._moments.decided is None:
+                self._moments.measured = now
+        if found.phase == "Failed" and self._moments.decided is None:
+            self._moments.decided = now
+        self.watch.changed.set()
+
+    def _tell_end(self, trouble: str) -> bool:
+        now = asyncio.get_running_loop().time()
+        spent = cost(self.traffic.answers, self._moments)
+        found = [trouble] if trouble else problems(self._value, self._threshold, spent)
+        self.screen.close()
+        for problem in found:
+            print(f"Not as promised: {problem}")
+        end = summary(
+            self._provider, self._moments, self._value, self._threshold, spent, self.traffic.total, now - self.began
+        )
+        if not found:
+            print(
+                f"{end['verdict_seconds']:.1f} s after its release {NEW} was judged: {self._value} of its requests were"
+                f" good, {self._threshold} are wanted. Weight 0 was seen {end['taken_back_seconds']:.2f} s after the"
+                f" measurement that decided."
+            )
+            print(
+                f"{spent.meanwhile} of {self.traffic.total} requests failed meanwhile, the last one {spent.last:.2f} s after that."
+            )
+            print("How to write your own: docs/analysis.md")
+        if not self._monitor:
+            print(HOW_TO_GET_ONE)
+        if not self.screen.live:
+            print(msgspec.json.encode(end).decode(), flush=True)
+        return not found
+
+
+async def watched(
+    settings: DemoSettings, client: Client, open_screen: Callable[[], Screen], program: str | None
+) -> bool:
+    """The whole demo with this Prometheus, or without one. CannotRun if it does not start."""
+    directory = settings.kubeconfig.parent / "prometheus"
+    targets = Targets(client, NAMESPACE, f"app={NAME}", directory / "targets.json")
+    try:
+        async with AsyncExitStack() as parts:
+            monitor = ""
+            if program is not None:
+                port = free_port("127.0.0.1", 0)
+                monitor = await parts.enter_async_context(
+                    running(program, directory, configuration(targets.file), port)
+                )
+                await parts.enter_async_context(background(targets.pods.run()))
+            shown = open_screen()
+            parts.callback(shown.close)
+            return await AnalysisWalk(settings, client, shown, monitor).run()
+    except NoPrometheus as error:
+        raise CannotRun(f"{error}. Without one: --prometheus none") from None

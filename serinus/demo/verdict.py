@@ -1,0 +1,110 @@
+"""How a version that fails too often was found out and taken back, and what it cost."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from serinus.demo.traffic import Seen
+
+GATEWAY_SECONDS = 2.0
+"""How long after weight 0 the gateway may still send a request to the new version: 0.1 s as a rule, more where the
+machine is busy with other things."""
+
+TOLD_TO_FAIL = "status 500"
+"""How a request fails that the demo application was told to fail; every other failure is one of ours."""
+
+
+@dataclass
+class Moments:
+    """Times in seconds of the clock that stamps the answers; None: not yet."""
+
+    released: float | None = None
+    """The new version was applied."""
+    measured: float | None = None
+    """The measurement that decided was seen."""
+    decided: float | None = None
+    """The run was seen to have failed."""
+    taken_back: float | None = None
+    """The new version was seen to have weight 0."""
+
+
+@dataclass
+class Cost:
+    """Requests that failed. `after`: sent when the old version had all of the traffic again, or before the release."""
+
+    meanwhile: int = 0
+    after: int = 0
+    last: float = 0.0
+    """Seconds from weight 0 to the last of them that was sent; 0 if none came later."""
+    foreign: Counter[str] = field(default_factory=Counter[str])
+    """Those that failed in another way than the new version's own errors."""
+
+
+def cost(answers: Sequence[Seen], moments: Moments) -> Cost:
+    found = Cost()
+    start = math.inf if moments.released is None else moments.released
+    end = math.inf if moments.taken_back is None else moments.taken_back + GATEWAY_SECONDS
+    for seen in answers:
+        if not seen.failure:
+            continue
+        if start <= seen.sent < end:
+            found.meanwhile += 1
+        else:
+            found.after += 1
+        if moments.taken_back is not None:
+            found.last = max(found.last, seen.sent - moments.taken_back)
+        if seen.failure != TOLD_TO_FAIL:
+            found.foreign[seen.failure] += 1
+    return found
+
+
+def success_rate(value: str) -> float | None:
+    """The share of good answers from 0 to 1 in the value of a measurement; None where it has none."""
+    try:
+        found: Any = json.loads(value)
+    except ValueError:
+        return None
+    if isinstance(found, list):
+        found = found[0] if found else None
+    elif isinstance(found, dict):
+        found = found.get("successRate")
+    return round(float(found), 4) if isinstance(found, int | float) and math.isfinite(found) else None
+
+
+def problems(value: float | None, threshold: float, spent: Cost) -> list[str]:
+    """What was not as promised, a sentence each; [] when all was."""
+    found: list[str] = []
+    if value is None or value >= threshold:
+        found.append(f"the value that decided was {value}, and the threshold is {threshold}")
+    if spent.after:
+        found.append(f"{spent.after} requests failed while the old version had all of the traffic")
+    found += [f"{times} × {failure}" for failure, times in spent.foreign.most_common(5)]
+    return found
+
+
+def summary(
+    provider: str, moments: Moments, value: float | None, threshold: float, spent: Cost, requests: int, seconds: float
+) -> dict[str, Any]:
+    """`verdict_seconds` from the release; `taken_back_seconds` from the verdict to weight 0, both
+    as a watch of the API sees them; `last_failure_seconds` from weight 0 to the last request that failed."""
+    return {
+        "provider": provider,
+        "verdict_seconds": _between(moments.released, moments.decided),
+        "taken_back_seconds": _between(moments.measured, moments.taken_back),
+        "requests": requests,
+        "failed_meanwhile": spent.meanwhile,
+        "failed_after": spent.after,
+        "last_failure_seconds": round(spent.last, 3),
+        "value": value,
+        "threshold": threshold,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(end - start, 3)
