@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from serinus.api.rollout_info import rollout_info
+from serinus.dashboard.kept import exact
 from serinus.dashboard.rows import row, unreadable
 from serinus.dashboard.world import World
 from serinus.kube.informer import Key
@@ -142,7 +143,7 @@ def line_of(world: World, key: Key) -> bytes | None:
     def make() -> dict[str, object]:
         return row(rollout_info(rollout, world.around(key)), rollout)
 
-    return msgspec.json.encode(shown(make, lambda why: unreadable(*key, why)))
+    return exact(msgspec.json.encode(shown(make, lambda why: unreadable(*key, why))))
 
 
 def shown(make: Callable[[], dict[str, object]], instead: Callable[[str], dict[str, object]]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from random import Random
 from typing import Any, Generic, TypeVar, cast
@@ -205,7 +206,8 @@ class Informer(Generic[T]):
                 log.warning("%s %s/%s is left out: %s", self._resource.kind, *key, error)
             return key, None
         metadata = meta(new)
-        key = (metadata.namespace, metadata.name)
+        # Thousands of objects share a few namespaces.
+        key = (sys.intern(metadata.namespace), metadata.name)
         self.invalid.pop(key, None)
         return key, new
 

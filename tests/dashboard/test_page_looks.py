@@ -6,6 +6,7 @@ The pictures of the documentation are taken here: SERINUS_PICTURES=1 writes them
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,8 @@ import pytest
 import scenes
 from dashboard_stage import TOKEN, Stage
 from playwright.sync_api import Browser, Page, expect
+
+import serinus.dashboard
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -143,6 +146,14 @@ def test_times_are_shown_as_the_user_prefers(page: Page, stage: Stage) -> None:
     expect(since).to_contain_text("for")
     page.get_by_label("Times").select_option("utc")
     expect(since).to_have_text("since 2026-01-01 00:00:00 UTC")
+
+
+def test_every_module_is_asked_for_at_once() -> None:
+    """Modules that are found only inside others come one round trip after the other."""
+    static = Path(serinus.dashboard.__file__).with_name("static")
+    page = (static / "index.html").read_text()
+    modules = {f"static/js/{file.name}" for file in (static / "js").glob("*.js")} - {"static/js/theme.js"}
+    assert set(re.findall(r'"(static/js/[^"]+)"', page)) - {"static/js/theme.js"} == modules
 
 
 def test_everything_the_page_loads_is_its_own_and_small(page: Page, stage: Stage) -> None:
