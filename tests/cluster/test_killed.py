@@ -1,0 +1,88 @@
+"""The controller process dies at any moment of a canary on a real control plane: the next one goes on, nobody notices."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster import Cluster
+from cluster_instance import ClusterInstance
+from control_plane import CONTROLLER
+from live import eventually, walkthrough
+from visitors import visitors
+
+KILLS = 4
+
+
+@pytest.fixture
+def there(cluster: Cluster, tmp_path: Path) -> Iterator[ClusterInstance]:
+    there = ClusterInstance(tmp_path / "there", cluster.plane.kubeconfig(), cluster.gateway)
+    try:
+        there.up()
+        yield there
+    finally:
+        there.down()
+
+
+def made_by_controller(cluster: Cluster, namespace: str) -> Counter[str]:
+    """Successful creations in this namespace, events apart, as the API server's audit log tells them."""
+    found: Counter[str] = Counter()
+    for line in cluster.plane.audit_file.read_text().splitlines():
+        entry = json.loads(line)
+        about = entry.get("objectRef") or {}
+        ours = entry["user"]["username"] == CONTROLLER and about.get("namespace") == namespace
+        if (
+            ours
+            and entry["verb"] == "create"
+            and entry["responseStatus"]["code"] == 201
+            and about["resource"] != "events"
+        ):
+            found[about["resource"]] += 1
+    return found
+
+
+def test_a_canary_finishes_though_the_controller_is_killed_again_and_again(
+    cluster: Cluster, there: ClusterInstance, tmp_path: Path
+) -> None:
+    """No request is lost, nothing is made twice: all that a new process knows is what the API tells it."""
+    manifest, automatic = tmp_path / "rollout.yaml", walkthrough() / "automatic"
+    text = (automatic / "canary-rollout.yaml").read_text()
+    text = text.replace("pause: {}", "pause: {duration: 2s}").replace("duration: 30s", "duration: 2s")
+    manifest.write_text(text.replace("      steps:", "      scaleDownDelaySeconds: 2\n      steps:"))
+    there.shell(f"kubectl apply -f {manifest} -f canary-demo-service.yaml -f canary-demo-ingress.yaml", automatic)
+    eventually(lambda: there.get("rollout", "canary-demo").get("status", {}).get("phase") == "Healthy", 60)
+    eventually(lambda: there.ask("canary.auto") == (200, '"blue"'))
+    with visitors(str(there.status["gateway"]), "canary.auto") as asking:
+        manifest.write_text(manifest.read_text().replace(":blue", ":green"))
+        there.shell(f"kubectl apply -f {manifest}")
+        for kills in range(KILLS):
+            # A different moment each time: at once, while pods start, in a pause, at a switch.
+            end = asking.traffic.total + 60 * kills
+            eventually(lambda end=end: asking.traffic.total >= end)
+            cluster.kill("controller")
+            cluster.start_controller()
+        eventually(lambda: there.get("rollout", "canary-demo")["status"]["phase"] == "Healthy", 120)
+        eventually(lambda: asking.colors(50) == {"green": 50}, 60)
+    assert made_by_controller(cluster, there.namespace) == {"replicasets": 2, "ingresses": 1}
+
+
+def test_another_controller_takes_over_soon_after_a_kill(cluster: Cluster) -> None:
+    """With default settings: the dead one's lease of 4 s is waited for, and one attempt more."""
+    eventually(lambda: _leader(cluster), 30)
+    dead = _leader(cluster)
+    first = cluster.processes.pop("controller")
+    try:
+        cluster.start_controller()
+        first.kill()
+        eventually(lambda: _leader(cluster) not in ("", dead), 10)
+    finally:
+        first.kill()
+        first.wait()
+
+
+def _leader(cluster: Cluster) -> str:
+    form = "-o=jsonpath={.spec.holderIdentity}"
+    return cluster.kubectl("get", "lease", "argo-rollouts-controller-lock", "-n", "argo-rollouts", form, check=False)
