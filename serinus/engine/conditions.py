@@ -191,7 +191,7 @@ def deadline(s: Sight, status: RolloutStatus) -> float | None:
         step = s.steps[index]
         if step.pause is not None or step.analysis is not None or step.experiment is not None:
             return None
-    if any(has_deadline(r) for r in s.others):
+    if any(has_deadline(r) and r.spec.replicas for r in s.others):  # an emptied one keeps the note of an abort
         return None
     since = parse_time(before.last_update_time)
     seconds = (

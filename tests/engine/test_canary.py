@@ -287,3 +287,18 @@ def test_a_version_that_never_served_goes_at_once_when_a_newer_one_comes():
     release(world, "green")
     world.settle(ready=False)  # no time passes
     assert world.set_of("broken").spec.replicas == 0
+
+
+def test_an_update_after_an_aborted_one_that_is_gone_still_times_out():
+    world = routed(abortScaleDownDelaySeconds=4)
+    release(world, "red")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.settle()
+    world.after(10)
+    assert world.set_of("red").spec.replicas == 0
+    release(world, "broken")
+    world.settle(ready=False)
+    world.now += 700
+    world.settle(ready=False)
+    assert world.rollout.status.message.startswith("ProgressDeadlineExceeded: ")
