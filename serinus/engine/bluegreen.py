@@ -149,7 +149,9 @@ class _Pass:
             self._retire_aborted()
         else:
             draft.scale(self.new, self.wanted(), f"the new version gets {self.wanted()} pods before it takes over")
-        leading = {self.seen_active, self.preview, status.stable_rs, status.current_pod_hash}
+        leading = {self.seen_active, status.stable_rs, status.current_pod_hash}
+        if s.replicas:  # else no pods are wanted at all, and the preview Service will not find any to move to
+            leading.add(self.preview)
         leading |= {s.rollout.status.blue_green.active_selector, s.rollout.status.stable_rs}
         free = sorted((r for r in s.others if hash_of(r) not in leading), key=revision_of, reverse=True)
         deadlines.retire(draft, free, delay=s.scale_down_delay, limit=self.strategy.scale_down_delay_revision_limit)

@@ -60,3 +60,17 @@ def test_a_full_promotion_that_is_stuck_is_taken_back_once():
         world.settle(ready=False)
         status = world.rollout.status
         assert (status.abort, status.promote_full, status.phase) == (True, False, "Degraded")
+
+
+def test_a_preview_that_nobody_wants_any_more_goes_also_when_no_pods_are_wanted():
+    """Found by the simulation (26042): taken back after scaling to zero, its preview pods stayed for ever."""
+    world = blue_green(2, previewReplicaCount=1, autoPromotionEnabled=False, scaleDownDelaySeconds=5)
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"spec": {"replicas": 0}})
+    world.settle()
+    release(world, "blue")
+    world.settle()
+    world.after(10)
+    assert (world.set_of("green").spec.replicas, world.rollout.status.phase) == (0, "Healthy")
+    assert world.selected("web-preview") == world.rollout.status.stable_rs
