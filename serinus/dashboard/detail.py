@@ -27,6 +27,9 @@ Json = dict[str, Any]
 EVENTS = 50
 """Events that the page lists, newest first."""
 
+MEASUREMENTS = 20
+"""Measurements of a metric that the page lists, the latest ones."""
+
 
 def detail(rollout: Json, around: Surroundings, refusals: Refusals, events: Iterable[Json]) -> Json:
     info, held = rollout_info(rollout, around), waiting(rollout)
@@ -49,7 +52,7 @@ def detail(rollout: Json, around: Surroundings, refusals: Refusals, events: Iter
         "whole": whole(rollout),
         "replicas": {f: getattr(info, f) for f in ("desired", "current", "updated", "ready", "available")},
         "containers": _containers(rollout, info, around.workload, refusals),
-        "revisions": _revisions(rollout, info, refusals),
+        "revisions": _revisions(rollout, info, around, refusals),
         "offers": [asdict(offer) for offer in offers(rollout, info, refusals)],
         "events": _events(events),
         "conditions": _conditions(rollout),
@@ -140,7 +143,8 @@ def _containers(rollout: Json, info: RolloutInfo, workload: Json | None, refusal
     ]
 
 
-def _revisions(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Json]:
+def _revisions(rollout: Json, info: RolloutInfo, around: Surroundings, refusals: Refusals) -> list[Json]:
+    runs = {str(run["metadata"].get("uid")): run for run in around.analysis_runs}
     current = (rollout.get("status") or {}).get("currentPodHash")
     referenced = bool(rollout["spec"].get("workloadRef"))
     of: dict[int, Json] = {}
@@ -151,10 +155,10 @@ def _revisions(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Jso
             entry["rollback"] = asdict(rollback(info, rs, refusals, referenced))
     for experiment in info.experiments:
         of.setdefault(experiment.revision, _revision(experiment.revision))["experiments"].append(
-            _experiment(experiment)
+            _experiment(experiment, runs)
         )
     for run in info.analysis_runs:
-        of.setdefault(run.revision, _revision(run.revision))["analyses"].append(_analysis(run))
+        of.setdefault(run.revision, _revision(run.revision))["analyses"].append(_analysis(run, _whole_run(run, runs)))
     return [of[revision] for revision in sorted(of, reverse=True)]
 
 
@@ -188,24 +192,62 @@ def _set(rs: ReplicaSetInfo) -> Json:
     }
 
 
-def _analysis(run: AnalysisRunInfo) -> Json:
+def _analysis(run: AnalysisRunInfo, whole: Json) -> Json:
+    """`whole`: the AnalysisRun itself."""
     return {
         "name": str(run.metadata.get("name") or ""),
         "status": run.status,
         "icon": icon("Analysis", run.status),
         **{f: getattr(run, f) for f in ("successful", "failed", "inconclusive", "error")},
+        "message": str((whole.get("status") or {}).get("message") or ""),
+        "metrics": metrics(whole),
     }
 
 
-def _experiment(experiment: ExperimentInfo) -> Json:
+def metrics(run: Json) -> list[Json]:
+    """Each metric: what was measured, and what it is measured against."""
+    results = {str(r.get("name")): r for r in (run.get("status") or {}).get("metricResults") or []}
+    found: list[Json] = []
+    for metric in (run.get("spec") or {}).get("metrics") or []:
+        result: Json = results.get(str(metric.get("name")), {})
+        phase = str(result.get("phase") or "Pending")
+        found.append(
+            {
+                "name": str(metric.get("name") or ""),
+                "status": phase,
+                "icon": icon("Analysis", phase),
+                "success": str(metric.get("successCondition") or ""),
+                "failure": str(metric.get("failureCondition") or ""),
+                "message": str(result.get("message") or ""),
+                "measurements": [_measurement(m) for m in (result.get("measurements") or [])[-MEASUREMENTS:]],
+            }
+        )
+    return found
+
+
+def _measurement(measured: Json) -> Json:
+    phase = str(measured.get("phase") or "")
+    return {
+        "value": str(measured.get("value") or measured.get("message") or ""),
+        "status": phase,
+        "icon": icon("Analysis", phase),
+        "at": parse_time(str(measured.get("finishedAt") or measured.get("startedAt") or "")),
+    }
+
+
+def _experiment(experiment: ExperimentInfo, runs: dict[str, Json]) -> Json:
     return {
         "name": str(experiment.metadata.get("name") or ""),
         "status": experiment.status,
         "icon": icon("Analysis", experiment.status),
         "message": experiment.message,
         "sets": [_set(rs) for rs in experiment.replica_sets],
-        "analyses": [_analysis(run) for run in experiment.analysis_runs],
+        "analyses": [_analysis(run, _whole_run(run, runs)) for run in experiment.analysis_runs],
     }
+
+
+def _whole_run(run: AnalysisRunInfo, runs: dict[str, Json]) -> Json:
+    return runs.get(str(run.metadata.get("uid")), {})
 
 
 def _events(events: Iterable[Json]) -> list[Json]:

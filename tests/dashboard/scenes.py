@@ -142,3 +142,35 @@ def pod_of(put: Put, owner: Json, name: str, template: Json) -> Json:
 
 def owned_by(kind: str, version: str, meta: Json) -> Json:
     return {"apiVersion": version, "kind": kind, "name": meta["name"], "uid": meta["uid"], "controller": True}
+
+
+def analysis_run(put: Put, owner: Json, name: str = "web-analysis") -> Json:
+    """One that failed: the second value breaks its condition."""
+    measurements = [
+        {
+            "phase": "Successful",
+            "value": "0.99",
+            "startedAt": "2026-01-01T00:00:00Z",
+            "finishedAt": "2026-01-01T00:00:01Z",
+        },
+        {"phase": "Failed", "value": "0.42", "startedAt": "2026-01-01T00:01:00Z", "finishedAt": "2026-01-01T00:01:01Z"},
+    ]
+    result = {"name": "success-rate", "phase": "Failed", "successful": 1, "failed": 1, "measurements": measurements}
+    metric = {
+        "name": "success-rate",
+        "successCondition": "result >= 0.95",
+        "provider": {"job": {"spec": {"template": {}}}},
+    }
+    return put(
+        {
+            "kind": "AnalysisRun",
+            "metadata": {
+                "name": name,
+                "namespace": owner["metadata"]["namespace"],
+                "annotations": {"rollout.argoproj.io/revision": "2"},
+                "ownerReferences": [owned_by("Rollout", "argoproj.io/v1alpha1", owner["metadata"])],
+            },
+            "spec": {"metrics": [metric]},
+            "status": {"phase": "Failed", "message": "metric success-rate failed", "metricResults": [result]},
+        }
+    )

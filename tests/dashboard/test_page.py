@@ -129,6 +129,17 @@ def test_a_timed_pause_counts_down(stage: Stage, page: Page) -> None:
     expect(left).not_to_have_text(first)
 
 
+def test_an_analysis_shows_what_was_measured_against_what(stage: Stage, page: Page) -> None:
+    made = scenes.with_revisions(stage.put, scenes.rollout())
+    scenes.analysis_run(stage.put, made)
+    page.goto(stage.url + "rollout/default/web")
+    metric = page.locator(".revision").nth(0).locator("details.metric")
+    expect(metric).to_contain_text("success-rate")
+    expect(metric.locator("summary")).to_contain_text("0.42 succeeds if result >= 0.95")
+    metric.locator("summary").click()
+    expect(metric.locator("li")).to_have_text([re.compile("Successful.*0.99"), re.compile("Failed.*0.42")])
+
+
 def test_events_are_the_history(stage: Stage, page: Page) -> None:
     made = scenes.with_revisions(stage.put, scenes.rollout())
     page.goto(stage.url + "rollout/default/web")

@@ -44,7 +44,8 @@ def busy() -> Iterator[Stage]:
         scenes.rollout("catalogue", canary={"weights": {"canary": {"weight": 10}, "stable": {"weight": 90}}}),
     ]
     for one in made:
-        scenes.with_revisions(stage.put, one)
+        stored = scenes.with_revisions(stage.put, one)
+        scenes.analysis_run(stage.put, stored, f"{stored['metadata']['name']}-analysis")
     stage.open()
     yield stage
     stage.end()

@@ -36,7 +36,21 @@ function set(rs) {
 function analysis(run) {
   const counts = [["✔", run.successful], ["✖", run.failed], ["?", run.inconclusive], ["⚠", run.error]].filter(([, n]) => n);
   return el("div", { class: "set" }, el("p", {}, "Analysis ", el("span", { class: "mono" }, run.name), badge(run.icon, run.status),
-    counts.map(([sign, n]) => `${sign} ${n}`).join(", ")));
+    counts.map(([sign, n]) => `${sign} ${n}`).join(", ")),
+    run.message ? el("p", { class: "soft" }, run.message) : null,
+    run.metrics.map((metric) => measured(run, metric)));
+}
+
+// A metric: its verdict, what must hold, and the values that were measured.
+function measured(run, metric) {
+  const last = metric.measurements.at(-1);
+  const rules = [metric.success ? `succeeds if ${metric.success}` : "", metric.failure ? `fails if ${metric.failure}` : ""].filter(Boolean);
+  const id = `${run.name}/${metric.name}`;
+  return el("details", { class: "metric", "data-open": id },
+    el("summary", { "data-focus": id }, metric.name, " ", badge(metric.icon, metric.status), last ? [" ", el("code", {}, last.value)] : null,
+      rules.length ? el("span", { class: "soft" }, ` ${rules.join(", ")}`) : null),
+    metric.message ? el("p", { class: "soft" }, metric.message) : null,
+    el("ol", { class: "podlist" }, metric.measurements.map((one) => el("li", {}, badge(one.icon, one.status), el("code", {}, one.value), ago(one.at)))));
 }
 
 function experiment(e) {

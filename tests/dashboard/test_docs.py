@@ -1,0 +1,26 @@
+"""The page of the documentation knows every option and every key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from serinus.cli.rollouts.dashboard import COMMAND
+from serinus.dashboard.changes import ACTIONS
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "dashboard.md").read_text()
+
+
+def test_every_option_is_in_the_documentation() -> None:
+    assert [flag.name for flag in COMMAND.flags if f"--{flag.name}" not in PAGE] == []
+
+
+def test_every_action_is_in_the_documentation() -> None:
+    assert [action for action in ACTIONS if f"`{action}`" not in PAGE] == []
+
+
+def test_the_pictures_are_there() -> None:
+    pictures = re.findall(r"\]\((images/[^)]+)\)", PAGE)
+    assert pictures
+    assert [name for name in pictures if not (DOCS / name).is_file()] == []
