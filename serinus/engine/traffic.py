@@ -47,7 +47,7 @@ def _services(draft: Draft, canary: CanaryStrategy, view: View) -> None:
     if stable_service:
         taken = view.takes_over()
         point(draft, stable_service, s.new if taken else stable, role="new version" if taken else "stable version")
-    if canary_service:
+    if canary_service and not _nobody_else_serves(draft, stable):
         # With dynamicStableScale the canary keeps its Service until the stable version has all of the traffic.
         weights = draft.status.canary.weights
         held = s.routing and canary.dynamic_stable_scale and weights is not None and weights.canary.weight > 0
@@ -58,6 +58,21 @@ def _services(draft: Draft, canary: CanaryStrategy, view: View) -> None:
             stable if back else s.new,
             role="stable version, the update being aborted," if back else "new version",
         )
+
+
+def _nobody_else_serves(draft: Draft, stable: ReplicaSet | None) -> bool:
+    """Whether a superseded version has requests that nobody else could answer: the stable version has no pod just now."""
+    s, weights = draft.sight, draft.status.canary.weights
+    if (
+        s.canary is None
+        or stable is None
+        or stable.status.available_replicas
+        or not weights
+        or not weights.canary.weight
+    ):
+        return False
+    rs = s.named(selected_hash(draft, service_names(s.canary, draft.status)[0]))
+    return rs is not None and rs is not s.new and rs is not stable and rs.status.available_replicas > 0
 
 
 def _stable(draft: Draft) -> ReplicaSet | None:
@@ -84,6 +99,9 @@ def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
         # With dynamicStableScale few pods were left there: gateways have heard of the switch when these have drained.
         drains = s.canary and s.canary.dynamic_stable_scale and any(draft.size(r) for r in s.others)
         return 0 if led and not drains and (avail >= s.replicas or recorded == 0) else recorded
+    if want < recorded and _nobody_else_serves(draft, stable):
+        draft.wait(waits.STABLE_SHORT.code, "the stable version has no ready pod: the one before it keeps its share")
+        return recorded
     if want < recorded and new.status.available_replicas > 0:
         carried = view.capacity(avail)
         if carried < top - want:

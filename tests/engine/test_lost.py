@@ -46,3 +46,19 @@ def test_a_deleted_canary_is_made_again_and_gets_its_weight_back():
     assert world.weight == 0, "nothing answers there"
     world.settle()
     assert (world.set_of("green").spec.replicas, world.weight, world.rollout.status.phase) == (1, 20, "Paused")
+
+
+def test_a_superseded_canary_keeps_its_share_while_the_stable_version_has_no_pod():
+    """Found by the simulation (26659): everything was led to a stable version without pods."""
+    world = routed(replicas=5, steps=[{"setWeight": 40}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    world.objects["ReplicaSet", world.set_of("blue").metadata.name]["status"].update(
+        readyReplicas=0, availableReplicas=0
+    )
+    release(world, "red")
+    world.once()
+    world.once()
+    assert (world.weight, world.selected("web-canary")) == (40, world.set_of("green").metadata.labels[HASH])
+    world.settle()
+    assert world.selected("web-canary") == world.set_of("red").metadata.labels[HASH]
