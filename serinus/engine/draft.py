@@ -65,6 +65,8 @@ class Draft:
         """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
         self.serving: dict[str, int] = {}
         """ReplicaSet → how many of its pods serve when this pass has evicted some, while its pods are being replaced."""
+        self.staying: dict[str, int] = {}
+        """ReplicaSet → how many of its pods serve and are not being evicted, while some of its pods are."""
         self._created: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
 

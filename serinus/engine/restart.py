@@ -68,6 +68,7 @@ def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None, bud
     for pod in going:
         because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
         draft.act(Action("evict", "Pod", pod.metadata.name, because, uid=pod.metadata.uid))
+    draft.staying[rs.metadata.name] = serving - len(going)
     if wanted:
         draft.serving[rs.metadata.name] = max(wanted, serving - len(going))
         if now:

@@ -37,6 +37,11 @@ def revision_of(rs: ReplicaSet) -> int:
     return int(text) if text.isdigit() else 0
 
 
+def serving(rs: ReplicaSet) -> int:
+    """Its available pods, without those that go because it was made smaller: its status tells of them a moment longer."""
+    return min(rs.spec.replicas, rs.status.available_replicas)
+
+
 def by_age(sets: list[ReplicaSet]) -> list[ReplicaSet]:
     return sorted(sets, key=lambda r: (r.metadata.creation_timestamp, r.metadata.name))
 

@@ -24,7 +24,9 @@ and what was under way has to end."""
 
 
 def _count(draft: Draft, rs: ReplicaSet) -> Count:
-    return Count(draft.size(rs), rs.status.available_replicas)
+    """What decides about other pods: those that a restart evicts no longer count."""
+    available = rs.status.available_replicas
+    return Count(draft.size(rs), min(available, draft.staying.get(rs.metadata.name, available)))
 
 
 class View:

@@ -16,7 +16,7 @@ from serinus.engine.plan import Action, Event
 from serinus.engine.revision import owner_reference
 from serinus.engine.routes import Route, managed, service_names, set_by
 from serinus.engine.services import point, selected_hash
-from serinus.engine.sight import hash_of
+from serinus.engine.sight import hash_of, serving
 from serinus.engine.sizes import View
 from serinus.engine.steps import last_weight
 from serinus.routing.registry import routers_of
@@ -88,7 +88,7 @@ def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
     want = min(_wanted(draft, view), top)
     if stable is None:
         return recorded
-    avail = stable.status.available_replicas
+    avail = serving(stable)
     if recorded is None:
         # Until the first version serves in full there is no traffic to divide.
         return want if avail >= (top - want) * s.replicas // top else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from world import World, release, rollout
+from world import World, release, rollout, service
 
 
 def alone(**options: Any) -> World:
@@ -95,3 +95,21 @@ def test_an_abort_gives_every_pod_back_before_one_is_taken(steps: list[dict[str,
     world.patch("Rollout", "web", {"status": {"abort": True}})
     assert least_serving(world) == 5
     assert (world.set_of("blue").spec.replicas, world.rollout.status.phase) == (5, "Degraded")
+
+
+def test_a_service_does_not_go_back_to_pods_that_are_going():
+    """Found by the simulation (27323): the emptied stable version's status still told of a pod."""
+    services = [service("web"), service("web-canary")]
+    given: dict[str, Any] = {"trafficRouting": None, "scaleDownDelaySeconds": None, "maxSurge": 0, "maxUnavailable": 1}
+    world = World(*services, rollout(replicas=4, steps=[{"setWeight": 25}], **given))
+    world.settle()
+    release(world, "green")
+    for _ in range(40):
+        world.once()
+        if world.set_of("blue").spec.replicas == 0:
+            break
+        world.pods()
+    assert world.set_of("blue").status.available_replicas == 1, "its last pod is going"
+    release(world, "red")
+    world.once()
+    assert world.selected("web") == world.set_of("green").metadata.labels["rollouts-pod-template-hash"]
