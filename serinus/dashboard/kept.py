@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.meta import ObjectMeta, OwnerReference
+from serinus.api.meta import ObjectMeta
 from serinus.api.rollout_info import DEADLINE, EXPERIMENT_TEMPLATE, HASH, REVISION
 
 Json = dict[str, Any]
@@ -21,55 +21,71 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _NOTHING = msgspec.Raw(b"{}")
 
 
-class Kept(msgspec.Struct, gc=False):
-    """Any object, as it is decoded and then, by one of the functions below, as it is kept.
-
-    Kept, it holds in `metadata` what it is found by, and everything that is shown as text in `spec`.
-    """
+class Sent(msgspec.Struct):
+    """Any object, as far as one of the functions below looks at it."""
 
     metadata: ObjectMeta
     spec: msgspec.Raw = _NOTHING
     status: msgspec.Raw = _NOTHING
-    owner_uid: str = ""
+
+
+class Kept(msgspec.Struct, gc=False):
+    """What is left of it: what it is found by, and what is shown, as text."""
+
+    namespace: str
+    name: str
+    uid: str
+    version: str
+    owner_uid: str
     """UID of what controls it."""
+    text: bytes
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.namespace, self.name
+
+    @property
+    def metadata(self) -> ObjectMeta:
+        """For the informer, which tells by it what is newer."""
+        return ObjectMeta(name=self.name, namespace=self.namespace, uid=self.uid, resource_version=self.version)
 
     def json(self) -> Json:
         """What is kept, as the API sends it."""
-        shown, meta = msgspec.json.decode(self.spec), self.metadata
+        shown = msgspec.json.decode(self.text)
         shown["metadata"] |= {
-            "name": meta.name,
-            "namespace": meta.namespace,
-            "uid": meta.uid,
-            "resourceVersion": meta.resource_version,
+            "name": self.name,
+            "namespace": self.namespace,
+            "uid": self.uid,
+            "resourceVersion": self.version,
             "ownerReferences": [{"uid": self.owner_uid, "controller": True}] if self.owner_uid else [],
         }
         return shown
 
 
-def keep_rollout(kept: Kept) -> Kept:
-    spec = _decoded(kept.spec)
+def keep_rollout(sent: Sent) -> Kept:
+    spec = _decoded(sent.spec)
     spec["template"] = {"spec": _containers(spec)}
-    annotations = {k: v for k, v in kept.metadata.annotations.items() if k != LAST_APPLIED}
-    return _slim(kept, spec, _decoded(kept.status), kept.metadata.labels, annotations)
+    annotations = {k: v for k, v in sent.metadata.annotations.items() if k != LAST_APPLIED}
+    return _slim(sent, spec, _decoded(sent.status), sent.metadata.labels, annotations)
 
 
-def keep_replica_set(kept: Kept) -> Kept:
-    spec = _decoded(kept.spec)
+def keep_replica_set(sent: Sent) -> Kept:
+    spec = _decoded(sent.spec)
     slim = {"replicas": spec.get("replicas", 1), "template": {"spec": _containers(spec)}}
-    annotations = _only(kept.metadata.annotations, REVISION, DEADLINE, EXPERIMENT_TEMPLATE)
-    status = _decoded(kept.status)
+    annotations = _only(sent.metadata.annotations, REVISION, DEADLINE, EXPERIMENT_TEMPLATE)
+    status = _decoded(sent.status)
     failures = [c for c in _maps(status, "conditions") if c.get("type") == "ReplicaFailure"]
     counts = _only(status, "replicas", "availableReplicas", "observedGeneration")
     return _slim(
-        kept, slim, _filled({**counts, "conditions": failures}), _only(kept.metadata.labels, HASH), annotations
+        sent, slim, _filled({**counts, "conditions": failures}), _only(sent.metadata.labels, HASH), annotations
     )
 
 
 _STATES = ("name", "ready", "restartCount", "state", "started")
 
 
-def keep_pod(kept: Kept) -> Kept:
-    spec, status = _decoded(kept.spec), _decoded(kept.status)
+def keep_pod(sent: Sent) -> Kept:
+    spec, status = _decoded(sent.spec), _decoded(sent.status)
     slim_spec = {
         "containers": [_only(c, "name") for c in _maps(spec, "containers")],
         "initContainers": [_only(c, "name", "restartPolicy") for c in _maps(spec, "initContainers")],
@@ -80,25 +96,20 @@ def keep_pod(kept: Kept) -> Kept:
         "containerStatuses": [_state(s) for s in _maps(status, "containerStatuses")],
         "initContainerStatuses": [_state(s) for s in _maps(status, "initContainerStatuses")],
     }
-    return _slim(kept, _filled(slim_spec), _filled(slim_status), {}, {})
+    return _slim(sent, _filled(slim_spec), _filled(slim_status), {}, {})
 
 
-def keep_owned(kept: Kept) -> Kept:
+def keep_owned(sent: Sent) -> Kept:
     """Experiments and AnalysisRuns: whole, but for the metadata that nobody is shown."""
-    annotations = _only(kept.metadata.annotations, REVISION)
-    return _slim(kept, _decoded(kept.spec), _decoded(kept.status), {}, annotations)
+    annotations = _only(sent.metadata.annotations, REVISION)
+    return _slim(sent, _decoded(sent.spec), _decoded(sent.status), {}, annotations)
 
 
-Keep = Callable[[Kept], Kept]
+Keep = Callable[[Sent], Kept]
 
 
-_NO_NAMES: dict[str, str] = {}
-_NO_OWNERS: list[OwnerReference] = []
-"""Shared by all that is kept: thousands of empty containers are megabytes."""
-
-
-def _slim(kept: Kept, spec: Json, status: Json, labels: Json, annotations: Json) -> Kept:
-    meta = kept.metadata
+def _slim(sent: Sent, spec: Json, status: Json, labels: Json, annotations: Json) -> Kept:
+    meta = sent.metadata
     owner = meta.controller()
     shown = ObjectMeta(
         generation=meta.generation,
@@ -107,17 +118,14 @@ def _slim(kept: Kept, spec: Json, status: Json, labels: Json, annotations: Json)
         labels=labels,
         annotations=annotations,
     )
-    found_by = ObjectMeta(
-        name=meta.name,
-        namespace=sys.intern(meta.namespace),
-        uid=meta.uid,
-        resource_version=meta.resource_version,
-        labels=_NO_NAMES,
-        annotations=_NO_NAMES,
-        owner_references=_NO_OWNERS,
+    return Kept(
+        sys.intern(meta.namespace),
+        meta.name,
+        meta.uid,
+        meta.resource_version,
+        sys.intern(owner.uid) if owner else "",
+        exact(msgspec.json.encode({"metadata": shown, "spec": spec, "status": status})),
     )
-    text = msgspec.json.encode({"metadata": shown, "spec": spec, "status": status})
-    return Kept(found_by, msgspec.Raw(exact(text)), _NOTHING, sys.intern(owner.uid) if owner else "")
 
 
 def _filled(obj: Json) -> Json:

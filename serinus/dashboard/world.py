@@ -13,7 +13,7 @@ from typing import Any
 
 from serinus.api.resources import ANALYSIS_RUNS, EXPERIMENTS, PODS, REPLICA_SETS, ROLLOUTS, Resource
 from serinus.api.rollout_info import HASH, RolloutInfo, Surroundings, rollout_info
-from serinus.dashboard.kept import Keep, Kept, keep_owned, keep_pod, keep_replica_set, keep_rollout
+from serinus.dashboard.kept import Keep, Kept, Sent, keep_owned, keep_pod, keep_replica_set, keep_rollout
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer, Key
@@ -40,8 +40,11 @@ class World:
         self.namespace = namespace
         self._changed = changed
 
-        def informer(resource: Resource, keep: Keep, labels: str = "") -> Informer[Kept]:
-            return Informer(client, resource, Kept, namespace=namespace, labels=labels, clock=clock, rng=rng, trim=keep)
+        def informer(resource: Resource, keep: Keep, labels: str = "") -> Informer[Sent | Kept]:
+            def trim(sent: Sent | Kept) -> Sent | Kept:
+                return keep(sent) if isinstance(sent, Sent) else sent
+
+            return Informer(client, resource, Sent, namespace=namespace, labels=labels, clock=clock, rng=rng, trim=trim)
 
         self.rollouts = informer(ROLLOUTS, keep_rollout)
         self.below = {resource: informer(resource, keep, labels) for resource, keep, labels in _BELOW}
@@ -66,20 +69,20 @@ class World:
     def json(self, key: Key) -> Json | None:
         """The Rollout as far as it is kept."""
         found = self.rollouts.items.get(key)
-        return found.json() if found else None
+        return found.json() if isinstance(found, Kept) else None
 
     def around(self, key: Key) -> Surroundings:
         """What belongs to the Rollout."""
         rollout = self.rollouts.items.get(key)
-        if rollout is None:
+        if not isinstance(rollout, Kept):
             return Surroundings()
-        uid = rollout.metadata.uid
+        uid = rollout.uid
         experiments = self._of(EXPERIMENTS, uid)
-        owners = (uid, *(e.metadata.uid for e in experiments))
+        owners = (uid, *(e.uid for e in experiments))
         sets = [rs for owner in owners for rs in self._of(REPLICA_SETS, owner)]
         return Surroundings(
             replica_sets=[rs.json() for rs in sets],
-            pods=[pod.json() for rs in sets for pod in self._of(PODS, rs.metadata.uid)],
+            pods=[pod.json() for rs in sets for pod in self._of(PODS, rs.uid)],
             experiments=[e.json() for e in experiments],
             analysis_runs=[run.json() for owner in owners for run in self._of(ANALYSIS_RUNS, owner)],
         )
@@ -92,32 +95,30 @@ class World:
     def _of(self, resource: Resource, owner: str) -> list[Kept]:
         return list(self._owned[resource].get(owner, ()))
 
-    def _on_rollout(self, old: Kept | None, new: Kept | None) -> None:
-        known = new or old
-        assert known is not None
-        key = (known.metadata.namespace, known.metadata.name)
-        if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
-            self._keys.pop(old.metadata.uid, None)
-        if new is not None:
-            self._keys[new.metadata.uid] = key
-        self._changed(key)
+    def _on_rollout(self, old: Sent | Kept | None, new: Sent | Kept | None) -> None:
+        for kept, there in ((old, False), (new, True)):
+            if isinstance(kept, Kept):
+                if there:
+                    self._keys[kept.uid] = kept.key
+                else:
+                    self._keys.pop(kept.uid, None)
+                self._changed(kept.key)
 
-    def _on_owned(self, resource: Resource, old: Kept | None, new: Kept | None) -> None:
+    def _on_owned(self, resource: Resource, old: Sent | Kept | None, new: Sent | Kept | None) -> None:
         owned = self._owned[resource]
         for kept, there in ((old, False), (new, True)):
-            if kept is None or not (owner := kept.owner_uid):
+            if not isinstance(kept, Kept) or not (owner := kept.owner_uid):
                 continue
-            uid = kept.metadata.uid
-            others = tuple(other for other in owned.get(owner, ()) if other.metadata.uid != uid)
+            others = tuple(other for other in owned.get(owner, ()) if other.uid != kept.uid)
             if there or others:
                 owned[owner] = (*others, kept) if there else others
             else:
                 owned.pop(owner, None)
-            if resource is not PODS:
-                self._owners[uid] = owner
             self._tell(owner)
-            if not there and (new is None or new.metadata.uid != uid):
-                self._owners.pop(uid, None)
+            if there and resource is not PODS:
+                self._owners[kept.uid] = owner
+            elif not there:
+                self._owners.pop(kept.uid, None)
 
     def _tell(self, owner: str) -> None:
         for _ in range(3):  # a pod, its ReplicaSet, that one's Experiment
@@ -129,7 +130,7 @@ class World:
             owner = self._owners[owner]
 
 
-async def _listed_or_failed(found: Informer[Kept]) -> None:
+async def _listed_or_failed(found: Informer[Sent | Kept]) -> None:
     # Not wait_for: in Python 3.11 it may swallow a cancellation, and then nothing would end.
     listed = asyncio.ensure_future(found.synced.wait())
     try:

@@ -15,6 +15,7 @@ from dashboard_stage import put
 
 from serinus.api.resources import PODS, ROLLOUTS
 from serinus.dashboard.hub import Page
+from serinus.dashboard.kept import Kept
 from serinus.dashboard.service import Service
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
@@ -132,8 +133,9 @@ async def test_a_rollout_that_holds_nonsense_is_shown_with_the_reason_and_hides_
         await put(made.client, scenes.rollout(currentStepIndex=1))
         await quiet(made)
         kept = made.service.world.rollouts.items[WEB]
+        assert isinstance(kept, Kept)
         nonsense = {**kept.json(), "status": {"currentStepIndex": "first"}}
-        kept.spec = msgspec.Raw(msgspec.json.encode(nonsense))
+        kept.text = msgspec.json.encode(nonsense)
         made.service.hub.changed(WEB)
         await quiet(made)
         assert made.line()["status"] == "Unknown"
