@@ -63,13 +63,9 @@ def _services(draft: Draft, canary: CanaryStrategy, view: View) -> None:
 def _nobody_else_serves(draft: Draft, stable: ReplicaSet | None) -> bool:
     """Whether a superseded version has requests that nobody else could answer: the stable version has no pod just now."""
     s, weights = draft.sight, draft.status.canary.weights
-    if (
-        s.canary is None
-        or stable is None
-        or stable.status.available_replicas
-        or not weights
-        or not weights.canary.weight
-    ):
+    if s.canary is None or stable is None or not s.replicas:  # none are wanted: the stable version will never have one
+        return False
+    if serving(stable) or not weights or not weights.canary.weight:
         return False
     rs = s.named(selected_hash(draft, service_names(s.canary, draft.status)[0]))
     return rs is not None and rs is not s.new and rs is not stable and rs.status.available_replicas > 0

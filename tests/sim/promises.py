@@ -57,9 +57,21 @@ def _too_soon(dog: Watchdog, pod_hash: str, after: int) -> Iterator[str]:
     led = dog.last_led.get(pod_hash)
     if after or led is None or led == float("inf") or not dog.serving_pods(pod_hash):
         return
+    if _asked_for(dog, pod_hash):
+        return  # it is the current version again, and starts with the pods that its first step wants
     waited, delay = dog.world.loop.at - led, _delay(dog, pod_hash)
     if waited < delay - SLACK:
         yield f"{pod_hash} loses its pods {waited:.1f} s after its traffic, and is to have {delay} s"
+
+
+def _asked_for(dog: Watchdog, pod_hash: str) -> bool:
+    """Whether the Rollout's template is this version's, which its status says only with the next write."""
+
+    def image(template: Json) -> str:
+        return str(template["spec"]["containers"][0]["image"])
+
+    rs = dog.world.sets().get(pod_hash)
+    return rs is not None and image(rs["spec"]["template"]) == image(dog.world.spec["template"])
 
 
 def _delay(dog: Watchdog, pod_hash: str) -> float:
@@ -294,6 +306,7 @@ def commands_are_safe(dog: Watchdog, change: Change) -> Iterator[str]:
     if (
         same
         and pod_hash
+        and was.get("currentStepHash") == now.get("currentStepHash")  # other steps end an abort
         and was.get("abort")
         and not was.get("promoteFull")
         and stable == pod_hash
