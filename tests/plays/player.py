@@ -21,6 +21,7 @@ import command_line
 import looptime
 import yaml
 from kubectl import Kubectl
+from monitoring import METRICS
 from recordings import Json, program, scenario
 from stage import Stage, Write
 
@@ -51,6 +52,8 @@ WATCHED = (
 )
 COMMAND_SECONDS = 0.15
 """From the start of a command to its effect: about what kubectl takes."""
+CLI_SECONDS = 0.08
+"""The same of `kubectl argo rollouts`, which the recorder starts without kubectl."""
 LOOK_SECONDS = 0.05
 """How often a wait looks, as in the recorder."""
 NAMESPACE = "the-play"
@@ -122,6 +125,8 @@ class Player:
         record: Any = program("record")
         record.time = SimpleNamespace(monotonic=self._loop.time)
         self.notes: Any = record.Recorder(SimpleNamespace(kubectl="", kubeconfig=""), NAMESPACE)
+        self.notes.url = METRICS
+        stage.monitoring.tell = self.notes.asked
         self._flat = record.flat
         self._kubectl = Kubectl(stage.client, NAMESPACE)
         self._watches: list[asyncio.Task[None]] = []
@@ -143,16 +148,21 @@ class Player:
                 self.notes.note(event.type, event.object)
 
     async def play(self, what: Json) -> None:
-        manifests = {f"{d['kind']}/{d['metadata']['name']}": d for d in yaml.safe_load_all(what["objects"])}
+        objects = what["objects"].replace("$METRICS", METRICS)
+        manifests = {f"{d['kind']}/{d['metadata']['name']}": d for d in yaml.safe_load_all(objects)}
+        self._stage.monitoring.answers.update(what.get("answers", {}))
         for step in what["do"]:
             ((verb, argument),) = step.items()
             if verb == "wait":
                 await self._wait(argument, 120)
             elif verb == "sleep":
                 await asyncio.sleep(argument)
+            elif verb == "answer":
+                self._stage.monitoring.answers.update(argument)
+                self.notes.act(f"answer {json.dumps(argument)}")
             else:
                 began = self._loop.time()
-                await asyncio.sleep(COMMAND_SECONDS)
+                await asyncio.sleep(CLI_SECONDS if verb == "cli" else COMMAND_SECONDS)
                 text, printed = await self._do(verb, argument, manifests)
                 self.notes.act(text, printed, began)
         await self._wait({"quiet": what.get("settle", 4)}, 60)

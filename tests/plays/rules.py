@@ -202,3 +202,19 @@ def a_condition_flips(trace: Trace) -> list[str]:
                 wrong.append(f"{m.t}: {field} went {said} -> {stood[-1][1]} -> {said}")
             stood.append((m.t, said))
     return wrong
+
+
+def results_stand_in_another_order_than_metrics(trace: Trace, *metrics: str) -> list[str]:
+    """`metrics`: in the order of the templates."""
+    wrong: list[str] = []
+    for line in trace:
+        found = [str(result["name"]) for result in line.get("status.metricResults") or []]
+        if found != [name for name in metrics if name in found]:
+            wrong.append(f"{line['t']}: {line['object']} shows {found}")
+    return wrong
+
+
+def an_interval_is_cut_short(trace: Trace, seconds: float) -> list[str]:
+    """Of plays with one metric."""
+    asked = [float(line["t"]) for line in trace if "asked" in line]
+    return [f"{b}: {b - a:.2f} s after the last question" for a, b in pairwise(asked) if b - a < seconds - SKEW]

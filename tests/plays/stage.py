@@ -11,22 +11,19 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from monitoring import Monitoring
+from programs import Programs
+
+from serinus.analysis.providers.provider import Reach
 from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
-from serinus.local.node.fake import FakeProgram, FakeRuntime
 from serinus.local.node.node import Node
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
-
-READY_AFTER = (1.47, 1.53)
-"""Seconds from the start of a container until it listens, between these: pods are ready 1.5 s after they appear, as in
-the recordings, and never two at the very same moment."""
-
-MISSING_TAG = "does-not-exist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +42,32 @@ class Write:
 
 
 class Stage:
-    """`client` is the user's. `writes`: what the controller asked to have changed, in order."""
+    """`client` is the user's. `writes`: what the controller asked to have changed, in order.
+
+    `monitoring`: what all analyses ask.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.clock = LoopClock()
         self.api = ApiServer(MemoryStore(), Schemas(), self.clock, rng=Random(1))
         self.client = Client(self.api.handle, user_agent="kubectl")
         self.writes: list[Write] = []
-        self._directory, self._rng = directory, Random(5)
+        self.monitoring = Monitoring()
+        self._directory = directory
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         await self.api.start()
         inside = Client(self.api.handle)
-        runtime = FakeRuntime(self.clock, self._program)
+        runtime = Programs(self.clock, Random(5))
         node = Node(inside, runtime, self.clock, Random(2), data_dir=self._directory)
         controller = Client(self._noted, user_agent="rollouts-controller")
         options = Options(leader_elect=False)
+        reach = Reach(self.monitoring, controller, self.clock.now)
         parts = (
             node.run(),
             run_workloads(inside, self.clock, Random(3)),
-            run_controller(controller, self.clock, Random(4), options=options),
+            run_controller(controller, self.clock, Random(4), options=options, reach=reach),
         )
         tasks = [asyncio.create_task(part) for part in parts]
         try:
@@ -78,9 +80,6 @@ class Stage:
         for end in ends:
             if isinstance(end, Exception):
                 raise end
-
-    def _program(self, image: str, attempt: int) -> FakeProgram:
-        return FakeProgram(listens_after=self._rng.uniform(*READY_AFTER), missing=image.endswith(f":{MISSING_TAG}"))
 
     async def _noted(self, request: Request) -> Response:
         answer = await self.api.handle(request)

@@ -25,8 +25,8 @@ def test_a_play_ends_and_goes_as_in_argo_rollouts_or_as_the_list_of_differences_
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_play_without_an_analysis_is_played():
-    assert len(plays()) == 48
+def test_every_play_is_played():
+    assert len(plays()) == 71
 
 
 def test_a_listed_difference_names_plays_that_there_are_and_gives_its_reason_to_people_too():

@@ -26,10 +26,17 @@ def lasts(seconds: float, field: str) -> Rule:
     return partial(rules.a_wait_is_cut_short, seconds=seconds, begins=field, ends=field)
 
 
+METRICS = {
+    "analysis-args": ("by-hash", "secret", "dry"),
+    "analysis-nested": ("value", "other"),
+    "analysis-prometheus": ("vector", "empty", "default"),
+}
+"""Play -> the metrics of its run, in the order of its templates."""
+
 ROWS: dict[str, tuple[Rule, tuple[str, ...]]] = {
     "after an abort the canary Service is written once": (
         rules.canary_service_flips_after_an_abort,
-        ("nginx-abort-retry", "nginx-abort-delay", "nginx-dynamic-stable"),
+        ("nginx-abort-retry", "nginx-abort-delay", "nginx-dynamic-stable", "analysis-superseded"),
     ),
     "what was missing is seen the moment it appears": (
         rules.it_answers_an_appearing_object_late,
@@ -72,6 +79,9 @@ ROWS: dict[str, tuple[Rule, tuple[str, ...]]] = {
             "bluegreen-deadline",
             "bluegreen-manual",
             "bluegreen-metadata",
+            "bluegreen-post-analysis",
+            "bluegreen-post-analysis-fails",
+            "bluegreen-pre-analysis",
             "bluegreen-seconds",
             "bluegreen-third-revision",
         ),
@@ -83,6 +93,19 @@ ROWS: dict[str, tuple[Rule, tuple[str, ...]]] = {
     "a pause that has passed while all was paused by hand does not begin again": (
         rules.a_pause_begins_again_when_promoted,
         ("nginx-pause-command",),
+    ),
+    **{
+        f"results stand in the order of the metrics: {name}": (
+            partial(
+                lambda trace, names: rules.results_stand_in_another_order_than_metrics(trace, *names), names=metrics
+            ),
+            (name,),
+        )
+        for name, metrics in METRICS.items()
+    },
+    "an interval of 1 s is never shorter": (
+        partial(rules.an_interval_is_cut_short, seconds=1),
+        ("experiment-step-fails", "analysis-step-fails"),
     ),
     "a restart brings one more pod first": (rules.fewer_pods_serve_than_are_wanted, ("nginx-restart",)),
     "conditions change when something changes": (

@@ -13,6 +13,9 @@ from writes import least_written
 pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
 
 
+BETWEEN = ("Progressing", "Pending")
+
+
 @pytest.mark.parametrize("name", plays())
 def test_a_play_costs_no_more_writes_than_in_argo_rollouts(name: str):
     """By one rule for both traces; and all that we sent against the least that the reference can have sent."""
@@ -21,10 +24,14 @@ def test_a_play_costs_no_more_writes_than_in_argo_rollouts(name: str):
     assert len(done.writes) <= theirs
 
 
-def waited_for(trace: list[dict[str, Any]]) -> list[str]:
-    """The phases that users and GitOps tools wait for, in order; Progressing lies between any two of them."""
-    phases = [str(line["status.phase"]) for line in trace if line.get("status.phase") not in (None, "Progressing")]
-    return [phase for i, phase in enumerate(phases) if i == 0 or phase != phases[i - 1]]
+def waited_for(trace: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Of each object the phases that users and GitOps tools wait for, in order; BETWEEN may lie between any two of them."""
+    phases: dict[str, list[str]] = {}
+    for line in trace:
+        phase, past = line.get("status.phase"), phases.setdefault(str(line.get("object")), [])
+        if phase not in (None, *BETWEEN) and phase not in past[-1:]:
+            past.append(str(phase))
+    return {name: past for name, past in phases.items() if past}
 
 
 @pytest.mark.parametrize("name", plays())

@@ -4,7 +4,8 @@ A line of a trace is one version of an object. Counted are the lines that tell o
 
 - each Event, but for those in which a command tells who gave it;
 - each line of a Rollout, Service or Ingress after its first, and the first of an Ingress that the controller makes;
-- each line of a ReplicaSet of the Rollout's in which more than its status changes, and its end;
+- each line of an AnalysisRun or an Experiment, its end too, but for the first of one that the user applies;
+- each line of a ReplicaSet of the Rollout's or an Experiment's in which more than its status changes, and its end;
 - a Deployment's size after its first line;
 - each pod that goes beyond those by which its ReplicaSet shrank: it was evicted.
 
@@ -26,6 +27,9 @@ Json = dict[str, Any]
 
 BY_OTHERS = {"ReplicaSet": "status.", "Deployment": "available"}
 """kind -> how the fields that other controllers write begin."""
+COUNTED = ("Rollout", "ReplicaSet", "Service", "Ingress", "Deployment", "AnalysisRun", "Experiment")
+MADE = ("ReplicaSet", "AnalysisRun", "Experiment")
+"""Kinds that the controller makes, too."""
 CANARY_INGRESS = "Ingress/web-web-canary"
 """The one that the controller makes, in all plays."""
 BY_A_COMMAND = re.compile(r"\w+ of revision \w+ by ")
@@ -36,16 +40,19 @@ def least_written(trace: Sequence[Json]) -> Counter[str]:
     """Kind (`Event` among them) -> writes."""
     counts: Counter[str] = Counter()
     known: set[str] = set()
-    foreign = {line["object"] for line in trace if line.get("owner") not in (None, "Rollout")}
+    foreign = {line["object"] for line in trace if line.get("owner") not in (None, "Rollout", "Experiment")}
+    applied = {
+        name for line in trace for name in str(line.get("do")).split() if line.get("do", "").startswith("apply ")
+    }
     for line in trace:
         name = str(line.get("object", ""))
         kind = name.partition("/")[0]
         if "event" in line:
             counts["Event"] += not BY_A_COMMAND.match(str(line.get("message")))
-        elif kind in ("Rollout", "ReplicaSet", "Service", "Ingress", "Deployment") and name not in foreign:
+        elif kind in COUNTED and name not in foreign:
             made = name not in known
             known.add(name)
-            by_user = made and kind != "ReplicaSet" and name != CANARY_INGRESS
+            by_user = made and (name in applied or kind not in MADE) and name != CANARY_INGRESS
             if not by_user and not _by_others(kind, line):
                 counts[kind] += int(line.get("flipped", 1))
     counts["Pod"] = evicted(trace, foreign)

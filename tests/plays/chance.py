@@ -1,0 +1,46 @@
+"""What in a trace is up to chance or to the machine, and is therefore the same in a copy that is compared.
+
+- uids: a Job of an analysis has its run's uid in its name;
+- the order of an AnalysisRun's results: in the reference metrics are measured at the same time, and the first to end is
+  written first (ours are in the order of the metrics: tests/plays/test_where_we_differ.py);
+- how often a metric was measured that goes on until something else ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+RESULTS = "status.metricResults"
+GOES_ON: Mapping[str, str] = {
+    "analysis-background": "value",
+    "analysis-background-fails": "value",
+    "analysis-run-alone": "endless",
+    "analysis-superseded": "value",
+}
+"""Play -> its metric that something else ends: the last step, a user, a new revision. Equal measurements count once there."""
+HOW_OFTEN = ("count", "successful", "consecutiveSuccess")
+
+
+def without_chance(play: str, trace: Path, copy: Path) -> str:
+    """The path of the copy."""
+    lines = [json.loads(line) for line in UID.sub("<uid>", trace.read_text()).splitlines()]
+    for line in lines:
+        if line.get(RESULTS):
+            line[RESULTS] = sorted((_result(play, r) for r in line[RESULTS]), key=lambda r: str(r["name"]))
+    copy.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    return str(copy)
+
+
+def _result(play: str, result: Json) -> Json:
+    if GOES_ON.get(play) != result["name"]:
+        return result
+    kept = {key: value for key, value in result.items() if key not in HOW_OFTEN}
+    return {**kept, "measurements": [measurement for measurement, _ in groupby(result.get("measurements", []))]}

@@ -1,0 +1,41 @@
+"""What the containers of a play do, in virtual time: those of a Rollout listen, those of a Job end as their command says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+from serinus.api.meta import Json
+from serinus.kube.clock import Clock
+from serinus.local.node.fake import FakeProgram, FakeRuntime
+from serinus.local.node.images import ImageRule, Program
+from serinus.local.node.runtime import Launch
+
+READY_AFTER = (1.47, 1.53)
+"""Seconds from the start of a container until it listens, between these: pods are ready 1.5 s after they appear, as in
+the recordings, and never two at the very same moment."""
+MISSING_TAG = "does-not-exist"
+SCRIPT = re.compile(r"sleep (?P<seconds>\d+)(; exit (?P<code>\d+))?")
+"""The scripts of the plays' Jobs."""
+
+
+class Programs(FakeRuntime):
+    def __init__(self, clock: Clock, rng: Random) -> None:
+        super().__init__(clock, self._listens)
+        self._rng = rng
+
+    def _listens(self, image: str, attempt: int) -> FakeProgram:
+        listens_after = self._rng.uniform(*READY_AFTER)
+        return FakeProgram(listens_after=listens_after, missing=image.endswith(f":{MISSING_TAG}"))
+
+    async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
+        found = await super().program(container, rules, namespace)
+        return replace(found, command=tuple(container.get("command") or found.command))
+
+    def does(self, launch: Launch) -> FakeProgram:
+        script = SCRIPT.fullmatch(launch.argv[-1])
+        if script is None:
+            return super().does(launch)
+        return FakeProgram(runs_for=float(script["seconds"]), exit_code=int(script["code"] or 0))
