@@ -9,7 +9,7 @@ from __future__ import annotations
 from serinus.api.meta import Condition
 from serinus.api.rollout import RolloutStatus
 from serinus.api.times import format_time, parse_time
-from serinus.engine.deadlines import has_deadline
+from serinus.engine.deadlines import deadline_of
 from serinus.engine.draft import Draft
 from serinus.engine.sight import DEFAULT_PROGRESS_DEADLINE, Sight, revision_of
 
@@ -191,13 +191,15 @@ def deadline(s: Sight, status: RolloutStatus) -> float | None:
         step = s.steps[index]
         if step.pause is not None or step.analysis is not None or step.experiment is not None:
             return None
-    if any(has_deadline(r) and r.spec.replicas for r in s.others):  # an emptied one keeps the note of an abort
-        return None
     since = parse_time(before.last_update_time)
     seconds = (
         DEFAULT_PROGRESS_DEADLINE if s.spec.progress_deadline_seconds is None else s.spec.progress_deadline_seconds
     )
-    return None if since is None else since + seconds
+    if since is None:
+        return None
+    # While an old version is in its delay the update is not stuck; one that is empty keeps the note of an abort.
+    delays = [at for r in s.others if r.spec.replicas and (at := deadline_of(r)) is not None]
+    return max([since + seconds, *delays])
 
 
 def timed_out(draft: Draft) -> bool:

@@ -89,7 +89,10 @@ class View:
             self.canary.min_pods_per_replica_set or 1,
             scale.replicas if scale else None,
             self.canary.dynamic_stable_scale,
-            (weights.canary.weight, max(weights.stable.weight, planned.stable.weight)) if weights and planned else None,
+            # Before a weight was ever written, the stable version has everything.
+            (weights.canary.weight, max(weights.stable.weight, planned.stable.weight))
+            if weights and planned
+            else (0, s.max_weight),
             self.draft.status.abort,
         )
         if self.stable is None:

@@ -118,3 +118,17 @@ def test_going_back_while_the_old_pods_are_there_needs_no_second_trial():
 def test_a_settled_one_is_left_alone():
     plan = blue_green().once()
     assert (plan.actions, plan.status, plan.again_at) == ((), None, None)
+
+
+def test_an_update_after_an_aborted_one_whose_preview_stays_still_times_out():
+    """Found by the simulation (29371): the delay of the aborted version, long over, kept the deadline from passing."""
+    world = blue_green(autoPromotionEnabled=False, abortScaleDownDelaySeconds=5)
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.settle()
+    release(world, "broken")
+    world.settle(ready=False)
+    world.now += 700
+    world.settle(ready=False)
+    assert phase(world)[0] == "Degraded"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from test_bluegreen import blue_green
-from world import World, release, routed
+from world import World, ingress, release, rollout, routed, service
 
 from serinus.api.names import HASH
+
+DYNAMIC: dict[str, Any] = {"dynamicStableScale": True, "scaleDownDelaySeconds": None}
 
 
 def delete(world: World, image: str) -> None:
@@ -62,3 +66,19 @@ def test_a_superseded_canary_keeps_its_share_while_the_stable_version_has_no_pod
     assert (world.weight, world.selected("web-canary")) == (40, world.set_of("green").metadata.labels[HASH])
     world.settle()
     assert world.selected("web-canary") == world.set_of("red").metadata.labels[HASH]
+
+
+def test_a_full_promotion_before_the_first_version_served_in_full_takes_nothing_from_it():
+    """Found by the simulation (28993): no weight was written yet, and with dynamicStableScale its pods went."""
+    world = World(service("web"), service("web-canary"), ingress(), rollout(replicas=5, **DYNAMIC))
+    world.once()
+    blue = world.objects["ReplicaSet", world.set_of("blue").metadata.name]
+    blue["status"] = {"replicas": 5, "readyReplicas": 4, "availableReplicas": 4, "observedGeneration": 1}
+    world.once()
+    release(world, "broken")
+    world.settle(ready=False)
+    world.patch("Rollout", "web", {"status": {"promoteFull": True}})
+    world.settle(ready=False)
+    world.now += 60
+    world.settle(ready=False)
+    assert world.set_of("blue").spec.replicas == 5
