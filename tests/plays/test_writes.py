@@ -76,5 +76,19 @@ def test_the_rule_counts_each_version_of_what_the_controller_changes_and_nothing
         {"t": 5, "object": "Service/web", "selector.app": "web"},
         {"t": 6, "object": "Service/web", "selector.app": "x", "flipped": 7},
         {"t": 7, "object": "Pod/web-a-#0001", "deleting": True},
+        {"t": 8, "do": "apply AnalysisRun/mine Experiment/plain"},
+        {"t": 8, "object": "AnalysisRun/mine", "labels.app": "web"},
+        {"t": 8, "object": "Experiment/plain", "status.phase": "Pending"},
+        {"t": 9, "object": "AnalysisRun/made", "labels.app": "web"},
+        {"t": 9, "object": "ReplicaSet/plain-a", "replicas": 1, "owner": "Experiment"},
     ]
-    assert least_written(trace) == {"ReplicaSet": 1, "Rollout": 1, "Event": 1, "Ingress": 1, "Service": 7, "Pod": 1}
+    assert least_written(trace) == {
+        "ReplicaSet": 2,
+        "Rollout": 1,
+        "Event": 1,
+        "Ingress": 1,
+        "Service": 7,
+        "Pod": 1,
+        "AnalysisRun": 1,
+        "Experiment": 1,
+    }

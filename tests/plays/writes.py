@@ -4,7 +4,7 @@ A line of a trace is one version of an object. Counted are the lines that tell o
 
 - each Event, but for those in which a command tells who gave it;
 - each line of a Rollout, Service or Ingress after its first, and the first of an Ingress that the controller makes;
-- each line of an AnalysisRun or an Experiment, its end too, but for the first of one that the user applies;
+- each line of an AnalysisRun or an Experiment, its end too, but for the one that tells that the user made it;
 - each line of a ReplicaSet of the Rollout's or an Experiment's in which more than its status changes, and its end;
 - a Deployment's size after its first line;
 - each pod that goes beyond those by which its ReplicaSet shrank: it was evicted.
@@ -52,7 +52,8 @@ def least_written(trace: Sequence[Json]) -> Counter[str]:
         elif kind in COUNTED and name not in foreign:
             made = name not in known
             known.add(name)
-            by_user = made and (name in applied or kind not in MADE) and name != CANARY_INGRESS
+            told = any(field.startswith("status.") for field in line)
+            by_user = made and name != CANARY_INGRESS and (kind not in MADE or (name in applied and not told))
             if not by_user and not _by_others(kind, line):
                 counts[kind] += int(line.get("flipped", 1))
     counts["Pod"] = evicted(trace, foreign)
