@@ -6,9 +6,9 @@ histograms of a Rollout are removed with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -17,13 +17,13 @@ from serinus.api.resources import BUILT_IN, ROLLOUTS
 from serinus.api.rollout import Rollout
 from serinus.controller.analysis_metrics import AnalysisGauges
 from serinus.controller.cache import Cache
+from serinus.controller.series import RolloutSeries, gauge, text
 from serinus.engine.plan import Event
 from serinus.kube.informer import Key
 from serinus.kube.queue import WorkQueue
 from serinus.kube.wire import Handler, Request, Response
 from serinus.routing.registry import routers_of
 
-_OWNER = ["namespace", "name"]
 _KINDS = {resource.plural: resource.kind for resource in (*BUILT_IN, ROLLOUTS)}
 
 
@@ -31,11 +31,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         r = self.registry
-        self._reconcile = Histogram(
-            "rollout_reconcile", "Seconds of a reconcile.", _OWNER, registry=r, buckets=(0.01, 0.15, 0.25, 0.5, 1)
-        )
-        self._errors = Counter("rollout_reconcile_error", "Reconciles that failed.", _OWNER, registry=r)
-        self._events = Counter("rollout_events", "Events told of a Rollout.", [*_OWNER, "type", "reason"], registry=r)
+        self._series = RolloutSeries()
+        self._cache: Cache | None = None
         self._requests = Counter(
             "controller_clientset_k8s_request",
             "Requests to the API server.",
@@ -48,11 +45,12 @@ class Metrics:
 
     def watch(self, cache: Cache, queue: WorkQueue[Key]) -> None:
         """Adds the gauges that are read from the cache and the queue."""
-        self.registry.register(_Gauges(cache, queue, self._waits))
+        self._cache = cache
+        self.registry.register(_Gauges(queue))
         self.registry.register(AnalysisGauges(cache))
 
     def reconciled(self, key: Key, seconds: float) -> None:
-        self._reconcile.labels(*key).observe(seconds)
+        self._series.reconciled(key, seconds)
 
     def waits(self, key: Key, reasons: tuple[str, ...]) -> None:
         """Why the Rollout waits now: codes of `engine/waits.py`."""
@@ -62,17 +60,15 @@ class Metrics:
             self._waits.pop(key, None)
 
     def failed(self, key: Key) -> None:
-        self._errors.labels(*key).inc()
+        self._series.failed(key)
 
     def told(self, rollout: Rollout, event: Event) -> None:
-        self._events.labels(rollout.metadata.namespace, rollout.metadata.name, event.type, event.reason).inc()
+        self._series.told((rollout.metadata.namespace, rollout.metadata.name), event.type, event.reason)
 
     def forget(self, key: Key) -> None:
         """Removes the series of a Rollout that is gone."""
         self._waits.pop(key, None)
-        labels = dict(zip(_OWNER, key, strict=True))
-        for family in (self._reconcile, self._errors, self._events):
-            family.remove_by_labels(labels)
+        self._series.forget(key)
 
     def counting(self, handler: Handler) -> Handler:
         """The handler, with its requests counted. Names are not told apart: they come and go forever."""
@@ -99,40 +95,40 @@ class Metrics:
 
     def text(self) -> bytes:
         """The exposition format of Prometheus."""
-        return generate_latest(self.registry)
+        pieces = [*self._series.lines(), *self._gauges()]
+        return generate_latest(self.registry) + "".join(pieces).encode()
+
+    def _gauges(self) -> Iterator[str]:
+        rollouts = self._cache.rollouts.items if self._cache is not None else {}
+        infos = (
+            (key, f',phase="{phase(r)}",strategy="{_strategy(r)}",traffic_router="{text(_router(r))}"', 1)
+            for key, r in rollouts.items()
+        )
+        yield from gauge("rollout_info", "One for each Rollout.", infos)
+        for name, number in _REPLICAS.items():
+            values = ((key, "", number(r)) for key, r in rollouts.items())
+            yield from gauge(f"rollout_info_replicas_{name}", f"Pods {name}.", values)
+        reasons = (
+            (key, f',reason="{text(reason)}"', 1)
+            for key, found in self._waits.items()
+            for reason in dict.fromkeys(found)
+        )
+        yield from gauge("rollout_waiting", "1 for each reason to wait.", reasons)
+
+
+_REPLICAS: dict[str, Callable[[Rollout], int]] = {
+    "available": lambda r: r.status.available_replicas,
+    "unavailable": lambda r: max(0, r.status.replicas - r.status.available_replicas),
+    "desired": lambda r: 1 if r.spec.replicas is None else r.spec.replicas,
+    "updated": lambda r: r.status.updated_replicas,
+}
 
 
 class _Gauges(Collector):
-    def __init__(self, cache: Cache, queue: WorkQueue[Key], waits: dict[Key, tuple[str, ...]]) -> None:
-        self._cache, self._queue, self._waits = cache, queue, waits
+    def __init__(self, queue: WorkQueue[Key]) -> None:
+        self._queue = queue
 
     def collect(self) -> Iterable[Metric]:
-        info = GaugeMetricFamily(
-            "rollout_info", "One for each Rollout.", labels=[*_OWNER, "strategy", "traffic_router", "phase"]
-        )
-        counts = {
-            name: GaugeMetricFamily(f"rollout_info_replicas_{name}", f"Pods {name}.", labels=_OWNER)
-            for name in ("available", "unavailable", "desired", "updated")
-        }
-        for key, rollout in self._cache.rollouts.items.items():
-            spec, status = rollout.spec, rollout.status
-            desired = 1 if spec.replicas is None else spec.replicas
-            info.add_metric([*key, _strategy(rollout), _router(rollout), phase(rollout)], 1)
-            numbers = {
-                "available": status.available_replicas,
-                "unavailable": max(0, status.replicas - status.available_replicas),
-                "desired": desired,
-                "updated": status.updated_replicas,
-            }
-            for name, number in numbers.items():
-                counts[name].add_metric(list(key), number)
-        yield info
-        yield from counts.values()
-        waiting = GaugeMetricFamily("rollout_waiting", "1 for each reason to wait.", labels=[*_OWNER, "reason"])
-        for key, reasons in self._waits.items():
-            for reason in dict.fromkeys(reasons):
-                waiting.add_metric([*key, reason], 1)
-        yield waiting
         depth = GaugeMetricFamily("workqueue_depth", "Keys that wait for work.", labels=["name"])
         depth.add_metric(["Rollouts"], len(self._queue))
         yield depth

@@ -1,0 +1,87 @@
+"""The series that there is one of for each Rollout, kept and written without a general library.
+
+A library that keeps an object for each series takes seconds to write those of some thousand Rollouts, in which nothing
+else of the process happens: a scrape would cost the leader its lease. Here a Rollout costs its lines of text, no more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from serinus.kube.informer import Key
+
+BUCKETS = (0.01, 0.15, 0.25, 0.5, 1.0)
+"""Seconds of a reconcile."""
+
+
+class RolloutSeries:
+    """What was counted of each Rollout. It goes with the Rollout: `forget`."""
+
+    def __init__(self) -> None:
+        self._reconciles: dict[Key, list[float]] = {}
+        """For each bucket how many were not longer, then how many there were, then their seconds."""
+        self._errors: dict[Key, int] = defaultdict(int)
+        self._events: dict[Key, dict[tuple[str, str], int]] = {}
+
+    def reconciled(self, key: Key, seconds: float) -> None:
+        found = self._reconciles.get(key)
+        if found is None:
+            found = self._reconciles[key] = [0.0] * (len(BUCKETS) + 2)
+        for place, most in enumerate(BUCKETS):
+            if seconds <= most:
+                found[place] += 1
+        found[-2] += 1
+        found[-1] += seconds
+
+    def failed(self, key: Key) -> None:
+        self._errors[key] += 1
+
+    def told(self, key: Key, type_: str, reason: str) -> None:
+        events = self._events.setdefault(key, {})
+        events[type_, reason] = events.get((type_, reason), 0) + 1
+
+    def forget(self, key: Key) -> None:
+        for kept in (self._reconciles, self._errors, self._events):
+            kept.pop(key, None)
+
+    def lines(self) -> Iterator[str]:
+        yield from head("rollout_reconcile", "histogram", "Seconds of a reconcile.")
+        bounds = [(place, f'le="{most}",') for place, most in enumerate(BUCKETS)]
+        bounds.append((len(BUCKETS), 'le="+Inf",'))
+        for key, found in self._reconciles.items():
+            who = owner(key)
+            for place, bound in bounds:
+                yield f"rollout_reconcile_bucket{{{bound}{who}}} {found[place]}\n"
+            yield f"rollout_reconcile_count{{{who}}} {found[-2]}\nrollout_reconcile_sum{{{who}}} {found[-1]}\n"
+        yield from head("rollout_reconcile_error_total", "counter", "Reconciles that failed.")
+        for key, number in self._errors.items():
+            yield f"rollout_reconcile_error_total{{{owner(key)}}} {float(number)}\n"
+        yield from head("rollout_events_total", "counter", "Events told of a Rollout.")
+        for key, events in self._events.items():
+            who = owner(key)
+            for (type_, reason), number in events.items():
+                yield f'rollout_events_total{{{who},reason="{text(reason)}",type="{text(type_)}"}} {float(number)}\n'
+
+
+def gauge(name: str, meaning: str, values: Iterable[tuple[Key, str, float]]) -> Iterator[str]:
+    """`values`: (Rollout, further labels as they are written, value)."""
+    yield from head(name, "gauge", meaning)
+    for key, labels, value in values:
+        yield f"{name}{{{owner(key)}{labels}}} {float(value)}\n"
+
+
+def head(name: str, kind: str, meaning: str) -> Iterator[str]:
+    yield f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n"
+
+
+def owner(key: Key) -> str:
+    """The labels that name a Rollout. Names of objects hold nothing that would have to be escaped."""
+    return f'name="{key[1]}",namespace="{key[0]}"'
+
+
+def text(value: str) -> str:
+    """A label's value as it is written."""
+    if value.isalnum():
+        return value
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
