@@ -73,6 +73,21 @@ def next_basic(
     return _shrink(replicas, (want_canary, want_stable), fence, canary, stable, c, s)
 
 
+def make_room(
+    replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count, others: tuple[Count, ...]
+) -> tuple[Count, tuple[int, int]]:
+    """(stable, target) with which the canary can grow although a superseded version holds what surge there is.
+
+    Where that version serves and the stable one has pods that do not, nothing could ever move: these make room.
+    """
+    room = replicas + fence.surge - canary.size - stable.size - sum(o.size for o in others)
+    useless, missing = stable.size - stable.avail, target[0] - canary.size
+    if room > 0 or useless <= 0 or missing <= 0 or not any(o.avail for o in others):
+        return stable, target
+    left = stable.size - min(useless, missing)
+    return Count(left, stable.avail), (target[0], min(target[1], left))
+
+
 def _shrink(
     replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count | None, c: int, s: int
 ) -> tuple[int, int]:

@@ -11,7 +11,17 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine import deadlines, waits
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
-from serinus.engine.replicas import Count, Fence, Routed, approximate, capacity, next_basic, share, trim_others
+from serinus.engine.replicas import (
+    Count,
+    Fence,
+    Routed,
+    approximate,
+    capacity,
+    make_room,
+    next_basic,
+    share,
+    trim_others,
+)
 from serinus.engine.routes import service_names
 from serinus.engine.services import references, selected_hash
 from serinus.engine.sight import hash_of, revision_of
@@ -107,6 +117,8 @@ class View:
         target = approximate(s.replicas, weight, 100, self.fence.surge)
         others = tuple(_count(self.draft, r) for r in s.others if r is not stable)
         now, old = _count(self.draft, new), _count(self.draft, stable) if stable else None
+        if old is not None:
+            old, target = make_room(s.replicas, target, self.fence, now, old, others)
         grown, left = next_basic(s.replicas, target, self.fence, now, old, others)
         most = s.replicas + self.fence.surge
         self.held = bool(old and old.size and not left and most > 1 and self._leads_to_stable())

@@ -113,3 +113,20 @@ def test_a_service_does_not_go_back_to_pods_that_are_going():
     release(world, "red")
     world.once()
     assert world.selected("web") == world.set_of("green").metadata.labels["rollouts-pod-template-hash"]
+
+
+def test_a_third_revision_gets_room_from_stable_pods_that_do_not_serve():
+    """Found by the simulation (29659): a stable version that never served and a canary that did left no room for a third."""
+    world = alone(replicas=1, steps=[{"setWeight": 50}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    blue = world.objects["ReplicaSet", world.set_of("blue").metadata.name]
+    release(world, "red")
+    for _ in range(12):
+        blue["status"].update(readyReplicas=0, availableReplicas=0)
+        world.once()
+        for name, rs in world.of("ReplicaSet").items():
+            serving = rs.spec.replicas if rs.spec.template["spec"]["containers"][0]["image"][-4:] != "blue" else 0
+            status = {"replicas": rs.spec.replicas, "readyReplicas": serving, "availableReplicas": serving}
+            world.objects["ReplicaSet", name]["status"] = {**status, "observedGeneration": rs.metadata.generation}
+    assert (world.set_of("red").spec.replicas, world.set_of("green").spec.replicas) == (1, 0)
