@@ -1,6 +1,6 @@
 """What a play costs the API: writes of Serinus beside those of Argo Rollouts, as a table for docs/benchmarks.md.
 
-Each of the 48 recorded plays without an analysis runs in virtual time; tests/plays/writes.py says how writes are counted.
+Each of the 71 recorded plays runs in virtual time; tests/plays/writes.py says how writes are counted.
 The recordings must lie beside the repository (`shared/recordings`).
 """
 
