@@ -1,6 +1,7 @@
 """The recorded plays of Argo Rollouts, played by the recorder against a running instance with the real kubectl.
 
-A few in `make test`; all of them, in groups, in `make conformance` (SERINUS_PLAYS=all). tests/plays has all in virtual time.
+A few in `make test`; all of them, in groups, in `make conformance` (SERINUS_PLAYS=all; or names, with commas between them).
+tests/plays has all in virtual time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pytest
 import yaml
 from live import BIN, REPOSITORY, Instance
 from passing import only_passes_by
-from recordings import ABSENT, RECORDINGS, compared, plays, surprises
+from recordings import ABSENT, RECORDINGS, compared, plays, scenario, surprises
 
 SOME = (
     "nginx-walk",
@@ -51,22 +52,21 @@ def play_all(instance: Instance, out: Path, names: tuple[str, ...]) -> list[str]
     """What went wrong with the recorder; all are played at once, each in its namespace."""
     recorder = [sys.executable, str(RECORDINGS / "record.py"), "--kubeconfig", instance.status["kubeconfig"]]
     recorder += ["--kubectl", str(BIN / "kubectl"), "--plugin", str(BIN / "kubectl-argo-rollouts"), "--out", str(out)]
-    running = {
-        name: subprocess.Popen(
-            [*recorder, str(RECORDINGS / "scenarios" / f"{name}.yaml")],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+    running: dict[str, subprocess.Popen[str]] = {}
+    for name in names:
+        script = out / f"{name}.yaml"
+        script.write_text(yaml.safe_dump(scenario(name), sort_keys=False))
+        running[name] = subprocess.Popen(
+            [*recorder, str(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        for name in names
-    }
     printed = {name: process.communicate(timeout=300)[0] for name, process in running.items()}
     return [said for said in printed.values() if "FAILED" in said or "timed out" in said]
 
 
 def test_the_recorded_plays_end_and_go_as_in_argo_rollouts(instance: Instance, tmp_path: Path):
     slow_pods(instance)
-    names = iter(plays() if os.environ.get("SERINUS_PLAYS") == "all" else SOME)
+    wanted = os.environ.get("SERINUS_PLAYS") or ",".join(SOME)
+    names = iter(plays() if wanted == "all" else wanted.split(","))
     wrong: list[str] = []
     while group := tuple(islice(names, AT_ONCE)):
         wrong += play_all(instance, tmp_path, group)
