@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
-from serinus.analysis.arguments import secret_names
+from serinus.analysis.arguments import Secrets, secret_names
 from serinus.analysis.assessment import Assessed, assess, delete_at, failed
 from serinus.analysis.phases import COMPLETED
 from serinus.analysis.problems import AnalysisProblem
@@ -22,7 +23,7 @@ from serinus.analysis.providers.provider import Reach
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.resolved import Resolved, resolve
 from serinus.analysis.schedule import tasks
-from serinus.api.analysis import AnalysisRun
+from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.engine.draft import difference, settled
 from serinus.engine.plan import Event
@@ -37,6 +38,13 @@ log = logging.getLogger(__name__)
 Tell = Callable[[AnalysisRun, Event], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    spec: AnalysisRunSpec
+    secrets: Secrets = field(repr=False)
+    resolved: Resolved
+
+
 class AnalysisRuns:
     """Call it with a key; it raises what went wrong, for the queue to try again with back-off."""
 
@@ -48,18 +56,27 @@ class AnalysisRuns:
         self._due: dict[Key, Mapping[str, float]] = {}
         self._written: dict[Key, int] = {}
         """The version that the cache must have reached before the run is looked at again."""
+        self._rests: dict[Key, tuple[int, float]] = {}
+        """The version that a round has written, and when the next one is: the event of that write needs no look."""
+        self._resolved: dict[Key, _Known] = {}
+        """Its metrics are the same in every round, as long as neither its spec nor a Secret changes."""
 
     async def __call__(self, key: Key) -> None:
         run = self._runs.items.get(key)
         if run is None or run.metadata.deletion_timestamp:
-            self._due.pop(key, None)
+            self._forget(key)
             self._written.pop(key, None)
             return
-        if _number(run.metadata.resource_version) < self._written.get(key, 0):
+        version = _number(run.metadata.resource_version)
+        if version < self._written.get(key, 0):
             return  # the event that brings our own write wakes it
         self._written.pop(key, None)
+        seen, until = self._rests.pop(key, (0, 0.0))
+        if version == seen and self._clock.now() < until:
+            self._queue.add_at(key, until)
+            return
         if run.status.phase in COMPLETED:
-            self._due.pop(key, None)
+            self._forget(key)
             await self._expire(key, run)
             return
         assessed, resolved = await self._assess(key, run)
@@ -69,6 +86,8 @@ class AnalysisRuns:
         self._due[key] = assessed.due
         if assessed.next is not None:
             self._queue.add_at(key, assessed.next)
+            if key in self._written:
+                self._rests[key] = self._written[key], assessed.next
         if assessed.trimmed and resolved is not None:
             await clean_up(run, resolved, assessed.trimmed, self._reach)
 
@@ -86,12 +105,23 @@ class AnalysisRuns:
         """(what has come of it, its metrics if they could be resolved)."""
         now, due = self._clock.now(), self._due.get(key)
         try:
-            resolved = resolve(run.spec, await self._secrets(run))
+            resolved = self._resolve(key, run, await self._secrets(run))
         except AnalysisProblem as problem:
             return failed(run, str(problem)), None
         todo = tasks(run, resolved, now, due)
         measured = await measure(run, todo, self._reach) if todo else []
         return assess(run, resolved, measured, self._clock.now(), due), resolved
+
+    def _resolve(self, key: Key, run: AnalysisRun, secrets: Secrets) -> Resolved:
+        known = self._resolved.get(key)
+        if known is None or known.spec != run.spec or known.secrets != secrets:
+            known = self._resolved[key] = _Known(run.spec, secrets, resolve(run.spec, secrets))
+        return known.resolved
+
+    def _forget(self, key: Key) -> None:
+        self._due.pop(key, None)
+        self._resolved.pop(key, None)
+        self._rests.pop(key, None)
 
     async def _secrets(self, run: AnalysisRun) -> dict[str, dict[str, str] | None]:
         """The Secrets that its arguments name; None for one that is not there.

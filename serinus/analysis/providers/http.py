@@ -10,6 +10,7 @@ import ssl
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -27,6 +28,8 @@ CONNECTIONS_PER_HOST = 10
 """More measurements of the same monitoring system wait: a thousand runs must not overwhelm it."""
 
 CONNECTIONS = 100
+HOSTS = 1000
+"""Hosts whose proxy is remembered."""
 IDLE_SECONDS = 60
 REDIRECTS = 10
 _KEPT = "%/:=&?~#+!$,;'@()*[]-._"
@@ -61,6 +64,7 @@ class Http:
     def __init__(self, largest: int = LARGEST_ANSWER) -> None:
         self._largest = largest
         self._session: aiohttp.ClientSession | None = None
+        self._proxies: dict[tuple[str, str], str | None] = {}
 
     async def __aenter__(self) -> Http:
         return self
@@ -97,7 +101,7 @@ class Http:
                 data=body,
                 timeout=aiohttp.ClientTimeout(total=seconds),
                 ssl=not insecure,
-                proxy=_proxy(target),
+                proxy=self._proxy(target),
                 max_redirects=REDIRECTS,
             ) as answer:
                 return Answer(
@@ -119,6 +123,16 @@ class Http:
             pieces.append(piece)
         return b"".join(pieces)
 
+    def _proxy(self, target: yarl.URL) -> str | None:
+        """The environment is read once for each host: it is long, and never changes while the controller runs."""
+        key = (target.scheme, target.host or "")
+        if key not in self._proxies:
+            if len(self._proxies) >= HOSTS:
+                self._proxies.clear()
+            bypassed = urllib.request.proxy_bypass(key[1])
+            self._proxies[key] = None if bypassed else urllib.request.getproxies().get(key[0])
+        return self._proxies[key]
+
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             connector = aiohttp.TCPConnector(
@@ -133,6 +147,7 @@ class Http:
         return self._session
 
 
+@lru_cache(maxsize=1024)
 def _checked(url: str) -> yarl.URL:
     try:
         target = yarl.URL(quote(url, safe=_KEPT), encoded=True)
@@ -142,13 +157,6 @@ def _checked(url: str) -> yarl.URL:
     if target.scheme not in ("http", "https") or not host:
         raise ProviderError(f"{_shown(url)!r} is no URL: it begins with http:// or https:// and a host")
     return target
-
-
-def _proxy(target: yarl.URL) -> str | None:
-    proxies = urllib.request.getproxies()
-    if not proxies or urllib.request.proxy_bypass(target.host or ""):
-        return None
-    return proxies.get(target.scheme)
 
 
 def _shown(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -23,8 +24,14 @@ LONGEST_CALL = 3600.0
 
 
 async def measure(run: AnalysisRun, tasks: Sequence[Task], reach: Reach) -> list[Measured]:
-    """What came of the tasks, in their order. What goes wrong is a measurement in the phase Error."""
-    return list(await asyncio.gather(*(_one(run, task, reach) for task in tasks)))
+    """What came of the tasks, in their order. What goes wrong is a measurement in the phase Error.
+
+    All of them count from the end of the last one: metrics of the same interval stay in one round, with one write, and
+    none is asked earlier than its interval says.
+    """
+    found = await asyncio.gather(*(_one(run, task, reach) for task in tasks))
+    ended = reach.clock()
+    return [dataclasses.replace(one, ended=ended) for one in found]
 
 
 async def _one(run: AnalysisRun, task: Task, reach: Reach) -> Measured:
