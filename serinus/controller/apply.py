@@ -98,7 +98,12 @@ class _Pass:
         resource = BY_KIND[action.kind]
         what = f"{action.verb} {action.kind} {action.name}"
         verbs = {"create": self._create, "patch": self._patch, "delete": self._delete, "evict": self._evict}
-        if not await verbs[action.verb](resource, action):
+        try:
+            done = await verbs[action.verb](resource, action)
+        except (Unavailable, Conflict) as error:
+            self._doubt(action.kind, action.name, error)
+            raise
+        if not done:
             return
         self.count += 1
         self.applier.note(self.about, what, action.because)
@@ -203,10 +208,21 @@ class _Pass:
         held = {"uid": self.about.metadata.uid, "resourceVersion": self.versions[kind, name]}
         body = {"metadata": held, "status": status}
         below = "status" if self.resource is ROLLOUTS else ""  # an Experiment's status has no subresource
-        made = await self.applier.client.patch(self.resource, name, body, self.key[0], type=_Written, subresource=below)
+        try:
+            made = await self.applier.client.patch(
+                self.resource, name, body, self.key[0], type=_Written, subresource=below
+            )
+        except (Unavailable, Conflict) as error:
+            self._doubt(kind, name, error)
+            raise
         self._wrote(kind, made)
         self.count += 1
         self.applier.note(self.about, "write status", because)
+
+    def _doubt(self, kind: str, name: str, error: ApiError) -> None:
+        """The answer was lost, and the write may have been done; or the cache was proven old: both have to be looked into."""
+        if error.code != 429:
+            self.applier.writes.doubted(self.key, kind, name)
 
     def _wrote(self, kind: str, made: _Written) -> None:
         metadata = made.metadata

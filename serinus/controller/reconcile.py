@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from serinus.api.rollout import Rollout
 from serinus.controller.apply import Applier, Subject
 from serinus.controller.cache import Cache
-from serinus.controller.writes import Expectation
+from serinus.controller.writes import UNKNOWN, Expectation
 from serinus.engine.plan import Event, Plan, Wait
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
@@ -138,6 +138,11 @@ class Reconciler(Generic[S]):
             version = ""
         cached = informer.items.get((key[0], expectation.name))
         if version == (meta(cached).resource_version if cached is not None else ""):
+            self._applier.writes.drop(key, expectation)
+        elif expectation.version == UNKNOWN and version:
+            self._applier.writes.known(key, expectation, version, now)
+        elif expectation.version == UNKNOWN:
+            # It is gone, and the cache will hear of it: what is decided until then names its uid.
             self._applier.writes.drop(key, expectation)
         elif expectation.searches >= SEARCHES:
             log.warning(

@@ -12,6 +12,9 @@ from typing import Any
 
 from serinus.kube.informer import Informer, Key, meta
 
+UNKNOWN = 1 << 63
+"""A version that no object has: which one there is has to be asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -52,6 +55,15 @@ class Writes:
         if metadata.resource_version.isdigit():
             number = int(metadata.resource_version)
             self._expect(key, Expectation(kind, metadata.name, metadata.uid, number, since=now))
+
+    def doubted(self, key: Key, kind: str, name: str) -> None:
+        """Nobody knows which version the API has: it is to be asked before anything is decided."""
+        self._expect(key, Expectation(kind, name, "", UNKNOWN))
+
+    def known(self, key: Key, expectation: Expectation, version: str, now: float) -> None:
+        """Which version the API has of an object that was in doubt: the cache has to come there."""
+        if version.isdigit():
+            self._expect(key, replace(expectation, version=int(version), since=now))
 
     def deleted(self, key: Key, kind: str, name: str, uid: str, now: float) -> None:
         self._expect(key, Expectation(kind, name, uid, gone=True, since=now))

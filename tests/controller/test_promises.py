@@ -10,6 +10,7 @@ import pytest
 
 from serinus.engine.plan import Plan, Snapshot
 from serinus.kube.faults import Faults, Rates
+from serinus.kube.errors import Unavailable
 from serinus.kube.wire import Request, Response
 
 pytestmark = pytest.mark.looptime(start=0)
@@ -112,6 +113,41 @@ async def test_nothing_is_decided_on_a_cache_older_than_the_own_writes(play: Any
     for i in range(5):
         await play.store.put("services", {**play.service(), "metadata": {"name": "web-svc", "labels": {"try": str(i)}}})
         await asyncio.sleep(1)
+    assert (0, True) not in seen, "it was planned without the ReplicaSet that had been made"
+    held.set()
+    await play.until(play.healthy)
+
+
+async def test_a_write_whose_answer_is_lost_is_looked_into_before_anything_else_is_decided(play: Any) -> None:
+    """It may have been done: who plans on the cache, which does not show it yet, may take from both sides at once."""
+    await begin(play)
+    held, lost = asyncio.Event(), list[str]()
+    seen: list[tuple[int, bool]] = []
+
+    async def bad_line(request: Request) -> Response:
+        """Loses the answer to the first creation, and tells nothing of ReplicaSets until `held` is set."""
+        answer = await play.store(request)
+        if request.method == "POST" and request.path.endswith("/replicasets") and not lost:
+            lost.append(request.path)
+            raise Unavailable(0, "", "connection reset before the answer arrived")
+        if answer.stream and request.path.endswith("/replicasets"):
+            stream = answer.stream
+
+            async def late():
+                async for piece in stream:
+                    await held.wait()
+                    yield piece
+
+            answer.stream = late()
+        return answer
+
+    def plan(snapshot: Snapshot) -> Plan:
+        seen.append((len(snapshot.replica_sets), ("replicasets", "a", "web-blue") in play.store.objects))
+        return play.plan(snapshot)
+
+    play.controller(bad_line, plan=plan)
+    await play.until(lambda: bool(lost), every=0.01)
+    await asyncio.sleep(5)
     assert (0, True) not in seen, "it was planned without the ReplicaSet that had been made"
     held.set()
     await play.until(play.healthy)
