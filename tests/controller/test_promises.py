@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from serinus.engine.plan import Plan, Snapshot
-from serinus.kube.faults import Faults, Rates
 from serinus.kube.errors import Unavailable
+from serinus.kube.faults import Faults, Rates
 from serinus.kube.wire import Request, Response
 
 pytestmark = pytest.mark.looptime(start=0)
