@@ -148,8 +148,17 @@ def endless(seconds: float) -> dict[str, Any]:
         }
 
 
+def taken_back() -> dict[str, Any]:
+    """The demo, three times: seconds from the measurement that decided to weight 0, and to the last request that failed."""
+    command = [str(SERINUS), "demo", "--analysis", "--once", "--port", "0", "--prometheus", "none"]
+    found = [json.loads(subprocess.check_output(command, text=True).splitlines()[-1]) for _ in range(3)]
+    names = ("verdict_seconds", "taken_back_seconds", "last_failure_seconds", "failed_meanwhile", "requests")
+    return {name: [one[name] for one in found] for name in names}
+
+
 def main() -> None:
     print(json.dumps(conditions()), flush=True)
+    print(json.dumps(taken_back()), flush=True)
     print(json.dumps(endless(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0)), flush=True)
 
 
