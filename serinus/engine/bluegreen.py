@@ -205,7 +205,7 @@ class _Pass:
             )
             return False
         if self.fast or status.blue_green.scale_up_preview_check_point:
-            self._end_pause()
+            end_pauses(self.draft, BLUE_GREEN_PAUSE)
             return True
         pre = strategy.pre_promotion_analysis
         if pre is not None and analyses.want(self.draft, PRE, pre) != SUCCESSFUL:
@@ -221,7 +221,7 @@ class _Pass:
         status, strategy, now = self.status, self.strategy, self.s.now
         by_hand = strategy.auto_promotion_enabled is False
         if not by_hand and strategy.auto_promotion_seconds <= 0:
-            self._end_pause()
+            end_pauses(self.draft, BLUE_GREEN_PAUSE)
             return True
         begun = next((p for p in status.pause_conditions if p.reason == BLUE_GREEN_PAUSE), None)
         if begun is None:
@@ -242,14 +242,8 @@ class _Pass:
                 waits.TIMED_PAUSE.code, "the new version waits for autoPromotionSeconds", since=start, until=until
             )
             return False
-        self._end_pause()
-        self.draft.tell("RolloutResumed", "Rollout is resumed")
+        end_pauses(self.draft, BLUE_GREEN_PAUSE)
         return True
-
-    def _end_pause(self) -> None:
-        status = self.status
-        status.pause_conditions = [p for p in status.pause_conditions if p.reason != BLUE_GREEN_PAUSE]
-        status.controller_pause = bool(status.pause_conditions)
 
     def switch(self, elapsed: bool) -> None:
         """Move both Services as far as their pods serve; an abort moves the active one back even while paused."""

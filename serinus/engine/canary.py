@@ -66,7 +66,7 @@ def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
     status.current_pod_hash, status.current_step_hash = pods, now_steps
     if same:
         return
-    status.pause_conditions, status.controller_pause = [], False
+    end_pauses(draft)
     status.abort, status.aborted_at, status.promote_full = False, None, False
     status.restarted_at = s.spec.restart_at
     canary = status.canary

@@ -40,5 +40,10 @@ def promote(draft: Draft, new: ReplicaSet, how: str) -> None:
     end_pauses(draft)
 
 
-def end_pauses(draft: Draft) -> None:
-    draft.status.pause_conditions, draft.status.controller_pause = [], False
+def end_pauses(draft: Draft, reason: str = "") -> None:
+    """Those of one reason, or all. It is told when none is left; an abort tells of itself."""
+    status = draft.status
+    left = [p for p in status.pause_conditions if reason and p.reason != reason]
+    if status.pause_conditions and not left and not status.abort:
+        draft.tell("RolloutResumed", "Rollout is resumed")
+    status.pause_conditions, status.controller_pause = left, bool(left)

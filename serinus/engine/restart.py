@@ -77,6 +77,16 @@ def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None, bud
 
 
 def _missing(draft: Draft) -> int:
+    """Pods that may be missing where no other can come first. Where one will be able to soon, nobody has to be missing."""
     s = draft.sight
     given = s.canary.max_unavailable if s.canary else None
-    return max(1, min(s.replicas, scaled(given, s.replicas, round_up=False, default="25%")))
+    allowed = min(s.replicas, scaled(given, s.replicas, round_up=False, default="25%"))
+    return allowed if _surges_soon(draft) else max(1, allowed)
+
+
+def _surges_soon(draft: Draft) -> bool:
+    """Whether pods alone divide the traffic and an update is under way, after which one more pod can come first."""
+    s = draft.sight
+    if s.canary is None or s.routing is not None or s.spec.paused or s.cramped():
+        return False
+    return scaled(s.canary.max_surge, s.replicas, round_up=True, default="25%") > 0

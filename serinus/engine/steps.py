@@ -16,6 +16,7 @@ from serinus.api.times import format_deadline, parse_time
 from serinus.engine import analyses, experiments, step_plugins, waits
 from serinus.engine.analysis_runs import STEP
 from serinus.engine.draft import Draft
+from serinus.engine.promotion import end_pauses
 
 
 def last_weight(steps: list[CanaryStep], end: int) -> int:
@@ -62,6 +63,7 @@ def walk(draft: Draft, arrived: Callable[[int], bool]) -> None:
     """
     steps = draft.sight.steps
     weighed = False
+    _leave_pause(draft)
     while (index := draft.status.current_step_index or 0) < len(steps):
         step = steps[index]
         if weighed and step.pause is None:
@@ -100,6 +102,13 @@ def _pods(draft: Draft, index: int) -> str:
     return f"step {index + 1}: canary has {ready}/{draft.size(new)} ready pods"
 
 
+def _leave_pause(draft: Draft) -> None:
+    """A pause that somebody stepped over has ended: the next one has its own time."""
+    steps, index = draft.sight.steps, draft.status.current_step_index or 0
+    if index >= len(steps) or steps[index].pause is None:
+        end_pauses(draft, CANARY_PAUSE)
+
+
 def _pause_over(draft: Draft, step: CanaryStep, index: int) -> bool:
     assert step.pause is not None
     status = draft.status
@@ -129,11 +138,5 @@ def _pause_over(draft: Draft, step: CanaryStep, index: int) -> bool:
             until=until,
         )
         return False
-    end_pause(draft, CANARY_PAUSE)
-    draft.tell("RolloutResumed", "Rollout is resumed")
+    end_pauses(draft, CANARY_PAUSE)
     return True
-
-
-def end_pause(draft: Draft, reason: str) -> None:
-    draft.status.pause_conditions = [p for p in draft.status.pause_conditions if p.reason != reason]
-    draft.status.controller_pause = bool(draft.status.pause_conditions)

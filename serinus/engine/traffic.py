@@ -35,13 +35,16 @@ def route(draft: Draft, view: View) -> bool:
             return False
         _services(draft, canary, view)
         return True
-    _services(draft, canary, view)
+    led = _services(draft, canary, view)
     if s.routing is None:
         draft.status.canary.weights = None
+    if weight and recorded is not None and weight > recorded and led not in (None, hash_of(s.new)):
+        weight = recorded  # more only once its Service leads there: why it does not is told
     return weight is None or _write(draft, canary, weight)
 
 
-def _services(draft: Draft, canary: CanaryStrategy, view: View) -> None:
+def _services(draft: Draft, canary: CanaryStrategy, view: View) -> str | None:
+    """Which revision the canary Service leads to after this pass; None where it is not known."""
     s, stable = draft.sight, _stable(draft)
     canary_service, stable_service = service_names(canary, draft.status)
     if stable_service:
@@ -52,12 +55,14 @@ def _services(draft: Draft, canary: CanaryStrategy, view: View) -> None:
         weights = draft.status.canary.weights
         held = s.routing and canary.dynamic_stable_scale and weights is not None and weights.canary.weight > 0
         back = draft.status.abort and not held
-        point(
+        led = point(
             draft,
             canary_service,
             stable if back else s.new,
             role="stable version, the update being aborted," if back else "new version",
         )
+        return led if canary_service in s.snapshot.services else None
+    return None
 
 
 def _nobody_else_serves(draft: Draft, stable: ReplicaSet | None) -> bool:

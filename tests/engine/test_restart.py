@@ -119,3 +119,20 @@ def test_the_only_pod_that_serves_stays_while_a_new_version_does_not_come_up():
     add_pod(world, "a")
     world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
     assert evicted(world) == []
+
+
+def test_the_only_pod_is_not_evicted_while_an_update_is_ending():
+    """Found by the simulation (34060): the old version's last pod was still going, so that no other could come first."""
+    world = basic(replicas=1, maxSurge="100%", maxUnavailable=0)
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
+    rollout = world.objects["Rollout", "web"]["metadata"]
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "uid": rollout["uid"]}
+    labels = {**world.set_of("blue").metadata.labels, "rollouts-pod-template-hash": "old"}
+    meta = {"name": "web-old", "labels": labels, "ownerReferences": [{**owner, "controller": True}]}
+    spec = {"replicas": 0, "template": {"spec": {"containers": [{"name": "web", "image": "web:old"}]}}}
+    world.add({"kind": "ReplicaSet", "metadata": meta, "spec": spec, "status": {"replicas": 1}})
+    add_pod(world, "a")
+    assert evicted(world) == []
+    world.objects["ReplicaSet", "web-old"]["status"] = {"replicas": 0}
+    world.once()
+    assert size(world) == 2, "then one more comes first"

@@ -274,13 +274,8 @@ def bounded(dog: Watchdog) -> Iterator[str]:
     if size > 6000:
         yield f"the status has {size} bytes"
     limit = world.spec.get("revisionHistoryLimit", 10)
-    led = {svc["spec"].get("selector", {}).get(HASH) for svc in world.store.all("services")}
-    # One that a Service leads to keeps its pods, and a version with pods is no history yet.
-    old = [
-        rs
-        for rs in world.store.all("replicasets")
-        if owner_of(rs) == NAME and not (rs["spec"]["replicas"] and rs["metadata"]["labels"][HASH] in led)
-    ]
+    # A version that has pods is no history yet: it serves until another can.
+    old = [rs for rs in world.store.all("replicasets") if owner_of(rs) == NAME and not rs["spec"]["replicas"]]
     if len(old) > limit + 2 and not world.spec.get("paused"):
         yield f"{len(old)} ReplicaSets are kept, and {limit} old ones are wanted"
     if len(world.status.get("conditions", [])) > 8:
