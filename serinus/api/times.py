@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def parse_time(text: str | None) -> float | None:
@@ -19,7 +20,13 @@ def parse_time(text: str | None) -> float | None:
 
 def format_time(seconds: float) -> str:
     """Whole seconds, cut off: when something happened."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _whole(int(seconds))
+
+
+@lru_cache(maxsize=64)
+def _whole(seconds: int) -> str:
+    """What is written in one second is written with the same words, often hundreds of times."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_deadline(seconds: float) -> str:

@@ -148,7 +148,7 @@ class Http:
         return self._session
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _checked(url: str) -> yarl.URL:
     try:
         target = yarl.URL(quote(url, safe=_KEPT), encoded=True)
