@@ -167,3 +167,22 @@ async def test_a_run_with_a_time_to_live_is_deleted_after_it(stage: Stage) -> No
     await asyncio.sleep(5)
     with pytest.raises(NotFound):
         await stage.status()
+
+
+async def test_a_rotated_secret_and_a_changed_spec_count_from_the_next_round(stage: Stage) -> None:
+    """What a run says is worked out once and remembered: for as long as it is true."""
+    await stage.client.create(SECRETS, {"metadata": {"name": "login"}, "stringData": {"token": "old"}}, SPACE)
+    web = {"web": {"url": "http://metrics/?t={{args.key}}", "jsonPath": "{$.value}"}}
+    metric: Json = {"name": "value", "interval": "5s", "provider": web, "successCondition": "result > 0.9"}
+    argument = {"name": "key", "valueFrom": {"secretKeyRef": {"name": "login", "key": "token"}}}
+    spec = {"metrics": [metric], "args": [argument]}
+    await stage.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
+    await asyncio.sleep(6)
+    await stage.client.patch(SECRETS, "login", {"stringData": {"token": "new"}}, SPACE)
+    await asyncio.sleep(5)
+    longer = {"metrics": [{**metric, "interval": "20s"}]}
+    await stage.client.patch(ANALYSIS_RUNS, "check", {"spec": longer}, SPACE)
+    await asyncio.sleep(30)
+    assert [url[-3:] for _, url in stage.metrics.asked] == ["old", "old", "new", "new"]
+    pauses = [round(b - a) for (a, _), (b, _) in pairwise(stage.metrics.asked)]
+    assert pauses == [5, 5, 20]
