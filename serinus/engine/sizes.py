@@ -39,6 +39,12 @@ def _count(draft: Draft, rs: ReplicaSet) -> Count:
     return Count(draft.size(rs), min(available, draft.staying.get(rs.metadata.name, available)))
 
 
+def _ready(draft: Draft, rs: ReplicaSet) -> Count:
+    """Of a superseded version: pods that are ready serve, whatever minReadySeconds still waits for."""
+    counted = _count(draft, rs)
+    return Count(counted.size, max(counted.avail, min(rs.status.ready_replicas, counted.size)))
+
+
 class View:
     """Sizes as they should be at a step, and whether they are so."""
 
@@ -246,7 +252,7 @@ def _resize_routed(draft: Draft, view: View) -> None:
     free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)
     updating = not promoted(status)
     for rs in free if updating else ():
-        if draft.size(rs) and not rs.status.available_replicas:
+        if draft.size(rs) and not rs.status.ready_replicas and not rs.status.available_replicas:
             deadlines.empty(draft, rs, "a newer version has taken its place and none of its pods serves")
     # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end.
     delay = min(s.scale_down_delay, DRAIN) if updating else s.scale_down_delay
@@ -314,7 +320,7 @@ def _resize_basic(draft: Draft, view: View) -> None:
         total = sum(min(draft.size(r), r.status.available_replicas) for r in s.sets)
         for rs, size in zip(
             others,
-            trim_others(tuple(_count(draft, r) for r in others), total, s.replicas - view.fence.unavailable),
+            trim_others(tuple(_ready(draft, r) for r in others), total, s.replicas - view.fence.unavailable),
             strict=True,
         ):
             draft.scale(rs, size, "a newer version has taken its place")

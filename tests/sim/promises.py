@@ -57,6 +57,11 @@ def _too_soon(dog: Watchdog, pod_hash: str, after: int) -> Iterator[str]:
     led = dog.last_led.get(pod_hash)
     if after or led is None or led == float("inf") or not dog.serving_pods(pod_hash):
         return
+    if not dog.fewest_replicas() and pod_hash in (
+        dog.world.status.get("stableRS"),
+        dog.world.status.get("currentPodHash"),
+    ):
+        return  # no pods are wanted any more
     if _asked_for(dog, pod_hash):
         return  # it is the current version again, and starts with the pods that its first step wants
     waited, delay = dog.world.loop.at - led, _delay(dog, pod_hash)
