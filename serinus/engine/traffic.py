@@ -50,7 +50,7 @@ def _services(draft: Draft, canary: CanaryStrategy, view: View) -> str | None:
     if stable_service:
         taken = view.takes_over()
         point(draft, stable_service, s.new if taken else stable, role="new version" if taken else "stable version")
-    if canary_service and not _nobody_else_serves(draft, stable):
+    if canary_service and not _nobody_else_serves(draft, stable) and not _too_much_for_new(draft, view, canary_service):
         # With dynamicStableScale the canary keeps its Service until the stable version has all of the traffic.
         weights = draft.status.canary.weights
         held = s.routing and canary.dynamic_stable_scale and weights is not None and weights.canary.weight > 0
@@ -63,6 +63,15 @@ def _services(draft: Draft, canary: CanaryStrategy, view: View) -> str | None:
         )
         return led if canary_service in s.snapshot.services else None
     return None
+
+
+def _too_much_for_new(draft: Draft, view: View, service: str) -> bool:
+    """Whether the weight is still what a superseded version carries, and more than the new one could."""
+    s, weights = draft.sight, draft.status.canary.weights
+    leads = s.named(selected_hash(draft, service))
+    if s.new is None or not weights or leads is None or leads is s.new or hash_of(leads) == draft.status.stable_rs:
+        return False
+    return serving(leads) > 0 and weights.canary.weight > view.capacity(serving(s.new))
 
 
 def _nobody_else_serves(draft: Draft, stable: ReplicaSet | None) -> bool:

@@ -302,3 +302,22 @@ def test_an_update_after_an_aborted_one_that_is_gone_still_times_out():
     world.now += 700
     world.settle(ready=False)
     assert world.rollout.status.message.startswith("ProgressDeadlineExceeded: ")
+
+
+def test_a_third_revision_does_not_inherit_the_weight_of_the_second_with_its_first_pod():
+    """Found by the simulation (11660): with dynamicStableScale the weight stays until the stable version has grown."""
+    steps = [{"setWeight": 50}, {"pause": {}}]
+    world = routed(replicas=10, steps=steps, dynamicStableScale=True, scaleDownDelaySeconds=None)
+    release(world, "green")
+    world.settle()
+    world.after(10)
+    assert (world.weight, world.set_of("blue").spec.replicas) == (50, 5)
+    release(world, "red")
+    for _ in range(4):
+        world.once()
+    red = world.objects["ReplicaSet", world.set_of("red").metadata.name]
+    red["status"] = {"replicas": red["spec"]["replicas"], "readyReplicas": 1, "availableReplicas": 1}
+    for _ in range(3):
+        world.once()
+    carried = 10 if world.selected("web-canary") == world.set_of("red").metadata.labels[HASH] else 50
+    assert (world.weight or 0) <= carried
