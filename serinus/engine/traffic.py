@@ -137,8 +137,9 @@ def _wanted(draft: Draft, view: View) -> int:
     if index >= count:
         want = s.max_weight if view.arrived(count) else last_weight(s.steps, count)
     else:
-        # While spec.paused holds a setWeight step back, its weight is written all the same.
-        want = last_weight(s.steps, index + (s.steps[index].set_weight is not None and view.arrived(index)))
+        # While spec.paused holds a setWeight step back, its weight is written all the same; a smaller one needs no pods.
+        asked, before = s.steps[index].set_weight, last_weight(s.steps, index)
+        want = asked if asked is not None and (asked <= before or view.arrived(index)) else before
     allowed = view.allowed(new, index)
     if allowed < want:
         draft.wait(waits.PODS.code, f"the canary has {avail} ready pods: they carry {allowed}, not {want}")

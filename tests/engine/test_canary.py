@@ -321,3 +321,20 @@ def test_a_third_revision_does_not_inherit_the_weight_of_the_second_with_its_fir
         world.once()
     carried = 10 if world.selected("web-canary") == world.set_of("red").metadata.labels[HASH] else 50
     assert (world.weight or 0) <= carried
+
+
+def test_a_weight_that_falls_while_all_is_paused_is_written_once():
+    """Found by the simulation (43682): with its pods kept it went to and fro, as fast as the API answered."""
+    world = routed(replicas=10, steps=[{"setWeight": 33}, {"setWeight": 10}, {"pause": {}}])
+    release(world, "green")
+    for _ in range(3):
+        world.once()
+        world.pods()
+    while (world.rollout.status.current_step_index or 0) < 1:
+        world.once()
+        world.pods()
+    world.patch("Rollout", "web", {"spec": {"paused": True}})
+    world.settle()
+    weight = world.weight
+    world.settle()
+    assert (world.weight, world.once().actions) == (weight, ())

@@ -63,7 +63,7 @@ class Workloads:
     def _seen(self, change: Change) -> None:
         if change.plural == "replicasets":
             self._wake(change.name)
-            if change.new is None:
+            if change.new is None or change.old is None:  # one may be made for an owner that is gone
                 self.loop.call_later(self.rng.uniform(0.01, 0.2), self._collect)
         elif change.plural == "pods":
             some: Json = change.new or change.old or {}
