@@ -38,8 +38,8 @@ def route(draft: Draft, view: View) -> bool:
     led = _services(draft, canary, view)
     if s.routing is None:
         draft.status.canary.weights = None
-    if weight and recorded is not None and weight > recorded and led not in (None, hash_of(s.new)):
-        weight = recorded  # more only once its Service leads there: why it does not is told
+    if weight and weight > (recorded or 0) and led not in (None, hash_of(s.new)):
+        weight = recorded or 0  # more only once its Service leads there: why it does not is told
     return weight is None or _write(draft, canary, weight)
 
 
