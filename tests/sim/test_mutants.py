@@ -25,7 +25,7 @@ QUICK = {
     "failed_write_forgotten": 20,
     "stable_shrinks_first": 30,
     "fence_ignored": 20,
-    "size_before_weight": 10,
+    "size_before_weight": 80,
     "history_grows": 20,
     "heartbeat_in_the_status": 5,
     "silent_waits": 5,
