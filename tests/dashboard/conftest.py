@@ -24,8 +24,9 @@ def stage() -> Iterator[Stage]:
     made.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each file: while playwright runs it holds the thread's event loop, and no other test may have one."""
     if not CHROMIUM:
         pytest.skip("no chromium here: apt-get install chromium, or name one in $CHROMIUM, to run the browser tests")
     with sync_playwright() as playwright:
