@@ -96,13 +96,14 @@ def _without_injected(affinity: Json) -> Json:
     required = "requiredDuringSchedulingIgnoredDuringExecution"
     preferred = "preferredDuringSchedulingIgnoredDuringExecution"
     kept = {
-        required: [term for term in against.get(required) or [] if not _names_a_hash(term)],
-        preferred: [w for w in against.get(preferred) or [] if not _names_a_hash(w.get("podAffinityTerm") or {})],
+        required: [term for term in against.get(required) or [] if not names_a_hash(term)],
+        preferred: [w for w in against.get(preferred) or [] if not names_a_hash(w.get("podAffinityTerm") or {})],
     }
     return {**affinity, "podAntiAffinity": {key: terms for key, terms in kept.items() if terms}}
 
 
-def _names_a_hash(term: Mapping[str, Any]) -> bool:
+def names_a_hash(term: Mapping[str, Any]) -> bool:
+    """Whether a term of pod (anti-)affinity is about a revision: Rollouts put it there, no user does."""
     selector = term.get("labelSelector") or {}
     return any(e.get("key") == HASH for e in selector.get("matchExpressions") or [])
 

@@ -6,6 +6,7 @@ where it keeps away from nothing. Source: the Rollout resource, section 6; canar
 
 from __future__ import annotations
 
+from serinus.api.identity import names_a_hash
 from serinus.api.meta import Json
 from serinus.api.names import HASH
 from serinus.api.rollout import AntiAffinity
@@ -31,8 +32,8 @@ def kept_apart(template: Json, rule: AntiAffinity, stable_hash: str, namespace: 
     spec = template.get("spec") or {}
     affinity = dict(spec.get("affinity") or {})
     against = dict(affinity.get("podAntiAffinity") or {})
-    required = [t for t in against.get(REQUIRED) or [] if not _ours(t)]
-    preferred = [w for w in against.get(PREFERRED) or [] if not _ours(w.get("podAffinityTerm") or {})]
+    required = [t for t in against.get(REQUIRED) or [] if not names_a_hash(t)]
+    preferred = [w for w in against.get(PREFERRED) or [] if not names_a_hash(w.get("podAffinityTerm") or {})]
     weight = rule.preferred_during_scheduling_ignored_during_execution
     if weight is not None:
         preferred.append({"podAffinityTerm": term, "weight": weight.get("weight")})
@@ -50,8 +51,3 @@ def affinity_patch(template: Json, rule: AntiAffinity, stable_hash: str, namespa
         return None
     lists = {key: want.get(key) for key in (REQUIRED, PREFERRED) if have.get(key) != want.get(key)}
     return {"template": {"spec": {"affinity": {"podAntiAffinity": lists}}}}
-
-
-def _ours(term: Json) -> bool:
-    expressions = (term.get("labelSelector") or {}).get("matchExpressions") or []
-    return any(e.get("key") == HASH for e in expressions)

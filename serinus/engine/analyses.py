@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from serinus.analysis.creation import STEP_INDEX, placed
-from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL
+from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.validation import check_for_rollout, check_metrics
 from serinus.api.analysis import RolloutAnalysis
 from serinus.api.derived import latest, once
 from serinus.api.findings import Finding, invalid
 from serinus.api.meta import Json
-from serinus.api.names import HASH, INCONCLUSIVE_ANALYSIS
+from serinus.api.names import INCONCLUSIVE_ANALYSIS
 from serinus.api.rollout import PauseCondition, RolloutSpec
 from serinus.api.times import format_deadline
 from serinus.engine import waits
@@ -37,10 +37,9 @@ from serinus.engine.analysis_runs import (
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action, Snapshot
-from serinus.engine.sight import hash_of
+from serinus.engine.verdict_history import surplus
 
 KINDS = (BACKGROUND, STEP, PRE, POST)
-DEFAULT_HISTORY = 5
 
 
 def current(draft: Draft, kind: Kind) -> Json | None:
@@ -181,38 +180,10 @@ def stop(draft: Draft) -> None:
 
 
 def trim(draft: Draft) -> None:
-    """Delete old runs: of versions that are gone, and those beyond `spec.analysis`'s limits, the oldest first."""
-    if not draft.sight.snapshot.analysis_runs:
-        return
-    s, history = draft.sight, draft.sight.spec.analysis
-    good = (
-        DEFAULT_HISTORY
-        if history is None or history.successful_run_history_limit is None
-        else history.successful_run_history_limit
-    )
-    bad = (
-        DEFAULT_HISTORY
-        if history is None or history.unsuccessful_run_history_limit is None
-        else history.unsuccessful_run_history_limit
-    )
-    left = {True: good, False: bad}
-    counting = {(current(draft, kind) or {}).get("name") for kind in KINDS}
-    versions = {hash_of(rs) for rs in s.sets if not rs.metadata.deletion_timestamp} | {hash_of(s.new)}
-    for run in sorted(s.analysis_runs, key=lambda r: (r.metadata.creation_timestamp, r.metadata.name), reverse=True):
-        meta = run.metadata
-        if meta.name in counting or meta.deletion_timestamp:
-            continue
-        if meta.labels.get(HASH) in versions:
-            if not finished(run):
-                continue
-            success = run.status.phase == SUCCESSFUL
-            left[success] -= 1
-            if left[success] >= 0:
-                continue
-            because = "only so many finished runs are kept (spec.analysis)"
-        else:
-            because = "the version that it judged is gone"
-        draft.act(Action("delete", "AnalysisRun", meta.name, because, uid=meta.uid))
+    """Delete old runs."""
+    counting = {known["name"] for kind in KINDS if (known := current(draft, kind))}
+    for action in surplus(draft.sight, "AnalysisRun", draft.sight.analysis_runs, counting):
+        draft.act(action)
 
 
 def finding(snapshot: Snapshot) -> Finding | None:

@@ -16,9 +16,9 @@ from serinus.api.meta import Json
 from serinus.api.names import HASH, SCALE_DOWN_DEADLINE
 from serinus.api.times import format_deadline, format_time, parse_time
 from serinus.api.workloads import ReplicaSet
-from serinus.engine.experiment_trial import DEFAULT_SCALE_DOWN_DELAY, PROGRESSING, Trial
-from serinus.engine.experiment_validation import DEFAULT_PROGRESS_DEADLINE
+from serinus.engine.experiment_trial import PROGRESSING, Trial
 from serinus.engine.plan import Action, Event
+from serinus.engine.sight import DEFAULT_PROGRESS_DEADLINE, DEFAULT_SCALE_DOWN_DELAY
 
 OF = "experiment.argoproj.io/name"
 TEMPLATE = "experiment.argoproj.io/template-name"

@@ -15,7 +15,6 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine.plan import Action, Event
 
 PROGRESSING = "Progressing"
-DEFAULT_SCALE_DOWN_DELAY = 30
 ORDER = (SUCCESSFUL, RUNNING, PROGRESSING, PENDING, INCONCLUSIVE, ERROR, FAILED)
 """From the best to the worst, for templates and analyses alike."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from serinus.api.durations import go_duration
 from serinus.api.experiment import Experiment
-
-DEFAULT_PROGRESS_DEADLINE = 600
+from serinus.engine.sight import DEFAULT_PROGRESS_DEADLINE
 
 
 def invalid_experiment(experiment: Experiment) -> str:

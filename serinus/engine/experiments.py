@@ -26,8 +26,7 @@ from serinus.engine.draft import Draft
 from serinus.engine.plan import Action, Event
 from serinus.engine.revision import owner_reference
 from serinus.engine.sight import Sight, hash_of, revision_of
-
-DEFAULT_HISTORY = 5
+from serinus.engine.verdict_history import surplus
 
 
 def complete(draft: Draft, step: CanaryStep, index: int) -> bool:
@@ -195,26 +194,6 @@ def stop(draft: Draft) -> None:
 
 
 def trim(draft: Draft) -> None:
-    """Delete old Experiments: of versions that are gone, and those beyond `spec.analysis`'s limits, the oldest first."""
-    if not draft.sight.snapshot.experiments:
-        return
-    s, history = draft.sight, draft.sight.spec.analysis
-    good = history.successful_run_history_limit if history else None
-    bad = history.unsuccessful_run_history_limit if history else None
-    left = {True: DEFAULT_HISTORY if good is None else good, False: DEFAULT_HISTORY if bad is None else bad}
-    versions = {hash_of(rs) for rs in s.sets if not rs.metadata.deletion_timestamp} | {hash_of(s.new)}
-    for experiment in sorted(
-        s.experiments, key=lambda e: (e.metadata.creation_timestamp, e.metadata.name), reverse=True
-    ):
-        meta, phase = experiment.metadata, experiment.status.phase
-        if meta.deletion_timestamp or meta.name == draft.status.canary.current_experiment:
-            continue
-        because = "the version that it tried is gone"
-        if meta.labels.get(HASH) in versions:
-            if phase not in COMPLETED:
-                continue
-            left[phase == SUCCESSFUL] -= 1
-            if left[phase == SUCCESSFUL] >= 0:
-                continue
-            because = "only so many finished experiments are kept (spec.analysis)"
-        draft.act(Action("delete", "Experiment", meta.name, because, uid=meta.uid))
+    """Delete old Experiments."""
+    for action in surplus(draft.sight, "Experiment", draft.sight.experiments, {draft.status.canary.current_experiment}):
+        draft.act(action)

@@ -84,6 +84,20 @@ async def test_killed_at_any_call_the_next_one_finishes(play: Any, after: int) -
     assert max(n for place, n in play.store.created.items() if place[0] == "replicasets") == 1
 
 
+def withheld(answer: Response, held: asyncio.Event) -> Response:
+    """The answer, which tells nothing of what it watches until `held` is set."""
+    stream = answer.stream
+    if stream is not None:
+
+        async def late():
+            async for piece in stream:
+                await held.wait()
+                yield piece
+
+        answer.stream = late()
+    return answer
+
+
 async def test_nothing_is_decided_on_a_cache_older_than_the_own_writes(play: Any) -> None:
     """A ReplicaSet that was created and is not seen yet must not be created, or decided upon, again."""
     await begin(play)
@@ -93,16 +107,7 @@ async def test_nothing_is_decided_on_a_cache_older_than_the_own_writes(play: Any
     async def blind(request: Request) -> Response:
         """Tells nothing of ReplicaSets until `held` is set."""
         answer = await play.store(request)
-        if answer.stream and request.path.endswith("/replicasets"):
-            stream = answer.stream
-
-            async def late():
-                async for piece in stream:
-                    await held.wait()
-                    yield piece
-
-            answer.stream = late()
-        return answer
+        return withheld(answer, held) if request.path.endswith("/replicasets") else answer
 
     def plan(snapshot: Snapshot) -> Plan:
         seen.append((len(snapshot.replica_sets), ("replicasets", "a", "web-blue") in play.store.objects))
@@ -130,16 +135,7 @@ async def test_a_write_whose_answer_is_lost_is_looked_into_before_anything_else_
         if request.method == "POST" and request.path.endswith("/replicasets") and not lost:
             lost.append(request.path)
             raise Unavailable(0, "", "connection reset before the answer arrived")
-        if answer.stream and request.path.endswith("/replicasets"):
-            stream = answer.stream
-
-            async def late():
-                async for piece in stream:
-                    await held.wait()
-                    yield piece
-
-            answer.stream = late()
-        return answer
+        return withheld(answer, held) if request.path.endswith("/replicasets") else answer
 
     def plan(snapshot: Snapshot) -> Plan:
         seen.append((len(snapshot.replica_sets), ("replicasets", "a", "web-blue") in play.store.objects))

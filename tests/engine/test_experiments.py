@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from world import World, merged, release, routed
+from world import World, release, routed
 
 from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
@@ -50,18 +50,7 @@ class Lab(World):
 
     def once(self) -> Any:
         p = plan_experiment(self.seen())
-        for action in p.actions:
-            self.told += action.events
-            if action.verb == "create":
-                self.add({"kind": action.kind, **action.body})
-            elif action.verb == "delete":
-                del self.objects[action.kind, action.name]
-            else:
-                self.patch(action.kind, action.name, action.body)
-        if p.status is not None:
-            self.objects["Experiment", "exp"] = merged(self.objects["Experiment", "exp"], {"status": p.status})
-        self.told += p.events
-        self.last = p
+        self.carry_out(p, "Experiment", "exp")
         return p
 
     @property

@@ -114,6 +114,11 @@ class World:
         p = plan(seen)
         assert msgspec.json.encode(seen) == before, "a plan must not change what it was given"
         assert plan(self.snapshot()) == p, "the same snapshot gives the same plan"
+        self.carry_out(p, "Rollout", self.rollout.metadata.name)
+        return p
+
+    def carry_out(self, p: Plan, kind: str, name: str) -> None:
+        """Does what a plan about this object says."""
         for action in p.actions:
             assert action.because
             if action.verb == "create" and (action.kind, action.name) in self.objects:
@@ -128,11 +133,9 @@ class World:
                 self.patch(action.kind, action.name, action.body)
         if p.status is not None:
             self.writes.append("status")
-            name = self.rollout.metadata.name
-            self.objects["Rollout", name] = merged(self.objects["Rollout", name], {"status": p.status})
+            self.objects[kind, name] = merged(self.objects[kind, name], {"status": p.status})
         self.told += p.events
         self.last = p
-        return p
 
     def settle(self, *, ready: bool = True) -> None:
         """Plan, and let pods appear (and become ready), until nothing changes any more."""
