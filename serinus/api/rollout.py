@@ -6,6 +6,8 @@ Absent and zero are told apart (None) only where the rules do.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from serinus.api.meta import Condition, IntOrString, Json, LabelSelector, ObjectMeta
@@ -109,7 +111,7 @@ class TrafficRouting(msgspec.Struct, rename="camel", omit_defaults=True):
     app_mesh: Json | None = None
     traefik: Json | None = None
     apisix: Json | None = None
-    plugins: dict[str, msgspec.Raw] = {}
+    plugins: dict[str, Any] = {}
     managed_routes: list[ManagedRoute] = []
     max_traffic_weight: int | None = None
 

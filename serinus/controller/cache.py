@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import structs
 
 from serinus.api.analysis import AnalysisRun
@@ -347,11 +346,6 @@ def _trimmed_pod(pod: Pod) -> Pod:
 
 
 def _trimmed_rollout(rollout: Rollout) -> Rollout:
-    for canary in filter(None, (rollout.spec.strategy.canary,)):
-        if canary.traffic_routing:
-            # A Raw is a view of the whole answer, which would be kept with it.
-            plugins = {k: msgspec.Raw(bytes(v)) for k, v in canary.traffic_routing.plugins.items()}
-            canary.traffic_routing.plugins = plugins
     return structs.replace(rollout, metadata=_trimmed(rollout.metadata))
 
 

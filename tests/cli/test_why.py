@@ -47,3 +47,14 @@ def test_a_misspelt_name_gets_the_one_that_was_meant(space: Space) -> None:
     result = space.run("why", "gestbook")
     assert result.code == 1
     assert "Did you mean guestbook?" in result.err
+
+
+def test_a_router_that_is_a_plugin_is_named(space: Space) -> None:
+    canary = {**NGINX["strategy"]["canary"], "trafficRouting": {"plugins": {"org/router": {"route": "web"}}}}
+    for name in ("web", "web-canary"):
+        ports = [{"port": 80}]
+        space.put({"kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": "web"}, "ports": ports}})
+    space.put(rollout(spec={"strategy": {"canary": canary}}))
+    result = space.run("why", "web")
+    assert (result.code, result.err) == (0, "")
+    assert "trafficRouting.plugins.org/router: this version of Serinus has no such router" in result.out
