@@ -36,10 +36,10 @@ def plan_blue_green(draft: Draft) -> None:
     created = s.new is None
     new = ensure_new(draft, metadata.for_new(s))
     follow(draft)
-    _reset_if_changed(draft, new)
+    changed = _reset_if_changed(draft, new)
     _first_deploy(draft, new)
     analyses.hear(draft)
-    pass_ = _Pass(draft, new)
+    pass_ = _Pass(draft, new, changed=changed)
     pass_.controls()
     restart(draft, pass_.must_serve)
     pass_.resize()
@@ -54,13 +54,13 @@ def plan_blue_green(draft: Draft) -> None:
     pass_.write_status(created=created)
 
 
-def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
-    """A new template ends pauses, an abort and a full promotion, and starts anew."""
+def _reset_if_changed(draft: Draft, new: ReplicaSet) -> bool:
+    """A new template ends pauses, an abort and a full promotion, and starts anew; whether it is one."""
     s, status, pods = draft.sight, draft.status, hash_of(new)
     before, status.current_pod_hash = status.current_pod_hash, pods
     status.canary, status.current_step_hash, status.current_step_index = CanaryStatus(), "", None
     if before == pods:
-        return
+        return False
     end_pauses(draft)
     status.abort, status.aborted_at, status.promote_full = False, None, False
     status.blue_green.scale_up_preview_check_point = False
@@ -68,6 +68,7 @@ def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
     if not before:
         status.restarted_at = s.spec.restart_at
     duration.begin(status, s.now)
+    return True
 
 
 def _first_deploy(draft: Draft, new: ReplicaSet) -> None:
@@ -84,8 +85,8 @@ def _first_deploy(draft: Draft, new: ReplicaSet) -> None:
 class _Pass:
     """What one pass knows: the strategy, both Services as they were seen, and which of its ways it goes."""
 
-    def __init__(self, draft: Draft, new: ReplicaSet) -> None:
-        self.draft, self.new = draft, new
+    def __init__(self, draft: Draft, new: ReplicaSet, *, changed: bool) -> None:
+        self.draft, self.new, self.changed = draft, new, changed
         self.s, self.status = draft.sight, draft.status
         strategy = self.s.blue_green
         assert strategy is not None
@@ -99,12 +100,16 @@ class _Pass:
         """The new version was aborted and its time is up: it has no pods any more, or is about to lose them."""
 
     def _goes_back_fast(self) -> bool:
-        """A version that was stable, and still has its pods or is young enough to be trusted, needs no second trial."""
+        """A version that was stable, and still has its pods or is young enough to be trusted, needs no second trial.
+
+        Its deadline is the record of that and stays until the active Service leads to it, so that a pod which is not ready
+        at this moment does not cost the way back. Just after a promotion the old version has its pods and no deadline yet.
+        """
         if self.draft.created(self.new) or promoted(self.status):
             return False
-        stable = self.stable
-        older = stable is not None and self.new.metadata.creation_timestamp < stable.metadata.creation_timestamp
-        held = (at := deadlines.deadline_of(self.new)) is not None and at > self.s.now
+        stable, new = self.stable, self.new
+        older = stable is not None and new.metadata.creation_timestamp < stable.metadata.creation_timestamp
+        held = new.spec.replicas > 0 and (self.changed or deadlines.has_deadline(new))
         return older and (held or in_rollback_window(self.draft))
 
     @property
@@ -140,7 +145,10 @@ class _Pass:
 
     def resize(self) -> None:
         s, draft, status = self.s, self.draft, self.status
-        if not status.abort:
+        if self.fast_back and self.seen_active != hash_of(self.new):
+            if self.changed and self.new.spec.replicas and not deadlines.has_deadline(self.new):
+                deadlines.mark(draft, self.new, s.scale_down_delay, "it had its pods when it was gone back to")
+        elif not status.abort:
             deadlines.drop_deadline(draft, self.new)
         if self.stable is not None and self.stable is not self.new:
             deadlines.drop_deadline(draft, self.stable)

@@ -22,10 +22,16 @@ def has_deadline(rs: ReplicaSet) -> bool:
     return SCALE_DOWN_DEADLINE in rs.metadata.annotations
 
 
+def mark(draft: Draft, rs: ReplicaSet, seconds: int, because: str) -> str:
+    """Write the deadline, `seconds` from now; it, as written."""
+    at = format_deadline(draft.sight.now + seconds)
+    draft.annotate(rs, {SCALE_DOWN_DEADLINE: at}, because)
+    return at
+
+
 def set_deadline(draft: Draft, rs: ReplicaSet, seconds: int, because: str) -> None:
     """The ReplicaSet serves at least `seconds` longer."""
-    at = format_deadline(draft.sight.now + seconds)
-    draft.annotate(rs, {SCALE_DOWN_DEADLINE: at}, f"{because}; it is scaled down at {at}")
+    at = mark(draft, rs, seconds, f"{because}; it is scaled down then")
     draft.wait(
         waits.SCALE_DOWN.code, f"{rs.metadata.name} serves until {at}", since=draft.sight.now, until=parse_time(at)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from world import World, release, rollout, service
 
 from serinus.api.names import SCALE_DOWN_DEADLINE
@@ -98,21 +99,55 @@ def test_an_abort_before_the_switch_leaves_the_active_version_alone():
     assert world.set_of("green").spec.replicas == 0
 
 
-def test_going_back_while_the_old_pods_are_there_needs_no_second_trial():
+def promoted_to_green() -> World:
+    """Blue was promoted, then green an hour later; the pass that gives blue its deadline has not come yet."""
     world = blue_green(autoPromotionEnabled=False, scaleDownDelaySeconds=60)
-    blue = world.objects["ReplicaSet", world.set_of("blue").metadata.name]
     release(world, "green")
     world.settle()
     world.objects["ReplicaSet", world.set_of("green").metadata.name]["metadata"]["creationTimestamp"] = (
         "2026-01-02T00:00:00Z"
     )
     world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    while world.rollout.status.stable_rs != GREEN:
+        world.once()
+    return world
+
+
+def gone_back(world: World) -> bool:
+    return (world.selected("web"), world.rollout.status.phase, world.rollout.status.stable_rs) == (BLUE, "Healthy", BLUE)
+
+
+def test_going_back_while_the_old_pods_are_there_needs_no_second_trial():
+    world = promoted_to_green()
     world.settle()
-    assert SCALE_DOWN_DEADLINE in world.set_of("blue").metadata.annotations, blue
+    assert SCALE_DOWN_DEADLINE in world.set_of("blue").metadata.annotations
     release(world, "blue")
     world.settle()
-    assert (world.selected("web"), world.rollout.status.phase) == (BLUE, "Healthy")
+    assert gone_back(world)
     assert "RolloutPaused" not in [e.reason for e in world.told[-6:]]
+    assert SCALE_DOWN_DEADLINE not in world.set_of("blue").metadata.annotations
+
+
+def test_going_back_the_moment_the_new_version_is_promoted_needs_no_second_trial_either():
+    world = promoted_to_green()
+    assert SCALE_DOWN_DEADLINE not in world.set_of("blue").metadata.annotations
+    release(world, "blue")
+    world.settle()
+    assert gone_back(world)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_pod_that_is_not_ready_at_that_moment_does_not_cost_the_way_back(told: bool):
+    world = promoted_to_green()
+    if told:
+        world.settle()
+    blue = world.objects["ReplicaSet", world.set_of("blue").metadata.name]
+    blue["status"] |= {"readyReplicas": 1, "availableReplicas": 1}
+    release(world, "blue")
+    world.settle(ready=False)
+    assert (world.selected("web"), world.rollout.status.phase) == (GREEN, "Progressing")
+    world.settle()
+    assert gone_back(world)
 
 
 def test_a_settled_one_is_left_alone():
