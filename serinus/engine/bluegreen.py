@@ -24,7 +24,7 @@ from serinus.engine.promotion import end_pauses, in_rollback_window, promote
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.services import point, selected_hash
-from serinus.engine.sight import hash_of, revision_of
+from serinus.engine.sight import born, hash_of, revision_of
 from serinus.engine.workload import follow, scale_down
 
 DEFAULT_ABORT_DELAY = 30
@@ -108,7 +108,7 @@ class _Pass:
         if self.draft.created(self.new) or promoted(self.status):
             return False
         stable, new = self.stable, self.new
-        older = stable is not None and new.metadata.creation_timestamp < stable.metadata.creation_timestamp
+        older = stable is not None and born(new) < born(stable)
         held = new.spec.replicas > 0 and (self.changed or deadlines.has_deadline(new))
         return older and (held or in_rollback_window(self.draft))
 

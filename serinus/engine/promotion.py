@@ -5,7 +5,7 @@ from __future__ import annotations
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import duration
 from serinus.engine.draft import Draft
-from serinus.engine.sight import hash_of, revision_of
+from serinus.engine.sight import born, hash_of, revision_of
 
 
 def in_rollback_window(draft: Draft) -> bool:
@@ -21,9 +21,9 @@ def in_rollback_window(draft: Draft) -> bool:
         or draft.created(s.new)
     ):
         return False
-    born, limit = s.new.metadata.creation_timestamp, s.stable.metadata.creation_timestamp
-    between = [r for r in s.sets if born < r.metadata.creation_timestamp < limit]
-    return born < limit and len(between) < window.revisions
+    since, limit = born(s.new), born(s.stable)
+    between = [r for r in s.sets if since < born(r) < limit]
+    return since < limit and len(between) < window.revisions
 
 
 def promote(draft: Draft, new: ReplicaSet, how: str) -> None:

@@ -15,7 +15,7 @@ from serinus.api.derived import once
 from serinus.api.experiment import Experiment
 from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.meta import Json
-from serinus.api.names import EPHEMERAL_METADATA, HASH, REVISION
+from serinus.api.names import EPHEMERAL_METADATA, HASH, REVISION, REVISION_HISTORY
 from serinus.api.rollout import BlueGreenStrategy, CanaryStep, CanaryStrategy, Rollout, RolloutSpec, TrafficRouting
 from serinus.api.selectors import Selector
 from serinus.api.workloads import Pod, ReplicaSet
@@ -35,6 +35,12 @@ def hash_of(rs: ReplicaSet | None) -> str:
 def revision_of(rs: ReplicaSet) -> int:
     text = rs.metadata.annotations.get(REVISION, "0")
     return int(text) if text.isdigit() else 0
+
+
+def born(rs: ReplicaSet) -> tuple[str, int]:
+    """Orders ReplicaSets as they were made. A timestamp has whole seconds; within one, the first revision tells."""
+    first = rs.metadata.annotations.get(REVISION_HISTORY, "").split(",")[0]
+    return rs.metadata.creation_timestamp, int(first) if first.isdigit() else revision_of(rs)
 
 
 def serving(rs: ReplicaSet) -> int:
