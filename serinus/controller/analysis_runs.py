@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -46,10 +46,20 @@ class _Known:
 
 
 class AnalysisRuns:
-    """Call it with a key; it raises what went wrong, for the queue to try again with back-off."""
+    """Call it with a key; it raises what went wrong, for the queue to try again with back-off.
+
+    `resolves` is told of the metrics of each run, once for each of its specs.
+    """
 
     def __init__(
-        self, client: Client, runs: Informer[AnalysisRun], queue: WorkQueue[Key], clock: Clock, reach: Reach, tell: Tell
+        self,
+        client: Client,
+        runs: Informer[AnalysisRun],
+        queue: WorkQueue[Key],
+        clock: Clock,
+        reach: Reach,
+        tell: Tell,
+        resolves: Callable[[Resolved], None] = lambda _: None,
     ) -> None:
         self._client, self._runs, self._queue, self._clock = client, runs, queue, clock
         self._reach, self._tell = reach, tell
@@ -60,6 +70,15 @@ class AnalysisRuns:
         """The version that a round has written, and when the next one is: the event of that write needs no look."""
         self._resolved: dict[Key, _Known] = {}
         """Its metrics are the same in every round, as long as neither its spec nor a Secret changes."""
+        self._woken: dict[Key, set[str]] = {}
+        """Metrics that need not wait for their time, since their Job has ended."""
+        self._resolves = resolves
+
+    def wake(self, key: Key, metric: str) -> None:
+        """What the unfinished measurement of this metric waits for has happened."""
+        if key in self._runs.items:
+            self._woken.setdefault(key, set()).add(metric)
+            self._queue.add(key)
 
     async def __call__(self, key: Key) -> None:
         run = self._runs.items.get(key)
@@ -72,15 +91,20 @@ class AnalysisRuns:
             return  # the event that brings our own write wakes it
         self._written.pop(key, None)
         seen, until = self._rests.pop(key, (0, 0.0))
-        if version == seen and self._clock.now() < until:
+        if version == seen and self._clock.now() < until and key not in self._woken:
             self._queue.add_at(key, until)
             return
         if run.status.phase in COMPLETED:
             self._forget(key)
             await self._expire(key, run)
             return
-        assessed, resolved = await self._assess(key, run)
+        woken = frozenset(self._woken.get(key, ()))
+        assessed, resolved = await self._assess(key, run, woken)
         await self._write(key, run, assessed)
+        if woken:
+            self._woken[key] -= woken
+            if not self._woken[key]:
+                del self._woken[key]
         for event in assessed.events:
             self._tell(run, Event(event.reason, event.message, event.type))
         self._due[key] = assessed.due
@@ -101,14 +125,14 @@ class AnalysisRuns:
         else:
             log.error("the analysis failed", exc_info=error, extra={"fields": fields})
 
-    async def _assess(self, key: Key, run: AnalysisRun) -> tuple[Assessed, Resolved | None]:
+    async def _assess(self, key: Key, run: AnalysisRun, woken: Collection[str]) -> tuple[Assessed, Resolved | None]:
         """(what has come of it, its metrics if they could be resolved)."""
         now, due = self._clock.now(), self._due.get(key)
         try:
             resolved = self._resolve(key, run, await self._secrets(run))
         except AnalysisProblem as problem:
             return failed(run, str(problem)), None
-        todo = tasks(run, resolved, now, due)
+        todo = tasks(run, resolved, now, due, woken)
         measured = await measure(run, todo, self._reach) if todo else []
         return assess(run, resolved, measured, self._clock.now(), due), resolved
 
@@ -116,12 +140,14 @@ class AnalysisRuns:
         known = self._resolved.get(key)
         if known is None or known.spec != run.spec or known.secrets != secrets:
             known = self._resolved[key] = _Known(run.spec, secrets, resolve(run.spec, secrets))
+            self._resolves(known.resolved)
         return known.resolved
 
     def _forget(self, key: Key) -> None:
         self._due.pop(key, None)
         self._resolved.pop(key, None)
         self._rests.pop(key, None)
+        self._woken.pop(key, None)
 
     async def _secrets(self, run: AnalysisRun) -> dict[str, dict[str, str] | None]:
         """The Secrets that its arguments name; None for one that is not there.

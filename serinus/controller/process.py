@@ -20,6 +20,7 @@ from serinus.controller.analysis_runs import AnalysisRuns
 from serinus.controller.apply import Applier, Subject
 from serinus.controller.cache import Cache
 from serinus.controller.events import Recorder
+from serinus.controller.jobs import Jobs
 from serinus.controller.metrics import Metrics
 from serinus.controller.reconcile import Reconciler, note
 from serinus.controller.services import ServiceReleaser
@@ -128,7 +129,23 @@ class Controller:
             Http(), client, clock.now, namespace=self.options.lease_namespace, environment=os.environ
         )
         self.run_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
-        self.runs = AnalysisRuns(client, self.cache.analysis_runs, self.run_queue, clock, self.reach, self._tell_of_run)
+        self.jobs = Jobs(
+            client,
+            clock,
+            rng,
+            self.reach,
+            namespace=self.options.namespace,
+            ended=lambda run, metric: self.runs.wake(run, metric),
+        )
+        self.runs = AnalysisRuns(
+            client,
+            self.cache.analysis_runs,
+            self.run_queue,
+            clock,
+            self.reach,
+            self._tell_of_run,
+            resolves=self.jobs.need,
+        )
         self.cache.analysis_runs.on_change(self._run_changed)
         self.election = Election(client, clock, rng, self.options.lease()) if self.options.leader_elect else None
         services: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
@@ -178,6 +195,7 @@ class Controller:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.recorder.run())
                 tasks.create_task(self.releaser.run())
+                tasks.create_task(self.jobs.run())
                 tasks.create_task(
                     work(self.queue, self.reconciler, workers=self.options.workers, failed=self.reconciler.failed)
                 )

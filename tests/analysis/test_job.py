@@ -59,8 +59,8 @@ async def test_a_job_is_made_and_belongs_to_its_run(world: World) -> None:
 
 async def test_a_job_leads_back_to_its_run(world: World) -> None:
     await begun(world)
-    assert measured_by(job(world)) == ("ns", "run", "value")
-    assert measured_by({"metadata": {"name": "other"}}) is None
+    assert measured_by(job(world)["metadata"]["annotations"]) == ("ns", "run", "value")
+    assert measured_by({"analysisrun.argoproj.io/name": "run"}) is None
 
 
 async def test_a_job_in_another_namespace_has_no_owner(world: World) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from serinus.analysis.providers.http import Answer, Http
 from serinus.analysis.providers.provider import Reach
-from serinus.api.resources import ANALYSIS_RUNS, EVENTS, SECRETS
+from serinus.api.resources import ANALYSIS_RUNS, EVENTS, JOBS, SECRETS
 from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
@@ -120,6 +120,18 @@ async def test_a_killed_controller_counts_no_measurement_twice(stage: Stage) -> 
         stage.begin()
     status = await stage.until("Successful")
     assert (status["metricResults"][0]["count"], status["metricResults"][0]["successful"]) == (6, 6)
+
+
+async def test_a_long_job_is_the_verdict_the_moment_it_ends(stage: Stage) -> None:
+    pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "test", "image": "test"}]}}
+    await stage.run(provider={"job": {"spec": {"template": pod}}}, successCondition="")
+    await asyncio.sleep(100)  # by now the provider itself looks every 14 seconds
+    job = (await stage.client.list(JOBS, SPACE)).items[0]["metadata"]["name"]
+    done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    await stage.client.patch(JOBS, job, done, SPACE, subresource="status")
+    began = stage.clock.now()
+    await stage.until("Successful")
+    assert stage.clock.now() - began < 1
 
 
 async def test_told_to_stop_in_the_middle_of_a_slow_answer_it_ends_and_keeps_what_it_measured(stage: Stage) -> None:

@@ -121,12 +121,11 @@ def job_of(call: Call, namespace: str) -> Json:
     return {"apiVersion": JOBS.api_version, "kind": JOBS.kind, "metadata": made, "spec": spec}
 
 
-def measured_by(job: Json) -> tuple[str, str, str] | None:
-    """(namespace, name of the run, metric) that a Job belongs to; None for other Jobs.
+def measured_by(annotations: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """(namespace, name of the run, metric) that a Job with these annotations belongs to; None for other Jobs.
 
     Whoever watches Jobs knows by it which run to look at when one ends (`tasks(…, woken=[metric])`).
     """
-    annotations: dict[str, str] = (job.get("metadata") or {}).get("annotations") or {}
     if NAME not in annotations or METRIC not in annotations:
         return None
     return annotations.get(NAMESPACE, ""), annotations[NAME], annotations[METRIC]

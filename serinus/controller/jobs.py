@@ -1,0 +1,80 @@
+"""Tells which analysis may go on since its Job has ended, so that a verdict does not wait for the next look at it.
+
+Jobs are watched from the first metric on that needs one: who has none pays nothing and needs no right to read them. Without
+that right, or where Jobs run in another cluster, the provider's own looks from time to time remain (spec/analysis.md §4, job).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+import msgspec
+
+from serinus.analysis.providers.job import JOB_NAMESPACE, UID, measured_by
+from serinus.analysis.providers.provider import Reach
+from serinus.analysis.resolved import Resolved
+from serinus.api.meta import ObjectMeta
+from serinus.api.resources import JOBS
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.informer import Informer, Key
+
+
+class _Condition(msgspec.Struct):
+    type: str = ""
+    status: str = ""
+
+
+class _Status(msgspec.Struct):
+    conditions: list[_Condition] = []
+
+
+class _Job(msgspec.Struct):
+    """Of a Job, what tells whose it is and whether it has ended."""
+
+    metadata: ObjectMeta
+    status: _Status = msgspec.field(default_factory=_Status)
+
+    def ended(self) -> bool:
+        return any(c.status == "True" and c.type in ("Complete", "Failed") for c in self.status.conditions)
+
+
+class Jobs:
+    """Calls `ended(run, metric)` when the Job of a measurement ends. `namespace`: the controller's, "" for all."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        rng: Random,
+        reach: Reach,
+        *,
+        namespace: str,
+        ended: Callable[[Key, str], None],
+    ) -> None:
+        self._client, self._clock, self._rng, self._ended = client, clock, rng, ended
+        self._elsewhere, self._needed = reach.job_cluster is not None, asyncio.Event()
+        self._namespace = namespace and (reach.environment.get(JOB_NAMESPACE) or namespace)
+
+    def need(self, metrics: Resolved) -> None:
+        """Watch from now on, if one of the metrics is measured by a Job."""
+        if not self._elsewhere and any("job" in m.metric.provider for m in metrics.metrics):
+            self._needed.set()
+
+    async def run(self) -> None:
+        """Watches, once that is needed, until cancelled."""
+        await self._needed.wait()
+        rng = Random(self._rng.random())
+        jobs = Informer(self._client, JOBS, _Job, namespace=self._namespace, labels=UID, clock=self._clock, rng=rng)
+        jobs.on_change(self._changed)
+        await jobs.run()
+
+    def _changed(self, old: _Job | None, new: _Job | None) -> None:
+        if new is None or not new.ended() or (old is not None and old.ended()):
+            return
+        whose = measured_by(new.metadata.annotations)
+        if whose is not None:
+            namespace, run, metric = whose
+            self._ended((namespace, run), metric)
