@@ -34,6 +34,8 @@ from serinus.kube.https import HttpsHandler
 
 RUNS, METRICS, INTERVAL = 500, 3, 5.0
 WARM_UP = 15.0
+SAMPLES = 12
+"""Of resident memory, spread over the time: an hour (3600) shows whether it grows."""
 HERE = Path(__file__).parent
 SERINUS = Path(sys.executable).with_name("serinus")
 CONDITIONS: dict[str, tuple[str, Any]] = {
@@ -130,7 +132,10 @@ def endless(seconds: float) -> dict[str, Any]:
         late(url)
         calls = meter.calls()  # reading the metrics of so many runs costs something itself
         cpu, began = meter.cpu(), time.monotonic()
-        time.sleep(seconds)
+        memory = [round(meter.memory("VmRSS"), 1)]
+        for _ in range(SAMPLES):
+            time.sleep(seconds / SAMPLES)
+            memory.append(round(meter.memory("VmRSS"), 1))
         cpu, wall = meter.cpu() - cpu, time.monotonic() - began
         spent = meter.calls() - calls
         seen = late(url)
@@ -143,6 +148,7 @@ def endless(seconds: float) -> dict[str, Any]:
             "writes_a_round": round(spent["Patch analysisruns"] / rounds, 3),
             "calls": dict(spent.most_common(5)),
             "peak_memory_mb": round(meter.memory(), 1),
+            "memory_mb": memory,
             "late": seen,
             "load_average": round(os.getloadavg()[0], 1),
         }
