@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from serinus.kube.config import Connection
 
 
+JOB_KUBECONFIG = "ARGO_ROLLOUTS_ANALYSIS_JOB_KUBECONFIG"
+
+
 def _seconds(_: click.Context, param: click.Parameter, text: str) -> float:
     from serinus.api.durations import pause_seconds
 
@@ -168,6 +171,7 @@ def command(**given: object) -> None:
     names = {f.name for f in dataclasses.fields(Flags)}
     try:
         connection = load(Flags(**{name: value for name, value in given.items() if name in names}))  # type: ignore[arg-type]
+        elsewhere = _job_cluster()
         home = lease_namespace(connection.namespace)
         options = _options(given, home)
         options.lease()
@@ -176,7 +180,7 @@ def command(**given: object) -> None:
     gc.set_threshold(*SELDOM)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            ended = runner.run(_run(connection, options))
+            ended = runner.run(_run(connection, options, elsewhere))
     except PortTaken as error:
         raise click.ClickException(str(error)) from None
     raise SystemExit(ended)
@@ -211,7 +215,22 @@ def _options(given: dict[str, object], home: str) -> Options:
     )
 
 
-async def _run(connection: Connection, options: Options) -> int:
+def _job_cluster() -> Connection | None:
+    """Where the Jobs of analyses are made, if somebody says so: a kubeconfig, or `in-cluster`. ConfigError if neither."""
+    import os
+
+    from serinus.kube.config import ConfigError, Flags, in_cluster, load
+
+    said = os.environ.get(JOB_KUBECONFIG, "")
+    if not said:
+        return None
+    try:
+        return in_cluster() if said == "in-cluster" else load(Flags(kubeconfig=said))
+    except ConfigError as error:
+        raise ConfigError(f"${JOB_KUBECONFIG}: {error}") from None
+
+
+async def _run(connection: Connection, options: Options, elsewhere: Connection | None) -> int:
     """Runs until a signal; returns the exit code."""
     import asyncio
     import os
@@ -226,7 +245,11 @@ async def _run(connection: Connection, options: Options) -> int:
 
     handler, metrics = HttpsHandler(connection), Metrics()
     client = Client(metrics.counting(handler), user_agent="rollouts-controller")
-    running = asyncio.ensure_future(run_controller(client, SystemClock(), Random(), options=options, metrics=metrics))
+    there = HttpsHandler(elsewhere) if elsewhere else None
+    jobs = Client(metrics.counting(there), user_agent="rollouts-controller") if there else None
+    running = asyncio.ensure_future(
+        run_controller(client, SystemClock(), Random(), options=options, metrics=metrics, job_cluster=jobs)
+    )
     stopping = False
 
     def stop() -> None:
@@ -245,4 +268,6 @@ async def _run(connection: Connection, options: Options) -> int:
         return 0
     finally:
         await handler.close()
+        if there is not None:
+            await there.close()
     return 0

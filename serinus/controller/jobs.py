@@ -1,7 +1,7 @@
 """Tells which analysis may go on since its Job has ended, so that a verdict does not wait for the next look at it.
 
 Jobs are watched from the first metric on that needs one: who has none pays nothing and needs no right to read them. Without
-that right, or where Jobs run in another cluster, the provider's own looks from time to time remain (spec/analysis.md §4, job).
+that right the provider's own looks from time to time remain (spec/analysis.md §4, job).
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from random import Random
 
 import msgspec
 
-from serinus.analysis.providers.job import JOB_NAMESPACE, UID, measured_by
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.job import UID, measured_by
 from serinus.analysis.resolved import Resolved
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import JOBS
@@ -42,25 +41,26 @@ class _Job(msgspec.Struct):
 
 
 class Jobs:
-    """Calls `ended(run, metric)` when the Job of a measurement ends. `namespace`: the controller's, "" for all."""
+    """Calls `ended(run, metric)` when the Job of a measurement ends.
+
+    `client`: of the cluster where Jobs are made. `namespace`: where they are, "" for all.
+    """
 
     def __init__(
         self,
         client: Client,
         clock: Clock,
         rng: Random,
-        reach: Reach,
         *,
         namespace: str,
         ended: Callable[[Key, str], None],
     ) -> None:
         self._client, self._clock, self._rng, self._ended = client, clock, rng, ended
-        self._elsewhere, self._needed = reach.job_cluster is not None, asyncio.Event()
-        self._namespace = namespace and (reach.environment.get(JOB_NAMESPACE) or namespace)
+        self._namespace, self._needed = namespace, asyncio.Event()
 
     def need(self, metrics: Resolved) -> None:
         """Watch from now on, if one of the metrics is measured by a Job."""
-        if not self._elsewhere and any("job" in m.metric.provider for m in metrics.metrics):
+        if any("job" in m.metric.provider for m in metrics.metrics):
             self._needed.set()
 
     async def run(self) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.job import JOB_NAMESPACE
 from serinus.analysis.providers.provider import Reach
 from serinus.api.analysis import AnalysisRun
 from serinus.api.rollout import Rollout
@@ -88,6 +89,7 @@ class Controller:
         plan: Callable[[Snapshot], Plan] | None = None,
         metrics: Metrics | None = None,
         reach: Reach | None = None,
+        job_cluster: Client | None = None,
     ) -> None:
         self.options = options or Options()
         self._client, self._clock, self._rng = client, clock, rng
@@ -126,15 +128,19 @@ class Controller:
             plan=plan_experiment,
         )
         self.reach = reach or Reach(
-            Http(), client, clock.now, namespace=self.options.lease_namespace, environment=os.environ
+            Http(),
+            client,
+            clock.now,
+            namespace=self.options.lease_namespace,
+            environment=os.environ,
+            job_cluster=job_cluster,
         )
         self.run_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
         self.jobs = Jobs(
-            client,
+            job_cluster or client,
             clock,
             rng,
-            self.reach,
-            namespace=self.options.namespace,
+            namespace=self.options.namespace and (self.reach.environment.get(JOB_NAMESPACE) or self.options.namespace),
             ended=lambda run, metric: self.runs.wake(run, metric),
         )
         self.runs = AnalysisRuns(
@@ -248,12 +254,17 @@ async def run_controller(
     plan: Callable[[Snapshot], Plan] | None = None,
     metrics: Metrics | None = None,
     reach: Reach | None = None,
+    job_cluster: Client | None = None,
 ) -> None:
     """Runs a controller until cancelled. `reach`: what providers of analyses may use, if not the real network.
 
+    `job_cluster`: where the Jobs of analyses are made, if not in the cluster itself.
+
     ValueError if the options contradict each other; `ports.PortTaken` if a port cannot be opened.
     """
-    await Controller(client, clock, rng, options=options, plan=plan, metrics=metrics, reach=reach).run()
+    await Controller(
+        client, clock, rng, options=options, plan=plan, metrics=metrics, reach=reach, job_cluster=job_cluster
+    ).run()
 
 
 def lease_namespace(fallback: str) -> str:

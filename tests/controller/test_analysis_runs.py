@@ -49,12 +49,13 @@ class Stage:
         self.metrics = Metrics(self.clock)
         self.controller: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
+    def begin(self, *, jobs: Client | None = None) -> None:
+        """`jobs`: of the cluster where Jobs are made, if it is another."""
         client = Client(self.api.handle, user_agent="controller")
-        reach = Reach(self.metrics, client, self.clock.now)
+        reach = Reach(self.metrics, client, self.clock.now, job_cluster=jobs)
         options = Options(leader_elect=False)
         self.controller = asyncio.create_task(
-            run_controller(client, self.clock, Random(2), options=options, reach=reach)
+            run_controller(client, self.clock, Random(2), options=options, reach=reach, job_cluster=jobs)
         )
 
     async def end(self) -> None:
@@ -122,13 +123,22 @@ async def test_a_killed_controller_counts_no_measurement_twice(stage: Stage) -> 
     assert (status["metricResults"][0]["count"], status["metricResults"][0]["successful"]) == (6, 6)
 
 
-async def test_a_long_job_is_the_verdict_the_moment_it_ends(stage: Stage) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_long_job_is_the_verdict_the_moment_it_ends(stage: Stage, elsewhere: bool) -> None:
+    jobs = stage.client
+    if elsewhere:
+        other = ApiServer(MemoryStore(), Schemas(), stage.clock, rng=Random(3))
+        await other.start()
+        jobs = Client(other.handle, user_agent="user")
+        await stage.end()
+        stage.begin(jobs=jobs)
     pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "test", "image": "test"}]}}
     await stage.run(provider={"job": {"spec": {"template": pod}}}, successCondition="")
     await asyncio.sleep(100)  # by now the provider itself looks every 14 seconds
-    job = (await stage.client.list(JOBS, SPACE)).items[0]["metadata"]["name"]
+    (job,) = (await jobs.list(JOBS, SPACE)).items
+    assert ("ownerReferences" in job["metadata"]) is not elsewhere, "nobody there would know the owner"
     done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
-    await stage.client.patch(JOBS, job, done, SPACE, subresource="status")
+    await jobs.patch(JOBS, job["metadata"]["name"], done, SPACE, subresource="status")
     began = stage.clock.now()
     await stage.until("Successful")
     assert stage.clock.now() - began < 1
