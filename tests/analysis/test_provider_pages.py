@@ -3,56 +3,97 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import yaml
-from vendor import CONTROLLER, World
+from vendor import CONTROLLER, UID, World
 
 from serinus.analysis.providers.registry import PROVIDERS
 from serinus.analysis.resolved import resolve
 from serinus.analysis.templates import run_spec
-from serinus.api.analysis import AnalysisTemplate, Argument
+from serinus.api.analysis import AnalysisTemplate, Argument, Measurement, Metric
 
 FOLDER = Path(__file__).parents[2] / "docs" / "providers"
 PAGES = {page.stem: page.read_text() for page in sorted(FOLDER.glob("*.md")) if page.name != "README.md"}
-ASKS = re.compile(r"It asks `(?P<method>[A-Z]+) (?P<path>[^`]+)`")
+ASKED = [name for name in PAGES if name not in ("job", "plugin")]
+ASKS = re.compile(r"asks `(?P<method>[A-Z]+) (?P<path>[^`]+)`")
 SHOWS = re.compile(r"is (?P<phase>[A-Z][a-z]+), and the status shows `(?P<value>[^`]+)`")
 
 
-def block(text: str, *languages: str) -> str:
-    found = re.search(rf"```(?:{'|'.join(languages)})\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    return found[1]
+def blocks(text: str, *languages: str) -> list[str]:
+    return re.findall(rf"```(?:{'|'.join(languages)})\n(.*?)```", text, re.DOTALL)
 
 
-def documents(text: str, url: str) -> list[dict[str, Any]]:
-    """The YAML of a page, with every host in it this one."""
-    return list(yaml.safe_load_all(re.sub(r"http://[^/\s]+", url, block(text, "yaml"))))
+def with_hosts(text: str, url: str) -> str:
+    """With every host in it this one."""
+    return re.sub(r"http://[^/\s\"':]+(:\d+)?", url, text)
 
 
-@pytest.mark.parametrize("provider", PAGES)
-async def test_the_sample_of_a_page_does_what_the_page_says(world: World, provider: str) -> None:
+def sample(world: World, provider: str, *, url: str) -> Metric:
+    """The metric of the page, with its Secret and ConfigMap in place, and the environment that it wants."""
     text = PAGES[provider]
-    asks, shows = ASKS.search(text), SHOWS.search(text)
-    assert asks is not None
-    assert shows is not None
-    template, *secrets = documents(text, world.url)
-    for secret in secrets:
-        world.cluster.secret(CONTROLLER, secret["metadata"]["name"], **secret["stringData"])
-    answer = block(text, "json", "csv")
-    world.vendor.says(asks["path"], answer.replace("\n", "\r\n") if "```csv" in text else answer)
+    template, *others = yaml.safe_load_all(with_hosts(blocks(text, "yaml")[0], url))
+    for obj in others:
+        name = obj["metadata"]["name"]
+        if obj["kind"] == "Secret":
+            world.cluster.secret(CONTROLLER, name, **obj["stringData"])
+        else:
+            world.cluster.objects["configmaps", CONTROLLER, name] = obj
+    for line in "".join(blocks(text, "sh")).splitlines():
+        key, _, value = with_hosts(line, url).partition("=")
+        world.environment[key] = value
     spec = run_spec([msgspec.convert(template, AnalysisTemplate)], [Argument("service", "web")])
     (metric,) = resolve(spec, {}).metrics
     assert provider in metric.metric.provider
-    measured = await world.task(metric.metric, None)
+    return metric.metric
+
+
+def assert_shown(measured: Measurement, text: str) -> None:
+    shows = SHOWS.search(text)
+    assert shows is not None
     assert (measured.phase, measured.value, measured.message) == (shows["phase"], shows["value"], "")
-    assert [(asked.method, asked.path) for asked in world.vendor.asked] == [(asks["method"], asks["path"])]
 
 
-def test_every_provider_is_led_to() -> None:
+@pytest.mark.parametrize("provider", ASKED)
+async def test_the_sample_of_a_page_does_what_the_page_says(world: World, provider: str) -> None:
+    text, metric = PAGES[provider], sample(world, provider, url=world.url)
+    asks, answers = list(ASKS.finditer(text)), blocks(text, "json", "csv", "xml")
+    assert len(asks) == len(answers) > 0
+    for asked, answer in zip(asks, answers, strict=True):
+        world.vendor.says(asked["path"], answer.replace("\n", "\r\n") if "```csv" in text else answer)
+    measured = await world.task(metric, None)
+    if measured.phase == "Running":
+        measured = await world.task(metric, measured, "resume")
+    assert_shown(measured, text)
+    assert [(asked.method, asked.path) for asked in world.vendor.asked] == [(a["method"], a["path"]) for a in asks]
+
+
+async def test_the_job_of_its_page_is_made_and_is_the_verdict(world: World) -> None:
+    metric = sample(world, "job", url="http://shop")
+    begun = await world.task(metric, None)
+    assert begun.phase == "Running"
+    job = world.cluster.objects["jobs", "ns", f"{UID}.smoke-test.1"]
+    assert job["metadata"]["labels"]["team"] == "shop"
+    (condition,) = blocks(PAGES["job"], "json")
+    job["status"] = {"conditions": [yaml.safe_load(condition)]}
+    assert (await world.task(metric, begun, "resume")).phase == "Successful"
+
+
+async def test_the_plugin_of_its_page_answers(world: World, tmp_path: Path) -> None:
+    metric = sample(world, "plugin", url="")
+    script = tmp_path / "queue-depth"
+    (program,) = blocks(PAGES["plugin"], "python")
+    script.write_text(program.replace("/usr/bin/env python3", sys.executable))
+    script.chmod(0o755)
+    rows: dict[str, Any] = world.cluster.objects["configmaps", CONTROLLER, "argo-rollouts-config"]["data"]
+    rows["metricProviderPlugins"] = rows["metricProviderPlugins"].replace("/plugins/queue-depth", str(script))
+    assert_shown(await world.task(metric, None), PAGES["plugin"])
+
+
+def test_every_provider_has_a_page_and_is_led_to() -> None:
     index = (FOLDER / "README.md").read_text()
-    assert set(PAGES) == set(re.findall(r"\]\((\w+)\.md\)", index))
-    assert all(re.search(rf"\b{name}\b", index) for name in PROVIDERS)
+    assert set(PAGES) == set(PROVIDERS) == set(re.findall(r"\]\((\w+)\.md\)", index))
