@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from serinus.analysis.phases import ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
-from serinus.api.analysis import AnalysisRun
+from serinus.api.analysis import AnalysisRun, AnalysisTemplateSpec
+from serinus.api.analysis import Metric as AnalysisMetric
+from serinus.api.meta import Json
 from serinus.controller.cache import Cache
 
 _OWNER = ["namespace", "name"]
@@ -46,9 +49,29 @@ class AnalysisGauges(Collector):
                     metric_phases.add_metric([*key, name, kind, dry, phase], float(now == phase))
         yield from (info, phases, types, metric_phases)
         trials = GaugeMetricFamily("experiment_info", "One for each Experiment.", labels=[*_OWNER, "phase"])
+        trial_phases = GaugeMetricFamily(
+            "experiment_phase", "1 for the phase that it is in.", labels=[*_OWNER, "phase"]
+        )
         for key, experiment in self._cache.experiments.items.items():
             trials.add_metric([*key, experiment.status.phase or PENDING], 1)
-        yield trials
+            for phase in PHASES:
+                trial_phases.add_metric([*key, phase], float((experiment.status.phase or PENDING) == phase))
+        yield from (trials, trial_phases)
+        yield from self._templates()
+
+    def _templates(self) -> Iterable[Metric]:
+        """Those of kinds that something refers to: others are not watched."""
+        info = GaugeMetricFamily("analysis_template_info", "One for each template.", labels=_OWNER)
+        metrics = GaugeMetricFamily(
+            "analysis_template_metric_info", "The provider of each of its metrics.", labels=[*_OWNER, "type", "metric"]
+        )
+        for kind in ("AnalysisTemplate", "ClusterAnalysisTemplate"):
+            informer = self._cache.others.get(kind)
+            for key, template in informer.items.items() if informer else ():
+                info.add_metric([*key], 1)
+                for metric in _metrics_of(template):
+                    metrics.add_metric([*key, _type(metric), metric.name], 1)
+        yield from (info, metrics)
 
 
 def _metrics(run: AnalysisRun) -> Iterable[tuple[str, str, str, str]]:
@@ -56,7 +79,18 @@ def _metrics(run: AnalysisRun) -> Iterable[tuple[str, str, str, str]]:
     results = {result.name: result for result in run.status.metric_results}
     for metric in run.spec.metrics:
         result = results.get(metric.name)
-        provider = next((name for name, config in metric.provider.items() if config is not None), "")
-        kind = TYPES.get(provider) or provider[:1].upper() + provider[1:]
         dry = "true" if result is not None and result.dry_run else "false"
-        yield metric.name, kind, dry, (result.phase if result and result.phase else PENDING)
+        yield metric.name, _type(metric), dry, (result.phase if result and result.phase else PENDING)
+
+
+def _metrics_of(template: Json) -> list[AnalysisMetric]:
+    """None of one that cannot be read: what is wrong with it, whoever uses it is told."""
+    try:
+        return msgspec.convert(template.get("spec") or {}, AnalysisTemplateSpec).metrics
+    except msgspec.ValidationError:
+        return []
+
+
+def _type(metric: AnalysisMetric) -> str:
+    provider = next((name for name, config in metric.provider.items() if config is not None), "")
+    return TYPES.get(provider) or provider[:1].upper() + provider[1:]

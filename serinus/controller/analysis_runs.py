@@ -25,6 +25,7 @@ from serinus.analysis.resolved import Resolved, resolve
 from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
 from serinus.api.resources import ANALYSIS_RUNS
+from serinus.controller.reconcile import Measures
 from serinus.engine.draft import difference, settled
 from serinus.engine.plan import Event
 from serinus.kube.client import Client
@@ -59,6 +60,8 @@ class AnalysisRuns:
         clock: Clock,
         reach: Reach,
         tell: Tell,
+        *,
+        measures: Measures,
         resolves: Callable[[Resolved], None] = lambda _: None,
     ) -> None:
         self._client, self._runs, self._queue, self._clock = client, runs, queue, clock
@@ -72,7 +75,7 @@ class AnalysisRuns:
         """Its metrics are the same in every round, as long as neither its spec nor a Secret changes."""
         self._woken: dict[Key, set[str]] = {}
         """Metrics that need not wait for their time, since their Job has ended."""
-        self._resolves = resolves
+        self._resolves, self._measures = resolves, measures
 
     def wake(self, key: Key, metric: str) -> None:
         """What the unfinished measurement of this metric waits for has happened."""
@@ -81,9 +84,11 @@ class AnalysisRuns:
             self._queue.add(key)
 
     async def __call__(self, key: Key) -> None:
+        began = self._clock.now()
         run = self._runs.items.get(key)
         if run is None or run.metadata.deletion_timestamp:
             self._forget(key)
+            self._measures.forget(key)
             self._written.pop(key, None)
             return
         version = _number(run.metadata.resource_version)
@@ -107,6 +112,7 @@ class AnalysisRuns:
                 del self._woken[key]
         for event in assessed.events:
             self._tell(run, Event(event.reason, event.message, event.type))
+        self._measures.reconciled(key, self._clock.now() - began)
         self._due[key] = assessed.due
         if assessed.next is not None:
             self._queue.add_at(key, assessed.next)
@@ -120,7 +126,9 @@ class AnalysisRuns:
         fields = {"namespace": key[0], "analysisrun": key[1], "again_in": f"{delay:.1f}s"}
         if isinstance(error, Conflict):
             log.debug("something changed since it was seen: deciding again", extra={"fields": fields})
-        elif isinstance(error, ApiError):
+            return
+        self._measures.failed(key)
+        if isinstance(error, ApiError):
             log.warning("a write failed: %s", error.message, extra={"fields": fields})
         else:
             log.error("the analysis failed", exc_info=error, extra={"fields": fields})

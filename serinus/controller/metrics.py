@@ -6,10 +6,10 @@ histograms of a Rollout are removed with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from serinus import __version__
@@ -17,7 +17,8 @@ from serinus.api.resources import BUILT_IN, ROLLOUTS
 from serinus.api.rollout import Rollout
 from serinus.controller.analysis_metrics import AnalysisGauges
 from serinus.controller.cache import Cache
-from serinus.controller.series import RolloutSeries, gauge, text
+from serinus.controller.duration_series import Durations
+from serinus.controller.series import Events, Reconciles, gauge, text
 from serinus.engine.plan import Event
 from serinus.kube.informer import Key
 from serinus.kube.queue import WorkQueue
@@ -31,7 +32,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         r = self.registry
-        self._series = RolloutSeries()
+        self._rollouts = Reconciles("rollout")
+        self.experiments, self.runs = Reconciles("experiment"), Reconciles("analysis_run")
+        self._events = Events()
+        self.durations = Durations(r)
         self._cache: Cache | None = None
         self._requests = Counter(
             "controller_clientset_k8s_request",
@@ -43,14 +47,17 @@ class Metrics:
         self._counters: dict[tuple[str, str, str, int], Counter] = {}
         self._waits: dict[Key, tuple[str, ...]] = {}
 
-    def watch(self, cache: Cache, queue: WorkQueue[Key]) -> None:
-        """Adds the gauges that are read from the cache and the queue."""
+    def watch(self, cache: Cache, queues: Mapping[str, WorkQueue[Key]]) -> None:
+        """Adds the gauges that are read from the cache and the queues, by name."""
         self._cache = cache
-        self.registry.register(_Gauges(queue))
+        self.registry.register(_Gauges(queues))
         self.registry.register(AnalysisGauges(cache))
 
     def reconciled(self, key: Key, seconds: float) -> None:
-        self._series.reconciled(key, seconds)
+        self._rollouts.reconciled(key, seconds)
+
+    def failed(self, key: Key) -> None:
+        self._rollouts.failed(key)
 
     def waits(self, key: Key, reasons: tuple[str, ...]) -> None:
         """Why the Rollout waits now: codes of `engine/waits.py`."""
@@ -59,16 +66,14 @@ class Metrics:
         else:
             self._waits.pop(key, None)
 
-    def failed(self, key: Key) -> None:
-        self._series.failed(key)
-
     def told(self, rollout: Rollout, event: Event) -> None:
-        self._series.told((rollout.metadata.namespace, rollout.metadata.name), event.type, event.reason)
+        self._events.told((rollout.metadata.namespace, rollout.metadata.name), event.type, event.reason)
 
     def forget(self, key: Key) -> None:
         """Removes the series of a Rollout that is gone."""
         self._waits.pop(key, None)
-        self._series.forget(key)
+        self._rollouts.forget(key)
+        self._events.forget(key)
 
     def counting(self, handler: Handler) -> Handler:
         """The handler, with its requests counted. Names are not told apart: they come and go forever."""
@@ -95,7 +100,8 @@ class Metrics:
 
     def text(self) -> bytes:
         """The exposition format of Prometheus."""
-        pieces = [*self._series.lines(), *self._gauges()]
+        series = (self._rollouts, self.experiments, self.runs, self._events)
+        pieces = [*(line for one in series for line in one.lines()), *self._gauges()]
         return generate_latest(self.registry) + "".join(pieces).encode()
 
     def _gauges(self) -> Iterator[str]:
@@ -105,6 +111,12 @@ class Metrics:
             for key, r in rollouts.items()
         )
         yield from gauge("rollout_info", "One for each Rollout.", infos)
+        phases = (
+            (key, f',phase="{one}",strategy="{_strategy(r)}"', phase(r) == one)
+            for key, r in rollouts.items()
+            for one in PHASES
+        )
+        yield from gauge("rollout_phase", "1 for the phase that it is in. Deprecated: rollout_info has it.", phases)
         for name, number in _REPLICAS.items():
             values = ((key, "", number(r)) for key, r in rollouts.items())
             yield from gauge(f"rollout_info_replicas_{name}", f"Pods {name}.", values)
@@ -125,19 +137,29 @@ _REPLICAS: dict[str, Callable[[Rollout], int]] = {
 
 
 class _Gauges(Collector):
-    def __init__(self, queue: WorkQueue[Key]) -> None:
-        self._queue = queue
+    def __init__(self, queues: Mapping[str, WorkQueue[Key]]) -> None:
+        self._queues = queues
 
     def collect(self) -> Iterable[Metric]:
         depth = GaugeMetricFamily("workqueue_depth", "Keys that wait for work.", labels=["name"])
-        depth.add_metric(["Rollouts"], len(self._queue))
-        yield depth
+        adds = CounterMetricFamily("workqueue_adds", "Keys that were added.", labels=["name"])
+        retries = CounterMetricFamily(
+            "workqueue_retries", "Keys that are tried again after a failure.", labels=["name"]
+        )
+        for name, queue in self._queues.items():
+            depth.add_metric([name], len(queue))
+            adds.add_metric([name], queue.added)
+            retries.add_metric([name], queue.retried)
+        yield from (depth, adds, retries)
         controller = GaugeMetricFamily("argo_rollouts_controller_info", "The running version.", labels=["version"])
         controller.add_metric([__version__], 1)
         yield controller
         build = GaugeMetricFamily("build_info", "The build.", labels=["version", "goversion", "goarch", "commit"])
         build.add_metric([__version__, "", "", ""], 1)
         yield build
+
+
+PHASES = ("Completed", "Progressing", "Paused", "Timeout", "Error", "Abort", "InvalidSpec")
 
 
 def phase(rollout: Rollout) -> str:

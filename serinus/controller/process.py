@@ -117,6 +117,7 @@ class Controller:
             see=snapshot,
             plan=plan or _engine_plan(),
             measures=self.metrics,
+            tell_waits=self.metrics.waits,
         )
         self.experimenter = Reconciler(
             self.cache,
@@ -126,6 +127,7 @@ class Controller:
             clock,
             see=experiment_snapshot,
             plan=plan_experiment,
+            measures=self.metrics.experiments,
         )
         self.reach = reach or Reach(
             Http(),
@@ -151,12 +153,14 @@ class Controller:
             self.reach,
             self._tell_of_run,
             resolves=self.jobs.need,
+            measures=self.metrics.runs,
         )
         self.cache.analysis_runs.on_change(self._run_changed)
         self.election = Election(client, clock, rng, self.options.lease()) if self.options.leader_elect else None
         services: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
         self.releaser = ServiceReleaser(client, self.cache, services)
-        self.metrics.watch(self.cache, self.queue)
+        queues = {"Rollouts": self.queue, "Experiments": self.experiment_queue, "AnalysisRuns": self.run_queue}
+        self.metrics.watch(self.cache, {**queues, "Services": services})
         self._working = False
         self.cache.rollouts.on_change(self._introduce)
 
@@ -231,6 +235,8 @@ class Controller:
     def _introduce(self, old: Rollout | None, new: Rollout | None) -> None:
         if self._working and old is None and new is not None:
             self._added(new)
+        if self._working and old is not None and new is not None:
+            self.metrics.durations.changed(old, new)
         if self._working and new is None and old is not None:
             text = f"Rollout {old.metadata.name}/{old.metadata.namespace} is deleted."
             self._tell(old, Event("RolloutDeleted", text))

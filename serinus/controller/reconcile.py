@@ -43,8 +43,6 @@ class Measures(Protocol):
 
     def forget(self, key: Key) -> None: ...
 
-    def waits(self, key: Key, reasons: tuple[str, ...]) -> None: ...
-
 
 class Reconciler(Generic[S]):
     """Call it with a key; it raises what went wrong, for the queue to try again with back-off.
@@ -64,9 +62,10 @@ class Reconciler(Generic[S]):
         see: Callable[[Cache, Key, float], S | None],
         plan: Callable[[S], Plan],
         measures: Measures | None = None,
+        tell_waits: Callable[[Key, tuple[str, ...]], None] = lambda _, __: None,
     ) -> None:
         self._cache, self._about, self._applier, self._queue, self._clock = cache, about, applier, queue, clock
-        self._see, self._plan, self._measures = see, plan, measures
+        self._see, self._plan, self._measures, self._tell_waits = see, plan, measures, tell_waits
         self._waits: dict[Key, tuple[str, ...]] = {}
 
     async def __call__(self, key: Key) -> None:
@@ -168,8 +167,7 @@ class Reconciler(Generic[S]):
         if self._waits.get(key, ()) == reasons:
             return
         self._waits[key] = reasons
-        if self._measures:
-            self._measures.waits(key, reasons)
+        self._tell_waits(key, reasons)
         for wait in waits:
             fields = {**self._named(key), "reason": wait.reason}
             log.info("waiting: %s", wait.message, extra={"fields": fields})

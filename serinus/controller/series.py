@@ -1,4 +1,4 @@
-"""The series that there is one of for each Rollout, kept and written without a general library.
+"""The series that there is one of for each object, kept and written without a general library.
 
 A library that keeps an object for each series takes seconds to write those of some thousand Rollouts, in which nothing
 else of the process happens: a scrape would cost the leader its lease. Here a Rollout costs its lines of text, no more.
@@ -15,19 +15,22 @@ BUCKETS = (0.01, 0.15, 0.25, 0.5, 1.0)
 """Seconds of a reconcile."""
 
 
-class RolloutSeries:
-    """What was counted of each Rollout. It goes with the Rollout: `forget`."""
+class Reconciles:
+    """How long reconciles took, and how many failed, of each object of a kind. They go with the object: `forget`.
 
-    def __init__(self) -> None:
-        self._reconciles: dict[Key, list[float]] = {}
+    `kind`: what the names of the series begin with.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._found: dict[Key, list[float]] = {}
         """For each bucket how many were not longer, then how many there were, then their seconds."""
         self._errors: dict[Key, int] = defaultdict(int)
-        self._events: dict[Key, dict[tuple[str, str], int]] = {}
 
     def reconciled(self, key: Key, seconds: float) -> None:
-        found = self._reconciles.get(key)
+        found = self._found.get(key)
         if found is None:
-            found = self._reconciles[key] = [0.0] * (len(BUCKETS) + 2)
+            found = self._found[key] = [0.0] * (len(BUCKETS) + 2)
         for place, most in enumerate(BUCKETS):
             if seconds <= most:
                 found[place] += 1
@@ -37,28 +40,41 @@ class RolloutSeries:
     def failed(self, key: Key) -> None:
         self._errors[key] += 1
 
+    def forget(self, key: Key) -> None:
+        self._found.pop(key, None)
+        self._errors.pop(key, None)
+
+    def lines(self) -> Iterator[str]:
+        name = f"{self._kind}_reconcile"
+        yield from head(name, "histogram", "Seconds of a reconcile.")
+        bounds = [(place, f'le="{most}",') for place, most in enumerate(BUCKETS)]
+        bounds.append((len(BUCKETS), 'le="+Inf",'))
+        for key, found in self._found.items():
+            who = owner(key)
+            for place, bound in bounds:
+                yield f"{name}_bucket{{{bound}{who}}} {found[place]}\n"
+            yield f"{name}_count{{{who}}} {found[-2]}\n{name}_sum{{{who}}} {found[-1]}\n"
+        yield from head(f"{name}_error_total", "counter", "Reconciles that failed.")
+        for key, number in self._errors.items():
+            yield f"{name}_error_total{{{owner(key)}}} {float(number)}\n"
+
+
+class Events:
+    """How often an Event of a reason was told of each Rollout."""
+
+    def __init__(self) -> None:
+        self._found: dict[Key, dict[tuple[str, str], int]] = {}
+
     def told(self, key: Key, type_: str, reason: str) -> None:
-        events = self._events.setdefault(key, {})
+        events = self._found.setdefault(key, {})
         events[type_, reason] = events.get((type_, reason), 0) + 1
 
     def forget(self, key: Key) -> None:
-        for kept in (self._reconciles, self._errors, self._events):
-            kept.pop(key, None)
+        self._found.pop(key, None)
 
     def lines(self) -> Iterator[str]:
-        yield from head("rollout_reconcile", "histogram", "Seconds of a reconcile.")
-        bounds = [(place, f'le="{most}",') for place, most in enumerate(BUCKETS)]
-        bounds.append((len(BUCKETS), 'le="+Inf",'))
-        for key, found in self._reconciles.items():
-            who = owner(key)
-            for place, bound in bounds:
-                yield f"rollout_reconcile_bucket{{{bound}{who}}} {found[place]}\n"
-            yield f"rollout_reconcile_count{{{who}}} {found[-2]}\nrollout_reconcile_sum{{{who}}} {found[-1]}\n"
-        yield from head("rollout_reconcile_error_total", "counter", "Reconciles that failed.")
-        for key, number in self._errors.items():
-            yield f"rollout_reconcile_error_total{{{owner(key)}}} {float(number)}\n"
         yield from head("rollout_events_total", "counter", "Events told of a Rollout.")
-        for key, events in self._events.items():
+        for key, events in self._found.items():
             who = owner(key)
             for (type_, reason), number in events.items():
                 yield f'rollout_events_total{{{who},reason="{text(reason)}",type="{text(type_)}"}} {float(number)}\n'

@@ -35,6 +35,8 @@ class WorkQueue(Generic[K]):
     def __init__(
         self, clock: Clock, rng: Random | None = None, *, first_delay: float = 0.05, longest_delay: float = 10.0
     ) -> None:
+        self.added = self.retried = 0
+        """How many keys were added, and how many of them after a failure, since it began."""
         self._clock, self._rng = clock, rng or Random()
         self._first, self._longest = first_delay, longest_delay
         self._ready: deque[K] = deque()
@@ -56,6 +58,7 @@ class WorkQueue(Generic[K]):
         if key in self._working:
             self._again.add(key)
         elif key not in self._waiting:
+            self.added += 1
             self._waiting.add(key)
             self._ready.append(key)
             self._wake()
@@ -80,6 +83,7 @@ class WorkQueue(Generic[K]):
         """Adds the key after its back-off, and not before `after` seconds. Returns the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
+        self.retried += 1
         longest = min(self._longest, self._first * 2 ** min(failures, 30))
         delay = max(longest * (0.5 + 0.5 * self._rng.random()), after or 0.0)
         self.add_at(key, self._clock.now() + delay)

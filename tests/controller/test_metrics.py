@@ -27,7 +27,7 @@ WEB = ("a", "web")
 async def seen(store: Any) -> tuple[Metrics, Cache]:
     clock, metrics = LoopClock(), Metrics()
     cache = Cache(Client(store), clock, Random(1), lambda _: None)
-    metrics.watch(cache, WorkQueue(clock, Random(2)))
+    metrics.watch(cache, {"Rollouts": WorkQueue(clock, Random(2))})
     return metrics, cache
 
 
@@ -97,3 +97,82 @@ async def test_what_is_counted_of_a_rollout_is_read_by_prometheus_and_goes_with_
     del cache.rollouts.items[WEB]
     metrics.forget(WEB)
     assert samples() == {}
+
+
+def a_rollout(started: str, **duration: Any) -> Rollout:
+    status = {"duration": {"rolloutStartedAt": f"2026-01-01T00:{started}Z", **duration}}
+    return msgspec.convert({"metadata": {"name": "web", "namespace": "a"}, "status": status}, Rollout)
+
+
+@pytest.mark.parametrize(
+    ("after", "status", "seconds"),
+    [
+        (a_rollout("00:00", completionStatus="Promoted", finishedAt="2026-01-01T00:01:40Z"), "Promoted", 100),
+        (a_rollout("00:00", completionStatus="Aborted", finishedAt="2026-01-01T00:00:05Z"), "Aborted", 5),
+        (a_rollout("00:30"), "Superseded", 30),
+        (a_rollout("00:00", completionStatus="RolledBack"), "", 0),
+    ],
+)
+async def test_the_time_an_update_took_is_counted_once_by_how_it_ended(
+    seen: tuple[Metrics, Cache], after: Rollout, status: str, seconds: float
+) -> None:
+    metrics, _ = seen
+    metrics.durations.changed(a_rollout("00:00"), after)
+    metrics.durations.changed(after, after)
+    sums = [f'rollout_duration_seconds_sum{{status="{status}"}} {float(seconds)}'] if status else []
+    assert lines(metrics, "rollout_duration_seconds_sum") == sums
+
+
+async def test_pauses_for_a_person_are_told_apart_from_progress(seen: tuple[Metrics, Cache]) -> None:
+    metrics, _ = seen
+    ended = {"completionStatus": "Promoted", "finishedAt": "2026-01-01T00:01:40Z"}
+    metrics.durations.changed(a_rollout("00:00"), a_rollout("00:00", **ended, totalManualPauseDurationSeconds=70))
+    assert lines(metrics, "rollout_manual_pause_duration_seconds_sum") == [
+        'rollout_manual_pause_duration_seconds_sum{status="Promoted"} 70.0'
+    ]
+    assert lines(metrics, "rollout_progression_duration_seconds_sum") == [
+        'rollout_progression_duration_seconds_sum{status="Promoted"} 30.0'
+    ]
+
+
+NAMED = """
+rollout_info rollout_info_replicas_available rollout_info_replicas_unavailable rollout_info_replicas_desired
+rollout_info_replicas_updated rollout_phase rollout_events rollout_reconcile rollout_reconcile_error
+experiment_reconcile experiment_reconcile_error analysis_run_reconcile analysis_run_reconcile_error
+rollout_duration_seconds rollout_progression_duration_seconds rollout_manual_pause_duration_seconds
+experiment_info experiment_phase analysis_run_info analysis_run_phase analysis_run_metric_type analysis_run_metric_phase
+analysis_template_info analysis_template_metric_info controller_clientset_k8s_request argo_rollouts_controller_info
+build_info workqueue_depth workqueue_adds workqueue_retries
+"""
+"""As dashboards of Argo Rollouts ask for them (the CLI spec, section 5); those of notifications apart, which are not sent."""
+
+
+async def test_every_metric_that_dashboards_know_is_there(seen: tuple[Metrics, Cache]) -> None:
+    metrics, _ = seen
+    families = {family.name for family in text_string_to_metric_families(metrics.text().decode())}
+    assert families >= set(NAMED.split())
+
+
+async def test_a_template_is_told_with_the_providers_of_its_metrics(seen: tuple[Metrics, Cache]) -> None:
+    metrics, cache = seen
+    run = {"metadata": {"name": "web", "namespace": "a"}}
+    steps = [{"analysis": {"templates": [{"templateName": "errors"}]}}]
+    strategy = {"canary": {"steps": steps}}
+    cache.rollouts._tell(None, msgspec.convert({**run, "spec": {"strategy": strategy}}, Rollout))  # pyright: ignore[reportPrivateUsage]
+    template = {"spec": {"metrics": [{"name": "rate", "provider": {"newRelic": {}}}]}}
+    cache.others["AnalysisTemplate"].items |= {("a", "errors"): template, ("a", "odd"): {"spec": {"metrics": 3}}}
+    assert lines(metrics, "analysis_template_info") == [
+        'analysis_template_info{name="errors",namespace="a"} 1.0',
+        'analysis_template_info{name="odd",namespace="a"} 1.0',
+    ]
+    (told,) = lines(metrics, "analysis_template_metric_info")
+    assert 'metric="rate"' in told
+    assert 'type="NewRelic"' in told
+
+
+async def test_a_rollout_is_in_one_phase(seen: tuple[Metrics, Cache]) -> None:
+    metrics, cache = seen
+    cache.rollouts.items[WEB] = a_rollout("00:00")
+    assert [line for line in lines(metrics, "rollout_phase") if line.endswith(" 1.0")] == [
+        'rollout_phase{name="web",namespace="a",phase="Progressing",strategy="none"} 1.0'
+    ]
