@@ -67,6 +67,8 @@ class Reconciler(Generic[S]):
         self._cache, self._about, self._applier, self._queue, self._clock = cache, about, applier, queue, clock
         self._see, self._plan, self._measures, self._tell_waits = see, plan, measures, tell_waits
         self._waits: dict[Key, tuple[str, ...]] = {}
+        self._failing: dict[Key, str] = {}
+        """What the last attempt failed with: the same again is no news."""
 
     async def __call__(self, key: Key) -> None:
         began = self._clock.now()
@@ -92,6 +94,7 @@ class Reconciler(Generic[S]):
             self._queue.add_at(key, plan.again_at if plan.again_at > began else soonest)
         if self._measures:
             self._measures.reconciled(key, self._clock.now() - began)
+        self._failing.pop(key, None)
 
     def failed(self, key: Key, error: Exception, delay: float) -> None:
         """Tells of an attempt that raised; the next one comes in `delay` seconds."""
@@ -104,7 +107,9 @@ class Reconciler(Generic[S]):
         if not isinstance(error, ApiError):
             log.error("the reconcile failed", exc_info=error, extra={"fields": fields})
             return
-        log.warning("a write failed: %s", error.message, extra={"fields": fields})
+        level = logging.DEBUG if self._failing.get(key) == error.message else logging.WARNING
+        self._failing[key] = error.message
+        log.log(level, "a write failed: %s", error.message, extra={"fields": fields})
         about = self._about.items.get(key)
         if about is not None and isinstance(error, Forbidden | Invalid):
             # Time alone does not mend these: somebody has to give a right or change an object.
@@ -113,6 +118,7 @@ class Reconciler(Generic[S]):
     def _forget(self, key: Key) -> None:
         self._applier.writes.forget(key)
         self._waits.pop(key, None)
+        self._failing.pop(key, None)
         self._queue.forget(key)
         if self._measures:
             self._measures.forget(key)
