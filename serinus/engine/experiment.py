@@ -53,7 +53,7 @@ def _phase(trial: Trial) -> None:
         if end is not None:
             trial.look_again(end)
     analyses, message = _analyses(trial)
-    required = any(a.required_for_completion for a in trial.spec.analyses)
+    required = _waits_for_required(trial)
     told = next((t.message for t in status.template_statuses if t.status == templates and t.message), "")
     if templates in COMPLETED:
         judged = templates == SUCCESSFUL and (analyses in COMPLETED or required)
@@ -66,6 +66,15 @@ def _phase(trial: Trial) -> None:
     if status.phase != before:
         bad = status.phase in (FAILED, ERROR, INCONCLUSIVE)
         trial.tell(f"Experiment{status.phase}", f"Experiment transitioned from {before} -> {status.phase}", warning=bad)
+
+
+def _waits_for_required(trial: Trial) -> bool:
+    """Whether it may only end with the verdict of an analysis: once it is told to end, none of them begins any more."""
+    required = {a.name for a in trial.spec.analyses if a.required_for_completion}
+    if not trial.spec.terminate:
+        return bool(required)
+    there = {run.metadata.name for run in trial.snapshot.analysis_runs}
+    return any(run.name in required and run.analysis_run in there for run in trial.status.analysis_runs)
 
 
 def _analyses(trial: Trial) -> tuple[str, str]:

@@ -52,6 +52,9 @@ def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating
                 trial.actions.append(
                     Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid)
                 )
+            elif run is not None and finished(run) and trial.spec.terminate and old.phase not in COMPLETED:
+                # It ends with the run that was required of it, else it would wait for its verdict for ever.
+                return RunStatus(old.name, old.analysis_run, run.status.phase, run.status.message)
             return old
         if run is None:
             if old.phase in COMPLETED:

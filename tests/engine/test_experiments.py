@@ -152,6 +152,31 @@ def test_told_to_stop_it_ends_its_runs_and_succeeds():
     assert lab.experiment.status.phase == "Successful"
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_told_to_stop_it_ends_although_a_required_analysis_has_no_verdict_yet(begun: bool):
+    """It stayed Running for ever: a required analysis was waited for, whose end was not looked at any more."""
+    lab = Lab(analyses=[{"name": "probe", "templateName": "check", "requiredForCompletion": True}])
+    lab.settle(ready=begun)
+    assert (("AnalysisRun", "exp-probe") in lab.objects) == begun
+    lab.objects["Experiment", "exp"]["spec"]["terminate"] = True
+    lab.settle(ready=begun)
+    if begun:
+        run = lab.objects["AnalysisRun", "exp-probe"]
+        assert (lab.experiment.status.phase, run["spec"]["terminate"]) == ("Running", True)
+        run["status"] = {"phase": "Inconclusive", "message": "Run Terminated"}
+        lab.settle()
+    assert lab.experiment.status.phase == ("Inconclusive" if begun else "Successful")
+
+
+def test_told_to_stop_it_ends_although_the_run_of_a_required_analysis_is_gone():
+    lab = Lab(analyses=[{"name": "probe", "templateName": "check", "requiredForCompletion": True}])
+    lab.settle()
+    del lab.objects["AnalysisRun", "exp-probe"]
+    lab.objects["Experiment", "exp"]["spec"]["terminate"] = True
+    lab.settle()
+    assert lab.experiment.status.phase == "Successful"
+
+
 def test_an_experiment_that_would_select_all_pods_is_refused():
     lab = Lab(templates=[template("a", selector={})])
     lab.settle()
