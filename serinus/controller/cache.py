@@ -35,7 +35,7 @@ from serinus.api.resources import (
 )  # fmt: skip
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, PodStatus, ReplicaSet, Workload
-from serinus.controller.references import ANY, references
+from serinus.engine.references import ANY, references
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer, Key, meta

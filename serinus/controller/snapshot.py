@@ -7,8 +7,8 @@ from typing import Any
 from serinus.api.meta import Json
 from serinus.api.network import Ingress, Service
 from serinus.api.workloads import Pod
-from serinus.controller import references
 from serinus.controller.cache import Cache
+from serinus.engine import references
 from serinus.engine.experiment_trial import ExperimentSnapshot
 from serinus.engine.plan import Snapshot
 from serinus.kube.informer import Key
