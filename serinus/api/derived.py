@@ -6,6 +6,7 @@ The answers live and go with the spec that they belong to, so there is nothing t
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from operator import is_
 from typing import TypeVar, cast
 
 from serinus.api.rollout import RolloutSpec
@@ -27,5 +28,14 @@ def latest(spec: RolloutSpec, question: Hashable, of: Hashable, answer: Callable
     known = cast(dict[Hashable, tuple[Hashable, T]], spec.__dict__)
     found = known.get(question)
     if found is None or found[0] != of:
+        found = known[question] = (of, answer())
+    return found[1]
+
+
+def seen(spec: RolloutSpec, question: Hashable, of: tuple[object, ...], answer: Callable[[], T]) -> T:
+    """As `latest`, for what depends on objects that are replaced and never changed: the same ones give the same answer."""
+    known = cast(dict[Hashable, tuple[tuple[object, ...], T]], spec.__dict__)
+    found = known.get(question)
+    if found is None or len(found[0]) != len(of) or not all(map(is_, found[0], of)):
         found = known[question] = (of, answer())
     return found[1]

@@ -5,9 +5,9 @@ First everything is looked up, then what was found is checked: an absent object 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from serinus.api.derived import once
+from serinus.api.derived import once, seen
 from serinus.api.findings import Finding, invalid
 from serinus.api.meta import Json
 from serinus.api.names import HASH, MANAGED_BY
@@ -74,15 +74,30 @@ def unfit(
     template: Json,
     services: Mapping[str, Service] | None,
     ingresses: Mapping[str, Ingress] | None,
-) -> Iterator[Finding]:
+) -> Sequence[Finding]:
     """Referenced objects that exist and cannot serve this Rollout."""
+    named = [
+        *((services or {}).get(name) for _, name, _ in _services(rollout)),
+        *((ingresses or {}).get(name) for _, name, _ in _ingresses(rollout)),
+    ]
+    return seen(
+        rollout.spec,
+        "unfit",
+        (template, rollout.metadata.name, *named),
+        lambda: tuple(_unfit(rollout, template, services or {}, ingresses or {})),
+    )
+
+
+def _unfit(
+    rollout: Rollout, template: Json, services: Mapping[str, Service], ingresses: Mapping[str, Ingress]
+) -> Iterator[Finding]:
     given = (template.get("metadata") or {}).get("labels") or {}
     for path, name, role in _services(rollout):
-        service = (services or {}).get(name)
+        service = services.get(name)
         if service is not None:
             yield from _service(path, service, rollout, given, role)
     for path, name, backend in _ingresses(rollout):
-        ingress = (ingresses or {}).get(name)
+        ingress = ingresses.get(name)
         if ingress is not None and not _routes_to(ingress, backend):
             yield invalid(path, name, f"ingress `{name}` has no rules using service {backend} backend")
 

@@ -133,7 +133,10 @@ class Sight:
         return [p for p in self.snapshot.pods if (owner := p.metadata.controller()) and owner.uid == rs.metadata.uid]
 
     def named(self, pod_hash: str) -> ReplicaSet | None:
-        return next((r for r in self.sets if pod_hash and hash_of(r) == pod_hash), None)
+        for rs in self.sets if pod_hash else ():  # asked several times in each pass: a plain loop is the fastest
+            if rs.metadata.labels.get(HASH) == pod_hash:
+                return rs
+        return None
 
 
 def look(snapshot: Snapshot) -> Sight:

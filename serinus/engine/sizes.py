@@ -204,8 +204,11 @@ class View:
 
     def routed(self, index: int) -> tuple[int, int]:
         """(new, stable) sizes where a router splits the traffic: no pod goes that was seen to be needed for its weight."""
+        return self.carrying(*self.targets(index))
+
+    def carrying(self, want_new: int, want_stable: int) -> tuple[int, int]:
+        """The sizes of a step, (new, stable), and what the weights that gateways know of need beyond them."""
         s, status, new = self.s, self.draft.status, self.s.new
-        want_new, want_stable = self.targets(index)
         # What was seen leads there still; what this pass writes leads there soon.
         told = [w for w in (s.rollout.status.canary.weights, status.canary.weights) if w]
         if not promoted(status):
@@ -246,7 +249,7 @@ def _resize_routed(draft: Draft, view: View) -> None:
     if status.abort and stable:
         _retire_aborted(draft, view, new, stable, want_new)
     else:
-        kept, _ = view.routed(index)
+        kept, _ = view.carrying(want_new, want_stable)
         draft.scale(new, kept, _why(draft, view, kept, index))
     leading = references(draft)
     free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)
