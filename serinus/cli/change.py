@@ -1,6 +1,6 @@
-"""How commands change a Rollout: only the revision that the user saw, if one is named; told in an Event; or only tried.
+"""How commands change an object: only the revision that the user saw, if one is named; told in an Event; or only tried.
 
-A status and a spec are two requests, as scripts know them. With `--revision` both carry the version that was looked at, so
+A status and a spec are two requests, as scripts know them. With `--revision` each carries the version that was looked at, so
 that nothing slips in between; what the controller writes meanwhile is looked at again.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 import getpass
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from serinus.api.resources import EVENTS, ROLLOUTS
+from serinus.api.resources import EVENTS, ROLLOUTS, Resource
 from serinus.cli.commandline import Call, Flag
 from serinus.cli.problems import Problem
 from serinus.cli.session import Session
@@ -20,71 +20,149 @@ Json = dict[str, Any]
 Patches = tuple[Json | None, Json | None]
 """(merge patch of the status, merge patch of the spec), None where nothing is to be sent."""
 
-FLAGS = (
-    Flag("revision", "Act only while this is the current revision", default=0, metavar="N"),
-    Flag("dry-run", "Say what would be done, and do nothing", default=False),
-)
+DRY_RUN = Flag("dry-run", "Say what would be done, and do nothing", default=False)
+FLAGS = (Flag("revision", "Act only while this is the current revision", default=0, metavar="N"), DRY_RUN)
 TRIES = 5
 REVISION = "rollout.argoproj.io/revision"
 
 
-def change(session: Session, call: Call, name: str, reason: str, patches: Patches) -> bool:
+class Write(NamedTuple):
+    """A change, decided on what was seen, and not made yet.
+
+    `words`: what it is, for `--dry-run`; empty if there is nothing to do. `send` makes it, may raise Conflict, and answers
+    the object that was changed, None if none was.
+    """
+
+    words: str
+    send: Callable[[], Json | None]
+
+
+def change(
+    session: Session, call: Call, name: str, reason: str, patches: Patches, resource: Resource = ROLLOUTS
+) -> bool:
     """Make a change that does not depend on what is there. False where it was only tried (`--dry-run`).
 
     `reason`: of the Event that tells of it, in one word.
     """
     if call.number("revision") or call.truth("dry-run"):
-        return change_seen(session, call, name, reason, lambda _: patches)
-    return _sent(session, name, reason, patches)
+        return change_seen(session, call, name, reason, lambda _: patches, resource)
+    return _told(session, resource, reason, _sent(session, resource, name, patches))
 
 
-def change_seen(session: Session, call: Call, name: str, reason: str, decide: Callable[[Json], Patches]) -> bool:
+def change_seen(
+    session: Session,
+    call: Call,
+    name: str,
+    reason: str,
+    decide: Callable[[Json], Patches],
+    resource: Resource = ROLLOUTS,
+) -> bool:
     """Make a change that follows from what is there."""
+
+    def write(seen: Json) -> Write:
+        patches = decide(seen)
+        revision = call.number("revision")
+        version = str(seen["metadata"]["resourceVersion"]) if revision else ""
+        return Write(_words(patches), lambda: _sent(session, resource, name, patches, version, revision))
+
+    return write_seen(session, call, name, reason, write, resource)
+
+
+def write_seen(
+    session: Session,
+    call: Call,
+    name: str,
+    reason: str,
+    decide: Callable[[Json], Write],
+    resource: Resource = ROLLOUTS,
+) -> bool:
+    """Make a change of any kind that follows from what is there."""
     from serinus.kube.errors import Conflict
 
     revision = call.number("revision")
     for _ in range(TRIES):
-        rollout = session.get(ROLLOUTS, name)
+        seen = session.get(resource, name)
         if revision:
-            _check(rollout, name, revision)
-        patches = decide(rollout)
+            _check(seen, resource, revision)
+        write = decide(seen)
         if call.truth("dry-run"):
-            print(f"rollout '{name}' would be changed (revision {_revision(rollout) or 'new'}): {_words(patches)}")
+            now = _revision(seen) or "new"
+            print(f"{_called(resource)} '{name}' would be changed (revision {now}): {write.words or 'nothing'}")
             return False
         try:
-            return _sent(
-                session, name, reason, patches, str(rollout["metadata"]["resourceVersion"]) if revision else ""
-            )
+            return _told(session, resource, reason, write.send())
         except Conflict:
             continue
-    raise Problem(f"rollout '{name}' keeps changing: nothing was done", "Try again.")
+    raise Problem(f"{_called(resource)} '{name}' keeps changing: nothing was done", "Try again.")
 
 
-def _check(rollout: Json, name: str, revision: int) -> None:
-    have = _revision(rollout)
+def _check(seen: Json, resource: Resource, revision: int) -> None:
+    have, name = _revision(seen), str(seen["metadata"]["name"])
     if have != revision:
         raise Problem(
-            f"rollout '{name}' is at revision {have or 'none'} now, not at {revision}: nothing was done",
-            f"Look again: kubectl argo rollouts get rollout {name}",
+            f"{_called(resource)} '{name}' is at revision {have or 'none'} now, not at {revision}: nothing was done",
+            f"Look again: kubectl argo rollouts get rollout {name}" if resource is ROLLOUTS else "",
         )
 
 
-def _revision(rollout: Json) -> int:
-    text = str((rollout["metadata"].get("annotations") or {}).get(REVISION) or "")
+def check_numbered(call: Call, rollout: Json, workload: Json | None = None) -> None:
+    """With `--revision`: Problem where a newer spec has no number yet.
+
+    For what replaces the template: what the controller has not looked at may be a revision that the user did not see.
+    """
+    if not call.number("revision"):
+        return
+    status = rollout.get("status") or {}
+    pairs = [(rollout, status.get("observedGeneration")), (workload, status.get("workloadObservedGeneration"))]
+    for obj, looked_at in pairs:
+        seen = str(looked_at or "")
+        if obj is not None and seen.isdigit() and int(seen) < int(obj["metadata"].get("generation") or 0):
+            kind, name = str(obj.get("kind") or "Rollout").lower(), obj["metadata"]["name"]
+            raise Problem(
+                f"{kind} '{name}' was written and may be a new revision: nothing was done",
+                "The controller has not looked at it yet. Try again in a moment.",
+            )
+
+
+def _called(resource: Resource) -> str:
+    """The kind, as these commands print it: rollout, experiment, analysisRun."""
+    return resource.kind[0].lower() + resource.kind[1:]
+
+
+def _revision(obj: Json) -> int:
+    text = str((obj["metadata"].get("annotations") or {}).get(REVISION) or "")
     return int(text) if text.isdigit() else 0
 
 
-def _sent(session: Session, name: str, reason: str, patches: Patches, version: str = "") -> bool:
+def _sent(
+    session: Session, resource: Resource, name: str, patches: Patches, version: str = "", revision: int = 0
+) -> Json | None:
     """`version`: the one that was looked at, as a precondition. Conflict where it is not the current one."""
+    from serinus.kube.errors import Conflict
+
     status, spec = patches
     made: Json | None = None
     if status is not None:
-        made = session.patch_status(ROLLOUTS, name, _holding(status, version), raises_conflict=bool(version))
+        made = session.patch_status(resource, name, _holding(status, version), raises_conflict=bool(version))
         version = str(made["metadata"]["resourceVersion"]) if version else ""
-    if spec is not None:
-        made = session.patch(ROLLOUTS, name, _holding(spec, version), raises_conflict=bool(version))
+    if spec is None:
+        return made
+    for _ in range(TRIES):
+        try:
+            return session.patch(resource, name, _holding(spec, version), raises_conflict=bool(version))
+        except Conflict:
+            if made is None:
+                raise
+            # The first half is done: to decide anew would do it twice, and skip a step.
+            seen = session.get(resource, name)
+            _check(seen, resource, revision)
+            version = str(seen["metadata"]["resourceVersion"])
+    raise Problem(f"{_called(resource)} '{name}' keeps changing: its status was changed, its spec not", "Try again.")
+
+
+def _told(session: Session, resource: Resource, reason: str, made: Json | None) -> bool:
     if made is not None:
-        record(session, made, reason)
+        record(session, resource, made, reason)
     return True
 
 
@@ -93,8 +171,7 @@ def _holding(patch: Json, version: str) -> Json:
 
 
 def _words(patches: Patches) -> str:
-    parts = [f"{path} = {value!r}" for patch in patches for path, value in _leaves(patch or {}, "")]
-    return ", ".join(parts) if parts else "nothing"
+    return ", ".join(f"{path} = {value!r}" for patch in patches for path, value in _leaves(patch or {}, ""))
 
 
 def _leaves(value: Any, path: str) -> list[tuple[str, Any]]:
@@ -103,25 +180,25 @@ def _leaves(value: Any, path: str) -> list[tuple[str, Any]]:
     return [leaf for key, inner in value.items() for leaf in _leaves(inner, f"{path}.{key}" if path else key)]
 
 
-def record(session: Session, rollout: Json, reason: str) -> None:
+def record(session: Session, resource: Resource, obj: Json, reason: str) -> None:
     """Tell in an Event who did it. Whoever may not write Events leaves none: the change itself is done."""
     from datetime import UTC, datetime
 
     from serinus.kube.errors import ApiError
 
-    meta, now = rollout["metadata"], datetime.now(UTC)
+    meta, now = obj["metadata"], datetime.now(UTC)
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     event: Json = {
         "metadata": {"name": f"{meta['name']}.{int(now.timestamp() * 1e9):x}", "namespace": meta.get("namespace")},
         "involvedObject": {
-            "apiVersion": ROLLOUTS.api_version,
-            "kind": ROLLOUTS.kind,
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
             "name": meta["name"],
             "namespace": meta.get("namespace"),
             "uid": meta.get("uid"),
         },
         "reason": reason,
-        "message": f"{reason} of revision {_revision(rollout) or 'none'} by {_who()}",
+        "message": f"{reason} of revision {_revision(obj) or 'none'} by {_who()}",
         "type": "Normal",
         "source": {"component": "kubectl-argo-rollouts"},
         "firstTimestamp": stamp,

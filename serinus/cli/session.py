@@ -59,6 +59,17 @@ class Session:
                 raise
             raise self.problem(error, resource, name) from error
 
+    def update(self, resource: Resource, obj: Json) -> Json:
+        """Replaces an object of the user's namespace. Conflict if somebody else wrote since it was read."""
+        from serinus.kube.errors import ApiError, Conflict
+
+        try:
+            return self.client.update(resource, self.namespace, obj)
+        except Conflict:
+            raise
+        except ApiError as error:
+            raise self.problem(error, resource, str(obj["metadata"]["name"])) from error
+
     def list(self, resource: Resource, *, everywhere: bool = False, labels: str = "", fields: str = "") -> Json:
         from serinus.kube.errors import ApiError
 

@@ -123,7 +123,7 @@ def test_set_image_wins_over_writers_in_between(space: Space) -> None:
     assert space.get("Rollout", "web")["spec"]["template"]["spec"]["containers"][0]["image"] == "web:2"
     left = 5
     done = space.run("set", "image", "web", "web=web:3")
-    assert (done.code, done.err) == (1, "Error: the object has been modified\n")
+    assert (done.code, done.err) == (1, "Error: rollout 'web' keeps changing: nothing was done\nTry again.\n")
 
 
 def test_set_image_of_a_rollout_with_a_workload_changes_the_deployment(space: Space) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serinus.api.resources import ARGOPROJ, EXPERIMENTS, ROLLOUTS, Resource
 from serinus.api.rollout_info import Json
+from serinus.cli.change import DRY_RUN
 from serinus.cli.commandline import Call, Command, Flag, understand
 from serinus.cli.problems import Problem
 from serinus.cli.session import Session, open_session
@@ -16,6 +17,7 @@ def run(call: Call) -> int:
     if not filenames:
         raise call.usage_problem()
     session, created = open_session(call), list[tuple[Resource, Json]]()
+    tried = call.truth("dry-run")
     for filename in filenames:
         objects = documents(filename)
         if len(objects) != 1:
@@ -24,10 +26,10 @@ def run(call: Call) -> int:
         wrong = complaints(objects[0])
         if wrong:
             raise Problem(f"{filename}: {wrong[0]}", "\n".join(wrong[1:]))
-        made = create(session, resource, objects[0])
-        print(f"{resource.singular}.argoproj.io/{made['metadata']['name']} created")
+        made = create(session, resource, objects[0], tried=tried)
+        print(told(resource, made, tried=tried))
         created.append((resource, made))
-    return _watch(call, created) if call.truth("watch") else 0
+    return _watch(call, created) if call.truth("watch") and not tried else 0
 
 
 def resource_of(obj: Json) -> Resource:
@@ -41,8 +43,14 @@ def resource_of(obj: Json) -> Resource:
     return found
 
 
-def create(session: Session, resource: Resource, obj: Json) -> Json:
-    """The object made, in the namespace that it names, else in the user's."""
+def told(resource: Resource, made: Json, *, tried: bool) -> str:
+    """The line that scripts know; with `--dry-run` one that cannot be taken for it."""
+    name = f"{resource.singular}.argoproj.io/{made['metadata'].get('name') or made['metadata'].get('generateName')}"
+    return f"{name} would be created" if tried else f"{name} created"
+
+
+def create(session: Session, resource: Resource, obj: Json, *, tried: bool = False) -> Json:
+    """The object made, in the namespace that it names, else in the user's. `tried`: the server only judges it."""
     from serinus.kube.errors import ApiError
 
     meta = obj.setdefault("metadata", {})
@@ -50,7 +58,8 @@ def create(session: Session, resource: Resource, obj: Json) -> Json:
     if namespace:
         meta["namespace"] = namespace
     try:
-        return session.client.create(resource, namespace, obj)
+        query = {"dryRun": "All"} if tried else {}
+        return session.client.call("POST", resource.path(namespace), query=query, body=obj)
     except ApiError as error:
         raise session.problem(error, resource) from error
 
@@ -79,5 +88,6 @@ COMMAND = Command(
         Flag("filename", "File with one object, - for standard input; may be repeated", "f", (), "FILE"),
         Flag("watch", "Watch it afterwards, as get does", short="w", default=False),
         Flag("no-color", "No colours", default=False),
+        DRY_RUN,
     ),
 )

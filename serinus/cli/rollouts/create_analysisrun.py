@@ -7,9 +7,10 @@ import sys
 
 from serinus.api.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES
 from serinus.api.rollout_info import Json
+from serinus.cli.change import DRY_RUN
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
-from serinus.cli.rollouts.create import create
+from serinus.cli.rollouts.create import create, told
 from serinus.cli.session import Session, open_session
 
 INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
@@ -28,8 +29,8 @@ def run(call: Call) -> int:
         generate_name=call.text("generate-name"),
         instance_id=call.text("instance-id"),
     )
-    made = create(session, ANALYSIS_RUNS, obj)
-    print(f"analysisrun.argoproj.io/{made['metadata']['name']} created")
+    tried = call.truth("dry-run")
+    print(told(ANALYSIS_RUNS, create(session, ANALYSIS_RUNS, obj, tried=tried), tried=tried))
     return 0
 
 
@@ -106,5 +107,6 @@ COMMAND = Command(
         Flag("generate-name", "Beginning of the run's name (default: the template's name)", metavar="PREFIX"),
         Flag("instance-id", "Controller that is to carry it out", metavar="ID"),
         Flag("argument", "NAME=VALUE of an argument; may be repeated", "a", (), "NAME=VALUE"),
+        DRY_RUN,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serinus.api.resources import EXPERIMENTS
+from serinus.cli.change import FLAGS, change
 from serinus.cli.commandline import Call, Command
 from serinus.cli.session import open_session
 
@@ -10,8 +11,9 @@ from serinus.cli.session import open_session
 def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
-        session.patch(EXPERIMENTS, name, {"status": None})
-        print(f"experiment '{name}' retried")
+        # An Experiment has no subresource for its status: this is written as a spec is.
+        if change(session, call, name, "Retry", (None, {"status": None}), EXPERIMENTS):
+            print(f"experiment '{name}' retried")
     return 0
 
 
@@ -20,6 +22,7 @@ COMMAND = Command(
     "Start Experiments anew: all that they found is forgotten.",
     "EXPERIMENT...",
     ("kubectl argo rollouts retry experiment my-experiment",),
+    flags=FLAGS,
     least=1,
     most=None,
     completes="experiments",

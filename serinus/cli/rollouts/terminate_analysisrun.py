@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serinus.api.resources import ANALYSIS_RUNS
+from serinus.cli.change import FLAGS, change
 from serinus.cli.commandline import Call, Command
 from serinus.cli.session import open_session
 
@@ -10,8 +11,8 @@ from serinus.cli.session import open_session
 def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
-        session.patch(ANALYSIS_RUNS, name, {"spec": {"terminate": True}})
-        print(f"analysisRun '{name}' terminated")
+        if change(session, call, name, "Terminate", (None, {"spec": {"terminate": True}}), ANALYSIS_RUNS):
+            print(f"analysisRun '{name}' terminated")
     return 0
 
 
@@ -20,6 +21,7 @@ COMMAND = Command(
     "End AnalysisRuns before their time.",
     "ANALYSISRUN...",
     ("kubectl argo rollouts terminate analysisrun guestbook-877894d5b-4-success-rate.1",),
+    flags=FLAGS,
     least=1,
     most=None,
     completes="analysisruns",

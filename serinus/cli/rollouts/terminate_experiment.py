@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serinus.api.resources import EXPERIMENTS
+from serinus.cli.change import FLAGS, change
 from serinus.cli.commandline import Call, Command
 from serinus.cli.session import open_session
 
@@ -10,9 +11,9 @@ from serinus.cli.session import open_session
 def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
-        session.patch(EXPERIMENTS, name, {"spec": {"terminate": True}})
-        # Scripts wait for exactly this line, wrong word included.
-        print(f"experiment '{name}' retried")
+        if change(session, call, name, "Terminate", (None, {"spec": {"terminate": True}}), EXPERIMENTS):
+            # Scripts wait for exactly this line, wrong word included.
+            print(f"experiment '{name}' retried")
     return 0
 
 
@@ -21,6 +22,7 @@ COMMAND = Command(
     "End Experiments before their time.",
     "EXPERIMENT...",
     ("kubectl argo rollouts terminate experiment my-experiment",),
+    flags=FLAGS,
     least=1,
     most=None,
     completes="experiments",
