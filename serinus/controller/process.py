@@ -32,6 +32,7 @@ from serinus.engine.experiment import plan_experiment
 from serinus.engine.plan import Event, Plan, Snapshot
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
+from serinus.kube.fairness import Lane
 from serinus.kube.informer import Key
 from serinus.kube.lease import Election, LeaseSettings
 from serinus.kube.queue import WorkQueue, work
@@ -94,7 +95,7 @@ class Controller:
         self.options = options or Options()
         self._client, self._clock, self._rng = client, clock, rng
         self.metrics = metrics or Metrics()
-        self.queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+        self.queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()), lane=self._lane)
         self.experiment_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
         self.cache = Cache(
             client,
@@ -188,6 +189,16 @@ class Controller:
             if not informer.synced.is_set() or informer.error:
                 return f"{informer.resource.plural}: {informer.error or 'not listed yet'}"
         return ""
+
+    def _lane(self, key: Key) -> Lane:
+        """Rollouts in flight go before settled ones, and no namespace waits for another's thousands."""
+        rollout = self.cache.rollouts.items.get(key)
+        settled = (
+            rollout is not None
+            and rollout.status.phase == "Healthy"
+            and rollout.status.observed_generation == str(rollout.metadata.generation)
+        )
+        return not settled, key[0]
 
     async def _lead(self) -> None:
         await self.cache.synced()

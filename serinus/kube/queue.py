@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError
+from serinus.kube.fairness import Lane, Turns, one_lane
 
 K = TypeVar("K", bound=Hashable)
 
@@ -30,17 +31,25 @@ SHORTEST_SLEEP = 0.001
 
 
 class WorkQueue(Generic[K]):
-    """`first_delay`, `longest_delay`: seconds of the first and the longest wait of `retry`, which doubles each time."""
+    """`first_delay`, `longest_delay`: seconds of the first and the longest wait of `retry`, which doubles each time.
+
+    `lane`: of a key that is added, whether it is urgent and whose share it takes.
+    """
 
     def __init__(
-        self, clock: Clock, rng: Random | None = None, *, first_delay: float = 0.05, longest_delay: float = 10.0
+        self,
+        clock: Clock,
+        rng: Random | None = None,
+        *,
+        first_delay: float = 0.05,
+        longest_delay: float = 10.0,
+        lane: Callable[[K], Lane] = one_lane,
     ) -> None:
         self.added = self.retried = 0
         """How many keys were added, and how many of them after a failure, since it began."""
         self._clock, self._rng = clock, rng or Random()
         self._first, self._longest = first_delay, longest_delay
-        self._ready: deque[K] = deque()
-        self._waiting: set[K] = set()
+        self._ready: Turns[K] = Turns(lane)
         self._working: set[K] = set()
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
@@ -57,10 +66,11 @@ class WorkQueue(Generic[K]):
     def add(self, key: K) -> None:
         if key in self._working:
             self._again.add(key)
-        elif key not in self._waiting:
+            return
+        waits = key in self._ready
+        self._ready.add(key)
+        if not waits:
             self.added += 1
-            self._waiting.add(key)
-            self._ready.append(key)
             self._wake()
 
     def add_at(self, key: K, when: float) -> None:
@@ -107,8 +117,7 @@ class WorkQueue(Generic[K]):
             finally:
                 if getter in self._getters:
                     self._getters.remove(getter)
-        key = self._ready.popleft()
-        self._waiting.discard(key)
+        key = self._ready.take()
         self._working.add(key)
         self._when.pop(key, None)
         return key

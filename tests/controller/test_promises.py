@@ -298,3 +298,26 @@ async def test_when_every_fault_ends_so_does_the_work(play: Any) -> None:
     faults.rates = Rates()
     await play.until(play.healthy, seconds=60)
     assert not made.not_ready()
+
+
+async def test_after_a_restart_those_in_flight_come_before_all_that_are_settled(play: Any) -> None:
+    for number in range(100):
+        await play.store.put("services", play.service(f"web-{number}"))
+        await play.store.put("rollouts", play.rollout("blue", f"web-{number}"))
+    await play.store.put("rollouts", play.rollout("blue", "zzz"))  # its Service is missing
+    _, first = play.controller()
+    await play.until(lambda: all(play.healthy(f"web-{number}") for number in range(100)))
+    first.cancel()
+    for obj in play.store.objects.values():
+        if "phase" in obj.get("status", {}):
+            obj["status"]["observedGeneration"] = str(obj["metadata"]["generation"])
+    order: list[str] = []
+
+    def plan(snapshot: Snapshot) -> Plan:
+        order.append(snapshot.rollout.metadata.name)
+        return play.plan(snapshot)
+
+    play.controller(workers=1, plan=plan)
+    await play.until(lambda: len(order) > 100)
+    assert order[0] == "zzz"
+    assert sorted(order[1:101]) == sorted(f"web-{number}" for number in range(100))
