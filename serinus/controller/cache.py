@@ -232,6 +232,8 @@ class Cache:
         if resource is None:
             log.warning("objects of kind %s cannot be watched: the kind is not known", kind)
             return
+        if self._namespace and not resource.namespaced:
+            return  # a Role gives no right to read it: for a controller of one namespace there is none
         informer = self._informer(resource, type_)
         informer.on_change(lambda old, new: self._named_changed(kind, old, new))
         self.others[kind] = informer

@@ -32,3 +32,17 @@ async def test_a_write_of_the_status_keeps_what_was_worked_out_from_the_spec(sto
     while cache.rollouts.items[WEB].spec.replicas != 4:
         await woken.get()
     running.cancel()
+
+
+async def test_a_controller_of_one_namespace_does_not_wait_for_what_it_may_not_read(store: Any) -> None:
+    """A Role gives no right to read ClusterAnalysisTemplates: each Rollout with an analysis would wait for ever."""
+    woken: asyncio.Queue[Any] = asyncio.Queue()
+    cache = Cache(Client(store), LoopClock(), Random(1), woken.put_nowait, namespace="a", instance_id="")
+    running = asyncio.create_task(cache.run())
+    canary = {"analysis": {"templates": [{"templateName": "verdict"}]}}
+    await store.put("rollouts", {"metadata": {"name": "web"}, "spec": {"strategy": {"canary": canary}}})
+    await woken.get()
+    await cache.synced()
+    assert [i.resource.kind for i in cache.others.values()] == ["AnalysisTemplate"]
+    assert cache.missing(cache.rollouts.items[WEB]) == ""
+    running.cancel()
