@@ -6,6 +6,7 @@ roles have the verbs that are used and no others.
 
 from __future__ import annotations
 
+from serinus import __version__
 from serinus.api.crds import crds
 from serinus.api.meta import Json
 
@@ -18,6 +19,7 @@ LABELS = {
 SELECTOR = {"app.kubernetes.io/name": NAME}
 """As Argo Rollouts' Deployment has it: a selector cannot be changed, and this one is to be taken over in place."""
 METRICS_PORT, HEALTH_PORT = 8090, 8080
+REPOSITORY = "ghcr.io/serinus/serinus"
 USER = 65532
 """Of the image: nobody, as in distroless images."""
 
@@ -26,14 +28,14 @@ RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("argoproj.io", ("rollouts/status",), "patch"),
     ("argoproj.io", ("rollouts/finalizers", "analysisruns/finalizers", "experiments/finalizers"), "update"),
     ("argoproj.io", ("analysisruns", "experiments"), "get list watch create patch delete"),
-    ("argoproj.io", ("analysistemplates",), "get list watch"),
+    ("argoproj.io", ("analysistemplates",), "list watch"),
     ("apps", ("replicasets",), "get list watch create patch delete"),
-    ("apps", ("deployments",), "get list watch patch"),
+    ("apps", ("deployments",), "list watch patch"),
     ("batch", ("jobs",), "get list watch create delete"),
-    ("", ("pods",), "list watch patch"),
+    ("", ("pods",), "get list watch patch"),
     ("", ("pods/eviction",), "create"),
     ("", ("services",), "get list watch create patch delete"),
-    ("", ("podtemplates",), "get list watch"),
+    ("", ("podtemplates",), "list watch"),
     ("", ("secrets", "configmaps"), "get"),
     ("", ("events",), "create patch"),
     ("networking.k8s.io", ("ingresses",), "get list watch create patch"),
@@ -41,21 +43,37 @@ RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 """(group, resources, verbs)."""
 CLUSTER_RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("argoproj.io", ("clusteranalysistemplates",), "get list watch"),
+    ("argoproj.io", ("clusteranalysistemplates",), "list watch"),
 )
 
 
+def default_image() -> str:
+    """Of this version."""
+    return f"{REPOSITORY}:{__version__}"
+
+
 def installation(
-    namespace: str, image: str, *, namespaced: bool = False, replicas: int = 2, monitor: bool = False
+    namespace: str,
+    image: str,
+    *,
+    namespaced: bool = False,
+    replicas: int = 2,
+    monitor: bool = False,
+    instance_id: str = "",
 ) -> list[Json]:
-    """Everything to apply, in an order that works. `monitor`: with a ServiceMonitor of the Prometheus operator."""
+    """Everything to apply, in an order that works. `monitor`: with a ServiceMonitor of the Prometheus operator.
+
+    `instance_id`: one of several controllers of the cluster; what belongs to no namespace is named after it as well, so
+    that another installation does not take it over.
+    """
     objects = [*crds(), _object("v1", "Namespace", namespace, "")]
     objects += [
         _object("v1", "ServiceAccount", NAME, namespace),
-        *_roles(namespace, namespaced=namespaced),
-        *_aggregated(),
+        *_roles(namespace, instance_id, namespaced=namespaced),
+        *_aggregated(instance_id),
     ]
-    objects += [_deployment(namespace, image, replicas, namespaced=namespaced), _budget(namespace), _metrics(namespace)]
+    flags = [*(["--namespaced"] if namespaced else []), *([f"--instance-id={instance_id}"] if instance_id else [])]
+    objects += [_deployment(namespace, image, replicas, flags), _budget(namespace), _metrics(namespace)]
     return objects + ([_monitor(namespace)] if monitor else [])
 
 
@@ -66,23 +84,28 @@ def _object(api_version: str, kind: str, name: str, namespace: str, **parts: obj
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **parts}
 
 
-def _rules(rows: tuple[tuple[str, tuple[str, ...], str], ...]) -> list[Json]:
+def rules(rows: tuple[tuple[str, tuple[str, ...], str], ...]) -> list[Json]:
+    """As a Role has them."""
     return [{"apiGroups": [group], "resources": list(names), "verbs": verbs.split()} for group, names, verbs in rows]
 
 
-def _roles(namespace: str, *, namespaced: bool) -> list[Json]:
+def _everywhere(instance_id: str) -> str:
+    return f"{NAME}-{instance_id}" if instance_id else NAME
+
+
+def _roles(namespace: str, instance_id: str, *, namespaced: bool) -> list[Json]:
     api, kind = "rbac.authorization.k8s.io/v1", "Role" if namespaced else "ClusterRole"
-    rules = _rules(RULES if namespaced else (*RULES, *CLUSTER_RULES))
+    given = rules(RULES if namespaced else (*RULES, *CLUSTER_RULES))
     subject = {"kind": "ServiceAccount", "name": NAME, "namespace": namespace}
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": NAME}
-    where = namespace if namespaced else ""
+    name, where = (NAME, namespace) if namespaced else (_everywhere(instance_id), "")
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
     return [
-        _object(api, kind, NAME, where, rules=rules),
-        _object(api, f"{kind}Binding", NAME, where, roleRef=reference, subjects=[subject]),
+        _object(api, kind, name, where, rules=given),
+        _object(api, f"{kind}Binding", name, where, roleRef=reference, subjects=[subject]),
     ]
 
 
-def _aggregated() -> list[Json]:
+def _aggregated(instance_id: str) -> list[Json]:
     """What people may do who have the cluster's own roles view, edit and admin."""
     read = (
         "rollouts",
@@ -97,15 +120,17 @@ def _aggregated() -> list[Json]:
     for role in ("view", "edit", "admin"):
         names = read if role == "view" else (*read, "rollouts/status")
         verbs = "get list watch" if role == "view" else every
-        made = _object("rbac.authorization.k8s.io/v1", "ClusterRole", f"{NAME}-aggregate-to-{role}", "")
+        made = _object(
+            "rbac.authorization.k8s.io/v1", "ClusterRole", f"{_everywhere(instance_id)}-aggregate-to-{role}", ""
+        )
         labels = {**LABELS, f"rbac.authorization.k8s.io/aggregate-to-{role}": "true"}
         made["metadata"] = {**made["metadata"], "labels": labels}
-        found.append({**made, "rules": _rules((("argoproj.io", names, verbs),))})
+        found.append({**made, "rules": rules((("argoproj.io", names, verbs),))})
     return found
 
 
-def _deployment(namespace: str, image: str, replicas: int, *, namespaced: bool) -> Json:
-    arguments = ["controller", "--address=0.0.0.0", "--logformat=json", *(["--namespaced"] if namespaced else [])]
+def _deployment(namespace: str, image: str, replicas: int, flags: list[str]) -> Json:
+    arguments = ["controller", "--address=0.0.0.0", "--logformat=json", *flags]
     own = {"fieldRef": {"fieldPath": "metadata.namespace"}}
     probe = {"port": "healthz", "path": "/healthz"}
     container: Json = {

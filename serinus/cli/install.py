@@ -14,11 +14,24 @@ import click
 @click.option(
     "--replicas", default=2, show_default=True, type=click.IntRange(1), help="Controllers; one of them leads."
 )
+@click.option(
+    "--instance-id",
+    default="",
+    metavar="ID",
+    help="Only Rollouts with this label argo-rollouts.argoproj.io/controller-instance-id.",
+)
 @click.option("--service-monitor", is_flag=True, help="With a ServiceMonitor of the Prometheus operator.")
 @click.option("--crds/--no-crds", default=True, show_default=True, help="With the CustomResourceDefinitions.")
 @click.option("--only-crds", is_flag=True, help="Nothing but the CustomResourceDefinitions.")
 def command(
-    namespace: str, image: str, namespaced: bool, replicas: int, service_monitor: bool, crds: bool, only_crds: bool
+    namespace: str,
+    image: str,
+    namespaced: bool,
+    replicas: int,
+    instance_id: str,
+    service_monitor: bool,
+    crds: bool,
+    only_crds: bool,
 ) -> None:
     """Print everything that a cluster needs to run Serinus in place of Argo Rollouts.
 
@@ -30,11 +43,16 @@ def command(
     """
     import yaml
 
-    from serinus import __version__
-    from serinus.api.installation import installation
+    from serinus.api.installation import default_image, installation
 
-    chosen = image or f"ghcr.io/serinus/serinus:{__version__}"
-    objects = installation(namespace, chosen, namespaced=namespaced, replicas=replicas, monitor=service_monitor)
+    objects = installation(
+        namespace,
+        image or default_image(),
+        namespaced=namespaced,
+        replicas=replicas,
+        monitor=service_monitor,
+        instance_id=instance_id,
+    )
     if only_crds or not crds:
         objects = [o for o in objects if (o["kind"] == "CustomResourceDefinition") == only_crds]
     if not crds and not only_crds:

@@ -14,16 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from control_plane import ADMIN, CONTROLLER, ControlPlane, free_port
+import yaml
+from control_plane import ADMIN, ControlPlane, free_port
 from network import PODS
 
-from serinus.api.crds import crds
+from serinus.api.installation import NAME
+from serinus.local.apiserver.certs import write_kubeconfig
 from serinus.local.gateway import INGRESS_CLASS, GatewaySettings, clean_environment, configuration, traefik_binary
 
 BIN = Path(sys.executable).parent
 START_SECONDS = 60.0
 HOME = "argo-rollouts"
 """The namespace of the controller and of its lease."""
+ACCOUNT = f"system:serviceaccount:{HOME}:{NAME}"
+"""Who the controller is: it has the rights that `serinus install` gives, and no others."""
 
 
 @dataclass
@@ -54,12 +58,25 @@ class Cluster:
         self.start_controller()
 
     def install(self) -> None:
-        """Makes what the controller needs: kinds, its namespace, a class of Ingresses."""
-        definitions = crds()
-        home = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
-        self.apply(home, INGRESS_CLASS, *definitions)
-        names = [f"crd/{crd['metadata']['name']}" for crd in definitions]
-        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+        """Makes what the controller needs, as a user would, and a class of Ingresses."""
+        self.apply(INGRESS_CLASS)
+        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *self.apply_installation())
+
+    def apply_installation(self, *flags: str) -> list[str]:
+        """Applies what `serinus install` prints but for the Deployment, which nobody could run. The definitions' names."""
+        command = [str(BIN / "serinus"), "install", *flags]
+        printed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        texts = [t for t in printed.split("\n---\n") if "\nkind: Deployment\n" not in t]
+        self.kubectl("apply", "--server-side", "-f", "-", given="\n---\n".join(texts))
+        heads = [yaml.safe_load(t) for t in texts if "\nkind: CustomResourceDefinition\n" in t]
+        return [f"crd/{head['metadata']['name']}" for head in heads]
+
+    def _identify(self, namespace: str) -> Path:
+        """A kubeconfig of the controller's account in this namespace."""
+        path = self.directory / f"controller-{namespace}.kubeconfig"
+        token = self.kubectl("create", "token", NAME, "-n", namespace, "--duration", "24h").strip()
+        write_kubeconfig(path, self.plane.url, self.plane.identity.ca_pem, token)
+        return path
 
     def start_node(self) -> None:
         arguments = ["--name", "serinus", "--data", str(self.directory / "node"), "--pool", PODS]
@@ -68,11 +85,16 @@ class Cluster:
 
     def start_controller(self, *flags: str) -> None:
         """Starts it, again after `kill`; returns when it is ready."""
-        self.health_port, self.metrics_port = free_port(), free_port()
-        ports = ["--healthzPort", str(self.health_port), "--metricsPort", str(self.metrics_port)]
-        config = ["--kubeconfig", str(self.plane.kubeconfig(CONTROLLER)), "--namespace", HOME]
-        self._run("controller", str(BIN / "serinus"), "controller", *config, *ports, *flags)
-        self._await("controller", lambda: answer(self.health_port, "/readyz") == "ok")
+        self.health_port, self.metrics_port = self.run_controller("controller", HOME, *flags)
+
+    def run_controller(self, part: str, namespace: str, *flags: str) -> tuple[int, int]:
+        """Starts one as the account of a namespace where it is installed; the ports of its health and its metrics."""
+        health, metrics = free_port(), free_port()
+        ports = ["--healthzPort", str(health), "--metricsPort", str(metrics)]
+        config = ["--kubeconfig", str(self._identify(namespace)), "--namespace", namespace]
+        self._run(part, str(BIN / "serinus"), "controller", *config, *ports, *flags)
+        self._await(part, lambda: answer(health, "/readyz") == "ok")
+        return health, metrics
 
     def start_gateway(self) -> None:
         directory = self.directory / "gateway"
@@ -96,9 +118,8 @@ class Cluster:
         process.wait(30)
 
     def stop(self) -> None:
-        for part in ("controller", "node", "gateway"):
-            if part in self.processes:
-                self.kill(part, signal.SIGTERM)
+        for part in sorted(self.processes):
+            self.kill(part, signal.SIGTERM)
         self.plane.stop()
 
     def kubectl(self, *arguments: str, check: bool = True, given: str | None = None) -> str:

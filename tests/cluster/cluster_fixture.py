@@ -21,6 +21,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     from cluster import Cluster
     from control_plane import ControlPlane
     from network import NoNetwork, own_network
+    from rights import refused
 
     try:
         program = binary()
@@ -36,5 +37,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         finally:
             print(cluster.logs())
             cluster.stop()
+        assert refused(cluster.plane.audit_file) == [], "rights that are missing"
     finally:
         network.__exit__(None, None, None)

@@ -35,7 +35,7 @@ CONTROLLERS = (
 )
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
-ADMIN, CONTROLLER = "admin", "serinus-controller"
+ADMIN = "admin"
 ADVERTISED = "10.200.0.1"
 """Where pods would reach the API server; of the network's local range."""
 
@@ -49,7 +49,7 @@ class ControlPlane:
     audit: bool = False
     alone: bool = False
     """Only the API server: nobody but the clients of a test changes anything."""
-    groups: dict[str, str] = field(default_factory=lambda: {ADMIN: "system:masters", CONTROLLER: "system:masters"})
+    groups: dict[str, str] = field(default_factory=lambda: {ADMIN: "system:masters"})
     """User -> group."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
 
@@ -114,6 +114,8 @@ class ControlPlane:
             f"--tls-private-key-file={self.identity.key}",
             f"--token-auth-file={self.directory / 'tokens.csv'}",
             "--authorization-mode=RBAC",
+            # As on OpenShift: who makes an object that keeps its owner must have the right to finalize that owner.
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             "--service-account-issuer=https://kubernetes.default.svc",
@@ -186,15 +188,22 @@ class ControlPlane:
 AUDIT = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
+omitStages: [RequestReceived]
 rules:
+- level: Metadata
+  userGroups: [system:serviceaccounts]
+  verbs: [get, list, watch]
+- level: Metadata
+  userGroups: [system:serviceaccounts]
+  resources: [{group: coordination.k8s.io, resources: [leases]}]
 - level: None
   verbs: [get, list, watch]
 - level: None
   resources: [{group: coordination.k8s.io, resources: [leases]}]
 - level: Request
+  omitStages: [ResponseStarted]
 """
-"""Every change with what was asked, and no reads."""
+"""Every change with what was asked; of the controller, which is the only service account here, that it read as well."""
 
 
 def free_port() -> int:

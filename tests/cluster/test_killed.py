@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from cluster import Cluster
+from cluster import ACCOUNT, Cluster
 from cluster_instance import ClusterInstance
-from control_plane import CONTROLLER
 from live import eventually, walkthrough
 from visitors import visitors
 
 KILLS = 4
-
-
-@pytest.fixture
-def there(cluster: Cluster, tmp_path: Path) -> Iterator[ClusterInstance]:
-    there = ClusterInstance(tmp_path / "there", cluster.plane.kubeconfig(), cluster.gateway)
-    try:
-        there.up()
-        yield there
-    finally:
-        there.down()
 
 
 def made_by_controller(cluster: Cluster, namespace: str) -> Counter[str]:
@@ -33,7 +20,7 @@ def made_by_controller(cluster: Cluster, namespace: str) -> Counter[str]:
     for line in cluster.plane.audit_file.read_text().splitlines():
         entry = json.loads(line)
         about = entry.get("objectRef") or {}
-        ours = entry["user"]["username"] == CONTROLLER and about.get("namespace") == namespace
+        ours = entry["user"]["username"] == ACCOUNT and about.get("namespace") == namespace
         if (
             ours
             and entry["verb"] == "create"

@@ -1,0 +1,63 @@
+"""Which rights a service account has used, as the audit log of the API server tells, and which it has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Right = tuple[str, str, str]
+"""(group, resource or resource/subresource, verb)."""
+
+LOST = "asked when no watch tells of a write within 2 s: the event was lost, or the object is gone"
+OWNER = (
+    "the API server asks for it where a child blocks the deletion of its owner (OwnerReferencesPermissionEnforcement)"
+)
+
+UNUSED: dict[Right, str] = {
+    ("", "pods", "get"): LOST,
+    ("", "services", "get"): LOST,
+    ("apps", "replicasets", "get"): LOST,
+    ("argoproj.io", "rollouts", "get"): LOST,
+    ("argoproj.io", "analysisruns", "get"): LOST,
+    ("argoproj.io", "experiments", "get"): LOST,
+    ("networking.k8s.io", "ingresses", "get"): LOST,
+    ("argoproj.io", "rollouts/finalizers", "update"): OWNER,
+    ("argoproj.io", "analysisruns/finalizers", "update"): OWNER,
+    ("argoproj.io", "experiments/finalizers", "update"): OWNER,
+}
+"""Rights that the controller needs and that a test cannot make it use, each with the reason."""
+
+
+def given(rules: tuple[tuple[str, tuple[str, ...], str], ...]) -> set[Right]:
+    return {(group, name, verb) for group, names, verbs in rules for name in names for verb in verbs.split()}
+
+
+def used(audit: Path, account: str) -> set[Right]:
+    """What it asked for and was allowed."""
+    return {_right(entry) for entry in _of(audit, account) if not _refused(entry)}
+
+
+def refused(audit: Path, account: str = "") -> list[str]:
+    """What it was not allowed; without `account`, what no service account was."""
+    return sorted({f"{entry['verb']} {entry['requestURI']}" for entry in _of(audit, account) if _refused(entry)})
+
+
+def _of(audit: Path, account: str) -> Iterator[dict[str, Any]]:
+    for line in audit.read_text().splitlines():
+        entry = json.loads(line)
+        who = entry["user"]["username"]
+        if (who == account or (not account and who.startswith("system:serviceaccount:"))) and "objectRef" in entry:
+            yield entry
+
+
+def _refused(entry: dict[str, Any]) -> bool:
+    """Forbidden by RBAC. A namespace that is being deleted is a 403 as well, which no right would mend."""
+    return entry.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid"
+
+
+def _right(entry: dict[str, Any]) -> Right:
+    about = entry["objectRef"]
+    name = about["resource"] + (f"/{about['subresource']}" if about.get("subresource") else "")
+    return about.get("apiGroup", ""), name, entry["verb"]
