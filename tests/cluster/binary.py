@@ -22,7 +22,7 @@ class NoBinary(Exception):
 
 def binary() -> Path:
     """The program; builds it where it is not there yet. NoBinary where that cannot be done."""
-    place = _cache() / f"controlplane-{_fingerprint()}"
+    place = cache() / f"controlplane-{_fingerprint()}"
     place.parent.mkdir(parents=True, exist_ok=True)
     with (place.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once build it once
@@ -31,7 +31,8 @@ def binary() -> Path:
     return place
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Where what was built is kept."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "serinus"
 
 

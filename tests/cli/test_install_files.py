@@ -1,0 +1,63 @@
+"""install/ is what follows from the code, and real kubectl renders it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from serinus.api.installation import NAME, default_image, installation
+
+REPOSITORY = Path(__file__).parents[2]
+INSTALL = REPOSITORY / "install"
+KUBECTL = Path(sys.executable).with_name("kubectl")
+
+
+def test_what_was_generated_is_not_out_of_date(tmp_path: Path):
+    tool = REPOSITORY / "tools" / "write_install.py"
+    subprocess.run([sys.executable, str(tool), str(tmp_path)], check=True, timeout=60)
+    made = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*.yaml")}
+    old = [str(name) for name, text in made.items() if (INSTALL / name).read_text() != text]
+    assert (old, len(made)) == ([], 7), "run: python tools/write_install.py"
+
+
+def rendered(folder: str) -> dict[str, Any]:
+    """What kubectl makes of a kustomization, by kind and name."""
+    command = [str(KUBECTL), "kustomize", str(INSTALL / folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return by_name(list(yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))))
+
+
+def by_name(objects: list[Any]) -> dict[str, Any]:
+    return {f"{o['kind']}/{o['metadata']['name']}": o for o in objects}
+
+
+@pytest.mark.parametrize(
+    ("folder", "namespaced", "without"),
+    [
+        (".", False, ()),
+        ("controller", False, ("CustomResourceDefinition", "Namespace")),
+        ("namespaced", True, ("CustomResourceDefinition", "Namespace")),
+    ],
+)
+def test_kustomize_renders_what_serinus_install_prints(folder: str, namespaced: bool, without: tuple[str, ...]):
+    objects = installation(NAME, default_image(), namespaced=namespaced)
+    assert rendered(folder) == by_name([o for o in objects if o["kind"] not in without])
+
+
+def test_another_namespace_is_one_line_of_a_kustomization(tmp_path: Path):
+    """The binding follows: its subject is the account of that namespace."""
+    link = tmp_path / "base"
+    link.mkdir()
+    for file in (INSTALL / "namespaced").iterdir():
+        (link / file.name).write_text(file.read_text())
+    (tmp_path / "kustomization.yaml").write_text("resources: [base]\nnamespace: shop\n")
+    command = [str(KUBECTL), "kustomize", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    found = by_name(list(yaml.safe_load_all(done.stdout)))
+    assert found["RoleBinding/argo-rollouts"]["subjects"][0]["namespace"] == "shop"
+    assert found["Deployment/argo-rollouts"]["metadata"]["namespace"] == "shop"

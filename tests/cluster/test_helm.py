@@ -1,0 +1,68 @@
+"""The Helm chart, rendered by a real helm, is what `serinus install` prints."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from binary import NoBinary
+from helm_program import helm
+from live import REPOSITORY
+
+from serinus.api.installation import default_image, installation
+
+Json = dict[str, Any]
+CHART = REPOSITORY / "install" / "helm" / "serinus"
+
+
+@pytest.fixture(scope="session")
+def program() -> Path:
+    try:
+        return helm()
+    except NoBinary as error:
+        pytest.skip(f"no helm here: {error}")
+
+
+def rendered(program: Path, namespace: str, *settings: str) -> dict[str, Json]:
+    """By kind and name."""
+    flags = [word for setting in settings for word in ("--set", setting)]
+    command = [str(program), "template", "serinus", str(CHART), "--namespace", namespace, "--include-crds", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return by_name([obj for obj in yaml.safe_load_all(done.stdout) if obj])
+
+
+def by_name(objects: list[Json]) -> dict[str, Json]:
+    found = {f"{o['kind']}/{o['metadata']['name']}": o for o in objects}
+    assert len(found) == len(objects)
+    return found
+
+
+def installed(namespace: str, **options: Any) -> dict[str, Json]:
+    """Without the namespace, which helm makes by `--create-namespace`."""
+    image = options.pop("image", default_image())
+    return by_name([o for o in installation(namespace, image, **options) if o["kind"] != "Namespace"])
+
+
+def test_by_default_the_chart_is_what_serinus_install_prints(program: Path) -> None:
+    assert rendered(program, "argo-rollouts") == installed("argo-rollouts")
+
+
+def test_each_setting_of_the_chart_is_the_flag_of_the_same_meaning(program: Path) -> None:
+    image = {"image": "registry.example/serinus:1"}
+    settings = ("image.repository=registry.example/serinus", "image.tag=1", "replicas=3", "serviceMonitor.enabled=true")
+    assert rendered(program, "shop", *settings) == installed("shop", **image, replicas=3, monitor=True)
+    assert rendered(program, "shop", "namespaced=true") == installed("shop", namespaced=True)
+    assert rendered(program, "shop", "instanceId=two") == installed("shop", instance_id="two")
+    both = installed("shop", namespaced=True, instance_id="two")
+    assert rendered(program, "shop", "namespaced=true", "instanceId=two") == both
+
+
+def test_resources_and_rights_of_people_can_be_left_out(program: Path) -> None:
+    found = rendered(program, "shop", "aggregateRoles=false", "resources.limits.memory=2Gi")
+    container = found["Deployment/argo-rollouts"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"]["limits"] == {"memory": "2Gi"}
+    assert [name for name in found if "aggregate" in name] == []

@@ -1,0 +1,57 @@
+"""Writes what of install/ follows from serinus/api/installation.py: `python tools/write_install.py [DIR]`.
+
+The kustomizations and the chart's templates are written by hand; tests/cli/test_install_files.py compares the rest.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from serinus import __version__
+from serinus.api.crds import crds
+from serinus.api.installation import CLUSTER_RULES, NAME, RULES, default_image, installation, rules
+
+Json = dict[str, Any]
+INSTALL = Path(__file__).parents[1] / "install"
+NOTE = "# Made by `python tools/write_install.py`.\n"
+CHART = "helm/serinus"
+
+
+def files() -> dict[str, str]:
+    """Path below install/ -> text."""
+    made = {"crds/crds.yaml": _text(crds())}
+    for name, namespaced in (("controller", False), ("namespaced", True)):
+        objects = installation(NAME, default_image(), namespaced=namespaced)
+        own = [o for o in objects if o["kind"] not in ("CustomResourceDefinition", "Namespace")]
+        made[f"{name}/controller.yaml"] = _text(own)
+    (namespace,) = [o for o in installation(NAME, "") if o["kind"] == "Namespace"]
+    made["namespace.yaml"] = _text([namespace])
+    made[f"{CHART}/rules.yaml"] = _text([rules(RULES)])
+    made[f"{CHART}/cluster-rules.yaml"] = _text([rules(CLUSTER_RULES)])
+    chart = {
+        "apiVersion": "v2",
+        "name": "serinus",
+        "description": "Progressive delivery on Kubernetes, in place of Argo Rollouts.",
+        "type": "application",
+        "version": __version__,
+        "appVersion": __version__,
+    }
+    made[f"{CHART}/Chart.yaml"] = _text([chart])
+    return made
+
+
+def _text(documents: list[Any]) -> str:
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return NOTE + yaml.dump_all(documents, Dumper=dumper, sort_keys=False)
+
+
+if __name__ == "__main__":
+    where = Path(sys.argv[1]) if len(sys.argv) > 1 else INSTALL
+    for name, text in files().items():
+        path = where / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
