@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from serinus.controller.process import Options
     from serinus.kube.config import Connection
+    from serinus.kube.wire import Handler
 
 
 JOB_KUBECONFIG = "ARGO_ROLLOUTS_ANALYSIS_JOB_KUBECONFIG"
@@ -24,6 +25,14 @@ def _seconds(_: click.Context, param: click.Parameter, text: str) -> float:
         return pause_seconds(text)
     except ValueError as error:
         raise click.BadParameter(str(error), param=param) from None
+
+
+def _say_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    from serinus import __version__
+
+    if asked:
+        click.echo(f"rollouts-controller: v{__version__}+serinus")
+        context.exit()
 
 
 def _switch(name: str, default: bool, text: str) -> click.Option:
@@ -40,17 +49,28 @@ def _switch(name: str, default: bool, text: str) -> click.Option:
     )
 
 
-# Flags of the reference that mean nothing here: accepted, so that a manifest need not change.
+# Flags of the reference that mean nothing here: accepted, so that a manifest need not change. There are no such routers yet.
 _NO_EFFECT = (
-    "--qps",
-    "--burst",
     "--experiment-threads",
     "--service-threads",
     "--ingress-threads",
     "--ephemeral-metadata-threads",
     "--ephemeral-metadata-update-pod-retries",
     "--kloglevel",
+    "--aws-target-group-binding-api-version",
+    "--alb-tag-key-resource-id",
+    "--alb-ingress-classes",
+    "--nginx-ingress-classes",
+    "--ingress-api-version",
+    "--istio-api-version",
+    "--ambassador-api-version",
+    "--traffic-split-api-version",
+    "--traefik-api-group",
+    "--traefik-api-version",
+    "--appmesh-crd-version",
+    "--enable-pprof-address",
 )
+_NO_EFFECT_SWITCHES = ("--aws-verify-target-group", "--alb-verify-weight", "--self-service-notification-enabled")
 
 
 CONNECTION = (
@@ -95,6 +115,24 @@ _OWN = (
         default=30,
         show_default=True,
         help="AnalysisRuns worked on at once.",
+    ),
+    click.Option(
+        ["--qps"],
+        type=click.FloatRange(0),
+        default=0.0,
+        help="Requests to the API server a second at most; 0: as fast as it answers.",
+    ),
+    click.Option(
+        ["--burst"],
+        type=click.IntRange(1),
+        default=80,
+        show_default=True,
+        help="With --qps: requests that may come at once.",
+    ),
+    click.Option(
+        ["--controllers"],
+        type=click.Choice(["analysis"]),
+        help="Only this: AnalysisRuns are carried out, Rollouts and Experiments are left alone.",
     ),
     _switch("--leader-elect", True, "Act only while holding the lease."),
     click.Option(
@@ -141,6 +179,9 @@ _OWN = (
     click.Option(
         ["--loglevel"], type=click.Choice(["debug", "info", "warn", "error"]), default="info", help="Log level."
     ),
+    click.Option(
+        ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="Print the version."
+    ),
     click.Option(["--logformat"], type=click.Choice(["text", "json"]), default="text", help="Log format."),
 )
 
@@ -149,7 +190,13 @@ SELDOM = (20_000, 20, 50)
 """Thresholds of the garbage collector. The caches are large and live long, and every look at all of them finds nothing: with
 Python's own (700, 10, 10) it costs 500 analyses a tenth to a fifth of their processor time."""
 
-_IGNORED = tuple(click.Option([flag], hidden=True, expose_value=False) for flag in _NO_EFFECT)
+_IGNORED = (
+    *(click.Option([flag], hidden=True, expose_value=False, multiple=True) for flag in _NO_EFFECT),
+    *(
+        click.Option([flag], type=bool, is_flag=False, flag_value="true", hidden=True, expose_value=False)
+        for flag in _NO_EFFECT_SWITCHES
+    ),
+)
 
 
 @click.command("controller", params=[*_OWN, *CONNECTION, *_IGNORED])
@@ -159,7 +206,6 @@ def command(**given: object) -> None:
     It runs until SIGTERM or SIGINT (exit 0); a second one ends it at once (exit 1).
     """
     import asyncio
-    import dataclasses
     import gc
 
     from serinus.controller import log
@@ -168,19 +214,20 @@ def command(**given: object) -> None:
     from serinus.kube.config import ConfigError, Flags, load
 
     log.start(str(given["loglevel"]), "json" if given["logformat"] == "json" else "text")
-    names = {f.name for f in dataclasses.fields(Flags)}
+    names = {str(option.name) for option in CONNECTION}
     try:
         connection = load(Flags(**{name: value for name, value in given.items() if name in names}))  # type: ignore[arg-type]
         elsewhere = _job_cluster()
         home = lease_namespace(connection.namespace)
         options = _options(given, home)
         options.lease()
+        limit = _limit(float(str(given["qps"])), int(str(given["burst"])))
     except (ConfigError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     gc.set_threshold(*SELDOM)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            ended = runner.run(_run(connection, options, elsewhere))
+            ended = runner.run(_run(connection, options, elsewhere, limit))
     except PortTaken as error:
         raise click.ClickException(str(error)) from None
     raise SystemExit(ended)
@@ -203,6 +250,7 @@ def _options(given: dict[str, object], home: str) -> Options:
         instance_id=str(given["instance_id"]),
         workers=int(str(given["rollout_threads"])),
         analysis_workers=int(str(given["analysis_threads"])),
+        only_analyses=given["controllers"] == "analysis",
         resync=float(str(given["rollout_resync"])),
         leader_elect=bool(given["leader_elect"]),
         lease_namespace=home,
@@ -230,7 +278,17 @@ def _job_cluster() -> Connection | None:
         raise ConfigError(f"${JOB_KUBECONFIG}: {error}") from None
 
 
-async def _run(connection: Connection, options: Options, elsewhere: Connection | None) -> int:
+def _limit(qps: float, burst: int) -> Callable[[Handler], Handler]:
+    """What makes a handler as slow as is asked for."""
+    from serinus.kube.clock import SystemClock
+    from serinus.kube.throttle import throttled
+
+    return lambda handler: throttled(handler, SystemClock(), qps=qps, burst=burst) if qps else handler
+
+
+async def _run(
+    connection: Connection, options: Options, elsewhere: Connection | None, limited: Callable[[Handler], Handler]
+) -> int:
     """Runs until a signal; returns the exit code."""
     import asyncio
     import os
@@ -244,7 +302,7 @@ async def _run(connection: Connection, options: Options, elsewhere: Connection |
     from serinus.kube.https import HttpsHandler
 
     handler, metrics = HttpsHandler(connection), Metrics()
-    client = Client(metrics.counting(handler), user_agent="rollouts-controller")
+    client = Client(limited(metrics.counting(handler)), user_agent="rollouts-controller")
     there = HttpsHandler(elsewhere) if elsewhere else None
     jobs = Client(metrics.counting(there), user_agent="rollouts-controller") if there else None
     running = asyncio.ensure_future(

@@ -57,6 +57,8 @@ class Options:
     """Rollouts worked on at once; nearly all of a reconcile is waiting for the API."""
     analysis_workers: int = 30
     """AnalysisRuns worked on at once."""
+    only_analyses: bool = False
+    """Rollouts and Experiments are somebody else's."""
     resync: float = 900.0
     """Seconds after which every Rollout is looked at again from the cache, without a call; 0: never."""
     leader_elect: bool = True
@@ -215,15 +217,13 @@ class Controller:
             self._working = True
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.recorder.run())
-                tasks.create_task(self.releaser.run())
                 tasks.create_task(self.jobs.run())
-                tasks.create_task(
-                    work(self.queue, self.reconciler, workers=self.options.workers, failed=self.reconciler.failed)
-                )
-                trials = self.options.workers
-                tasks.create_task(
-                    work(self.experiment_queue, self.experimenter, workers=trials, failed=self.experimenter.failed)
-                )
+                if not self.options.only_analyses:
+                    tasks.create_task(self.releaser.run())
+                    trials = (self.experiment_queue, self.experimenter)
+                    for queue, reconciler in ((self.queue, self.reconciler), trials):
+                        workers = self.options.workers
+                        tasks.create_task(work(queue, reconciler, workers=workers, failed=reconciler.failed))
                 runs = self.options.analysis_workers
                 tasks.create_task(work(self.run_queue, self.runs, workers=runs, failed=self.runs.failed))
         finally:

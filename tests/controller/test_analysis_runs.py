@@ -13,7 +13,7 @@ import pytest
 
 from serinus.analysis.providers.http import Answer, Http
 from serinus.analysis.providers.provider import Reach
-from serinus.api.resources import ANALYSIS_RUNS, EVENTS, JOBS, SECRETS
+from serinus.api.resources import ANALYSIS_RUNS, EVENTS, JOBS, ROLLOUTS, SECRETS
 from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
@@ -49,13 +49,19 @@ class Stage:
         self.metrics = Metrics(self.clock)
         self.controller: asyncio.Task[None] | None = None
 
-    def begin(self, *, jobs: Client | None = None) -> None:
+    def begin(self, *, jobs: Client | None = None, **options: Any) -> None:
         """`jobs`: of the cluster where Jobs are made, if it is another."""
         client = Client(self.api.handle, user_agent="controller")
         reach = Reach(self.metrics, client, self.clock.now, job_cluster=jobs)
-        options = Options(leader_elect=False)
         self.controller = asyncio.create_task(
-            run_controller(client, self.clock, Random(2), options=options, reach=reach, job_cluster=jobs)
+            run_controller(
+                client,
+                self.clock,
+                Random(2),
+                options=Options(leader_elect=False, **options),
+                reach=reach,
+                job_cluster=jobs,
+            )
         )
 
     async def end(self) -> None:
@@ -142,6 +148,15 @@ async def test_a_long_job_is_the_verdict_the_moment_it_ends(stage: Stage, elsewh
     began = stage.clock.now()
     await stage.until("Successful")
     assert stage.clock.now() - began < 1
+
+
+async def test_one_that_is_only_for_analyses_leaves_rollouts_to_another(stage: Stage) -> None:
+    await stage.end()
+    stage.begin(only_analyses=True)
+    await stage.client.create(ROLLOUTS, {"metadata": {"name": "web"}, "spec": {"replicas": 1}}, SPACE)
+    await stage.run(count=1)
+    await stage.until("Successful")
+    assert "status" not in await stage.client.get(ROLLOUTS, "web", SPACE)
 
 
 async def test_told_to_stop_in_the_middle_of_a_slow_answer_it_ends_and_keeps_what_it_measured(stage: Stage) -> None:
