@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from serinus.cli.controller import CONNECTION
+from serinus.cli.controller_options import CONNECTION
 
 _OWN = (
     click.Option(["--name"], default="", help="Name of the Node.  [default: this machine's]"),
