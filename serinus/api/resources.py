@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from serinus.api.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Resource:
     """A resource of the API, in the words of discovery. `group` is "" for core."""
 

@@ -7,10 +7,10 @@ decided by controller references, roles by pod template hashes. Times stay as th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from serinus.api.pod_status import pod_ready, pod_restarts, pod_status
+from serinus.api.records import field, record
 
 Json = dict[str, Any]
 
@@ -21,7 +21,7 @@ DEADLINE = "scale-down-deadline"
 EXPERIMENT_TEMPLATE = "experiment.argoproj.io/template-name"
 
 
-@dataclass
+@record()
 class PodInfo:
     metadata: Json
     status: str
@@ -30,7 +30,7 @@ class PodInfo:
     restarts: int
 
 
-@dataclass
+@record()
 class ReplicaSetInfo:
     """`replicas` and `available` are those seen, `desired` what was asked for."""
 
@@ -59,7 +59,7 @@ class ReplicaSetInfo:
         return [name for name in names if getattr(self, name)]
 
 
-@dataclass
+@record()
 class JobInfo:
     name: str
     metric: str
@@ -67,7 +67,7 @@ class JobInfo:
     started_at: str
 
 
-@dataclass
+@record()
 class AnalysisRunInfo:
     """The numbers count measurements of all metrics."""
 
@@ -81,7 +81,7 @@ class AnalysisRunInfo:
     jobs: list[JobInfo]
 
 
-@dataclass
+@record()
 class ExperimentInfo:
     metadata: Json
     status: str
@@ -91,7 +91,7 @@ class ExperimentInfo:
     analysis_runs: list[AnalysisRunInfo]
 
 
-@dataclass
+@record()
 class RolloutInfo:
     """`strategy` is `Canary`, `BlueGreen` or `unknown`. `step`, weights: as shown; empty without a canary."""
 
@@ -113,7 +113,7 @@ class RolloutInfo:
     analysis_runs: list[AnalysisRunInfo]
 
 
-@dataclass
+@record()
 class Surroundings:
     """Objects of a Rollout's namespace; those that belong to somebody else are passed over."""
 

@@ -6,11 +6,10 @@ that nothing slips in between; what the controller writes meanwhile is looked at
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+from serinus.api.records import record
 from serinus.api.resources import EVENTS, ROLLOUTS, Resource
 from serinus.cli.commandline import Call, Flag
 from serinus.cli.problems import Problem
@@ -26,7 +25,8 @@ TRIES = 5
 REVISION = "rollout.argoproj.io/revision"
 
 
-class Write(NamedTuple):
+@record()
+class Write:
     """A change, decided on what was seen, and not made yet.
 
     `words`: what it is, for `--dry-run`; empty if there is nothing to do. `send` makes it, may raise Conflict, and answers
@@ -162,7 +162,7 @@ def _sent(
 
 def _told(session: Session, resource: Resource, reason: str, made: Json | None) -> bool:
     if made is not None:
-        record(session, resource, made, reason)
+        tell(session, resource, made, reason)
     return True
 
 
@@ -180,7 +180,7 @@ def _leaves(value: Any, path: str) -> list[tuple[str, Any]]:
     return [leaf for key, inner in value.items() for leaf in _leaves(inner, f"{path}.{key}" if path else key)]
 
 
-def record(session: Session, resource: Resource, obj: Json, reason: str) -> None:
+def tell(session: Session, resource: Resource, obj: Json, reason: str) -> None:
     """Tell in an Event who did it. Whoever may not write Events leaves none: the change itself is done."""
     from datetime import UTC, datetime
 
@@ -213,6 +213,9 @@ def record(session: Session, resource: Resource, obj: Json, reason: str) -> None
 
 def _who() -> str:
     """The user of this machine: the API server's audit knows whom the credentials belong to."""
+    import getpass
+    import socket
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

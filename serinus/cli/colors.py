@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from serinus.api.records import record
 
 _COLORS = {
     33: ("◷", "?", "canary"),
@@ -17,7 +18,7 @@ _OF = {word: color for color, words in _COLORS.items() for word in words}
 _ESCAPE = re.compile(r"\x1b\[\d+m")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Paint:
     on: bool
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from serinus.api.records import field, record
 
 
-@dataclass
+@record()
 class Columns:
     """`least`: the width that the cells of each column (not its head) have at least."""
 

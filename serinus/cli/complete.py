@@ -7,9 +7,11 @@ not answer within a second there are simply none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from serinus.cli.commandline import Flag, Found, Program, UsageProblem, find, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 NO_FILES, FILES = ":4", ":0"
 

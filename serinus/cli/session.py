@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from serinus.api.records import record
 from serinus.api.resources import EXPERIMENTS, ROLLOUTS, Resource
 from serinus.cli.problems import ERROR, NOT_ALLOWED, NOT_FOUND, Problem
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-@dataclass
+@record()
 class Session:
     """`namespace` is the one that the user is in."""
 

@@ -7,8 +7,8 @@ not count.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
+from serinus.api.records import record
 from serinus.api.rollout_info import (
     AnalysisRunInfo,
     ExperimentInfo,
@@ -25,7 +25,7 @@ from serinus.cli.colors import Paint
 ROLLOUT, REVISION, REPLICA_SET, POD, EXPERIMENT, ANALYSIS_RUN, JOB = "⟳#⧉□Σα⊞"
 
 
-@dataclass
+@record()
 class Node:
     """One row: what it is (`sign`, `name`), its cells, and what hangs below it. `name` may carry colours."""
 

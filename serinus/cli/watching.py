@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from serinus.api.records import record
 from serinus.api.resources import (
     ANALYSIS_RUNS,
     DEPLOYMENTS,
@@ -18,7 +19,9 @@ from serinus.api.resources import (
 from serinus.api.rollout_info import Json, Surroundings
 from serinus.cli.session import Session
 from serinus.kube.errors import ApiError
-from serinus.kube.mirror import Mirror
+
+if TYPE_CHECKING:
+    from serinus.kube.mirror import Mirror
 
 AROUND = (REPLICA_SETS, PODS, EXPERIMENTS, ANALYSIS_RUNS)
 
@@ -58,7 +61,7 @@ def referred(rollout: Json) -> str:
     return str(reference.get("name") or "") if reference.get("kind") == "Deployment" else ""
 
 
-@dataclass
+@record()
 class Scene:
     """What is seen at one moment. `main`: the object itself, None if it is gone."""
 
@@ -116,5 +119,7 @@ class Watching:
         return [self._main, *self._wide, *([self._workload] if self._workload else [])]
 
     def _mirror(self, resource: Resource, fields: str = "") -> Mirror:
+        from serinus.kube.mirror import Mirror  # not to ask for help with `get` alone
+
         session = self._session
         return Mirror(session.client, resource, session.namespace, self._news.set, fields=fields).start()

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from serinus.api.records import field, record
 from serinus.kube.exec_plugin import ExecPlugin
 
 Json = dict[str, Any]
@@ -31,7 +30,7 @@ class ConfigError(Exception):
     """Why no connection can be made of what is configured, and what to do: sentences for the user."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Flags:
     """kubectl's connection flags; empty where not given."""
 
@@ -54,7 +53,7 @@ class Flags:
     disable_compression: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Connection:
     """All that it takes to call an API server. Certificates and keys are PEM; secrets are kept out of its text form."""
 
@@ -81,7 +80,7 @@ class Connection:
     disable_compression: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Entry:
     """One named cluster, user or context, and the file it stands in."""
 
@@ -123,7 +122,7 @@ class _Entry:
         return _read(Path(path), f"{self.file}: {self.where}.{key}") if path else b""
 
 
-@dataclass(slots=True)
+@record()
 class _Merged:
     files: list[Path] = field(default_factory=list[Path])
     entries: dict[str, dict[str, _Entry]] = field(
@@ -343,6 +342,8 @@ def _named(merged: _Merged, section: str, name: str, asked_by: str) -> _Entry | 
     entries = merged.entries[section]
     if name in entries:
         return entries[name]
+    import difflib  # only where something is misspelt
+
     near = difflib.get_close_matches(name, entries, n=1)
     advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(entries)) or 'none'}."
     files = ", ".join(str(file) for file in merged.files) or "the kubeconfig"

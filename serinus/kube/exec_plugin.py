@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-from dataclasses import dataclass, field
 from typing import Any
 
+from serinus.api.records import field, record
 from serinus.api.times import parse_time
 
 
@@ -15,7 +14,7 @@ class ExecFailed(Exception):
     """The program gave no credential: what it said, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class ExecPlugin:
     command: str
     args: tuple[str, ...] = ()
@@ -24,7 +23,7 @@ class ExecPlugin:
     install_hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Credential:
     token: str = field(default="", repr=False)
     client_certificate: bytes = b""
@@ -35,6 +34,8 @@ class Credential:
 
 def ask(plugin: ExecPlugin, *, timeout: float = 60.0) -> Credential:
     """Runs the program, which may take `timeout` seconds, and returns what it gave. ExecFailed if it gave nothing."""
+    import subprocess  # slow to import: most kubeconfigs hold their credentials
+
     info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": {"interactive": False}}
     env = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(info)}
     try:

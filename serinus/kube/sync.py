@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from serinus.kube.config import Connection
 from serinus.kube.errors import ApiError, Forbidden, Gone, Unavailable, error_from
 from serinus.kube.exec_plugin import Credential, ExecFailed, ask
-from serinus.kube.wire import JSON, MERGE_PATCH
+from serinus.kube.media_types import JSON, MERGE_PATCH
 
 if TYPE_CHECKING:
     import ssl

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import tempfile
 
 from serinus.kube.config import Connection
 from serinus.kube.errors import Forbidden
@@ -18,6 +17,8 @@ def tls_context(connection: Connection, certificate: bytes, key: bytes) -> ssl.S
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if certificate:
+            import tempfile  # slow to import: most sign in with a token
+
             # The standard library loads a client certificate from files only.
             with tempfile.TemporaryDirectory(prefix="serinus-") as folder:
                 pair = os.path.join(folder, "pair.pem")

@@ -7,7 +7,10 @@ import sys
 
 from cli_cluster import Space, rollout
 
-HEAVY = ("aiohttp", "rich", "jinja2", "click", "msgspec", "asyncio", "cryptography", "serinus.local", "serinus.engine")
+HEAVY = (
+    *("aiohttp", "rich", "jinja2", "click", "msgspec", "asyncio", "cryptography", "serinus.local", "serinus.engine"),
+    *("dataclasses", "inspect", "difflib", "subprocess", "tempfile", "logging"),
+)
 
 
 def imported(*argv: str, env: dict[str, str] | None = None) -> tuple[set[str], str]:
@@ -27,10 +30,17 @@ def imported(*argv: str, env: dict[str, str] | None = None) -> tuple[set[str], s
 
 def test_reading_from_a_cluster_imports_nothing_heavy(space: Space) -> None:
     space.put(rollout())
-    for command in (["list", "rollouts"], ["get", "rollout", "web"], ["status", "web"], ["promote", "web"]):
+    for command in (
+        ["list", "rollouts"],
+        ["get", "rollout", "web"],
+        ["status", "web"],
+        ["promote", "web"],
+    ):
         heavy, printed = imported("kubectl-argo-rollouts", *command, "-n", space.name)
         assert not heavy, command
         assert "web" in printed or "Healthy" in printed
+    heavy, printed = imported("kubectl-argo-rollouts", "__complete", "-n", space.name, "promote", "")
+    assert (heavy, printed) == (set(), "web\tHealthy\n:4\n")
 
 
 def test_completion_offers_live_names_flags_and_commands(space: Space) -> None:

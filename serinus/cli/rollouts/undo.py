@@ -51,7 +51,7 @@ def run(call: Call) -> int:
 
 def _restored(session: Session, resource: Resource, target: Json, patch: list[Json], asked: int) -> Json:
     from serinus.kube.errors import ApiError, Conflict
-    from serinus.kube.wire import JSON_PATCH
+    from serinus.kube.media_types import JSON_PATCH
 
     name = str(target["metadata"]["name"])
     try:
