@@ -1,0 +1,85 @@
+"""`serinus upgrade --check`: what would change if this version took over the Rollouts of a cluster. It only reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from serinus.cli.controller_options import CONNECTION
+
+if TYPE_CHECKING:
+    from serinus.cli.upgrade_report import Report
+    from serinus.kube.config import Connection
+
+
+@click.command(
+    "upgrade",
+    params=[
+        click.Option(["--check"], is_flag=True, help="Tell what would change; nothing is written."),
+        click.Option(["--namespaced"], is_flag=True, help="For a controller of one namespace (-n) only."),
+        click.Option(["--instance-id"], default="", metavar="ID", help="For a controller with this instance id."),
+        click.Option(
+            ["-o", "--output"], type=click.Choice(["text", "json"]), default="text", help="json for programs."
+        ),
+        *CONNECTION,
+    ],
+)
+def command(check: bool, namespaced: bool, instance_id: str, output: str, **given: object) -> None:
+    """Tell what a new version would change before it is installed, over an older one or over Argo Rollouts.
+
+    \b
+    serinus upgrade --check
+    serinus upgrade --check -n shop --namespaced -o json
+
+    For each Rollout: what the controller of this version would write next, if it started now. It needs the right to read
+    what the controller reads, and writes nothing. -n is the controller's own namespace (argo-rollouts otherwise).
+
+    Exit code 0: no pod and no traffic would change, every Rollout that is led now stays so, the definitions have what this
+    version knows, and no other controller would go on beside it.
+    1: one of these is not so, or it could not be found out.
+    """
+    import asyncio
+    import sys
+
+    from serinus.cli.problems import Problem
+    from serinus.cli.upgrade_report import as_json, as_text
+
+    if not check:
+        raise click.UsageError(
+            "nothing is upgraded from here: look with --check, then serinus install | kubectl apply "
+            "--server-side --force-conflicts -f -"
+        )
+    connection, home = _connection(given)
+    try:
+        report = asyncio.run(_report(connection, home, home if namespaced else "", instance_id))
+    except Problem as problem:
+        raise click.ClickException(problem.message + (f"\n{problem.hint}" if problem.hint else "")) from None
+    sys.stdout.write(as_json(report) if output == "json" else as_text(report))
+    raise SystemExit(0 if report.safe else 1)
+
+
+def _connection(given: dict[str, object]) -> tuple[Connection, str]:
+    """The API server, and the namespace of the controller."""
+    from serinus.api.installation import NAME
+    from serinus.kube.config import ConfigError, Flags, load
+
+    names = {str(option.name) for option in CONNECTION}
+    try:
+        connection = load(Flags(**{name: value for name, value in given.items() if name in names}))  # type: ignore[arg-type]
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    return connection, str(given["namespace"]) or NAME
+
+
+async def _report(connection: Connection, home: str, scope: str, instance_id: str) -> Report:
+    from serinus.cli.upgrade_report import examined
+    from serinus.kube.client import Client
+    from serinus.kube.clock import SystemClock
+    from serinus.kube.https import HttpsHandler
+
+    handler = HttpsHandler(connection)
+    try:
+        return await examined(Client(handler, user_agent="serinus-upgrade"), SystemClock(), home, scope, instance_id)
+    finally:
+        await handler.close()

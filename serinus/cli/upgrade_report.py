@@ -1,0 +1,191 @@
+"""What `serinus upgrade --check` finds out, and how it is told. Only lists and watches are asked of the API server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from random import Random
+
+import msgspec
+
+from serinus import __version__
+from serinus.api.resources import CRDS, LEASES, ROLLOUTS
+from serinus.api.times import age_words, parse_time
+from serinus.cli.definitions import lacking
+from serinus.cli.problems import Problem
+from serinus.cli.takeover import Takeover, Write, takeover
+from serinus.controller.cache import Cache
+from serinus.controller.process import LEASE
+from serinus.controller.snapshot import snapshot
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.errors import ApiError, Forbidden
+from serinus.kube.lease import Lease
+
+STALE = 60.0
+"""Seconds without a sign of life after which a controller counts as gone; the slowest lease is of 15."""
+PATIENCE = 60.0
+"""Seconds in which everything must have been listed."""
+LOOK = 0.02
+"""Seconds between looks whether it has."""
+SHOWN = 5
+"""Missing fields of a definition that are named in the text; -o json has all."""
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A controller that lives. `rival`: it has the same Rollouts, and replacing ours would not end it."""
+
+    namespace: str
+    lease: str
+    identity: str
+    seconds: float
+    """Since its last sign of life."""
+    rival: bool
+
+
+class Report(msgspec.Struct, frozen=True):
+    """`lacking`: name of a definition -> fields by path that it does not have, "*" where it is not there at all.
+    `unknown`: what could not be found out, in words."""
+
+    version: str
+    safe: bool
+    rollouts: tuple[Takeover, ...]
+    lacking: dict[str, list[str]]
+    controllers: tuple[Holder, ...]
+    unknown: tuple[str, ...] = ()
+
+
+async def examined(client: Client, clock: Clock, home: str, scope: str, instance_id: str) -> Report:
+    """`home`: namespace of the controller that is to come. `scope`: the one whose Rollouts it leads, "" for all.
+
+    Problem where the Rollouts cannot be read.
+    """
+    unknown: list[str] = []
+    try:
+        missing = lacking((await client.list(CRDS)).items)
+    except Forbidden as error:
+        missing = {}
+        unknown.append(f"whether the definitions are new enough: {error.message}")
+    except ApiError as error:
+        raise Problem(
+            error.message or str(error), "Choose another API server with --context or --kubeconfig."
+        ) from None
+    holders = await _holders(client, clock.now(), home, scope, instance_id, unknown)
+    found: list[Takeover] = []
+    if "*" not in missing.get(ROLLOUTS.group_resource, ()):
+        found = await _takeovers(client, clock, scope, instance_id)
+    serving = any(one.serving or one.lost for one in found)
+    safe = not (serving or missing or unknown or any(holder.rival for holder in holders))
+    return Report(__version__, safe, tuple(found), missing, tuple(holders), tuple(unknown))
+
+
+async def _holders(
+    client: Client, now: float, home: str, scope: str, instance_id: str, unknown: list[str]
+) -> list[Holder]:
+    try:
+        leases = (await client.list(LEASES, type=Lease)).items
+    except Forbidden as error:
+        try:
+            leases = (await client.list(LEASES, home, type=Lease)).items
+        except ApiError:
+            unknown.append(f"which controllers there are: {error.message}")
+            return []
+    own = f"{LEASE}-{instance_id}" if instance_id else LEASE
+    found: list[Holder] = []
+    for lease in leases:
+        seen, name = parse_time(lease.spec.renew_time or ""), lease.metadata.name
+        if (name == LEASE or name.startswith(f"{LEASE}-")) and lease.spec.holder_identity and seen is not None:
+            age = max(0.0, now - seen)
+            # One of a single namespace has its lease there, so it is no rival of another namespace's.
+            rival = name == own and lease.metadata.namespace != home and not scope
+            if age < STALE:
+                found.append(Holder(lease.metadata.namespace, name, lease.spec.holder_identity, age, rival))
+    return found
+
+
+async def _takeovers(client: Client, clock: Clock, scope: str, instance_id: str) -> list[Takeover]:
+    """What the controller's own cache and planner make of what is there."""
+    cache = Cache(client, clock, Random(0), lambda _: None, namespace=scope, instance_id=instance_id)
+    running = asyncio.create_task(cache.run())
+    try:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await _listed(cache)
+        except TimeoutError:
+            waiting = [i.resource.group_resource for i in cache.informers() if not i.synced.is_set()]
+            raise Problem(f"{', '.join(waiting)}: not listed within {PATIENCE:.0f} s") from None
+        seen = [snapshot(cache, key, clock.now()) for key in sorted(cache.rollouts.items)]
+        return [takeover(one) for one in seen if one is not None]
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def _listed(cache: Cache) -> None:
+    """Returns when all is there that the Rollouts depend on. Problem for what may not be read."""
+    while True:
+        for informer in cache.informers():
+            if informer.error_code in (401, 403, 404):
+                hint = "The check needs to read what the controller reads: the rules of `serinus install`."
+                raise Problem(informer.error, hint)
+        listed = all(informer.synced.is_set() for informer in cache.informers())
+        if listed and not any(cache.missing(rollout) for rollout in cache.rollouts.items.values()):
+            return
+        await asyncio.sleep(LOOK)
+
+
+def as_json(report: Report) -> str:
+    return f"{msgspec.json.format(msgspec.json.encode(report), indent=2).decode()}\n"
+
+
+def as_text(report: Report) -> str:
+    lines = [*_definitions(report), *_controllers(report)]
+    lines += [f"Not known: {what}" for what in report.unknown]
+    for one in report.rollouts:
+        lines.append("")
+        lines += _told(one)
+    lines += ["", _sum(report)]
+    return "\n".join(lines) + "\n"
+
+
+def _definitions(report: Report) -> list[str]:
+    if not report.lacking:
+        return [] if report.unknown else [f"Definitions: have all that version {report.version} knows"]
+    lines: list[str] = []
+    for name, fields in report.lacking.items():
+        more = f" and {len(fields) - SHOWN} more" if len(fields) > SHOWN else ""
+        lacks = "is not there" if fields == ["*"] else f"lacks {', '.join(fields[:SHOWN])}{more}"
+        lines.append(f"Definitions: {name} {lacks}")
+    fix = "serinus install --only-crds | kubectl apply --server-side --force-conflicts -f -"
+    return [*lines, f"             first: {fix}"]
+
+
+def _controllers(report: Report) -> list[str]:
+    if not report.controllers:
+        return ["Controller:  none works here"]
+    lines: list[str] = []
+    for holder in report.controllers:
+        seen = age_words(holder.seconds)
+        lines.append(f"Controller:  {holder.identity} leads in namespace {holder.namespace}, seen {seen} ago")
+        if holder.rival:
+            lines.append("             stop it first: both would act on the same Rollouts")
+    return lines
+
+
+def _told(one: Takeover) -> list[str]:
+    what = ", ".join(one.changes) if one.changes else "nothing"
+    lines = [f"{one.namespace}/{one.name}: {what}"]
+    if one.refused:
+        lines.append(f"  would {'no longer' if one.lost else 'not'} be led: {one.refused}")
+    return lines + [f"  {_write(write)}" for write in one.writes]
+
+
+def _write(write: Write) -> str:
+    return f"{write.verb} {write.kind} {write.name}" + (f": {write.because}" if write.because else "")
+
+
+def _sum(report: Report) -> str:
+    counts = Counter(one.serving for one in report.rollouts)
+    number = len(report.rollouts)
+    text = f"{number} Rollout{'' if number == 1 else 's'}: pods or traffic of {counts[True]} would change"
+    return text if report.safe or counts[True] else f"{text}, but see above"
