@@ -40,6 +40,7 @@ PROCESSES = {
     ("cli", "dashboard"): {"dashboard"},
     ("cli", "eval"): {"analysis"},
     ("cli", "why"): {"engine", "routing"},
+    ("cli", "upgrade_report"): {"controller", "engine"},
     ("local", "up"): {"controller", "dashboard"},
 }
 """Where whole processes are put together: a command starts what it is the command of, `up` starts everything."""

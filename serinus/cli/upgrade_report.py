@@ -13,10 +13,10 @@ from serinus.api.resources import CRDS, LEASES, ROLLOUTS
 from serinus.api.times import age_words, parse_time
 from serinus.cli.definitions import lacking
 from serinus.cli.problems import Problem
-from serinus.cli.takeover import Takeover, Write, takeover
 from serinus.controller.cache import Cache
 from serinus.controller.process import LEASE
 from serinus.controller.snapshot import snapshot
+from serinus.engine.takeover import Takeover, Write, takeover
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Forbidden

@@ -12,8 +12,8 @@ from recordings import ABSENT, RECORDINGS, plays
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet
-from serinus.cli.takeover import takeover
 from serinus.engine.plan import Snapshot
+from serinus.engine.takeover import takeover
 
 Json = dict[str, Any]
 NOW = 1_800_000_000.0
