@@ -44,7 +44,7 @@ def command(**given: object) -> None:
     from serinus.local.instance import CannotRun, instance_at
     from serinus.local.node.agent import AgentSettings, run
 
-    names = set(Flags.__dataclass_fields__)
+    names = {str(option.name) for option in CONNECTION}
     name = str(given["name"]) or socket.gethostname().lower()
     settings = AgentSettings(
         name,
