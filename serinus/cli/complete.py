@@ -11,7 +11,7 @@ from serinus.cli.commandline import Flag, Found, Program, UsageProblem, find, pa
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 NO_FILES, FILES = ":4", ":0"
 
@@ -21,11 +21,48 @@ def complete(program: Program, words: Sequence[str], *, described: bool = True) 
     *before, typed = words or [""]
     found, rest = find(program, before)
     offered, directive = _offered(found, rest, before, typed)
+    return _written(offered, directive, typed, described)
+
+
+def complete_serinus(words: Sequence[str], own: Mapping[str, tuple[str, str]], *, described: bool = True) -> str:
+    """The same for `serinus`. `own`: name -> (module of a click command, one line about it)."""
+    from serinus.cli import rollouts as table
+
+    *before, typed = words or [""]
+    program = table.program("serinus", "serinus")
+    first = next((word for word in before if not word.startswith("-")), "")
+    if first == "rollouts":
+        return complete(program, [word for word in words if word != "rollouts"], described=described)
+    if first in own and before[0] == first:
+        return _own(own[first][0], typed, described)
+    if not before and not typed.startswith("-"):
+        rows = [(row.path[0], row.short) for row in program.children(()) if row.path[0] not in own]
+        offered = [(name, about) for name, (_, about) in own.items()]
+        return _written([*offered, *rows, ("rollouts", "All Rollout commands")], NO_FILES, typed, described)
+    return complete(program, words, described=described)
+
+
+def _own(module: str, typed: str, described: bool) -> str:
+    """Flags of a click command; its values and arguments are files, if anything."""
+    import importlib
+
+    if not typed.startswith("-"):
+        return f"{FILES}\n"
+    params = importlib.import_module(module).command.params
+    offered = [(option, getattr(param, "help", "") or "") for param in params for option in param.opts]
+    return _written([*offered, ("--help", "Show this help")], NO_FILES, typed, described)
+
+
+def _written(offered: Iterable[tuple[str, str]], directive: str, typed: str, described: bool) -> str:
     lines = [f"{word}\t{about}" if about and described else word for word, about in offered if word.startswith(typed)]
     return "\n".join([*lines, directive]) + "\n"
 
 
 def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -> tuple[list[tuple[str, str]], str]:
+    name, equals, _ = typed.partition("=")
+    if name.startswith("--") and equals:
+        offered, directive = _offered(found, rest, [*before, name], "")
+        return [(f"{name}={word}", about) for word, about in offered], directive
     open_flag = _open_flag(found, before)
     if open_flag is not None:
         if open_flag.name == "namespace":

@@ -35,6 +35,9 @@ OWN = {
 }
 """name -> (module that exports the click command `command`, one line about it)."""
 
+COMPLETING = ("__complete", "__completeNoDesc")
+"""What shells ask: with a description of each candidate, and without."""
+
 
 def main() -> None:
     """`serinus …`."""
@@ -54,6 +57,11 @@ def kubectl_complete() -> None:
 def _serinus(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         sys.stdout.write(_help())
+        return 0
+    if argv[0] in COMPLETING:
+        from serinus.cli.complete import complete_serinus
+
+        sys.stdout.write(complete_serinus(argv[1:], OWN, described=argv[0] == COMPLETING[0]))
         return 0
     if argv[0] == "--version":
         argv = ["version", "--short"]
@@ -80,10 +88,10 @@ def _own(name: str, argv: Sequence[str]) -> int:
 
 def _run(program: Program, argv: Sequence[str]) -> int:
     """One Rollout command. The exit code."""
-    if argv and argv[0] in ("__complete", "__completeNoDesc"):
+    if argv and argv[0] in COMPLETING:
         from serinus.cli.complete import complete
 
-        sys.stdout.write(complete(program, argv[1:], described=argv[0] == "__complete"))
+        sys.stdout.write(complete(program, argv[1:], described=argv[0] == COMPLETING[0]))
         return 0
     if argv and argv[0] == "help":
         argv = [*argv[1:], "--help"]

@@ -58,3 +58,23 @@ def test_completion_offers_live_names_flags_and_commands(space: Space) -> None:
     for line, expected in cases.items():
         _, printed = imported("kubectl-argo-rollouts", "__complete", "-n", space.name, *line.split(" "))
         assert printed == expected
+
+
+def test_serinus_completes_its_own_commands_and_flags_too() -> None:
+    cases = {
+        "sta": "status\tWhether Serinus runs here, and where\n:4\n",
+        "rollouts sta": "status\tFollow a Rollout until it is done, and say how it ended\n:4\n",
+        "und": "undo\tGo back to an earlier revision\n:4\n",
+        "undo web --to": "--to-revision\tThe revision to go back to; 0 for the one before the current one\n:4\n",
+        "down --h": "--help\tShow this help\n:4\n",
+        "eval ": ":0\n",
+    }
+    for line, expected in cases.items():
+        done = subprocess.run(
+            [sys.executable, "-c", "from serinus.cli.main import main; main()", "__complete", *line.split(" ")],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert done.stdout == expected, line

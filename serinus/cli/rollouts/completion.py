@@ -1,7 +1,7 @@
 """`completion`: scripts that let a shell complete commands, flags and the names of live objects.
 
-Each asks `kubectl-argo-rollouts __complete`. For `kubectl argo rollouts` itself kubectl's own completion asks a program
-`kubectl_complete-argo-rollouts` on $PATH.
+Each asks the program that printed it: `kubectl-argo-rollouts __complete` or `serinus __complete`. For `kubectl argo
+rollouts` itself kubectl's own completion asks a program `kubectl_complete-argo-rollouts` on $PATH.
 """
 
 from __future__ import annotations
@@ -12,25 +12,36 @@ from serinus.cli.commandline import Call, Command
 from serinus.cli.problems import Problem
 
 BASH = """\
-_kubectl_argo_rollouts() {
-    local line candidates=() last=":4" IFS=$'\\n'
-    local words=("${COMP_WORDS[@]:1:COMP_CWORD}")
+_%FUNCTION%() {
+    local IFS=$'\\n' word line last=":4" before="" glue=""
+    local words=() candidates=()
+    # Bash takes `--flag=value` apart; here it is one word.
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+        if [[ ${#words[@]} -gt 0 && ( "$word" == "=" || -n "$glue" ) ]]; then
+            words[${#words[@]}-1]+="$word"
+        else
+            words+=("$word")
+        fi
+        [[ "$word" == "=" ]] && glue=1 || glue=""
+    done
+    word="${words[${#words[@]}-1]}"
+    [[ "$word" == -*=* && "$COMP_WORDBREAKS" == *=* ]] && before="${word%%=*}="
     while IFS= read -r line; do
         case "$line" in
             :[0-9]*) last="$line" ;;
-            *) candidates+=("${line%%$'\\t'*}") ;;
+            *) line="${line%%$'\\t'*}"; candidates+=("${line#"$before"}") ;;
         esac
     done < <("${COMP_WORDS[0]}" __completeNoDesc "${words[@]}" 2>/dev/null)
     COMPREPLY=("${candidates[@]}")
-    if [[ "$last" == ":0" && ${#candidates[@]} -eq 0 ]]; then
+    if [[ "$last" == ":0" && ${#candidates[@]} -eq 0 ]] && type compopt >/dev/null 2>&1; then
         compopt -o default
     fi
 }
-complete -F _kubectl_argo_rollouts kubectl-argo-rollouts
+complete -F _%FUNCTION% %PROGRAM%
 """
 ZSH = """\
-#compdef kubectl-argo-rollouts
-_kubectl_argo_rollouts() {
+#compdef %PROGRAM%
+_%FUNCTION%() {
     local line last=":4"
     local -a candidates
     while IFS= read -r line; do
@@ -40,28 +51,39 @@ _kubectl_argo_rollouts() {
         esac
     done < <("${words[1]}" __complete "${(@)words[2,$CURRENT]}" 2>/dev/null)
     if (( ${#candidates} )); then
-        _describe 'kubectl-argo-rollouts' candidates
+        _describe '%PROGRAM%' candidates
     elif [[ "$last" == ":0" ]]; then
         _files
     fi
 }
-compdef _kubectl_argo_rollouts kubectl-argo-rollouts
+if [ "$funcstack[1]" = "_%PROGRAM%" ]; then
+    # Loaded from a file of $fpath by this name, to complete at once.
+    _%FUNCTION% "$@"
+else
+    compdef _%FUNCTION% %PROGRAM%
+fi
 """
 FISH = """\
-function __kubectl_argo_rollouts
-    set -l words (commandline -opc) (commandline -ct)
-    for line in (kubectl-argo-rollouts __complete $words[2..-1] 2>/dev/null)
-        string match -qr '^:[0-9]' -- $line; or echo $line
+function __%FUNCTION%
+    set -l before (commandline -opc)
+    set -l typed (commandline -ct)
+    set -l lines (%PROGRAM% __complete $before[2..-1] "$typed" 2>/dev/null)
+    set -l last $lines[-1]
+    set -e lines[-1]
+    if test "$last" = ":0" -a (count $lines) -eq 0
+        __fish_complete_path "$typed"
+    else if test (count $lines) -gt 0
+        printf '%s\\n' $lines
     end
 end
-complete -c kubectl-argo-rollouts -f -a '(__kubectl_argo_rollouts)'
+complete -c %PROGRAM% -f -a '(__%FUNCTION%)'
 """
 POWERSHELL = """\
-Register-ArgumentCompleter -Native -CommandName 'kubectl-argo-rollouts' -ScriptBlock {
+Register-ArgumentCompleter -Native -CommandName '%PROGRAM%' -ScriptBlock {
     param($typed, $line, $position)
     $words = @($line.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })
     if ($typed -eq '') { $words += '""' }
-    & kubectl-argo-rollouts __complete @words 2>$null | Where-Object { $_ -notmatch '^:[0-9]' } | ForEach-Object {
+    & %PROGRAM% __complete @words 2>$null | Where-Object { $_ -notmatch '^:[0-9]' } | ForEach-Object {
         $parts = $_ -split "`t", 2
         $about = if ($parts.Count -gt 1 -and $parts[1]) { $parts[1] } else { $parts[0] }
         [System.Management.Automation.CompletionResult]::new($parts[0], $parts[0], 'ParameterValue', $about)
@@ -75,7 +97,8 @@ def run(call: Call) -> int:
     script = SCRIPTS.get(call.args[0])
     if script is None:
         raise Problem(f'invalid argument "{call.args[0]}" for completion', f"Shells: {', '.join(SCRIPTS)}")
-    sys.stdout.write(script)
+    name = call.found.program.name.split()[0]
+    sys.stdout.write(script.replace("%FUNCTION%", name.replace("-", "_")).replace("%PROGRAM%", name))
     return 0
 
 
@@ -83,7 +106,11 @@ COMMAND = Command(
     run,
     "Print the script that lets a shell complete commands, flags and names.",
     "bash|zsh|fish|powershell",
-    ("source <(kubectl-argo-rollouts completion bash)",),
+    (
+        "source <(kubectl-argo-rollouts completion bash)",
+        "source <(serinus completion zsh)",
+        "serinus completion fish | source",
+    ),
     least=1,
     most=1,
     words=tuple(SCRIPTS),
