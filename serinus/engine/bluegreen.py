@@ -20,7 +20,7 @@ from serinus.engine.analysis_runs import POST, PRE
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
-from serinus.engine.promotion import end_pauses, in_rollback_window, promote
+from serinus.engine.promotion import end_pauses, in_rollback_window, never_promoted, promote
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.services import point, selected_hash
@@ -105,7 +105,7 @@ class _Pass:
         Its deadline is the record of that and stays until the active Service leads to it, so that a pod which is not ready
         at this moment does not cost the way back. Just after a promotion the old version has its pods and no deadline yet.
         """
-        if self.draft.created(self.new) or promoted(self.status):
+        if self.draft.created(self.new) or promoted(self.status) or never_promoted(self.new):
             return False
         stable, new = self.stable, self.new
         older = stable is not None and born(new) < born(stable)
@@ -114,9 +114,13 @@ class _Pass:
 
     @property
     def fast(self) -> bool:
-        """No pause and no analysis lies before the switch: going back, by order, or since nothing serves yet."""
+        """No pause and no analysis lies before the switch: going back, by order, or since nothing serves yet.
+
+        The stable version is gone back to where the active Service leads to another that was still being judged.
+        """
         serves = self.s.named(self.seen_active)
-        return self.fast_back or self.status.promote_full or serves is None or serves is self.new
+        back = promoted(self.status) or self.fast_back
+        return back or self.status.promote_full or serves is None or serves is self.new
 
     def controls(self) -> None:
         s, status = self.s, self.status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serinus.api.names import UNPROMOTED
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import duration
 from serinus.engine.draft import Draft
@@ -19,11 +20,29 @@ def in_rollback_window(draft: Draft) -> bool:
         or s.stable is None
         or s.new is s.stable
         or draft.created(s.new)
+        or never_promoted(s.new)
     ):
         return False
     since, limit = born(s.new), born(s.stable)
     between = [r for r in s.sets if since < born(r) < limit]
     return since < limit and len(between) < window.revisions
+
+
+def never_promoted(rs: ReplicaSet) -> bool:
+    """Whether it was replaced before it became stable: going back to it is an update like any other."""
+    return UNPROMOTED in rs.metadata.annotations
+
+
+def note_replaced(draft: Draft) -> None:
+    """Write down which version another one replaces before it was promoted: the status forgets it with this pass."""
+    s, status = draft.sight, draft.sight.rollout.status
+    before = s.named(status.current_pod_hash)
+    if s.blue_green is None and s.spec.rollback_window is None:
+        return  # there is no way back without a second trial
+    if before in (None, s.new) or status.current_pod_hash == status.stable_rs or before.metadata.deletion_timestamp:
+        return
+    if not never_promoted(before):
+        draft.annotate(before, {UNPROMOTED: "true"}, f"{before.metadata.name} is replaced before it was promoted")
 
 
 def promote(draft: Draft, new: ReplicaSet, how: str) -> None:
@@ -35,6 +54,8 @@ def promote(draft: Draft, new: ReplicaSet, how: str) -> None:
     if canary and canary.ping_pong and status.stable_rs != pods:
         status.canary.stable_ping_pong = "pong" if status.canary.stable_ping_pong == "ping" else "ping"
     status.stable_rs = pods
+    if never_promoted(new):
+        draft.annotate(new, {UNPROMOTED: None}, f"{new.metadata.name} is the stable version")
     status.abort, status.promote_full = False, False
     status.current_step_index = len(draft.sight.steps) or None
     end_pauses(draft)

@@ -23,6 +23,7 @@ from serinus.engine import affinity, waits
 from serinus.engine.draft import Draft
 from serinus.engine.ephemeral import merged, record
 from serinus.engine.plan import Action, Event
+from serinus.engine.promotion import note_replaced
 from serinus.engine.sight import DEFAULT_HISTORY_LIMIT, hash_of, revision_of
 
 NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED})
@@ -65,6 +66,7 @@ def ensure_new(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
     else:
         _keep_in_step(draft, s.new)
     _copy_revision(draft, s.new)
+    note_replaced(draft)
     return s.new
 
 

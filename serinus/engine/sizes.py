@@ -227,7 +227,7 @@ def resize(draft: Draft, view: View) -> None:
     """Plan sizes: the stable version first, then the new one, then what is superseded."""
     s = draft.sight
     assert s.new is not None
-    if not (draft.status.abort and s.routing):
+    if not s.routing:
         deadlines.drop_deadline(draft, s.new)
     if view.stable and not (s.routing and view.canary.dynamic_stable_scale):
         deadlines.drop_deadline(draft, view.stable)
@@ -250,7 +250,7 @@ def _resize_routed(draft: Draft, view: View) -> None:
         _retire_aborted(draft, view, new, stable, want_new)
     else:
         kept, _ = view.carrying(want_new, want_stable)
-        draft.scale(new, kept, _why(draft, view, kept, index))
+        _resize_new(draft, new, kept, _why(draft, view, kept, index))
     leading = references(draft)
     free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)
     updating = not promoted(status)
@@ -262,6 +262,19 @@ def _resize_routed(draft: Draft, view: View) -> None:
     if view.canary.dynamic_stable_scale:
         delay = DRAIN
     deadlines.retire(draft, free, delay=delay, limit=view.canary.scale_down_delay_revision_limit)
+
+
+def _resize_new(draft: Draft, new: ReplicaSet, size: int, because: str) -> None:
+    """The last pods go a drain after the weight that led to them: gateways hear of weights and pods in any order."""
+    serves = new.status.ready_replicas and draft.size(new) and draft.sight.replicas
+    written, seen = draft.status.canary.weights, draft.sight.rollout.status.canary.weights
+    if size or not serves:
+        deadlines.drop_deadline(draft, new)
+        draft.scale(new, size, because)
+    elif written != seen or not deadlines.has_deadline(new):
+        deadlines.set_deadline(draft, new, DRAIN, f"{because}, and some may still be at work")
+    elif deadlines.passed(draft, new):
+        draft.scale(new, 0, because, annotations={SCALE_DOWN_DEADLINE: None})
 
 
 def _follow_traffic(draft: Draft, stable: ReplicaSet, want: int) -> None:

@@ -1,4 +1,4 @@
-"""An abort counts also where a rollback window would let an update go through without steps."""
+"""Where a rollback window would let an update go through without steps: an abort counts, and so does a missing verdict."""
 
 from __future__ import annotations
 
@@ -44,3 +44,25 @@ def test_a_rollback_inside_the_window_that_is_stuck_is_taken_back_once():
         world.now += 40
         world.settle(ready=False)
         assert (world.rollout.status.abort, world.rollout.status.phase) == (True, "Degraded")
+
+
+def test_a_version_that_was_aborted_goes_through_its_steps_again_inside_the_window():
+    """The window is for versions that were stable; this one was taken back, and went live at once when it was asked for again."""
+    world = routed(replicas=4, steps=[{"setWeight": 25}, {"pause": {}}])
+    world.patch("Rollout", "web", {"spec": {"rollbackWindow": {"revisions": 3}}})
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.after(60)
+    release(world, "red")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    world.after(60)
+    red = world.rollout.status.stable_rs
+    world.objects["ReplicaSet", world.set_of("red").metadata.name]["metadata"]["creationTimestamp"] = (
+        "2026-01-02T00:00:00Z"
+    )
+    release(world, "green")
+    world.after(60)
+    status = world.rollout.status
+    assert (status.phase, status.stable_rs, world.weight) == ("Paused", red, 25)

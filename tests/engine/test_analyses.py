@@ -187,6 +187,21 @@ def test_blue_green_switches_after_the_first_verdict_and_is_stable_after_the_sec
     assert (world.rollout.status.stable_rs, world.rollout.status.phase) == ("77f97bbcbf", "Healthy")
 
 
+def test_going_back_while_the_second_verdict_is_awaited_leads_the_traffic_back_at_once():
+    """The active Service stayed on the version that nobody wanted any more, for ever."""
+    world = blue_green(prePromotionAnalysis=CHECK, postPromotionAnalysis=CHECK)
+    world.add(template())
+    world.settle()
+    release(world, "green")
+    world.settle()
+    say(world, "web-77f97bbcbf-2-pre", "Successful")
+    assert world.selected("web") == "77f97bbcbf"
+    release(world, "blue")
+    world.settle()
+    status = world.rollout.status
+    assert (world.selected("web"), status.stable_rs, status.phase) == ("68fb5766d6", "68fb5766d6", "Healthy")
+
+
 def test_blue_green_switches_back_when_the_second_verdict_is_bad():
     world = blue_green(postPromotionAnalysis=CHECK)
     world.add(template())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from world import World, release, rollout, service
 
-from serinus.api.names import SCALE_DOWN_DEADLINE
+from serinus.api.names import SCALE_DOWN_DEADLINE, UNPROMOTED
 
 BLUE, GREEN = "68fb5766d6", "77f97bbcbf"
 
@@ -111,7 +111,11 @@ def promoted_to_green() -> World:
 
 
 def gone_back(world: World) -> bool:
-    return (world.selected("web"), world.rollout.status.phase, world.rollout.status.stable_rs) == (BLUE, "Healthy", BLUE)
+    return (world.selected("web"), world.rollout.status.phase, world.rollout.status.stable_rs) == (
+        BLUE,
+        "Healthy",
+        BLUE,
+    )
 
 
 def test_going_back_while_the_old_pods_are_there_needs_no_second_trial():
@@ -145,6 +149,26 @@ def test_a_pod_that_is_not_ready_at_that_moment_does_not_cost_the_way_back(told:
     assert (world.selected("web"), world.rollout.status.phase) == (GREEN, "Progressing")
     world.settle()
     assert gone_back(world)
+
+
+def test_a_version_that_was_never_promoted_is_tried_again_when_it_is_gone_back_to():
+    """It went live without its pause and its analyses, since it still had its pods and was older than the stable one."""
+    world = blue_green(autoPromotionEnabled=False, scaleDownDelaySeconds=60)
+    release(world, "green")
+    world.settle()
+    release(world, "red")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    world.settle()
+    red = world.rollout.status.stable_rs
+    assert UNPROMOTED in world.set_of("green").metadata.annotations
+    release(world, "green")
+    world.settle()
+    assert (world.selected("web"), phase(world)) == (red, ("Paused", "BlueGreenPause"))
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    world.settle()
+    assert (world.selected("web"), phase(world)[0]) == (GREEN, "Healthy")
+    assert UNPROMOTED not in world.set_of("green").metadata.annotations
 
 
 def test_a_settled_one_is_left_alone():

@@ -99,3 +99,19 @@ def test_with_dynamic_stable_scale_the_stable_service_always_leads_to_a_pod_and_
     world.after(5)
     world.settle()
     assert (world.weight, world.set_of("blue").spec.replicas, world.rollout.status.phase) == (0, 0, "Healthy")
+
+
+def test_a_canary_whose_new_steps_begin_without_weight_keeps_its_pods_until_they_have_drained():
+    """Its pods went with the weight: a gateway that heard of the endpoints first had nowhere to send the canary's share."""
+    world = routed(replicas=4, steps=[{"setWeight": 50}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    assert (world.weight, world.set_of("green").spec.replicas) == (50, 2)
+    world.patch("Rollout", "web", {"spec": {"strategy": {"canary": {"steps": [{"pause": {}}, {"setWeight": 50}]}}}})
+    world.settle()
+    assert (world.weight, world.set_of("green").spec.replicas > 0) == (0, True)
+    world.after(1)
+    assert world.set_of("green").spec.replicas > 0
+    world.after(4)
+    green = world.set_of("green")
+    assert (green.spec.replicas, "scale-down-deadline" in green.metadata.annotations) == (0, False)
