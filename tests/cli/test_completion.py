@@ -65,7 +65,7 @@ def test_serinus_completes_its_own_commands_and_flags_too() -> None:
         "sta": "status\tWhether Serinus runs here, and where\n:4\n",
         "rollouts sta": "status\tFollow a Rollout until it is done, and say how it ended\n:4\n",
         "und": "undo\tGo back to an earlier revision\n:4\n",
-        "undo web --to": "--to-revision\tThe revision to go back to; 0 for the one before the current one\n:4\n",
+        "undo web --to-r": "--to-revision\tThe revision to go back to; 0 for the one before the current one\n:4\n",
         "down --h": "--help\tShow this help\n:4\n",
         "eval ": ":0\n",
     }
