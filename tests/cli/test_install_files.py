@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
 from serinus.api.installation import NAME, default_image, installation
+from serinus.cli import install, upgrade
+from serinus.cli.controller_options import CONNECTION
 
 REPOSITORY = Path(__file__).parents[2]
 INSTALL = REPOSITORY / "install"
@@ -30,6 +33,14 @@ def rendered(folder: str) -> dict[str, Any]:
     command = [str(KUBECTL), "kustomize", str(INSTALL / folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return by_name(list(yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))))
+
+
+@pytest.mark.parametrize("command", [install.command, upgrade.command])
+def test_each_flag_is_in_the_documentation(command: click.Command):
+    page = (REPOSITORY / "docs" / "operations.md").read_text()
+    connection = {option.name for option in CONNECTION} - {"namespace"}
+    flags = [flag for o in command.params if o.name not in connection for flag in (*o.opts, *o.secondary_opts)]
+    assert [flag for flag in flags if f"`{flag}" not in page and f", `{flag}" not in page] == []
 
 
 def by_name(objects: list[Any]) -> dict[str, Any]:
