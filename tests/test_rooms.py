@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "controller": {"api", "engine", "routing", "analysis", "kube"},
     "local": {"api", "kube"},
     "cli": {"api", "kube"},
-    "dashboard": {"api", "kube"},
+    "dashboard": {"api", "engine", "kube"},
     "demo": set(),
 }
 """Every room and what of ours it may import beside itself. `engine` asks the routers and what of `analysis` is as pure as it is."""
@@ -39,7 +39,7 @@ PROCESSES = {
     ("cli", "node"): {"local"},
     ("cli", "dashboard"): {"dashboard"},
     ("cli", "eval"): {"analysis"},
-    ("cli", "why"): {"engine", "routing"},
+    ("cli", "why"): {"engine"},
     ("cli", "upgrade_report"): {"controller", "engine"},
     ("local", "up"): {"controller", "dashboard"},
 }

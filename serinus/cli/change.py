@@ -182,42 +182,13 @@ def _leaves(value: Any, path: str) -> list[tuple[str, Any]]:
 
 def tell(session: Session, resource: Resource, obj: Json, reason: str) -> None:
     """Tell in an Event who did it. Whoever may not write Events leaves none: the change itself is done."""
-    from datetime import UTC, datetime
+    import time
 
     from serinus.kube.errors import ApiError
+    from serinus.kube.record import change_event
 
-    meta, now = obj["metadata"], datetime.now(UTC)
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    event: Json = {
-        "metadata": {"name": f"{meta['name']}.{int(now.timestamp() * 1e9):x}", "namespace": meta.get("namespace")},
-        "involvedObject": {
-            "apiVersion": resource.api_version,
-            "kind": resource.kind,
-            "name": meta["name"],
-            "namespace": meta.get("namespace"),
-            "uid": meta.get("uid"),
-        },
-        "reason": reason,
-        "message": f"{reason} of revision {_revision(obj) or 'none'} by {_who()}",
-        "type": "Normal",
-        "source": {"component": "kubectl-argo-rollouts"},
-        "firstTimestamp": stamp,
-        "lastTimestamp": stamp,
-        "count": 1,
-    }
+    event = change_event(resource, obj, reason, time.time(), component="kubectl-argo-rollouts")
     try:
-        session.client.create(EVENTS, str(meta.get("namespace") or session.namespace), event)
+        session.client.create(EVENTS, str(obj["metadata"].get("namespace") or session.namespace), event)
     except ApiError:
         return
-
-
-def _who() -> str:
-    """The user of this machine: the API server's audit knows whom the credentials belong to."""
-    import getpass
-    import socket
-
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "somebody"
-    return f"{user} on {socket.gethostname()}"

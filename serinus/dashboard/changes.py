@@ -8,16 +8,18 @@ looked at. They do what the command line does; its section 1 is the source.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from serinus.api.promotion import promotion_patches
-from serinus.api.resources import DEPLOYMENTS, POD_TEMPLATES, REPLICA_SETS, ROLLOUTS, Resource
+from serinus.api.resources import DEPLOYMENTS, EVENTS, POD_TEMPLATES, REPLICA_SETS, ROLLOUTS, Resource
 from serinus.api.rollback import NoRevision, choose, derives, revisions, selector_text, without_hash
 from serinus.api.times import format_time
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
-from serinus.kube.errors import Conflict, NotFound
+from serinus.kube.errors import ApiError, Conflict, NotFound
+from serinus.kube.record import change_event
 from serinus.kube.wire import JSON_PATCH, MERGE_PATCH
 
 Json = dict[str, Any]
@@ -27,7 +29,20 @@ TRIES = 5
 
 _WORKLOADS = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS, "PodTemplate": POD_TEMPLATES}
 
-ACTIONS = ("promote", "promote-full", "abort", "retry", "restart", "pause")
+_REASONS = {
+    "promote": "Promote",
+    "promote-full": "PromoteFull",
+    "abort": "Abort",
+    "retry": "Retry",
+    "restart": "Restart",
+    "pause": "Pause",
+}
+"""Of the Event that tells of the action, in one word: the same as the commands have."""
+
+ACTIONS = tuple(_REASONS)
+
+AGENT = "serinus-dashboard"
+"""In the Events about its changes, and in managedFields."""
 
 
 class Refused(Exception):
@@ -77,7 +92,7 @@ class Changes:
                 return None, {"spec": {"paused": True}}
             return None, {"spec": {"restartAt": format_time(self._clock.now())}}
 
-        return await self._patched(namespace, name, patches)
+        return await self._told(_REASONS[action], await self._patched(namespace, name, patches))
 
     async def set_image(self, namespace: str, name: str, container: str, image: str, was: Seen) -> Json:
         """Another image for every container of this name, in the Rollout or the Deployment that it refers to."""
@@ -95,7 +110,7 @@ class Changes:
                 if attempt == TRIES:
                     raise
                 continue
-            return await self._client.get(ROLLOUTS, name, namespace)
+            return await self._told("SetImage", await self._client.get(ROLLOUTS, name, namespace))
         raise AssertionError("the last attempt returns or raises")
 
     async def undo(self, namespace: str, name: str, revision: int, was: Seen) -> Json:
@@ -121,8 +136,16 @@ class Changes:
                 if attempt == TRIES:
                     raise
                 continue
-            return await self._client.get(ROLLOUTS, name, namespace)
+            return await self._told("Undo", await self._client.get(ROLLOUTS, name, namespace))
         raise AssertionError("the last attempt returns or raises")
+
+    async def _told(self, reason: str, rollout: Json) -> Json:
+        """Tells in an Event who did it. Whoever may not write Events leaves none: the change itself is done."""
+        namespace = str(rollout["metadata"].get("namespace") or "")
+        event = change_event(ROLLOUTS, rollout, reason, self._clock.now(), component=AGENT)
+        with suppress(ApiError):
+            await self._client.create(EVENTS, event, namespace)
+        return rollout
 
     async def _patched(
         self, namespace: str, name: str, patches: Callable[[Json], tuple[Json | None, Json | None]]

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from msgspec import ValidationError, convert, to_builtins
+
+from serinus.api.analysis import AnalysisRun
 from serinus.api.rollout_info import (
     HASH,
     AnalysisRunInfo,
@@ -16,23 +19,25 @@ from serinus.api.rollout_info import (
     rollout_info,
 )
 from serinus.api.status_icons import icon
+from serinus.api.step_words import step_words
 from serinus.api.times import parse_time
-from serinus.api.waiting import step_words, waiting
 from serinus.dashboard.changes import seen
 from serinus.dashboard.offers import Refusals, image_change, offers, rollback
-from serinus.dashboard.rows import newest_first, number
+from serinus.dashboard.rows import newest_first, number, read
+from serinus.engine.measured import measured, words
+from serinus.engine.why import Why, glance
 
 Json = dict[str, Any]
 
 EVENTS = 50
 """Events that the page lists, newest first."""
 
-MEASUREMENTS = 20
-"""Measurements of a metric that the page lists, the latest ones."""
 
-
-def detail(rollout: Json, around: Surroundings, refusals: Refusals, events: Iterable[Json]) -> Json:
-    info, held = rollout_info(rollout, around), waiting(rollout)
+def detail(
+    rollout: Json, around: Surroundings, refusals: Refusals, events: Iterable[Json], why: Why | None = None
+) -> Json:
+    """`why`: the engine's answer; without it the page says what the status tells."""
+    info, why = rollout_info(rollout, around), why or _reasons(rollout)
     meta = info.metadata
     return {
         "ns": str(meta.get("namespace") or ""),
@@ -42,12 +47,13 @@ def detail(rollout: Json, around: Surroundings, refusals: Refusals, events: Iter
         "icon": icon("Rollout", info.status),
         "message": info.message,
         "live": live(info, whole(rollout)),
-        "waiting": asdict(held),
+        "why": {"reasons": [], "next": "", "observed": [], **to_builtins(why)},
+        "judged": [words(metric) for metric in why.metrics],
         "strategy": info.strategy,
         "step": info.step,
         "weight": number(info.set_weight),
         "actual": number(info.actual_weight),
-        "steps": _steps(rollout, info, held.until),
+        "steps": _steps(rollout, info, why.reasons[0].until if why.reasons else None),
         "traffic": traffic(rollout, info),
         "whole": whole(rollout),
         "replicas": {f: getattr(info, f) for f in ("desired", "current", "updated", "ready", "available")},
@@ -205,34 +211,23 @@ def _analysis(run: AnalysisRunInfo, whole: Json) -> Json:
 
 
 def metrics(run: Json) -> list[Json]:
-    """Each metric: what was measured, and what it is measured against."""
-    results = {str(r.get("name")): r for r in (run.get("status") or {}).get("metricResults") or []}
-    found: list[Json] = []
-    for metric in (run.get("spec") or {}).get("metrics") or []:
-        result: Json = results.get(str(metric.get("name")), {})
-        phase = str(result.get("phase") or "Pending")
-        found.append(
-            {
-                "name": str(metric.get("name") or ""),
-                "status": phase,
-                "icon": icon("Analysis", phase),
-                "success": str(metric.get("successCondition") or ""),
-                "failure": str(metric.get("failureCondition") or ""),
-                "message": str(result.get("message") or ""),
-                "measurements": [_measurement(m) for m in (result.get("measurements") or [])[-MEASUREMENTS:]],
-            }
-        )
-    return found
+    """Each metric of an AnalysisRun: what was measured, and what it is measured against."""
+    try:
+        found = measured(convert(run, AnalysisRun))
+    except ValidationError:
+        return []  # another controller wrote what we cannot read: its verdict and message are shown all the same
+    return [_with_icons(to_builtins(metric)) for metric in found]
 
 
-def _measurement(measured: Json) -> Json:
-    phase = str(measured.get("phase") or "")
-    return {
-        "value": str(measured.get("value") or measured.get("message") or ""),
-        "status": phase,
-        "icon": icon("Analysis", phase),
-        "at": parse_time(str(measured.get("finishedAt") or measured.get("startedAt") or "")),
-    }
+def _with_icons(metric: Json) -> Json:
+    points = [{**point, "icon": icon("Analysis", point["phase"])} for point in metric["points"]]
+    return {**metric, "icon": icon("Analysis", metric["phase"]), "points": points}
+
+
+def _reasons(rollout: Json) -> Why:
+    """What the status tells, where the engine cannot be asked."""
+    typed = read(rollout)
+    return glance(typed) if typed else Why("", "")
 
 
 def _experiment(experiment: ExperimentInfo, runs: dict[str, Json]) -> Json:

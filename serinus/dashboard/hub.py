@@ -150,5 +150,5 @@ def shown(make: Callable[[], dict[str, object]], instead: Callable[[str], dict[s
     """What `make` returns; `instead`, with the reason, where an object holds something that nobody expects."""
     try:
         return make()
-    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError, msgspec.ValidationError) as error:
         return instead(str(error))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from serinus.api.pod_status import Json
 from serinus.api.promotion import following_step
 from serinus.api.rollout_info import ReplicaSetInfo, RolloutInfo
-from serinus.api.waiting import step_words
+from serinus.api.step_words import step_words
 from serinus.dashboard.rights import SPEC, STATUS, WORKLOAD, Right
 
 PROGRAM = "kubectl argo rollouts"

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 
+from serinus.dashboard.changes import AGENT
 from serinus.dashboard.server import HOST, Server
 from serinus.dashboard.service import Service
 from serinus.dashboard.settings import Settings
@@ -22,9 +23,6 @@ from serinus.kube.config import Connection
 from serinus.kube.https import HttpsHandler
 
 log = logging.getLogger(__name__)
-
-AGENT = "serinus-dashboard"
-"""How its changes appear in managedFields."""
 
 
 SHORTEST_TOKEN = 16

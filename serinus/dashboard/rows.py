@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from serinus.api.pod_status import Json
+from serinus.api.rollout import Rollout
 from serinus.api.rollout_info import ReplicaSetInfo, RolloutInfo
 from serinus.api.status_icons import icon
 from serinus.api.times import parse_time
-from serinus.api.waiting import waiting
+from serinus.engine.told import told
 
 PODS = 12
 """Pods of a ReplicaSet that a card draws; more are a number."""
@@ -19,15 +22,17 @@ PODS = 12
 
 def row(info: RolloutInfo, rollout: Json) -> Json:
     meta = info.metadata
-    held = waiting(rollout)
+    typed = read(rollout)
+    held = told(typed.spec, typed.status) if typed else None
     return {
         "ns": str(meta.get("namespace") or ""),
         "name": str(meta.get("name") or ""),
         "status": info.status,
         "icon": icon("Rollout", info.status),
         "message": info.message,
-        "why": held.why,
-        "until": held.until,
+        "code": held.reason if held else "",
+        "why": held.message if held else "",
+        "until": held.until if held else None,
         "strategy": info.strategy,
         "step": info.step,
         "weight": number(info.set_weight),
@@ -49,6 +54,7 @@ def unreadable(ns: str, name: str, error: str) -> Json:
         "status": "Unknown",
         "icon": "?",
         "message": f"its fields cannot be read: {error}",
+        "code": "",
         "why": "",
         "until": None,
         "strategy": "unknown",
@@ -62,6 +68,14 @@ def unreadable(ns: str, name: str, error: str) -> Json:
         "labels": {},
         "sets": [],
     }
+
+
+def read(rollout: Json) -> Rollout | None:
+    """The Rollout in types; None where a field holds what it may not."""
+    try:
+        return msgspec.convert(rollout, Rollout)
+    except msgspec.ValidationError:
+        return None
 
 
 def newest_first(sets: list[ReplicaSetInfo]) -> list[ReplicaSetInfo]:

@@ -16,9 +16,10 @@ import msgspec
 
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import DEPLOYMENTS, EVENTS
+from serinus.api.rollout_info import Surroundings
 from serinus.dashboard.changes import Changes
-from serinus.dashboard.detail import detail
 from serinus.dashboard.hub import Hub
+from serinus.dashboard.reasons import Reasons
 from serinus.dashboard.rights import Rights
 from serinus.dashboard.world import World
 from serinus.kube.client import Client
@@ -71,6 +72,7 @@ class Service:
         self.hub = Hub()
         self.rights = Rights(client, clock)
         self.changes = Changes(client, clock)
+        self.reasons = Reasons(client, clock, self.hub.changed)
         self._client, self._rng = client, rng
         self._confined = ""
         """Why only the user's own namespace is looked at; empty when all are."""
@@ -160,6 +162,9 @@ class Service:
 
     async def detail(self, key: Key) -> Json | None:
         """The Rollout's page; None if there is no such Rollout."""
+        # With it comes the engine, which the list does without: imported when the first page of a Rollout is opened.
+        from serinus.dashboard.detail import detail
+
         rollout = self.world.json(key)
         if rollout is None:
             return None
@@ -168,7 +173,8 @@ class Service:
         around.workload = await self._workload(rollout)
         watched = self._events.get(key)
         events = watched.informer.items.values() if watched else ()
-        return detail(rollout, around, refusals, [msgspec.to_builtins(e) for e in events])
+        why = await self.reasons.of(key, _mark(rollout, around))
+        return detail(rollout, around, refusals, [msgspec.to_builtins(e) for e in events], why)
 
     @contextmanager
     def looking_at(self, key: Key) -> Generator[None]:
@@ -210,6 +216,12 @@ class Service:
 
     def _new_world(self, namespace: str) -> World:
         return World(self._client, self.clock, self._rng, self.hub.changed, namespace)
+
+
+def _mark(rollout: Json, around: Surroundings) -> str:
+    """Differs whenever the Rollout, or what belongs to it, was written."""
+    below = (around.replica_sets, around.pods, around.experiments, around.analysis_runs)
+    return " ".join(str(obj["metadata"].get("resourceVersion")) for part in ([rollout], *below) for obj in part)
 
 
 class _Forbidden(Exception):

@@ -25,6 +25,7 @@ from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.services import point, selected_hash
 from serinus.engine.sight import born, hash_of, revision_of
+from serinus.engine.told import switch_pause
 from serinus.engine.workload import follow, scale_down
 
 DEFAULT_ABORT_DELAY = 30
@@ -245,14 +246,9 @@ class _Pass:
             status.controller_pause = True
             self.draft.tell("RolloutPaused", f"Rollout is paused ({BLUE_GREEN_PAUSE})")
         start = parse_time(begun.start_time) or now
-        if by_hand:
-            self.draft.wait(waits.PAUSE_STEP.code, "the new version waits until it is promoted", since=start)
-            return False
-        until = start + strategy.auto_promotion_seconds
-        if now < until:
-            self.draft.wait(
-                waits.TIMED_PAUSE.code, "the new version waits for autoPromotionSeconds", since=start, until=until
-            )
+        held = switch_pause(strategy.auto_promotion_seconds, start, by_hand=by_hand)
+        if held.until is None or now < held.until:
+            self.draft.hold(held)
             return False
         end_pauses(self.draft, BLUE_GREEN_PAUSE)
         return True

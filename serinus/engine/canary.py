@@ -43,7 +43,8 @@ def plan_canary(draft: Draft) -> None:
     if not traffic.route(draft, view):
         return
     if sizes.frozen(draft):
-        draft.wait(waits.PAUSED.code, "spec.paused is true: sizes and steps stay as they are")
+        if s.spec.paused:
+            draft.wait(waits.PAUSED.code, "spec.paused is true: sizes and steps stay as they are")
     else:
         sizes.resize(draft, view)
     scale_down(draft)

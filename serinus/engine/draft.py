@@ -91,9 +91,12 @@ class Draft:
     def wait(
         self, reason: str, message: str, *, since: float | None = None, until: float | None = None, next_: str = ""
     ) -> None:
-        self.waits.append(Wait(reason, message, since, until, next_))
-        if until is not None:
-            self.look_again(until)
+        self.hold(Wait(reason, message, since, until, next_))
+
+    def hold(self, wait: Wait) -> None:
+        self.waits.append(wait)
+        if wait.until is not None:
+            self.look_again(wait.until)
 
     def refuse(self, reason: str, event: Event) -> None:
         """Something outside does not let the pass go on: the stored status stays, only this is told."""

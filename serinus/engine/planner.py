@@ -14,6 +14,7 @@ from serinus.engine.phase import phase_of
 from serinus.engine.plan import Action, Plan, Snapshot, Wait
 from serinus.engine.revision import adopt_orphans, wait_for_the_name
 from serinus.engine.sight import look
+from serinus.engine.told import ROUTING, told
 from serinus.routing.registry import without_router
 
 
@@ -60,9 +61,20 @@ def plan(snapshot: Snapshot) -> Plan:
     wait_for_the_name(draft)
     refused = next((w for w in draft.waits if w.reason == waits.ROUTER.code), None)
     if refused is not None:
-        path = "spec.strategy.canary.trafficRouting"
-        _say_invalid(snapshot, draft.status, f'The Rollout "{meta.name}" is invalid: {path}: {refused.message}')
+        _say_invalid(snapshot, draft.status, f'The Rollout "{meta.name}" is invalid: {ROUTING}: {refused.message}')
+    elif rollout.status.phase != "Healthy":
+        _always_a_reason(draft)
     return draft.finish()
+
+
+def _always_a_reason(draft: Draft) -> None:
+    """What the status tells everybody is among the reasons of a pass that has nothing to do."""
+    stored = draft.sight.rollout.status
+    if draft.actions or draft.calls or draft.status != stored:
+        return
+    wait = told(draft.sight.spec, stored)
+    if wait is not None and all(wait.reason != other.reason for other in draft.waits):
+        draft.waits.append(wait)
 
 
 def _invalid(snapshot: Snapshot, message: str) -> Plan:

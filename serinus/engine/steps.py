@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from serinus.analysis.phases import SUCCESSFUL
-from serinus.api.durations import pause_seconds
 from serinus.api.names import CANARY_PAUSE
 from serinus.api.rollout import CanaryStep, PauseCondition, SetCanaryScale
 from serinus.api.times import format_deadline, parse_time
@@ -17,6 +16,7 @@ from serinus.engine import analyses, experiments, step_plugins, waits
 from serinus.engine.analysis_runs import STEP
 from serinus.engine.draft import Draft
 from serinus.engine.promotion import end_pauses
+from serinus.engine.told import step_pause
 
 
 def last_weight(steps: list[CanaryStep], end: int) -> int:
@@ -121,22 +121,10 @@ def _pause_over(draft: Draft, step: CanaryStep, index: int) -> bool:
         status.pause_conditions.append(begun)
         status.controller_pause = True
         draft.tell("RolloutPaused", f"Rollout is paused ({CANARY_PAUSE})")
-    if step.pause.duration is None:
-        draft.wait(
-            waits.PAUSE_STEP.code,
-            f"step {index + 1} of {len(draft.sight.steps)} waits until it is promoted",
-            since=parse_time(begun.start_time),
-        )
-        return False
     start = parse_time(begun.start_time) or draft.sight.now
-    until = start + pause_seconds(step.pause.duration)
-    if draft.sight.now < until:
-        draft.wait(
-            waits.TIMED_PAUSE.code,
-            f"step {index + 1} of {len(draft.sight.steps)} pauses for {step.pause.duration}",
-            since=start,
-            until=until,
-        )
+    held = step_pause(index, len(draft.sight.steps), step.pause.duration, start)
+    if held.until is None or draft.sight.now < held.until:
+        draft.hold(held)
         return False
     end_pauses(draft, CANARY_PAUSE)
     return True

@@ -42,12 +42,21 @@ ROUTER = Reason("Router", "the traffic router cannot be written", "the object th
 ANALYSIS = Reason(
     "Analysis", "an analysis judges the new version", "its run ends: success goes on, failure aborts", "none"
 )
+INCONCLUSIVE = Reason(
+    "Inconclusive", "an analysis or experiment could not decide", "promote, abort or a new version", "none"
+)
 EXPERIMENT = Reason("Experiment", "an experiment compares versions", "it ends: success goes on, failure aborts", "none")
 PLUGIN = Reason(
     "StepPlugin", "the step is carried out by a plugin, which is not done", "the plugin says that it is done", "none"
 )
 SERVICE = Reason("ServiceSwitch", "a Service moves when the version has ready pods", "its pods are ready", "none")
 RESTART = Reason("Restart", "pods are restarted one after another", "all pods are younger than restartAt", "none")
+CACHE = Reason(
+    "Cache",
+    "the controller does not see all that it needs to decide",
+    "what is missing can be listed: the right is given, or the kind is installed",
+    "none",
+)
 ABORTED = Reason("Aborted", "the update was aborted", "retry, or a new version", "none")
 
 ALL: tuple[Reason, ...] = (
@@ -61,9 +70,11 @@ ALL: tuple[Reason, ...] = (
     OLD_PODS,
     ROUTER,
     ANALYSIS,
+    INCONCLUSIVE,
     EXPERIMENT,
     PLUGIN,
     SERVICE,
     RESTART,
     ABORTED,
+    CACHE,
 )

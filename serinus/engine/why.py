@@ -1,19 +1,25 @@
 """Why a Rollout waits, in words: the one place that turns a plan into what people read, wherever they read it.
 
-A plan is a pure function of what can be seen, so whoever sees the same (the command line, the dashboard) can explain it:
-nothing has to be written down for it, and it is never out of date.
+A plan is a pure function of what can be seen, so whoever sees the same (the command line, the dashboard's page of a Rollout)
+can explain it: nothing has to be written down for it, and it is never out of date. The first reason is the one that the
+status tells as well (`told.py`), so that a list, which sees no more than that, names the same.
 """
 
 from __future__ import annotations
 
 import msgspec
+from msgspec import to_builtins
+from msgspec.structs import replace
 
+from serinus.api.rollout import Rollout
+from serinus.api.step_words import step_words
 from serinus.api.times import age_words, parse_time
 from serinus.engine import conditions, waits
+from serinus.engine.measured import Measured, deciding
 from serinus.engine.plan import Plan, Snapshot, Wait
 from serinus.engine.planner import plan
 from serinus.engine.sight import Sight, look
-from serinus.engine.steps import describe
+from serinus.engine.told import told
 
 _WAITS = {reason.code: reason for reason in waits.ALL}
 
@@ -32,8 +38,8 @@ class Reason(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """`reasons`: what is waited for, the nearest first. `next`: the step that comes then. `pending`: what the controller
-    is about to do, which stays so only where no controller works."""
+    """`reasons`: what is waited for, first what the status tells of. `next`: the step that comes then. `pending`: what the
+    controller is about to do, which stays so only where no controller works. `observed`: what the decision rests on."""
 
     phase: str
     message: str
@@ -41,6 +47,8 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     next: str = ""
     pending: tuple[str, ...] = ()
     observed: tuple[str, ...] = ()
+    metrics: tuple[Measured, ...] = ()
+    """What decided, or is being measured, where analyses judge the version."""
 
 
 def explain(snapshot: Snapshot) -> Why:
@@ -50,9 +58,16 @@ def explain(snapshot: Snapshot) -> Why:
     pending += tuple(f"call plugin {c.name}: {c.because}" for c in decided.calls)
     if any(wait.reason == waits.INVALID.code for wait in decided.waits):
         return Why(status.phase, status.message, _reasons(decided, None, snapshot), pending=pending)
+    metrics = () if conditions.promoted(status) else deciding(snapshot.analysis_runs, status)
     sight = look(snapshot)
     reasons = _reasons(decided, sight, snapshot)
-    return Why(status.phase, status.message, reasons, _next(sight), pending, _observed(sight))
+    return Why(status.phase, status.message, reasons, _next(sight), pending, _observed(sight), metrics)
+
+
+def glance(rollout: Rollout) -> Why:
+    """What the status alone tells, for who cannot see what `explain` looks at."""
+    wait, status = told(rollout.spec, rollout.status), rollout.status
+    return Why(status.phase, status.message, (known(wait),) if wait else ())
 
 
 def sentence(why: Why, now: float) -> str:
@@ -75,14 +90,17 @@ def sentence(why: Why, now: float) -> str:
 def _reasons(decided: Plan, sight: Sight | None, snapshot: Snapshot) -> tuple[Reason, ...]:
     found: dict[str, Reason] = {}
     for wait in decided.waits:
-        known = _WAITS[wait.reason]
         since = wait.since if wait.since is not None else _moved(snapshot)
-        gives_up = _gives_up(wait, sight, snapshot)
-        found.setdefault(
-            wait.message,
-            Reason(wait.reason, wait.message, known.meaning, known.ends, since, wait.until, gives_up),
-        )
-    return tuple(found.values())
+        reason = replace(known(wait), since=since, gives_up_at=_gives_up(wait, sight, snapshot))
+        found.setdefault(wait.message, reason)
+    first = told(snapshot.rollout.spec, snapshot.rollout.status)
+    return tuple(sorted(found.values(), key=lambda reason: first is None or reason.code != first.reason))
+
+
+def known(wait: Wait) -> Reason:
+    """The wait with what its code means and what ends it."""
+    reason = _WAITS[wait.reason]
+    return Reason(wait.reason, wait.message, reason.meaning, reason.ends, wait.since, wait.until)
 
 
 def _moved(snapshot: Snapshot) -> float | None:
@@ -100,10 +118,14 @@ def _gives_up(wait: Wait, sight: Sight | None, snapshot: Snapshot) -> float | No
 def _next(sight: Sight) -> str:
     """The step after the current one; a pause that waits is followed by what its promotion brings."""
     status, steps = sight.rollout.status, sight.steps
-    if conditions.promoted(status) or status.abort or status.current_step_index is None:
+    if conditions.promoted(status) or status.abort:
+        return ""
+    if sight.blue_green:
+        return "the active Service moves to the new version"
+    if status.current_step_index is None:
         return ""
     following = steps[status.current_step_index + 1 :]
-    return describe(following[0]) if following else "all traffic to the new version"
+    return step_words(to_builtins(following[0])) if following else "all traffic to the new version"
 
 
 def _observed(sight: Sight) -> tuple[str, ...]:

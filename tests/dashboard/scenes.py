@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import convert
+
+from serinus.api.identity import step_hash
+from serinus.api.rollout import CanaryStep
 from serinus.api.times import format_time
 
 Json = dict[str, Any]
 Put = Callable[[Json], Json]
 
 STEPS: list[Json] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": "30s"}}]
+STEP_HASH = step_hash(convert(STEPS, list[CanaryStep]))
 
 OLD, NEW = "5b8c6d7f9", "6d9c7b5f48"
 
@@ -43,6 +48,7 @@ def rollout(name: str = "web", *, namespace: str = "default", spec: Json | None 
             "stableRS": OLD,
             "currentPodHash": NEW,
             "currentStepIndex": 1,
+            "currentStepHash": STEP_HASH,
             "pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z"}],
             "controllerPause": True,
             "replicas": 3,
@@ -88,11 +94,26 @@ def timed(name: str, since: float) -> Json:
 
 
 def with_revisions(put: Put, made: Json) -> Json:
-    """Puts the Rollout and its two revisions with their pods."""
+    """Puts the Rollout, what it names and its two revisions with their pods."""
     stored = put(made)
+    around(put, stored)
     replica_set(put, stored, OLD, 1, 2)
     replica_set(put, stored, NEW, 2, 1)
     return stored
+
+
+def around(put: Put, stored: Json) -> None:
+    """The Services and the Ingress that the Rollout names, as its controller leaves them."""
+    meta = stored["metadata"]
+    name, space, route = str(meta["name"]), str(meta["namespace"]), f"{meta['name']}-canary"
+    owner = {"argo-rollouts.argoproj.io/managed-by-rollouts": name}
+    for service, hash_ in ((name, OLD), (route, NEW)):
+        selector = {"app": name, "rollouts-pod-template-hash": hash_}
+        about = {"name": service, "namespace": space, "annotations": owner}
+        put({"kind": "Service", "metadata": about, "spec": {"selector": selector, "ports": [{"port": 80}]}})
+    backend = {"service": {"name": name, "port": {"number": 80}}}
+    rules = [{"host": name, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}]
+    put({"kind": "Ingress", "metadata": {"name": name, "namespace": space}, "spec": {"rules": rules}})
 
 
 def replica_set(put: Put, owner: Json, hash_: str, revision: int, size: int, image: str = "") -> Json:
@@ -144,33 +165,45 @@ def owned_by(kind: str, version: str, meta: Json) -> Json:
     return {"apiVersion": version, "kind": kind, "name": meta["name"], "uid": meta["uid"], "controller": True}
 
 
-def analysis_run(put: Put, owner: Json, name: str = "web-analysis") -> Json:
-    """One that failed: the second value breaks its condition."""
-    measurements = [
-        {
-            "phase": "Successful",
-            "value": "0.99",
-            "startedAt": "2026-01-01T00:00:00Z",
-            "finishedAt": "2026-01-01T00:00:01Z",
-        },
-        {"phase": "Failed", "value": "0.42", "startedAt": "2026-01-01T00:01:00Z", "finishedAt": "2026-01-01T00:01:01Z"},
+def measured(*values: tuple[str, str]) -> list[Json]:
+    """Measurements, a minute apart, of (phase, value)."""
+    return [
+        {"phase": phase, "value": value, "finishedAt": f"2026-01-01T00:{minute:02}:01Z"}
+        for minute, (phase, value) in enumerate(values)
     ]
-    result = {"name": "success-rate", "phase": "Failed", "successful": 1, "failed": 1, "measurements": measurements}
-    metric = {
-        "name": "success-rate",
-        "successCondition": "result >= 0.95",
-        "provider": {"job": {"spec": {"template": {}}}},
+
+
+def metric(name: str, phase: str, measurements: list[Json], **asked: Any) -> tuple[Json, Json]:
+    """(the metric as it was asked for, its result)."""
+    count = {word.lower(): sum(m["phase"] == word for m in measurements) for word in ("Successful", "Failed")}
+    provider = {"job": {"spec": {"template": {}}}}
+    return {"name": name, "provider": provider, **asked}, {
+        "name": name,
+        "phase": phase,
+        "measurements": measurements,
+        **count,
     }
+
+
+def analysis_run(put: Put, owner: Json, name: str = "web-analysis", *more: tuple[Json, Json]) -> Json:
+    """One that failed: the second value breaks its condition. `more`: metrics beside it."""
+    values = measured(("Successful", "0.99"), ("Failed", "0.42"))
+    metrics = [metric("success-rate", "Failed", values, successCondition="result >= 0.95"), *more]
     return put(
         {
             "kind": "AnalysisRun",
             "metadata": {
                 "name": name,
                 "namespace": owner["metadata"]["namespace"],
+                "labels": {"rollouts-pod-template-hash": NEW},
                 "annotations": {"rollout.argoproj.io/revision": "2"},
                 "ownerReferences": [owned_by("Rollout", "argoproj.io/v1alpha1", owner["metadata"])],
             },
-            "spec": {"metrics": [metric]},
-            "status": {"phase": "Failed", "message": "metric success-rate failed", "metricResults": [result]},
+            "spec": {"metrics": [asked for asked, _ in metrics]},
+            "status": {
+                "phase": "Failed",
+                "message": "metric success-rate failed",
+                "metricResults": [result for _, result in metrics],
+            },
         }
     )

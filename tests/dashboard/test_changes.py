@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 import scenes
 from dashboard_stage import put
 
-from serinus.api.resources import DEPLOYMENTS, ROLLOUTS
-from serinus.dashboard.changes import Changes, MovedOn, Refused, Seen, seen
+from serinus.api.resources import DEPLOYMENTS, EVENTS, ROLLOUTS
+from serinus.dashboard.changes import ACTIONS, Changes, MovedOn, Refused, Seen, seen
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
+from serinus.kube.record import person
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
@@ -31,11 +33,15 @@ class Contested:
 
     def __init__(self, api: ApiServer, patch: Json, times: int) -> None:
         self._api, self._patch, self.left = api, patch, times
+        self.forbidden = ""
+        """The end of a path that is refused."""
         self.only_spec = False
         """Whether only our writes of the object itself are contested, not those of its status."""
         self._other = Client(api.handle, user_agent="controller")
 
     async def handle(self, request: Request) -> Response:
+        if self.forbidden and request.path.endswith(self.forbidden):
+            return Response(403, body=b"{}")
         if request.method == "PATCH" and self.left and not (self.only_spec and request.path.endswith("/status")):
             self.left -= 1
             patch = {"status": {"readyReplicas": 10 + self.left, **self._patch}}
@@ -115,3 +121,33 @@ async def test_a_container_that_is_not_there_is_told_with_those_that_are() -> No
     await put(client, scenes.rollout())
     with pytest.raises(Refused, match='unable to find container named "wbe": there are web'):
         await changes.set_image("default", "web", "wbe", "web:3", Seen())
+
+
+async def test_a_change_is_told_with_who_made_it() -> None:
+    client, changes, _ = await world({}, times=0)
+    await put(client, scenes.rollout())
+    for action in ACTIONS:
+        await changes.act("default", "web", action, Seen())
+        await asyncio.sleep(1)  # virtual: each has its own moment
+    await changes.set_image("default", "web", "web", "web:3", Seen())
+    events = (await client.list(EVENTS, "default")).items
+    assert [event["reason"] for event in events] == [
+        "Promote",
+        "PromoteFull",
+        "Abort",
+        "Retry",
+        "Restart",
+        "Pause",
+        "SetImage",
+    ]
+    assert {event["source"]["component"] for event in events} == {"serinus-dashboard"}
+    assert all(event["message"] == f"{event['reason']} of revision none by {person()}" for event in events)
+    assert {event["involvedObject"]["name"] for event in events} == {"web"}
+
+
+async def test_whoever_may_not_write_events_can_change_all_the_same() -> None:
+    client, changes, contested = await world({}, times=0)
+    await put(client, scenes.rollout())
+    contested.forbidden = "/events"
+    await changes.act("default", "web", "abort", Seen())
+    assert (await client.get(ROLLOUTS, "web", "default"))["status"]["abort"] is True

@@ -27,10 +27,8 @@ def stored(rollout: Json) -> tuple[Json, Surroundings]:
         return obj
 
     scenes.with_revisions(put, rollout)
-    kinds: dict[str, list[Json]] = {"ReplicaSet": [], "Pod": [], "Rollout": []}
-    for obj in found:
-        kinds[obj["kind"]].append(obj)
-    return found[0], Surroundings(replica_sets=kinds["ReplicaSet"], pods=kinds["Pod"])
+    sets, pods = ([obj for obj in found if obj["kind"] == kind] for kind in ("ReplicaSet", "Pod"))
+    return found[0], Surroundings(replica_sets=sets, pods=pods)
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_the_theme_is_chosen_and_kept(page: Page, stage: Stage) -> None:
 
 
 def test_times_are_shown_as_the_user_prefers(page: Page, stage: Stage) -> None:
-    stage.put(scenes.rollout())
+    scenes.with_revisions(stage.put, scenes.rollout())
     page.goto(stage.url + "rollout/default/web")
     since = page.locator("#why time").first
     expect(since).to_contain_text("for")

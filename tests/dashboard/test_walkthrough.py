@@ -80,7 +80,7 @@ def test_the_promotion_by_mouse_in_the_dashboard_of_up(instance: Instance, autom
     steps = page.locator(".steps li")
     expect(steps).to_have_count(6)
     expect(steps.nth(1)).to_have_attribute("aria-current", "step")
-    expect(page.locator("#why")).to_contain_text("step 2 of 6 lasts until somebody promotes it")
+    expect(page.locator("#why")).to_contain_text("step 2 of 6 waits until it is promoted")
     with Visitors(instance) as visitors:
         page.get_by_role("button", name="Promote", exact=True).click()
         expect(page.get_by_role("dialog")).to_contain_text("Next: set the weight to 50 %.")

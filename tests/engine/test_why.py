@@ -40,7 +40,7 @@ def test_pods_that_are_missing_come_with_since_until_and_what_follows():
     release(world, "green")
     world.settle(ready=False)
     world.now += 130
-    assert said(world) == ("waiting: step 1: canary has 0/1 ready pods, for 2m10s, gives up in 7m50s, next: pause")
+    assert said(world) == ("waiting: step 1: canary has 0/1 ready pods, for 2m10s, gives up in 7m50s, next: pause until promoted")
 
 
 def test_a_pause_that_waits_for_a_person_says_so_and_what_comes_then():
@@ -48,7 +48,7 @@ def test_a_pause_that_waits_for_a_person_says_so_and_what_comes_then():
     release(world, "green")
     world.settle()
     world.now += 60
-    assert said(world) == "waiting: step 2 of 6 waits until it is promoted, for 60s, next: setWeight: 50"
+    assert said(world) == "waiting: step 2 of 6 waits until it is promoted, for 60s, next: set the weight to 50 %"
     assert explain(world.snapshot()).observed == (
         "weight 20 of 100",
         "new web-77f97bbcbf: 1/1 pods serve",

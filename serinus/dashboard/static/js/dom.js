@@ -13,6 +13,14 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
+// The same for a part of a picture.
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children.flat(3));
+  return element;
+}
+
 // Makes the children of `parent` those of `items`, in order. What did not change stays the same element: scroll
 // position, focus and open details survive. Focus moves on to the element that takes a focused one's place.
 export function renderKeyed(parent, items, keyOf, make) {

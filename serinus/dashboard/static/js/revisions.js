@@ -3,6 +3,7 @@ import { offerButton } from "./changes.js";
 import { ago, countdown } from "./clock.js";
 import { el } from "./dom.js";
 import { badge, role } from "./pieces.js";
+import { plot } from "./plot.js";
 
 export function revisions(r) {
   return el("section", { class: "panel", "aria-label": "Revisions" }, el("h2", {}, "Revisions"),
@@ -41,16 +42,18 @@ function analysis(run) {
     run.metrics.map((metric) => measured(run, metric)));
 }
 
-// A metric: its verdict, what must hold, and the values that were measured.
+// A metric: its verdict, what must hold, the values against it, and each of them in words.
 function measured(run, metric) {
-  const last = metric.measurements.at(-1);
-  const rules = [metric.success ? `succeeds if ${metric.success}` : "", metric.failure ? `fails if ${metric.failure}` : ""].filter(Boolean);
+  const rules = [metric.succeeds ? `succeeds if ${metric.succeeds}` : "", metric.fails ? `fails if ${metric.fails}` : ""].filter(Boolean);
+  const count = metric.failed && metric.allowed !== null ? `${metric.failed} failed, ${metric.allowed} may` : "";
   const id = `${run.name}/${metric.name}`;
-  return el("details", { class: "metric", "data-open": id },
-    el("summary", { "data-focus": id }, metric.name, " ", badge(metric.icon, metric.status), last ? [" ", el("code", {}, last.value)] : null,
-      rules.length ? el("span", { class: "soft" }, ` ${rules.join(", ")}`) : null),
+  return el("div", { class: "metric", "data-metric": id },
+    el("p", {}, el("strong", {}, metric.name), badge(metric.icon, metric.phase), metric.newest ? el("code", {}, metric.newest) : null,
+      [rules.join(", "), count, metric.dryRun ? "a dry run, which decides nothing" : ""].filter(Boolean).map((text) => el("span", { class: "soft" }, text))),
     metric.message ? el("p", { class: "soft" }, metric.message) : null,
-    el("ol", { class: "podlist" }, metric.measurements.map((one) => el("li", {}, badge(one.icon, one.status), el("code", {}, one.value), ago(one.at)))));
+    plot(metric),
+    metric.points.length ? el("details", { "data-open": id }, el("summary", { "data-focus": id }, "Measurements"),
+      el("ol", { class: "podlist" }, metric.points.map((one) => el("li", {}, badge(one.icon, one.phase), el("code", {}, one.value || one.message), ago(one.at))))) : null);
 }
 
 function experiment(e) {

@@ -33,11 +33,12 @@ export class RolloutPage {
     }
     const r = { ...rollout, readOnly: world.readOnly };
     if (before && (before.status !== r.status || before.step !== r.step)) {
-      announce(`${r.name} is ${r.status}${r.step ? `, step ${r.step}` : ""}. ${r.waiting.why}`);
+      const why = r.status === "Degraded" ? r.message : r.why.reasons[0]?.message ?? "";
+      announce(`${r.name} is ${r.status}${r.step ? `, step ${r.step}` : ""}. ${why}`);
     }
     if (!this.made.size) this.top.replaceChildren();
     this.#section(this.top, "head", [r.ns, r.name, r.status, r.icon, r.created], () => head(r));
-    this.#section(this.top, "now", [r.status, r.live, r.waiting, r.message], () => nowBox(r));
+    this.#section(this.top, "now", [r.status, r.live, r.why, r.judged, r.message], () => nowBox(r));
     this.#section(this.top, "actions", [r.offers, r.seen, r.readOnly], () => actions(r));
     this.#section(this.left, "steps", r.steps, () => steps(r));
     this.#section(this.left, "traffic", [r.traffic, r.weight, r.actual, r.whole], () => traffic(r));
@@ -79,13 +80,22 @@ function head(r) {
 }
 
 function nowBox(r) {
-  const { why, since, until, ends, next } = r.waiting;
+  const { reasons, next } = r.why;
+  const [first, ...others] = reasons;
   return el("section", { class: `now ${r.status}`, "aria-label": "Now" },
     el("p", {}, el("strong", {}, "Live: "), r.live),
-    why ? el("p", { id: "why" }, el("strong", {}, r.status === "Degraded" ? "Why: " : "Waits: "), why, since ? [", ", lasting(since)] : null,
-      until ? [", ", countdown(until)] : null, ends ? ` (ends by: ${ends})` : null) : null,
+    first ? el("p", { id: "why" }, el("strong", {}, r.status === "Degraded" ? "Why: " : "Waits: "), reason(first)) : null,
+    others.map((other) => el("p", {}, el("strong", {}, "Also: "), reason(other))),
+    r.judged.map((metric) => el("p", {}, el("strong", {}, "Measured: "), metric)),
     next ? el("p", {}, el("strong", {}, "Next: "), next) : null,
-    r.message && r.message !== why ? el("p", { class: "soft mono" }, r.message) : null);
+    r.message && r.message !== first?.message ? el("p", { class: "soft mono" }, r.message) : null);
+}
+
+// What is waited for, since when, until when, what ends it, and the code that metrics and `serinus why` have for it.
+function reason({ code, message, meaning, ends, since, until, givesUpAt }) {
+  return [message, since ? [", ", lasting(since)] : null, until ? [", ", countdown(until)] : null,
+    !until && givesUpAt ? [", gives up: ", countdown(givesUpAt)] : null, ` (ends when: ${ends}) `,
+    el("code", { class: "soft", title: meaning }, code)];
 }
 
 function actions(r) {

@@ -1,0 +1,97 @@
+"""The limit in a condition of an analysis, and the number of a measurement that it is about: for people to see both.
+
+Only a plain comparison of the result with a number has a limit that can be drawn: `result[0] >= 0.95`, `result < 5`,
+`asFloat(result.rate) > 0.9`, `default(result, 0) <= 1`, also the other way round. Nothing here judges: the verdict is the
+analysis' own (`serinus/analysis/verdicts.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+LONGEST = 8192
+"""Letters of a value that is looked into: what is longer is no number that people compare."""
+
+_PLACE = r"""result(?:\[\s*(?:\d+|"[^"\]]*"|'[^'\]]*')\s*\]|\.[A-Za-z_]\w*)*"""
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_SUBJECT = rf"(?:(?:asFloat|asInt|float|int)\(\s*({_PLACE})\s*\)|default\(\s*({_PLACE})\s*,\s*{_NUMBER}\s*\)|({_PLACE}))"
+_SIGN = r"(>=|<=|==|!=|>|<)"
+_PLAIN = re.compile(rf"\s*{_SUBJECT}\s*{_SIGN}\s*({_NUMBER})\s*", re.ASCII)
+_TURNED = re.compile(rf"\s*({_NUMBER})\s*{_SIGN}\s*{_SUBJECT}\s*", re.ASCII)
+_PART = re.compile(r"""\[\s*(?:(\d+)|"([^"]*)"|'([^']*)')\s*\]|\.([A-Za-z_]\w*)""", re.ASCII)
+_OTHER_WAY = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`sign` and `value` as in `result >= 0.95`; `place`: the way from the result to what is compared."""
+
+    sign: str
+    value: float
+    place: tuple[str | int, ...] = ()
+
+
+def limit_of(condition: str) -> Limit | None:
+    """None where the condition is not a plain comparison with a number."""
+    text = condition.strip()
+    while text.startswith("(") and text.endswith(")") and text.find(")") == len(text) - 1:
+        text = text[1:-1]
+    if plain := _PLAIN.fullmatch(text):
+        *subject, sign, number = plain.groups()
+    elif turned := _TURNED.fullmatch(text):
+        number, sign, *subject = turned.groups()
+        sign = _OTHER_WAY[sign]
+    else:
+        return None
+    place = next(found for found in subject if found)
+    value = float(number)
+    return Limit(sign, value, _place(place)) if math.isfinite(value) else None
+
+
+def number_of(value: str, place: tuple[str | int, ...] = ()) -> float | None:
+    """The number at that place of a measured value, which is JSON or text; None where there is none that can be drawn.
+
+    A list of one number is that number where no place is named.
+    """
+    try:
+        found: Any = json.loads(value) if len(value) <= LONGEST else None
+    except (ValueError, RecursionError):
+        found = value
+    for part in place:
+        try:
+            found = found[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    if not place and isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    return _finite(found)
+
+
+def value_text(value: str, place: tuple[str | int, ...] = ()) -> str:
+    """The number that the limit is about, as people write it; the whole value where there is no such number."""
+    number = number_of(value, place)
+    return value if number is None else f"{number:.6g}"
+
+
+def _place(text: str) -> tuple[str | int, ...]:
+    parts = (m.groups() for m in _PART.finditer(text))
+    return tuple(int(index) if index else double or single or name or "" for index, double, single, name in parts)
+
+
+def _finite(found: Any) -> float | None:
+    if isinstance(found, bool):
+        return None
+    if isinstance(found, str):
+        try:
+            found = float(found) if re.fullmatch(_NUMBER, found.strip(), re.ASCII) else None
+        except ValueError:
+            return None
+    try:
+        number = float(found) if isinstance(found, int | float) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

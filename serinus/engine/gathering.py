@@ -1,0 +1,146 @@
+"""The snapshot of one Rollout, gathered from the API by whoever has no cache: `serinus why`, the dashboard's page.
+
+No request is made here. `gather` yields what is to be asked, takes the answers and returns the snapshot, so that a caller
+that blocks and one that does not ask for the same. What a user may not see counts as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
+from serinus.api.meta import Json, LabelSelector, ObjectMeta
+from serinus.api.names import HASH
+from serinus.api.network import Ingress, Service
+from serinus.api.rollout import Rollout
+from serinus.api.selectors import Selector
+from serinus.api.workloads import Pod, ReplicaSet, Workload
+from serinus.engine import references
+from serinus.engine.plan import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One object by its name, or, without a name, all that have the labels: in the Rollout's namespace, if it has one."""
+
+    kind: str
+    name: str = ""
+    labels: str = ""
+
+
+Asking = Generator[Ask, list[Json], Snapshot]
+"""Takes what was found, which is empty where there is nothing or nothing may be seen."""
+
+
+def gather(rollout: Json, now: float) -> Asking:
+    """What a controller's cache would hold of this Rollout at `now`. msgspec.ValidationError where it cannot be read."""
+    typed = msgspec.convert(rollout, Rollout)
+    uid = typed.metadata.uid
+    found = yield from _workload(typed)
+    labels = _labels(typed.spec.selector or ((found or {}).get("spec") or {}).get("selector"))
+    sets = [
+        rs for rs in _typed((yield Ask("ReplicaSet", labels=labels)), ReplicaSet) if _owner(rs.metadata) in ("", uid)
+    ]
+    owned = {rs.metadata.uid for rs in sets}
+    pods = [pod for pod in _typed((yield Ask("Pod", labels=labels)), Pod) if _owner(pod.metadata) in owned]
+    hashes = sorted({h for rs in sets if (h := rs.metadata.labels.get(HASH))})
+    of_them = f"{HASH} in ({','.join(hashes)})"
+    services: dict[str, Service] = {}
+    ingresses: dict[str, Ingress] = {}
+    objects: dict[str, Json] = {}
+    for kind, name in sorted({("Service", n) for n in references.services(typed)} | references.router_objects(typed)):
+        for obj in (yield Ask(kind, name)):
+            if kind == "Service":
+                services[name] = msgspec.convert(obj, Service)
+            elif kind == "Ingress":
+                ingresses[name] = msgspec.convert(obj, Ingress)
+            else:
+                objects[f"{kind}/{name}"] = obj
+    analyses = references.analyses(typed)
+    if analyses:
+        objects |= yield from _templates(analyses)
+    runs = (yield Ask("AnalysisRun", labels=of_them)) if hashes else []
+    experiments = (yield Ask("Experiment", labels=of_them)) if _experiments(typed) and hashes else []
+    return Snapshot(
+        now,
+        typed,
+        tuple(sets),
+        tuple(pods),
+        services,
+        ingresses,
+        objects,
+        tuple(run for run in _typed(runs, AnalysisRun) if _owner(run.metadata) == uid),
+        tuple(e for e in _typed(experiments, Experiment) if _owner(e.metadata) == uid),
+        msgspec.convert(found, Workload) if found else None,
+    )
+
+
+def answered(asking: Asking, answer: Callable[[Ask], list[Json]]) -> Snapshot:
+    """The snapshot, for who waits for each answer."""
+    try:
+        ask = next(asking)
+        while True:
+            ask = asking.send(answer(ask))
+    except StopIteration as end:
+        return end.value
+
+
+async def answered_later(asking: Asking, answer: Callable[[Ask], Awaitable[list[Json]]]) -> Snapshot:
+    """The same, for an event loop."""
+    try:
+        ask = next(asking)
+        while True:
+            ask = asking.send(await answer(ask))
+    except StopIteration as end:
+        return end.value
+
+
+def _workload(rollout: Rollout) -> Generator[Ask, list[Json], Json | None]:
+    named = references.workload(rollout)
+    found = (yield Ask(*named)) if named else []
+    return found[0] if found else None
+
+
+def _templates(analyses: list[Json]) -> Generator[Ask, list[Json], dict[str, Json]]:
+    """The templates that the analyses name, and those that these name in turn, by "Kind/name"."""
+    found: dict[str, Json] = {}
+    pending = [ref for analysis in analyses for ref in references.templates(analysis.get("templates") or [])]
+    asked: set[references.Reference] = set()
+    while pending:
+        kind, name = pending.pop()
+        if (kind, name) in asked:
+            continue
+        asked.add((kind, name))
+        for template in (yield Ask(kind, name)):
+            found[f"{kind}/{name}"] = template
+            pending += references.templates((template.get("spec") or {}).get("templates") or [])
+    return found
+
+
+def _experiments(rollout: Rollout) -> bool:
+    canary = rollout.spec.strategy.canary
+    return canary is not None and any(step.experiment is not None for step in canary.steps)
+
+
+def _labels(selector: LabelSelector | Json | None) -> str:
+    """A query for what the selector selects. Without one that can be used: the label that every ReplicaSet and pod of a
+    Rollout has; the owners tell the rest."""
+    try:
+        return Selector.of(selector).text() or HASH
+    except ValueError:
+        return HASH
+
+
+def _typed(items: list[Json], kind: type[Any]) -> list[Any]:
+    return [msgspec.convert(item, kind) for item in items]
+
+
+def _owner(meta: ObjectMeta) -> str:
+    """UID of what controls it; "" for nothing."""
+    controller = meta.controller()
+    return controller.uid if controller else ""

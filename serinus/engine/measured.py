@@ -1,0 +1,127 @@
+"""What an AnalysisRun has measured against what is asked of it, as people look at it: `serinus why`, the dashboard.
+
+It judges nothing: phases and counts are those that the analysis wrote. Source: the status of AnalysisRuns (spec of analyses,
+section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+import msgspec
+
+from serinus.analysis.limits import number
+from serinus.analysis.phases import BAD, COMPLETED
+from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.templating import with_arguments
+from serinus.api.analysis import AnalysisRun, Measurement, Metric, MetricResult
+from serinus.api.names import HASH
+from serinus.api.rollout import RolloutStatus
+from serinus.api.thresholds import limit_of, number_of, value_text
+from serinus.api.times import parse_time
+
+LATEST = 20
+"""Measurements of a metric that are shown, the latest ones."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A limit that the values are held against. `succeeds`: whether a value on the named side is good, or bad."""
+
+    sign: str
+    value: float
+    succeeds: bool
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One measurement. `number`: what a limit is about, None where there is none. `at`: seconds since the epoch."""
+
+    value: str
+    phase: str
+    number: float | None = None
+    at: float | None = None
+    message: str = ""
+
+
+class Measured(msgspec.Struct, frozen=True, rename="camel"):
+    """One metric of a run. `succeeds`, `fails`: its conditions, with the arguments filled in. `newest`: the value that
+    decided, or the latest one, in short. `allowed`: how many may fail, None for any number."""
+
+    run: str
+    name: str
+    phase: str
+    succeeds: str
+    fails: str
+    newest: str = ""
+    lines: tuple[Line, ...] = ()
+    points: tuple[Point, ...] = ()
+    failed: int = 0
+    allowed: int | None = 0
+    dry_run: bool = False
+    message: str = ""
+
+
+def measured(run: AnalysisRun) -> tuple[Measured, ...]:
+    """The run's metrics, in its order."""
+    results = {result.name: result for result in run.status.metric_results}
+    values = {a.name: str(a.value) for a in run.spec.args if a.value is not None}
+    return tuple(_metric(run, m, results.get(m.name, MetricResult(m.name)), values) for m in run.spec.metrics)
+
+
+def deciding(runs: Iterable[AnalysisRun], status: RolloutStatus) -> tuple[Measured, ...]:
+    """Of the runs about the version that is being released: the metrics that went wrong, or else those still measured."""
+    current = [run for run in runs if run.metadata.labels.get(HASH) == status.current_pod_hash]
+    bad = [m for run in current if run.status.phase in BAD for m in measured(run) if m.phase in BAD and not m.dry_run]
+    if bad:
+        return tuple(bad)
+    return tuple(m for run in current if run.status.phase not in COMPLETED for m in measured(run))
+
+
+def words(metric: Measured) -> str:
+    """`success-rate of web-1: 0.42, succeeds if result[0] >= 0.95 (Failed: 2 failed, 0 may)`."""
+    rules = [f"{word} if {rule}" for word, rule in (("succeeds", metric.succeeds), ("fails", metric.fails)) if rule]
+    what = ", ".join([metric.newest or "no value", *rules])
+    count = f": {metric.failed} failed, {metric.allowed} may" if metric.failed and metric.allowed is not None else ""
+    dry = ", a dry run that decides nothing" if metric.dry_run else ""
+    return f"{metric.name} of {metric.run}: {what} ({metric.phase}{count}{dry})"
+
+
+def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[str, str]) -> Measured:
+    metric = Metric(
+        asked.name,
+        success_condition=asked.success_condition,
+        failure_condition=asked.failure_condition,
+        failure_limit=asked.failure_limit,
+    )
+    with suppress(AnalysisProblem):  # one from a Secret is not shown: the condition stays as it was written
+        metric = with_arguments(metric, values)
+    limits = [
+        (found, succeeds)
+        for text, succeeds in ((metric.success_condition, True), (metric.failure_condition, False))
+        if (found := limit_of(text)) is not None
+    ]
+    place = limits[0][0].place if limits else ()
+    points = tuple(_point(one, place) for one in result.measurements[-LATEST:])
+    phase = result.phase or "Pending"
+    deciding = [p for p in points if p.phase == phase] if phase in BAD else []
+    newest = (deciding or [p for p in points if p.phase] or [Point("", "")])[-1]
+    allowed = number(metric.failure_limit)
+    return Measured(
+        run.metadata.name,
+        metric.name,
+        phase,
+        metric.success_condition,
+        metric.failure_condition,
+        value_text(newest.value, place) or newest.message,
+        tuple(Line(found.sign, found.value, succeeds) for found, succeeds in limits if found.place == place),
+        points,
+        result.failed,
+        None if allowed < 0 else allowed,
+        result.dry_run,
+        result.message,
+    )
+
+
+def _point(one: Measurement, place: tuple[str | int, ...]) -> Point:
+    at = parse_time(one.finished_at or one.started_at)
+    return Point(one.value, one.phase, number_of(one.value, place), at, one.message)

@@ -1,0 +1,47 @@
+"""The Event that tells who changed an object: commands and the dashboard leave the same one, and `serinus history` reads it."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from datetime import UTC, datetime
+from typing import Any
+
+from serinus.api.resources import Resource
+
+Json = dict[str, Any]
+
+REVISION = "rollout.argoproj.io/revision"
+
+
+def change_event(resource: Resource, obj: Json, reason: str, at: float, *, component: str) -> Json:
+    """`reason`: the change in one word. `at`: seconds since the epoch. `component`: the program that was used."""
+    meta, when = obj["metadata"], datetime.fromtimestamp(at, UTC)
+    stamp = when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    revision = (meta.get("annotations") or {}).get(REVISION) or "none"
+    return {
+        "metadata": {"name": f"{meta['name']}.{int(at * 1e9):x}", "namespace": meta.get("namespace")},
+        "involvedObject": {
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "name": meta["name"],
+            "namespace": meta.get("namespace"),
+            "uid": meta.get("uid"),
+        },
+        "reason": reason,
+        "message": f"{reason} of revision {revision} by {person()}",
+        "type": "Normal",
+        "source": {"component": component},
+        "firstTimestamp": stamp,
+        "lastTimestamp": stamp,
+        "count": 1,
+    }
+
+
+def person() -> str:
+    """The user of this machine: the API server's audit knows whom the credentials belong to."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "somebody"
+    return f"{user} on {socket.gethostname()}"

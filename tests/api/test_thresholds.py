@@ -1,0 +1,69 @@
+"""The limit that a condition names and the number that it is about, as people see them."""
+
+from __future__ import annotations
+
+import pytest
+
+from serinus.api.thresholds import Limit, limit_of, number_of, value_text
+
+
+@pytest.mark.parametrize(
+    ("condition", "limit"),
+    [
+        ("result >= 0.95", Limit(">=", 0.95)),
+        ("result[0] >= 0.95", Limit(">=", 0.95, (0,))),
+        (" ( result[0]<5 ) ", Limit("<", 5, (0,))),
+        ("result.rate > .9", Limit(">", 0.9, ("rate",))),
+        ("result.data[2].rate != 1e3", Limit("!=", 1000, ("data", 2, "rate"))),
+        ("""result["success-rate"] >= 1""", Limit(">=", 1, ("success-rate",))),
+        ("result['a'] <= -1", Limit("<=", -1, ("a",))),
+        ("0.95 <= result[0]", Limit(">=", 0.95, (0,))),
+        ("asFloat(result.rate) >= 0.9", Limit(">=", 0.9, ("rate",))),
+        ("default(result, 0) < 0.05", Limit("<", 0.05)),
+        ("result[0] >= 0.95 && result[0] <= 1", None),
+        ("(result[0]) > 1 || (result[1] < 2)", None),
+        ("len(result) > 0", None),
+        ("all(result, {# < 500})", None),
+        ("result[0] >= result[1]", None),
+        ("result == 'ok'", None),
+        ("result >= {{args.limit}}", None),
+        ("result >= 1e999", None),
+        ("", None),
+    ],
+)
+def test_a_plain_comparison_has_a_limit_and_nothing_else_has(condition: str, limit: Limit | None) -> None:
+    assert limit_of(condition) == limit
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "number"),
+    [
+        ("0.97", (), 0.97),
+        ("[0.97]", (), 0.97),
+        ("[0.97]", (0,), 0.97),
+        ("[0.97,0.5]", (1,), 0.5),
+        ("[0.97,0.5]", (), None),
+        ('{"rate": "0.5"}', ("rate",), 0.5),
+        ('{"rate": {"a": [1, 2]}}', ("rate", "a", 1), 2),
+        ('"3"', (), 3),
+        ("[]", (0,), None),
+        ("[NaN]", (0,), None),
+        ("Infinity", (), None),
+        ("1" * 400, (), None),
+        ("true", (), None),
+        ("null", (), None),
+        ("", (), None),
+        ("<b>no</b>", (), None),
+        ("[" * 5000, (), None),
+        ("[1]" + " " * 9000, (0,), None),
+        ("{}", (0,), None),
+        ("text", (0,), None),
+    ],
+)
+def test_a_value_gives_its_number_or_none(value: str, place: tuple[str | int, ...], number: float | None) -> None:
+    assert number_of(value, place) == number
+
+
+def test_a_value_without_a_number_is_shown_as_it_is() -> None:
+    assert value_text("[0.9666666667]", (0,)) == "0.966667"
+    assert value_text("[]", (0,)) == "[]"
