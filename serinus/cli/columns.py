@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serinus.api.records import field, record
+from serinus.cli.visible import visible
 
 
 @record()
@@ -17,13 +18,18 @@ class Columns:
 
     def table(self, rows: Sequence[Sequence[str]]) -> list[str]:
         """Head and rows."""
-        cells = [[cell.ljust(least) for cell, least in zip(row, self.least, strict=True)] for row in rows]
+        cells = [self._cells(row) for row in rows]
         self._widths = [max(map(len, column)) for column in zip(self.heads, *cells, strict=True)]
         return [self._line(row) for row in (self.heads, *cells)]
 
     def row(self, row: Sequence[str]) -> str:
         """One more row, as wide as the table was."""
-        return self._line([cell.ljust(least) for cell, least in zip(row, self.least, strict=True)])
+        return self._line(self._cells(row))
+
+    def _cells(self, row: Sequence[str]) -> list[str]:
+        """Each on one line, whatever somebody wrote into it."""
+        plain = [visible(" ".join(cell.split()) if "\n" in cell else cell) for cell in row]
+        return [cell.ljust(least) for cell, least in zip(plain, self.least, strict=True)]
 
     def _line(self, row: Sequence[str]) -> str:
         *front, last = row

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from serinus.cli.commandline import Call, Flag
-from serinus.cli.problems import Problem
+from serinus.cli.problems import USAGE, Problem
 
 Json = dict[str, Any]
 VERSION = "serinus.dev/v1"
@@ -21,7 +21,7 @@ def wanted(call: Call) -> str:
     """One of FORMATS. Problem for another."""
     given = call.text("output") or "table"
     if given not in FORMATS:
-        raise Problem(f"-o {given}: there is no such format", f"It is one of {', '.join(FORMATS)}.")
+        raise Problem(f"-o {given}: there is no such format", f"It is one of {', '.join(FORMATS)}.", code=USAGE)
     return given
 
 

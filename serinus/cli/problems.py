@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from serinus.cli.visible import visible
+
 ERROR, USAGE, DEGRADED, NOT_ALLOWED, NOT_FOUND, PAUSED, TIMED_OUT, INTERRUPTED = 1, 2, 3, 4, 5, 6, 124, 130
 """Exit codes with `--exit-codes=detailed`; without it every failure of a Rollout command is 1 (docs/exit-codes.md)."""
 
@@ -17,7 +19,7 @@ class Problem(Exception):
 def told(error: Exception) -> str:
     """The lines on stderr for any error."""
     if isinstance(error, Problem):
-        return f"Error: {error.message}\n" + (f"{error.hint}\n" if error.hint else "")
+        return f"Error: {visible(error.message)}\n" + (f"{visible(error.hint)}\n" if error.hint else "")
     if isinstance(error, OSError) and error.strerror:
         return f"Error: {error.filename}: {error.strerror}\n" if error.filename else f"Error: {error.strerror}\n"
     return f"Error: {error or type(error).__name__}\n"

@@ -21,6 +21,7 @@ from serinus.api.rollout_info import (
 from serinus.api.status_icons import icon
 from serinus.api.times import age_words, parse_time
 from serinus.cli.colors import Paint
+from serinus.cli.visible import visible
 
 ROLLOUT, REVISION, REPLICA_SET, POD, EXPERIMENT, ANALYSIS_RUN, JOB = "⟳#⧉□Σα⊞"
 
@@ -47,7 +48,7 @@ def rollout_lines(info: RolloutInfo, now: float, paint: Paint) -> list[str]:
     status = f"{paint(icon('Rollout', info.status))} {info.status}"
     root = Node(
         ROLLOUT,
-        str(info.metadata.get("name")),
+        _name(info.metadata),
         ("Rollout", status, _age(info.metadata, now), ""),
         [_revision(info, revision, now, paint) for revision in _revisions(info)],
     )
@@ -63,8 +64,8 @@ def experiment_lines(info: ExperimentInfo, now: float, paint: Paint) -> list[str
 
 
 def _title(metadata: Json, status: str, message: str) -> list[tuple[str, str]]:
-    rows = [("Name:", str(metadata.get("name"))), ("Namespace:", str(metadata.get("namespace"))), ("Status:", status)]
-    return [*rows, ("Message:", message)] if message else rows
+    rows = [("Name:", _name(metadata)), ("Namespace:", visible(str(metadata.get("namespace")))), ("Status:", status)]
+    return [*rows, ("Message:", visible(message))] if message else rows
 
 
 def _header(rows: Iterable[tuple[str, str]]) -> list[str]:
@@ -81,7 +82,8 @@ def _images(sets: Sequence[ReplicaSetInfo], paint: Paint) -> list[tuple[str, str
         for image in dict.fromkeys(rs.images):
             tags[image] = sorted({*tags[image], *roles}) if image in tags else roles
     lines = [
-        image + (f" ({', '.join(paint(tag) for tag in tags[image])})" if tags[image] else "") for image in sorted(tags)
+        visible(image) + (f" ({', '.join(paint(tag) for tag in tags[image])})" if tags[image] else "")
+        for image in sorted(tags)
     ]
     return [("Images:" if place == 0 else "", line) for place, line in enumerate(lines)]
 
@@ -117,7 +119,7 @@ def _replica_set(rs: ReplicaSetInfo, now: float, paint: Paint) -> Node:
 
 def _pod(pod: PodInfo, now: float, paint: Paint) -> Node:
     notes = [f"ready:{pod.ready}/{pod.containers}", *([f"restarts:{pod.restarts}"] if pod.restarts else [])]
-    status = f"{paint(icon('Pod', pod.status))} {pod.status}"
+    status = f"{paint(icon('Pod', pod.status))} {visible(pod.status)}"
     return Node(POD, _name(pod.metadata), ("Pod", status, _age(pod.metadata, now), ",".join(notes)), [])
 
 
@@ -144,7 +146,7 @@ def _job(job: JobInfo, now: float, paint: Paint) -> Node:
     started = parse_time(job.started_at)
     status = f"{paint(icon('Analysis', job.status))} {job.status}"
     cells = ("Job", status, "" if started is None else age_words(now - started), "")
-    return Node(JOB, paint(job.name, job.status), cells, [])
+    return Node(JOB, paint(visible(job.name), job.status), cells, [])
 
 
 def _table(root: Node, paint: Paint) -> list[str]:
@@ -167,7 +169,7 @@ def _rows(node: Node, prefix: str, branch: str, below: str) -> list[tuple[str, .
 
 
 def _name(metadata: Json) -> str:
-    return str(metadata.get("name") or "")
+    return visible(str(metadata.get("name") or ""))
 
 
 def _born(metadata: Json) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from serinus.cli.commandline import Call, Command
-from serinus.cli.problems import Problem
+from serinus.cli.problems import USAGE, Problem
 
 BASH = """\
 _%FUNCTION%() {
@@ -96,7 +96,7 @@ SCRIPTS = {"bash": BASH, "fish": FISH, "powershell": POWERSHELL, "zsh": ZSH}
 def run(call: Call) -> int:
     script = SCRIPTS.get(call.args[0])
     if script is None:
-        raise Problem(f'invalid argument "{call.args[0]}" for completion', f"Shells: {', '.join(SCRIPTS)}")
+        raise Problem(f'invalid argument "{call.args[0]}" for completion', f"Shells: {', '.join(SCRIPTS)}", code=USAGE)
     name = call.found.program.name.split()[0]
     sys.stdout.write(script.replace("%FUNCTION%", name.replace("-", "_")).replace("%PROGRAM%", name))
     return 0

@@ -9,7 +9,7 @@ from serinus.api.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, CLUSTER_ANA
 from serinus.api.rollout_info import Json
 from serinus.cli.change import DRY_RUN
 from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import Problem
+from serinus.cli.problems import USAGE, Problem
 from serinus.cli.rollouts.create import create, told
 from serinus.cli.session import Session, open_session
 
@@ -19,7 +19,7 @@ INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
 def run(call: Call) -> int:
     given = arguments(call.texts("argument"))
     if not call.text("from") and not call.text("from-file"):
-        raise Problem("one of --from or --from-file must be specified")
+        raise Problem("one of --from or --from-file must be specified", code=USAGE)
     session = open_session(call)
     template = _template(call, session)
     obj = analysis_run(
@@ -39,7 +39,7 @@ def arguments(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise Problem("arguments must be in the form NAME=VALUE", f"Found: {text}")
+            raise Problem("arguments must be in the form NAME=VALUE", f"Found: {text}", code=USAGE)
         found[name] = value
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import Problem
+from serinus.cli.problems import USAGE, Problem
 from serinus.cli.session import connection_of
 
 
@@ -22,7 +22,7 @@ def run(call: Call) -> int:
     try:
         root = checked_root(call.text("root-path"))
     except ValueError as error:
-        raise Problem(f"--root-path: {error}") from None
+        raise Problem(f"--root-path: {error}", code=USAGE) from None
     settings = Settings(
         token=new_token(),
         root_path=root,

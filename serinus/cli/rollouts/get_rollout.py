@@ -12,7 +12,7 @@ from serinus.api.rollout_json import rollout_json
 from serinus.cli.colors import paint
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.output import OUTPUT, line, versioned, wanted, written
-from serinus.cli.problems import Problem
+from serinus.cli.problems import NOT_FOUND, Problem
 from serinus.cli.session import Session, open_session
 from serinus.cli.tree import rollout_lines
 from serinus.cli.watching import Scene, Watching, referred, surroundings, workload_of
@@ -67,7 +67,7 @@ def _lines(session: Session, rollout: Json, seconds: int) -> int:
     try:
         for scene in watching.scenes(until=until, at_most=FASTEST_SECONDS):
             if scene.main is None:
-                raise Problem(f'rollout.argoproj.io "{name}" not found', "It was deleted while it was watched.")
+                raise deleted(name)
             now = line(_json(scene.main, scene.around))
             if now != before:
                 print(now, flush=True)
@@ -86,6 +86,11 @@ def found(get: GetObject, name: str) -> Json:
     except Problem as problem:
         problem.message = problem.message.replace("rollouts.argoproj.io", "rollout.argoproj.io", 1)
         raise
+
+
+def deleted(name: str) -> Problem:
+    """What to say when the Rollout goes while it is watched."""
+    return Problem(f'rollout.argoproj.io "{name}" not found', "It was deleted while it was watched.", code=NOT_FOUND)
 
 
 def show(watching: Watching, picture: Picture, until: float | None, what: str) -> int:

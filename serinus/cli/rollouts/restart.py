@@ -8,7 +8,7 @@ from serinus.api.durations import go_duration
 from serinus.api.times import format_time
 from serinus.cli.change import FLAGS, change
 from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import Problem
+from serinus.cli.problems import USAGE, Problem
 from serinus.cli.session import open_session
 
 
@@ -17,7 +17,7 @@ def run(call: Call) -> int:
     try:
         seconds = go_duration(given) if given else 0.0
     except ValueError as error:
-        raise Problem(f"--in: {error}") from None
+        raise Problem(f"--in: {error}", code=USAGE) from None
     name = call.args[0]
     session = open_session(call)
     spec = {"spec": {"restartAt": format_time(time.time() + seconds)}}

@@ -7,7 +7,7 @@ from typing import Any
 from serinus.api.resources import DEPLOYMENTS, ROLLOUTS
 from serinus.cli.change import FLAGS, Write, check_numbered, write_seen
 from serinus.cli.commandline import Call, Command
-from serinus.cli.problems import Problem
+from serinus.cli.problems import USAGE, Problem
 from serinus.cli.session import Session, open_session
 
 Json = dict[str, Any]
@@ -18,7 +18,9 @@ def run(call: Call) -> int:
     container, equals, image = change.partition("=")
     if not equals or "=" in image or not container or not image:
         raise Problem(
-            f"Expected image to be of form: CONTAINER=IMAGE, found {change!r}", "For example: guestbook=guestbook:v2"
+            f"Expected image to be of form: CONTAINER=IMAGE, found {change!r}",
+            "For example: guestbook=guestbook:v2",
+            code=USAGE,
         )
     session = open_session(call)
     done = ""

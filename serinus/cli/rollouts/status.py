@@ -11,22 +11,27 @@ from serinus.api.durations import go_duration
 from serinus.api.resources import ROLLOUTS
 from serinus.api.rollout_info import Json, phase_and_message
 from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import DEGRADED, PAUSED, TIMED_OUT, USAGE, Problem
-from serinus.cli.rollouts.get_rollout import found
+from serinus.cli.problems import DEGRADED, ERROR, INTERRUPTED, PAUSED, TIMED_OUT, USAGE, Problem
+from serinus.cli.rollouts.get_rollout import deleted, found
 from serinus.cli.session import Session, open_session
+from serinus.cli.visible import visible
 from serinus.cli.watching import Watching, referred, workload_of
 
 Goal = Callable[[str, Json], bool]
 """(phase, the Rollout) -> whether it is where it was to come."""
 
 ENDED = ("Healthy", "Degraded")
+EXCEEDED = "Rollout status watch exceeded timeout"
+"""What scripts know, also after Ctrl-C."""
 
 
 def run(call: Call) -> int:
     try:
         seconds = go_duration(call.text("timeout"))
     except ValueError as error:
-        raise Problem(f'invalid argument "{call.text("timeout")}" for "-t, --timeout" flag: {error}') from None
+        raise Problem(
+            f'invalid argument "{call.text("timeout")}" for "-t, --timeout" flag: {error}', code=USAGE
+        ) from None
     goal = _goal(call.text("until"))
     session, name = open_session(call), call.args[0]
     rollout = found(session.get, name)
@@ -35,8 +40,10 @@ def run(call: Call) -> int:
         print(phase if phase in ENDED else _line(phase, message))
         return _verdict(phase, message, watched=False)
     until = time.monotonic() + seconds if seconds > 0 else None
-    reached, phase, message = _follow(session, name, referred(rollout), until, goal)
-    return 0 if reached else _verdict(phase, message, watched=True)
+    ended, phase, message = _follow(session, name, referred(rollout), until, goal)
+    if ended == INTERRUPTED:
+        raise Problem(EXCEEDED, code=INTERRUPTED)
+    return 0 if ended == 0 else _verdict(phase, message, watched=True)
 
 
 def _goal(text: str) -> Goal | None:
@@ -51,20 +58,18 @@ def _goal(text: str) -> Goal | None:
     raise Problem(f"--until {text}: there is no such state", "It is healthy, paused, degraded or step=N.", code=USAGE)
 
 
-def _follow(
-    session: Session, name: str, workload: str, until: float | None, goal: Goal | None
-) -> tuple[bool, str, str]:
+def _follow(session: Session, name: str, workload: str, until: float | None, goal: Goal | None) -> tuple[int, str, str]:
     """Prints each change until the goal (else the end), `until`, or a signal.
 
-    (whether the goal was reached, the last phase, the last message)
+    (0 if the goal was reached, INTERRUPTED by a signal, else ERROR; the last phase; the last message)
     """
-    seen, troubled, reached = ("", ""), False, False
+    seen, troubled, ended = ("", ""), False, ERROR
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     watching = Watching(session, ROLLOUTS, name, wide=False, workload=workload)
     try:
         for scene in watching.scenes(until=until):
             if scene.main is None:
-                raise Problem(f'rollout.argoproj.io "{name}" not found', "It was deleted while it was watched.")
+                raise deleted(name)
             if scene.trouble and not troubled:
                 sys.stderr.write(f"{scene.trouble}; trying again\n")
             troubled = bool(scene.trouble)
@@ -72,19 +77,21 @@ def _follow(
             if now != seen:
                 print(_line(*now), flush=True)
                 seen = now
-            reached = goal is not None and goal(now[0], scene.main)
-            if reached or now[0] == "Degraded" or (goal is None and now[0] in ENDED):
+            if goal is not None and goal(now[0], scene.main):
+                ended = 0
+            if ended == 0 or now[0] == "Degraded" or (goal is None and now[0] in ENDED):
                 break
     except KeyboardInterrupt:
+        ended = INTERRUPTED
         if sys.stderr.isatty():
             sys.stderr.write(f"\nNo longer watching; rollout {name} goes on.\n")
     finally:
         watching.stop()
-    return reached, *seen
+    return ended, *seen
 
 
 def _line(phase: str, message: str) -> str:
-    return f"{phase} - {message}" if message else phase
+    return f"{phase} - {visible(message)}" if message else phase
 
 
 def _verdict(phase: str, message: str, *, watched: bool) -> int:
@@ -92,7 +99,7 @@ def _verdict(phase: str, message: str, *, watched: bool) -> int:
         raise Problem(f"The rollout is in a degraded state with message: {message}", code=DEGRADED)
     if watched and phase != "Healthy":
         code = PAUSED if phase == "Paused" else TIMED_OUT
-        raise Problem("Rollout status watch exceeded timeout", code=code)
+        raise Problem(EXCEEDED, code=code)
     return 0
 
 
