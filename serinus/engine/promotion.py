@@ -34,15 +34,19 @@ def never_promoted(rs: ReplicaSet) -> bool:
 
 
 def note_replaced(draft: Draft) -> None:
-    """Write down which version another one replaces before it was promoted: the status forgets it with this pass."""
-    s, status = draft.sight, draft.sight.rollout.status
-    before = s.named(status.current_pod_hash)
-    if s.blue_green is None and s.spec.rollback_window is None:
+    """Mark the versions that were replaced before they were promoted.
+
+    Those that were asked for after the stable one, and are not wanted any more: a revision's number grows whenever it is asked
+    for. To be called before the new version gets its number, or the stable one a new number.
+    """
+    s = draft.sight
+    if s.stable is None or (s.blue_green is None and s.spec.rollback_window is None):
         return  # there is no way back without a second trial
-    if before in (None, s.new) or status.current_pod_hash == status.stable_rs or before.metadata.deletion_timestamp:
-        return
-    if not never_promoted(before):
-        draft.annotate(before, {UNPROMOTED: "true"}, f"{before.metadata.name} is replaced before it was promoted")
+    for rs in s.sets:
+        if rs in (s.new, s.stable) or rs.metadata.deletion_timestamp or never_promoted(rs):
+            continue
+        if revision_of(rs) > revision_of(s.stable):
+            draft.annotate(rs, {UNPROMOTED: "true"}, f"{rs.metadata.name} is replaced before it was promoted")
 
 
 def promote(draft: Draft, new: ReplicaSet, how: str) -> None:

@@ -61,12 +61,12 @@ def adopt_orphans(draft: Draft) -> None:
 def ensure_new(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
     """The new ReplicaSet, planned with size 0 where it is missing (`metadata` is injected into its pods), in step where it exists."""
     s = draft.sight
+    note_replaced(draft)
     if s.new is None:
         s.new = _create(draft, metadata)
     else:
         _keep_in_step(draft, s.new)
     _copy_revision(draft, s.new)
-    note_replaced(draft)
     return s.new
 
 

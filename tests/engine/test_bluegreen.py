@@ -171,6 +171,18 @@ def test_a_version_that_was_never_promoted_is_tried_again_when_it_is_gone_back_t
     assert UNPROMOTED not in world.set_of("green").metadata.annotations
 
 
+def test_a_version_whose_replacement_came_before_the_status_told_of_it_is_tried_again_too():
+    """Its ReplicaSet was made, the status was not written yet: the status never named it."""
+    world = blue_green(autoPromotionEnabled=False, scaleDownDelaySeconds=60)
+    status = dict(world.objects["Rollout", "web"]["status"])
+    release(world, "green")
+    world.once()
+    world.objects["Rollout", "web"]["status"] = status
+    release(world, "red")
+    world.settle()
+    assert UNPROMOTED in world.set_of("green").metadata.annotations
+
+
 def test_a_settled_one_is_left_alone():
     plan = blue_green().once()
     assert (plan.actions, plan.status, plan.again_at) == ((), None, None)
