@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from serinus.api.records import record
 from serinus.api.resources import EXPERIMENTS, ROLLOUTS, Resource
-from serinus.cli.problems import ERROR, NOT_ALLOWED, NOT_FOUND, Problem
+from serinus.cli.problems import ERROR, NOT_ALLOWED, NOT_FOUND, USAGE, Problem
 
 if TYPE_CHECKING:
     from serinus.cli.commandline import Call
@@ -30,6 +30,7 @@ class Session:
         """One object of the user's namespace. Problem if there is none, in the API server's words."""
         from serinus.kube.errors import ApiError
 
+        checked_name(name, "resource name")
         try:
             return self.client.get(resource, self.namespace, name)
         except ApiError as error:
@@ -39,6 +40,7 @@ class Session:
         """Merge patch of the object itself. `raises_conflict`: a Conflict is for the caller to handle."""
         from serinus.kube.errors import ApiError, Conflict
 
+        checked_name(name, "resource name")
         try:
             return self.client.patch(resource, self.namespace, name, patch)
         except ApiError as error:
@@ -50,6 +52,7 @@ class Session:
         """Merge patch of the status, wherever this server keeps it: old definitions have no subresource for it."""
         from serinus.kube.errors import ApiError, Conflict, NotFound
 
+        checked_name(name, "resource name")
         try:
             return self.client.patch(resource, self.namespace, name, patch, subresource="status")
         except NotFound:
@@ -156,10 +159,23 @@ def connection_of(call: Call) -> Connection:
         tls_server_name=call.text("tls-server-name"),
         disable_compression=call.truth("disable-compression"),
     )
+    if call.text("namespace"):
+        checked_name(call.text("namespace"), "namespace")
     try:
         return load(flags)
     except ConfigError as error:
         raise Problem(str(error)) from error
+
+
+def checked_name(name: str, what: str) -> None:
+    """Problem for what would be another path of the API: an empty name means all objects, and `../x` others."""
+    if not name:
+        raise Problem(f"{what} may not be empty", code=USAGE)
+    if name in (".", ".."):
+        raise Problem(f"invalid {what} \"{name}\": it may not be '{name}'", code=USAGE)
+    for sign in "/%":
+        if sign in name:
+            raise Problem(f"invalid {what} \"{name}\": it may not contain '{sign}'", code=USAGE)
 
 
 def _source(kubeconfig: str, server: str) -> str:

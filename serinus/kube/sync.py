@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from serinus.kube.config import Connection
 from serinus.kube.errors import ApiError, Forbidden, Gone, Unavailable, error_from
@@ -121,7 +121,8 @@ class SyncClient:
         self, method: str, path: str, query: Mapping[str, str], payload: bytes | None, content_type: str,
         *, lasting: bool = False,
     ) -> HTTPResponse:  # fmt: skip
-        target = urlsplit(self.connection.server).path + path + (f"?{urlencode(query)}" if query else "")
+        # A name may be anything that a user types: the API server says what is wrong with it.
+        target = urlsplit(self.connection.server).path + quote(path, safe="/:") + (f"?{urlencode(query)}" if query else "")
         answer = self._once(method, target, payload, content_type, lasting, renew=False)
         if answer.status == 401 and (self.connection.exec_plugin or self.connection.token_file):
             answer.read()
