@@ -1,7 +1,8 @@
 """The snapshot of one Rollout, gathered from the API by whoever has no cache: `serinus why`, the dashboard's page.
 
 No request is made here. `gather` yields what is to be asked, takes the answers and returns the snapshot, so that a caller
-that blocks and one that does not ask for the same. What a user may not see counts as absent.
+that blocks and one that does not ask for the same. What a user may not see is no reason to call it missing: where something
+that is needed is refused there is no snapshot, and `why.glance` says what the status tells.
 """
 
 from __future__ import annotations
@@ -26,15 +27,19 @@ from serinus.engine.plan import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One object by its name, or, without a name, all that have the labels: in the Rollout's namespace, if it has one."""
+    """One object by its name, or, without a name, all that have the labels: in the Rollout's namespace, if it has one.
+
+    `needed`: without it nothing can be said; else who may not see it goes on without.
+    """
 
     kind: str
     name: str = ""
     labels: str = ""
+    needed: bool = True
 
 
 Asking = Generator[Ask, list[Json], Snapshot]
-"""Takes what was found, which is empty where there is nothing or nothing may be seen."""
+"""Takes what was found, which is empty where there is nothing."""
 
 
 def gather(rollout: Json, now: float) -> Asking:
@@ -64,7 +69,7 @@ def gather(rollout: Json, now: float) -> Asking:
     analyses = references.analyses(typed)
     if analyses:
         objects |= yield from _templates(analyses)
-    runs = (yield Ask("AnalysisRun", labels=of_them)) if hashes else []
+    runs = (yield Ask("AnalysisRun", labels=of_them, needed=bool(analyses))) if hashes else []
     experiments = (yield Ask("Experiment", labels=of_them)) if _experiments(typed) and hashes else []
     return Snapshot(
         now,

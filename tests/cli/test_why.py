@@ -7,6 +7,8 @@ from typing import Any
 
 from cli_cluster import Space, rollout
 
+from serinus.kube.wire import Request, Response
+
 Json = dict[str, Any]
 NGINX: Json = {
     "strategy": {
@@ -58,3 +60,88 @@ def test_a_router_that_is_a_plugin_is_named(space: Space) -> None:
     result = space.run("why", "web")
     assert (result.code, result.err) == (0, "")
     assert "trafficRouting.plugins.org/router: this version of Serinus has no such router" in result.out
+
+
+CHECKED: Json = {
+    "strategy": {"canary": {"analysis": {"templates": [{"templateName": "check"}]}, "steps": [{"pause": {}}]}}
+}
+METRIC: Json = {
+    "name": "success-rate",
+    "provider": {"job": {"spec": {"template": {}}}},
+    "successCondition": "result[0] >= {{args.least}}",
+    "failureLimit": 1,
+}
+
+
+def test_the_metric_the_value_and_the_limit_that_decided_are_named(space: Space) -> None:
+    space.put({"kind": "AnalysisTemplate", "metadata": {"name": "check"}, "spec": {"metrics": [METRIC]}})
+    made = space.put(rollout(spec=CHECKED, status={"phase": "Degraded", "abort": True, "currentPodHash": "h2"}))
+    meta = {"labels": {"app": "web", "rollouts-pod-template-hash": "h2"}, "ownerReferences": [owner(made)]}
+    template = {"metadata": {"labels": meta["labels"]}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}
+    selector = {"matchLabels": meta["labels"]}
+    spec = {"replicas": 1, "selector": selector, "template": template}
+    space.put({"kind": "ReplicaSet", "metadata": {"name": "web-h2", **meta}, "spec": spec})
+    values = [{"phase": "Failed", "value": "[0.5]"}, {"phase": "Failed", "value": "[0.42]"}]
+    result = {"name": "success-rate", "phase": "Failed", "failed": 2, "measurements": values}
+    space.put(
+        {
+            "kind": "AnalysisRun",
+            "metadata": {"name": "web-h2-2", **meta},
+            "spec": {"metrics": [METRIC], "args": [{"name": "least", "value": "0.95"}]},
+            "status": {"phase": "Failed", "metricResults": [result]},
+        }
+    )
+    line = "success-rate of web-h2-2: 0.42, succeeds if result[0] >= 0.95 (Failed: 2 failed, 1 may)"
+    assert f"Decided:   {line}\n" in space.run("why", "web").out
+    (metric,) = json.loads(space.run("why", "web", "-o", "json").out)["metrics"]
+    assert (metric["newest"], metric["lines"]) == ("0.42", [{"sign": ">=", "value": 0.95, "succeeds": True}])
+
+
+def owner(made: Json) -> Json:
+    about = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "controller": True}
+    return {**about, "uid": made["metadata"]["uid"]}
+
+
+def test_an_analysis_whose_template_is_there_is_no_reason_to_call_the_spec_invalid(space: Space) -> None:
+    space.put({"kind": "AnalysisTemplate", "metadata": {"name": "check"}, "spec": {"metrics": [METRIC], "args": ARGS}})
+    space.put(rollout(spec=CHECKED))
+    assert "InvalidSpec" not in space.run("why", "web").out
+
+
+ARGS: list[Json] = [{"name": "least", "value": "1"}]
+
+
+def test_one_line_for_scripts_and_prompts(space: Space) -> None:
+    space.put(rollout(spec=NGINX))
+    out = space.run("why", "web", "-o", "line").out
+    assert out.startswith("waiting: The Rollout")
+    assert out.count("\n") == 1
+
+
+def test_an_output_that_there_is_not_is_refused(space: Space) -> None:
+    space.put(rollout())
+    result = space.run("why", "web", "-o", "yaml")
+    assert result.code == 1
+    assert "-o yaml: there are json and line" in result.err
+
+
+def test_what_may_not_be_seen_is_not_called_missing(space: Space) -> None:
+    space.put(rollout(spec=NGINX, status={"phase": "Paused", "message": "x", "pauseConditions": PAUSED}))
+
+    def refuse(request: Request) -> Response | None:
+        if "/services" not in request.path:
+            return None
+        status = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "services is forbidden"}
+        return Response(403, json.dumps(status).encode())
+
+    space.cluster.before = refuse
+    try:
+        result = space.run("why", "web")
+    finally:
+        space.cluster.before = lambda _: None
+    assert "Rule:      PauseStep" in result.out
+    assert "InvalidSpec" not in result.out
+    assert "services is forbidden" in result.err
+
+
+PAUSED: list[Json] = [{"reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z"}]

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+import scenes
+
 from serinus.api.resources import BY_KIND
 from serinus.dashboard.process import bound, served
 from serinus.dashboard.service import Service
@@ -120,3 +122,21 @@ async def put(client: Client, obj: Json) -> Json:
         status = {"status": obj["status"]}
         made = await client.patch(resource, obj["metadata"]["name"], status, namespace, subresource="status")
     return made
+
+
+async def put_revisions(client: Client, made: Json) -> Json:
+    """As `scenes.with_revisions`, on a loop: owners get the UIDs that the API server gave."""
+    later: list[Json] = []
+
+    def noted(obj: Json) -> Json:
+        later.append(obj)
+        return {**obj, "metadata": {**obj["metadata"], "uid": f"uid-{obj['metadata']['name']}"}}
+
+    stored = await put(client, made)
+    scenes.with_revisions(lambda obj: stored if obj is made else noted(obj), made)
+    uids: dict[str, str] = {}
+    for obj in later:
+        for owner in obj["metadata"].get("ownerReferences", []):
+            owner["uid"] = uids.get(owner["uid"], owner["uid"])
+        uids[f"uid-{obj['metadata']['name']}"] = (await put(client, obj))["metadata"]["uid"]
+    return stored

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import scenes
+from dashboard_stage import put_revisions
 from serving import BEARER, Serving, serving, shown
 
 from serinus.api.resources import REPLICA_SETS, ROLLOUTS
@@ -21,21 +22,7 @@ WEB = f"{BASE}/rollouts/default/web"
 
 async def paused(stage: Serving) -> None:
     """As scenes.with_revisions, without a thread in between."""
-    waiting: list[Json] = []
-
-    def later(obj: Json) -> Json:
-        waiting.append(obj)
-        return {**obj, "metadata": {**obj["metadata"], "uid": f"uid-{obj['metadata']['name']}"}}
-
-    made = await stage.put(scenes.rollout())
-    scenes.replica_set(later, made, scenes.OLD, 1, 2)
-    scenes.replica_set(later, made, scenes.NEW, 2, 1)
-    uids: dict[str, str] = {}
-    for obj in waiting:
-        for owner in obj["metadata"]["ownerReferences"]:
-            owner["uid"] = uids.get(owner["uid"], owner["uid"])
-        stored = await stage.put(obj)
-        uids[f"uid-{obj['metadata']['name']}"] = stored["metadata"]["uid"]
+    await put_revisions(stage.client, scenes.rollout())
     await shown(stage, "web")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from serinus.api.resources import BY_KIND
+from serinus.api.rollout import Rollout
 from serinus.api.times import age_words, format_time
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
@@ -21,7 +22,7 @@ from serinus.cli.session import Session, open_session
 from serinus.engine.gathering import Ask, answered, gather
 from serinus.engine.measured import BAD, words
 from serinus.engine.plan import Snapshot
-from serinus.engine.why import Reason, Why, explain, sentence
+from serinus.engine.why import Reason, Why, explain, glance, sentence
 from serinus.kube.errors import ApiError
 
 Json = dict[str, Any]
@@ -29,7 +30,12 @@ Json = dict[str, Any]
 
 def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]
-    answer = explain(seen(session, found(session.get, name), time.time()))
+    rollout = found(session.get, name)
+    try:
+        answer = explain(seen(session, rollout, time.time()))
+    except ApiError as refused:
+        sys.stderr.write(f"This is what the status alone tells: {refused.message}\n")
+        answer = glance(msgspec.convert(rollout, Rollout))
     output = call.text("output")
     if output not in ("", "json", "line"):
         raise Problem(f"-o {output}: there are json and line")
@@ -73,7 +79,7 @@ def _lines(reason: Reason, now: float) -> list[str]:
 
 
 def seen(session: Session, rollout: Json, now: float) -> Snapshot:
-    """What a controller's cache would hold of this Rollout."""
+    """What a controller's cache would hold of this Rollout. ApiError (403) where it may not be seen."""
 
     def answer(ask: Ask) -> list[Json]:
         resource = BY_KIND.get(ask.kind)
@@ -84,9 +90,11 @@ def seen(session: Session, rollout: Json, now: float) -> Snapshot:
                 return [session.client.get(resource, session.namespace, ask.name)]
             return session.client.list(resource, session.namespace, labels=ask.labels).get("items") or []
         except ApiError as error:
-            if error.code not in (403, 404):
-                raise session.problem(error, resource, ask.name) from error
-            return []
+            if error.code == 404 or (error.code == 403 and not ask.needed):
+                return []
+            if error.code == 403:
+                raise
+            raise session.problem(error, resource, ask.name) from error
 
     try:
         return answered(gather(rollout, now), answer)

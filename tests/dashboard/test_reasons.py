@@ -1,0 +1,96 @@
+"""The page of a Rollout asks what `serinus why` asks: no more often than is needed, and never calls missing what it may not see."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+import scenes
+from dashboard_stage import put_revisions
+
+from serinus.api.resources import ROLLOUTS, SERVICES
+from serinus.dashboard.reasons import LOOK_SECONDS, STALE_SECONDS, Reasons
+from serinus.engine import waits
+from serinus.kube.client import Client
+from serinus.kube.clock import LoopClock
+from serinus.kube.wire import Request, Response
+from serinus.local.apiserver.server import ApiServer
+from serinus.local.apiserver.store import MemoryStore
+from serinus.local.schema.kinds import Schemas
+
+pytestmark = pytest.mark.looptime(start=0)
+
+Json = dict[str, Any]
+WEB = ("default", "web")
+
+
+class Watched:
+    """An API server with a Rollout in its pause; `looks`: how often somebody asked for it."""
+
+    def __init__(self) -> None:
+        self.looks, self.refused = 0, ""
+        self.again: list[tuple[str, str]] = []
+        self._api = ApiServer(MemoryStore(), Schemas(), LoopClock(), rng=random.Random(1))
+        self.client = Client(self._api.handle, user_agent="test")
+        self.reasons = Reasons(Client(self._handle), LoopClock(), self.again.append)
+
+    async def start(self) -> Watched:
+        await self._api.start()
+        await put_revisions(self.client, scenes.rollout())
+        return self
+
+    async def code(self, mark: str) -> str:
+        """Of the first reason; empty where there is no answer."""
+        why = await self.reasons.of(WEB, mark)
+        return why.reasons[0].code if why else ""
+
+    async def _handle(self, request: Request) -> Response:
+        self.looks += request.path.endswith("/rollouts/web")
+        if self.refused and request.path.endswith(self.refused):
+            return Response(403, b"{}")
+        return await self._api.handle(request)
+
+
+async def test_the_same_rollout_is_looked_at_once_however_many_pages_ask() -> None:
+    web = await Watched().start()
+    codes = [await web.code("1") for _ in range(5)]
+    assert (set(codes), web.looks) == ({waits.PAUSE_STEP.code}, 1)
+
+
+async def test_many_changes_are_looked_at_no_more_often_than_a_person_reads() -> None:
+    web = await Watched().start()
+    codes = [await web.code(str(mark)) for mark in range(20)]
+    assert (codes[0], set(codes[1:]), web.looks) == (waits.PAUSE_STEP.code, {""}, 1)
+    await asyncio.sleep(LOOK_SECONDS)  # virtual
+    assert web.again == [WEB], "the page is made once more when it may look again"
+    assert (await web.code("20"), web.looks) == (waits.PAUSE_STEP.code, 2)
+
+
+async def test_what_no_watch_tells_of_is_seen_in_the_end() -> None:
+    web = await Watched().start()
+    assert await web.code("1") == waits.PAUSE_STEP.code
+    await web.client.delete(SERVICES, "web", "default")
+    assert await web.code("1") == waits.PAUSE_STEP.code
+    await asyncio.sleep(STALE_SECONDS)  # virtual
+    assert await web.code("1") == waits.INVALID.code
+
+
+@pytest.mark.parametrize("path", ["/services/web", "/ingresses/web", "/replicasets", "/pods"])
+async def test_what_may_not_be_seen_is_not_called_missing(path: str) -> None:
+    web = await Watched().start()
+    web.refused = path
+    assert await web.code("1") == ""
+
+
+async def test_analyses_that_nobody_asked_for_need_not_be_seen() -> None:
+    web = await Watched().start()
+    web.refused = "/analysisruns"
+    assert await web.code("1") == waits.PAUSE_STEP.code
+
+
+async def test_a_rollout_that_is_gone_has_no_reasons() -> None:
+    web = await Watched().start()
+    await web.client.delete(ROLLOUTS, "web", "default")
+    assert await web.code("1") == ""
