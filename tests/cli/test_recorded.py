@@ -1,0 +1,93 @@
+"""What `kubectl argo rollouts` of the reference printed in recorded plays, line by line, from the state it was printed of.
+
+golden/commands.jsonl: one line for each command and state that differ: `play`, `do` (without `kubectl argo rollouts`), the
+Rollout's strategy and what its status held just before, then `out`, `err` and `code`. The screens of `get` are in golden/*.json
+(test_tree.py) and screens/*.txt (test_screens.py).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_cluster import Space, rollout
+
+Json = dict[str, Any]
+HERE = Path(__file__).parent
+RECORDED: list[Json] = [json.loads(line) for line in (HERE / "golden" / "commands.jsonl").read_text().splitlines()]
+SCREENS = [
+    "analysis-inconclusive",
+    "analysis-jobs",
+    "analysis-step",
+    "analysis-step-fails",
+    "basic-surge",
+    "bluegreen-manual",
+    "bluegreen-post-analysis",
+    "experiment-alone",
+    "experiment-step",
+    "nginx-deadline-abort",
+    "nginx-third-revision",
+    "nginx-walk",
+]
+"""Plays in which `get` was typed."""
+
+
+@pytest.mark.parametrize("case", RECORDED, ids=[f"{case['play']}: {case['do']}" for case in RECORDED])
+def test_a_command_prints_what_was_recorded_of_it(space: Space, case: Json) -> None:
+    prepare(space, case)
+    done = space.run(*case["do"].split())
+    assert (done.code, done.out.splitlines(), done.err.splitlines()) == (case["code"], case["out"], case["err"])
+
+
+def prepare(space: Space, case: Json) -> None:
+    """The objects that the command is about."""
+    metric = {"name": "m", "provider": {"web": {"url": "http://127.0.0.1", "jsonPath": "{$}"}}}
+    verb, *words = case["do"].split()
+    if verb == "terminate":
+        kind, spec = (
+            ("Experiment", {"templates": []}) if words[0] == "experiment" else ("AnalysisRun", {"metrics": [metric]})
+        )
+        space.put({"kind": kind, "metadata": {"name": words[1]}, "spec": spec})
+        return
+    made = space.put(rollout(spec=case["spec"], status={"currentStepIndex": None, **case["status"]}))
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "uid": made["metadata"]["uid"]}
+    for revision in (1, 2) if verb == "undo" else ():
+        labels = {"app": "web", "rollouts-pod-template-hash": f"h{revision}"}
+        template = {
+            "metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "web", "image": f"web:{revision - 1}"}]},
+        }
+        notes = {"rollout.argoproj.io/revision": str(revision)}
+        space.put({
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": f"web-h{revision}", "labels": labels, "annotations": notes,
+                "ownerReferences": [{**owner, "controller": True}],
+            },
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+        })  # fmt: skip
+
+
+def test_every_recorded_screen_is_held() -> None:
+    held = {file.stem for file in (*HERE.glob("golden/*.json"), *HERE.glob("screens/*.txt"))}
+    assert set(SCREENS) <= held
+
+
+def test_no_recorded_line_is_left_out() -> None:
+    """Where the recordings lie beside the repository: whatever was printed in them is held here."""
+    recordings = HERE.parents[2].parent / "shared" / "recordings" / "argo-rollouts"
+    if not recordings.is_dir():
+        pytest.skip("the recordings (shared/recordings) do not lie beside this repository")
+    held = {(case["do"], line) for case in RECORDED for line in (*case["out"], *case["err"])}
+    for file in recordings.glob("*.jsonl"):
+        for line in map(json.loads, file.read_text().splitlines()):
+            prefix, _, command = str(line.get("do")).partition("kubectl argo rollouts ")
+            if prefix or not command:
+                continue
+            if command.startswith("get "):
+                assert file.stem in SCREENS
+                continue
+            printed = {(command, text) for text in line["printed"] if not text.startswith("(exit")}
+            assert printed <= held, file.stem
