@@ -46,7 +46,9 @@ def told(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     if spec.paused:
         return Wait(waits.PAUSED.code, "spec.paused is true: it is paused by hand")
     if status.pause_conditions:
-        return _pause(spec, status, status.pause_conditions[0])
+        # An undecided verdict may come upon a pause that time would end: then only a person ends both.
+        undecided = (p for p in status.pause_conditions if p.reason in (INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT))
+        return _pause(spec, status, next(undecided, status.pause_conditions[0]))
     return _step(spec, status) or _pods(spec, status)
 
 

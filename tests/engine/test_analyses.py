@@ -161,6 +161,14 @@ def test_a_step_that_could_never_end_is_refused():
     assert "has metric value which runs indefinitely. Invalid value for count: <nil>" in world.rollout.status.message
 
 
+def test_an_undecided_verdict_in_a_timed_pause_is_what_the_update_waits_for():
+    """It was said to wait for 60 s, and waited for a person."""
+    world = judged([{"setWeight": 50}, {"pause": {"duration": 60}}], analysis=CHECK)
+    say(world, "web-77f97bbcbf-2", "Inconclusive")
+    assert [p.reason for p in world.rollout.status.pause_conditions] == ["CanaryPauseStep", "InconclusiveAnalysisRun"]
+    assert [wait.reason for wait in world.last.waits] == ["Inconclusive"]
+
+
 def test_only_so_many_finished_runs_are_kept():
     world = judged()
     world.patch("Rollout", "web", {"spec": {"analysis": {"unsuccessfulRunHistoryLimit": 1}}})
