@@ -77,7 +77,7 @@ def test_every_recorded_screen_is_held() -> None:
 
 def test_no_recorded_line_is_left_out() -> None:
     """Where the recordings lie beside the repository: whatever was printed in them is held here."""
-    recordings = HERE.parents[2].parent / "shared" / "recordings" / "argo-rollouts"
+    recordings = HERE.parents[2] / "shared" / "recordings" / "argo-rollouts"
     if not recordings.is_dir():
         pytest.skip("the recordings (shared/recordings) do not lie beside this repository")
     held = {(case["do"], line) for case in RECORDED for line in (*case["out"], *case["err"])}
