@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from serinus.api.derived import once
 from serinus.api.rollout import RolloutStatus
 from serinus.api.validation import invalid_spec_message, validate
@@ -74,7 +76,8 @@ def _always_a_reason(draft: Draft) -> None:
         return
     wait = told(draft.sight.spec, stored)
     if wait is not None and all(wait.reason != other.reason for other in draft.waits):
-        draft.waits.append(wait)
+        # The pass did not come to it: something else has to happen first, and time alone ends nothing.
+        draft.waits.append(structs.replace(wait, until=None))
 
 
 def _invalid(snapshot: Snapshot, message: str) -> Plan:

@@ -183,6 +183,18 @@ def test_a_version_whose_replacement_came_before_the_status_told_of_it_is_tried_
     assert UNPROMOTED in world.set_of("green").metadata.annotations
 
 
+def test_a_pause_that_pods_hold_up_is_not_said_to_end_in_time():
+    """The time of the pause may pass and nothing happens: the pods have to be ready first."""
+    world = blue_green(autoPromotionSeconds=60)
+    release(world, "green")
+    world.settle()
+    assert [w.reason for w in world.last.waits if w.until] == ["TimedPause"]
+    green = world.objects["ReplicaSet", world.set_of("green").metadata.name]
+    green["status"] |= {"readyReplicas": 1, "availableReplicas": 1}
+    world.settle(ready=False)
+    assert {w.reason: w.until for w in world.last.waits} == {"PodsNotReady": None, "TimedPause": None}
+
+
 def test_a_settled_one_is_left_alone():
     plan = blue_green().once()
     assert (plan.actions, plan.status, plan.again_at) == ((), None, None)
