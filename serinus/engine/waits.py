@@ -28,7 +28,9 @@ PODS = Reason(
 STABLE_SHORT = Reason(
     "StableNotReady", "the stable version lacks ready pods for its share of the traffic", "its pods are ready", "none"
 )
-PAUSE_STEP = Reason("PauseStep", "a pause step waits for a person", "promote, abort or a new version", "none")
+PAUSE_STEP = Reason(
+    "PauseStep", "a pause step waits for a person", "it is promoted or aborted, or a new version comes", "none"
+)
 TIMED_PAUSE = Reason("TimedPause", "a pause step waits for its duration", "the duration has passed", "duration")
 PAUSED = Reason("Paused", "spec.paused is true", "spec.paused is set to false", "none")
 SCALE_DOWN = Reason(
@@ -43,7 +45,10 @@ ANALYSIS = Reason(
     "Analysis", "an analysis judges the new version", "its run ends: success goes on, failure aborts", "none"
 )
 INCONCLUSIVE = Reason(
-    "Inconclusive", "an analysis or experiment could not decide", "promote, abort or a new version", "none"
+    "Inconclusive",
+    "an analysis or experiment could not decide",
+    "it is promoted or aborted, or a new version comes",
+    "none",
 )
 EXPERIMENT = Reason("Experiment", "an experiment compares versions", "it ends: success goes on, failure aborts", "none")
 PLUGIN = Reason(
@@ -57,7 +62,7 @@ CACHE = Reason(
     "what is missing can be listed: the right is given, or the kind is installed",
     "none",
 )
-ABORTED = Reason("Aborted", "the update was aborted", "retry, or a new version", "none")
+ABORTED = Reason("Aborted", "the update was aborted", "it is retried, or a new version comes", "none")
 
 ALL: tuple[Reason, ...] = (
     INVALID,

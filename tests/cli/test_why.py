@@ -91,7 +91,7 @@ def test_the_metric_the_value_and_the_limit_that_decided_are_named(space: Space)
             "status": {"phase": "Failed", "metricResults": [result]},
         }
     )
-    line = "success-rate of web-h2-2: 0.42, succeeds if result[0] >= 0.95 (Failed: 2 failed, 1 may)"
+    line = "success-rate of web-h2-2: 0.42, succeeds if result[0] >= 0.95 (Failed: 2 failed, 1 allowed)"
     assert f"Decided:   {line}\n" in space.run("why", "web").out
     (metric,) = json.loads(space.run("why", "web", "-o", "json").out)["metrics"]
     assert (metric["newest"], metric["lines"]) == ("0.42", [{"sign": ">=", "value": 0.95, "succeeds": True}])

@@ -185,6 +185,24 @@ def metric(name: str, phase: str, measurements: list[Json], **asked: Any) -> tup
     }
 
 
+def metrics() -> list[tuple[Json, Json]]:
+    """One that is still measured, one that succeeded against two limits, and one whose condition has no line."""
+    latency = [("Successful", f"[{ms}]") for ms in (182, 190, 176, 204, 231, 219)] + [("Running", "[243]")]
+    share = [("Successful", f'{{"errors": {n}}}') for n in (0.01, 0.012, 0.03, 0.018)]
+    words = [("Successful", "[1, 2]"), ("Inconclusive", "[4, 2]")]
+    return [
+        metric("latency", "Running", measured(*latency), failureCondition="result[0] > 250"),
+        metric(
+            "errors",
+            "Successful",
+            measured(*share),
+            successCondition="result.errors < 0.05",
+            failureCondition="result.errors >= 0.1",
+        ),
+        metric("queue", "Inconclusive", measured(*words), successCondition="len(result) > 0 && result[0] < 3"),
+    ]
+
+
 def analysis_run(put: Put, owner: Json, name: str = "web-analysis", *more: tuple[Json, Json]) -> Json:
     """One that failed: the second value breaks its condition. `more`: metrics beside it."""
     values = measured(("Successful", "0.99"), ("Failed", "0.42"))

@@ -20,7 +20,8 @@ def test_every_action_is_in_the_documentation() -> None:
     assert [action for action in ACTIONS if f"`{action}`" not in PAGE] == []
 
 
-def test_the_pictures_are_there() -> None:
-    pictures = re.findall(r"\]\((images/[^)]+)\)", PAGE)
-    assert pictures
-    assert [name for name in pictures if not (DOCS / name).is_file()] == []
+def test_the_pictures_are_there_and_no_others() -> None:
+    readme = (DOCS.parent / "README.md").read_text()
+    pictures = set(re.findall(r"\]\((?:docs/)?images/([^)]+)\)", PAGE + readme))
+    assert "terminal.svg" in pictures
+    assert pictures == {file.name for file in (DOCS / "images").iterdir()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -15,16 +16,24 @@ import axe_playwright_python
 import pytest
 import scenes
 from dashboard_stage import TOKEN, Stage
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 import serinus.dashboard
+from serinus.api.times import format_time
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PICTURES = Path(__file__).parents[2] / "docs" / "images"
 WIDTHS = {"desk": 1200, "phone": 390}
 
-SHOWN = {"cards-desk-light", "table-desk-dark", "rollout-desk-light", "rollout-phone-dark", "question-desk-light"}
+SHOWN = {
+    "cards-desk-light",
+    "table-desk-dark",
+    "rollout-desk-light",
+    "rollout-phone-dark",
+    "question-desk-light",
+    "analysis-desk-light",
+}
 """Pictures that the documentation shows."""
 
 Scheme = Literal["light", "dark"]
@@ -34,8 +43,9 @@ Scheme = Literal["light", "dark"]
 def busy() -> Iterator[Stage]:
     """A dashboard with Rollouts in every state."""
     stage = Stage()
+    begun = [{"reason": "CanaryPauseStep", "startTime": format_time(time.time() - 95)}]
     made = [
-        scenes.rollout("checkout"),
+        scenes.rollout("checkout", pauseConditions=begun),
         scenes.aborted("payments"),
         scenes.healthy("search"),
         scenes.rollout(
@@ -45,7 +55,7 @@ def busy() -> Iterator[Stage]:
     ]
     for one in made:
         stored = scenes.with_revisions(stage.put, one)
-        scenes.analysis_run(stage.put, stored, f"{stored['metadata']['name']}-analysis")
+        scenes.analysis_run(stage.put, stored, f"{stored['metadata']['name']}-analysis", *scenes.metrics())
     stage.open()
     yield stage
     stage.end()
@@ -86,11 +96,16 @@ def too_wide(page: Page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
-def picture(page: Page, *words: str) -> None:
+def picture(page: Page, *words: str, of: Locator | None = None) -> None:
+    """Of the page, or of a part of it."""
     name = "-".join(words)
     if os.environ.get("SERINUS_PICTURES") and name in SHOWN:
         PICTURES.mkdir(exist_ok=True)
-        page.screenshot(path=PICTURES / f"dashboard-{name}.png", full_page="phone" in words)
+        path = PICTURES / f"dashboard-{name}.png"
+        if of is None:
+            page.screenshot(path=path)
+        else:
+            of.screenshot(path=path)
 
 
 @pytest.mark.parametrize("mode", ["cards", "table"])
@@ -108,6 +123,7 @@ def test_the_rollouts_page(busy: Stage, looked: Page, width: str, scheme: Scheme
     assert not findings(looked)
     assert too_wide(looked) <= 0
     picture(looked, "rollout", width, scheme)
+    picture(looked, "analysis", width, scheme, of=looked.locator(".set", has=looked.locator(".metric")))
 
 
 def test_the_question_before_a_change(busy: Stage, looked: Page, width: str, scheme: Scheme) -> None:

@@ -45,7 +45,7 @@ function analysis(run) {
 // A metric: its verdict, what must hold, the values against it, and each of them in words.
 function measured(run, metric) {
   const rules = [metric.succeeds ? `succeeds if ${metric.succeeds}` : "", metric.fails ? `fails if ${metric.fails}` : ""].filter(Boolean);
-  const count = metric.failed && metric.allowed !== null ? `${metric.failed} failed, ${metric.allowed} may` : "";
+  const count = metric.failed && metric.allowed !== null ? `${metric.failed} failed, ${metric.allowed} allowed` : "";
   const id = `${run.name}/${metric.name}`;
   return el("div", { class: "metric", "data-metric": id },
     el("p", {}, el("strong", {}, metric.name), badge(metric.icon, metric.phase), metric.newest ? el("code", {}, metric.newest) : null,
