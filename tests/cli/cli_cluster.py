@@ -143,3 +143,18 @@ def rollout(name: str = "web", *, spec: Json | None = None, status: Json | None 
         },
         "status": {"phase": "Healthy", "currentPodHash": "a", "stableRS": "a", "currentStepIndex": 3, **(status or {})},
     }
+
+
+def revisions(space: Space, *images: str) -> None:
+    """ReplicaSets of the Rollout `web`, of one revision after another; an empty image leaves its revision out."""
+    uid = space.get("Rollout", "web")["metadata"]["uid"]
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "uid": uid, "controller": True}
+    for revision, image in enumerate(images, start=1):
+        if not image:
+            continue
+        labels = {"app": "web", "rollouts-pod-template-hash": f"h{revision}"}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": image}]}}
+        notes = {"rollout.argoproj.io/revision": str(revision)}
+        meta = {"name": f"web-h{revision}", "labels": labels, "annotations": notes, "ownerReferences": [owner]}
+        spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+        space.put({"kind": "ReplicaSet", "metadata": meta, "spec": spec})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_cluster import Space, rollout
+from cli_cluster import Space, revisions, rollout
 
 from serinus.api.resources import EVENTS
 from serinus.cli.commandline import understand
@@ -23,17 +23,8 @@ CONFLICT: dict[str, Any] = {
 
 
 def old_revision(space: Space) -> None:
-    """A ReplicaSet of revision 1."""
-    labels = {"app": "web", "rollouts-pod-template-hash": "h1"}
-    uid = space.get("Rollout", "web")["metadata"]["uid"]
-    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "uid": uid, "controller": True}
-    for revision, tag in ((1, "web:0"), (3, "web:1")):
-        labels = {"app": "web", "rollouts-pod-template-hash": f"h{revision}"}
-        template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": tag}]}}
-        notes = {REVISION: str(revision)}
-        meta = {"name": f"web-h{revision}", "labels": labels, "annotations": notes, "ownerReferences": [owner]}
-        spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
-        space.put({"kind": "ReplicaSet", "metadata": meta, "spec": spec})
+    """Revision 1 beside the current one."""
+    revisions(space, "web:0", "", "web:1")
 
 
 def image(space: Space) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_cluster import Space, rollout
+from cli_cluster import Space, revisions, rollout
 
 Json = dict[str, Any]
 HERE = Path(__file__).parent
@@ -51,23 +51,9 @@ def prepare(space: Space, case: Json) -> None:
         )
         space.put({"kind": kind, "metadata": {"name": words[1]}, "spec": spec})
         return
-    made = space.put(rollout(spec=case["spec"], status={"currentStepIndex": None, **case["status"]}))
-    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "uid": made["metadata"]["uid"]}
-    for revision in (1, 2) if verb == "undo" else ():
-        labels = {"app": "web", "rollouts-pod-template-hash": f"h{revision}"}
-        template = {
-            "metadata": {"labels": labels},
-            "spec": {"containers": [{"name": "web", "image": f"web:{revision - 1}"}]},
-        }
-        notes = {"rollout.argoproj.io/revision": str(revision)}
-        space.put({
-            "kind": "ReplicaSet",
-            "metadata": {
-                "name": f"web-h{revision}", "labels": labels, "annotations": notes,
-                "ownerReferences": [{**owner, "controller": True}],
-            },
-            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
-        })  # fmt: skip
+    space.put(rollout(spec=case["spec"], status={"currentStepIndex": None, **case["status"]}))
+    if verb == "undo":
+        revisions(space, "web:0", "web:1")
 
 
 def test_every_recorded_screen_is_held() -> None:

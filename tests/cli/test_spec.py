@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from cli_cluster import Space, rollout
+from cli_cluster import Space, revisions, rollout
+from test_problems import refuse
 
+from serinus.api.resources import CLUSTER_ANALYSIS_TEMPLATES
 from serinus.cli.commandline import understand
-from serinus.cli.rollouts import CONNECTION, program
+from serinus.cli.rollouts import CONNECTION, list_rollouts, program
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "abort": ("x y", ""),
@@ -123,18 +128,56 @@ def test_undo_is_refused_for_a_workload_of_another_kind(space: Space) -> None:
     reference = {"apiVersion": "v1", "kind": "Widget", "name": "w"}
     obj = rollout(spec={"workloadRef": reference})
     del obj["spec"]["template"]
-    made = space.put(obj)
-    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "uid": made["metadata"]["uid"]}
-    for revision in (1, 2):
-        labels = {"app": "web", "rollouts-pod-template-hash": f"h{revision}"}
-        template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}
-        meta = {
-            "name": f"web-h{revision}",
-            "labels": labels,
-            "annotations": {"rollout.argoproj.io/revision": str(revision)},
-            "ownerReferences": [{**owner, "controller": True}],
-        }
-        spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
-        space.put({"kind": "ReplicaSet", "metadata": meta, "spec": spec})
+    space.put(obj)
+    revisions(space, "web:0", "web:1")
     done = space.run("undo", "web")
     assert (done.code, done.err) == (1, "Error: workload of type Widget is not supported\n")
+
+
+def test_a_broken_list_watch_is_opened_again_until_it_fails_seven_times_in_a_row(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One second apart; a watch that said something in between begins the count anew."""
+    space.put(rollout())
+    slept: list[float] = []
+    monkeypatch.setattr(list_rollouts, "time", SimpleNamespace(time=time.time, sleep=slept.append))
+    space.cluster.before = lambda request: refuse(500, "Oh", "broken") if request.query.get("watch") else None
+    done = space.run("list", "rollouts", "--watch")
+    assert (done.code, done.err, slept) == (1, "Error: broken\n", [1.0] * 6)
+    assert done.out.splitlines()[1].startswith("web ")
+
+
+def test_a_refused_undo_names_the_revision(space: Space) -> None:
+    space.put(rollout())
+    revisions(space, "web:0", "web:1")
+    space.cluster.before = lambda request: refuse(403, "Forbidden", "no") if request.method == "PATCH" else None
+    assert space.run("undo", "web", "--to-revision=1").err.startswith("Error: failed restoring revision 1: no\n")
+
+
+def test_runs_come_from_files_from_templates_of_the_cluster_and_with_names_of_their_own(
+    space: Space, tmp_path: Path
+) -> None:
+    spec = {"metrics": [{"name": "m", "provider": {"web": {"url": "http://127.0.0.1", "jsonPath": "{$}"}}}]}
+    template = {"apiVersion": "argoproj.io/v1alpha1", "metadata": {"name": space.name}, "spec": spec}
+    space.cluster.client.create(
+        CLUSTER_ANALYSIS_TEMPLATES, "", {**template, "kind": "ClusterAnalysisTemplate"}
+    )  # one for all namespaces: named after the test's own
+    made = space.run("create", "ar", "--from", space.name, "--global")
+    assert re.fullmatch(rf"analysisrun.argoproj.io/{space.name}-\w{{5}} created\n", made.out)
+    file = tmp_path / "template.json"
+    file.write_text(json.dumps({**template, "kind": "AnalysisTemplate"}))
+    made = space.run("create", "analysisrun", "--from-file", str(file), "--generate-name", "once-")
+    assert re.fullmatch(r"analysisrun.argoproj.io/once-\w{5} created\n", made.out)
+    wrong = space.run("create", "analysisrun", "--from-file", str(file), "--global")
+    assert wrong.err == f"Error: {file}: one ClusterAnalysisTemplate was expected, found AnalysisTemplate\n"
+
+
+def test_several_files_are_created_in_order_until_one_fails(space: Space, tmp_path: Path) -> None:
+    files: list[str] = []
+    for name in ("one", "one", "two"):
+        file = tmp_path / f"{len(files)}.json"
+        file.write_text(json.dumps({"apiVersion": "argoproj.io/v1alpha1", **rollout(name)}))
+        files += ["-f", str(file)]
+    done = space.run("create", *files)
+    assert (done.code, done.out) == (1, "rollout.argoproj.io/one created\n")
+    assert done.err.startswith('Error: rollouts.argoproj.io "one" already exists')
