@@ -5,11 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import yaml
 
 from serinus.api.installation import CLUSTER_RULES, RULES, installation
+from serinus.api.resources import ARGOPROJ, DEPLOYMENTS, INGRESSES, JOBS, POD_TEMPLATES
+from serinus.controller.cache import Cache
+from serinus.kube.client import Client
+from serinus.kube.clock import SystemClock
+from serinus.kube.wire import Request, Response
 
 Json = dict[str, Any]
 PLURALS = ("rollouts", "analysistemplates", "clusteranalysistemplates", "analysisruns", "experiments")
@@ -60,3 +66,18 @@ def test_the_controller_runs_as_nobody_on_a_file_system_that_it_cannot_write():
 def test_no_rule_gives_everything():
     for group, resources, verbs in (*RULES, *CLUSTER_RULES):
         assert "*" not in (group, *resources, *verbs.split())
+
+
+def test_all_that_the_controller_watches_it_may_read():
+    """What it also writes it asks for by name where no watch tells of the write: that takes `get`."""
+
+    async def nobody(request: Request) -> Response:
+        raise AssertionError(f"{request.path}: nothing runs")
+
+    cache = Cache(Client(nobody), SystemClock(), Random(1), lambda _: None)
+    given = {(group, name): verbs.split() for group, names, verbs in (*RULES, *CLUSTER_RULES) for name in names}
+    own = [informer.resource for informer in cache.informers()]
+    for resource in (*own, *ARGOPROJ, DEPLOYMENTS, INGRESSES, JOBS, POD_TEMPLATES):
+        assert {"list", "watch"} <= set(given[resource.group, resource.plural]), resource.plural
+    for resource in (*own, INGRESSES):
+        assert "get" in given[resource.group, resource.plural], resource.plural

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from binary import NoBinary
+from cluster import Cluster
+from cluster_instance import ClusterInstance
 from helm_program import helm
 from live import REPOSITORY
 
@@ -66,3 +69,35 @@ def test_resources_and_rights_of_people_can_be_left_out(program: Path) -> None:
     container = found["Deployment/argo-rollouts"]["spec"]["template"]["spec"]["containers"][0]
     assert container["resources"]["limits"] == {"memory": "2Gi"}
     assert [name for name in found if "aggregate" in name] == []
+
+
+def test_helm_installs_and_removes_it_and_rollouts_stay(
+    cluster: Cluster, there: ClusterInstance, program: Path, tmp_path: Path
+) -> None:
+    """Without a pod of the controller, whose image nobody can pull here; its instance has no Rollouts of others."""
+
+    def helm(*words: str) -> str:
+        homes = {f"HELM_{kind}_HOME": str(tmp_path / kind) for kind in ("CACHE", "CONFIG", "DATA")}
+        command = [str(program), *words, "-n", there.namespace, "--kubeconfig", str(cluster.plane.kubeconfig())]
+        done = subprocess.run(
+            command, env={**os.environ, **homes}, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    helm("install", "second", str(CHART), "--set", "replicas=0,instanceId=second")
+    assert there.get("deployment", "argo-rollouts")["spec"]["template"]["spec"]["serviceAccountName"] == "argo-rollouts"
+    rights = "kubectl auth can-i patch rollouts -A --as "
+    account = f"system:serviceaccount:{there.namespace}:argo-rollouts"
+    assert there.shell(rights + account).strip() == "yes"
+    helm("uninstall", "second")
+    assert there.shell(rights + account, check=False).strip().startswith("no")
+    assert "rollouts.argoproj.io" in there.shell("kubectl get crd -o name")
+    assert there.shell("kubectl get clusterrole argo-rollouts -o name"), "of the other installation"
+
+
+@pytest.mark.parametrize("source", ["serinus install", "serinus install --namespaced", "kubectl kustomize install"])
+def test_a_real_api_server_takes_all_that_is_printed(there: ClusterInstance, source: str) -> None:
+    """The Deployment as well, which nobody runs here."""
+    said = there.shell(f"{source} | kubectl apply --server-side --force-conflicts --dry-run=server -f -", REPOSITORY)
+    assert "deployment.apps/argo-rollouts serverside-applied" in said

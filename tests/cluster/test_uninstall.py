@@ -42,7 +42,8 @@ def test_without_serinus_workloads_serve_and_heal_and_it_can_come_back(
             cluster.start_controller()
         there.shell("kubectl argo rollouts set image canary-demo canary-demo=argoproj/rollouts-demo:green")
         eventually(lambda: there.get("rollout", "canary-demo")["status"]["phase"] == "Paused", 60)
-        pods = set(there.shell(UIDS).split())
+        # The size is the Rollout's again: one pod of each version.
+        pods = set(eventually(lambda: len(found := there.shell(UIDS).split()) == 2 and found, 60))
         assert set(before.split()) & pods, "nothing was restarted"
         # For good: the pods outlive the Rollout, and its Services lead to all of them.
         there.shell("kubectl delete rollout canary-demo --cascade=orphan")
