@@ -1,8 +1,8 @@
 """What may come next on a command line: `__complete WORD…`, which the shells' scripts and kubectl ask.
 
 The answer has one candidate a line, a tab and a description where there is one, and a last line `:4`, which tells the
-asker to offer no file names, or `:0`, to offer them. Names of live objects are asked of the API server; when it does
-not answer within a second there are simply none.
+asker to offer no file names, `:0`, to offer them, or `:6`, to put no blank behind the word. Names of live objects are asked
+of the API server; when it does not answer within a second there are simply none.
 """
 
 from __future__ import annotations
@@ -12,8 +12,20 @@ from serinus.cli.commandline import Flag, Found, Program, UsageProblem, find, pa
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
-NO_FILES, FILES = ":4", ":0"
+    from serinus.api.resources import Resource
+    from serinus.cli.commandline import Call
+
+NO_FILES, FILES, NO_SPACE = ":4", ":0", ":6"
+LIVE_VALUES = {"namespace": "namespaces", "from": "analysistemplates", "name": "rollouts"}
+NAMED = {"context": "contexts", "cluster": "clusters", "user": "users"}
+"""Flag -> section of the kubeconfig that has its values."""
+WORDS = {
+    "output": ("table", "wide", "json", "yaml", "name"),
+    "exit-codes": ("plain", "detailed"),
+    "until": ("healthy", "paused", "degraded", "step="),
+}
 
 
 def complete(program: Program, words: Sequence[str], *, described: bool = True) -> str:
@@ -65,9 +77,7 @@ def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -
         return [(f"{name}={word}", about) for word, about in offered], directive
     open_flag = _open_flag(found, before)
     if open_flag is not None:
-        if open_flag.name == "namespace":
-            return list(_live("namespaces", found, before[:-1])), NO_FILES
-        return [], FILES if open_flag.metavar == "FILE" else NO_FILES
+        return _values(open_flag, found, before[:-1]), FILES if open_flag.metavar == "FILE" else NO_FILES
     if typed.startswith("-"):
         return [(f"--{flag.name}", flag.help) for flag in found.flags if not flag.deprecated], NO_FILES
     children = [(row.path[-1], row.short) for row in found.program.children(found.path)]
@@ -78,11 +88,50 @@ def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -
         args, _ = parse(found.flags, rest)
     except UsageProblem:
         return [], NO_FILES
+    if found.path == ("set", "image") and len(args) == 1:
+        return _containers(args[0], found, rest), NO_SPACE
     if command.most is not None and len(args) >= (1 if command.completes else command.most):
         return [], NO_FILES
     if command.completes:
         return [(name, about) for name, about in _live(command.completes, found, rest) if name not in args], NO_FILES
     return [(word, "") for word in command.words], NO_FILES
+
+
+def _values(flag: Flag, found: Found, rest: Sequence[str]) -> list[tuple[str, str]]:
+    """What may follow a flag."""
+    if flag.name in WORDS:
+        return [(word, "") for word in WORDS[flag.name]]
+    if flag.name in NAMED:
+        from serinus.kube.config import ConfigError, names
+
+        try:
+            return [(name, "") for name in names(NAMED[flag.name], _call(found, rest).text("kubeconfig"))]
+        except (ConfigError, UsageProblem):
+            return []
+    plural = LIVE_VALUES.get(flag.name, "")
+    if flag.name == "from" and "--global" in rest:
+        plural = "clusteranalysistemplates"
+    if flag.name == "name" and found.path != ("list", "rollouts"):
+        return []  # the name of something new
+    return list(_live(plural, found, rest))
+
+
+def _containers(name: str, found: Found, rest: Sequence[str]) -> list[tuple[str, str]]:
+    """`CONTAINER=` for each container of a Rollout, with the image that it has."""
+    from serinus.api.resources import ROLLOUTS
+
+    for rollout in _items(ROLLOUTS, found, rest, name=name):
+        template = (rollout.get("spec") or {}).get("template") or {}
+        containers = (template.get("spec") or {}).get("containers") or []
+        return [(f"{c.get('name')}=", str(c.get("image") or "")) for c in containers]
+    return []
+
+
+def _call(found: Found, rest: Sequence[str]) -> Call:
+    """UsageProblem if what was typed so far makes no sense."""
+    from serinus.cli.commandline import Call
+
+    return Call(found, *parse(found.flags, rest))
 
 
 def _open_flag(found: Found, before: Sequence[str]) -> Flag | None:
@@ -97,20 +146,24 @@ def _open_flag(found: Found, before: Sequence[str]) -> Flag | None:
 def _live(plural: str, found: Found, rest: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Names on the API server, each with its state."""
     from serinus.api.resources import ARGOPROJ, NAMESPACES
-    from serinus.cli.commandline import Call
+
+    resource = next((r for r in (*ARGOPROJ, NAMESPACES) if r.plural == plural), None)
+    for item in _items(resource, found, rest) if resource else ():
+        yield str(item["metadata"]["name"]), str((item.get("status") or {}).get("phase") or "")
+
+
+def _items(resource: Resource, found: Found, rest: Sequence[str], *, name: str = "") -> list[dict[str, Any]]:
+    """Objects of the user's namespace; none if the API server refuses or does not answer within a second."""
     from serinus.cli.problems import Problem
     from serinus.cli.session import open_session
     from serinus.kube.errors import ApiError
 
-    resource = next((r for r in (*ARGOPROJ, NAMESPACES) if r.plural == plural), None)
-    if resource is None:
-        return
     try:
-        call = Call(found, *parse(found.flags, rest))
+        call = _call(found, rest)
         call.given["request-timeout"] = "1s"
         session = open_session(call)
-        items = session.client.list(resource, session.namespace).get("items") or []
+        fields = f"metadata.name={name}" if name else ""
+        space = session.namespace if resource.namespaced else ""
+        return session.client.list(resource, space, fields=fields).get("items") or []
     except (Problem, ApiError, UsageProblem):
-        return
-    for item in items:
-        yield str(item["metadata"]["name"]), str((item.get("status") or {}).get("phase") or "")
+        return []

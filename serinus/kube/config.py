@@ -147,6 +147,12 @@ def load(flags: Flags | None = None, *, environ: Mapping[str, str] | None = None
     return _connection(merged, given)
 
 
+def names(section: str, kubeconfig: str = "", *, environ: Mapping[str, str] | None = None) -> list[str]:
+    """What the kubeconfig calls its `contexts`, `clusters` or `users`. ConfigError if it cannot be read."""
+    files, required = _files(Flags(kubeconfig=kubeconfig), os.environ if environ is None else environ)
+    return sorted(_merge(files, required).entries[section])
+
+
 def in_cluster(
     flags: Flags | None = None, *, environ: Mapping[str, str] | None = None, account: Path = SERVICE_ACCOUNT
 ) -> Connection:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from cli_cluster import Space, rollout
+from test_problems import refuse
 
 HEAVY = (
     *("aiohttp", "rich", "jinja2", "click", "msgspec", "asyncio", "cryptography", "serinus.local", "serinus.engine"),
@@ -58,6 +60,43 @@ def test_completion_offers_live_names_flags_and_commands(space: Space) -> None:
     for line, expected in cases.items():
         _, printed = imported("kubectl-argo-rollouts", "__complete", "-n", space.name, *line.split(" "))
         assert printed == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("status web --context ", "serinus\n:4\n"),
+        ("status web --context=s", "--context=serinus\n:4\n"),
+        ("status web --user ", "serinus\n:4\n"),
+        ("status web --until p", "paused\n:4\n"),
+        ("get rollout web -o y", "yaml\n:4\n"),
+        ("status web --exit-codes=", "--exit-codes=plain\n--exit-codes=detailed\n:4\n"),
+        ("set image web ", "web=\tweb:1\n:6\n"),
+        ("set image nowhere ", ":6\n"),
+        ("create analysisrun --from ", "rate\n:4\n"),
+        ("create analysisrun --name ", ":4\n"),
+        ("create analysisrun --from-file ", ":0\n"),
+        ("list rollouts --name w", "web\tHealthy\n:4\n"),
+        ("abort web ", "api\tHealthy\n:4\n"),
+        ("promote web ", ":4\n"),
+        ("promote --kubeconfig nowhere ", ":4\n"),
+        ("promote --revision ", ":4\n"),
+        ("promote --what ", ":4\n"),
+    ],
+)
+def test_values_of_flags_and_containers_are_completed_too(space: Space, line: str, expected: str) -> None:
+    space.put(rollout("web"))
+    space.put(rollout("api"))
+    metric = {"name": "m", "provider": {"web": {"url": "http://127.0.0.1", "jsonPath": "{$}"}}}
+    space.put({"kind": "AnalysisTemplate", "metadata": {"name": "rate"}, "spec": {"metrics": [metric]}})
+    _, printed = imported("kubectl-argo-rollouts", "__complete", "-n", space.name, *line.split(" "))
+    assert printed == expected
+
+
+def test_a_refusal_leaves_no_candidates_and_no_words(space: Space) -> None:
+    space.cluster.before = lambda _: refuse(403, "Forbidden", "no")
+    _, printed = imported("kubectl-argo-rollouts", "__complete", "-n", space.name, "promote", "")
+    assert printed == ":4\n"
 
 
 def test_serinus_completes_its_own_commands_and_flags_too() -> None:

@@ -74,6 +74,8 @@ def test_a_tab_completes_commands_flags_namespaces_and_live_names(space: Space, 
         terminal.type(f"{program} lis\trollouts --namespace={space.name[:-1]}\t-o\tname; echo 'li''sted'\n")
         terminal.wait("listed")
         assert "rollout.argoproj.io/checkout" in terminal.seen
+        terminal.type(f"{program} -n {space.name} set image checkout \tweb:2\n")
+        terminal.wait('rollout "checkout" image updated')
     finally:
         terminal.end()
 

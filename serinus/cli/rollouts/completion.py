@@ -33,9 +33,10 @@ _%FUNCTION%() {
         esac
     done < <("${COMP_WORDS[0]}" __completeNoDesc "${words[@]}" 2>/dev/null)
     COMPREPLY=("${candidates[@]}")
-    if [[ "$last" == ":0" && ${#candidates[@]} -eq 0 ]] && type compopt >/dev/null 2>&1; then
-        compopt -o default
-    fi
+    type compopt >/dev/null 2>&1 || return 0
+    [[ "$last" == ":0" && ${#candidates[@]} -eq 0 ]] && compopt -o default
+    [[ "$last" == ":6" ]] && compopt -o nospace
+    return 0
 }
 complete -F _%FUNCTION% %PROGRAM%
 """
@@ -50,7 +51,9 @@ _%FUNCTION%() {
             *) line="${line//:/\\\\:}"; candidates+=("${line/$'\\t'/:}") ;;
         esac
     done < <("${words[1]}" __complete "${(@)words[2,$CURRENT]}" 2>/dev/null)
-    if (( ${#candidates} )); then
+    if (( ${#candidates} )) && [[ "$last" == ":6" ]]; then
+        _describe '%PROGRAM%' candidates -S ''
+    elif (( ${#candidates} )); then
         _describe '%PROGRAM%' candidates
     elif [[ "$last" == ":0" ]]; then
         _files
