@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
-import time
+import threading
 from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_the_screen_says_that_a_rollout_was_deleted_and_goes_on(space: Space) ->
 
 def test_an_api_that_goes_away_while_it_is_watched_is_told_once_and_waited_for(space: Space) -> None:
     space.put(rollout(status=PAUSED))
-    asked = 0
+    asked, back = 0, threading.Event()
 
     def away(request: Request) -> Response | None:
         """The watch and three lists after it fail; the first list of all does not."""
@@ -81,13 +81,14 @@ def test_an_api_that_goes_away_while_it_is_watched_is_told_once_and_waited_for(s
         if "fieldSelector" not in request.query:
             return None
         asked += 1
+        if asked == 5:
+            back.set()
         return refuse(503, "ServiceUnavailable", "restarting") if 2 <= asked <= 4 else None
 
     space.cluster.before = away
     running = Running(space, "status", "web")
     running.line("Paused")
-    while asked < 5:
-        time.sleep(0.01)
+    assert back.wait(30)
     space.patch("Rollout", "web", {"status": {"phase": "Healthy", "message": None}}, "status")
     running.line("Healthy")
     code, err = running.end()
