@@ -3,7 +3,8 @@
 start         from the command to an answer that has every Rollout
 first paint   from the navigation to the first card on the screen, as a real chromium tells it (each time a new browser profile)
 a change      from the acknowledged write of a status to the card that shows it
-memory        of the dashboard's process, with the page open, before and after 10,000 changes
+memory        of the dashboard's process, with the page open, before and after 10,000 changes, and once the page of a Rollout was
+              opened, which brings the engine along
 page weight   bytes of all that the page loads, the stream apart
 
 Needs chromium (or $CHROMIUM) and the dev tools. `--rollouts N` for another size.
@@ -96,6 +97,9 @@ def measured(kubeconfig: str, count: int) -> dict[str, Any]:
                 with ThreadPoolExecutor() as aside:  # playwright keeps a loop in this thread
                     storm = aside.submit(asyncio.run, write_many(kubeconfig, count)).result()
                 after = memory_of(dashboard.pid)
+                page.goto(f"{plain}rollout/default/app-0001")
+                page.wait_for_selector("#why")
+                opened = memory_of(dashboard.pid)
                 browser.close()
         finally:
             dashboard.terminate()
@@ -108,6 +112,7 @@ def measured(kubeconfig: str, count: int) -> dict[str, Any]:
         "change_ms_max": round(max(changes)),
         "memory_mb": round(before, 1),
         "memory_mb_after_storm": round(after, 1),
+        "memory_mb_with_a_rollout_open": round(opened, 1),
         "storm_changes_per_second": round(storm),
         "page_weight_kb": round(weight / 1000, 1),
     }

@@ -1,7 +1,8 @@
 """What the dashboard keeps of each object: the fields that it shows, the rest as text in the smallest form.
 
 Thousands of Rollouts with their ReplicaSets and pods are held for as long as a browser tab is open. Decoded JSON costs
-ten times its text, so it stays text and is decoded when a row is made.
+ten times its text, so it stays text and is decoded when a row is made. What is kept of the pods of one application is the
+same text but for when they were made, so that stands apart and the text is there once.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Kept(msgspec.Struct, gc=False):
     version: str
     owner_uid: str
     """UID of what controls it."""
-    text: bytes
+    text: bytes | str
+    created: str = ""
+    """When it was made, where the text does not say so."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -52,6 +55,8 @@ class Kept(msgspec.Struct, gc=False):
     def json(self) -> Json:
         """What is kept, as the API sends it."""
         shown = msgspec.json.decode(self.text)
+        if self.created:
+            shown["metadata"]["creationTimestamp"] = self.created
         shown["metadata"] |= {
             "name": self.name,
             "namespace": self.namespace,
@@ -96,7 +101,7 @@ def keep_pod(sent: Sent) -> Kept:
         "containerStatuses": [_state(s) for s in _maps(status, "containerStatuses")],
         "initContainerStatuses": [_state(s) for s in _maps(status, "initContainerStatuses")],
     }
-    return _slim(sent, _filled(slim_spec), _filled(slim_status), {}, {})
+    return _shared(sent, _filled(slim_spec), _filled(slim_status))
 
 
 def keep_owned(sent: Sent) -> Kept:
@@ -106,6 +111,15 @@ def keep_owned(sent: Sent) -> Kept:
 
 
 Keep = Callable[[Sent], Kept]
+
+
+def _shared(sent: Sent, spec: Json, status: Json) -> Kept:
+    """With a text that others may have as well: interned, it goes with the last of them."""
+    created = sys.intern(sent.metadata.creation_timestamp)
+    meta = msgspec.structs.replace(sent.metadata, creation_timestamp="")
+    slim = _slim(Sent(meta), spec, status, {}, {})
+    text = slim.text if isinstance(slim.text, str) else slim.text.decode()
+    return msgspec.structs.replace(slim, text=sys.intern(text), created=created)
 
 
 def _slim(sent: Sent, spec: Json, status: Json, labels: Json, annotations: Json) -> Kept:

@@ -13,9 +13,10 @@ import pytest
 import scenes
 from dashboard_stage import put
 
+from serinus.api.meta import ObjectMeta
 from serinus.api.resources import PODS, ROLLOUTS
 from serinus.dashboard.hub import Page
-from serinus.dashboard.kept import Kept
+from serinus.dashboard.kept import Kept, Sent, keep_pod
 from serinus.dashboard.service import Service
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
@@ -197,3 +198,17 @@ async def test_events_are_watched_only_while_somebody_looks_at_the_rollout() -> 
         asked = about_events()
         await asyncio.sleep(5000)
         assert about_events() == asked
+
+
+def test_pods_that_look_alike_are_kept_once() -> None:
+    """Thousands of pods are held for as long as a tab is open."""
+    made = [keep_pod(sent(f"web-{number}", f"2026-01-01T00:00:0{number}Z")) for number in range(3)]
+    assert len({id(kept.text) for kept in made}) == 1
+    whole = [kept.json()["metadata"] for kept in made]
+    assert [meta["creationTimestamp"] for meta in whole] == [f"2026-01-01T00:00:0{number}Z" for number in range(3)]
+    assert [meta["name"] for meta in whole] == ["web-0", "web-1", "web-2"]
+
+
+def sent(name: str, created: str) -> Sent:
+    meta = ObjectMeta(name=name, namespace="default", creation_timestamp=created)
+    return Sent(meta, msgspec.Raw(b'{"containers":[{"name":"web"}]}'), msgspec.Raw(b'{"phase":"Running"}'))
