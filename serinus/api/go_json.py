@@ -18,7 +18,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
+from sys import intern
 from typing import Any
 
 from serinus.api import quantity
@@ -56,7 +57,7 @@ def text(value: str) -> str:
 
 @lru_cache(maxsize=2)
 def _writers(*, meaning: bool) -> dict[str, Writer]:
-    table: Table = json.loads(files("serinus.api").joinpath("pod_template_order.json").read_text())
+    table: Table = json.loads(Path(__file__).with_name("pod_template_order.json").read_text())
     return _Compiler(table, meaning).structs
 
 
@@ -80,17 +81,24 @@ class _Compiler:
             "raw": _raw,
         }
         self.structs: dict[str, Writer] = {}
+        self.made: dict[str, Writer] = {}
+        """Of lists, maps and pointers: one writer for each type, however many fields have it."""
         # Types refer to each other, in circles too: first all the boxes, then what is in them.
         boxes: dict[str, list[tuple[str, str, Writer, int]]] = {name: [] for name in table}
         for name in table:
             self.structs[name] = _struct(boxes[name])
         for name, fields in table.items():
             boxes[name].extend(
-                (field, text(field) + ":", self.of(kind), self.vanishes(kind, omitted))
+                (field, intern(text(field) + ":"), self.of(kind), self.vanishes(kind, omitted))
                 for field, kind, omitted in fields
             )
 
     def of(self, kind: str) -> Writer:
+        if kind not in self.made:
+            self.made[kind] = self._make(kind)
+        return self.made[kind]
+
+    def _make(self, kind: str) -> Writer:
         if kind.startswith("*"):
             return _pointer(self.of(kind[1:]))
         if kind.startswith("[]"):

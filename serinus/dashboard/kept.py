@@ -70,6 +70,7 @@ class Kept(msgspec.Struct, gc=False):
 def keep_rollout(sent: Sent) -> Kept:
     spec = _decoded(sent.spec)
     spec["template"] = {"spec": _containers(spec)}
+    spec.pop("selector", None)
     annotations = {k: v for k, v in sent.metadata.annotations.items() if k != LAST_APPLIED}
     return _slim(sent, spec, _decoded(sent.status), sent.metadata.labels, annotations)
 
@@ -117,12 +118,12 @@ def _shared(sent: Sent, spec: Json, status: Json) -> Kept:
     """With a text that others may have as well: interned, it goes with the last of them."""
     created = sys.intern(sent.metadata.creation_timestamp)
     meta = msgspec.structs.replace(sent.metadata, creation_timestamp="")
-    slim = _slim(Sent(meta), spec, status, {}, {})
+    slim = _slim(Sent(meta), spec, status, {}, {}, pod=True)
     text = slim.text if isinstance(slim.text, str) else slim.text.decode()
     return msgspec.structs.replace(slim, text=sys.intern(text), created=created)
 
 
-def _slim(sent: Sent, spec: Json, status: Json, labels: Json, annotations: Json) -> Kept:
+def _slim(sent: Sent, spec: Json, status: Json, labels: Json, annotations: Json, *, pod: bool = False) -> Kept:
     meta = sent.metadata
     owner = meta.controller()
     shown = ObjectMeta(
@@ -135,7 +136,8 @@ def _slim(sent: Sent, spec: Json, status: Json, labels: Json, annotations: Json)
     return Kept(
         sys.intern(meta.namespace),
         meta.name,
-        meta.uid,
+        # What it owns names it by the same text. A pod owns nothing.
+        meta.uid if pod else sys.intern(meta.uid),
         meta.resource_version,
         sys.intern(owner.uid) if owner else "",
         exact(msgspec.json.encode({"metadata": shown, "spec": spec, "status": status})),
