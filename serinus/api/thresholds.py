@@ -18,7 +18,9 @@ LONGEST = 8192
 
 _PLACE = r"""result(?:\[\s*(?:\d+|"[^"\]]*"|'[^'\]]*')\s*\]|\.[A-Za-z_]\w*)*"""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_SUBJECT = rf"(?:(?:asFloat|asInt|float|int)\(\s*({_PLACE})\s*\)|default\(\s*({_PLACE})\s*,\s*{_NUMBER}\s*\)|({_PLACE}))"
+_SUBJECT = (
+    rf"(?:(?:asFloat|asInt|float|int)\(\s*({_PLACE})\s*\)|default\(\s*({_PLACE})\s*,\s*{_NUMBER}\s*\)|({_PLACE}))"
+)
 _SIGN = r"(>=|<=|==|!=|>|<)"
 _PLAIN = re.compile(rf"\s*{_SUBJECT}\s*{_SIGN}\s*({_NUMBER})\s*", re.ASCII)
 _TURNED = re.compile(rf"\s*({_NUMBER})\s*{_SIGN}\s*{_SUBJECT}\s*", re.ASCII)

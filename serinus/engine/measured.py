@@ -81,7 +81,9 @@ def words(metric: Measured) -> str:
     """`success-rate of web-1: 0.42, succeeds if result[0] >= 0.95 (Failed: 2 failed, 0 allowed)`."""
     rules = [f"{word} if {rule}" for word, rule in (("succeeds", metric.succeeds), ("fails", metric.fails)) if rule]
     what = ", ".join([metric.newest or "no value", *rules])
-    count = f": {metric.failed} failed, {metric.allowed} allowed" if metric.failed and metric.allowed is not None else ""
+    count = (
+        f": {metric.failed} failed, {metric.allowed} allowed" if metric.failed and metric.allowed is not None else ""
+    )
     dry = ", a dry run that decides nothing" if metric.dry_run else ""
     return f"{metric.name} of {metric.run}: {what} ({metric.phase}{count}{dry})"
 

@@ -40,7 +40,9 @@ def test_pods_that_are_missing_come_with_since_until_and_what_follows():
     release(world, "green")
     world.settle(ready=False)
     world.now += 130
-    assert said(world) == ("waiting: step 1: canary has 0/1 ready pods, for 2m10s, gives up in 7m50s, next: pause until promoted")
+    assert said(world) == (
+        "waiting: step 1: canary has 0/1 ready pods, for 2m10s, gives up in 7m50s, next: pause until promoted"
+    )
 
 
 def test_a_pause_that_waits_for_a_person_says_so_and_what_comes_then():
