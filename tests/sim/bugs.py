@@ -41,14 +41,18 @@ class Mutant:
     bug: str
     """As a reviewer would put it."""
     places: Callable[[], Iterable[Place]]
+    judges: bool = False
+    """It is about verdicts: histories without analyses cannot catch it."""
 
 
 MUTANTS: list[Mutant] = []
 
 
-def mutant(bug: str) -> Callable[[Callable[[], Iterable[Place]]], Callable[[], Iterable[Place]]]:
+def mutant(
+    bug: str, *, judges: bool = False
+) -> Callable[[Callable[[], Iterable[Place]]], Callable[[], Iterable[Place]]]:
     def register(places: Callable[[], Iterable[Place]]) -> Callable[[], Iterable[Place]]:
-        MUTANTS.append(Mutant(places.__name__, bug, places))
+        MUTANTS.append(Mutant(places.__name__, bug, places, judges))
         return places
 
     return register

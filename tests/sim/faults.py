@@ -109,6 +109,8 @@ class Wire:
         self.last_work = 0.0
         """When the last request was made that was no watch and no lease."""
         self.on_kill = lambda: None
+        self.no_work = {"leases"}
+        """Kinds whose requests are no work."""
         self._streams: list[_Stream] = []
 
     async def __call__(self, request: Request) -> Response:
@@ -116,7 +118,7 @@ class Wire:
             raise asyncio.CancelledError
         plural = parsed(request.path)[0]
         watching = request.query.get("watch") == "true"
-        if not watching and plural != "leases":
+        if not watching and plural not in self.no_work:
             self.last_work = self.store.loop.at
             self.requests[f"{request.method} {plural}"] += 1
         await asyncio.sleep(self._rng.uniform(*WAY))

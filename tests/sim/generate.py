@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from tests.sim.analyses import with_analyses
 from tests.sim.faults import KINDS, WATCHED, Episode
 from tests.sim.history import NAME, Action, Closing, History, Kill, template
 from tests.sim.workloads import Image
@@ -33,7 +34,7 @@ def generate(seed: int) -> History:
             **_rollout_options(rng, blue_green=strategy == "blueGreen"),
         },
     }
-    return History(
+    history = History(
         seed,
         rollout,
         services,
@@ -48,6 +49,7 @@ def generate(seed: int) -> History:
         elected=rng.random() < 0.15,
         length=LENGTH,
     )
+    return with_analyses(history)
 
 
 def _maybe(rng: Random, chance: float, key: str, values: tuple[Any, ...]) -> Json:

@@ -7,14 +7,15 @@ from typing import Any, Literal
 import msgspec
 
 from tests.sim.faults import Episode
+from tests.sim.probes import Trouble
 from tests.sim.workloads import Image
 
 Json = dict[str, Any]
 NAME = "web"
 
-Closing = Literal["release", "abort", "pause", "back"]
+Closing = Literal["release", "abort", "pause", "back", "judged"]
 """How a history ends, under faults: a release to its end; one that is aborted at, or left in, its first pause that waits
-for a person; one that is taken back there."""
+for a person; one that is taken back there; one that is left to the verdict of its analyses."""
 
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,6 +55,19 @@ class History(msgspec.Struct, frozen=True):
     """Two controllers, and a lease between them."""
     length: float = 120.0
     """Seconds of the part with random actions."""
+    templates: tuple[Json, ...] = ()
+    """AnalysisTemplates; empty in a history without analyses."""
+    verdicts: dict[str, str] = {}
+    """What monitoring finds out about an image (`probes.Verdict`); "good" where nothing stands here."""
+    troubles: tuple[Trouble, ...] = ()
+    """Of the monitoring."""
+    late_troubles: tuple[Trouble, ...] = ()
+    """Of the closing; their times count from its beginning."""
+
+    @property
+    def endless(self) -> bool:
+        """Whether an analysis may measure for as long as its update lasts."""
+        return any("count" not in metric for t in self.templates for metric in t["spec"]["metrics"])
 
     def dump(self) -> str:
         return msgspec.json.format(msgspec.json.encode(self), indent=1).decode()
@@ -78,7 +92,7 @@ def manifests(history: History) -> list[tuple[str, Json]]:
         metadata = {"name": NAME, "annotations": {"team": "shop"}}
         ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata}
         found.append(("ingresses", {**ingress, "spec": {"ingressClassName": "nginx", "rules": [rule]}}))
-    return [*found, ("rollouts", history.rollout)]
+    return [*found, *(("analysistemplates", t) for t in history.templates), ("rollouts", history.rollout)]
 
 
 def template(image: str) -> Json:

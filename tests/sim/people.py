@@ -129,6 +129,21 @@ def delete_router(world: World, _: Any) -> None:
     world.store.delete("ingresses", f"{NAME}-{NAME}-canary", SOMEBODY)
 
 
+def delete_run(world: World, value: int) -> None:
+    """Somebody deletes an AnalysisRun."""
+    runs = world.store.all("analysisruns")
+    if runs:
+        world.store.delete("analysisruns", runs[value % len(runs)]["metadata"]["name"], SOMEBODY)
+
+
+def end_run(world: World, value: int) -> None:
+    """Somebody has a run end now, with what it has measured."""
+    runs = [r for r in world.store.all("analysisruns") if (r.get("status") or {}).get("phase") == "Running"]
+    if runs:
+        name = runs[value % len(runs)]["metadata"]["name"]
+        world.store.patch("analysisruns", name, {"spec": {"terminate": True}}, SOMEBODY)
+
+
 ACTIONS: dict[str, Do] = {
     "image": image,
     "undo": undo,
@@ -149,4 +164,6 @@ ACTIONS: dict[str, Do] = {
     "evict": evict,
     "router-edited": edit_router,
     "router-deleted": delete_router,
+    "run-deleted": delete_run,
+    "run-ended": end_run,
 }

@@ -15,10 +15,11 @@ from typing import Any
 from serinus.api.int_or_percent import scaled
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.engine.plan import Plan, Snapshot
+from tests.sim import verdict_promises
 from tests.sim.history import NAME, image_of
 from tests.sim.store import Change, encode
 from tests.sim.watchdog import OnPlan, OnWrite, Watchdog
-from tests.sim.workloads import owner_of
+from tests.sim.workloads import kind_of_owner, owner_of
 from tests.sim.world import World
 
 Json = dict[str, Any]
@@ -39,7 +40,7 @@ def drain_after_observe(dog: Watchdog, change: Change) -> Iterator[str]:
         return
     pod_hash, before = change.old["metadata"]["labels"].get(HASH, ""), change.old["spec"]["replicas"]
     after = change.new["spec"]["replicas"] if change.new else 0
-    if after >= before or world.rollout is None:
+    if after >= before or world.rollout is None or kind_of_owner(change.old) == "Experiment":
         return
     share = world.leading().get(pod_hash, 0.0)
     asked = dog.fewest_replicas()
@@ -98,7 +99,7 @@ def keeps_enough_pods(dog: Watchdog, change: Change) -> Iterator[str]:
     if change.plural != "replicasets" or change.old is None or not world.canary or world.canary.get("trafficRouting"):
         return
     before, after = change.old["spec"]["replicas"], change.new["spec"]["replicas"] if change.new else 0
-    if after >= before:
+    if after >= before or kind_of_owner(change.old) == "Experiment":
         return
     asked = dog.fewest_replicas()
     least = asked - _unavailable(world.canary, asked)
@@ -181,6 +182,8 @@ OURS: dict[str, tuple[str, ...]] = {
     "services": (f"spec.selector.{HASH}", f"metadata.annotations.{MANAGED_BY}"),
     "rollouts": ("status", "metadata.annotations.rollout.argoproj.io/revision"),
     "leases": ("",),
+    "analysisruns": ("status", "spec.terminate"),
+    "experiments": ("status", "spec.terminate"),
     "pods": ("metadata.deletionTimestamp", "metadata.labels", "metadata.annotations"),
     "replicasets": ("spec.replicas", "spec.minReadySeconds", "metadata.annotations"),
     "ingresses": (
@@ -194,7 +197,8 @@ OURS: dict[str, tuple[str, ...]] = {
 def _made(change: Change) -> bool:
     """Whether the object is a Rollout's own, and appears or goes as a whole."""
     some = change.new or change.old or {}
-    return (change.old is None or change.new is None) and owner_of(some) == NAME
+    own = owner_of(some) == NAME or kind_of_owner(some) in ("Experiment", "AnalysisRun")
+    return (change.old is None or change.new is None) and own
 
 
 def changed(old: Json, new: Json, before: str = "") -> Iterator[str]:
@@ -360,14 +364,14 @@ def settled(dog: Watchdog) -> None:
     """Looks at all that must be true once nothing happens any more."""
     if dog.world.rollout is None:
         return
-    for promise in SETTLED:
+    for promise in SETTLED + (verdict_promises.SETTLED if dog.world.history.templates else ()):
         for what in promise(dog):
             dog.broke(promise.__name__, what)
 
 
 def watch(world: World) -> Watchdog:
     """Whoever holds a world to the promises from now on."""
-    return Watchdog(world, WRITES, PLANS)
+    return Watchdog(world, WRITES + (verdict_promises.WRITES if world.history.templates else ()), PLANS)
 
 
 WRITES: tuple[OnWrite, ...] = (

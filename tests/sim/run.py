@@ -75,9 +75,9 @@ def _story(world: World, dog: Watchdog, history: History, plan: Planner | None, 
         return
     twin = _twin(world, history, plan)
     # The new faults strike from the moment on at which all was quiet.
-    world.new_weather(history.late_episodes)
+    world.new_weather(history.late_episodes, history.late_troubles)
     _close(world, history, stop)
-    loop.run(loop.at + max(0.0, world.weather.over - loop.at), stop=stop)
+    loop.run(loop.at + max(0.0, world.weather.over - loop.at, world.monitoring.over() - loop.at), stop=stop)
     world.new_weather(())
     if stop() or not _settle(world, dog, stop):
         return
@@ -95,6 +95,8 @@ def _stable_never_serves(world: World) -> bool:
 
 def _count(world: World, result: Result, history: History) -> None:
     struck = world.weather.struck
+    if world.monitoring.struck:
+        struck["monitoring"] = world.monitoring.struck
     result.struck = dict(struck) | ({"killed": world.kills} if world.kills else {})
     acted = [a.kind for a in history.actions]
     hits = sum(1 for kind in acted if kind in ("crash", "evict", "router-edited", "router-deleted"))
@@ -128,6 +130,9 @@ def _close(world: World, history: History, stop: Callable[[], bool]) -> None:
 
 def _end(world: World, history: History, stop: Callable[[], bool]) -> None:
     """The closing once x1 is the stable version."""
+    if history.closing == "judged":
+        _do(world, "image", "x2")
+        return
     if history.closing == "release" or not waits_for_a_person(world.spec["strategy"]):
         return
     _do(world, "image", "x2")
@@ -205,7 +210,7 @@ def _twin(world: World, history: History, plan: Planner | None) -> Json:
     spec.pop("restartAt", None)
     fresh = {"apiVersion": rollout["apiVersion"], "kind": "Rollout", "metadata": metadata, "spec": spec}
     calm = msgspec.structs.replace(
-        history, rollout=fresh, actions=(), kills=(), episodes=(), late_episodes=(), elected=False
+        history, rollout=fresh, actions=(), kills=(), episodes=(), late_episodes=(), elected=False, troubles=()
     )
     other = World(calm, plan=plan, faults=False)
     with other.loop.running():

@@ -11,7 +11,7 @@ from tests.sim.run import run
 from tests.sim.watchdog import Violation
 from tests.sim.world import Planner
 
-LISTS = ("actions", "kills", "episodes", "late_episodes")
+LISTS = ("actions", "kills", "episodes", "late_episodes", "troubles", "late_troubles")
 TRIES = 400
 
 

@@ -11,19 +11,23 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from serinus.api.rollout import Rollout
 from serinus.api.validation import validate
+from serinus.engine.analyses import finding
+from serinus.engine.plan import Snapshot
 from tests.sim.bugs import MUTANTS
 from tests.sim.faults import KINDS
 from tests.sim.generate import generate
 from tests.sim.history import load
 from tests.sim.mutants import applied
+from tests.sim.probes import TROUBLES, Trouble
 from tests.sim.run import run
 from tests.sim.shrink import shrink
 
 ROOT = Path(__file__).parents[2]
-SEEDS, CHUNK = 1000, 100
+SEEDS, CHUNK = 800, 100
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +45,33 @@ def test_no_history_breaks_a_promise(first: int):
         assert not found, f"seed {seed}: {found[0]}\nreproduce: python -m tests.sim --start {seed} --seeds 1"
 
 
-def test_every_generated_rollout_is_valid():
+def test_every_generated_rollout_is_valid_and_so_are_its_analyses():
     for seed in range(500):
-        rollout = msgspec.convert(generate(seed).rollout, Rollout)
+        history = generate(seed)
+        rollout = msgspec.convert(history.rollout, Rollout)
         assert not validate(rollout), f"seed {seed}"
+        templates = {f"AnalysisTemplate/{t['metadata']['name']}": t for t in history.templates}
+        assert finding(Snapshot(0.0, rollout, objects=templates)) is None, f"seed {seed}"
+
+
+def test_a_third_of_the_histories_has_analyses_of_every_kind():
+    histories = [generate(seed) for seed in range(300)]
+    judged = [h for h in histories if h.templates]
+    assert 80 < len(judged) < 120
+    text = " ".join(h.dump() for h in judged)
+    for part in ("startingStep", "prePromotionAnalysis", "postPromotionAnalysis", '"experiment"', "dryRun"):
+        assert part in text, part
+    for part in ("web", "prometheus", "job", *TROUBLES):
+        assert f'"{part}"' in text, part
+
+
+def test_a_trouble_of_the_monitoring_strikes_and_changes_no_verdict():
+    history = next(h for h in map(generate, range(1000)) if h.templates and h.closing == "judged")
+    calm = structs.replace(history, troubles=(), late_troubles=(), actions=(), kills=(), episodes=(), late_episodes=())
+    always = tuple(Trouble(kind, 0.0, 3000.0, 0.3, 2.0) for kind in TROUBLES)
+    troubled = run(structs.replace(calm, troubles=always, late_troubles=always))
+    assert troubled.struck["monitoring"] > 0
+    assert (troubled.violations, troubled.end) == ([], run(calm).end)
 
 
 def test_a_history_is_a_function_of_its_seed_in_whatever_process_it_runs():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from serinus.engine.plan import Plan, Snapshot
 from tests.sim.gateway import PATIENCE
+from tests.sim.ledger import Ledger
 from tests.sim.store import Change, Json
 from tests.sim.world import World
 
@@ -41,6 +42,7 @@ class Watchdog:
         self.aborted: str = ""
         """The hash that a person aborted, until they ask for something else."""
         self.permits = 0
+        self.ledger = Ledger(world)
         world.gateway.lose = lambda what: self.broke("drain_after_observe", what)
         world.store.listeners.append(self._seen)
         world.on_plan = self._planned
@@ -61,6 +63,8 @@ class Watchdog:
                 self.broke(promise.__name__, what)
 
     def _remember(self, change: Change) -> None:
+        if self.world.history.templates:
+            self.ledger.remember(change)
         now = self.world.loop.at
         if change.plural in ("services", "ingresses", "rollouts"):
             leading = self.leading = self.world.leading()

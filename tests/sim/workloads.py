@@ -18,6 +18,8 @@ from tests.sim.loop import Loop
 from tests.sim.store import Change, Store
 
 Json = dict[str, Any]
+JUDGES = ("experiments", "analysisruns")
+"""What a Rollout owns, and owns something itself."""
 NODE, SETS, COLLECTOR = "node", "replicaset-controller", "garbage-collector"
 
 
@@ -64,6 +66,9 @@ class Workloads:
         if change.plural == "replicasets":
             self._wake(change.name)
             if change.new is None or change.old is None:  # one may be made for an owner that is gone
+                self.loop.call_later(self.rng.uniform(0.01, 0.2), self._collect)
+        elif change.plural in JUDGES:
+            if change.new is None or change.old is None:
                 self.loop.call_later(self.rng.uniform(0.01, 0.2), self._collect)
         elif change.plural == "pods":
             some: Json = change.new or change.old or {}
@@ -193,8 +198,8 @@ class Workloads:
 
     def _collect(self) -> None:
         """Who was owned by something that is gone goes as well."""
-        uids = {o["metadata"]["uid"] for kind in ("rollouts", "replicasets") for o in self.store.all(kind)}
-        for kind in ("replicasets", "ingresses", "pods"):
+        uids = {o["metadata"]["uid"] for kind in ("rollouts", "replicasets", *JUDGES) for o in self.store.all(kind)}
+        for kind in ("replicasets", "ingresses", "services", "pods", "jobs", *JUDGES):
             for obj in self.store.all(kind):
                 owner = owner_uid(obj)
                 if owner and owner not in uids and not (kind == "pods" and "deletionTimestamp" in obj["metadata"]):
@@ -208,3 +213,8 @@ def owner_of(obj: Json) -> str:
 
 def owner_uid(obj: Json) -> str:
     return next((o["uid"] for o in obj["metadata"].get("ownerReferences") or () if o.get("controller")), "")
+
+
+def kind_of_owner(obj: Json) -> str:
+    """Kind of the controlling owner, "" for none."""
+    return next((o["kind"] for o in obj["metadata"].get("ownerReferences") or () if o.get("controller")), "")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from serinus.analysis.providers.provider import Reach
 from serinus.api.meta import Json
 from serinus.api.names import HASH
 from serinus.controller.process import Controller, Options
@@ -18,8 +19,10 @@ from tests.sim.faults import Episode, Limit, Weather, Wire
 from tests.sim.gateway import TOTAL, WEIGHT, Gateway
 from tests.sim.history import NAME, History, Kill, image_of, manifests
 from tests.sim.loop import Loop
+from tests.sim.monitoring import Line, Monitoring
+from tests.sim.probes import Trouble
 from tests.sim.store import Change, Store
-from tests.sim.workloads import Workloads
+from tests.sim.workloads import Workloads, kind_of_owner
 
 Planner = Callable[[Snapshot], Plan]
 USER, SOMEBODY = "user", "somebody"
@@ -28,8 +31,17 @@ USER, SOMEBODY = "user", "somebody"
 class NoMetrics:
     """Nobody reads them here: whatever is counted is not."""
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_, **__: None
+    def __getattr__(self, name: str) -> NoMetrics:
+        return self
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def _measured(change: Change) -> bool:
+    """Whether a run goes on as it did: only its measurements changed."""
+    old, new = change.old or {}, change.new or {}
+    return (old.get("status") or {}).get("phase") == (new.get("status") or {}).get("phase") == "Running"
 
 
 class World:
@@ -44,6 +56,8 @@ class World:
         entry, ingress = (NAME, NAME) if history.ingress else (NAME, "")
         self.gateway = Gateway(self.loop, self.store, self.workloads, Random(f"gateway {seed}"), entry, ingress)
         self.weather = Weather(self.loop, history.episodes if faults else (), seed)
+        self.monitoring = Monitoring(self.loop, self.store, history)
+        self.monitoring.trouble(history.troubles if faults else ())
         self.rng = Random(f"controller {seed}")
         self._plan = plan or engine_plan
         self.on_plan: Callable[[Snapshot, Plan], None] = lambda snapshot, plan: None
@@ -62,7 +76,8 @@ class World:
     def _seen(self, change: Change) -> None:
         if change.plural != "leases":
             self.writes += 1
-            self.last_write = self.loop.at
+            if not (change.plural == "analysisruns" and self.history.endless and _measured(change)):
+                self.last_write = self.loop.at
 
     # Controllers
 
@@ -79,6 +94,8 @@ class World:
         if self.ended:
             return
         wire = self.wires[who] = Wire(self.store, self.weather, who)
+        if self.history.endless:
+            wire.no_work.add("analysisruns")
         elected = self.history.elected and self.faults
         options = Options(
             leader_elect=elected,
@@ -86,13 +103,18 @@ class World:
             renew_deadline=10.0,
             retry_period=3.0,
             workers=1,
+            analysis_workers=4 if self.history.templates else 1,
             identity=f"controller-{who}-{self.kills}",
         )
         client = Client(wire, user_agent=wire.name)
         metrics: Any = NoMetrics()
         rng = Random(self.rng.random())
-        controller = Controller(client, self.loop, rng, options=options, plan=self._decide, metrics=metrics)
-        controller.reconciler.failed = self._failed  # type: ignore[method-assign]
+        reach = Reach(Line(self.monitoring), client, self.loop.now)
+        controller = Controller(
+            client, self.loop, rng, options=options, plan=self._decide, metrics=metrics, reach=reach
+        )
+        for part in (controller.reconciler, controller.experimenter, controller.runs):
+            part.failed = self._failed  # type: ignore[method-assign]
         self.controllers[who] = (controller, self.loop.create_task(controller.run()))
 
     def _failed(self, key: Any, error: Exception, delay: float) -> None:
@@ -129,8 +151,9 @@ class World:
             task.cancel()
         self.loop.run(self.loop.at + 10.0)
 
-    def new_weather(self, episodes: tuple[Episode, ...]) -> None:
+    def new_weather(self, episodes: tuple[Episode, ...], troubles: tuple[Trouble, ...] = ()) -> None:
         """From now on these; their times count from now."""
+        self.monitoring.trouble(troubles if self.faults else ())
         moved = tuple(
             Episode(e.kind, e.at + self.loop.at, e.length, e.rate, e.delay, e.plural, e.only) for e in episodes
         )
@@ -164,8 +187,9 @@ class World:
         return self.spec.get("strategy", {}).get("blueGreen") or {}
 
     def sets(self) -> dict[str, Json]:
-        """ReplicaSets by the hash they carry."""
-        return {rs["metadata"]["labels"].get(HASH, ""): rs for rs in self.store.all("replicasets")}
+        """The Rollout's ReplicaSets, by the hash they carry."""
+        sets = self.store.all("replicasets")
+        return {rs["metadata"]["labels"].get(HASH, ""): rs for rs in sets if kind_of_owner(rs) != "Experiment"}
 
     def selected(self) -> dict[str, str]:
         """Service → the hash that it selects, "" for none."""
@@ -191,12 +215,24 @@ class World:
                 out[pod_hash] = out.get(pod_hash, 0.0) + part
         return out
 
+    def analyses(self) -> Json:
+        """By kind: the phase of the run that counts now; nothing in a history without analyses."""
+        if not self.history.templates:
+            return {}
+        status = {**(self.status.get("canary") or {}), **(self.status.get("blueGreen") or {})}
+        return {key: run.get("status") for key, run in sorted(status.items()) if key.endswith("AnalysisRunStatus")}
+
     def fingerprint(self) -> Json:
         """What the end of a history is compared by."""
         status, sets = self.status, self.sets()
         images = {pod_hash: image_of(rs) for pod_hash, rs in sets.items()}
+        available = status.get("availableReplicas", 0)
+        if "InconclusiveAnalysisRun" in [p["reason"] for p in status.get("pauseConditions", [])]:
+            # Sizes are frozen then: a version before the stable one may still have had its pods.
+            sets = {h: rs for h, rs in sets.items() if h in (status.get("stableRS"), status.get("currentPodHash"))}
+            available = None
         weight = self.weight()
-        return {
+        return self.analyses() | {
             "phase": status.get("phase"),
             "message": status.get("message", "").partition(":")[0],
             "stable": images.get(status.get("stableRS", "")),
@@ -205,7 +241,7 @@ class World:
             "aborted": bool(status.get("abort")),
             "pauses": [p["reason"] for p in status.get("pauseConditions", [])],
             "sizes": {images[h]: rs["spec"]["replicas"] for h, rs in sorted(sets.items()) if rs["spec"]["replicas"]},
-            "available": status.get("availableReplicas", 0),
+            "available": available,
             "weight": weight and weight[0] / weight[1],
             "selected": {name: images.get(h, h) for name, h in self.selected().items()},
         }

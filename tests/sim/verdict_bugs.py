@@ -1,0 +1,189 @@
+"""Bugs in analyses and experiments, as in `bugs.py`: what reaches verdicts, and what follows from them."""
+
+# pyright: reportPrivateUsage=false
+# Bugs are made inside: what they replace is private.
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from serinus.analysis import assessment
+from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL
+from serinus.api.resources import ANALYSIS_RUNS
+from serinus.controller import analysis_runs
+from serinus.engine import analyses, bluegreen, canary, experiment, steps
+from serinus.engine.draft import difference, settled
+from tests.sim.bugs import MUTANTS, Place, mutant
+
+# Measurements
+
+
+@mutant("an answer whose write failed is kept and counted later, also where the write was done", judges=True)
+def measured_twice() -> Iterable[Place]:
+    measure, write = analysis_runs.measure, analysis_runs.AnalysisRuns._write
+    kept: dict[tuple[str, str], Any] = {}
+
+    async def measured(run: Any, todo: Any, reach: Any) -> Any:
+        found: list[Any] = []
+        for task in todo:
+            place = (run.metadata.uid, task.metric.name)
+            if place in kept and task.call == "run":
+                found.append(dataclasses.replace(kept[place], task=task))
+            else:
+                found += await measure(run, [task], reach)
+            kept[place] = found[-1]
+        return found
+
+    async def written(self: Any, key: Any, run: Any, assessed: Any) -> None:
+        await write(self, key, run, assessed)
+        for place in [p for p in kept if p[0] == run.metadata.uid]:
+            del kept[place]
+
+    return [(analysis_runs, "measure", measured), (analysis_runs.AnalysisRuns, "_write", written)]
+
+
+@mutant("measurements are written whatever the run says meanwhile, as the cache had it", judges=True)
+def measured_on_an_old_status() -> Iterable[Place]:
+    async def written(self: Any, key: Any, run: Any, assessed: Any) -> None:
+        patch = difference(settled(run.status), settled(assessed.status))
+        if patch:
+            await self._client.patch(ANALYSIS_RUNS, key[1], {"status": patch}, key[0])
+
+    return [(analysis_runs.AnalysisRuns, "_write", written)]
+
+
+@mutant("a measurement that takes longer is begun again at every look", judges=True)
+def begun_again() -> Iterable[Place]:
+    real = analysis_runs.tasks
+
+    def tasks(*values: Any) -> Any:
+        return [
+            dataclasses.replace(t, call="run", measurement=None) if t.call == "resume" else t for t in real(*values)
+        ]
+
+    return [(analysis_runs, "tasks", tasks)]
+
+
+@mutant("a run that ends leaves its unfinished measurements as they are, and their Jobs", judges=True)
+def jobs_left_behind() -> Iterable[Place]:
+    real = analysis_runs.tasks
+    return [(analysis_runs, "tasks", lambda *values: [t for t in real(*values) if t.call != "terminate"])]
+
+
+# Verdicts
+
+
+@mutant("a run ends with its first metric", judges=True)
+def first_metric_decides() -> Iterable[Place]:
+    real = assessment._status
+
+    def status(run: Any, results: Any, found: Any, now: float, *, terminating: bool) -> Any:
+        found.completed = found.completed or any(r.phase in COMPLETED for r in results)
+        return real(run, results, found, now, terminating=terminating)
+
+    return [(assessment, "_status", status)]
+
+
+@mutant("metrics of a dryRun decide like the others", judges=True)
+def dry_run_decides() -> Iterable[Place]:
+    real = assessment._RunPhase.measured
+
+    def measured(self: Any, metric: Any, result: Any) -> Any:
+        return real(self, dataclasses.replace(metric, dry_run=False), result)
+
+    return [(assessment._RunPhase, "measured", measured)]
+
+
+@mutant("an answer that could not be had counts as a failed measurement", judges=True)
+def errors_are_failures() -> Iterable[Place]:
+    real = assessment.counted
+    return [(assessment, "counted", lambda result, phase: real(result, FAILED if phase == ERROR else phase))]
+
+
+# What follows from them
+
+
+@mutant(
+    "a version that was replaced before it was promoted goes live without its trial, if it has its pods", judges=True
+)
+def trial_forgotten() -> Iterable[Place]:
+    return [(bluegreen, "never_promoted", lambda rs: False)]
+
+
+@mutant("a failed verdict is only heard of while its run was seen running", judges=True)
+def verdict_by_edge() -> Iterable[Place]:
+    def hear(draft: Any) -> None:
+        for kind in analyses.KINDS:
+            known = analyses.current(draft, kind)
+            run = analyses.named(draft.sight, known["name"]) if known else None
+            if run is not None and known and not known.get("status") and run.status.phase == FAILED:
+                analyses._put(draft, kind, {"name": known["name"], "status": FAILED})
+        real(draft)
+
+    real = analyses.hear
+    return [(analyses, "hear", hear)]
+
+
+@mutant("an undecided analysis counts as passed", judges=True)
+def undecided_is_good() -> Iterable[Place]:
+    real = analyses.want
+
+    def want(*values: Any) -> str:
+        phase = real(*values)
+        return SUCCESSFUL if phase == INCONCLUSIVE else phase
+
+    return [(analyses, "want", want), (analyses, "_pause", lambda draft: None)]
+
+
+@mutant("the run of the version before goes on to count when a new one is asked for", judges=True)
+def old_verdict_counts() -> Iterable[Place]:
+    real = canary._reset_if_changed
+
+    def reset(draft: Any, new: Any) -> None:
+        of = draft.status.canary
+        before = of.current_step_analysis_run_status, of.current_background_analysis_run_status
+        real(draft, new)
+        of.current_step_analysis_run_status, of.current_background_analysis_run_status = before
+
+    return [(canary, "_reset_if_changed", reset)]
+
+
+@mutant("runs that do not count any more are not stopped", judges=True)
+def runs_never_stopped() -> Iterable[Place]:
+    return [(analyses, "stop", lambda draft: None)]
+
+
+@mutant("an analysis step is passed once its run is there", judges=True)
+def step_does_not_wait() -> Iterable[Place]:
+    real = steps._complete
+
+    def complete(draft: Any, step: Any, index: int, arrived: Any) -> bool:
+        done = real(draft, step, index, arrived)
+        return done or (step.analysis is not None and analyses.phase(draft, analyses.STEP) == "Running")
+
+    return [(steps, "_complete", complete)]
+
+
+@mutant("a version that fails after the blue-green switch keeps the active Service", judges=True)
+def no_way_back() -> Iterable[Place]:
+    real = bluegreen._Pass.switch
+
+    def switch(self: Any, elapsed: bool) -> None:
+        if not self.status.abort:
+            real(self, elapsed)
+
+    return [(bluegreen._Pass, "switch", switch)]
+
+
+@mutant("an Experiment that is told to end waits for its required analysis", judges=True)
+def experiment_never_ends() -> Iterable[Place]:
+    def waits(trial: Any) -> bool:
+        return any(a.required_for_completion for a in trial.spec.analyses)
+
+    return [(experiment, "_waits_for_required", waits)]
+
+
+ALL = tuple(MUTANTS)
+"""Those of `bugs.py`, and these."""
