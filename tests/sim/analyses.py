@@ -170,16 +170,16 @@ def _verdicts(rng: Random, strategy: Json) -> tuple[dict[str, Verdict], bool]:
     if rng.random() < 0.4:
         return verdicts, False
     verdicts["x2"] = rng.choices(("good", "bad", "silent", "undecided in steps"), (3, 5, 1.5, 2))[0]
-    if verdicts["x2"] in ("bad", "silent") and not _stops(strategy):
+    if verdicts["x2"] in ("bad", "silent") and not stops(strategy):
         verdicts["x2"] = "good"  # only the background would find out, perhaps too late
     return verdicts, True
 
 
-def _stops(strategy: Json) -> bool:
+def stops(strategy: Json) -> bool:
     """Whether an update waits somewhere, for a verdict or a person, so that it cannot be faster than its verdict."""
     if "blueGreen" in strategy:
         return True
-    steps: list[Json] = strategy["canary"]["steps"]
+    steps: list[Json] = strategy["canary"].get("steps") or []
     return any("analysis" in s or s.get("pause") == {} or "analyses" in s.get("experiment", {}) for s in steps)
 
 
