@@ -115,8 +115,9 @@ def test_the_end_of_a_job_is_the_verdict(instance: Instance, tmp_path: Path):
 
 
 def newest(instance: Instance) -> dict[str, str]:
-    """Phase of the newest run and of its metric."""
-    runs = json.loads(instance.shell("kubectl get analysisruns -o json --sort-by=.metadata.creationTimestamp"))["items"]
+    """Phase of the newest revision's run and of its metric: two may be of the same second."""
+    runs = json.loads(instance.shell("kubectl get analysisruns -o json"))["items"]
+    runs.sort(key=lambda run: int(run["metadata"]["annotations"]["rollout.argoproj.io/revision"]))
     status = runs[-1].get("status", {}) if runs else {}
     results = status.get("metricResults") or []
     return {"phase": status["phase"], "metric": results[0]["phase"]} if results else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from live import Instance, eventually
@@ -12,9 +13,18 @@ from visitors import visitors
 
 
 def replicas(instance: Instance, name: str) -> list[int]:
-    """Sizes of a Rollout's ReplicaSets, the oldest first."""
-    form = "-o jsonpath='{range .items[*]}{.spec.replicas} {end}' --sort-by=.metadata.creationTimestamp"
-    return [int(n) for n in instance.shell(f"kubectl get rs -l app={name} {form}").split()]
+    """Sizes of a Rollout's ReplicaSets, the oldest first: several may be of the same second."""
+    return [rs["spec"]["replicas"] for rs in sorted(sets_of(instance, name), key=lambda rs: first_revision(rs))]
+
+
+def sets_of(instance: Instance, name: str) -> list[dict[str, Any]]:
+    return json.loads(instance.shell(f"kubectl get rs -l app={name} -o json"))["items"]
+
+
+def first_revision(rs: dict[str, Any]) -> int:
+    notes = rs["metadata"]["annotations"]
+    history = notes.get("rollout.argoproj.io/revision-history") or notes["rollout.argoproj.io/revision"]
+    return int(history.split(",")[0])
 
 
 def test_blue_green(instance: Instance, tmp_path: Path):
@@ -108,7 +118,7 @@ def test_scaled_in_the_middle_of_a_canary(instance: Instance, tmp_path: Path):
 
 def pods(instance: Instance, owner: str) -> int:
     """How many pods the ReplicaSets of a Deployment or of a Rollout have."""
-    sets = json.loads(instance.shell("kubectl get rs -l app=site -o json"))["items"]
+    sets = sets_of(instance, "site")
     return sum(rs["status"].get("replicas", 0) for rs in sets if rs["metadata"]["ownerReferences"][0]["kind"] == owner)
 
 

@@ -27,7 +27,7 @@ from tests.sim.run import run
 from tests.sim.shrink import shrink
 
 ROOT = Path(__file__).parents[2]
-SEEDS, CHUNK = 800, 100
+SEEDS, CHUNK = 1000, 100
 
 
 @pytest.fixture(autouse=True)
