@@ -138,6 +138,8 @@ def weight_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str
     if canary == stable or not asked:
         return
     able = top * dog.ready_pods(canary) // asked
+    if top * dog.ready_pods(canary) % asked:  # one more where the stable version's pods do not carry that one either
+        able = max(able, min(able + 1, top - top * dog.ready_pods(stable) // asked))
     if weight > able:
         yield f"{_name(change)} gives {canary} {weight} of {top}, and its pods carry {able}"
 
