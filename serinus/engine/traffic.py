@@ -30,7 +30,8 @@ def route(draft: Draft, view: View) -> bool:
     weights = draft.status.canary.weights
     recorded = weights.canary.weight if weights else None
     weight = decide(draft, view, recorded) if s.routing else None
-    if weight is not None and recorded is not None and weight < recorded:
+    # The status may not have been told of the last weight: nothing is written before anything else moves, whatever it says.
+    if weight is not None and recorded is not None and (weight < recorded or not weight):
         if not _write(draft, canary, weight):
             return False
         _services(draft, canary, view)

@@ -338,3 +338,22 @@ def test_a_weight_that_falls_while_all_is_paused_is_written_once():
     weight = world.weight
     world.settle()
     assert (world.weight, world.once().actions) == (weight, ())
+
+
+def test_a_weight_that_the_status_was_not_told_of_is_taken_back_before_its_service_moves() -> None:
+    """Found by the simulation (3256): the weight was written, its status was not, and a new version came at once."""
+    world = routed(replicas=7, steps=[{"setWeight": 33}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    assert world.weight == 33
+    told = {"canary": {"weights": {"canary": {"weight": 0}, "stable": {"weight": 100}}}, "currentStepIndex": 0}
+    world.patch("Rollout", "web", {"status": {**told, "pauseConditions": None, "controllerPause": None}})
+    name = next(n for kind, n in world.objects if kind == "Ingress" and n.endswith("canary"))
+    written = world.objects["Ingress", name]["metadata"]["annotations"]
+    release(world, "red")
+    world.once()
+    world.objects["Ingress", name]["metadata"]["annotations"] = written  # that write failed
+    red = world.objects["ReplicaSet", world.set_of("red").metadata.name]
+    red["status"] = {"replicas": 3, "readyReplicas": 1, "availableReplicas": 1, "observedGeneration": 1}
+    kinds = [action.kind for action in world.plan().actions]
+    assert kinds.index("Ingress") < kinds.index("Service")
