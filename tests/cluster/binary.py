@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("controlplane")
@@ -22,12 +23,17 @@ class NoBinary(Exception):
 
 def binary() -> Path:
     """The program; builds it where it is not there yet. NoBinary where that cannot be done."""
-    place = cache() / f"controlplane-{_fingerprint()}"
+    return built(f"controlplane-{_fingerprint()}", _build, lock="lock")
+
+
+def built(name: str, build: Callable[[Path], None], *, lock: str) -> Path:
+    """A file of the cache, which `build` makes where it is not there yet; two runs at once build it once."""
+    place = cache() / name
     place.parent.mkdir(parents=True, exist_ok=True)
-    with (place.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once build it once
+    with (place.parent / lock).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         if not place.exists():
-            _build(place)
+            build(place)
     return place
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
-from binary import NoBinary, cache
+from binary import NoBinary, built
 
 VERSION = "v3.22.0"
 MODULE = "helm.sh/helm/v3/cmd/helm"
@@ -18,13 +17,7 @@ BUILD_SECONDS = 1200
 
 def helm() -> Path:
     """The program; builds it where it is not there yet. NoBinary where that cannot be done."""
-    place = cache() / f"helm-{VERSION}"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with (place.parent / "helm.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once build it once
-        if not place.exists():
-            _build(place)
-    return place
+    return built(f"helm-{VERSION}", _build, lock="helm.lock")
 
 
 def _build(place: Path) -> None:
