@@ -75,17 +75,18 @@ def next_basic(
 
 def make_room(
     replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count, others: tuple[Count, ...]
-) -> tuple[Count, tuple[int, int]]:
-    """(stable, target) with which the canary can grow although a superseded version holds what surge there is.
+) -> tuple[int, tuple[int, int]]:
+    """(stable size, target) with which the canary can grow although a superseded version holds what surge there is.
 
-    Where that version serves and the stable one has pods that do not, nothing could ever move: these make room.
+    Where that version serves and the stable one has pods that do not, nothing could ever move: these make room. `avail` of
+    `stable` counts all pods that are ready: those that minReadySeconds still waits for serve, and count by themselves soon.
     """
     room = replicas + fence.surge - canary.size - stable.size - sum(o.size for o in others)
     useless, missing = stable.size - stable.avail, target[0] - canary.size
     if room > 0 or useless <= 0 or missing <= 0 or not any(o.avail for o in others):
-        return stable, target
+        return stable.size, target
     left = stable.size - min(useless, missing)
-    return Count(left, stable.avail), (target[0], min(target[1], left))
+    return left, (target[0], min(target[1], left))
 
 
 def _shrink(

@@ -40,7 +40,7 @@ def _count(draft: Draft, rs: ReplicaSet) -> Count:
 
 
 def _ready(draft: Draft, rs: ReplicaSet) -> Count:
-    """Of a superseded version: pods that are ready serve, whatever minReadySeconds still waits for."""
+    """What is lost when pods go: those that are ready serve, whatever minReadySeconds still waits for."""
     counted = _count(draft, rs)
     return Count(counted.size, max(counted.avail, min(rs.status.ready_replicas, counted.size)))
 
@@ -123,8 +123,9 @@ class View:
         target = approximate(s.replicas, weight, 100, self.fence.surge)
         others = tuple(_count(self.draft, r) for r in s.others if r is not stable)
         now, old = _count(self.draft, new), _count(self.draft, stable) if stable else None
-        if old is not None:
-            old, target = make_room(s.replicas, target, self.fence, now, old, others)
+        if stable and old:
+            left, target = make_room(s.replicas, target, self.fence, now, _ready(self.draft, stable), others)
+            old = Count(left, old.avail)
         grown, left = next_basic(s.replicas, target, self.fence, now, old, others)
         most = s.replicas + self.fence.surge
         self.held = bool(old and old.size and not left and most > 1 and self._leads_to_stable())

@@ -130,3 +130,15 @@ def test_a_third_revision_gets_room_from_stable_pods_that_do_not_serve():
             status = {"replicas": rs.spec.replicas, "readyReplicas": serving, "availableReplicas": serving}
             world.objects["ReplicaSet", name]["status"] = {**status, "observedGeneration": rs.metadata.generation}
     assert (world.set_of("red").spec.replicas, world.set_of("green").spec.replicas) == (1, 0)
+
+
+def test_stable_pods_that_serve_make_no_room_whatever_min_ready_seconds_waits_for():
+    """Found by the simulation (1723): a pod that was ready, and would have counted a second later, went."""
+    world = alone(replicas=1, steps=[{"setWeight": 50}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    release(world, "red")
+    world.objects["ReplicaSet", world.set_of("blue").metadata.name]["status"].update(availableReplicas=0)
+    for _ in range(3):
+        world.once()
+    assert world.set_of("blue").spec.replicas == 1
