@@ -17,7 +17,7 @@ from serinus.api.derived import latest, once
 from serinus.api.findings import Finding, invalid
 from serinus.api.meta import Json
 from serinus.api.names import INCONCLUSIVE_ANALYSIS
-from serinus.api.rollout import PauseCondition, RolloutSpec
+from serinus.api.rollout import PauseCondition, RolloutSpec, RolloutStatus
 from serinus.api.times import format_deadline
 from serinus.engine import waits
 from serinus.engine.abort import abort
@@ -44,8 +44,12 @@ KINDS = (BACKGROUND, STEP, PRE, POST)
 
 def current(draft: Draft, kind: Kind) -> Json | None:
     """{name, status, message} of the run that counts now."""
+    return _known(draft.status, kind)
+
+
+def _known(status: RolloutStatus, kind: Kind) -> Json | None:
     # Asked ten times in each pass: a dict of these would hash every kind each time.
-    canary, blue_green = draft.status.canary, draft.status.blue_green
+    canary, blue_green = status.canary, status.blue_green
     if kind is BACKGROUND:
         return canary.current_background_analysis_run_status
     if kind is STEP:
@@ -68,7 +72,7 @@ def _put(draft: Draft, kind: Kind, value: Json | None) -> None:
 
 
 def forget(draft: Draft, *kinds: Kind) -> None:
-    """These runs no longer count; `stop_others` ends them."""
+    """These runs no longer count; `stop` ends them."""
     for kind in kinds:
         if current(draft, kind) is not None:
             _put(draft, kind, None)
@@ -165,18 +169,28 @@ def forget_other_steps(draft: Draft) -> None:
 
 
 def stop(draft: Draft) -> None:
-    """Stop the runs that do not count any more: all of them once the update is over or taken back."""
-    status = draft.status
-    if not draft.sight.snapshot.analysis_runs:
+    """Stop the runs that do not count any more: all of them once the update is over or taken back.
+
+    The status has to be stored before: stopping a run can make it Inconclusive, which would pause an update whose end could
+    not be written.
+    """
+    s = draft.sight
+    if not s.snapshot.analysis_runs:
         return
-    over = promoted(status) or status.abort or status.promote_full
-    counting = set[str]() if over else {known["name"] for kind in KINDS if (known := current(draft, kind))}
-    for run in draft.sight.analysis_runs:
+    counting = _counting(draft.status) | _counting(s.rollout.status)
+    for run in s.analysis_runs:
         if finished(run) or run.spec.terminate or run.metadata.deletion_timestamp or run.metadata.name in counting:
             continue
         because = "its verdict is not needed any more"
         patch: Json = {"spec": {"terminate": True}}
         draft.act(Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid))
+
+
+def _counting(status: RolloutStatus) -> set[str]:
+    """Names of the runs whose verdicts decide about an update with this status."""
+    if promoted(status) or status.abort or status.promote_full:
+        return set()
+    return {known["name"] for kind in KINDS if (known := _known(status, kind))}
 
 
 def trim(draft: Draft) -> None:

@@ -171,7 +171,10 @@ def additional(draft: Draft) -> tuple[WeightDestination, ...]:
 
 
 def stop(draft: Draft) -> None:
-    """End every Experiment that does not count any more, and forget the current one once the update is over."""
+    """End every Experiment that does not count any more, and forget the current one once the update is over.
+
+    The status has to be stored before: how an Experiment ends that was told to decides about an update that still names it.
+    """
     s, status = draft.sight, draft.status
     index = status.current_step_index or 0
     over = (
@@ -183,11 +186,12 @@ def stop(draft: Draft) -> None:
     )
     if over:
         status.canary.current_experiment = ""
+    counting = {status.canary.current_experiment, s.rollout.status.canary.current_experiment}
     for experiment in s.experiments:
         meta = experiment.metadata
         if experiment.status.phase in COMPLETED or experiment.spec.terminate or meta.deletion_timestamp:
             continue
-        if meta.name != status.canary.current_experiment:
+        if meta.name not in counting:
             because = "the update goes on without it"
             patch: Json = {"spec": {"terminate": True}}
             draft.act(Action("patch", "Experiment", meta.name, because, patch, uid=meta.uid))

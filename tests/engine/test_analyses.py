@@ -105,6 +105,16 @@ def test_a_background_run_judges_all_the_while_and_stops_with_the_promotion():
     assert (world.rollout.status.phase, runs(world)) == ("Healthy", {name: True})
 
 
+def test_a_run_is_stopped_when_the_status_that_needs_it_no_more_is_stored():
+    """Found by the simulation (4162): the promotion was not stored, and a stopped Job's run could not decide: it paused."""
+    world = judged([{"setWeight": 50}, {"pause": {}}], analysis=CHECK)
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    while not (world.plan().status or {}).get("stableRS"):
+        world.once()
+        world.pods()
+    assert [a.name for a in world.plan().actions if a.kind == "AnalysisRun"] == []
+
+
 def test_a_background_failure_takes_the_update_back_while_it_is_paused():
     world = judged([{"setWeight": 50}, {"pause": {}}], analysis=CHECK)
     say(world, "web-77f97bbcbf-2", "Failed")

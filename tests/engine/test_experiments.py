@@ -237,3 +237,10 @@ def test_an_abort_ends_it(world: World):
     world.settle()
     assert world.objects["Experiment", NAME]["spec"]["terminate"] is True
     assert world.rollout.status.canary.current_experiment == ""
+
+
+def test_it_is_ended_when_the_status_that_needs_it_no_more_is_stored(world: World):
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.once()
+    assert not world.objects["Experiment", NAME]["spec"].get("terminate")
+    assert world.rollout.status.canary.current_experiment == ""
