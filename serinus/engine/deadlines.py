@@ -6,6 +6,8 @@ Source: canary strategy, section 5.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from serinus.api.names import SCALE_DOWN_DEADLINE
 from serinus.api.times import format_deadline, parse_time
 from serinus.api.workloads import ReplicaSet
@@ -51,8 +53,10 @@ def passed(draft: Draft, rs: ReplicaSet) -> bool:
     return False
 
 
-def retire(draft: Draft, candidates: list[ReplicaSet], *, delay: int, limit: int | None) -> None:
-    """Scale down superseded ReplicaSets, newest revision first: `delay` seconds after nothing leads to them any more.
+def retire(
+    draft: Draft, candidates: list[ReplicaSet], *, delay: Callable[[ReplicaSet], int], limit: int | None
+) -> None:
+    """Scale down superseded ReplicaSets, newest revision first: `delay` (seconds, of each) after nothing leads there any more.
 
     At most `limit` of them (None: all) are kept for the delay.
     """
@@ -65,10 +69,11 @@ def retire(draft: Draft, candidates: list[ReplicaSet], *, delay: int, limit: int
             continue
         kept += 1
         if not has_deadline(rs):
-            if delay <= 0:
+            seconds = delay(rs)
+            if seconds <= 0:
                 empty(draft, rs, "nothing leads to it and there is no scale-down delay")
             else:
-                set_deadline(draft, rs, delay, f"nothing leads to {rs.metadata.name} any more")
+                set_deadline(draft, rs, seconds, f"nothing leads to {rs.metadata.name} any more")
         elif passed(draft, rs):
             empty(draft, rs, "its scale-down delay has passed")
 

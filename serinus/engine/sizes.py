@@ -258,10 +258,15 @@ def _resize_routed(draft: Draft, view: View) -> None:
     for rs in free if updating else ():
         if draft.size(rs) and not rs.status.ready_replicas and not rs.status.available_replicas:
             deadlines.empty(draft, rs, "a newer version has taken its place and none of its pods serves")
-    # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end.
-    delay = min(s.scale_down_delay, DRAIN) if updating else s.scale_down_delay
-    if view.canary.dynamic_stable_scale:
-        delay = DRAIN
+
+    def delay(rs: ReplicaSet) -> int:
+        if view.canary.dynamic_stable_scale:
+            return DRAIN
+        # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end. A
+        # version that was stable until a moment ago has a lower number than the stable one.
+        replaced = updating and stable is not None and revision_of(rs) > revision_of(stable)
+        return min(s.scale_down_delay, DRAIN) if replaced else s.scale_down_delay
+
     deadlines.retire(draft, free, delay=delay, limit=view.canary.scale_down_delay_revision_limit)
 
 

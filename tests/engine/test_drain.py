@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from world import World, release, rollout, routed, service
 
+from serinus.api.names import SCALE_DOWN_DEADLINE
+from serinus.api.times import parse_time
+
 BLUE = "68fb5766d6"
 
 
@@ -115,3 +118,17 @@ def test_a_canary_whose_new_steps_begin_without_weight_keeps_its_pods_until_they
     world.after(4)
     green = world.set_of("green")
     assert (green.spec.replicas, "scale-down-deadline" in green.metadata.annotations) == (0, False)
+
+
+def test_the_old_stable_version_keeps_its_whole_delay_although_a_newer_one_comes_before_it_began():
+    """Found by the simulation (5716): the controller heard of the moved Service after it heard of the third revision."""
+    world = routed(scaleDownDelaySeconds=40, steps=[])
+    release(world, "green")
+    world.settle()
+    name = world.set_of("blue").metadata.name
+    world.patch("ReplicaSet", name, {"metadata": {"annotations": {SCALE_DOWN_DEADLINE: None}}})
+    release(world, "red")
+    world.once()
+    until = parse_time(world.set_of("blue").metadata.annotations[SCALE_DOWN_DEADLINE])
+    assert until
+    assert until - world.now >= 40
