@@ -167,7 +167,8 @@ class _Pass:
             leading.add(self.preview)
         leading |= {s.rollout.status.blue_green.active_selector, s.rollout.status.stable_rs}
         free = sorted((r for r in s.others if hash_of(r) not in leading), key=revision_of, reverse=True)
-        deadlines.retire(draft, free, delay=s.scale_down_delay, limit=self.strategy.scale_down_delay_revision_limit)
+        limit = self.strategy.scale_down_delay_revision_limit
+        deadlines.retire(draft, free, delay=lambda _: s.scale_down_delay, limit=limit)
 
     def _retire_aborted(self) -> None:
         """The aborted version goes after the delay, once the active Service was seen to lead elsewhere."""
@@ -204,7 +205,8 @@ class _Pass:
     def saturated(self, rs: ReplicaSet | None) -> bool:
         if rs is None or not self.draft.is_size(rs, self.s.replicas):
             return False
-        return rs.status.available_replicas in (self.s.replicas, rs.spec.replicas)
+        # What this pass evicts serves no longer: it was free to go while few were wanted (`previewReplicaCount`).
+        return self.draft.still(rs, rs.status.available_replicas) in (self.s.replicas, rs.spec.replicas)
 
     def pause(self) -> bool:
         """Begin or end the pause before the switch; whether the switch may be made."""

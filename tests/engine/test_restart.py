@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from test_bluegreen import blue_green
 from world import World, release, routed
 from world import rollout as a_rollout
 
@@ -11,14 +12,16 @@ AT = "2026-06-01T00:00:00Z"
 YOUNG = "2026-06-01T00:00:01Z"
 
 
-def add_pod(world: World, name: str, *, born: str = "2026-01-01T00:00:00Z", ready: bool = True) -> None:
-    blue = world.set_of("blue")
-    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": blue.metadata.name, "uid": blue.metadata.uid}
+def add_pod(
+    world: World, name: str, *, born: str = "2026-01-01T00:00:00Z", ready: bool = True, image: str = "blue"
+) -> None:
+    owned = world.set_of(image)
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owned.metadata.name, "uid": owned.metadata.uid}
     meta = {
         "name": name,
         "creationTimestamp": born,
         "ownerReferences": [{**owner, "controller": True}],
-        "labels": blue.metadata.labels,
+        "labels": owned.metadata.labels,
     }
     condition = {"type": "Ready", "status": "True" if ready else "False"}
     world.add({"kind": "Pod", "metadata": meta, "status": {"conditions": [condition]}})
@@ -136,3 +139,18 @@ def test_the_only_pod_is_not_evicted_while_an_update_is_ending():
     world.objects["ReplicaSet", "web-old"]["status"] = {"replicas": 0}
     world.once()
     assert size(world) == 2, "then one more comes first"
+
+
+def test_a_version_does_not_take_over_in_the_pass_that_evicts_one_of_its_pods():
+    """Found by the simulation (438): one of three was free to go while a preview needs two, and then three had to serve."""
+    world = blue_green(replicas=3, previewReplicaCount=2, autoPromotionEnabled=False)
+    release(world, "green")
+    world.settle()
+    world.patch("ReplicaSet", world.set_of("green").metadata.name, {"spec": {"replicas": 3}})
+    world.pods()
+    for name in ("a", "b", "c"):
+        add_pod(world, name, image="green")
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT}, "status": {"pauseConditions": None}})
+    planned = {(action.verb, action.kind) for action in world.plan().actions}
+    assert ("evict", "Pod") in planned
+    assert ("patch", "Service") not in planned

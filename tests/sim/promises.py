@@ -300,6 +300,18 @@ def bounded(dog: Watchdog) -> Iterator[str]:
 # 10. Commands are safe
 
 
+def promoted_with_all_pods(dog: Watchdog, change: Change) -> Iterator[str]:
+    """A version that takes the place of another as the stable one has all of its pods: it could carry everything."""
+    if change.plural != "rollouts" or change.old is None or change.new is None:
+        return
+    was, stable = ((obj.get("status") or {}).get("stableRS", "") for obj in (change.old, change.new))
+    if was in ("", stable):
+        return  # the first version of all has nothing to take over
+    ready, asked = dog.ready_pods(stable), dog.fewest_replicas()
+    if ready < asked:
+        yield f"{stable} becomes the stable version with {ready} of {asked} pods"
+
+
 def commands_are_safe(dog: Watchdog, change: Change) -> Iterator[str]:
     """Nobody passes a pause that waits for a person, and an aborted version becomes stable only if a person says so."""
     if change.plural != "rollouts" or change.old is None or change.new is None:
@@ -383,6 +395,7 @@ WRITES: tuple[OnWrite, ...] = (
     no_empty_target,
     touch_only_ours,
     level_triggered,
+    promoted_with_all_pods,
     commands_are_safe,
 )
 PLANS: tuple[OnPlan, ...] = (always_a_reason,)
