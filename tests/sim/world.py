@@ -216,11 +216,16 @@ class World:
         return out
 
     def analyses(self) -> Json:
-        """By kind: the phase of the run that counts now; nothing in a history without analyses."""
+        """By kind: the phase of the run that counts now; nothing in a history without analyses.
+
+        Failed and Error are one: of a version that never answers, the Job of one metric fails and the query of another errs,
+        and which is first hangs on moments.
+        """
         if not self.history.templates:
             return {}
         status = {**(self.status.get("canary") or {}), **(self.status.get("blueGreen") or {})}
-        return {key: run.get("status") for key, run in sorted(status.items()) if key.endswith("AnalysisRunStatus")}
+        phases = {key: run.get("status") for key, run in sorted(status.items()) if key.endswith("AnalysisRunStatus")}
+        return {key: "Failed" if phase == "Error" else phase for key, phase in phases.items()}
 
     def fingerprint(self) -> Json:
         """What the end of a history is compared by."""
