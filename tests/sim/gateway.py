@@ -10,7 +10,8 @@ that is no loss where there are some and it will hear of them.
 
 What excuses a loss, and nothing else does:
 - before a Service led to a serving pod for the first time, and for as long as the Rollout is gone, or its own
-  numbers allow that no pod serves, and until one serves again, nobody expects an answer;
+  numbers allow that no pod serves, and for `PATIENCE` after that (a controller that has not heard of it yet takes the last
+  pod rightly), nobody expects an answer;
 - a pod that the history crashed loses what is sent to it until the gateway has heard of it;
 - somebody else edited or deleted the canary Ingress, until the gateway has heard of the next write of a controller;
 - a Service whose every remaining pod of the revision it selects was crashed or evicted by the history within `PATIENCE`.
@@ -57,7 +58,8 @@ class Gateway:
         """Services that led to a serving pod before."""
         self.left: dict[str, float] = {}
         """By revision: when the last request could go there, as far as the gateway goes."""
-        self.idle = True
+        self.idle = float("inf")
+        """Until when nobody expects an answer."""
         self.routed = False
         self.formerly: dict[str, list[tuple[float, str]]] = {}
         """By Service: what it selected before, and until when."""
@@ -78,11 +80,12 @@ class Gateway:
                 self.formerly.setdefault(change.name, []).append((self.loop.at, selected(change.old)))
             self._later(change.name)
         elif change.plural == "rollouts":
-            # Without pods wanted nobody expects an answer, until there is one again.
-            self.idle = change.new is None or may_have_none(change.new)
             self.routed = change.new is not None and not is_basic(change.new["spec"])
-            if self.idle:
+            if change.new is None or may_have_none(change.new):
+                self.idle = float("inf")
                 self.answered.clear()
+            elif self.idle == float("inf"):
+                self.idle = self.loop.at + (PATIENCE if change.old else 0)
         elif change.plural == "ingresses" and change.name != self.ingress:
             told, foreign = _weight_of(change.new), not change.by.startswith("controller-")
 
@@ -128,7 +131,7 @@ class Gateway:
     def look(self) -> None:
         """Follows every way that a request may take now."""
         pods = self.workloads.pods
-        if self.idle:
+        if self.loop.at < self.idle:
             return
         for name in self.shares():
             if self.routed and not selected(self.store.get("services", name)):
