@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -12,8 +13,8 @@ import yaml
 from live import Instance, eventually
 
 GONE_SECONDS = 90.0
-IMAGES = ("kube-system", "configmap", "serinus-images")
-"""What a test may leave outside its namespace: the rules for images of the whole node."""
+IMAGES = "configmap serinus-images -n kube-system"
+"""What a test may change outside its namespace: the rules for images of the whole node."""
 
 PLAYS = "rec-"
 """How the namespaces of the recorder begin."""
@@ -41,6 +42,7 @@ class ClusterInstance(Instance):
         own.write_text(yaml.safe_dump(config))
         self.status = {"kubeconfig": str(own), "gateway": self._gateway, "ready": True, "pid": 0}
         self._before = self._namespaces()
+        self._images = self.shell(f"kubectl get {IMAGES} -o json --ignore-not-found")
         self.shell(f"kubectl create namespace {self.namespace}")
         # Pods are refused until the namespace has its account.
         eventually(lambda: "default" in self.shell("kubectl get serviceaccount default -o name", check=False))
@@ -51,11 +53,18 @@ class ClusterInstance(Instance):
 
     def down(self) -> None:
         """Removes what the test made, and returns when it is gone: the next test may use the same hosts."""
-        namespace, kind, name = IMAGES
-        self.shell(f"kubectl delete {kind} {name} -n {namespace} --ignore-not-found")
+        self.shell(f"kubectl delete {IMAGES} --ignore-not-found")
+        if self._images:
+            self._put_back(json.loads(self._images))
         made = [n for n in self._namespaces() if n not in self._before and n.startswith((self.namespace, PLAYS))]
         self.shell(f"kubectl delete namespace --wait=false {' '.join(made)}", check=False)
         eventually(lambda: not set(made) & set(self._namespaces()), GONE_SECONDS)
+
+    def _put_back(self, obj: dict[str, Any]) -> None:
+        for name in ("uid", "resourceVersion", "creationTimestamp"):
+            del obj["metadata"][name]
+        (self.data / "images.json").write_text(json.dumps(obj))
+        self.shell("kubectl create -f images.json", self.data)
 
     def _namespaces(self) -> list[str]:
         return self.shell("kubectl get namespaces -o jsonpath='{.items[*].metadata.name}'").split()

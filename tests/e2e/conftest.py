@@ -1,23 +1,73 @@
 """Where the suite runs: on an instance of `serinus up` for each test, or, with SERINUS_CLUSTER, on a cluster.
 
 SERINUS_CLUSTER=own     a real control plane of the tests' own (tests/cluster)
+SERINUS_CLUSTER=also    both: `serinus up`, and at the end of the run the real control plane
 SERINUS_CLUSTER=FILE    the cluster of this kubeconfig; SERINUS_GATEWAY is the URL of its ingress controller, and the
                         controller must run there (`serinus controller --kubeconfig FILE` does)
 """
 
 from __future__ import annotations
 
-import os
+import http.client
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from live import Instance
+from engines import ENGINES, GATEWAY, OWN, THEIRS, UP
+from live import BIN, Instance, run
 
-ENGINE = os.environ.get("SERINUS_CLUSTER", "")
-
-collect_ignore = ["test_up.py"] if ENGINE else []
+ONLY_UP = "test_up.py"
 """What is about `serinus up` itself."""
+collect_ignore = [] if UP in ENGINES else [ONLY_UP]
+
+
+def pytest_configure() -> None:
+    """Whoever names a cluster is told at once what it lacks."""
+    if THEIRS and (lacking := _lacking(THEIRS)):
+        raise pytest.UsageError(lacking)
+
+
+def _lacking(kubeconfig: Path) -> str:
+    if not kubeconfig.is_file():
+        return f"KUBECONFIG: there is no file {kubeconfig}"
+    address = urlsplit(GATEWAY)
+    if address.scheme != "http" or not address.hostname:
+        return (
+            f"GATEWAY must be the URL of the cluster's ingress controller, like http://127.0.0.1:8080, not {GATEWAY!r}"
+        )
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse()
+    except OSError as error:
+        return f"GATEWAY: nothing answers at {GATEWAY}: {error}"
+    finally:
+        connection.close()
+    done = run([str(BIN / "serinus"), "doctor", "--kubeconfig", str(kubeconfig)], check=False)
+    return "" if done.returncode == 0 else f"Serinus cannot work on this cluster:\n{done.stdout}{done.stderr}"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "instance" in metafunc.fixturenames:
+        engines = [UP] if metafunc.definition.path.name == ONLY_UP else ENGINES
+        metafunc.parametrize(
+            "instance", engines, indirect=True, ids=lambda engine: engine if engine in (UP, OWN) else "theirs"
+        )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the real control plane comes last: from there on the process lives in its network."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    if isinstance(item, pytest.Function):
+        if "cluster" in item.fixturenames:
+            return 2
+        if hasattr(item, "callspec") and item.callspec.params.get("instance") == OWN:
+            return 1
+    return 0
 
 
 @pytest.fixture
@@ -32,14 +82,11 @@ def instance(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Instanc
 
 
 def _instance(data: Path, request: pytest.FixtureRequest) -> Instance:
-    if not ENGINE:
+    if request.param == UP:
         return Instance(data)
     from cluster_instance import ClusterInstance
 
-    if ENGINE == "own":
+    if request.param == OWN:
         cluster = request.getfixturevalue("cluster")
         return ClusterInstance(data, cluster.plane.kubeconfig(), cluster.gateway)
-    gateway = os.environ.get("SERINUS_GATEWAY", "")
-    if not gateway:
-        pytest.skip("which gateway? SERINUS_GATEWAY must be the URL of the cluster's ingress controller")
-    return ClusterInstance(data, Path(ENGINE), gateway)
+    return ClusterInstance(data, Path(request.param), GATEWAY)

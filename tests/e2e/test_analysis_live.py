@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from engines import ENGINES, UP
 from live import BIN, Instance, eventually, run
 from prometheus_binary import prometheus
 from readme import GATEWAY, Readme
 
-needs_up = pytest.mark.skipif(
-    bool(os.environ.get("SERINUS_CLUSTER")), reason="the demo starts a `serinus up` of its own"
-)
+needs_up = pytest.mark.skipif(UP not in ENGINES, reason="the demo starts a `serinus up` of its own")
 
 
 def demo(monitor: str, *, check: bool = True) -> tuple[str, dict[str, Any]]:
@@ -72,7 +70,7 @@ spec:
           template:
             spec:
               restartPolicy: Never
-              containers: [{name: test, image: "sh", command: [sh, -c, "exit {{args.code}}"]}]
+              containers: [{name: test, image: busybox, command: [sh, -c, "exit {{args.code}}"]}]
 ---
 apiVersion: argoproj.io/v1alpha1
 kind: Rollout

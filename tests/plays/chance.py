@@ -20,12 +20,13 @@ Json = dict[str, Any]
 UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RESULTS = "status.metricResults"
 GOES_ON: Mapping[str, str] = {
-    "analysis-background": "value",
-    "analysis-background-fails": "value",
-    "analysis-run-alone": "endless",
-    "analysis-superseded": "value",
+    "analysis-background": "AnalysisRun/",
+    "analysis-background-fails": "AnalysisRun/",
+    "analysis-run-alone": "AnalysisRun/endless",
+    "analysis-superseded": "AnalysisRun/",
 }
-"""Play -> its metric that something else ends: the last step, a user, a new revision. Equal measurements count once there."""
+"""Play -> its runs, by the beginning of their names, whose metric `value` something else ends: the last step, a user, a new
+revision. Equal measurements count once there."""
 HOW_OFTEN = ("count", "successful", "consecutiveSuccess")
 
 
@@ -34,13 +35,14 @@ def without_chance(play: str, trace: Path, copy: Path) -> str:
     lines = [json.loads(line) for line in UID.sub("<uid>", trace.read_text()).splitlines()]
     for line in lines:
         if line.get(RESULTS):
-            line[RESULTS] = sorted((_result(play, r) for r in line[RESULTS]), key=lambda r: str(r["name"]))
+            goes_on = play in GOES_ON and str(line["object"]).startswith(GOES_ON[play])
+            line[RESULTS] = sorted((_result(r, goes_on) for r in line[RESULTS]), key=lambda r: str(r["name"]))
     copy.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     return str(copy)
 
 
-def _result(play: str, result: Json) -> Json:
-    if GOES_ON.get(play) != result["name"]:
+def _result(result: Json, goes_on: bool) -> Json:
+    if not goes_on or result["name"] != "value":
         return result
     kept = {key: value for key, value in result.items() if key not in HOW_OFTEN}
     return {**kept, "measurements": [measurement for measurement, _ in groupby(result.get("measurements", []))]}

@@ -1,0 +1,45 @@
+"""A whole cluster, for as long as a command runs in its network: what a cluster of somebody else's is to the tests.
+
+standing.py COMMAND [ARGUMENT ...]      with $KUBECONFIG, an administrator's, and $GATEWAY, the ingress controller's URL
+
+standing.py bash                        a shell there
+standing.py sh -c 'make test-cluster KUBECONFIG=$KUBECONFIG GATEWAY=$GATEWAY'
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from binary import NoBinary, binary
+from cluster import BIN, Cluster
+from control_plane import ControlPlane
+from network import NoNetwork, own_network
+
+
+def stand(command: list[str]) -> int:
+    """The command's exit code."""
+    program = binary()  # built where registries can be reached: from that network they cannot
+    with tempfile.TemporaryDirectory(prefix="serinus-cluster-") as directory, own_network():
+        cluster = Cluster(ControlPlane(program, Path(directory)))
+        try:
+            cluster.start()
+            environment = {"KUBECONFIG": str(cluster.plane.kubeconfig()), "GATEWAY": cluster.gateway}
+            path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+            return subprocess.run(command, env={**os.environ, **environment, "PATH": path}, check=False).returncode
+        finally:
+            cluster.stop()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(f"which command is to run there?{__doc__}")
+    try:
+        sys.exit(stand(sys.argv[1:]))
+    except (NoBinary, NoNetwork) as error:
+        sys.exit(f"no control plane here: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,13 @@
+"""Which engines this run is for, as SERINUS_CLUSTER says (conftest.py)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+UP, OWN, ALSO = "up", "own", "also"
+GIVEN = os.environ.get("SERINUS_CLUSTER") or UP
+ENGINES = (UP, OWN) if GIVEN == ALSO else (GIVEN,)
+GATEWAY = os.environ.get("SERINUS_GATEWAY", "")
+THEIRS = None if GIVEN in (UP, OWN, ALSO) else Path(GIVEN)
+"""The kubeconfig of a cluster that is not the tests' own."""
