@@ -194,8 +194,9 @@ def _counting(status: RolloutStatus) -> set[str]:
 
 
 def trim(draft: Draft) -> None:
-    """Delete old runs."""
-    counting = {known["name"] for kind in KINDS if (known := current(draft, kind))}
+    """Delete old runs, but none whose verdict was acted on in this pass: where that is not stored, it would be made again."""
+    told = (draft.status, draft.sight.rollout.status)
+    counting = {known["name"] for status in told for kind in KINDS if (known := _known(status, kind))}
     for action in surplus(draft.sight, "AnalysisRun", draft.sight.analysis_runs, counting):
         draft.act(action)
 

@@ -198,6 +198,7 @@ def stop(draft: Draft) -> None:
 
 
 def trim(draft: Draft) -> None:
-    """Delete old Experiments."""
-    for action in surplus(draft.sight, "Experiment", draft.sight.experiments, {draft.status.canary.current_experiment}):
+    """Delete old Experiments, but none that was acted on in this pass: where that is not stored, it would be made again."""
+    counting = {status.canary.current_experiment for status in (draft.status, draft.sight.rollout.status)}
+    for action in surplus(draft.sight, "Experiment", draft.sight.experiments, counting):
         draft.act(action)

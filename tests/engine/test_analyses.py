@@ -190,6 +190,16 @@ def test_only_so_many_finished_runs_are_kept():
     assert len(finished) == 1
 
 
+def test_a_run_is_deleted_when_the_step_after_it_is_stored():
+    world = judged()
+    world.patch("Rollout", "web", {"spec": {"analysis": {"successfulRunHistoryLimit": 0}}})
+    world.patch("AnalysisRun", RUN, {"status": {"phase": "Successful"}})
+    world.once()
+    assert list(runs(world)) == [RUN]
+    world.settle()
+    assert list(runs(world)) == []
+
+
 def test_blue_green_switches_after_the_first_verdict_and_is_stable_after_the_second():
     world = blue_green(prePromotionAnalysis=CHECK, postPromotionAnalysis=CHECK)
     world.add(template())

@@ -244,3 +244,13 @@ def test_it_is_ended_when_the_status_that_needs_it_no_more_is_stored(world: Worl
     world.once()
     assert not world.objects["Experiment", NAME]["spec"].get("terminate")
     assert world.rollout.status.canary.current_experiment == ""
+
+
+def test_it_is_deleted_when_the_step_after_it_is_stored(world: World):
+    """Found by the simulation (11547): the step was not stored, it was made again under the same name, and a good version aborted."""
+    world.patch("Rollout", "web", {"spec": {"analysis": {"successfulRunHistoryLimit": 0}}})
+    world.patch("Experiment", NAME, {"status": {"phase": "Successful"}})
+    world.once()
+    assert ("Experiment", NAME) in world.objects
+    world.settle()
+    assert ("Experiment", NAME) not in world.objects
