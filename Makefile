@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo demo-analysis test test-cluster lint bench conformance lock clean
+.PHONY: help setup demo demo-analysis test test-all test-cluster lint bench conformance lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo-analysis: $(RUN) ## Watch a bad version being taken back by itself (ONCE=1:
 
 test: lint ## Lint, types, all tests that need nothing but this machine's Python
 	@$(BIN)/python -m pytest --ignore=tests/cluster $(ARGS)
+
+test-all: lint ## What CI runs: `make test`, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane
+	@SERINUS_CLUSTER=also SERINUS_PLAYS=all $(BIN)/python -m pytest -rs $(ARGS)
 
 # Only a KUBECONFIG that is given to make itself counts: the cluster a shell happens to point at is nobody's test bed.
 THERE := $(if $(findstring command,$(origin KUBECONFIG)),$(if $(filter own,$(KUBECONFIG)),own,$(abspath $(KUBECONFIG))),own)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from binary import NoBinary, built
+from binary import NoBinary, built, seconds_left
 
 VERSION = "v3.22.0"
 MODULE = "helm.sh/helm/v3/cmd/helm"
@@ -28,12 +28,11 @@ def _build(place: Path) -> None:
     nice = [["nice", "-n", "10"], []][shutil.which("nice") is None]
     command = [*nice, go, "install", "-trimpath", "-ldflags", "-s -w", f"{MODULE}@{VERSION}"]
     environment = {**os.environ, "GOBIN": str(made), "GOFLAGS": ""}
+    seconds = seconds_left(BUILD_SECONDS)
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=BUILD_SECONDS
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise NoBinary(f"helm was not built within {BUILD_SECONDS} s") from None
+        raise NoBinary(f"helm was not built within {seconds:.0f} s") from None
     if done.returncode:
         raise NoBinary(f"helm cannot be built here: {done.stderr.strip()[-300:]}")
     (made / "helm").rename(place)

@@ -10,16 +10,26 @@ import ctypes
 import os
 import shutil
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 PODS = "10.200.0.0/16"
 _NEW_NETWORK = 0x40000000
 """CLONE_NEWNET of unshare(2)."""
+_left_behind = ThreadPoolExecutor(1, "outside")
+"""A thread that never moves."""
+T = TypeVar("T")
 
 
 class NoNetwork(Exception):
     """Why there is none here, and what to do."""
+
+
+def outside(work: Callable[[], T]) -> T:
+    """Does it in the network that was left, where registries can be reached; or here, when none was left."""
+    return _left_behind.submit(work).result()
 
 
 @contextmanager
@@ -30,6 +40,7 @@ def own_network() -> Generator[None]:
     ip = shutil.which("ip") or "/usr/sbin/ip"
     if not os.path.exists(ip):
         raise NoNetwork("`ip` is not installed: on Debian or Ubuntu, apt-get install iproute2")
+    outside(int)  # its thread is started here
     libc = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:

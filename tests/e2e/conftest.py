@@ -61,6 +61,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if (
+        session.items
+        and not session.config.option.collectonly
+        and _place(session.items[0]) == 0 < _place(session.items[-1])
+    ):
+        from ahead import build_ahead
+
+        build_ahead()
+
+
 def _place(item: pytest.Item) -> int:
     if isinstance(item, pytest.Function):
         if "cluster" in item.fixturenames:
