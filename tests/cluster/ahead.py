@@ -1,0 +1,24 @@
+"""The programs of the tests on a real control plane, built while tests run that do not need them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from binary import NoBinary, binary
+from helm_program import helm
+from network import NoNetwork, own_network
+
+
+def build_ahead() -> None:
+    """Begins. Whoever needs a program waits for it then, and is told why it is not there."""
+    threading.Thread(target=_build, daemon=True).start()
+
+
+def _build() -> None:
+    # A failure is told by the fixture that meets it again; without a network of their own nobody would use the programs.
+    with contextlib.suppress(NoBinary, NoNetwork, AssertionError):
+        with own_network():
+            pass
+        binary()
+        helm()
