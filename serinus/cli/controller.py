@@ -106,10 +106,9 @@ def _job_cluster() -> Connection | None:
 
 def _limit(qps: float, burst: int) -> Callable[[Handler], Handler]:
     """What makes a handler as slow as is asked for."""
-    from serinus.kube.clock import SystemClock
     from serinus.kube.throttle import throttled
 
-    return lambda handler: throttled(handler, SystemClock(), qps=qps, burst=burst) if qps else handler
+    return lambda handler: throttled(handler, qps=qps, burst=burst) if qps else handler
 
 
 async def _run(

@@ -109,7 +109,7 @@ class Recorder:
     def _may(self, uid: str) -> bool:
         now = self._clock.now()
         tokens, at = self._buckets.pop(uid, (float(BURST), now))
-        tokens = min(float(BURST), tokens + (now - at) / REFILL_SECONDS)
+        tokens = min(float(BURST), tokens + max(0.0, now - at) / REFILL_SECONDS)  # the clock may be set back
         allowed = tokens >= 1
         self._buckets[uid] = (tokens - 1 if allowed else tokens, now)
         if len(self._buckets) > REMEMBERED:

@@ -127,7 +127,7 @@ class Reconciler(Generic[S]):
         """Whether the cache is older than what was written for this Rollout."""
         unseen = self._applier.writes.unseen(key, self._cache.of_kind)
         for expectation in unseen:
-            if now - expectation.since >= LOOK_AFTER:
+            if not 0 <= now - expectation.since < LOOK_AFTER:  # less than none: the clock was set back
                 await self._look_after(key, expectation, now)
         return bool(unseen) and bool(self._applier.writes.unseen(key, self._cache.of_kind))
 

@@ -1,7 +1,8 @@
 """One leader among many, by a Lease that its holder keeps renewing.
 
 What to do is a pure function (`decide`) of what is seen; the loop asks it, calls the API and keeps the time. Clocks of
-different machines are never compared: a lease is over when it was *seen* unchanged for its duration. A leader counts
+different machines are never compared, nor one with itself after it was set: a lease is over when it was *seen* unchanged for
+its duration, by a time that nobody sets (the loop's); what is written as a time is for people. A leader counts
 from the moment at which it sent the renewal that succeeded, and steps down at `renew_deadline`, before anybody else may
 take over. When the API is slow or away, it steps down, and leads again later: that is no error.
 """
@@ -112,7 +113,7 @@ class Election:
     async def _acquire(self) -> float:
         """Returns when the request was sent that made this the leader."""
         while True:
-            sent = self._clock.now()
+            sent = _elapsed()
             try:
                 async with asyncio.timeout(self._settings.renew_deadline):
                     if await self._attempt():
@@ -125,10 +126,10 @@ class Election:
         """Renews until it could not be done in time, or the work ended by itself."""
         while not task.done():
             await asyncio.wait((task,), timeout=self._settings.renew_every)
-            left = renewed + self._settings.renew_deadline - self._clock.now()
+            left = renewed + self._settings.renew_deadline - _elapsed()
             if left <= 0:
                 return
-            sent = self._clock.now()
+            sent = _elapsed()
             try:
                 async with asyncio.timeout(left):
                     if not await self._attempt():
@@ -143,7 +144,7 @@ class Election:
         if not self.leading or self._lease is None:
             await self._look()
         for _ in range(2):
-            move = decide(self._lease, self._settings.identity, self._clock.now() - self._seen[1])
+            move = decide(self._lease, self._settings.identity, _elapsed() - self._seen[1])
             if move == "wait":
                 return False
             try:
@@ -174,7 +175,7 @@ class Election:
     def _note(self, lease: Lease) -> None:
         self._lease = lease
         if lease.metadata.resource_version != self._seen[0]:
-            self._seen = (lease.metadata.resource_version, self._clock.now())
+            self._seen = (lease.metadata.resource_version, _elapsed())
 
     def _body(self, transitions: int, lease: Lease | None = None, *, fresh: bool = True) -> Json:
         now = rfc3339_micro(self._clock.now())
@@ -202,6 +203,11 @@ class Election:
                 await self._client.update(LEASES, body)
         except (ApiError, TimeoutError) as error:
             log.debug("the lease was not given up: %s", error)
+
+
+def _elapsed() -> float:
+    """Seconds since some moment; whatever is done to the wall clock, it goes on as before."""
+    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 LONGEST_SLEEP = 60.0
 """Seconds after which the clock is read again: the wall clock may be set, or the machine suspended, while we sleep."""
 
+SET = 1.0
+"""Seconds by which the wall clock and the loop's time part at once only when the clock is set (or the machine was suspended)."""
+
 SHORTEST_SLEEP = 0.001
 """Seconds. A key is handed out a little late rather than early: its handler would find that it is not time yet."""
 
@@ -57,6 +60,8 @@ class WorkQueue(Generic[K]):
         self._heap: list[tuple[float, int, K]] = []
         self._entries = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._offset: float | None = None
+        """Of the wall clock from the loop's time, when the timer was set last."""
         self._getters: deque[asyncio.Future[None]] = deque()
 
     def __len__(self) -> int:
@@ -146,11 +151,16 @@ class WorkQueue(Generic[K]):
         if self._heap:
             delay = self._heap[0][0] - self._clock.now()
             delay = min(max(delay, SHORTEST_SLEEP), LONGEST_SLEEP)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+            loop = asyncio.get_running_loop()
+            self._offset = self._clock.now() - loop.time()
+            self._timer = loop.call_later(delay, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
         now = self._clock.now()
+        if self._offset is not None and abs(now - asyncio.get_running_loop().time() - self._offset) > SET:
+            # The clock was set. A failed write would wait for so much longer: whoever waits looks again, and says until when.
+            now = float("inf")
         while self._heap and self._heap[0][0] <= now:
             when, _, key = heapq.heappop(self._heap)
             if self._when.get(key) == when:

@@ -307,12 +307,13 @@ class Play:
 
     def controller(self, handler: Any = None, **options: Any) -> tuple[Controller, asyncio.Task[None]]:
         plan = options.pop("plan", toy_plan)
+        clock = options.pop("clock", None) or LoopClock()
         options.setdefault("leader_elect", False)
         if not self.tasks:  # not in the fixture, where time is real
             self.tasks.append(asyncio.create_task(kubelet(self.store)))
         made = Controller(
             Client(handler or self.store),
-            LoopClock(),
+            clock,
             Random(7),
             options=Options(**options),
             plan=plan,
