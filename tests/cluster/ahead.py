@@ -7,7 +7,7 @@ import threading
 
 from binary import NoBinary, binary
 from helm_program import helm
-from network import NoNetwork, own_network
+from network import NoNetwork, ask_for_network
 
 
 def build_ahead() -> None:
@@ -18,7 +18,6 @@ def build_ahead() -> None:
 def _build() -> None:
     # A failure is told by the fixture that meets it again; without a network of their own nobody would use the programs.
     with contextlib.suppress(NoBinary, NoNetwork, AssertionError):
-        with own_network():
-            pass
+        ask_for_network()
         binary()
         helm()

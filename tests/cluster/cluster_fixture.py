@@ -20,10 +20,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     from binary import NoBinary, binary
     from cluster import Cluster
     from control_plane import ControlPlane
-    from network import NoNetwork, own_network
+    from network import NoNetwork, ask_for_network, own_network
     from rights import refused
 
     try:
+        ask_for_network()
         program = binary()
         network = own_network()
         network.__enter__()

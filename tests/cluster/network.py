@@ -32,6 +32,12 @@ def outside(work: Callable[[], T]) -> T:
     return _left_behind.submit(work).result()
 
 
+def ask_for_network() -> None:
+    """NoNetwork where `own_network` cannot be had: to be asked before minutes are spent on what would run there."""
+    with own_network():
+        pass
+
+
 @contextmanager
 def own_network() -> Generator[None]:
     """The calling thread is in a new network for as long as the block lasts. NoNetwork where that cannot be had."""

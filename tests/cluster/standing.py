@@ -17,11 +17,12 @@ from pathlib import Path
 from binary import NoBinary, binary
 from cluster import BIN, Cluster
 from control_plane import ControlPlane
-from network import NoNetwork, own_network
+from network import NoNetwork, ask_for_network, own_network
 
 
 def stand(command: list[str]) -> int:
     """The command's exit code."""
+    ask_for_network()
     program = binary()  # built where registries can be reached: from that network they cannot
     with tempfile.TemporaryDirectory(prefix="serinus-cluster-") as directory, own_network():
         cluster = Cluster(ControlPlane(program, Path(directory)))
