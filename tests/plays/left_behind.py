@@ -42,21 +42,21 @@ def left_behind(name: str) -> Iterator[Left]:
     number = 0
     for line in reference(name):
         if "object" in line:
-            _look(seen.setdefault(line["object"], {}), line)
+            look(seen.setdefault(line["object"], {}), line)
         elif "do" in line:
             if number:
-                yield Left(f"before {line['do']}", _whole(objects, seen, templates))
-            if number >= len(acts) or not _act(objects, acts[number]):
+                yield Left(f"before {line['do']}", whole(objects, seen, templates))
+            if number >= len(acts) or not act(objects, acts[number]):
                 return
             number += 1
             for key, obj in objects.items():
                 if key.startswith("Rollout/"):
                     template = obj["spec"].get("template") or {}
-                    templates[_image(template)] = template
-    yield Left("at the end", _whole(objects, seen, templates))
+                    templates[image_of(template)] = template
+    yield Left("at the end", whole(objects, seen, templates))
 
 
-def _look(known: Json, line: Json) -> None:
+def look(known: Json, line: Json) -> None:
     for field, value in line.items():
         if field not in ("t", "object", "flipped"):
             known[field] = value
@@ -64,7 +64,7 @@ def _look(known: Json, line: Json) -> None:
                 del known[field]
 
 
-def _act(objects: dict[str, Json], act: Json) -> bool:
+def act(objects: dict[str, Json], act: Json) -> bool:
     """Whether it could be followed."""
     target = (act.get("image") or act.get("patch") or [None])[0]
     if target is not None and target not in objects:
@@ -92,12 +92,12 @@ def _merged(value: Any, patch: Any) -> Any:
     return made
 
 
-def _image(template: Json) -> str:
+def image_of(template: Json) -> str:
     containers = (template.get("spec") or {}).get("containers") or [{}]
     return str(containers[0].get("image"))
 
 
-def _tree(known: Json, head: str) -> Json:
+def tree(known: Json, head: str) -> Json:
     """The fields below `head`, nested again; maps of labels and the like keep their dots."""
     made: Json = {}
     for field, value in known.items():
@@ -121,11 +121,11 @@ def _dated(value: Any) -> Any:
 
 def _notes(known: Json) -> Json:
     """Annotations; a delay that runs has not passed yet."""
-    found = _tree(known, "annotations")
+    found = tree(known, "annotations")
     return {**found, DEADLINE: LATER} if DEADLINE in found else found
 
 
-def _whole(objects: dict[str, Json], seen: dict[str, Json], templates: dict[str, Json]) -> dict[str, Json]:
+def whole(objects: dict[str, Json], seen: dict[str, Json], templates: dict[str, Json]) -> dict[str, Json]:
     made: dict[str, Json] = {}
     for key, known in seen.items():
         kind, name = key.split("/", 1)
@@ -144,7 +144,7 @@ def _whole(objects: dict[str, Json], seen: dict[str, Json], templates: dict[str,
 
 
 def _rollout(base: Json, known: Json, objects: dict[str, Json], templates: dict[str, Json]) -> Json:
-    status = _tree(known, "status")
+    status = tree(known, "status")
     conditions = status.pop("conditions", {})
     status["conditions"] = []
     for kind, text in conditions.items():
@@ -153,13 +153,13 @@ def _rollout(base: Json, known: Json, objects: dict[str, Json], templates: dict[
         found = {"type": kind, "status": value, "reason": reason, "message": message}
         status["conditions"].append({**found, "lastUpdateTime": LONG_AGO, "lastTransitionTime": LONG_AGO})
     status["observedGeneration"] = "1"
-    return {**base, "spec": {**base["spec"], **_tree(known, "spec")}, "status": status}
+    return {**base, "spec": {**base["spec"], **tree(known, "spec")}, "status": status}
 
 
 def _set(base: Json, known: Json, objects: dict[str, Json], templates: dict[str, Json]) -> Json:
     (rollout,) = [obj for key, obj in objects.items() if key.startswith("Rollout/")]
     template = copy.deepcopy(templates[known["images"][0]])
-    labels, notes = _tree(known, "podLabels"), _tree(known, "podAnnotations")
+    labels, notes = tree(known, "podLabels"), tree(known, "podAnnotations")
     template["metadata"] = {**(template.get("metadata") or {}), "labels": labels}
     if notes:
         template["metadata"]["annotations"] = notes
@@ -168,18 +168,18 @@ def _set(base: Json, known: Json, objects: dict[str, Json], templates: dict[str,
     base["metadata"] |= {"labels": labels, "owner": rollout["metadata"]["name"]}
     selector = {"matchLabels": {**rollout["spec"]["selector"]["matchLabels"], HASH: labels[HASH]}}
     spec = {"replicas": known.get("replicas", 0), "selector": selector, "template": template}
-    status = {key: number for key, number in _tree(known, "status").items() if number}
+    status = {key: number for key, number in tree(known, "status").items() if number}
     return {**base, "spec": spec, "status": {"replicas": 0, **status}}
 
 
 def _pod(base: Json, known: Json, objects: dict[str, Json], templates: dict[str, Json]) -> Json:
-    base["metadata"] |= {"labels": _tree(known, "labels"), "owner": base["metadata"]["name"].rsplit("-", 1)[0]}
+    base["metadata"] |= {"labels": tree(known, "labels"), "owner": base["metadata"]["name"].rsplit("-", 1)[0]}
     ready = {"type": "Ready", "status": known.get("ready", "False")}
     return {**base, "status": {"phase": "Running", "conditions": [ready]}}
 
 
 def _service(base: Json, known: Json, objects: dict[str, Json], templates: dict[str, Json]) -> Json:
-    return {**base, "spec": {**base["spec"], "selector": _tree(known, "selector")}}
+    return {**base, "spec": {**base["spec"], "selector": tree(known, "selector")}}
 
 
 def _ingress(base: Json, known: Json, objects: dict[str, Json], templates: dict[str, Json]) -> Json:
