@@ -67,12 +67,15 @@ def _services(draft: Draft, canary: CanaryStrategy, view: View) -> str | None:
 
 
 def _too_much_for_new(draft: Draft, view: View, service: str) -> bool:
-    """Whether the weight is still what a superseded version carries, and more than the new one could."""
+    """Whether the weight is still what a superseded version carries, and more than the new one could.
+
+    A weight that the status was never told of may be any.
+    """
     s, weights = draft.sight, draft.status.canary.weights
     leads = s.named(selected_hash(draft, service))
-    if s.new is None or not weights or leads is None or leads is s.new or hash_of(leads) == draft.status.stable_rs:
+    if s.routing is None or s.new is None or leads in (None, s.new) or hash_of(leads) == draft.status.stable_rs:
         return False
-    return serving(leads) > 0 and weights.canary.weight > view.capacity(serving(s.new))
+    return serving(leads) > 0 and (weights is None or weights.canary.weight > view.capacity(serving(s.new)))
 
 
 def _nobody_else_serves(draft: Draft, stable: ReplicaSet | None) -> bool:

@@ -357,3 +357,22 @@ def test_a_weight_that_the_status_was_not_told_of_is_taken_back_before_its_servi
     red["status"] = {"replicas": 3, "readyReplicas": 1, "availableReplicas": 1, "observedGeneration": 1}
     kinds = [action.kind for action in world.plan().actions]
     assert kinds.index("Ingress") < kinds.index("Service")
+
+
+def test_a_canary_service_stays_while_the_weight_that_leads_there_is_not_known() -> None:
+    """Found by the simulation (12016): 100 % were written while the first version came up, and the status was not told."""
+    world = routed(replicas=5, steps=[{"setWeight": 100}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"canary": {"weights": None}}})
+    blue = world.objects["ReplicaSet", world.set_of("blue").metadata.name]
+    blue["status"].update(readyReplicas=1, availableReplicas=1)
+    release(world, "red")
+    world.once()
+    red = world.objects["ReplicaSet", world.set_of("red").metadata.name]
+    red["status"] = {"replicas": 5, "readyReplicas": 3, "availableReplicas": 3, "observedGeneration": 1}
+    world.once()
+    assert (world.weight, world.selected("web-canary")) == (100, GREEN)
+    red["status"].update(readyReplicas=5, availableReplicas=5)
+    world.settle()
+    assert (world.weight, world.selected("web-canary")) == (100, RED)
