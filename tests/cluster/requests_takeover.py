@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from cluster import HOME
-from left_behind import Left, left_behind
+from left_behind import left_behind
 from live import eventually
 from requests_scene import Scene
-from takeover_scene import checked, full, put_all
+from takeover_scene import checked, full, put_all, retold
 
-Json = dict[str, Any]
 PLAY = "nginx-walk"
-
-
-def _at(left: Left, host: str) -> Left:
-    """The same, behind this host."""
-    objects = {key: obj for key, obj in left.objects.items() if not key.startswith("Ingress/")}
-    for key, obj in left.objects.items():
-        if key.startswith("Ingress/"):
-            objects[key] = json.loads(json.dumps(obj).replace('"web.test"', json.dumps(host)))
-    return Left(left.about, objects)
 
 
 def from_argo_rollouts_and_back(scene: Scene) -> None:
@@ -30,7 +17,8 @@ def from_argo_rollouts_and_back(scene: Scene) -> None:
     Argo Rollouts' own program does not run here: that it finds its state is what the recorded plays hold. That nothing
     changes for requests between the two controllers is seen here.
     """
-    left = _at(next(one for one in left_behind(PLAY) if "get rollout" in one.about), scene.host)
+    left = next(one for one in left_behind(PLAY) if "get rollout" in one.about)
+    left = retold(left, '"web.test"', f'"{scene.host}"')
     scene.cluster.kill("controller")
     try:
         put_all(scene.there, left)

@@ -13,16 +13,17 @@ from left_behind import Left
 from serinus.api.resources import BY_KIND
 
 Json = dict[str, Any]
-FIRST = ("AnalysisTemplate", "Deployment", "Service", "Ingress", "ReplicaSet", "Experiment", "AnalysisRun")
-"""After their owner, in this order."""
+FIRST = ("AnalysisTemplate", "Deployment", "Service", "Ingress", "Experiment", "ReplicaSet", "AnalysisRun")
+"""After the Rollout, in this order: owners before what they own."""
 OWN_STATUS = ("Rollout", "AnalysisRun", "Experiment")
-"""Whose statuses are the controller's: nobody else would write them again."""
+"""Whose statuses are the controller's: nobody else would write them again. Only a Rollout's is a part of its own in the API."""
 
 
 def put(there: ClusterInstance, obj: Json, owner: Json | None = None) -> Json:
     """Makes an object, with its status where that is the controller's; returns it as it is stored."""
     obj = {"apiVersion": BY_KIND[obj["kind"]].api_version, **obj}
     metadata = {key: value for key, value in obj["metadata"].items() if key != "owner"}
+    metadata.pop("ownerKind", None)
     if owner is not None and "owner" in obj["metadata"]:
         by = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"]}
         by |= {"uid": owner["metadata"]["uid"], "controller": True, "blockOwnerDeletion": True}
@@ -32,9 +33,8 @@ def put(there: ClusterInstance, obj: Json, owner: Json | None = None) -> Json:
     there.shell(f"kubectl create -f {kind}-{name}.json", there.data)
     if kind in OWN_STATUS and obj.get("status"):
         (there.data / "status.json").write_text(json.dumps({"status": obj["status"]}))
-        patch = "--subresource=status --type=merge --patch-file status.json" if kind == "Rollout" else "--type=merge"
-        patch += "" if kind == "Rollout" else " --patch-file status.json"
-        there.shell(f"kubectl patch {kind.lower()} {name} {patch}", there.data)
+        part = "--subresource=status" if kind == "Rollout" else ""
+        there.shell(f"kubectl patch {kind.lower()} {name} {part} --type=merge --patch-file status.json", there.data)
     return there.get(kind, name)
 
 
@@ -43,8 +43,12 @@ def put_all(there: ClusterInstance, left: Left) -> None:
     made = {"Rollout": put(there, rollout)}
     for kind in FIRST:
         for obj in left.of(kind):
-            stored = put(there, obj, made.get(obj["metadata"].get("ownerKind", "Rollout"), made["Rollout"]))
-            made.setdefault(kind, stored)
+            made[kind] = put(there, obj, made[obj["metadata"].get("ownerKind", "Rollout")])
+
+
+def retold(left: Left, old: str, new: str) -> Left:
+    """The same, with another word for one: a host, an address."""
+    return Left(left.about, json.loads(json.dumps(left.objects).replace(old, new)))
 
 
 def full(there: ClusterInstance, left: Left) -> bool:

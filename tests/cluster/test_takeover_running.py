@@ -1,0 +1,163 @@
+"""What runs while Argo Rollouts is replaced goes on under Serinus: no pod is restarted, no run and no experiment begun again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from cluster import HOME, Cluster
+from cluster_instance import ClusterInstance
+from left_running import left_when
+from live import eventually
+from recordings import ABSENT, RECORDINGS
+from takeover_scene import checked, full, put_all, retold
+from test_killed import made_by_controller
+
+Json = dict[str, Any]
+UIDS = "kubectl get pods -l app=web -o jsonpath='{.items[*].metadata.uid}'"
+RESTARTS = "kubectl get pods -o jsonpath='{.items[*].status.containerStatuses[*].restartCount}'"
+
+pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
+
+
+class Metrics:
+    """The monitoring system that the analyses ask."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        outer = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked += 1
+                body = b'{"value": 0.99}'
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Nobody reads it."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server.server_address[1]}"
+
+
+@pytest.fixture
+def metrics(cluster: Cluster) -> Iterator[Metrics]:
+    made = Metrics()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+class Taken:
+    """A moment of a play, put on the cluster, said to be safe, and then led by Serinus."""
+
+    def __init__(self, cluster: Cluster, there: ClusterInstance, metrics: Metrics) -> None:
+        self.cluster, self.there, self.metrics = cluster, there, metrics
+        self.before: set[str] = set()
+
+    def over(self, play: str, key: str, field: str, holds: Callable[[Any], bool]) -> None:
+        left = retold(left_when(play, key, field, holds), "$METRICS", self.metrics.address)
+        self.cluster.kill("controller")
+        try:
+            put_all(self.there, left)
+            eventually(lambda: full(self.there, left), 90)
+            code, found = checked(self.cluster, "-n", HOME)
+            (told,) = [one for one in found["rollouts"] if one["namespace"] == self.there.namespace]
+            assert (code, found["lacking"], told.get("refused", "")) == (0, {}, "")
+            assert "analyses" not in told["changes"], told
+            self.before = set(self.there.shell(UIDS).split())
+        finally:
+            self.cluster.start_controller()
+
+    def phase(self, wanted: str) -> None:
+        eventually(lambda: self.there.get("rollout", "web")["status"]["phase"] == wanted, 90)
+
+    def all(self, kind: str) -> list[Json]:
+        return json.loads(self.there.shell(f"kubectl get {kind} -o json"))["items"]
+
+    def kept(self) -> set[str]:
+        """Of the pods that were there, those that are."""
+        assert set(self.there.shell(RESTARTS).split()) <= {"0"}, "no container was restarted"
+        return self.before & set(self.there.shell(UIDS).split())
+
+
+@pytest.fixture
+def taken(cluster: Cluster, there: ClusterInstance, metrics: Metrics) -> Taken:
+    return Taken(cluster, there, metrics)
+
+
+def made(taken: Taken) -> dict[str, int]:
+    return dict(made_by_controller(taken.cluster, taken.there.namespace))
+
+
+def is_running(value: Any) -> bool:
+    return value == "Running"
+
+
+def test_a_step_s_analysis_goes_on_where_it_was(taken: Taken) -> None:
+    """It has one measurement of three: two more are made."""
+    taken.over("analysis-step", "Rollout/web", "status.canary.currentStepAnalysisRunStatus.status", is_running)
+    eventually(lambda: taken.all("analysisruns")[0]["status"]["phase"] == "Successful", 60)
+    assert len(taken.kept()) == 3, "a step with a larger weight adds pods, and takes none"
+    taken.phase("Healthy")
+    (run,) = taken.all("analysisruns")
+    (result,) = run["status"]["metricResults"]
+    assert (result["count"], result["successful"], taken.metrics.asked) == (3, 3, 2)
+    assert made(taken) == {}
+
+
+def test_a_background_analysis_goes_on_until_the_update_has_ended(taken: Taken) -> None:
+    taken.over(
+        "analysis-background", "Rollout/web", "status.canary.currentBackgroundAnalysisRunStatus.status", is_running
+    )
+    taken.phase("Healthy")
+    eventually(lambda: taken.all("analysisruns")[0]["status"]["phase"] == "Successful", 60)
+    (run,) = taken.all("analysisruns")
+    (result,) = run["status"]["metricResults"]
+    assert result["count"] == 1 + taken.metrics.asked > 1
+    assert run["status"]["message"] == "Run Terminated"
+    assert made(taken) == {}
+    new = "kubectl get pods -l rollouts-pod-template-hash=77f97bbcbf -o jsonpath='{.items[*].metadata.uid}'"
+    assert taken.kept() & set(taken.there.shell(new).split()), "the new version's pod stayed"
+
+
+def test_an_experiment_goes_on_with_its_pods_and_its_analysis(taken: Taken) -> None:
+    name = "web-77f97bbcbf-2-0"
+    taken.over(
+        "experiment-step", f"Experiment/{name}", "status.analysisRuns", lambda runs: runs[0]["phase"] == "Running"
+    )
+    eventually(lambda: taken.all("experiments")[0]["status"]["phase"] == "Successful", 60)
+    assert len(taken.kept()) == 4, "baseline and candidate stay for their delay"
+    assert taken.metrics.asked == 2
+    taken.phase("Paused")
+    weights = taken.there.get("rollout", "web")["status"]["canary"]["weights"]
+    assert weights["canary"]["weight"] == 50
+    taken.there.shell("kubectl argo rollouts promote web")
+    taken.phase("Healthy")
+    assert [e["metadata"]["name"] for e in taken.all("experiments")] == [name]
+    assert [r["metadata"]["name"] for r in taken.all("analysisruns")] == [f"{name}-compare"]
+    assert made(taken) == {}
+
+
+@pytest.mark.parametrize("mode", ["onsuccess", "progressively"])
+def test_an_update_of_a_workload_goes_on(taken: Taken, mode: str) -> None:
+    """The Deployment stays empty, and what was followed of it is not followed again."""
+    taken.over(f"workload-{mode}", "Rollout/web", "status.phase", lambda phase: phase == "Paused")
+    eventually(lambda: taken.cluster.metrics_port, 5)
+    taken.there.shell("kubectl argo rollouts promote web")
+    taken.phase("Healthy")
+    new = "kubectl get pods -l rollouts-pod-template-hash=64fb5684dc -o jsonpath='{.items[*].metadata.uid}'"
+    assert taken.kept() & set(taken.there.shell(new).split()), "the new version's pod stayed"
+    assert taken.there.get("deployment", "web")["spec"]["replicas"] == 0
+    assert made(taken) == {}
