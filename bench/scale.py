@@ -1,6 +1,8 @@
 """N Rollouts with the nginx router on the real control plane: what the controller process costs.
 
-    scale.py [N ...]            500 and 2,000 by default; prints one line of JSON for each
+    scale.py [--minutes M] [N ...]      500 and 2,000 by default; prints one line of JSON for each
+
+With --minutes each N has so long, and what was not reached by then is told as `stopped`.
 
 For each N, in a network and a data directory of its own (needs root, and Go for the first build): create → healthy,
 update → paused at 20 %, one by one from apply to weight, promote → healthy and the old pods gone, idle for 30 s; a restart
@@ -45,49 +47,64 @@ SCALE_DOWN_SECONDS = 32.0
 """The default delay after which the old pods go, and a little."""
 
 
-async def measure(cluster: Cluster, count: int) -> dict[str, Any]:
+async def measure(cluster: Cluster, count: int, seconds: float | None) -> dict[str, Any]:
     found: dict[str, Any] = {"rollouts": count}
     async with _load(cluster, count) as work:
-        meter = _meter(cluster)
-        found["start_memory_mb"] = round(meter.memory("VmRSS"), 1)
-        for name, start, phase in (
-            ("create", work.create, "Healthy"),
-            ("update", lambda: work.update("argoproj/rollouts-demo:green"), "Paused"),
-            ("promote", work.promote, "Healthy"),
-        ):
-            calls, before, began = meter.calls(), meter.cpu(), time.monotonic()
-            await start()
-            asked = time.monotonic() - began
-            await work.until(phase)
-            seconds = time.monotonic() - began
-            if name == "promote":
-                await asyncio.sleep(SCALE_DOWN_SECONDS)  # the old pods go: part of a canary
-            await _calm(meter)
-            cpu = meter.cpu() - before
-            spent = meter.calls() - calls
-            found[name] = {
-                "cpu_s": round(cpu, 2),
-                "asked_in_s": round(asked, 1),
-                "wall_s": round(seconds, 1),
-                "calls": sum(spent.values()),
-                "calls_by_kind": dict(spent.most_common()),
-            }
-            if name == "update":
-                found["apply_to_weight_all_at_once_ms"] = _percentiles(list(work.weights.values()))
-            print(f"  {count}: {name} {found[name]}", file=sys.stderr, flush=True)
-        whole = sum(found[name]["cpu_s"] for name in ("create", "update", "promote"))
-        found["cpu_ms_a_canary"] = round(1000 * whole / count, 1)
-        found["calls_a_canary"] = round(sum(found[n]["calls"] for n in ("create", "update", "promote")) / count, 1)
-        found["peak_memory_mb"] = round(meter.memory(), 1)
-        found["idle"] = await _idle(meter)
-        found["restart_settled"] = await _restart(cluster)
-        found["apply_to_weight_one_by_one_ms"] = await _singles(work)
-        await work.update("argoproj/rollouts-demo:yellow")
-        await work.until("Paused")
-        await _calm(_meter(cluster))
-        found["restart_in_mid_canary"] = await _restart(cluster)
-        found["peak_memory_after_restart_mb"] = round(_meter(cluster).memory(), 1)
+        began, work.patience = time.monotonic(), seconds or work.patience
+        try:
+            async with asyncio.timeout(seconds):
+                await _measure(cluster, count, work, found)
+        except TimeoutError:
+            meter, doing = _meter(cluster), str(found.get("doing"))
+            found["stopped"] = {"after_s": round(time.monotonic() - began), "doing": doing, "left": work.left}
+            found["stopped"] |= {"cpu_s": round(meter.cpu(), 1), "peak_memory_mb": round(meter.memory(), 1)}
+        found.pop("doing", None)
     return found
+
+
+async def _measure(cluster: Cluster, count: int, work: Load, found: dict[str, Any]) -> None:
+    """Fills `found`; `doing` is what it is at."""
+    meter = _meter(cluster)
+    found["start_memory_mb"] = round(meter.memory("VmRSS"), 1)
+    for name, start, phase in (
+        ("create", work.create, "Healthy"),
+        ("update", lambda: work.update("argoproj/rollouts-demo:green"), "Paused"),
+        ("promote", work.promote, "Healthy"),
+    ):
+        found["doing"] = name
+        calls, before, began = meter.calls(), meter.cpu(), time.monotonic()
+        await start()
+        asked = time.monotonic() - began
+        await work.until(phase)
+        seconds = time.monotonic() - began
+        if name == "promote":
+            await asyncio.sleep(SCALE_DOWN_SECONDS)  # the old pods go: part of a canary
+        await _calm(meter)
+        cpu = meter.cpu() - before
+        spent = meter.calls() - calls
+        found[name] = {
+            "cpu_s": round(cpu, 2),
+            "asked_in_s": round(asked, 1),
+            "wall_s": round(seconds, 1),
+            "calls": sum(spent.values()),
+            "calls_by_kind": dict(spent.most_common()),
+        }
+        if name == "update":
+            found["apply_to_weight_all_at_once_ms"] = _percentiles(list(work.weights.values()))
+        print(f"  {count}: {name} {found[name]}", file=sys.stderr, flush=True)
+    whole = sum(found[name]["cpu_s"] for name in ("create", "update", "promote"))
+    found["cpu_ms_a_canary"] = round(1000 * whole / count, 1)
+    found["calls_a_canary"] = round(sum(found[n]["calls"] for n in ("create", "update", "promote")) / count, 1)
+    found["peak_memory_mb"] = round(meter.memory(), 1)
+    found["doing"] = "idle and restarts"
+    found["idle"] = await _idle(meter)
+    found["restart_settled"] = await _restart(cluster)
+    found["apply_to_weight_one_by_one_ms"] = await _singles(work)
+    await work.update("argoproj/rollouts-demo:yellow")
+    await work.until("Paused")
+    await _calm(_meter(cluster))
+    found["restart_in_mid_canary"] = await _restart(cluster)
+    found["peak_memory_after_restart_mb"] = round(_meter(cluster).memory(), 1)
 
 
 @asynccontextmanager
@@ -176,7 +193,11 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
 
 
 def main() -> None:
-    counts = [int(word.replace(",", "")) for word in sys.argv[1:]] or COUNTS
+    words = sys.argv[1:]
+    seconds = 60 * float(words[words.index("--minutes") + 1]) if "--minutes" in words else None
+    if seconds:
+        del words[words.index("--minutes") : words.index("--minutes") + 2]
+    counts = [int(word.replace(",", "")) for word in words] or COUNTS
     try:
         program = binary()
         for count in counts:
@@ -185,7 +206,7 @@ def main() -> None:
                 cluster = Cluster(ControlPlane(program, directory), node=False)
                 try:
                     cluster.start()
-                    print(json.dumps(asyncio.run(measure(cluster, count))), flush=True)
+                    print(json.dumps(asyncio.run(measure(cluster, count, seconds))), flush=True)
                 finally:
                     cluster.stop()
                     shutil.rmtree(directory)

@@ -69,6 +69,12 @@ class Load:
         self.weights: dict[tuple[str, str], float] = {}
         """Seconds from there to its weight of 20 in the canary's Ingress."""
         self._weight_seen = asyncio.Event()
+        self.patience = PATIENCE
+
+    @property
+    def left(self) -> int:
+        """How many have not reached the phase that is waited for."""
+        return len(self._missing)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -139,20 +145,20 @@ class Load:
 
         await self._each(self.keys if keys is None else list(keys), one)
 
-    async def until(self, phase: str, seconds: float = PATIENCE) -> None:
-        """Returns when every Rollout has this phase."""
+    async def until(self, phase: str) -> None:
+        """Returns when every Rollout has this phase; ends the program after `patience`."""
         self._wanted = phase
         self._missing = {key for key in self.keys if self._phases.get(key) != phase}
         self._reached.clear()
         if not self._missing:
             return
         try:
-            await asyncio.wait_for(self._reached.wait(), seconds)
+            await asyncio.wait_for(self._reached.wait(), self.patience)
         except TimeoutError:
             key = next(iter(self._missing))
             said = self._phases.get(key)
             raise SystemExit(
-                f"{len(self._missing)} Rollouts are not {phase} after {seconds} s: {key} is {said!r}"
+                f"{len(self._missing)} Rollouts are not {phase} after {self.patience:g} s: {key} is {said!r}"
             ) from None
 
     async def _each(self, keys: list[tuple[str, str]], do: Callable[[tuple[str, str]], Awaitable[None]]) -> None:

@@ -1,6 +1,6 @@
 """Requests through whole releases and takeovers on the real control plane, with a real Traefik: how many are lost.
 
-    bench_requests.py [REQUESTS [RATE [NAME ...]]]      100,000 at 200 a second, and all scenarios, unless told otherwise
+    lost_requests.py [REQUESTS [RATE [NAME ...]]]      100,000 at 200 a second, and all scenarios, unless told otherwise
 
 The scenarios of tests/cluster/requests_scenarios.py, one after another and again from the first, until so many requests
 were sent; the last one is ended. Needs root, and Go for the first build. Prints a line for each on stderr, and one of JSON.
@@ -81,11 +81,11 @@ def main() -> int:
         requests = int(words[0].replace(",", "")) if words else REQUESTS
         rate = float(words[1]) if len(words) > 1 else RATE
     except ValueError:
-        print(f"bench_requests.py: not a number: {' '.join(words[:2])!r}{__doc__}", file=sys.stderr)
+        print(f"lost_requests.py: not a number: {' '.join(words[:2])!r}{__doc__}", file=sys.stderr)
         return 2
     chosen = [run for run in SCENARIOS if run.__name__ in words[2:]] if len(words) > 2 else SCENARIOS
     if not chosen:
-        print(f"bench_requests.py: scenarios are {', '.join(run.__name__ for run in SCENARIOS)}", file=sys.stderr)
+        print(f"lost_requests.py: scenarios are {', '.join(run.__name__ for run in SCENARIOS)}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whatever ends it, the cluster ends with it
     try:
@@ -100,7 +100,7 @@ def main() -> int:
                     print(cluster.logs(), file=sys.stderr)
                 cluster.stop()
     except (NoBinary, NoNetwork) as error:
-        print(f"bench_requests.py: no control plane here: {error}", file=sys.stderr)
+        print(f"lost_requests.py: no control plane here: {error}", file=sys.stderr)
         return 1
     print(json.dumps(found), flush=True)
     return 1 if found["lost"] or found["wrongly_answered"] or "ended_early" in found else 0
