@@ -49,8 +49,22 @@ class Visitors:
             time.sleep(0.02)
         return Counter(seen.color for seen in list(self.traffic.answers)[-count:])
 
+    def all_become(self, color: str, count: int = 100, seconds: float = 30) -> None:
+        """Waits until this colour alone gives `count` answers in a row. A gateway follows a Service by way of its EndpointSlices:
+        that is not done when a Rollout is Healthy, and takes half a second and more where the machine is busy."""
+        end = time.monotonic() + seconds
+        while (found := self.colors(count)) != {color: count}:
+            assert not found[""], dict(self.traffic.failures)
+            assert time.monotonic() < end, f"{dict(found)} after {seconds} s"
+
     def share(self, color: str, count: int = 400) -> float:
-        """The percentage of the next answers that this colour gives."""
+        """The percentage of the next answers that this colour gives, from its first one on: the gateway has heard of it then."""
+        begun, end = self.traffic.total, time.monotonic() + 60
+        while (new := self.traffic.total - begun) < 1 or color not in {
+            a.color for a in list(self.traffic.answers)[-new:]
+        }:
+            assert time.monotonic() < end, f"no {color} within 60 s"
+            time.sleep(0.02)
         return 100 * self.colors(count)[color] / count
 
 
