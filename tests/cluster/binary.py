@@ -21,7 +21,7 @@ VERSION = "v1.34.4"
 BUILD_SECONDS = 2400
 """With nothing cached it takes some 5 minutes on two idle cores; they may not be idle."""
 UNTIL = "SERINUS_UNTIL"
-"""Of the environment: when, in seconds since 1970, a run has no time left for what needs a real control plane."""
+"""Of the environment: from when on, in seconds since 1970, no test begins that needs a real control plane."""
 
 
 class NoBinary(Exception):
@@ -49,7 +49,7 @@ def seconds_left(most: float) -> float:
     """How long something may take that may take `most`. NoBinary when the run has no time left."""
     left = float(os.environ.get(UNTIL) or math.inf) - time.time()
     if left <= 0:
-        raise NoBinary(f"the time for it was over (${UNTIL})")
+        raise NoBinary(f"no time was left for a real control plane (${UNTIL})")
     return min(most, left)
 
 

@@ -54,7 +54,9 @@ def own_network() -> Generator[None]:
             raise NoNetwork(f"a network namespace cannot be made here: {os.strerror(ctypes.get_errno())}")
         try:
             for command in (["link", "set", "lo", "up"], ["route", "add", "local", PODS, "dev", "lo"]):
-                subprocess.run([ip, *command], check=True, capture_output=True)
+                done = subprocess.run([ip, *command], check=False, capture_output=True, text=True)
+                if done.returncode:
+                    raise NoNetwork(f"`ip {' '.join(command)}` fails in a network namespace: {done.stderr.strip()}")
             yield
         finally:
             if libc.setns(before, _NEW_NETWORK):

@@ -72,6 +72,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         build_ahead()
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Rather a few tests that were not run, and are told of, than a run that is cut off."""
+    if _place(item):
+        from binary import NoBinary, seconds_left
+
+        try:
+            seconds_left(0)
+        except NoBinary as error:
+            pytest.skip(str(error))
+
+
 def _place(item: pytest.Item) -> int:
     if isinstance(item, pytest.Function):
         if "cluster" in item.fixturenames:
