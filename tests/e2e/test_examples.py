@@ -37,9 +37,9 @@ def test_blue_green(instance: Instance, tmp_path: Path):
             assert set(instance.colors("preview.shop.test", 20)) == {"green"}
             assert there.colors(100) == {"blue": 100}, "nobody sees what is not promoted"
             readme.type("kubectl argo rollouts promote")
-            assert there.colors(100) == {"green": 100}
+            there.all_become("green")
             readme.type("kubectl argo rollouts undo")
-            assert there.colors(100) == {"blue": 100}
+            there.all_become("blue")
             before = there.traffic.total
             readme.type("kubectl argo rollouts set image shop shop=argoproj/rollouts-demo:red")
             assert there.colors(there.traffic.total - before)["red"] == 0
@@ -60,12 +60,12 @@ def test_pod_by_pod(instance: Instance, tmp_path: Path):
             assert 17 <= there.share("green") <= 23
             readme.type("kubectl argo rollouts abort")
             eventually(lambda: replicas(instance, "queue") == [5, 0])
-            assert there.colors(100) == {"blue": 100}
+            there.all_become("blue")
             readme.type("kubectl argo rollouts retry")
             assert 17 <= there.share("green") <= 23
             readme.type("kubectl argo rollouts promote")
             eventually(lambda: replicas(instance, "queue") == [0, 5])
-            assert there.colors(100) == {"green": 100}
+            there.all_become("green")
         readme.type("kubectl delete")
 
 
@@ -84,7 +84,7 @@ def test_header_only(instance: Instance, tmp_path: Path):
             assert {seen.color for seen in list(there.traffic.answers)} == {"blue"}, "only for who asks for it"
             readme.type("kubectl argo rollouts promote")
             readme.type("curl")
-            assert there.colors(100) == {"green": 100}
+            there.all_become("green")
         readme.type("kubectl delete")
 
 
@@ -111,7 +111,7 @@ def test_scaled_in_the_middle_of_a_canary(instance: Instance, tmp_path: Path):
             )
             assert "spec:\n  replicas: 2\n" in instance.shell(patch)
             readme.type("kubectl argo rollouts promote")
-            assert there.colors(100) == {"green": 100}
+            there.all_become("green")
             eventually(lambda: replicas(instance, "web") == [0, 2])
         readme.type("kubectl delete")
 
@@ -135,11 +135,11 @@ def test_from_a_deployment_and_back(mode: str, instance: Instance, tmp_path: Pat
             readme.type("kubectl set image")
             assert 30 <= there.share("green", 600) <= 38
             readme.type("kubectl argo rollouts promote")
-            assert there.colors(100) == {"green": 100}
+            there.all_become("green")
             readme.type("kubectl patch rollout site --type=merge")
             assert pods(instance, "Deployment") == 3
             readme.type("kubectl patch rollout site --type=json")
             readme.type("kubectl delete rollout")
             eventually(lambda: (pods(instance, "Deployment"), pods(instance, "Rollout")) == (3, 0))
-            assert there.colors(100) == {"green": 100}
+            there.all_become("green")
         readme.type("kubectl delete")
