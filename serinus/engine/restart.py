@@ -1,8 +1,8 @@
 """`restartAt`: pods that were born before it are evicted one after another, and the ReplicaSets bring new ones.
 
 One more pod comes first, so that as many serve as are wanted. Where it cannot (no surge is wanted, sizes are frozen, the
-cluster is full), as many at a time may be missing as maxUnavailable allows, at least one. Evictions respect
-PodDisruptionBudgets. Source: the Rollout resource, section 8.
+cluster is full), as many at a time may be missing as maxUnavailable allows, at least one; but never the last one of a version
+that a router leads a part of the requests to. Evictions respect PodDisruptionBudgets. Source: the Rollout resource, section 8.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action
+from serinus.engine.sight import hash_of
 
 AGAIN = 30.0
 """Seconds until the next look where an eviction was refused and no pod changes."""
@@ -63,6 +64,8 @@ def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None, bud
     serving = sum(1 for p in pods if p.ready() and not p.metadata.deletion_timestamp)
     now = [p for p in old if not p.metadata.deletion_timestamp]
     spared = serving - wanted if wanted else serving - rs.spec.replicas + _missing(draft)
+    if not wanted and _shares_traffic(draft, rs):
+        spared = min(spared, serving - 1)  # its share has nowhere else to go
     allowed = spared if wanted else budget.take(min(len(now), spared))
     going = now[: max(0, allowed)]
     for pod in going:
@@ -74,6 +77,14 @@ def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None, bud
         if now:
             draft.spare[rs.metadata.name] = 1
     return len(now)
+
+
+def _shares_traffic(draft: Draft, rs: ReplicaSet) -> bool:
+    """Whether a router divides the requests and leads a part of them here: without a pod that part would be lost."""
+    weights = draft.sight.rollout.status.canary.weights
+    if weights is None or not weights.canary.weight:
+        return False
+    return any(side.weight and side.pod_template_hash == hash_of(rs) for side in (weights.canary, weights.stable))
 
 
 def _missing(draft: Draft) -> int:

@@ -154,3 +154,19 @@ def test_a_version_does_not_take_over_in_the_pass_that_evicts_one_of_its_pods():
     planned = {(action.verb, action.kind) for action in world.plan().actions}
     assert ("evict", "Pod") in planned
     assert ("patch", "Service") not in planned
+
+
+def test_the_only_pod_that_a_share_of_the_requests_goes_to_stays_while_no_other_can_come_first():
+    """Found by the simulation (39013): sizes were frozen, and a canary of one pod was evicted with 10 % of the requests."""
+    world = routed(replicas=5, steps=[{"setWeight": 10}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    assert world.set_of("green").spec.replicas == 1
+    add_pod(world, "only", image="green")
+    for n in range(5):
+        add_pod(world, f"blue-{n}", born=YOUNG)
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT, "paused": True}})
+    assert evicted(world) == []
+    world.patch("Rollout", "web", {"spec": {"paused": False}})
+    world.settle()
+    assert world.set_of("green").spec.replicas == 2, "then another one comes first"

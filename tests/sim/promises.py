@@ -301,14 +301,18 @@ def bounded(dog: Watchdog) -> Iterator[str]:
 
 
 def promoted_with_all_pods(dog: Watchdog, change: Change) -> Iterator[str]:
-    """A version that takes the place of another as the stable one has all of its pods: it could carry everything."""
+    """A version that takes the place of another as the stable one has all of its pods: it could carry everything.
+
+    While pods are restarted (`restartAt`), as many may be missing as the user allows.
+    """
     if change.plural != "rollouts" or change.old is None or change.new is None:
         return
     was, stable = ((obj.get("status") or {}).get("stableRS", "") for obj in (change.old, change.new))
     if was in ("", stable):
         return  # the first version of all has nothing to take over
     ready, asked = dog.ready_pods(stable), dog.fewest_replicas()
-    if ready < asked:
+    restarted: bool = change.new["spec"].get("restartAt") != (change.old.get("status") or {}).get("restartedAt")
+    if ready < asked - (max(1, _unavailable(dog.world.canary, asked)) if restarted else 0):
         yield f"{stable} becomes the stable version with {ready} of {asked} pods"
 
 
