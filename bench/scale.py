@@ -56,7 +56,7 @@ async def measure(cluster: Cluster, count: int, seconds: float | None) -> dict[s
                 await _measure(cluster, count, work, found)
         except TimeoutError:
             meter, doing = _meter(cluster), str(found.get("doing"))
-            found["stopped"] = {"after_s": round(time.monotonic() - began), "doing": doing, "left": work.left}
+            found["stopped"] = {"after_s": round(time.monotonic() - began), "doing": doing, "phases": work.phases}
             found["stopped"] |= {"cpu_s": round(meter.cpu(), 1), "peak_memory_mb": round(meter.memory(), 1)}
         found.pop("doing", None)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -72,9 +73,9 @@ class Load:
         self.patience = PATIENCE
 
     @property
-    def left(self) -> int:
-        """How many have not reached the phase that is waited for."""
-        return len(self._missing)
+    def phases(self) -> dict[str, int]:
+        """How many Rollouts there are in each phase; "" for those that the controller has not come to yet."""
+        return dict(Counter(self._phases.values()))
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
