@@ -198,9 +198,9 @@ class _Pass:
 
     def must_serve(self, rs: ReplicaSet) -> int | None:
         """Pods that must serve while others are replaced; None where the size cannot grow for that."""
-        if self.status.abort or rs not in (self.new, self.stable):
-            return None
-        return self.s.replicas if rs is self.stable else self.wanted()
+        if rs is self.stable:
+            return self.s.replicas
+        return self.wanted() if rs is self.new and not self.status.abort else None
 
     def saturated(self, rs: ReplicaSet | None) -> bool:
         if rs is None or not self.draft.is_size(rs, self.s.replicas):

@@ -194,8 +194,11 @@ class View:
 
     def must_serve(self, rs: ReplicaSet) -> int | None:
         """Pods that must serve while others are replaced; None where the size cannot grow for that."""
-        if frozen(self.draft) or rs not in (self.s.new, self.stable) or self.draft.status.abort:
+        if frozen(self.draft) or rs not in (self.s.new, self.stable):
             return None
+        if self.draft.status.abort:
+            steady = self.s.routing and rs is self.stable and not self.canary.dynamic_stable_scale
+            return self.s.replicas if steady else None
         if self.s.routing is None:
             return (
                 self.s.replicas if self.stable is None and self.fence.surge and not self.s.others_have_pods() else None

@@ -170,3 +170,29 @@ def test_the_only_pod_that_a_share_of_the_requests_goes_to_stays_while_no_other_
     world.patch("Rollout", "web", {"spec": {"paused": False}})
     world.settle()
     assert world.set_of("green").spec.replicas == 2, "then another one comes first"
+
+
+def test_the_active_pod_of_an_aborted_blue_green_update_has_another_beside_it_before_it_goes():
+    """Found by the simulation (17231): the only pod was evicted, and the preview Service led to it in the same pass."""
+    world = blue_green(replicas=1, autoPromotionEnabled=False, abortScaleDownDelaySeconds=30)
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.settle()
+    add_pod(world, "only")
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
+    assert evicted(world) == []
+    world.settle()
+    assert size(world) == 2
+
+
+def test_the_stable_pods_of_an_aborted_canary_have_another_beside_them_before_one_goes():
+    world = routed(replicas=2, steps=[{"setWeight": 50}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.settle()
+    restarting(world)
+    assert evicted(world) == []
+    world.settle()
+    assert size(world) == 3

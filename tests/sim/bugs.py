@@ -73,7 +73,7 @@ def drain_before_observe() -> Iterable[Place]:
         return {d.status.stable_rs: "stable", d.status.current_pod_hash: "new"}
 
     real = deadlines.retire
-    at_once = (deadlines, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=0, limit=limit))
+    at_once = (deadlines, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit))
     return [(sizes, "references", planned), at_once]
 
 
@@ -102,7 +102,7 @@ def selector_to_nothing() -> Iterable[Place]:
 @mutant("the scale-down delay is forgotten")
 def no_scale_down_delay() -> Iterable[Place]:
     real = deadlines.retire
-    return [(deadlines, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=0, limit=limit))]
+    return [(deadlines, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit))]
 
 
 @mutant("a pause that waits for a person ends by itself")

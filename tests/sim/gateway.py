@@ -176,8 +176,7 @@ def may_have_none(rollout: Json) -> bool:
     """Whether the user's own numbers allow that no pod serves: none is wanted, or all may be unavailable."""
     spec, status = rollout["spec"], rollout.get("status") or {}
     wanted = spec.get("replicas", 1)
-    frozen = spec.get("paused") or status.get("abort") or status.get("stableRS") != status.get("currentPodHash")
-    if wanted == 1 and spec.get("restartAt") and frozen:
+    if wanted == 1 and spec.get("restartAt") and _frozen(spec, status):
         return True  # the only pod is to be replaced, and none may be made beside it
     if not is_basic(spec):
         return wanted == 0
@@ -185,6 +184,18 @@ def may_have_none(rollout: Json) -> bool:
     surge = scaled(canary.get("maxSurge"), wanted, round_up=True, default="25%")
     missing = scaled(canary.get("maxUnavailable"), wanted, round_up=False, default="25%")
     return wanted <= (missing if surge or missing else 1)
+
+
+def _frozen(spec: Json, status: Json) -> bool:
+    """Whether no pod may be made beside one that is to be replaced."""
+    canary: Json = spec["strategy"].get("canary") or {}
+    if not canary:
+        return False
+    if is_basic(spec) and status.get("stableRS") != status.get("currentPodHash"):
+        return True
+    undecided = any(pause["reason"] == "InconclusiveAnalysisRun" for pause in status.get("pauseConditions") or [])
+    aborted = status.get("abort") and (is_basic(spec) or canary.get("dynamicStableScale"))
+    return bool(spec.get("paused") or undecided or aborted)
 
 
 def matches(service: Json, labels: Json) -> bool:
