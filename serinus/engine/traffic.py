@@ -79,13 +79,18 @@ def _too_much_for_new(draft: Draft, view: View, service: str) -> bool:
 
 
 def _nobody_else_serves(draft: Draft, stable: ReplicaSet | None) -> bool:
-    """Whether a superseded version has requests that nobody else could answer: the stable version has no pod just now."""
+    """Whether a superseded version has requests that nobody else could answer: the stable version has no pod just now, or
+    its Service still leads to a version without any."""
     s, weights = draft.sight, draft.status.canary.weights
     if s.canary is None or stable is None or not s.replicas:  # none are wanted: the stable version will never have one
         return False
-    if serving(stable) or not weights or not weights.canary.weight:
+    if not weights or not weights.canary.weight:
         return False
-    rs = s.named(selected_hash(draft, service_names(s.canary, draft.status)[0]))
+    canary_service, stable_service = service_names(s.canary, draft.status)
+    led = s.named(selected_hash(draft, stable_service))
+    if serving(stable) and (led is None or serving(led)):
+        return False
+    rs = s.named(selected_hash(draft, canary_service))
     return rs is not None and rs is not s.new and rs is not stable and rs.status.available_replicas > 0
 
 
@@ -114,7 +119,7 @@ def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
         drains = s.canary and s.canary.dynamic_stable_scale and any(draft.size(r) for r in s.others)
         return 0 if led and not drains and (avail >= s.replicas or recorded == 0) else recorded
     if want < recorded and _nobody_else_serves(draft, stable):
-        draft.wait(waits.STABLE_SHORT.code, "the stable version has no ready pod: the one before it keeps its share")
+        draft.wait(waits.STABLE_SHORT.code, "no ready pod of the stable version is led to: the one before it keeps its share")
         return recorded
     if want < recorded and new.status.available_replicas > 0:
         carried = view.capacity(avail)

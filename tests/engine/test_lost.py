@@ -68,6 +68,30 @@ def test_a_superseded_canary_keeps_its_share_while_the_stable_version_has_no_pod
     assert world.selected("web-canary") == world.set_of("red").metadata.labels[HASH]
 
 
+def test_a_canary_keeps_all_requests_until_the_stable_service_leads_to_a_pod():
+    """Found by the simulation (18690): scaled to none and back, its Service still led to the version before."""
+    world = routed(replicas=2, steps=[{"setWeight": 75}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    old = {**world.objects["ReplicaSet", world.set_of("blue").metadata.name]}
+    name, hash_ = "web-old", "0ld"
+    old["metadata"] = {
+        **old["metadata"],
+        "name": name,
+        "uid": "old",
+        "labels": {**old["metadata"]["labels"], HASH: hash_},
+    }
+    old["spec"] = {**old["spec"], "replicas": 0}
+    old["status"] = {"observedGeneration": 1}
+    world.objects["ReplicaSet", name] = old
+    world.objects["Service", "web"]["spec"]["selector"][HASH] = hash_
+    release(world, "red")
+    world.once()
+    assert (world.weight, world.selected("web")) == (75, world.set_of("blue").metadata.labels[HASH])
+    world.once()
+    assert world.weight == 0
+
+
 def test_a_full_promotion_before_the_first_version_served_in_full_takes_nothing_from_it():
     """Found by the simulation (28993): no weight was written yet, and with dynamicStableScale its pods went."""
     world = World(service("web"), service("web-canary"), ingress(), rollout(replicas=5, **DYNAMIC))
