@@ -119,7 +119,9 @@ def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
         drains = s.canary and s.canary.dynamic_stable_scale and any(draft.size(r) for r in s.others)
         return 0 if led and not drains and (avail >= s.replicas or recorded == 0) else recorded
     if want < recorded and _nobody_else_serves(draft, stable):
-        draft.wait(waits.STABLE_SHORT.code, "no ready pod of the stable version is led to: the one before it keeps its share")
+        draft.wait(
+            waits.STABLE_SHORT.code, "no ready pod of the stable version is led to: the one before it keeps its share"
+        )
         return recorded
     if want < recorded and new.status.available_replicas > 0:
         carried = view.capacity(avail)

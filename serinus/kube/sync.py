@@ -122,7 +122,9 @@ class SyncClient:
         *, lasting: bool = False,
     ) -> HTTPResponse:  # fmt: skip
         # A name may be anything that a user types: the API server says what is wrong with it.
-        target = urlsplit(self.connection.server).path + quote(path, safe="/:") + (f"?{urlencode(query)}" if query else "")
+        target = (
+            urlsplit(self.connection.server).path + quote(path, safe="/:") + (f"?{urlencode(query)}" if query else "")
+        )
         answer = self._once(method, target, payload, content_type, lasting, renew=False)
         if answer.status == 401 and (self.connection.exec_plugin or self.connection.token_file):
             answer.read()

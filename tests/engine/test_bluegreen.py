@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from world import World, release, rollout, service
 
-from serinus.api.names import SCALE_DOWN_DEADLINE, UNPROMOTED
+from serinus.api.names import HASH, SCALE_DOWN_DEADLINE, UNPROMOTED
+from serinus.api.times import parse_time
 
 BLUE, GREEN = "68fb5766d6", "77f97bbcbf"
 
@@ -149,6 +150,20 @@ def test_a_pod_that_is_not_ready_at_that_moment_does_not_cost_the_way_back(told:
     assert (world.selected("web"), world.rollout.status.phase) == (GREEN, "Progressing")
     world.settle()
     assert gone_back(world)
+
+
+def test_a_version_that_had_the_requests_for_a_moment_has_its_whole_delay_again():
+    """Found by the simulation (49061): undone within milliseconds, before the status told of it."""
+    world = promoted_to_green()
+    world.settle()
+    world.now += 30
+    world.objects["Service", "web"]["spec"]["selector"][HASH] = BLUE
+    world.once()
+    assert world.selected("web") == GREEN
+    world.once()
+    until = parse_time(world.set_of("blue").metadata.annotations[SCALE_DOWN_DEADLINE])
+    assert until is not None
+    assert until - world.now >= 60
 
 
 def test_a_version_that_was_never_promoted_is_tried_again_when_it_is_gone_back_to():

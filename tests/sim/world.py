@@ -16,7 +16,7 @@ from serinus.engine.planner import plan as engine_plan
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError
 from tests.sim.faults import Episode, Limit, Weather, Wire
-from tests.sim.gateway import TOTAL, WEIGHT, Gateway
+from tests.sim.gateway import TOTAL, WEIGHT, Gateway, is_basic
 from tests.sim.history import NAME, History, Kill, image_of, manifests
 from tests.sim.loop import Loop
 from tests.sim.monitoring import Line, Monitoring
@@ -233,8 +233,10 @@ class World:
         images = {pod_hash: image_of(rs) for pod_hash, rs in sets.items()}
         available = status.get("availableReplicas", 0)
         if "InconclusiveAnalysisRun" in [p["reason"] for p in status.get("pauseConditions", [])]:
-            # Sizes are frozen then: a version before the stable one may still have had its pods.
-            sets = {h: rs for h, rs in sets.items() if h in (status.get("stableRS"), status.get("currentPodHash"))}
+            # Sizes are frozen then: a version before the stable one may still have had its pods, and where pods alone divide
+            # the traffic both sides may have been on the way to their sizes.
+            kept = () if is_basic(self.spec) else (status.get("stableRS"), status.get("currentPodHash"))
+            sets = {h: rs for h, rs in sets.items() if h in kept}
             available = None
         weight = self.weight()
         return self.analyses() | {
