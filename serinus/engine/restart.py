@@ -2,7 +2,7 @@
 
 One more pod comes first, so that as many serve as are wanted. Where it cannot (no surge is wanted, sizes are frozen, the
 cluster is full), as many at a time may be missing as maxUnavailable allows, at least one; but never the last one of a version
-that a router leads a part of the requests to. Evictions respect PodDisruptionBudgets. Source: the Rollout resource, section 8.
+that a part of the requests goes to for now. Evictions respect PodDisruptionBudgets. Source: the Rollout resource, section 8.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action
+from serinus.engine.services import selected_hash
 from serinus.engine.sight import hash_of
 
 AGAIN = 30.0
@@ -80,8 +81,13 @@ def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None, bud
 
 
 def _shares_traffic(draft: Draft, rs: ReplicaSet) -> bool:
-    """Whether a router divides the requests and leads a part of them here: without a pod that part would be lost."""
-    weights = draft.sight.rollout.status.canary.weights
+    """Whether requests are led here that would be lost without a pod, and that will go elsewhere before long: a router's
+    share, or all while a blue-green version is replaced that is not promoted yet."""
+    s = draft.sight
+    if s.blue_green is not None:
+        passing = rs is not s.new and rs is not s.stable
+        return passing and selected_hash(draft, s.blue_green.active_service) == hash_of(rs)
+    weights = s.rollout.status.canary.weights
     if weights is None or not weights.canary.weight:
         return False
     return any(side.weight and side.pod_template_hash == hash_of(rs) for side in (weights.canary, weights.stable))

@@ -86,6 +86,8 @@ class View:
             or status.promote_full
             or promoted(status)
             or (status.abort and self.canary.abort_scale_down_delay_seconds != 0)
+            # The stable version has to grow until it carries everything, whatever a step says of the canary.
+            or (status.abort and self.canary.dynamic_stable_scale)
         ):
             return None
         return active_scale(self.s.steps, index)

@@ -132,3 +132,22 @@ def test_the_old_stable_version_keeps_its_whole_delay_although_a_newer_one_comes
     until = parse_time(world.set_of("blue").metadata.annotations[SCALE_DOWN_DEADLINE])
     assert until
     assert until - world.now >= 40
+
+
+def test_an_abort_ends_although_a_step_says_a_size_that_leaves_the_stable_version_too_few_pods():
+    """Found by the simulation (21428): the stable side waited for weight to come back, and the weight for its pods."""
+    world = routed(
+        replicas=4,
+        steps=[{"setCanaryScale": {"weight": 50}}, {"setWeight": 90}, {"pause": {}}],
+        dynamicStableScale=True,
+        minPodsPerReplicaSet=3,
+        abortScaleDownDelaySeconds=0,
+        scaleDownDelaySeconds=None,
+    )
+    release(world, "green")
+    world.settle()
+    world.after(10)
+    assert (world.weight, blue(world)) == (90, 3)
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.settle()
+    assert (world.weight, blue(world)) == (0, 4)

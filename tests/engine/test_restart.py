@@ -196,3 +196,17 @@ def test_the_stable_pods_of_an_aborted_canary_have_another_beside_them_before_on
     assert evicted(world) == []
     world.settle()
     assert size(world) == 3
+
+
+def test_the_only_pod_of_an_active_version_that_is_being_replaced_stays():
+    """Found by the simulation (21879): the Service led to green, the status was not told, and red was asked for."""
+    world = blue_green(replicas=1, autoPromotionEnabled=False)
+    release(world, "green")
+    world.settle()
+    world.objects["Service", "web"]["spec"]["selector"]["rollouts-pod-template-hash"] = "77f97bbcbf"
+    add_pod(world, "only", image="green")
+    add_pod(world, "blue", born=YOUNG)
+    add_pod(world, "more", born=YOUNG)
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
+    release(world, "red")
+    assert evicted(world) == []
