@@ -86,7 +86,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _place(item: pytest.Item) -> int:
     if isinstance(item, pytest.Function):
         # What is in tests/cluster needs programs that take minutes to build, if not all of it the control plane.
-        if "cluster" in item.fixturenames or item.path.parent.name == "cluster":
+        if item.path.parent.name == "cluster":
             return 2
         if hasattr(item, "callspec") and item.callspec.params.get("instance") == OWN:
             return 1
