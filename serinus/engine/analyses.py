@@ -188,15 +188,17 @@ def stop(draft: Draft) -> None:
 
 def _counting(status: RolloutStatus) -> set[str]:
     """Names of the runs whose verdicts decide about an update with this status."""
-    if promoted(status) or status.abort or status.promote_full:
-        return set()
+    return set() if promoted(status) or status.abort or status.promote_full else _names(status)
+
+
+def _names(status: RolloutStatus) -> set[str]:
+    """Of the runs that this status has, whatever has become of the update."""
     return {known["name"] for kind in KINDS if (known := _known(status, kind))}
 
 
 def trim(draft: Draft) -> None:
     """Delete old runs, but none whose verdict was acted on in this pass: where that is not stored, it would be made again."""
-    told = (draft.status, draft.sight.rollout.status)
-    counting = {known["name"] for status in told for kind in KINDS if (known := _known(status, kind))}
+    counting = _names(draft.status) | _names(draft.sight.rollout.status)
     for action in surplus(draft.sight, "AnalysisRun", draft.sight.analysis_runs, counting):
         draft.act(action)
 

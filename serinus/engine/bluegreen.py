@@ -167,9 +167,9 @@ class _Pass:
             leading.add(self.preview)
         leading |= {s.rollout.status.blue_green.active_selector, s.rollout.status.stable_rs}
         free = sorted((r for r in s.others if hash_of(r) not in leading), key=revision_of, reverse=True)
-        for rs in s.others:
-            if hash_of(rs) == self.seen_active:
-                deadlines.drop_deadline(draft, rs)  # its delay begins anew when the requests have left it again
+        serves = s.named(self.seen_active)
+        if serves is not None and serves is not self.new and serves is not self.stable:
+            deadlines.drop_deadline(draft, serves)  # its delay begins anew when the requests have left it again
         limit = self.strategy.scale_down_delay_revision_limit
         deadlines.retire(draft, free, delay=lambda _: s.scale_down_delay, limit=limit)
 

@@ -9,7 +9,7 @@ from serinus.api.names import DESIRED_REPLICAS
 from serinus.api.rollout import RolloutStatus
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.plan import Action, Event, Plan, PluginCall, Wait
-from serinus.engine.sight import Sight, revision_of, serving
+from serinus.engine.sight import Sight, revision_of
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(RolloutStatus)
@@ -79,10 +79,9 @@ class Draft:
         """`count` (its ready or available pods, as it was seen) without those that are being evicted: told of once."""
         return min(count, self.serving.get(rs.metadata.name, count))
 
-    def still_serving(self, rs: ReplicaSet) -> int:
-        """Its available pods that stay: neither evicted by this pass nor more than its size."""
-        available = serving(rs)
-        return min(available, self.staying.get(rs.metadata.name, available))
+    def stays(self, rs: ReplicaSet, count: int) -> int:
+        """`count` (its available pods, as it was seen) without any that this pass evicts: what may be led to, or decide sizes."""
+        return min(count, self.staying.get(rs.metadata.name, count))
 
     def evicts(self) -> bool:
         return any(action.verb == "evict" for action in self.actions)

@@ -13,7 +13,7 @@ from serinus.engine import waits
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action, Event
 from serinus.engine.routes import service_names
-from serinus.engine.sight import hash_of
+from serinus.engine.sight import hash_of, serving
 
 
 def selected_hash(draft: Draft, name: str) -> str:
@@ -34,7 +34,7 @@ def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
     have, want = service.spec.selector.get(HASH, ""), hash_of(rs)
     if have == want:
         return have
-    size, avail = draft.size(rs), draft.still_serving(rs)
+    size, avail = draft.size(rs), draft.stays(rs, serving(rs))
     managed = MANAGED_BY in service.metadata.annotations
     if not (avail > 0 if managed else 0 < size <= avail) and not (have and not size and _wants_none(draft)):
         draft.wait(

@@ -35,8 +35,7 @@ and what was under way has to end."""
 
 def _count(draft: Draft, rs: ReplicaSet) -> Count:
     """What decides about other pods: those that a restart evicts no longer count."""
-    available = rs.status.available_replicas
-    return Count(draft.size(rs), min(available, draft.staying.get(rs.metadata.name, available)))
+    return Count(draft.size(rs), draft.stays(rs, rs.status.available_replicas))
 
 
 def _ready(draft: Draft, rs: ReplicaSet) -> Count:
@@ -81,14 +80,10 @@ class View:
 
     def _scale(self, index: int):
         status = self.draft.status
-        if (
-            not self.s.routing
-            or status.promote_full
-            or promoted(status)
-            or (status.abort and self.canary.abort_scale_down_delay_seconds != 0)
-            # The stable version has to grow until it carries everything, whatever a step says of the canary.
-            or (status.abort and self.canary.dynamic_stable_scale)
-        ):
+        if not self.s.routing or status.promote_full or promoted(status):
+            return None
+        # With dynamicStableScale the stable version has to grow until it carries everything, whatever a step says of the canary.
+        if status.abort and (self.canary.abort_scale_down_delay_seconds != 0 or self.canary.dynamic_stable_scale):
             return None
         return active_scale(self.s.steps, index)
 
@@ -124,10 +119,10 @@ class View:
         assert new is not None
         target = approximate(s.replicas, weight, 100, self.fence.surge)
         others = tuple(_count(self.draft, r) for r in s.others if r is not stable)
-        now, old = _count(self.draft, new), _count(self.draft, stable) if stable else None
-        if stable and old:
-            left, target = make_room(s.replicas, target, self.fence, now, _ready(self.draft, stable), others)
-            old = Count(left, old.avail)
+        now, old = _count(self.draft, new), None
+        if stable:
+            size, target = make_room(s.replicas, target, self.fence, now, _ready(self.draft, stable), others)
+            old = Count(size, _count(self.draft, stable).avail)
         grown, left = next_basic(s.replicas, target, self.fence, now, old, others)
         most = s.replicas + self.fence.surge
         self.held = bool(old and old.size and not left and most > 1 and self._leads_to_stable())

@@ -73,7 +73,13 @@ def _too_much_for_new(draft: Draft, view: View, service: str) -> bool:
     """
     s, weights = draft.sight, draft.status.canary.weights
     leads = s.named(selected_hash(draft, service))
-    if s.routing is None or s.new is None or leads in (None, s.new) or hash_of(leads) == draft.status.stable_rs:
+    if (
+        s.routing is None
+        or s.new is None
+        or leads is None
+        or leads is s.new
+        or hash_of(leads) == draft.status.stable_rs
+    ):
         return False
     return serving(leads) > 0 and (weights is None or weights.canary.weight > view.capacity(serving(s.new)))
 

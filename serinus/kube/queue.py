@@ -149,10 +149,9 @@ class WorkQueue(Generic[K]):
             self._timer.cancel()
             self._timer = None
         if self._heap:
-            delay = self._heap[0][0] - self._clock.now()
-            delay = min(max(delay, SHORTEST_SLEEP), LONGEST_SLEEP)
-            loop = asyncio.get_running_loop()
-            self._offset = self._clock.now() - loop.time()
+            loop, now = asyncio.get_running_loop(), self._clock.now()
+            delay = min(max(self._heap[0][0] - now, SHORTEST_SLEEP), LONGEST_SLEEP)
+            self._offset = now - loop.time()
             self._timer = loop.call_later(delay, self._ring)
 
     def _ring(self) -> None:

@@ -24,14 +24,27 @@ def _canary(scene: Scene) -> None:
     _stands(scene, *map(manifests.service, ("web", "web-canary")), manifests.rollout(manifests.canary()))
 
 
+def _promote(scene: Scene, color: str, *before: str) -> None:
+    """From the pause that waits for it, until only the pods of the new version are left."""
+    scene.phase("Paused")
+    scene.typed("kubectl argo rollouts promote web")
+    scene.healthy(color, *before)
+    scene.pods(3)
+
+
+def _abort(scene: Scene, about: str) -> None:
+    """Of green, back to blue."""
+    scene.typed("kubectl argo rollouts abort web")
+    scene.ledger.now(about, "green", "blue")
+    scene.phase("Degraded")
+    scene.only("blue")
+
+
 def _to_the_end(scene: Scene, color: str, before: str) -> None:
     scene.ledger.now(f"canary of {color}", color, before)
     scene.image(color)
     scene.weight(50)
-    scene.phase("Paused")
-    scene.typed("kubectl argo rollouts promote web")
-    scene.healthy(color, before)
-    scene.pods(3)
+    _promote(scene, color, before)
 
 
 def canary_to_the_end(scene: Scene) -> None:
@@ -52,10 +65,7 @@ def canary_aborted_and_retried(scene: Scene) -> None:
     scene.ledger.now("canary of green", "green", "blue")
     scene.image("green")
     scene.weight(50)
-    scene.typed("kubectl argo rollouts abort web")
-    scene.ledger.now("abort at 50 %", "green", "blue")
-    scene.phase("Degraded")
-    scene.only("blue")
+    _abort(scene, "abort at 50 %")
     scene.pods(3)
     scene.ledger.now("retry", "green", "blue")
     scene.typed("kubectl argo rollouts retry rollout web")
@@ -63,10 +73,7 @@ def canary_aborted_and_retried(scene: Scene) -> None:
     scene.ledger.now("a third version at 50 % of the second", "yellow", "green", "blue")
     scene.image("yellow")
     scene.weight(50)
-    scene.phase("Paused")
-    scene.typed("kubectl argo rollouts promote web")
-    scene.healthy("yellow", "blue", "green")
-    scene.pods(3)
+    _promote(scene, "yellow", "blue", "green")
 
 
 def canary_undone(scene: Scene) -> None:
@@ -93,16 +100,10 @@ def pod_by_pod(scene: Scene) -> None:
     scene.ledger.now("pod by pod to green", "green", "blue")
     scene.image("green")
     scene.phase("Paused")
-    scene.typed("kubectl argo rollouts abort web")
-    scene.ledger.now("abort", "green", "blue")
-    scene.phase("Degraded")
-    scene.only("blue")
+    _abort(scene, "abort")
     scene.ledger.now("retry", "green", "blue")
     scene.typed("kubectl argo rollouts retry rollout web")
-    scene.phase("Paused")
-    scene.typed("kubectl argo rollouts promote web")
-    scene.healthy("green", "blue")
-    scene.pods(3)
+    _promote(scene, "green", "blue")
 
 
 def blue_green(scene: Scene) -> None:
@@ -147,10 +148,7 @@ def _from_a_deployment(scene: Scene, mode: str) -> None:
     scene.ledger.now("the Deployment's next version", "green", "blue")
     scene.typed("kubectl set image deployment/web web=argoproj/rollouts-demo:green")
     scene.weight(34)
-    scene.phase("Paused")
-    scene.typed("kubectl argo rollouts promote web")
-    scene.healthy("green", "blue")
-    scene.pods(3)
+    _promote(scene, "green", "blue")
     # And back, as examples/from-deployment has it.
     scene.typed("""kubectl patch rollout web --type=merge -p '{"spec":{"workloadRef":{"scaleDown":"never"}}}'""")
     scene.typed("kubectl scale deployment web --replicas=3 && kubectl rollout status deployment/web")

@@ -34,9 +34,7 @@ class Left:
 
 def left_behind(name: str) -> Iterator[Left]:
     """At each moment when the user did something, and at the end; as far as manifests and changes can be followed."""
-    play = scenario(name)
-    objects = {f"{o['kind']}/{o['metadata']['name']}": o for o in yaml.safe_load_all(play["objects"])}
-    acts = [act for act in play["do"] if not {"wait", "sleep"} & set(act)]
+    objects, acts = begun(name)
     seen: dict[str, Json] = {}
     templates: dict[str, Json] = {}
     number = 0
@@ -54,6 +52,13 @@ def left_behind(name: str) -> Iterator[Left]:
                     template = obj["spec"].get("template") or {}
                     templates[image_of(template)] = template
     yield Left("at the end", whole(objects, seen, templates))
+
+
+def begun(name: str) -> tuple[dict[str, Json], list[Json]]:
+    """A play's first manifests, by Kind/name, and what its user does then, without the waiting."""
+    play = scenario(name)
+    objects: dict[str, Json] = {f"{o['kind']}/{o['metadata']['name']}": o for o in yaml.safe_load_all(play["objects"])}
+    return objects, [act for act in play["do"] if not {"wait", "sleep"} & set(act)]
 
 
 def look(known: Json, line: Json) -> None:

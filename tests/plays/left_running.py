@@ -10,9 +10,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import yaml
-from left_behind import LONG_AGO, Left, act, image_of, look, tree, whole
-from recordings import reference, scenario
+from left_behind import LONG_AGO, Left, act, begun, image_of, look, tree, whole
+from recordings import reference
 
 Json = dict[str, Any]
 OF = "experiment.argoproj.io/template-name"
@@ -20,9 +19,7 @@ OF = "experiment.argoproj.io/template-name"
 
 def left_when(name: str, key: str, field: str, holds: Callable[[Any], bool]) -> Left:
     """At the first moment of a play at which a field of the object Kind/name was so."""
-    play = scenario(name)
-    objects: dict[str, Json] = {f"{o['kind']}/{o['metadata']['name']}": o for o in yaml.safe_load_all(play["objects"])}
-    acts = [one for one in play["do"] if not {"wait", "sleep"} & set(one)]
+    objects, acts = begun(name)
     seen: dict[str, Json] = {}
     templates: dict[str, Json] = {}
     number = 0
