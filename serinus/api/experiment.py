@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from serinus.api.analysis import DryRun, ExperimentAnalysis, MeasurementRetention
-from serinus.api.meta import Condition, Json, LabelSelector, ObjectMeta
+from serinus.api.meta import Condition, Json, LabelSelector, WrittenMeta
 from serinus.api.rollout import PodMetadata
 
 
@@ -73,6 +73,6 @@ class ExperimentStatus(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Experiment(msgspec.Struct, omit_defaults=True):
-    metadata: ObjectMeta
+    metadata: WrittenMeta
     spec: ExperimentSpec = msgspec.field(default_factory=ExperimentSpec)
     status: ExperimentStatus = msgspec.field(default_factory=ExperimentStatus)

@@ -36,6 +36,23 @@ class ObjectMeta(msgspec.Struct, rename="camel", omit_defaults=True):
         return next((o for o in self.owner_references if o.controller), None)
 
 
+class FieldsWritten(msgspec.Struct, omit_defaults=True):
+    """One entry of managedFields, without the fields: `subresource` is "" where the object itself was written."""
+
+    time: str = ""
+    subresource: str = ""
+
+
+class WrittenMeta(ObjectMeta, rename="camel", omit_defaults=True):
+    """Metadata of an object for which it matters when somebody last wrote it."""
+
+    managed_fields: list[FieldsWritten] = []
+
+    def last_written(self) -> str:
+        """When the object was last written, but for its subresources (status, scale); RFC 3339, whole seconds."""
+        return max([self.creation_timestamp, *(entry.time for entry in self.managed_fields if not entry.subresource)])
+
+
 class LabelSelectorRequirement(msgspec.Struct, omit_defaults=True):
     key: str
     operator: str

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.meta import Condition, IntOrString, Json, LabelSelector, ObjectMeta
+from serinus.api.meta import Condition, IntOrString, Json, LabelSelector, WrittenMeta
 
 
 class PodMetadata(msgspec.Struct, omit_defaults=True):
@@ -261,6 +261,6 @@ class RolloutStatus(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Rollout(msgspec.Struct, rename="camel", omit_defaults=True):
-    metadata: ObjectMeta
+    metadata: WrittenMeta
     spec: RolloutSpec = msgspec.field(default_factory=RolloutSpec)
     status: RolloutStatus = msgspec.field(default_factory=RolloutStatus)

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
-from serinus.api.meta import ObjectMeta
+from serinus.api.meta import FieldsWritten, ObjectMeta, WrittenMeta
 from serinus.api.names import HASH, INSTANCE_ID, LAST_APPLIED
 from serinus.api.network import Ingress, Service
 from serinus.api.resources import (
@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 
 T = TypeVar("T", AnalysisRun, Experiment)
+M = TypeVar("M", bound=ObjectMeta)
 Who = tuple[str, Key]
 """(Rollout or Experiment, its key)."""
 
@@ -93,7 +94,7 @@ class Cache:
         self.pods = self._informer(PODS, Pod, labels=HASH, trim=_trimmed_pod)
         self.services = self._informer(SERVICES, Service)
         self.analysis_runs = self._informer(ANALYSIS_RUNS, AnalysisRun, labels=mine)
-        self.experiments = self._informer(EXPERIMENTS, Experiment, labels=mine)
+        self.experiments = self._informer(EXPERIMENTS, Experiment, labels=mine, trim=_trimmed_experiment)
         self.others: dict[str, Informer[Any]] = {}
         """By kind as `references` spells it: those that some Rollout names."""
         self._named_by: dict[tuple[str, str, str], set[Who]] = {}
@@ -348,10 +349,19 @@ def _trimmed_pod(pod: Pod) -> Pod:
 
 
 def _trimmed_rollout(rollout: Rollout) -> Rollout:
-    return structs.replace(rollout, metadata=_trimmed(rollout.metadata))
+    return structs.replace(rollout, metadata=_trimmed_written(rollout.metadata))
 
 
-def _trimmed(metadata: ObjectMeta) -> ObjectMeta:
+def _trimmed_experiment(experiment: Experiment) -> Experiment:
+    return structs.replace(experiment, metadata=_trimmed_written(experiment.metadata))
+
+
+def _trimmed_written(metadata: WrittenMeta) -> WrittenMeta:
+    """Of who wrote it when, the last one is left."""
+    return structs.replace(_trimmed(metadata), managed_fields=[FieldsWritten(metadata.last_written())])
+
+
+def _trimmed(metadata: M) -> M:
     """Without the copy of the whole object that kubectl leaves in an annotation."""
     if LAST_APPLIED not in metadata.annotations:
         return metadata

@@ -18,6 +18,7 @@ from serinus.api.meta import Json
 from serinus.api.names import INSTANCE_ID
 from serinus.api.times import format_time
 from serinus.engine.analysis_runs import finished, templates_of
+from serinus.engine.arriving import expected_until
 from serinus.engine.experiment_trial import Trial
 from serinus.engine.plan import Action
 
@@ -65,6 +66,10 @@ def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating
         return old
     kind = "ClusterAnalysisTemplate" if analysis.cluster_scope else "AnalysisTemplate"
     if f"{kind}/{analysis.template_name}" not in trial.snapshot.objects:
+        until = expected_until(trial.experiment.metadata, trial.now)
+        if until is not None:
+            trial.look_again(until)
+            return old
         text = f"{kind} verification failed for analysis '{analysis.name}': {kind} '{analysis.template_name}' not found"
         return RunStatus(old.name, "", ERROR, text)
     if trial.status.available_at is None:

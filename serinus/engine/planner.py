@@ -8,6 +8,7 @@ from serinus.api.derived import once
 from serinus.api.rollout import RolloutStatus
 from serinus.api.validation import invalid_spec_message, validate
 from serinus.engine import analyses, waits
+from serinus.engine.arriving import arriving
 from serinus.engine.bluegreen import plan_blue_green
 from serinus.engine.canary import plan_canary
 from serinus.engine.conditions import put
@@ -34,6 +35,8 @@ def plan(snapshot: Snapshot) -> Plan:
         workload=snapshot.workload,
     ) or analyses.finding(snapshot)
     if finding is not None:
+        if wait := arriving(rollout, finding, snapshot.now):
+            return Plan(again_at=wait.until, waits=(wait,))
         return _invalid(snapshot, invalid_spec_message(meta.name, finding))
     routing = spec.strategy.canary.traffic_routing if spec.strategy.canary else None
     if missing := once(spec, "without router", lambda: without_router(routing)):

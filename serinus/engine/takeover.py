@@ -29,6 +29,8 @@ ORDER: tuple[Change, ...] = ("pods", "traffic", "analyses", "objects", "metadata
 """What matters most comes first."""
 SERVING: frozenset[Change] = frozenset({"pods", "traffic"})
 HARMLESS: frozenset[Change] = frozenset({"objects", "metadata", "status"})
+REFUSED = frozenset(reason.code for reason in (waits.INVALID, waits.ARRIVING, waits.ROUTER))
+"""Waits of a Rollout that is left as it is."""
 PASSES = 10
 """More would mean that passes answer each other."""
 
@@ -66,7 +68,7 @@ def takeover(snapshot: Snapshot) -> Takeover:
     refused = ""
     for _ in range(PASSES):
         decided = plan(snapshot)
-        refused = next((w.message for w in decided.waits if w.reason in (waits.INVALID.code, waits.ROUTER.code)), "")
+        refused = next((w.message for w in decided.waits if w.reason in REFUSED), "")
         now = _writes(snapshot, decided)
         writes += now
         if not now or any(write.change not in HARMLESS for write in now):

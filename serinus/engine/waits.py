@@ -19,6 +19,12 @@ class Reason:
 INVALID = Reason(
     "InvalidSpec", "the spec, or an object that it names, is not usable", "the spec or the object is mended", "none"
 )
+ARRIVING = Reason(
+    "Arriving",
+    "an object that it names is not there yet, and it was written a moment ago",
+    "the object appears; else it is `InvalidSpec`",
+    "3s",
+)
 PODS = Reason(
     "PodsNotReady",
     "the version has fewer ready pods than the step needs",
@@ -66,6 +72,7 @@ ABORTED = Reason("Aborted", "the update was aborted", "it is retried, or a new v
 
 ALL: tuple[Reason, ...] = (
     INVALID,
+    ARRIVING,
     PODS,
     STABLE_SHORT,
     PAUSE_STEP,

@@ -56,7 +56,7 @@ def explain(snapshot: Snapshot) -> Why:
     decided, status = plan(snapshot), snapshot.rollout.status
     pending = tuple(f"{a.verb} {a.kind} {a.name}: {a.because}" for a in decided.actions)
     pending += tuple(f"call plugin {c.name}: {c.because}" for c in decided.calls)
-    if any(wait.reason == waits.INVALID.code for wait in decided.waits):
+    if any(wait.reason in (waits.INVALID.code, waits.ARRIVING.code) for wait in decided.waits):
         return Why(status.phase, status.message, _reasons(decided, None, snapshot), pending=pending)
     metrics = () if conditions.promoted(status) else deciding(snapshot.analysis_runs, status)
     sight = look(snapshot)

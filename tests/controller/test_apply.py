@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.meta import ObjectMeta
+from serinus.api.meta import WrittenMeta
 from serinus.api.rollout import Rollout
 from serinus.api.step_plugin import Answer, Question
 from serinus.controller.apply import Applier
@@ -43,7 +43,7 @@ class Hands:
 
     async def apply(self, *actions: Action, **plan: Any) -> int:
         found = self.store.get("rollouts", "web")["metadata"]
-        metadata = ObjectMeta(name="web", namespace="a", uid=found["uid"], resource_version=found["resourceVersion"])
+        metadata = WrittenMeta(name="web", namespace="a", uid=found["uid"], resource_version=found["resourceVersion"])
         return await self.applier.apply(Rollout(metadata), Plan(actions, **plan))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.meta import ObjectMeta
+from serinus.api.meta import WrittenMeta
 from serinus.api.rollout import Rollout
 from serinus.controller.events import Recorder
 from serinus.engine.plan import Event
@@ -19,7 +19,7 @@ from serinus.kube.faults import Faults, Rates
 
 pytestmark = pytest.mark.looptime(start=0)
 
-WEB = Rollout(ObjectMeta(name="web", namespace="a", uid="u-1", resource_version="7"))
+WEB = Rollout(WrittenMeta(name="web", namespace="a", uid="u-1", resource_version="7"))
 
 
 def events(store: Any) -> list[tuple[str, int]]:

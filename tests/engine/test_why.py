@@ -25,7 +25,7 @@ def test_every_reason_says_what_it_means_what_ends_it_and_whether_time_does(reas
     assert re.fullmatch(r"[A-Z][A-Za-z]+", reason.code)
     assert reason.meaning
     assert reason.ends
-    assert reason.deadline in ("none", "duration", "progressDeadlineSeconds", "scaleDownDelaySeconds")
+    assert reason.deadline in ("none", "3s", "duration", "progressDeadlineSeconds", "scaleDownDelaySeconds")
 
 
 def test_every_wait_of_the_engine_has_one_of_these_reasons():

@@ -33,6 +33,13 @@ def it_heals_late(trace: Trace) -> list[str]:
     return [f"Healthy {healthy - cause:.1f} s after the cause was gone"] if healthy - cause > 2 else []
 
 
+def it_is_degraded_while_objects_are_still_being_applied(trace: Trace) -> list[str]:
+    told = [m.t for m in moments(trace) if m.do]
+    degraded = [m.t for m in moments(trace) if m.line.get("status.phase") == "Degraded"]
+    since = [t - max(begun for begun in told if begun <= t) for t in degraded]
+    return [f"Degraded {seconds:.1f} s after it was applied" for seconds in since if seconds < 2]
+
+
 def it_answers_an_appearing_object_late(trace: Trace) -> list[str]:
     wrong: list[str] = []
     waiting: Moment | None = None

@@ -38,6 +38,10 @@ ROWS: dict[str, tuple[Rule, tuple[str, ...]]] = {
         rules.canary_service_flips_after_an_abort,
         ("nginx-abort-retry", "nginx-abort-delay", "nginx-dynamic-stable", "analysis-superseded"),
     ),
+    "what may be about to be created is waited for": (
+        rules.it_is_degraded_while_objects_are_still_being_applied,
+        ("nginx-missing-parts", "bluegreen-missing-service", "analysis-missing-template", "workload-missing"),
+    ),
     "what was missing is seen the moment it appears": (
         rules.it_answers_an_appearing_object_late,
         ("nginx-missing-parts", "bluegreen-missing-service", "nginx-ingress-without-service"),
