@@ -21,9 +21,12 @@ NGINX: Json = {
     }
 }
 
+SEEN: Json = {"observedGeneration": "1"}
+"""So that what is missing is not taken for what is about to come."""
+
 
 def test_an_object_that_is_missing_is_named_with_what_releases_it(space: Space) -> None:
-    space.put(rollout(spec=NGINX))
+    space.put(rollout(spec=NGINX, status=SEEN))
     result = space.run("why", "web")
     assert result.code == 0
     assert 'spec.strategy.canary.stableService: Invalid value: "web": service "web" not found' in result.out
@@ -39,7 +42,7 @@ def test_without_a_controller_it_says_what_one_would_do(space: Space) -> None:
 
 
 def test_programs_get_json(space: Space) -> None:
-    space.put(rollout(spec=NGINX))
+    space.put(rollout(spec=NGINX, status=SEEN))
     (reason,) = json.loads(space.run("why", "web", "-o", "json").out)["reasons"]
     assert (reason["code"], reason["ends"]) == ("InvalidSpec", "the spec or the object is mended")
 
@@ -112,7 +115,7 @@ ARGS: list[Json] = [{"name": "least", "value": "1"}]
 
 
 def test_one_line_for_scripts_and_prompts(space: Space) -> None:
-    space.put(rollout(spec=NGINX))
+    space.put(rollout(spec=NGINX, status=SEEN))
     out = space.run("why", "web", "-o", "line").out
     assert out.startswith("waiting: The Rollout")
     assert out.count("\n") == 1
