@@ -174,8 +174,8 @@ class View:
 
     def serves(self, new: ReplicaSet) -> bool:
         """Whether the new version could carry everything."""
-        if self.draft.created(new):
-            return False
+        if self.draft.created(new) or new.status.observed_generation < new.metadata.generation:
+            return False  # its status tells of the size before: a step may have made it smaller a moment ago
         avail, threshold = new.status.available_replicas, self.canary.replica_progress_threshold
         return avail >= self.s.replicas or (threshold is not None and self._enough(new, self.s.replicas))
 

@@ -142,3 +142,16 @@ def test_stable_pods_that_serve_make_no_room_whatever_min_ready_seconds_waits_fo
     for _ in range(3):
         world.once()
     assert world.set_of("blue").spec.replicas == 1
+
+
+def test_a_version_that_was_just_made_smaller_is_not_promoted_on_what_its_status_told_before():
+    world = alone(steps=[{"setWeight": 100}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    world.patch("ReplicaSet", world.set_of("green").metadata.name, {"spec": {"replicas": 4}})
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    before = world.rollout.status.stable_rs
+    world.once()
+    assert world.rollout.status.stable_rs == before
+    world.settle()
+    assert world.rollout.status.stable_rs == world.rollout.status.current_pod_hash
