@@ -17,7 +17,7 @@ from msgspec import structs
 
 from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
-from serinus.api.meta import FieldsWritten, ObjectMeta, WrittenMeta
+from serinus.api.meta import FieldsWritten, ObjectMeta
 from serinus.api.names import HASH, INSTANCE_ID, LAST_APPLIED
 from serinus.api.network import Ingress, Service
 from serinus.api.resources import (
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T", AnalysisRun, Experiment)
 M = TypeVar("M", bound=ObjectMeta)
+W = TypeVar("W", Rollout, Experiment)
 Who = tuple[str, Key]
 """(Rollout or Experiment, its key)."""
 
@@ -89,12 +90,12 @@ class Cache:
         self._client, self._clock, self._rng, self._namespace = client, clock, rng, namespace
         self._wake, self._wake_experiment = wake, wake_experiment
         mine = f"{INSTANCE_ID}={instance_id}" if instance_id else f"!{INSTANCE_ID}"
-        self.rollouts = self._informer(ROLLOUTS, Rollout, labels=mine, trim=_trimmed_rollout)
+        self.rollouts = self._informer(ROLLOUTS, Rollout, labels=mine, trim=_trimmed_written)
         self.replica_sets = self._informer(REPLICA_SETS, ReplicaSet, labels=HASH)
         self.pods = self._informer(PODS, Pod, labels=HASH, trim=_trimmed_pod)
         self.services = self._informer(SERVICES, Service)
         self.analysis_runs = self._informer(ANALYSIS_RUNS, AnalysisRun, labels=mine)
-        self.experiments = self._informer(EXPERIMENTS, Experiment, labels=mine, trim=_trimmed_experiment)
+        self.experiments = self._informer(EXPERIMENTS, Experiment, labels=mine, trim=_trimmed_written)
         self.others: dict[str, Informer[Any]] = {}
         """By kind as `references` spells it: those that some Rollout names."""
         self._named_by: dict[tuple[str, str, str], set[Who]] = {}
@@ -348,17 +349,10 @@ def _trimmed_pod(pod: Pod) -> Pod:
     return structs.replace(pod, metadata=_trimmed(pod.metadata), status=PodStatus(pod.status.phase, conditions))
 
 
-def _trimmed_rollout(rollout: Rollout) -> Rollout:
-    return structs.replace(rollout, metadata=_trimmed_written(rollout.metadata))
-
-
-def _trimmed_experiment(experiment: Experiment) -> Experiment:
-    return structs.replace(experiment, metadata=_trimmed_written(experiment.metadata))
-
-
-def _trimmed_written(metadata: WrittenMeta) -> WrittenMeta:
+def _trimmed_written(obj: W) -> W:
     """Of who wrote it when, the last one is left."""
-    return structs.replace(_trimmed(metadata), managed_fields=[FieldsWritten(metadata.last_written())])
+    last = FieldsWritten(obj.metadata.last_written())
+    return structs.replace(obj, metadata=structs.replace(_trimmed(obj.metadata), managed_fields=[last]))
 
 
 def _trimmed(metadata: M) -> M:

@@ -22,7 +22,7 @@ INVALID = Reason(
 ARRIVING = Reason(
     "Arriving",
     "an object that it names is not there yet, and it was written a moment ago",
-    "the object appears; after that it is told as InvalidSpec",
+    "the object appears; else it is told as InvalidSpec",
     "3s",
 )
 PODS = Reason(
