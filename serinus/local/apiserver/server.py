@@ -24,6 +24,7 @@ from serinus.local.apiserver.review import review
 from serinus.local.apiserver.store import Store, StoreError, VersionMismatch
 from serinus.local.apiserver.subresources import LogSource
 from serinus.local.apiserver.watch import Watches
+from serinus.local.schema import openapi_protobuf
 
 if TYPE_CHECKING:
     from serinus.local.schema.kinds import Schemas
@@ -234,6 +235,8 @@ class ApiServer:
             case ("apis", group, version):
                 return discovery.resource_list(registry, group, version)
             case ("openapi", "v2"):
+                if openapi_protobuf.asked_for(request.headers.get("accept", "")):
+                    return Response(200, registry.schemas.openapi_v2_protobuf(), openapi_protobuf.MEDIA)
                 return registry.schemas.openapi_v2()
             case ("openapi", "v3"):
                 return registry.schemas.openapi_v3_paths()

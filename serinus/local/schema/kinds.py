@@ -92,6 +92,7 @@ class Schemas:
         self._resources: dict[tuple[str, str, str], Resource] = {}
         self._of_crd: dict[str, list[tuple[str, str, str]]] = {}
         self._documents: dict[str, Json] = {}
+        self._v2_protobuf = b""
         for resource in BUILT_IN:
             self._add(resource, lambda r=resource: self._built_in_kind(r))
 
@@ -123,7 +124,7 @@ class Schemas:
             self._makers.pop(key, None)
             self._kinds.pop(key, None)
             self._resources.pop(key, None)
-        self._documents.clear()
+        self._forget_documents()
 
     def resources(self) -> list[Resource]:
         return list(self._resources.values())
@@ -146,16 +147,28 @@ class Schemas:
 
         return self._document("v2", lambda: document_v2(self))
 
+    def openapi_v2_protobuf(self) -> bytes:
+        """The same document as one protobuf message."""
+        from serinus.local.schema.openapi_protobuf import encode
+
+        if not self._v2_protobuf:
+            self._v2_protobuf = encode(self.openapi_v2())
+        return self._v2_protobuf
+
     def _document(self, name: str, make: Callable[[], Json]) -> Json:
         if name not in self._documents:
             self._documents[name] = make()
         return self._documents[name]
 
+    def _forget_documents(self) -> None:
+        self._documents.clear()
+        self._v2_protobuf = b""
+
     def _add(self, resource: Resource, maker: Callable[[], Kind]) -> None:
         key = (resource.group, resource.version, resource.plural)
         self._makers[key] = maker
         self._resources[key] = resource
-        self._documents.clear()
+        self._forget_documents()
 
     def _built_in_kind(self, resource: Resource) -> Kind:
         name = published.definition_name(resource.group, resource.version, resource.kind)

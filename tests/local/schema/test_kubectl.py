@@ -6,12 +6,14 @@ import asyncio
 import json
 import os
 import random
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from serinus.kube.clock import SystemClock
@@ -24,6 +26,19 @@ from serinus.local.schema.kinds import Schemas
 Json = dict[str, Any]
 Kubectl = Callable[..., Awaitable[tuple[int, str]]]
 KUBECTL = Path(sys.executable).parent / "kubectl"
+_WITH_AN_UNKNOWN_KIND = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: one}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: two}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: three}
+"""
 
 
 @pytest_asyncio.fixture
@@ -38,12 +53,13 @@ async def kubectl(tmp_path: Path) -> AsyncIterator[Kubectl]:
     write_kubeconfig(tmp_path / "kubeconfig", f"https://127.0.0.1:{server.port}", who.ca_pem, who.token)
     env = {**os.environ, "KUBECONFIG": str(tmp_path / "kubeconfig"), "HOME": str(tmp_path)}
 
-    async def run(*arguments: str, stdin: Json | None = None) -> tuple[int, str]:
+    async def run(*arguments: str, stdin: Json | str | None = None) -> tuple[int, str]:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             KUBECTL, *arguments, env=env, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT
         )
-        out, _ = await process.communicate(json.dumps(stdin).encode() if stdin else b"")
+        text = stdin if isinstance(stdin, str) else json.dumps(stdin) if stdin else ""
+        out, _ = await process.communicate(text.encode())
         return process.returncode or 0, out.decode()
 
     yield run
@@ -101,3 +117,44 @@ async def test_a_patch_of_a_deployment_merges_containers_by_name(kubectl: Kubect
     assert code == 0, out
     code, out = await kubectl("get", "deployment", "web", "-o", "jsonpath={.spec.template.spec.containers[*].name}")
     assert sorted(out.split()) == ["side", "web"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["apply", "--dry-run=client"],
+        ["apply"],
+        ["apply", "--server-side"],
+        ["apply", "--validate=warn"],
+        ["diff"],
+        ["replace"],
+        ["delete"],
+        ["create"],
+    ],
+    ids=" ".join,
+)
+async def test_a_kind_that_is_not_served_does_not_keep_the_rest_of_a_file_back(kubectl: Kubectl, command: list[str]):
+    """Each command names the kind as it does on a cluster, and handles what stands before and behind it."""
+    if command[0] in ("replace", "delete"):
+        for name in ("one", "three"):
+            await kubectl("create", "configmap", name)
+    code, said = await kubectl(*command, "-f", "-", stdin=_WITH_AN_UNKNOWN_KIND)
+    assert code
+    assert 'no matches for kind "ServiceMonitor" in version "monitoring.coreos.com/v1"' in said
+    if command[0] == "diff":
+        # kubectl refuses the whole file, on a cluster too.
+        return
+    done = re.findall(r'configmap[/ ]"?(one|three)"? (?:from \S+ )?(?:created|serverside-applied|replaced|deleted)', said)
+    assert done == ["one", "three"], said
+
+
+async def test_explain_reads_the_v2_document(kubectl: Kubectl):
+    """`/openapi/v2` as protobuf, read by the decoder that Kubernetes has: built-in and custom kinds, with types and texts."""
+    code, said = await kubectl("explain", "pods.spec.containers.resources", "--output", "plaintext-openapiv2")
+    assert code == 0
+    assert "limits\t<map[string]string>" in said
+    assert "claims\t<[]Object>" in said
+    code, said = await kubectl("explain", "rollout.spec.strategy.canary", "--output", "plaintext-openapiv2")
+    assert code == 0
+    assert "steps\t<[]Object>" in said
+    assert "maxSurge" in said
