@@ -25,8 +25,17 @@ SERVER = "https://in.this.process"
 
 def rollouts(line: str, handle: Handler, namespace: str, clock: Clock) -> str:
     """What `kubectl argo rollouts LINE` prints, on stdout and then on stderr, and a failure's exit code."""
+    return _printed(main.rollouts, ["--server", SERVER, "-n", namespace, *line.split()], handle, clock)
+
+
+def serinus(line: str, handle: Handler, namespace: str, clock: Clock) -> str:
+    """The same of `serinus LINE`."""
+    return _printed(main.main, [*line.split(), "--server", SERVER, "-n", namespace], handle, clock)
+
+
+def _printed(program: Callable[[], None], arguments: list[str], handle: Handler, clock: Clock) -> str:
     out, err = io.StringIO(), io.StringIO()
-    argv = ["kubectl-argo-rollouts", "--server", SERVER, "-n", namespace, *line.split()]
+    argv = ["kubectl-argo-rollouts", *arguments]
     code = 0
     with contextlib.ExitStack() as inside:
         inside.enter_context(mock.patch.object(sys, "argv", argv))
@@ -35,7 +44,7 @@ def rollouts(line: str, handle: Handler, namespace: str, clock: Clock) -> str:
         inside.enter_context(contextlib.redirect_stdout(out))
         inside.enter_context(contextlib.redirect_stderr(err))
         try:
-            main.rollouts()
+            program()
         except SystemExit as end:
             code = int(end.code or 0)
     return out.getvalue() + err.getvalue() + (f"(exit {code})" if code else "")

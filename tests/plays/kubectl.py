@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import Any
 
-from serinus.api.resources import BY_KIND, DEPLOYMENTS, REPLICA_SETS, ROLLOUTS, Resource
+from serinus.analysis.providers.jsonpath import JsonPathError, find
+from serinus.api.resources import ANALYSIS_TEMPLATES, BY_KIND, DEPLOYMENTS, REPLICA_SETS, ROLLOUTS, Resource
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError, NotFound
 from serinus.kube.wire import STRATEGIC_PATCH
@@ -24,8 +26,14 @@ class Kubectl:
         self._client, self._namespace = client, namespace
 
     async def apply(self, manifests: list[Json]) -> str:
-        """Client-side apply: a patch of what changed since it was applied last."""
-        return "".join([f"{await self._apply(m)}\n" for m in manifests])
+        """Client-side apply: a patch of what changed since it was applied last. What is refused is printed."""
+        return "".join([await self._tried(m) for m in manifests])
+
+    async def _tried(self, manifest: Json) -> str:
+        try:
+            return f"{await self._apply(manifest)}\n"
+        except ApiError as error:
+            return f"Error from server ({error.reason}): {error.message}\n"
 
     async def _apply(self, manifest: Json) -> str:
         new, resource = copy.deepcopy(manifest), BY_KIND[manifest["kind"]]
@@ -74,8 +82,58 @@ class Kubectl:
                 name = target.removeprefix("deployment/")
                 await self._client.patch(DEPLOYMENTS, name, patch, self._namespace, content_type=STRATEGIC_PATCH)
                 return f"{_shown(DEPLOYMENTS, name)} image updated\n"
+            case ["set", "image", "rs", "--all", assignment]:
+                container, _, image = assignment.partition("=")
+                patch = {"spec": {"template": {"spec": {"containers": [{"name": container, "image": image}]}}}}
+                for rs in (await self._client.list(REPLICA_SETS, self._namespace)).items:
+                    name = rs["metadata"]["name"]
+                    await self._client.patch(REPLICA_SETS, name, patch, self._namespace, content_type=STRATEGIC_PATCH)
+                return "replicaset.apps image updated\n"
+            case ["delete", "analysistemplate", name]:
+                await self._client.delete(ANALYSIS_TEMPLATES, name, self._namespace)
+                return f'analysistemplate.argoproj.io "{name}" deleted from {self._namespace} namespace\n'
             case _:
                 raise NotImplementedError(f"kubectl {line}: no play used it so far; add it to tests/plays/kubectl.py")
+
+    async def get(self, arguments: list[str]) -> str:
+        """`kubectl get KIND [NAME] [-l LABEL=VALUE,…] [--field-selector reason=REASON] -o jsonpath=…`."""
+        words, options = list[str](), dict[str, str]()
+        rest = iter(arguments)
+        for word in rest:
+            if word in ("-l", "-o", "--field-selector"):
+                options[word] = next(rest)
+            else:
+                words.append(word)
+        resource = _resource(words[0])
+        if len(words) > 1:
+            try:
+                found: Json = await self._client.get(resource, words[1], self._namespace)
+            except NotFound as error:
+                return f"Error from server (NotFound): {error.message}"
+        else:
+            objects: list[Json] = (await self._client.list(resource, self._namespace)).items
+            wanted = dict(part.split("=") for part in options.get("-l", "").split(",") if part)
+            reason = options.get("--field-selector", "").removeprefix("reason=")
+            objects = [o for o in objects if wanted.items() <= (o["metadata"].get("labels") or {}).items()]
+            found = {"items": [o for o in objects if not reason or o.get("reason") == reason]}
+        return _by_path(options["-o"].removeprefix("jsonpath="), found)
+
+
+def _resource(word: str) -> Resource:
+    return next(r for r in BY_KIND.values() if word in (r.plural, r.singular, *r.short_names))
+
+
+def _by_path(template: str, data: Json) -> str:
+    """As kubectl prints a JSONPath template: a path that leads to nothing prints nothing."""
+    printed = ""
+    for text, path in re.findall(r"([^{]*)(\{[^}]*\})?", template):
+        printed += text
+        try:
+            matches = find(path, data) if path else []
+        except JsonPathError:
+            matches = []
+        printed += " ".join(m if isinstance(m, str) else json.dumps(m) for m in matches)
+    return printed
 
 
 def three_way(last: Json, live: Json, new: Json) -> Json:

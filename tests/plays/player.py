@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import command_line
 import looptime
@@ -58,6 +58,8 @@ LOOK_SECONDS = 0.05
 """How often a wait looks, as in the recorder."""
 NAMESPACE = "the-play"
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Played:
@@ -82,10 +84,10 @@ def played(name: str) -> Played:
 def play(name: str, what: Json) -> Played:
     """Any play, written as a scenario."""
     with tempfile.TemporaryDirectory() as directory:
-        return _in_virtual_time(_play(name, what, Path(directory)))
+        return in_virtual_time(_play(name, what, Path(directory)))
 
 
-def _in_virtual_time(work: Coroutine[Any, Any, Played]) -> Played:
+def in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
     loop = looptime.new_event_loop(start=0)
     try:
         return loop.run_until_complete(work)
@@ -121,18 +123,18 @@ class Player:
     """`notes` is a recorder of `record.py`: it has the objects as they are seen, and makes the trace."""
 
     def __init__(self, stage: Stage) -> None:
-        self._stage, self._loop = stage, asyncio.get_running_loop()
+        self.stage, self._loop = stage, asyncio.get_running_loop()
         record: Any = program("record")
         record.time = SimpleNamespace(monotonic=self._loop.time)
         self.notes: Any = record.Recorder(SimpleNamespace(kubectl="", kubeconfig=""), NAMESPACE)
         self.notes.url = METRICS
         stage.monitoring.tell = self.notes.asked
         self._flat = record.flat
-        self._kubectl = Kubectl(stage.client, NAMESPACE)
+        self.kubectl = Kubectl(stage.client, NAMESPACE)
         self._watches: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
-        await self._stage.client.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
+        await self.stage.client.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
         self._watches = [asyncio.create_task(self._watch(resource)) for resource in WATCHED]
         await asyncio.sleep(1.5)  # as the recorder: the controller has seen the namespace, if it cares
         self.notes.t0 = self._loop.time()
@@ -143,14 +145,14 @@ class Player:
         await asyncio.gather(*self._watches, return_exceptions=True)
 
     async def _watch(self, resource: Resource) -> None:
-        async for event in self._stage.client.watch(resource, NAMESPACE):
+        async for event in self.stage.client.watch(resource, NAMESPACE):
             if event.type != "BOOKMARK":
                 self.notes.note(event.type, event.object)
 
     async def play(self, what: Json) -> None:
         objects = what["objects"].replace("$METRICS", METRICS)
         manifests = {f"{d['kind']}/{d['metadata']['name']}": d for d in yaml.safe_load_all(objects)}
-        self._stage.monitoring.answers.update(what.get("answers", {}))
+        self.stage.monitoring.answers.update(what.get("answers", {}))
         for step in what["do"]:
             ((verb, argument),) = step.items()
             if verb == "wait":
@@ -158,7 +160,7 @@ class Player:
             elif verb == "sleep":
                 await asyncio.sleep(argument)
             elif verb == "answer":
-                self._stage.monitoring.answers.update(argument)
+                self.stage.monitoring.answers.update(argument)
                 self.notes.act(f"answer {json.dumps(argument)}")
             else:
                 began = self._loop.time()
@@ -170,18 +172,18 @@ class Player:
     async def _do(self, verb: str, argument: Any, manifests: dict[str, Json]) -> tuple[str, str]:
         """(how the trace calls it, what it printed)"""
         match verb, argument:
-            case "apply", _:
+            case "apply" | "try", _:
                 names = list(manifests) if argument == "all" else argument
-                return f"apply {' '.join(names)}", await self._kubectl.apply([manifests[n] for n in names])
+                return f"apply {' '.join(names)}", await self.kubectl.apply([manifests[n] for n in names])
             case "image", [name, image]:
                 manifests[name]["spec"]["template"]["spec"]["containers"][0]["image"] = image
-                return f"image {name} {image}", await self._kubectl.apply([manifests[name]])
+                return f"image {name} {image}", await self.kubectl.apply([manifests[name]])
             case "patch", [name, body]:
-                return f"patch {name} {json.dumps(body)}", await self._kubectl.patch(name, body)
+                return f"patch {name} {json.dumps(body)}", await self.kubectl.patch(name, body)
             case "kubectl", line:
-                return f"kubectl {line}", await self._kubectl.run(line)
+                return f"kubectl {line}", await self.kubectl.run(line)
             case "cli", line:
-                printed = command_line.rollouts(line, self._stage.api.handle, NAMESPACE, self._stage.clock)
+                printed = command_line.rollouts(line, self.stage.api.handle, NAMESPACE, self.stage.clock)
                 return f"kubectl argo rollouts {line}", printed
             case _:
                 raise NotImplementedError(f"a step `{verb}`: add it to tests/plays/player.py")

@@ -1,0 +1,49 @@
+"""Inputs from public bug reports, asked of a running instance with the real kubectl and through the real gateway.
+
+tests/plays/test_virtual_cases.py has most of them in virtual time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cases import ABSENT, CASES, LIVE_ONLY
+from live import BIN, Instance
+from recordings import RECORDINGS
+
+AT_ONCE = 6
+"""Cases at the same time. Each has nine watches of kubectl beside its pods."""
+
+pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=ABSENT)
+
+
+def held(instance: Instance, files: list[Path], at_once: int) -> tuple[list[Path], str]:
+    """(cases that do not hold, what the program printed)."""
+    command = [sys.executable, str(RECORDINGS / "cases.py"), "--kubeconfig", instance.status["kubeconfig"]]
+    command += ["--bin", str(BIN), "--gateway", instance.status["gateway"], "--jobs", str(at_once)]
+    done = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, timeout=1200, check=False)
+    printed = done.stdout + done.stderr
+    assert f" of {len(files)} cases hold" in printed, printed
+    return [file for file in files if f"FAIL {file.stem}\n" in printed.replace(" \n", "\n")], printed
+
+
+def wanted() -> list[Path]:
+    """All where all plays are asked for, else those of which virtual time does not answer every question."""
+    files = sorted(CASES.glob("*.yaml"))
+    if os.environ.get("SERINUS_PLAYS"):
+        return files
+    return [file for file in files if file.stem in LIVE_ONLY or "\n- curl:" in file.read_text()]
+
+
+def test_no_reported_fault_happens_here(instance: Instance):
+    wrong, printed = held(instance, wanted(), AT_ONCE)
+    assert len(wrong) <= 3, printed
+    if wrong:  # a question may be asked too late while five others are played: alone it counts
+        spaces = " ".join(f"namespace/case-{file.stem}"[:70] for file in wrong)
+        instance.shell(f"kubectl wait --for=delete {spaces} --timeout=90s")
+        still, again = held(instance, wrong, 1)
+        assert not still, printed + again

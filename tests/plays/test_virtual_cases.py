@@ -1,0 +1,60 @@
+"""Inputs from public bug reports, in virtual time: each names a kind of fault. The live ones are in tests/e2e/test_cases.py."""
+
+from __future__ import annotations
+
+import pytest
+from cases import ABSENT, CASES, LIVE_ONLY, case, cases, failures
+
+pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=ABSENT)
+
+OPEN = {
+    "abort-is-always-told",
+    "abort-of-a-full-promotion",
+    "annotation-with-a-prefix",
+    "argument-nobody-gives",
+    "braces-of-somebody-else",
+    "cpu-as-a-number",
+    "experiment-name-refused",
+    "experiment-refused",
+    "experiment-service-third-revision",
+    "experiment-template-changed",
+    "going-back-outside-the-window",
+    "interval-from-an-argument",
+    "metadata-taken-from-the-spec",
+    "replicaset-edited-in-place",
+    "restart-at-a-pause",
+    "scaled-while-invalid",
+    "scaled-while-paused",
+    "selector-label-in-metadata",
+    "template-label-comes-back",
+    "third-revision-dynamic",
+    "undo-inside-the-window",
+    "undo-is-not-healthy-yet",
+    "why-names-the-image",
+}
+"""Cases whose faults are not mended yet."""
+
+
+def _marked(name: str) -> object:
+    return pytest.param(name, marks=[pytest.mark.xfail(reason="this fault is open")] if name in OPEN else [])
+
+
+@pytest.mark.parametrize("name", [_marked(name) for name in cases() if name not in LIVE_ONLY])
+def test_a_reported_fault_does_not_happen_here(name: str):
+    assert not (wrong := failures(case(name))), "\n".join([case(name)["about"], *wrong])
+
+
+def test_every_case_is_played():
+    assert len(cases()) == 27
+    assert set(LIVE_ONLY) <= set(cases())
+
+
+def test_a_case_can_fail():
+    """The question at the end of the play, and one that is asked all the time."""
+    held = case("going-back-is-told")
+    (phase, *_), nothing = (
+        held["expect"],
+        [{"get": "rollout web -o jsonpath={.status.nothing}", "is": "x", "within": 1}],
+    )
+    wrong = failures({**held, "expect": nothing, "never": [phase]})
+    assert [line.split(":")[0] for line in wrong] == ["happened", "{'get'"]
