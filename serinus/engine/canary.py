@@ -162,8 +162,12 @@ def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> N
     status.updated_replicas = new.status.replicas
     status.selector = s.selector_text
     status.observed_generation = str(s.rollout.metadata.generation)
-    available = status.available_replicas >= s.replicas
-    arrived = promoted(status) and status.updated_replicas == s.replicas and new.status.available_replicas >= s.replicas
+    leads, own = traffic.reached(draft), draft.still(new, new.status.available_replicas)
+    has_traffic = traffic.all_on_new(draft)
+    # Pods that no request reaches (an old version in its scale-down delay) keep nothing available.
+    reachable = (r for r in live if leads is None or hash_of(r) in leads)
+    available = sum(draft.still(r, r.status.available_replicas) for r in reachable) >= s.replicas
+    arrived = promoted(status) and has_traffic and status.updated_replicas == s.replicas and own >= s.replicas
     healthy = arrived and status.available_replicas == status.replicas == s.replicas
     if arrived:
         duration.finish(status, s.now)
@@ -179,7 +183,9 @@ def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> N
     )
     settle(draft, healthy=healthy, available=available, progressed=progressed, created=created)
     duration.count_pause(status, s.now, manual=s.spec.paused or _waits_for_person(draft))
-    status.phase, status.message = phase_of(s.spec, status)
+    status.phase, status.message = phase_of(s.spec, status, available=own, has_traffic=has_traffic)
+    if promoted(status) and not has_traffic:
+        draft.wait(waits.TRAFFIC.code, "requests still go to another version")
 
 
 def _waits_for_person(draft: Draft) -> bool:

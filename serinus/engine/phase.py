@@ -1,6 +1,7 @@
 """The one word and one line that everybody looks at: `status.phase` and `status.message`.
 
-Source: the Rollout resource, section 3 ("Phase, message"): the first rule that matches.
+Source: the Rollout resource, section 3 ("Phase, message"): the first rule that matches. Healthy says more here than in the
+source: the current version's own pods are available, and all requests go to it.
 """
 
 from __future__ import annotations
@@ -8,10 +9,20 @@ from __future__ import annotations
 from serinus.api.rollout import RolloutSpec, RolloutStatus
 from serinus.engine.conditions import promoted
 
+TRAFFIC_SHIFTING = "traffic is still shifting to the current version"
+"""Of a canary that is promoted (or was gone back on) while requests still go to another version."""
 
-def phase_of(spec: RolloutSpec, status: RolloutStatus) -> tuple[str, str]:
-    """(phase, message) of a Rollout whose status is complete but for these two."""
+
+def phase_of(
+    spec: RolloutSpec, status: RolloutStatus, *, available: int | None = None, has_traffic: bool = True
+) -> tuple[str, str]:
+    """(phase, message) of a Rollout whose status is complete but for these two.
+
+    `available`: the current version's own available pods; `status.availableReplicas` of a canary counts those of all versions.
+    `has_traffic`: whether all requests go to the current version. Without them the status alone decides.
+    """
     replicas = 1 if spec.replicas is None else spec.replicas
+    available = status.available_replicas if available is None else available
     for c in status.conditions:
         if c.type == "InvalidSpec":
             return "Degraded", f"InvalidSpec: {c.message}"
@@ -25,9 +36,9 @@ def phase_of(spec: RolloutSpec, status: RolloutStatus) -> tuple[str, str]:
         return "Progressing", "rollout is restarting"
     if status.updated_replicas < replicas:
         return "Progressing", "more replicas need to be updated"
-    if status.available_replicas < status.updated_replicas:
+    if available < status.updated_replicas:
         return "Progressing", "updated replicas are still becoming available"
-    waiting = _blue_green(spec, status) if spec.strategy.blue_green else _canary(spec, status)
+    waiting = _blue_green(spec, status) if spec.strategy.blue_green else _canary(spec, status, has_traffic)
     return ("Progressing", waiting) if waiting else ("Healthy", "")
 
 
@@ -48,8 +59,10 @@ def _blue_green(spec: RolloutSpec, status: RolloutStatus) -> str:
     return ""
 
 
-def _canary(spec: RolloutSpec, status: RolloutStatus) -> str:
+def _canary(spec: RolloutSpec, status: RolloutStatus, has_traffic: bool) -> str:
     canary = spec.strategy.canary
     if canary and canary.traffic_routing is None and status.replicas > status.updated_replicas:
         return "old replicas are pending termination"
-    return "" if promoted(status) else "waiting for all steps to complete"
+    if not promoted(status):
+        return "waiting for all steps to complete"
+    return "" if has_traffic else TRAFFIC_SHIFTING

@@ -22,6 +22,14 @@ def selected_hash(draft: Draft, name: str) -> str:
     return service.spec.selector.get(HASH, "") if service else ""
 
 
+def selects(draft: Draft, name: str) -> str:
+    """The revision that a Service selects once this pass is carried out; "" when it selects all, or is not there."""
+    for action in draft.actions:
+        if action.kind == "Service" and action.name == name:
+            return action.body.get("spec", {}).get("selector", {}).get(HASH) or selected_hash(draft, name)
+    return selected_hash(draft, name)
+
+
 def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
     """Plan that Service `name` selects `rs`, unless that would leave it without ready pods.
 

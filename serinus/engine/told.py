@@ -14,11 +14,13 @@ from serinus.api.names import BLUE_GREEN_PAUSE, CANARY_PAUSE, INCONCLUSIVE_ANALY
 from serinus.api.rollout import CanaryStep, PauseCondition, RolloutSpec, RolloutStatus
 from serinus.api.times import parse_time
 from serinus.engine import waits
+from serinus.engine.phase import TRAFFIC_SHIFTING
 from serinus.engine.plan import Wait
 
 _BY_MESSAGE = {
     "more replicas need to be updated": waits.PODS,
     "updated replicas are still becoming available": waits.PODS,
+    TRAFFIC_SHIFTING: waits.TRAFFIC,
     "active service cutover pending": waits.SERVICE,
     "waiting for analysis to complete": waits.ANALYSIS,
     "waiting for post-promotion verification to complete": waits.ANALYSIS,

@@ -15,7 +15,7 @@ from serinus.engine.experiments import additional
 from serinus.engine.plan import Action, Event
 from serinus.engine.revision import owner_reference
 from serinus.engine.routes import Route, managed, service_names, set_by
-from serinus.engine.services import point, selected_hash
+from serinus.engine.services import point, selected_hash, selects
 from serinus.engine.sight import hash_of, serving
 from serinus.engine.sizes import View
 from serinus.engine.steps import last_weight
@@ -103,6 +103,33 @@ def _nobody_else_serves(draft: Draft, stable: ReplicaSet | None) -> bool:
 def _stable(draft: Draft) -> ReplicaSet | None:
     s = draft.sight
     return s.new if s.new and hash_of(s.new) == draft.status.stable_rs else s.named(draft.status.stable_rs)
+
+
+def reached(draft: Draft) -> set[str] | None:
+    """Revisions that get requests once this pass is carried out; None where every pod gets its share, whatever its version.
+
+    The Services are asked, not the recorded weights alone: after a way back in mid-update the canary's weight is recorded for
+    the version that is wanted, and its Service leads to the one that is left until the weight is gone.
+    """
+    s, status = draft.sight, draft.status
+    canary_service, stable_service = service_names(s.canary, status) if s.canary else ("", "")
+    if s.routing is None:
+        leads = [selects(draft, name) for name in (canary_service, stable_service) if name]
+        return set(leads) if stable_service and all(leads) else None
+    weights = status.canary.weights
+    if weights is None:  # before a weight was ever written, the stable version has everything
+        sides = [(stable_service, status.stable_rs)]
+    else:
+        pairs = ((canary_service, weights.canary), (stable_service, weights.stable))
+        sides = [(name, side.pod_template_hash) for name, side in pairs if side.weight]
+    leads = [selects(draft, name) if name else recorded for name, recorded in sides]
+    return set(leads) if all(leads) else None
+
+
+def all_on_new(draft: Draft) -> bool:
+    """Whether every request goes to the version that is wanted, as far as Services and weights decide that."""
+    leads = reached(draft)
+    return not draft.sight.replicas or leads is None or leads <= {hash_of(draft.sight.new)}
 
 
 def decide(draft: Draft, view: View, recorded: int | None) -> int | None:

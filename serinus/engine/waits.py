@@ -34,6 +34,12 @@ PODS = Reason(
 STABLE_SHORT = Reason(
     "StableNotReady", "the stable version lacks ready pods for its share of the traffic", "its pods are ready", "none"
 )
+TRAFFIC = Reason(
+    "TrafficShifting",
+    "the version is the stable one, and requests still go to another",
+    "the stable version has the pods to take them all",
+    "none",
+)
 PAUSE_STEP = Reason(
     "PauseStep", "a pause step waits for a person", "it is promoted or aborted, or a new version comes", "none"
 )
@@ -75,6 +81,7 @@ ALL: tuple[Reason, ...] = (
     ARRIVING,
     PODS,
     STABLE_SHORT,
+    TRAFFIC,
     PAUSE_STEP,
     TIMED_PAUSE,
     PAUSED,
