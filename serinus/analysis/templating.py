@@ -9,6 +9,7 @@ import msgspec
 
 from serinus.analysis.problems import AnalysisProblem
 from serinus.api.analysis import Metric
+from serinus.api.nesting import TOO_DEEP, nests_too_deep
 
 OPEN, CLOSE = "{{", "}}"
 
@@ -45,9 +46,12 @@ def filled_everywhere(value: Any, value_of: Callable[[str], str | None]) -> Any:
 
 
 def with_arguments(metric: Metric, values: Mapping[str, str]) -> Metric:
-    """The metric, with the values of its arguments."""
+    """The metric, with the values of its arguments. AnalysisProblem for one that nests too deeply to be walked."""
 
     def value_of(tag: str) -> str | None:
         return values.get(tag.removeprefix("args.")) if tag.startswith("args.") else None
 
-    return msgspec.convert(filled_everywhere(msgspec.to_builtins(metric), value_of), Metric)
+    written = msgspec.to_builtins(metric)
+    if nests_too_deep(written):
+        raise AnalysisProblem(f"metric '{metric.name}': {TOO_DEEP}")
+    return msgspec.convert(filled_everywhere(written, value_of), Metric)

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from serinus.api.nesting import too_deep
+
 LONGEST = 8192
 """Letters of a value that is looked into: what is longer is no number that people compare."""
 
@@ -60,8 +62,8 @@ def number_of(value: str, place: tuple[str | int, ...] = ()) -> float | None:
     A list of one number is that number where no place is named.
     """
     try:
-        found: Any = json.loads(value) if len(value) <= LONGEST else None
-    except (ValueError, RecursionError):
+        found: Any = None if len(value) > LONGEST or too_deep(value) else json.loads(value)
+    except ValueError:
         found = value
     for part in place:
         try:

@@ -11,6 +11,7 @@ import msgspec
 
 from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.samples import KINDS, Sample, answer, judged
+from serinus.api.nesting import TOO_DEEP, too_deep
 from serinus.cli.problems import Problem
 
 
@@ -39,9 +40,12 @@ def command(condition: str, result: str | None, kind: str) -> None:
         return
     if result is None:
         raise Problem("--result is missing: give the result as JSON, such as --result '[0.96]'")
+    text = result.encode("utf-8", "surrogateescape")
+    if too_deep(text):
+        raise Problem(f"--result: {TOO_DEEP}")
     try:
-        value = msgspec.json.decode(result.encode("utf-8", "surrogateescape"))
-    except (msgspec.DecodeError, RecursionError) as error:
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
         raise Problem(f"--result is no JSON: {error}", "Text is JSON in double quotes: --result '\"ok\"'") from None
     try:
         click.echo("true" if judged(Sample(condition, value, kind), now) else "false")
@@ -50,8 +54,10 @@ def command(condition: str, result: str | None, kind: str) -> None:
 
 
 def _answered(line: bytes, now: float) -> str:
+    if too_deep(line):
+        return json.dumps({"error": f"the line cannot be read: {TOO_DEEP}"})
     try:
         sample = msgspec.json.decode(line, type=Sample)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
         return json.dumps({"error": f"the line is no object with condition, result and kind: {error}"})
     return json.dumps(answer(sample, now), ensure_ascii=False)

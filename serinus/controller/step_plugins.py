@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from serinus.api.meta import Json
+from serinus.api.nesting import TOO_DEEP, too_deep
 from serinus.api.resources import CONFIG_MAPS
 from serinus.api.step_plugin import ENTRY_POINTS, Answer, Question, StepPlugin
 from serinus.kube.client import Client
@@ -105,6 +106,8 @@ async def execute(row: Configured, question: Question) -> Answer:
         raise ValueError(f"{path} exited with {process.returncode}: {last or 'it printed no reason'}")
     if len(printed) > LONGEST_ANSWER:
         raise ValueError(f"{path} printed {len(printed)} bytes, more than {LONGEST_ANSWER}")
+    if too_deep(printed):
+        raise ValueError(f"{path} printed an answer that cannot be read: {TOO_DEEP}")
     try:
         return msgspec.json.decode(printed, type=Answer)
     except msgspec.MsgspecError as error:

@@ -66,9 +66,11 @@ _BY_CODE: dict[int, type[ApiError]] = {
 
 def error_from(code: int, body: bytes, retry_after: float | None = None) -> ApiError:
     """The error for an answer with this HTTP status code, read from its Status object where it has one."""
+    from serinus.api.nesting import too_deep  # only failures pay for it
+
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = None if too_deep(body) else json.loads(body)
+    except ValueError:
         found = None
     status: dict[str, Any] = found if isinstance(found, dict) else {}
     reason = str(status.get("reason") or "")

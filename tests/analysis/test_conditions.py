@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import signal
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from serinus.analysis.conditions.condition import Condition
 from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.samples import Sample, as_result, judged
 from serinus.analysis.conditions.values import Floats, go_text
+from serinus.api.nesting import DEEPEST
 
 DATA = Path(__file__).parent / "data"
 NOW = 1_790_000_000.0
@@ -206,9 +209,43 @@ def test_deep_results_are_an_error_not_a_crash() -> None:
         "flatten(result) == []",
         "result == [result]",
         "max(result) > 1",
+        "result == 1",
+        "len(result) == 1",
     ):
-        with pytest.raises(ConditionError):
+        with pytest.raises(ConditionError, match="nested more than 128 levels"):
             Condition(text).holds(deep)
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1.0
+    for _ in range(levels):
+        value = {"a": [value]}
+    return value
+
+
+@pytest.mark.parametrize(
+    "text", ["string(result) == ''", "toJSON(result) == ''", "result == result", "result.a == [1]"]
+)
+def test_no_result_that_is_read_meets_the_limit_of_the_interpreter(text: str) -> None:
+    """At that limit even the garbage collector's finalizers fail. The deepest result that is read is far from it."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(500 + len(inspect.stack()))
+    try:
+        assert Condition(text).value(nested(DEEPEST // 2)) in (True, False)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+@pytest.mark.parametrize("use", ["toJSON(V) == ''", "string(V) == ''", "V == V", "flatten(V) == []", "max(V) > 1"])
+def test_a_value_that_a_condition_nests_itself_is_bounded_too(use: str) -> None:
+    deep = "reduce(1..2000, [#acc], 0)"
+    with pytest.raises(ConditionError, match="nested more than"):
+        Condition(use.replace("V", deep)).value(1.0)
+
+
+def test_text_that_nests_too_deep_is_not_decoded() -> None:
+    with pytest.raises(ConditionError, match="nested more than 128 levels"):
+        Condition(f"fromJSON('{'[' * 500}{']' * 500}') == 1").value(1.0)
 
 
 def test_a_condition_reaches_nothing_but_its_result() -> None:

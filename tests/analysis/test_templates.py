@@ -198,6 +198,15 @@ def test_tags_that_mean_nothing_are_told(text: str, message: str) -> None:
     assert told(problem) == message
 
 
+def test_a_metric_that_nests_too_deep_names_itself_instead_of_exhausting_the_stack() -> None:
+    spec: Any = {"name": "{{args.x}}"}
+    for _ in range(300):
+        spec = {"template": spec}
+    metric = msgspec.convert({"name": "deep", "provider": {"job": {"spec": spec}}}, Metric)
+    with pytest.raises(AnalysisProblem, match="metric 'deep': it is nested more than 128 levels deep"):
+        with_arguments(metric, {"x": "1"})
+
+
 def test_a_value_is_not_looked_into_for_more_tags() -> None:
     assert filled("{{a}}", {"a": "{{b}}"}.get) == "{{b}}"
 

@@ -11,13 +11,29 @@ CHARACTERS_A_STEP = 8
 """Text is cheaper than list elements: all text that a condition makes has at most 4 million characters."""
 
 
-class Budget:
-    """What is left for one evaluation. Everything that loops or makes something pays before it does."""
+DEEPEST = 200
+"""Levels of a value that a function walks: a result has at most 128 of its own, and `reduce` can wrap it again and again."""
 
-    __slots__ = ("_left",)
+
+class Budget:
+    """What is left for one evaluation. Everything that loops or makes something pays before it does.
+
+    `with budget:` surrounds one level of a recursive walk over a value.
+    """
+
+    __slots__ = ("_left", "_levels")
 
     def __init__(self, steps: int = STEPS) -> None:
         self._left = steps
+        self._levels = 0
+
+    def __enter__(self) -> None:
+        self._levels += 1
+        if self._levels > DEEPEST:
+            raise ConditionError(f"a value is nested more than {DEEPEST} levels deep")
+
+    def __exit__(self, *_: object) -> None:
+        self._levels -= 1
 
     def spend(self, steps: int) -> None:
         self._left -= steps

@@ -11,6 +11,7 @@ from serinus.analysis.conditions.moments import Time
 from serinus.analysis.conditions.parser import parse
 from serinus.analysis.conditions.types import Type, type_of
 from serinus.analysis.conditions.values import go_type
+from serinus.api.nesting import TOO_DEEP, nests_too_deep
 
 MOST_TYPES = 16
 """Compiled forms that a condition keeps; a metric's results have one or two types."""
@@ -30,16 +31,15 @@ class Condition:
 
     def value(self, result: Any, now: float = 0.0) -> Any:
         """Whatever the expression gives. `now`: seconds since the epoch."""
+        if isinstance(result, list | dict) and nests_too_deep(result):
+            raise ConditionError(f"the result cannot be judged: {TOO_DEEP}")
         kind = type_of(result)
-        try:
-            made = self._made.get(kind)
-            if made is None:
-                made = compile_for(self._tree, kind)
-                if len(self._made) < MOST_TYPES:
-                    self._made[kind] = made
-            return made.run(Run(result, round(now * 1e6) * 1000))
-        except RecursionError:
-            raise ConditionError("the result is nested too deeply for this condition") from None
+        made = self._made.get(kind)
+        if made is None:
+            made = compile_for(self._tree, kind)
+            if len(self._made) < MOST_TYPES:
+                self._made[kind] = made
+        return made.run(Run(result, round(now * 1e6) * 1000))
 
     def holds(self, result: Any, now: float = 0.0) -> bool:
         """Whether the condition is true of this result. ConditionError if it is neither true nor false."""

@@ -115,11 +115,12 @@ def _concat(args: Sequence[Any], run: Run) -> list[Any]:
 @LISTS.add("flatten", t.ANYTHING, LIST)
 def _flatten(args: Sequence[Any], run: Run) -> list[Any]:
     found: list[Any] = []
-    for item in _elements(args[0], "flatten", run):
-        if isinstance(item, list):
-            found += _flatten([item], run)
-        else:
-            found.append(item)
+    with run.budget:
+        for item in _elements(args[0], "flatten", run):
+            if isinstance(item, list):
+                found += _flatten([item], run)
+            else:
+                found.append(item)
     return found
 
 

@@ -14,6 +14,7 @@ from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.functions import TEXT, WHOLE, Run, Table, items, text, whole
 from serinus.analysis.conditions.moments import Duration, Named, Time
 from serinus.analysis.conditions.values import from_raw, go_text, go_type, json_text, raw
+from serinus.api.nesting import TOO_DEEP, too_deep
 
 TEXTS = Table()
 _STRINGS = t.list_of(t.STRING)
@@ -128,6 +129,8 @@ def _to_json(args: Sequence[Any], run: Run) -> str:
 def _from_json(args: Sequence[Any], run: Run) -> Any:
     value = text(args[0])
     run.budget.spend(len(value))
+    if too_deep(value):
+        raise ConditionError(f"fromJSON: {TOO_DEEP}")
     try:
         return floats(msgspec.json.decode(raw(value)))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -94,7 +94,8 @@ def equal(a: Any, b: Any, budget: Budget) -> bool:
     if is_number(a) and is_number(b):
         return a == b
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(equal(x, y, budget) for x, y in zip(a, b, strict=True))
+        with budget:
+            return len(a) == len(b) and all(equal(x, y, budget) for x, y in zip(a, b, strict=True))
     return _identical(a, b, budget)
 
 
@@ -103,9 +104,11 @@ def _identical(a: Any, b: Any, budget: Budget) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, list):
-        return len(a) == len(b) and all(_identical(x, y, budget) for x, y in zip(a, b, strict=True))
+        with budget:
+            return len(a) == len(b) and all(_identical(x, y, budget) for x, y in zip(a, b, strict=True))
     if isinstance(a, dict):
-        return len(a) == len(b) and all(key in b and _identical(value, b[key], budget) for key, value in a.items())
+        with budget:
+            return len(a) == len(b) and all(key in b and _identical(value, b[key], budget) for key, value in a.items())
     if isinstance(a, str):
         budget.spend_text(len(a))
     return bool(a == b)
@@ -191,10 +194,12 @@ def go_text(value: Any, budget: Budget) -> str:
             budget.spend_text(len(value))
             return value
         case list():
-            return "[" + " ".join(go_text(item, budget) for item in value) + "]"
+            with budget:
+                return "[" + " ".join(go_text(item, budget) for item in value) + "]"
         case dict():
             pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
-            return "map[" + " ".join(f"{go_text(k, budget)}:{go_text(v, budget)}" for k, v in pairs) + "]"
+            with budget:
+                return "map[" + " ".join(f"{go_text(k, budget)}:{go_text(v, budget)}" for k, v in pairs) + "]"
         case _:
             return str(value)
 
@@ -216,15 +221,17 @@ def _json(value: Any, budget: Budget, write: Callable[[str], None], line: str, i
         case float():
             write(json_number(value))
         case list() if value:
-            for position, item in enumerate(value):
-                write(("," if position else "[") + line + (indent if line else ""))
-                _json(item, budget, write, line + indent if line else "", indent)
+            with budget:
+                for position, item in enumerate(value):
+                    write(("," if position else "[") + line + (indent if line else ""))
+                    _json(item, budget, write, line + indent if line else "", indent)
             write(line + "]")
         case dict() if value:
-            for position, key in enumerate(sorted(value, key=str)):
-                write(("," if position else "{") + line + (indent if line else ""))
-                write(json_string(str(key), budget) + (": " if line else ":"))
-                _json(value[key], budget, write, line + indent if line else "", indent)
+            with budget:
+                for position, key in enumerate(sorted(value, key=str)):
+                    write(("," if position else "{") + line + (indent if line else ""))
+                    write(json_string(str(key), budget) + (": " if line else ":"))
+                    _json(value[key], budget, write, line + indent if line else "", indent)
             write(line + "}")
         case list() | dict():
             write("[]" if isinstance(value, list) else "{}")

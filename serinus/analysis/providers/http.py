@@ -20,6 +20,7 @@ import msgspec
 import yarl
 
 from serinus.analysis.providers.trouble import ProviderError
+from serinus.api.nesting import TOO_DEEP, too_deep
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes. A vector of 10,000 series takes about 2 MB."""
@@ -52,10 +53,12 @@ class Answer:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The decoded body. ProviderError if it is no JSON."""
+        """The decoded body. ProviderError if it is no JSON, or nests too deeply."""
+        if too_deep(self.body):
+            raise ProviderError(f"Could not parse JSON body: {TOO_DEEP}")
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ProviderError(f"Could not parse JSON body: {error}") from error
 
 

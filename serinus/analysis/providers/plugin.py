@@ -21,6 +21,7 @@ from serinus.analysis.providers.provider import Call, code_of
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.analysis import Measurement, Metric
 from serinus.api.meta import Json
+from serinus.api.nesting import TOO_DEEP, too_deep
 from serinus.api.resources import CONFIG_MAPS
 from serinus.api.times import format_deadline, format_time
 
@@ -161,6 +162,8 @@ async def execute(row: Configured, question: Question) -> Answer:
             line = await process.stdout.readline()
         except ValueError:
             raise ValueError(f"{path} printed a line of more than {LONGEST_ANSWER} bytes") from None
+        if too_deep(line):
+            raise ValueError(f"{path} printed an answer that cannot be read: {TOO_DEEP}")
         if line:
             return msgspec.json.decode(line, type=Answer)
         raise ValueError(f"{path} ended with {await process.wait()} and printed no answer")

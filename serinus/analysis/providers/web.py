@@ -16,6 +16,7 @@ from serinus.analysis.providers.oauth2 import bearer
 from serinus.analysis.providers.provider import Answering, Call, Reading
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.meta import Json
+from serinus.api.nesting import TOO_DEEP, too_deep
 
 DEFAULT_SECONDS = 10
 
@@ -64,14 +65,16 @@ class Web(Answering[WebConfig]):
 
 def reading(body: bytes, path: str) -> Reading:
     """The first match of the path; the text itself where the body is no JSON. ProviderError without a match."""
+    if too_deep(body):
+        raise ProviderError(f"Could not parse JSON body: {TOO_DEEP}")
     try:
         data = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         text = body.decode("utf-8", "replace")
         return Reading(text, text)
     try:
         found = find(path, data)
-    except (JsonPathError, RecursionError) as error:
+    except JsonPathError as error:
         raise ProviderError(f"Could not find JSONPath in body: {error}") from error
     if not found:
         raise ProviderError("result of web metric produced no value")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import yaml
 
+from serinus.api.nesting import DEEPEST, too_deep
 from serinus.kube.wire import APPLY_PATCH, JSON, Request, Response
 from serinus.local.apiserver import protobuf
 from serinus.local.apiserver.errors import StatusError, bad_request, not_acceptable, too_large, unsupported_media
@@ -18,7 +19,6 @@ Json = dict[str, Any]
 
 YAML = "application/yaml"
 LONGEST_BODY = 3 << 20
-DEEPEST = 128
 """Levels of nesting. No real object comes near it, and walking deeper ones would exhaust the interpreter's stack."""
 
 
@@ -108,15 +108,12 @@ def body_of(request: Request, *, media: tuple[str, ...] = (JSON, YAML)) -> Any:
 
 
 def _json(body: bytes) -> Any:
+    if too_deep(body):
+        raise bad_request(f"the object is nested too deeply: at most {DEEPEST} levels are read")
     try:
-        value = msgspec.json.decode(body)
-    except RecursionError:
-        raise bad_request(f"the object is nested too deeply: at most {DEEPEST} levels are read") from None
+        return msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError) as error:
         raise bad_request(f"error decoding the body: it is not valid JSON: {error}") from None
-    if body.count(b"{") + body.count(b"[") > DEEPEST:
-        _check_depth(value)
-    return value
 
 
 def _protobuf(body: bytes, media: tuple[str, ...]) -> Any:
@@ -126,21 +123,6 @@ def _protobuf(body: bytes, media: tuple[str, ...]) -> Any:
         raise unsupported_media(media) from None
     except (ValueError, TypeError) as error:
         raise bad_request(f"error decoding the body: it is not valid protobuf: {error}") from None
-
-
-def _check_depth(value: Any) -> None:
-    level: list[Any] = [value]
-    for _ in range(DEEPEST + 1):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(cast("Json", item).values())
-            elif isinstance(item, list):
-                below.extend(cast("list[Any]", item))
-        level = [item for item in below if isinstance(item, (dict, list))]
-        if not level:
-            return
-    raise bad_request(f"the object is nested too deeply: at most {DEEPEST} levels are read")
 
 
 def _yaml(body: bytes) -> Any:

@@ -1,0 +1,47 @@
+"""How deeply JSON may nest. Text from outside is bounded before anything recursive reads it.
+
+Python's decoders and most walks over a value are recursive. Near the interpreter's recursion limit even a finalizer of the
+garbage collector can fail, so a value is refused by its depth instead of by a RecursionError.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+DEEPEST = 128
+"""Levels of lists and objects. Objects of Kubernetes have fewer than 40, its generated schemas fewer than 80."""
+
+TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
+
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def too_deep(text: bytes | str, most: int = DEEPEST) -> bool:
+    """Whether JSON text nests more than `most` levels. Text that is no JSON may be called either."""
+    body = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if body.count(b"[") + body.count(b"{") <= most:
+        return False
+    brackets = _STRINGS.sub(b"", body).translate(_BRACKETS, _OTHERS)
+    for _ in range(most):
+        shorter = brackets.replace(b"[]", b"")  # one level less, from the inside out
+        if len(shorter) == len(brackets):
+            break
+        brackets = shorter
+    # Brackets without a partner are no JSON; many that open would still take a decoder down as far.
+    return b"[]" in brackets or brackets.count(b"[") > most
+
+
+def nests_too_deep(value: Any, most: int = DEEPEST) -> bool:
+    """Whether a decoded value nests more than `most` levels of lists and dicts. Does not recurse."""
+    level: list[Any] = [value] if isinstance(value, list | dict) else []
+    for _ in range(most):
+        if not level:
+            return False
+        inner: list[Any] = []
+        for item in level:
+            inner += cast("dict[str, Any]", item).values() if isinstance(item, dict) else cast("list[Any]", item)
+        level = [item for item in inner if isinstance(item, list | dict)]
+    return bool(level)
