@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serinus.api.rollout import RolloutStatus
 from serinus.api.times import format_time
 from serinus.engine import duration
 from serinus.engine.draft import Draft
@@ -15,10 +16,19 @@ def abort(draft: Draft, why: str) -> None:
     carry_out(draft)
 
 
+def full_promotion_wanted(status: RolloutStatus) -> bool:
+    """Whether `promoteFull` holds: of an abort and a full promotion the later one does.
+
+    An abort that was carried out took `promoteFull` away, so one that is there with `abortedAt` came after it.
+    """
+    return status.promote_full and (not status.abort or bool(status.aborted_at))
+
+
 def carry_out(draft: Draft) -> None:
     """What an abort means for the status, however it came."""
     s, status = draft.sight, draft.status
     end_pauses(draft)
+    status.promote_full = False
     status.current_step_index = 0 if s.steps else None
     status.aborted_at = status.aborted_at or format_time(s.now)
     duration.complete(status, "Aborted")

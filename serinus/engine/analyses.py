@@ -100,7 +100,7 @@ def hear(draft: Draft) -> None:
         text = f"{kind.label} Analysis Run '{known['name']}' Status New: '{now}' Previous: '{before}'"
         draft.tell(f"AnalysisRun{now}", text, warning=now in (FAILED, ERROR))
         if now in (FAILED, ERROR):
-            if not draft.status.abort and not promoted(draft.status):
+            if not draft.status.abort and not draft.status.promote_full and not promoted(draft.status):
                 abort(draft, kind.failed + (f": {run.status.message}" if run.status.message else ""))
         elif now == INCONCLUSIVE:
             _pause(draft)

@@ -15,12 +15,12 @@ from serinus.api.selectors import Selector
 from serinus.api.times import format_deadline, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import analyses, deadlines, duration, metadata, waits
-from serinus.engine.abort import carry_out
+from serinus.engine.abort import carry_out, full_promotion_wanted
 from serinus.engine.analysis_runs import POST, PRE
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
-from serinus.engine.promotion import end_pauses, in_rollback_window, never_promoted, promote
+from serinus.engine.promotion import end_pauses, goes_back, in_rollback_window, never_promoted, promote
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.services import point, selected_hash
@@ -68,7 +68,9 @@ def _reset_if_changed(draft: Draft, new: ReplicaSet) -> bool:
     status.blue_green.pre_promotion_analysis_run_status = status.blue_green.post_promotion_analysis_run_status = None
     if not before:
         status.restarted_at = s.spec.restart_at
-    duration.begin(status, s.now)
+    duration.begin_version(status, s.now, back=goes_back(draft))
+    if before and new is s.stable:
+        duration.complete(status, "FastRolledBack")
     return True
 
 
@@ -128,15 +130,16 @@ class _Pass:
         if promoted(status):
             status.abort, status.promote_full = False, False
             end_pauses(self.draft)
-        elif status.promote_full or (self.fast_back and in_rollback_window(self.draft) and not status.abort):
+        elif full_promotion_wanted(status) or (self.fast_back and in_rollback_window(self.draft) and not status.abort):
             status.abort = False
             end_pauses(self.draft)
         elif status.abort:
             carry_out(self.draft)
         if not status.abort:
-            if status.aborted_at and not promoted(status) and not status.promote_full:
+            if status.aborted_at and not promoted(status):
                 duration.begin(status, s.now)
-                analyses.forget(self.draft, PRE, POST)
+                if not status.promote_full:
+                    analyses.forget(self.draft, PRE, POST)
             status.aborted_at = None
 
     def wanted(self) -> int:
@@ -286,7 +289,7 @@ class _Pass:
             if self.fast_back
             else "Completed blue-green update"
         )
-        promote(self.draft, self.new, how)
+        promote(self.draft, self.new, how, fast=status.promote_full or self.fast_back)
         status.current_step_index = None
         status.blue_green.scale_up_preview_check_point = False
 

@@ -14,12 +14,12 @@ from serinus.api.identity import step_hash
 from serinus.api.names import CANARY_PAUSE
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import analyses, duration, experiments, metadata, sizes, step_plugins, steps, traffic, waits
-from serinus.engine.abort import carry_out
+from serinus.engine.abort import carry_out, full_promotion_wanted
 from serinus.engine.analysis_runs import BACKGROUND, STEP
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
-from serinus.engine.promotion import end_pauses, in_rollback_window, promote
+from serinus.engine.promotion import end_pauses, goes_back, in_rollback_window, promote
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.sight import hash_of
@@ -63,7 +63,7 @@ def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
     s, status = draft.sight, draft.status
     pods, now_steps = hash_of(new), once(s.spec, "steps", lambda: step_hash(s.steps))
     same = status.current_step_hash == now_steps and status.current_pod_hash in ("", pods)
-    first = not status.current_pod_hash
+    first, template_changed = not status.current_pod_hash, status.current_pod_hash != pods
     status.current_pod_hash, status.current_step_hash = pods, now_steps
     if same:
         return
@@ -74,12 +74,14 @@ def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
     canary.current_experiment, canary.step_plugin_statuses = "", []
     canary.current_step_analysis_run_status = canary.current_background_analysis_run_status = None
     status.current_step_index = 0 if s.steps else None
-    duration.begin(status, s.now)
-    if s.steps and new is s.stable:
+    if template_changed or not promoted(status):  # other steps for the stable version release nothing
+        duration.begin_version(status, s.now, back=template_changed and goes_back(draft))
+    if new is s.stable and template_changed and not first:
+        duration.complete(status, "FastRolledBack")
+    if new is s.stable and s.steps:
         status.current_step_index = len(s.steps)
         if not first:
             draft.tell("SkipSteps", "Rollback to stable ReplicaSets")
-            duration.complete(status, "RolledBack" if draft.size(new) < s.replicas else "FastRolledBack")
 
 
 def _controls(draft: Draft) -> None:
@@ -93,7 +95,7 @@ def _controls(draft: Draft) -> None:
         status.current_step_index = count or None
         end_pauses(draft)
         analyses.forget(draft, BACKGROUND, STEP)
-    elif status.promote_full or (in_rollback_window(draft) and not status.abort):
+    elif full_promotion_wanted(status) or (in_rollback_window(draft) and not status.abort):
         status.abort = False
         status.current_step_index = count or None
         end_pauses(draft)
@@ -103,9 +105,10 @@ def _controls(draft: Draft) -> None:
         if s.rollout.status.abort:  # its reason was to be seen once
             analyses.forget(draft, BACKGROUND, STEP)
     if not status.abort:
-        if status.aborted_at and not done and not status.promote_full:
+        if status.aborted_at and not done:
             duration.begin(status, s.now)
-            status.canary.step_plugin_statuses = []
+            if not status.promote_full:
+                status.canary.step_plugin_statuses = []
         status.aborted_at = None
 
 
@@ -143,9 +146,9 @@ def _promote_if_done(draft: Draft, view: sizes.View, new: ReplicaSet) -> None:
     if s.routing and count and weights and weights.canary.weight < s.max_weight:
         return
     if status.promote_full:
-        promote(draft, new, "Full promotion requested")
+        promote(draft, new, "Full promotion requested", fast=True)
     elif in_rollback_window(draft):
-        promote(draft, new, "Rollback within window")
+        promote(draft, new, "Rollback within window", fast=True)
     elif not count or status.current_step_index == count:
         promote(draft, new, f"Completed all {count} canary steps")
 

@@ -168,7 +168,7 @@ def _progressing(draft: Draft, *, healthy: bool, paused: bool, progressed: bool,
 def _abort_stuck(draft: Draft, message: str) -> None:
     """`progressDeadlineAbort`: the next pass takes traffic and pods back."""
     draft.status.abort, draft.status.aborted_at = True, format_time(draft.sight.now)
-    draft.status.promote_full = False  # else it would end the abort, and be aborted, for ever
+    draft.status.promote_full = False
     draft.abort_message = message
     draft.tell("RolloutAborted", message, warning=True)
     _aborted(draft)

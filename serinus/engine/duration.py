@@ -14,6 +14,18 @@ def begin(status: RolloutStatus, now: float) -> None:
     status.duration = {"rolloutStartedAt": format_time(now)}
 
 
+def begin_version(status: RolloutStatus, now: float, *, back: bool) -> None:
+    """A new template: an update begins. One that goes back before the last update has ended belongs to that one."""
+    known: Json = status.duration or {}
+    if not back or "rolloutStartedAt" not in known or "completionStatus" in known:
+        begin(status, now)
+
+
+def promoted_as(*, back: bool, fast: bool) -> str:
+    """The completion status of a promotion. `back`: to an older version; `fast`: without its steps, pauses and analyses."""
+    return ("Fast" if fast else "") + ("RolledBack" if back else "Promoted")
+
+
 def complete(status: RolloutStatus, how: str) -> None:
     """`how`: Promoted, FastPromoted, RolledBack, FastRolledBack or Aborted."""
     duration: Json = dict(status.duration or {})

@@ -28,6 +28,14 @@ def in_rollback_window(draft: Draft) -> bool:
     return since < limit and len(between) < window.revisions
 
 
+def goes_back(draft: Draft) -> bool:
+    """Whether the wanted version is older than the stable one, or the stable one itself."""
+    s = draft.sight
+    if s.new is None or s.stable is None or draft.created(s.new):
+        return False
+    return s.new is s.stable or born(s.new) < born(s.stable)
+
+
 def never_promoted(rs: ReplicaSet) -> bool:
     """Whether it was replaced before it became stable: going back to it is an update like any other."""
     return UNPROMOTED in rs.metadata.annotations
@@ -49,11 +57,12 @@ def note_replaced(draft: Draft) -> None:
             draft.annotate(rs, {UNPROMOTED: "true"}, f"{rs.metadata.name} is replaced before it was promoted")
 
 
-def promote(draft: Draft, new: ReplicaSet, how: str) -> None:
+def promote(draft: Draft, new: ReplicaSet, how: str, *, fast: bool = False) -> None:
+    """Make `new` the stable version. `fast`: without the steps, pauses and analyses of its strategy."""
     status, pods = draft.status, hash_of(new)
     if status.stable_rs != pods:
         draft.tell("RolloutCompleted", f"Rollout completed update to revision {revision_of(new)} ({pods}): {how}")
-    duration.complete(status, "FastPromoted" if status.promote_full else "Promoted")
+    duration.complete(status, duration.promoted_as(back=new is not draft.sight.stable and goes_back(draft), fast=fast))
     canary = draft.sight.canary
     if canary and canary.ping_pong and status.stable_rs != pods:
         status.canary.stable_ping_pong = "pong" if status.canary.stable_ping_pong == "ping" else "ping"

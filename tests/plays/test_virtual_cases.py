@@ -9,7 +9,6 @@ pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=ABSENT)
 
 OPEN = {
     "abort-is-always-told",
-    "abort-of-a-full-promotion",
     "annotation-with-a-prefix",
     "argument-nobody-gives",
     "braces-of-somebody-else",
@@ -18,7 +17,6 @@ OPEN = {
     "experiment-refused",
     "experiment-service-third-revision",
     "experiment-template-changed",
-    "going-back-outside-the-window",
     "interval-from-an-argument",
     "metadata-taken-from-the-spec",
     "replicaset-edited-in-place",
@@ -29,7 +27,6 @@ OPEN = {
     "template-label-comes-back",
     "third-revision-dynamic",
     "undo-inside-the-window",
-    "undo-is-not-healthy-yet",
     "why-names-the-image",
 }
 """Cases whose faults are not mended yet."""
