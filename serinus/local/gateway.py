@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from serinus.local import processes
+from serinus.local.apiserver.http import MISDIRECTED
 from serinus.local.instance import CannotRun
 
 INGRESS_CLASS: dict[str, Any] = {
@@ -33,7 +34,8 @@ INGRESS_CLASS: dict[str, Any] = {
     "spec": {"controller": "k8s.io/ingress-nginx"},
 }
 CONFIG = "traefik.yaml"
-"""Holds JSON, which is YAML."""
+ROUTES = "routes.yaml"
+"""Both hold JSON, which is YAML."""
 FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0
 READY_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -77,6 +79,7 @@ def configuration(settings: GatewaySettings) -> dict[str, Any]:
         },
         "providers": {
             "providersThrottleDuration": "50ms",
+            "file": {"filename": str(settings.directory / ROUTES), "watch": False},
             "kubernetesIngressNGINX": {
                 "endpoint": settings.endpoint,
                 "token": str(settings.token_file),
@@ -90,6 +93,26 @@ def configuration(settings: GatewaySettings) -> dict[str, Any]:
                 "upstreamKeepaliveTimeout": 5,
             },
         },
+    }
+
+
+def routes(settings: GatewaySettings) -> dict[str, Any]:
+    """Traefik's routes beside the Ingresses: a Kubernetes client without a kubeconfig ends here, at its default address.
+
+    Any Ingress has precedence.
+    """
+    places = [f"Path(`{path}`)" for path in ("/api", "/apis", "/version")]
+    places += [f"PathPrefix(`{path}/`)" for path in ("/api/v1", "/apis", "/openapi")]
+    paths = " || ".join(places)
+    rule = f"(Host(`localhost`) || Host(`127.0.0.1`)) && HeaderRegexp(`User-Agent`, `kubernetes/|kubectl`) && ({paths})"
+    name = "misdirected"
+    return {
+        "http": {
+            "routers": {name: {"rule": rule, "priority": 1, "middlewares": [name], "service": name}},
+            "middlewares": {name: {"addPrefix": {"prefix": MISDIRECTED}}},
+            "services": {name: {"loadBalancer": {"servers": [{"url": settings.endpoint}], "serversTransport": name}}},
+            "serversTransports": {name: {"rootCAs": [str(settings.ca_file)]}},
+        }
     }
 
 
@@ -162,14 +185,19 @@ class Gateway:
     async def start(self) -> None:
         """Finds the one that a crashed `up` left behind if it does what is wanted, else starts one."""
         self._settings.directory.mkdir(exist_ok=True)
-        wanted = json.dumps(configuration(self._settings), indent=1)
+        made = {
+            self._config_file: configuration(self._settings),
+            self._config_file.with_name(ROUTES): routes(self._settings),
+        }
+        wanted = {file: json.dumps(content, indent=1) for file, content in made.items()}
         pid, started = self._mark.read()
         if processes.is_running(pid, started):
-            if self._config_file.exists() and self._config_file.read_text() == wanted:
+            if all(file.exists() and file.read_text() == text for file, text in wanted.items()):
                 self._pid, self._started = pid, started
                 return
             await processes.stop(pid, started, STOP_SECONDS)
-        self._config_file.write_text(wanted)
+        for file, text in wanted.items():
+            file.write_text(text)
         self._spawn()
 
     def _spawn(self) -> None:

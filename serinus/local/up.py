@@ -180,10 +180,11 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     who = identity(instance.directory / "certificates", clock.now())
     api.token = who.token
     followed = Followed(api.handle)
-    server = HttpsServer(followed.handle, who.token, who.ssl_context())
+    kubeconfig = settings.kubeconfig or instance.kubeconfig
+    misdirected = f"this is the gateway of Serinus, not its API server: export KUBECONFIG={kubeconfig}"
+    server = HttpsServer(followed.handle, who.token, who.ssl_context(), misdirected)
     endpoint = f"https://{HOST}:{await server.start(sock=listening)}"
     parts.push_async_callback(server.close)
-    kubeconfig = settings.kubeconfig or instance.kubeconfig
     write_kubeconfig(kubeconfig, endpoint, who.ca_pem, who.token)
 
     def client(name: str) -> Client:

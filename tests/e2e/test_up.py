@@ -172,3 +172,28 @@ def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp
     sets = json.loads(shell("kubectl get rs -o json"))["items"]
     assert len(sets) == 2
     eventually(lambda: len(shell("kubectl get pods -o name").splitlines()) == 1, 90)
+
+
+def test_kubectl_without_a_kubeconfig_says_where_the_api_is(instance: Instance, tmp_path: Path):
+    """kubectl then asks http://localhost:8080, which is the gateway's default port."""
+    environment = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"} | {"HOME": str(tmp_path)}
+    gateway = instance.status["gateway"].replace("127.0.0.1", "localhost")
+    manifest = tmp_path / "web.yaml"
+    manifest.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: web}}")
+
+    def said(*words: str) -> str:
+        done = run([str(BIN / words[0]), "-s", gateway, *words[1:]], check=False, env=environment)
+        assert done.returncode != 0
+        return done.stdout + done.stderr
+
+    where = f"not its API server: export KUBECONFIG={instance.status['kubeconfig']}"
+    eventually(lambda: where in said("kubectl", "get", "pods"))  # Traefik reads its routes a moment after it answers
+    for words in (
+        ["kubectl", "get", "rollouts"],
+        ["kubectl", "create", "namespace", "x"],
+        ["kubectl", "apply", "-f", str(manifest)],
+    ):
+        assert where in (printed := said(*words)), printed
+        assert "memcache.go" not in printed
+    assert where in said("kubectl-argo-rollouts", "list", "rollouts")
+    assert instance.ask("localhost", "/api", {"User-Agent": "curl/8"})[0] == 404

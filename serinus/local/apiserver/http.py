@@ -12,20 +12,27 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from serinus.kube.wire import Handler, Request, Response
-from serinus.local.apiserver.errors import bad_request, too_large, unauthorized
+from serinus.local.apiserver.errors import StatusError, bad_request, too_large, unauthorized
 from serinus.local.apiserver.negotiation import LONGEST_BODY
 
 _log = logging.getLogger(__name__)
 _OPEN = ("/healthz", "/livez", "/readyz")
+MISDIRECTED = "/misdirected"
+"""Prefix of requests that Kubernetes clients sent to the gateway, for want of a kubeconfig. They need no token."""
+_DISCOVERY = ("/api", "/apis", "/version")
 _CLOSING_SECONDS = 2.0
 _SERVER = {"server": "serinus"}
 """Instead of the versions of everything below, which are nobody's business."""
 
 
 class HttpsServer:
-    """Serves a Handler on 127.0.0.1. Every path but the health endpoints needs the bearer token."""
+    """Serves a Handler on 127.0.0.1. Every path but the health endpoints needs the bearer token.
 
-    def __init__(self, handler: Handler, token: str, tls: ssl.SSLContext | None) -> None:
+    `misdirected`: the sentence for clients that the gateway passed on.
+    """
+
+    def __init__(self, handler: Handler, token: str, tls: ssl.SSLContext | None, misdirected: str = "") -> None:
+        self._misdirected = misdirected
         self._handler, self._tls = handler, tls
         self._expected = b"Bearer " + token.encode()
         self._runner: web.ServerRunner | None = None
@@ -62,6 +69,8 @@ class HttpsServer:
         return hmac.compare_digest(sent, self._expected) or request.path in _OPEN
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._misdirected and request.path.startswith(f"{MISDIRECTED}/"):
+            return await self._direct(request)
         if not self._admitted(request):
             # The body is not even read: what is unknown gets no work.
             return _plain(unauthorized().response(), {"www-authenticate": 'Bearer realm="serinus"'}, closing=True)
@@ -79,6 +88,14 @@ class HttpsServer:
         if response.stream is None:
             return _plain(response)
         return await _streamed(request, response)
+
+    async def _direct(self, request: web.BaseRequest) -> web.Response:
+        """Discovery, without which kubectl prints nothing but noise; then the sentence in place of any object."""
+        path = request.path.removeprefix(MISDIRECTED)
+        if request.method != "GET" or not (path in _DISCOVERY or path.startswith("/openapi/")):
+            return _plain(StatusError(403, "Forbidden", self._misdirected).response(), closing=True)
+        accept = ",".join(request.headers.getall("Accept", ["*/*"]))
+        return _plain(await self._handler(Request("GET", path, {}, {"accept": accept})))
 
 
 async def _body(request: web.BaseRequest) -> bytes | None:
