@@ -37,7 +37,7 @@ def plan_canary(draft: Draft) -> None:
     _controls(draft)
     _initial_deploy(draft, new)
     view = sizes.View(draft)
-    restart(draft, view.must_serve)
+    restart(draft, view.must_serve, view.room())
     _walk(draft, view)
     metadata.keep_in_step(draft)
     if not traffic.route(draft, view):

@@ -1,8 +1,9 @@
 """`restartAt`: pods that were born before it are evicted one after another, and the ReplicaSets bring new ones.
 
-One more pod comes first, so that as many serve as are wanted. Where it cannot (no surge is wanted, sizes are frozen, the
-cluster is full), as many at a time may be missing as maxUnavailable allows, at least one; but never the last one of a version
-that a part of the requests goes to for now. Evictions respect PodDisruptionBudgets. Source: the Rollout resource, section 8.
+One more pod comes first, so that as many serve as are wanted: in mid-update too, within `maxSurge` where pods alone divide the
+traffic. Where it cannot (no surge is wanted, sizes are frozen, the cluster is full), as many at a time may be missing as
+maxUnavailable allows, at least one; but never the last one of a version that a part of the requests goes to for now.
+Evictions respect PodDisruptionBudgets. Source: the Rollout resource, section 8.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action
+from serinus.engine.routes import service_names
 from serinus.engine.services import selected_hash
 from serinus.engine.sight import hash_of
 
 AGAIN = 30.0
-"""Seconds until the next look where an eviction was refused and no pod changes."""
+"""Seconds until the next look after an eviction: one that was refused changes no pod, so that nothing else tells of it."""
 
 
-def restart(draft: Draft, wanted: Callable[[ReplicaSet], int | None]) -> None:
+def restart(draft: Draft, wanted: Callable[[ReplicaSet], int | None], room: int | None = None) -> None:
     """Plan evictions and the pods to spare; note it as done when every pod is young enough.
 
-    `wanted`: how many pods of a ReplicaSet must serve; None where its size cannot grow for the restart.
+    `wanted`: how many pods of a ReplicaSet must serve; None where its size cannot grow for the restart. `room`: how many pods
+    may be there beyond those of all ReplicaSets together; None for any number.
     """
     s, status = draft.sight, draft.status
     at = parse_time(s.spec.restart_at)
@@ -34,26 +37,55 @@ def restart(draft: Draft, wanted: Callable[[ReplicaSet], int | None]) -> None:
     if s.now < at:
         draft.wait(waits.RESTART.code, f"pods are restarted at {format_time(at)}", until=at)
         return
-    budget = _Budget(draft)
-    left = sum(_one_by_one(draft, rs, at, None if s.cramped() else wanted(rs), budget) for rs in s.sets)
+    grows = {rs.metadata.name: None if s.cramped() else wanted(rs) for rs in s.sets}
+    budget = _Budget(draft, room, surges=room is not None and any(count is not None for count in grows.values()))
+    left = sum(_one_by_one(draft, rs, at, grows[rs.metadata.name], budget) for rs in s.sets)
     if not left:
         status.restarted_at = s.spec.restart_at
         return
-    draft.wait(waits.RESTART.code, f"{left} pods are older than restartAt", since=at, until=s.now + AGAIN)
+    # No moment is promised: the next pod goes when another is ready, and no clock knows when that is.
+    old = f"{left} pods are" if left > 1 else "1 pod is"
+    draft.wait(waits.RESTART.code, f"{old} older than restartAt: {_next(draft, budget)}", since=at)
+    if draft.evicts():
+        draft.look_again(s.now + AGAIN)
+
+
+def _next(draft: Draft, budget: _Budget) -> str:
+    if draft.evicts():
+        return "one after another is replaced"
+    if budget.held:
+        return "the last one of a version that a Service leads to goes when the update has ended"
+    return "the next one goes when as many others are ready as are wanted"
 
 
 class _Budget:
-    """How many pods of all ReplicaSets together may still be missing where no other comes first."""
+    """How many pods of all ReplicaSets together may still be missing, and how many more may come first.
 
-    def __init__(self, draft: Draft) -> None:
+    `room`: as of `restart`. `surges`: pods alone divide the traffic, and more of them may come first: then all ReplicaSets
+    together keep as many serving as are wanted, whatever the size of each.
+    """
+
+    def __init__(self, draft: Draft, room: int | None, *, surges: bool) -> None:
         s = draft.sight
         serving = sum(1 for p in s.snapshot.pods if p.ready() and not p.metadata.deletion_timestamp)
-        self.left = serving - max(s.replicas, sum(draft.size(r) for r in s.sets)) + _missing(draft)
+        self.room, self.surges, self.held = room, surges, False
+        given = s.canary.max_unavailable if s.canary else None
+        allowed = min(s.replicas, scaled(given, s.replicas, round_up=False, default="25%"))
+        self.missing = allowed if surges else max(1, allowed)
+        wanted = s.replicas if surges else max(s.replicas, sum(draft.size(r) for r in s.sets))
+        self.left = serving - wanted + self.missing
 
     def take(self, count: int) -> int:
         taken = max(0, min(count, self.left))
         self.left -= taken
         return taken
+
+    def takes_room(self) -> bool:
+        """Whether one more pod fits; it is taken."""
+        if self.room is None:
+            return True
+        self.room -= 1
+        return self.room >= 0
 
 
 def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None, budget: _Budget) -> int:
@@ -64,19 +96,24 @@ def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None, bud
         return 0
     serving = sum(1 for p in pods if p.ready() and not p.metadata.deletion_timestamp)
     now = [p for p in old if not p.metadata.deletion_timestamp]
-    spared = serving - wanted if wanted else serving - rs.spec.replicas + _missing(draft)
-    if not wanted and _shares_traffic(draft, rs):
-        spared = min(spared, serving - 1)  # its share has nowhere else to go
-    allowed = spared if wanted else budget.take(min(len(now), spared))
+    grows = bool(wanted) and bool(now) and budget.takes_room()
+    if wanted and grows:
+        allowed = serving - wanted
+        allowed = budget.take(min(len(now), allowed)) if budget.surges else allowed
+    else:
+        spared = serving if budget.surges else serving - rs.spec.replicas + budget.missing
+        if _shares_traffic(draft, rs):
+            budget.held = budget.held or spared >= serving == 1
+            spared = min(spared, serving - 1)  # its share has nowhere else to go
+        allowed = budget.take(min(len(now), spared))
     going = now[: max(0, allowed)]
     for pod in going:
         because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
         draft.act(Action("evict", "Pod", pod.metadata.name, because, uid=pod.metadata.uid))
     draft.staying[rs.metadata.name] = serving - len(going)
-    if wanted:
+    if wanted and grows:
         draft.serving[rs.metadata.name] = max(wanted, serving - len(going))
-        if now:
-            draft.spare[rs.metadata.name] = 1
+        draft.spare[rs.metadata.name] = 1
     return len(now)
 
 
@@ -87,23 +124,11 @@ def _shares_traffic(draft: Draft, rs: ReplicaSet) -> bool:
     if s.blue_green is not None:
         passing = rs is not s.new and rs is not s.stable
         return passing and selected_hash(draft, s.blue_green.active_service) == hash_of(rs)
+    if s.canary is not None and s.routing is None:
+        shared = sum(1 for r in s.sets if r.spec.replicas) > 1
+        names = service_names(s.canary, s.rollout.status)
+        return shared and any(name and selected_hash(draft, name) == hash_of(rs) for name in names)
     weights = s.rollout.status.canary.weights
     if weights is None or not weights.canary.weight:
         return False
     return any(side.weight and side.pod_template_hash == hash_of(rs) for side in (weights.canary, weights.stable))
-
-
-def _missing(draft: Draft) -> int:
-    """Pods that may be missing where no other can come first. Where one will be able to soon, nobody has to be missing."""
-    s = draft.sight
-    given = s.canary.max_unavailable if s.canary else None
-    allowed = min(s.replicas, scaled(given, s.replicas, round_up=False, default="25%"))
-    return allowed if _surges_soon(draft) else max(1, allowed)
-
-
-def _surges_soon(draft: Draft) -> bool:
-    """Whether pods alone divide the traffic and an update is under way, after which one more pod can come first."""
-    s = draft.sight
-    if s.canary is None or s.routing is not None or s.spec.paused or s.cramped():
-        return False
-    return scaled(s.canary.max_surge, s.replicas, round_up=True, default="25%") > 0

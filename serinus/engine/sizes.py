@@ -193,15 +193,26 @@ class View:
         """Pods that must serve while others are replaced; None where the size cannot grow for that."""
         if frozen(self.draft) or rs not in (self.s.new, self.stable):
             return None
-        if self.draft.status.abort:
-            steady = self.s.routing and rs is self.stable and not self.canary.dynamic_stable_scale
-            return self.s.replicas if steady else None
+        index = self.draft.status.current_step_index or 0
         if self.s.routing is None:
-            return (
-                self.s.replicas if self.stable is None and self.fence.surge and not self.s.others_have_pods() else None
-            )
-        new, stable = self.routed(self.draft.status.current_step_index or 0)
+            if not self.fence.surge:
+                return None
+            new, stable = self.targets(index)
+            return new if rs is self.s.new else stable
+        if self.draft.status.abort:
+            return self.s.replicas if rs is self.stable else None
+        new, stable = self.routed(index)
         return new if rs is self.s.new else stable
+
+    def room(self) -> int | None:
+        """Pods that fit beside those that are wanted (`maxSurge`); None where a router divides the traffic, which sets no limit."""
+        if self.s.routing is not None:
+            return None
+        others = [r for r in self.s.others if r is not self.stable]
+        left = sum(max(self.draft.size(r), r.status.replicas) for r in others)
+        return max(
+            0, self.s.replicas + self.fence.surge - sum(self.targets(self.draft.status.current_step_index or 0)) - left
+        )
 
     def routed(self, index: int) -> tuple[int, int]:
         """(new, stable) sizes where a router splits the traffic: no pod goes that was seen to be needed for its weight."""
@@ -286,7 +297,7 @@ def _resize_new(draft: Draft, new: ReplicaSet, size: int, because: str) -> None:
 def _follow_traffic(draft: Draft, stable: ReplicaSet, want: int) -> None:
     """dynamicStableScale: pods come at once; they go when the last change of weights was a drain ago."""
     written, seen = draft.status.canary.weights, draft.sight.rollout.status.canary.weights
-    if want >= draft.size(stable):
+    if want + draft.spare.get(stable.metadata.name, 0) >= draft.size(stable):
         deadlines.drop_deadline(draft, stable)
         draft.scale(stable, want, f"the stable version has {want} pods")
     elif written != seen or not deadlines.has_deadline(stable):

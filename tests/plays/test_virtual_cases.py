@@ -20,7 +20,6 @@ OPEN = {
     "interval-from-an-argument",
     "metadata-taken-from-the-spec",
     "replicaset-edited-in-place",
-    "restart-at-a-pause",
     "scaled-while-invalid",
     "scaled-while-paused",
     "selector-label-in-metadata",
