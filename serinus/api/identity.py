@@ -22,7 +22,7 @@ from serinus.api import go_json
 from serinus.api.meta import Json
 from serinus.api.names import HASH
 from serinus.api.pod_defaults import with_defaults
-from serinus.api.rollout import CanaryStep, PodMetadata
+from serinus.api.rollout import CanaryStep
 
 _DIGITS = "456789bcdf"
 _STEP_DIGITS = "bcdfghjklmnpqrstvwxz2456789"
@@ -50,16 +50,15 @@ def step_hash(steps: Sequence[CanaryStep]) -> str:
     return "".join(_STEP_DIGITS[ord(digit) % 27] for digit in str(number))
 
 
-def same_template(live: Json, wanted: Json, *, injected: PodMetadata | None = None) -> bool:
+def same_template(live: Json, wanted: Json) -> bool:
     """Whether a ReplicaSet's template `live` is the revision that the template `wanted` asks for.
 
     Both are compared by meaning, after the defaults of core/v1: amounts instead of their texts, empty like absent, the
-    deprecated `serviceAccount` ignored. What Rollouts add to a ReplicaSet's template is taken off `live`: the hash
-    label, the anti-affinity terms against a pod template hash, and the `injected` labels and annotations (as recorded
-    in the annotation `rollout.argoproj.io/ephemeral-metadata`), unless `wanted` has the same.
+    deprecated `serviceAccount` ignored. The hash label and the anti-affinity terms against a pod template hash, which Rollouts
+    add, are taken off `live`; for injected metadata see `template_metadata.own_template`.
     ValueError if a quantity in either is none.
     """
-    return template_meaning(stripped(live, injected, wanted)) == template_meaning(wanted)
+    return template_meaning(stripped(live)) == template_meaning(wanted)
 
 
 def template_meaning(template: Json) -> bytes:
@@ -73,33 +72,32 @@ def template_meaning(template: Json) -> bytes:
     return go_json.meaning(full)
 
 
-def stripped(live: Json, injected: PodMetadata | None = None, wanted: Json | None = None) -> Json:
-    """A ReplicaSet's template without what Rollouts added to it (see `same_template`). `live` is not changed."""
+def stripped(live: Json) -> Json:
+    """A ReplicaSet's template without the hash label and anti-affinity that Rollouts add. `live` is not changed."""
     metadata = dict(live.get("metadata") or {})
-    asked = (wanted or {}).get("metadata") or {}
-    extra = injected or PodMetadata()
-    for field, added in (("labels", extra.labels), ("annotations", extra.annotations)):
-        kept = {
-            key: value
-            for key, value in (metadata.get(field) or {}).items()
-            if key != HASH and (key not in added or (asked.get(field) or {}).get(key) == value)
-        }
-        metadata[field] = kept
+    metadata["labels"] = {key: value for key, value in (metadata.get("labels") or {}).items() if key != HASH}
     spec = dict(live.get("spec") or {})
-    if spec.get("affinity"):
-        spec["affinity"] = _without_injected(spec["affinity"])
+    affinity = spec.pop("affinity", None)
+    if affinity and (kept := _without_injected(affinity)):
+        spec["affinity"] = kept
     return {**live, "metadata": metadata, "spec": spec}
 
 
-def _without_injected(affinity: Json) -> Json:
-    against = affinity.get("podAntiAffinity") or {}
+def _without_injected(affinity: Json) -> Json | None:
+    """The affinity without terms against a pod template hash; None where nothing else is in it."""
+    against: Json = affinity.get("podAntiAffinity") or {}
     required = "requiredDuringSchedulingIgnoredDuringExecution"
     preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+    terms = {key: list(against.get(key) or []) for key in (required, preferred)}
     kept = {
-        required: [term for term in against.get(required) or [] if not names_a_hash(term)],
-        preferred: [w for w in against.get(preferred) or [] if not names_a_hash(w.get("podAffinityTerm") or {})],
+        required: [term for term in terms[required] if not names_a_hash(term)],
+        preferred: [w for w in terms[preferred] if not names_a_hash(w.get("podAffinityTerm") or {})],
     }
-    return {**affinity, "podAntiAffinity": {key: terms for key, terms in kept.items() if terms}}
+    if kept == terms:
+        return affinity
+    left = {**against, **kept}
+    left = {key: found for key, found in left.items() if found}
+    return {key: found for key, found in {**affinity, "podAntiAffinity": left}.items() if found} or None
 
 
 def names_a_hash(term: Mapping[str, Any]) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from serinus.api.identity import stripped
 from serinus.api.rollout_info import HASH, REVISION, Json
+from serinus.api.template_metadata import own_template
 
 
 class NoRevision(Exception):
@@ -20,13 +22,18 @@ class NoRevision(Exception):
 
 
 def revisions(rollout: Json, replica_sets: Iterable[Json]) -> dict[int, Json]:
-    """Revision -> pod template, of the ReplicaSets that the Rollout controls."""
+    """Revision -> pod template as its author wrote it, of the ReplicaSets that the Rollout controls.
+
+    The hash label, metadata by role and anti-affinity, which Rollouts add to a ReplicaSet's template, are no part of it.
+    """
     uid, found = rollout["metadata"].get("uid"), dict[int, Json]()
     for rs in replica_sets:
         owners: list[Json] = rs["metadata"].get("ownerReferences") or []
         if any(o.get("controller") and o.get("uid") == uid for o in owners):
-            noted = str((rs["metadata"].get("annotations") or {}).get(REVISION) or "0")
-            found[int(noted) if noted.isdigit() else 0] = rs["spec"]["template"]
+            labels, annotations = rs["metadata"].get("labels") or {}, rs["metadata"].get("annotations") or {}
+            noted = str(annotations.get(REVISION) or "0")
+            template = stripped(own_template(rs["spec"]["template"], annotations, labels))
+            found[int(noted) if noted.isdigit() else 0] = template
     return found
 
 

@@ -122,7 +122,7 @@ class Changes:
             found = await self._client.list(REPLICA_SETS, namespace, labels=selector_text(spec.get("selector") or {}))
             history = revisions(rollout, found.items)
             try:
-                wanted = without_hash(history[choose(history, revision, name)])
+                wanted = history[choose(history, revision, name)]
             except NoRevision as error:
                 raise Refused(error.message) from None
             resource, obj, path = await self._template(rollout)

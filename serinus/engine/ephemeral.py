@@ -1,29 +1,20 @@
 """Labels and annotations that pods carry by their role, without a new revision (`canaryMetadata`, `stableMetadata`, …).
 
-What was injected is remembered as JSON in an annotation of the ReplicaSet, so that it can be taken back exactly.
-Source: canary strategy, section 7.
+A key that is no longer wanted gets the template's own value back, or goes where the template has none. Pods are compared with
+what they should carry, not with the last write, so a write that failed is made again. Source: canary strategy, section 7.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from serinus.api.meta import Json
-from serinus.api.names import EPHEMERAL_METADATA
+from serinus.api.names import EPHEMERAL_METADATA, TEMPLATE_METADATA
 from serinus.api.rollout import PodMetadata
+from serinus.api.template_metadata import PARTS, Own, injected, own_values, recorded
 from serinus.api.workloads import Pod, ReplicaSet
-
-NOTHING = PodMetadata()
-
-
-def recorded_metadata(annotation: str | None) -> PodMetadata:
-    """What an annotation says was injected; nothing where there is none or it cannot be read."""
-    if not annotation:
-        return NOTHING
-    try:
-        return msgspec.json.decode(annotation, type=PodMetadata)
-    except msgspec.MsgspecError:
-        return NOTHING
 
 
 def merged(template: Json, wanted: PodMetadata | None) -> Json:
@@ -37,42 +28,79 @@ def merged(template: Json, wanted: PodMetadata | None) -> Json:
     return {**template, "metadata": meta}
 
 
-def record(wanted: PodMetadata | None) -> str | None:
-    """The annotation's value; None for nothing."""
-    return msgspec.json.encode(wanted).decode() if wanted and (wanted.labels or wanted.annotations) else None
+def notes(template: Json, wanted: PodMetadata | None) -> dict[str, str]:
+    """Annotations of a new ReplicaSet of this template that carries `wanted` from its creation."""
+    meta, values = template.get("metadata") or {}, _by_part(wanted)
+    own: Own = {part: {k: v for k, v in (meta.get(part) or {}).items() if k in values[part]} for part in PARTS}
+    noted = {EPHEMERAL_METADATA: _written(values), TEMPLATE_METADATA: _written(own)}
+    return {key: value for key, value in noted.items() if value is not None}
 
 
-def metadata_patch(
-    have_labels: dict[str, str], have_annotations: dict[str, str], before: PodMetadata, wanted: PodMetadata
-) -> Json:
-    """Merge patch of an object's metadata: what was injected before and is no longer wanted goes, the rest is set."""
-    patch: Json = {}
-    for part, have, old, new in (
-        ("labels", have_labels, before.labels, wanted.labels),
-        ("annotations", have_annotations, before.annotations, wanted.annotations),
-    ):
-        change: Json = {k: v for k, v in new.items() if have.get(k) != v}
-        change |= {k: None for k in old if k not in new and k in have}
+class Targets:
+    """What a ReplicaSet's template and its pods should carry: for each key that is or was injected, its value.
+
+    `template`: the Rollout's, for the ReplicaSet of the current template. It decides about its own values, and a key of it that
+    the ReplicaSet's template has lost comes back (Argo Rollouts deletes the template's own key with an injected one).
+    """
+
+    def __init__(self, rs: ReplicaSet, wanted: PodMetadata | None, template: Json | None = None) -> None:
+        self._rs, self._wanted = rs, _by_part(wanted)
+        notes, have = rs.metadata.annotations, rs.spec.template.get("metadata") or {}
+        before = _by_part(injected(notes))
+        own = own_values(notes, rs.metadata.labels)
+        asked = (template or {}).get("metadata") or {}
+        for part in PARTS:
+            source: Json = (asked if template is not None else have).get(part) or {}
+            for key in self._wanted[part]:
+                own[part].setdefault(key, source.get(key))
+            if template is not None:
+                lost = [key for key in source if key not in (have.get(part) or {})]
+                own[part] |= {key: source.get(key) for key in (*own[part], *lost)}
+        self.values: dict[str, dict[str, str | None]] = {part: {**own[part], **self._wanted[part]} for part in PARTS}
+        """By part: key → value; None where it should be absent."""
+        known = recorded(notes)
+        self._own: Own = {
+            part: {
+                key: value
+                for key, value in own[part].items()
+                if value is not None or key in known[part] or (key in before[part] and key not in self._wanted[part])
+            }
+            for part in PARTS
+        }
+
+    def replica_set_patch(self) -> Json | None:
+        """Merge patch that makes the ReplicaSet's template carry the values; None when it does."""
+        meta, have = self._rs.spec.template.get("metadata") or {}, self._rs.metadata.annotations
+        change = self._change(meta.get("labels") or {}, meta.get("annotations") or {})
+        noted: Json = {}
+        if _by_part(injected(have)) != self._wanted:
+            noted[EPHEMERAL_METADATA] = _written(self._wanted)
+        if recorded(have) != self._own:
+            noted[TEMPLATE_METADATA] = _written(self._own)
+        patch: Json = {"metadata": {"annotations": noted}} if noted else {}
         if change:
-            patch[part] = change
-    return patch
+            patch["spec"] = {"template": {"metadata": change}}
+        return patch or None
+
+    def pod_patch(self, pod: Pod) -> Json | None:
+        """Merge patch for a running pod; None when it has everything."""
+        change = self._change(pod.metadata.labels, pod.metadata.annotations)
+        return {"metadata": change} if change else None
+
+    def _change(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Json:
+        change: Json = {}
+        for part, have in (("labels", labels), ("annotations", annotations)):
+            differs = {key: value for key, value in self.values[part].items() if have.get(key) != value}
+            if differs:
+                change[part] = differs
+        return change
 
 
-def replica_set_patch(rs: ReplicaSet, wanted: PodMetadata | None) -> Json | None:
-    """Merge patch that makes the ReplicaSet's template carry `wanted`; None when it does."""
-    want, before = wanted or NOTHING, recorded_metadata(rs.metadata.annotations.get(EPHEMERAL_METADATA))
-    meta = rs.spec.template.get("metadata") or {}
-    change = metadata_patch(meta.get("labels") or {}, meta.get("annotations") or {}, before, want)
-    noted = record(want)
-    if not change and noted == rs.metadata.annotations.get(EPHEMERAL_METADATA):
-        return None
-    patch: Json = {"metadata": {"annotations": {EPHEMERAL_METADATA: noted}}}
-    if change:
-        patch["spec"] = {"template": {"metadata": change}}
-    return patch
+def _by_part(metadata: PodMetadata | None) -> dict[str, dict[str, str]]:
+    return dict(zip(PARTS, (metadata.labels, metadata.annotations) if metadata else ({}, {}), strict=True))
 
 
-def pod_patch(pod: Pod, before: PodMetadata, wanted: PodMetadata | None) -> Json | None:
-    """Merge patch for a running pod; None when it has everything."""
-    change = metadata_patch(pod.metadata.labels, pod.metadata.annotations, before, wanted or NOTHING)
-    return {"metadata": change} if change else None
+def _written(values: Mapping[str, Mapping[str, str | None]]) -> str | None:
+    """An annotation's value; None for nothing."""
+    found = {part: values[part] for part in PARTS if values[part]}
+    return msgspec.json.encode(found).decode() if found else None

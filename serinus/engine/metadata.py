@@ -6,12 +6,11 @@ While an update is under way the new version has canaryMetadata (previewMetadata
 
 from __future__ import annotations
 
-from serinus.api.names import EPHEMERAL_METADATA
 from serinus.api.rollout import PodMetadata
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
-from serinus.engine.ephemeral import pod_patch, recorded_metadata, replica_set_patch
+from serinus.engine.ephemeral import Targets
 from serinus.engine.plan import Action
 from serinus.engine.sight import Sight
 
@@ -35,19 +34,16 @@ def keep_in_step(draft: Draft) -> None:
     """Plan the changes on ReplicaSets first (so that new pods are right), then on their running pods."""
     s = draft.sight
     trial, charge = _roles(s)
-    if trial is None and charge is None:
-        return
     new_wants = charge if promoted(draft.status) else trial
-    for rs in s.sets if s.new in s.sets else [*s.sets, *([s.new] if s.new else [])]:
-        wanted = new_wants if rs is s.new else charge if rs is s.stable else None
-        _one(draft, rs, wanted)
+    for rs in s.sets:
+        if rs is s.new:
+            _one(draft, rs, Targets(rs, new_wants, s.template))
+        else:
+            _one(draft, rs, Targets(rs, charge if rs is s.stable else None))
 
 
-def _one(draft: Draft, rs: ReplicaSet, wanted: PodMetadata | None) -> None:
-    if draft.created(rs):
-        return
-    before = recorded_metadata(rs.metadata.annotations.get(EPHEMERAL_METADATA))
-    patch = replica_set_patch(rs, wanted)
+def _one(draft: Draft, rs: ReplicaSet, targets: Targets) -> None:
+    patch = targets.replica_set_patch()
     role = "its role changed: pods carry the labels and annotations of the new one"
     if patch:
         touched = any(a.kind == "ReplicaSet" and a.name == rs.metadata.name for a in draft.actions)
@@ -62,9 +58,9 @@ def _one(draft: Draft, rs: ReplicaSet, wanted: PodMetadata | None) -> None:
                 resource_version="" if touched else rs.metadata.resource_version,
             )
         )
-    if draft.size(rs) == 0:
+    if draft.size(rs) == 0 or not any(targets.values.values()):
         return
     for pod in draft.sight.pods_of(rs):
-        change = None if pod.metadata.deletion_timestamp else pod_patch(pod, before, wanted)
+        change = None if pod.metadata.deletion_timestamp else targets.pod_patch(pod)
         if change:
             draft.act(Action("patch", "Pod", pod.metadata.name, role, change, uid=pod.metadata.uid))

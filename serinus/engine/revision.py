@@ -16,17 +16,20 @@ from serinus.api.names import (
     NOTIFIED,
     REVISION,
     REVISION_HISTORY,
+    TEMPLATE_METADATA,
 )
 from serinus.api.rollout import PodMetadata
 from serinus.api.workloads import ReplicaSet, ReplicaSetSpec
 from serinus.engine import affinity, waits
 from serinus.engine.draft import Draft
-from serinus.engine.ephemeral import merged, record
+from serinus.engine.ephemeral import merged, notes
 from serinus.engine.plan import Action, Event
 from serinus.engine.promotion import note_replaced
 from serinus.engine.sight import DEFAULT_HISTORY_LIMIT, hash_of, revision_of
 
-NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED})
+NOT_COPIED = frozenset(
+    {LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED, EPHEMERAL_METADATA, TEMPLATE_METADATA}
+)
 
 
 def owner_reference(draft: Draft) -> Json:
@@ -96,9 +99,7 @@ def _create(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
     name = f"{rollout.metadata.name}-{pod_hash}"
     labels: dict[str, str] = {**((s.template.get("metadata") or {}).get("labels") or {}), HASH: pod_hash}
     annotations = {**_copied(draft), REVISION: str(revision), DESIRED_REPLICAS: str(s.replicas)}
-    noted = record(metadata)
-    if noted:
-        annotations[EPHEMERAL_METADATA] = noted
+    annotations |= notes(s.template, metadata)
     template = merged(merged(s.template, PodMetadata(labels={HASH: pod_hash})), metadata)
     stable = rollout.status.stable_rs
     if rule := affinity.wanted(s, stable, pod_hash):

@@ -15,11 +15,11 @@ from serinus.api.derived import once
 from serinus.api.experiment import Experiment
 from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.meta import Json
-from serinus.api.names import EPHEMERAL_METADATA, HASH, REVISION, REVISION_HISTORY
+from serinus.api.names import HASH, REVISION, REVISION_HISTORY
 from serinus.api.rollout import BlueGreenStrategy, CanaryStep, CanaryStrategy, Rollout, RolloutSpec, TrafficRouting
 from serinus.api.selectors import Selector
+from serinus.api.template_metadata import own_template
 from serinus.api.workloads import Pod, ReplicaSet
-from serinus.engine.ephemeral import recorded_metadata
 from serinus.engine.plan import Snapshot
 
 DEFAULT_SCALE_DOWN_DELAY = 30
@@ -206,7 +206,7 @@ def find_new(owned: list[ReplicaSet], computed: str, template: Json) -> ReplicaS
         if hash_of(rs) == computed:
             return rs
     for rs in live:
-        injected = recorded_metadata(rs.metadata.annotations.get(EPHEMERAL_METADATA))
-        if same_template(rs.spec.template, template, injected=injected):
+        own = own_template(rs.spec.template, rs.metadata.annotations, rs.metadata.labels, template)
+        if same_template(own, template):
             return rs
     return None

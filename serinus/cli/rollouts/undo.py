@@ -30,7 +30,7 @@ def run(call: Call) -> int:
             raise Problem(error.message, f"Revisions: {known}" if asked > 0 else "") from None
         resource, target, path = _place(session, rollout)
         check_numbered(call, rollout, None if resource is ROLLOUTS else target)
-        wanted = without_hash(history[chosen])
+        wanted = history[chosen]
         skipped = derives(without_hash(_template(target)), wanted)
         if skipped:
             return Write("", lambda: None)
