@@ -12,6 +12,7 @@ from serinus.analysis.phases import COMPLETED
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
 from serinus.api.meta import Json
 from serinus.api.names import HASH, INSTANCE_ID, REVISION
+from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS, EXPERIMENTS, ROLLOUTS
 from serinus.api.rollout import PodMetadata
 
@@ -118,6 +119,6 @@ def placed(wanted: Json, existing: Callable[[str], AnalysisRun | None]) -> tuple
 def _will_do(run: AnalysisRun, wanted: Json) -> bool:
     owner = run.metadata.controller()
     same_owner = owner is not None and owner.uid == wanted["metadata"]["ownerReferences"][0]["uid"]
-    asked = msgspec.convert(wanted["spec"], AnalysisRunSpec)
+    asked = converted(wanted["spec"], AnalysisRunSpec)
     plain = msgspec.structs.replace(run.spec, ttl_strategy=None)
     return same_owner and run.status.phase not in COMPLETED and plain == asked

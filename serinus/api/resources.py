@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from serinus.api.records import record
 
+OWN_GROUP = "argoproj.io"
+"""API group of Rollouts, Experiments and analyses."""
+
 
 @record(frozen=True)
 class Resource:
@@ -110,13 +113,13 @@ CRDS = _in(
     namespaced=False,
     subresources=("status",),
 )
-ROLLOUTS = _in("argoproj.io", "v1alpha1", "rollouts", "Rollout", "ro", subresources=("status", "scale"))
-ANALYSIS_TEMPLATES = _in("argoproj.io", "v1alpha1", "analysistemplates", "AnalysisTemplate", "at")
+ROLLOUTS = _in(OWN_GROUP, "v1alpha1", "rollouts", "Rollout", "ro", subresources=("status", "scale"))
+ANALYSIS_TEMPLATES = _in(OWN_GROUP, "v1alpha1", "analysistemplates", "AnalysisTemplate", "at")
 CLUSTER_ANALYSIS_TEMPLATES = _in(
-    "argoproj.io", "v1alpha1", "clusteranalysistemplates", "ClusterAnalysisTemplate", "cat", namespaced=False
+    OWN_GROUP, "v1alpha1", "clusteranalysistemplates", "ClusterAnalysisTemplate", "cat", namespaced=False
 )
-ANALYSIS_RUNS = _in("argoproj.io", "v1alpha1", "analysisruns", "AnalysisRun", "ar")
-EXPERIMENTS = _in("argoproj.io", "v1alpha1", "experiments", "Experiment", "exp")
+ANALYSIS_RUNS = _in(OWN_GROUP, "v1alpha1", "analysisruns", "AnalysisRun", "ar")
+EXPERIMENTS = _in(OWN_GROUP, "v1alpha1", "experiments", "Experiment", "exp")
 
 BUILT_IN: tuple[Resource, ...] = (
     NAMESPACES,

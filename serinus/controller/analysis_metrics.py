@@ -15,6 +15,7 @@ from serinus.analysis.phases import ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNIN
 from serinus.api.analysis import AnalysisRun, AnalysisTemplateSpec
 from serinus.api.analysis import Metric as AnalysisMetric
 from serinus.api.meta import Json
+from serinus.api.reading import converted
 from serinus.controller.cache import Cache
 
 _OWNER = ["namespace", "name"]
@@ -86,7 +87,7 @@ def _metrics(run: AnalysisRun) -> Iterable[tuple[str, str, str, str]]:
 def _metrics_of(template: Json) -> list[AnalysisMetric]:
     """None of one that cannot be read: what is wrong with it, whoever uses it is told."""
     try:
-        return msgspec.convert(template.get("spec") or {}, AnalysisTemplateSpec).metrics
+        return converted(template.get("spec") or {}, AnalysisTemplateSpec).metrics
     except msgspec.ValidationError:
         return []
 

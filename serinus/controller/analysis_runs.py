@@ -12,8 +12,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from serinus.analysis.arguments import Secrets, secret_names
 from serinus.analysis.assessment import Assessed, assess, delete_at, failed
 from serinus.analysis.phases import COMPLETED
@@ -24,6 +22,7 @@ from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.resolved import Resolved, resolve
 from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
+from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.controller.reconcile import Measures
 from serinus.engine.draft import difference, settled
@@ -181,7 +180,7 @@ class AnalysisRuns:
             try:
                 made = await self._client.patch(ANALYSIS_RUNS, key[1], {"metadata": held, "status": patch}, key[0])
             except Conflict:
-                live = msgspec.convert(await self._client.get(ANALYSIS_RUNS, key[1], key[0]), AnalysisRun)
+                live = converted(await self._client.get(ANALYSIS_RUNS, key[1], key[0]), AnalysisRun)
                 if live.metadata.uid != run.metadata.uid or live.status != run.status:
                     raise
                 version = live.metadata.resource_version

@@ -50,7 +50,7 @@ class Metrics:
     def watch(self, cache: Cache, queues: Mapping[str, WorkQueue[Key]]) -> None:
         """Adds the gauges that are read from the cache and the queues, by name."""
         self._cache = cache
-        self.registry.register(_Gauges(queues))
+        self.registry.register(_Gauges(cache, queues))
         self.registry.register(AnalysisGauges(cache))
 
     def reconciled(self, key: Key, seconds: float) -> None:
@@ -137,8 +137,8 @@ _REPLICAS: dict[str, Callable[[Rollout], int]] = {
 
 
 class _Gauges(Collector):
-    def __init__(self, queues: Mapping[str, WorkQueue[Key]]) -> None:
-        self._queues = queues
+    def __init__(self, cache: Cache, queues: Mapping[str, WorkQueue[Key]]) -> None:
+        self._cache, self._queues = cache, queues
 
     def collect(self) -> Iterable[Metric]:
         depth = GaugeMetricFamily("workqueue_depth", "Keys that wait for work.", labels=["name"])
@@ -151,6 +151,13 @@ class _Gauges(Collector):
             adds.add_metric([name], queue.added)
             retries.add_metric([name], queue.retried)
         yield from (depth, adds, retries)
+        unreadable = GaugeMetricFamily(
+            "rollout_unreadable_objects", "Objects that could not be read, or not in full.", labels=["kind", "extent"]
+        )
+        for informer in self._cache.informers():
+            unreadable.add_metric([informer.resource.kind, "object"], len(informer.invalid))
+            unreadable.add_metric([informer.resource.kind, "field"], len(informer.partial))
+        yield unreadable
         controller = GaugeMetricFamily("argo_rollouts_controller_info", "The running version.", labels=["version"])
         controller.add_metric([__version__], 1)
         yield controller

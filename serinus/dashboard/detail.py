@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from msgspec import ValidationError, convert, to_builtins
+from msgspec import ValidationError, to_builtins
 
 from serinus.api.analysis import AnalysisRun
+from serinus.api.reading import converted
 from serinus.api.rollout_info import (
     HASH,
     AnalysisRunInfo,
@@ -213,7 +214,7 @@ def _analysis(run: AnalysisRunInfo, whole: Json) -> Json:
 def metrics(run: Json) -> list[Json]:
     """Each metric of an AnalysisRun: what was measured, and what it is measured against."""
     try:
-        found = measured(convert(run, AnalysisRun))
+        found = measured(converted(run, AnalysisRun))
     except ValidationError:
         return []  # another controller wrote what we cannot read: its verdict and message are shown all the same
     return [_with_icons(to_builtins(metric)) for metric in found]

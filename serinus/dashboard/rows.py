@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from serinus.api.pod_status import Json
+from serinus.api.reading import converted
 from serinus.api.rollout import Rollout
 from serinus.api.rollout_info import ReplicaSetInfo, RolloutInfo
 from serinus.api.status_icons import icon
@@ -73,7 +74,7 @@ def unreadable(ns: str, name: str, error: str) -> Json:
 def read(rollout: Json) -> Rollout | None:
     """The Rollout in types; None where a field holds what it may not."""
     try:
-        return msgspec.convert(rollout, Rollout)
+        return converted(rollout, Rollout)
     except msgspec.ValidationError:
         return None
 

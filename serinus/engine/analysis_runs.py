@@ -17,6 +17,7 @@ from serinus.analysis.templates import found_templates, run_spec
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisTemplate, RolloutAnalysis
 from serinus.api.meta import Json
 from serinus.api.names import INSTANCE_ID
+from serinus.api.reading import converted
 from serinus.engine.sight import Sight, hash_of, revision_of
 
 
@@ -35,7 +36,7 @@ POST = Kind("PostPromotion", "Blue/green post-promotion analysis phase error/fai
 
 
 def typed(analysis: Json) -> RolloutAnalysis:
-    return msgspec.convert(analysis, RolloutAnalysis)
+    return converted(analysis, RolloutAnalysis)
 
 
 def finished(run: AnalysisRun) -> bool:
@@ -62,7 +63,7 @@ def templates_of(objects: Mapping[str, Json]) -> tuple[dict[str, AnalysisTemplat
     for key, obj in objects.items():
         kind, _, name = key.partition("/")
         if kind in ("AnalysisTemplate", "ClusterAnalysisTemplate"):
-            found[kind == "ClusterAnalysisTemplate"][name] = msgspec.convert(obj, AnalysisTemplate)
+            found[kind == "ClusterAnalysisTemplate"][name] = converted(obj, AnalysisTemplate)
     return found
 
 

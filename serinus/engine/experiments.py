@@ -16,6 +16,7 @@ from serinus.api.analysis import ExperimentAnalysis
 from serinus.api.experiment import Experiment, ExperimentSpec
 from serinus.api.meta import Json
 from serinus.api.names import HASH, INCONCLUSIVE_EXPERIMENT, REVISION
+from serinus.api.reading import converted
 from serinus.api.rollout import CanaryStep, PauseCondition, WeightDestination
 from serinus.api.times import format_deadline
 from serinus.api.workloads import ReplicaSet
@@ -84,7 +85,7 @@ def _begin(draft: Draft, asked: Json, index: int) -> bool:
         return False
     base, n = f"{s.rollout.metadata.name}-{hash_of(s.new)}-{revision_of(s.new)}-{index}", 0
     name, taken = base, {e.metadata.name: e for e in s.snapshot.experiments}
-    typed = msgspec.convert(spec, ExperimentSpec)
+    typed = converted(spec, ExperimentSpec)
     while name in taken:
         other = taken[name]
         if other in s.experiments and other.status.phase not in COMPLETED and other.spec == typed:
@@ -118,7 +119,7 @@ def _spec(s: Sight, asked: Json) -> Json:
     rollout, latest, stable = msgspec.to_builtins(s.rollout), hash_of(s.new), s.rollout.status.stable_rs
     analyses: list[Json] = []
     for raw in asked.get("analyses") or []:
-        analysis = msgspec.convert(raw, ExperimentAnalysis)
+        analysis = converted(raw, ExperimentAnalysis)
         args = rollout_arguments(analysis.args, rollout, latest=latest, stable=stable)
         analyses.append(msgspec.to_builtins(msgspec.structs.replace(analysis, args=args)))
     if analyses:

@@ -11,13 +11,12 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
 from serinus.api.meta import Json, LabelSelector, ObjectMeta
 from serinus.api.names import HASH
 from serinus.api.network import Ingress, Service
+from serinus.api.reading import converted
 from serinus.api.rollout import Rollout
 from serinus.api.selectors import Selector
 from serinus.api.workloads import Pod, ReplicaSet, Workload
@@ -44,7 +43,7 @@ Asking = Generator[Ask, list[Json], Snapshot]
 
 def gather(rollout: Json, now: float) -> Asking:
     """What a controller's cache would hold of this Rollout at `now`. msgspec.ValidationError where it cannot be read."""
-    typed = msgspec.convert(rollout, Rollout)
+    typed = converted(rollout, Rollout)
     uid = typed.metadata.uid
     found = yield from _workload(typed)
     labels = _labels(typed.spec.selector or ((found or {}).get("spec") or {}).get("selector"))
@@ -61,9 +60,9 @@ def gather(rollout: Json, now: float) -> Asking:
     for kind, name in sorted({("Service", n) for n in references.services(typed)} | references.router_objects(typed)):
         for obj in (yield Ask(kind, name)):
             if kind == "Service":
-                services[name] = msgspec.convert(obj, Service)
+                services[name] = converted(obj, Service, own=False)
             elif kind == "Ingress":
-                ingresses[name] = msgspec.convert(obj, Ingress)
+                ingresses[name] = converted(obj, Ingress, own=False)
             else:
                 objects[f"{kind}/{name}"] = obj
     analyses = references.analyses(typed)
@@ -81,7 +80,7 @@ def gather(rollout: Json, now: float) -> Asking:
         objects,
         tuple(run for run in _typed(runs, AnalysisRun) if _owner(run.metadata) == uid),
         tuple(e for e in _typed(experiments, Experiment) if _owner(e.metadata) == uid),
-        msgspec.convert(found, Workload) if found else None,
+        converted(found, Workload, own=False) if found else None,
     )
 
 
@@ -142,7 +141,7 @@ def _labels(selector: LabelSelector | Json | None) -> str:
 
 
 def _typed(items: list[Json], kind: type[Any]) -> list[Any]:
-    return [msgspec.convert(item, kind) for item in items]
+    return [converted(item, kind, own=kind not in (ReplicaSet, Pod)) for item in items]
 
 
 def _owner(meta: ObjectMeta) -> str:

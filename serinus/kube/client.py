@@ -1,7 +1,7 @@
 """Typed calls on the Kubernetes API over any transport.
 
 Every call names a `Resource`. Objects come back as the `type` asked for: a msgspec Struct that declares only the fields
-it needs (the rest is never kept in memory), or `dict` for the whole object.
+it needs (the rest is never kept in memory), or `dict` for the whole object. They are read as `api/reading.py` says.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from serinus.api.resources import Resource
+from serinus.api.reading import Reader
+from serinus.api.resources import OWN_GROUP, Resource
 from serinus.kube.errors import ApiError, Gone, Unavailable, error_from
 from serinus.kube.wire import APPLY_PATCH, JSON, MERGE_PATCH, Handler, Request, Response
 
@@ -27,7 +28,7 @@ class ListMeta(msgspec.Struct, rename="camel"):
 
 
 class ObjectList(msgspec.Struct, Generic[T]):
-    items: list[T]
+    items: list[T] = []
     metadata: ListMeta = msgspec.field(default_factory=ListMeta)
 
 
@@ -44,9 +45,13 @@ class WatchEvent(Generic[T]):
     object: T
 
 
-@lru_cache(maxsize=128)
-def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(type_)
+def _reader(type_: Any, resource: Resource) -> Reader[Any]:
+    return _cached_reader(type_, resource.group == OWN_GROUP)
+
+
+@lru_cache(maxsize=256)
+def _cached_reader(type_: Any, own: bool) -> Reader[Any]:
+    return Reader(type_, own=own)
 
 
 _event_decoder = msgspec.json.Decoder(_Event)
@@ -86,7 +91,7 @@ class Client:
         self, resource: Resource, name: str, namespace: str = "", *, type: type[T] = dict, subresource: str = ""
     ) -> T:
         answer = await self.raw("GET", resource.path(namespace, name, subresource))
-        return _decoder(type).decode(answer.body)
+        return _reader(type, resource).read(answer.body)[0]
 
     async def list(
         self,
@@ -120,7 +125,7 @@ class Client:
         query = _selectors(labels, fields) | ({"limit": str(limit)} if limit else {})
         while True:
             answer = await self.raw("GET", resource.path(namespace), query=query)
-            page: ObjectList[T] = _decoder(ObjectList[type]).decode(answer.body)
+            page: ObjectList[T] = _reader(ObjectList[type], resource).read(answer.body)[0]
             yield page
             if not page.metadata.continue_:
                 return
@@ -153,12 +158,12 @@ class Client:
             raise Unavailable(answer.status, "", "the server did not answer with a stream")
         if opened is not None:
             opened()
-        decode = _decoder(type).decode
+        reader = _reader(type, resource)
         async for line in lines(answer.stream):
             event = _event_decoder.decode(line)
             if event.type == "ERROR":
                 raise _watch_error(bytes(event.object))
-            yield WatchEvent(event.type, decode(event.object))
+            yield WatchEvent(event.type, reader.read(event.object)[0])
 
     async def create(
         self,
@@ -171,12 +176,12 @@ class Client:
         subresource: str = "",
     ) -> T:
         answer = await self.raw("POST", resource.path(namespace, name, subresource), body=obj)
-        return _decoder(type).decode(answer.body)
+        return _reader(type, resource).read(answer.body)[0]
 
     async def update(self, resource: Resource, obj: Json, *, type: type[T] = dict, subresource: str = "") -> T:
         meta = obj["metadata"]
         answer = await self.raw("PUT", resource.path(meta.get("namespace", ""), meta["name"], subresource), body=obj)
-        return _decoder(type).decode(answer.body)
+        return _reader(type, resource).read(answer.body)[0]
 
     async def patch(
         self,
@@ -192,7 +197,7 @@ class Client:
         answer = await self.raw(
             "PATCH", resource.path(namespace, name, subresource), body=patch, content_type=content_type
         )
-        return _decoder(type).decode(answer.body)
+        return _reader(type, resource).read(answer.body)[0]
 
     async def apply(self, resource: Resource, obj: Json, manager: str, *, force: bool = True) -> Json:
         """Server-side apply."""
@@ -205,7 +210,7 @@ class Client:
             body=obj,
             content_type=APPLY_PATCH,
         )
-        return _decoder(dict).decode(answer.body)
+        return msgspec.json.decode(answer.body)
 
     async def delete(
         self,

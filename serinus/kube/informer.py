@@ -2,8 +2,9 @@
 
 One list, then one watch that is resumed from the last version seen: a connection that merely broke costs nothing but
 the events it missed. Only 410 Gone lists again, and then only the differences are told. Versions never go back: an
-event that is older than what is held is dropped, so repeated and late events do no harm. One object that does not
-decode is left out and named in `invalid`; it does not hide the others.
+event that is older than what is held is dropped, so repeated and late events do no harm. Objects are read field by
+field (`api/reading.py`): a field that cannot be read is named in `partial`. An object that cannot be read at all is left
+out and named in `invalid`; it does not hide the others.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from serinus.api.meta import ObjectMeta
-from serinus.api.resources import Resource
+from serinus.api.reading import Reader, converted
+from serinus.api.resources import OWN_GROUP, Resource
 from serinus.kube.client import Client, ListMeta
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Gone
@@ -53,7 +55,10 @@ class _HeadMeta(msgspec.Struct, rename="camel"):
 
 
 class _Head(msgspec.Struct):
-    metadata: _HeadMeta
+    metadata: _HeadMeta = msgspec.field(default_factory=_HeadMeta)
+
+
+_HEAD = Reader(_Head)
 
 
 class Informer(Generic[T]):
@@ -78,6 +83,8 @@ class Informer(Generic[T]):
         self.items: dict[Key, T] = {}
         self.invalid: dict[Key, str] = {}
         """Objects that could not be read: what was found and where."""
+        self.partial: dict[Key, str] = {}
+        """Objects of which fields could not be read: which, and what was found there."""
         self.synced = asyncio.Event()
         self.error = ""
         """Why there is no connection now; "" while there is."""
@@ -89,7 +96,7 @@ class Informer(Generic[T]):
         self._client, self._resource, self._type = client, resource, type
         self._namespace, self._labels, self._fields = namespace, labels, fields
         self._clock, self._rng, self._trim = clock, rng or Random(), trim
-        self._decode = msgspec.json.Decoder(type).decode
+        self._reader = Reader(type, own=resource.group == OWN_GROUP)
         self._listeners: list[Callable[[T | None, T | None], None]] = []
         self._version = ""
         self._opened = 0.0
@@ -161,7 +168,9 @@ class Informer(Generic[T]):
         self.lists += 1
         for key in [key for key in self.items if key not in listed]:
             self._remove(key)
-        self.invalid = {key: why for key, why in self.invalid.items() if key in listed}
+        for named in (self.invalid, self.partial):
+            for key in named.keys() - listed:
+                del named[key]
         self._gone.clear()
         self._version = metadata.resource_version
         self.synced.set()
@@ -181,7 +190,7 @@ class Informer(Generic[T]):
         async for event in events:
             self._heard()
             if event.type == "BOOKMARK":
-                self._version = msgspec.json.decode(event.object, type=_Head).metadata.resource_version or self._version
+                self._version = _head(event.object).resource_version or self._version
                 continue
             key, new = self._read(event.object)
             version = self._version_of(event.object, new)
@@ -189,6 +198,7 @@ class Informer(Generic[T]):
                 if key not in self.items or _number(meta(self.items[key]).resource_version) <= _number(version):
                     self._remove(key)
                     self.invalid.pop(key, None)
+                    self.partial.pop(key, None)
                     self._bury(key, _number(version))
             elif new is not None and self._gone.get(key, -1) < _number(version):
                 self._put(key, new)
@@ -197,10 +207,11 @@ class Informer(Generic[T]):
 
     def _read(self, raw: msgspec.Raw) -> tuple[Key, T | None]:
         try:
-            new = self._decode(raw)
-        except msgspec.MsgspecError as error:
-            head = msgspec.json.decode(raw, type=_Head).metadata
+            new, left_out = self._reader.read(raw)
+        except msgspec.DecodeError as error:
+            head = _head(raw)
             key = (head.namespace, head.name)
+            self.partial.pop(key, None)
             if self.invalid.get(key) != str(error):
                 self.invalid[key] = str(error)
                 log.warning("%s %s/%s is left out: %s", self._resource.kind, *key, error)
@@ -209,12 +220,17 @@ class Informer(Generic[T]):
         # Thousands of objects share a few namespaces.
         key = (sys.intern(metadata.namespace), metadata.name)
         self.invalid.pop(key, None)
+        if not left_out:
+            self.partial.pop(key, None)
+        elif self.partial.get(key) != left_out:
+            self.partial[key] = left_out
+            log.warning("%s %s/%s is read without some fields: %s", self._resource.kind, *key, left_out)
         return key, new
 
     def _version_of(self, raw: msgspec.Raw, new: T | None) -> str:
         if new is not None:
             return meta(new).resource_version
-        return msgspec.json.decode(raw, type=_Head).metadata.resource_version
+        return _head(raw).resource_version
 
     def _put(self, key: Key, new: T) -> None:
         old = self.items.get(key)
@@ -267,8 +283,13 @@ class Informer(Generic[T]):
 def meta(obj: Any) -> ObjectMeta:
     """The metadata of a typed object, or of one that is a plain dict."""
     if isinstance(obj, dict):
-        return msgspec.convert(cast(dict[str, Any], obj).get("metadata") or {}, ObjectMeta)
+        return converted(cast(dict[str, Any], obj).get("metadata") or {}, ObjectMeta, own=False)
     return obj.metadata
+
+
+def _head(raw: msgspec.Raw) -> _HeadMeta:
+    """Name and version of an object that may be anything; empty where it has none."""
+    return _HEAD.read(raw)[0].metadata
 
 
 def _number(version: str) -> int:

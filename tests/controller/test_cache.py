@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from serinus.api.names import HASH
 from serinus.controller.cache import Cache
+from serinus.controller.metrics import Metrics
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 
@@ -45,4 +47,35 @@ async def test_a_controller_of_one_namespace_does_not_wait_for_what_it_may_not_r
     await cache.synced()
     assert [i.resource.kind for i in cache.others.values()] == ["AnalysisTemplate"]
     assert cache.missing(cache.rollouts.items[WEB]) == ""
+    running.cancel()
+
+
+async def test_nulls_and_wrong_fields_of_others_lose_no_object(store: Any) -> None:
+    """Each kind that a decision is made of is in the cache, without the field; what is left out is counted."""
+    cache = Cache(Client(store), LoopClock(), Random(1), lambda _: None, namespace="", instance_id="")
+    metrics = Metrics()
+    metrics.watch(cache, {})
+    running = asyncio.create_task(cache.run())
+    meta: dict[str, Any] = {"name": "web", "labels": {HASH: "abc"}, "ownerReferences": None, "annotations": None}
+    condition = {"type": "Ready", "status": "True", "lastTransitionTime": None}
+    canary = {"steps": None, "canaryMetadata": {"labels": None}, "trafficRouting": None}
+    rollout = {"replicas": None, "strategy": {"canary": canary, "blueGreen": None}, "restartAt": None}
+    await store.put("pods", {"metadata": meta, "status": {"conditions": [condition, None]}})
+    await store.put("replicasets", {"metadata": meta, "spec": {"selector": None}, "status": {"conditions": None}})
+    await store.put(
+        "services", {"metadata": {"name": "web", "annotations": None}, "spec": {"selector": None, "ports": None}}
+    )
+    await store.put("rollouts", {"metadata": {"name": "web", "annotations": None}, "spec": rollout, "status": None})
+    await store.put("rollouts", {"metadata": {"name": "bad"}, "spec": {"strategy": {"canary": {"steps": {}}}}})
+    await cache.synced()
+    await asyncio.sleep(1)
+    found = [list(i.items) for i in (cache.pods, cache.replica_sets, cache.services, cache.rollouts)]
+    assert found == [[WEB]] * 4
+    assert cache.pods.items[WEB].ready()
+    assert cache.rollouts.items[WEB].spec.strategy.blue_green is None
+    assert "spec.strategy.canary.steps" in cache.rollouts.invalid["a", "bad"]
+    shown = metrics.text().decode()
+    assert 'rollout_unreadable_objects{extent="field",kind="Pod"} 1.0' in shown
+    assert 'rollout_unreadable_objects{extent="object",kind="Pod"} 0.0' in shown
+    assert 'rollout_unreadable_objects{extent="object",kind="Rollout"} 1.0' in shown
     running.cancel()

@@ -156,14 +156,26 @@ async def test_an_api_that_is_down_is_asked_less_and_less_often(start: Start) ->
 
 async def test_one_unreadable_object_does_not_hide_the_others(start: Start) -> None:
     broken = service("broken", 4)
-    broken["spec"]["selector"] = 7
+    broken["metadata"] = 7
     shelf = Shelf(service("one", 3), broken)
     informer, _ = await start(shelf)
     assert list(informer.items) == [("a", "one")]
-    assert "spec.selector" in informer.invalid["a", "broken"]
-    await shelf.tell("MODIFIED", service("broken", 11))
-    assert ("a", "broken") in informer.items
-    assert informer.invalid == {}
+    assert list(informer.invalid.values()) == ["Expected `object`, got `int` - at `$.metadata`"]
+
+
+async def test_a_field_that_cannot_be_read_costs_the_field_and_is_named(start: Start) -> None:
+    broken, bare = service("broken", 4), service("bare", 5)
+    broken["spec"]["selector"] = 7
+    bare["spec"]["selector"] = None
+    shelf = Shelf(service("one", 3), broken, bare)
+    informer, _ = await start(shelf)
+    assert informer.items["a", "broken"].spec.selector == {}
+    assert informer.partial == {("a", "broken"): "spec.selector: Expected `object`, got `int`"}, (
+        "null is nothing to tell"
+    )
+    await shelf.tell("MODIFIED", service("broken", 11, app="x"))
+    assert informer.items["a", "broken"].spec.selector == {"app": "x"}
+    assert (informer.partial, informer.invalid) == ({}, {})
 
 
 async def test_a_lost_event_is_found_by_listing_again(start: Start) -> None:

@@ -21,6 +21,7 @@ from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.verdicts import judged
 from serinus.api.analysis import AnalysisRun, Measurement, Metric
 from serinus.api.meta import Json
+from serinus.api.reading import converted
 from serinus.api.resources import SECRETS, Resource
 from serinus.api.times import format_time
 
@@ -102,7 +103,7 @@ class Call:
     def config(self, name: str, kind: type[C]) -> C:
         """The provider's part of the metric. ProviderError names the field that is wrong."""
         try:
-            return msgspec.convert(self.metric.provider.get(name) or {}, kind)
+            return converted(self.metric.provider.get(name) or {}, kind)
         except msgspec.ValidationError as error:
             raise ProviderError(f"provider.{name} of metric '{self.metric.name}': {error}") from error
 
@@ -167,7 +168,7 @@ class Answering(Generic[C]):
 
     def metadata(self, metric: Metric) -> Mapping[str, str]:
         try:
-            return self.shows(msgspec.convert(metric.provider.get(self.name) or {}, self.config))
+            return self.shows(converted(metric.provider.get(self.name) or {}, self.config))
         except msgspec.ValidationError:
             return {}
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from serinus.api.reading import converted
 from serinus.api.resources import BY_KIND
 from serinus.api.rollout import Rollout
 from serinus.api.times import age_words, format_time
@@ -35,7 +36,7 @@ def run(call: Call) -> int:
         answer = explain(seen(session, rollout, time.time()))
     except ApiError as refused:
         sys.stderr.write(f"This is what the status alone tells: {refused.message}\n")
-        answer = glance(msgspec.convert(rollout, Rollout))
+        answer = glance(converted(rollout, Rollout))
     output = call.text("output")
     if output not in ("", "json", "line"):
         raise Problem(f"-o {output}: there are json and line")
