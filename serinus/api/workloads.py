@@ -6,6 +6,49 @@ import msgspec
 
 from serinus.api.meta import Condition, Json, LabelSelector, ObjectMeta
 
+CONTROLLERS = frozenset({"rollouts-controller", "serinus"})
+"""Names under which controllers of Rollouts write: Argo Rollouts, and Serinus on a cluster and in `serinus up`."""
+
+
+class _Owned(msgspec.Struct):
+    """A field that a writer owns: only that it does counts."""
+
+
+class _OwnedSpec(msgspec.Struct, omit_defaults=True):
+    selector: _Owned | None = msgspec.field(default=None, name="f:selector")
+    template: _Owned | None = msgspec.field(default=None, name="f:template")
+
+
+class _OwnedFields(msgspec.Struct, omit_defaults=True):
+    spec: _OwnedSpec = msgspec.field(default_factory=_OwnedSpec, name="f:spec")
+
+
+class ReplicaSetWriter(msgspec.Struct, omit_defaults=True):
+    """One entry of a ReplicaSet's managedFields."""
+
+    manager: str = ""
+    subresource: str = ""
+    fields: _OwnedFields = msgspec.field(default_factory=_OwnedFields, name="fieldsV1")
+
+
+class ReplicaSetMeta(ObjectMeta, rename="camel", omit_defaults=True):
+    managed_fields: list[ReplicaSetWriter] = msgspec.field(default_factory=list[ReplicaSetWriter])
+
+    def template_editor(self) -> str:
+        """The program that changed the pod template after a controller had made it, as managedFields tell; "" for none.
+
+        The maker is who owns the selector, which cannot change. What an admission webhook changes counts as the writer's.
+        """
+        makers = {writer.manager for writer in self.managed_fields if writer.fields.spec.selector is not None}
+        if not makers:
+            return ""
+        editors = (
+            writer.manager
+            for writer in self.managed_fields
+            if writer.fields.spec.template is not None and writer.manager not in makers | CONTROLLERS
+        )
+        return next(editors, "")
+
 
 class ReplicaSetSpec(msgspec.Struct, rename="camel", omit_defaults=True):
     replicas: int = 1
@@ -23,7 +66,7 @@ class ReplicaSetStatus(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class ReplicaSet(msgspec.Struct, rename="camel", omit_defaults=True):
-    metadata: ObjectMeta
+    metadata: ReplicaSetMeta
     spec: ReplicaSetSpec = msgspec.field(default_factory=ReplicaSetSpec)
     status: ReplicaSetStatus = msgspec.field(default_factory=ReplicaSetStatus)
 

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from serinus.api.experiment import Experiment
 from serinus.api.meta import Json, ObjectMeta
+from serinus.api.names import HASH
 from serinus.api.resources import BY_KIND, EXPERIMENTS, PODS, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.step_plugin import Answer, Question
@@ -121,6 +122,8 @@ class _Pass:
             found = await self.applier.client.get(resource, action.name, space, type=_Written)
             if action.kind == "ReplicaSet" and _of_somebody_else(found.metadata, self.about.metadata.uid):
                 await self._step_aside(action.name)
+            if action.kind == "ReplicaSet":
+                found = await self._labelled(resource, found, action)
             self._wrote(action.kind, found)
             return False
         except (Forbidden, Invalid) as error:
@@ -137,6 +140,20 @@ class _Pass:
         told = create_failed(self.about, name, error.message, self.applier.clock.now())
         if told:
             await self.write_status(told, f"ReplicaSet {name} was refused")
+
+    async def _labelled(self, resource: Resource, found: _Written, action: Action) -> _Written:
+        """Our own ReplicaSet of that name, with the label by which it is found: somebody else took it away or changed it."""
+        wanted = ((action.body.get("metadata") or {}).get("labels") or {}).get(HASH)
+        owner = found.metadata.controller()
+        if owner is None or wanted is None or found.metadata.labels.get(HASH) == wanted:
+            return found
+        held = {"uid": found.metadata.uid, "resourceVersion": found.metadata.resource_version}
+        patch = {"metadata": {**held, "labels": {HASH: wanted}}}
+        made = await self.applier.client.patch(resource, action.name, patch, self.key[0], type=_Written)
+        self.applier.note(
+            self.about, f"patch ReplicaSet {action.name}", f"its label {HASH} was changed by somebody else"
+        )
+        return made
 
     async def _step_aside(self, name: str) -> None:
         """A ReplicaSet of this name is not ours: counted, the collision gives the template another hash."""

@@ -91,7 +91,7 @@ class Cache:
         self._wake, self._wake_experiment = wake, wake_experiment
         mine = f"{INSTANCE_ID}={instance_id}" if instance_id else f"!{INSTANCE_ID}"
         self.rollouts = self._informer(ROLLOUTS, Rollout, labels=mine, trim=_trimmed_written)
-        self.replica_sets = self._informer(REPLICA_SETS, ReplicaSet, labels=HASH)
+        self.replica_sets = self._informer(REPLICA_SETS, ReplicaSet, labels=HASH, trim=_trimmed_set)
         self.pods = self._informer(PODS, Pod, labels=HASH, trim=_trimmed_pod)
         self.services = self._informer(SERVICES, Service)
         self.analysis_runs = self._informer(ANALYSIS_RUNS, AnalysisRun, labels=mine)
@@ -347,6 +347,13 @@ def _essence(pod: Pod) -> tuple[Any, ...]:
 def _trimmed_pod(pod: Pod) -> Pod:
     conditions = [c for c in pod.status.conditions if c.type in ("Ready", "PodScheduled")]
     return structs.replace(pod, metadata=_trimmed(pod.metadata), status=PodStatus(pod.status.phase, conditions))
+
+
+def _trimmed_set(rs: ReplicaSet) -> ReplicaSet:
+    """Who wrote it counts only where somebody else changed its template."""
+    if not rs.metadata.managed_fields or rs.metadata.template_editor():
+        return rs
+    return structs.replace(rs, metadata=structs.replace(rs.metadata, managed_fields=[]))
 
 
 def _trimmed_written(obj: W) -> W:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from serinus.api.meta import Json, LabelSelector, ObjectMeta, OwnerReference
+from serinus.api.identity import same_template
+from serinus.api.meta import Json, LabelSelector, OwnerReference
 from serinus.api.names import (
     DESIRED_REPLICAS,
     EPHEMERAL_METADATA,
@@ -16,19 +17,23 @@ from serinus.api.names import (
     NOTIFIED,
     REVISION,
     REVISION_HISTORY,
+    TEMPLATE_HASH,
     TEMPLATE_METADATA,
 )
+from serinus.api.pod_defaults import with_defaults
 from serinus.api.rollout import PodMetadata
-from serinus.api.workloads import ReplicaSet, ReplicaSetSpec
+from serinus.api.template_metadata import injected, own_template
+from serinus.api.workloads import ReplicaSet, ReplicaSetMeta, ReplicaSetSpec
 from serinus.engine import affinity, waits
-from serinus.engine.draft import Draft
+from serinus.engine.draft import Draft, difference
 from serinus.engine.ephemeral import merged, notes
 from serinus.engine.plan import Action, Event
 from serinus.engine.promotion import note_replaced
 from serinus.engine.sight import DEFAULT_HISTORY_LIMIT, hash_of, revision_of
 
 NOT_COPIED = frozenset(
-    {LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED, EPHEMERAL_METADATA, TEMPLATE_METADATA}
+    {LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED}
+    | {EPHEMERAL_METADATA, TEMPLATE_METADATA, TEMPLATE_HASH}
 )
 
 
@@ -100,10 +105,7 @@ def _create(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
     labels: dict[str, str] = {**((s.template.get("metadata") or {}).get("labels") or {}), HASH: pod_hash}
     annotations = {**_copied(draft), REVISION: str(revision), DESIRED_REPLICAS: str(s.replicas)}
     annotations |= notes(s.template, metadata)
-    template = merged(merged(s.template, PodMetadata(labels={HASH: pod_hash})), metadata)
-    stable = rollout.status.stable_rs
-    if rule := affinity.wanted(s, stable, pod_hash):
-        template = affinity.kept_apart(template, rule, stable, rollout.metadata.namespace)
+    template = _template(draft, pod_hash, metadata)
     selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: pod_hash}}
     spec: Json = {"replicas": 0, "selector": selector, "template": template}
     if s.spec.min_ready_seconds:
@@ -120,7 +122,7 @@ def _create(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
         },
         "spec": spec,
     }
-    meta = ObjectMeta(
+    meta = ReplicaSetMeta(
         name=name,
         namespace=rollout.metadata.namespace,
         labels=labels,
@@ -135,8 +137,28 @@ def _create(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
     return rs
 
 
+def _template(draft: Draft, pod_hash: str, metadata: PodMetadata | None) -> Json:
+    """The pod template of the ReplicaSet of this hash: the Rollout's, with what Rollouts add."""
+    s, rollout = draft.sight, draft.sight.rollout
+    template = merged(merged(s.template, PodMetadata(labels={HASH: pod_hash})), metadata)
+    stable = rollout.status.stable_rs
+    rule = affinity.wanted(s, stable, pod_hash)
+    return affinity.kept_apart(template, rule, stable, rollout.metadata.namespace) if rule else template
+
+
+def _restored(draft: Draft, rs: ReplicaSet) -> Json | None:
+    """Merge patch of the template that somebody else changed, back to the Rollout's; None where it means the same."""
+    meta, wanted = rs.metadata, draft.sight.template
+    if not meta.template_editor():
+        return None
+    if same_template(own_template(rs.spec.template, meta.annotations, meta.labels, wanted), wanted):
+        return None
+    made = _template(draft, hash_of(rs), injected(meta.annotations))
+    return difference(rs.spec.template, with_defaults(made))
+
+
 def _keep_in_step(draft: Draft, rs: ReplicaSet) -> None:
-    """Annotations of the Rollout, revision number and minReadySeconds on an existing ReplicaSet."""
+    """Annotations of the Rollout, revision number, minReadySeconds and pod template on an existing ReplicaSet."""
     have, wanted = rs.metadata.annotations, _copied(draft)
     revision = _next_revision(draft, rs)
     if revision != revision_of(rs):
@@ -145,14 +167,25 @@ def _keep_in_step(draft: Draft, rs: ReplicaSet) -> None:
             history = [h for h in have.get(REVISION_HISTORY, "").split(",") if h]
             wanted[REVISION_HISTORY] = ",".join([*history, have[REVISION]])
     notes = {k: v for k, v in wanted.items() if have.get(k) != v}
+    if notes and hash_of(rs) != draft.sight.computed_hash:
+        notes[TEMPLATE_HASH] = draft.sight.computed_hash  # worth no write of its own: a takeover writes nothing
     patch: Json = {"metadata": {"annotations": notes}} if notes else {}
     if rs.spec.min_ready_seconds != draft.sight.spec.min_ready_seconds:
         patch["spec"] = {"minReadySeconds": draft.sight.spec.min_ready_seconds}
     rollout = draft.sight.rollout
     stable = rollout.status.stable_rs
     rule = affinity.wanted(draft.sight, stable, hash_of(rs))
+    restored = _restored(draft, rs)
     apart = affinity.affinity_patch(rs.spec.template, rule, stable, rollout.metadata.namespace) if rule else None
-    if apart:
+    told: tuple[Event, ...] = ()
+    if restored:
+        patch["spec"] = {**patch.get("spec", {}), "template": restored}
+        said = (
+            f"{rs.metadata.template_editor()} changed the pod template of ReplicaSet {rs.metadata.name}: it is the Rollout's "
+            "again. Pods made meanwhile keep the changed one until they are restarted"
+        )
+        told = (Event("ReplicaSetTemplateRestored", said, "Warning"),)
+    elif apart:
         patch["spec"] = {**patch.get("spec", {}), **apart}
     if not patch:
         return
@@ -161,10 +194,11 @@ def _keep_in_step(draft: Draft, rs: ReplicaSet) -> None:
             "patch",
             "ReplicaSet",
             rs.metadata.name,
-            "the ReplicaSet carries the Rollout's notes and its revision number",
+            told[0].message if told else "the ReplicaSet carries the Rollout's notes and its revision number",
             patch,
             uid=rs.metadata.uid,
             resource_version=rs.metadata.resource_version,
+            events=told,
         )
     )
     rs.metadata.annotations = {**have, **notes}

@@ -15,7 +15,7 @@ from serinus.api.derived import once
 from serinus.api.experiment import Experiment
 from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.meta import Json
-from serinus.api.names import HASH, REVISION, REVISION_HISTORY
+from serinus.api.names import HASH, REVISION, REVISION_HISTORY, TEMPLATE_HASH
 from serinus.api.rollout import BlueGreenStrategy, CanaryStep, CanaryStrategy, Rollout, RolloutSpec, TrafficRouting
 from serinus.api.selectors import Selector
 from serinus.api.template_metadata import own_template
@@ -200,12 +200,21 @@ def claim(snapshot: Snapshot, selector: Json) -> tuple[list[ReplicaSet], list[Re
 
 
 def find_new(owned: list[ReplicaSet], computed: str, template: Json) -> ReplicaSet | None:
-    """The ReplicaSet of this template: by hash, else by meaning (promise: a revision is what its template means)."""
+    """The ReplicaSet of this template: by its hash, by the hash of another spelling that was found to mean the same, else by
+    meaning (promise: a revision is what its template means).
+
+    The meaning tells nothing where somebody else changed a ReplicaSet's template: its pods were made from another one.
+    """
     live = [r for r in owned if not r.metadata.deletion_timestamp]
     for rs in live:
         if hash_of(rs) == computed:
             return rs
     for rs in live:
+        if rs.metadata.annotations.get(TEMPLATE_HASH) == computed:
+            return rs
+    for rs in live:
+        if rs.metadata.template_editor():
+            continue
         own = own_template(rs.spec.template, rs.metadata.annotations, rs.metadata.labels, template)
         if same_template(own, template):
             return rs

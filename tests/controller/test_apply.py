@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from serinus.api.meta import WrittenMeta
+from serinus.api.names import HASH
 from serinus.api.rollout import Rollout
 from serinus.api.step_plugin import Answer, Question
 from serinus.controller.apply import Applier
@@ -137,6 +138,18 @@ async def test_a_replica_set_of_that_name_that_is_somebody_elses_gives_way_to_an
     with pytest.raises(Conflict):
         await hands.apply(action("create", "ReplicaSet", "one", {"spec": {"replicas": 0}}))
     assert hands.store.get("rollouts", "web")["status"]["collisionCount"] == 1
+
+
+@pytest.mark.parametrize("labels", [{}, {HASH: "edited"}])
+async def test_our_own_replica_set_without_its_label_gets_it_back(hands: Hands, labels: dict[str, str]) -> None:
+    """Without the label the cache does not see it, and the name is taken: the Rollout would wait for ever."""
+    uid = hands.store.get("rollouts", "web")["metadata"]["uid"]
+    owner = {"kind": "Rollout", "name": "web", "uid": uid, "controller": True}
+    labels = {"app": "web", **labels}
+    await hands.store.put("replicasets", {"metadata": {"name": "one", "ownerReferences": [owner], "labels": labels}})
+    await hands.apply(action("create", "ReplicaSet", "one", {"metadata": {"labels": {"app": "web", HASH: "abc"}}}))
+    assert hands.store.get("replicasets", "one")["metadata"]["labels"] == {"app": "web", HASH: "abc"}
+    assert "collisionCount" not in (hands.store.get("rollouts", "web").get("status") or {})
 
 
 async def test_a_replica_set_that_the_api_refuses_is_told_in_the_rollout(hands: Hands) -> None:
