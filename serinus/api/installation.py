@@ -37,7 +37,7 @@ RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("", ("services",), "get list watch create patch delete"),
     ("", ("podtemplates",), "list watch"),
     ("", ("secrets", "configmaps"), "get"),
-    ("", ("events",), "create patch"),
+    ("", ("events",), "list create patch"),
     ("networking.k8s.io", ("ingresses",), "get list watch create patch"),
     ("coordination.k8s.io", ("leases",), "get create update"),
 )

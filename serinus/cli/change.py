@@ -181,14 +181,20 @@ def _leaves(value: Any, path: str) -> list[tuple[str, Any]]:
 
 
 def tell(session: Session, resource: Resource, obj: Json, reason: str) -> None:
-    """Tell in an Event who did it. Whoever may not write Events leaves none: the change itself is done."""
+    """Record in an Event who did it. A user who may not write Events leaves none: the change itself is done."""
     import time
 
-    from serinus.kube.errors import ApiError
-    from serinus.kube.record import change_event
+    from serinus.kube.errors import ApiError, Unavailable
+    from serinus.kube.record import RETRY_SECONDS, change_event
 
     event = change_event(resource, obj, reason, time.time(), component="kubectl-argo-rollouts")
-    try:
-        session.client.create(EVENTS, str(obj["metadata"].get("namespace") or session.namespace), event)
-    except ApiError:
-        return
+    for pause in (*RETRY_SECONDS, None):
+        try:
+            session.client.create(EVENTS, str(obj["metadata"].get("namespace") or session.namespace), event)
+        except Unavailable:
+            if pause is not None:
+                time.sleep(pause)
+        except ApiError:
+            return
+        else:
+            return

@@ -21,6 +21,7 @@ from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.step_plugin import Answer, Question
 from serinus.controller.writes import Writes
 from serinus.engine.draft import patched, settled
+from serinus.engine.event_order import ordered
 from serinus.engine.plan import Action, Event, Plan, PluginCall
 from serinus.engine.refused import create_failed
 from serinus.engine.step_plugins import answered
@@ -49,13 +50,16 @@ class Applier:
 
     async def apply(self, about: Subject, plan: Plan) -> int:
         """Returns how many writes were made. Raises the ApiError of the first that failed; the rest is not done."""
-        done = _Pass(self, about)
-        for action in plan.actions:
-            await done.act(action)
-        if plan.status is not None:
-            await done.write_status(plan.status, plan.status_because)
-        for event in plan.events:
-            self.tell(about, event)
+        done, written = _Pass(self, about), False
+        try:
+            for index, action in enumerate(plan.actions):
+                await done.act(action, index)
+            if plan.status is not None:
+                await done.write_status(plan.status, plan.status_because)
+            written = True
+        finally:
+            for event in ordered(plan, done.acted, status=written):
+                self.tell(about, event)
         if plan.calls and isinstance(about, Rollout):
             status = patched(about.status, plan.status)
             for call in plan.calls:
@@ -94,8 +98,10 @@ class _Pass:
         self.key: Key = (metadata.namespace, metadata.name)
         self.versions: dict[tuple[str, str], str] = {(self.resource.kind, metadata.name): metadata.resource_version}
         self.count = 0
+        self.acted: list[int] = []
+        """Indexes of the actions that changed something."""
 
-    async def act(self, action: Action) -> None:
+    async def act(self, action: Action, index: int) -> None:
         resource = BY_KIND[action.kind]
         what = f"{action.verb} {action.kind} {action.name}"
         verbs = {"create": self._create, "patch": self._patch, "delete": self._delete, "evict": self._evict}
@@ -107,9 +113,8 @@ class _Pass:
         if not done:
             return
         self.count += 1
+        self.acted.append(index)
         self.applier.note(self.about, what, action.because)
-        for event in action.events:
-            self.applier.tell(self.about, event)
 
     async def _create(self, resource: Resource, action: Action) -> bool:
         space = self.key[0]

@@ -1,43 +1,67 @@
-"""Kubernetes Events about Rollouts: written beside the work and never in its way.
+"""Kubernetes Events about Rollouts, Experiments and AnalysisRuns: written beside the work and never in its way.
 
-The same sentence about the same object is one Event with a count. Each object has a bucket of events that fills slowly,
-so that one which flaps cannot flood the API. When the API is away, events wait in a bounded line; the oldest fall out.
+Two kinds (`serinus/api/event_reasons.py`):
+
+- Kept Events (aborts, verdicts, promotions, warnings) have no budget and a queue that routine Events cannot fill. While the
+  API is away they wait, at most `KEPT_QUEUE` different ones; a refused one (the namespace is being deleted) is logged.
+- Routine Events share a budget for each object, as in client-go. When their queue is full the oldest is dropped.
+
+Equal Events are one object with a count. The Events that an earlier process wrote about an object are listed before the
+first Event about it is written, so that they are counted on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
+from serinus.api.event_reasons import kept
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.resources import EVENTS
+from serinus.api.rollout import Rollout
+from serinus.api.times import parse_time
 from serinus.engine.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock, rfc3339
-from serinus.kube.errors import AlreadyExists, ApiError, NotFound, Unavailable
+from serinus.kube.errors import AlreadyExists, ApiError, Forbidden, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
 COMPONENT = "rollouts-controller"
 BURST = 25
-"""Events of one object at once."""
+"""Routine Events of one object at once."""
 
 REFILL_SECONDS = 300.0
-"""After which an object may have one event more. Both as in client-go."""
+"""After which an object may have one routine Event more. Both as in client-go."""
+
+REPEAT_SECONDS = 10.0
+"""At least so long between two writes of the same kept Event; meanwhile its repeats are counted."""
 
 REMEMBERED = 4096
-"""Sentences whose Event is known and counted on; the one not used for longest is forgotten."""
+"""Events whose count is known; the one not used for longest is forgotten."""
 
-LINE = 1000
-"""Events that wait to be written."""
+ROUTINE_QUEUE = 1000
+"""Routine Events that wait to be written."""
+
+KEPT_QUEUE = 10_000
+"""Different kept Events that wait to be written: some 10 MB."""
 
 ATTEMPTS = 5
+"""At a routine Event; at a kept one before others get their turn."""
+
+LONGEST_PAUSE = 30.0
 LONGEST_MESSAGE = 1024
+LONGEST_NAME = 200
+
+Same = tuple[str, str, str, str]
+"""(uid of the object, type, reason, message): Events that agree in these are one."""
 
 
 class About(Protocol):
@@ -46,18 +70,53 @@ class About(Protocol):
 
 
 @dataclass(slots=True)
-class _Told:
+class _Written:
+    """The Event as the API has it."""
+
     name: str
     count: int
-    first: str
+    at: float
 
 
 @dataclass(slots=True)
 class _Waiting:
-    namespace: str
+    same: Same
     involved: Json
     event: Event
-    when: float
+    created: str
+    """When the object was made."""
+    kept: bool
+    first: float
+    last: float
+    number: int
+    """Its place among all that were recorded: nanoseconds, no two the same."""
+    count: int = 1
+    attempts: int = 0
+    only_if_absent: bool = False
+    """An earlier process may have written it already."""
+
+    @property
+    def name(self) -> str:
+        """Names sort by time, as client-go's do. It is the same in each attempt, and no other program makes the same."""
+        stem = str(self.involved["name"])[:LONGEST_NAME].rstrip("-.")
+        digest = hashlib.blake2b("\0".join(self.same).encode(), digest_size=4).hexdigest()
+        return f"{stem}.{self.number:016x}{digest}"
+
+
+class _Source(msgspec.Struct):
+    component: str = ""
+
+
+class _Found(msgspec.Struct, rename="camel"):
+    """An Event in the API, as far as it is compared."""
+
+    metadata: ObjectMeta
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+    count: int | None = None
+    last_timestamp: str | None = None
+    source: _Source = msgspec.field(default_factory=_Source)
 
 
 class Recorder:
@@ -65,22 +124,77 @@ class Recorder:
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
-        self._line: asyncio.Queue[_Waiting] = asyncio.Queue(LINE)
-        self._told: OrderedDict[tuple[str, str, str, str], _Told] = OrderedDict()
+        self._kept: OrderedDict[Same, _Waiting] = OrderedDict()
+        self._routine: OrderedDict[Same, _Waiting] = OrderedDict()
+        self._repeats: OrderedDict[Same, _Waiting] = OrderedDict()
+        """Kept Events that were written less than REPEAT_SECONDS ago, the one to be written first before the others."""
+        self._current: _Waiting | None = None
+        self._written: OrderedDict[Same, _Written] = OrderedDict()
+        self._looked_at: OrderedDict[str, None] = OrderedDict()
+        """UIDs of the objects about which earlier Events were looked for."""
+        self._may_list = True
+        self._begun = clock.now()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._numbers = 0
+        self._news = asyncio.Event()
+        self._number, self._failures = 0, 0
         self.dropped = 0
-        """Events that were not written: too many, or the API was away for too long."""
+        """Routine Events that were not written: too many of one object, or the API was away for too long."""
+        self.lost = 0
+        """Kept Events that were not written: the API refused them, or more than KEPT_QUEUE waited."""
 
     def tell(self, about: About, event: Event, *, kind: str = "Rollout") -> None:
-        """`kind`: of what the Event is about."""
-        metadata = about.metadata
-        if not self._may(metadata.uid):
+        """`kind`: of the object that the Event is about."""
+        waiting = self._new(about, event, kind)
+        same, now = waiting.same, waiting.last
+        for line in (self._kept, self._routine, self._repeats):
+            if (earlier := line.get(same)) is not None:
+                earlier.count, earlier.last = earlier.count + 1, now
+                return
+        if not waiting.kept and not self._may(about.metadata.uid):
             self.dropped += 1
+            if (written := self._written.get(same)) is not None:
+                written.count += 1  # its next write has the right number
             return
-        if self._line.full():
-            self._line.get_nowait()
-            self.dropped += 1
+        written = self._written.get(same)
+        if waiting.kept and written is not None and 0 <= now - written.at < REPEAT_SECONDS:
+            self._repeats[same] = waiting
+            self._news.set()
+        else:
+            self._add(waiting)
+
+    def tell_if_absent(self, about: About, event: Event, at: float, *, kind: str = "Rollout") -> None:
+        """Records a kept Event of an earlier moment, unless the API has it: the process before this one may have lost it.
+
+        `at`: when it happened, in seconds since the epoch.
+        """
+        waiting = self._new(about, event, kind)
+        waiting.first = waiting.last = at
+        waiting.only_if_absent = True
+        self._add(waiting)
+
+    async def run(self) -> None:
+        """Writes what was recorded, in order, until cancelled. What another process wrote meanwhile is looked for anew."""
+        self._begun = self._clock.now()
+        self._written.clear()
+        self._looked_at.clear()
+        while True:
+            waiting = self._next()
+            if waiting is None:
+                await self._wait()
+            else:
+                await self._attempt(waiting)
+
+    async def flush(self) -> None:
+        """Writes what still waits; for the end, after `run`."""
+        while (waiting := self._next(at_the_end=True)) is not None:
+            await self._attempt(waiting)
+
+    def waiting(self) -> int:
+        """How many different Events wait to be written."""
+        return len(self._kept) + len(self._routine) + len(self._repeats) + (self._current is not None)
+
+    def _new(self, about: About, event: Event, kind: str) -> _Waiting:
+        metadata, now = about.metadata, self._clock.now()
         involved = {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": kind,
@@ -89,22 +203,20 @@ class Recorder:
             "uid": metadata.uid,
             "resourceVersion": metadata.resource_version,
         }
-        self._line.put_nowait(_Waiting(metadata.namespace, involved, event, self._clock.now()))
+        if len(event.message) > LONGEST_MESSAGE:
+            event = msgspec.structs.replace(event, message=event.message[: LONGEST_MESSAGE - 1] + "…")
+        same = (metadata.uid, event.type, event.reason, event.message)
+        self._number = max(self._number + 1, int(now * 1e9))
+        is_kept = kept(event.reason, event.type)
+        return _Waiting(same, involved, event, metadata.creation_timestamp, is_kept, now, now, self._number)
 
-    async def run(self) -> None:
-        """Writes what was told, in order, until cancelled."""
-        while True:
-            waiting = await self._line.get()
-            try:
-                await self._deliver(waiting)
-            except Exception:
-                log.exception("the event %s of %s was not written", waiting.event.reason, waiting.involved["name"])
-                self.dropped += 1
-
-    async def flush(self) -> None:
-        """Writes what still waits; for the end, after `run`."""
-        while not self._line.empty():
-            await self._deliver(self._line.get_nowait())
+    def _add(self, waiting: _Waiting) -> None:
+        line, most = (self._kept, KEPT_QUEUE) if waiting.kept else (self._routine, ROUTINE_QUEUE)
+        if len(line) >= most:
+            _, oldest = line.popitem(last=False)
+            self._give_up(oldest, "too many wait to be written")
+        line[waiting.same] = waiting
+        self._news.set()
 
     def _may(self, uid: str) -> bool:
         now = self._clock.now()
@@ -116,62 +228,155 @@ class Recorder:
             self._buckets.popitem(last=False)
         return allowed
 
-    async def _deliver(self, waiting: _Waiting) -> None:
-        for attempt in range(ATTEMPTS):
-            try:
-                await self._write(waiting)
-            except AlreadyExists:
-                continue  # the name was taken, the next one is free
-            except Unavailable as error:
-                await asyncio.sleep(max(0.5 * 2**attempt, error.retry_after or 0.0))
-            except ApiError as error:
-                # Nobody waits for an event; a namespace that is being deleted takes none.
-                log.debug(
-                    "the event %s of %s was refused: %s", waiting.event.reason, waiting.involved["name"], error.message
-                )
-                self.dropped += 1
-                return
-            else:
-                return
-        self.dropped += 1
+    def _next(self, *, at_the_end: bool = False) -> _Waiting | None:
+        """The Event to write now. It is `_current` until it is written or given up, so that a cancelled write is not lost."""
+        if self._current is not None:
+            return self._current
+        repeat = next(iter(self._repeats.values()), None)
+        if repeat is not None and (at_the_end or self._due(repeat) <= self._clock.now()):
+            self._current = self._repeats.pop(repeat.same)
+            return self._current
+        heads = [next(iter(line.values())) for line in (self._kept, self._routine) if line]
+        if heads:
+            first = min(heads, key=lambda waiting: waiting.number)
+            self._current = (self._kept if first.kept else self._routine).pop(first.same)
+        return self._current
+
+    def _due(self, repeat: _Waiting) -> float:
+        written = self._written.get(repeat.same)
+        now = self._clock.now()
+        return min(written.at, now) + REPEAT_SECONDS if written else now
+
+    async def _wait(self) -> None:
+        repeat = next(iter(self._repeats.values()), None)
+        self._news.clear()
+        seconds = None if repeat is None else max(0.0, self._due(repeat) - self._clock.now()) + 0.001
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    async def _attempt(self, waiting: _Waiting) -> None:
+        pause = 0.0
+        try:
+            await self._write(waiting)
+        except Unavailable as error:
+            waiting.attempts += 1
+            self._failures += 1
+            pause = min(LONGEST_PAUSE, max(0.5 * 2 ** min(self._failures - 1, 10), error.retry_after or 0.0))
+            if waiting.attempts % ATTEMPTS == 0:
+                self._current = None
+                self._later(waiting, error.message)
+        except ApiError as error:
+            self._current = None
+            self._give_up(waiting, error.message)
+        except Exception as error:
+            log.exception("the Event %s of %s was not written", waiting.event.reason, waiting.involved["name"])
+            self._current = None
+            self._give_up(waiting, repr(error))
+        else:
+            self._current, self._failures = None, 0
+        if pause:
+            await asyncio.sleep(pause)
+
+    def _later(self, waiting: _Waiting, why: str) -> None:
+        """It was tried often enough for now: a routine Event is dropped, a kept one goes behind the others."""
+        if not waiting.kept:
+            self._give_up(waiting, why)
+        elif (equal := self._kept.get(waiting.same)) is not None:
+            equal.count, equal.first = equal.count + waiting.count, waiting.first
+        else:
+            self._add(waiting)
+
+    def _give_up(self, waiting: _Waiting, why: str) -> None:
+        if waiting.kept:
+            self.lost += 1
+        else:
+            self.dropped += 1
+        level = logging.WARNING if waiting.kept else logging.DEBUG
+        involved, event = waiting.involved, waiting.event
+        fields = {"namespace": involved["namespace"], "name": involved["name"], "reason": event.reason}
+        log.log(level, "an Event was not written (%s): %s", why, event.message, extra={"fields": fields})
 
     async def _write(self, waiting: _Waiting) -> None:
-        event, now = waiting.event, rfc3339(waiting.when)
-        same = (waiting.involved["uid"], event.type, event.reason, event.message)
-        told = self._told.get(same)
-        if told is not None:
-            self._told.move_to_end(same)
+        space, same = str(waiting.involved["namespace"]), waiting.same
+        if same not in self._written:
+            await self._look_for_earlier(waiting)
+        written = self._written.get(same)
+        if waiting.only_if_absent and (written is not None or not self._may_list):
+            return
+        if written is not None:
             try:
-                patch = {"count": told.count + 1, "lastTimestamp": now}
-                await self._client.patch(EVENTS, told.name, patch, waiting.namespace, type=msgspec.Raw)
+                patch = {"count": written.count + waiting.count, **_last(waiting)}
+                await self._client.patch(EVENTS, written.name, patch, space, type=msgspec.Raw)
             except NotFound:
-                del self._told[same]  # events are deleted after an hour
+                del self._written[same]  # Events are deleted after an hour
             else:
-                told.count += 1
+                self._remember(same, _Written(written.name, written.count + waiting.count, self._clock.now()))
                 return
-        self._numbers += 1
-        name = f"{waiting.involved['name']}.{int(waiting.when * 1e6) * 1000 + self._numbers % 1000:x}"
-        await self._client.create(EVENTS, _body(waiting, name, now), waiting.namespace, type=msgspec.Raw)
-        self._told[same] = _Told(name, 1, now)
-        if len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
+        with suppress(AlreadyExists):  # an attempt whose answer was lost
+            await self._client.create(EVENTS, _body(waiting), space, type=msgspec.Raw)
+        self._remember(same, _Written(waiting.name, waiting.count, self._clock.now()))
+
+    async def _look_for_earlier(self, waiting: _Waiting) -> None:
+        """The Events that an earlier process wrote about the object, listed once. An object made since has none."""
+        uid, made = waiting.same[0], parse_time(waiting.created)
+        if not self._may_list or uid in self._looked_at or made is None or made >= self._begun:
+            return
+        space, selector = str(waiting.involved["namespace"]), f"involvedObject.uid={uid}"
+        try:
+            found = await self._client.list(EVENTS, space, fields=selector, type=_Found)
+        except Forbidden:
+            self._may_list = False
+            log.info("Events may not be listed: those of an earlier process are not counted on")
+            return
+        for event in found.items:
+            if event.source.component == COMPONENT:
+                same = (uid, event.type, event.reason, event.message)
+                at = parse_time(event.last_timestamp or "") or 0.0
+                self._remember(same, _Written(event.metadata.name, event.count or 1, at))
+        self._looked_at[uid] = None
+        if len(self._looked_at) > REMEMBERED:
+            self._looked_at.popitem(last=False)
+
+    def _remember(self, same: Same, written: _Written) -> None:
+        self._written[same] = written
+        self._written.move_to_end(same)
+        if len(self._written) > REMEMBERED:
+            self._written.popitem(last=False)
 
 
-def _body(waiting: _Waiting, name: str, now: str) -> Json:
+def aborted_since(rollout: Rollout, earliest: float) -> tuple[Event, float] | None:
+    """The Event of the abort that the status reports, and when it was; None without one since `earliest`.
+
+    The status is written before the Event. A process that is killed between the two leaves it to the next one.
+    """
+    for condition in rollout.status.conditions:
+        at = parse_time(condition.last_update_time)
+        if condition.type == "Progressing" and condition.reason == "RolloutAborted" and at is not None and at >= earliest:
+            return Event(condition.reason, condition.message, "Warning"), at
+    return None
+
+
+def _last(waiting: _Waiting) -> Json:
+    return {"lastTimestamp": rfc3339(waiting.last)}
+
+
+def _body(waiting: _Waiting) -> Json:
     event = waiting.event
-    message = event.message if len(event.message) <= LONGEST_MESSAGE else event.message[: LONGEST_MESSAGE - 1] + "…"
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": waiting.namespace},
+        "metadata": {"name": waiting.name, "namespace": waiting.involved["namespace"]},
         "involvedObject": waiting.involved,
         "reason": event.reason,
-        "message": message,
+        "message": event.message,
         "type": event.type,
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,
         "reportingInstance": "",
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
+        "firstTimestamp": rfc3339(waiting.first),
+        **_last(waiting),
+        "count": waiting.count,
     }

@@ -20,7 +20,7 @@ from serinus.api.rollout import Rollout
 from serinus.controller.analysis_runs import AnalysisRuns
 from serinus.controller.apply import Applier, Subject
 from serinus.controller.cache import Cache
-from serinus.controller.events import Recorder
+from serinus.controller.events import Recorder, aborted_since
 from serinus.controller.jobs import Jobs
 from serinus.controller.metrics import Metrics
 from serinus.controller.reconcile import Reconciler, note
@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 LEASE = "argo-rollouts-controller-lock"
 """The name that Argo Rollouts uses: the two never act on the same Rollouts at once."""
 
+
+EVENTS_KEPT = 3600.0
+"""Seconds for which an API server keeps Events (`--event-ttl`)."""
 
 LAST_WORDS = 2.0
 """Seconds in which events that still wait are written at the end."""
@@ -210,6 +213,8 @@ class Controller:
                 self.queue.add(key)
                 if not rollout.status.observed_generation:
                     self._added(rollout)  # those that were worked on before have been told of
+                if missed := aborted_since(rollout, self._clock.now() - EVENTS_KEPT):
+                    self.recorder.tell_if_absent(rollout, *missed)
             for key in self.cache.analysis_runs.items:
                 self.run_queue.add(key)
             for key in self.cache.experiments.items:

@@ -7,8 +7,8 @@ looked at. They do what the command line does; its section 1 is the source.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,8 @@ from serinus.api.rollback import NoRevision, choose, derives, revisions, selecto
 from serinus.api.times import format_time
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
-from serinus.kube.errors import ApiError, Conflict, NotFound
-from serinus.kube.record import change_event
+from serinus.kube.errors import ApiError, Conflict, NotFound, Unavailable
+from serinus.kube.record import RETRY_SECONDS, change_event
 from serinus.kube.wire import JSON_PATCH, MERGE_PATCH
 
 Json = dict[str, Any]
@@ -140,11 +140,19 @@ class Changes:
         raise AssertionError("the last attempt returns or raises")
 
     async def _told(self, reason: str, rollout: Json) -> Json:
-        """Tells in an Event who did it. Whoever may not write Events leaves none: the change itself is done."""
+        """Records in an Event who did it. A user who may not write Events leaves none: the change itself is done."""
         namespace = str(rollout["metadata"].get("namespace") or "")
         event = change_event(ROLLOUTS, rollout, reason, self._clock.now(), component=AGENT)
-        with suppress(ApiError):
-            await self._client.create(EVENTS, event, namespace)
+        for pause in (*RETRY_SECONDS, None):
+            try:
+                await self._client.create(EVENTS, event, namespace)
+            except Unavailable:
+                if pause is not None:
+                    await asyncio.sleep(pause)
+            except ApiError:
+                break
+            else:
+                break
         return rollout
 
     async def _patched(

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import ValidationError, to_builtins
 
 from serinus.api.analysis import AnalysisRun
+from serinus.api.event_reasons import kept
 from serinus.api.reading import converted
 from serinus.api.rollout_info import (
     HASH,
@@ -31,7 +32,10 @@ from serinus.engine.why import Why, glance
 Json = dict[str, Any]
 
 EVENTS = 50
-"""Events that the page lists, newest first."""
+"""Routine Events that the page lists, newest first."""
+
+KEPT_EVENTS = 200
+"""Aborts, verdicts, promotions, warnings and commands that the page lists: routine Events do not push them out."""
 
 
 def detail(
@@ -249,7 +253,7 @@ def _whole_run(run: AnalysisRunInfo, runs: dict[str, Json]) -> Json:
 def _events(events: Iterable[Json]) -> list[Json]:
     # Many happen within the second that their times are written in: the versions tell their order.
     latest = sorted(events, key=lambda e: int(str((e.get("metadata") or {}).get("resourceVersion") or 0)), reverse=True)
-    found = [
+    found: list[Json] = [
         {
             "at": parse_time(str(e.get("lastTimestamp") or e.get("eventTime") or e.get("firstTimestamp") or "")),
             "type": str(e.get("type") or ""),
@@ -260,7 +264,15 @@ def _events(events: Iterable[Json]) -> list[Json]:
         }
         for e in latest
     ]
-    return sorted(found, key=lambda e: e["at"] or 0, reverse=True)[:EVENTS]
+    newest = sorted(found, key=lambda e: e["at"] or 0, reverse=True)
+    left = {True: KEPT_EVENTS, False: EVENTS}
+    shown: list[Json] = []
+    for event in newest:
+        is_kept = kept(event["reason"], event["type"])
+        if left[is_kept]:
+            left[is_kept] -= 1
+            shown.append(event)
+    return shown
 
 
 def _conditions(rollout: Json) -> list[Json]:

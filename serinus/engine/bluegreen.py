@@ -17,7 +17,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine import analyses, deadlines, duration, metadata, waits
 from serinus.engine.abort import carry_out, full_promotion_wanted
 from serinus.engine.analysis_runs import POST, PRE
-from serinus.engine.conditions import find, promoted, settle, told_not_completed
+from serinus.engine.conditions import promoted, settle
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
 from serinus.engine.promotion import end_pauses, goes_back, in_rollback_window, never_promoted, promote
@@ -80,8 +80,6 @@ def _first_deploy(draft: Draft, new: ReplicaSet) -> None:
         return
     how = "Stable ReplicaSet is gone" if status.stable_rs and status.stable_rs != hash_of(new) else "Initial deploy"
     s.stable = new
-    if find(status, "Completed") is None:
-        told_not_completed(draft)
     promote(draft, new, how)
 
 

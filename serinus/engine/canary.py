@@ -42,6 +42,7 @@ def plan_canary(draft: Draft) -> None:
     metadata.keep_in_step(draft)
     if not traffic.route(draft, view):
         return
+    draft.tell_held_back()
     if sizes.frozen(draft):
         if s.spec.paused:
             draft.wait(waits.PAUSED.code, "spec.paused is true: sizes and steps stay as they are")

@@ -67,6 +67,7 @@ class Draft:
         """ReplicaSet → how many of its pods serve when this pass has evicted some, while its pods are being replaced."""
         self.staying: dict[str, int] = {}
         """ReplicaSet → how many of its pods serve and are not being evicted, while some of its pods are."""
+        self._held_back: list[Event] = []
         self._created: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
 
@@ -90,7 +91,17 @@ class Draft:
         self.actions.append(action)
 
     def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
-        self.events.append(Event(reason, message, "Warning" if warning else "Normal"))
+        self.events.append(Event(reason, message, "Warning" if warning else "Normal", len(self.actions)))
+
+    def hold_back(self, start: int) -> None:
+        """Keep the Events from index `start` on until the weight that they speak of is decided (`tell_held_back`)."""
+        self._held_back += self.events[start:]
+        del self.events[start:]
+
+    def tell_held_back(self) -> None:
+        after = len(self.actions)
+        self.events += [msgspec.structs.replace(event, after=after) for event in self._held_back]
+        self._held_back = []
 
     def wait(
         self, reason: str, message: str, *, since: float | None = None, until: float | None = None, next_: str = ""
@@ -105,7 +116,7 @@ class Draft:
     def refuse(self, reason: str, event: Event) -> None:
         """Something outside does not let the pass go on: the stored status stays, only this is told."""
         self.status = self.copy_of(self.sight.rollout.status)
-        self.events = [event]
+        self.events, self._held_back = [event], []
         self.wait(reason, event.message)
 
     def look_again(self, at: float) -> None:
@@ -152,6 +163,7 @@ class Draft:
         if name in self._created:
             i = self._created[name]
             made = self.actions[i]
+            events = tuple(msgspec.structs.replace(event, after=len(self.actions)) for event in events)
             body = {**made.body, "spec": {**made.body["spec"], "replicas": size}}
             self.actions[i] = msgspec.structs.replace(
                 made, body=body, because=f"{made.because}; {because}", events=made.events + events

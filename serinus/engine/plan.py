@@ -42,11 +42,16 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A Kubernetes Event about the Rollout."""
+    """A Kubernetes Event about the Rollout.
+
+    `after`: how many of the plan's actions were decided before it; None: with the action that it belongs to, or last. Only
+    the order of Events follows from it.
+    """
 
     reason: str
     message: str
     type: Literal["Normal", "Warning"] = "Normal"
+    after: int | None = None
 
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,8 +59,8 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
 
     create: `body` is the object. patch: `body` is a JSON merge patch. delete: background propagation. evict: of a pod.
     `uid` and `resource_version` are preconditions: the write fails with a conflict when the object is another or newer.
-    `events` are told once the write has succeeded. A create that finds the object (AlreadyExists) and a delete, an evict or
-    a patch of a Pod that does not find it count as done; an eviction that is refused (429) is skipped.
+    `events` are told at the end of the pass, if the write has succeeded. A create that finds the object (AlreadyExists) and
+    a delete, an evict or a patch of a Pod that does not find it count as done; an eviction that is refused (429) is skipped.
     """
 
     verb: Literal["create", "patch", "delete", "evict"]
@@ -97,8 +102,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What to do, in order; the first failure ends the pass and the next one plans anew from what is observed.
 
     `actions` come first, then `status` (a JSON merge patch of the Rollout's /status, with the seen resourceVersion as
-    precondition), then `events`, then `calls`, whose answers make a second write of the status. `again_at`: when to look
-    again without an event (seconds since the epoch).
+    precondition), then the Events of both in the order of `event_order.ordered`, then `calls`, whose answers make a second
+    write of the status. `again_at`: when to look again without an event (seconds since the epoch).
     """
 
     actions: tuple[Action, ...] = ()

@@ -62,17 +62,24 @@ def walk(draft: Draft, arrived: Callable[[int], bool]) -> None:
     Never over two setWeights at once: each is written before the next is looked at.
     """
     steps = draft.sight.steps
-    weighed = False
+    weighed: int | None = None
+    """How many Events there were before the setWeight step completed: it and what follows come after its weight."""
     _leave_pause(draft)
     while (index := draft.status.current_step_index or 0) < len(steps):
         step = steps[index]
-        if weighed and step.pause is None:
-            return
+        if weighed is not None and step.pause is None:
+            break
+        told = len(draft.events)
         if not _complete(draft, step, index, arrived):
-            return
-        weighed = weighed or step.set_weight is not None
+            break
+        if weighed is None and step.set_weight is not None:
+            weighed = told
         draft.status.current_step_index = index + 1
         draft.tell("RolloutStepCompleted", f"Rollout step {index + 1}/{len(steps)} completed ({describe(step)})")
+        if step.pause is not None:
+            end_pauses(draft, CANARY_PAUSE)
+    if weighed is not None:
+        draft.hold_back(weighed)
 
 
 def _complete(draft: Draft, step: CanaryStep, index: int, arrived: Callable[[int], bool]) -> bool:
@@ -126,5 +133,4 @@ def _pause_over(draft: Draft, step: CanaryStep, index: int) -> bool:
     if held.until is None or draft.sight.now < held.until:
         draft.hold(held)
         return False
-    end_pauses(draft, CANARY_PAUSE)
     return True

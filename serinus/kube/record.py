@@ -13,6 +13,9 @@ Json = dict[str, Any]
 
 REVISION = "rollout.argoproj.io/revision"
 
+RETRY_SECONDS = (0.2, 1.0)
+"""Pauses before the Event of a change is tried again: the API may be away for a moment."""
+
 
 def change_event(resource: Resource, obj: Json, reason: str, at: float, *, component: str) -> Json:
     """`reason`: the change in one word. `at`: seconds since the epoch. `component`: the program that was used."""

@@ -14,6 +14,7 @@ LOST = "asked when no watch tells of a write within 2 s: the event was lost, or 
 OWNER = (
     "the API server asks for it where a child blocks the deletion of its owner (OwnerReferencesPermissionEnforcement)"
 )
+RESTARTED = "asked by a process that takes over Rollouts which an earlier one has written Events about"
 
 UNUSED: dict[Right, str] = {
     ("", "pods", "get"): LOST,
@@ -26,6 +27,7 @@ UNUSED: dict[Right, str] = {
     ("argoproj.io", "rollouts/finalizers", "update"): OWNER,
     ("argoproj.io", "analysisruns/finalizers", "update"): OWNER,
     ("argoproj.io", "experiments/finalizers", "update"): OWNER,
+    ("", "events", "list"): RESTARTED,
 }
 """Rights that the controller needs and that a test cannot make it use, each with the reason."""
 

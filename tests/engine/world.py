@@ -12,6 +12,7 @@ from serinus.api.experiment import Experiment
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet, Workload
+from serinus.engine.event_order import ordered
 from serinus.engine.plan import Event, Plan, Snapshot
 from serinus.engine.planner import plan
 
@@ -119,12 +120,13 @@ class World:
 
     def carry_out(self, p: Plan, kind: str, name: str) -> None:
         """Does what a plan about this object says."""
-        for action in p.actions:
+        done: list[int] = []
+        for index, action in enumerate(p.actions):
             assert action.because
             if action.verb == "create" and (action.kind, action.name) in self.objects:
                 continue  # AlreadyExists: the next plan sees what is there
             self.writes.append(f"{action.verb} {action.kind} {action.name}")
-            self.told += action.events
+            done.append(index)
             if action.verb == "create":
                 self.add({"kind": action.kind, **action.body})
             elif action.verb == "delete":
@@ -134,7 +136,7 @@ class World:
         if p.status is not None:
             self.writes.append("status")
             self.objects[kind, name] = merged(self.objects[kind, name], {"status": p.status})
-        self.told += p.events
+        self.told += ordered(p, done, status=True)
         self.last = p
 
     def settle(self, *, ready: bool = True) -> None:

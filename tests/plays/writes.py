@@ -2,7 +2,7 @@
 
 A line of a trace is one version of an object. Counted are the lines that tell of what the controller changes:
 
-- each Event, but for those in which a command tells who gave it;
+- each routine Event: kept ones, commands among them, are written whatever they cost (`serinus/api/event_reasons.py`);
 - each line of a Rollout, Service or Ingress after its first, and the first of an Ingress that the controller makes;
 - each line of an AnalysisRun or an Experiment, its end too, but for the one that tells that the user made it;
 - each line of a ReplicaSet of the Rollout's or an Experiment's in which more than its status changes, and its end;
@@ -18,10 +18,11 @@ the requests are known as well (`Played.writes`).
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from serinus.api.event_reasons import kept
 
 Json = dict[str, Any]
 
@@ -32,7 +33,6 @@ MADE = ("ReplicaSet", "AnalysisRun", "Experiment")
 """Kinds that the controller makes, too."""
 CANARY_INGRESS = "Ingress/web-web-canary"
 """The one that the controller makes, in all plays."""
-BY_A_COMMAND = re.compile(r"\w+ of revision \w+ by ")
 NO_FIELDS = ("t", "object", "flipped")
 
 
@@ -48,7 +48,8 @@ def least_written(trace: Sequence[Json]) -> Counter[str]:
         name = str(line.get("object", ""))
         kind = name.partition("/")[0]
         if "event" in line:
-            counts["Event"] += not BY_A_COMMAND.match(str(line.get("message")))
+            kind, _, reason = str(line["event"]).partition(" ")
+            counts["Event"] += not kept(reason, kind)
         elif kind in COUNTED and name not in foreign:
             made = name not in known
             known.add(name)

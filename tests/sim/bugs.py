@@ -194,9 +194,9 @@ def revision_by_spelling() -> Iterable[Place]:
 def failed_write_forgotten() -> Iterable[Place]:
     real = apply._Pass.act
 
-    async def act(self: Any, action: Any) -> None:
+    async def act(self: Any, action: Any, index: int) -> None:
         try:
-            await real(self, action)
+            await real(self, action, index)
         except Conflict:
             return
 

@@ -84,8 +84,10 @@ def _events(session: Session, meta: Json) -> list[Entry]:
         at = str(
             event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or ""
         )
+        count = int(event.get("count") or 1)
+        times = f" ({count} times)" if count > 1 else ""
         who = str((event.get("source") or {}).get("component") or event.get("reportingComponent") or "")
-        found.append(Entry(at, str(event.get("message") or event.get("reason") or ""), who))
+        found.append(Entry(at, str(event.get("message") or event.get("reason") or "") + times, who))
     return found
 
 

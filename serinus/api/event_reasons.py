@@ -1,0 +1,57 @@
+"""Every reason of an Event about a Rollout, an Experiment or an AnalysisRun, and whether that Event may be dropped.
+
+A kept Event is always written: it reports an abort, a verdict, a promotion, a warning or a command. A routine Event reports
+a single write or a step; those of one object share a budget, as client-go's Events do.
+"""
+
+from __future__ import annotations
+
+VERDICTS = ("Successful", "Failed", "Error", "Inconclusive")
+"""Phases that end an analysis or an experiment."""
+
+KEPT = frozenset(
+    {
+        "RolloutAborted",
+        "RolloutCompleted",
+        "RolloutDeleted",
+        "SkipSteps",
+        "ReconcileFailed",
+        "TrafficRoutingError",
+        *(f"{kind}{verdict}" for kind in ("AnalysisRun", "Metric", "Experiment") for verdict in VERDICTS),
+    }
+)
+
+COMMANDS = frozenset(
+    {"Abort", "Pause", "Promote", "PromoteFull", "Restart", "Retry", "SetImage", "Terminate", "Undo"}
+)
+"""What the command line and the dashboard record of the people who use them."""
+
+ROUTINE = frozenset(
+    {
+        "RolloutAddedToInformer",
+        "RolloutUpdated",
+        "NewReplicaSetCreated",
+        "RolloutNotCompleted",
+        "RolloutPaused",
+        "RolloutResumed",
+        "RolloutStepCompleted",
+        "ScalingReplicaSet",
+        "SwitchService",
+        "TrafficWeightUpdated",
+        "CreatingCanaryIngress",
+        "PatchingCanaryIngress",
+        "StepPluginTransition",
+        "ExperimentCreated",
+        "ExperimentPending",
+        "ExperimentRunning",
+        "AnalysisRunPending",
+        "AnalysisRunRunning",
+        "AnalysisRunTerminating",
+        *(f"Template{state}" for state in ("Progressing", "Running", *VERDICTS)),
+    }
+)
+
+
+def kept(reason: str, type_: str) -> bool:
+    """Whether the Event is never dropped. `type_`: Normal or Warning; a Warning always is, and so is an unknown reason."""
+    return type_ == "Warning" or reason not in ROUTINE

@@ -1,0 +1,67 @@
+"""Each reason of an Event is classified as kept or routine: the source is read for what it emits."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import serinus
+from serinus.api.event_reasons import COMMANDS, KEPT, ROUTINE, VERDICTS, kept
+
+HOUSE = Path(serinus.__file__).parent
+ROOMS = ("analysis", "controller", "engine", "routing", "cli", "dashboard")
+PHASES = {
+    "AnalysisRun": ("Pending", "Running", *VERDICTS),
+    "Experiment": ("Pending", "Running", *VERDICTS),
+    "Metric": VERDICTS,
+    "Template": ("Progressing", "Running", *VERDICTS),
+}
+"""Reasons that end in a phase: the phases that they can end in."""
+PLACES = {"Event": 0, "tell": 0, "_told": 0, "change": 3, "change_seen": 3, "write_seen": 3}
+"""Function -> which of its arguments is the reason of an Event. A router's Write has it sixth, and an action's has four."""
+
+
+def emitted() -> Iterator[tuple[str, str]]:
+    """(where, reason)."""
+    for room in ROOMS:
+        for file in sorted((HOUSE / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text())):
+                where = f"{file.relative_to(HOUSE)}:{getattr(node, 'lineno', 0)}"
+                if isinstance(node, ast.Call):
+                    yield from ((where, reason) for reason in reasons(node))
+                elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_REASONS":
+                    yield from ((where, reason) for reason in ast.literal_eval(node.value).values())
+
+
+def reasons(call: ast.Call) -> Iterator[str]:
+    name = getattr(call.func, "attr", None) or getattr(call.func, "id", "")
+    place = 5 if name == "Write" else PLACES.get(name)
+    if place is None or len(call.args) <= place:
+        return
+    argument = call.args[place]
+    for value in ((argument.body, argument.orelse) if isinstance(argument, ast.IfExp) else (argument,)):
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.value
+        elif isinstance(value, ast.JoinedStr):
+            begin, _ = value.values
+            assert isinstance(begin, ast.Constant), ast.dump(value)
+            yield from (f"{begin.value}{phase}" for phase in PHASES[str(begin.value)])
+
+
+def test_each_reason_that_the_code_emits_is_classified_and_none_is_classified_for_nothing() -> None:
+    found = {reason: where for where, reason in emitted()}
+    table = KEPT | COMMANDS | ROUTINE
+    assert {reason: where for reason, where in found.items() if reason not in table} == {}
+    assert sorted(table - found.keys()) == []
+
+
+def test_a_reason_has_one_class() -> None:
+    assert len(KEPT) + len(COMMANDS) + len(ROUTINE) == len(KEPT | COMMANDS | ROUTINE)
+
+
+def test_warnings_commands_and_unknown_reasons_are_kept() -> None:
+    assert kept("ScalingReplicaSet", "Warning")
+    assert kept("Abort", "Normal")
+    assert kept("OfAPlugin", "Normal")
+    assert not kept("ScalingReplicaSet", "Normal")
