@@ -16,6 +16,7 @@ KEPT = frozenset(
         "RolloutDeleted",
         "SkipSteps",
         "ReconcileFailed",
+        "ReplicaSetTemplateRestored",
         "TrafficRoutingError",
         *(f"{kind}{verdict}" for kind in ("AnalysisRun", "Metric", "Experiment") for verdict in VERDICTS),
     }
