@@ -196,7 +196,7 @@ def why(rollout: Rollout | None) -> str:
     if status.phase == "Paused" and pause:
         step = current_step(rollout)
         duration = (step.get("pause") or {}).get("duration")
-        return f"waits: this step lasts {duration}" if duration else "waits: this step lasts until a person promotes it"
+        return f"waits: this step lasts {duration}" if duration else "waits: this step lasts until it is promoted"
     return f"{status.phase}: {status.message}" if status.message else status.phase
 
 

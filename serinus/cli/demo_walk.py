@@ -17,6 +17,10 @@ LOOK_SECONDS = 4.0
 """How long each state without a clock of its own is left to be looked at, and measured."""
 
 
+LEAST_SECONDS = 2.0
+"""How long the first weight stands at least: so many requests show its share."""
+
+
 class Walk(Stage):
     def __init__(self, settings: DemoSettings, client: Client, screen: Screen, key: asyncio.Event) -> None:
         super().__init__(settings, client, screen)
@@ -43,9 +47,9 @@ class Walk(Stage):
         say = self.screen.say
         self.screen.view.doing = "Installing the first version (blue)"
         await self.kubectl("apply", "-f", "canary-rollout.yaml")
-        await self.until("the Rollout to be seen", lambda: bool(self.status("phase")))
-        say("The Rollout names what it misses and goes on by itself when it appears:")
-        await self.look(1.0)
+        await self.until("the Rollout to name what it misses", lambda: bool(self.status("message")))
+        say(f"The Rollout is {self.status('phase')}: {self.status('message')}")
+        say("It goes on by itself when its Services and its Ingress appear.")
         await self.kubectl("apply", "-f", "canary-demo-service.yaml")
         await self.kubectl("apply", "-f", "canary-demo-ingress.yaml")
         await self.until("the first version to be healthy", lambda: self.status("phase") == "Healthy")
@@ -61,14 +65,14 @@ class Walk(Stage):
         view.doing = f"{self.settings.rate:.0f} requests a second go through the gateway"
         self.noticed()
         await self.look(2.0)
-        say(f"Now the image's tag changes from {OLD} to {NEW}, and the Rollout begins to walk its steps:")
+        say(f"Now the image's tag changes from {OLD} to {NEW}, and the Rollout begins its steps.")
         view.doing = "A canary is under way"
         text = (
             (self.manifests / "canary-rollout.yaml").read_text().replace(f"rollouts-demo:{OLD}", f"rollouts-demo:{NEW}")
         )
         await self.kubectl("apply", "-f", "-", shown="kubectl apply -f canary-rollout.yaml", stdin=text)
         await self.until("the first step", lambda: self.watch.weight == WEIGHTS[0])
-        await self.until("the manual gate", lambda: self.status("phase") == "Paused")
+        await self.until("the manual gate", self._paused)
         await self._gate()
         for weight in WEIGHTS[1:]:
             await self.until(f"weight {weight}", lambda w=weight: self.watch.weight == w)
@@ -78,20 +82,36 @@ class Walk(Stage):
 
     async def _gate(self) -> None:
         """The pause without a duration: a person promotes; unattended, after a while, the demo does."""
-        await self.look(LOOK_SECONDS)
-        if self.settings.gate_seconds > 0:
-            self.screen.say(
-                "The canary waits for a person. Press a key to promote it "
-                f"(by itself in {self.settings.gate_seconds:.0f} s)."
+        say, seconds = self.screen.say, self.settings.gate_seconds
+        promote = f"kubectl argo rollouts promote {NAME}"
+        self.key.clear()
+        if seconds > 0:
+            say(
+                f"The canary waits for approval. Press a key to promote it (the demo does so in {seconds:.0f} s), or type:"
             )
-            self.key.clear()
-            try:
-                await asyncio.wait_for(self.key.wait(), self.settings.gate_seconds)
-            except TimeoutError:
-                self.screen.say("Nobody pressed a key, so the demo promotes it.")
+            say(f"  {promote} --kubeconfig {self.settings.kubeconfig}")
+            await self._until_key(seconds)
         else:
-            self.screen.say("The canary waits for a person. Nobody is at a terminal, so the demo promotes it.")
-        await self.command("kubectl-argo-rollouts", ["promote", NAME], f"kubectl argo rollouts promote {NAME}")
+            say("The canary waits for approval. No terminal is attached, so the demo promotes it.")
+            await self.look(LOOK_SECONDS)
+        if self._paused():
+            await self.command("kubectl-argo-rollouts", ["promote", NAME], promote)
+
+    async def _until_key(self, seconds: float) -> None:
+        """Returns when a key was pressed, somebody promoted the canary elsewhere, or `seconds` are over."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not self.key.is_set() and self._paused():
+            if loop.time() - began > seconds:
+                self.screen.say("No key was pressed, so the demo promotes it.")
+                return
+            await self.look(0.1)
+        if self.key.is_set():
+            self.screen.say("A key was pressed: the canary is promoted.")
+        await self.look(LEAST_SECONDS - (loop.time() - began))
+
+    def _paused(self) -> bool:
+        return self.status("phase") == "Paused"
 
     def noticed(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -132,4 +152,4 @@ def _step(step: dict[str, Any]) -> str:
     if "setWeight" in step:
         return f"{step['setWeight']} % of requests to {NEW}"
     duration = (step.get("pause") or {}).get("duration")
-    return f"wait {duration}" if duration else "wait for a person (kubectl argo rollouts promote)"
+    return f"wait {duration}" if duration else "pause until it is promoted"

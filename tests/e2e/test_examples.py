@@ -30,10 +30,10 @@ def first_revision(rs: dict[str, Any]) -> int:
 def test_blue_green(instance: Instance, tmp_path: Path):
     with Readme("examples/blue-green", instance, tmp_path) as readme:
         readme.type("kubectl apply")
-        readme.type("curl")
+        readme.type("sleep 2\ncurl")
         with visitors(instance.status["gateway"], "shop.test") as there:
             readme.type("kubectl argo rollouts set image shop shop=argoproj/rollouts-demo:green")
-            readme.type("curl")
+            readme.type("sleep 2\ncurl")
             assert set(instance.colors("preview.shop.test", 20)) == {"green"}
             assert there.colors(100) == {"blue": 100}, "nobody sees what is not promoted"
             readme.type("kubectl argo rollouts promote")
@@ -53,7 +53,7 @@ def test_blue_green(instance: Instance, tmp_path: Path):
 def test_pod_by_pod(instance: Instance, tmp_path: Path):
     with Readme("examples/pod-by-pod", instance, tmp_path) as readme:
         readme.type("kubectl apply")
-        readme.type("curl")
+        readme.type("sleep 2\ncurl")
         with visitors(instance.status["gateway"], "queue.test") as there:
             readme.type("kubectl argo rollouts set image")
             assert replicas(instance, "queue") == [4, 1]
@@ -73,17 +73,17 @@ def test_header_only(instance: Instance, tmp_path: Path):
     always = {"X-Canary": "always"}
     with Readme("examples/header-only", instance, tmp_path) as readme:
         readme.type("kubectl apply")
-        readme.type("curl")
+        readme.type("sleep 2\ncurl")
         with visitors(instance.status["gateway"], "desk.test") as there:
             readme.type("kubectl argo rollouts set image")
-            readme.type("curl")
+            readme.type("sleep 2\ncurl")
             assert set(instance.colors("desk.test", 20, always)) == {"green"}
             readme.type("kubectl argo rollouts promote")
             assert replicas(instance, "desk") == [2, 2]
             assert set(instance.colors("desk.test", 20, always)) == {"green"}
             assert {seen.color for seen in list(there.traffic.answers)} == {"blue"}, "only for who asks for it"
             readme.type("kubectl argo rollouts promote")
-            readme.type("curl")
+            readme.type("sleep 2\ncurl")
             there.all_become("green")
         readme.type("kubectl delete")
 
@@ -128,7 +128,7 @@ def test_from_a_deployment_and_back(mode: str, instance: Instance, tmp_path: Pat
         manifest = readme.folder / "rollout.yaml"
         manifest.write_text(manifest.read_text().replace("progressively", mode))
         readme.type("kubectl apply")
-        readme.type("curl")
+        readme.type("sleep 2\ncurl")
         with visitors(instance.status["gateway"], "site.test") as there:
             readme.type("kubectl apply -f canary-service.yaml -f rollout.yaml")
             eventually(lambda: (pods(instance, "Deployment"), pods(instance, "Rollout")) == (0, 3))
