@@ -40,6 +40,8 @@ PROCESSES = {
     ("cli", "dashboard"): {"dashboard"},
     ("cli", "eval"): {"analysis"},
     ("cli", "why"): {"engine"},
+    ("cli", "lint"): {"engine", "routing"},
+    ("cli", "manifests"): {"local"},
     ("cli", "upgrade_report"): {"controller", "engine"},
     ("local", "up"): {"controller", "dashboard"},
 }

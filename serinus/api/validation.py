@@ -6,7 +6,8 @@ checked only if the Rollout itself is in order. A `missing` object heals the Rol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from serinus.api import go_json
 from serinus.api.derived import once
@@ -23,6 +24,9 @@ from serinus.api.workloads import Workload
 __all__ = ["Finding", "invalid_spec_message", "validate", "validate_all"]
 
 
+_ROUTING = "spec.strategy.canary.trafficRouting"
+
+
 def validate(
     rollout: Rollout,
     *,
@@ -30,11 +34,13 @@ def validate(
     ingresses: Mapping[str, Ingress] | None = None,
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
+    unrouted: Sequence[str] = (),
 ) -> Finding | None:
     """The first thing wrong with a Rollout, None if it can be carried out.
 
     `services`, `ingresses`: those of its namespace by name; `objects`: templates of analyses and router objects by
     "Kind/name"; what is None is not looked into. `workload`: what spec.workloadRef names, None if it does not exist.
+    `unrouted`: fields of trafficRouting that ask for a router which this version does not have.
     """
     reference = rollout.spec.workload_ref
     unresolved = workload_finding(rollout, reference, workload) if reference else None
@@ -46,7 +52,7 @@ def validate(
         return next(_spec(rollout, template, selector), None)
 
     wrong = alone() if reference else once(rollout.spec, "finding", alone)
-    return wrong or next(_references(rollout, template, services, ingresses, objects), None)
+    return wrong or next(chain(_routers(unrouted), _references(rollout, template, services, ingresses, objects)), None)
 
 
 def validate_all(
@@ -56,6 +62,7 @@ def validate_all(
     ingresses: Mapping[str, Ingress] | None = None,
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
+    unrouted: Sequence[str] = (),
 ) -> list[Finding]:
     """Everything wrong with a Rollout, for `lint`. Parameters as of `validate`; a workload not given is not missed."""
     reference = rollout.spec.workload_ref
@@ -63,10 +70,10 @@ def validate_all(
     if unresolved is not None and unresolved.missing is None:
         return [unresolved, *_after_template(rollout)]
     if unresolved is not None:
-        return list(_after_template(rollout))
+        return [*_after_template(rollout), *_routers(unrouted)]
     template, selector = _resolved(rollout, workload)
     wrong = list(_spec(rollout, template, selector))
-    return wrong or list(_references(rollout, template, services, ingresses, objects))
+    return wrong or [*_routers(unrouted), *_references(rollout, template, services, ingresses, objects)]
 
 
 def invalid_spec_message(name: str, finding: Finding) -> str:
@@ -130,6 +137,13 @@ def _after_template(rollout: Rollout) -> Iterator[Finding]:
     if deadline <= spec.min_ready_seconds:
         yield invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
     yield from strategy_findings(rollout)
+
+
+def _routers(unrouted: Sequence[str]) -> Iterator[Finding]:
+    """They come before references: an object of a router that is not there cannot be found, whether it exists or not."""
+    for name in unrouted:
+        path = f"{_ROUTING}.{name}"
+        yield Finding(path, f"{path}: this version of Serinus has no such router, and leaves the Rollout as it is")
 
 
 def _references(

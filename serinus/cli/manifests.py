@@ -1,67 +1,74 @@
-"""Manifest files: YAML or JSON, strictly read, and checked against the fields that a kind has."""
+"""Manifest files: YAML or JSON as kubectl reads it, and each object checked as the API server does it."""
 
 from __future__ import annotations
 
-import difflib
+import re
 import sys
-from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
-
+from serinus.api.findings import Finding, invalid, not_supported
+from serinus.api.go_yaml import Chunk, YamlError
+from serinus.api.go_yaml import documents as yaml_documents
+from serinus.api.resources import ARGOPROJ
 from serinus.cli.problems import Problem
 
+if TYPE_CHECKING:
+    from serinus.local.schema.field_errors import FieldError
+    from serinus.local.schema.kinds import Kind, Schemas
+
 Json = dict[str, Any]
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
-class _Loader(yaml.SafeLoader):
-    """As Kubernetes reads YAML: a key twice is an error, and a time is text."""
+class Manifest(NamedTuple):
+    """An object of a file. `within`: its path in the document, such as `items[0]` in a List; "" for the document itself."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str | int | float | bool) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is there twice", key_node.start_mark
-                )
-            if isinstance(key, str | int | float | bool):
-                seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+    obj: Json
+    chunk: Chunk
+    within: str = ""
 
 
 def documents(filename: str) -> list[Json]:
     """The objects of a file (`-`: standard input), empty documents left out. Problem if it holds anything else."""
-    return objects_of(filename, text_of(filename))
+    return [manifest.obj for manifest in read(filename, text_of(filename))]
 
 
-def objects_of(filename: str, text: str) -> list[Json]:
+def manifests(filename: str) -> list[Manifest]:
+    """The same with the items of Lists in place of the Lists, as kubectl sends them."""
+    found: list[Manifest] = []
+    for manifest in read(filename, text_of(filename)):
+        items = manifest.obj.get("items")
+        if manifest.obj["kind"].endswith("List") and "items" in manifest.obj:
+            for i, item in enumerate(items if isinstance(items, list) else []):
+                _check_object(f"{filename}, items[{i}]", item)
+                found.append(Manifest(item, manifest.chunk, f"items[{i}]"))
+        else:
+            found.append(manifest)
+    return found
+
+
+def read(filename: str, text: str) -> list[Manifest]:
     """The objects of a text that stands in this file."""
     try:
-        found = list(yaml.load_all(text, Loader=_Loader))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        place = " ".join(str(error).split()) or "nested too deeply"
-        raise Problem(f"{filename} cannot be read: {place}") from None
-    objects = [found for found in found if found is not None]
-    for place, obj in enumerate(objects, start=1):
-        where = filename if len(objects) == 1 else f"{filename}, document {place}"
-        if not isinstance(obj, dict):
-            raise Problem(f"{where}: an object was expected, with apiVersion and kind; found {type(obj).__name__}")
-        for key in ("apiVersion", "kind"):
-            if not isinstance(obj.get(key), str):
-                raise Problem(f"{where}: {key} must be text, found {obj.get(key)!r}")
-        if not isinstance(obj.get("metadata", {}), dict):
-            raise Problem(f"{where}: metadata must be an object, found {obj['metadata']!r}")
-    return objects
+        found = [Manifest(document.value, document.chunk) for document in yaml_documents(text, strict=True)]
+    except YamlError as error:
+        document = f"document {error.document}, " if error.document > 1 else ""
+        raise Problem(f"{filename} cannot be read: {document}{error}") from None
+    for place, manifest in enumerate(found, start=1):
+        _check_object(filename if len(found) == 1 else f"{filename}, document {place}", manifest.obj)
+    return found
+
+
+def _check_object(where: str, obj: Any) -> None:
+    if not isinstance(obj, dict):
+        raise Problem(f"{where}: an object was expected, with apiVersion and kind; found {type(obj).__name__}")
+    for key in ("apiVersion", "kind"):
+        if not isinstance(obj.get(key), str):
+            raise Problem(f"{where}: {key} must be text, found {obj.get(key)!r}")
+    if not isinstance(obj.get("metadata") or {}, dict):
+        raise Problem(f"{where}: metadata must be an object, found {obj['metadata']!r}")
 
 
 def text_of(filename: str) -> str:
@@ -76,52 +83,62 @@ def text_of(filename: str) -> str:
 
 
 def complaints(obj: Json) -> list[str]:
-    """What no object of this argoproj.io kind may hold: unknown fields and values of the wrong type."""
+    """Why the API server refuses this object. Empty for kinds that it does not serve."""
+    return [finding.message for finding in admitted(obj)[1]]
+
+
+def admitted(obj: Json) -> tuple[Json, list[Finding]]:
+    """(the object as the API server takes it: nulls that mean "absent" removed; why it refuses the object).
+
+    Unknown fields count: kubectl asks the API server to refuse them.
+    """
+    kind = _kind(obj["apiVersion"], obj["kind"])
+    if kind is None:
+        versions = [
+            r.api_version for r in ARGOPROJ if r.kind == obj["kind"] and r.group == obj["apiVersion"].split("/")[0]
+        ]
+        return obj, [not_supported("apiVersion", obj["apiVersion"], *versions)] if versions else []
+    taken = kind.without_nulls(obj) if kind.custom else _without_nulls(obj)
+    taken["metadata"] = taken.get("metadata") or {}
+    unknown = [Finding(path, text) for path, text in kind.unknown_with_nearest(taken)]
+    wrong = kind.validate(kind.default(taken))
+    return taken, [*unknown, *(_finding(taken, error) for error in wrong)]
+
+
+def _finding(obj: Json, error: FieldError) -> Finding:
+    """The API server names only the type that it found; here the value is named, as a person looks for it."""
+    if error.type != "FieldValueTypeInvalid":
+        return Finding(error.path, error.message())
+    value: Any = obj
+    try:
+        for name, number in _PART.findall(error.path):
+            value = value[name] if name else value[int(number)]
+    except (KeyError, IndexError, TypeError):
+        return Finding(error.path, error.message())  # a key with a dot in it
+    wanted = error.detail.rpartition(" must be of type ")[2].partition(":")[0]
+    return invalid(error.path, value, f"must be of type {wanted}")
+
+
+def _without_nulls(value: Any) -> Any:
+    """Built-in kinds take null as absent."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=1)
+def _schemas() -> Schemas:
     from serinus.api.crds import crds
+    from serinus.local.schema.kinds import Schemas
 
+    schemas = Schemas()
     for crd in crds():
-        if crd["spec"]["names"]["kind"] == obj["kind"]:
-            return list(_check(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"], obj, ""))
-    return []
+        schemas.add_crd(crd)
+    return schemas
 
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-}
-
-
-def _check(schema: Json, value: Any, path: str) -> Iterator[str]:
-    if value is None or (schema.get("x-kubernetes-preserve-unknown-fields") and "properties" not in schema):
-        return
-    if schema.get("x-kubernetes-int-or-string"):
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            yield f"{path}: a number or text was expected, found {value!r}"
-        return
-    expected = _TYPES.get(str(schema.get("type")))
-    if expected and (not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected)):
-        yield f"{path}: {schema['type']} was expected, found {value!r}"
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from _check(schema.get("items") or {}, item, f"{path}[{place}]")
-    elif isinstance(value, dict):
-        yield from _fields(schema, value, path)
-
-
-def _fields(schema: Json, value: Json, path: str) -> Iterator[str]:
-    known: Json = schema.get("properties") or {}
-    other = schema.get("additionalProperties")
-    for key, item in value.items():
-        below = f"{path}.{key}" if path else str(key)
-        if key in known:
-            if below != "metadata":
-                yield from _check(known[key], item, below)
-        elif isinstance(other, dict):
-            yield from _check(other, item, below)
-        elif known and not schema.get("x-kubernetes-preserve-unknown-fields"):
-            near = difflib.get_close_matches(str(key), known, n=1)
-            yield f'unknown field "{below}"' + (f" (did you mean {near[0]}?)" if near else "")
+def _kind(api_version: str, kind: str) -> Kind | None:
+    for resource in _schemas().resources():
+        if (resource.api_version, resource.kind) == (api_version, kind):
+            return _schemas().kind(resource.group, resource.version, resource.plural)
+    return None

@@ -69,7 +69,7 @@ class StepPlugins:
         return self._known[name]
 
     async def _configured(self) -> list[Configured]:
-        import yaml  # only where a plugin is used
+        from serinus.api import go_yaml  # only where a plugin is used
 
         try:
             found = await self._client.get(CONFIG_MAPS, CONFIG, self._namespace)
@@ -79,8 +79,8 @@ class StepPlugins:
             raise LookupError(f"ConfigMap {self._namespace}/{CONFIG} cannot be read: {error.message}") from error
         data: Json = found.get("data") or {}
         try:
-            return msgspec.convert(yaml.safe_load(data.get("stepPlugins") or "[]"), list[Configured])
-        except (yaml.YAMLError, msgspec.ValidationError) as error:
+            return msgspec.convert(go_yaml.load(data.get("stepPlugins") or "[]"), list[Configured])
+        except (go_yaml.YamlError, msgspec.ValidationError) as error:
             raise LookupError(f"ConfigMap {self._namespace}/{CONFIG}, stepPlugins: {error}") from error
 
 

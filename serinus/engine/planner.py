@@ -27,22 +27,19 @@ def plan(snapshot: Snapshot) -> Plan:
     meta, spec = rollout.metadata, rollout.spec
     if meta.deletion_timestamp:
         return Plan()
+    routing = spec.strategy.canary.traffic_routing if spec.strategy.canary else None
     finding = validate(
         rollout,
         services=snapshot.services,
         ingresses=snapshot.ingresses,
         objects=snapshot.objects,
         workload=snapshot.workload,
+        unrouted=once(spec, "without router", lambda: without_router(routing)),
     ) or analyses.finding(snapshot)
     if finding is not None:
         if wait := arriving(rollout, finding, snapshot.now):
             return Plan(again_at=wait.until, waits=(wait,))
         return _invalid(snapshot, invalid_spec_message(meta.name, finding))
-    routing = spec.strategy.canary.traffic_routing if spec.strategy.canary else None
-    if missing := once(spec, "without router", lambda: without_router(routing)):
-        path = f"spec.strategy.canary.trafficRouting.{missing[0]}"
-        text = "this version of Serinus has no such router, and leaves the Rollout as it is"
-        return _invalid(snapshot, f'The Rollout "{meta.name}" is invalid: {path}: {text}')
     if spec.replicas is None:
         because = "spec.replicas is not set: one pod is meant"
         return Plan(

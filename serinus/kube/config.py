@@ -231,16 +231,12 @@ def _parse(file: Path) -> Json:
         if data.lstrip().startswith(b"{"):
             content: Any = json.loads(data)
         else:
-            import yaml  # slow to import: only where it is needed
+            from serinus.api import go_yaml  # slow to import: only where it is needed
 
-            content = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except ValueError as error:
-        raise ConfigError(
-            f"{file} is neither YAML nor JSON: {error}. Correct it, or name another with --kubeconfig."
-        ) from None
-    except Exception as error:  # yaml.YAMLError, which is known only once yaml is imported
-        place = " ".join(str(error).split())
-        raise ConfigError(f"{file} is no YAML: {place}. Correct it, or name another with --kubeconfig.") from None
+            content = go_yaml.load(data)
+    except (ValueError, RecursionError) as error:
+        form = "neither YAML nor JSON" if data.lstrip().startswith(b"{") else "no YAML"
+        raise ConfigError(f"{file} is {form}: {error}. Correct it, or name another with --kubeconfig.") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

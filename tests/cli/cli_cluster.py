@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -34,6 +36,14 @@ class Result:
     code: int
     out: str
     err: str
+
+
+def run(*args: str, **env: str) -> Result:
+    """`kubectl-argo-rollouts …` as a process of its own."""
+    command = [str(Path(sys.executable).parent / "kubectl-argo-rollouts"), *args]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **env})
+    assert "Traceback" not in done.stderr
+    return Result(done.returncode, done.stdout, done.stderr)
 
 
 class Cluster:

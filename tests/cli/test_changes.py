@@ -206,12 +206,12 @@ def test_create_makes_what_a_file_holds(space: Space, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("kind: Deployment\napiVersion: apps/v1\nmetadata: {name: a}\n", "creates of apps/Deployment unsupported"),
-        ("a: 1\na: 2\n", "cannot be read: the key 'a' is there twice"),
+        ("a: 1\na: 2\n", "cannot be read: line 2: the key 'a' is there twice"),
         ("- a\n", "an object was expected, with apiVersion and kind; found list"),
         ("kind: Rollout\napiVersion: argoproj.io/v1alpha1\nspec: {replica: 1}\n", 'unknown field "spec.replica"'),
         (
             "kind: Rollout\napiVersion: argoproj.io/v1alpha1\nspec: {replicas: x}\n",
-            "spec.replicas: integer was expected",
+            'spec.replicas: Invalid value: "x": must be of type integer',
         ),
         ("{", "cannot be read"),
         ("", "one object was expected, found 0"),

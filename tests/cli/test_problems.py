@@ -11,19 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_cluster import Result, Space, rollout
+from cli_cluster import Result, Space, rollout, run
 
 from serinus.kube.wire import Request, Response
 
 Json = dict[str, Any]
 BIN = Path(sys.executable).parent
-
-
-def run(*args: str, **env: str) -> Result:
-    command = [str(BIN / "kubectl-argo-rollouts"), *args]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **env})
-    assert "Traceback" not in done.stderr
-    return Result(done.returncode, done.stdout, done.stderr)
 
 
 def refuse(code: int, reason: str, message: str) -> Response:

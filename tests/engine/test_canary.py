@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from world import World, ingress, release, rollout, routed, service
 
@@ -267,6 +269,31 @@ def test_an_update_that_makes_no_progress_is_taken_back_when_that_was_asked():
     world.now += 9
     world.settle(ready=False)
     assert world.set_of("green").spec.replicas == 0
+
+
+@pytest.mark.parametrize(
+    "router",
+    [
+        {"alb": {"ingress": "web", "servicePort": 80}},
+        {"istio": {"virtualService": {"name": "web"}}},
+        {"ambassador": {"mappings": ["web"]}},
+        {"appMesh": {"virtualService": {"name": "web"}}},
+        {"traefik": {"weightedTraefikServiceName": "web"}},
+        {"apisix": {"route": {"name": "web"}}},
+        {"smi": {}},
+        {"plugins": {"a/b": {}}},
+    ],
+    ids=lambda router: next(iter(router)),
+)
+def test_a_router_that_is_not_there_is_told_before_the_objects_that_it_names(router: dict[str, Any]):
+    """Nobody looks its objects up, so that "not found" would be untrue of one that exists."""
+    world = routed()
+    world.patch("Rollout", "web", {"spec": {"strategy": {"canary": {"trafficRouting": {"nginx": None, **router}}}}})
+    world.settle()
+    message = world.rollout.status.message
+    assert f"trafficRouting.{next(iter(router))}" in message
+    assert "this version of Serinus has no such router" in message
+    assert "not found" not in message
 
 
 def test_a_router_that_is_not_there_is_named_and_nothing_is_released_without_it():

@@ -127,7 +127,7 @@ def _named(metric: Metric) -> tuple[str, Json | None]:
 
 
 async def _configured(call: Call) -> list[Configured]:
-    import yaml  # only where a plugin is used
+    from serinus.api import go_yaml  # only where a plugin is used
 
     try:
         found = await call.reach.cluster.get(CONFIG_MAPS, CONFIG, call.reach.namespace)
@@ -136,9 +136,9 @@ async def _configured(call: Call) -> list[Configured]:
             return []
         raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG} cannot be read: {error}") from error
     try:
-        rows = yaml.safe_load((found.get("data") or {}).get(KEY) or "[]")
+        rows = go_yaml.load((found.get("data") or {}).get(KEY) or "[]")
         return msgspec.convert(rows, list[Configured])
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+    except (go_yaml.YamlError, msgspec.ValidationError) as error:
         raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG}, {KEY}: {error}") from error
 
 

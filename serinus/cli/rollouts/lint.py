@@ -1,4 +1,4 @@
-"""`lint`: checks the Rollouts of a file as the controller would, without an API server."""
+"""`lint`: checks the Rollouts of a file as the API server and the controller do, without asking either."""
 
 from __future__ import annotations
 
@@ -9,53 +9,93 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from serinus.api.findings import Finding
-    from serinus.api.rollout import Rollout
+    from serinus.api.rollout import WorkloadRef
+    from serinus.api.workloads import Workload
 
 T = TypeVar("T")
+_TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
 
 def run(call: Call) -> int:
-    from serinus.cli.manifests import objects_of, text_of
-    from serinus.cli.yaml_lines import Lines
+    from serinus.cli.manifests import admitted, manifests
+    from serinus.cli.yaml_lines import line_of
 
     filename = call.text("filename")
     if not filename:
         raise call.usage_problem()
-    text = text_of(filename)
-    objects = objects_of(filename, text)
+    found = [(manifest, *admitted(manifest.obj)) for manifest in manifests(filename)]
+    objects = [obj for _, obj, wrong in found if not wrong]
     first: Finding | None = None
     places: list[str] = []
-    for i, obj in enumerate(objects):
-        if obj["kind"] == "Rollout" and obj["apiVersion"].startswith("argoproj.io/"):
-            for finding in findings(obj, objects):
-                first = first or finding
-                print(finding.message.removeprefix(f"{finding.path}: "))
-                places.append(f"{filename}:{Lines(text).line(i, finding.path)}: {_named(obj)}: {finding.path}")
+    for manifest, obj, wrong in found:
+        if not obj["apiVersion"].startswith("argoproj.io/"):
+            continue
+        for finding in wrong or findings(obj, objects):
+            first = first or finding
+            print(finding.message.removeprefix(f"{finding.path}: "))
+            path = f"{manifest.within}.{finding.path}"
+            where = f"{filename}:{line_of(manifest.chunk, path)}: {_named(obj)}"
+            places.append(f"{where}: {finding.path}" if finding.path else where)
     if first is not None:
         raise Problem(first.message, "\n".join(places))
     return 0
 
 
-def findings(obj: Json, objects: list[Json]) -> list[Finding]:
-    """What is wrong with a Rollout, as far as this file tells: objects that are not in it are not missed.
+def findings(obj: Json, objects: list[Json]) -> Iterator[Finding]:
+    """Why the controller refuses an object that the API server takes, as far as this file tells.
 
-    Problem for what is no Rollout at all.
+    Objects that are not in the file are not missed: they may be on the cluster.
     """
+    if obj["kind"] == "Rollout":
+        yield from _of_rollout(obj, [other for other in objects if _space(other) in (_space(obj), None)])
+    elif obj["kind"] == "Experiment":
+        yield from _of_experiment(obj)
+
+
+def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
     from serinus.api.network import Ingress, Service
     from serinus.api.rollout import Rollout
     from serinus.api.validation import validate_all
-    from serinus.cli.manifests import complaints
+    from serinus.engine import analyses
+    from serinus.engine.plan import Snapshot
+    from serinus.routing.registry import without_router
 
-    wrong = complaints(obj)
+    rollout = _typed(obj, Rollout)
+    canary = rollout.spec.strategy.canary
+    templates = {f"{o['kind']}/{_name(o)}": o for o in near if o["kind"] in _TEMPLATES}
+    found = validate_all(
+        rollout,
+        services={_name(o): _typed(o, Service) for o in near if o["kind"] == "Service"},
+        ingresses={_name(o): _typed(o, Ingress) for o in near if o["kind"] == "Ingress"},
+        objects=templates,
+        workload=_workload(rollout.spec.workload_ref, near),
+        unrouted=without_router(canary.traffic_routing) if canary else (),
+    )
+    yield from (finding for finding in found if finding.missing is None)
+    if not any(finding.missing is None or finding.missing[0] in _TEMPLATES for finding in found):
+        wrong = analyses.finding(Snapshot(now=0.0, rollout=rollout, objects=templates))
+        if wrong is not None:
+            yield wrong
+
+
+def _workload(reference: WorkloadRef | None, near: list[Json]) -> Workload | None:
+    from serinus.api.workloads import Workload
+
+    wanted = (reference.api_version, reference.kind, reference.name) if reference else None
+    return next((_typed(o, Workload) for o in near if (o["apiVersion"], o["kind"], _name(o)) == wanted), None)
+
+
+def _of_experiment(obj: Json) -> Iterator[Finding]:
+    from serinus.api.experiment import Experiment
+    from serinus.api.findings import Finding
+    from serinus.engine.experiment_validation import invalid_experiment
+
+    wrong = invalid_experiment(_typed(obj, Experiment))
     if wrong:
-        raise Problem(f"{_named(obj)}: {wrong[0]}", "\n".join(wrong[1:]))
-    rollout: Rollout = _typed(obj, Rollout)
-    near = [other for other in objects if _space(other) == _space(obj)]
-    services = {str(o["metadata"]["name"]): _typed(o, Service) for o in near if o["kind"] == "Service"}
-    ingresses = {str(o["metadata"]["name"]): _typed(o, Ingress) for o in near if o["kind"] == "Ingress"}
-    found = validate_all(rollout, services=services, ingresses=ingresses)
-    return [finding for finding in found if finding.missing is None]
+        yield Finding("", wrong)
 
 
 def _typed(obj: Json, kind: type[T]) -> T:
@@ -67,19 +107,26 @@ def _typed(obj: Json, kind: type[T]) -> T:
         raise Problem(f"{_named(obj)}: {error}") from None
 
 
+def _name(obj: Json) -> str:
+    return str((obj.get("metadata") or {}).get("name") or "")
+
+
 def _named(obj: Json) -> str:
-    return f"{obj['kind']} {(obj.get('metadata') or {}).get('name') or ''}".rstrip()
+    return f"{obj['kind']} {_name(obj)}".rstrip()
 
 
-def _space(obj: Json) -> str:
+def _space(obj: Json) -> str | None:
+    """None for kinds without a namespace."""
+    if obj["kind"] == "ClusterAnalysisTemplate":
+        return None
     return str((obj.get("metadata") or {}).get("namespace") or "")
 
 
 COMMAND = Command(
     run,
-    "Check the Rollouts of a file, with the Services and Ingresses in it, without an API server.\n"
-    "Prints nothing and ends with 0 if all is well.",
+    "Check the Rollouts, Experiments and analysis templates of a file, as the API server and the controller do.\n"
+    "Exit code 1 if any would be refused. Objects that the file does not hold are not missed.",
     "-f FILENAME",
     ("kubectl argo rollouts lint -f my-rollout.yaml",),
-    flags=(Flag("filename", "File with one or more objects, - for standard input", "f", "", "FILE"),),
+    flags=(Flag("filename", "File with the objects, - for standard input", "f", metavar="FILE"),),
 )

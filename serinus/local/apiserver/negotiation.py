@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import msgspec
 import yaml
 
+from serinus.api import go_yaml
 from serinus.api.nesting import DEEPEST, too_deep
 from serinus.kube.wire import APPLY_PATCH, JSON, Request, Response
 from serinus.local.apiserver import protobuf
@@ -19,7 +21,6 @@ Json = dict[str, Any]
 
 YAML = "application/yaml"
 LONGEST_BODY = 3 << 20
-"""Levels of nesting. No real object comes near it, and walking deeper ones would exhaust the interpreter's stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +71,6 @@ def answer(view: View, value: Any, status: int = 200, headers: dict[str, str] | 
     return Response(status, body, headers=headers or {})
 
 
-class _Loader(yaml.CSafeLoader):
-    """YAML as Kubernetes reads it: there are no dates."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in pairs
-        if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
-    ]
-    for first, pairs in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def body_of(request: Request, *, media: tuple[str, ...] = (JSON, YAML)) -> Any:
     """The decoded body. Raises 400 for what cannot be read, 413 over 3 MiB, 415 for another type."""
     if len(request.body) > LONGEST_BODY:
@@ -127,38 +114,9 @@ def _protobuf(body: bytes, media: tuple[str, ...]) -> Any:
 
 def _yaml(body: bytes) -> Any:
     try:
-        _check_events(body)
-        value = yaml.load(body, Loader=_Loader)
-        # Through JSON once: keys become text, and what has no place in JSON is found here.
-        return msgspec.json.decode(msgspec.json.encode(value))
-    except (
-        yaml.YAMLError,
-        UnicodeError,
-        ValueError,
-        TypeError,
-        RecursionError,
-        OverflowError,
-        msgspec.MsgspecError,
-    ) as error:
-        raise bad_request(f"error decoding the body: it is not valid YAML: {str(error).splitlines()[0]}") from None
-
-
-def _check_events(body: bytes) -> None:
-    """Depth, and aliases inside anchored nodes (which grow exponentially), before anything recursive reads the text."""
-    anchored: list[bool] = []
-    documents = 0
-    for event in yaml.parse(body, Loader=yaml.CSafeLoader):
-        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            anchored.append(event.anchor is not None)
-            if len(anchored) > DEEPEST:
-                raise bad_request(f"the object is nested too deeply: at most {DEEPEST} levels are read")
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            anchored.pop()
-        elif isinstance(event, yaml.AliasEvent) and any(anchored):
-            raise bad_request("error decoding the body: an alias inside an anchored node is not read: write it out")
-        elif isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                raise bad_request(
-                    "error decoding the body: more than one YAML document: send one object with each request"
-                )
+        found = list(islice(go_yaml.documents(body), 2))
+    except go_yaml.YamlError as error:
+        raise bad_request(f"error decoding the body: it is not valid YAML: {error}") from None
+    if len(found) > 1:
+        raise bad_request("error decoding the body: more than one YAML document: send one object with each request")
+    return found[0].value if found else None

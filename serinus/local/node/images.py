@@ -24,8 +24,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from serinus.api import go_yaml
 from serinus.api.meta import Json
 
 CONFIG_MAP = "serinus-images"
@@ -79,9 +78,9 @@ def split(image: str) -> tuple[str, str]:
 def read_rules(text: str, where: str) -> list[ImageRule]:
     """The rules in `images.yaml`. ImageError names the place, the field, what was found, and what to write."""
     try:
-        found: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ImageError(f"{where}: {KEY} is no YAML: {' '.join(str(error).split())}") from None
+        found: Any = go_yaml.load(text)
+    except go_yaml.YamlError as error:
+        raise ImageError(f"{where}: {KEY} is no YAML: {error}") from None
     if found is None:
         return []
     if not isinstance(found, list):

@@ -5,7 +5,8 @@ Schemas are compiled when a kind is first asked for, so that a server starts fas
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
 from typing import Any
 
 from serinus.api import schemas as published
@@ -52,9 +53,20 @@ class Kind:
 
     def unknown_fields(self, obj: Json) -> list[str]:
         """`unknown field "spec.foo"` for each field that the schema does not know."""
-        found: list[str] = []
+        return [f'unknown field "{path}"' for path, _ in self._unknown(obj)]
+
+    def unknown_with_nearest(self, obj: Json) -> list[tuple[str, str]]:
+        """(path, the same with the name that may have been meant) for each field that the schema does not know."""
+        found: list[tuple[str, str]] = []
+        for path, known in self._unknown(obj):
+            near = get_close_matches(path.rpartition(".")[2], known, n=1)
+            found.append((path, f'unknown field "{path}"' + (f" (did you mean {near[0]}?)" if near else "")))
+        return found
+
+    def _unknown(self, obj: Json) -> list[tuple[str, Collection[str]]]:
+        found: list[tuple[str, Collection[str]]] = []
         walks.unknown(self.node, obj, "", found)
-        return [f'unknown field "{path}"' for path in found]
+        return found
 
     def prune(self, obj: Json) -> Json:
         """A copy without unknown fields."""

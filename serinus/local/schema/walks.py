@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from serinus.api.pod_defaults import copied
@@ -10,8 +11,8 @@ from serinus.local.schema.nodes import LIST, OBJECT, Node
 Json = dict[str, Any]
 
 
-def unknown(node: Node, value: Any, path: str, found: list[str]) -> None:
-    """Add the path of each field that the schema does not know."""
+def unknown(node: Node, value: Any, path: str, found: list[tuple[str, Collection[str]]]) -> None:
+    """Add (path, the fields that are known there) of each field that the schema does not know."""
     if node.shape == OBJECT and type(value) is dict:
         fields, values = node.fields, node.values
         for name, item in value.items():
@@ -20,7 +21,7 @@ def unknown(node: Node, value: Any, path: str, found: list[str]) -> None:
                 if child.shape <= LIST:
                     unknown(child, item, f"{path}.{name}" if path else name, found)
             elif not node.preserve:
-                found.append(f"{path}.{name}" if path else name)
+                found.append((f"{path}.{name}" if path else name, fields))
     elif node.shape == LIST and type(value) is list and node.items is not None and node.items.shape <= LIST:
         for i, item in enumerate(value):
             unknown(node.items, item, f"{path}[{i}]", found)

@@ -55,7 +55,11 @@ JSON = "application/json"
         (b"- a\n- b", "application/yaml", 400),
         (b"a: [", "application/yaml", 400),
         (b"[" * 50_000, "application/yaml", 400),
-        (b"a: &a [x]\nb: &b [*a, *a]\n", "application/yaml", 400),
+        (
+            b"a0: &a0 [x]\n" + b"".join(b"a%d: &a%d [%s]\n" % (i, i, b"*a%d," % (i - 1) * 9) for i in range(1, 9)),
+            "application/yaml",
+            400,
+        ),
         (b"a: 1\n---\nb: 1\n", "application/yaml", 400),
         (b"? [1]\n: 2", "application/yaml", 400),
         (b"k8s\x00\xff\xff", "application/vnd.kubernetes.protobuf", 400),

@@ -76,7 +76,7 @@ def test_patterns_match_as_in_a_shell(pattern: str, matches: bool) -> None:
         ("- {image: x, command: run}", "[0].command is 'run'"),
         ("- {image: 3, command: [run]}", "[0].image is 3"),
         ("- {image: x, command: [run], dir: y}", "unknown field 'dir'"),
-        ("- {image: x, command: [run], env: [y]}", "[0].env is ['y']"),
+        ("- {image: x, command: [run], env: [z]}", "[0].env is ['z']"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_named_with_its_place_and_value(text: str, says: str) -> None:
