@@ -11,6 +11,11 @@ from serinus.api.crds import crds
 from serinus.api.meta import Json
 
 NAME = "argo-rollouts"
+LEASE = "argo-rollouts-controller-lock"
+"""What the controller that leads holds; with an instance id, `-ID` follows. Argo Rollouts uses the same name, so that the two
+never act on the same Rollouts at once."""
+IN_PROCESS = "serinus-up"
+"""How the holder's identity begins where the controller is a part of `serinus up`."""
 LABELS = {
     "app.kubernetes.io/name": NAME,
     "app.kubernetes.io/part-of": NAME,

@@ -11,6 +11,7 @@ from typing import Any
 
 from serinus.api.pod_status import pod_ready, pod_restarts, pod_status
 from serinus.api.records import field, record
+from serinus.api.rollout_phase import calculated_phase
 
 Json = dict[str, Any]
 
@@ -196,16 +197,19 @@ def phase_and_message(rollout: Json, workload: Json | None = None) -> tuple[str,
     noted = (meta.get("annotations") or {}).get(WORKLOAD_GENERATION)
     # The annotation is the controller's own; the workload itself may be ahead of it.
     wanted = noted if workload is None else str(_number(_map(workload, "metadata"), "generation"))
-    if _map(rollout, "spec").get("workloadRef") and wanted and wanted != status.get("workloadObservedGeneration"):
+    looked_at = str(status.get("workloadObservedGeneration") or "")
+    if _map(rollout, "spec").get("workloadRef") and wanted and looked_at.isdigit() and wanted != looked_at:
         return "Progressing", "waiting for rollout spec update to be observed for the reference workload"
-    phase = str(status.get("phase") or "")
-    return (phase, str(status.get("message") or "")) if phase else ("Progressing", "waiting for a controller to see it")
+    if phase := str(status.get("phase") or ""):
+        return phase, str(status.get("message") or "")
+    phase, message = calculated_phase(_map(rollout, "spec"), status)
+    return (phase, message) if status or phase != "Progressing" else (phase, "waiting for a controller to see it")
 
 
 def step(rollout: Json) -> str:
-    """`1/4`; empty without steps."""
-    steps = _steps(rollout)
-    return f"{_number(_map(rollout, 'status'), 'currentStepIndex')}/{len(steps)}" if steps else ""
+    """`1/4`; empty without steps, and where no controller has begun with them."""
+    steps, index = _steps(rollout), _map(rollout, "status").get("currentStepIndex")
+    return f"{index}/{len(steps)}" if steps and index is not None else ""
 
 
 def set_weight(rollout: Json) -> int:
@@ -226,7 +230,13 @@ def strategy(rollout: Json) -> str:
 
 def _strategy(spec: Json) -> str:
     given = _map(spec, "strategy")
-    return "BlueGreen" if given.get("blueGreen") is not None else "Canary" if "canary" in given else "unknown"
+    return (
+        "BlueGreen"
+        if given.get("blueGreen") is not None
+        else "Canary"
+        if given.get("canary") is not None
+        else "unknown"
+    )
 
 
 def _actual_weight(rollout: Json, sets: Iterable[ReplicaSetInfo]) -> int:

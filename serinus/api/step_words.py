@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from serinus.api.plurals import count
+
 Json = dict[str, Any]
 
 
@@ -13,13 +15,13 @@ def step_words(step: Json) -> str:
         return f"set the weight to {step['setWeight']} %"
     if step.get("pause") is not None:
         duration = _map(step, "pause").get("duration")
-        return "pause until promoted" if duration is None else f"pause for {_length(duration)}"
+        return "pause until promoted" if duration is None else f"pause for {length(duration)}"
     scale = step.get("setCanaryScale")
     if isinstance(scale, dict):
         if scale.get("matchTrafficWeight"):
             return "scale the canary with its weight"
         if scale.get("replicas") is not None:
-            return f"scale the canary to {scale['replicas']} pods"
+            return f"scale the canary to {count(scale['replicas'], 'pod')}"
         return f"scale the canary to {scale.get('weight')} %"
     for field, words in (
         ("setHeaderRoute", "route by header"),
@@ -34,9 +36,10 @@ def step_words(step: Json) -> str:
     return "run an experiment" if step.get("experiment") is not None else "unknown step"
 
 
-def _length(duration: Any) -> str:
+def length(duration: Any) -> str:
+    """A pause's duration as it was written, with its unit: a bare number means seconds."""
     text = str(duration)
-    return f"{text}s" if text.isdigit() else text
+    return f"{text}s" if text.lstrip("+-").isdigit() else text
 
 
 def _map(obj: Json, key: str) -> Json:

@@ -145,11 +145,13 @@ def _open_flag(found: Found, before: Sequence[str]) -> Flag | None:
 
 def _live(plural: str, found: Found, rest: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Names on the API server, each with its state."""
-    from serinus.api.resources import ARGOPROJ, NAMESPACES
+    from serinus.api.resources import ARGOPROJ, NAMESPACES, ROLLOUTS
+    from serinus.api.rollout_info import phase_and_message
 
     resource = next((r for r in (*ARGOPROJ, NAMESPACES) if r.plural == plural), None)
     for item in _items(resource, found, rest) if resource else ():
-        yield str(item["metadata"]["name"]), str((item.get("status") or {}).get("phase") or "")
+        state = phase_and_message(item)[0] if resource is ROLLOUTS else (item.get("status") or {}).get("phase")
+        yield str(item["metadata"]["name"]), str(state or "")
 
 
 def _items(resource: Resource, found: Found, rest: Sequence[str], *, name: str = "") -> list[dict[str, Any]]:

@@ -64,6 +64,7 @@ def command(
     Nothing is listening anywhere but on 127.0.0.1.
     """
     from serinus.local import daemon
+    from serinus.local.processes import seconds_running
 
     instance = instance_at(data)
     try:
@@ -73,7 +74,8 @@ def command(
             arguments += ["--runtime", runtime]
             arguments += ["--dashboard-port", str(dashboard_port)] if dashboard_port is not None else []
             state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
-            click.echo(welcome(state, f"serinus down{_data_option(data)}"))
+            # What the user waited for: this process, and the one that it started.
+            click.echo(welcome(state | {"seconds": seconds_running()}, f"serinus down{_data_option(data)}"))
             return
         from serinus.local.up import UpSettings, run
 

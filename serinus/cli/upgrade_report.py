@@ -9,21 +9,19 @@ from random import Random
 import msgspec
 
 from serinus import __version__
+from serinus.api.installation import LEASE
+from serinus.api.plurals import count
 from serinus.api.resources import CRDS, LEASES, ROLLOUTS
-from serinus.api.times import age_words, parse_time
 from serinus.cli.definitions import lacking
+from serinus.cli.leaders import Leader, leaders
 from serinus.cli.problems import Problem
 from serinus.controller.cache import Cache
-from serinus.controller.process import LEASE
 from serinus.controller.snapshot import snapshot
 from serinus.engine.takeover import Takeover, Write, takeover
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Forbidden
-from serinus.kube.lease import Lease
 
-STALE = 60.0
-"""Seconds without a sign of life after which a controller counts as gone; the slowest lease is of 15."""
 PATIENCE = 60.0
 """Seconds in which everything must have been listed."""
 LOOK = 0.02
@@ -83,24 +81,22 @@ async def _holders(
     client: Client, now: float, home: str, scope: str, instance_id: str, unknown: list[str]
 ) -> list[Holder]:
     try:
-        leases = (await client.list(LEASES, type=Lease)).items
+        leases = (await client.list(LEASES)).items
     except Forbidden as error:
         try:
-            leases = (await client.list(LEASES, home, type=Lease)).items
+            leases = (await client.list(LEASES, home)).items
         except ApiError:
             unknown.append(f"which controllers there are: {error.message}")
             return []
     own = f"{LEASE}-{instance_id}" if instance_id else LEASE
-    found: list[Holder] = []
-    for lease in leases:
-        seen, name = parse_time(lease.spec.renew_time or ""), lease.metadata.name
-        if (name == LEASE or name.startswith(f"{LEASE}-")) and lease.spec.holder_identity and seen is not None:
-            age = max(0.0, now - seen)
-            # One of a single namespace has its lease there, so it is no rival of another namespace's.
-            rival = name == own and lease.metadata.namespace != home and not scope
-            if age < STALE:
-                found.append(Holder(lease.metadata.namespace, name, lease.spec.holder_identity, age, rival))
-    return found
+    return [_holder(leader, own, home, scope) for leader in leaders(leases, now)]
+
+
+def _holder(leader: Leader, own: str, home: str, scope: str) -> Holder:
+    # One of a single namespace has its lease there, so it is no rival of another namespace's. That of `serinus up` ends
+    # with the process that the new version replaces.
+    rival = leader.lease == own and leader.namespace != home and not scope and not leader.in_process
+    return Holder(leader.namespace, leader.lease, leader.identity, leader.seconds, rival)
 
 
 async def _takeovers(client: Client, clock: Clock, scope: str, instance_id: str) -> list[Takeover]:
@@ -162,11 +158,11 @@ def _definitions(report: Report) -> list[str]:
 
 def _controllers(report: Report) -> list[str]:
     if not report.controllers:
-        return ["Controller:  none works here"]
+        return ["Controller:  no Lease of one is held here"]
     lines: list[str] = []
     for holder in report.controllers:
-        seen = age_words(holder.seconds)
-        lines.append(f"Controller:  {holder.identity} leads in namespace {holder.namespace}, seen {seen} ago")
+        leader = Leader(holder.namespace, holder.lease, holder.identity, holder.seconds)
+        lines.append(f"Controller:  {leader.told()}")
         if holder.rival:
             lines.append("             stop it first: both would act on the same Rollouts")
     return lines
@@ -187,5 +183,5 @@ def _write(write: Write) -> str:
 def _sum(report: Report) -> str:
     counts = Counter(one.serving for one in report.rollouts)
     number = len(report.rollouts)
-    text = f"{number} Rollout{'' if number == 1 else 's'}: pods or traffic of {counts[True]} would change"
+    text = f"{count(number, 'Rollout')}: pods or traffic of {counts[True]} would change"
     return text if report.safe or counts[True] else f"{text}, but see above"

@@ -16,6 +16,7 @@ from serinus.analysis.providers.http import Http
 from serinus.analysis.providers.job import JOB_NAMESPACE
 from serinus.analysis.providers.provider import Reach
 from serinus.api.analysis import AnalysisRun
+from serinus.api.installation import LEASE
 from serinus.api.rollout import Rollout
 from serinus.controller.analysis_runs import AnalysisRuns
 from serinus.controller.apply import Applier, Subject
@@ -38,10 +39,6 @@ from serinus.kube.lease import Election, LeaseSettings
 from serinus.kube.queue import WorkQueue, work
 
 log = logging.getLogger(__name__)
-
-LEASE = "argo-rollouts-controller-lock"
-"""The name that Argo Rollouts uses: the two never act on the same Rollouts at once."""
-
 
 EVENTS_KEPT = 3600.0
 """Seconds for which an API server keeps Events (`--event-ttl`)."""

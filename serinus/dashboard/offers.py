@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from serinus.api.plurals import count
 from serinus.api.pod_status import Json
 from serinus.api.promotion import following_step
 from serinus.api.rollout_info import ReplicaSetInfo, RolloutInfo
@@ -67,7 +68,7 @@ def offers(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Offer]:
             info,
             "restart",
             "Restart",
-            f"Replaces every pod by a fresh one of the same version, a few at a time ({info.current} pods). "
+            f"Replaces every pod by a fresh one of the same version, a few at a time ({count(info.current, 'pod')}). "
             "Traffic shares stay as they are.",
         ),
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from serinus.analysis.phases import SUCCESSFUL
 from serinus.api.names import BLUE_GREEN_PAUSE, HASH, INCONCLUSIVE_ANALYSIS
+from serinus.api.plurals import count
 from serinus.api.rollout import BlueGreenStrategy, CanaryStatus, PauseCondition
 from serinus.api.selectors import Selector
 from serinus.api.times import format_deadline, parse_time
@@ -158,11 +159,13 @@ class _Pass:
             deadlines.drop_deadline(draft, self.new)
         if self.stable is not None and self.stable is not self.new:
             deadlines.drop_deadline(draft, self.stable)
-            draft.scale(self.stable, s.replicas, f"the stable version has {s.replicas} pods")
+            draft.scale(self.stable, s.replicas, f"the stable version has {count(s.replicas, 'pod')}")
         if status.abort:
             self._retire_aborted()
         else:
-            draft.scale(self.new, self.wanted(), f"the new version gets {self.wanted()} pods before it takes over")
+            draft.scale(
+                self.new, self.wanted(), f"the new version gets {count(self.wanted(), 'pod')} before it takes over"
+            )
         leading = {self.seen_active, status.stable_rs, status.current_pod_hash}
         if s.replicas:  # else no pods are wanted at all, and the preview Service will not find any to move to
             leading.add(self.preview)

@@ -14,6 +14,7 @@ from serinus.api.experiment import ExperimentTemplate, TemplateStatus
 from serinus.api.identity import pod_template_hash
 from serinus.api.meta import Json
 from serinus.api.names import HASH, SCALE_DOWN_DEADLINE
+from serinus.api.plurals import count
 from serinus.api.times import format_deadline, format_time, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.experiment_trial import PROGRESSING, Trial
@@ -182,7 +183,7 @@ def _scale(trial: Trial, rs: ReplicaSet, wanted: int) -> bool:
     way = "up" if wanted > have else "down"
     told = Event("ScalingReplicaSet", f"Scaled {way} ReplicaSet {meta.name} from {have} to {wanted}")
     patch = {"spec": {"replicas": wanted}, **({"metadata": {"annotations": notes}} if notes else {})}
-    because = f"the template is to have {wanted} pods" if wanted else "the experiment is over"
+    because = f"the template has {count(wanted, 'pod')}" if wanted else "the experiment is over"
     trial.actions.append(
         Action(
             "patch", "ReplicaSet", meta.name, because, patch,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from serinus.api.meta import Json
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.api.network import Service
+from serinus.api.plurals import count
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
 from serinus.engine.draft import Draft
@@ -55,7 +56,7 @@ def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
         service,
         have,
         want,
-        f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {avail} ready pods",
+        f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {count(avail, 'ready pod')}",
     )
     return want
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from serinus.api.int_or_percent import scaled
 from serinus.api.names import INCONCLUSIVE_ANALYSIS, SCALE_DOWN_DEADLINE
+from serinus.api.plurals import count
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import deadlines, waits
 from serinus.engine.conditions import promoted
@@ -257,7 +258,7 @@ def _resize_routed(draft: Draft, view: View) -> None:
     if stable and view.canary.dynamic_stable_scale:
         _follow_traffic(draft, stable, want_stable)
     elif stable:
-        draft.scale(stable, want_stable, f"the stable version has {want_stable} pods")
+        draft.scale(stable, want_stable, f"the stable version has {count(want_stable, 'pod')}")
     if status.abort and stable:
         _retire_aborted(draft, view, new, stable, want_new)
     else:
@@ -299,20 +300,24 @@ def _follow_traffic(draft: Draft, stable: ReplicaSet, want: int) -> None:
     written, seen = draft.status.canary.weights, draft.sight.rollout.status.canary.weights
     if want + draft.spare.get(stable.metadata.name, 0) >= draft.size(stable):
         deadlines.drop_deadline(draft, stable)
-        draft.scale(stable, want, f"the stable version has {want} pods")
+        draft.scale(stable, want, f"the stable version has {count(want, 'pod')}")
     elif written != seen or not deadlines.has_deadline(stable):
-        deadlines.set_deadline(draft, stable, DRAIN, f"its weight needs {want} pods, and some may still be at work")
+        deadlines.set_deadline(
+            draft, stable, DRAIN, f"its weight needs {count(want, 'pod')}, and some may still be at work"
+        )
     elif deadlines.passed(draft, stable):
         notes = {SCALE_DOWN_DEADLINE: None}
-        draft.scale(stable, want, f"its weight needs {want} pods, and the others have drained", annotations=notes)
+        draft.scale(
+            stable, want, f"its weight needs {count(want, 'pod')}, and the others have drained", annotations=notes
+        )
 
 
 def _why(draft: Draft, view: View, size: int, index: int) -> str:
     s = draft.sight
     if promoted(draft.status):
-        return f"{s.replicas} replicas are wanted"
+        return f"{count(s.replicas, 'replica')} wanted"
     where = f"step {index + 1}/{len(s.steps)}" if index < len(s.steps) else "the end of the steps"
-    return f"{where} wants {size} pods of the new version (weight {view.weight(index)})"
+    return f"{where} wants {count(size, 'pod')} of the new version (weight {view.weight(index)})"
 
 
 def _retire_aborted(draft: Draft, view: View, new: ReplicaSet, stable: ReplicaSet, want: int) -> None:
@@ -326,7 +331,8 @@ def _retire_aborted(draft: Draft, view: View, new: ReplicaSet, stable: ReplicaSe
     size = draft.size(new)
     if not drained or stable.status.available_replicas < s.replicas:
         draft.wait(
-            waits.ABORTED.code, f"the aborted version keeps its {size} pods until the stable one has all of the traffic"
+            waits.ABORTED.code,
+            f"the aborted version keeps its {count(size, 'pod')} until the stable one has all of the traffic",
         )
         draft.scale(new, max(size, want), "aborted: sizes follow the traffic")
     elif delay == 0:

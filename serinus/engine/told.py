@@ -12,6 +12,7 @@ from serinus.api.durations import pause_seconds
 from serinus.api.meta import Json
 from serinus.api.names import BLUE_GREEN_PAUSE, CANARY_PAUSE, INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT
 from serinus.api.rollout import CanaryStep, PauseCondition, RolloutSpec, RolloutStatus
+from serinus.api.step_words import length
 from serinus.api.times import parse_time
 from serinus.engine import waits
 from serinus.engine.phase import TRAFFIC_SHIFTING
@@ -60,7 +61,7 @@ def step_pause(index: int, count: int, duration: int | str | None, begun: float 
     if duration is None:
         return Wait(waits.PAUSE_STEP.code, f"{place} waits until it is promoted", since=begun)
     until = None if begun is None else begun + pause_seconds(duration)
-    return Wait(waits.TIMED_PAUSE.code, f"{place} pauses for {duration}", since=begun, until=until)
+    return Wait(waits.TIMED_PAUSE.code, f"{place} pauses for {length(duration)}", since=begun, until=until)
 
 
 def switch_pause(seconds: int, begun: float | None, *, by_hand: bool) -> Wait:

@@ -6,6 +6,7 @@ written before anything moves. Source: canary strategy, sections 4 and 8; traffi
 
 from __future__ import annotations
 
+from serinus.api.plurals import count
 from serinus.api.rollout import CanaryStrategy, TrafficWeights, WeightDestination
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
@@ -170,23 +171,25 @@ def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
 def _wanted(draft: Draft, view: View) -> int:
     s, status, new = draft.sight, draft.status, draft.sight.new
     assert new is not None
-    avail, count = new.status.available_replicas, len(s.steps)
+    avail, steps = new.status.available_replicas, len(s.steps)
     if promoted(status) or status.abort or avail == 0:
         return 0
     if status.promote_full:
         return view.capacity(avail)
-    if not count:
+    if not steps:
         return 0
     index = status.current_step_index or 0
-    if index >= count:
-        want = s.max_weight if view.arrived(count) else last_weight(s.steps, count)
+    if index >= steps:
+        want = s.max_weight if view.arrived(steps) else last_weight(s.steps, steps)
     else:
         # While spec.paused holds a setWeight step back, its weight is written all the same; a smaller one needs no pods.
         asked, before = s.steps[index].set_weight, last_weight(s.steps, index)
         want = asked if asked is not None and (asked <= before or view.arrived(index)) else before
     allowed = view.allowed(new, index)
     if allowed < want:
-        draft.wait(waits.PODS.code, f"the canary has {avail} ready pods: they carry {allowed}, not {want}")
+        draft.wait(
+            waits.PODS.code, f"the canary has {count(avail, 'ready pod')}: enough for weight {allowed}, not {want}"
+        )
     return min(want, allowed)
 
 

@@ -11,11 +11,12 @@ import msgspec
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from serinus.api.rollout import Rollout
+from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.step_words import step_words
 from serinus.api.times import age_words, parse_time
 from serinus.engine import conditions, waits
 from serinus.engine.measured import Measured, deciding
+from serinus.engine.phase import phase_of
 from serinus.engine.plan import Plan, Snapshot, Wait
 from serinus.engine.planner import plan
 from serinus.engine.sight import Sight, look
@@ -54,20 +55,30 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 def explain(snapshot: Snapshot) -> Why:
     """Why this Rollout is where it is. Never raises for what a user can write."""
     decided, status = plan(snapshot), snapshot.rollout.status
+    phase, message = _stated(snapshot.rollout)
     pending = tuple(f"{a.verb} {a.kind} {a.name}: {a.because}" for a in decided.actions)
     pending += tuple(f"call plugin {c.name}: {c.because}" for c in decided.calls)
     if any(wait.reason in (waits.INVALID.code, waits.ARRIVING.code) for wait in decided.waits):
-        return Why(status.phase, status.message, _reasons(decided, None, snapshot), pending=pending)
+        return Why(phase, message, _reasons(decided, None, snapshot), pending=pending)
     metrics = () if conditions.promoted(status) else deciding(snapshot.analysis_runs, status)
     sight = look(snapshot)
     reasons = _reasons(decided, sight, snapshot)
-    return Why(status.phase, status.message, reasons, _next(sight), pending, _observed(sight), metrics)
+    return Why(phase, message, reasons, _next(sight), pending, _observed(sight), metrics)
+
+
+def _stated(rollout: Rollout) -> tuple[str, str]:
+    """The phase and message of the status; calculated for that of an older controller, which has none."""
+    status = rollout.status
+    return (
+        (status.phase, status.message) if status.phase or status == RolloutStatus() else phase_of(rollout.spec, status)
+    )
 
 
 def glance(rollout: Rollout) -> Why:
     """What the status alone tells, for who cannot see what `explain` looks at."""
-    wait, status = told(rollout.spec, rollout.status), rollout.status
-    return Why(status.phase, status.message, (known(wait),) if wait else ())
+    phase, message = _stated(rollout)
+    wait = told(rollout.spec, replace(rollout.status, phase=phase, message=message))
+    return Why(phase, message, (known(wait),) if wait else ())
 
 
 def sentence(why: Why, now: float) -> str:

@@ -6,6 +6,7 @@ Source: the Rollout resource, section 7. The Deployment is never scaled up again
 from __future__ import annotations
 
 from serinus.api.names import WORKLOAD_GENERATION
+from serinus.api.plurals import count
 from serinus.api.times import parse_time
 from serinus.engine import waits
 from serinus.engine.conditions import find, promoted
@@ -48,9 +49,7 @@ def scale_down(draft: Draft) -> None:
     if want == 0 and have and (stored.phase != "Healthy" or _still_asked(draft)):
         return
     if want != have:
-        because = (
-            f"{stored.ready_replicas} pods of the Rollout serve in place of the Deployment's ({reference.scale_down})"
-        )
+        because = f"{count(stored.ready_replicas, 'ready pod')} of the Rollout in place of the Deployment's ({reference.scale_down})"
         patch = {"spec": {"replicas": want}}
         meta = work.metadata
         draft.act(

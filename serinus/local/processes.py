@@ -10,9 +10,12 @@ import json
 import os
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+_IMPORTED = time.monotonic()
 
 
 def started_at(pid: int) -> str:
@@ -28,6 +31,15 @@ def started_at(pid: int) -> str:
     # Where there is no /proc (macOS), ps knows.
     found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return found.stdout.strip()
+
+
+def seconds_running() -> float:
+    """How long this process runs, its imports included; where there is no /proc, since this module was imported."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, AttributeError):
+        return time.monotonic() - _IMPORTED
 
 
 def _boot() -> str:

@@ -13,7 +13,6 @@ import logging
 import os
 import random
 import signal
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +40,7 @@ from serinus.local.apiserver.sqlite import open_store
 from serinus.local.apiserver.store import StoreError
 from serinus.local.apiserver.subresources import LogsUnavailable
 from serinus.local.gateway import INGRESS_CLASS, Gateway, GatewaySettings, free_port, port_of_left_behind
+from serinus.local.in_process import lead_from_here
 from serinus.local.instance import CannotRun, Instance, explain, hold, prepare
 from serinus.local.node.docker import DockerRuntime, NoEngine, answering_engine
 from serinus.local.node.logs import Logs, NoLog
@@ -121,14 +121,13 @@ class UpSettings:
 
 def run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
     """Runs until SIGINT or SIGTERM. `ready` is called once, with the state, when all of it answers. Raises CannotRun."""
-    began = time.monotonic()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     instance = settings.instance
     prepare(instance)
     lock = hold(instance)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_run(settings, ready, began))
+            runner.run(_run(settings, ready))
     except StoreError as error:
         raise CannotRun(str(error)) from error
     except OSError as error:
@@ -147,14 +146,14 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _run(settings: UpSettings, ready: Callable[[dict[str, Any]], None], began: float) -> None:
+async def _run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as parts:
         state = await _start(settings, parts, stop)
-        state |= {"ready": True, "seconds": round(time.monotonic() - began, 3)}
+        state |= {"ready": True, "seconds": round(processes.seconds_running(), 3)}
         settings.instance.write_state(state)
         ready(state)
         await stop.wait()
@@ -225,6 +224,9 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
             "the workload controllers",
             lambda: followed.then(lambda: run_workloads(client("serinus-workloads"), clock, random.Random())),
         )
+    )
+    await parts.enter_async_context(
+        _kept("the controller's Lease", lambda: lead_from_here(client("serinus-up"), clock))
     )
     options = Options(leader_elect=False)
     await parts.enter_async_context(

@@ -38,9 +38,9 @@ def test_what_is_missing_comes_with_what_to_do(space: Space) -> None:
     result = space.run("doctor")
     assert result.code == 1
     assert "✔ Rollout: can be read (1 in namespace" in result.out
-    assert "✖ controller: none was ever here" in result.out
+    assert "✖ controller: there is no Lease of one" in result.out
     assert "✖ Rollout web, Ingress front: is missing\n  Create the Ingress front" in result.out
-    assert result.err == "Error: 2 of these keep Rollouts from working as they should\n"
+    assert result.err == "Error: 2 checks failed\n"
 
 
 def test_where_all_is_well_it_says_what_it_saw(space: Space) -> None:
@@ -50,4 +50,4 @@ def test_where_all_is_well_it_says_what_it_saw(space: Space) -> None:
     finally:
         space.cluster.client.call("DELETE", LEASES.path("argo-rollouts", "argo-rollouts-controller-lock"))
     assert (result.code, result.err) == (0, "")
-    assert "✔ controller: host_1 leads, seen " in result.out
+    assert "✔ controller: host_1 leads in namespace argo-rollouts, seen " in result.out

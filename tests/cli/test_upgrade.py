@@ -76,7 +76,7 @@ def test_without_rollouts_nothing_would_change(space: Space, writes: list[str]) 
     assert done.exit_code == 0, done.output
     assert done.output == (
         "Definitions: have all that version 0.1.0 knows\n"
-        "Controller:  none works here\n\n"
+        "Controller:  no Lease of one is held here\n\n"
         "0 Rollouts: pods or traffic of 0 would change\n"
     )
 

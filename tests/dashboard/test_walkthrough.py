@@ -6,6 +6,7 @@ Once by mouse and once by keyboard, through the dashboard that `up` brings and t
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -142,7 +143,29 @@ def test_up_keeps_address_and_session_over_a_restart(instance: Instance, page: P
 
 
 def test_a_port_that_is_taken_is_told_with_what_to_do(instance: Instance) -> None:
-    port = instance.status["dashboard"].split(":")[2].split("/")[0]
-    said = instance.shell(f"kubectl argo rollouts dashboard --port {port}", check=False)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = instance.shell(f"kubectl argo rollouts dashboard --port {port}", check=False)
     assert f"the dashboard cannot listen on 127.0.0.1:{port}: Address already in use." in said
     assert "--port" in said
+    assert f"serinus up shows the same Rollouts at {instance.status['dashboard']}" in said
+
+
+def test_on_the_port_of_up_its_dashboard_is_named(instance: Instance) -> None:
+    """The command is typed from habit beside a running `serinus up`, which has its dashboard on the same port."""
+    port = instance.status["dashboard"].split(":")[2].split("/")[0]
+    assert (
+        instance.shell(f"kubectl argo rollouts dashboard --port {port} 2>/dev/null").strip()
+        == instance.status["dashboard"]
+    )
+    other = instance.shell(f"kubectl argo rollouts dashboard --port {port} --read-only", check=False)
+    assert f"cannot listen on 127.0.0.1:{port}" in other
+    assert instance.status["dashboard"] in other
+
+
+def test_doctor_and_the_upgrade_check_are_content_with_a_healthy_instance(instance: Instance) -> None:
+    """The controller is a part of `serinus up`; both know it, and end with code 0."""
+    doctor = instance.shell("serinus doctor")
+    assert "✖" not in doctor
+    assert "✔ controller: part of the serinus up that serves this API" in doctor
+    assert "Controller:  part of the serinus up that serves this API" in instance.shell("serinus upgrade --check")

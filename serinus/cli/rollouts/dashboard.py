@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Any
 
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import USAGE, Problem
@@ -45,9 +47,32 @@ def run(call: Call) -> int:
     try:
         listening = bound(port)
     except PortTaken as error:
-        raise Problem(str(error)) from None
+        running = state_of_up(call, connection.server)
+        if not running:
+            raise Problem(str(error)) from None
+        if running["dashboardPort"] != port or settings != Settings(settings.token):
+            raise Problem(str(error), f"serinus up shows the same Rollouts at {running['dashboard']}") from None
+        sys.stderr.write(f"serinus up (process {running['pid']}) shows these Rollouts already:\n")
+        print(running["dashboard"], flush=True)
+        return 0
     asyncio.run(run_dashboard(connection, settings, listening, ready))
     return 0
+
+
+def state_of_up(call: Call, server: str) -> dict[str, Any]:
+    """The state of the running `serinus up` that serves this API from this machine; {} if there is none."""
+    from pathlib import Path
+
+    from serinus.local.instance import Instance, instance_at
+
+    given = call.text("kubeconfig") or os.environ.get("KUBECONFIG") or ""
+    beside = [Instance(Path(os.path.abspath(file)).parent) for file in given.split(os.pathsep) if file]
+    for instance in (*beside, instance_at(None)):
+        pid = instance.holder()
+        state = instance.state() if pid is not None else {}
+        if state.get("ready") and state.get("pid") == pid and state.get("api") == server:
+            return state
+    return {}
 
 
 COMMAND = Command(

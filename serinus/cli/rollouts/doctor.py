@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from serinus.api.plurals import count
 from serinus.api.resources import ARGOPROJ, INGRESSES, LEASES, REPLICA_SETS, ROLLOUTS
-from serinus.api.times import age_words, parse_time
 from serinus.cli.commandline import Call, Command
+from serinus.cli.leaders import leaders, ours
 from serinus.cli.problems import Problem
 from serinus.cli.session import Session, open_session
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from serinus.kube.errors import ApiError
 
 Json = dict[str, Any]
-LEASE = "argo-rollouts-controller-lock"
-STALE = 60.0
-"""Seconds without a sign of life after which a controller counts as gone."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def run(call: Call) -> int:
         if finding.fix:
             sys.stdout.write(f"  {finding.fix}\n")
     if wrong:
-        raise Problem(f"{wrong} of these keep Rollouts from working as they should")
+        raise Problem(f"{count(wrong, 'check')} failed")
     return 0
 
 
@@ -87,13 +85,10 @@ def _controller(session: Session, now: float) -> Finding:
         leases = session.client.list(LEASES).get("items") or []
     except ApiError as error:
         return Finding("controller", error.message or str(error), "Ask for the right to read Leases, to see who leads.")
-    held = [lease for lease in leases if str(lease["metadata"]["name"]).startswith(LEASE)]
-    for lease in held:
-        spec: Json = lease.get("spec") or {}
-        seen = parse_time(str(spec.get("renewTime") or ""))
-        if spec.get("holderIdentity") and seen is not None and now - seen < STALE:
-            return Finding("controller", f"{spec['holderIdentity']} leads, seen {age_words(max(0.0, now - seen))} ago")
-    gone = "nobody holds its lease" if held else "none was ever here"
+    leading = leaders(leases, now)
+    if leading:
+        return Finding("controller", "; ".join(leader.told() for leader in leading))
+    gone = "nobody holds its Lease" if ours(leases) else "there is no Lease of one"
     return Finding(
         "controller", gone, "Start one: serinus install | kubectl apply --server-side -f -, or serinus controller"
     )
@@ -111,15 +106,38 @@ def _routers(session: Session) -> Iterator[Finding]:
     except ApiError:
         return
     for rollout in rollouts:
-        canary: Json = ((rollout["spec"].get("strategy") or {}).get("canary")) or {}
-        nginx: Json = (canary.get("trafficRouting") or {}).get("nginx") or {}
-        names = nginx.get("stableIngresses") or ([nginx["stableIngress"]] if nginx.get("stableIngress") else [])
-        for name in names:
-            what = f"Rollout {rollout['metadata']['name']}, Ingress {name}"
-            if name in ingresses:
-                yield Finding(what, "is there")
-            else:
-                yield Finding(what, "is missing", f"Create the Ingress {name}: no traffic can be divided without it.")
+        yield from _of_rollout(rollout, ingresses)
+
+
+def _of_rollout(rollout: Json, ingresses: set[str]) -> Iterator[Finding]:
+    """A router that this version lacks comes first: its objects are not looked up."""
+    named = f"Rollout {rollout['metadata']['name']}"
+    strategy: Json = (rollout.get("spec") or {}).get("strategy") or {}
+    routing: Json = ((strategy.get("canary") or {}).get("trafficRouting")) or {}
+    for name in lacking_routers(routing):
+        fix = "Use nginx, or a version that has this router: the controller leaves the Rollout as it is."
+        yield Finding(f"{named}, trafficRouting.{name}", "this version of Serinus has no such router", fix)
+    nginx: Json = routing.get("nginx") or {}
+    names = nginx.get("stableIngresses") or ([nginx["stableIngress"]] if nginx.get("stableIngress") else [])
+    for name in names:
+        what = f"{named}, Ingress {name}"
+        if name in ingresses:
+            yield Finding(what, "is there")
+        else:
+            yield Finding(what, "is missing", f"Create the Ingress {name}: no traffic can be divided without it.")
+
+
+def lacking_routers(routing: Json) -> list[str]:
+    """Keys of `trafficRouting` that ask for a router which this version does not have."""
+    import msgspec
+
+    from serinus.api.rollout import TrafficRouting
+    from serinus.routing.registry import without_router
+
+    try:
+        return without_router(msgspec.convert(routing, TrafficRouting))
+    except msgspec.ValidationError:
+        return []  # `lint` and the Rollout's status tell what is wrong with it
 
 
 COMMAND = Command(

@@ -1,0 +1,33 @@
+"""The Lease of the Rollout controller that runs inside `serinus up`.
+
+It is not renewed: the API server and the controller are one process, so the controller runs as long as the Lease can be
+read. `serinus doctor`, `serinus upgrade --check` and `kubectl get leases` see from it that a controller is there.
+"""
+
+from __future__ import annotations
+
+import os
+
+from serinus.api.installation import IN_PROCESS, LEASE
+from serinus.api.resources import LEASES
+from serinus.api.times import format_time
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.errors import AlreadyExists
+
+NAMESPACE = "kube-system"
+
+
+async def lead_from_here(client: Client, clock: Clock) -> None:
+    """Writes the Lease, over that of an earlier process. Raises ApiError."""
+    spec = {
+        "holderIdentity": f"{IN_PROCESS}_{os.getpid()}",
+        "leaseDurationSeconds": 2**31 - 1,
+        "acquireTime": (now := format_time(clock.now()).replace("Z", ".000000Z")),
+        "renewTime": now,
+    }
+    body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": LEASE}, "spec": spec}
+    try:
+        await client.create(LEASES, body, NAMESPACE)
+    except AlreadyExists:
+        await client.patch(LEASES, LEASE, {"spec": spec}, NAMESPACE)
