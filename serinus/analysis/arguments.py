@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from serinus.analysis.conditions.values import float_text
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templating import filled
-from serinus.api.analysis import Argument
+from serinus.api.analysis import Argument, SecretKeyRef
 
 Secrets = Mapping[str, Mapping[str, str] | None]
 """The Secrets that the arguments name, decoded, by name; None for one that is not there."""
 
 FOR_VALIDATION = "temp-for-secret"
 """Stands for secret values while a run is validated, so that none gets into a message."""
+
+OF_EXPERIMENTS = ("templates.", "experiment.")
+"""How the placeholders begin that the arguments of an Experiment's analyses may hold."""
 
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 
@@ -30,7 +33,7 @@ def argument_values(args: Sequence[Argument], secrets: Secrets | None) -> dict[s
     for arg in args:
         reference = arg.value_from.secret_key_ref if arg.value_from else None
         if reference is not None:
-            values[arg.name] = FOR_VALIDATION if secrets is None else _secret(reference.name, reference.key, secrets)
+            values[arg.name] = FOR_VALIDATION if secrets is None else _secret(arg.name, reference, secrets)
         elif arg.value is not None:
             values[arg.name] = arg.value
         else:
@@ -38,13 +41,15 @@ def argument_values(args: Sequence[Argument], secrets: Secrets | None) -> dict[s
     return values
 
 
-def _secret(name: str, key: str, secrets: Secrets) -> str:
-    data = secrets.get(name)
+def _secret(argument: str, reference: SecretKeyRef, secrets: Secrets) -> str:
+    data = secrets.get(reference.name)
+    missing = ("Secret", reference.name)
     if data is None:
-        raise AnalysisProblem(f'secrets "{name}" not found', missing=("Secret", name))
-    if key not in data:
-        raise AnalysisProblem(f"key '{key}' does not exist in secret '{name}'", missing=("Secret", name))
-    return data[key]
+        raise AnalysisProblem(f'secrets "{reference.name}" not found (argument "{argument}")', missing=missing)
+    if reference.key not in data:
+        text = f"key '{reference.key}' does not exist in secret '{reference.name}' (argument \"{argument}\")"
+        raise AnalysisProblem(text, missing=missing)
+    return data[reference.key]
 
 
 def secret_names(args: Sequence[Argument]) -> list[str]:
@@ -66,15 +71,18 @@ def hidden(text: str, secrets: Sequence[str]) -> str:
     return text
 
 
-def merged_arguments(of_templates: Sequence[Sequence[Argument]]) -> list[Argument]:
-    """The arguments of several templates as one list. AnalysisProblem where two give different values."""
+def merged_arguments(of_templates: Sequence[Sequence[Argument]], given: Collection[str] = ()) -> list[Argument]:
+    """The arguments of several templates as one list.
+
+    AnalysisProblem where two templates give different values, unless the caller gives the argument a value (`given`).
+    """
     merged: dict[str, Argument] = {}
     for args in of_templates:
         for arg in args:
             known = merged.get(arg.name)
-            if known is None or known.value is None:
+            if known is None or (known.value is None and (arg.value is not None or arg.value_from is not None)):
                 merged[arg.name] = arg
-            elif arg.value is not None and arg.value != known.value:
+            elif arg.value is not None and arg.value != known.value and arg.name not in given:
                 raise AnalysisProblem(
                     f"Argument `{arg.name}` specified multiple times with different values: "
                     f"'{known.value}', '{arg.value}'"
@@ -90,8 +98,8 @@ def overridden(declared: Sequence[Argument], given: Sequence[Argument]) -> list[
         own = by_name.get(arg.name, Argument())
         value = own.value if own.value is not None else arg.value
         source = own.value_from if own.value is None and own.value_from is not None else arg.value_from
-        if value is None and source is None:
-            raise AnalysisProblem(f"args.{arg.name} was not resolved")
+        if value is None and (source is None or source.secret_key_ref is None):
+            raise AnalysisProblem(f"args.{arg.name} was not resolved", argument=arg.name)
         found.append(Argument(arg.name, value, source))
     return found
 
@@ -100,7 +108,13 @@ def rollout_arguments(
     args: Sequence[Argument], rollout: Mapping[str, Any], *, latest: str, stable: str
 ) -> list[Argument]:
     """A Rollout's arguments as plain values. `rollout`: its JSON. AnalysisProblem for a field that is not there."""
-    return [Argument(arg.name, _of_rollout(arg, rollout, latest, stable)) for arg in args]
+    found: list[Argument] = []
+    for arg in args:
+        try:
+            found.append(Argument(arg.name, _of_rollout(arg, rollout, latest, stable)))
+        except AnalysisProblem as problem:
+            raise AnalysisProblem(f"args.{arg.name}: {problem}", argument=arg.name) from None
+    return found
 
 
 def _of_rollout(arg: Argument, rollout: Mapping[str, Any], latest: str, stable: str) -> str | None:
@@ -125,15 +139,22 @@ def experiment_arguments(
     """An Experiment's arguments as plain values (spec/analysis.md §6, Analyses).
 
     `templates`: name -> (pod template hash, name of the ReplicaSet). Times are RFC 3339, "" while there is none.
-    AnalysisProblem for a tag that means nothing here.
+    AnalysisProblem for `{{templates.…}}` or `{{experiment.…}}` that is not known; any other `{{ … }}` stays as it is.
     """
     known = {
         **{f"templates.{name}.podTemplateHash": pod_hash for name, (pod_hash, _) in templates.items()},
         **{f"templates.{name}.replicaset.name": replica_set for name, (_, replica_set) in templates.items()},
-        "experiment.availableAt": available_at,
-        "experiment.finishedAt": finished_at,
+        **({"experiment.availableAt": available_at} if available_at else {}),
+        **({"experiment.finishedAt": finished_at} if finished_at else {}),
     }
-    return [Argument(arg.name, None if arg.value is None else filled(arg.value, known.get)) for arg in args]
+    found: list[Argument] = []
+    for arg in args:
+        try:
+            value = None if arg.value is None else filled(arg.value, known.get, OF_EXPERIMENTS)
+        except AnalysisProblem as problem:
+            raise AnalysisProblem(f"args.{arg.name}: {problem}", argument=arg.name) from None
+        found.append(Argument(arg.name, value))
+    return found
 
 
 def _metadata(path: str, rollout: Mapping[str, Any]) -> str:

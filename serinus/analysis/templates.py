@@ -57,14 +57,30 @@ def run_spec(
     dry_run: Sequence[DryRun] = (),
     retention: Sequence[MeasurementRetention] = (),
 ) -> AnalysisRunSpec:
-    """The spec of a run of these templates with the caller's arguments and rules. AnalysisProblem if they clash."""
-    declared = merged_arguments([t.spec.args for t in templates])
+    """The spec of a run of these templates with the caller's arguments and rules.
+
+    AnalysisProblem if the templates clash, and for an argument that has no value.
+    """
     return AnalysisRunSpec(
         metrics=_metrics(templates),
-        args=overridden(declared, args),
+        args=_arguments(templates, args),
         dry_run=_dry_run([*dry_run, *(rule for t in templates for rule in t.spec.dry_run)]),
         measurement_retention=_retention([*retention, *(r for t in templates for r in t.spec.measurement_retention)]),
     )
+
+
+def _arguments(templates: Sequence[AnalysisTemplate], given: Sequence[Argument]) -> list[Argument]:
+    values = {arg.name for arg in given if arg.value is not None}
+    declared = merged_arguments([t.spec.args for t in templates], values)
+    try:
+        return overridden(declared, given)
+    except AnalysisProblem as problem:
+        name = problem.argument
+        by = [t.metadata.name for t in templates if any(arg.name == name for arg in t.spec.args)]
+        why = "declares it without a value, and the analysis gives none"
+        if next(arg for arg in declared if arg.name == name).value_from is not None:
+            why = "takes it from a fieldRef, which works only in the arguments of a Rollout"
+        raise AnalysisProblem(f"{problem}: template '{by[-1]}' {why}", argument=name) from None
 
 
 def _metrics(templates: Sequence[AnalysisTemplate]) -> list[Metric]:

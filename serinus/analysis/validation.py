@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
-from serinus.analysis.arguments import argument_values, merged_arguments, overridden
+from serinus.analysis.arguments import argument_values, rollout_arguments
 from serinus.analysis.limits import number
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templates import Templates, found_templates, run_spec
-from serinus.analysis.templating import with_arguments
+from serinus.analysis.templating import names_in, with_arguments
 from serinus.api.analysis import AnalysisRunSpec, AnalysisTemplate, Argument, Metric, RolloutAnalysis
 from serinus.api.durations import go_duration
 
 DUMMY = "dummy-value"
-"""What a Rollout's templates are validated with where nothing says more."""
+"""Stands for a value that only an update gives."""
 
 
 def check_metrics(metrics: Sequence[Metric]) -> None:
@@ -76,41 +77,89 @@ def _wrong_duration(what: str, text: str) -> Iterator[str]:
 
 
 def check_for_rollout(
-    asked: RolloutAnalysis, namespaced: Templates, of_cluster: Templates, *, background: bool
+    asked: RolloutAnalysis,
+    namespaced: Templates,
+    of_cluster: Templates,
+    *,
+    background: bool,
+    rollout: Mapping[str, Any] | None = None,
+    later: Collection[str] = (),
 ) -> AnalysisRunSpec:
     """The spec of the run that this analysis of a Rollout would make. AnalysisProblem if it could not be made, or never end.
 
-    Arguments that only a rollout gives (a hash, a field of the Rollout) have a stand-in here. A background analysis may run
-    for ever; a step, and what blue-green waits for, may not.
+    Metrics are judged as the run will measure them, with the values of their arguments filled in. A value that only an
+    update gives (a hash, a field of the status) is not known here: limits that depend on one are not judged. A background
+    analysis may run for ever; a step, and what blue-green waits for, may not. `rollout`: its JSON, None where a `fieldRef`
+    cannot be looked up. `later`: further arguments whose values are not known yet.
     """
     templates = found_templates(asked.templates, namespaced, of_cluster)
-    declared = [_with_stand_in(arg) for arg in merged_arguments([template.spec.args for template in templates])]
-    given = [arg for arg in asked.args if arg.value is not None]
-    args = overridden(declared, given)
-    values = argument_values([_with_stand_in(arg) for arg in args], None)
-    if not background:
-        for template in templates:
-            _check_that_ends(template, values)
-    return run_spec(templates, [*asked.args, *args], asked.dry_run, asked.measurement_retention)
+    unknown = {arg.name for arg in asked.args if arg.name in later or _given_later(arg, rollout)}
+    given = [_known_now(arg, rollout, unknown) for arg in asked.args]
+    spec = run_spec(templates, given, asked.dry_run, asked.measurement_retention)
+    values = argument_values(spec.args, None)
+    metrics: list[Metric] = []
+    for template in templates:
+        for metric in template.spec.metrics:
+            filled = _filled(template, metric, values)
+            # What decides how often it is measured, and when it ends, may follow from a value that is not known yet.
+            judged = not unknown & names_in(*_limits(metric))
+            metrics.append(filled if judged else Metric(filled.name, filled.provider))
+            if judged and not background:
+                _check_that_ends(template, metric, filled)
+        if not background:
+            _check_sources(template)
+    check_metrics(metrics)
+    return spec
 
 
-def _with_stand_in(arg: Argument) -> Argument:
+def _given_later(arg: Argument, rollout: Mapping[str, Any] | None) -> bool:
     source = arg.value_from
-    if arg.value is not None or (source is not None and source.secret_key_ref is not None):
-        return arg
-    return Argument(arg.name, DUMMY)
+    if source is None:
+        return False
+    field = source.field_ref
+    return source.pod_template_hash_value is not None or (
+        field is not None and (rollout is None or field.field_path.startswith("status"))
+    )
 
 
-def _check_that_ends(template: AnalysisTemplate, values: Mapping[str, str]) -> None:
-    name = template.metadata.name
-    for metric in template.spec.metrics:
-        filled = with_arguments(metric, values)
-        if filled.interval and number(filled.count) <= 0:
-            shown = "<nil>" if metric.count is None else metric.count
-            raise AnalysisProblem(
-                f"AnalysisTemplate {name} has metric {metric.name} which runs indefinitely. "
-                f"Invalid value for count: {shown}"
-            )
+def _known_now(arg: Argument, rollout: Mapping[str, Any] | None, unknown: set[str]) -> Argument:
+    if arg.name in unknown or rollout is None:
+        return Argument(arg.name, DUMMY if arg.name in unknown else arg.value)
+    return rollout_arguments([arg], rollout, latest=DUMMY, stable=DUMMY)[0]
+
+
+def _filled(template: AnalysisTemplate, metric: Metric, values: Mapping[str, str]) -> Metric:
+    try:
+        return with_arguments(metric, values)
+    except AnalysisProblem as problem:
+        where = f"template '{template.metadata.name}', metric {metric.name}"
+        because = ": the templates of this analysis declare no such argument" if problem.argument else ""
+        raise AnalysisProblem(f"{where}: {problem}{because}") from None
+
+
+def _limits(metric: Metric) -> tuple[int | str | None, ...]:
+    return (
+        metric.interval,
+        metric.initial_delay,
+        metric.count,
+        metric.failure_limit,
+        metric.inconclusive_limit,
+        metric.consecutive_error_limit,
+        metric.consecutive_success_limit,
+    )
+
+
+def _check_that_ends(template: AnalysisTemplate, metric: Metric, filled: Metric) -> None:
+    if filled.interval and number(filled.count) <= 0:
+        shown = "<nil>" if metric.count is None else metric.count
+        raise AnalysisProblem(
+            f"AnalysisTemplate {template.metadata.name} has metric {metric.name} which runs indefinitely. "
+            f"Invalid value for count: {shown}"
+        )
+
+
+def _check_sources(template: AnalysisTemplate) -> None:
     for arg in template.spec.args:
         if arg.value is not None and arg.value_from is not None:
+            name = template.metadata.name
             raise AnalysisProblem(f"AnalysisTemplate {name}: arg '{arg.name}' has both Value and ValueFrom fields")

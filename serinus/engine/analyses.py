@@ -6,18 +6,15 @@ Source: analysis, section 5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 from serinus.analysis.creation import STEP_INDEX, placed
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE
 from serinus.analysis.problems import AnalysisProblem
-from serinus.analysis.validation import check_for_rollout, check_metrics
 from serinus.api.analysis import RolloutAnalysis
-from serinus.api.derived import latest, once
-from serinus.api.findings import Finding, invalid
+from serinus.api.derived import latest
+from serinus.api.findings import Finding
 from serinus.api.meta import Json
 from serinus.api.names import INCONCLUSIVE_ANALYSIS
-from serinus.api.rollout import PauseCondition, RolloutSpec, RolloutStatus
+from serinus.api.rollout import PauseCondition, RolloutStatus
 from serinus.api.times import format_deadline
 from serinus.engine import waits
 from serinus.engine.abort import abort
@@ -30,10 +27,10 @@ from serinus.engine.analysis_runs import (
     finished,
     named,
     spec_of,
-    templates_of,
     typed,
     wanted_run,
 )
+from serinus.engine.analysis_validation import analyses_of, findings, reads_metadata
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action, Snapshot
@@ -132,7 +129,7 @@ def _begin(draft: Draft, kind: Kind, analysis: RolloutAnalysis, index: int | Non
     try:
         spec = spec_of(s, analysis)
     except AnalysisProblem as problem:
-        draft.wait(waits.ANALYSIS.code, f"the {kind.label} analysis cannot begin: {problem}")
+        draft.wait(waits.INVALID.code, f"the {kind.label} analysis cannot begin: {problem}")
         return ""
     existing = {run.metadata.name: run for run in s.snapshot.analysis_runs}
     made, there = placed(wanted_run(s, kind, index, analysis, spec), existing.get)
@@ -204,42 +201,11 @@ def trim(draft: Draft) -> None:
 
 
 def finding(snapshot: Snapshot) -> Finding | None:
-    """The first thing wrong with an analysis that the Rollout asks for; None where all of them can be run.
-
-    Templates that are missing are not told here. Source: analysis, section 7.
-    """
-    spec = snapshot.rollout.spec
-    asked = once(spec, "analyses", lambda: tuple(_asked(spec)))
-    if not asked:
+    """The first thing wrong with an analysis that the Rollout asks for; None where all of them can be run."""
+    rollout, spec = snapshot.rollout, snapshot.rollout.spec
+    if not analyses_of(spec):
         return None
-    versions = tuple((key, obj["metadata"].get("resourceVersion")) for key, obj in snapshot.objects.items())
-    return latest(spec, "analysis finding", versions, lambda: next(_wrong(asked, snapshot.objects), None))
-
-
-def _wrong(asked: tuple[tuple[str, Json, bool], ...], objects: Mapping[str, Json]) -> Iterator[Finding]:
-    templates = templates_of(objects)
-    for path, analysis, background in asked:
-        wanted = typed(analysis)
-        try:
-            check_metrics(check_for_rollout(wanted, *templates, background=background).metrics)
-        except AnalysisProblem as problem:
-            names = " ".join(ref.template_name for ref in wanted.templates)
-            yield invalid(f"{path}.templates", f"templateNames: [{names}]", str(problem))
-
-
-def _asked(spec: RolloutSpec) -> Iterator[tuple[str, Json, bool]]:
-    """(path, analysis, whether it runs in the background), in the order in which they are checked."""
-    canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
-    if blue_green is not None:
-        for name, part in (
-            ("prePromotionAnalysis", blue_green.pre_promotion_analysis),
-            ("postPromotionAnalysis", blue_green.post_promotion_analysis),
-        ):
-            if part is not None:
-                yield f"spec.strategy.blueGreen.{name}", part, False
-    if canary is not None:
-        for i, step in enumerate(canary.steps):
-            if step.analysis is not None:
-                yield f"spec.strategy.canary.steps[{i}].analysis", step.analysis, False
-        if canary.analysis is not None:
-            yield "spec.strategy.canary.analysis", canary.analysis, True
+    seen = tuple((key, obj["metadata"].get("resourceVersion")) for key, obj in snapshot.objects.items())
+    if reads_metadata(spec):
+        seen += tuple(sorted((rollout.metadata.labels | rollout.metadata.annotations).items()))
+    return latest(spec, "analysis finding", seen, lambda: next(findings(rollout, snapshot.objects), None))

@@ -5,24 +5,20 @@ Source: analysis, section 6 ("Analyses").
 
 from __future__ import annotations
 
-import re
-
-from serinus.analysis.arguments import merged_arguments
+from serinus.analysis.arguments import experiment_arguments
 from serinus.analysis.creation import Owner, experiment_run, placed
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templates import found_templates, run_spec
-from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, Argument, ExperimentAnalysis, TemplateRef
+from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, ExperimentAnalysis, TemplateRef
 from serinus.api.experiment import RunStatus
 from serinus.api.meta import Json
-from serinus.api.names import INSTANCE_ID
+from serinus.api.names import HASH, INSTANCE_ID
 from serinus.api.times import format_time
 from serinus.engine.analysis_runs import finished, templates_of
 from serinus.engine.arriving import expected_until
 from serinus.engine.experiment_trial import Trial
 from serinus.engine.plan import Action
-
-_TAG = re.compile(r"\{\{\s*([^}]*?)\s*\}\}")
 
 
 def run_analyses(trial: Trial) -> None:
@@ -97,30 +93,20 @@ def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunSta
 def _spec(trial: Trial, analysis: ExperimentAnalysis) -> AnalysisRunSpec:
     reference = TemplateRef(analysis.template_name, analysis.cluster_scope)
     templates = found_templates([reference], *templates_of(trial.snapshot.objects))
-    args = [Argument(a.name, _filled(trial, a.value) if a.value is not None else None) for a in analysis.args]
-    names = {a.name for a in merged_arguments([t.spec.args for t in templates])}
-    own = [a for a in args if a.name in names]
-    return run_spec(templates, own, trial.spec.dry_run, trial.spec.measurement_retention)
-
-
-def _filled(trial: Trial, value: str) -> str:
-    """An argument with `{{templates.…}}` and `{{experiment.…}}` replaced. AnalysisProblem for what is not known."""
-    known = {"experiment.availableAt": trial.status.available_at or ""}
+    sets = {rs.metadata.name: rs for rs in trial.snapshot.replica_sets}
+    known = {
+        status.name: (rs.metadata.labels.get(HASH, ""), rs.metadata.name)
+        for status in trial.status.template_statuses
+        if (rs := sets.get(f"{trial.name}-{status.name}")) is not None
+    }
     end = trial.ends_at()
-    if end is not None:
-        known["experiment.finishedAt"] = format_time(end)
-    for status in trial.status.template_statuses:
-        rs = next((r for r in trial.snapshot.replica_sets if r.metadata.name == f"{trial.name}-{status.name}"), None)
-        if rs is not None:
-            known[f"templates.{status.name}.podTemplateHash"] = rs.metadata.labels.get("rollouts-pod-template-hash", "")
-            known[f"templates.{status.name}.replicaset.name"] = rs.metadata.name
-
-    def put(match: re.Match[str]) -> str:
-        if match[1] not in known:
-            raise AnalysisProblem(f"failed to resolve {{{{{match[1]}}}}}")
-        return known[match[1]]
-
-    return _TAG.sub(put, value)
+    args = experiment_arguments(
+        analysis.args,
+        known,
+        available_at=trial.status.available_at or "",
+        finished_at=format_time(end) if end is not None else "",
+    )
+    return run_spec(templates, args, trial.spec.dry_run, trial.spec.measurement_retention)
 
 
 def _named(trial: Trial, name: str) -> AnalysisRun | None:

@@ -81,7 +81,7 @@ def _begin(draft: Draft, asked: Json, index: int) -> bool:
     try:
         spec = _spec(s, asked)
     except AnalysisProblem as problem:
-        draft.wait(waits.EXPERIMENT.code, f"step {index + 1}: the experiment cannot begin: {problem}")
+        draft.wait(waits.INVALID.code, f"step {index + 1}: the experiment cannot begin: {problem}")
         return False
     base, n = f"{s.rollout.metadata.name}-{hash_of(s.new)}-{revision_of(s.new)}-{index}", 0
     name, taken = base, {e.metadata.name: e for e in s.snapshot.experiments}

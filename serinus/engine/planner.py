@@ -11,7 +11,7 @@ from serinus.engine import analyses, waits
 from serinus.engine.arriving import arriving
 from serinus.engine.bluegreen import plan_blue_green
 from serinus.engine.canary import plan_canary
-from serinus.engine.conditions import put
+from serinus.engine.conditions import find, put
 from serinus.engine.draft import Draft, difference, settled
 from serinus.engine.phase import phase_of
 from serinus.engine.plan import Action, Plan, Snapshot, Wait
@@ -61,9 +61,10 @@ def plan(snapshot: Snapshot) -> Plan:
         return Plan(tuple(draft.actions))
     (plan_blue_green if spec.strategy.blue_green else plan_canary)(draft)
     wait_for_the_name(draft)
-    refused = next((w for w in draft.waits if w.reason == waits.ROUTER.code), None)
+    refused = next((w for w in draft.waits if w.reason in (waits.ROUTER.code, waits.INVALID.code)), None)
     if refused is not None:
-        _say_invalid(snapshot, draft.status, f'The Rollout "{meta.name}" is invalid: {ROUTING}: {refused.message}')
+        where = f"{ROUTING}: " if refused.reason == waits.ROUTER.code else ""
+        _say_invalid(snapshot, draft.status, f'The Rollout "{meta.name}" is invalid: {where}{refused.message}')
     elif rollout.status.phase != "Healthy":
         _always_a_reason(draft)
     return draft.finish()
@@ -90,7 +91,9 @@ def _invalid(snapshot: Snapshot, message: str) -> Plan:
 
 
 def _say_invalid(snapshot: Snapshot, status: RolloutStatus, message: str) -> None:
-    old = next((c for c in status.conditions if c.type == "InvalidSpec"), None)
+    # A pass that came to its end has taken the condition away already: what is stored tells since when it holds.
+    old = find(snapshot.rollout.status, "InvalidSpec")
+    status.conditions = [c for c in status.conditions if c.type != "InvalidSpec"] + ([old] if old else [])
     changed = old is not None and old.message != message
     put(status, snapshot.now, "InvalidSpec", "True", "InvalidSpec", message, renew=changed)
     status.observed_generation = str(snapshot.rollout.metadata.generation)

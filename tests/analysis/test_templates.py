@@ -98,7 +98,11 @@ def test_a_run_gets_the_metrics_and_rules_of_all_its_templates() -> None:
             {"args": [{"name": "x", "value": "2"}]},
             "Argument `x` specified multiple times with different values: '1', '2'",
         ),
-        ({"args": [{"name": "x"}]}, {}, "args.x was not resolved"),
+        (
+            {"args": [{"name": "x"}]},
+            {},
+            "args.x was not resolved: template 'one' declares it without a value, and the analysis gives none",
+        ),
     ],
 )
 def test_templates_that_clash_are_told(one: dict[str, Any], two: dict[str, Any], message: str) -> None:
@@ -159,7 +163,7 @@ def test_fields_that_are_not_there_are_told(path: str, message: str) -> None:
     arg = msgspec.convert({"name": "x", "valueFrom": {"fieldRef": {"fieldPath": path}}}, Argument)
     with pytest.raises(AnalysisProblem) as problem:
         rollout_arguments([arg], ROLLOUT, latest="n", stable="s")
-    assert told(problem) == message
+    assert told(problem) == f"args.x: {message}"
 
 
 @pytest.mark.parametrize(("which", "value"), [("Latest", "new"), ("Stable", "old")])
@@ -187,12 +191,11 @@ def test_arguments_are_filled_in_everywhere_whatever_they_hold() -> None:
     ("text", "message"),
     [
         ("{{args.none}}", "failed to resolve {{args.none}}"),
-        ("{{ inputs.x }}", "failed to resolve {{ inputs.x }}"),
-        ("{{x}}", "failed to resolve {{x}}"),
+        ("{{ args.x | upper }}", "failed to resolve {{ args.x | upper }}"),
         ("{{args.x", "cannot find end tag=\"}}\" in the template '{{args.x'"),
     ],
 )
-def test_tags_that_mean_nothing_are_told(text: str, message: str) -> None:
+def test_arguments_that_are_not_there_are_told(text: str, message: str) -> None:
     with pytest.raises(AnalysisProblem) as problem:
         with_arguments(Metric(success_condition=text), {"x": "1"})
     assert told(problem) == message
@@ -208,7 +211,7 @@ def test_a_metric_that_nests_too_deep_names_itself_instead_of_exhausting_the_sta
 
 
 def test_a_value_is_not_looked_into_for_more_tags() -> None:
-    assert filled("{{a}}", {"a": "{{b}}"}.get) == "{{b}}"
+    assert filled("{{args.a}}", {"args.a": "{{args.b}}", "args.b": "1"}.get) == "{{args.b}}"
 
 
 def run(**spec: Any) -> AnalysisRunSpec:
@@ -227,11 +230,11 @@ SECRET: dict[str, Any] = {"name": "t", "value": "v", "valueFrom": {"secretKeyRef
             {},
             'Unable to resolve metric arguments: argument "x" was not supplied',
         ),
-        ({"args": [SECRET]}, {"s": None}, 'Unable to resolve metric arguments: secrets "s" not found'),
+        ({"args": [SECRET]}, {"s": None}, 'Unable to resolve metric arguments: secrets "s" not found (argument "t")'),
         (
             {"args": [SECRET]},
             {"s": {"other": ""}},
-            "Unable to resolve metric arguments: key 'k' does not exist in secret 's'",
+            "Unable to resolve metric arguments: key 'k' does not exist in secret 's' (argument \"t\")",
         ),
         (
             {"metrics": metrics("a", successCondition="{{args.y}}")},
@@ -332,9 +335,8 @@ def test_a_step_needs_an_analysis_that_ends() -> None:
     with pytest.raises(AnalysisProblem) as problem:
         check_for_rollout(asked("endless"), known, {}, background=False)
     assert told(problem) == said
-    for wrong in (asked("counted"), asked("counted", n="many")):
-        with pytest.raises(AnalysisProblem, match=r"Invalid value for count: \{\{args.n\}\}"):
-            check_for_rollout(wrong, known, {}, background=False)
+    with pytest.raises(AnalysisProblem, match=r"Invalid value for count: \{\{args.n\}\}"):
+        check_for_rollout(asked("counted", n="many"), known, {}, background=False)
     with pytest.raises(AnalysisProblem, match="has both Value and ValueFrom fields"):
         check_for_rollout(asked("both"), known, {}, background=False)
     with pytest.raises(AnalysisProblem, match="AnalysisTemplate 'gone' not found"):
@@ -353,5 +355,12 @@ def test_an_experiments_arguments_know_its_templates_and_times() -> None:
     templates = {"a": ("h1", "exp-a"), "b": ("h2", "exp-b")}
     found = experiment_arguments(given, templates, available_at="2026-01-01T00:00:00Z")
     assert found == [Argument("x", "h1 exp-b 2026-01-01T00:00:00Z"), Argument("y"), Argument("z", "1")]
-    with pytest.raises(AnalysisProblem, match=r"failed to resolve \{\{args.x\}\}"):
-        experiment_arguments([Argument("x", "{{args.x}}")], templates)
+    for tag in (
+        "{{templates.c.podTemplateHash}}",
+        "{{ templates.a.name }}",
+        "{{experiment.finishedAt}}",
+        "{{experiment.x}}",
+    ):
+        with pytest.raises(AnalysisProblem) as problem:
+            experiment_arguments([Argument("x", tag)], templates, available_at="2026-01-01T00:00:00Z")
+        assert told(problem) == f"args.x: failed to resolve {tag}"

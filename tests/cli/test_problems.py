@@ -182,6 +182,42 @@ spec:
     ]
 
 
+@pytest.mark.parametrize(
+    ("arg", "interval", "said"),
+    [
+        ({"name": "every", "value": "5s"}, "{{args.every}}", ""),
+        ({"name": "every", "value": "often"}, "{{args.every}}", "metrics[0]: invalid interval string"),
+        ({"name": "every"}, "{{args.every}}", "args.every was not resolved: template 'check' declares it"),
+        ({"name": "other", "value": "5s"}, "{{args.every}}", "metric m: failed to resolve {{args.every}}"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["AnalysisTemplate", "ClusterAnalysisTemplate"])
+def test_lint_checks_the_analyses_whose_templates_are_in_the_file(
+    kind: str, arg: Json, interval: str, said: str, tmp_path: Path
+) -> None:
+    """The same finding as in the controller; a template that is not in the file is not missed."""
+    good: Json = {"apiVersion": "argoproj.io/v1alpha1", **rollout()}
+    del good["status"]
+    reference = {"templateName": "check", "clusterScope": kind.startswith("Cluster")}
+    analysis = {"templates": [reference]}
+    good["spec"]["strategy"]["canary"]["steps"] = [{"setWeight": 20}, {"analysis": analysis}]
+    metric = {"name": "m", "interval": interval, "count": 2, "provider": {"web": {"url": "{{ end }}"}}}
+    template = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": "check"},
+        "spec": {"args": [arg], "metrics": [metric]},
+    }
+    file = tmp_path / "r.yaml"
+    file.write_text("\n---\n".join(json.dumps(obj) for obj in (good, template)))
+    done = run("lint", "-f", str(file))
+    assert (done.code, said in done.err) == (1 if said else 0, True)
+    if said:
+        assert done.err.splitlines()[-1].endswith("Rollout web: spec.strategy.canary.steps[1].analysis.templates")
+    file.write_text(json.dumps(good))
+    assert run("lint", "-f", str(file)).code == 0
+
+
 def test_lint_finds_what_the_controller_would_refuse(tmp_path: Path) -> None:
     good: Json = {"apiVersion": "argoproj.io/v1alpha1", **rollout()}
     del good["status"]

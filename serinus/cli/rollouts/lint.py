@@ -59,8 +59,7 @@ def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
     from serinus.api.network import Ingress, Service
     from serinus.api.rollout import Rollout
     from serinus.api.validation import validate_all
-    from serinus.engine import analyses
-    from serinus.engine.plan import Snapshot
+    from serinus.engine.analysis_validation import findings as analysis_findings
     from serinus.routing.registry import without_router
 
     rollout = _typed(obj, Rollout)
@@ -74,11 +73,7 @@ def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
         workload=_workload(rollout.spec.workload_ref, near),
         unrouted=without_router(canary.traffic_routing) if canary else (),
     )
-    yield from (finding for finding in found if finding.missing is None)
-    if not any(finding.missing is None or finding.missing[0] in _TEMPLATES for finding in found):
-        wrong = analyses.finding(Snapshot(now=0.0, rollout=rollout, objects=templates))
-        if wrong is not None:
-            yield wrong
+    yield from [finding for finding in found if finding.missing is None] or analysis_findings(rollout, templates)
 
 
 def _workload(reference: WorkloadRef | None, near: list[Json]) -> Workload | None:
