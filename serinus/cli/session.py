@@ -123,6 +123,8 @@ class Session:
         if near:
             return f"Did you mean {near[0]}?"
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        if not resource.namespaced:
+            return f"The cluster has: {shown}." if names else f"The cluster has no {resource.kind}."
         return (
             f"In namespace {self.namespace} there are: {shown}." if names else f"Namespace {self.namespace} has none."
         )

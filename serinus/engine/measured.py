@@ -16,8 +16,9 @@ from serinus.analysis.phases import BAD, COMPLETED
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templating import with_arguments
 from serinus.api.analysis import AnalysisRun, Measurement, Metric, MetricResult
-from serinus.api.names import HASH
-from serinus.api.rollout import RolloutStatus
+from serinus.api.meta import Json
+from serinus.api.names import HASH, REVISION
+from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.thresholds import limit_of, number_of, value_text
 from serinus.api.times import parse_time
 
@@ -68,13 +69,40 @@ def measured(run: AnalysisRun) -> tuple[Measured, ...]:
     return tuple(_metric(run, m, results.get(m.name, MetricResult(m.name)), values) for m in run.spec.metrics)
 
 
-def deciding(runs: Iterable[AnalysisRun], status: RolloutStatus) -> tuple[Measured, ...]:
-    """Of the runs about the version that is being released: the metrics that went wrong, or else those still measured."""
-    current = [run for run in runs if run.metadata.labels.get(HASH) == status.current_pod_hash]
+def deciding(runs: Iterable[AnalysisRun], rollout: Rollout) -> tuple[Measured, ...]:
+    """Of the runs that judge the update that is under way: the metrics that went wrong, or else those still measured.
+
+    A run of an earlier revision with the same template, or of an attempt before a retry, has decided nothing now.
+    """
+    names = {known["name"] for known in _named(rollout.status) if known}
+    current = [run for run in runs if _of_this_update(run, rollout)]
+    if names and not rollout.status.abort:
+        current = [run for run in current if run.metadata.name in names]
     bad = [m for run in current if run.status.phase in BAD for m in measured(run) if m.phase in BAD and not m.dry_run]
     if bad:
         return tuple(bad)
     return tuple(m for run in current if run.status.phase not in COMPLETED for m in measured(run))
+
+
+def _named(status: RolloutStatus) -> tuple[Json | None, ...]:
+    canary, switch = status.canary, status.blue_green
+    return (
+        canary.current_background_analysis_run_status,
+        canary.current_step_analysis_run_status,
+        switch.pre_promotion_analysis_run_status,
+        switch.post_promotion_analysis_run_status,
+    )
+
+
+def _of_this_update(run: AnalysisRun, rollout: Rollout) -> bool:
+    meta, status = run.metadata, rollout.status
+    revision, judged = rollout.metadata.annotations.get(REVISION), meta.annotations.get(REVISION)
+    begun, made = parse_time((status.duration or {}).get("rolloutStartedAt")), parse_time(meta.creation_timestamp)
+    return (
+        meta.labels.get(HASH) == status.current_pod_hash
+        and (revision is None or judged is None or judged == revision)
+        and (begun is None or made is None or made >= begun)
+    )
 
 
 def words(metric: Measured) -> str:

@@ -60,7 +60,7 @@ def explain(snapshot: Snapshot) -> Why:
     pending += tuple(f"call plugin {c.name}: {c.because}" for c in decided.calls)
     if any(wait.reason in (waits.INVALID.code, waits.ARRIVING.code) for wait in decided.waits):
         return Why(phase, message, _reasons(decided, None, snapshot), pending=pending)
-    metrics = () if conditions.promoted(status) else deciding(snapshot.analysis_runs, status)
+    metrics = () if conditions.promoted(status) else deciding(snapshot.analysis_runs, snapshot.rollout)
     sight = look(snapshot)
     reasons = _reasons(decided, sight, snapshot)
     return Why(phase, message, reasons, _next(sight), pending, _observed(sight), metrics)

@@ -162,6 +162,11 @@ def test_runs_come_from_files_from_templates_of_the_cluster_and_with_names_of_th
     space.cluster.client.create(
         CLUSTER_ANALYSIS_TEMPLATES, "", {**template, "kind": "ClusterAnalysisTemplate"}
     )  # one for all namespaces: named after the test's own
+    absent = space.run("create", "ar", "--from", f"{space.name}x", "--global")
+    assert f"Did you mean {space.name}?" in absent.err
+    far = space.run("create", "ar", "--from", "nothing-of-the-kind", "--global")
+    assert "namespace" not in far.err.lower(), "what belongs to the cluster is in no namespace"
+    assert "The cluster has" in far.err
     made = space.run("create", "ar", "--from", space.name, "--global")
     assert re.fullmatch(rf"analysisrun.argoproj.io/{space.name}-\w{{5}} created\n", made.out)
     file = tmp_path / "template.json"
