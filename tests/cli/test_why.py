@@ -77,7 +77,7 @@ METRIC: Json = {
 
 
 def test_the_metric_the_value_and_the_limit_that_decided_are_named(space: Space) -> None:
-    space.put({"kind": "AnalysisTemplate", "metadata": {"name": "check"}, "spec": {"metrics": [METRIC]}})
+    space.put({"kind": "AnalysisTemplate", "metadata": {"name": "check"}, "spec": {"metrics": [METRIC], "args": ARGS}})
     made = space.put(rollout(spec=CHECKED, status={"phase": "Degraded", "abort": True, "currentPodHash": "h2"}))
     meta = {"labels": {"app": "web", "rollouts-pod-template-hash": "h2"}, "ownerReferences": [owner(made)]}
     template = {"metadata": {"labels": meta["labels"]}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}

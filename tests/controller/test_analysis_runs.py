@@ -192,7 +192,7 @@ async def test_a_missing_secret_ends_the_run_with_its_name(stage: Stage) -> None
     }
     await stage.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
     status = await stage.until("Error")
-    assert status["message"] == 'Unable to resolve metric arguments: secrets "login" not found'
+    assert status["message"] == 'Unable to resolve metric arguments: secrets "login" not found (argument "key")'
 
 
 async def test_a_run_with_a_time_to_live_is_deleted_after_it(stage: Stage) -> None:
