@@ -18,7 +18,7 @@ from msgspec import structs
 from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
 from serinus.api.meta import FieldsWritten, ObjectMeta
-from serinus.api.names import HASH, INSTANCE_ID, LAST_APPLIED
+from serinus.api.names import EXPERIMENT_NAME, HASH, INSTANCE_ID, LAST_APPLIED
 from serinus.api.network import Ingress, Service
 from serinus.api.resources import (
     ANALYSIS_RUNS,
@@ -163,6 +163,11 @@ class Cache:
     def sets_named(self, namespace: str, names: Iterable[str]) -> Iterable[ReplicaSet]:
         return (rs for name in names if (rs := self.replica_sets.items.get((namespace, name))) is not None)
 
+    def experiment(self, uid: str) -> Experiment | None:
+        """The Experiment with this uid; None where it is not there any more."""
+        kind, key = self._by_uid.get(uid, ("", ("", "")))
+        return self.experiments.items.get(key) if kind == "Experiment" else None
+
     def runs_of(self, about: Rollout | Experiment) -> Iterable[AnalysisRun]:
         """AnalysisRuns that it controls, and those whose names one of its own could get."""
         keys = self._runs_in.get(about.metadata.namespace, ())
@@ -285,6 +290,11 @@ class Cache:
                     self._wake(rollout)
             else:
                 self._wake_owner(rs)
+                if (
+                    new is None
+                    and (of := (key[0], rs.metadata.annotations.get(EXPERIMENT_NAME, ""))) in self.experiments.items
+                ):
+                    self._wake_experiment(of)  # its name is free: an Experiment that was made anew may wait for that
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         for pod, arrives in ((old, False), (new, True)):

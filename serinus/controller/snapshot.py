@@ -67,13 +67,18 @@ def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapsho
     asked: list[Json] = [
         {"templates": [{"templateName": a.template_name, "clusterScope": a.cluster_scope}]} for a in spec.analyses
     ]
+    sets = tuple(cache.sets_named(space, [f"{key[1]}-{t.name}" for t in spec.templates]))
+    owners = {owner.uid for found in (*sets, *services.values()) if (owner := found.metadata.controller())}
     return ExperimentSnapshot(
         now=now,
         experiment=experiment,
-        replica_sets=tuple(cache.sets_named(space, [f"{key[1]}-{t.name}" for t in spec.templates])),
+        replica_sets=sets,
         services=services,
         analysis_runs=tuple(cache.runs_of(experiment)),
         objects=_templates(cache, space, asked),
+        others={
+            uid: other for uid in owners if (other := cache.experiment(uid)) is not None and other is not experiment
+        },
     )
 
 

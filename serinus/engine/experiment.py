@@ -46,6 +46,7 @@ def _phase(trial: Trial) -> None:
     if before in COMPLETED:
         return
     templates = worst([t.status for t in status.template_statuses]) or SUCCESSFUL
+    told = next((t.message for t in status.template_statuses if t.status == templates and t.message), "")
     templates = PENDING if templates == PROGRESSING else templates
     if templates == RUNNING and status.available_at is None:
         status.available_at = format_time(trial.now)
@@ -54,7 +55,6 @@ def _phase(trial: Trial) -> None:
             trial.look_again(end)
     analyses, message = _analyses(trial)
     required = _waits_for_required(trial)
-    told = next((t.message for t in status.template_statuses if t.status == templates and t.message), "")
     if templates in COMPLETED:
         judged = templates == SUCCESSFUL and (analyses in COMPLETED or required)
         phase, text = (analyses, message) if judged else (templates, told)

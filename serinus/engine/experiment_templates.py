@@ -1,6 +1,6 @@
-"""The versions that an Experiment compares: a ReplicaSet for each, a Service where one is wanted, and how it does.
+"""The versions that an Experiment compares: a ReplicaSet for each, and how it does.
 
-Source: analysis, section 6 ("RS", "Service", "Scale-down", "Template status").
+Source: analysis, section 6 ("RS", "Scale-down", "Template status").
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import msgspec
 
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, RUNNING, SUCCESSFUL
 from serinus.api.experiment import ExperimentTemplate, TemplateStatus
-from serinus.api.identity import pod_template_hash
+from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.meta import Json
-from serinus.api.names import HASH, SCALE_DOWN_DEADLINE
+from serinus.api.names import EXPERIMENT_NAME, EXPERIMENT_TEMPLATE, HASH, SCALE_DOWN_DEADLINE
 from serinus.api.plurals import count
 from serinus.api.times import format_deadline, format_time, parse_time
 from serinus.api.workloads import ReplicaSet
+from serinus.engine.experiment_ownership import Held, Whose, adopt, owner_words, whose
+from serinus.engine.experiment_services import run_service
 from serinus.engine.experiment_trial import PROGRESSING, Trial
 from serinus.engine.plan import Action, Event
 from serinus.engine.sight import DEFAULT_PROGRESS_DEADLINE, DEFAULT_SCALE_DOWN_DELAY
 
-OF = "experiment.argoproj.io/name"
-TEMPLATE = "experiment.argoproj.io/template-name"
+WAITS_FOR_TRAFFIC = 2
+"""Seconds between the status that takes the traffic away and the end of the pods that had it."""
 
 
 def run_templates(trial: Trial) -> None:
@@ -40,28 +42,55 @@ def _one(
     wanted = 0 if terminating or completed else _replicas(template)
     name = f"{trial.name}-{template.name}"
     rs = next((r for r in trial.snapshot.replica_sets if r.metadata.name == name), None)
-    status = _counted(template.name, rs, before)
-    if rs is not None and not _ours(trial, rs):
-        text = f"Failed to create ReplicaSet for template '{template.name}': {name} belongs to somebody else"
-        return _told(trial, msgspec.structs.replace(status, status=ERROR, message=text), before)
+    owned = whose(trial, rs.metadata, template.name) if rs is not None else Whose.OURS
+    status = _counted(template.name, rs if owned is Whose.OURS else None, before)
+    held = Held()
     if rs is None:
         _create(trial, template, name, wanted)
+    elif owned is Whose.THEIRS:
+        held = Held(
+            refused=f"Failed to create ReplicaSet for template '{template.name}': {name} belongs to {owner_words(rs.metadata)}"
+        )
+    elif owned is Whose.LEAVING:
+        held = Held(f"ReplicaSet {name} is being deleted: it is made anew when it is gone")
+    elif owned is Whose.ORPHAN:
+        adopt(trial, "ReplicaSet", rs.metadata)
+        held = Held(f"ReplicaSet {name} had no owner")
+    elif wanted and _edited(template, rs):
+        held = _replace(trial, rs, before)
     else:
-        trouble = _service(trial, template, rs, wanted, status)
-        if trouble:
-            return _told(trial, msgspec.structs.replace(status, status=ERROR, message=trouble), before)
-        if not rs.metadata.deletion_timestamp and _scale(trial, rs, wanted):
+        held = run_service(trial, template, rs, wanted, status)
+        if not held.refused and _scale(trial, rs, wanted):
             status.last_transition_time = format_time(trial.now)
-    return _told(trial, _judged(trial, template, status, rs, wanted, terminating), before)
+    if held.refused:
+        return _told(trial, msgspec.structs.replace(status, status=ERROR, message=held.refused), before)
+    return _told(trial, _judged(trial, template, status, rs, wanted, terminating, held), before)
+
+
+def _edited(template: ExperimentTemplate, rs: ReplicaSet) -> bool:
+    """Whether the ReplicaSet was made of another pod template. Its label decides first: a webhook may have added to it."""
+    made = rs.metadata.labels.get(HASH)
+    return made != pod_template_hash(_without_hash(template)) and not same_template(rs.spec.template, template.template)
+
+
+def _replace(trial: Trial, rs: ReplicaSet, before: TemplateStatus | None) -> Held:
+    """The ReplicaSet of the old template goes, once requests can no longer lead to its pods."""
+    meta = rs.metadata
+    held = Held(f"the template has changed: ReplicaSet {meta.name} is replaced")
+    trial.status.available_at = None
+    if before is not None and before.status == RUNNING:
+        trial.look_again(trial.now + WAITS_FOR_TRAFFIC)
+        return held
+    since = parse_time(before.last_transition_time) if before is not None and before.message == held.until else None
+    if since is not None and trial.now < since + WAITS_FOR_TRAFFIC:
+        trial.look_again(since + WAITS_FOR_TRAFFIC)
+        return held
+    trial.actions.append(Action("delete", "ReplicaSet", meta.name, held.until, uid=meta.uid))
+    return held
 
 
 def _replicas(template: ExperimentTemplate) -> int:
     return 1 if template.replicas is None else template.replicas
-
-
-def _ours(trial: Trial, rs: ReplicaSet) -> bool:
-    owner = rs.metadata.controller()
-    return owner is not None and owner.uid == trial.experiment.metadata.uid
 
 
 def _counted(name: str, rs: ReplicaSet | None, before: TemplateStatus | None) -> TemplateStatus:
@@ -90,7 +119,8 @@ def _counted(name: str, rs: ReplicaSet | None, before: TemplateStatus | None) ->
 def _told(trial: Trial, status: TemplateStatus, before: TemplateStatus | None) -> TemplateStatus:
     numbers = ("replicas", "ready_replicas", "available_replicas")
     moved = before is None or any(getattr(before, n) != getattr(status, n) for n in numbers)
-    if moved or (before and before.status != status.status):
+    freed = before is not None and bool(before.message) and not status.message
+    if moved or freed or (before and before.status != status.status):
         status.last_transition_time = format_time(trial.now)
     was = before.status if before else ""
     if was != status.status:
@@ -107,13 +137,18 @@ def _judged(
     rs: ReplicaSet | None,
     wanted: int,
     terminating: bool,
+    held: Held,
 ) -> TemplateStatus:
     if status.status in COMPLETED:
         return status
+    status.message = "" if terminating else held.until
     if terminating:
         status.status = SUCCESSFUL
         return status
-    if rs is not None and rs.spec.replicas == status.available_replicas == wanted:
+    if held.patient:
+        status.status = PROGRESSING
+        return status
+    if not held.until and rs is not None and rs.spec.replicas == status.available_replicas == wanted:
         end = trial.ends_at()
         over = end is not None and trial.now >= end
         if end is not None and not over:
@@ -125,17 +160,23 @@ def _judged(
     since = parse_time(status.last_transition_time)
     if since is not None and trial.now >= since + seconds + 1:  # stored in whole seconds, cut off: never short
         status.status = FAILED
-        status.message = f"Template '{template.name}' exceeded its progressDeadlineSeconds ({seconds})"
+        late = f"Template '{template.name}' exceeded its progressDeadlineSeconds ({seconds})"
+        status.message = f"{late}: {held.until}" if held.until else late
         return status
     trial.look_again((since if since is not None else trial.now) + seconds + 1)
     status.status = PROGRESSING
     return status
 
 
-def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) -> None:
+def _without_hash(template: ExperimentTemplate) -> Json:
     pods: Json = copy.deepcopy(template.template)
-    labels: dict[str, str] = pods.setdefault("metadata", {}).setdefault("labels", {})
-    labels.pop(HASH, None)
+    pods.setdefault("metadata", {}).setdefault("labels", {}).pop(HASH, None)
+    return pods
+
+
+def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) -> None:
+    pods = _without_hash(template)
+    labels: dict[str, str] = pods["metadata"]["labels"]
     pod_hash = pod_template_hash(pods)
     labels[HASH] = pod_hash
     selector = msgspec.to_builtins(template.selector) if template.selector else {}
@@ -143,7 +184,7 @@ def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) 
     spec: Json = {"replicas": wanted, "selector": selector, "template": pods}
     if template.min_ready_seconds:
         spec["minReadySeconds"] = template.min_ready_seconds
-    notes = {OF: trial.name, TEMPLATE: template.name}
+    notes = {EXPERIMENT_NAME: trial.name, EXPERIMENT_TEMPLATE: template.name}
     metadata: Json = {"name": name, "labels": labels, "annotations": notes, "ownerReferences": [trial.owner]}
     events = (Event("ScalingReplicaSet", f"Scaled up ReplicaSet {name} from 0 to {wanted}"),) if wanted else ()
     because = f"template {template.name} of the experiment needs pods of its own"
@@ -155,16 +196,21 @@ def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) 
 def _scale(trial: Trial, rs: ReplicaSet, wanted: int) -> bool:
     """Plan the size; at the end only after the delay. True when it changes now."""
     have, meta = rs.spec.replicas, rs.metadata
+    # A deadline of an earlier end (the Experiment was begun again) would cut the next delay short.
+    notes: Json = {SCALE_DOWN_DEADLINE: None} if wanted and SCALE_DOWN_DEADLINE in meta.annotations else {}
     if have == wanted:
+        if notes:
+            because = "its pods are needed again"
+            patch: Json = {"metadata": {"annotations": notes}}
+            trial.actions.append(Action("patch", "ReplicaSet", meta.name, because, patch, uid=meta.uid))
         return False
-    notes: Json = {}
     if wanted == 0:
         at = parse_time(meta.annotations.get(SCALE_DOWN_DEADLINE))
         given = trial.spec.scale_down_delay_seconds
         delay = DEFAULT_SCALE_DOWN_DELAY if given is None else given
         if at is None and delay > 0:
             deadline = format_deadline(trial.now + delay)
-            patch: Json = {"metadata": {"annotations": {SCALE_DOWN_DEADLINE: deadline}}}
+            patch = {"metadata": {"annotations": {SCALE_DOWN_DEADLINE: deadline}}}
             trial.actions.append(
                 Action(
                     "patch",
@@ -191,44 +237,3 @@ def _scale(trial: Trial, rs: ReplicaSet, wanted: int) -> bool:
         )
     )  # fmt: skip
     return True
-
-
-def _service(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: int, status: TemplateStatus) -> str:
-    """Make the template's Service while its pods are wanted, take it away when they are gone. What keeps it from that."""
-    if template.service is None:
-        return ""
-    name = template.service.name or rs.metadata.name
-    found = trial.snapshot.services.get(name)
-    owner = found.metadata.controller() if found else None
-    mine = found is not None and owner is not None and owner.uid == trial.experiment.metadata.uid
-    if wanted == 0:
-        if found is not None and mine and rs.status.available_replicas == 0 and not found.metadata.deletion_timestamp:
-            because = "the experiment is over and its pods are gone"
-            trial.actions.append(Action("delete", "Service", name, because, uid=found.metadata.uid))
-            status.service_name = status.pod_template_hash = ""
-        return ""
-    ports = _ports(template)
-    if not ports:
-        return ""
-    if found is not None and not mine:
-        owned = f"service {name} already exists and is not owned by experiment template {template.name}"
-        return f"Failed to create Service {name} for template '{template.name}': {owned}"
-    if found is None:
-        notes = {OF: trial.name, TEMPLATE: template.name}
-        metadata: Json = {"name": name, "annotations": notes, "ownerReferences": [trial.owner]}
-        body: Json = {"metadata": metadata, "spec": {"selector": rs.metadata.labels, "ports": ports}}
-        because = f"template {template.name} of the experiment can get requests of its own"
-        trial.actions.append(Action("create", "Service", name, because, body))
-    status.service_name, status.pod_template_hash = name, rs.metadata.labels.get(HASH, "")
-    return ""
-
-
-def _ports(template: ExperimentTemplate) -> list[Json]:
-    """All ports of its containers, as a Service has them."""
-    found: list[Json] = []
-    for container in (template.template.get("spec") or {}).get("containers") or []:
-        for port in container.get("ports") or []:
-            number, protocol = port["containerPort"], port.get("protocol", "TCP")
-            name = f"{protocol.lower()}-{number}"
-            found.append({"name": name, "port": number, "targetPort": number, "protocol": protocol})
-    return found

@@ -23,7 +23,8 @@ class ExperimentSnapshot(msgspec.Struct, frozen=True):
     """Everything that a decision about one Experiment may depend on.
 
     `replica_sets`, `analysis_runs`: those it owns, and others whose names its own could get. `services`: by name, those
-    that it made or wants to make. `objects`: templates of analyses by "Kind/name".
+    that it made or wants to make. `objects`: templates of analyses by "Kind/name". `others`: by uid, further
+    Experiments that own such a ReplicaSet or Service.
     """
 
     now: float
@@ -32,6 +33,7 @@ class ExperimentSnapshot(msgspec.Struct, frozen=True):
     services: dict[str, Service] = {}
     analysis_runs: tuple[AnalysisRun, ...] = ()
     objects: dict[str, Json] = {}
+    others: dict[str, Experiment] = {}
 
 
 class Trial:

@@ -47,7 +47,9 @@ def complete(draft: Draft, step: CanaryStep, index: int) -> bool:
     if phase == INCONCLUSIVE:
         _pause(draft)
         return False
-    told = ", ".join(f"{t.name}: {t.status}" for t in found.status.template_statuses)
+    told = ", ".join(
+        f"{t.name}: {t.status}" + (f", {t.message}" if t.message else "") for t in found.status.template_statuses
+    )
     draft.wait(
         waits.EXPERIMENT.code,
         f"step {index + 1}: {found.metadata.name} is {phase or 'new'}" + (f" ({told})" if told else ""),

@@ -39,13 +39,15 @@ class Lab(World):
         def of(kind: str, type_: Any) -> dict[str, Any]:
             return {n: msgspec.convert(o, type_) for (k, n), o in self.objects.items() if k == kind}
 
+        experiments = of("Experiment", Experiment)
         return ExperimentSnapshot(
             self.now,
-            of("Experiment", Experiment)["exp"],
+            experiments.pop("exp"),
             tuple(of("ReplicaSet", ReplicaSet).values()),
             of("Service", Service),
             tuple(of("AnalysisRun", AnalysisRun).values()),
             {f"{k}/{n}": o for (k, n), o in self.objects.items() if k.endswith("AnalysisTemplate")},
+            {e.metadata.uid: e for e in experiments.values()},
         )
 
     def once(self) -> Any:
