@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from serinus.api.identity import stripped
 from serinus.api.rollout_info import HASH, REVISION, Json
-from serinus.api.template_metadata import own_template
 
 
 class NoRevision(Exception):
@@ -26,6 +24,10 @@ def revisions(rollout: Json, replica_sets: Iterable[Json]) -> dict[int, Json]:
 
     The hash label, metadata by role and anti-affinity, which Rollouts add to a ReplicaSet's template, are no part of it.
     """
+    # Slow to import: not for `undo --help`.
+    from serinus.api.identity import stripped
+    from serinus.api.template_metadata import own_template
+
     uid, found = rollout["metadata"].get("uid"), dict[int, Json]()
     for rs in replica_sets:
         owners: list[Json] = rs["metadata"].get("ownerReferences") or []

@@ -46,7 +46,7 @@ def change(
     """
     if call.number("revision") or call.truth("dry-run"):
         return change_seen(session, call, name, reason, lambda _: patches, resource)
-    return _told(session, resource, reason, _sent(session, resource, name, patches))
+    return _told(session, resource, reason, _sent(session, call, resource, name, patches))
 
 
 def change_seen(
@@ -63,7 +63,7 @@ def change_seen(
         patches = decide(seen)
         revision = call.number("revision")
         version = str(seen["metadata"]["resourceVersion"]) if revision else ""
-        return Write(_words(patches), lambda: _sent(session, resource, name, patches, version, revision))
+        return Write(_words(patches), lambda: _sent(session, call, resource, name, patches, version, revision))
 
     return write_seen(session, call, name, reason, write, resource)
 
@@ -83,7 +83,7 @@ def write_seen(
     for _ in range(TRIES):
         seen = session.get(resource, name)
         if revision:
-            _check(seen, resource, revision)
+            _check(call, seen, resource, revision)
         write = decide(seen)
         if call.truth("dry-run"):
             now = _revision(seen) or "new"
@@ -96,12 +96,12 @@ def write_seen(
     raise Problem(f"{_called(resource)} '{name}' keeps changing: nothing was done", "Try again.")
 
 
-def _check(seen: Json, resource: Resource, revision: int) -> None:
+def _check(call: Call, seen: Json, resource: Resource, revision: int) -> None:
     have, name = _revision(seen), str(seen["metadata"]["name"])
     if have != revision:
         raise Problem(
             f"{_called(resource)} '{name}' is at revision {have or 'none'} now, not at {revision}: nothing was done",
-            f"Look again: kubectl argo rollouts get rollout {name}" if resource is ROLLOUTS else "",
+            f"Look again: {call.again('get', 'rollout', name)}" if resource is ROLLOUTS else "",
         )
 
 
@@ -135,7 +135,7 @@ def _revision(obj: Json) -> int:
 
 
 def _sent(
-    session: Session, resource: Resource, name: str, patches: Patches, version: str = "", revision: int = 0
+    session: Session, call: Call, resource: Resource, name: str, patches: Patches, version: str = "", revision: int = 0
 ) -> Json | None:
     """`version`: the one that was looked at, as a precondition. Conflict where it is not the current one."""
     from serinus.kube.errors import Conflict
@@ -155,7 +155,7 @@ def _sent(
                 raise
             # The first half is done: to decide anew would do it twice, and skip a step.
             seen = session.get(resource, name)
-            _check(seen, resource, revision)
+            _check(call, seen, resource, revision)
             version = str(seen["metadata"]["resourceVersion"])
     raise Problem(f"{_called(resource)} '{name}' keeps changing: its status was changed, its spec not", "Try again.")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class UsageProblem(Exception):
-    """A command line that cannot be carried out. `usage`: show how it is used, in place of an error line."""
+    """A command line that cannot be carried out. `usage`: no command is named; show which there are, in place of an error."""
 
     def __init__(self, message: str = "", *, usage: Found | None = None) -> None:
         super().__init__(message)
@@ -29,10 +29,10 @@ class UsageProblem(Exception):
 class Flag:
     """`default` decides what it takes: text, a switch, a number, or (an empty tuple) text as often as it is given.
 
-    `deprecated`: what to use instead; said on stderr when the flag is given.
+    `deprecated`: what to use instead; said on stderr when the flag is given. `choices`: the only values; empty for any.
     """
 
-    __slots__ = ("default", "deprecated", "help", "metavar", "name", "short")
+    __slots__ = ("choices", "default", "deprecated", "help", "metavar", "name", "short")
 
     def __init__(
         self,
@@ -42,8 +42,9 @@ class Flag:
         default: str | bool | int | tuple[()] = "",
         metavar: str = "",
         deprecated: str = "",
+        choices: tuple[str, ...] = (),
     ) -> None:
-        self.name, self.help, self.short = name, help, short
+        self.name, self.help, self.short, self.choices = name, help, short, choices
         self.default, self.metavar, self.deprecated = default, metavar, deprecated
 
     @property
@@ -81,11 +82,44 @@ class Call:
         value = self._value(name)
         return list(value) if isinstance(value, list | tuple) else [str(value)]
 
-    def usage_problem(self) -> UsageProblem:
-        return UsageProblem(usage=self.found)
+    def usage_problem(self, message: str) -> UsageProblem:
+        """The message, and how the command is typed."""
+        typed = " ".join((self.found.program.typed, *self.found.path))
+        command = self.found.command
+        usage = f"{typed} {command.usage}".rstrip() + " [flags]" if command else f"{typed} COMMAND"
+        return UsageProblem(f"{message}\nUsage:\n  {usage}\nMore: {typed} --help")
+
+    def again(self, *words: str) -> str:
+        """Another command of the same program for the same API server and namespace, for hints."""
+        return self.found.program.typed + "".join(f" {_quoted(word)}" for word in words) + self.connection()
+
+    def connection(self, *, namespace: bool = True) -> str:
+        """The flags that name the API server and the namespace, as they were given, with a blank in front; no secrets."""
+        text = ""
+        for flag in self.found.program.flags:
+            value = self.given.get(flag.name)
+            if flag.name not in REPEATED or value in (None, False) or (flag.name == "namespace" and not namespace):
+                continue
+            name = f"-{flag.short}" if flag.name == "namespace" else f"--{flag.name}"
+            for one in value if isinstance(value, list) else [value]:
+                text += f" {name}" if one is True else f" {name} {_quoted(str(one))}"
+        return text
 
     def _value(self, name: str) -> Value | tuple[()]:
         return self.given.get(name, self.found.flag(name).default)
+
+
+REPEATED = (
+    *("kubeconfig", "context", "cluster", "user", "namespace", "server", "as", "as-group", "as-uid"),
+    *("certificate-authority", "client-certificate", "client-key", "insecure-skip-tls-verify", "tls-server-name"),
+)
+"""Flags that a hint repeats: without them its command would act elsewhere. A token is left out."""
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    return shlex.quote(word)
 
 
 class Command:
@@ -151,6 +185,11 @@ class Found:
         return self._command
 
     @property
+    def takes_only_commands(self) -> bool:
+        """Whether a word after it can only be a further command. `create` is one itself, and takes no argument."""
+        return bool(self.program.children(self.path)) and (self.command is None or self.command.most == 0)
+
+    @property
     def flags(self) -> tuple[Flag, ...]:
         own = self.command.flags if self.command else ()
         return (*own, HELP, *self.program.flags)
@@ -168,17 +207,61 @@ def understand(program: Program, argv: Sequence[str]) -> Call:
     A call whose command is None, or with `help` given, asks for help.
     """
     found, rest = find(program, argv)
+    if found.takes_only_commands and (place := _first_word(found, rest)) is not None and "--help" not in rest:
+        # Told before the flags are looked at: they belong to a command that is not known.
+        raise UsageProblem(_unknown(found, rest, place))
     call = Call(found, *parse(found.flags, rest))
     if call.truth("help"):
         return call
     command = found.command
     if command is None:
-        if call.args and not found.path:
-            raise UsageProblem(unknown_command(program, call.args[0]))
-        raise UsageProblem(usage=found)
-    if len(call.args) < command.least or (command.most is not None and len(call.args) > command.most):
-        raise UsageProblem(usage=found)
+        if not found.path:
+            raise UsageProblem(usage=found)
+        raise UsageProblem(f"missing command after {' '.join(found.path)}\n{_commands(found)}")
+    typed = " ".join(found.path)
+    if len(call.args) < command.least:
+        there = f", found {' '.join(call.args)}" if call.args else ""
+        raise call.usage_problem(f"missing argument: {typed} needs {command.usage}{there}")
+    if command.most is not None and len(call.args) > command.most:
+        takes = command.usage if command.most else "none"
+        raise call.usage_problem(f"too many arguments: {typed} takes {takes}, found {' '.join(call.args)}")
     return call
+
+
+def _first_word(found: Found, rest: Sequence[str]) -> int | None:
+    """The place of the first word that is neither a flag nor the value of one."""
+    index = 0
+    while index < len(rest) and rest[index] != "--":
+        if not rest[index].startswith("-") or rest[index] == "-":
+            return index
+        index += 2 if _takes_next(found.flags, rest[index]) else 1
+    return None
+
+
+def _commands(found: Found) -> str:
+    return f"Commands: {', '.join(' '.join(row.path) for row in found.program.children(found.path))}"
+
+
+def _unknown(found: Found, rest: Sequence[str], place: int) -> str:
+    """What is wrong with `get rolout x` and `get shop`, and the command line that may have been meant."""
+    word, program = rest[place], found.program
+    if not found.path:
+        return unknown_command(program, word)
+    import difflib
+
+    known = {name: row for row in program.children(found.path) for name in (row.path[-1], *row.aliases)}
+    near = difflib.get_close_matches(word, known, n=1)
+    if near:
+        meant = [known[near[0]].path[-1]]
+    elif "rollout" in known:
+        meant = ["rollouts", "--name", word] if found.path == ("list",) else ["rollout", word]
+    else:
+        meant = []
+    said = f'unknown command "{" ".join(found.path)} {word}"\n'
+    if meant:
+        words = (*found.path, *meant, *rest[:place], *rest[place + 1 :])
+        said += f"Did you mean: {program.typed} {' '.join(map(_quoted, words))}\n"
+    return said + _commands(found)
 
 
 def find(program: Program, argv: Sequence[str]) -> tuple[Found, list[str]]:
@@ -284,6 +367,8 @@ def _set(flag: Flag, text: str, given: dict[str, Value], shown: str) -> None:
             given[flag.name] = int(text)
         except ValueError:
             raise UsageProblem(f'invalid argument "{text}" for "{shown}" flag: write a whole number') from None
+    elif flag.choices and text.lower() not in flag.choices:
+        raise UsageProblem(f'invalid argument "{text}" for "{shown}" flag: write one of {", ".join(flag.choices)}')
     elif isinstance(flag.default, tuple):
         before = given.get(flag.name)
         given[flag.name] = [*before, text] if isinstance(before, list) else [text]

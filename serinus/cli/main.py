@@ -15,7 +15,7 @@ import sys
 from itertools import pairwise
 
 from serinus.cli import rollouts as table
-from serinus.cli.commandline import Program, UsageProblem, find, understand, unknown_command
+from serinus.cli.commandline import Program, UsageProblem, find, parse, understand, unknown_command
 
 TYPE_CHECKING = False  # as in `typing`, which takes a sixth of the time that `--help` has
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def _serinus(argv: Sequence[str]) -> int:
         return 0
     if argv[0] == "--version":
         argv = ["version", "--short"]
+    if argv[0] == "status" and _names_a_rollout(argv):
+        return _run(table.program("serinus rollouts", "serinus rollouts"), argv)
     if argv[0] in OWN:
         return _own(argv[0], argv[1:])
     found, rest = find(Program("serinus", "serinus", "", (table.Row(("rollouts",), "", ""),), table.CONNECTION), argv)
@@ -76,6 +78,15 @@ def _serinus(argv: Sequence[str]) -> int:
         sys.stderr.write(f"Error: {unknown_command(known, argv[0])}\n")
         return 2
     return _run(program, argv)
+
+
+def _names_a_rollout(argv: Sequence[str]) -> bool:
+    """Whether `serinus status …` has a name, and so is about a Rollout: the instance's own `status` takes none."""
+    try:
+        found, rest = find(table.program(), argv)
+        return bool(parse(found.flags, rest)[0])
+    except UsageProblem:
+        return False
 
 
 def _own(name: str, argv: Sequence[str]) -> int:
@@ -151,7 +162,9 @@ def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
 
 def _detailed(argv: Sequence[str]) -> bool:
     """Whether exit codes are to tell failures apart; else they are Argo Rollouts' 0 and 1."""
-    return "--exit-codes=detailed" in argv or any(a == "--exit-codes" and b == "detailed" for a, b in pairwise(argv))
+    return any(f"{a}={b}".lower() == "--exit-codes=detailed" for a, b in pairwise(argv)) or any(
+        a.lower() == "--exit-codes=detailed" for a in argv
+    )
 
 
 def _forget_output() -> None:

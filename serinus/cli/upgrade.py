@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from serinus.kube.config import Connection
 
 
+_REPEATED = ("kubeconfig", "context", "cluster", "user", "server", "as_user")
+
+
 @click.command(
     "upgrade",
     params=[
@@ -55,7 +58,7 @@ def command(check: bool, namespaced: bool, instance_id: str, output: str, **give
         report = asyncio.run(_report(connection, home, home if namespaced else "", instance_id))
     except Problem as problem:
         raise click.ClickException(problem.message + (f"\n{problem.hint}" if problem.hint else "")) from None
-    sys.stdout.write(as_json(report) if output == "json" else as_text(report))
+    sys.stdout.write(as_json(report) if output == "json" else as_text(report, _flags(given)))
     raise SystemExit(0 if report.safe else 1)
 
 
@@ -70,6 +73,15 @@ def _connection(given: dict[str, object]) -> tuple[Connection, str]:
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     return connection, str(given["namespace"]) or NAME
+
+
+def _flags(given: dict[str, object]) -> str:
+    """The flags that name the API server, as they were given, with a blank in front."""
+    from shlex import quote
+
+    names = {str(option.name): option.opts[0] for option in CONNECTION}
+    kept = ((names[name], str(value)) for name, value in given.items() if value and name in names and name in _REPEATED)
+    return "".join(f" {option} {quote(value)}" for option, value in kept)
 
 
 async def _report(connection: Connection, home: str, scope: str, instance_id: str) -> Report:

@@ -134,8 +134,9 @@ def as_json(report: Report) -> str:
     return f"{msgspec.json.format(msgspec.json.encode(report), indent=2).decode()}\n"
 
 
-def as_text(report: Report) -> str:
-    lines = [*_definitions(report), *_controllers(report)]
+def as_text(report: Report, flags: str = "") -> str:
+    """`flags`: for the command that installs the definitions."""
+    lines = [*_definitions(report, flags), *_controllers(report)]
     lines += [f"Not known: {what}" for what in report.unknown]
     for one in report.rollouts:
         lines.append("")
@@ -144,7 +145,7 @@ def as_text(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _definitions(report: Report) -> list[str]:
+def _definitions(report: Report, flags: str) -> list[str]:
     if not report.lacking:
         return [] if report.unknown else [f"Definitions: have all that version {report.version} knows"]
     lines: list[str] = []
@@ -152,7 +153,7 @@ def _definitions(report: Report) -> list[str]:
         more = f" and {len(fields) - SHOWN} more" if len(fields) > SHOWN else ""
         lacks = "is not there" if fields == ["*"] else f"lacks {', '.join(fields[:SHOWN])}{more}"
         lines.append(f"Definitions: {name} {lacks}")
-    fix = "serinus install --only-crds | kubectl apply --server-side --force-conflicts -f -"
+    fix = f"serinus install --only-crds | kubectl apply{flags} --server-side --force-conflicts -f -"
     return [*lines, f"             first: {fix}"]
 
 

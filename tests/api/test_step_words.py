@@ -20,6 +20,7 @@ Json = dict[str, Any]
         ({"pause": {"duration": "1h30m"}}, "pause for 1h30m"),
         ({"setCanaryScale": {"matchTrafficWeight": True}}, "scale the canary with its weight"),
         ({"setCanaryScale": {"replicas": 0}}, "scale the canary to 0 pods"),
+        ({"setCanaryScale": {"replicas": 1}}, "scale the canary to 1 pod"),
         ({"setCanaryScale": {"weight": 25}}, "scale the canary to 25 %"),
         ({"setHeaderRoute": {"name": "beta"}}, "route by header beta"),
         ({"setMirrorRoute": {"name": "m"}}, "mirror requests m"),

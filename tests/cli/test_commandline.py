@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from serinus.cli.commandline import Call, UsageProblem, understand
@@ -57,11 +59,73 @@ def test_a_slip_of_the_keyboard_is_named_with_what_was_meant(line: str, message:
     assert problem.value.message.startswith(message)
 
 
-@pytest.mark.parametrize("line", ["", "get", "get pods", "retry", "set web", "promote", "promote a b", "set image web"])
-def test_what_is_incomplete_shows_how_it_is_used(line: str) -> None:
+PROMOTE = "Usage:\n  kubectl argo rollouts promote ROLLOUT [flags]\nMore: kubectl argo rollouts promote --help"
+GET = "Commands: get rollout, get experiment"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("promote", f"missing argument: promote needs ROLLOUT\n{PROMOTE}"),
+        ("promote a b", f"too many arguments: promote takes ROLLOUT, found a b\n{PROMOTE}"),
+        ("set image web", "missing argument: set image needs ROLLOUT CONTAINER=IMAGE, found web\n"),
+        ("version x", "too many arguments: version takes none, found x\n"),
+        ("get", f"missing command after get\n{GET}"),
+        ("get -n prod", f"missing command after get\n{GET}"),
+        ("get rolout x", f'unknown command "get rolout"\nDid you mean: kubectl argo rollouts get rollout x\n{GET}'),
+        ("get shop", f'unknown command "get shop"\nDid you mean: kubectl argo rollouts get rollout shop\n{GET}'),
+        ("retry shop", 'unknown command "retry shop"\nDid you mean: kubectl argo rollouts retry rollout shop\n'),
+        ("list shop", 'unknown command "list shop"\nDid you mean: kubectl argo rollouts list rollouts --name shop\n'),
+        ("create ar2 --from t", 'unknown command "create ar2"\nDid you mean: kubectl argo rollouts create analysisrun --from t\n'),
+        ("set web", 'unknown command "set web"\nCommands: set image'),
+        # the flags of a command that is not known are not judged, and stay in the command that was meant
+        (
+            "-n prod get shop -w --context dev",
+            'unknown command "get shop"\nDid you mean: kubectl argo rollouts get rollout shop -n prod -w --context dev\n',
+        ),
+        ("promte web --full", 'unknown command "promte" for "kubectl-argo-rollouts"\nDid you mean promote?'),
+        # values that are none
+        ("version --loglevel zz", 'invalid argument "zz" for "--loglevel" flag: write one of trace, debug, info, '),
+        ("version --exit-codes=zz", 'invalid argument "zz" for "--exit-codes" flag: write one of plain, detailed'),
+        ("history web -o zz", 'invalid argument "zz" for "-o, --output" flag: write one of table, json'),
+        ("why web -o zz", 'invalid argument "zz" for "-o, --output" flag: write one of json, line'),
+    ],
+)  # fmt: skip
+def test_what_is_incomplete_or_too_much_is_named_with_the_way_to_type_it(line: str, message: str) -> None:
     with pytest.raises(UsageProblem) as problem:
         typed(line)
+    assert problem.value.message.startswith(message)
+    assert problem.value.usage is None
+
+
+def test_without_any_command_all_are_shown() -> None:
+    with pytest.raises(UsageProblem) as problem:
+        typed("")
     assert problem.value.usage is not None
+
+
+@pytest.mark.parametrize("level", ["debug", "INFO", "warning"])
+def test_levels_of_kubectl_are_taken(level: str) -> None:
+    assert typed(f"version --loglevel {level}").text("loglevel") == level
+
+
+@pytest.mark.parametrize(
+    ("line", "again"),
+    [
+        ("promote web", "kubectl argo rollouts get rollout web"),
+        ("promote web -n prod", "kubectl argo rollouts get rollout web -n prod"),
+        ("promote web --context a --kubeconfig 'x y'", "kubectl argo rollouts get rollout web --kubeconfig 'x y' --context a"),
+        ("promote web --as me --as-group g --as-group h", "kubectl argo rollouts get rollout web --as me --as-group g --as-group h"),
+        (
+            "promote web --server https://a --token secret --insecure-skip-tls-verify",
+            "kubectl argo rollouts get rollout web --server https://a --insecure-skip-tls-verify",
+        ),
+        ("promote web --full --revision 3", "kubectl argo rollouts get rollout web"),
+    ],
+)  # fmt: skip
+def test_the_command_of_a_hint_acts_where_the_user_is(line: str, again: str) -> None:
+    """Without the namespace and the context it would act elsewhere; a secret is not repeated."""
+    assert understand(program(), shlex.split(line)).again("get", "rollout", "web") == again
 
 
 def test_every_row_of_the_table_has_its_command() -> None:

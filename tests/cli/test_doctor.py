@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from cli_cluster import Space, rollout
 
 from serinus.api.resources import LEASES, NAMESPACES
+from serinus.api.times import format_time
+from serinus.cli.leaders import leaders
 
 NGINX: dict[str, Any] = {
     "strategy": {
@@ -34,6 +37,8 @@ def lead(space: Space) -> None:
 
 
 def test_what_is_missing_comes_with_what_to_do(space: Space) -> None:
+    for lease in space.cluster.client.list(LEASES)["items"]:
+        space.cluster.client.call("DELETE", LEASES.path(lease["metadata"]["namespace"], lease["metadata"]["name"]))
     space.put(rollout(spec=NGINX))
     result = space.run("doctor")
     assert result.code == 1
@@ -51,3 +56,38 @@ def test_where_all_is_well_it_says_what_it_saw(space: Space) -> None:
         space.cluster.client.call("DELETE", LEASES.path("argo-rollouts", "argo-rollouts-controller-lock"))
     assert (result.code, result.err) == (0, "")
     assert "✔ controller: host_1 leads in namespace argo-rollouts, seen " in result.out
+
+
+def test_what_to_do_is_done_where_the_user_is(space: Space) -> None:
+    result = space.run("doctor", "--kubeconfig", str(space.cluster.kubeconfig))
+    assert f"serinus install | kubectl apply --kubeconfig {space.cluster.kubeconfig} --server-side -f -" in result.out
+
+
+@pytest.mark.parametrize(
+    "router", [{"alb": {"ingress": "i", "servicePort": 80}}, {"istio": {}}, {"plugins": {"a/b": {}}}]
+)
+def test_a_router_that_is_not_there_is_named_in_place_of_its_objects(space: Space, router: dict[str, Any]) -> None:
+    space.put(rollout(spec={"strategy": {"canary": {"trafficRouting": router}}}))
+    out = space.run("doctor").out
+    assert "this version of Serinus has no such router" in out
+    assert f"✖ Rollout web, trafficRouting.{next(iter(router))}" in out
+
+
+@pytest.mark.parametrize(
+    ("holder", "age", "words"),
+    [
+        ("serinus-up_12", 9e9, "part of the serinus up that serves this API (process 12)"),
+        ("host_1", 5, "host_1 leads in namespace n, seen 5s ago"),
+        ("host_1", 61, ""),
+        ("", 5, ""),
+    ],
+)
+def test_a_controller_is_known_by_its_lease(holder: str, age: float, words: str) -> None:
+    """That of `serinus up` is one process with the API server, and need not renew it."""
+    now = 1e10
+    spec = {"holderIdentity": holder, "renewTime": format_time(now - age)}
+    leases = [
+        {"metadata": {"name": "argo-rollouts-controller-lock", "namespace": "n"}, "spec": spec},
+        {"metadata": {"name": "somebody-else", "namespace": "n"}, "spec": {**spec, "holderIdentity": "other"}},
+    ]
+    assert [leader.told() for leader in leaders(leases, now)] == ([words] if words else [])

@@ -69,6 +69,7 @@ def test_another_revision_than_the_one_that_was_seen_is_left_alone(space: Space,
     result = space.run(*command.split(), "--revision", "2")
     assert result.code == 1
     assert "rollout 'web' is at revision 3 now, not at 2: nothing was done" in result.err
+    assert f"kubectl argo rollouts get rollout web -n {space.name}" in result.err
     assert space.get("Rollout", "web") == before
 
 

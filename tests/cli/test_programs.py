@@ -61,3 +61,23 @@ def test_kubectl_s_completion_gets_the_names_of_live_rollouts(
     space.put(rollout("checkout"))
     done = run("kubectl_complete", "get", "rollout", "-n", space.name, "", monkeypatch=monkeypatch, capsys=capsys)
     assert done == (0, "checkout\tHealthy\n:4\n", "")
+
+
+def test_serinus_status_with_a_name_is_about_that_rollout(
+    space: Space, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without one it is about the instance of this machine."""
+    space.put(rollout())
+    for words in (["web"], ["web", "--watch=false"], ["--timeout", "5s", "web"], ["-w", "web"]):
+        done = run("main", "status", *words, "-n", space.name, monkeypatch=monkeypatch, capsys=capsys)
+        assert done == (0, "Healthy\n", ""), words
+    code, out, _ = run("main", "status", "--data", "/nowhere", monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 3
+    assert "Serinus does not run in /nowhere" in out
+
+
+@pytest.mark.parametrize("words", [["--version"], ["version", "--short"], ["rollouts", "version", "--short"]])
+def test_the_version_names_the_program_that_was_typed(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("main", *words, monkeypatch=monkeypatch, capsys=capsys)[1].startswith("serinus: v")

@@ -122,7 +122,10 @@ def test_definitions_that_would_drop_a_field_are_told_with_what_to_do(space: Spa
     assert done.exit_code == 1
     assert "Definitions: rollouts.argoproj.io lacks spec.strategy.canary.dynamicStableScale\n" in done.output
     assert "Definitions: experiments.argoproj.io is not there\n" in done.output
-    assert "first: serinus install --only-crds | kubectl apply --server-side" in done.output
+    assert (
+        f"first: serinus install --only-crds | kubectl apply --kubeconfig {space.cluster.kubeconfig} --server-side"
+        in done.output
+    )
     assert found["lacking"]["experiments.argoproj.io"] == ["*"]
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from cli_cluster import Space, rollout
 
+from serinus.cli.rollouts.why import told
+from serinus.engine.told import step_pause
+from serinus.engine.why import Reason, Why
 from serinus.kube.wire import Request, Response
 
 Json = dict[str, Any]
@@ -125,7 +129,7 @@ def test_an_output_that_there_is_not_is_refused(space: Space) -> None:
     space.put(rollout())
     result = space.run("why", "web", "-o", "yaml")
     assert result.code == 1
-    assert "-o yaml: there are json and line" in result.err
+    assert 'invalid argument "yaml" for "-o, --output" flag: write one of json, line' in result.err
 
 
 def test_what_may_not_be_seen_is_not_called_missing(space: Space) -> None:
@@ -148,3 +152,31 @@ def test_what_may_not_be_seen_is_not_called_missing(space: Space) -> None:
 
 
 PAUSED: list[Json] = [{"reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z"}]
+
+
+REASON = Reason("X", "the Service web is missing", "an object is missing", "it appears")
+
+
+@pytest.mark.parametrize(
+    ("message", "first"),
+    [
+        ("the Service web is missing", "web is Degraded"),
+        ("InvalidSpec: the Service web is missing", "web is Degraded"),
+        ("Service web", "web is Degraded"),
+        ("CanaryPauseStep", "web is Degraded: CanaryPauseStep"),
+        ("", "web is Degraded"),
+    ],
+)
+def test_no_sentence_is_told_twice(message: str, first: str) -> None:
+    """The status of an invalid or aborted Rollout has the sentence of its reason."""
+    text = told("web", Why("Degraded", message, (REASON,)), 0.0)
+    assert text.splitlines()[0] == first
+    assert text.count("the Service web is missing") == 1
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [(2, "pauses for 2s"), ("2", "pauses for 2s"), ("1m", "pauses for 1m"), ("1h30m", "pauses for 1h30m")],
+)
+def test_a_pause_has_its_unit(duration: int | str, words: str) -> None:
+    assert step_pause(1, 3, duration, None).message == f"step 2 of 3 {words}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from serinus.cli.commandline import Flag, Program, Row
 
+LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
+
 CONNECTION = (
     Flag("kubeconfig", "Path of the kubeconfig", metavar="FILE"),
     Flag("context", "Context of the kubeconfig to use", metavar="NAME"),
@@ -23,9 +25,14 @@ CONNECTION = (
     Flag("client-key", "Client key for TLS", metavar="FILE"),
     Flag("insecure-skip-tls-verify", "Do not check the API server's certificate", default=False),
     Flag("tls-server-name", "Name to expect in the API server's certificate", metavar="NAME"),
-    Flag("exit-codes", "detailed tells failures apart by the exit code; plain is 0 or 1", default="plain"),
+    Flag(
+        "exit-codes",
+        "detailed tells failures apart by the exit code; plain is 0 or 1",
+        default="plain",
+        choices=("plain", "detailed"),
+    ),
     Flag("kloglevel", "Accepted for kubectl's sake", short="v", default=0),
-    Flag("loglevel", "Accepted for kubectl's sake", default="info"),
+    Flag("loglevel", "Accepted for kubectl's sake", default="info", choices=LEVELS),
 )
 """kubectl's flags, which every command takes."""
 

@@ -15,7 +15,7 @@ def run(call: Call) -> int:
 
     filenames = call.texts("filename")
     if not filenames:
-        raise call.usage_problem()
+        raise call.usage_problem("create needs -f FILENAME")
     session, created = open_session(call), list[tuple[Resource, Json]]()
     tried = call.truth("dry-run")
     for filename in filenames:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from serinus.api.plurals import count
-from serinus.api.resources import ARGOPROJ, INGRESSES, LEASES, REPLICA_SETS, ROLLOUTS
+from serinus.api.resources import ARGOPROJ, INGRESSES, LEASES, REPLICA_SETS, ROLLOUTS, Resource
 from serinus.cli.commandline import Call, Command
 from serinus.cli.leaders import leaders, ours
 from serinus.cli.problems import Problem
@@ -33,7 +33,7 @@ class Finding:
 def run(call: Call) -> int:
     session = open_session(call)
     wrong = 0
-    for finding in examined(session, time.time()):
+    for finding in examined(session, time.time(), call.connection(namespace=False)):
         wrong += bool(finding.fix)
         sign = "✖" if finding.fix else "✔"
         sys.stdout.write(f"{sign} {finding.what}: {finding.found}\n")
@@ -44,8 +44,8 @@ def run(call: Call) -> int:
     return 0
 
 
-def examined(session: Session, now: float) -> Iterator[Finding]:
-    """All findings; only the first where the API server cannot be reached."""
+def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]:
+    """All findings; only the first where the API server cannot be reached. `flags`: for commands that mend something."""
     where = session.client.connection.server
     try:
         version = session.client.call("GET", "/version")
@@ -54,31 +54,38 @@ def examined(session: Session, now: float) -> Iterator[Finding]:
         return
     yield Finding("API server", f"{where}, {version.get('gitVersion', 'unknown version')}")
     for resource in ARGOPROJ:
-        yield _tried(session, resource.kind, lambda r=resource: session.client.list(r, session.namespace))
-    yield _tried(session, REPLICA_SETS.kind, lambda: session.client.list(REPLICA_SETS, session.namespace))
-    yield _controller(session, now)
+        yield _tried(session, resource, flags)
+    yield _tried(session, REPLICA_SETS, flags)
+    yield _controller(session, now, flags)
     yield from _routers(session)
 
 
-def _tried(session: Session, what: str, look: Callable[[], Json]) -> Finding:
+def _tried(session: Session, resource: Resource, flags: str) -> Finding:
     from serinus.kube.errors import ApiError
 
+    where = f"namespace {session.namespace}" if resource.namespaced else "the cluster"
     try:
-        found = len(look().get("items") or [])
+        found = len(session.client.list(resource, session.namespace).get("items") or [])
     except ApiError as error:
-        return Finding(what, error.message or str(error), _fix(error, what))
-    return Finding(what, f"can be read ({found} in namespace {session.namespace})")
+        return Finding(
+            resource.kind, error.message or str(error), _fix(error, f"{resource.kind} objects in {where}", flags)
+        )
+    return Finding(resource.kind, f"can be read ({found} in {where})")
 
 
-def _fix(error: ApiError, what: str) -> str:
+def _fix(error: ApiError, what: str, flags: str) -> str:
     if error.code == 404:
-        return "Install its definition: serinus install | kubectl apply --server-side -f -"
+        return f"Install its definition: {_install(flags)}"
     if error.code in (401, 403):
-        return f"Ask for the right to read {what} objects in this namespace."
+        return f"Ask for the right to read {what}."
     return "Try again when the API server answers."
 
 
-def _controller(session: Session, now: float) -> Finding:
+def _install(flags: str) -> str:
+    return f"serinus install | kubectl apply{flags} --server-side -f -"
+
+
+def _controller(session: Session, now: float, flags: str) -> Finding:
     from serinus.kube.errors import ApiError
 
     try:
@@ -89,9 +96,7 @@ def _controller(session: Session, now: float) -> Finding:
     if leading:
         return Finding("controller", "; ".join(leader.told() for leader in leading))
     gone = "nobody holds its Lease" if ours(leases) else "there is no Lease of one"
-    return Finding(
-        "controller", gone, "Start one: serinus install | kubectl apply --server-side -f -, or serinus controller"
-    )
+    return Finding("controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}")
 
 
 def _routers(session: Session) -> Iterator[Finding]:

@@ -110,7 +110,7 @@ COMMAND = Command(
     "Events are kept by the API server for a while (usually an hour); revisions as revisionHistoryLimit says.",
     "ROLLOUT",
     ("serinus history guestbook", "serinus history guestbook -o json"),
-    flags=(Flag("output", "json for programs", short="o", metavar="FORMAT"),),
+    flags=(Flag("output", "json for programs", short="o", metavar="FORMAT", choices=("table", "json")),),
     least=1,
     most=1,
     completes="rollouts",

@@ -25,7 +25,7 @@ def run(call: Call) -> int:
 
     filename = call.text("filename")
     if not filename:
-        raise call.usage_problem()
+        raise call.usage_problem("lint needs -f FILENAME")
     found = [(manifest, *admitted(manifest.obj)) for manifest in manifests(filename)]
     objects = [obj for _, obj, wrong in found if not wrong]
     first: Finding | None = None

@@ -10,7 +10,9 @@ from serinus.cli.commandline import Call, Command, Flag
 
 
 def run(call: Call) -> int:
-    print(f"kubectl-argo-rollouts: v{serinus.__version__}+serinus")
+    name = call.found.program.name.split()[0]
+    # The plugin's first line is the one that scripts read: another program of this name has other versions.
+    print(f"serinus: v{serinus.__version__}" if name == "serinus" else f"{name}: v{serinus.__version__}+serinus")
     if not call.truth("short"):
         for name, value in (
             ("BuildDate", ""),

@@ -38,8 +38,6 @@ def run(call: Call) -> int:
         sys.stderr.write(f"This is what the status alone tells: {refused.message}\n")
         answer = glance(converted(rollout, Rollout))
     output = call.text("output")
-    if output not in ("", "json", "line"):
-        raise Problem(f"-o {output}: there are json and line")
     if output == "line":
         print(sentence(answer, time.time()))
     elif output == "json":
@@ -112,7 +110,15 @@ COMMAND = Command(
     "Say why a Rollout waits: what was seen, which rule holds it, since when, until when, and what would release it.",
     "ROLLOUT",
     ("serinus why guestbook", "serinus why guestbook -o line", "serinus why guestbook -o json"),
-    flags=(Flag("output", "json for programs, line for the nearest reason alone", short="o", metavar="FORMAT"),),
+    flags=(
+        Flag(
+            "output",
+            "json for programs, line for the nearest reason alone",
+            short="o",
+            metavar="FORMAT",
+            choices=("json", "line"),
+        ),
+    ),
     least=1,
     most=1,
     completes="rollouts",
