@@ -23,7 +23,7 @@ _HEADER = re.compile(
     r"## (?P<kind>\w+)  plural=(?P<plural>\w+) shortNames=(?P<short>[\w,]*) scope=(?P<scope>\w+) subresources=(?P<sub>.*)"
 )
 _COLUMN = re.compile(r"column (?P<name>[^:]+): (?P<path>\S+) \((?P<type>\w+)\)")
-_FIELD = re.compile(r"(?P<path>[^:]+): (?P<type>.+)")
+_FIELD = re.compile(r"(?P<path>[^:]++): (?P<type>.+)")
 _PAIR = re.compile(r"'(\w+)': '([^']*)'")
 _LIKE_ANALYSIS_TEMPLATES = ("ClusterAnalysisTemplate", "AnalysisRun")
 """Their specs have the fields of an AnalysisTemplate's."""

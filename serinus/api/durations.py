@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+LONGEST_TEXT = 100
+"""Letters of a duration. Go writes its longest one with 25."""
+
+_PART = re.compile(r"(\d++\.?\d*+|\.\d++)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d++", re.ASCII)
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LONGEST = (2**63 - 1) / 1e9
 
@@ -14,13 +18,18 @@ def go_duration(text: str) -> float:
 
     A number without a unit is an error, save 0. ValueError says what was found and what is expected.
     """
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(
+            f"{text[:20]!r}… is no duration: it has {len(text)} letters, and at most {LONGEST_TEXT} are read"
+        )
     sign, rest = (-1.0, text[1:]) if text.startswith("-") else (1.0, text.removeprefix("+"))
     if rest == "0":
         return 0.0
-    parts = _PART.findall(rest)
-    if not parts or "".join(number + unit for number, unit in parts) != rest:
+    seconds, at = 0.0, 0
+    while part := _PART.match(rest, at):
+        seconds, at = seconds + float(part[1]) * _SECONDS[part[2]], part.end()
+    if not rest or at != len(rest):
         raise ValueError(f"{text!r} is no duration: write numbers with a unit (ms, s, m, h), such as 30s, 5m or 1h30m")
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     if seconds > _LONGEST:
         raise ValueError(f"{text!r} is too long a duration: the longest is 2562047h (292 years)")
     return sign * seconds
@@ -31,6 +40,12 @@ def pause_seconds(value: int | str) -> float:
 
     ValueError if it is neither. A negative length is returned as it is: validation refuses it with its path.
     """
-    if isinstance(value, int):
-        return float(value)
-    return float(int(value)) if re.fullmatch(r"[+-]?\d+", value, re.ASCII) else go_duration(value)
+    if isinstance(value, str) and (len(value) > LONGEST_TEXT or not _WHOLE.fullmatch(value)):
+        return go_duration(value)
+    try:
+        seconds = float(int(value))
+    except OverflowError:
+        seconds = float("inf")
+    if abs(seconds) > _LONGEST:
+        raise ValueError(f"{str(value)[:20]}… is too long a pause: the longest is {_LONGEST:.0f} seconds (292 years)")
+    return seconds

@@ -14,6 +14,7 @@ _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _QUALIFIED_RULE = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 )
+_IS_LABEL, _IS_SUBDOMAIN, _IS_QUALIFIED = (re.compile(p, re.ASCII) for p in (_LABEL, _SUBDOMAIN, _QUALIFIED))
 
 
 def _explained(rule: str, pattern: str, *examples: str) -> str:
@@ -49,7 +50,7 @@ def dns_label(path: str, name: str) -> Iterator[Finding]:
     """Findings about the name of a container or volume."""
     if len(name) > 63:
         yield invalid(path, name, "must be no more than 63 characters")
-    if not re.fullmatch(_LABEL, name):
+    if not _IS_LABEL.fullmatch(name):
         yield invalid(path, name, _DNS_LABEL_TEXT)
 
 
@@ -65,20 +66,20 @@ def label_key(path: str, key: str) -> Iterator[Finding]:
         return
     if slash and not prefix:
         yield invalid(path, key, "prefix part must be non-empty")
-    if prefix and (len(prefix) > 253 or not re.fullmatch(_SUBDOMAIN, prefix)):
+    if prefix and (len(prefix) > 253 or not _IS_SUBDOMAIN.fullmatch(prefix)):
         yield invalid(path, key, f"prefix part {_SUBDOMAIN_TEXT}")
     if not name:
         yield invalid(path, key, "name part must be non-empty")
     elif len(name) > 63:
         yield invalid(path, key, "name part must be no more than 63 characters")
-    if not re.fullmatch(_QUALIFIED, name, re.ASCII):
+    if not _IS_QUALIFIED.fullmatch(name):
         yield invalid(path, key, f"name part {_NAME_TEXT}")
 
 
 def label_value(path: str, value: str) -> Iterator[Finding]:
     if len(value) > 63:
         yield invalid(path, value, "must be no more than 63 characters")
-    if value and not re.fullmatch(_QUALIFIED, value, re.ASCII):
+    if value and not _IS_QUALIFIED.fullmatch(value):
         yield invalid(path, value, _VALUE_TEXT)
 
 

@@ -15,7 +15,10 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-_SHAPE = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([eEinumkKMGTP]*[-+]?\d*)", re.ASCII)
+LONGEST_TEXT = 100
+"""Letters of a quantity. Kubernetes writes at most 25."""
+
+_SHAPE = re.compile(r"([+-]?)(\d*+)(?:\.(\d*+))?([eEinumkKMGTP]*+[-+]?\d*+)", re.ASCII)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
@@ -91,6 +94,8 @@ def _decimal(amount: Fraction, exponent_form: bool) -> str:
 def _read(text: str) -> Amount:
     """(amount, `decimal`, `binary` or `exponent`, whether Kubernetes keeps the text as typed)."""
     text = text.strip()
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"{text[:20]!r}… is no quantity: it has {len(text)} letters, and at most {LONGEST_TEXT} are read")
     shape = _SHAPE.fullmatch(text)
     if not shape or not (shape[2] or shape[3]):
         raise ValueError(f"{text!r} is no quantity: write a number and perhaps a suffix: 500m, 2, 1.5, 1Gi")

@@ -16,7 +16,7 @@ from serinus.api.meta import LabelSelector
 
 _NAME = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]", re.ASCII)
 _PREFIX = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*", re.ASCII)
-_TOKEN = re.compile(r"\s*(==|!=|[!=<>(),]|[^\s!=<>(),]+)")
+_TOKEN = re.compile(r"\s*+(==|!=|[!=<>(),]|[^\s!=<>(),]++)")
 _OPERATORS = {"=": "=", "==": "=", "!=": "!=", "in": "in", "notin": "notin", ">": ">", "<": "<"}
 _OF_STRUCT = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 

@@ -18,15 +18,16 @@ from serinus.api.nesting import too_deep
 LONGEST = 8192
 """Letters of a value that is looked into: what is longer is no number that people compare."""
 
-_PLACE = r"""result(?:\[\s*(?:\d+|"[^"\]]*"|'[^'\]]*')\s*\]|\.[A-Za-z_]\w*)*"""
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_PLACE = r"""result(?:\[\s*+(?:\d++|"[^"\]]*+"|'[^'\]]*+')\s*+\]|\.[A-Za-z_]\w*+)*+"""
+_NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eE][-+]?\d++)?"
 _SUBJECT = (
-    rf"(?:(?:asFloat|asInt|float|int)\(\s*({_PLACE})\s*\)|default\(\s*({_PLACE})\s*,\s*{_NUMBER}\s*\)|({_PLACE}))"
+    rf"(?:(?:asFloat|asInt|float|int)\(\s*+({_PLACE})\s*+\)|default\(\s*+({_PLACE})\s*+,\s*+{_NUMBER}\s*+\)|({_PLACE}))"
 )
 _SIGN = r"(>=|<=|==|!=|>|<)"
-_PLAIN = re.compile(rf"\s*{_SUBJECT}\s*{_SIGN}\s*({_NUMBER})\s*", re.ASCII)
-_TURNED = re.compile(rf"\s*({_NUMBER})\s*{_SIGN}\s*{_SUBJECT}\s*", re.ASCII)
-_PART = re.compile(r"""\[\s*(?:(\d+)|"([^"]*)"|'([^']*)')\s*\]|\.([A-Za-z_]\w*)""", re.ASCII)
+_ONE_NUMBER = re.compile(_NUMBER, re.ASCII)
+_PLAIN = re.compile(rf"\s*+{_SUBJECT}\s*+{_SIGN}\s*+({_NUMBER})\s*+", re.ASCII)
+_TURNED = re.compile(rf"\s*+({_NUMBER})\s*+{_SIGN}\s*+{_SUBJECT}\s*+", re.ASCII)
+_PART = re.compile(r"""\[\s*+(?:(\d++)|"([^"]*+)"|'([^']*+)')\s*+\]|\.([A-Za-z_]\w*+)""", re.ASCII)
 _OTHER_WAY = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
 
 
@@ -41,6 +42,8 @@ class Limit:
 
 def limit_of(condition: str) -> Limit | None:
     """None where the condition is not a plain comparison with a number."""
+    if len(condition) > LONGEST:
+        return None
     text = condition.strip()
     while text.startswith("(") and text.endswith(")") and text.find(")") == len(text) - 1:
         text = text[1:-1]
@@ -91,7 +94,7 @@ def _finite(found: Any) -> float | None:
         return None
     if isinstance(found, str):
         try:
-            found = float(found) if re.fullmatch(_NUMBER, found.strip(), re.ASCII) else None
+            found = float(found) if _ONE_NUMBER.fullmatch(found.strip()) else None
         except ValueError:
             return None
     try:

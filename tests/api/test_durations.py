@@ -35,6 +35,20 @@ def test_a_pause_counts_seconds_unless_it_names_a_unit(value: int | str, seconds
     assert pause_seconds(value) == seconds
 
 
+@pytest.mark.parametrize("text", ["1" * 100_000, "1" * 4_000 + "x", "1m" * 5_000, "." * 100_000, "9" * 101 + "h"])
+def test_a_text_of_any_length_is_answered_at_once(text: str):
+    """262 bytes of digits once held up the controller for ever."""
+    for read in (go_duration, pause_seconds):
+        with pytest.raises(ValueError, match="letters, and at most 100 are read"):
+            read(text)
+
+
+@pytest.mark.parametrize("value", ["9" * 90, 10**400, -(10**30), "9" * 90 + "h"])
+def test_what_no_clock_can_count_is_too_long(value: int | str):
+    with pytest.raises(ValueError, match="is too long a"):
+        pause_seconds(value)
+
+
 def test_a_pause_that_is_neither_is_refused():
     with pytest.raises(ValueError, match="3 days"):
         pause_seconds("3 days")

@@ -71,3 +71,9 @@ def test_what_is_no_quantity_is_refused_with_the_text_found(typed: str):
     with pytest.raises(ValueError, match="is no quantity") as refused:
         canonical(typed)
     assert repr(typed) in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["1" * 5_000, "1" * 5_000 + "x", "1." + "0" * 5_000, "k" * 5_000])
+def test_a_quantity_of_any_length_is_answered_at_once(text: str):
+    with pytest.raises(ValueError, match="letters, and at most 100 are read"):
+        parse(text)

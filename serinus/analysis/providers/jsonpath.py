@@ -19,8 +19,9 @@ Step = Callable[[list[Any], Any], list[Any]]
 """(matches so far, the whole data) -> next matches."""
 
 _NAME = re.compile(r"(?:\\.|[^\s.\[\]'\"(){}|,\\])+")
-_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
-_SLICE = re.compile(r"\s*(-?\d+)?\s*(:)?\s*(-?\d+)?\s*(?::\s*(-?\d+)?)?\s*")
+_QUOTED = re.compile(r"'((?:[^'\\]++|\\.)*+)'|\"((?:[^\"\\]++|\\.)*+)\"")
+_SLICE = re.compile(r"\s*+(-?\d++)?\s*+(:)?\s*+(-?\d++)?\s*+(?::\s*+(-?\d++)?)?\s*+")
+_QUOTES = re.compile(r"'[^']*+(?:'|\Z)|\"[^\"]*+(?:\"|\Z)")
 _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 
 
@@ -252,7 +253,7 @@ def _recursive(matches: list[Any], _data: Any) -> list[Any]:
 
 
 def _filter(text: str) -> Step:
-    operator = _OPERATOR.search(re.sub(r"'[^']*'|\"[^\"]*\"", lambda m: "_" * len(m.group()), text))
+    operator = _OPERATOR.search(_QUOTES.sub(lambda m: "_" * len(m.group()), text))
     left, right, sign = text, "", ""
     if operator is not None:
         left, right, sign = text[: operator.start()].strip(), text[operator.end() :].strip(), operator.group()

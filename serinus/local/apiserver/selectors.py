@@ -28,6 +28,9 @@ def label_selector(text: str) -> Matches:
     return everything if selector.empty else selector.matches
 
 
+_TERM = re.compile(r"\s*+([^=!\s]++)\s*+(==|=|!=)(.*)")
+
+
 @lru_cache(maxsize=512)
 def field_selector(text: str) -> tuple[tuple[str, bool, str], ...]:
     """(field, whether equal is asked for, value) of each term. Raises 400."""
@@ -35,7 +38,7 @@ def field_selector(text: str) -> tuple[tuple[str, bool, str], ...]:
     for part in re.split(r"(?<!\\),", text):
         if not part.strip():
             continue
-        found = re.fullmatch(r"\s*([^=!\s]+)\s*(==|=|!=)(.*)", part)
+        found = _TERM.fullmatch(part)
         if not found:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         terms.append((found[1], found[2] != "!=", re.sub(r"\\(.)", r"\1", found[3].strip())))

@@ -7,7 +7,6 @@ Of the rules in CEL that a structural schema may have, `self == oldSelf` is kept
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from serinus.api import schemas
@@ -49,7 +48,7 @@ class Node:
         self.maximum: float | None = None
         self.shortest: int | None = None
         self.longest: int | None = None
-        self.pattern: re.Pattern[str] | None = None
+        self.pattern: str = ""
         self.format = ""
         self.nullable = lenient
         self.default: Any = None
@@ -137,15 +136,7 @@ class Compiler:
         node.shortest, node.longest = schema.get("minLength"), schema.get("maxLength")
         node.format = schema.get("format", "")
         if "pattern" in schema:
-            node.pattern = compiled(schema["pattern"])
+            node.pattern = schema["pattern"]
         node.rules = bool(node.enum or node.pattern or node.format in ("date-time", "int32")) or any(
             limit is not None for limit in (node.minimum, node.maximum, node.shortest, node.longest)
         )
-
-
-def compiled(pattern: str) -> re.Pattern[str] | None:
-    """A Go pattern as a Python one; None where Python cannot read it (it is then not checked)."""
-    try:
-        return re.compile(pattern)
-    except re.error:
-        return None
