@@ -15,8 +15,12 @@ KEPT = frozenset(
         "RolloutCompleted",
         "RolloutDeleted",
         "SkipSteps",
+        "FieldConflict",
         "ReconcileFailed",
+        "ReconciliationError",
+        "ReplicaSetCreateError",
         "ReplicaSetTemplateRestored",
+        "WriteRefused",
         "TrafficRoutingError",
         *(f"{kind}{verdict}" for kind in ("AnalysisRun", "Metric", "Experiment") for verdict in VERDICTS),
     }

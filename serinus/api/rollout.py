@@ -95,6 +95,15 @@ class NginxRouting(msgspec.Struct, rename="camel", omit_defaults=True):
     stable_ingresses: list[str] = []
     canary_ingress_annotations: dict[str, str] = {}
 
+    @property
+    def prefix(self) -> str:
+        """Of the annotations that this Ingress controller reads."""
+        return self.annotation_prefix or "nginx.ingress.kubernetes.io"
+
+    def prefixed(self, key: str) -> str:
+        """The annotation that a key of `additionalIngressAnnotations` becomes."""
+        return key if key.startswith(self.prefix) else f"{self.prefix}/{key}"
+
 
 class ManagedRoute(msgspec.Struct):
     name: str

@@ -12,6 +12,7 @@ from serinus.api.durations import pause_seconds
 from serinus.api.findings import Finding, internal, invalid, required
 from serinus.api.int_or_percent import percentage
 from serinus.api.meta import Json
+from serinus.api.metadata_validation import nginx_findings
 from serinus.api.rollout import (
     AntiAffinity,
     BlueGreenStrategy,
@@ -82,6 +83,8 @@ def _canary(canary: CanaryStrategy) -> Iterator[Finding]:
             if not name:
                 yield invalid(f"{_PATH}.{field}", "", _BOTH_SERVICES)
     yield from _routing_options(canary, routing)
+    if routing is not None and routing.nginx is not None:
+        yield from nginx_findings(routing.nginx)
     for i, step in enumerate(canary.steps):
         yield from _step(f"{_PATH}.steps[{i}]", step, routing)
     yield from _anti_affinity(canary.anti_affinity)

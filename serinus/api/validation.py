@@ -14,6 +14,7 @@ from serinus.api.derived import once
 from serinus.api.findings import Finding, invalid, required
 from serinus.api.label_rules import selector_findings
 from serinus.api.meta import Json, LabelSelector
+from serinus.api.metadata_validation import role_metadata_findings
 from serinus.api.network import Ingress, Service
 from serinus.api.pod_validation import NOT_NEGATIVE, template_findings
 from serinus.api.reference_validation import absent, unfit, workload_finding
@@ -100,6 +101,7 @@ def _spec(rollout: Rollout, template: Json, selector: LabelSelector | None) -> I
     else:
         yield from _template("spec.template", template, selector)
     yield from _after_template(rollout)
+    yield from role_metadata_findings(spec, selector)
 
 
 def _template(path: str, template: Json, selector: LabelSelector | None) -> Iterator[Finding]:

@@ -1,5 +1,8 @@
 """Carries a Plan out: actions in order, then the status, then the events; the first failure ends it.
 
+What the API server refuses for good, and what another writer undoes each time, ends the pass as well, and is remembered: the next plan
+leaves it out and goes on with everything else.
+
 The versions that the plan has seen are preconditions, put into each patch: what has changed since is not overwritten,
 the write fails with a conflict and the next plan starts from what is there now. Doing it again does no harm: what
 exists already, or is gone already, counts as done.
@@ -8,7 +11,7 @@ exists already, or is gone already, counts as done.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import structs
@@ -19,15 +22,17 @@ from serinus.api.names import HASH
 from serinus.api.resources import BY_KIND, EXPERIMENTS, PODS, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.step_plugin import Answer, Question
+from serinus.controller.field_managers import sentence
+from serinus.controller.held import HeldWrites
 from serinus.controller.writes import Writes
 from serinus.engine.draft import patched, settled
 from serinus.engine.event_order import ordered
-from serinus.engine.plan import Action, Event, Plan, PluginCall
-from serinus.engine.refused import create_failed
+from serinus.engine.held import find_held
+from serinus.engine.plan import Action, Event, HeldWrite, Plan, PluginCall
 from serinus.engine.step_plugins import answered
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
-from serinus.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
+from serinus.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound, Unavailable
 from serinus.kube.informer import Key
 
 Subject = Rollout | Experiment
@@ -47,15 +52,18 @@ class Applier:
     note: Note
     ask: Ask | None = None
     """Asks a step plugin; it never raises. None where there are none."""
+    held: HeldWrites = field(default_factory=HeldWrites)
+    """What is not tried again for a while."""
 
     async def apply(self, about: Subject, plan: Plan) -> int:
-        """Returns how many writes were made. Raises the ApiError of the first that failed; the rest is not done."""
+        """Returns how many writes were made. Raises the ApiError of the first that failed, HeldBack of one that is not to be tried now;
+        the rest is not done."""
         done, written = _Pass(self, about), False
         try:
             for index, action in enumerate(plan.actions):
                 await done.act(action, index)
             if plan.status is not None:
-                await done.write_status(plan.status, plan.status_because)
+                await done.act(done.status_action(plan.status, plan.status_because))
             written = True
         finally:
             for event in ordered(plan, done.acted, status=written):
@@ -75,11 +83,20 @@ class Applier:
         self.note(done.about, f"call plugin {call.name} ({call.operation})", call.because)
         answer = await self.ask(question) if self.ask else Answer("Error", "step plugins cannot be called here")
         entries, event = answered(status, call, answer, self.clock.now())
-        await done.write_status({"canary": {"stepPluginStatuses": entries}}, f"plugin {call.name} said {answer.phase}")
+        said: Json = {"canary": {"stepPluginStatuses": entries}}
+        await done.act(done.status_action(said, f"plugin {call.name} said {answer.phase}"))
         if event:
             self.tell(done.about, event)
         canary = structs.replace(status.canary, step_plugin_statuses=entries)
         return structs.replace(status, canary=canary)
+
+
+class HeldBack(Exception):
+    """A write was not done, and is not to be tried before `held.until`. `known`: this had been told before."""
+
+    def __init__(self, held: HeldWrite, known: bool = True) -> None:
+        super().__init__(held.message)
+        self.held, self.known = held, known
 
 
 class _Written(msgspec.Struct):
@@ -101,19 +118,32 @@ class _Pass:
         self.acted: list[int] = []
         """Indexes of the actions that changed something."""
 
-    async def act(self, action: Action, index: int) -> None:
-        resource = BY_KIND[action.kind]
-        what = f"{action.verb} {action.kind} {action.name}"
+    async def act(self, action: Action, index: int | None = None) -> None:
+        """`index`: its place among the plan's actions."""
+        resource, held, now = BY_KIND[action.kind], self.applier.held, self.applier.clock.now()
+        if known := find_held(action, held.now(self.key, now), now):
+            raise HeldBack(known)
+        if held.too_soon(self.key, action, now):
+            known = held.known(self.key, action)
+            if message := known or await sentence(self.applier.client, resource, self.key[0], action):
+                raise HeldBack(held.contested(self.key, action, message), known=bool(known))
+            held.left_alone(self.key, action)
         verbs = {"create": self._create, "patch": self._patch, "delete": self._delete, "evict": self._evict}
         try:
             done = await verbs[action.verb](resource, action)
-        except (Unavailable, Conflict) as error:
-            self._doubt(action.kind, action.name, error)
+        except ApiError as error:
+            if error.refused or (action.verb == "create" and isinstance(error, NotFound)):
+                raise HeldBack(*held.refused(self.key, action, error, now)) from error
+            if isinstance(error, Unavailable | Conflict):
+                self._doubt(action.kind, action.name, error)
             raise
         if not done:
             return
+        held.wrote(self.key, action, now)
         self.count += 1
-        self.acted.append(index)
+        if index is not None:
+            self.acted.append(index)
+        what = "write status" if _is_status(action) else f"{action.verb} {action.kind} {action.name}"
         self.applier.note(self.about, what, action.because)
 
     async def _create(self, resource: Resource, action: Action) -> bool:
@@ -131,20 +161,8 @@ class _Pass:
                 found = await self._labelled(resource, found, action)
             self._wrote(action.kind, found)
             return False
-        except (Forbidden, Invalid) as error:
-            if action.kind == "ReplicaSet":
-                await self._tell_refused(action.name, error)
-            raise
         self._wrote(action.kind, made)
         return True
-
-    async def _tell_refused(self, name: str, error: ApiError) -> None:
-        """Neither waiting nor another try helps: people must see why in the Rollout itself."""
-        if not isinstance(self.about, Rollout):
-            return
-        told = create_failed(self.about, name, error.message, self.applier.clock.now())
-        if told:
-            await self.write_status(told, f"ReplicaSet {name} was refused")
 
     async def _labelled(self, resource: Resource, found: _Written, action: Action) -> _Written:
         """Our own ReplicaSet of that name, with the label by which it is found: somebody else took it away or changed it."""
@@ -165,7 +183,7 @@ class _Pass:
         if not isinstance(self.about, Rollout):
             raise Invalid(422, "Invalid", f"ReplicaSet {name} belongs to somebody else")
         count = (self.about.status.collision_count or 0) + 1
-        await self.write_status({"collisionCount": count}, f"ReplicaSet {name} belongs to somebody else")
+        await self.act(self.status_action({"collisionCount": count}, f"ReplicaSet {name} belongs to somebody else"))
         raise Conflict(409, "Conflict", f"ReplicaSet {name} belongs to somebody else: another name is tried")
 
     async def _patch(self, resource: Resource, action: Action) -> bool:
@@ -225,21 +243,11 @@ class _Pass:
             self.applier.writes.deleted(self.key, "Pod", action.name, action.uid, self.applier.clock.now())
         return True
 
-    async def write_status(self, status: Json, because: str) -> None:
-        name, kind = self.key[1], self.resource.kind
-        held = {"uid": self.about.metadata.uid, "resourceVersion": self.versions[kind, name]}
-        body = {"metadata": held, "status": status}
+    def status_action(self, status: Json, because: str) -> Action:
+        """The write of the status, which is held back as any other."""
         below = "status" if self.resource is ROLLOUTS else ""  # an Experiment's status has no subresource
-        try:
-            made = await self.applier.client.patch(
-                self.resource, name, body, self.key[0], type=_Written, subresource=below
-            )
-        except (Unavailable, Conflict) as error:
-            self._doubt(kind, name, error)
-            raise
-        self._wrote(kind, made)
-        self.count += 1
-        self.applier.note(self.about, "write status", because)
+        kind, name, uid = self.resource.kind, self.key[1], self.about.metadata.uid
+        return Action("patch", kind, name, because, {"status": status}, subresource=below, uid=uid)
 
     def _doubt(self, kind: str, name: str, error: ApiError) -> None:
         """The answer was lost, and the write may have been done; or the cache was proven old: both have to be looked into."""
@@ -250,6 +258,10 @@ class _Pass:
         metadata = made.metadata
         self.versions[kind, metadata.name] = metadata.resource_version
         self.applier.writes.wrote(self.key, kind, made, self.applier.clock.now())
+
+
+def _is_status(action: Action) -> bool:
+    return action.verb == "patch" and set(action.body) == {"status"}
 
 
 def _of_somebody_else(metadata: ObjectMeta, uid: str) -> bool:

@@ -354,7 +354,12 @@ def aborted_since(rollout: Rollout, earliest: float) -> tuple[Event, float] | No
     """
     for condition in rollout.status.conditions:
         at = parse_time(condition.last_update_time)
-        if condition.type == "Progressing" and condition.reason == "RolloutAborted" and at is not None and at >= earliest:
+        if (
+            condition.type == "Progressing"
+            and condition.reason == "RolloutAborted"
+            and at is not None
+            and at >= earliest
+        ):
             return Event(condition.reason, condition.message, "Warning"), at
     return None
 

@@ -174,6 +174,8 @@ def phase(rollout: Rollout) -> str:
     found = {c.type: c for c in rollout.status.conditions}
     if (invalid := found.get("InvalidSpec")) and invalid.status == "True":
         return "InvalidSpec"
+    if "WriteRefused" in found:
+        return "Error"
     progressing = found.get("Progressing")
     if progressing is None:
         return "Progressing"

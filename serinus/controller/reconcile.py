@@ -10,11 +10,15 @@ import logging
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
+from msgspec import structs
+
 from serinus.api.rollout import Rollout
-from serinus.controller.apply import Applier, Subject
+from serinus.controller.apply import Applier, HeldBack, Subject
 from serinus.controller.cache import Cache
 from serinus.controller.writes import UNKNOWN, Expectation
-from serinus.engine.plan import Event, Plan, Wait
+from serinus.engine.plan import Event, HeldWrite, Plan, Wait
+from serinus.engine.waits import REFUSED
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from serinus.kube.informer import Informer, Key, meta
@@ -22,7 +26,7 @@ from serinus.kube.queue import WorkQueue
 
 log = logging.getLogger(__name__)
 
-S = TypeVar("S")
+S = TypeVar("S", bound=msgspec.Struct)
 
 LOOK_AFTER = 2.0
 """Seconds after which a write that the cache does not show is looked after."""
@@ -86,15 +90,45 @@ class Reconciler(Generic[S]):
         seen = self._see(self._cache, key, began)
         if seen is None:
             return
+        if held := self._applier.held.now(key, began):
+            seen = structs.replace(seen, held=held)
         plan = self._plan(seen)
-        self._say_waits(about, plan.waits)
-        writes = await self._applier.apply(about, plan)
+        waits = plan.waits
+        try:
+            writes = await self._applier.apply(about, plan)
+        except HeldBack as back:
+            waits = self._hold_back(about, back, plan, held)
+            return
+        finally:
+            self._say_waits(about, waits)
+        left_alone = self._applier.held.look_again(key, began)
+        if left_alone is not None:
+            self._queue.add_at(key, left_alone)
         if plan.again_at is not None:
             soonest = began if writes else began + BUSY
             self._queue.add_at(key, plan.again_at if plan.again_at > began else soonest)
         if self._measures:
             self._measures.reconciled(key, self._clock.now() - began)
         self._failing.pop(key, None)
+
+    def _hold_back(self, about: Subject, back: HeldBack, plan: Plan, known: tuple[HeldWrite, ...]) -> tuple[Wait, ...]:
+        """A write is not to be tried now: another plan follows at once, which does without it. Returns what is waited for."""
+        held, key = back.held, (about.metadata.namespace, about.metadata.name)
+        if self._measures and held.code == REFUSED.code and held not in known:
+            self._measures.failed(key)
+        log.log(
+            logging.DEBUG if back.known else logging.WARNING, "%s", held.message, extra={"fields": self._named(key)}
+        )
+        if not back.known and all(field.startswith("status.") for field in held.fields or ("",)):
+            self._applier.tell(
+                about, Event("ReconciliationError", held.message, "Warning")
+            )  # the status cannot tell it
+        if held not in known:
+            self._queue.add_at(key, self._clock.now())
+            return plan.waits
+        # One that no plan does without, such as the status, waits for its time.
+        self._queue.add_at(key, held.until)
+        return (*plan.waits, Wait(held.code, held.message))
 
     def failed(self, key: Key, error: Exception, delay: float) -> None:
         """Tells of an attempt that raised; the next one comes in `delay` seconds."""
@@ -117,6 +151,7 @@ class Reconciler(Generic[S]):
 
     def _forget(self, key: Key) -> None:
         self._applier.writes.forget(key)
+        self._applier.held.forget(key)
         self._waits.pop(key, None)
         self._failing.pop(key, None)
         self._queue.forget(key)

@@ -134,10 +134,9 @@ def _begin(draft: Draft, kind: Kind, analysis: RolloutAnalysis, index: int | Non
     existing = {run.metadata.name: run for run in s.snapshot.analysis_runs}
     made, there = placed(wanted_run(s, kind, index, analysis, spec), existing.get)
     name = there.metadata.name if there else str(made["metadata"]["name"])
-    _put(draft, kind, {"name": name, "status": ""})
-    if there is None:
-        because = f"the new version is judged by its {kind.label} analysis"
-        draft.act(Action("create", "AnalysisRun", name, because, made))
+    because = f"the new version is judged by its {kind.label} analysis"
+    if there is not None or draft.act(Action("create", "AnalysisRun", name, because, made)):
+        _put(draft, kind, {"name": name, "status": ""})
     return ""
 
 

@@ -22,6 +22,7 @@ from serinus.engine.conditions import promoted, settle
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
 from serinus.engine.promotion import end_pauses, goes_back, in_rollback_window, never_promoted, promote
+from serinus.engine.refused import tell_held, tell_only_held
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.services import point, selected_hash
@@ -37,6 +38,9 @@ def plan_blue_green(draft: Draft) -> None:
     s = draft.sight
     created = s.new is None
     new = ensure_new(draft, metadata.for_new(s))
+    if draft.missing(new) and s.stable is None:
+        tell_only_held(draft, new)
+        return
     follow(draft)
     changed = _reset_if_changed(draft, new)
     _first_deploy(draft, new)
@@ -327,6 +331,8 @@ class _Pass:
             or self.preview != old.blue_green.preview_selector
             or status.stable_rs != old.stable_rs
         )
+        tell_held(self.draft)
+        created = created and not self.draft.missing(self.new)
         settle(self.draft, healthy=healthy, available=self.saturated(active), progressed=progressed, created=created)
         by_hand = bool(status.pause_conditions) and self.strategy.auto_promotion_enabled is False
         duration.count_pause(status, s.now, manual=s.spec.paused or by_hand)

@@ -20,6 +20,7 @@ from serinus.engine.conditions import find, promoted, settle, told_not_completed
 from serinus.engine.draft import Draft
 from serinus.engine.phase import phase_of
 from serinus.engine.promotion import end_pauses, goes_back, in_rollback_window, promote
+from serinus.engine.refused import tell_held, tell_only_held
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.sight import hash_of
@@ -31,6 +32,9 @@ def plan_canary(draft: Draft) -> None:
     s, before = draft.sight, draft.sight.rollout.status
     created = s.new is None
     new = ensure_new(draft, metadata.for_new(s))
+    if draft.missing(new) and s.stable is None:
+        tell_only_held(draft, new)
+        return
     follow(draft)
     _reset_if_changed(draft, new)
     analyses.hear(draft)
@@ -127,11 +131,13 @@ def _initial_deploy(draft: Draft, new: ReplicaSet) -> None:
 
 def _walk(draft: Draft, view: sizes.View) -> None:
     s, status = draft.sight, draft.status
-    if promoted(status) or status.abort or status.promote_full or s.spec.paused:
+    if promoted(status) or status.abort or status.promote_full or s.spec.paused or (s.new and draft.missing(s.new)):
         return
     canary = s.canary
     if canary and canary.analysis and (status.current_step_index or 0) >= int(canary.analysis.get("startingStep") or 0):
         analyses.want(draft, BACKGROUND, canary.analysis)
+    if traffic.held(s) or any((h.verb, h.kind) == ("create", "AnalysisRun") for h in draft.held):
+        return  # steps rely on the weight, the Services and the analysis: one that cannot be written holds them
     if any(p.reason != CANARY_PAUSE for p in status.pause_conditions):
         return
     analyses.forget_other_steps(draft)
@@ -185,6 +191,8 @@ def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> N
         or status.current_step_index != before_index
         or status.current_step_hash != old.current_step_hash
     )
+    tell_held(draft)
+    created = created and not draft.missing(new)
     settle(draft, healthy=healthy, available=available, progressed=progressed, created=created)
     duration.count_pause(status, s.now, manual=s.spec.paused or _waits_for_person(draft))
     status.phase, status.message = phase_of(s.spec, status, available=own, has_traffic=has_traffic)

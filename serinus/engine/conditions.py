@@ -9,9 +9,17 @@ from __future__ import annotations
 from serinus.api.meta import Condition
 from serinus.api.rollout import RolloutStatus
 from serinus.api.times import format_time, parse_time
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import waits
 from serinus.engine.deadlines import deadline_of
 from serinus.engine.draft import Draft
+from serinus.engine.held import words_of
 from serinus.engine.sight import DEFAULT_PROGRESS_DEADLINE, Sight, revision_of
+
+WRITE_REFUSED = waits.REFUSED.code
+"""The condition that is there while the API server refuses a write."""
+
+CREATE_ERROR = "ReplicaSetCreateError"
 
 
 def find(status: RolloutStatus, kind: str) -> Condition | None:
@@ -45,14 +53,16 @@ def settle(draft: Draft, *, healthy: bool, available: bool, progressed: bool, cr
     """Write all conditions for the status as this pass leaves it.
 
     `healthy`: the update is complete and only it remains. `available`: enough pods serve. `progressed`: something moved in
-    the right direction since the status was stored. `created`: the new ReplicaSet is made in this pass.
+    the right direction since the status was stored. `created`: the new ReplicaSet is made in this pass. What is held back has
+    been told before.
     """
     s, status, now = draft.sight, draft.status, draft.sight.now
     drop(status, "InvalidSpec")
     paused = s.spec.paused or bool(status.pause_conditions)
     done, aborted = promoted(status), status.abort
     _completed(draft, done)
-    fell = _health(status, now, healthy=healthy and not paused)
+    refused = find(status, WRITE_REFUSED) is not None
+    fell = _health(status, now, healthy=healthy and not paused and not refused) and not healthy
     put(
         status,
         now,
@@ -120,6 +130,8 @@ def _aborted(draft: Draft) -> None:
 
 def _progressing(draft: Draft, *, healthy: bool, paused: bool, progressed: bool, created: bool, fell: bool) -> None:
     s, status, now = draft.sight, draft.status, draft.sight.now
+    if s.new is not None and draft.missing(s.new) and not paused:
+        return put_creation_refused(draft, s.new)
     before, name = find(status, "Progressing"), s.new.metadata.name if s.new else ""
     reason = before.reason if before else ""
     if paused:
@@ -157,12 +169,33 @@ def _progressing(draft: Draft, *, healthy: bool, paused: bool, progressed: bool,
         return put(status, now, "Progressing", "Unknown", "RolloutResumed", "Rollout is resumed")
     if before is None:
         return put(status, now, "Progressing", "True", "FoundNewReplicaSet", f'Found new replica set "{name}"')
-    if reason == "ProgressDeadlineExceeded" or timed_out(draft):
-        message = f'ReplicaSet "{name}" has timed out progressing.'
-        if s.spec.progress_deadline_abort and not promoted(status):
-            return _abort_stuck(draft, message)
-        return put(status, now, "Progressing", "False", "ProgressDeadlineExceeded", message)
+    _give_up_when_late(draft, name)
     return None
+
+
+def put_creation_refused(draft: Draft, rs: ReplicaSet) -> None:
+    """The new ReplicaSet cannot be made: no progress until its deadline is over. Source: the Rollout resource, section 4."""
+    status, name = draft.status, rs.metadata.name
+    before = find(status, "Progressing")
+    if before and f'"{name}"' in before.message and before.reason in (CREATE_ERROR, "ProgressDeadlineExceeded"):
+        _give_up_when_late(draft, name)
+        return
+    words = next((words_of(h) for h in draft.held if (h.verb, h.name) == ("create", name)), "")
+    message = f'Failed to create new replica set "{name}": {words}'
+    put(status, draft.sight.now, "Progressing", "False", CREATE_ERROR, message, renew=True)
+
+
+def _give_up_when_late(draft: Draft, name: str) -> None:
+    """When the progress deadline is over: no progress is expected any more, or the update is aborted."""
+    s, status, before = draft.sight, draft.status, find(draft.status, "Progressing")
+    if (before is None or before.reason != "ProgressDeadlineExceeded") and not timed_out(draft):
+        return
+    message = f'ReplicaSet "{name}" has timed out progressing.'
+    if s.spec.progress_deadline_abort and status.stable_rs and not promoted(status):
+        refused = find(status, WRITE_REFUSED)
+        _abort_stuck(draft, f"{message} {refused.message}" if refused else message)
+    else:
+        put(status, s.now, "Progressing", "False", "ProgressDeadlineExceeded", message)
 
 
 def _abort_stuck(draft: Draft, message: str) -> None:
@@ -187,7 +220,7 @@ def deadline(s: Sight, status: RolloutStatus) -> float | None:
     if (p := find(status, "Paused")) and p.status == "True":
         return None
     index = status.current_step_index
-    if index is not None and index < len(s.steps):
+    if index is not None and index < len(s.steps) and find(status, WRITE_REFUSED) is None:
         step = s.steps[index]
         if step.pause is not None or step.analysis is not None or step.experiment is not None:
             return None

@@ -8,7 +8,8 @@ from serinus.api.meta import Json
 from serinus.api.names import DESIRED_REPLICAS
 from serinus.api.rollout import RolloutStatus
 from serinus.api.workloads import ReplicaSet
-from serinus.engine.plan import Action, Event, Plan, PluginCall, Wait
+from serinus.engine.held import find_held
+from serinus.engine.plan import Action, Event, HeldWrite, Plan, PluginCall, Wait
 from serinus.engine.sight import Sight, revision_of
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -60,6 +61,8 @@ class Draft:
         self.waits: list[Wait] = []
         self.calls: list[PluginCall] = []
         self.again_at: float | None = None
+        self.held: list[HeldWrite] = []
+        """What this pass would write, and does not try now."""
         self.abort_message = ""
         self.spare: dict[str, int] = {}
         """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
@@ -68,7 +71,8 @@ class Draft:
         self.staying: dict[str, int] = {}
         """ReplicaSet → how many of its pods serve and are not being evicted, while some of its pods are."""
         self._held_back: list[Event] = []
-        self._created: dict[str, int] = {}
+        self._created: dict[str, int | None] = {}
+        """ReplicaSet → place of its creation among the actions; None while that is held back."""
         self._sizes: dict[str, int] = {}
 
     @staticmethod
@@ -87,8 +91,17 @@ class Draft:
     def evicts(self) -> bool:
         return any(action.verb == "evict" for action in self.actions)
 
-    def act(self, action: Action) -> None:
-        self.actions.append(action)
+    def act(self, action: Action) -> bool:
+        """Plan a write. False where it is held back: nothing that would follow from it may be relied on."""
+        snapshot = self.sight.snapshot
+        held = find_held(action, snapshot.held, snapshot.now) if snapshot.held else None
+        if held is None:
+            self.actions.append(action)
+            return True
+        self.held.append(held)
+        self.wait(held.code, held.message)
+        self.look_again(held.until)
+        return False
 
     def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
         self.events.append(Event(reason, message, "Warning" if warning else "Normal", len(self.actions)))
@@ -125,12 +138,17 @@ class Draft:
 
     def create(self, rs: ReplicaSet, body: Json, because: str, events: tuple[Event, ...]) -> None:
         """Plan a ReplicaSet that does not exist yet; a later `scale` in the same pass becomes part of its creation."""
-        self._created[rs.metadata.name] = len(self.actions)
-        self._sizes[rs.metadata.name] = 0
-        self.act(Action("create", "ReplicaSet", rs.metadata.name, because, body, events=events))
+        name, place = rs.metadata.name, len(self.actions)
+        self._sizes[name] = 0
+        planned = self.act(Action("create", "ReplicaSet", name, because, body, events=events))
+        self._created[name] = place if planned else None
 
     def created(self, rs: ReplicaSet | None) -> bool:
         return rs is not None and rs.metadata.name in self._created
+
+    def missing(self, rs: ReplicaSet) -> bool:
+        """Whether the ReplicaSet does not exist and its creation is held back."""
+        return self._created.get(rs.metadata.name, 0) is None
 
     def size(self, rs: ReplicaSet | None) -> int:
         """The ReplicaSet's size after what is planned so far."""
@@ -148,9 +166,8 @@ class Draft:
         notes: Json = dict(annotations or {})
         if rs.metadata.annotations.get(DESIRED_REPLICAS) != desired:
             notes[DESIRED_REPLICAS] = desired
-        if before == size and not notes:
+        if (before == size and not notes) or self.missing(rs):
             return
-        self._sizes[name] = size
         events: tuple[Event, ...] = ()
         if before != size:
             way = "up" if size > before else "down"
@@ -160,8 +177,9 @@ class Draft:
                     f"Scaled {way} ReplicaSet {name} (revision {revision_of(rs)}) from {before} to {size}",
                 ),
             )
-        if name in self._created:
-            i = self._created[name]
+        i = self._created.get(name)
+        if i is not None:
+            self._sizes[name] = size
             made = self.actions[i]
             events = tuple(msgspec.structs.replace(event, after=len(self.actions)) for event in events)
             body = {**made.body, "spec": {**made.body["spec"], "replicas": size}}
@@ -174,7 +192,7 @@ class Draft:
             patch["spec"] = {"replicas": size}
         if notes:
             patch["metadata"] = {"annotations": notes}
-        self.act(
+        planned = self.act(
             Action(
                 "patch",
                 "ReplicaSet",
@@ -186,6 +204,8 @@ class Draft:
                 events=events,
             )
         )
+        if planned:
+            self._sizes[name] = size
 
     def annotate(self, rs: ReplicaSet, notes: Json, because: str) -> None:
         if self.created(rs):

@@ -11,11 +11,13 @@ from __future__ import annotations
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
 from serinus.api.meta import Condition
 from serinus.api.times import format_time
+from serinus.engine import waits
 from serinus.engine.draft import difference, settled
 from serinus.engine.experiment_analyses import run_analyses
 from serinus.engine.experiment_templates import run_templates
 from serinus.engine.experiment_trial import PROGRESSING, ExperimentSnapshot, Trial, worst
 from serinus.engine.experiment_validation import invalid_experiment
+from serinus.engine.held import summed
 from serinus.engine.plan import Plan
 
 
@@ -33,6 +35,7 @@ def plan_experiment(snapshot: ExperimentSnapshot) -> Plan:
     run_analyses(trial)
     _phase(trial)
     _progressing(trial)
+    _tell_held(trial)
     return _finished(trial, "")
 
 
@@ -99,6 +102,20 @@ def _progressing(trial: Trial) -> None:
         _put(trial, PROGRESSING, "True", "NewReplicaSetAvailable", f'Experiment "{name}" is running.')
     else:
         _put(trial, PROGRESSING, "True", "ReplicaSetUpdated", f'Experiment "{name}" is progressing.')
+
+
+def _tell_held(trial: Trial) -> None:
+    """What is held back, and does not end the Experiment, is told in a condition and one Event."""
+    refused = [h for h in trial.held if h.code == waits.REFUSED.code]
+    contested = [h for h in trial.snapshot.held if h.code == waits.CONFLICT.code]
+    for kind, held in ((waits.REFUSED.code, refused), (waits.CONFLICT.code, contested)):
+        known = any(c.type == kind for c in trial.stored.conditions)
+        if held:
+            _put(trial, kind, "True", held[0].reason or kind, summed(held))
+            if not known:
+                trial.tell(kind, summed(held), warning=True)
+        elif known:
+            trial.status.conditions = [c for c in trial.status.conditions if c.type != kind]
 
 
 def _put(trial: Trial, kind: str, value: str, reason: str, message: str) -> None:

@@ -46,9 +46,7 @@ def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating
                 trial.tell("AnalysisRunTerminating", told)
                 patch: Json = {"spec": {"terminate": True}}
                 because = "the experiment is over"
-                trial.actions.append(
-                    Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid)
-                )
+                trial.act(Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid))
             elif run is not None and finished(run) and trial.spec.terminate and old.phase not in COMPLETED:
                 # It ends with the run that was required of it, else it would wait for its verdict for ever.
                 return RunStatus(old.name, old.analysis_run, run.status.phase, run.status.message)
@@ -86,7 +84,12 @@ def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunSta
     name = there.metadata.name if there else str(made["metadata"]["name"])
     if there is None:
         because = f"all templates serve: analysis {analysis.name} can judge them"
-        trial.actions.append(Action("create", "AnalysisRun", name, because, made))
+        write = trial.act(Action("create", "AnalysisRun", name, because, made))
+        if write.refused:
+            text = f"Failed to create AnalysisRun for analysis '{analysis.name}': {write.refused}"
+            return RunStatus(old.name, "", ERROR, text)
+        if not write.planned:
+            return old
     return RunStatus(old.name, name, PENDING)
 
 

@@ -73,7 +73,7 @@ def owner_words(meta: ObjectMeta) -> str:
 def adopt(trial: Trial, kind: str, meta: ObjectMeta) -> None:
     """Become the owner of an object that an earlier Experiment of this name has left behind."""
     owners = [msgspec.to_builtins(owner) for owner in meta.owner_references] + [trial.owner]
-    trial.actions.append(
+    trial.act(
         Action(
             "patch",
             kind,

@@ -11,7 +11,7 @@ from serinus.api.names import EXPERIMENT_NAME, EXPERIMENT_TEMPLATE, HASH
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.draft import difference
 from serinus.engine.experiment_ownership import Held, Whose, adopt, ends_by_itself, owner_words, whose
-from serinus.engine.experiment_trial import Trial
+from serinus.engine.experiment_trial import Planned, Trial
 from serinus.engine.plan import Action
 
 
@@ -27,8 +27,8 @@ def run_service(
     if wanted == 0:
         if found is not None and owned is Whose.OURS and rs.status.available_replicas == 0:
             because = "the experiment is over and its pods are gone"
-            trial.actions.append(Action("delete", "Service", name, because, uid=found.metadata.uid))
-            status.service_name = status.pod_template_hash = ""
+            if trial.act(Action("delete", "Service", name, because, uid=found.metadata.uid)).planned:
+                status.service_name = status.pod_template_hash = ""
         return Held()
     ports = _ports(template)
     if not ports:
@@ -39,7 +39,9 @@ def run_service(
         notes = {EXPERIMENT_NAME: trial.name, EXPERIMENT_TEMPLATE: template.name}
         metadata: Json = {"name": name, "annotations": notes, "ownerReferences": [trial.owner]}
         body: Json = {"metadata": metadata, "spec": {"selector": selector, "ports": ports}}
-        trial.actions.append(Action("create", "Service", name, because, body))
+        write = trial.act(Action("create", "Service", name, because, body))
+        if not write.planned:
+            return _not_written(f"Failed to create Service {name} for template '{template.name}'", write)
     elif owned is Whose.THEIRS:
         text = f"service {name} already exists and is not owned by experiment template {template.name}"
         owner = f" but by {owner_words(found.metadata)}" if found.metadata.controller() else ""
@@ -53,9 +55,15 @@ def run_service(
         return Held(f"Service {name} had no owner")
     elif found.spec.selector.get(HASH) != selector.get(HASH):
         patch: Json = {"spec": {"selector": difference(found.spec.selector, selector), "ports": ports}}
-        trial.actions.append(Action("patch", "Service", name, because, patch, uid=found.metadata.uid))
+        write = trial.act(Action("patch", "Service", name, because, patch, uid=found.metadata.uid))
+        if not write.planned:
+            return _not_written(f"Failed to update Service {name} for template '{template.name}'", write)
     status.service_name, status.pod_template_hash = name, selector.get(HASH, "")
     return Held()
+
+
+def _not_written(what: str, write: Planned) -> Held:
+    return Held(refused=f"{what}: {write.refused}") if write.refused else Held(f"{what}: another client undoes it")
 
 
 def _leaves(name: str, owner: str) -> str:

@@ -46,7 +46,7 @@ def _one(
     status = _counted(template.name, rs if owned is Whose.OURS else None, before)
     held = Held()
     if rs is None:
-        _create(trial, template, name, wanted)
+        held = Held() if completed else _create(trial, template, name, wanted)
     elif owned is Whose.THEIRS:
         held = Held(
             refused=f"Failed to create ReplicaSet for template '{template.name}': {name} belongs to {owner_words(rs.metadata)}"
@@ -60,9 +60,9 @@ def _one(
         held = _replace(trial, rs, before)
     else:
         held = run_service(trial, template, rs, wanted, status)
-        if not held.refused and _scale(trial, rs, wanted):
-            status.last_transition_time = format_time(trial.now)
-    if held.refused:
+        if not held.refused and (refused := _scale(trial, template, rs, wanted, status)):
+            held = Held(refused=refused)
+    if held.refused and not completed:
         return _told(trial, msgspec.structs.replace(status, status=ERROR, message=held.refused), before)
     return _told(trial, _judged(trial, template, status, rs, wanted, terminating, held), before)
 
@@ -85,7 +85,7 @@ def _replace(trial: Trial, rs: ReplicaSet, before: TemplateStatus | None) -> Hel
     if since is not None and trial.now < since + WAITS_FOR_TRAFFIC:
         trial.look_again(since + WAITS_FOR_TRAFFIC)
         return held
-    trial.actions.append(Action("delete", "ReplicaSet", meta.name, held.until, uid=meta.uid))
+    trial.act(Action("delete", "ReplicaSet", meta.name, held.until, uid=meta.uid))
     return held
 
 
@@ -174,7 +174,7 @@ def _without_hash(template: ExperimentTemplate) -> Json:
     return pods
 
 
-def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) -> None:
+def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) -> Held:
     pods = _without_hash(template)
     labels: dict[str, str] = pods["metadata"]["labels"]
     pod_hash = pod_template_hash(pods)
@@ -188,13 +188,13 @@ def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) 
     metadata: Json = {"name": name, "labels": labels, "annotations": notes, "ownerReferences": [trial.owner]}
     events = (Event("ScalingReplicaSet", f"Scaled up ReplicaSet {name} from 0 to {wanted}"),) if wanted else ()
     because = f"template {template.name} of the experiment needs pods of its own"
-    trial.actions.append(
-        Action("create", "ReplicaSet", name, because, {"metadata": metadata, "spec": spec}, events=events)
-    )
+    body: Json = {"metadata": metadata, "spec": spec}
+    refused = trial.act(Action("create", "ReplicaSet", name, because, body, events=events)).refused
+    return Held(refused=f"Failed to create ReplicaSet for template '{template.name}': {refused}" if refused else "")
 
 
-def _scale(trial: Trial, rs: ReplicaSet, wanted: int) -> bool:
-    """Plan the size; at the end only after the delay. True when it changes now."""
+def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: int, status: TemplateStatus) -> str:
+    """Plan the size; at the end only after the delay. Why the API server refuses it; "" where it does not."""
     have, meta = rs.spec.replicas, rs.metadata
     # A deadline of an earlier end (the Experiment was begun again) would cut the next delay short.
     notes: Json = {SCALE_DOWN_DEADLINE: None} if wanted and SCALE_DOWN_DEADLINE in meta.annotations else {}
@@ -202,8 +202,8 @@ def _scale(trial: Trial, rs: ReplicaSet, wanted: int) -> bool:
         if notes:
             because = "its pods are needed again"
             patch: Json = {"metadata": {"annotations": notes}}
-            trial.actions.append(Action("patch", "ReplicaSet", meta.name, because, patch, uid=meta.uid))
-        return False
+            trial.act(Action("patch", "ReplicaSet", meta.name, because, patch, uid=meta.uid))
+        return ""
     if wanted == 0:
         at = parse_time(meta.annotations.get(SCALE_DOWN_DEADLINE))
         given = trial.spec.scale_down_delay_seconds
@@ -211,29 +211,24 @@ def _scale(trial: Trial, rs: ReplicaSet, wanted: int) -> bool:
         if at is None and delay > 0:
             deadline = format_deadline(trial.now + delay)
             patch = {"metadata": {"annotations": {SCALE_DOWN_DEADLINE: deadline}}}
-            trial.actions.append(
-                Action(
-                    "patch",
-                    "ReplicaSet",
-                    meta.name,
-                    f"the experiment is over: pods go at {deadline}",
-                    patch,
-                    uid=meta.uid,
-                )
-            )
-            trial.look_again(parse_time(deadline) or trial.now)
-            return False
+            because = f"the experiment is over: pods go at {deadline}"
+            if trial.act(Action("patch", "ReplicaSet", meta.name, because, patch, uid=meta.uid)).planned:
+                trial.look_again(parse_time(deadline) or trial.now)
+            return ""
         if at is not None and trial.now < at:
             trial.look_again(at)
-            return False
+            return ""
     way = "up" if wanted > have else "down"
     told = Event("ScalingReplicaSet", f"Scaled {way} ReplicaSet {meta.name} from {have} to {wanted}")
     patch = {"spec": {"replicas": wanted}, **({"metadata": {"annotations": notes}} if notes else {})}
     because = f"the template has {count(wanted, 'pod')}" if wanted else "the experiment is over"
-    trial.actions.append(
+    write = trial.act(
         Action(
             "patch", "ReplicaSet", meta.name, because, patch,
             uid=meta.uid, resource_version=meta.resource_version, events=(told,),
         )
     )  # fmt: skip
-    return True
+    if write.planned:
+        status.last_transition_time = format_time(trial.now)
+    where = f"template '{template.name}' to desired replica count '{wanted}'"
+    return f"Unable to scale ReplicaSet for {where}: {write.refused}" if write.refused else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
@@ -12,7 +14,9 @@ from serinus.api.meta import Json
 from serinus.api.network import Service
 from serinus.api.times import parse_time
 from serinus.api.workloads import ReplicaSet
-from serinus.engine.plan import Action, Event
+from serinus.engine import waits
+from serinus.engine.held import find_held, words_of
+from serinus.engine.plan import Action, Event, HeldWrite
 
 PROGRESSING = "Progressing"
 ORDER = (SUCCESSFUL, RUNNING, PROGRESSING, PENDING, INCONCLUSIVE, ERROR, FAILED)
@@ -24,7 +28,8 @@ class ExperimentSnapshot(msgspec.Struct, frozen=True):
 
     `replica_sets`, `analysis_runs`: those it owns, and others whose names its own could get. `services`: by name, those
     that it made or wants to make. `objects`: templates of analyses by "Kind/name". `others`: by uid, further
-    Experiments that own such a ReplicaSet or Service.
+    Experiments that own such a ReplicaSet or Service. `held`: writes that the API server refused, or that another writer
+    undoes, a moment ago.
     """
 
     now: float
@@ -34,6 +39,14 @@ class ExperimentSnapshot(msgspec.Struct, frozen=True):
     analysis_runs: tuple[AnalysisRun, ...] = ()
     objects: dict[str, Json] = {}
     others: dict[str, Experiment] = {}
+    held: tuple[HeldWrite, ...] = ()
+
+
+class Planned(NamedTuple):
+    """What has become of a write. `refused`: the API server's words, where it does not do it."""
+
+    planned: bool = True
+    refused: str = ""
 
 
 class Trial:
@@ -46,6 +59,8 @@ class Trial:
         self.status = msgspec.convert(msgspec.to_builtins(self.stored), ExperimentStatus)
         self.actions: list[Action] = []
         self.events: list[Event] = []
+        self.held: list[HeldWrite] = []
+        """What this pass would write, and does not try now."""
         self.again_at: float | None = None
 
     @property
@@ -63,6 +78,16 @@ class Trial:
             "controller": True,
             "blockOwnerDeletion": True,
         }
+
+    def act(self, action: Action) -> Planned:
+        """Plan a write, unless it is held back."""
+        held = find_held(action, self.snapshot.held, self.now)
+        if held is None:
+            self.actions.append(action)
+            return Planned()
+        self.held.append(held)
+        self.look_again(held.until)
+        return Planned(False, words_of(held) if held.code == waits.REFUSED.code else "")
 
     def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
         self.events.append(Event(reason, message, "Warning" if warning else "Normal"))

@@ -102,10 +102,12 @@ def _begin(draft: Draft, asked: Json, index: int) -> bool:
         "annotations": {REVISION: str(revision_of(s.new))},
         "ownerReferences": [owner_reference(draft)],
     }
-    draft.status.canary.current_experiment = name
     told = Event("ExperimentCreated", f"Created Experiment '{name}'")
     because = f"step {index + 1} compares versions in an experiment"
-    draft.act(Action("create", "Experiment", name, because, {"metadata": metadata, "spec": spec}, events=(told,)))
+    body: Json = {"metadata": metadata, "spec": spec}
+    if not draft.act(Action("create", "Experiment", name, because, body, events=(told,))):
+        return False
+    draft.status.canary.current_experiment = name
     draft.wait(waits.EXPERIMENT.code, f"step {index + 1}: {name} is new")
     return False
 

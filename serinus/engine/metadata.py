@@ -47,7 +47,7 @@ def _one(draft: Draft, rs: ReplicaSet, targets: Targets) -> None:
     role = "its role changed: pods carry the labels and annotations of the new one"
     if patch:
         touched = any(a.kind == "ReplicaSet" and a.name == rs.metadata.name for a in draft.actions)
-        draft.act(
+        planned = draft.act(
             Action(
                 "patch",
                 "ReplicaSet",
@@ -58,6 +58,8 @@ def _one(draft: Draft, rs: ReplicaSet, targets: Targets) -> None:
                 resource_version="" if touched else rs.metadata.resource_version,
             )
         )
+        if not planned:
+            return  # its new pods would not be as these
     if draft.size(rs) == 0 or not any(targets.values.values()):
         return
     for pod in draft.sight.pods_of(rs):

@@ -7,7 +7,7 @@ source: the current version's own pods are available, and all requests go to it.
 from __future__ import annotations
 
 from serinus.api.rollout import RolloutSpec, RolloutStatus
-from serinus.engine.conditions import promoted
+from serinus.engine.conditions import WRITE_REFUSED, find, promoted
 
 TRAFFIC_SHIFTING = "traffic is still shifting to the current version"
 """Of a canary that is promoted (or was gone back on) while requests still go to another version."""
@@ -26,6 +26,9 @@ def phase_of(
     for c in status.conditions:
         if c.type == "InvalidSpec":
             return "Degraded", f"InvalidSpec: {c.message}"
+    if refused := find(status, WRITE_REFUSED):
+        return "Degraded", f"{WRITE_REFUSED}: {refused.message}"
+    for c in status.conditions:
         if c.reason in ("RolloutAborted", "ProgressDeadlineExceeded"):
             return "Degraded", f"{c.reason}: {c.message}"
     if spec.paused:

@@ -18,6 +18,24 @@ from serinus.api.workloads import Pod, ReplicaSet, Workload
 Json = dict[str, Any]
 
 
+class HeldWrite(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A write that is not tried again before `until` (seconds since the epoch).
+
+    `code`: of `waits.py`, `WriteRefused` or `FieldConflict`. `fields`: those of the write, as `held.fields_of` gives them;
+    None: all writes of this verb to the object are held back. `message`: a sentence for people. `reason`: the API
+    server's, such as `Invalid`.
+    """
+
+    code: str
+    verb: str
+    kind: str
+    name: str
+    message: str
+    until: float
+    fields: frozenset[str] | None = None
+    reason: str = ""
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything that a decision about one Rollout may depend on, as the cache has it.
 
@@ -25,7 +43,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     `pods`: the pods owned by those. `services`, `ingresses`: those that the Rollout names (and the canary Ingresses that
     a router derives), by name; a missing one is absent. `objects`: other router objects, and templates of analyses
     (nested ones too), whole, by "Kind/name". `analysis_runs`: those that the Rollout owns, and others of a name that one of
-    its own could get; `experiments` likewise. `workload`: what `workloadRef` names, None when absent.
+    its own could get; `experiments` likewise. `workload`: what `workloadRef` names, None when absent. `held`: writes that
+    the API server refused, or that another writer undoes, a moment ago.
     """
 
     now: float
@@ -39,6 +58,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     analysis_runs: tuple[AnalysisRun, ...] = ()
     experiments: tuple[Experiment, ...] = ()
     workload: Workload | None = None
+    held: tuple[HeldWrite, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from msgspec import structs
 
 from serinus.api.derived import once
+from serinus.api.meta import Json
 from serinus.api.rollout import RolloutStatus
 from serinus.api.validation import invalid_spec_message, validate
 from serinus.engine import analyses, waits
 from serinus.engine.arriving import arriving
 from serinus.engine.bluegreen import plan_blue_green
 from serinus.engine.canary import plan_canary
-from serinus.engine.conditions import find, put
+from serinus.engine.conditions import WRITE_REFUSED, drop, find, put
 from serinus.engine.draft import Draft, difference, settled
 from serinus.engine.phase import phase_of
 from serinus.engine.plan import Action, Plan, Snapshot, Wait
+from serinus.engine.refused import tell_only_held
 from serinus.engine.revision import adopt_orphans, wait_for_the_name
 from serinus.engine.sight import look
 from serinus.engine.told import ROUTING, told
@@ -40,24 +42,18 @@ def plan(snapshot: Snapshot) -> Plan:
         if wait := arriving(rollout, finding, snapshot.now):
             return Plan(again_at=wait.until, waits=(wait,))
         return _invalid(snapshot, invalid_spec_message(meta.name, finding))
+    draft = Draft(look(snapshot))
     if spec.replicas is None:
         because = "spec.replicas is not set: one pod is meant"
-        return Plan(
-            (
-                Action(
-                    "patch",
-                    "Rollout",
-                    meta.name,
-                    because,
-                    {"spec": {"replicas": 1}},
-                    uid=meta.uid,
-                    resource_version=meta.resource_version,
-                ),
-            )
-        )
-    draft = Draft(look(snapshot))
+        one: Json = {"spec": {"replicas": 1}}
+        version = meta.resource_version
+        if draft.act(Action("patch", "Rollout", meta.name, because, one, uid=meta.uid, resource_version=version)):
+            return Plan(tuple(draft.actions))
     if draft.sight.orphans:
         adopt_orphans(draft)
+        if draft.held:
+            tell_only_held(draft)
+            return draft.finish()
         return Plan(tuple(draft.actions))
     (plan_blue_green if spec.strategy.blue_green else plan_canary)(draft)
     wait_for_the_name(draft)
@@ -85,6 +81,7 @@ def _invalid(snapshot: Snapshot, message: str) -> Plan:
     """A spec that cannot be used changes nothing but what people read of it."""
     rollout = snapshot.rollout
     status = Draft.copy_of(rollout.status)
+    drop(status, WRITE_REFUSED)  # nothing is written
     _say_invalid(snapshot, status, message)
     patch = difference(settled(rollout.status), settled(status))
     return Plan(status=patch or None, status_because=message, waits=(Wait(waits.INVALID.code, message),))

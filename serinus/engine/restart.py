@@ -106,13 +106,12 @@ def _one_by_one(draft: Draft, rs: ReplicaSet, at: float, wanted: int | None, bud
             budget.held = budget.held or spared >= serving == 1
             spared = min(spared, serving - 1)  # its share has nowhere else to go
         allowed = budget.take(min(len(now), spared))
-    going = now[: max(0, allowed)]
-    for pod in going:
-        because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
-        draft.act(Action("evict", "Pod", pod.metadata.name, because, uid=pod.metadata.uid))
-    draft.staying[rs.metadata.name] = serving - len(going)
+    because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
+    evictions = (Action("evict", "Pod", p.metadata.name, because, uid=p.metadata.uid) for p in now[: max(0, allowed)])
+    going = sum(draft.act(eviction) for eviction in evictions)
+    draft.staying[rs.metadata.name] = serving - going
     if wanted and grows:
-        draft.serving[rs.metadata.name] = max(wanted, serving - len(going))
+        draft.serving[rs.metadata.name] = max(wanted, serving - going)
         draft.spare[rs.metadata.name] = 1
     return len(now)
 

@@ -74,7 +74,8 @@ def ensure_new(draft: Draft, metadata: PodMetadata | None) -> ReplicaSet:
         s.new = _create(draft, metadata)
     else:
         _keep_in_step(draft, s.new)
-    _copy_revision(draft, s.new)
+    if not draft.missing(s.new):
+        _copy_revision(draft, s.new)
     return s.new
 
 
@@ -189,7 +190,7 @@ def _keep_in_step(draft: Draft, rs: ReplicaSet) -> None:
         patch["spec"] = {**patch.get("spec", {}), **apart}
     if not patch:
         return
-    draft.act(
+    planned = draft.act(
         Action(
             "patch",
             "ReplicaSet",
@@ -201,7 +202,8 @@ def _keep_in_step(draft: Draft, rs: ReplicaSet) -> None:
             events=told,
         )
     )
-    rs.metadata.annotations = {**have, **notes}
+    if planned:
+        rs.metadata.annotations = {**have, **notes}
 
 
 def _copy_revision(draft: Draft, rs: ReplicaSet) -> None:

@@ -51,14 +51,14 @@ def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
             f"Service {name} moves to the {role} {rs.metadata.name} when it has ready pods: {avail}/{size} available",
         )
         return have
-    _switch(
+    switched = _switch(
         draft,
         service,
         have,
         want,
         f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {count(avail, 'ready pod')}",
     )
-    return want
+    return want if switched else have
 
 
 def _wants_none(draft: Draft) -> bool:
@@ -67,13 +67,13 @@ def _wants_none(draft: Draft) -> bool:
     return s.blue_green is not None and not s.replicas and not any(r.status.available_replicas for r in s.sets)
 
 
-def _switch(draft: Draft, service: Service, have: str, want: str, because: str) -> None:
+def _switch(draft: Draft, service: Service, have: str, want: str, because: str) -> bool:
     name, meta = service.metadata.name, service.metadata
     patch: Json = {"spec": {"selector": {HASH: want}}}
     if MANAGED_BY not in meta.annotations:
         patch["metadata"] = {"annotations": {MANAGED_BY: draft.sight.rollout.metadata.name}}
     told = Event("SwitchService", f"Switched selector for service '{name}' from '{have}' to '{want}'")
-    draft.act(
+    return draft.act(
         Action(
             "patch",
             "Service",

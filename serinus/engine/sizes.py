@@ -346,6 +346,10 @@ def _retire_aborted(draft: Draft, view: View, new: ReplicaSet, stable: ReplicaSe
 def _resize_basic(draft: Draft, view: View) -> None:
     s, new, stable = draft.sight, draft.sight.new, view.stable
     assert new is not None
+    if draft.missing(new):
+        if stable:
+            draft.scale(stable, s.replicas, f"the stable version has {s.replicas} pods: there is no other yet")
+        return
     want_new, want_stable = view.targets(draft.status.current_step_index or 0)
     if stable:
         if view.held:

@@ -40,6 +40,9 @@ def told(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     if status.message.startswith("InvalidSpec"):
         reason = waits.ROUTER if f": {ROUTING}: " in status.message else waits.INVALID
         return Wait(reason.code, status.message.removeprefix("InvalidSpec: "))
+    refused = next((c.message for c in status.conditions if c.type == waits.REFUSED.code), "")
+    if refused:
+        return Wait(waits.REFUSED.code, refused)
     if status.abort:
         return Wait(waits.ABORTED.code, status.message, since=_time(status.aborted_at))
     if status.phase == "Degraded":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from serinus.api.plurals import count
 from serinus.api.rollout import CanaryStrategy, TrafficWeights, WeightDestination
 from serinus.api.workloads import ReplicaSet
-from serinus.engine import waits
+from serinus.engine import references, waits
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
 from serinus.engine.experiments import additional
@@ -17,7 +17,7 @@ from serinus.engine.plan import Action, Event
 from serinus.engine.revision import owner_reference
 from serinus.engine.routes import Route, managed, service_names, set_by
 from serinus.engine.services import point, selected_hash, selects
-from serinus.engine.sight import hash_of, serving
+from serinus.engine.sight import Sight, hash_of, serving
 from serinus.engine.sizes import View
 from serinus.engine.steps import last_weight
 from serinus.routing.registry import routers_of
@@ -43,6 +43,12 @@ def route(draft: Draft, view: View) -> bool:
     if weight and weight > (recorded or 0) and led not in (None, hash_of(s.new)):
         weight = recorded or 0  # more only once its Service leads there: why it does not is told
     return weight is None or _write(draft, canary, weight)
+
+
+def held(s: Sight) -> bool:
+    """Whether a write that leads requests is held back: what the last step asked for is not so."""
+    leading = references.router_objects(s.rollout) | {("Service", name) for name in references.services(s.rollout)}
+    return any(s.now < one.until and (one.kind, one.name) in leading for one in s.snapshot.held)
 
 
 def _services(draft: Draft, canary: CanaryStrategy, view: View) -> str | None:
@@ -220,8 +226,9 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
         if answer.error:
             draft.refuse(waits.ROUTER.code, Event("TrafficRoutingError", answer.error, "Warning"))
             return False
-        for write in answer.writes:
-            draft.act(_action(write))
+        written = [draft.act(_action(write)) for write in answer.writes]
+        if not all(written):
+            return True  # the status keeps the weight that was written last: nothing loses its pods because of this one
         verified = answer.verified if answer.verified is not None else verified
     _record(draft, canary, weight, verified)
     return True

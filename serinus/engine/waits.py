@@ -68,6 +68,18 @@ PLUGIN = Reason(
 )
 SERVICE = Reason("ServiceSwitch", "a Service moves when the version has ready pods", "its pods are ready", "none")
 RESTART = Reason("Restart", "pods are restarted one after another", "all pods are younger than restartAt", "none")
+REFUSED = Reason(
+    "WriteRefused",
+    "the API server refuses a write: a right, a quota, a policy, or a field that is not valid",
+    "its cause is mended, and the next try succeeds: at the latest a minute later; or a new version comes",
+    "progressDeadlineSeconds",
+)
+CONFLICT = Reason(
+    "FieldConflict",
+    "another writer changes a field back that Serinus sets",
+    "the other writer stops: the field is set again at the latest a minute later",
+    "none",
+)
 CACHE = Reason(
     "Cache",
     "the controller does not see all that it needs to decide",
@@ -95,5 +107,7 @@ ALL: tuple[Reason, ...] = (
     SERVICE,
     RESTART,
     ABORTED,
+    REFUSED,
+    CONFLICT,
     CACHE,
 )

@@ -15,6 +15,7 @@ from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.step_words import step_words
 from serinus.api.times import age_words, parse_time
 from serinus.engine import conditions, waits
+from serinus.engine.held import known_from
 from serinus.engine.measured import Measured, deciding
 from serinus.engine.phase import phase_of
 from serinus.engine.plan import Plan, Snapshot, Wait
@@ -54,7 +55,7 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 def explain(snapshot: Snapshot) -> Why:
     """Why this Rollout is where it is. Never raises for what a user can write."""
-    decided, status = plan(snapshot), snapshot.rollout.status
+    decided, status = _decided(snapshot), snapshot.rollout.status
     phase, message = _stated(snapshot.rollout)
     pending = tuple(f"{a.verb} {a.kind} {a.name}: {a.because}" for a in decided.actions)
     pending += tuple(f"call plugin {c.name}: {c.because}" for c in decided.calls)
@@ -72,6 +73,17 @@ def _stated(rollout: Rollout) -> tuple[str, str]:
     return (
         (status.phase, status.message) if status.phase or status == RolloutStatus() else phase_of(rollout.spec, status)
     )
+
+
+def _decided(snapshot: Snapshot) -> Plan:
+    """The plan of a controller that knows which writes are held back, as far as the status tells it."""
+    decided, status = plan(snapshot), snapshot.rollout.status
+    while held := known_from(status, decided.actions, snapshot.now):
+        if all(one in snapshot.held for one in held):
+            break
+        snapshot = replace(snapshot, held=(*snapshot.held, *held))
+        decided = plan(snapshot)
+    return decided
 
 
 def glance(rollout: Rollout) -> Why:

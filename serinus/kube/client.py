@@ -64,6 +64,11 @@ class Client:
         self._handler = handler
         self._headers = {"user-agent": user_agent, "accept": JSON}
 
+    @property
+    def manager(self) -> str:
+        """Under which name managedFields has what this client writes."""
+        return self._headers["user-agent"].partition("/")[0]
+
     async def raw(
         self,
         method: str,

@@ -13,7 +13,13 @@ ApiError                    any answer that is not a success, or none
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+_DENIED = re.compile(
+    r"admission webhook .* denied the request|ValidatingAdmissionPolicy .* denied request|failed calling webhook"
+)
+"""Admission may answer with any code."""
 
 
 class ApiError(Exception):
@@ -29,6 +35,14 @@ class ApiError(Exception):
         super().__init__(message)
         self.code, self.reason, self.message = code, reason, message
         self.status, self.retry_after = status or {}, retry_after
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server has understood the write and does not do it: time alone does not mend that, somebody has to change an
+        object, a right, a quota or a policy."""
+        if self.code in (404, 408, 409, 410, 429) or not 400 <= self.code < 500:
+            return bool(_DENIED.search(str(self)))
+        return True
 
 
 class NotFound(ApiError): ...

@@ -18,7 +18,6 @@ from serinus.routing.router import Objects, Routed, Traffic, Write
 
 Json = dict[str, Any]
 CLASS = "kubernetes.io/ingress.class"
-DEFAULT_PREFIX = "nginx.ingress.kubernetes.io"
 NAME_LIMIT = 246
 
 
@@ -69,10 +68,10 @@ class Nginx:
 
 def wanted_annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting) -> dict[str, str]:
     """Annotations that the canary Ingress must have; later rows win."""
-    prefix = nginx.annotation_prefix or DEFAULT_PREFIX
+    prefix = nginx.prefix
     wanted = {CLASS: stable.annotations[CLASS]} if CLASS in stable.annotations else {}
     for key, value in nginx.additional_ingress_annotations.items():
-        wanted[key if key.startswith(prefix) else f"{prefix}/{key}"] = value
+        wanted[nginx.prefixed(key)] = value
     wanted |= nginx.canary_ingress_annotations
     wanted[f"{prefix}/canary"] = "true"
     wanted[f"{prefix}/canary-weight"] = str(traffic.weight)
@@ -119,7 +118,7 @@ def _controlled(meta: ObjectMeta, uid: str) -> bool:
 
 def _orphan(found: Ingress, spec: Json, nginx: NginxRouting) -> bool:
     """A canary Ingress that nobody controls and that leads where ours is to lead: left by `kubectl delete --cascade=orphan`."""
-    canary = found.metadata.annotations.get(f"{nginx.annotation_prefix or DEFAULT_PREFIX}/canary") == "true"
+    canary = found.metadata.annotations.get(f"{nginx.prefix}/canary") == "true"
     return canary and found.metadata.controller() is None and found.spec.rules == spec["rules"]
 
 

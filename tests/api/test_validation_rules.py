@@ -324,3 +324,86 @@ def test_arguments_from_metadata_that_there_is_not_are_refused():
     text = "Analyses arguments must refer to valid object metadata supported by downwardAPI"
     expected = f"{_PATH}.steps[0].analyses: Invalid value: {shown}: {text}"
     assert said({"canary": {"steps": [{"analysis": {"templates": [], "args": value}}]}}) == expected
+
+
+_METADATA: list[tuple[str, Json, str]] = [
+    (
+        "labels",
+        {"app": "web", "type": "x"},
+        'Metadata.labels: Invalid value: "app": is a label of the Rollout\'s selector',
+    ),
+    ("labels", {"app": "other"}, 'Metadata.labels: Invalid value: "app": is a label of the Rollout\'s selector'),
+    ("labels", {"tier": "x"}, 'Metadata.labels: Invalid value: "tier": is a label of the Rollout\'s selector'),
+    (
+        "labels",
+        {"rollouts-pod-template-hash": "x"},
+        'Metadata.labels: Invalid value: "rollouts-pod-template-hash": is a',
+    ),
+    ("labels", {"no spaces": "x"}, 'Metadata.labels: Invalid value: "no spaces": name part must consist of'),
+    ("labels", {"a/b/c": "x"}, 'Metadata.labels: Invalid value: "a/b/c": a qualified name must consist of'),
+    ("labels", {"x" * 64: "x"}, "name part must be no more than 63 characters"),
+    ("labels", {"role": "ca nary"}, 'Metadata.labels: Invalid value: "ca nary": a valid label must be'),
+    ("labels", {"role": "x" * 64}, "must be no more than 63 characters"),
+    ("annotations", {"a/b/c": "x"}, 'Metadata.annotations: Invalid value: "a/b/c": a qualified name must consist of'),
+    ("annotations", {"UPPER.example.com/a b": "x"}, "Metadata.annotations: Invalid value: "),
+    ("annotations", {"a": "x" * 300_000}, "Metadata.annotations: Too long: may not be more than 262144 bytes"),
+]
+
+
+@pytest.mark.parametrize("role", ["canary", "stable", "preview", "active"])
+@pytest.mark.parametrize(("part", "given", "text"), _METADATA)
+def test_metadata_by_role_that_no_pod_may_carry(role: str, part: str, given: Json, text: str):
+    """Known before anything is written: the API server would refuse the ReplicaSet or its pods when the role changes."""
+    metadata = {f"{role}Metadata": {part: given}}
+    blue_green = {"blueGreen": {"activeService": "web", **metadata}}
+    strategy = {"canary": metadata} if role in ("canary", "stable") else blue_green
+    tier = {"key": "tier", "operator": "NotIn", "values": ["db"]}
+    selector = {"matchLabels": {"app": "web"}, "matchExpressions": [tier]}
+    found = said(strategy, spec={"selector": selector})
+    assert found is not None
+    assert found.startswith(f"spec.strategy.{role}Metadata.")
+    assert text in found
+
+
+@pytest.mark.parametrize("role", ["canary", "stable", "preview", "active"])
+def test_metadata_by_role_that_pods_may_carry(role: str):
+    metadata = {
+        f"{role}Metadata": {"labels": {"role": role, "example.com/r": ""}, "annotations": {"Ex.com/A": "any text"}}
+    }
+    blue_green = {"blueGreen": {"activeService": "web", **metadata}}
+    assert said({"canary": metadata} if role in ("canary", "stable") else blue_green) is None
+
+
+_ANNOTATIONS: list[tuple[Json, str, str]] = [
+    (
+        {"additionalIngressAnnotations": {"other.test/x": "1"}},
+        "additionalIngressAnnotations",
+        "nginx.ingress.kubernetes.io/other.test/x",
+    ),
+    ({"additionalIngressAnnotations": {"a b": "1"}}, "additionalIngressAnnotations", "nginx.ingress.kubernetes.io/a b"),
+    ({"additionalIngressAnnotations": {"x" * 64: "1"}}, "additionalIngressAnnotations", "63 characters"),
+    ({"canaryIngressAnnotations": {"a/b/c": "1"}}, "canaryIngressAnnotations", "a/b/c"),
+    ({"annotationPrefix": "a/b"}, "annotationPrefix", "a/b/canary"),
+    ({"annotationPrefix": "under_score"}, "annotationPrefix", "under_score/canary"),
+]
+
+
+@pytest.mark.parametrize(("part", "field", "named"), _ANNOTATIONS)
+def test_annotations_that_no_canary_ingress_may_carry(part: Json, field: str, named: str):
+    found = said(routed({"nginx": {"stableIngress": "web", **part}}))
+    assert found is not None
+    assert found.startswith(f"spec.strategy.trafficRouting.nginx.{field}: Invalid value: ")
+    assert named in found
+
+
+def test_annotations_that_canary_ingresses_may_carry():
+    good = {"canary-by-header": "X", "nginx.ingress.kubernetes.io/canary-by-cookie": "c"}
+    nginx = {
+        "stableIngress": "web",
+        "additionalIngressAnnotations": good,
+        "canaryIngressAnnotations": {"other.test/x": "1"},
+    }
+    assert said(routed({"nginx": nginx})) is None
+    assert said(routed({"nginx": {**nginx, "annotationPrefix": "custom.example.com"}})) is not None, (
+        "its cookie has two prefixes"
+    )

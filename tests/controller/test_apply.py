@@ -11,12 +11,12 @@ from serinus.api.meta import WrittenMeta
 from serinus.api.names import HASH
 from serinus.api.rollout import Rollout
 from serinus.api.step_plugin import Answer, Question
-from serinus.controller.apply import Applier
+from serinus.controller.apply import Applier, HeldBack
 from serinus.controller.writes import Writes
 from serinus.engine.plan import Action, Event, Plan, PluginCall
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
-from serinus.kube.errors import Conflict, Invalid, NotFound
+from serinus.kube.errors import Conflict, NotFound
 from serinus.kube.wire import Request, Response
 
 
@@ -152,15 +152,19 @@ async def test_our_own_replica_set_without_its_label_gets_it_back(hands: Hands, 
     assert "collisionCount" not in (hands.store.get("rollouts", "web").get("status") or {})
 
 
-async def test_a_replica_set_that_the_api_refuses_is_told_in_the_rollout(hands: Hands) -> None:
-    hands.answers["default/replicasets"] = hands.answers["a/replicasets"] = 422
-    with pytest.raises(Invalid):
-        await hands.apply(action("create", "ReplicaSet", "web-1"))
-    status = hands.store.get("rollouts", "web")["status"]
-    assert status["message"].startswith('Failed to create new replica set "web-1": ')
-    assert [(c["type"], c["status"], c["reason"]) for c in status["conditions"]] == [
-        ("Progressing", "False", "ReplicaSetCreateError")
-    ]
+@pytest.mark.parametrize("code", [400, 403, 413, 422])
+async def test_a_refused_write_is_held_back_and_not_sent_again_before_its_time(hands: Hands, code: int) -> None:
+    """The next plan knows of it; nothing after it was done."""
+    hands.answers["a/replicasets"] = code
+    create = action("create", "ReplicaSet", "web-1")
+    with pytest.raises(HeldBack) as first:
+        await hands.apply(create, action("create", "Service", "web"))
+    assert (first.value.held.code, first.value.held.kind, first.value.known) == ("WriteRefused", "ReplicaSet", False)
+    with pytest.raises(HeldBack) as second:
+        await hands.apply(create)
+    assert second.value.known
+    assert [(m, n) for m, n, _ in hands.sent] == [("POST", "a/replicasets")]
+    assert await hands.apply(action("create", "Service", "web")) == 1, "other writes are not concerned"
 
 
 async def test_what_a_plugin_says_is_written_into_the_status_after_everything_else(hands: Hands) -> None:

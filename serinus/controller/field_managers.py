@@ -1,0 +1,82 @@
+"""Names who changes a field back: asked of metadata.managedFields, once, when a write was undone several times.
+
+The cache does not hold managedFields, which would double its size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.api.meta import Json
+from serinus.api.resources import Resource
+from serinus.engine.held import leaves, path_of, text_of
+from serinus.engine.plan import Action
+from serinus.kube.client import Client
+from serinus.kube.errors import NotFound
+
+MANAGERS = 3
+"""Names that one sentence has."""
+
+LONGEST_VALUE = 80
+
+
+async def sentence(client: Client, resource: Resource, namespace: str, action: Action) -> str:
+    """Which field is changed back and by whom; "" where the object has what the write sets: then nobody undoes it.
+
+    ApiError where the API cannot be asked.
+    """
+    what = f"{action.kind} {action.name}"
+    try:
+        live = await client.get(resource, action.name, namespace)
+    except NotFound:
+        return f"{what} was created several times, and another client deletes it each time"
+    if action.verb != "patch":
+        return ""
+    undone = [(parts, text) for parts, text in leaves(action.body) if _value(live, parts) != text]
+    if not undone:
+        return ""
+    parts, text = undone[0]
+    more = f" (and {len(undone) - 1} more fields)" if len(undone) > 1 else ""
+    wanted = "removed" if text == "null" else f"set to {_short(text)}"
+    return (
+        f"{path_of(parts)}{more} of {what} is {wanted} and changed back each time: {_who(live, parts, client.manager)}"
+    )
+
+
+def _who(live: Json, parts: tuple[str, ...], ours: str) -> str:
+    entries = [e for e in live["metadata"].get("managedFields") or [] if e.get("manager") not in (None, "", ours)]
+    entries.sort(key=lambda e: e.get("time") or "", reverse=True)
+    owners = _names(e for e in entries if _owns(e.get("fieldsV1") or {}, parts))
+    if owners:
+        return f"the field belongs to the field manager {owners} (metadata.managedFields)"
+    if entries:
+        return f"metadata.managedFields names no other manager of the field; the object is also written by {_names(entries)}"
+    return "metadata.managedFields names no other writer; an admission webhook, or the API server itself, may do it"
+
+
+def _names(entries: Any) -> str:
+    names = list(dict.fromkeys(f'"{e["manager"]}"' for e in entries))
+    return ", ".join(names[:MANAGERS])
+
+
+def _owns(fields: Json, parts: tuple[str, ...]) -> bool:
+    """Whether fieldsV1 has this field, or a whole that it is part of."""
+    for part in parts:
+        found = fields.get(f"f:{part}")
+        if found is None:
+            return False
+        if not found:
+            return True
+        fields = found
+    return True
+
+
+def _value(live: Json, parts: tuple[str, ...]) -> str:
+    value: Any = live
+    for part in parts:
+        value = value.get(part) if isinstance(value, dict) else None
+    return text_of(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -1,0 +1,207 @@
+"""Remembers which writes are not tried again for a while, and how often each field was set again.
+
+Two kinds, one mechanism. A write that the API server refuses for good is tried again ever more rarely, until its cause is mended. A
+field that was set to the same value several times within a short time, with nothing of ours between, is changed back by another writer:
+it is set again ever more rarely, until that one stops. The planner sees both (`engine/held.py`), and goes on without these writes.
+
+Nothing of this has to survive: a controller that starts anew tries each write once and learns the same.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from serinus.engine import waits
+from serinus.engine.held import fields_of, refusal
+from serinus.engine.plan import Action, HeldWrite
+from serinus.kube.errors import ApiError
+from serinus.kube.informer import Key
+
+FIRST, LONGEST = 1.0, 60.0
+"""Seconds until a write is tried again; doubled each time, up to the longest."""
+
+PROMPT = 3
+"""Times that a field is set again at once. Requests may depend on it; and two writers may just have met."""
+
+QUIET = 60.0
+"""Seconds without another change, at least, after which a field counts as left alone."""
+
+VARIANTS = 5
+"""Different writes to one object that may be refused before all of them are held back together."""
+
+LONGEST_WORDS = 1000
+REMEMBERED = 10_000
+"""Objects of which the last writes are known; the one not written for longest is forgotten."""
+
+
+def back_off(times: int) -> float:
+    """Seconds to wait after this many tries."""
+    return min(LONGEST, FIRST * 2.0 ** min(max(0, times - 1), 16))
+
+
+@dataclass(slots=True)
+class _Field:
+    """The last value that was written, and how often in a row."""
+
+    value: str
+    when: float
+    again: int = 0
+
+    def delay(self) -> float:
+        """Seconds that have to pass after the last write of this value."""
+        return 0.0 if self.again < PROMPT else back_off(self.again - PROMPT + 1)
+
+    def quiet_at(self) -> float:
+        return self.when + max(QUIET, 2 * self.delay())
+
+
+@dataclass(slots=True)
+class _Refusal:
+    held: HeldWrite
+    times: int = 1
+
+
+Object = tuple[str, str]
+"""(kind, name), in the namespace of what is reconciled."""
+
+
+@dataclass(slots=True)
+class HeldWrites:
+    """Of all Rollouts, or all Experiments. Times are seconds since the epoch."""
+
+    _refused: dict[Key, list[_Refusal]] = field(default_factory=dict[Key, list[_Refusal]])
+    _contested: dict[Key, dict[Object, HeldWrite]] = field(default_factory=dict[Key, dict[Object, HeldWrite]])
+    _written: OrderedDict[tuple[Key, Object], dict[str, _Field]] = field(
+        default_factory=OrderedDict[tuple[Key, Object], dict[str, _Field]]
+    )
+
+    def now(self, key: Key, now: float) -> tuple[HeldWrite, ...]:
+        """What a plan for `key` has to know. Conflicts stay until the field has been left alone for a while."""
+        if key not in self._refused and key not in self._contested:
+            return ()
+        refused = [one for one in self._refused.get(key, ()) if now < one.held.until + 2 * LONGEST]
+        if refused:
+            self._refused[key] = refused
+        else:
+            self._refused.pop(key, None)
+        return (*(one.held for one in refused if now < one.held.until), *self._conflicts(key, now))
+
+    def look_again(self, key: Key, now: float) -> float | None:
+        """When a conflict that nothing else tells of may be over."""
+        ends = [self._quiet_at(key, where) for where in self._contested.get(key, {})]
+        return min((at for at in ends if at > now), default=None)
+
+    def refused(self, key: Key, action: Action, error: ApiError, now: float) -> tuple[HeldWrite, bool]:
+        """Notes that the API server refused this write; and whether it had refused the same before."""
+        fields = fields_of(action)
+        mine = self._refused.get(key, [])
+        same = [r for r in mine if _object(r.held) == (action.kind, action.name) and r.held.verb == action.verb]
+        known = next((r for r in same if r.held.fields is None or r.held.fields == fields), None)
+        times = known.times + 1 if known else 1
+        words = error.message if len(error.message) <= LONGEST_WORDS else error.message[: LONGEST_WORDS - 1] + "…"
+        held = HeldWrite(
+            waits.REFUSED.code,
+            action.verb,
+            action.kind,
+            action.name,
+            refusal(action.verb, action.kind, action.name, words),
+            max(now + back_off(times), now + (error.retry_after or 0.0)),
+            fields if len(same) < VARIANTS else None,
+            error.reason or str(error.code),
+        )
+        replaced = same if held.fields is None else [known]
+        self._refused[key] = [*(r for r in mine if r not in replaced), _Refusal(held, times)]
+        return held, known is not None and known.held.message == held.message
+
+    def too_soon(self, key: Key, action: Action, now: float) -> bool:
+        """Whether this write would only set again what was set several times a moment ago."""
+        written = self._written.get((key, (action.kind, action.name)))
+        if written is None:
+            return False
+        for text in fields_of(action):
+            path, _, value = text.partition("=")
+            last = written.get(path)
+            if last is None or last.value != value or not last.when <= now < last.when + last.delay():
+                return False
+        return True
+
+    def left_alone(self, key: Key, action: Action) -> None:
+        """Nobody changes these fields back, as was found out: they are counted anew."""
+        written = self._written.get((key, (action.kind, action.name)), {})
+        for text in fields_of(action):
+            written.pop(text.partition("=")[0], None)
+
+    def contested(self, key: Key, action: Action, message: str) -> HeldWrite:
+        """Notes that another writer changes these fields back, as `message` says."""
+        where, fields = (action.kind, action.name), fields_of(action)
+        before = self._contested.setdefault(key, {}).get(where)
+        if before is not None and before.fields is not None and before.verb == action.verb:
+            fields |= before.fields
+        held = HeldWrite(waits.CONFLICT.code, action.verb, *where, message, self._due(key, where, fields), fields)
+        self._contested[key][where] = held
+        return held
+
+    def known(self, key: Key, action: Action) -> str:
+        """The sentence of a conflict about these fields; "" where none is known."""
+        held = self._contested.get(key, {}).get((action.kind, action.name))
+        return held.message if held and held.verb == action.verb and fields_of(action) <= (held.fields or set()) else ""
+
+    def wrote(self, key: Key, action: Action, now: float) -> None:
+        """The write was done."""
+        if key in self._refused:
+            left = [r for r in self._refused[key] if not _same(r.held, action)]
+            self._refused[key] = left
+            if not left:
+                del self._refused[key]
+        where = (action.kind, action.name)
+        written = self._written.pop((key, where), {})
+        self._written[key, where] = written
+        for text in fields_of(action):
+            path, _, value = text.partition("=")
+            last = written.get(path)
+            same = last is not None and last.value == value and now < last.quiet_at()
+            written[path] = _Field(value, now, last.again + 1 if same and last else 0)
+        if len(self._written) > REMEMBERED:
+            self._written.popitem(last=False)
+        held = self._contested.get(key, {}).get(where)
+        if held is not None and held.fields is not None:
+            until = self._due(key, where, held.fields)
+            self._contested[key][where] = msgspec.structs.replace(held, until=until)
+
+    def forget(self, key: Key) -> None:
+        """The Rollout is gone."""
+        self._refused.pop(key, None)
+        self._contested.pop(key, None)
+
+    def _conflicts(self, key: Key, now: float) -> Iterable[HeldWrite]:
+        mine = self._contested.get(key, {})
+        for where in [w for w in mine if self._quiet_at(key, w) <= now]:
+            del mine[where]
+        if not mine:
+            self._contested.pop(key, None)
+        return mine.values()
+
+    def _of(self, key: Key, where: Object, fields: Iterable[str]) -> list[_Field]:
+        written = self._written.get((key, where), {})
+        return [last for text in fields if (last := written.get(text.partition("=")[0])) is not None]
+
+    def _due(self, key: Key, where: Object, fields: Iterable[str]) -> float:
+        return max((f.when + f.delay() for f in self._of(key, where, fields)), default=0.0)
+
+    def _quiet_at(self, key: Key, where: Object) -> float:
+        held = self._contested[key][where]
+        return max((f.quiet_at() for f in self._of(key, where, held.fields or ())), default=0.0)
+
+
+def _object(held: HeldWrite) -> Object:
+    return held.kind, held.name
+
+
+def _same(held: HeldWrite, action: Action) -> bool:
+    if (held.verb, held.kind, held.name) != (action.verb, action.kind, action.name):
+        return False
+    return held.fields is None or held.fields == fields_of(action)
