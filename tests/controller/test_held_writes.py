@@ -117,8 +117,15 @@ async def scene(play: Any, kind: Kind, how: str) -> tuple[Any, Refusing]:
     return controller, api
 
 
-@pytest.mark.parametrize("how", REFUSALS)
-@pytest.mark.parametrize("what", KINDS)
+ROWS = [
+    (what, how)
+    for what in KINDS
+    for how in REFUSALS
+    if how == "no right" or what in ("ReplicaSet create", "Ingress patch")
+]
+
+
+@pytest.mark.parametrize(("what", "how"), ROWS)
 async def test_a_refused_write_is_in_the_status_at_once_and_tried_ever_more_rarely(
     play: Any, what: str, how: str
 ) -> None:
@@ -241,7 +248,7 @@ async def test_a_first_version_that_is_refused_says_so_and_comes_when_it_may(pla
     await play.until(lambda: settled_on(play, "blue"), seconds=3 * MINUTES)
 
 
-@pytest.mark.parametrize("how", REFUSALS)
+@pytest.mark.parametrize("how", ["invalid", "quota", "webhook away"])
 @pytest.mark.parametrize("what", ["replicasets", "services", "analysisruns"])
 async def test_an_experiment_that_cannot_have_what_it_needs_ends_in_error_and_says_why(
     play: Any, what: str, how: str
