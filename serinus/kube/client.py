@@ -15,7 +15,7 @@ import msgspec
 
 from serinus.api.reading import Reader
 from serinus.api.resources import OWN_GROUP, Resource
-from serinus.kube.errors import ApiError, Gone, Unavailable, error_from
+from serinus.kube.errors import ApiError, Unavailable, error_from
 from serinus.kube.wire import APPLY_PATCH, JSON, MERGE_PATCH, Handler, Request, Response
 
 T = TypeVar("T")
@@ -54,7 +54,38 @@ def _cached_reader(type_: Any, own: bool) -> Reader[Any]:
     return Reader(type_, own=own)
 
 
+class _Object(msgspec.Struct):
+    metadata: dict[str, Any]
+
+
 _event_decoder = msgspec.json.Decoder(_Event)
+_object_decoder = msgspec.json.Decoder(_Object)
+
+
+def _read(answer: Response, type_: Any, resource: Resource) -> Any:
+    """The object in its type. Unavailable for an answer that is none of a Kubernetes API, such as a proxy's page.
+
+    msgspec.ValidationError for an object that does not fit its type.
+    """
+    try:
+        return _reader(type_, resource).read(answer.body)[0]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if isinstance(error, msgspec.ValidationError) and _is_object(answer.body):
+            raise
+        raise _no_answer_of_an_api(answer.status, answer.body, resource) from None
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        _object_decoder.decode(body)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _no_answer_of_an_api(code: int, body: bytes, resource: Resource) -> Unavailable:
+    shown = body[:80].decode("utf-8", "replace").split("\n")[0].strip()
+    return Unavailable(code, "", f"the answer about {resource.plural} is none of a Kubernetes API: {shown!r}")
 
 
 class Client:
@@ -96,7 +127,7 @@ class Client:
         self, resource: Resource, name: str, namespace: str = "", *, type: type[T] = dict, subresource: str = ""
     ) -> T:
         answer = await self.raw("GET", resource.path(namespace, name, subresource))
-        return _reader(type, resource).read(answer.body)[0]
+        return _read(answer, type, resource)
 
     async def list(
         self,
@@ -130,7 +161,7 @@ class Client:
         query = _selectors(labels, fields) | ({"limit": str(limit)} if limit else {})
         while True:
             answer = await self.raw("GET", resource.path(namespace), query=query)
-            page: ObjectList[T] = _reader(ObjectList[type], resource).read(answer.body)[0]
+            page: ObjectList[T] = _read(answer, ObjectList[type], resource)
             yield page
             if not page.metadata.continue_:
                 return
@@ -165,7 +196,10 @@ class Client:
             opened()
         reader = _reader(type, resource)
         async for line in lines(answer.stream):
-            event = _event_decoder.decode(line)
+            try:
+                event = _event_decoder.decode(line)
+            except msgspec.DecodeError:
+                raise _no_answer_of_an_api(200, line, resource) from None
             if event.type == "ERROR":
                 raise _watch_error(bytes(event.object))
             yield WatchEvent(event.type, reader.read(event.object)[0])
@@ -181,12 +215,12 @@ class Client:
         subresource: str = "",
     ) -> T:
         answer = await self.raw("POST", resource.path(namespace, name, subresource), body=obj)
-        return _reader(type, resource).read(answer.body)[0]
+        return _read(answer, type, resource)
 
     async def update(self, resource: Resource, obj: Json, *, type: type[T] = dict, subresource: str = "") -> T:
         meta = obj["metadata"]
         answer = await self.raw("PUT", resource.path(meta.get("namespace", ""), meta["name"], subresource), body=obj)
-        return _reader(type, resource).read(answer.body)[0]
+        return _read(answer, type, resource)
 
     async def patch(
         self,
@@ -202,7 +236,7 @@ class Client:
         answer = await self.raw(
             "PATCH", resource.path(namespace, name, subresource), body=patch, content_type=content_type
         )
-        return _reader(type, resource).read(answer.body)[0]
+        return _read(answer, type, resource)
 
     async def apply(self, resource: Resource, obj: Json, manager: str, *, force: bool = True) -> Json:
         """Server-side apply."""
@@ -215,7 +249,7 @@ class Client:
             body=obj,
             content_type=APPLY_PATCH,
         )
-        return msgspec.json.decode(answer.body)
+        return _read(answer, dict, resource)
 
     async def delete(
         self,
@@ -254,7 +288,9 @@ async def lines(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _watch_error(body: bytes) -> ApiError:
-    status = msgspec.json.decode(body)
-    code = int(status.get("code") or 500)
-    cls = Gone if code == 410 else None
-    return cls(code, status.get("reason", ""), status.get("message", "")) if cls else error_from(code, body)
+    try:
+        status: Any = msgspec.json.decode(body)
+        code = int(status.get("code") or 500)
+    except (msgspec.DecodeError, AttributeError, TypeError, ValueError):
+        code = 500
+    return error_from(code, body)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from serinus.api.resources import BUILT_IN
 from serinus.local.schema.field_errors import FieldError
 
 Json = dict[str, Any]
+_SERVED = frozenset(resource.group for resource in BUILT_IN)
 
 
 def crd_errors(crd: Json) -> list[FieldError]:
@@ -21,6 +23,15 @@ def crd_errors(crd: Json) -> list[FieldError]:
         found.append(
             FieldError(
                 "spec.scope", "FieldValueNotSupported", spec["scope"], 'supported values: "Cluster", "Namespaced"'
+            )
+        )
+    if spec.get("group") in _SERVED:
+        found.append(
+            FieldError(
+                "spec.group",
+                "FieldValueForbidden",
+                spec["group"],
+                "the API server serves this group itself: a definition over it would hide its objects",
             )
         )
     name, wanted = (crd.get("metadata") or {}).get("name", ""), f"{names.get('plural', '')}.{spec.get('group', '')}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.resources import CRDS, Resource
+from serinus.api.resources import BUILT_IN, CRDS, Resource
 from serinus.kube.client import Client
 from serinus.kube.errors import Invalid, NotFound
 
@@ -129,3 +129,14 @@ async def test_a_definition_goes_with_its_objects_and_waits_for_those_held(clien
         await client.get(CRDS, "hats.shop.example.com")
     await client.create(CRDS, copy.deepcopy(CRD))
     assert (await client.list(HATS)).items == []
+
+
+@pytest.mark.parametrize("resource", [r for r in BUILT_IN if r.group], ids=lambda r: r.group_resource)
+async def test_a_definition_over_a_kind_that_is_served_is_refused(client: Client, resource: Resource) -> None:
+    """Once accepted, its removal deleted the users' own objects of that kind."""
+    crd = copy.deepcopy(CRD)
+    crd["metadata"]["name"] = resource.group_resource
+    crd["spec"]["group"] = resource.group
+    crd["spec"]["names"] = {"plural": resource.plural, "kind": resource.kind}
+    with pytest.raises(Invalid, match=r"spec\.group: Forbidden: .*serves this group itself"):
+        await client.create(CRDS, crd)
