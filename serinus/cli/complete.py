@@ -23,7 +23,6 @@ NAMED = {"context": "contexts", "cluster": "clusters", "user": "users"}
 """Flag -> section of the kubeconfig that has its values."""
 WORDS = {
     "output": ("table", "wide", "json", "yaml", "name"),
-    "exit-codes": ("plain", "detailed"),
     "until": ("healthy", "paused", "degraded", "step="),
 }
 
@@ -45,6 +44,8 @@ def complete_serinus(words: Sequence[str], own: Mapping[str, tuple[str, str]], *
     first = next((word for word in before if not word.startswith("-")), "")
     if first == "rollouts":
         return complete(program, [word for word in words if word != "rollouts"], described=described)
+    if first == "status" and not typed.startswith("-") and before[-1] != "--data":
+        return complete(program, words, described=described)  # the name of a Rollout
     if first in own and before[0] == first:
         return _own(own[first][0], typed, described)
     if not before and not typed.startswith("-"):
@@ -99,6 +100,8 @@ def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -
 
 def _values(flag: Flag, found: Found, rest: Sequence[str]) -> list[tuple[str, str]]:
     """What may follow a flag."""
+    if flag.choices:
+        return [(word, "") for word in flag.choices]
     if flag.name in WORDS:
         return [(word, "") for word in WORDS[flag.name]]
     if flag.name in NAMED:

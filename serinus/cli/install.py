@@ -41,8 +41,7 @@ def command(
     Running Rollouts, ReplicaSets and pods are taken over as they are: nothing is restarted. To remove it, delete all but
     the definitions: serinus install --no-crds | kubectl delete -f -; workloads go on serving.
     """
-    import yaml
-
+    from serinus.api.go_yaml_dump import dump_all
     from serinus.api.installation import default_image, installation
 
     objects = installation(
@@ -58,5 +57,4 @@ def command(
     if not crds and not only_crds:
         # Deleting what was printed must not take the namespace's other objects along.
         objects = [o for o in objects if o["kind"] != "Namespace"]
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    click.echo(yaml.dump_all(objects, Dumper=dumper, sort_keys=False), nl=False)
+    click.echo(dump_all(objects), nl=False)

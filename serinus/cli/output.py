@@ -33,9 +33,9 @@ def written(value: Json, how: str) -> str:
     """JSON or YAML, with a newline at its end."""
     if how == "json":
         return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    import yaml
+    from serinus.api.go_yaml_dump import dump
 
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    return dump(value)
 
 
 def line(value: Json) -> str:

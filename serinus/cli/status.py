@@ -17,6 +17,8 @@ from serinus.local.instance import Instance, instance_at
 def command(data: str | None, output: str) -> None:
     """Whether Serinus runs on this machine, and where its parts are.
 
+    With a name it follows that Rollout instead, as `kubectl argo rollouts status NAME` does.
+
     As text it ends with code 0 when it is ready and 3 when it is not; as JSON always with 0, `ready` says it.
     """
     found = observe(instance_at(data))

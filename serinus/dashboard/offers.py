@@ -159,5 +159,5 @@ def _newest(info: RolloutInfo) -> str:
 def _way(info: RolloutInfo) -> str:
     total = info.step.partition("/")[2]
     if total:
-        return f"by the {total} steps of the canary"
+        return f"by the {count(int(total), 'step')} of the canary"
     return "by blue-green, through the preview" if info.strategy == "BlueGreen" else "pod by pod"

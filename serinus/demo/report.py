@@ -64,7 +64,7 @@ def measure(phases: Phases, traffic: Traffic, color: str, now: float) -> list[Me
 
 def problems(measured: Sequence[Measured], wanted: Sequence[int], failed: int) -> list[str]:
     """What was not as promised, a sentence each; [] when all was."""
-    found = [f"{failed} requests failed"] if failed else []
+    found = [f"{failed} request{'' if failed == 1 else 's'} failed"] if failed else []
     for weight in wanted:
         shares = [m for m in measured if m.weight == weight and m.requests]
         if not shares:

@@ -7,6 +7,7 @@ import os
 import signal
 from contextlib import suppress
 
+from serinus.api.plurals import count
 from serinus.local import gateway, processes
 from serinus.local.api_socket import stop_keeper
 from serinus.local.instance import CannotRun, Instance, hold, prepare, wait_released
@@ -48,7 +49,7 @@ async def stop_left_behind(instance: Instance) -> str:
     there, pods, _ = await asyncio.gather(
         gateway.stop_left_behind(instance.gateway_dir), _stop_pods(instance), stop_keeper(instance)
     )
-    found = [f"{pods} pod{'s' if pods != 1 else ''}"] if pods else []
+    found = [count(pods, "pod")] if pods else []
     return " and ".join([*found, *(["the gateway"] if there else [])])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from serinus.api.go_yaml import YamlError, documents, load
+from serinus.api.go_yaml_dump import dump
 
 HEAD = "apiVersion: x/v1\nkind: Foo\nmetadata: {name: a}\n"
 
@@ -171,6 +172,25 @@ def test_bytes_that_are_no_text_are_an_error() -> None:
         load(b"a: \xff")
 
 
+TEXTS = [text for text in (*SCALARS, *UNREADABLE) if text.isprintable()] + [
+    "a\nb\n",
+    " a ",
+    "'",
+    "- a",
+    "#",
+    "a: b",
+    "\u2028",
+    "é",
+    "\t",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_text_stays_text_however_it_looks(text: str) -> None:
+    """What is printed with -o yaml, or sent by the API server, is applied again."""
+    assert load(dump({"v": text, text: [text]})) == {"v": text, text: [text]}
+
+
 KUBECTL = Path(sys.executable).parent / "kubectl"
 
 
@@ -209,6 +229,14 @@ def test_kubectl_reads_the_same_values() -> None:
     assert {value: found["spec"][f"v{i}"] for i, value in enumerate(SCALARS)} == {
         k: floats(v) for k, v in SCALARS.items()
     }
+
+
+@needs_kubectl
+def test_kubectl_reads_text_as_it_was_written() -> None:
+    spec = {f"v{i}": text for i, text in enumerate(TEXTS)}
+    (found,), complete = by_kubectl(HEAD + dump({"spec": spec, "keys": dict.fromkeys(TEXTS, "x")}))
+    assert complete
+    assert (found["spec"], set(found["keys"])) == (spec, set(TEXTS))
 
 
 @needs_kubectl

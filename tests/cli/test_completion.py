@@ -56,6 +56,8 @@ def test_completion_offers_live_names_flags_and_commands(space: Space) -> None:
         "status web --tim": "--timeout\tGive up after this time, such as 60s or 1h; 0 for never\n:4\n",
         "lint -f ": ":0\n",
         "completion z": "zsh\n:4\n",
+        "history cart -o ": "table\njson\n:4\n",
+        "status cart --loglevel d": "debug\n:4\n",
     }
     for line, expected in cases.items():
         _, printed = imported("kubectl-argo-rollouts", "__complete", "-n", space.name, *line.split(" "))
@@ -117,3 +119,9 @@ def test_serinus_completes_its_own_commands_and_flags_too() -> None:
             check=True,
         )
         assert done.stdout == expected, line
+
+
+def test_serinus_status_offers_rollouts_and_its_own_flags(space: Space) -> None:
+    space.put(rollout("cart"))
+    assert imported("serinus", "__complete", "-n", space.name, "status", "")[1] == "cart\tHealthy\n:4\n"
+    assert "--data" in imported("serinus", "__complete", "status", "--d")[1]

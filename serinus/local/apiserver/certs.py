@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from serinus.api.go_yaml_dump import dump
 
 _YEARS = 10
 _RENEW_DAYS = 30
@@ -139,4 +140,4 @@ def write_kubeconfig(path: Path, server: str, ca_pem: str, token: str) -> None:
         "users": [{"name": "serinus", "user": {"token": token}}],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_private(path, yaml.safe_dump(config, sort_keys=False))
+    write_private(path, dump(config))

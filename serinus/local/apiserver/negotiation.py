@@ -9,9 +9,8 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-import yaml
 
-from serinus.api import go_yaml
+from serinus.api import go_yaml, go_yaml_dump
 from serinus.api.nesting import DEEPEST, too_deep
 from serinus.kube.wire import APPLY_PATCH, JSON, Request, Response
 from serinus.local.apiserver import protobuf
@@ -58,10 +57,7 @@ def accepted(header: str) -> View:
 
 
 def as_yaml(body: bytes) -> bytes:
-    value = msgspec.json.decode(body)
-    return yaml.dump(
-        value, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True, default_flow_style=False
-    ).encode()
+    return go_yaml_dump.dump(msgspec.json.decode(body), sort_keys=True).encode()
 
 
 def answer(view: View, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

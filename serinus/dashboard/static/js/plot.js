@@ -64,7 +64,7 @@ export function limits(metric) {
 // All that the picture shows, for who does not see it.
 function words(metric, numbers) {
   const bad = metric.points.filter((point) => ["Failed", "Error", "Inconclusive"].includes(point.phase));
-  return `${metric.name}: ${metric.points.length} measurements between ${number(Math.min(...numbers))} and ${number(Math.max(...numbers))}, `
+  return `${metric.name}: ${metric.points.length} ${metric.points.length === 1 ? "measurement" : "measurements"} between ${number(Math.min(...numbers))} and ${number(Math.max(...numbers))}, `
     + `newest ${metric.newest}, ${bad.length} not good. ${limits(metric)}`;
 }
 
