@@ -26,9 +26,7 @@ KEPT = frozenset(
     }
 )
 
-COMMANDS = frozenset(
-    {"Abort", "Pause", "Promote", "PromoteFull", "Restart", "Retry", "SetImage", "Terminate", "Undo"}
-)
+COMMANDS = frozenset({"Abort", "Pause", "Promote", "PromoteFull", "Restart", "Retry", "SetImage", "Terminate", "Undo"})
 """What the command line and the dashboard record of the people who use them."""
 
 ROUTINE = frozenset(

@@ -9,6 +9,7 @@ import sys
 import click
 
 from serinus.cli.controller_options import CONNECTION
+from serinus.cli.image_map import HELP, image_map_of
 
 _OWN = (
     click.Option(["--name"], default="", help="Name of the Node.  [default: this machine's]"),
@@ -25,11 +26,12 @@ _OWN = (
     click.Option(["--host-ip"], default="127.0.0.1", show_default=True, help="The node's own address."),
     click.Option(
         ["--runtime"],
-        type=click.Choice(["process", "docker"]),
+        type=click.Choice(["process", "docker", "podman"]),
         default="process",
         show_default=True,
         help="Run pods as local processes, or as containers of docker or podman.",
     ),
+    click.Option(["--image-map"], metavar="FILE", help=HELP),
 )
 
 
@@ -39,11 +41,16 @@ def command(**given: object) -> None:
 
     For tests and try-outs beside a control plane of your own: every pod that is not bound to a node is taken, whatever
     its nodeSelector or requests say. It runs until SIGTERM or SIGINT and then ends its pods.
+
+    Local processes have all rights of the user that runs this command: use it only with a cluster whose users you
+    trust with this machine.
     """
     from serinus.kube.config import ConfigError, Flags, load
     from serinus.local.instance import CannotRun, instance_at
     from serinus.local.node.agent import AgentSettings, run
 
+    image_map = given["image_map"]
+    rules = image_map_of(None if image_map is None else str(image_map), str(given["runtime"]))
     names = {str(option.name) for option in CONNECTION}
     name = str(given["name"]) or socket.gethostname().lower()
     settings = AgentSettings(
@@ -52,6 +59,7 @@ def command(**given: object) -> None:
         str(given["pool"]),
         str(given["host_ip"]),
         str(given["runtime"]),
+        rules,
     )
     try:
         connection = load(Flags(**{key: value for key, value in given.items() if key in names}))  # type: ignore[arg-type]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from serinus.cli.image_map import HELP, image_map_of
 from serinus.local.instance import CannotRun, instance_at, prepare
 
 
@@ -39,11 +41,12 @@ from serinus.local.instance import CannotRun, instance_at, prepare
 @click.option("--kubeconfig", metavar="FILE", help="Where to write the kubeconfig.  [default: DIR/kubeconfig]")
 @click.option(
     "--runtime",
-    type=click.Choice(["process", "docker"]),
+    type=click.Choice(["process", "docker", "podman"]),
     default="process",
     show_default=True,
-    help="Run pods as local processes, or as containers of docker or podman.",
+    help="Run pods as local processes, or as containers of docker or podman. Not remembered for the next start.",
 )
+@click.option("--image-map", metavar="FILE", help=HELP)
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--with-parent", type=int, default=0, hidden=True, help="Stop when this process ends.")
 def command(
@@ -54,24 +57,29 @@ def command(
     dashboard_port: int | None,
     kubeconfig: str | None,
     runtime: str,
+    image_map: str | None,
     ready_fd: int | None,
     with_parent: int,
 ) -> None:
     """Start Serinus on this machine.
 
-    Brings a Kubernetes-compatible API, a node that runs pods as local processes (or, with --runtime docker, as
-    containers), a gateway for Ingresses and the Rollout controller. Runs until Ctrl-C, or in the background with -d.
+    Brings a Kubernetes-compatible API, a node that runs pods as local processes (or, with --runtime docker or podman,
+    as containers), a gateway for Ingresses and the Rollout controller. Runs until Ctrl-C, or in the background with -d.
     Nothing is listening anywhere but on 127.0.0.1.
+
+    Local processes have all rights of the user that runs Serinus: the `command` of a pod can read and change that
+    user's files. Apply only manifests that you would run as a script.
     """
     from serinus.local import daemon
     from serinus.local.processes import seconds_running
 
+    rules = image_map_of(image_map, runtime)
     instance = instance_at(data)
     try:
         if detach:
             prepare(instance)
             arguments = ["--data", str(instance.directory), "--port", str(port), "--api-port", str(api_port)]
-            arguments += ["--runtime", runtime]
+            arguments += ["--runtime", runtime, *(["--image-map", str(rules)] if rules else [])]
             arguments += ["--dashboard-port", str(dashboard_port)] if dashboard_port is not None else []
             state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
             # What the user waited for: this process, and the one that it started.
@@ -85,7 +93,7 @@ def command(
             click.echo(welcome(state, "Ctrl-C"))
 
         file = Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None
-        run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime), ready)
+        run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime, rules), ready)
     except CannotRun as error:
         if ready_fd is not None:
             daemon.tell(ready_fd, {"error": str(error)})
@@ -94,8 +102,9 @@ def command(
 
 
 def welcome(state: dict[str, Any], stop: str) -> str:
-    """What is where, and the next command."""
+    """What is where, and the next command; at the first start also what pods are."""
     gateway = state["gateway"]
+    pods = f"\n{_PODS.format(user=_user())}\n" if state.get("first") and state.get("runtime") == "process" else ""
     return f"""\
 Serinus is up, {state["seconds"]:.1f} s after it was started.
 
@@ -109,7 +118,20 @@ Use it from another shell:
 
   export KUBECONFIG={state["kubeconfig"]}
   kubectl get nodes
-"""
+{pods}"""
+
+
+_PODS = (
+    "Pods run as local processes of user {user}, with all rights of that user: their commands write on this machine."
+)
+
+
+def _user() -> str:
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _data_option(data: str | None) -> str:

@@ -28,7 +28,7 @@ from serinus.dashboard.service import Service
 from serinus.dashboard.settings import PORT as DASHBOARD_PORT
 from serinus.dashboard.settings import Settings as DashboardSettings
 from serinus.kube.client import Client
-from serinus.kube.clock import Clock, SystemClock
+from serinus.kube.clock import SystemClock
 from serinus.kube.errors import AlreadyExists
 from serinus.kube.wire import Handler, Request, Response
 from serinus.local import processes
@@ -42,10 +42,10 @@ from serinus.local.apiserver.subresources import LogsUnavailable
 from serinus.local.gateway import INGRESS_CLASS, Gateway, GatewaySettings, free_port, port_of_left_behind
 from serinus.local.in_process import lead_from_here
 from serinus.local.instance import CannotRun, Instance, explain, hold, prepare
-from serinus.local.node.docker import DockerRuntime, NoEngine, answering_engine
+from serinus.local.node.image_map import read_image_map
 from serinus.local.node.logs import Logs, NoLog
 from serinus.local.node.node import Node
-from serinus.local.node.process import ProcessRuntime
+from serinus.local.node.runtimes import runtime_of
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
 
@@ -116,11 +116,16 @@ class UpSettings:
     """None: 3100, or any free one when that is taken."""
     parent: int = 0
     runtime: str = "process"
-    """`process`: pods are local processes; `docker`: containers of docker or podman."""
+    """`process`: pods are local processes; `docker` or `podman`: containers of that engine."""
+    image_map: Path | None = None
+    """Image rules of this run; they come before those of the ConfigMaps."""
 
 
 def run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
-    """Runs until SIGINT or SIGTERM. `ready` is called once, with the state, when all of it answers. Raises CannotRun."""
+    """Runs until SIGINT or SIGTERM. Raises CannotRun.
+
+    `ready` is called once, when all of it answers, with the state and `first`: whether the directory is a new one.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     instance = settings.instance
     prepare(instance)
@@ -152,17 +157,20 @@ async def _run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) ->
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as parts:
+        first = "version" not in settings.instance.state()
         state = await _start(settings, parts, stop)
         state |= {"ready": True, "seconds": round(processes.seconds_running(), 3)}
         settings.instance.write_state(state)
-        ready(state)
+        ready({**state, "first": first})
         await stop.wait()
 
 
 async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Event) -> dict[str, Any]:
     """Starts everything; what is where. What it started is undone, last first, when `parts` closes."""
     instance, clock = settings.instance, SystemClock()
-    runtime = await _runtime(settings, clock)
+    # Checked before anything else starts, so that an error leaves nothing behind.
+    image_rules = read_image_map(settings.image_map) if settings.image_map else []
+    runtime = await runtime_of(settings.runtime, instance.pods_dir, clock)
     remembered = instance.state()
     gateway_port = port_of_left_behind(instance.gateway_dir)
     if not gateway_port or settings.gateway_port not in (0, gateway_port):
@@ -213,6 +221,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
         random.Random(),
         data_dir=instance.directory,
         logs=logs,
+        image_rules=image_rules,
     )
     parts.push_async_callback(node.stop_all)
     await parts.enter_async_context(_kept("the node", node.run))
@@ -244,6 +253,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     return {
         "pid": os.getpid(),
         "version": __version__,
+        "runtime": settings.runtime,
         "api": endpoint,
         "gateway": gateway.url,
         "dashboard": dashboard.url(tokened=True),
@@ -264,17 +274,6 @@ async def _dashboard(settings: UpSettings, parts: AsyncExitStack, client: Client
     service = Service(client, SystemClock(), random.Random(), rest_after=DASHBOARD_RESTS_AFTER)
     options = DashboardSettings(token=kept_token(settings.instance.dashboard_token))
     return await parts.enter_async_context(served(service, options, listening))
-
-
-async def _runtime(settings: UpSettings, clock: Clock) -> ProcessRuntime:
-    """What runs the containers. Asked before anything else starts, so that a missing engine leaves nothing behind."""
-    directory = settings.instance.pods_dir
-    if settings.runtime != DockerRuntime.name:
-        return ProcessRuntime(directory, clock)
-    try:
-        return DockerRuntime(directory, clock, await answering_engine())
-    except NoEngine as error:
-        raise CannotRun(str(error)) from error
 
 
 @asynccontextmanager

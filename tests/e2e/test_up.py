@@ -197,3 +197,60 @@ def test_kubectl_without_a_kubeconfig_says_where_the_api_is(instance: Instance, 
         assert "memcache.go" not in printed
     assert where in said("kubectl-argo-rollouts", "list", "rollouts")
     assert instance.ask("localhost", "/api", {"User-Agent": "curl/8"})[0] == 404
+
+
+OWN = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "nginx:1.27", ports: [{containerPort: 8080}]}]}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: app}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: app}}
+  strategy: {canary: {}}
+  template:
+    metadata: {labels: {app: app}}
+    spec: {containers: [{name: app, image: "ghcr.io/acme/app:1"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: box}
+spec:
+  restartPolicy: Never
+  containers: [{name: box, image: "busybox:1.36", command: [sh, -c, "echo here"]}]
+"""
+
+
+def test_own_images_run_once_the_lines_in_the_pods_events_are_typed_or_with_an_image_map(
+    instance: Instance, tmp_path: Path
+):
+    """README, "With your own manifests"."""
+    (tmp_path / "rollout.yaml").write_text(OWN)
+    shell = instance.shell
+    shell("kubectl apply -f rollout.yaml", tmp_path)
+    told = eventually(
+        lambda: [
+            line
+            for line in shell("kubectl describe $(kubectl get pod -l app=web -o name)").split("`")
+            if "images.yaml" in line
+        ]
+    )
+    for line in told[:2]:
+        shell(line, tmp_path)
+    shell("kubectl wait pod -l app=web --for=condition=Ready --timeout=60s")
+    shell("kubectl wait pod/box --for=jsonpath='{.status.phase}'=Succeeded --timeout=60s")
+    assert "This one runs the container's own command" in shell("kubectl describe pod box")
+    instance.serinus("down")
+    file = tmp_path / "map.yaml"
+    file.write_text('- {image: "ghcr.io/acme/app", command: [sh, -c, "pwd; exec sleep 1000"], workingDir: .}')
+    instance.serinus("up", "-d", *instance.ports, "--image-map", str(file))
+    eventually(lambda: instance.get("rollout", "app").get("status", {}).get("phase") == "Healthy")
+    assert shell("kubectl logs -l app=app").splitlines() == [str(tmp_path)]

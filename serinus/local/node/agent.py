@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 from serinus.api.resources import NODES
@@ -24,9 +25,9 @@ from serinus.kube.config import Connection
 from serinus.kube.errors import ApiError
 from serinus.kube.https import HttpsHandler
 from serinus.local.instance import CannotRun, Instance, explain, hold, prepare
-from serinus.local.node.docker import DockerRuntime, NoEngine, answering_engine
+from serinus.local.node.image_map import read_image_map
 from serinus.local.node.node import Node
-from serinus.local.node.process import ProcessRuntime
+from serinus.local.node.runtimes import runtime_of
 
 POOL = "10.200.0.0/16"
 """API servers of real clusters refuse loopback addresses as endpoints, so the pool of `serinus up` does not do."""
@@ -44,6 +45,7 @@ class AgentSettings:
     pool: str = POOL
     host_ip: str = "127.0.0.1"
     runtime: str = "process"
+    image_map: Path | None = None
 
 
 def run(connection: Connection, settings: AgentSettings, ready: Callable[[], None]) -> None:
@@ -67,11 +69,8 @@ async def _run(connection: Connection, settings: AgentSettings, ready: Callable[
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     directory = settings.instance.pods_dir
-    try:
-        engine = await answering_engine() if settings.runtime == DockerRuntime.name else None
-    except NoEngine as error:
-        raise CannotRun(str(error)) from error
-    runtime = DockerRuntime(directory, clock, engine) if engine else ProcessRuntime(directory, clock)
+    image_rules = read_image_map(settings.image_map) if settings.image_map else []
+    runtime = await runtime_of(settings.runtime, directory, clock)
     handler = HttpsHandler(connection)
     client = Client(handler, user_agent="serinus-node")
     node = Node(
@@ -84,6 +83,7 @@ async def _run(connection: Connection, settings: AgentSettings, ready: Callable[
         pool=settings.pool,
         host_ip=settings.host_ip,
         drain=DRAIN,
+        image_rules=image_rules,
     )
     try:
         await _may_register(client)

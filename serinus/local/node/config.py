@@ -14,7 +14,7 @@ from serinus.kube.clock import Clock
 from serinus.kube.errors import NotFound
 from serinus.kube.informer import Informer
 from serinus.local.node.environment import Source
-from serinus.local.node.images import CONFIG_MAP, KEY, SHARED_NAMESPACE, ImageRule, read_rules
+from serinus.local.node.images import CONFIG_MAP, KEY, SHARED_NAMESPACE, ImageRule, config_map_place, read_rules
 
 
 class _ConfigMap(msgspec.Struct):
@@ -23,8 +23,10 @@ class _ConfigMap(msgspec.Struct):
 
 
 class ApiConfig:
-    def __init__(self, client: Client, clock: Clock) -> None:
-        self._client = client
+    """`first`: image rules that come before those of the ConfigMaps."""
+
+    def __init__(self, client: Client, clock: Clock, first: Sequence[ImageRule] = ()) -> None:
+        self._client, self._first = client, first
         self.informer = Informer(client, CONFIG_MAPS, _ConfigMap, clock=clock, fields=f"metadata.name={CONFIG_MAP}")
         self.informer.on_change(self._on_change)
         self._waiting: set[asyncio.Event] = set()
@@ -35,12 +37,12 @@ class ApiConfig:
 
     async def rules(self, namespace: str) -> Sequence[ImageRule]:
         await self.informer.synced.wait()
-        found: list[ImageRule] = []
+        found: list[ImageRule] = list(self._first)
         for space in dict.fromkeys((namespace, SHARED_NAMESPACE)):
             config_map = self.informer.items.get((space, CONFIG_MAP))
             text = (config_map.data or {}).get(KEY) if config_map is not None else None
             if text:
-                found += read_rules(text, f"ConfigMap {space}/{CONFIG_MAP}")
+                found += read_rules(text, config_map_place(space))
         return found
 
     async def changed(self, timeout: float) -> None:

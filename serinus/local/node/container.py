@@ -119,6 +119,8 @@ class Container:
         if launch is None or self._stopping:
             return None
         self._launch = launch
+        for remark in home.runtime.remarks(launch):
+            home.say("ForbiddenPort", remark, True, self._path)
         started = home.clock.now()
         self.state.restarts, self._restarting = launch.attempt, False
         try:
@@ -152,6 +154,8 @@ class Container:
                 delay = min(delay * 2, LONGEST_DELAY)
             else:
                 self.state.image = str(self.spec.get("image") or "")
+                if program.because:
+                    home.say("Pulled", program.because, False, self._path)
                 return program
         return None
 

@@ -27,36 +27,40 @@ ANSWER_SECONDS = 20.0
 
 
 class NoEngine(Exception):
-    """No container engine answers; the message says what to do."""
+    """The container engine does not answer; the message says what to do."""
 
 
-async def answering_engine(names: Sequence[str] = ENGINES, *, seconds: float = ANSWER_SECONDS) -> str:
-    """The first command among the names whose engine answers. Raises NoEngine with what each one said."""
-    said: list[str] = []
-    for name in names:
-        if shutil.which(name) is None:
-            said.append(f"{name} is not installed")
-            continue
-        try:
-            code, output = await _output(name, "info", seconds=seconds)
-        except OSError as error:
-            code, output = 1, str(error.strerror)
-        if code == 0:
-            return name
-        lines = output.strip().splitlines()
-        said.append(f"{name} says: {lines[-1].strip() if lines else f'nothing, exit code {code}'}")
+async def check_engine(name: str, *, seconds: float = ANSWER_SECONDS) -> None:
+    """Returns if the engine called `name` answers. Raises NoEngine with the command that was tried and its words."""
+    fault = await _fault(name, seconds)
+    if not fault:
+        return
+    others = [other for other in ENGINES if other != name and not await _fault(other, seconds)]
+    instead = "".join(f"use `--runtime {other}`, which answers; " for other in others)
     raise NoEngine(
-        f"`--runtime docker` needs a container engine, and none answers ({'; '.join(said)}). Start it "
-        "(`docker info` shows when it is there), or leave out `--runtime docker` to run pods as local processes."
+        f"`--runtime {name}` needs {name}, and {fault}. Install or start {name} until `{name} info` succeeds; {instead}"
+        f"or leave out `--runtime {name}` to run pods as local processes."
     )
 
 
-class DockerRuntime(ProcessRuntime):
-    name = "docker"
+async def _fault(name: str, seconds: float) -> str:
+    """Why the engine cannot be used; "" if it answers."""
+    if shutil.which(name) is None:
+        return f"the command `{name}` is not in PATH"
+    try:
+        code, output = await _output(name, "info", seconds=seconds)
+    except OSError as error:
+        return f"`{name} info` cannot be run: {error.strerror or error}"
+    if code == 0:
+        return ""
+    lines = output.strip().splitlines()
+    return f"`{name} info` failed: {lines[-1].strip().rstrip('.?!') if lines else f'no words, exit code {code}'}"
 
-    def __init__(self, directory: Path, clock: Clock, engine: str = "") -> None:
+
+class DockerRuntime(ProcessRuntime):
+    def __init__(self, directory: Path, clock: Clock, engine: str = ENGINES[0]) -> None:
         super().__init__(directory, clock)
-        self.engine = engine or next((e for e in ENGINES if shutil.which(e)), ENGINES[0])
+        self.name = self.engine = engine
         self._names: dict[str, str] = {}
 
     async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
@@ -70,6 +74,9 @@ class DockerRuntime(ProcessRuntime):
             code, output = await self._call(*inspect_command(image))
         words = tuple(str(w) for w in container.get("command") or ())
         return Program(words, tuple(str(w) for w in container.get("args") or ()), "", {}, output.strip())
+
+    def remarks(self, launch: Launch) -> Sequence[str]:
+        return ()
 
     async def start(self, launch: Launch) -> Running:
         name = container_name(launch.pod, launch.container, launch.attempt)
@@ -108,7 +115,7 @@ class DockerRuntime(ProcessRuntime):
             return await _output(self.engine, *arguments, seconds=timeout)
         except OSError as error:
             raise ImageError(
-                f"{self.engine} cannot be run: {error.strerror}; install it, or leave out `--runtime docker`"
+                f"{self.engine} cannot be run: {error.strerror}; install it, or leave out `--runtime {self.engine}`"
             ) from error
 
     def base(self) -> dict[str, str]:

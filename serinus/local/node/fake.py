@@ -76,6 +76,9 @@ class FakeRuntime:
             raise ImageError(f'image "{image}" does not exist')
         return Program(("fake",), (), "", {}, f"fake://{image}")
 
+    def remarks(self, launch: Launch) -> Sequence[str]:
+        return ()
+
     def does(self, launch: Launch) -> FakeProgram:
         """What this start of a container does; to be replaced where its image does not tell."""
         return self.script(launch.image, launch.attempt)

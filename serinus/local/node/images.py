@@ -1,7 +1,8 @@
 """What an image means on this machine: the command that stands for it. Pure.
 
-In this order: the rules of the user (ConfigMap `serinus-images`, first in the pod's namespace, then in kube-system),
-the container's own `command`, the demo application. Everything else does not exist, and the error says what to do.
+In this order: the rules of the user (the file of `--image-map`, then the ConfigMap `serinus-images` in the pod's
+namespace, then the one in kube-system; the first rule that matches), the container's own `command`, the demo
+application. The container's own `command` replaces that of a rule. Any other image is an error, which says what to do.
 
     apiVersion: v1
     kind: ConfigMap
@@ -17,6 +18,8 @@ the container's own `command`, the demo application. Everything else does not ex
 
 from __future__ import annotations
 
+import json
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,22 +49,29 @@ class ImageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`command` is empty where a container engine runs the image's own. `env` comes below the container's own."""
+    """`command` is empty where a container engine runs the image's own. `env` comes below the container's own.
+
+    `because`: a sentence that says where the command comes from; "" for none.
+    """
 
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     working_dir: str = ""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     image_id: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRule:
+    """`place`: where the rule is written, such as `ConfigMap shop/serinus-images: images.yaml[0]`."""
+
     pattern: str
     command: tuple[str, ...]
     args: tuple[str, ...] = ()
     working_dir: str = ""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
+    place: str = ""
 
 
 def split(image: str) -> tuple[str, str]:
@@ -75,54 +85,69 @@ def split(image: str) -> tuple[str, str]:
     return repository.removeprefix("library/"), tag
 
 
+def config_map_place(namespace: str) -> str:
+    """Where the rules of a namespace are written, as errors and Events name it."""
+    return f"ConfigMap {namespace}/{CONFIG_MAP}: {KEY}"
+
+
 def read_rules(text: str, where: str) -> list[ImageRule]:
-    """The rules in `images.yaml`. ImageError names the place, the field, what was found, and what to write."""
+    """The rules in `text`. ImageError names the place (`where`), the field, the value found, and what to write."""
     try:
-        found: Any = go_yaml.load(text)
+        found = list(go_yaml.documents(text, strict=True))
     except go_yaml.YamlError as error:
-        raise ImageError(f"{where}: {KEY} is no YAML: {error}") from None
-    if found is None:
-        return []
-    if not isinstance(found, list):
-        raise ImageError(
-            f'{where}: {KEY} must be a list of rules such as `- {{image: "shop/web:*", command: [./web]}}`'
-        )
-    return [_rule(item, f"{where}: {KEY}[{i}]") for i, item in enumerate(found)]
+        raise ImageError(f"{where} cannot be read as YAML: {error}") from None
+    if len(found) > 1:
+        raise ImageError(f"{where} has {len(found)} documents: write all rules into one list")
+    rules: Any = found[0].value if found else []
+    if not isinstance(rules, list):
+        raise ImageError(f'{where} must be a list of rules such as `- {{image: "shop/web:*", command: [./web]}}`')
+    listed: list[Any] = rules
+    return [_rule(item, f"{where}[{i}]") for i, item in enumerate(listed)]
 
 
-def _rule(item: Any, where: str) -> ImageRule:
+def _rule(item: Any, place: str) -> ImageRule:
     if not isinstance(item, dict):
-        raise ImageError(f"{where} is {item!r}: write a rule with `image` and `command`")
+        raise ImageError(f"{place} is {item!r}: write a rule with `image` and `command`")
     rule: Json = item
-    unknown = rule.keys() - {"image", "command", "args", "workingDir", "env"}
+    unknown = sorted(str(k) for k in rule.keys() - {"image", "command", "args", "workingDir", "env"})
     if unknown:
-        raise ImageError(
-            f"{where}: unknown field {sorted(unknown)[0]!r}; known are image, command, args, workingDir, env"
-        )
+        raise ImageError(f"{place}: unknown field {unknown[0]!r}; known are image, command, args, workingDir, env")
     image = rule.get("image")
     if not isinstance(image, str) or not image:
-        raise ImageError(f'{where}.image is {image!r}: write the name of an image, such as "shop/web:*"')
+        raise ImageError(f'{place}.image is {image!r}: write the name of an image, such as "shop/web:*"')
     env = rule.get("env") or {}
     if not isinstance(env, dict):
-        raise ImageError(f"{where}.env is {env!r}: write names and values, such as {{MODE: local}}")
-    command = _words(rule.get("command"), f"{where}.command")
+        raise ImageError(f"{place}.env is {env!r}: write names and values, such as {{MODE: local}}")
+    values: Json = env
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise ImageError(f"{place}.env.{name} is {value!r}: write a text, in quotes")
+    directory = rule.get("workingDir") or ""
+    if not isinstance(directory, str):
+        raise ImageError(f"{place}.workingDir is {directory!r}: write the path of a directory")
+    command = _words(rule.get("command"), f"{place}.command")
     if not command:
-        raise ImageError(f"{where}.command is missing: write what to run, such as [./web]")
+        raise ImageError(f"{place}.command is missing: write the command to run, such as [./web]")
     return ImageRule(
         image,
         command,
-        _words(rule.get("args"), f"{where}.args"),
-        str(rule.get("workingDir") or ""),
-        {str(k): str(v) for k, v in env.items()},
+        _words(rule.get("args"), f"{place}.args"),
+        directory,
+        {str(k): str(v) for k, v in values.items()},
+        place,
     )
 
 
 def _words(value: Any, where: str) -> tuple[str, ...]:
     if value is None:
         return ()
-    if not isinstance(value, list) or not all(isinstance(w, str | int | float) for w in value):
+    if not isinstance(value, list):
         raise ImageError(f"{where} is {value!r}: write a list of words, such as [./web, --verbose]")
-    return tuple(str(w) for w in value)
+    words: list[Any] = value
+    for i, word in enumerate(words):
+        if not isinstance(word, str):
+            raise ImageError(f'{where}[{i}] is {word!r}: write a word; numbers and booleans in quotes, such as "8080"')
+    return tuple(words)
 
 
 def program_of(container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
@@ -132,25 +157,56 @@ def program_of(container: Json, rules: Sequence[ImageRule], namespace: str) -> P
     command = tuple(str(w) for w in container.get("command") or ())
     args = tuple(str(w) for w in container.get("args") or ())
     known = {"IMAGE": image, "IMAGE_TAG": tag}
+    image_id = f"local://{image}"
     for rule in rules:
         if _matches(rule.pattern, repository, tag):
+            source = f'the rule "{rule.pattern}" ({rule.place})'
             return Program(
                 command or rule.command,
                 args or (() if command else rule.args),
                 rule.working_dir,
                 {**rule.env, **known},
-                f"local://{image}",
+                image_id,
+                _because(image, f"the container's own command, with the directory and environment of {source}")
+                if command
+                else _because(image, f"the command of {source}: {shlex.join(rule.command)}"),
             )
     if command:
-        return Program(command, args, "", known, f"local://{image}")
+        return Program(command, args, "", known, image_id, _because(image, "the container's own command"))
     if repository == DEMO:
-        return Program(_demo(image, tag), args, "", {**known, "PYTHONPATH": _PACKAGES}, f"local://{image}")
-    raise ImageError(
-        f'image "{image}" is not known on this machine, where containers run as local processes: '
-        f"add a rule for it to the ConfigMap {CONFIG_MAP} in namespace {namespace} (key {KEY}: "
-        f'`- {{image: "{repository}:*", command: [./program]}}`), give the container a `command`, '
-        "or run real images with `serinus up --runtime docker`"
+        because = _because(image, "the demo application of Serinus")
+        return Program(_demo(image, tag), args, "", {**known, "PYTHONPATH": _PACKAGES}, image_id, because)
+    raise ImageError(_unknown(container, image, repository, rules, namespace))
+
+
+def _because(image: str, program: str) -> str:
+    return (
+        f'Image "{image}" is not used: containers run here as local processes of the user that runs Serinus. '
+        f"This one runs {program}"
     )
+
+
+def _unknown(container: Json, image: str, repository: str, rules: Sequence[ImageRule], namespace: str) -> str:
+    """The error for an image that no rule matches, with a rule and the command that applies it, to be typed."""
+    rule = f"- {{image: {json.dumps(f'{repository}:*')}, command: [{', '.join(_stand_in(container))}]}}"
+    place = config_map_place(namespace)
+    if any(r.place.startswith(place) for r in rules):
+        apply = f"add the line `{rule}` with `kubectl edit configmap {CONFIG_MAP} -n {namespace}`"
+    else:
+        create = f"kubectl create configmap {CONFIG_MAP} -n {namespace} --from-file={KEY} --dry-run=client -o yaml"
+        apply = f"type `echo {shlex.quote(rule)} >> {KEY}` and then `{create} | kubectl apply -f -`"
+    return (
+        f'image "{image}" has no command on this machine, where containers run as local processes. To run it, {apply}, '
+        f"with your own program as the command. Other ways: a `command` in the container, "
+        f"`serinus up --image-map {KEY}`, or real images with `serinus up --runtime docker` (docs/images.md)"
+    )
+
+
+def _stand_in(container: Json) -> tuple[str, ...]:
+    """A command that works as it stands: a web server where the container declares a TCP port."""
+    if any((p.get("protocol") or "TCP") == "TCP" for p in container.get("ports") or []):
+        return "python3", "-m", "http.server", "--bind", "$(HOST)", "--directory", "/usr/share", "$(PORT)"
+    return "sleep", "infinity"
 
 
 def _matches(pattern: str, repository: str, tag: str) -> bool:

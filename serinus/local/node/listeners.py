@@ -5,9 +5,12 @@ Read from /proc/net/tcp, only once an address answers; where there is none (macO
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
+import socket
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 _LISTEN = "0A"
@@ -27,6 +30,20 @@ def listening() -> list[tuple[str, int, str]]:
                 address, _, port = fields[1].partition(":")
                 found.append((_address(address), int(port, 16), fields[9]))
     return found
+
+
+def forbidden(ip: str, ports: Iterable[int]) -> list[int]:
+    """Those of the ports on which this user may not listen: the low ones, unless the user is root."""
+    return [port for port in ports if 0 < port < 1024 and _is_forbidden(ip, port)]
+
+
+def _is_forbidden(ip: str, port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((ip, port))
+        except OSError as error:
+            return error.errno == errno.EACCES
+    return False
 
 
 def _address(text: str) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -28,6 +29,7 @@ from serinus.local.node import pod as pods
 from serinus.local.node.addresses import POOL, Addresses, PoolExhausted
 from serinus.local.node.config import ApiConfig
 from serinus.local.node.environment import Host
+from serinus.local.node.images import ImageRule
 from serinus.local.node.listeners import listening
 from serinus.local.node.logs import Logs
 from serinus.local.node.runtime import PodRef, Runtime
@@ -48,6 +50,7 @@ class Node:
     """`data_dir/pods` holds what pods leave on disk: give the same to the runtime, and to `logs` if they are given.
 
     `drain`: seconds between a pod's leaving the EndpointSlices and its SIGTERM, in which gateways follow.
+    `image_rules`: come before those of the ConfigMaps `serinus-images`.
     """
 
     def __init__(
@@ -63,12 +66,13 @@ class Node:
         drain: float = 1.0,
         host_ip: str = "127.0.0.1",
         logs: Logs | None = None,
+        image_rules: Sequence[ImageRule] = (),
     ) -> None:
         self._client, self._runtime, self._clock, self._name = client, runtime, clock, name
         self._host = Host(name, host_ip)
         self._pods: Informer[dict[str, Any]] = Informer(client, PODS, dict[str, Any], clock=clock)
         self._slices = Informer(client, ENDPOINT_SLICES, EndpointSlice, clock=clock)
-        self._config = ApiConfig(client, clock)
+        self._config = ApiConfig(client, clock, image_rules)
         self._events = Events(client, clock, "serinus-node", name)
         occupied = _strangers if runtime.name != "fake" else list
         self._addresses = Addresses(clock, pool, occupied)

@@ -30,7 +30,7 @@ from serinus.local import processes
 from serinus.local.node import logs
 from serinus.local.node.checks import ask
 from serinus.local.node.images import ImageRule, Program, program_of
-from serinus.local.node.listeners import is_own
+from serinus.local.node.listeners import forbidden, is_own
 from serinus.local.node.runtime import (
     UNKNOWN_EXIT,
     CannotStart,
@@ -111,6 +111,13 @@ class ProcessRuntime:
         self._own[process.pid] = process
         _write(place / "process.json", {"attempt": launch.attempt, "pid": process.pid, "started": started, "at": at})
         return Running(f"{process.pid}@{started}", launch.container, launch.attempt, at)
+
+    def remarks(self, launch: Launch) -> Sequence[str]:
+        return [
+            f"port {port} is below 1024: on this machine only root may listen on it. Declare a containerPort from 1024 on "
+            f"(a Service may keep port {port}), or allow it with `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
+            for port in forbidden(launch.ip, launch.ports)
+        ]
 
     def base(self) -> dict[str, str]:
         return {k: os.environ[k] for k in PASSED_ON if k in os.environ}

@@ -109,6 +109,10 @@ class Runtime(Protocol):
         """What the container runs. ImageError if its image is not to be had."""
         ...
 
+    def remarks(self, launch: Launch) -> Sequence[str]:
+        """Why the program may fail once it runs: sentences for the user."""
+        ...
+
     async def start(self, launch: Launch) -> Running:
         """CannotStart if it cannot be."""
         ...

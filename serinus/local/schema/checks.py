@@ -179,9 +179,7 @@ def _scalar(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
                 )
             )
         if node.pattern and not _fits(node.pattern, value):
-            found.append(
-                FieldError(path, "FieldValueInvalid", value, f"{path} in body should match '{node.pattern}'")
-            )
+            found.append(FieldError(path, "FieldValueInvalid", value, f"{path} in body should match '{node.pattern}'"))
         if node.format == "date-time" and not _is_time(value):
             found.append(
                 FieldError(

@@ -11,8 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from serinus.local.node.docker import NoEngine, answering_engine, container_name, run_command
+from serinus.kube.clock import SystemClock
+from serinus.local.instance import CannotRun
+from serinus.local.node.docker import (
+    ENGINES,
+    DockerRuntime,
+    NoEngine,
+    check_engine,
+    container_name,
+    run_command,
+)
 from serinus.local.node.runtime import Launch, PodRef
+from serinus.local.node.runtimes import runtime_of
 
 Engine = Callable[[str, str], None]
 POD = PodRef("shop", "web-1", "0123456789abcdef")
@@ -56,30 +66,59 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     return make
 
 
-async def test_podman_is_taken_where_docker_does_not_answer(engine: Engine):
-    engine("docker", "echo no daemon; exit 1")
+@pytest.mark.parametrize("name", ENGINES)
+async def test_the_engine_that_is_named_is_the_one_that_is_used(engine: Engine, tmp_path: Path, name: str):
+    """Nobody who asks for docker gets podman's images, or the other way round."""
+    engine("docker", "exit 0")
     engine("podman", "exit 0")
-    assert await answering_engine() == "podman"
+    runtime = await runtime_of(name, tmp_path, SystemClock())
+    assert isinstance(runtime, DockerRuntime)
+    assert (runtime.name, runtime.engine) == (name, name)
 
 
-async def test_without_an_engine_each_ones_reason_and_a_way_out_are_told(engine: Engine):
-    engine("docker", "echo Cannot connect to the daemon.; exit 1")
-    with pytest.raises(NoEngine, match=r"docker says: Cannot connect.*podman is not installed.*leave out"):
-        await answering_engine()
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("echo Cannot connect to the daemon.; exit 1", "`{name} info` failed: Cannot connect to the daemon. "),
+        ("echo first; echo; echo '  last  '; echo; exit 2", "`{name} info` failed: last. "),
+        ("echo 'Is it running?'; exit 1", "`{name} info` failed: Is it running. "),
+        ("exit 7", "`{name} info` failed: no words, exit code 7. "),
+        ("", "the command `{name}` is not in PATH. "),
+    ],
+)
+async def test_an_engine_that_does_not_answer_is_told_with_the_command_its_words_and_a_way_out(
+    engine: Engine, tmp_path: Path, name: str, text: str, says: str
+):
+    if text:
+        engine(name, text)
+    with pytest.raises(CannotRun) as caught:
+        await runtime_of(name, tmp_path, SystemClock())
+    message = str(caught.value)
+    assert message.startswith(f"`--runtime {name}` needs {name}, and {says.format(name=name)}")
+    assert f"Install or start {name} until `{name} info` succeeds; or leave out `--runtime {name}`" in message
+
+
+@pytest.mark.parametrize(("name", "other"), [ENGINES, ENGINES[::-1]])
+async def test_the_other_engine_is_offered_where_it_answers(engine: Engine, tmp_path: Path, name: str, other: str):
+    engine(other, "exit 0")
+    with pytest.raises(CannotRun, match=f"use `--runtime {other}`, which answers"):
+        await runtime_of(name, tmp_path, SystemClock())
 
 
 async def test_an_engine_that_hangs_counts_as_none(engine: Engine):
     engine("podman", "while :; do :; done")
-    with pytest.raises(NoEngine, match=r"podman says: no answer within 0\.05 s"):
-        await answering_engine(("podman",), seconds=0.05)
+    with pytest.raises(NoEngine, match=r"`podman info` failed: no answer within 0\.05 s"):
+        await check_engine("podman", seconds=0.05)
 
 
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("detach", [(), ("-d",)])
 def test_up_without_an_engine_says_what_to_do_and_starts_nothing(
-    engine: Engine, tmp_path: Path, detach: tuple[str, ...]
+    engine: Engine, tmp_path: Path, detach: tuple[str, ...], name: str
 ):
-    engine("docker", "echo Cannot connect to the daemon.; exit 1")
-    words = ["up", *detach, "--runtime", "docker", "--data", str(tmp_path / "data"), "--port", "0"]
+    engine(name, "echo Cannot connect to the daemon.; exit 1")
+    words = ["up", *detach, "--runtime", name, "--data", str(tmp_path / "data"), "--port", "0"]
     done = subprocess.run(
         [sys.executable, "-c", "from serinus.cli.main import main; main()", *words],
         env={"PATH": os.environ["PATH"]},
@@ -88,6 +127,7 @@ def test_up_without_an_engine_says_what_to_do_and_starts_nothing(
         timeout=60,
     )
     assert done.returncode == 1
-    assert "leave out `--runtime docker`" in done.stderr
+    assert f"`{name} info` failed: Cannot connect to the daemon" in done.stderr
+    assert f"leave out `--runtime {name}`" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "data" / "objects.db").exists()

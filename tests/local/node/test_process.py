@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import subprocess
@@ -185,3 +186,29 @@ async def test_a_program_may_listen_on_its_own_address_or_on_all(runtime: Proces
     async with asyncio.timeout(10):
         while not (await runtime.check(running, Listens(ip, port), 1)).ok:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("errno_", "ports", "named"),
+    [
+        (errno.EACCES, (80, 8080), [80]),
+        (errno.EACCES, (443, 80), [443, 80]),
+        (errno.EADDRINUSE, (80,), []),
+        (0, (80,), []),
+    ],
+)
+def test_a_port_that_this_user_may_not_listen_on_is_named_with_what_to_do(
+    runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch, errno_: int, ports: tuple[int, ...], named: list[int]
+) -> None:
+    """nginx declares port 80, which only root may have; its program would end with a bare `Permission denied`."""
+
+    def bind(self: socket.socket, address: tuple[str, int]) -> None:
+        if errno_:
+            raise OSError(errno_, os.strerror(errno_))
+
+    monkeypatch.setattr("serinus.local.node.listeners.socket.socket", type("S", (socket.socket,), {"bind": bind}))
+    remarks = runtime.remarks(launch("x", ports=ports))
+    assert [int(remark.split()[1]) for remark in remarks] == named
+    for remark, port in zip(remarks, named, strict=True):
+        assert "Declare a containerPort from 1024 on" in remark
+        assert f"ip_unprivileged_port_start={port}`" in remark

@@ -1,0 +1,21 @@
+"""The runtime that the option `--runtime` names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from serinus.kube.clock import Clock
+from serinus.local.instance import CannotRun
+from serinus.local.node.docker import ENGINES, DockerRuntime, NoEngine, check_engine
+from serinus.local.node.process import ProcessRuntime
+
+
+async def runtime_of(name: str, directory: Path, clock: Clock) -> ProcessRuntime:
+    """The runtime called `process`, `docker` or `podman`. Raises CannotRun where its engine does not answer."""
+    if name not in ENGINES:
+        return ProcessRuntime(directory, clock)
+    try:
+        await check_engine(name)
+    except NoEngine as error:
+        raise CannotRun(str(error)) from error
+    return DockerRuntime(directory, clock, name)
