@@ -330,6 +330,7 @@ class _Pass:
             or self.active != old.blue_green.active_selector
             or self.preview != old.blue_green.preview_selector
             or status.stable_rs != old.stable_rs
+            or status.current_pod_hash != old.current_pod_hash
         )
         tell_held(self.draft)
         created = created and not self.draft.missing(self.new)

@@ -188,6 +188,7 @@ def _write_status(draft: Draft, *, before_index: int | None, created: bool) -> N
         or status.ready_replicas > old.ready_replicas
         or status.available_replicas > old.available_replicas
         or status.stable_rs != old.stable_rs
+        or status.current_pod_hash != old.current_pod_hash
         or status.current_step_index != before_index
         or status.current_step_hash != old.current_step_hash
     )

@@ -106,3 +106,26 @@ def test_a_full_promotion_before_the_first_version_served_in_full_takes_nothing_
     world.now += 60
     world.settle(ready=False)
     assert world.set_of("blue").spec.replicas == 5
+
+
+@pytest.mark.parametrize(
+    "made", [lambda: routed(), lambda: blue_green(previewReplicaCount=2)], ids=["canary", "blue-green"]
+)
+def test_the_deadline_runs_for_a_version_whose_creation_was_not_heard_of(made: Any):
+    """Found by the simulation (474): the update began while paused, the answer was lost, no number of pods differed, and nobody gave up."""
+    world = made()
+    world.patch("Rollout", "web", {"spec": {"paused": True}})
+    world.settle()
+    known = world.objects["Rollout", "web"]["status"]
+    release(world, "green")
+    world.once()
+    world.pods(ready=False)
+    world.objects["Rollout", "web"]["status"] = known
+    world.patch("Rollout", "web", {"spec": {"paused": False}})
+    world.settle(ready=False)
+    progressing = next(c for c in world.rollout.status.conditions if c.type == "Progressing")
+    assert progressing.reason == "ReplicaSetUpdated"
+    world.now += 700
+    world.settle(ready=False)
+    assert world.rollout.status.phase == "Degraded"
+    assert world.rollout.status.message.startswith("ProgressDeadlineExceeded")
