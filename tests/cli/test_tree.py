@@ -161,6 +161,7 @@ PAUSE = {"reason": "CanaryPauseStep", "startTime": "2020-01-01T00:00:00Z"}
 @pytest.mark.parametrize(
     ("spec", "status", "expected"),
     [
+        (CANARY, {"conditions": [INVALID]}, ("Degraded", "InvalidSpec: m")),
         (CANARY, {"conditions": [INVALID, ABORTED]}, ("Degraded", "InvalidSpec: m")),
         (CANARY, {"conditions": [ABORTED, INVALID]}, ("Degraded", "RolloutAborted: m")),
         ({**CANARY, "paused": True}, {"conditions": [LATE]}, ("Degraded", "ProgressDeadlineExceeded: m")),
@@ -200,7 +201,8 @@ def test_a_status_without_a_phase_has_the_one_that_follows_from_it(
 ) -> None:
     """Controllers before 1.0 wrote none; clients work it out, and GitOps tools have such objects in their tests."""
     assert phase_and_message({"metadata": {"generation": 2}, "spec": spec, "status": status}) == expected
-    if not status.get("phase") and status and not status.get("canary"):
+    # The controller's own rules are the same but for the order of conditions, and for a status of before 0.9.
+    if not status.get("phase") and status and not status.get("canary") and len(status.get("conditions") or []) < 2:
         assert phase_of(msgspec.convert(spec, RolloutSpec), msgspec.convert(status, RolloutStatus)) == expected
 
 
