@@ -100,8 +100,10 @@ REFUSED = {
     "a mesh that is not there": (
         rollout(strategy=ROUTED.format("istio: {virtualService: {name: v}}")), "trafficRouting.istio: this version",
     ),
-    "an analysis that cannot be run": (
-        rollout(strategy=ANALYSIS % "") + TEMPLATE.format(metric="interval: 5s, " + WEB), "metric m which runs indefinitely",
+    "an argument that nobody gives": (rollout(strategy=ANALYSIS % "") + TEMPLATE.format(metric=WEB), "args.who was not resolved"),
+    "an analysis that never ends": (
+        rollout(strategy=ANALYSIS % ", args: [{name: who, value: me}]") + TEMPLATE.format(metric="interval: 5s, " + WEB),
+        "metric m which runs indefinitely",
     ),
     "a metric without a provider": (rollout() + TEMPLATE.format(metric="count: 1"), "provider"),
     "an experiment of all pods": (EXPERIMENT.format(selector="{}"), "A non-empty selector is required"),
