@@ -163,10 +163,11 @@ def _typed(text: str) -> Json:
         case ["PodTemplateSpec"]:
             return {
                 "type": "object",
-                "properties": {"metadata": kept_metadata(), "spec": expanded(schemas.definitions()[_CORE + "PodSpec"])},
+                "properties": {"metadata": kept_metadata(), "spec": pod_spec()},
             }
         case ["JobTemplate", *_]:
             spec = expanded(schemas.definitions()["io.k8s.api.batch.v1.JobSpec"])
+            spec["properties"]["template"]["properties"]["spec"] = pod_spec()
             return {"type": "object", "properties": {"metadata": kept_metadata(), "spec": spec}, "required": ["spec"]}
         case [kind]:
             return {"type": kind, "enum": enum.split("|")} if enum else {"type": kind}
@@ -178,6 +179,25 @@ def _typed(text: str) -> Json:
 
 def int_or_string() -> Json:
     return {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
+
+
+def pod_spec() -> Json:
+    """The spec of a pod, with the parts open that are open in Argo Rollouts' definitions.
+
+    These are volumes and the amounts of containers: a structural schema cannot say "number or text", and manifests have
+    both (`cpu: 0.5`). Values that no pod may have are found by validation, which names the field.
+    """
+    spec = expanded(schemas.definitions()[_CORE + "PodSpec"])
+    spec["properties"]["volumes"] = kept()
+    for containers in ("containers", "initContainers", "ephemeralContainers"):
+        resources = spec["properties"][containers]["items"]["properties"]["resources"]
+        resources["properties"] |= {"limits": kept(), "requests": kept()}
+    return spec
+
+
+def kept() -> Json:
+    """Any value, stored as it is."""
+    return {"x-kubernetes-preserve-unknown-fields": True}
 
 
 def kept_metadata() -> Json:

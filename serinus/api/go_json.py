@@ -50,15 +50,25 @@ def written_steps(steps: Sequence[dict[str, Any]]) -> bytes:
     return b"[" + ",".join(map(writer, steps)).encode() + b"]" if steps else b"null"
 
 
+@lru_cache(maxsize=1)
+def structs() -> dict[str, dict[str, str]]:
+    """The structs below core/v1's PodTemplateSpec: field by its JSON name -> type, as in the table. Go drops other fields."""
+    return {name: {field: kind for field, kind, _ in fields} for name, fields in _order().items()}
+
+
 def text(value: str) -> str:
     """A JSON string as Go writes it."""
     return _quoted(value).translate(UNSAFE)
 
 
+@lru_cache(maxsize=1)
+def _order() -> Table:
+    return json.loads(Path(__file__).with_name("pod_template_order.json").read_text())
+
+
 @lru_cache(maxsize=2)
 def _writers(*, meaning: bool) -> dict[str, Writer]:
-    table: Table = json.loads(Path(__file__).with_name("pod_template_order.json").read_text())
-    return _Compiler(table, meaning).structs
+    return _Compiler(_order(), meaning).structs
 
 
 @lru_cache(maxsize=1)

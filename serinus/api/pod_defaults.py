@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from serinus.api import quantity
+from serinus.api.go_json import structs
 from serinus.api.images import image_name
 from serinus.api.meta import Json
 
@@ -139,11 +140,18 @@ def _amounts(amounts: Json) -> Json:
 
 
 def _volume(volume: Json) -> None:
-    sources = {key for key, value in volume.items() if key != "name" and value is not None}
+    sources = volume_sources(volume)
     if not sources:
         volume["emptyDir"] = {}
-    for source in sources & _VOLUMES.keys():
-        _VOLUMES[source](volume[source])
+    for source in sources:
+        if source in _VOLUMES:
+            _VOLUMES[source](volume[source])
+
+
+def volume_sources(volume: Json) -> list[str]:
+    """The fields of a volume that say where it comes from, in the order given. Fields that a Volume does not have are none."""
+    known = structs()["Volume"]
+    return [key for key, value in volume.items() if key in known and key != "name" and value is not None]
 
 
 def _with_mode(source: Json) -> None:

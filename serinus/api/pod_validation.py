@@ -15,6 +15,8 @@ from serinus.api import quantity
 from serinus.api.findings import Finding, duplicate, forbidden, invalid, not_found, not_supported, required
 from serinus.api.label_rules import dns_label, label_key, labels, selects
 from serinus.api.meta import Json, LabelSelector
+from serinus.api.pod_defaults import volume_sources
+from serinus.api.pod_template_types import type_findings
 
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 _STANDARD = {"cpu", "memory", "ephemeral-storage"}
@@ -43,6 +45,21 @@ def template_findings(path: str, template: Json, selector: LabelSelector | None)
 def spec_findings(path: str, spec: Json) -> Iterator[Finding]:
     """What is wrong with the spec of any pod, whoever owns it."""
     return _spec(path, spec)
+
+
+def unreadable_template(path: str, template: Json) -> Iterator[Finding]:
+    """What keeps a pod template from being read and hashed: fields of a wrong type, quantities that are none.
+
+    The definitions of Rollouts and Experiments leave parts of a template open, so that any value may stand there.
+    """
+    wrong = list(type_findings(path, template))
+    yield from wrong
+    if wrong:
+        return
+    spec = template.get("spec") or {}
+    yield from _amounts(f"{path}.spec", spec)
+    for i, container in enumerate(_items(spec, "containers")):
+        yield from _resources(f"{path}.spec.containers[{i}].resources", container.get("resources") or {})
 
 
 def _spec(path: str, spec: Json) -> Iterator[Finding]:
@@ -102,8 +119,7 @@ def _volumes(path: str, volumes: list[Json]) -> Iterator[Finding]:
     seen: set[str] = set()
     for i, volume in enumerate(volumes):
         name = volume.get("name") or ""
-        sources = [key for key, value in volume.items() if key != "name" and value is not None]
-        for extra in sources[1:]:
+        for extra in volume_sources(volume)[1:]:
             yield forbidden(f"{path}[{i}].{extra}", "may not specify more than 1 volume type")
         if not name:
             yield required(f"{path}[{i}].name")

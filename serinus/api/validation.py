@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from serinus.api import go_json
 from serinus.api.derived import once
 from serinus.api.findings import Finding, invalid, required
 from serinus.api.label_rules import selector_findings
 from serinus.api.meta import Json, LabelSelector
 from serinus.api.metadata_validation import role_metadata_findings
 from serinus.api.network import Ingress, Service
+from serinus.api.pod_template_types import type_findings
 from serinus.api.pod_validation import NOT_NEGATIVE, template_findings
 from serinus.api.reference_validation import absent, unfit, workload_finding
 from serinus.api.rollout import Rollout
@@ -105,15 +105,8 @@ def _spec(rollout: Rollout, template: Json, selector: LabelSelector | None) -> I
 
 
 def _template(path: str, template: Json, selector: LabelSelector | None) -> Iterator[Finding]:
-    """Schemas of a Rollout leave parts of the template open (Argo Rollouts': amounts, resources), so that all may stand there."""
-    try:
-        yield from template_findings(path, template, selector)
-        go_json.written(template)  # what the revision's hash is taken of
-    except ValueError as error:
-        yield Finding(path, f"{path}: Invalid value: {error}")
-    except (TypeError, AttributeError):
-        text = "a field is of another type than in a Pod (a list instead of a map, or the like): see `kubectl explain pod.spec`"
-        yield Finding(path, f"{path}: Invalid value: {text}")
+    wrong = list(type_findings(path, template))
+    yield from wrong or template_findings(path, template, selector)
 
 
 def _selector(selector: LabelSelector | None) -> Iterator[Finding]:

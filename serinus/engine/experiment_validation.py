@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serinus.api.durations import go_duration
 from serinus.api.experiment import Experiment
+from serinus.api.pod_validation import unreadable_template
 from serinus.engine.sight import DEFAULT_PROGRESS_DEADLINE
 
 
@@ -24,6 +25,9 @@ def invalid_experiment(experiment: Experiment) -> str:
         if template.name in seen:
             return f"Experiment {experiment.metadata.name} has repeated template name '{template.name}' in templates"
         seen.add(template.name)
+        unreadable = next(unreadable_template(f"spec.templates[{i}].template", template.template), None)
+        if unreadable is not None:
+            return unreadable.message
     if spec.duration:
         try:
             go_duration(spec.duration)

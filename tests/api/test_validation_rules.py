@@ -74,8 +74,7 @@ _PLAIN_SPEC: list[tuple[Json, str]] = [
                 "spec": {"containers": [{"name": "web", "image": "a", "resources": {"limits": ["cpu"]}}]},
             }
         },
-        "spec.template: Invalid value: a field is of another type than in a Pod (a list instead of a map, or the like): "
-        "see `kubectl explain pod.spec`",
+        'spec.template.spec.containers[0].resources.limits: Invalid value: ["cpu"]: must be a map',
     ),
 ]
 

@@ -230,14 +230,15 @@ def respelled(draw: st.DrawFn, value: Any = None) -> Any:
     for resources in container["resources"].values():
         for name, amount in resources.items():
             resources[name] = draw(st.sampled_from(SPELLINGS[str(amount)]))
-    empty = st.sampled_from([None, [], {}])
+    maps, null = ("nodeSelector", "affinity", "annotations"), ("lifecycle", "creationTimestamp")
     for owner, fields in (
         (spec, ("initContainers", "nodeSelector", "tolerations", "imagePullSecrets", "affinity", "hostAliases")),
         (container, ("command", "args", "envFrom", "volumeDevices", "lifecycle")),
         (template["metadata"], ("annotations", "creationTimestamp")),
     ):
         for name in draw(st.sets(st.sampled_from(fields))):
-            owner[name] = draw(empty if name not in ("lifecycle", "creationTimestamp") else st.none())
+            empty: Any = {} if name in maps else []
+            owner[name] = draw(st.none() if name in null else st.sampled_from([None, empty]))
     for owner, defaults in (
         (spec, {"restartPolicy": "Always", "dnsPolicy": "ClusterFirst", "terminationGracePeriodSeconds": 30}),
         (container, {"imagePullPolicy": "IfNotPresent", "terminationMessagePath": "/dev/termination-log"}),

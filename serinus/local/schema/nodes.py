@@ -93,7 +93,7 @@ class Compiler:
         else:
             node.shape = _TYPES.get(schema.get("type", ""), OBJECT if "properties" in schema else ANY)
         node.preserve = node.shape == ANY or bool(schema.get("x-kubernetes-preserve-unknown-fields"))
-        node.nullable = self._lenient or bool(schema.get("nullable")) or node.shape == ANY
+        node.nullable = self._lenient or bool(schema.get("nullable"))
         if node.shape == OBJECT:
             self._object(node, schema)
         elif node.shape == LIST:
