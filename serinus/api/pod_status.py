@@ -24,7 +24,7 @@ def pod_status(pod: Json) -> str:
 def pod_ready(pod: Json) -> tuple[int, int]:
     """(ready, all) containers; init containers that keep running count."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
-    lasting = {str(c.get("name")) for c in spec.get("initContainers") or [] if c.get("restartPolicy") == "Always"}
+    lasting = _lasting(pod)
     states: list[Json] = list(status.get("containerStatuses") or [])
     states += [s for s in status.get("initContainerStatuses") or [] if s.get("name") in lasting]
     ready = sum(1 for s in states if s.get("ready") and (s.get("state") or {}).get("running") is not None)
@@ -32,10 +32,24 @@ def pod_ready(pod: Json) -> tuple[int, int]:
 
 
 def pod_restarts(pod: Json) -> int:
-    """Restarts of all containers; those of init containers only while they are at work."""
+    """Restarts of all containers, those of init containers that keep running included; of all init containers while they are at work."""
+    return sum(int(s.get("restartCount") or 0) for s in restarting_states(pod))
+
+
+def restarting_states(pod: Json) -> list[Json]:
+    """The statuses of the containers whose restarts count now (see `pod_restarts`)."""
     status: Json = pod.get("status") or {}
-    states: list[Json] = status.get("initContainerStatuses" if _init_word(pod) else "containerStatuses") or []
-    return sum(int(s.get("restartCount") or 0) for s in states)
+    init: list[Json] = status.get("initContainerStatuses") or []
+    if _init_word(pod):
+        return init
+    lasting = _lasting(pod)
+    return [*(s for s in init if s.get("name") in lasting), *(status.get("containerStatuses") or [])]
+
+
+def _lasting(pod: Json) -> set[str]:
+    """The names of init containers that keep running (native sidecars)."""
+    given: list[Json] = (pod.get("spec") or {}).get("initContainers") or []
+    return {str(c.get("name")) for c in given if c.get("restartPolicy") == "Always"}
 
 
 def _containers_word(status: Json, word: str) -> str:
@@ -66,7 +80,7 @@ def _ended_word(ended: Json) -> str:
 def _init_word(pod: Json) -> str:
     """`Init:…` while init containers are at work, else nothing."""
     given: list[Json] = (pod.get("spec") or {}).get("initContainers") or []
-    lasting = {str(c.get("name")) for c in given if c.get("restartPolicy") == "Always"}
+    lasting = _lasting(pod)
     states: list[Json] = (pod.get("status") or {}).get("initContainerStatuses") or []
     for place, state in enumerate(states):
         now: Json = state.get("state") or {}

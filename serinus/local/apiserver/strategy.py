@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from serinus.api.resources import NAMESPACES, SERVICE_ACCOUNTS, Resource
+from serinus.api.resources import INGRESS_CLASSES, NAMESPACES, SERVICE_ACCOUNTS, Resource
 from serinus.local.apiserver.core import Core
 
 Json = dict[str, Any]
@@ -22,6 +22,8 @@ WITH_GENERATION = frozenset(
 CREATE_ON_UPDATE = frozenset(("leases.coordination.k8s.io", "endpoints", "events", "services"))
 NEEDS_VERSION = frozenset(("leases.coordination.k8s.io", "customresourcedefinitions.apiextensions.k8s.io"))
 """Built-in kinds whose updates must name the version they replace; every custom resource does."""
+
+_DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 RETURN_DELETED = frozenset(("pods", "services", "podtemplates", "serviceaccounts"))
 
@@ -139,6 +141,18 @@ def _job(core: Core, new: Json, old: Json | None) -> None:
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
 
+def _ingress(core: Core, new: Json, old: Json | None) -> None:
+    """The default class, as the admission plugin DefaultIngressClass writes it: into new Ingresses that name none."""
+    spec = new.get("spec")
+    named = (new["metadata"].get("annotations") or {}).get("kubernetes.io/ingress.class")
+    if old is not None or not isinstance(spec, dict) or spec.get("ingressClassName") or named:
+        return
+    classes = (entry.object()["metadata"] for entry in core.store.pending(INGRESS_CLASSES.group_resource))
+    default = [m for m in classes if (m.get("annotations") or {}).get(_DEFAULT_CLASS) == "true"]
+    if default:
+        spec["ingressClassName"] = max(default, key=lambda m: m.get("creationTimestamp", ""))["name"]
+
+
 def _secret(core: Core, new: Json, old: Json | None) -> None:
     texts = new.pop("stringData", None)
     if isinstance(texts, dict) and texts:
@@ -190,6 +204,7 @@ _RULES: dict[str, Prepare] = {
     "pods": _pod,
     "services": _service,
     "jobs.batch": _job,
+    "ingresses.networking.k8s.io": _ingress,
     "secrets": _secret,
     "customresourcedefinitions.apiextensions.k8s.io": _crd,
 }

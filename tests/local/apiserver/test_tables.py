@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.api.resources import DEPLOYMENTS, PODS, SERVICES
+from serinus.api.resources import DEPLOYMENTS, INGRESS_CLASSES, INGRESSES, PODS, SERVICES
 from serinus.kube.client import Client
 from serinus.local.apiserver.cells import ROWS, age, follow
-from serinus.local.apiserver.podstatus import reason
+from serinus.local.apiserver.podstatus import pod_cells
 
 Json = dict[str, Any]
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -60,7 +60,56 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 )
 def test_a_pod_is_described_by_the_words_people_know(status: Json, deleted: bool, word: str) -> None:
     meta = {"name": "p"} | ({"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleted else {})
-    assert reason({"metadata": meta, "spec": {"initContainers": [{}, {}]}, "status": status}) == word
+    pod = {"metadata": meta, "spec": {"initContainers": [{}, {}]}, "status": status}
+    assert pod_cells(pod, lambda since: "1s")[2] == word
+
+
+_UP: Json = {"ready": True, "started": True, "restartCount": 1, "state": {"running": {}}}
+_STARTING: Json = {"ready": False, "started": False, "restartCount": 4, "state": {"running": {}}}
+_DONE: Json = {"ready": True, "restartCount": 8, "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
+_WAITS: Json = {"ready": False, "restartCount": 0, "state": {"waiting": {"reason": "PodInitializing"}}}
+
+
+@pytest.mark.parametrize(
+    ("side", "once", "web", "cells"),
+    [
+        (_UP, _DONE, _UP, ["2/2", "Running", "2"]),
+        (_UP, _DONE, _WAITS, ["1/2", "PodInitializing", "1"]),
+        (_UP | {"ready": False}, _DONE, _UP, ["1/2", "Running", "2"]),
+        (_STARTING, _WAITS, _WAITS, ["0/2", "Init:0/2", "4"]),
+        (_UP, _STARTING, _WAITS, ["1/2", "Init:1/2", "5"]),
+        ({**_UP, "ready": False, "state": {"terminated": {"exitCode": 1}}}, _DONE, _DONE, ["0/2", "Completed", "9"]),
+    ],
+)
+def test_native_sidecars_count_as_containers(side: Json, once: Json, web: Json, cells: list[str]) -> None:
+    """Readiness and restarts include init containers that keep running; init containers that end count only until then."""
+    init = [{"name": "side", "restartPolicy": "Always"}, {"name": "once"}]
+    states = [{**side, "name": "side"}, {**once, "name": "once"}]
+    status = {"phase": "Running", "initContainerStatuses": states, "containerStatuses": [{**web, "name": "web"}]}
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "web"}], "initContainers": init}, "status": status}
+    assert pod_cells(pod, lambda since: "1s")[1:4] == cells
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotations", "shown"),
+    [
+        ({}, {}, "nginx"),
+        ({"ingressClassName": "other"}, {}, "other"),
+        ({}, {"kubernetes.io/ingress.class": "old"}, "<none>"),
+    ],
+)
+async def test_an_ingress_without_a_class_gets_the_default_one(
+    client: Client, send: Any, spec: Json, annotations: Json, shown: str
+) -> None:
+    """CLASS of `kubectl get ingress`, as the admission of a cluster fills it in; the annotation names a class too."""
+    for name, default in (("aaa", "false"), ("nginx", "true")):
+        meta = {"name": name, "annotations": {"ingressclass.kubernetes.io/is-default-class": default}}
+        await client.create(INGRESS_CLASSES, {"metadata": meta, "spec": {"controller": "x/y"}})
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    body = {"metadata": {"name": "web", "annotations": annotations}, "spec": {"defaultBackend": backend, **spec}}
+    await client.create(INGRESSES, body, "default")
+    _, table = await send("GET", "/apis/networking.k8s.io/v1/namespaces/default/ingresses", accept=TABLE)
+    assert table["rows"][0]["cells"][1] == shown
 
 
 async def test_pods_show_readiness_restarts_and_where_they_run(client: Client, send: Any) -> None:
