@@ -19,15 +19,23 @@ PACKAGES = {
     "core": "api/core/v1", "apps": "api/apps/v1", "batch": "api/batch/v1", "discovery": "api/discovery/v1",
     "networking": "api/networking/v1", "coordination": "api/coordination/v1", "policy": "api/policy/v1",
     "autoscaling": "api/autoscaling/v2", "autoscaling1": "api/autoscaling/v1", "authorization": "api/authorization/v1",
-    "authentication": "api/authentication/v1", "meta": "apimachinery/pkg/apis/meta/v1",
+    "authentication": "api/authentication/v1", "rbac": "api/rbac/v1", "scheduling": "api/scheduling/v1",
+    "storage": "api/storage/v1", "node": "api/node/v1", "admissionregistration": "api/admissionregistration/v1",
+    "meta": "apimachinery/pkg/apis/meta/v1",
 }  # fmt: skip
-ALIASES = {"v1": "core", "corev1": "core", "metav1": "meta"}
+ALIASES = {"v1": "core", "corev1": "core", "apiv1": "core", "metav1": "meta"}
 ROOTS = {
-    "core": "Namespace Node Pod PodTemplate Service Endpoints ConfigMap Secret ServiceAccount Event Binding",
-    "apps": "Deployment ReplicaSet", "batch": "Job", "discovery": "EndpointSlice", "networking": "Ingress IngressClass",
-    "coordination": "Lease", "policy": "PodDisruptionBudget Eviction", "autoscaling": "HorizontalPodAutoscaler", "autoscaling1": "Scale",
+    "core": "Namespace Node Pod PodTemplate Service Endpoints ConfigMap Secret ServiceAccount Event Binding LimitRange "
+    "ResourceQuota PersistentVolumeClaim PersistentVolume ReplicationController",
+    "apps": "Deployment ReplicaSet StatefulSet DaemonSet", "batch": "Job CronJob", "discovery": "EndpointSlice",
+    "networking": "Ingress IngressClass NetworkPolicy",
+    "coordination": "Lease", "policy": "PodDisruptionBudget Eviction", "autoscaling": "HorizontalPodAutoscaler",
+    "autoscaling1": "Scale HorizontalPodAutoscaler",
     "authorization": "SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview LocalSubjectAccessReview",
-    "authentication": "TokenReview SelfSubjectReview", "meta": "DeleteOptions",
+    "authentication": "TokenReview SelfSubjectReview", "rbac": "Role RoleBinding ClusterRole ClusterRoleBinding",
+    "scheduling": "PriorityClass", "storage": "StorageClass", "node": "RuntimeClass",
+    "admissionregistration": "ValidatingWebhookConfiguration MutatingWebhookConfiguration ValidatingAdmissionPolicy "
+    "ValidatingAdmissionPolicyBinding", "meta": "DeleteOptions",
 }  # fmt: skip
 SPECIAL = {
     "meta.Time": "T", "meta.MicroTime": "M", "meta.Duration": "D", "resource.Quantity": "Q", "intstr.IntOrString": "I",

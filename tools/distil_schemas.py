@@ -16,12 +16,12 @@ from typing import Any
 
 import kubernetes_validate
 
-from serinus.api.resources import BUILT_IN
+from serinus.api.resources import BUILT_IN, OLDER_VERSIONS
 
 VERSION = "1.37.0"
 TARGET = Path(__file__).parent.parent / "serinus" / "api" / "schemas.json.gz"
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
-ALSO = (
+ALSO: tuple[str, ...] = (
     META + "DeleteOptions", META + "Status", META + "WatchEvent", META + "APIResourceList", META + "APIGroup",
     "io.k8s.api.policy.v1.Eviction", "io.k8s.api.core.v1.Binding",
     "io.k8s.api.autoscaling.v1.Scale", "io.k8s.api.authentication.v1.TokenRequest",
@@ -45,8 +45,8 @@ def main(target: Path = TARGET) -> None:
         for name, schema in source.items()
         for gvk in schema.get("x-kubernetes-group-version-kind", [])
     }
-    todo = list(ALSO)
-    for r in BUILT_IN:
+    todo: list[str] = list(ALSO)
+    for r in (*BUILT_IN, *OLDER_VERSIONS):
         todo += [by_gvk[(r.group, r.version, r.kind)], by_gvk[(r.group, r.version, r.kind + "List")]]
     kept: dict[str, Any] = {}
     while todo:

@@ -113,6 +113,79 @@ CRDS = _in(
     namespaced=False,
     subresources=("status",),
 )
+LIMIT_RANGES = _core("limitranges", "LimitRange", "limits")
+RESOURCE_QUOTAS = _core("resourcequotas", "ResourceQuota", "quota", subresources=("status",))
+PERSISTENT_VOLUME_CLAIMS = _core("persistentvolumeclaims", "PersistentVolumeClaim", "pvc", subresources=("status",))
+PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", "pv", namespaced=False, subresources=("status",))
+REPLICATION_CONTROLLERS = _core(
+    "replicationcontrollers", "ReplicationController", "rc", subresources=("status", "scale"), categories=("all",)
+)
+STATEFUL_SETS = _in(
+    "apps", "v1", "statefulsets", "StatefulSet", "sts", subresources=("status", "scale"), categories=("all",)
+)
+DAEMON_SETS = _in("apps", "v1", "daemonsets", "DaemonSet", "ds", subresources=("status",), categories=("all",))
+CRON_JOBS = _in("batch", "v1", "cronjobs", "CronJob", "cj", subresources=("status",), categories=("all",))
+NETWORK_POLICIES = _in("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "netpol")
+ROLES = _in("rbac.authorization.k8s.io", "v1", "roles", "Role")
+ROLE_BINDINGS = _in("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+CLUSTER_ROLES = _in("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False)
+CLUSTER_ROLE_BINDINGS = _in(
+    "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
+)
+PRIORITY_CLASSES = _in("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", "pc", namespaced=False)
+STORAGE_CLASSES = _in("storage.k8s.io", "v1", "storageclasses", "StorageClass", "sc", namespaced=False)
+RUNTIME_CLASSES = _in("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", namespaced=False)
+VALIDATING_WEBHOOKS = _in(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+    categories=("api-extensions",),
+)
+MUTATING_WEBHOOKS = _in(
+    "admissionregistration.k8s.io",
+    "v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    namespaced=False,
+    categories=("api-extensions",),
+)
+ADMISSION_POLICIES = _in(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicy",
+    namespaced=False,
+    subresources=("status",),
+    categories=("api-extensions",),
+)
+ADMISSION_POLICY_BINDINGS = _in(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicyBinding",
+    namespaced=False,
+    categories=("api-extensions",),
+)
+API_SERVICES = _in(
+    "apiregistration.k8s.io",
+    "v1",
+    "apiservices",
+    "APIService",
+    namespaced=False,
+    subresources=("status",),
+    categories=("api-extensions",),
+)
+HPAS_V1 = _in(
+    "autoscaling",
+    "v1",
+    "horizontalpodautoscalers",
+    "HorizontalPodAutoscaler",
+    "hpa",
+    subresources=("status",),
+    categories=("all",),
+)
 ROLLOUTS = _in(OWN_GROUP, "v1alpha1", "rollouts", "Rollout", "ro", subresources=("status", "scale"))
 ANALYSIS_TEMPLATES = _in(OWN_GROUP, "v1alpha1", "analysistemplates", "AnalysisTemplate", "at")
 CLUSTER_ANALYSIS_TEMPLATES = _in(
@@ -121,6 +194,30 @@ CLUSTER_ANALYSIS_TEMPLATES = _in(
 ANALYSIS_RUNS = _in(OWN_GROUP, "v1alpha1", "analysisruns", "AnalysisRun", "ar")
 EXPERIMENTS = _in(OWN_GROUP, "v1alpha1", "experiments", "Experiment", "exp")
 
+ONLY_STORED: tuple[Resource, ...] = (
+    LIMIT_RANGES,
+    RESOURCE_QUOTAS,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    REPLICATION_CONTROLLERS,
+    STATEFUL_SETS,
+    DAEMON_SETS,
+    CRON_JOBS,
+    NETWORK_POLICIES,
+    ROLES,
+    ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CLUSTER_ROLE_BINDINGS,
+    PRIORITY_CLASSES,
+    STORAGE_CLASSES,
+    RUNTIME_CLASSES,
+    VALIDATING_WEBHOOKS,
+    MUTATING_WEBHOOKS,
+    ADMISSION_POLICIES,
+    ADMISSION_POLICY_BINDINGS,
+    API_SERVICES,
+)
+"""Kinds of a cluster that `serinus up` stores and lists, while nothing acts upon them."""
 BUILT_IN: tuple[Resource, ...] = (
     NAMESPACES,
     NODES,
@@ -142,6 +239,9 @@ BUILT_IN: tuple[Resource, ...] = (
     POD_DISRUPTION_BUDGETS,
     HPAS,
     CRDS,
+    *ONLY_STORED,
 )
+OLDER_VERSIONS: tuple[Resource, ...] = (HPAS_V1,)
+"""Further versions of built-in kinds."""
 ARGOPROJ: tuple[Resource, ...] = (ROLLOUTS, ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES, ANALYSIS_RUNS, EXPERIMENTS)
 BY_KIND: dict[str, Resource] = {r.kind: r for r in (*BUILT_IN, *ARGOPROJ)}

@@ -93,7 +93,8 @@ def _meta(obj: Json, now: float) -> tuple[str, str]:
     return meta["name"], age(meta.get("creationTimestamp"), now)
 
 
-def _containers(template: Json) -> list[str]:
+def containers(template: Json) -> list[str]:
+    """The cells Containers and Images of a pod template."""
     found = (template.get("spec") or {}).get("containers") or []
     return [",".join(str(c.get("name", "")) for c in found), ",".join(str(c.get("image", "")) for c in found)]
 
@@ -108,7 +109,7 @@ def _deployment(obj: Json, now: float) -> list[Any]:
         status.get("updatedReplicas", 0),
         status.get("availableReplicas", 0),
         old,
-        *_containers(spec.get("template") or {}),
+        *containers(spec.get("template") or {}),
         as_text(spec.get("selector")),
     ]
 
@@ -122,12 +123,13 @@ def _replica_set(obj: Json, now: float) -> list[Any]:
         status.get("replicas", 0),
         status.get("readyReplicas", 0),
         old,
-        *_containers(spec.get("template") or {}),
+        *containers(spec.get("template") or {}),
         as_text(spec.get("selector")),
     ]
 
 
-def _pairs(labels: Json | None) -> str:
+def labels_text(labels: Json | None) -> str:
+    """`a=b,c=d`."""
     return ",".join(f"{k}={v}" for k, v in sorted((labels or {}).items())) or "<none>"
 
 
@@ -154,7 +156,7 @@ def _service(obj: Json, now: float) -> list[Any]:
         external,
         ports or "<none>",
         old,
-        _pairs(spec.get("selector")),
+        labels_text(spec.get("selector")),
     ]
 
 
@@ -299,7 +301,7 @@ def _job(obj: Json, now: float) -> list[Any]:
         completions,
         took,
         old,
-        *_containers(spec.get("template") or {}),
+        *containers(spec.get("template") or {}),
         as_text(spec.get("selector")),
     ]
 
@@ -350,6 +352,10 @@ def _autoscaler(obj: Json, now: float) -> list[Any]:
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     target: Json = spec.get("scaleTargetRef") or {}
     texts: list[str] = []
+    if spec.get("targetCPUUtilizationPercentage") is not None:  # autoscaling/v1
+        found = status.get("currentCPUUtilizationPercentage")
+        shown = "<unknown>" if found is None else f"{found}%"
+        texts.append(f"cpu: {shown}/{spec['targetCPUUtilizationPercentage']}%")
     for i, metric in enumerate(spec.get("metrics") or []):
         resource: Json = metric.get("resource") or {}
         goal: Json = resource.get("target") or {}
@@ -387,42 +393,43 @@ def _definition(obj: Json, now: float) -> list[Any]:
 
 def _pod_template(obj: Json, now: float) -> list[Any]:
     template: Json = obj.get("template") or {}
-    return [obj["metadata"]["name"], *_containers(template), _pairs((template.get("metadata") or {}).get("labels"))]
+    return [obj["metadata"]["name"], *containers(template), labels_text((template.get("metadata") or {}).get("labels"))]
 
 
 def _pod(obj: Json, now: float) -> list[Any]:
     return pod_cells(obj, lambda timestamp: age(timestamp, now))
 
 
-def _columns(text: str) -> tuple[tuple[str, str, int], ...]:
-    """`Name Ready Age | Containers#`: behind the bar only `-o wide` shows; `#` marks numbers, `_` stands for a space."""
+def columns(text: str) -> tuple[tuple[str, str, int], ...]:
+    """`Name Ready Age | Containers#`: behind the bar only `-o wide` shows; `#` marks numbers, `?` booleans, `_` stands for a space."""
     plain, _, wide = text.partition("|")
     result: list[tuple[str, str, int]] = []
     for part, priority in ((plain, 0), (wide, 1)):
         for word in part.split():
-            result.append((word.rstrip("#").replace("_", " "), "integer" if word.endswith("#") else "string", priority))
+            type_ = {"#": "integer", "?": "boolean"}.get(word[-1], "string")
+            result.append((word.rstrip("#?").replace("_", " "), type_, priority))
     return tuple(result)
 
 
 ROWS: dict[str, Row] = {
-    "pods": Row(_columns("Name Ready Status Restarts Age | IP Node Nominated_Node Readiness_Gates"), _pod),
-    "deployments.apps": Row(_columns("Name Ready Up-to-date# Available# Age | Containers Images Selector"), _deployment),
-    "replicasets.apps": Row(_columns("Name Desired# Current# Ready# Age | Containers Images Selector"), _replica_set),
-    "services": Row(_columns("Name Type Cluster-IP External-IP Port(s) Age | Selector"), _service),
-    "ingresses.networking.k8s.io": Row(_columns("Name Class Hosts Address Ports Age"), _ingress),
-    "ingressclasses.networking.k8s.io": Row(_columns("Name Controller Parameters Age"), _ingress_class),
-    "namespaces": Row(_columns("Name Status Age"), _namespace),
-    "nodes": Row(_columns("Name Status Roles Age Version | Internal-IP External-IP OS-Image Kernel-Version Container-Runtime"), _node),
-    "configmaps": Row(_columns("Name Data# Age"), _config_map),
-    "secrets": Row(_columns("Name Type Data# Age"), _secret),
-    "serviceaccounts": Row(_columns("Name Secrets# Age"), _service_account),
-    "events": Row((*_columns("Last_Seen Type Reason Object | Subobject Source"), *_columns("Message | First_Seen Count Name")), _event),
-    "jobs.batch": Row(_columns("Name Status Completions Duration Age | Containers Images Selector"), _job),
-    "endpoints": Row(_columns("Name Endpoints Age"), _endpoints),
-    "endpointslices.discovery.k8s.io": Row(_columns("Name AddressType Ports Endpoints Age"), _endpoint_slice),
-    "leases.coordination.k8s.io": Row(_columns("Name Holder Age"), _lease),
-    "poddisruptionbudgets.policy": Row(_columns("Name Min_Available Max_Unavailable Allowed_Disruptions# Age"), _budget),
-    "horizontalpodautoscalers.autoscaling": Row(_columns("Name Reference Targets MinPods MaxPods# Replicas# Age"), _autoscaler),
+    "pods": Row(columns("Name Ready Status Restarts Age | IP Node Nominated_Node Readiness_Gates"), _pod),
+    "deployments.apps": Row(columns("Name Ready Up-to-date# Available# Age | Containers Images Selector"), _deployment),
+    "replicasets.apps": Row(columns("Name Desired# Current# Ready# Age | Containers Images Selector"), _replica_set),
+    "services": Row(columns("Name Type Cluster-IP External-IP Port(s) Age | Selector"), _service),
+    "ingresses.networking.k8s.io": Row(columns("Name Class Hosts Address Ports Age"), _ingress),
+    "ingressclasses.networking.k8s.io": Row(columns("Name Controller Parameters Age"), _ingress_class),
+    "namespaces": Row(columns("Name Status Age"), _namespace),
+    "nodes": Row(columns("Name Status Roles Age Version | Internal-IP External-IP OS-Image Kernel-Version Container-Runtime"), _node),
+    "configmaps": Row(columns("Name Data# Age"), _config_map),
+    "secrets": Row(columns("Name Type Data# Age"), _secret),
+    "serviceaccounts": Row(columns("Name Secrets# Age"), _service_account),
+    "events": Row((*columns("Last_Seen Type Reason Object | Subobject Source"), *columns("Message | First_Seen Count Name")), _event),
+    "jobs.batch": Row(columns("Name Status Completions Duration Age | Containers Images Selector"), _job),
+    "endpoints": Row(columns("Name Endpoints Age"), _endpoints),
+    "endpointslices.discovery.k8s.io": Row(columns("Name AddressType Ports Endpoints Age"), _endpoint_slice),
+    "leases.coordination.k8s.io": Row(columns("Name Holder Age"), _lease),
+    "poddisruptionbudgets.policy": Row(columns("Name Min_Available Max_Unavailable Allowed_Disruptions# Age"), _budget),
+    "horizontalpodautoscalers.autoscaling": Row(columns("Name Reference Targets MinPods MaxPods# Replicas# Age"), _autoscaler),
     "customresourcedefinitions.apiextensions.k8s.io": Row((("Name", "string", 0), ("Created At", "date", 0)), _definition),
-    "podtemplates": Row(_columns("Name Containers Images Pod_Labels"), _pod_template),
+    "podtemplates": Row(columns("Name Containers Images Pod_Labels"), _pod_template),
 }  # fmt: skip

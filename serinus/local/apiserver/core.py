@@ -11,6 +11,8 @@ import msgspec
 from serinus.api.resources import Resource
 from serinus.kube.clock import Clock, rfc3339
 from serinus.kube.wire import Request
+from serinus.local.apiserver import no_effect
+from serinus.local.apiserver.conversion import converted
 from serinus.local.apiserver.negotiation import View
 from serinus.local.apiserver.registry import Registry
 from serinus.local.apiserver.store import Entry, Store
@@ -65,19 +67,24 @@ class Call:
         return self.request.query.get(name, "") in ("true", "1", "True", "TRUE", "t", "T")
 
     def headers(self) -> dict[str, str]:
-        """The warnings collected on the way."""
-        if not self.warnings:
-            return {}
-        quoted = (w.replace("\\", "\\\\").replace('"', '\\"') for w in self.warnings)
-        return {"warning": ", ".join(f'299 - "{w}"' for w in quoted)}
+        """The warnings collected on the way, and that of a kind which has no effect."""
+        idle = no_effect.warning(self.key, self.resource.kind)
+        return warning_header([*self.warnings, *([idle] if idle else [])])
+
+
+def warning_header(warnings: list[str]) -> dict[str, str]:
+    """The header that makes clients print these sentences."""
+    if not warnings:
+        return {}
+    quoted = (w.replace("\\", "\\\\").replace('"', '\\"') for w in warnings)
+    return {"warning": ", ".join(f'299 - "{w}"' for w in quoted)}
 
 
 def as_version(entry: Entry, resource: Resource, several: bool) -> bytes:
-    """The stored body under the version asked for (conversion `None`: only apiVersion differs)."""
+    """The stored body under the version asked for."""
     if not several:
         return entry.body
     obj = entry.object()
     if obj.get("apiVersion") == resource.api_version:
         return entry.body
-    obj["apiVersion"] = resource.api_version
-    return msgspec.json.encode(obj)
+    return msgspec.json.encode(converted(obj, resource))

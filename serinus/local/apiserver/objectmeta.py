@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from serinus.local.schema.field_errors import FieldError
+from serinus.local.schema.rules import PATH_SEGMENT_NAMES
 
 Json = dict[str, Any]
 
@@ -39,6 +40,7 @@ _VALUE_TEXT = (
 )
 _LONGEST_ANNOTATIONS = 256 << 10
 _NAMES: dict[str, tuple[re.Pattern[str], int, str]] = {
+    **PATH_SEGMENT_NAMES,
     "namespaces": (_DNS_LABEL, 63, _LABEL_TEXT),
     "services": (_DNS_1035, 63, _1035_TEXT),
 }

@@ -34,6 +34,11 @@ _PACKAGES = {
     "autoscaling/v1": "autoscaling1",
     "authorization.k8s.io/v1": "authorization",
     "authentication.k8s.io/v1": "authentication",
+    "rbac.authorization.k8s.io/v1": "rbac",
+    "scheduling.k8s.io/v1": "scheduling",
+    "storage.k8s.io/v1": "storage",
+    "node.k8s.io/v1": "node",
+    "admissionregistration.k8s.io/v1": "admissionregistration",
 }
 
 

@@ -35,7 +35,7 @@ def get(core: Core, call: Call) -> Response:
     asked = version_number(call.request.query.get("resourceVersion", ""))
     if asked > core.store.revision:
         raise too_large_version(asked, core.store.revision)
-    return answer(call.view, shown(core, call, entry))
+    return answer(call.view, shown(core, call, entry), headers=call.headers())
 
 
 def shown(core: Core, call: Call, entry: Entry) -> bytes:
@@ -72,7 +72,7 @@ def list_objects(core: Core, call: Call) -> Response:
         if selects is _all:
             meta["remainingItemCount"] = len(entries) - limit
         entries = entries[:limit]
-    return answer(call.view, _body(core, call, entries, meta))
+    return answer(call.view, _body(core, call, entries, meta), headers=call.headers() if entries else None)
 
 
 def _body(core: Core, call: Call, entries: list[Entry], meta: Json) -> bytes:

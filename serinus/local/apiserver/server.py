@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import logging
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from serinus.api.resources import CRDS, EVENTS, NAMESPACES, Resource
 from serinus.kube.clock import Clock
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver import delete, discovery, read, subresources, write
-from serinus.local.apiserver.core import Call, Core
+from serinus.local.apiserver.core import Call, Core, warning_header
 from serinus.local.apiserver.errors import StatusError, bad_request, method_not_allowed, no_such_path, not_offered
 from serinus.local.apiserver.expiry import EventExpiry
 from serinus.local.apiserver.negotiation import View, accepted, answer, body_of
@@ -42,6 +43,7 @@ _NOT_OFFERED = {
     "proxy": "proxy is not offered: connect to the pod's own address, which `kubectl get pods -o wide` shows",
     "token": "tokens for service accounts are not offered: use the token of the kubeconfig",
 }
+_NO_IMPERSONATION = "impersonation (--as) is ignored: there is no authorization here, and every client may do everything"
 _HEALTH = ("healthz", "livez", "readyz")
 
 
@@ -84,7 +86,10 @@ class ApiServer:
     async def handle(self, request: Request) -> Response:
         """The answer. Never raises, save when it is cancelled."""
         try:
-            return await self._route(request)
+            response = await self._route(request)
+            if request.headers.get("impersonate-user"):
+                response = replace(response, headers=warning_header([_NO_IMPERSONATION]) | dict(response.headers))
+            return response
         except StatusError as error:
             return error.response()
         except VersionMismatch:

@@ -15,6 +15,9 @@ Prepare = Callable[[Core, Json, Json | None], None]
 
 WITH_GENERATION = frozenset(
     ("deployments.apps", "replicasets.apps", "jobs.batch", "ingresses.networking.k8s.io", "ingressclasses.networking.k8s.io",
+     "statefulsets.apps", "daemonsets.apps", "cronjobs.batch", "replicationcontrollers", "networkpolicies.networking.k8s.io",
+     "validatingwebhookconfigurations.admissionregistration.k8s.io", "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+     "validatingadmissionpolicies.admissionregistration.k8s.io", "validatingadmissionpolicybindings.admissionregistration.k8s.io",
      "poddisruptionbudgets.policy", "pods", "endpointslices.discovery.k8s.io", "customresourcedefinitions.apiextensions.k8s.io")
 )  # fmt: skip
 """Built-in kinds that count changes of their spec; every custom resource does."""
@@ -153,6 +156,11 @@ def _ingress(core: Core, new: Json, old: Json | None) -> None:
         spec["ingressClassName"] = max(default, key=lambda m: m.get("creationTimestamp", ""))["name"]
 
 
+def _volume(core: Core, new: Json, old: Json | None) -> None:
+    if old is None:
+        new["status"] = {"phase": "Pending"}
+
+
 def _secret(core: Core, new: Json, old: Json | None) -> None:
     texts = new.pop("stringData", None)
     if isinstance(texts, dict) and texts:
@@ -205,6 +213,8 @@ _RULES: dict[str, Prepare] = {
     "services": _service,
     "jobs.batch": _job,
     "ingresses.networking.k8s.io": _ingress,
+    "persistentvolumeclaims": _volume,
+    "persistentvolumes": _volume,
     "secrets": _secret,
     "customresourcedefinitions.apiextensions.k8s.io": _crd,
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from serinus.local.apiserver import stored_cells
 from serinus.local.apiserver.cells import ROWS, Row, age, custom_cells
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_ROWS = ROWS | stored_cells.ROWS
 _NAME: Json = {
     "name": "Name", "type": "string", "format": "name", "priority": 0,
     "description": "Name must be unique within a namespace. It is what commands name the object by.",
@@ -51,7 +53,7 @@ def table(
     kind: Kind, objects: list[Json], version: str, now: float, query: Mapping[str, str], *, columns: bool = True, meta: Json | None = None
 ) -> bytes:  # fmt: skip
     """The Table of these objects. `now` (epoch seconds) gives ages; `columns` is False for later events of a watch."""
-    row = ROWS.get(kind.resource.group_resource)
+    row = _ROWS.get(kind.resource.group_resource)
     include = query.get("includeObject", "Metadata")
     value: Json = {
         "kind": "Table",

@@ -13,6 +13,7 @@ import msgspec
 from serinus.api.resources import CRDS, Resource
 from serinus.kube.wire import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Response
 from serinus.local.apiserver import delete, objectmeta, strategy
+from serinus.local.apiserver.conversion import converted
 from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import (
     StatusError,
@@ -211,9 +212,7 @@ async def _apply(core: Core, call: Call, value: Any) -> Response:
 
 def live(call: Call, entry: Entry) -> Json:
     """The stored object under the version that the call speaks."""
-    obj = entry.object()
-    obj["apiVersion"] = call.resource.api_version
-    return obj
+    return converted(entry.object(), call.resource)
 
 
 async def replace(

@@ -12,6 +12,7 @@ from typing import Any
 
 from serinus.api import quantity
 from serinus.api.pod_defaults import copied, pod_with_defaults, with_defaults
+from serinus.local.schema import stored_defaults
 
 Json = dict[str, Any]
 Default = Callable[[Json], Json]
@@ -121,7 +122,9 @@ def _secret(obj: Json) -> Json:
 def _hpa(obj: Json) -> Json:
     spec = obj.setdefault("spec", {})
     _fill(spec, minReplicas=1)
-    if not spec.get("metrics"):
+    if obj.get("apiVersion") == "autoscaling/v1":
+        _fill(spec, targetCPUUtilizationPercentage=80)
+    elif not spec.get("metrics"):
         spec["metrics"] = [
             {
                 "type": "Resource",
@@ -165,6 +168,7 @@ _OF: dict[str, Default] = {
     "endpointslices.discovery.k8s.io": _endpoint_slice,
     "horizontalpodautoscalers.autoscaling": _hpa,
     "customresourcedefinitions.apiextensions.k8s.io": _crd,
+    **stored_defaults.DEFAULTS,
 }
 _COPIES = {"pods"}
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from serinus.api import schemas as published
-from serinus.api.resources import BUILT_IN, Resource
+from serinus.api.resources import BUILT_IN, OLDER_VERSIONS, Resource
 from serinus.local.schema import walks
 from serinus.local.schema.checks import check, check_unchanged
 from serinus.local.schema.crd_rules import crd_errors
@@ -105,7 +105,7 @@ class Schemas:
         self._of_crd: dict[str, list[tuple[str, str, str]]] = {}
         self._documents: dict[str, Json] = {}
         self._v2_protobuf = b""
-        for resource in BUILT_IN:
+        for resource in (*BUILT_IN, *OLDER_VERSIONS):
             self._add(resource, lambda r=resource: self._built_in_kind(r))
 
     def kind(self, group: str, version: str, plural: str) -> Kind | None:

@@ -12,7 +12,7 @@ from typing import Any
 from serinus.api import label_rules
 from serinus.api.pod_validation import port_name
 from serinus.api.resources import Resource
-from serinus.local.schema import workload_rules
+from serinus.local.schema import stored_rules, workload_rules
 from serinus.local.schema.crd_rules import crd_errors
 from serinus.local.schema.field_errors import FieldError, of_finding
 
@@ -36,7 +36,14 @@ _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
     "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
+_PATH_SEGMENT = (re.compile(r"(?!\.{1,2}$)[^/%]+"), 253, "may not be '.' or '..', and may not contain '/' or '%'")
+PATH_SEGMENT_NAMES = dict.fromkeys(
+    (f"{plural}.rbac.authorization.k8s.io" for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")),
+    _PATH_SEGMENT,
+)
+"""Kinds whose names may hold all that a path may: `system:metrics-reader`."""
 _NAMES: dict[str, tuple[re.Pattern[str], int, str]] = {
+    **PATH_SEGMENT_NAMES,
     "services": (_SERVICE_NAME, 63, _SERVICE_TEXT),
     "namespaces": (_LABEL, 63, _LABEL_TEXT),
 }
@@ -212,6 +219,7 @@ def _definition(obj: Json, old: Json | None) -> Iterator[FieldError]:
 
 _OF: dict[str, Rule] = {
     **workload_rules.RULES,
+    **stored_rules.RULES,
     "services": _service,
     "configmaps": _data,
     "secrets": _data,

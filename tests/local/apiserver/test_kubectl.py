@@ -120,6 +120,75 @@ def test_server_side_apply_names_who_owns_a_field(kubectl: Kubectl) -> None:
     assert kubectl("get", "deploy", "web", "-o", "jsonpath={.spec.replicas}") == "3"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "role one --verb=get --resource=pods",
+        "rolebinding one --role=one --serviceaccount=a:b",
+        "clusterrole kubectl-one --verb=get --non-resource-url=/metrics",
+        "clusterrolebinding kubectl-one --clusterrole=one --user=jane",
+        "cronjob one --image=a:1 --schedule=@hourly",
+        "quota one --hard=pods=1",
+        "priorityclass kubectl-one --value=5",
+        "poddisruptionbudget one --selector=a=b --min-available=1",
+    ],
+)
+def test_typed_commands_create_kinds_that_are_only_stored(kubectl: Kubectl, command: str) -> None:
+    """kubectl sends these objects as protobuf."""
+    kind, name, *flags = command.split()
+    assert kubectl("create", kind, name, *flags).endswith(f"/{name} created")
+    assert f"/{name}" in kubectl("get", kind, name, "-o", "name")
+
+
+CHART = """
+# Source: chart/templates/empty.yaml
+---
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ServiceAccount, metadata: {name: app, creationTimestamp: null}}
+- apiVersion: rbac.authorization.k8s.io/v1
+  kind: Role
+  metadata: {name: "app:reader"}
+  rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, generateName: web-, creationTimestamp: null}
+spec:
+  selector: {matchLabels: {app: web}}
+  strategy: {}
+  template:
+    metadata: {labels: {app: web}, creationTimestamp: null}
+    spec: {containers: [{name: web, image: "web:1", resources: {}, env: null}]}
+status: {}
+---
+apiVersion: policy/v1beta1
+kind: PodSecurityPolicy
+metadata: {name: gone}
+---
+apiVersion: autoscaling/v1
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxReplicas: 5}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: last}
+data: {}
+"""
+
+
+@pytest.mark.parametrize("how", ["", "--server-side"])
+def test_a_typical_chart_is_applied_but_for_kinds_that_no_cluster_has(kubectl: Kubectl, how: str) -> None:
+    """Lists, empty documents, nulls, a status, old versions: all is applied, and the kind that is gone is named."""
+    error = kubectl("apply", *([how] if how else []), "-f", "-", stdin=CHART, fails=True)
+    assert 'no matches for kind "PodSecurityPolicy" in version "policy/v1beta1"' in error
+    names = kubectl("get", "serviceaccount/app", "role/app:reader", "deploy/web", "hpa/web", "configmap/last", "-o", "name")
+    assert len(names.splitlines()) == 5
+
+
 def test_a_typing_error_in_a_field_is_found(kubectl: Kubectl) -> None:
     error = kubectl("apply", "-f", "-", stdin=DEPLOYMENT.replace("replicas:", "replcias:"), fails=True)
     assert 'strict decoding error: unknown field "spec.replcias"' in error

@@ -1,0 +1,63 @@
+"""An object in another version of its kind.
+
+Stored objects keep the version in which they were written last. Versions differ in apiVersion alone, save for
+HorizontalPodAutoscalers: autoscaling/v1 knows one metric, the utilization of CPU. A version that does not know a field
+leaves it out. A cluster keeps such fields in annotations; here nothing acts upon them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from serinus.api.resources import HPAS, HPAS_V1, Resource
+
+Json = dict[str, Any]
+
+
+def converted(obj: Json, resource: Resource) -> Json:
+    """The object as `resource` has it; the same one where the version is the same, else `obj` is changed."""
+    if obj.get("apiVersion") != resource.api_version:
+        rule = _RULES.get((resource.group_resource, resource.version))
+        if rule is not None:
+            rule(obj)
+        obj["apiVersion"] = resource.api_version
+    return obj
+
+
+def _to_v1(obj: Json) -> None:
+    spec, status = obj.setdefault("spec", {}), obj.get("status") or {}
+    for metric in spec.pop("metrics", None) or []:
+        found = _cpu(metric, "target")
+        if found is not None:
+            spec["targetCPUUtilizationPercentage"] = found
+    spec.pop("behavior", None)
+    for metric in status.pop("currentMetrics", None) or []:
+        found = _cpu(metric, "current")
+        if found is not None:
+            status["currentCPUUtilizationPercentage"] = found
+    status.pop("conditions", None)
+
+
+def _cpu(metric: Json, part: str) -> int | None:
+    resource: Json = metric.get("resource") or {}
+    return (resource.get(part) or {}).get("averageUtilization") if resource.get("name") == "cpu" else None
+
+
+def _to_v2(obj: Json) -> None:
+    spec, status = obj.setdefault("spec", {}), obj.get("status") or {}
+    target = spec.pop("targetCPUUtilizationPercentage", None)
+    if target is not None:
+        wanted = {"type": "Utilization", "averageUtilization": target}
+        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": wanted}}]
+    current = status.pop("currentCPUUtilizationPercentage", None)
+    if current is not None:
+        status["currentMetrics"] = [
+            {"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": current}}}
+        ]
+
+
+_RULES: dict[tuple[str, str], Callable[[Json], None]] = {
+    (HPAS.group_resource, HPAS.version): _to_v2,
+    (HPAS_V1.group_resource, HPAS_V1.version): _to_v1,
+}
