@@ -71,21 +71,77 @@ class ReplicaSet(msgspec.Struct, rename="camel", omit_defaults=True):
     status: ReplicaSetStatus = msgspec.field(default_factory=ReplicaSetStatus)
 
 
+class ContainerWaiting(msgspec.Struct, rename="camel", omit_defaults=True):
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerRunning(msgspec.Struct, omit_defaults=True):
+    """Only that it runs counts."""
+
+
+class ContainerTerminated(msgspec.Struct, rename="camel", omit_defaults=True):
+    exit_code: int = 0
+    signal: int = 0
+    reason: str = ""
+    message: str = ""
+    finished_at: str = ""
+
+
+class ContainerState(msgspec.Struct, omit_defaults=True):
+    waiting: ContainerWaiting | None = None
+    running: ContainerRunning | None = None
+    terminated: ContainerTerminated | None = None
+
+
+class ContainerStatus(msgspec.Struct, rename="camel", omit_defaults=True):
+    name: str = ""
+    image: str = ""
+    ready: bool = False
+    restart_count: int = 0
+    state: ContainerState = msgspec.field(default_factory=ContainerState)
+    last_state: ContainerState = msgspec.field(default_factory=ContainerState)
+
+
 class PodStatus(msgspec.Struct, rename="camel", omit_defaults=True):
     phase: str = ""
+    reason: str = ""
+    message: str = ""
     conditions: list[Condition] = []
+    init_container_statuses: list[ContainerStatus] = []
+    container_statuses: list[ContainerStatus] = []
+
+
+class PodMeta(ObjectMeta, rename="camel", omit_defaults=True):
+    finalizers: list[str] = msgspec.field(default_factory=list[str])
 
 
 class Pod(msgspec.Struct, rename="camel", omit_defaults=True):
-    metadata: ObjectMeta
+    metadata: PodMeta
     status: PodStatus = msgspec.field(default_factory=PodStatus)
 
     def ready(self) -> bool:
         return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
 
+    def condition(self, kind: str) -> Condition | None:
+        return next((c for c in self.status.conditions if c.type == kind), None)
+
     def unschedulable(self) -> bool:
         """Whether the scheduler found no node for it."""
         return any(c.type == "PodScheduled" and c.reason == "Unschedulable" for c in self.status.conditions)
+
+
+class _Involved(msgspec.Struct, omit_defaults=True):
+    uid: str = ""
+
+
+class PodEvent(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A Warning about a pod, as far as it tells why the pod does not start."""
+
+    involved_object: _Involved = msgspec.field(default_factory=_Involved)
+    reason: str = ""
+    message: str = ""
+    last_timestamp: str | None = None
 
 
 class WorkloadSpec(msgspec.Struct, rename="camel", omit_defaults=True):

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
+from serinus.analysis.phases import COMPLETED
+from serinus.api import pod_trouble
 from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
 from serinus.api.meta import FieldsWritten, ObjectMeta
@@ -34,13 +36,16 @@ from serinus.api.resources import (
     Resource,
 )  # fmt: skip
 from serinus.api.rollout import Rollout
-from serinus.api.workloads import Pod, PodStatus, ReplicaSet, Workload
+from serinus.api.workloads import ContainerStatus, Pod, PodStatus, ReplicaSet, Workload
 from serinus.engine.references import ANY, references
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer, Key, meta
 
 log = logging.getLogger(__name__)
+
+CONTAINER_MESSAGE = 2 * pod_trouble.LONGEST_MESSAGE
+"""Characters that are kept of what the kubelet says about a container."""
 
 
 T = TypeVar("T", AnalysisRun, Experiment)
@@ -307,7 +312,7 @@ class Cache:
             else:
                 _discard(self._pods_of, owner.uid, key)
             who = self._by_uid.get(self._set_owner.get(owner.uid, ""))
-            if who is not None and who[0] == "Rollout" and _matters(old, new):
+            if who is not None and (_matters(old, new) if who[0] == "Rollout" else _trouble(old) != _trouble(new)):
                 self._wake_one(who)
 
     def _informer(
@@ -334,8 +339,11 @@ def _place(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
 
 
 def _verdict(run: AnalysisRun) -> tuple[Any, ...]:
-    """What a Rollout reads of its run: measurements alone change nothing for it."""
-    phases = [(result.name, result.phase) for result in run.status.metric_results]
+    """What a Rollout reads of its run: measurements alone change nothing for it, but for what keeps one from its end."""
+    phases = [
+        (result.name, result.phase, *(m.message for m in result.measurements[-1:] if m.phase not in COMPLETED))
+        for result in run.status.metric_results
+    ]
     return run.status.phase, run.status.message, run.spec.terminate, run.metadata.deletion_timestamp, phases
 
 
@@ -349,14 +357,35 @@ def _matters(old: Pod | None, new: Pod | None) -> bool:
     return old is None or new is None or _essence(old) != _essence(new)
 
 
+def _trouble(pod: Pod | None) -> tuple[tuple[str, str], ...]:
+    """What an Experiment reads of its pods; their numbers come with the ReplicaSet."""
+    return pod_trouble.key(pod) if pod is not None else ()
+
+
 def _essence(pod: Pod) -> tuple[Any, ...]:
     m = pod.metadata
-    return m.uid, m.labels, m.annotations, m.deletion_timestamp, pod.status.phase, pod.ready(), pod.unschedulable()
+    state = (pod.status.phase, pod.ready(), pod.unschedulable(), pod_trouble.key(pod))
+    return m.uid, m.labels, m.annotations, m.deletion_timestamp, *state
 
 
 def _trimmed_pod(pod: Pod) -> Pod:
-    conditions = [c for c in pod.status.conditions if c.type in ("Ready", "PodScheduled")]
-    return structs.replace(pod, metadata=_trimmed(pod.metadata), status=PodStatus(pod.status.phase, conditions))
+    """Containers are kept of a pod that is not ready: they tell why."""
+    status = pod.status
+    conditions = [c for c in status.conditions if c.type in ("Ready", "PodScheduled")]
+    kept = PodStatus(status.phase, conditions=conditions)
+    if not pod.ready():
+        kept.reason, kept.message = status.reason, status.message
+        kept.init_container_statuses = [_trimmed_container(c) for c in status.init_container_statuses]
+        kept.container_statuses = [_trimmed_container(c) for c in status.container_statuses]
+    return structs.replace(pod, metadata=_trimmed(pod.metadata), status=kept)
+
+
+def _trimmed_container(one: ContainerStatus) -> ContainerStatus:
+    for state in (one.state, one.last_state):
+        for part in (state.waiting, state.terminated):
+            if part is not None and len(part.message) > CONTAINER_MESSAGE:
+                part.message = part.message[:CONTAINER_MESSAGE]
+    return one
 
 
 def _trimmed_set(rs: ReplicaSet) -> ReplicaSet:

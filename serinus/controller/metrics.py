@@ -45,7 +45,7 @@ class Metrics:
         )
 
         self._counters: dict[tuple[str, str, str, int], Counter] = {}
-        self._waits: dict[Key, tuple[str, ...]] = {}
+        self._waits: dict[Key, tuple[tuple[str, str], ...]] = {}
 
     def watch(self, cache: Cache, queues: Mapping[str, WorkQueue[Key]]) -> None:
         """Adds the gauges that are read from the cache and the queues, by name."""
@@ -59,8 +59,8 @@ class Metrics:
     def failed(self, key: Key) -> None:
         self._rollouts.failed(key)
 
-    def waits(self, key: Key, reasons: tuple[str, ...]) -> None:
-        """Why the Rollout waits now: codes of `engine/waits.py`."""
+    def waits(self, key: Key, reasons: tuple[tuple[str, str], ...]) -> None:
+        """Why the Rollout waits now: (code of `engine/waits.py`, what keeps the pods that are waited for; "" for nothing)."""
         if reasons:
             self._waits[key] = reasons
         else:
@@ -123,9 +123,16 @@ class Metrics:
         reasons = (
             (key, f',reason="{text(reason)}"', 1)
             for key, found in self._waits.items()
-            for reason in dict.fromkeys(found)
+            for reason in dict.fromkeys(reason for reason, _ in found)
         )
         yield from gauge("rollout_waiting", "1 for each reason to wait.", reasons)
+        causes = (
+            (key, f',reason="{text(reason)}",cause="{text(cause)}"', 1)
+            for key, found in self._waits.items()
+            for reason, cause in dict.fromkeys(found)
+            if cause
+        )
+        yield from gauge("rollout_waiting_cause", "1 for what keeps pods that are waited for from being ready.", causes)
 
 
 _REPLICAS: dict[str, Callable[[Rollout], int]] = {

@@ -66,11 +66,11 @@ class Reconciler(Generic[S]):
         see: Callable[[Cache, Key, float], S | None],
         plan: Callable[[S], Plan],
         measures: Measures | None = None,
-        tell_waits: Callable[[Key, tuple[str, ...]], None] = lambda _, __: None,
+        tell_waits: Callable[[Key, tuple[tuple[str, str], ...]], None] = lambda _, __: None,
     ) -> None:
         self._cache, self._about, self._applier, self._queue, self._clock = cache, about, applier, queue, clock
         self._see, self._plan, self._measures, self._tell_waits = see, plan, measures, tell_waits
-        self._waits: dict[Key, tuple[str, ...]] = {}
+        self._waits: dict[Key, tuple[tuple[str, str], ...]] = {}
         self._failing: dict[Key, str] = {}
         """What the last attempt failed with: the same again is no news."""
 
@@ -204,7 +204,7 @@ class Reconciler(Generic[S]):
     def _say_waits(self, about: Subject, waits: tuple[Wait, ...]) -> None:
         """One line when the reasons to wait change; their numbers change all the time."""
         key = (about.metadata.namespace, about.metadata.name)
-        reasons = tuple(wait.reason for wait in waits)
+        reasons = tuple((wait.reason, wait.cause) for wait in waits)
         if self._waits.get(key, ()) == reasons:
             return
         self._waits[key] = reasons

@@ -64,6 +64,7 @@ def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapsho
     space, spec = key[0], experiment.spec
     names = {t.service.name or f"{key[1]}-{t.name}" for t in spec.templates if t.service is not None}
     services = {name: found for name in names if (found := cache.services.items.get((space, name))) is not None}
+    sets = tuple(cache.sets_named(space, [f"{key[1]}-{t.name}" for t in spec.templates]))
     asked: list[Json] = [
         {"templates": [{"templateName": a.template_name, "clusterScope": a.cluster_scope}]} for a in spec.analyses
     ]
@@ -73,6 +74,7 @@ def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapsho
         now=now,
         experiment=experiment,
         replica_sets=sets,
+        pods=tuple(pod for rs in sets for pod in cache.pods_of(rs.metadata.uid)),
         services=services,
         analysis_runs=tuple(cache.runs_of(experiment)),
         objects=_templates(cache, space, asked),

@@ -94,7 +94,7 @@ class Reasons:
             try:
                 if ask.name:
                     return [await self._client.get(resource, ask.name, key[0])]
-                return (await self._client.list(resource, key[0], labels=ask.labels)).items
+                return (await self._client.list(resource, key[0], labels=ask.labels, fields=ask.fields)).items
             except ApiError as error:
                 if error.code == 404 or (error.code == 403 and not ask.needed):
                     return []

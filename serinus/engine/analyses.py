@@ -9,7 +9,7 @@ from __future__ import annotations
 from serinus.analysis.creation import STEP_INDEX, placed
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE
 from serinus.analysis.problems import AnalysisProblem
-from serinus.api.analysis import RolloutAnalysis
+from serinus.api.analysis import MetricResult, RolloutAnalysis
 from serinus.api.derived import latest
 from serinus.api.findings import Finding
 from serinus.api.meta import Json
@@ -146,11 +146,18 @@ def wait_for(draft: Draft, kind: Kind, where: str) -> None:
     if known is None:
         return
     run = named(draft.sight, known["name"])
-    told = ", ".join(f"{m.name}: {m.phase or 'not measured'}" for m in run.status.metric_results) if run else ""
+    told = ", ".join(_measured(m) for m in run.status.metric_results) if run else ""
     draft.wait(
         waits.ANALYSIS.code,
         f"{where}: {known['name']} is {known.get('status') or 'Pending'}" + (f" ({told})" if told else ""),
     )
+
+
+def _measured(result: MetricResult) -> str:
+    """Its phase; with it, what keeps the pods of an unfinished measurement (a Job) from being ready."""
+    last = result.measurements[-1] if result.measurements else None
+    why = f": {last.message}" if last is not None and last.message and last.phase not in COMPLETED else ""
+    return f"{result.name}: {result.phase or 'not measured'}{why}"
 
 
 def forget_other_steps(draft: Draft) -> None:

@@ -14,6 +14,7 @@ from serinus.engine import waits
 from serinus.engine.deadlines import deadline_of
 from serinus.engine.draft import Draft
 from serinus.engine.held import words_of
+from serinus.engine.pod_troubles import TIMED_OUT, of_version
 from serinus.engine.sight import DEFAULT_PROGRESS_DEADLINE, Sight, revision_of
 
 WRITE_REFUSED = waits.REFUSED.code
@@ -190,12 +191,18 @@ def _give_up_when_late(draft: Draft, name: str) -> None:
     s, status, before = draft.sight, draft.status, find(draft.status, "Progressing")
     if (before is None or before.reason != "ProgressDeadlineExceeded") and not timed_out(draft):
         return
-    message = f'ReplicaSet "{name}" has timed out progressing.'
+    message = f'ReplicaSet "{name}" {TIMED_OUT}'
+    found = of_version(s, s.new)
+    if found is not None:
+        message += f" {found.lasting or found.sentence}"
     if s.spec.progress_deadline_abort and status.stable_rs and not promoted(status):
         refused = find(status, WRITE_REFUSED)
         _abort_stuck(draft, f"{message} {refused.message}" if refused else message)
     else:
         put(status, s.now, "Progressing", "False", "ProgressDeadlineExceeded", message)
+        after = find(status, "Progressing")
+        if after is not None and found is not None and found.lasting:
+            after.message = message  # the trouble may be another one than when the deadline passed
 
 
 def _abort_stuck(draft: Draft, message: str) -> None:

@@ -15,6 +15,7 @@ from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.meta import Json
 from serinus.api.names import EXPERIMENT_NAME, EXPERIMENT_TEMPLATE, HASH, SCALE_DOWN_DEADLINE
 from serinus.api.plurals import count
+from serinus.api.pod_trouble import Trouble, trouble
 from serinus.api.times import format_deadline, format_time, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.experiment_ownership import Held, Whose, adopt, owner_words, whose
@@ -161,11 +162,24 @@ def _judged(
     if since is not None and trial.now >= since + seconds + 1:  # stored in whole seconds, cut off: never short
         status.status = FAILED
         late = f"Template '{template.name}' exceeded its progressDeadlineSeconds ({seconds})"
-        status.message = f"{late}: {held.until}" if held.until else late
+        found = _trouble(trial, rs, wanted)
+        why = held.until or (found.lasting or found.sentence if found else "")
+        status.message = f"{late}: {why}" if why else late
         return status
     trial.look_again((since if since is not None else trial.now) + seconds + 1)
     status.status = PROGRESSING
+    if not held.until and (found := _trouble(trial, rs, wanted)) is not None:
+        status.message = found.lasting
     return status
+
+
+def _trouble(trial: Trial, rs: ReplicaSet | None, wanted: int) -> Trouble | None:
+    """What keeps the template's pods from being ready."""
+    if rs is None:
+        return None
+    uid = rs.metadata.uid
+    own = [pod for pod in trial.snapshot.pods if (owner := pod.metadata.controller()) and owner.uid == uid]
+    return trouble(own, trial.now, wanted=wanted, existing=rs.status.replicas, conditions=rs.status.conditions)
 
 
 def _without_hash(template: ExperimentTemplate) -> Json:

@@ -13,7 +13,7 @@ from serinus.api.experiment import Experiment, ExperimentStatus
 from serinus.api.meta import Json
 from serinus.api.network import Service
 from serinus.api.times import parse_time
-from serinus.api.workloads import ReplicaSet
+from serinus.api.workloads import Pod, ReplicaSet
 from serinus.engine import waits
 from serinus.engine.held import find_held, words_of
 from serinus.engine.plan import Action, Event, HeldWrite
@@ -29,7 +29,7 @@ class ExperimentSnapshot(msgspec.Struct, frozen=True):
     `replica_sets`, `analysis_runs`: those it owns, and others whose names its own could get. `services`: by name, those
     that it made or wants to make. `objects`: templates of analyses by "Kind/name". `others`: by uid, further
     Experiments that own such a ReplicaSet or Service. `held`: writes that the API server refused, or that another writer
-    undoes, a moment ago.
+    undoes, a moment ago. `pods`: those of its ReplicaSets.
     """
 
     now: float
@@ -40,6 +40,7 @@ class ExperimentSnapshot(msgspec.Struct, frozen=True):
     objects: dict[str, Json] = {}
     others: dict[str, Experiment] = {}
     held: tuple[HeldWrite, ...] = ()
+    pods: tuple[Pod, ...] = ()
 
 
 class Planned(NamedTuple):

@@ -48,7 +48,7 @@ def complete(draft: Draft, step: CanaryStep, index: int) -> bool:
         _pause(draft)
         return False
     told = ", ".join(
-        f"{t.name}: {t.status}" + (f", {t.message}" if t.message else "") for t in found.status.template_statuses
+        f"{t.name}: {t.status}" + (f": {t.message}" if t.message else "") for t in found.status.template_statuses
     )
     draft.wait(
         waits.EXPERIMENT.code,

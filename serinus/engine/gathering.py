@@ -16,25 +16,31 @@ from serinus.api.experiment import Experiment
 from serinus.api.meta import Json, LabelSelector, ObjectMeta
 from serinus.api.names import HASH
 from serinus.api.network import Ingress, Service
+from serinus.api.pod_trouble import unexplained
 from serinus.api.reading import converted
 from serinus.api.rollout import Rollout
 from serinus.api.selectors import Selector
-from serinus.api.workloads import Pod, ReplicaSet, Workload
+from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
 from serinus.engine import references
 from serinus.engine.plan import Snapshot
+
+ASKED_PODS = 3
+"""Pods whose Events are asked for: those of one version have the same trouble, mostly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One object by its name, or, without a name, all that have the labels: in the Rollout's namespace, if it has one.
 
-    `needed`: without it nothing can be said; else who may not see it goes on without.
+    `fields`: a field selector beside the labels. `needed`: without it nothing can be said; else who may not see it goes on
+    without.
     """
 
     kind: str
     name: str = ""
     labels: str = ""
     needed: bool = True
+    fields: str = ""
 
 
 Asking = Generator[Ask, list[Json], Snapshot]
@@ -81,7 +87,17 @@ def gather(rollout: Json, now: float) -> Asking:
         tuple(run for run in _typed(runs, AnalysisRun) if _owner(run.metadata) == uid),
         tuple(e for e in _typed(experiments, Experiment) if _owner(e.metadata) == uid),
         converted(found, Workload, own=False) if found else None,
+        pod_events=(yield from _pod_events(pods, now)),
     )
+
+
+def _pod_events(pods: list[Pod], now: float) -> Generator[Ask, list[Json], tuple[PodEvent, ...]]:
+    """Warnings about pods that are not ready and do not tell why: volumes and probes are explained by Events only."""
+    found: list[PodEvent] = []
+    for pod in sorted((p for p in pods if unexplained(p, now)), key=lambda p: p.metadata.name)[:ASKED_PODS]:
+        fields = f"involvedObject.uid={pod.metadata.uid},type=Warning"
+        found += _typed((yield Ask("Event", fields=fields, needed=False)), PodEvent)
+    return tuple(found)
 
 
 def answered(asking: Asking, answer: Callable[[Ask], list[Json]]) -> Snapshot:

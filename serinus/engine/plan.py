@@ -13,7 +13,7 @@ from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
-from serinus.api.workloads import Pod, ReplicaSet, Workload
+from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
 
 Json = dict[str, Any]
 
@@ -59,6 +59,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     experiments: tuple[Experiment, ...] = ()
     workload: Workload | None = None
     held: tuple[HeldWrite, ...] = ()
+    pod_events: tuple[PodEvent, ...] = ()
+    """Warnings about pods that nothing else explains, where somebody asked for them. A controller does not watch Events."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -109,13 +111,17 @@ class PluginCall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why nothing more happens now. `reason` is a stable code of `engine/waits.py`; times are seconds since the epoch."""
+    """Why nothing more happens now. `reason` is a stable code of `engine/waits.py`; times are seconds since the epoch.
+
+    `cause`: what keeps the pods that are waited for from being ready, as Kubernetes spells it; "" where that is not known.
+    """
 
     reason: str
     message: str
     since: float | None = None
     until: float | None = None
     next: str = ""
+    cause: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from serinus.api.derived import once
 from serinus.api.meta import Json
 from serinus.api.rollout import RolloutStatus
 from serinus.api.validation import invalid_spec_message, validate
-from serinus.engine import analyses, waits
+from serinus.engine import analyses, pod_troubles, waits
 from serinus.engine.arriving import arriving
 from serinus.engine.bluegreen import plan_blue_green
 from serinus.engine.canary import plan_canary
@@ -61,8 +61,11 @@ def plan(snapshot: Snapshot) -> Plan:
     if refused is not None:
         where = f"{ROUTING}: " if refused.reason == waits.ROUTER.code else ""
         _say_invalid(snapshot, draft.status, f'The Rollout "{meta.name}" is invalid: {where}{refused.message}')
-    elif rollout.status.phase != "Healthy":
-        _always_a_reason(draft)
+    else:
+        pod_troubles.write_down(draft)
+        if rollout.status.phase != "Healthy":
+            _always_a_reason(draft)
+    pod_troubles.name_causes(draft)
     return draft.finish()
 
 

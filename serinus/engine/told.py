@@ -27,7 +27,7 @@ _BY_MESSAGE = {
     "waiting for post-promotion verification to complete": waits.ANALYSIS,
     "old replicas are pending termination": waits.OLD_PODS,
 }
-"""What `phase.py` writes while it is Progressing, where that says enough."""
+"""What `phase.py` writes while it is Progressing, where that says enough. The trouble of pods may follow (`pod_troubles.py`)."""
 
 ROUTING = "spec.strategy.canary.trafficRouting"
 """The field that is invalid when a router refuses what it is asked for."""
@@ -119,10 +119,11 @@ def _pods(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     ):
         if run and run.get("status", "") in ("", "Pending", "Running"):
             return Wait(waits.ANALYSIS.code, f"{where}: {_run(run)}")
-    reason = _BY_MESSAGE.get(status.message)
+    message, _, trouble = status.message.partition(": ")
+    reason = _BY_MESSAGE.get(message)
     if reason is None:
         return None
-    if reason is not waits.PODS:
+    if reason is not waits.PODS or trouble:
         return Wait(reason.code, status.message)
     count = 1 if spec.replicas is None else spec.replicas
     return Wait(reason.code, f"{status.message}: {status.available_replicas} of {count} are available")

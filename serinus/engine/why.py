@@ -37,6 +37,8 @@ class Reason(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     since: float | None = None
     until: float | None = None
     gives_up_at: float | None = None
+    cause: str = ""
+    """What keeps the pods that are waited for from being ready, as Kubernetes spells it."""
 
 
 class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -123,7 +125,7 @@ def _reasons(decided: Plan, sight: Sight | None, snapshot: Snapshot) -> tuple[Re
 def known(wait: Wait) -> Reason:
     """The wait with what its code means and what ends it."""
     reason = _WAITS[wait.reason]
-    return Reason(wait.reason, wait.message, reason.meaning, reason.ends, wait.since, wait.until)
+    return Reason(wait.reason, wait.message, reason.meaning, reason.ends, wait.since, wait.until, cause=wait.cause)
 
 
 def _moved(snapshot: Snapshot) -> float | None:

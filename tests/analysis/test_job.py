@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pod_kinds import KINDS, NOW
 from vendor import UID, ClusterError, World
 
-from serinus.analysis.providers.job import job_name, job_of, measured_by
+from serinus.analysis.providers.job import HOPELESS, job_name, job_of, measured_by
 from serinus.analysis.providers.measuring import clean_up
 from serinus.analysis.resolved import resolve
 from serinus.api.analysis import AnalysisRunSpec, Measurement, Metric
@@ -121,6 +122,21 @@ async def test_an_image_that_cannot_be_pulled_says_nothing_about_the_version(wor
     done = await world.task(metric(world), measured, "resume")
     assert done.phase == "Inconclusive"
     assert done.message == "Pod p, container c has terminal error (ErrImagePull): no such image\n"
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.status and kind.code.removeprefix("Init:") not in HOPELESS])
+async def test_a_job_whose_pod_does_not_start_says_why_while_it_is_waited_for(world: World, kind: str) -> None:
+    """Until the pod starts after all."""
+    world.now = NOW
+    measured, found = await begun(world), KINDS[kind]
+    meta = {"name": "p", "labels": {"job-name": NAME}}
+    world.cluster.objects["pods", "ns", "p"] = {"metadata": meta, "status": found.status}
+    measured = await world.task(metric(world), measured, "resume")
+    assert measured.phase == "Running"
+    assert all(word in measured.message for word in found.words) or found.weak
+    assert bool(measured.message) == (not found.weak)
+    world.cluster.objects["pods", "ns", "p"]["status"] = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    assert (await world.task(metric(world), measured, "resume")).message == ""
 
 
 async def test_ending_a_run_deletes_the_job_and_is_inconclusive(world: World) -> None:

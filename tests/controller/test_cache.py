@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from serinus.api.names import HASH
-from serinus.controller.cache import Cache
+from serinus.controller.cache import CONTAINER_MESSAGE, Cache
 from serinus.controller.metrics import Metrics
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
@@ -78,4 +78,51 @@ async def test_nulls_and_wrong_fields_of_others_lose_no_object(store: Any) -> No
     assert 'rollout_unreadable_objects{extent="field",kind="Pod"} 1.0' in shown
     assert 'rollout_unreadable_objects{extent="object",kind="Pod"} 0.0' in shown
     assert 'rollout_unreadable_objects{extent="object",kind="Rollout"} 1.0' in shown
+    running.cancel()
+
+
+def crashing(message: str, *, ready: bool = False) -> dict[str, Any]:
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
+    ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": "m" * 4096}}
+    container = {"name": "web", "image": "web:1", "ready": ready, "restartCount": 2, "state": waiting, "lastState": ended}
+    owner = {"kind": "ReplicaSet", "name": "web-abc", "uid": "rs", "controller": True}
+    meta = {"name": "pod", "labels": {HASH: "abc"}, "ownerReferences": [owner]}
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    return {"metadata": meta, "status": {"phase": "Running", "conditions": conditions, "containerStatuses": [container]}}
+
+
+async def test_of_pods_that_are_ready_no_container_is_kept_and_of_others_little(store: Any) -> None:
+    """Thousands of pods are held: what tells why one does not start is held of those that do not."""
+    cache = Cache(Client(store), LoopClock(), Random(1), lambda _: None, namespace="", instance_id="")
+    running = asyncio.create_task(cache.run())
+    await cache.synced()
+    for ready in (False, True):
+        await store.put("pods", crashing("x" * 4096, ready=ready))
+        await asyncio.sleep(1)
+        status = cache.pods.items["a", "pod"].status
+        text = [s.message for c in status.container_statuses for s in (c.state.waiting, c.last_state.terminated) if s]
+        assert [len(one) for one in text] == ([] if ready else [CONTAINER_MESSAGE] * 2)
+    running.cancel()
+
+
+async def test_another_trouble_wakes_its_rollout_and_another_attempt_does_not(store: Any) -> None:
+    woken: list[Any] = []
+    cache = Cache(Client(store), LoopClock(), Random(1), woken.append, namespace="", instance_id="")
+    running = asyncio.create_task(cache.run())
+    await cache.synced()
+    await store.put("rollouts", {"metadata": {"name": "web", "uid": "web"}, "spec": {}})
+    owner = {"kind": "Rollout", "name": "web", "uid": "web", "controller": True}
+    labels = {HASH: "abc"}
+    meta = {"name": "web-abc", "uid": "rs", "labels": labels, "ownerReferences": [owner]}
+    await store.put("replicasets", {"metadata": meta, "spec": {}})
+    await asyncio.sleep(1)
+    told: list[bool] = []
+    pulling = crashing("x")
+    pulling["status"]["containerStatuses"][0] |= {"state": {"waiting": {"reason": "ErrImagePull"}}, "lastState": {}}
+    for pod in (pulling, crashing("back-off 10s"), crashing("back-off 20s"), crashing("back-off 40s")):
+        woken.clear()
+        await store.put("pods", pod)
+        await asyncio.sleep(1)
+        told.append(len(woken) > 0)
+    assert told == [True, True, False, False]
     running.cancel()

@@ -37,13 +37,17 @@ def lines(metrics: Metrics, name: str) -> list[str]:
 
 async def test_each_reason_to_wait_is_one_series_until_it_is_over(seen: tuple[Metrics, Cache]) -> None:
     metrics, _ = seen
-    metrics.waits(WEB, ("PodsNotReady", "ScaleDownDelay", "ScaleDownDelay"))
+    metrics.waits(WEB, (("PodsNotReady", "ImagePullBackOff"), ("ScaleDownDelay", ""), ("ScaleDownDelay", "")))
     assert lines(metrics, "rollout_waiting") == [
         'rollout_waiting{name="web",namespace="a",reason="PodsNotReady"} 1.0',
         'rollout_waiting{name="web",namespace="a",reason="ScaleDownDelay"} 1.0',
     ]
+    assert lines(metrics, "rollout_waiting_cause") == [
+        'rollout_waiting_cause{name="web",namespace="a",reason="PodsNotReady",cause="ImagePullBackOff"} 1.0'
+    ]
     metrics.waits(WEB, ())
     assert lines(metrics, "rollout_waiting") == []
+    assert lines(metrics, "rollout_waiting_cause") == []
 
 
 async def test_runs_and_experiments_are_told_with_their_phases(seen: tuple[Metrics, Cache]) -> None:

@@ -111,7 +111,7 @@ def shown(world: World) -> dict[str, str]:
     page = detail(seen, Surroundings(), {}, [], why)
     alone = detail(seen, Surroundings(), {}, [])
     metrics = Metrics()
-    metrics.waits(("default", "web"), tuple(wait.reason for wait in world.plan().waits))
+    metrics.waits(("default", "web"), tuple((wait.reason, wait.cause) for wait in world.plan().waits))
     labels = re.findall(r'rollout_waiting\{.*reason="(\w+)".*\} 1', metrics.text().decode())
     return {
         "serinus why": why.reasons[0].code,

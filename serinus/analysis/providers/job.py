@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -14,8 +14,11 @@ from serinus.analysis.providers.provider import Call, Cluster, begun, code_of, e
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.analysis import Measurement, Metric
 from serinus.api.meta import Json
+from serinus.api.pod_trouble import trouble
+from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS, JOBS, PODS
 from serinus.api.times import format_deadline, parse_time
+from serinus.api.workloads import Pod
 
 UID = "analysisrun.argoproj.io/uid"
 NAME = "analysisrun.argoproj.io/name"
@@ -63,13 +66,15 @@ class Job:
         for condition in (job.get("status") or {}).get("conditions") or []:
             if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
                 return ended(call, measurement, SUCCESSFUL if condition["type"] == "Complete" else FAILED)
-        hopeless = await _hopeless(call, namespace, name)
+        pods = await _pods(call, namespace, name)
+        hopeless = _hopeless(pods)
         if hopeless:
             return ended(call, measurement, INCONCLUSIVE, hopeless)
         elapsed = max(0.0, call.now - (parse_time(measurement.started_at) or call.now))
         # Short Jobs are noticed soon, long ones cost little: the pause grows with the root of their age.
         again = format_deadline(call.now + max(LEAST_PAUSE, math.sqrt(2 * elapsed)))
-        return msgspec.structs.replace(measurement, resume_at=again)
+        found = trouble([converted(pod, Pod, own=False) for pod in pods], call.now)
+        return msgspec.structs.replace(measurement, resume_at=again, message=found.lasting if found else "")
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
         namespace, name = _where(call, measurement)
@@ -169,13 +174,16 @@ async def _delete(call: Call, namespace: str, name: str) -> None:
             raise ProviderError(f"the Job {namespace}/{name} cannot be deleted: {error}") from error
 
 
-async def _hopeless(call: Call, namespace: str, name: str) -> str:
-    """What is wrong with a container that will never start; "" if none is known to be so."""
+async def _pods(call: Call, namespace: str, name: str) -> Sequence[Json]:
     try:
-        pods = await _cluster(call).list(PODS, namespace, labels=f"job-name={name}")
+        return (await _cluster(call).list(PODS, namespace, labels=f"job-name={name}")).items
     except Exception as error:
         raise ProviderError(f"pods of the Job {namespace}/{name} cannot be listed: {error}") from error
-    for pod in pods.items:
+
+
+def _hopeless(pods: Sequence[Json]) -> str:
+    """What is wrong with a container that will never start; "" if none is known to be so."""
+    for pod in pods:
         status: dict[str, Any] = pod.get("status") or {}
         for one in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
             waiting: dict[str, Any] = (one.get("state") or {}).get("waiting") or {}

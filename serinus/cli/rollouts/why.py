@@ -89,7 +89,7 @@ def seen(session: Session, rollout: Json, now: float) -> Snapshot:
         try:
             if ask.name:
                 return [session.client.get(resource, session.namespace, ask.name)]
-            return session.client.list(resource, session.namespace, labels=ask.labels).get("items") or []
+            return session.client.list(resource, session.namespace, labels=ask.labels, fields=ask.fields).get("items") or []
         except ApiError as error:
             if error.code == 404 or (error.code == 403 and not ask.needed):
                 return []

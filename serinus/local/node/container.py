@@ -149,7 +149,8 @@ class Container:
                 self._wait(error.reason, error.message)
                 home.say("Failed", f"Failed to pull image: {error.message}", True, self._path)
                 await home.config.changed(1.0)
-                self._wait("ImagePullBackOff", f"Back-off pulling image: {error.message}")
+                image = self.spec.get("image")
+                self._wait("ImagePullBackOff", f'Back-off pulling image "{image}": {error.reason}: {error.message}')
                 await home.config.changed(delay - 1.0)
                 delay = min(delay * 2, LONGEST_DELAY)
             else:

@@ -1,0 +1,78 @@
+"""What keeps the pods of a Rollout's versions from being ready: added to the waits, the status and the deadline's message.
+
+The rules are in `api/pod_trouble.py`. Only a version that has fewer available pods than it is to have is looked at.
+"""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from serinus.api.pod_trouble import Trouble, overdue, trouble
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import waits
+from serinus.engine.draft import Draft
+from serinus.engine.plan import Wait
+from serinus.engine.sight import Sight
+
+ABOUT_PODS = (
+    "more replicas need to be updated",
+    "updated replicas are still becoming available",
+    "active service cutover pending",
+)
+"""Messages of `phase.py` after which the trouble of the new version's pods follows."""
+
+TIMED_OUT = "has timed out progressing."
+"""How the message of a passed progress deadline ends, before the trouble of the pods."""
+
+_NEW_FIRST = frozenset({waits.PODS.code, waits.SERVICE.code, waits.RESTART.code})
+_STABLE_FIRST = frozenset({waits.STABLE_SHORT.code, waits.ABORTED.code, waits.TRAFFIC.code})
+_LEAVING = frozenset({waits.OLD_PODS.code, waits.PODS.code})
+
+
+def of_version(s: Sight, rs: ReplicaSet | None) -> Trouble | None:
+    """Why the version lacks pods; None where it does not, or nothing is known to be wrong."""
+    if rs is None or rs.status.available_replicas >= rs.spec.replicas:
+        return None
+    return trouble(
+        s.pods_of(rs),
+        s.now,
+        wanted=rs.spec.replicas,
+        existing=rs.status.replicas,
+        conditions=rs.status.conditions,
+        events=s.snapshot.pod_events,
+    )
+
+
+def write_down(draft: Draft) -> None:
+    """Let `status.message` end with the trouble, where it is about pods of the new version and the trouble lasts."""
+    status = draft.status
+    if status.phase == "Progressing" and status.message in ABOUT_PODS:
+        found = of_version(draft.sight, draft.sight.new)
+        if found is not None and found.lasting:
+            status.message += f": {found.lasting}"
+
+
+def name_causes(draft: Draft) -> None:
+    """Let each wait for pods name what keeps them."""
+    draft.waits = [_with_cause(draft.sight, wait) for wait in draft.waits]
+
+
+def _with_cause(s: Sight, wait: Wait) -> Wait:
+    code = wait.reason
+    found = None
+    if code in _NEW_FIRST:
+        found = of_version(s, s.new) or of_version(s, s.stable)
+    elif code in _STABLE_FIRST:
+        found = of_version(s, s.stable)
+    if found is None and code in _LEAVING:
+        found = overdue((pod for pod in s.snapshot.pods), s.now)
+    if found is None:
+        return wait
+    before, timed_out, _ = wait.message.partition(TIMED_OUT)
+    if timed_out:  # what follows is the trouble of the moment at which the deadline passed
+        message = f"{before}{timed_out} {found.sentence}"
+    elif found.lasting and found.lasting in wait.message:  # the status has said it
+        message = wait.message.replace(found.lasting, found.sentence)
+    else:
+        message = f"{wait.message}: {found.sentence}"
+    return structs.replace(wait, cause=found.code, message=message)
