@@ -24,8 +24,8 @@ ABOUT_PODS = (
 TIMED_OUT = "has timed out progressing."
 """How the message of a passed progress deadline ends, before the trouble of the pods."""
 
-_NEW_FIRST = frozenset({waits.PODS.code, waits.SERVICE.code, waits.RESTART.code})
-_STABLE_FIRST = frozenset({waits.STABLE_SHORT.code, waits.ABORTED.code, waits.TRAFFIC.code})
+_NEW = frozenset({waits.PODS.code, waits.SERVICE.code, waits.RESTART.code})
+_STABLE = frozenset({waits.RESTART.code, waits.STABLE_SHORT.code, waits.ABORTED.code, waits.TRAFFIC.code})
 _LEAVING = frozenset({waits.OLD_PODS.code, waits.PODS.code})
 
 
@@ -59,10 +59,8 @@ def name_causes(draft: Draft) -> None:
 
 def _with_cause(s: Sight, wait: Wait) -> Wait:
     code = wait.reason
-    found = None
-    if code in _NEW_FIRST:
-        found = of_version(s, s.new) or of_version(s, s.stable)
-    elif code in _STABLE_FIRST:
+    found = of_version(s, s.new) if code in _NEW else None
+    if found is None and code in _STABLE:
         found = of_version(s, s.stable)
     if found is None and code in _LEAVING:
         found = overdue((pod for pod in s.snapshot.pods), s.now)

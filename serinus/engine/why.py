@@ -20,6 +20,7 @@ from serinus.engine.measured import Measured, deciding
 from serinus.engine.phase import phase_of
 from serinus.engine.plan import Plan, Snapshot, Wait
 from serinus.engine.planner import plan
+from serinus.engine.pod_troubles import of_version
 from serinus.engine.sight import Sight, look
 from serinus.engine.told import told
 
@@ -66,7 +67,7 @@ def explain(snapshot: Snapshot) -> Why:
     metrics = () if conditions.promoted(status) else deciding(snapshot.analysis_runs, snapshot.rollout)
     sight = look(snapshot)
     reasons = _reasons(decided, sight, snapshot)
-    return Why(phase, message, reasons, _next(sight), pending, _observed(sight), metrics)
+    return Why(phase, message, reasons, _next(sight), pending, _observed(sight, reasons), metrics)
 
 
 def _stated(rollout: Rollout) -> tuple[str, str]:
@@ -153,8 +154,8 @@ def _next(sight: Sight) -> str:
     return step_words(to_builtins(following[0])) if following else "all traffic to the new version"
 
 
-def _observed(sight: Sight) -> tuple[str, ...]:
-    """What was seen that the decision rests on."""
+def _observed(sight: Sight, reasons: tuple[Reason, ...]) -> tuple[str, ...]:
+    """What the decision rests on; with it, the trouble of pods that nothing waits for now."""
     lines: list[str] = []
     weights = sight.rollout.status.canary.weights
     if weights:
@@ -162,5 +163,8 @@ def _observed(sight: Sight) -> tuple[str, ...]:
     for role, rs in (("new", sight.new), ("stable", sight.stable)):
         if rs is None or (role == "stable" and rs is sight.new):
             continue
-        lines.append(f"{role} {rs.metadata.name}: {rs.status.available_replicas}/{rs.spec.replicas} pods serve")
+        line = f"{role} {rs.metadata.name}: {rs.status.available_replicas}/{rs.spec.replicas} pods serve"
+        found = of_version(sight, rs)
+        told = found is None or any(found.sentence in reason.message for reason in reasons)
+        lines.append(line if found is None or told else f"{line}; {found.sentence}")
     return tuple(lines)

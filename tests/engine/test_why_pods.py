@@ -170,8 +170,24 @@ def test_why_names_the_trouble_of_now_once_after_a_deadline() -> None:
     world.now += 62
     world.once()
     assert "ContainersNotReady" in world.rollout.status.message
-    (said,) = [reason.message for reason in asked(world).reasons if reason.cause]
-    assert said.endswith("has timed out progressing. 2 of 2 pods: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 500")
+    probe = "2 of 2 pods: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 500"
+    said = [reason.message for reason in asked(world).reasons if reason.cause]
+    assert all(message.count(probe) == 1 for message in said)
+    assert not any("ContainersNotReady" in message for message in said)
+    assert any(message.endswith(f"has timed out progressing. {probe}") for message in said)
+
+
+def test_pods_that_nothing_waits_for_are_seen_at_least() -> None:
+    """The canary is at its pause, and the stable version crashes."""
+    world = routed()
+    release(world, "green")
+    world.settle()
+    world.now = 1_767_225_600.0
+    short(world, "blue", 1)
+    strike(world, world.set_of("blue").metadata.name, KINDS["crash loop"])
+    why = asked(world)
+    assert [reason.code for reason in why.reasons] == ["PauseStep"]
+    assert any("stable" in line and "CrashLoopBackOff" in line for line in why.observed)
 
 
 def test_the_causes_are_in_the_documentation() -> None:
@@ -202,13 +218,17 @@ def test_the_list_and_the_metric_name_it() -> None:
     assert f"rollout_waiting_cause{{{labels}}} 1" in text
 
 
+@pytest.mark.parametrize("lacks", [False, True])
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.status])
-def test_a_pod_of_another_version_is_no_reason(kind: str) -> None:
-    """The canary waits for its pods, which have just been made; the stable version's broken leftover does not matter."""
+def test_a_pod_of_another_version_is_no_reason(kind: str, lacks: bool) -> None:
+    """The canary waits for its pods, which have just been made; the stable version's broken pods are not why."""
     world, _ = canary()
     world.now = 1_767_225_600.0
+    if lacks:
+        short(world, "blue", 1)
     strike(world, world.set_of("blue").metadata.name, KINDS[kind])
-    assert {reason.cause for reason in asked(world).reasons} == {""}
+    assert {reason.cause for reason in asked(world).reasons if reason.code == "PodsNotReady"} == {""}
+    assert ":" not in world.rollout.status.message
 
 
 @pytest.mark.parametrize("kind", KINDS)
