@@ -22,6 +22,17 @@ PLACES = {"Event": 0, "tell": 0, "_told": 0, "change": 3, "change_seen": 3, "wri
 """Function -> which of its arguments is the reason of an Event. A router's Write has it sixth, and an action's has four."""
 
 
+PASSED_ON = {"reason", "event.reason", "condition.reason", "write.reason", "_REASONS[action]"}
+"""Expressions of a reason that another place gives, where it is read."""
+NO_REASON = {"run", "about", "done.about", "trial", "call", "session", "items", "one", "ready_fd"}
+"""Arguments of functions that have the same names and record nothing, or pass an Event on."""
+VARIABLES = {
+    ("engine/refused.py", "event"): ("ReconciliationError", "FieldConflict", "ReplicaSetCreateError"),
+    ("engine/experiment.py", "kind"): ("WriteRefused", "FieldConflict"),
+}
+"""(file, variable) -> the reasons that it can be."""
+
+
 def emitted() -> Iterator[tuple[str, str]]:
     """(where, reason)."""
     for room in ROOMS:
@@ -29,12 +40,12 @@ def emitted() -> Iterator[tuple[str, str]]:
             for node in ast.walk(ast.parse(file.read_text())):
                 where = f"{file.relative_to(HOUSE)}:{getattr(node, 'lineno', 0)}"
                 if isinstance(node, ast.Call):
-                    yield from ((where, reason) for reason in reasons(node))
+                    yield from ((where, reason) for reason in reasons(node, str(file.relative_to(HOUSE))))
                 elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_REASONS":
                     yield from ((where, reason) for reason in ast.literal_eval(node.value).values())
 
 
-def reasons(call: ast.Call) -> Iterator[str]:
+def reasons(call: ast.Call, file: str) -> Iterator[str]:
     name = getattr(call.func, "attr", None) or getattr(call.func, "id", "")
     place = 5 if name == "Write" else PLACES.get(name)
     if place is None or len(call.args) <= place:
@@ -47,6 +58,9 @@ def reasons(call: ast.Call) -> Iterator[str]:
             begin, _ = value.values
             assert isinstance(begin, ast.Constant), ast.dump(value)
             yield from (f"{begin.value}{phase}" for phase in PHASES[str(begin.value)])
+        elif (text := ast.unparse(value)) not in PASSED_ON | NO_REASON:
+            assert (file, text) in VARIABLES, f"{file}: the reason of an Event is `{text}`: name its values in VARIABLES"
+            yield from VARIABLES[file, text]
 
 
 def test_each_reason_that_the_code_emits_is_classified_and_none_is_classified_for_nothing() -> None:
