@@ -123,7 +123,7 @@ class Reconciler(Generic[S]):
             self._queue.add_at(key, self._clock.now())
             return plan.waits
         # No plan does without this one, such as the status: it waits for its time, and an Event tells what the status cannot.
-        if held.code not in self._waits.get(key, ()):
+        if all(reason != held.code for reason, _ in self._waits.get(key, ())):
             self._applier.tell(about, Event("ReconciliationError", held.message, "Warning"))
         self._queue.add_at(key, held.until)
         return (*plan.waits, Wait(held.code, held.message))
