@@ -34,6 +34,7 @@ from serinus.engine.analysis_validation import analyses_of, findings, reads_meta
 from serinus.engine.conditions import promoted
 from serinus.engine.draft import Draft
 from serinus.engine.plan import Action, Snapshot
+from serinus.engine.promotion import in_rollback_window
 from serinus.engine.verdict_history import surplus
 
 KINDS = (BACKGROUND, STEP, PRE, POST)
@@ -81,7 +82,12 @@ def phase(draft: Draft, kind: Kind) -> str:
 
 
 def hear(draft: Draft) -> None:
-    """Take over what the current runs say: a failure aborts the update, an undecided one pauses it."""
+    """Take over what the current runs say: a failure aborts the update, an undecided one pauses it.
+
+    A version inside the rollback window is not judged: what still measures may measure the version that it replaces.
+    """
+    if in_rollback_window(draft):
+        return forget(draft, *KINDS)
     for kind in KINDS:
         known = current(draft, kind)
         run = named(draft.sight, known["name"]) if known else None

@@ -131,7 +131,8 @@ def _initial_deploy(draft: Draft, new: ReplicaSet) -> None:
 
 def _walk(draft: Draft, view: sizes.View) -> None:
     s, status = draft.sight, draft.status
-    if promoted(status) or status.abort or status.promote_full or s.spec.paused or (s.new and draft.missing(s.new)):
+    over = promoted(status) or status.abort or status.promote_full or in_rollback_window(draft)
+    if over or s.spec.paused or (s.new and draft.missing(s.new)):
         return
     canary = s.canary
     if canary and canary.analysis and (status.current_step_index or 0) >= int(canary.analysis.get("startingStep") or 0):

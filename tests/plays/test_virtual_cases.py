@@ -21,7 +21,6 @@ OPEN = {
     "selector-label-in-metadata",
     "template-label-comes-back",
     "third-revision-dynamic",
-    "undo-inside-the-window",
     "why-names-the-image",
 }
 """Cases whose faults are not mended yet."""
