@@ -87,7 +87,7 @@ def hear(draft: Draft) -> None:
     A version inside the rollback window is not judged: what still measures may measure the version that it replaces.
     """
     if in_rollback_window(draft):
-        return forget(draft, *KINDS)
+        forget(draft, *KINDS)
     for kind in KINDS:
         known = current(draft, kind)
         run = named(draft.sight, known["name"]) if known else None

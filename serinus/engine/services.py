@@ -31,6 +31,23 @@ def selects(draft: Draft, name: str) -> str:
     return selected_hash(draft, name)
 
 
+def carrier(draft: Draft) -> ReplicaSet | None:
+    """The version that a canary's share of the requests goes to, as it was seen: not always the newest one.
+
+    The Service says it, whatever the status recorded for whom; the newest version where the Service selects none of them.
+    """
+    canary = draft.sight.canary
+    led = draft.sight.named(selected_hash(draft, service_names(canary, draft.status)[0])) if canary else None
+    return led or draft.sight.new
+
+
+def replaced_has_share(draft: Draft) -> bool:
+    """Whether a version that is neither the new nor the stable one still has a share of the requests from a router."""
+    seen, weights = carrier(draft), draft.sight.rollout.status.canary.weights
+    superseded = seen is not draft.sight.new and hash_of(seen) != draft.status.stable_rs
+    return superseded and weights is not None and weights.canary.weight > 0
+
+
 def point(draft: Draft, name: str, rs: ReplicaSet | None, *, role: str) -> str:
     """Plan that Service `name` selects `rs`, unless that would leave it without ready pods.
 

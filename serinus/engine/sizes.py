@@ -24,7 +24,7 @@ from serinus.engine.replicas import (
     trim_others,
 )
 from serinus.engine.routes import service_names
-from serinus.engine.services import references, selected_hash
+from serinus.engine.services import references, replaced_has_share, selected_hash
 from serinus.engine.sight import hash_of, revision_of
 from serinus.engine.steps import active_scale, last_weight
 
@@ -113,7 +113,9 @@ class View:
             return wanted.canary(), 0
         # Gateways may hear of a weight before they hear of a Service: where it leads to, somebody answers.
         least = 1 if s.replicas and self._leads_to_stable() else 0
-        return wanted.canary(), max(least, wanted.stable())
+        # What a replaced version still has goes back to the stable one, as at the beginning of every update.
+        stable = s.replicas if replaced_has_share(self.draft) else wanted.stable()
+        return wanted.canary(), max(least, stable)
 
     def _basic(self, weight: int) -> tuple[int, int]:
         s, new, stable = self.s, self.s.new, self.stable

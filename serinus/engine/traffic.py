@@ -16,7 +16,7 @@ from serinus.engine.experiments import additional
 from serinus.engine.plan import Action, Event
 from serinus.engine.revision import owner_reference
 from serinus.engine.routes import Route, managed, service_names, set_by
-from serinus.engine.services import point, selected_hash, selects
+from serinus.engine.services import carrier, point, replaced_has_share, selected_hash, selects
 from serinus.engine.sight import Sight, hash_of, serving
 from serinus.engine.sizes import View
 from serinus.engine.steps import last_weight
@@ -58,53 +58,36 @@ def _services(draft: Draft, canary: CanaryStrategy, view: View) -> str | None:
     if stable_service:
         taken = view.takes_over()
         point(draft, stable_service, s.new if taken else stable, role="new version" if taken else "stable version")
-    if canary_service and not _nobody_else_serves(draft, stable) and not _too_much_for_new(draft, view, canary_service):
-        # With dynamicStableScale the canary keeps its Service until the stable version has all of the traffic.
-        weights = draft.status.canary.weights
-        held = s.routing and canary.dynamic_stable_scale and weights is not None and weights.canary.weight > 0
-        back = draft.status.abort and not held
+    back = draft.status.abort
+    target = stable if back else s.new
+    if canary_service and not _more_than_carried(draft, view, canary_service, target):
         led = point(
             draft,
             canary_service,
-            stable if back else s.new,
+            target,
             role="stable version, the update being aborted," if back else "new version",
         )
         return led if canary_service in s.snapshot.services else None
     return None
 
 
-def _too_much_for_new(draft: Draft, view: View, service: str) -> bool:
-    """Whether the weight is still what a superseded version carries, and more than the new one could.
+def _more_than_carried(draft: Draft, view: View, service: str, target: ReplicaSet | None) -> bool:
+    """Whether the canary Service stays where it leads to, because its share of the requests is more than `target` carries.
 
-    A weight that the status was never told of may be any.
+    A weight that the status was never told of may be any. Where nobody answers now, nothing is lost.
     """
     s, weights = draft.sight, draft.status.canary.weights
     leads = s.named(selected_hash(draft, service))
-    if (
-        s.routing is None
-        or s.new is None
-        or leads is None
-        or leads is s.new
-        or hash_of(leads) == draft.status.stable_rs
-    ):
+    if s.canary is None or s.routing is None or target is None:
         return False
-    return serving(leads) > 0 and (weights is None or weights.canary.weight > view.capacity(serving(s.new)))
-
-
-def _nobody_else_serves(draft: Draft, stable: ReplicaSet | None) -> bool:
-    """Whether a superseded version has requests that nobody else could answer: the stable version has no pod just now, or
-    its Service still leads to a version without any."""
-    s, weights = draft.sight, draft.status.canary.weights
-    if s.canary is None or stable is None or not s.replicas:  # none are wanted: the stable version will never have one
+    if leads is None or leads is target or not serving(leads):
         return False
-    if not weights or not weights.canary.weight:
-        return False
-    canary_service, stable_service = service_names(s.canary, draft.status)
-    led = s.named(selected_hash(draft, stable_service))
-    if serving(stable) and (led is None or serving(led)):
-        return False
-    rs = s.named(selected_hash(draft, canary_service))
-    return rs is not None and rs is not s.new and rs is not stable and rs.status.available_replicas > 0
+    if weights is None:
+        return hash_of(leads) != draft.status.stable_rs
+    share = weights.canary.weight
+    if share and selected_hash(draft, service_names(s.canary, draft.status)[1]) == hash_of(target):
+        share = s.max_weight  # it has the rest already
+    return share > view.capacity(serving(target))
 
 
 def _stable(draft: Draft) -> ReplicaSet | None:
@@ -151,27 +134,31 @@ def decide(draft: Draft, view: View, recorded: int | None) -> int | None:
     if recorded is None:
         # Until the first version serves in full there is no traffic to divide.
         return want if avail >= (top - want) * s.replicas // top else None
-    if promoted(status):
+    if promoted(status) and not replaced_has_share(draft):
         # The stable Service must be seen to lead to the promoted version before the canary's share goes to it.
         service = service_names(s.canary, status)[1] if s.canary else ""
         led = not service or selected_hash(draft, service) == hash_of(new)
         # With dynamicStableScale few pods were left there: gateways have heard of the switch when these have drained.
         drains = s.canary and s.canary.dynamic_stable_scale and any(draft.size(r) for r in s.others)
         return 0 if led and not drains and (avail >= s.replicas or recorded == 0) else recorded
-    if want < recorded and _nobody_else_serves(draft, stable):
+    return _given_back(draft, view, recorded, want) if want < recorded else want
+
+
+def _given_back(draft: Draft, view: View, recorded: int, want: int) -> int:
+    """A smaller weight, but for what only the version that has it now can carry. Others take over as their pods serve."""
+    s, top, now = draft.sight, draft.sight.max_weight, carrier(draft)
+    service = service_names(s.canary, draft.status)[1] if s.canary else ""
+    takes = s.named(selected_hash(draft, service)) or _stable(draft)
+    if now is None or takes is None or now is takes or not serving(now):
+        return want
+    avail = serving(takes)
+    carried = view.capacity(avail)
+    if carried < top - want:
         draft.wait(
-            waits.STABLE_SHORT.code, "no ready pod of the stable version is led to: the one before it keeps its share"
+            waits.STABLE_SHORT.code,
+            f"{takes.metadata.name} has {avail}/{s.replicas} ready pods: it takes over what they carry",
         )
-        return recorded
-    if want < recorded and new.status.available_replicas > 0:
-        carried = view.capacity(avail)
-        if carried < top - want:
-            draft.wait(
-                waits.STABLE_SHORT.code,
-                f"the stable version has {avail}/{s.replicas} ready pods: it takes back what they carry",
-            )
-        return min(recorded, max(want, top - carried))
-    return want
+    return min(recorded, max(want, top - carried))
 
 
 def _wanted(draft: Draft, view: View) -> int:
@@ -230,7 +217,9 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
         if not all(written):
             return True  # the status keeps the weight that was written last: nothing loses its pods because of this one
         verified = answer.verified if answer.verified is not None else verified
-    _record(draft, canary, weight, verified)
+    # Without a share nobody has it: the new version is the next.
+    has = (selects(draft, canary_service) if weight else "") or hash_of(s.new)
+    _record(draft, canary, weight, has, verified)
     return True
 
 
@@ -255,11 +244,11 @@ def _action(write: Write) -> Action:
     )
 
 
-def _record(draft: Draft, canary: CanaryStrategy, weight: int, verified: bool | None) -> None:
+def _record(draft: Draft, canary: CanaryStrategy, weight: int, has: str, verified: bool | None) -> None:
     s, status = draft.sight, draft.status
     old, more = status.canary.weights, additional(draft)
     status.canary.weights = TrafficWeights(
-        WeightDestination(weight, canary.canary_service, hash_of(s.new)),
+        WeightDestination(weight, canary.canary_service, has),
         WeightDestination(s.max_weight - weight - sum(a.weight for a in more), canary.stable_service, status.stable_rs),
         additional=list(more),
         verified=verified,

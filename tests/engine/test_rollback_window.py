@@ -15,7 +15,8 @@ VERDICTS = ("Running", "Failed", "Error", "Inconclusive")
 
 
 def canary(**options: Any) -> Json:
-    return rollout(**{"steps": [{"setWeight": 50}, {"pause": {"duration": 2}}], **options})
+    steps: list[Json] = options.pop("steps", [{"setWeight": 50}, {"pause": {"duration": 2}}])
+    return rollout(steps=steps, **options)
 
 
 def by_pods(**options: Any) -> Json:

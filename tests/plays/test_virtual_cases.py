@@ -20,7 +20,6 @@ OPEN = {
     "scaled-while-paused",
     "selector-label-in-metadata",
     "template-label-comes-back",
-    "third-revision-dynamic",
     "why-names-the-image",
 }
 """Cases whose faults are not mended yet."""

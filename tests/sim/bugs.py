@@ -225,6 +225,17 @@ def stable_shrinks_first() -> Iterable[Place]:
     return [(sizes, "Routed", routed), (sizes, "_follow_traffic", follow)]
 
 
+@mutant("what a replaced version has goes to the stable one, whatever pods that has")
+def guard_asks_the_newest_version() -> Iterable[Place]:
+    before = traffic._given_back
+
+    def given_back(d: draft.Draft, view: sizes.View, recorded: int, want: int) -> int:
+        new = d.sight.new
+        return before(d, view, recorded, want) if new and new.status.available_replicas else want
+
+    yield traffic, "_given_back", given_back
+
+
 @mutant("without a router all old pods go at once, whatever maxUnavailable says")
 def fence_ignored() -> Iterable[Place]:
     def at_once(replicas: int, target: tuple[int, int], *_: Any) -> tuple[int, int]:

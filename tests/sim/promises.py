@@ -144,6 +144,24 @@ def weight_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str
         yield f"{_name(change)} gives {canary} {weight} of {top}, and its pods carry {able}"
 
 
+def share_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str]:
+    """The same of every version, the stable one too: its share rises only as far as its ready pods carry it.
+
+    Unless those who lose theirs have no pods that serve, or fewer than it has.
+    """
+    world = dog.world
+    if change.plural not in ("ingresses", "services") or not world.canary.get("trafficRouting") or change.new is None:
+        return
+    if any("setCanaryScale" in step for step in world.canary.get("steps", [])):
+        return  # its size was set by hand
+    now, asked = world.leading(), dog.fewest_replicas()
+    lost = max((dog.serving_pods(h) for h, share in dog.leading.items() if now.get(h, 0.0) < share), default=0)
+    for pod_hash, share in now.items():
+        have = dog.ready_pods(pod_hash)
+        if share > dog.leading.get(pod_hash, 0.0) and lost > have and share * asked >= have + 1:
+            yield f"{_name(change)} gives {pod_hash} {share:.0%}, and {have} of {asked} pods serve it; {lost} are left"
+
+
 # 3. No empty target
 
 
@@ -396,6 +414,7 @@ WRITES: tuple[OnWrite, ...] = (
     drain_after_observe,
     keeps_enough_pods,
     weight_never_exceeds_capacity,
+    share_never_exceeds_capacity,
     no_empty_target,
     touch_only_ours,
     level_triggered,

@@ -8,11 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from tests.sim.bugs import Mutant
-from tests.sim.mutants import caught
+from tests.sim.generate import generate
+from tests.sim.history import NAME, Action
+from tests.sim.mutants import applied, caught
+from tests.sim.run import run
 from tests.sim.verdict_bugs import ALL
+from tests.sim.workloads import Image
 
 QUICK = {
     "drain_before_observe": 10,
@@ -51,6 +56,29 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
+
+
+def test_a_bug_of_third_revisions_is_found_where_the_stable_version_shrinks_with_its_traffic():
+    """Few histories come to that by chance."""
+    story = generate(0)
+    canary = {"canaryService": "web-canary", "stableService": NAME, "dynamicStableScale": True}
+    canary |= {"trafficRouting": {"nginx": {"stableIngress": NAME}}, "steps": [{"setWeight": 75}, {"pause": {}}]}
+    story.rollout["spec"] |= {"replicas": 4, "strategy": {"canary": canary}}
+    releases = (Action(20.0, "image", "v2"), Action(60.0, "image", "v3"))
+    images = {**story.images, "v2": Image(1.0), "v3": Image(8.0)}
+    story = msgspec.structs.replace(
+        story,
+        ingress=True,
+        services=(NAME, "web-canary"),
+        actions=releases,
+        images=images,
+        kills=(),
+        episodes=(),
+        late_episodes=(),
+    )
+    assert not run(story).violations
+    with applied(next(m for m in ALL if m.name == "guard_asks_the_newest_version")) as plan:
+        assert [v.promise for v in run(story, plan=plan).violations] == ["share_never_exceeds_capacity"]
 
 
 @pytest.mark.parametrize("name", QUICK)
