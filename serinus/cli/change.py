@@ -6,14 +6,16 @@ that nothing slips in between; what the controller writes meanwhile is looked at
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from serinus.api.effects import no_effect
 from serinus.api.records import record
 from serinus.api.resources import EVENTS, ROLLOUTS, Resource
 from serinus.cli.commandline import Call, Flag
-from serinus.cli.problems import Problem
-from serinus.cli.session import Session
+from serinus.cli.problems import NOT_ALLOWED, Problem, told
+from serinus.cli.session import Session, open_session
 
 Json = dict[str, Any]
 Patches = tuple[Json | None, Json | None]
@@ -47,6 +49,65 @@ def change(
     if call.number("revision") or call.truth("dry-run"):
         return change_seen(session, call, name, reason, lambda _: patches, resource)
     return _told(session, resource, reason, _sent(session, call, resource, name, patches))
+
+
+class WithoutEffect(Problem):
+    """What was asked for cannot come about now. Nothing was sent."""
+
+
+def act(session: Session, call: Call, name: str, reason: str, action: str, decide: Callable[[Json], Patches]) -> bool:
+    """Carry out one of `effects.ACTIONS` on a Rollout. False, with a line on stderr, where what was asked for is so already.
+
+    WithoutEffect where it cannot come about.
+    """
+
+    def effective(rollout: Json) -> Patches:
+        found = no_effect(action, rollout)
+        if found is None:
+            return decide(rollout)
+        if found.holds:
+            raise _Holds(f"rollout '{name}' was not changed: {found.why}")
+        raise WithoutEffect(f"rollout '{name}' was not changed: {found.why}", found.hint)
+
+    try:
+        return change_seen(session, call, name, reason, effective)
+    except _Holds as found:
+        sys.stderr.write(f"{found}\n")
+        return False
+
+
+def _act_unread(session: Session, call: Call, name: str, reason: str, action: str, patches: Patches) -> bool:
+    """As `act`, with patches that do not depend on the Rollout: who may not read it (403) sends them all the same."""
+    try:
+        return act(session, call, name, reason, action, lambda _: patches)
+    except Problem as problem:
+        guarded = call.number("revision") or call.truth("dry-run")
+        if problem.code != NOT_ALLOWED or guarded:
+            raise
+        return change(session, call, name, reason, patches)
+
+
+def act_on_all(call: Call, reason: str, action: str, patches: Patches, done: str) -> int:
+    """Carry out an action on each Rollout that is named, and print that it is `done`.
+
+    One on which it has no effect does not keep the others from it; any other failure ends it there.
+    """
+    session, failed = open_session(call), list[WithoutEffect]()
+    for name in call.args:
+        try:
+            if _act_unread(session, call, name, reason, action, patches):
+                print(f"rollout '{name}' {done}", flush=True)
+        except WithoutEffect as problem:
+            failed.append(problem)
+    for problem in failed[:-1]:
+        sys.stderr.write(told(problem))
+    if failed:
+        raise failed[-1]
+    return 0
+
+
+class _Holds(Exception):
+    """What was asked for is so already."""
 
 
 def change_seen(

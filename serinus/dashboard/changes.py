@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from serinus.api.effects import no_effect
 from serinus.api.promotion import promotion_patches
 from serinus.api.resources import DEPLOYMENTS, EVENTS, POD_TEMPLATES, REPLICA_SETS, ROLLOUTS, Resource
 from serinus.api.rollback import NoRevision, choose, derives, revisions, selector_text, without_hash
@@ -49,6 +50,14 @@ class Refused(Exception):
     """The change makes no sense now; a sentence for the user."""
 
 
+class NothingToDo(Refused):
+    """What was asked for is so already; `rollout`: as it is."""
+
+    def __init__(self, message: str, rollout: Json) -> None:
+        super().__init__(message)
+        self.rollout = rollout
+
+
 class MovedOn(Refused):
     """The Rollout is no longer what the user saw."""
 
@@ -84,6 +93,10 @@ class Changes:
         def patches(rollout: Json) -> tuple[Json | None, Json | None]:
             # What ends a step must be about the step that was seen; the rest is about the version.
             _still(rollout, was, step=action == "promote")
+            found = no_effect(action, rollout)
+            if found is not None:
+                message = f"{name} was not changed: {found.why}." + (f" {found.hint}" if found.hint else "")
+                raise NothingToDo(message, rollout) if found.holds else Refused(message)
             if action in ("promote", "promote-full"):
                 return promotion_patches(rollout, full=action == "promote-full")
             if action in ("abort", "retry"):

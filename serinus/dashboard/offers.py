@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from serinus.api.effects import no_effect
 from serinus.api.plurals import count
 from serinus.api.pod_status import Json
 from serinus.api.promotion import following_step
@@ -39,37 +40,40 @@ Refusals = Mapping[Right, str]
 def offers(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Offer]:
     """In the order in which they are shown."""
     status: Json = rollout.get("status") or {}
-    under_way = info.status in ("Progressing", "Paused")
-    idle = "" if under_way else f"nothing is under way: it is {info.status}"
-    same = status.get("currentPodHash") == status.get("stableRS")
-    aborted = bool(status.get("abort"))
-    paused = bool((rollout.get("spec") or {}).get("paused"))
+
+    def blocked(action: str) -> str:
+        found = no_effect(action, rollout)
+        return found.why if found else ""
+
+    # It works after an abort too; who wants that goes by retry here, which is tried step by step.
+    full = "it is aborted" if status.get("abort") else blocked("promote-full")
     needs: dict[str, Right] = {"pause": SPEC, "restart": SPEC}
     found = [
-        _offer(info, "promote", "Promote", _promote(rollout, info), idle),
+        _offer(info, "promote", "Promote", _promote(rollout, info), blocked("promote")),
         _offer(
             info,
             "promote-full",
             "Promote full",
             _full(rollout, info),
-            idle or ("the new version has all of the traffic already" if same else ""),
+            full,
             heavy=True,
         ),
-        _offer(info, "abort", "Abort", _abort(info), "it is aborted already" if aborted else idle, heavy=True),
+        _offer(info, "abort", "Abort", _abort(info), blocked("abort"), heavy=True),
         _offer(
             info,
             "retry",
             "Retry",
             f"Tries {_newest(info)} again, from its first step.",
-            "" if aborted or info.status == "Degraded" else "it is not Degraded",
+            blocked("retry"),
         ),
-        _offer(info, "pause", "Pause", _pause(info), "it is paused already" if paused else ""),
+        _offer(info, "pause", "Pause", _pause(info), blocked("pause")),
         _offer(
             info,
             "restart",
             "Restart",
             f"Replaces every pod by a fresh one of the same version, a few at a time ({count(info.current, 'pod')}). "
             "Traffic shares stay as they are.",
+            blocked("restart"),
         ),
     ]
     return [_allowed(offer, refusals.get(needs.get(offer.id, STATUS), "")) for offer in found]

@@ -16,7 +16,7 @@ from aiohttp import web
 import serinus
 from serinus.api.rollout_info import rollout_info
 from serinus.api.rollout_json import rollout_json
-from serinus.dashboard.changes import Refused, Seen
+from serinus.dashboard.changes import NothingToDo, Refused, Seen
 from serinus.dashboard.hub import shown
 from serinus.dashboard.service import Service
 from serinus.kube.errors import ApiError
@@ -174,6 +174,8 @@ async def _streamed(request: web.Request, results: AsyncIterator[Json]) -> web.S
 async def _changed(change: Any) -> web.StreamResponse:
     try:
         return _answer(await change)
+    except NothingToDo as found:
+        return _answer(found.rollout)
     except (ApiError, Refused) as error:
         return _failure(str(error))
 

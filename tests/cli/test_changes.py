@@ -34,13 +34,13 @@ Json = dict[str, Any]
     ],
 )
 def test_one_command_is_one_request(space: Space, command: str, request_: tuple[str, str, Json], printed: str) -> None:
-    space.put(rollout(status={"currentPodHash": "b", "currentStepIndex": 1}))
+    space.put(rollout(status={"currentPodHash": "b", "currentStepIndex": 1, "abort": command.startswith("retry")}))
     done = space.run(*command.split())
     assert (done.code, done.out, space.cluster.writes) == (0, printed, [request_])
 
 
 def test_old_flags_of_promote_still_work_and_say_what_replaced_them(space: Space) -> None:
-    space.put(rollout())
+    space.put(rollout(status={"currentPodHash": "b", "currentStepIndex": 1}))
     assert space.run("promote", "web", "-c").err == (
         "Flag --skip-current-step has been deprecated, use without the flag instead ex: promote ROLLOUT_NAME\n"
     )
@@ -48,8 +48,8 @@ def test_old_flags_of_promote_still_work_and_say_what_replaced_them(space: Space
 
 
 def test_several_names_are_done_in_order_until_one_fails(space: Space) -> None:
-    space.put(rollout("one"))
-    space.put(rollout("three"))
+    for name in ("one", "three"):
+        space.put(rollout(name, status={"currentPodHash": "b"}))
     done = space.run("abort", "one", "two", "three")
     assert (done.code, done.out) == (1, "rollout 'one' aborted\n")
     assert done.err.startswith('Error: rollouts.argoproj.io "two" not found\n')
@@ -241,3 +241,46 @@ def test_an_analysis_run_takes_the_template_and_the_arguments(space: Space) -> N
     assert "args.service was not resolved" in space.run("create", "ar", "--from", "t").err
     assert space.run("create", "ar").err == "Error: one of --from or --from-file must be specified\n"
     assert "arguments must be in the form NAME=VALUE" in space.run("create", "ar", "--from", "t", "-a", "x").err
+
+
+ABORTED = {"currentPodHash": "b", "abort": True, "phase": "Degraded", "currentStepIndex": 0}
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "code", "said"),
+    [
+        ("promote web", {}, 0, "no update is under way: its current version is the stable one"),
+        ("promote web --full", {}, 0, "no update is under way: its current version is the stable one"),
+        ("promote web -c", {}, 0, "no update is under way: its current version is the stable one"),
+        ("promote web", ABORTED, 1, "it is aborted"),
+        ("promote web", {"currentPodHash": "b"}, 1, "all of its steps are done"),
+        ("abort web", {}, 1, "no update is under way"),
+        ("abort web", ABORTED, 0, "it is aborted already"),
+        ("retry rollout web", {}, 0, "it is not aborted"),
+        ("retry rollout web", {"phase": "Degraded"}, 1, "it is Degraded, but not aborted"),
+    ],
+)
+def test_what_has_no_effect_is_not_reported_as_done(
+    space: Space, command: str, status: Json, code: int, said: str
+) -> None:
+    space.put(rollout(status=status))
+    for more in ((), ("--dry-run",)):
+        done = space.run(*command.split(), *more)
+        assert (done.code, done.out, space.cluster.writes) == (code, "", [])
+        assert f"rollout 'web' was not changed: {said}" in done.err
+        assert ("Error: " in done.err) == bool(code)
+
+
+def test_one_on_which_it_has_no_effect_does_not_keep_the_others_from_it(space: Space) -> None:
+    for name, version in (("one", "a"), ("two", "b"), ("three", "a")):
+        space.put(rollout(name, status={"currentPodHash": version}))
+    done = space.run("abort", "one", "two", "three")
+    assert (done.code, done.out) == (1, "rollout 'two' aborted\n")
+    assert [f"rollout '{name}' was not changed" in done.err for name in ("one", "two", "three")] == [True, False, True]
+
+
+def test_who_may_not_read_a_rollout_can_abort_it(space: Space) -> None:
+    space.put(rollout(status={"currentPodHash": "b"}))
+    body = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"}
+    space.cluster.before = lambda request: Response(403, json.dumps(body).encode()) if request.method == "GET" else None
+    assert space.run("abort", "web").out == "rollout 'web' aborted\n"

@@ -31,10 +31,11 @@ def image(space: Space) -> str:
     return space.get("Rollout", "web")["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
-def seen(space: Space, revision: int = 3) -> None:
+def seen(space: Space, revision: int = 3, *, aborted: bool = False) -> None:
     status = {"phase": "Paused", "currentPodHash": "b", "stableRS": "a", "currentStepIndex": 1}
     pause = {"pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z"}]}
-    space.put(rollout(status={**status, **pause}, annotations={REVISION: str(revision)}))
+    made = {"abort": True} if aborted else pause
+    space.put(rollout(status={**status, **made}, annotations={REVISION: str(revision)}))
 
 
 OF_A_ROLLOUT = [
@@ -77,7 +78,7 @@ def test_another_revision_than_the_one_that_was_seen_is_left_alone(space: Space,
 def test_what_is_only_tried_changes_nothing_and_does_not_print_what_scripts_wait_for(
     space: Space, command: str
 ) -> None:
-    seen(space)
+    seen(space, aborted=command.startswith("retry"))
     old_revision(space)
     before = space.get("Rollout", "web")
     result = space.run(*command.split(), "--dry-run")
@@ -137,7 +138,7 @@ def test_a_newer_spec_that_has_no_number_yet_is_not_overwritten(space: Space, co
 @pytest.mark.parametrize("command", OF_A_ROLLOUT)
 def test_a_release_by_somebody_else_in_between_is_left_alone(space: Space, command: str) -> None:
     """It comes after our look and before our write."""
-    seen(space)
+    seen(space, aborted=command.startswith("retry"))
     old_revision(space)
     old = space.get("Rollout", "web")
     template = {"spec": {"containers": [{"name": "web", "image": "web:7"}]}}

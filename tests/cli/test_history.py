@@ -27,7 +27,8 @@ def replica_set(space: Space, owner: str, revision: int, image: str) -> None:
 
 
 def test_revisions_and_commands_are_listed_with_who_gave_them(space: Space) -> None:
-    made = space.put(rollout(annotations={"rollout.argoproj.io/revision": "2"}))
+    notes = {"rollout.argoproj.io/revision": "2"}
+    made = space.put(rollout(status={"currentPodHash": "b"}, annotations=notes))
     replica_set(space, made["metadata"]["uid"], 1, "web:1")
     replica_set(space, made["metadata"]["uid"], 2, "web:2")
     space.run("abort", "web")

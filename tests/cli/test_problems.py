@@ -66,6 +66,7 @@ def test_an_expired_token_says_who_was_refused_and_what_to_try(space: Space) -> 
 
 def test_missing_rights_are_told_in_the_server_s_words(space: Space) -> None:
     message = 'rollouts.argoproj.io "web" is forbidden: User "eve" cannot patch resource "rollouts/status"'
+    space.put(rollout(status={"currentPodHash": "b"}))
     space.cluster.before = lambda request: refuse(403, "Forbidden", message) if request.method == "PATCH" else None
     done = space.run("abort", "web")
     assert (done.code, done.err.split("\n")[0]) == (1, f"Error: {message}")
@@ -96,7 +97,7 @@ def test_a_cluster_without_the_definitions_says_that_they_are_missing(space: Spa
 
 
 def test_an_old_definition_without_a_status_subresource_is_patched_itself(space: Space) -> None:
-    space.put(rollout())
+    space.put(rollout(status={"currentPodHash": "b"}))
     space.cluster.before = lambda request: (
         refuse(404, "NotFound", "not found") if request.path.endswith("/status") else None
     )

@@ -33,12 +33,31 @@ SCREENS = [
 ]
 """Plays in which `get` was typed."""
 
+STABLE = "rollout 'web' was not changed: no update is under way: its current version is the stable one"
+WITHOUT_EFFECT: dict[tuple[str, str], tuple[int, list[str]]] = {
+    ("analysis-prometheus", "abort web"): (0, ["rollout 'web' was not changed: it is aborted already"]),
+    ("nginx-promote-variants", "promote web"): (0, [STABLE]),
+    ("nginx-promote-variants", "promote web --full"): (0, [STABLE]),
+    ("bluegreen-abort-retry", "promote web"): (
+        1,
+        [
+            "Error: rollout 'web' was not changed: it is in no pause that promote could end",
+            "promote --full skips its pauses and analyses.",
+        ],
+    ),
+}
+"""(exit code, stderr) where the reference printed success of what changed nothing (docs/differences.md)."""
+
 
 @pytest.mark.parametrize("case", RECORDED, ids=[f"{case['play']}: {case['do']}" for case in RECORDED])
 def test_a_command_prints_what_was_recorded_of_it(space: Space, case: Json) -> None:
     prepare(space, case)
     done = space.run(*case["do"].split())
-    assert (done.code, done.out.splitlines(), done.err.splitlines()) == (case["code"], case["out"], case["err"])
+    code, out, err = case["code"], case["out"], case["err"]
+    if (differs := WITHOUT_EFFECT.get((case["play"], case["do"]))) is not None:
+        assert (code, err) == (0, []), "the reference says that it was done"
+        (code, err), out = differs, []
+    assert (done.code, done.out.splitlines(), done.err.splitlines()) == (code, out, err)
 
 
 def prepare(space: Space, case: Json) -> None:

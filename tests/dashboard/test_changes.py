@@ -82,7 +82,7 @@ async def test_a_promotion_that_somebody_else_made_just_before_is_not_made_twice
 @pytest.mark.parametrize("action", ["promote", "promote-full", "abort", "retry", "restart", "pause"])
 async def test_no_action_is_taken_on_a_version_that_nobody_saw(action: str) -> None:
     client, changes, _ = await world({"currentPodHash": "newer"})
-    made = await put(client, scenes.rollout())
+    made = await put(client, scenes.aborted() if action == "retry" else scenes.rollout())
     with pytest.raises(MovedOn, match="another version"):
         await changes.act("default", "web", action, as_seen(made))
 
@@ -151,3 +151,22 @@ async def test_whoever_may_not_write_events_can_change_all_the_same() -> None:
     contested.forbidden = "/events"
     await changes.act("default", "web", "abort", Seen())
     assert (await client.get(ROLLOUTS, "web", "default"))["status"]["abort"] is True
+
+
+@pytest.mark.parametrize(
+    ("made", "action", "said"),
+    [
+        (scenes.healthy(), "promote", "no update is under way"),
+        (scenes.healthy(), "promote-full", "no update is under way"),
+        (scenes.healthy(), "abort", "no update is under way"),
+        (scenes.rollout(), "retry", "it is not aborted"),
+        (scenes.aborted(), "promote", "it is aborted"),
+        (scenes.rollout(spec={"paused": True}), "pause", "it is paused already"),
+    ],
+)
+async def test_an_action_without_an_effect_says_so(made: Json, action: str, said: str) -> None:
+    client, changes, _ = await world({}, times=0)
+    before = await put(client, made)
+    with pytest.raises(Refused, match=f"web was not changed: {said}"):
+        await changes.act("default", "web", action, as_seen(before))
+    assert await client.get(ROLLOUTS, "web", "default") == before

@@ -20,9 +20,9 @@ BASE = "/rollouts/api/v1"
 WEB = f"{BASE}/rollouts/default/web"
 
 
-async def paused(stage: Serving) -> None:
+async def paused(stage: Serving, *, aborted: bool = False) -> None:
     """As scenes.with_revisions, without a thread in between."""
-    await put_revisions(stage.client, scenes.rollout())
+    await put_revisions(stage.client, scenes.aborted() if aborted else scenes.rollout())
     await shown(stage, "web")
 
 
@@ -121,7 +121,7 @@ async def test_a_refusal_of_the_cluster_is_an_error_500_with_its_words() -> None
 )
 async def test_each_put_changes_the_rollout_and_answers_with_it(path: str, body: Json, changed: Any) -> None:
     async with serving() as stage:
-        await paused(stage)
+        await paused(stage, aborted=path == "retry")
         answer = await stage.ask("PUT", f"{WEB}/{path}", headers=BEARER, json=body)
         assert answer.status == 200, answer.text
         assert answer.json["kind"] == "Rollout"
@@ -162,3 +162,11 @@ async def _lines(stage: Serving, path: str, headers: dict[str, str]):  # type: i
                 yield line
 
     return each()
+
+
+async def test_what_is_so_already_is_answered_with_the_rollout_as_it_is() -> None:
+    async with serving() as stage:
+        await paused(stage)
+        answer = await stage.ask("PUT", f"{WEB}/retry", headers=BEARER)
+        assert (answer.status, answer.json["metadata"]["name"]) == (200, "web")
+        assert "abort" not in (await stage.client.get(ROLLOUTS, "web", "default"))["status"]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from serinus.cli.change import FLAGS, change
+from serinus.cli.change import FLAGS, act_on_all
 from serinus.cli.commandline import Call, Command
-from serinus.cli.session import open_session
 
 
 def run(call: Call) -> int:
-    session = open_session(call)
-    for name in call.args:
-        if change(session, call, name, "Abort", ({"status": {"abort": True}}, None)):
-            print(f"rollout '{name}' aborted")
-    return 0
+    return act_on_all(call, "Abort", "abort", ({"status": {"abort": True}}, None), "aborted")
 
 
 COMMAND = Command(

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from serinus.cli.change import FLAGS, change
+from serinus.cli.change import FLAGS, act_on_all
 from serinus.cli.commandline import Call, Command
-from serinus.cli.session import open_session
 
 
 def run(call: Call) -> int:
-    session = open_session(call)
-    for name in call.args:
-        if change(session, call, name, "Pause", (None, {"spec": {"paused": True}})):
-            print(f"rollout '{name}' paused")
-    return 0
+    return act_on_all(call, "Pause", "pause", (None, {"spec": {"paused": True}}), "paused")
 
 
 COMMAND = Command(

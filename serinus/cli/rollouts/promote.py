@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from serinus.api.promotion import following_step, promotion_patches
-from serinus.cli.change import FLAGS, Patches, change_seen
+from serinus.cli.change import FLAGS, Patches, act
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
 from serinus.cli.session import open_session
@@ -30,7 +30,8 @@ def run(call: Call) -> int:
     def decide(rollout: Json) -> Patches:
         return requests(rollout, full=full, skip_current=current, skip_all=every)
 
-    if change_seen(session, call, name, "PromoteFull" if full else "Promote", decide):
+    action = "skip-steps" if current or every else "promote-full" if full else "promote"
+    if act(session, call, name, "PromoteFull" if full else "Promote", action, decide):
         print(f"rollout '{name}' {'fully promoted' if full and not current and not every else 'promoted'}")
     return 0
 

@@ -6,7 +6,7 @@ import time
 
 from serinus.api.durations import go_duration
 from serinus.api.times import format_time
-from serinus.cli.change import FLAGS, change
+from serinus.cli.change import FLAGS, act
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import USAGE, Problem
 from serinus.cli.session import open_session
@@ -21,7 +21,7 @@ def run(call: Call) -> int:
     name = call.args[0]
     session = open_session(call)
     spec = {"spec": {"restartAt": format_time(time.time() + seconds)}}
-    if change(session, call, name, "Restart", (None, spec)):
+    if act(session, call, name, "Restart", "restart", lambda _: (None, spec)):
         print(f"rollout '{name}' restarts in {given or '0s'}")
     return 0
 

@@ -1,0 +1,103 @@
+"""Which actions on a Rollout would change nothing: the command line and the dashboard say so instead of reporting success.
+
+Source: canary strategy, section 6 ("User actions"), and the command line, section 1: what each action writes, and what the
+controller makes of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.api.records import record
+
+Json = dict[str, Any]
+
+ACTIONS: tuple[str, ...] = ("promote", "promote-full", "skip-steps", "abort", "retry", "pause", "restart")
+"""`skip-steps`: the deprecated flags of promote, which end no pause."""
+
+
+@record()
+class NoEffect:
+    """`why`: a clause with the Rollout as its subject, "it". `hint`: the action that would help; empty for none.
+
+    `holds`: what was asked for is so already, which is no failure.
+    """
+
+    why: str
+    hint: str = ""
+    holds: bool = False
+
+
+UNSEEN = NoEffect("its newest spec was not observed by the controller yet", "Try again in a moment.")
+
+
+def no_effect(action: str, rollout: Json) -> NoEffect | None:
+    """Why one of ACTIONS would change nothing now; None where it has an effect."""
+    spec, status = rollout.get("spec") or {}, rollout.get("status") or {}
+    if action == "pause":
+        return NoEffect("it is paused already", holds=True) if spec.get("paused") else None
+    if action == "restart":
+        return NoEffect("it has no pods: spec.replicas is 0", holds=True) if spec.get("replicas") == 0 else None
+    if not status.get("currentPodHash"):
+        return UNSEEN
+    if action == "abort":
+        return _abort(rollout, status)
+    if action == "retry":
+        return _retry(status)
+    if spec.get("paused") and action != "skip-steps":
+        return None  # it ends that pause, whatever else it finds
+    return _promote(action, rollout, status)
+
+
+def _stable(rollout: Json, status: Json) -> NoEffect | None:
+    """For what needs an update that is under way: why there is none."""
+    if status.get("currentPodHash") != status.get("stableRS"):
+        return None
+    if _unseen(rollout, status):
+        return UNSEEN
+    return NoEffect("no update is under way: its current version is the stable one", holds=True)
+
+
+def _unseen(rollout: Json, status: Json) -> bool:
+    seen = str(status.get("observedGeneration") or "")
+    return seen.isdigit() and int(seen) < int((rollout.get("metadata") or {}).get("generation") or 0)
+
+
+def _abort(rollout: Json, status: Json) -> NoEffect | None:
+    if status.get("abort"):
+        return NoEffect("it is aborted already", holds=True)
+    found = _stable(rollout, status)
+    if found is None or found is UNSEEN:
+        return found
+    return NoEffect(found.why, "To release an earlier version, use undo.")
+
+
+def _retry(status: Json) -> NoEffect | None:
+    if status.get("abort"):
+        return None
+    if status.get("phase") == "Degraded":
+        return NoEffect("it is Degraded, but not aborted: the controller has not stopped trying", "See serinus why.")
+    return NoEffect("it is not aborted", holds=True)
+
+
+def _promote(action: str, rollout: Json, status: Json) -> NoEffect | None:
+    if found := _stable(rollout, status):
+        return found
+    if status.get("promoteFull") and not status.get("abort"):
+        return NoEffect("its full promotion is under way already", holds=True)
+    if action == "promote-full":
+        return None
+    if status.get("abort"):
+        return NoEffect("it is aborted", "Use retry rollout, or promote --full.")
+    if status.get("pauseConditions") and action == "promote":
+        return None
+    strategy: Json = (rollout.get("spec") or {}).get("strategy") or {}
+    full = "promote --full skips its pauses and analyses."
+    if strategy.get("blueGreen") is not None:
+        return NoEffect("it is in no pause that promote could end", full)
+    steps = len((strategy.get("canary") or {}).get("steps") or [])
+    if not steps:
+        return NoEffect("it is in no pause, and has no steps", "See serinus why.")
+    if int(status.get("currentStepIndex") or 0) >= steps:
+        return NoEffect("all of its steps are done: it waits for the pods of the new version", "See serinus why.")
+    return None
