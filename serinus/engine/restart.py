@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from serinus.api.int_or_percent import scaled
+from serinus.api.plurals import count
 from serinus.api.times import format_time, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
@@ -44,8 +45,8 @@ def restart(draft: Draft, wanted: Callable[[ReplicaSet], int | None], room: int 
         status.restarted_at = s.spec.restart_at
         return
     # No moment is promised: the next pod goes when another is ready, and no clock knows when that is.
-    old = f"{left} pods are" if left > 1 else "1 pod is"
-    draft.wait(waits.RESTART.code, f"{old} older than restartAt: {_next(draft, budget)}", since=at)
+    old = f"{count(left, 'pod')} {'is' if left == 1 else 'are'} older than restartAt"
+    draft.wait(waits.RESTART.code, f"{old}: {_next(draft, budget)}", since=at)
     if draft.evicts():
         draft.look_again(s.now + AGAIN)
 

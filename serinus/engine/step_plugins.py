@@ -42,7 +42,8 @@ def complete(draft: Draft, step: CanaryStep, index: int) -> bool:
     told = f": {said['message']}" if said and said.get("message") else ""
     again = _again_at(said)
     if again is not None and now < again:
-        draft.wait(waits.PLUGIN.code, f"step {index + 1}: plugin {name} is {phase}{told}", until=again)
+        draft.wait(waits.PLUGIN.code, f"step {index + 1}: plugin {name} is {phase}{told}")
+        draft.look_again(again)  # the plugin is asked again then, which need not be the end of the wait
         return False
     draft.wait(waits.PLUGIN.code, f"step {index + 1}: plugin {name} is asked{told}")
     because = f"step {index + 1} is carried out by the plugin {name}"

@@ -104,10 +104,10 @@ def sentence(why: Why, now: float) -> str:
     parts = [reason.message]
     if reason.since is not None and now >= reason.since:
         parts.append(f"for {age_words(now - reason.since)}")
-    if reason.until is not None:
-        parts.append(f"until {age_words(max(0, reason.until - now))} from now")
-    elif reason.gives_up_at is not None:
-        parts.append(f"gives up in {age_words(max(0, reason.gives_up_at - now))}")
+    if reason.until is not None and reason.until > now:
+        parts.append(f"until {age_words(reason.until - now)} from now")
+    elif reason.gives_up_at is not None and reason.gives_up_at > now:
+        parts.append(f"gives up in {age_words(reason.gives_up_at - now)}")
     if why.next:
         parts.append(f"next: {why.next}")
     return f"waiting: {', '.join(parts)}"

@@ -10,8 +10,9 @@ from test_bluegreen import blue_green
 from world import World, release, routed
 
 import serinus.engine
+from serinus.cli.rollouts.why import told
 from serinus.engine import waits
-from serinus.engine.why import explain, sentence
+from serinus.engine.why import Reason, Why, explain, sentence
 
 ENGINE = Path(serinus.engine.__file__).parent
 
@@ -26,6 +27,22 @@ def test_every_reason_says_what_it_means_what_ends_it_and_whether_time_does(reas
     assert reason.meaning
     assert reason.ends
     assert reason.deadline in ("none", "3s", "duration", "progressDeadlineSeconds", "scaleDownDelaySeconds")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason("TimedPause", "step 1 of 2 pauses", "a pause", "it is over", until=100.0),
+        Reason("PodsNotReady", "step 1 of 2 pauses", "a pause", "it is over", gives_up_at=100.0),
+    ],
+    ids=["until", "gives up"],
+)
+def test_a_moment_that_has_passed_is_not_promised(reason: Reason):
+    assert "in " in told("web", Why("Paused", "", (reason,)), 90.0).splitlines()[3]
+    assert " (in " not in told("web", Why("Paused", "", (reason,)), 110.0)
+    first, later = (sentence(Why("Paused", "", (reason,)), now) for now in (90.0, 110.0))
+    assert " 10s" in first
+    assert later == "waiting: step 1 of 2 pauses"
 
 
 def test_every_wait_of_the_engine_has_one_of_these_reasons():

@@ -11,9 +11,11 @@ from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
+from serinus.api.times import parse_time
 from serinus.api.workloads import Pod, ReplicaSet, Workload
+from serinus.engine import waits
 from serinus.engine.event_order import ordered
-from serinus.engine.plan import Event, Plan, Snapshot
+from serinus.engine.plan import Event, Plan, Snapshot, Wait
 from serinus.engine.planner import plan
 
 Json = dict[str, Any]
@@ -27,6 +29,8 @@ TYPES: dict[str, Any] = {
     "AnalysisRun": AnalysisRun,
     "Experiment": Experiment,
 }
+DEADLINES = {reason.code: reason.deadline for reason in waits.ALL}
+"""Code of a wait -> what time can end it, or none."""
 
 
 def merged(obj: Any, patch: Any) -> Any:
@@ -106,7 +110,10 @@ class World:
 
     def plan(self) -> Plan:
         """What would be done now."""
-        return plan(self.snapshot())
+        p = plan(self.snapshot())
+        for wait in p.waits:
+            assert wait.until is None or self._time_ends(wait), f"{wait} promises a moment at which nothing ends"
+        return p
 
     def once(self) -> Plan:
         """One pass, carried out."""
@@ -114,9 +121,13 @@ class World:
         before = msgspec.json.encode(seen)
         p = plan(seen)
         assert msgspec.json.encode(seen) == before, "a plan must not change what it was given"
-        assert plan(self.snapshot()) == p, "the same snapshot gives the same plan"
+        assert self.plan() == p, "the same snapshot gives the same plan"
         self.carry_out(p, "Rollout", self.rollout.metadata.name)
         return p
+
+    def _time_ends(self, wait: Wait) -> bool:
+        future = wait.reason == waits.RESTART.code and wait.until == parse_time(self.rollout.spec.restart_at)
+        return future or DEADLINES[wait.reason] != "none"
 
     def carry_out(self, p: Plan, kind: str, name: str) -> None:
         """Does what a plan about this object says."""

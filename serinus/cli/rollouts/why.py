@@ -72,9 +72,9 @@ def _lines(reason: Reason, now: float) -> list[str]:
     if reason.since is not None:
         lines.append(f"Since:     {format_time(reason.since)} ({age_words(max(0, now - reason.since))} ago)")
     until = reason.until if reason.until is not None else reason.gives_up_at
-    if until is not None:
+    if until is not None and until > now:  # a moment that has passed promises nothing
         word = "Until:    " if reason.until is not None else "Gives up: "
-        lines.append(f"{word} {format_time(until)} (in {age_words(max(0, until - now))})")
+        lines.append(f"{word} {format_time(until)} (in {age_words(until - now)})")
     lines.append(f"Released:  when {reason.ends}")
     return lines
 
