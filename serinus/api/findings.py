@@ -6,6 +6,7 @@ The texts have the form that users of Kubernetes know: `<path>: Invalid value: <
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -20,10 +21,17 @@ class Finding(msgspec.Struct, frozen=True):
     message: str
     missing: tuple[str, str] | None = None
     """(kind, name) of the referenced object that does not exist, if that is what is wrong: waiting for it heals it."""
+    of_update: bool = False
+    """Whether only an update needs what is wrong: versions that run already, and the first one, can do without."""
 
 
 def invalid(path: str, value: Any, message: str, *, missing: tuple[str, str] | None = None) -> Finding:
     return Finding(path, f"{path}: Invalid value: {_shown(value)}: {message}", missing)
+
+
+def of_update(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The same findings, marked as of what only an update needs."""
+    return (msgspec.structs.replace(finding, of_update=True) for finding in findings)
 
 
 def required(path: str, message: str = "") -> Finding:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from serinus.api.derived import once, seen
-from serinus.api.findings import Finding, invalid
+from serinus.api.findings import Finding, invalid, of_update
 from serinus.api.meta import Json
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.api.network import Ingress, Service
@@ -57,7 +57,7 @@ def absent(
         if services is not None and name not in services:
             yield invalid(path, name, f'service "{name}" not found', missing=("Service", name))
     if objects is not None:
-        yield from _absent_templates(rollout, objects)
+        yield from of_update(_absent_templates(rollout, objects))
     routing = rollout.spec.strategy.canary.traffic_routing if rollout.spec.strategy.canary else None
     if routing is not None:
         yield from router_choice_findings(routing)

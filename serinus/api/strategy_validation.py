@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from serinus.api.durations import pause_seconds
-from serinus.api.findings import Finding, internal, invalid, required
+from serinus.api.findings import Finding, internal, invalid, of_update, required
 from serinus.api.int_or_percent import percentage
 from serinus.api.meta import Json
 from serinus.api.metadata_validation import nginx_findings
@@ -86,7 +86,7 @@ def _canary(canary: CanaryStrategy) -> Iterator[Finding]:
     if routing is not None and routing.nginx is not None:
         yield from nginx_findings(routing.nginx)
     for i, step in enumerate(canary.steps):
-        yield from _step(f"{_PATH}.steps[{i}]", step, routing)
+        yield from of_update(_step(f"{_PATH}.steps[{i}]", step, routing))
     yield from _anti_affinity(canary.anti_affinity)
 
 

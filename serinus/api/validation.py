@@ -22,7 +22,7 @@ from serinus.api.rollout import Rollout
 from serinus.api.strategy_validation import strategy_findings
 from serinus.api.workloads import Workload
 
-__all__ = ["Finding", "invalid_spec_message", "validate", "validate_all"]
+__all__ = ["Finding", "concerns_only_updates", "invalid_spec_message", "validate", "validate_all"]
 
 
 _ROUTING = "spec.strategy.canary.trafficRouting"
@@ -54,6 +54,26 @@ def validate(
 
     wrong = alone() if reference else once(rollout.spec, "finding", alone)
     return wrong or next(chain(_routers(unrouted), _references(rollout, template, services, ingresses, objects)), None)
+
+
+def concerns_only_updates(
+    rollout: Rollout,
+    *,
+    services: Mapping[str, Service] | None = None,
+    ingresses: Mapping[str, Ingress] | None = None,
+    objects: Mapping[str, Json] | None = None,
+    workload: Workload | None = None,
+    unrouted: Sequence[str] = (),
+) -> bool:
+    """Whether nothing is wrong but steps, and templates of analyses that are missing. Parameters as of `validate`."""
+    reference = rollout.spec.workload_ref
+    if reference and workload_finding(rollout, reference, workload) is not None:
+        return False
+    template, selector = _resolved(rollout, workload)
+    references = _references(rollout, template, services, ingresses, objects)
+    return all(
+        finding.of_update for finding in chain(_spec(rollout, template, selector), _routers(unrouted), references)
+    )
 
 
 def validate_all(

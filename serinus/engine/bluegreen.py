@@ -178,6 +178,7 @@ class _Pass:
         serves = s.named(self.seen_active)
         if serves is not None and serves is not self.new and serves is not self.stable:
             deadlines.drop_deadline(draft, serves)  # its delay begins anew when the requests have left it again
+            draft.scale(serves, s.replicas, f"requests go to it: {s.replicas} replicas are wanted")
         limit = self.strategy.scale_down_delay_revision_limit
         deadlines.retire(draft, free, delay=lambda _: s.scale_down_delay, limit=limit)
 

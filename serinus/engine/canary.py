@@ -13,7 +13,18 @@ from serinus.api.derived import once
 from serinus.api.identity import step_hash
 from serinus.api.names import CANARY_PAUSE
 from serinus.api.workloads import ReplicaSet
-from serinus.engine import analyses, duration, experiments, metadata, sizes, step_plugins, steps, traffic, waits
+from serinus.engine import (
+    analyses,
+    duration,
+    experiments,
+    held_sizes,
+    metadata,
+    sizes,
+    step_plugins,
+    steps,
+    traffic,
+    waits,
+)
 from serinus.engine.abort import carry_out, full_promotion_wanted
 from serinus.engine.analysis_runs import BACKGROUND, STEP
 from serinus.engine.conditions import find, promoted, settle, told_not_completed
@@ -23,7 +34,7 @@ from serinus.engine.promotion import end_pauses, goes_back, in_rollback_window, 
 from serinus.engine.refused import tell_held, tell_only_held
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
-from serinus.engine.sight import hash_of
+from serinus.engine.sight import Sight, hash_of
 from serinus.engine.workload import follow, scale_down
 
 
@@ -45,11 +56,14 @@ def plan_canary(draft: Draft) -> None:
     _walk(draft, view)
     metadata.keep_in_step(draft)
     if not traffic.route(draft, view):
+        held_sizes.follow_replicas(draft, view)
+        held_sizes.count_pods(draft)
         return
     draft.tell_held_back()
     if sizes.frozen(draft):
         if s.spec.paused:
-            draft.wait(waits.PAUSED.code, "spec.paused is true: sizes and steps stay as they are")
+            draft.wait(waits.PAUSED.code, "spec.paused is true: the update stays where it is")
+        held_sizes.follow_replicas(draft, view)
     else:
         sizes.resize(draft, view)
     scale_down(draft)
@@ -66,8 +80,10 @@ def plan_canary(draft: Draft) -> None:
 def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
     """A new template, or new steps, start the update from its first step and end pauses and an abort."""
     s, status = draft.sight, draft.status
-    pods, now_steps = hash_of(new), once(s.spec, "steps", lambda: step_hash(s.steps))
+    pods, now_steps = hash_of(new), _hash_of_steps(s)
     same = status.current_step_hash == now_steps and status.current_pod_hash in ("", pods)
+    if draft.invalid and status.current_pod_hash == pods:
+        return  # steps that cannot be used are none yet
     first, template_changed = not status.current_pod_hash, status.current_pod_hash != pods
     status.current_pod_hash, status.current_step_hash = pods, now_steps
     if same:
@@ -89,15 +105,21 @@ def _reset_if_changed(draft: Draft, new: ReplicaSet) -> None:
             draft.tell("SkipSteps", "Rollback to stable ReplicaSets")
 
 
+def _hash_of_steps(s: Sight) -> str:
+    return once(s.spec, "steps", lambda: step_hash(s.steps))
+
+
 def _controls(draft: Draft) -> None:
     """What people asked for: abort, retry, full promotion."""
     s, status = draft.sight, draft.status
     done, count = promoted(status), len(s.steps)
     index = status.current_step_index
-    status.current_step_index = None if not count else min(max(index or 0, 0), count)
+    known = not draft.invalid or status.current_step_hash == _hash_of_steps(s)  # else they are not counted either
+    if known:
+        status.current_step_index = None if not count else min(max(index or 0, 0), count)
     if done:
         status.abort, status.promote_full = False, False
-        status.current_step_index = count or None
+        status.current_step_index = (count or None) if known else index
         end_pauses(draft)
         analyses.forget(draft, BACKGROUND, STEP)
     elif full_promotion_wanted(status) or (in_rollback_window(draft) and not status.abort):
@@ -148,7 +170,7 @@ def _walk(draft: Draft, view: sizes.View) -> None:
 def _promote_if_done(draft: Draft, view: sizes.View, new: ReplicaSet) -> None:
     s, status = draft.sight, draft.status
     count = len(s.steps)
-    if promoted(status) or status.abort or not view.serves(new):
+    if promoted(status) or status.abort or sizes.frozen(draft) or not view.serves(new):
         return
     weights = status.canary.weights
     if s.routing and count and weights and weights.canary.weight < s.max_weight:

@@ -58,7 +58,8 @@ def settle(draft: Draft, *, healthy: bool, available: bool, progressed: bool, cr
     been told before.
     """
     s, status, now = draft.sight, draft.status, draft.sight.now
-    drop(status, "InvalidSpec")
+    if not draft.invalid:
+        drop(status, "InvalidSpec")
     paused = s.spec.paused or bool(status.pause_conditions)
     done, aborted = promoted(status), status.abort
     _completed(draft, done)

@@ -64,6 +64,8 @@ class Draft:
         self.held: list[HeldWrite] = []
         """What this pass would write, and does not try now."""
         self.abort_message = ""
+        self.invalid = ""
+        """What is wrong with the spec where only updates need it: told while everything else goes on."""
         self.spare: dict[str, int] = {}
         """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
         self.serving: dict[str, int] = {}
@@ -158,13 +160,18 @@ class Draft:
         """Whether the ReplicaSet was seen to have the wanted size; pods to spare do not count."""
         return rs.spec.replicas in (want, want + self.spare.get(rs.metadata.name, 0))
 
-    def scale(self, rs: ReplicaSet, size: int, because: str, *, annotations: Json | None = None) -> None:
-        """Plan a size (and, with it, the note of the wanted replicas); nothing when both are right already."""
+    def scale(
+        self, rs: ReplicaSet, size: int, because: str, *, annotations: Json | None = None, settled: bool = True
+    ) -> None:
+        """Plan a size (and, with it, the note of the wanted replicas); nothing when both are right already.
+
+        `settled`: whether it is the size for these replicas; one on the way there leaves the note as it is.
+        """
         if size > 0 and (spare := self.spare.get(rs.metadata.name)):
             size, because = size + spare, f"{because}; one more while its pods are restarted"
         name, before, desired = rs.metadata.name, self.size(rs), str(self.sight.replicas)
         notes: Json = dict(annotations or {})
-        if rs.metadata.annotations.get(DESIRED_REPLICAS) != desired:
+        if settled and rs.metadata.annotations.get(DESIRED_REPLICAS) != desired:
             notes[DESIRED_REPLICAS] = desired
         if (before == size and not notes) or self.missing(rs):
             return

@@ -151,6 +151,18 @@ def look(snapshot: Snapshot) -> Sight:
     return Sight(snapshot, template, selector, computed, owned, new, stable, others, orphans)
 
 
+def look_by_status(snapshot: Snapshot) -> Sight:
+    """The versions that the status names, where the spec does not tell which there are. No template, no orphans."""
+    owned, _ = claim(snapshot, {})
+    status = snapshot.rollout.status
+
+    def named(pod_hash: str) -> ReplicaSet | None:
+        return next((r for r in owned if pod_hash and hash_of(r) == pod_hash), None)
+
+    new, stable = named(status.current_pod_hash), named(status.stable_rs)
+    return Sight(snapshot, {}, {}, "", owned, new, stable, [r for r in owned if r is not new and r is not stable])
+
+
 def _identity(snapshot: Snapshot) -> tuple[Json, Json, str]:
     """(pod template, selector, hash); worked out once where nothing but the Rollout's spec decides."""
     collisions, spec = snapshot.rollout.status.collision_count, snapshot.rollout.spec

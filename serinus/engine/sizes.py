@@ -34,15 +34,13 @@ DRAIN = 2
 and what was under way has to end."""
 
 
-def _count(draft: Draft, rs: ReplicaSet) -> Count:
-    """What decides about other pods: those that a restart evicts no longer count."""
-    return Count(draft.size(rs), draft.stays(rs, rs.status.available_replicas))
+def count_of(draft: Draft, rs: ReplicaSet, *, ready: bool = False) -> Count:
+    """What decides about other pods: those that a restart evicts no longer count.
 
-
-def _ready(draft: Draft, rs: ReplicaSet) -> Count:
-    """What is lost when pods go: those that are ready serve, whatever minReadySeconds still waits for."""
-    counted = _count(draft, rs)
-    return Count(counted.size, max(counted.avail, min(rs.status.ready_replicas, counted.size)))
+    `ready`: what is lost when pods go; those that are ready serve, whatever minReadySeconds still waits for.
+    """
+    size, avail = draft.size(rs), draft.stays(rs, rs.status.available_replicas)
+    return Count(size, max(avail, min(rs.status.ready_replicas, size)) if ready else avail)
 
 
 class View:
@@ -112,7 +110,7 @@ class View:
         if self.stable is None:
             return wanted.canary(), 0
         # Gateways may hear of a weight before they hear of a Service: where it leads to, somebody answers.
-        least = 1 if s.replicas and self._leads_to_stable() else 0
+        least = 1 if s.replicas and self.leads_to_stable() else 0
         # What a replaced version still has goes back to the stable one, as at the beginning of every update.
         stable = s.replicas if replaced_has_share(self.draft) else wanted.stable()
         return wanted.canary(), max(least, stable)
@@ -121,20 +119,22 @@ class View:
         s, new, stable = self.s, self.s.new, self.stable
         assert new is not None
         target = approximate(s.replicas, weight, 100, self.fence.surge)
-        others = tuple(_count(self.draft, r) for r in s.others if r is not stable)
-        now, old = _count(self.draft, new), None
+        others = tuple(count_of(self.draft, r) for r in s.others if r is not stable)
+        now, old = count_of(self.draft, new), None
         if stable:
-            size, target = make_room(s.replicas, target, self.fence, now, _ready(self.draft, stable), others)
-            old = Count(size, _count(self.draft, stable).avail)
+            size, target = make_room(
+                s.replicas, target, self.fence, now, count_of(self.draft, stable, ready=True), others
+            )
+            old = Count(size, count_of(self.draft, stable).avail)
         grown, left = next_basic(s.replicas, target, self.fence, now, old, others)
         most = s.replicas + self.fence.surge
-        self.held = bool(old and old.size and not left and most > 1 and self._leads_to_stable())
+        self.held = bool(old and old.size and not left and most > 1 and self.leads_to_stable())
         if self.held:
             room = most - 1 - sum(o.size for o in others)
             return min(grown, max(now.size, room)), 1
         return grown, left
 
-    def _leads_to_stable(self) -> bool:
+    def leads_to_stable(self) -> bool:
         """Whether the stable Service was seen to lead to the stable ReplicaSet: one pod stays there until it has moved."""
         name = service_names(self.canary, self.draft.status)[1]
         return bool(name) and selected_hash(self.draft, name) == hash_of(self.stable)
@@ -258,7 +258,7 @@ def _resize_routed(draft: Draft, view: View) -> None:
     index = status.current_step_index or 0
     want_new, want_stable = view.targets(index)
     if stable and view.canary.dynamic_stable_scale:
-        _follow_traffic(draft, stable, want_stable)
+        follow_traffic(draft, stable, want_stable)
     elif stable:
         draft.scale(stable, want_stable, f"the stable version has {count(want_stable, 'pod')}")
     if status.abort and stable:
@@ -297,7 +297,7 @@ def _resize_new(draft: Draft, new: ReplicaSet, size: int, because: str) -> None:
         draft.scale(new, 0, because, annotations={SCALE_DOWN_DEADLINE: None})
 
 
-def _follow_traffic(draft: Draft, stable: ReplicaSet, want: int) -> None:
+def follow_traffic(draft: Draft, stable: ReplicaSet, want: int) -> None:
     """dynamicStableScale: pods come at once; they go when the last change of weights was a drain ago."""
     written, seen = draft.status.canary.weights, draft.sight.rollout.status.canary.weights
     if want + draft.spare.get(stable.metadata.name, 0) >= draft.size(stable):
@@ -359,13 +359,21 @@ def _resize_basic(draft: Draft, view: View) -> None:
             draft.wait(waits.SERVICE.code, f"{stable.metadata.name} keeps a pod until Service {name} has moved")
         draft.scale(stable, want_stable, f"pods of both versions divide the traffic: {want_stable} of the stable one")
     draft.scale(new, want_new, f"pods of both versions divide the traffic: {want_new} of the new one")
-    others = [r for r in s.others if r is not stable]
+    trim(draft, view)
+
+
+def trim(draft: Draft, view: View) -> None:
+    """Superseded versions go where pods alone divide the traffic, as far as maxUnavailable allows."""
+    s = draft.sight
+    others = [r for r in s.others if r is not view.stable]
     if any(draft.size(r) for r in others):
         # Pods above a ReplicaSet's size are on their way out, whatever its status still counts.
         total = sum(min(draft.size(r), r.status.available_replicas) for r in s.sets)
         for rs, size in zip(
             others,
-            trim_others(tuple(_ready(draft, r) for r in others), total, s.replicas - view.fence.unavailable),
+            trim_others(
+                tuple(count_of(draft, r, ready=True) for r in others), total, s.replicas - view.fence.unavailable
+            ),
             strict=True,
         ):
             draft.scale(rs, size, "a newer version has taken its place")

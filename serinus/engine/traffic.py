@@ -18,7 +18,7 @@ from serinus.engine.revision import owner_reference
 from serinus.engine.routes import Route, managed, service_names, set_by
 from serinus.engine.services import carrier, point, replaced_has_share, selected_hash, selects
 from serinus.engine.sight import Sight, hash_of, serving
-from serinus.engine.sizes import View
+from serinus.engine.sizes import View, frozen
 from serinus.engine.steps import last_weight
 from serinus.routing.registry import routers_of
 from serinus.routing.router import Objects, Traffic, Write
@@ -173,7 +173,9 @@ def _wanted(draft: Draft, view: View) -> int:
         return 0
     index = status.current_step_index or 0
     if index >= steps:
-        want = s.max_weight if view.arrived(steps) else last_weight(s.steps, steps)
+        # Fewer replicas do not complete an update that is held, although all of them are of the new version then.
+        whole = not frozen(draft) and view.arrived(steps)
+        want = s.max_weight if whole else last_weight(s.steps, steps)
     else:
         # While spec.paused holds a setWeight step back, its weight is written all the same; a smaller one needs no pods.
         asked, before = s.steps[index].set_weight, last_weight(s.steps, index)

@@ -16,8 +16,6 @@ OPEN = {
     "experiment-refused",
     "metadata-taken-from-the-spec",
     "replicaset-edited-in-place",
-    "scaled-while-invalid",
-    "scaled-while-paused",
     "selector-label-in-metadata",
     "template-label-comes-back",
     "why-names-the-image",

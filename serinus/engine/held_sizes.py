@@ -1,0 +1,170 @@
+"""Sizes while an update is held: they follow `spec.replicas` in the proportions of the step where it stands; nothing else moves.
+
+An update is held while `spec.paused` is true, while a person has to decide about an undecided analysis, while a router
+refuses, and while the spec, or an object that it names, is not usable. A ReplicaSet records for which `spec.replicas` it has
+its size (the annotation desired-replicas). Where that is the same still, the size stays: a pause stops an update between two
+sizes too. Autoscalers and people scale a Rollout at any time, and the update may be held for days.
+"""
+
+from __future__ import annotations
+
+from serinus.api.names import DESIRED_REPLICAS
+from serinus.api.workloads import ReplicaSet
+from serinus.engine import deadlines
+from serinus.engine.conditions import promoted
+from serinus.engine.draft import Draft
+from serinus.engine.replicas import Fence, approximate, next_basic, share
+from serinus.engine.sight import hash_of
+from serinus.engine.sizes import View, count_of, follow_traffic, trim
+
+
+def follow_replicas(draft: Draft, view: View | None) -> None:
+    """Plan the sizes. `view`: what the steps want; None where they cannot be used: then what the gateway knows decides."""
+    s = draft.sight
+    if not any(changed(draft, rs) for rs in s.sets if rs in (s.new, s.stable) or rs.spec.replicas):
+        return
+    if s.blue_green is not None and s.canary is None:
+        _blue_green(draft)
+    elif s.canary is None or s.blue_green is not None:
+        _promoted(draft)
+    elif s.routing is not None:
+        _routed(draft, view)
+    else:
+        _by_pods(draft, view)
+
+
+def changed(draft: Draft, rs: ReplicaSet) -> bool:
+    """Whether `spec.replicas` is another than the one that the ReplicaSet has its size for."""
+    if draft.created(rs) or rs.metadata.deletion_timestamp:
+        return False
+    return _made_for(draft, rs) != draft.sight.replicas
+
+
+def _begun(draft: Draft, rs: ReplicaSet) -> bool:
+    """Whether the version has pods, or has none only because none were wanted."""
+    return draft.size(rs) > 0 or _made_for(draft, rs) == 0
+
+
+def _made_for(draft: Draft, rs: ReplicaSet) -> int:
+    noted = rs.metadata.annotations.get(DESIRED_REPLICAS, "")
+    return int(noted) if noted.isdecimal() else draft.sight.replicas
+
+
+def _promoted(draft: Draft) -> bool:
+    """The stable version where no other is on its way; whether that is so."""
+    s = draft.sight
+    if not promoted(draft.status) or s.new is None:
+        return False
+    if changed(draft, s.new):
+        draft.scale(s.new, s.replicas, f"{s.replicas} replicas are wanted")
+    return True
+
+
+def _routed(draft: Draft, view: View | None) -> None:
+    s = draft.sight
+    if _promoted(draft) or s.canary is None:
+        return
+    stable, new = s.named(draft.status.stable_rs), s.new
+    seen = s.rollout.status.canary.weights
+    given, rest = (seen.canary.weight, seen.stable.weight) if seen else (0, s.max_weight)
+    least = share(given, s.replicas, s.max_weight), share(rest, s.replicas, s.max_weight)
+    before = at = None
+    if view is not None:
+        index = draft.status.current_step_index or 0
+        before, at = view.targets(index - 1) if index else (0, s.replicas), view.targets(index)
+    if stable is not None and changed(draft, stable):
+        size = s.replicas
+        if s.canary.dynamic_stable_scale:
+            size = max(least[1], _between(draft, stable, before and before[1], at and at[1]))
+            follow_traffic(draft, stable, size)
+        else:
+            draft.scale(stable, size, f"the stable version has {size} pods")
+    if new is None or draft.status.abort or not changed(draft, new) or not (least[0] or _begun(draft, new)):
+        return
+    size = max(least[0], _between(draft, new, before and before[0], at and at[0]))
+    draft.scale(new, size, f"{s.replicas} replicas are wanted, and {size} of the new version where the update stands")
+
+
+def _scaled(draft: Draft, rs: ReplicaSet) -> int:
+    """The size in the proportion that it has now: rounded down, so that no share grows because few replicas were wanted."""
+    made_for, size = _made_for(draft, rs), draft.size(rs)
+    return size * draft.sight.replicas // made_for if made_for else size
+
+
+def _between(draft: Draft, rs: ReplicaSet, before: int | None, at: int | None) -> int:
+    """The size of a version that is between two steps: what they want bounds it, where that is known."""
+    size = min(draft.size(rs), _scaled(draft, rs))
+    return size if before is None or at is None else min(max(size, min(before, at)), max(before, at))
+
+
+def _by_pods(draft: Draft, view: View | None) -> None:
+    """Pods alone divide the traffic: as many are taken and given at a time as maxSurge and maxUnavailable allow."""
+    s, n = draft.sight, draft.sight.replicas
+    stable, new = s.named(draft.status.stable_rs), s.new
+    if new is None or draft.created(new):
+        return
+    stable = None if stable is new else stable
+    fence = view.fence if view else Fence(1, 0)
+    want, keep = n, 0
+    if stable is not None:
+        want, keep = _divided(draft, view, fence, new, stable)
+    others = [r for r in s.others if r is not stable]
+    if view is not None:
+        trim(draft, view)
+    sizes = next_basic(
+        n,
+        (want, keep),
+        fence,
+        count_of(draft, new),
+        count_of(draft, stable, ready=True) if stable else None,
+        tuple(count_of(draft, r) for r in others),
+    )
+    because = f"{n} replicas are wanted, divided as where the update stands"
+    if stable is not None:
+        draft.scale(stable, sizes[1], because, settled=sizes[1] == keep)
+    draft.scale(new, sizes[0], because, settled=sizes[0] == want)
+
+
+def _divided(draft: Draft, view: View | None, fence: Fence, new: ReplicaSet, stable: ReplicaSet) -> tuple[int, int]:
+    """(new, stable) sizes for `spec.replicas`."""
+    n, want = draft.sight.replicas, draft.size(new)
+    steps: tuple[tuple[int, int], ...] = ()
+    if view is not None:
+        index = draft.status.current_step_index or 0
+        weights = view.weight(index - 1) if index else 0, view.weight(index)
+        steps = tuple(approximate(n, weight, 100, fence.surge) for weight in weights)
+    if _begun(draft, new) and changed(draft, new):
+        want = _between(draft, new, steps[0][0], steps[1][0]) if steps else _scaled(draft, new)
+    keep = next((rest for given, rest in steps if given == want), max(0, n - want))
+    if view is not None and keep == 0 and n and draft.size(stable) and view.leads_to_stable():
+        keep = 1  # its Service leads to it
+        want = min(want, n + fence.surge - 1)
+    return want, keep
+
+
+def _blue_green(draft: Draft) -> None:
+    """Whole versions: the stable one, the active one, and the new one where it is not kept small for a preview."""
+    s, status = draft.sight, draft.status
+    leading = {status.stable_rs, status.blue_green.active_selector}
+    for rs in s.sets:
+        whole = hash_of(rs) in leading or draft.size(rs) == _made_for(draft, rs)
+        current = hash_of(rs) == status.current_pod_hash and not status.abort
+        if not changed(draft, rs) or deadlines.has_deadline(rs):
+            continue
+        if hash_of(rs) in leading or (current and _begun(draft, rs)):
+            size = s.replicas if whole else draft.size(rs)
+            draft.scale(rs, size, f"{s.replicas} replicas are wanted")
+
+
+def count_pods(draft: Draft) -> None:
+    """Write the numbers of pods into the status: autoscalers read them, whatever becomes of the update."""
+    s, status = draft.sight, draft.status
+    live = [rs for rs in s.sets if not draft.created(rs)]
+    active = s.named(status.blue_green.active_selector) if s.blue_green else None
+    counted = [active] if active else live
+    status.replicas = sum(rs.status.replicas for rs in live)
+    status.hpa_replicas = sum(rs.status.replicas for rs in counted)
+    status.ready_replicas = sum(rs.status.ready_replicas for rs in counted)
+    status.available_replicas = sum(rs.status.available_replicas for rs in counted)
+    current = s.named(status.current_pod_hash)
+    status.updated_replicas = current.status.replicas if current else 0
