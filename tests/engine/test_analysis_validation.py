@@ -171,4 +171,7 @@ def test_a_field_of_the_status_that_is_not_there_is_told_when_its_step_comes():
 def test_arguments_of_an_experiment_may_name_its_templates_and_times(value: str, said: str):
     world = judged("experiment", asks({"name": "who", "value": value}), template(WHO))
     world.settle()
-    assert (said in world.rollout.status.message) if said else (world.rollout.status.phase == "Healthy")
+    assert world.rollout.status.phase == "Healthy", "the first version needs no experiment"
+    release(world, "green")
+    world.once()
+    assert (said in world.rollout.status.message) if said else (world.rollout.status.phase != "Degraded")

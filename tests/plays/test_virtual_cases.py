@@ -10,7 +10,6 @@ pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=ABSENT)
 OPEN = {
     "abort-is-always-told",
     "annotation-with-a-prefix",
-    "argument-nobody-gives",
     "cpu-as-a-number",
     "experiment-name-refused",
     "experiment-refused",
