@@ -9,6 +9,7 @@ shrunk. What an episode may be:
     late            events of one kind are told late               deaf      no event of one kind for the whole episode
     broken          a watch ends in the middle                     expired   410 in place of a watch, and in a running one
     repeated        an event is told twice                         away      nothing gets through in either direction
+    denied          a write is refused for good (422 or 403), as by a policy or a quota; nothing was done
 """
 
 from __future__ import annotations
@@ -151,6 +152,10 @@ class Wire:
             return refused(429, "TooManyRequests", "too many requests", {"retry-after": "1"})
         if weather.strikes("failed", plural, who):
             return refused(500, "InternalError", "internal error")
+        if request.method in ("POST", "PATCH") and weather.strikes("denied", plural, who):
+            if self._rng.random() < 0.5:
+                return refused(403, "Forbidden", f"admission webhook denied the request: {plural} are frozen")
+            return refused(422, "Invalid", f"{plural} is invalid: spec: Invalid value: not as a policy wants it")
         if not watching and b'"resourceVersion"' in request.body and weather.strikes("conflict", plural, who):
             return refused(409, "Conflict", "the object has been modified")
         return None

@@ -71,9 +71,9 @@ class Gateway:
 
     def _seen(self, change: Change) -> None:
         if change.plural == "pods":
-            labels: Json = ((change.new or change.old or {})["metadata"].get("labels")) or {}
+            labels = [obj["metadata"].get("labels") or {} for obj in (change.old, change.new) if obj]
             for service in self.store.all("services"):
-                if matches(service, labels):
+                if any(matches(service, each) for each in labels):
                     self._later(service["metadata"]["name"])
         elif change.plural == "services":
             if change.old is not None:

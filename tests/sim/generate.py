@@ -8,6 +8,7 @@ from typing import Any
 from tests.sim.analyses import with_analyses
 from tests.sim.faults import KINDS, WATCHED, Episode
 from tests.sim.history import NAME, Action, Closing, History, Kill, template
+from tests.sim.inputs import with_inputs
 from tests.sim.workloads import Image
 
 Json = dict[str, Any]
@@ -49,7 +50,7 @@ def generate(seed: int) -> History:
         elected=rng.random() < 0.15,
         length=LENGTH,
     )
-    return with_analyses(history)
+    return with_inputs(with_analyses(history))
 
 
 def _maybe(rng: Random, chance: float, key: str, values: tuple[Any, ...]) -> Json:

@@ -13,6 +13,9 @@ from tests.sim.workloads import Image
 Json = dict[str, Any]
 NAME = "web"
 
+TIER = {"tier": "normal"}
+"""A label of the pod template that metadata of a role may replace."""
+
 Closing = Literal["release", "abort", "pause", "back", "judged"]
 """How a history ends, under faults: a release to its end; one that is aborted at, or left in, its first pause that waits
 for a person; one that is taken back there; one that is left to the verdict of its analyses."""
@@ -103,7 +106,7 @@ def template(image: str) -> Json:
         "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
         "resources": resources,
     }
-    return {"metadata": {"labels": {"app": NAME}}, "spec": {"containers": [container]}}
+    return {"metadata": {"labels": {"app": NAME, **TIER}}, "spec": {"containers": [container]}}
 
 
 def respelled(pod_template: Json) -> Json:

@@ -9,11 +9,18 @@ from serinus.cli.problems import Problem
 from serinus.cli.rollouts.promote import requests
 from serinus.kube.clock import rfc3339
 from tests.sim.history import NAME, Action, respelled, template
+from tests.sim.inputs import METADATA
 from tests.sim.store import Json, Refusal
 from tests.sim.world import SOMEBODY, USER, World
 
 Do = Callable[[World, Any], None]
 FOREIGN = "example.com/tuned"
+SENSELESS: list[Json] = [{"setWeight": 101}]
+EDITED: list[Json] = [
+    {"manager": "rollouts-controller", "fieldsV1": {"f:spec": {"f:selector": {}, "f:template": {}}}},
+    {"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:template": {}}}},
+]
+"""What the API server notes when somebody edits the template that the controller made."""
 
 
 def act(world: World, action: Action) -> None:
@@ -144,6 +151,67 @@ def end_run(world: World, value: int) -> None:
         world.store.patch("analysisruns", name, {"spec": {"terminate": True}}, SOMEBODY)
 
 
+def edit_set(world: World, value: list[Any]) -> None:
+    """Somebody puts another image into a ReplicaSet, past its Rollout."""
+    sets = list(world.sets().values())
+    if sets:
+        rs = sets[int(value[0]) % len(sets)]
+        spec = template(value[1])["spec"]
+        world.edited.add(rs["metadata"]["name"])
+        patch = {"metadata": {"managedFields": EDITED}, "spec": {"template": {"spec": spec}}}
+        world.store.patch("replicasets", rs["metadata"]["name"], patch, SOMEBODY)
+
+
+def strip_set(world: World, value: list[Any]) -> None:
+    """Somebody removes an annotation that the controller keeps on a ReplicaSet, or makes it larger."""
+    sets = list(world.sets().values())
+    if sets:
+        name = sets[int(value[0]) % len(sets)]["metadata"]["name"]
+        key: Any = value[1]
+        patch = {"spec": {"replicas": key}} if isinstance(key, int) else {"metadata": {"annotations": {key: None}}}
+        world.store.patch("replicasets", name, patch, SOMEBODY)
+
+
+def take_metadata(world: World, _: Any) -> None:
+    """The metadata of both roles goes from the spec."""
+    for strategy, fields in METADATA.items():
+        if strategy in world.spec.get("strategy", {}):
+            _spec(world, {"strategy": {strategy: dict.fromkeys(fields)}})
+
+
+def break_steps(world: World, seconds: float) -> None:
+    """The steps make no sense for a while, and are mended."""
+    canary = world.canary
+    if not canary:
+        return
+    before = canary.get("steps") or []
+    if before == SENSELESS:
+        return
+    edit_steps(world, SENSELESS)
+
+    def mend() -> None:
+        if world.canary.get("steps") == SENSELESS:
+            act(world, Action(world.loop.at, "steps", before))
+
+    world.loop.call_later(seconds, mend)
+
+
+def lose_template(world: World, value: list[float]) -> None:
+    """An AnalysisTemplate is deleted, and applied again."""
+    templates = world.store.all("analysistemplates")
+    if not templates:
+        return
+    lost = templates[int(value[0]) % len(templates)]
+    world.store.delete("analysistemplates", lost["metadata"]["name"], SOMEBODY)
+    again = {**lost, "metadata": {"name": lost["metadata"]["name"]}}
+
+    def apply() -> None:
+        if world.store.get("analysistemplates", again["metadata"]["name"]) is None:
+            world.store.create("analysistemplates", again, USER)
+
+    world.loop.call_later(value[1], apply)
+
+
 ACTIONS: dict[str, Do] = {
     "image": image,
     "undo": undo,
@@ -166,4 +234,9 @@ ACTIONS: dict[str, Do] = {
     "router-deleted": delete_router,
     "run-deleted": delete_run,
     "run-ended": end_run,
+    "set-edited": edit_set,
+    "set-stripped": strip_set,
+    "metadata-taken": take_metadata,
+    "steps-broken": break_steps,
+    "template-lost": lose_template,
 }

@@ -108,8 +108,19 @@ def probes(templates: tuple[Json, ...]) -> dict[str, Probe]:
         name, spec = template["metadata"]["name"], template["spec"]
         dry = {rule["metricName"] for rule in spec.get("dryRun", [])}
         for metric in spec["metrics"]:
-            found[f"{name}/{metric['name']}"] = probe(name, metric, dry)
+            found[f"{name}/{metric['name']}"] = probe(name, filled(metric, spec["args"]), dry)
     return found
+
+
+def filled(metric: Json, args: list[Json]) -> Json:
+    """The metric with its limits as numbers, where they are arguments."""
+    values = {f"{{{{ args.{arg['name']} }}}}": str(arg["value"]) for arg in args if "value" in arg}
+
+    def plain(value: Any) -> Any:
+        text = values.get(value, "") if isinstance(value, str) else ""
+        return int(text) if text.isdigit() else value
+
+    return {key: plain(value) for key, value in metric.items()}
 
 
 def truth_of(verdict: str, template: str) -> Truth:

@@ -16,7 +16,8 @@ from serinus.api.int_or_percent import scaled
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.engine.plan import Plan, Snapshot
 from tests.sim import verdict_promises
-from tests.sim.history import NAME, image_of
+from tests.sim.history import NAME, TIER, image_of
+from tests.sim.inputs import METADATA
 from tests.sim.store import Change, encode
 from tests.sim.watchdog import OnPlan, OnWrite, Watchdog
 from tests.sim.workloads import kind_of_owner, owner_of
@@ -194,7 +195,10 @@ def touch_only_ours(dog: Watchdog, change: Change) -> Iterator[str]:
     for path in changed(change.old or {}, change.new or {}):
         if path.startswith(("metadata.resourceVersion", "metadata.generation")):
             continue
-        if not path.startswith(OURS.get(change.plural, ())) and not _made(change):
+        restored = (
+            change.plural == "replicasets" and change.name in dog.world.edited and path.startswith("spec.template")
+        )
+        if not path.startswith(OURS.get(change.plural, ())) and not _made(change) and not restored:
             yield f"{_name(change)}: {path} is not ours to change"
 
 
@@ -205,7 +209,12 @@ OURS: dict[str, tuple[str, ...]] = {
     "analysisruns": ("status", "spec.terminate"),
     "experiments": ("status", "spec.terminate"),
     "pods": ("metadata.deletionTimestamp", "metadata.labels", "metadata.annotations"),
-    "replicasets": ("spec.replicas", "spec.minReadySeconds", "metadata.annotations"),
+    "replicasets": (
+        "spec.replicas",
+        "spec.minReadySeconds",
+        "spec.template.metadata",  # the metadata of a role
+        "metadata.annotations",
+    ),
     "ingresses": (
         "metadata.annotations.nginx.ingress.kubernetes.io/canary",
         "metadata.annotations.kubernetes.io/ingress.class",
@@ -244,9 +253,13 @@ def level_triggered(dog: Watchdog, change: Change) -> Iterator[str]:
     """No thing is made twice: there is one ReplicaSet for what a template means, however it is spelled."""
     if change.plural != "replicasets" or change.old is not None or change.new is None:
         return
+    if dog.world.edited and kind_of_owner(change.new) == "Experiment":
+        return  # it compares versions, of which somebody has made one like the other
     image, owner = image_of(change.new), change.new["metadata"]["ownerReferences"][0]["uid"]
     for rs in dog.world.store.all("replicasets"):
         theirs = rs["metadata"].get("ownerReferences") or [{"uid": ""}]
+        if rs["metadata"]["name"] in dog.world.edited:
+            continue
         if rs["metadata"]["name"] != change.name and image_of(rs) == image and theirs[0]["uid"] == owner:
             yield f"{change.name} is made, and {rs['metadata']['name']} is of the same template"
 
@@ -396,6 +409,35 @@ def settles_in_order(dog: Watchdog) -> Iterator[str]:
         yield f"it is aborted, and the canary gets {weight[0]}"
 
 
+def sizes_follow_replicas(dog: Watchdog) -> Iterator[str]:
+    """However long a person takes, and whatever is wrong with an update: the version in charge has the size that is asked."""
+    world, status = dog.world, dog.world.status
+    wanted, sets = world.spec.get("replicas", 1), world.sets()
+    stable = sets.get(status.get("stableRS", ""))
+    if stable is None or not wanted or world.canary.get("dynamicStableScale"):
+        return
+    if world.canary and not world.canary.get("trafficRouting"):
+        have = sum(rs["spec"]["replicas"] for rs in sets.values())
+        if have < wanted - _unavailable(world.canary, wanted):
+            yield f"it stays {status.get('phase')} with {have} pods, and {wanted} are wanted"
+    elif stable["spec"]["replicas"] != wanted:
+        yield f"it stays {status.get('phase')} with {stable['spec']['replicas']} pods of the stable version, {wanted} are wanted"
+
+
+def pods_carry_their_role(dog: Watchdog) -> Iterator[str]:
+    """The pods of a Healthy Rollout have the metadata of the version in charge over that of the template, and no other."""
+    world, status = dog.world, dog.world.status
+    if status.get("phase") != "Healthy" or world.spec.get("paused"):
+        return
+    field = METADATA["canary" if world.canary else "blueGreen"][1]
+    asked: Json = ((world.canary or world.blue_green).get(field) or {}).get("labels") or {}
+    for pod in world.workloads.pods.values():
+        if pod.pod_hash == status.get("stableRS") and not pod.ending:
+            have = {key: value for key, value in pod.labels.items() if key in ("tier", "role")}
+            if have != {**TIER, **asked}:
+                yield f"pod {pod.name} has the labels {have}, and is to have { ({**TIER, **asked}) }"
+
+
 def settled(dog: Watchdog) -> None:
     """Looks at all that must be true once nothing happens any more."""
     if dog.world.rollout is None:
@@ -422,4 +464,10 @@ WRITES: tuple[OnWrite, ...] = (
     commands_are_safe,
 )
 PLANS: tuple[OnPlan, ...] = (always_a_reason,)
-SETTLED: tuple[Callable[[Watchdog], Iterator[str]], ...] = (nothing_to_do_nothing_done, bounded, settles_in_order)
+SETTLED: tuple[Callable[[Watchdog], Iterator[str]], ...] = (
+    nothing_to_do_nothing_done,
+    bounded,
+    settles_in_order,
+    sizes_follow_replicas,
+    pods_carry_their_role,
+)

@@ -65,6 +65,17 @@ def test_a_third_of_the_histories_has_analyses_of_every_kind():
         assert f'"{part}"' in text, part
 
 
+def test_half_of_the_histories_have_inputs_that_are_easily_forgotten():
+    histories = [generate(seed) for seed in range(400)]
+    text = " ".join(h.dump() for h in histories)
+    for part in ("canaryMetadata", "stableMetadata", "previewMetadata", "activeMetadata", "denied", "set-edited",
+                 "set-stripped", "metadata-taken", "steps-broken", "template-lost", "{{ with secret }}",
+                 "{{ args.m0-count }}", '"name": "trial"'):  # fmt: skip
+        assert part in text, part
+    denied = sum(any(e.kind == "denied" for e in h.episodes) for h in histories)
+    assert 60 < denied < 160
+
+
 def test_a_trouble_of_the_monitoring_strikes_and_changes_no_verdict():
     history = next(h for h in map(generate, range(1000)) if h.templates and h.closing == "judged")
     calm = structs.replace(history, troubles=(), late_troubles=(), actions=(), kills=(), episodes=(), late_episodes=())

@@ -16,7 +16,7 @@ from serinus.api.names import HASH
 from tests.sim.history import NAME
 from tests.sim.ledger import named_runs, owned_by_rollout, phase_of, source_of
 from tests.sim.monitoring import result_of
-from tests.sim.probes import ERRORS
+from tests.sim.probes import ERRORS, filled
 from tests.sim.store import Change, Json
 from tests.sim.watchdog import OnWrite, Watchdog
 
@@ -95,7 +95,8 @@ def no_verdict_without_measurements(dog: Watchdog, change: Change) -> Iterator[s
         if metric["name"] not in dry and result.get("phase") in COMPLETED:
             worst = max(worst, result["phase"], key=WORST.index)
         if result.get("phase") in COMPLETED and not ended:
-            yield from _is_earned(metric, result, change.name, cut_short=phase != "Successful")
+            filled_in = filled(metric, run["spec"].get("args") or [])
+            yield from _is_earned(filled_in, result, change.name, cut_short=phase != "Successful")
         if any("finishedAt" not in m for m in result.get("measurements", [])):
             yield f"{change.name} has ended, and {metric['name']} is measured still"
     if phase == "Successful" and not ended:

@@ -145,7 +145,10 @@ class Workloads:
             image = self._image(new)
             if not image.never:
                 self.loop.call_later(image.seconds * self.rng.uniform(0.5, 1.5), self._begins, pod)
-        elif new is not None and "deletionTimestamp" in new["metadata"]:
+        elif new is not None and "deletionTimestamp" not in new["metadata"]:
+            if change.name in self.pods:
+                self.pods[change.name].labels = new["metadata"].get("labels") or {}
+        elif new is not None:
             pod = self.pods[change.name]
             if not pod.ending:
                 pod.ending = True

@@ -65,6 +65,8 @@ class World:
         self.controllers: dict[int, tuple[Controller, Any]] = {}
         self.plans = self.kills = self.writes = 0
         self.ended = False
+        self.edited: set[str] = set()
+        """ReplicaSets whose template somebody else has changed."""
         self.permits = 0
         """How often a person let an update go on."""
         self.calm_since = 0.0
