@@ -7,26 +7,8 @@ from cases import ABSENT, CASES, LIVE_ONLY, case, cases, failures
 
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=ABSENT)
 
-OPEN = {
-    "abort-is-always-told",
-    "annotation-with-a-prefix",
-    "cpu-as-a-number",
-    "experiment-name-refused",
-    "experiment-refused",
-    "metadata-taken-from-the-spec",
-    "replicaset-edited-in-place",
-    "selector-label-in-metadata",
-    "template-label-comes-back",
-    "why-names-the-image",
-}
-"""Cases whose faults are not mended yet."""
 
-
-def _marked(name: str) -> object:
-    return pytest.param(name, marks=[pytest.mark.xfail(reason="this fault is open")] if name in OPEN else [])
-
-
-@pytest.mark.parametrize("name", [_marked(name) for name in cases() if name not in LIVE_ONLY])
+@pytest.mark.parametrize("name", [name for name in cases() if name not in LIVE_ONLY])
 def test_a_reported_fault_does_not_happen_here(name: str):
     assert not (wrong := failures(case(name))), "\n".join([case(name)["about"], *wrong])
 
