@@ -26,7 +26,7 @@ from serinus.engine.refused import tell_held, tell_only_held
 from serinus.engine.restart import restart
 from serinus.engine.revision import ensure_new, trim_history
 from serinus.engine.services import point, selected_hash
-from serinus.engine.sight import born, hash_of, revision_of
+from serinus.engine.sight import born, hash_of, revision_of, serving
 from serinus.engine.told import switch_pause
 from serinus.engine.workload import follow, scale_down
 
@@ -274,9 +274,24 @@ class _Pass:
             shown, role = (self.stable, "stable version") if self.over else (self.new, "new version")
             self.preview = point(draft, strategy.preview_service, shown, role=role)
         if self.status.abort:
-            self.active = point(draft, strategy.active_service, self.stable, role="stable version")
+            if self._stable_takes_over():
+                self.active = point(draft, strategy.active_service, self.stable, role="stable version")
         elif not self.halted and (elapsed or self.fast) and self.saturated(self.new) and not draft.created(self.new):
             self.active = point(draft, strategy.active_service, self.new, role="new version")
+
+    def _stable_takes_over(self) -> bool:
+        """Whether the stable version serves with all its pods, or with as many as the version that has the requests now."""
+        now, stable, draft = self.s.named(self.seen_active), self.stable, self.draft
+        if now is None or stable is None or now is stable:
+            return True
+        have = draft.stays(stable, serving(stable))
+        if have >= min(self.s.replicas, serving(now)):
+            return True
+        draft.wait(
+            waits.STABLE_SHORT.code,
+            f"{stable.metadata.name} has {have}/{self.s.replicas} ready pods: it takes over when it can answer all requests",
+        )
+        return False
 
     def promote_if_switched(self) -> None:
         status = self.status

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from world import World, release, routed
+from test_analyses import CHECK, template
+from world import World, release, rollout, routed, service
 
 from serinus.api.names import HASH
 
@@ -216,3 +217,31 @@ def test_what_is_replaced_loses_its_share_although_the_new_version_never_serves(
     story.broken.add(story.image("yellow"))
     story.go_on()
     assert {story.image("blue"): 100} == {h: share for h, share in shares(story.world).items() if share}
+
+
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize(
+    ("stable", "active", "moves"),
+    [(4, 4, True), (1, 4, False), (3, 4, False), (2, 2, True), (1, 0, True), (0, 0, False)],
+)
+def test_blue_green_goes_back_to_a_version_that_can_answer_all_requests(
+    stable: int, active: int, moves: bool, paused: bool
+):
+    """All requests move at once: after the switch an abort waits for the pods of the stable version."""
+    made = rollout(replicas=REPLICAS)
+    made["spec"]["strategy"] = {"blueGreen": {"activeService": "web", "postPromotionAnalysis": CHECK}}
+    world = World(service("web"), template(), made)
+    world.settle()
+    release(world, "green")
+    world.settle()
+    blue, green = world.set_of("blue").metadata, world.set_of("green").metadata
+    assert world.selected("web") == green.labels[HASH]
+    for name, count in ((blue.name, stable), (green.name, active)):
+        status = world.objects["ReplicaSet", name]["status"]
+        status["readyReplicas"] = status["availableReplicas"] = count
+    world.patch("Rollout", "web", {"spec": {"paused": paused}, "status": {"abort": True}})
+    world.once()
+    world.once()
+    assert world.selected("web") == (blue if moves else green).labels[HASH]
+    world.settle()
+    assert world.selected("web") == blue.labels[HASH]
