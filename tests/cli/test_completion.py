@@ -36,7 +36,7 @@ def test_reading_from_a_cluster_imports_nothing_heavy(space: Space) -> None:
         ["list", "rollouts"],
         ["get", "rollout", "web"],
         ["status", "web"],
-        ["promote", "web"],
+        ["restart", "web"],
     ):
         heavy, printed = imported("kubectl-argo-rollouts", *command, "-n", space.name)
         assert not heavy, command
