@@ -3,6 +3,7 @@
 - uids: a Job of an analysis has its run's uid in its name;
 - the order of an AnalysisRun's results: in the reference metrics are measured at the same time, and the first to end is
   written first (ours are in the order of the metrics: tests/plays/test_where_we_differ.py);
+- the order of an object's fields, which each API server has its own of;
 - how often a metric was measured that goes on until something else ends it.
 """
 
@@ -37,7 +38,7 @@ def without_chance(play: str, trace: Path, copy: Path) -> str:
         if line.get(RESULTS):
             goes_on = play in GOES_ON and str(line["object"]).startswith(GOES_ON[play])
             line[RESULTS] = sorted((_result(r, goes_on) for r in line[RESULTS]), key=lambda r: str(r["name"]))
-    copy.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    copy.write_text("".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in lines))
     return str(copy)
 
 

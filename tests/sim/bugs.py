@@ -222,7 +222,7 @@ def stable_shrinks_first() -> Iterable[Place]:
     def follow(d: draft.Draft, stable: Any, want: int) -> None:
         d.scale(stable, want, "its weight needs no more")
 
-    return [(sizes, "Routed", routed), (sizes, "_follow_traffic", follow)]
+    return [(sizes, "Routed", routed), (sizes, "follow_traffic", follow)]
 
 
 @mutant("what a replaced version has goes to the stable one, whatever pods that has")
