@@ -41,7 +41,7 @@ QUICK = {
     "jobs_left_behind": 60,
     "first_metric_decides": 20,
     "dry_run_decides": 20,
-    "verdict_by_edge": 20,
+    "verdict_by_edge": 80,
     "old_verdict_counts": 20,
     "runs_never_stopped": 60,
     "step_does_not_wait": 20,
