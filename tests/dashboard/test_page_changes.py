@@ -139,5 +139,5 @@ def test_an_action_that_makes_no_sense_says_why(stage: Stage, page: Page) -> Non
     retry = page.get_by_role("button", name="Retry")
     expect(retry).to_have_attribute("aria-disabled", "true")
     retry.click(force=True)
-    expect(page.locator(".toast")).to_contain_text("Retry: it is not Degraded.")
+    expect(page.locator(".toast")).to_contain_text("Retry: it is not aborted.")
     expect(page.get_by_role("dialog")).to_have_count(0)
