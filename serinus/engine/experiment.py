@@ -105,7 +105,7 @@ def _progressing(trial: Trial) -> None:
 
 
 def _tell_held(trial: Trial) -> None:
-    """What is held back, and does not end the Experiment, is told in a condition and one Event."""
+    """Reports held writes that do not end the Experiment: in a condition and in one Event."""
     refused = [h for h in trial.held if h.code == waits.REFUSED.code]
     contested = [h for h in trial.snapshot.held if h.code == waits.CONFLICT.code]
     for kind, held in ((waits.REFUSED.code, refused), (waits.CONFLICT.code, contested)):

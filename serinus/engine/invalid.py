@@ -1,4 +1,4 @@
-"""A Rollout whose spec, or what it names, cannot be used: what that holds, and how it is told.
+"""A Rollout whose spec, or what it names, cannot be used: the parts that it holds, and the status that reports it.
 
 It holds the update: no step, no weight, no promotion. Versions that serve already follow `spec.replicas`. What is wrong with
 steps, and with templates of analyses, concerns nothing else: the first version, a way back that needs no trial, and an abort go on.

@@ -74,7 +74,7 @@ def _services(draft: Draft, canary: CanaryStrategy, view: View) -> str | None:
 def _more_than_carried(draft: Draft, view: View, service: str, target: ReplicaSet | None) -> bool:
     """Whether the canary Service stays where it leads to, because its share of the requests is more than `target` carries.
 
-    A weight that the status was never told of may be any. Where nobody answers now, nothing is lost.
+    A weight that the status does not name may be any. Where nobody answers now, nothing is lost.
     """
     s, weights = draft.sight, draft.status.canary.weights
     leads = s.named(selected_hash(draft, service))

@@ -49,7 +49,7 @@ def run(call: Call) -> int:
 
 def told(name: str, why: Why, now: float) -> str:
     """The answer for people: the nearest reason first, then what else is waited for."""
-    # The status of an aborted or invalid Rollout has the reason's own sentence: it is told below.
+    # The status of an aborted or invalid Rollout has the reason's own sentence, which is printed below.
     again = any(reason.message in why.message or why.message in reason.message for reason in why.reasons)
     lines = [f"{name} is {why.phase or 'new'}" + (f": {why.message}" if why.message and not again else "")]
     if not why.reasons:
