@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 
 from serinus.analysis.arguments import Secrets, secret_names
 from serinus.analysis.assessment import Assessed, assess, delete_at, failed
-from serinus.analysis.phases import COMPLETED
+from serinus.analysis.phases import COMPLETED, ERROR
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.providers.measuring import clean_up, measure
 from serinus.analysis.providers.provider import Reach
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.resolved import Resolved, resolve
 from serinus.analysis.schedule import tasks
+from serinus.analysis.verdicts import shortened
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
 from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS
@@ -174,7 +175,7 @@ class AnalysisRuns:
         patch = difference(settled(run.status), settled(assessed.status))
         if not patch:
             return
-        version = run.metadata.resource_version
+        version, ended = run.metadata.resource_version, False
         for _ in range(5):
             held = {"uid": run.metadata.uid, "resourceVersion": version}
             try:
@@ -187,6 +188,12 @@ class AnalysisRuns:
                 continue
             except NotFound:
                 return
+            except ApiError as error:
+                if error.code not in (400, 413, 422) or ended:
+                    raise
+                # The same measurements would be refused for ever: the run ends, and says why.
+                ended, patch = True, {"phase": ERROR, "message": shortened(f"its status is refused: {error.message}")}
+                continue
             self._written[key] = _number(made["metadata"]["resourceVersion"])
             return
         raise Conflict(409, "Conflict", f"AnalysisRun {key[1]} keeps changing")

@@ -157,26 +157,12 @@ class _Pass:
             found = await self.applier.client.get(resource, action.name, space, type=_Written)
             if action.kind == "ReplicaSet" and _of_somebody_else(found.metadata, self.about.metadata.uid):
                 await self._step_aside(action.name)
-            if action.kind == "ReplicaSet":
-                found = await self._labelled(resource, found, action)
             self._wrote(action.kind, found)
+            if action.kind == "ReplicaSet" and (label := _missing_label(found, action)):
+                await self.act(label)
             return False
         self._wrote(action.kind, made)
         return True
-
-    async def _labelled(self, resource: Resource, found: _Written, action: Action) -> _Written:
-        """Our own ReplicaSet of that name, with the label by which it is found: somebody else took it away or changed it."""
-        wanted = ((action.body.get("metadata") or {}).get("labels") or {}).get(HASH)
-        owner = found.metadata.controller()
-        if owner is None or wanted is None or found.metadata.labels.get(HASH) == wanted:
-            return found
-        held = {"uid": found.metadata.uid, "resourceVersion": found.metadata.resource_version}
-        patch = {"metadata": {**held, "labels": {HASH: wanted}}}
-        made = await self.applier.client.patch(resource, action.name, patch, self.key[0], type=_Written)
-        self.applier.note(
-            self.about, f"patch ReplicaSet {action.name}", f"its label {HASH} was changed by somebody else"
-        )
-        return made
 
     async def _step_aside(self, name: str) -> None:
         """A ReplicaSet of this name is not ours: counted, the collision gives the template another hash."""
@@ -258,6 +244,16 @@ class _Pass:
         metadata = made.metadata
         self.versions[kind, metadata.name] = metadata.resource_version
         self.applier.writes.wrote(self.key, kind, made, self.applier.clock.now())
+
+
+def _missing_label(found: _Written, action: Action) -> Action | None:
+    """Gives our own ReplicaSet of that name the label by which it is found, which another writer removed or changed."""
+    wanted = ((action.body.get("metadata") or {}).get("labels") or {}).get(HASH)
+    if found.metadata.controller() is None or wanted is None or found.metadata.labels.get(HASH) == wanted:
+        return None
+    patch: Json = {"metadata": {"labels": {HASH: wanted}}}
+    because = f"another writer changed its label {HASH}"
+    return Action("patch", "ReplicaSet", action.name, because, patch, uid=found.metadata.uid)
 
 
 def _is_status(action: Action) -> bool:

@@ -49,9 +49,10 @@ def _who(live: Json, parts: tuple[str, ...], ours: str) -> str:
     owners = _names(e for e in entries if _owns(e.get("fieldsV1") or {}, parts))
     if owners:
         return f"the field belongs to the field manager {owners} (metadata.managedFields)"
-    if entries:
-        return f"metadata.managedFields names no other manager of the field; the object is also written by {_names(entries)}"
-    return "metadata.managedFields names no other writer; an admission webhook, or the API server itself, may do it"
+    # A client that removes a field leaves no entry for it, and neither does a webhook: others are no more than candidates.
+    others = _names(e for e in entries if not e.get("subresource"))
+    also = f"; the object is also written by {others}" if others else ""
+    return f"metadata.managedFields does not name who does it, the API server's audit log does{also}"
 
 
 def _names(entries: Any) -> str:

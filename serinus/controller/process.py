@@ -161,7 +161,7 @@ class Controller:
         self.cache.analysis_runs.on_change(self._run_changed)
         self.election = Election(client, clock, rng, self.options.lease()) if self.options.leader_elect else None
         services: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
-        self.releaser = ServiceReleaser(client, self.cache, services)
+        self.releaser = ServiceReleaser(client, self.cache, services, clock)
         queues = {"Rollouts": self.queue, "Experiments": self.experiment_queue, "AnalysisRuns": self.run_queue}
         self.metrics.watch(self.cache, {**queues, "Services": services})
         self._working = False

@@ -119,14 +119,12 @@ class Reconciler(Generic[S]):
         log.log(
             logging.DEBUG if back.known else logging.WARNING, "%s", held.message, extra={"fields": self._named(key)}
         )
-        if not back.known and all(field.startswith("status.") for field in held.fields or ("",)):
-            self._applier.tell(
-                about, Event("ReconciliationError", held.message, "Warning")
-            )  # the status cannot tell it
         if held not in known:
             self._queue.add_at(key, self._clock.now())
             return plan.waits
-        # One that no plan does without, such as the status, waits for its time.
+        # No plan does without this one, such as the status: it waits for its time, and an Event tells what the status cannot.
+        if all(reason != held.code for reason, _ in self._waits.get(key, ())):
+            self._applier.tell(about, Event("ReconciliationError", held.message, "Warning"))
         self._queue.add_at(key, held.until)
         return (*plan.waits, Wait(held.code, held.message))
 

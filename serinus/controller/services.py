@@ -11,9 +11,12 @@ from serinus.api.network import Service
 from serinus.api.resources import ROLLOUTS, SERVICES
 from serinus.api.rollout import Rollout
 from serinus.controller.cache import Cache
+from serinus.controller.held import HeldWrites
+from serinus.engine.held import find_held
 from serinus.engine.released import release
 from serinus.kube.client import Client
-from serinus.kube.errors import NotFound
+from serinus.kube.clock import Clock
+from serinus.kube.errors import ApiError, NotFound
 from serinus.kube.informer import Key
 from serinus.kube.queue import WorkQueue, work
 
@@ -23,8 +26,9 @@ log = logging.getLogger(__name__)
 class ServiceReleaser:
     """Watches both sides: Services that carry a Rollout's name, and Rollouts that change or go."""
 
-    def __init__(self, client: Client, cache: Cache, queue: WorkQueue[Key]) -> None:
-        self._client, self._cache, self._queue = client, cache, queue
+    def __init__(self, client: Client, cache: Cache, queue: WorkQueue[Key], clock: Clock) -> None:
+        self._client, self._cache, self._queue, self._clock = client, cache, queue, clock
+        self._held = HeldWrites()
         self._led: dict[Key, set[Key]] = defaultdict(set)
         """By the Rollout: the Services that carry its name."""
         cache.services.on_change(self._service_changed)
@@ -67,6 +71,7 @@ class ServiceReleaser:
     async def _look(self, key: Key) -> None:
         service = self._cache.services.items.get(key)
         if service is None:
+            self._held.forget(key)
             return
         owner = service.metadata.annotations.get(MANAGED_BY, "")
         rollout = self._cache.rollouts.items.get((key[0], owner))
@@ -75,8 +80,26 @@ class ServiceReleaser:
         action = release(service, rollout)
         if action is None:
             return
-        held = {**action.body.get("metadata", {}), "uid": action.uid, "resourceVersion": action.resource_version}
-        await self._client.patch(SERVICES, key[1], {**action.body, "metadata": held}, key[0])
+        now = self._clock.now()
+        held = find_held(action, self._held.now(key, now), now)
+        if held is None and self._held.too_soon(key, action, now):
+            held = self._held.contested(key, action, f"another writer gives Service {key[1]} the Rollout's name again")
+        if held is not None:
+            self._queue.add_at(key, held.until)
+            return
+        seen = {**action.body.get("metadata", {}), "uid": action.uid, "resourceVersion": action.resource_version}
+        try:
+            await self._client.patch(SERVICES, key[1], {**action.body, "metadata": seen}, key[0])
+        except ApiError as error:
+            if not error.refused:
+                raise
+            held, known = self._held.refused(key, action, error, now)
+            log.log(
+                logging.DEBUG if known else logging.WARNING, "%s", held.message, extra={"fields": {"namespace": key[0]}}
+            )
+            self._queue.add_at(key, held.until)
+            return
+        self._held.wrote(key, action, now)
         log.info("patch Service %s", key[1], extra={"fields": {"namespace": key[0], "because": action.because}})
 
 

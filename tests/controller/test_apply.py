@@ -152,6 +152,22 @@ async def test_our_own_replica_set_without_its_label_gets_it_back(hands: Hands, 
     assert "collisionCount" not in (hands.store.get("rollouts", "web").get("status") or {})
 
 
+async def test_the_label_of_a_replica_set_is_no_race_either(hands: Hands) -> None:
+    """Without it the cache does not see the ReplicaSet: the write that gives it back passes the same place as all others."""
+    uid = hands.store.get("rollouts", "web")["metadata"]["uid"]
+    owner = {"kind": "Rollout", "name": "web", "uid": uid, "controller": True}
+    create = action("create", "ReplicaSet", "one", {"metadata": {"labels": {HASH: "abc"}}})
+    for _ in range(4):
+        await hands.store.put("replicasets", {"metadata": {"name": "one", "ownerReferences": [owner], "labels": {}}})
+        await hands.apply(create)
+        assert hands.store.get("replicasets", "one")["metadata"]["labels"] == {HASH: "abc"}
+    await hands.store.put("replicasets", {"metadata": {"name": "one", "ownerReferences": [owner], "labels": {}}})
+    with pytest.raises(HeldBack) as back:
+        await hands.apply(create)
+    assert (back.value.held.code, back.value.held.kind) == ("FieldConflict", "ReplicaSet")
+    assert f"metadata.labels.{HASH}" in back.value.held.message
+
+
 @pytest.mark.parametrize("code", [400, 403, 413, 422])
 async def test_a_refused_write_is_held_back_and_not_sent_again_before_its_time(hands: Hands, code: int) -> None:
     """The next plan knows of it; nothing after it was done."""

@@ -390,3 +390,128 @@ async def test_sizes_that_serinus_changes_itself_are_no_conflict(play: Any) -> N
         assert condition(play, "FieldConflict") is None
     (rs,) = [o for (plural, space, _), o in play.store.objects.items() if (plural, space) == ("replicasets", "a")]
     assert rs["spec"]["replicas"] == 6
+
+
+# Blue-green, pods, orphans
+
+
+def blue_green(image: str) -> Json:
+    obj = rollout(image)
+    strategy = {"activeService": "web-stable", "previewService": "web-canary", "scaleDownDelaySeconds": 5}
+    obj["spec"]["strategy"] = {"blueGreen": strategy}
+    return obj
+
+
+@pytest.mark.parametrize("what", ["replicasets", "services/web-stable", "services/web-canary"])
+async def test_blue_green_keeps_the_active_version_while_a_write_is_refused(play: Any, what: str) -> None:
+    """Degraded with the reason; the version that has the requests keeps all of its pods; it goes on by itself."""
+    await begin(play)
+    await play.store.put("rollouts", blue_green("blue"))
+    verb = "POST" if what == "replicasets" else "PATCH"
+    api = Refusing(play.store, Kind(lambda m, p: m == verb and p.endswith(f"/{what}"), ""), "no right")
+    play.controller(api, plan=None)
+    await play.until(lambda: settled_on(play, "blue"))
+    (old,) = play.store.names("replicasets")
+    api.on = True
+    await play.store.put("rollouts", blue_green("green"))
+    await asyncio.sleep(15 * MINUTES)
+    told = play.store.get("rollouts", "web")["status"]
+    assert (told["phase"], told["message"].partition(":")[0]) == ("Degraded", "WriteRefused")
+    assert REFUSALS["no right"][2] in told["message"]
+    assert len(api.tries) <= 30
+    if what != "services/web-canary":
+        assert play.store.get("replicasets", old)["spec"]["replicas"] == 5
+        assert condition(play, "Progressing")["reason"] == "ProgressDeadlineExceeded"  # type: ignore[index]
+    api.on = False
+    await play.until(lambda: settled_on(play, "green"), seconds=3 * MINUTES)
+
+
+async def test_orphans_that_cannot_be_adopted_are_told_and_nothing_is_made_twice(play: Any) -> None:
+    await begin(play)
+    api = Refusing(play.store, Kind(lambda m, p: m == "PATCH" and "/replicasets/" in p, ""), "no right")
+    _, task = play.controller(api, plan=None)
+    await play.until(lambda: settled_on(play, "blue"))
+    task.cancel()
+    (name,) = play.store.names("replicasets")
+    orphan = copy.deepcopy(play.store.get("replicasets", name))
+    del orphan["metadata"]["ownerReferences"]
+    await play.store.replace("replicasets", orphan)
+    api.on = True
+    play.controller(api, plan=None)
+    await asyncio.sleep(10 * MINUTES)
+    assert phase(play) == "Degraded"
+    assert play.store.names("replicasets") == [name]
+    assert len(api.tries) <= 30
+    api.on = False
+    await play.until(lambda: settled_on(play, "blue"), seconds=2 * MINUTES)
+
+
+async def test_pods_that_cannot_be_patched(play: Any) -> None:
+    """Each pod is a write of its own: the sentence stays short however many there are."""
+    await begin(play)
+    api = Refusing(play.store, Kind(lambda m, p: m == "PATCH" and "/pods/" in p, ""), "no right")
+    play.controller(api, plan=None)
+    await play.until(lambda: settled_on(play, "blue"))
+    (name,) = play.store.names("replicasets")
+    rs = play.store.get("replicasets", name)
+    owner = {"kind": "ReplicaSet", "name": name, "uid": rs["metadata"]["uid"], "controller": True}
+    for number in range(5):
+        labels = rs["spec"]["template"]["metadata"]["labels"]
+        metadata = {"name": f"{name}-{number}", "namespace": "a", "labels": labels, "ownerReferences": [owner]}
+        ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        await play.store.put("pods", {"metadata": metadata, "spec": {}, "status": ready})
+    api.on = True
+    obj = rollout("blue")
+    obj["spec"]["strategy"]["canary"]["stableMetadata"] = {"labels": {"role": "stable"}}
+    await play.store.put("rollouts", obj)
+    await play.until(lambda: api.tries, seconds=4 * MINUTES)
+    await asyncio.sleep(5)
+    told = play.store.get("rollouts", "web")["status"]
+    assert told["phase"] == "Degraded"
+    assert len(told["message"]) < 1000
+    await asyncio.sleep(10 * MINUTES)
+    assert len(api.tries) <= 5 * 20
+
+
+async def test_a_service_that_another_writer_keeps_is_not_given_back_in_a_race(play: Any) -> None:
+    """The Rollout is gone; somebody gives its Service the label of it again each time."""
+    await begin(play)
+    play.controller(plan=None)
+    await play.until(lambda: settled_on(play, "blue"))
+    await play.store.drop("rollouts", "web")
+    await asyncio.sleep(5)
+
+    def undo(obj: Json) -> bool:
+        notes = obj["metadata"].setdefault("annotations", {})
+        if "argo-rollouts.argoproj.io/managed-by-rollouts" in notes:
+            return False
+        notes["argo-rollouts.argoproj.io/managed-by-rollouts"] = "web"
+        return True
+
+    fight = Fight("services", "web-stable", undo, "metadata/annotations")
+    play.tasks.append(asyncio.create_task(fight.run(play.store)))
+    await asyncio.sleep(20)
+    assert 2 <= fight.rounds <= 10
+
+
+async def test_an_analysis_run_whose_measurements_are_refused_ends_in_error(play: Any) -> None:
+    """The same measurements would be refused again: the run says why, and is not measured for ever."""
+    provider: Json = {"web": {"url": "http://127.0.0.1:9/", "jsonPath": "{$.ok}"}}
+    spec = {"metrics": [{"name": "m", "provider": provider, "interval": "5s", "count": 3}]}
+    await play.store.put("analysisruns", {"metadata": {"name": "run", "namespace": "a"}, "spec": spec})
+    bodies: list[bytes] = []
+
+    async def handler(request: Request) -> Response:
+        if request.method == "PATCH" and "/analysisruns/" in request.path and b"metricResults" in request.body:
+            bodies.append(request.body)
+            return status(*REFUSALS["invalid"])
+        return await play.store(request)
+
+    play.controller(handler, plan=None)
+    await play.until(lambda: bodies, seconds=60)
+    await asyncio.sleep(1)
+    told = play.store.get("analysisruns", "run")["status"]
+    assert told["phase"] == "Error"
+    assert REFUSALS["invalid"][2] in told["message"]
+    await asyncio.sleep(5 * MINUTES)
+    assert len(bodies) == 1
