@@ -30,7 +30,7 @@ test: lint ## Lint, types, all tests that need nothing but this machine's Python
 	@$(BIN)/python -m pytest --ignore=tests/cluster $(ARGS)
 
 test-all: lint ## What CI runs: `make test`, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane
-	@SERINUS_CLUSTER=also SERINUS_PLAYS=all $(BIN)/python -m pytest $(ARGS)
+	@SERINUS_CLUSTER=also SERINUS_PLAYS=all SERINUS_FUZZ_SECONDS=$${SERINUS_FUZZ_SECONDS:-600} $(BIN)/python -m pytest $(ARGS)
 
 # Only a KUBECONFIG that is given to make itself counts: the cluster a shell happens to point at is nobody's test bed.
 THERE := $(if $(findstring command,$(origin KUBECONFIG)),$(if $(filter own,$(KUBECONFIG)),own,$(abspath $(KUBECONFIG))),own)
