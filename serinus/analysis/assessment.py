@@ -20,7 +20,7 @@ from serinus.analysis.arguments import hidden
 from serinus.analysis.limits import RESUME_SECONDS
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL, severity
 from serinus.analysis.resolved import Resolved, ResolvedMetric
-from serinus.analysis.schedule import Task, due_at, is_terminating, pause_after, result_of
+from serinus.analysis.schedule import Task, due_at, is_terminating, pause_after, result_of, unfilled
 from serinus.analysis.verdicts import (
     LONGEST_VALUE,
     counted,
@@ -65,9 +65,13 @@ class Assessed:
     trimmed: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-def failed(run: AnalysisRun, message: str) -> Assessed:
-    """A run that cannot be carried out: Error, with neither `startedAt` nor `completedAt` (spec §2)."""
-    status = msgspec.structs.replace(run.status, phase=ERROR, message=shortened(message))
+def failed(run: AnalysisRun, message: str, ended: Sequence[Measured] = ()) -> Assessed:
+    """A run that cannot be carried out: Error, with neither `startedAt` nor `completedAt` (spec §2).
+
+    `ended`: the results of `endings(run)`. A measurement that stays unfinished in a completed run is never ended.
+    """
+    after = _with_measurements(run, unfilled(run), ended) if ended else run.status
+    status = msgspec.structs.replace(after, phase=ERROR, message=shortened(message))
     return Assessed(status, (_ended(ERROR),))
 
 

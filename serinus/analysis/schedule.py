@@ -10,11 +10,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from serinus.analysis.limits import RETRY_SECONDS, UNLIMITED
+from serinus.analysis.limits import RETRY_SECONDS, UNLIMITED, limits_of
 from serinus.analysis.phases import BAD, COMPLETED, ERROR
 from serinus.analysis.resolved import Resolved, ResolvedMetric
 from serinus.analysis.verdicts import last_measurement
-from serinus.api.analysis import AnalysisRun, Measurement, MetricResult
+from serinus.api.analysis import AnalysisRun, Measurement, Metric, MetricResult
 from serinus.api.times import parse_time
 
 
@@ -71,6 +71,25 @@ def tasks(
         if (at is not None and now >= at) or (unfinished and metric.name in woken):
             found.append(Task(metric, "resume" if unfinished else "run", last if unfinished else None, number))
     return found
+
+
+def endings(run: AnalysisRun) -> list[Task]:
+    """The calls that end the unfinished measurements of a run that cannot go on.
+
+    Its metrics are those of the spec, without arguments: filling them in may be the reason why it cannot go on, and a
+    measurement says itself what to end.
+    """
+    found: list[Task] = []
+    for metric in unfilled(run).metrics:
+        last = last_measurement(result_of(run, metric.name))
+        if last is not None and last.finished_at is None:
+            found.append(Task(metric, "terminate", last))
+    return found
+
+
+def unfilled(run: AnalysisRun) -> Resolved:
+    """The metrics of a run as its spec has them, with the default limits."""
+    return Resolved(tuple(ResolvedMetric(metric, limits_of(Metric())) for metric in run.spec.metrics))
 
 
 def due_at(

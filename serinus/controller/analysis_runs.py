@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 
 from serinus.analysis.arguments import Secrets, secret_names
 from serinus.analysis.assessment import Assessed, assess, delete_at, failed
-from serinus.analysis.phases import COMPLETED, ERROR
+from serinus.analysis.phases import COMPLETED
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.providers.measuring import clean_up, measure
 from serinus.analysis.providers.provider import Reach
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.resolved import Resolved, resolve
-from serinus.analysis.schedule import tasks
-from serinus.analysis.verdicts import shortened
+from serinus.analysis.schedule import endings, tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
 from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS
@@ -35,6 +34,9 @@ from serinus.kube.informer import Informer, Key
 from serinus.kube.queue import WorkQueue
 
 log = logging.getLogger(__name__)
+
+REFUSED = (400, 413, 422)
+"""Codes of a write that the server will refuse again."""
 
 Tell = Callable[[AnalysisRun, Event], None]
 
@@ -105,7 +107,7 @@ class AnalysisRuns:
             return
         woken = frozenset(self._woken.get(key, ()))
         assessed, resolved = await self._assess(key, run, woken)
-        await self._write(key, run, assessed)
+        assessed = await self._write(key, run, assessed)
         if woken:
             self._woken[key] -= woken
             if not self._woken[key]:
@@ -139,7 +141,7 @@ class AnalysisRuns:
         try:
             resolved = self._resolve(key, run, await self._secrets(run))
         except AnalysisProblem as problem:
-            return failed(run, str(problem)), None
+            return failed(run, str(problem), await measure(run, endings(run), self._reach)), None
         todo = tasks(run, resolved, now, due, woken)
         measured = await measure(run, todo, self._reach) if todo else []
         return assess(run, resolved, measured, self._clock.now(), due), resolved
@@ -171,11 +173,33 @@ class AnalysisRuns:
             raise AnalysisProblem(f"Unable to resolve metric arguments: {error}") from error
         return dict(zip(names, found, strict=True))
 
-    async def _write(self, key: Key, run: AnalysisRun, assessed: Assessed) -> None:
+    async def _write(self, key: Key, run: AnalysisRun, assessed: Assessed) -> Assessed:
+        """Writes the status, and returns the one that the server took.
+
+        The same measurements would be refused for ever: a run whose status is refused ends, and says why. Where the
+        ends of its measurements are refused too, only the phase and the message are written.
+        """
+        try:
+            await self._patch(key, run, assessed)
+        except ApiError as error:
+            if error.code not in REFUSED:
+                raise
+            message = f"its status is refused: {error.message}"
+            ended = failed(run, message, await measure(run, endings(run), self._reach))
+            try:
+                await self._patch(key, run, ended)
+            except ApiError as again:
+                if again.code not in REFUSED:
+                    raise
+                await self._patch(key, run, failed(run, message))
+            return ended
+        return assessed
+
+    async def _patch(self, key: Key, run: AnalysisRun, assessed: Assessed) -> None:
         patch = difference(settled(run.status), settled(assessed.status))
         if not patch:
             return
-        version, ended = run.metadata.resource_version, False
+        version = run.metadata.resource_version
         for _ in range(5):
             held = {"uid": run.metadata.uid, "resourceVersion": version}
             try:
@@ -188,12 +212,6 @@ class AnalysisRuns:
                 continue
             except NotFound:
                 return
-            except ApiError as error:
-                if error.code not in (400, 413, 422) or ended:
-                    raise
-                # The same measurements would be refused for ever: the run ends, and says why.
-                ended, patch = True, {"phase": ERROR, "message": shortened(f"its status is refused: {error.message}")}
-                continue
             self._written[key] = _number(made["metadata"]["resourceVersion"])
             return
         raise Conflict(409, "Conflict", f"AnalysisRun {key[1]} keeps changing")

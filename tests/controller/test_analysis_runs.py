@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -18,6 +18,7 @@ from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 from serinus.kube.errors import NotFound
+from serinus.kube.wire import Handler, Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
@@ -49,9 +50,9 @@ class Stage:
         self.metrics = Metrics(self.clock)
         self.controller: asyncio.Task[None] | None = None
 
-    def begin(self, *, jobs: Client | None = None, **options: Any) -> None:
-        """`jobs`: of the cluster where Jobs are made, if it is another."""
-        client = Client(self.api.handle, user_agent="controller")
+    def begin(self, *, jobs: Client | None = None, handle: Handler | None = None, **options: Any) -> None:
+        """`jobs`: of the cluster where Jobs are made, if it is another. `handle`: answers the controller's requests."""
+        client = Client(handle or self.api.handle, user_agent="controller")
         reach = Reach(self.metrics, client, self.clock.now, job_cluster=jobs)
         self.controller = asyncio.create_task(
             run_controller(
@@ -193,6 +194,56 @@ async def test_a_missing_secret_ends_the_run_with_its_name(stage: Stage) -> None
     await stage.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
     status = await stage.until("Error")
     assert status["message"] == 'Unable to resolve metric arguments: secrets "login" not found (argument "key")'
+
+
+@pytest.mark.parametrize(
+    ("why", "refuses", "attempts"),
+    [
+        ("a Secret goes", lambda body: False, 0),
+        ("measurements are refused", lambda body: body["status"].get("phase") != "Error", 1),
+        ("long statuses are refused", lambda body: "metricResults" in body["status"], 2),
+    ],
+)
+async def test_a_run_that_cannot_go_on_leaves_no_job_behind(
+    stage: Stage, why: str, refuses: Callable[[Json], bool], attempts: int
+) -> None:
+    """A Job that nothing ends runs for as long as its pods do, and tests a version that may be gone."""
+    refused: list[Json] = []
+    stop = asyncio.Event()
+    message = {"kind": "Status", "status": "Failure", "code": 422, "reason": "Invalid", "message": "against the policy"}
+
+    async def handle(request: Request) -> Response:
+        if stop.is_set() and request.method == "PATCH" and "/analysisruns/" in request.path:
+            body = json.loads(request.body)
+            if refuses(body):
+                refused.append(body)
+                return Response(422, json.dumps(message).encode())
+        return await stage.api.handle(request)
+
+    await stage.end()
+    stage.begin(handle=handle)
+    await stage.client.create(SECRETS, {"metadata": {"name": "login"}, "stringData": {"token": "s3cr3t"}}, SPACE)
+    pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "test", "image": "test"}]}}
+    web = {"web": {"url": "http://metrics/?t={{args.key}}", "jsonPath": "{$.value}"}}
+    metrics: list[Json] = [
+        {"name": "job", "provider": {"job": {"spec": {"template": pod}}}},
+        {"name": "value", "provider": web, "interval": "5s"},
+    ]
+    reference = {"secretKeyRef": {"name": "login", "key": "token"}}
+    spec = {"metrics": metrics, "args": [{"name": "key", "valueFrom": reference}]}
+    await stage.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
+    await asyncio.sleep(3)
+    assert len((await stage.client.list(JOBS, SPACE)).items) == 1
+    stop.set()
+    if not attempts:
+        await stage.client.delete(SECRETS, "login", SPACE)
+    status = await stage.until("Error")
+    assert ("against the policy" in status["message"]) is bool(attempts)
+    assert len(refused) == attempts
+    (job,) = (await stage.client.list(JOBS, SPACE)).items
+    assert job["metadata"].get("deletionTimestamp"), "it is deleted in the foreground: its pods first"
+    (result,) = (result for result in status["metricResults"] if result["name"] == "job")
+    assert ("finishedAt" in result["measurements"][-1]) is (why != "long statuses are refused")
 
 
 async def test_a_run_with_a_time_to_live_is_deleted_after_it(stage: Stage) -> None:

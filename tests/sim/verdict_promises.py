@@ -28,6 +28,9 @@ NOTICE = 30.0
 TERMINATED = "Metric Terminated"
 """What a measurement says that was cut short, since its run ends: nobody gave that one."""
 
+REFUSED = "its status is refused"
+"""How the message of a run begins that ended since the API server took no more measurements: no metric decided that."""
+
 KEPT = 5
 """Finished runs of one kind that stay where the Rollout does not say."""
 
@@ -105,6 +108,8 @@ def no_verdict_without_measurements(dog: Watchdog, change: Change) -> Iterator[s
         ]
         if unmeasured:
             yield f"{change.name} is Successful, and {unmeasured} has not ended"
+    if run["status"].get("message", "").startswith(REFUSED):
+        return
     if phase != (worst or "Successful"):
         yield f"{change.name} is {phase}, and its worst metric {worst or 'none'}"
 
