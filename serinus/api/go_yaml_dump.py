@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from serinus.api.go_scalars import resolved
+from serinus.api.visible import visible, visible_yaml
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -20,6 +21,10 @@ class _Dumper(yaml.CSafeDumper):
 
 
 def _text(dumper: Any, text: str) -> Any:
+    if visible(text) != text:
+        # In double quotes every sign can be an escape. libyaml takes no half of a surrogate pair.
+        whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return dumper.represent_scalar("tag:yaml.org,2002:str", whole, style='"')
     plain = isinstance(resolved(text), str)
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else "'")
 
@@ -33,5 +38,8 @@ def dump(value: Any, *, sort_keys: bool = False) -> str:
 
 
 def dump_all(values: Iterable[Any], *, sort_keys: bool = False) -> str:
-    """Documents, with `---` between them."""
-    return yaml.dump_all(values, Dumper=_Dumper, sort_keys=sort_keys, allow_unicode=True, default_flow_style=False)
+    """Documents, with `---` between them. Control characters, and marks that turn text around, are escapes."""
+    written: str = yaml.dump_all(
+        values, Dumper=_Dumper, sort_keys=sort_keys, allow_unicode=True, default_flow_style=False
+    )
+    return visible_yaml(written)

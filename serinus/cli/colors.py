@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 
 from serinus.api.records import record
+from serinus.cli.terminal import own, unmarked
 
 _COLORS = {
     33: ("◷", "?", "canary"),
@@ -15,7 +15,7 @@ _COLORS = {
     31: ("✖", "⚠"),
 }
 _OF = {word: color for color, words in _COLORS.items() for word in words}
-_ESCAPE = re.compile(r"\x1b\[\d+m")
+_END = own("\x1b[0m")
 
 
 @record(frozen=True)
@@ -26,12 +26,13 @@ class Paint:
         """`text` in the colour of the word or sign `like`, by default its own."""
         if not self.on:
             return text
-        return f"\x1b[{_OF.get(text if like is None else like, 0)}m{text}\x1b[0m"
+        color = _OF.get(text if like is None else like, 0)
+        return own(f"\x1b[{color}m") + text + _END
 
     @staticmethod
     def width(text: str) -> int:
         """Characters that are seen."""
-        return len(_ESCAPE.sub("", text)) if "\x1b" in text else len(text)
+        return len(unmarked(text))
 
 
 def paint(no_color: bool, environ: Mapping[str, str] | None = None) -> Paint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serinus.api.records import field, record
-from serinus.cli.visible import visible
+from serinus.api.visible import visible_line
 
 
 @record()
@@ -28,7 +28,7 @@ class Columns:
 
     def _cells(self, row: Sequence[str]) -> list[str]:
         """Each on one line, whatever somebody wrote into it."""
-        plain = [visible(" ".join(cell.split()) if "\n" in cell else cell) for cell in row]
+        plain = [visible_line(cell) for cell in row]
         return [cell.ljust(least) for cell, least in zip(plain, self.least, strict=True)]
 
     def _line(self, row: Sequence[str]) -> str:

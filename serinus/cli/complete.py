@@ -67,8 +67,20 @@ def _own(module: str, typed: str, described: bool) -> str:
 
 
 def _written(offered: Iterable[tuple[str, str]], directive: str, typed: str, described: bool) -> str:
-    lines = [f"{word}\t{about}" if about and described else word for word, about in offered if word.startswith(typed)]
+    """Words that a shell would read as more than a word are left out: not every shell quotes what it puts on the line."""
+    from serinus.api.visible import visible_line
+
+    lines = [
+        f"{word}\t{visible_line(about)}" if about and described else word
+        for word, about in offered
+        if word.startswith(typed) and _harmless(word)
+    ]
     return "\n".join([*lines, directive]) + "\n"
+
+
+def _harmless(word: str) -> bool:
+    """Names of objects, flags, contexts such as `arn:aws:eks:eu-1:1:cluster/a` and `me@there`."""
+    return word[:1] not in (":", "=", "") and all(sign.isalnum() or sign in "-_.:/@=+,%" for sign in word)
 
 
 def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -> tuple[list[tuple[str, str]], str]:

@@ -10,6 +10,7 @@ import msgspec
 
 from serinus.api.analysis import AnalysisRun, MetricResult
 from serinus.api.resources import ANALYSIS_RUNS
+from serinus.api.visible import visible_json
 from serinus.cli.demo_screen import Screen
 from serinus.cli.demo_stage import (
     MANIFESTS,
@@ -176,7 +177,7 @@ class AnalysisWalk(Stage):
         if not self._monitor:
             print(HOW_TO_GET_ONE)
         if not self.screen.live:
-            print(msgspec.json.encode(end).decode(), flush=True)
+            print(visible_json(msgspec.json.encode(end).decode()), flush=True)
         return not found
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from serinus.api.visible import visible
+from serinus.cli.terminal import below
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -73,40 +77,51 @@ class Live:
 
         self.view, self.live = View(), True
         self._start = time.monotonic()
-        self._console = Console(highlight=False)
-        self._live = RichLive(console=self._console, auto_refresh=False, transient=True)
+        # Rich draws by itself, below the Screen: all that it is given goes through `_words`. What others print while it draws
+        # goes through the Screen, not through Rich, which would carry out their control sequences.
+        self._console = Console(highlight=False, file=below(sys.stdout))
+        self._live = RichLive(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
         self._live.start()
 
     def say(self, text: str) -> None:
-        from rich.text import Text
-
         for line in text.splitlines():
-            self._console.print(Text(f"{time.monotonic() - self._start:6.1f}s  {line}"))
+            self._console.print(_words([(f"{time.monotonic() - self._start:6.1f}s  {line}", "")]))
 
     def refresh(self) -> None:
         self._live.update(self._picture(), refresh=True)
 
     def _picture(self) -> Text:
-        from rich.text import Text
-
-        view, text = self.view, Text()
+        view = self.view
+        text: list[tuple[str, str]] = []
         for index, step in enumerate(view.steps):
             mark, style = ("✓", "dim") if index < view.step else ("▶", "bold") if index == view.step else (" ", "")
-            text.append(f"   {mark} {step}\n", style=style)
+            text.append((f"   {mark} {step}\n", style))
         if view.ratio:
-            text.append("\n   ")
+            text.append(("\n   ", ""))
             for color, percent in sorted(view.ratio.items()):
-                text.append("█" * round(BAR * percent / 100), style=PAINT.get(color, "white"))
+                text.append(("█" * round(BAR * percent / 100), PAINT.get(color, "white")))
             for color, percent in sorted(view.ratio.items()):
-                text.append(f"  {color or 'failed'} {percent:.0f} %", style=PAINT.get(color, "white"))
-            text.append(f"   {view.requests} answers, {view.failed} failed\n")
-        text.append(f"\n   {view.doing}\n", style="bold")
+                text.append((f"  {color or 'failed'} {percent:.0f} %", PAINT.get(color, "white")))
+            text.append((f"   {view.requests} answers, {view.failed} failed\n", ""))
+        text.append((f"\n   {view.doing}\n", "bold"))
         if view.why:
-            text.append(f"   {view.why}\n")
-        return text
+            text.append((f"   {view.why}\n", ""))
+        return _words(text)
 
     def close(self) -> None:
         self._live.stop()
+
+
+def _words(pieces: Iterable[tuple[str, str]]) -> Text:
+    """(text, style) as Rich draws it."""
+    from rich.text import Text
+
+    made = Text()
+    for text, style in pieces:
+        made.append(visible(text), style=style)
+    return made
 
 
 def screen(*, once: bool) -> Screen:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from serinus.api.visible import visible_json
 from serinus.cli.demo_screen import Screen
 from serinus.cli.demo_stage import NAME, NEW, OLD, DemoFailed, DemoSettings, Stage, background
 from serinus.demo.report import Measured, Phases, measure, problems, summary
@@ -144,7 +145,7 @@ class Walk(Stage):
             print("Next, with your own manifests: serinus up -d")
         if not self.screen.live:
             end = summary(measured, self.traffic.total, self.traffic.failed, now - self.began)
-            print(msgspec.json.encode(end).decode(), flush=True)
+            print(visible_json(msgspec.json.encode(end).decode()), flush=True)
         return not found
 
 

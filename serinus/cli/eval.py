@@ -12,6 +12,7 @@ import msgspec
 from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.samples import KINDS, Sample, answer, judged
 from serinus.api.nesting import TOO_DEEP, too_deep
+from serinus.api.visible import visible_json
 from serinus.cli.problems import Problem
 
 
@@ -55,9 +56,9 @@ def command(condition: str, result: str | None, kind: str) -> None:
 
 def _answered(line: bytes, now: float) -> str:
     if too_deep(line):
-        return json.dumps({"error": f"the line cannot be read: {TOO_DEEP}"})
+        return visible_json(json.dumps({"error": f"the line cannot be read: {TOO_DEEP}"}))
     try:
         sample = msgspec.json.decode(line, type=Sample)
     except msgspec.DecodeError as error:
-        return json.dumps({"error": f"the line is no object with condition, result and kind: {error}"})
-    return json.dumps(answer(sample, now), ensure_ascii=False)
+        return visible_json(json.dumps({"error": f"the line is no object with condition, result and kind: {error}"}))
+    return visible_json(json.dumps(answer(sample, now), ensure_ascii=False))

@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from serinus.cli import rollouts as table
 from serinus.cli.commandline import Program, UsageProblem, find, parse, understand, unknown_command
+from serinus.cli.terminal import attach
 
 TYPE_CHECKING = False  # as in `typing`, which takes a sixth of the time that `--help` has
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # The signs of the tree are UTF-8 for everybody, and names come out as they went in.
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    attach()
     try:
         code = run(argv)
         sys.stdout.flush()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from serinus.api.visible import visible_json
 from serinus.cli.commandline import Call, Flag
 from serinus.cli.problems import USAGE, Problem
 
@@ -30,14 +31,14 @@ def versioned(kind: str, body: Json) -> Json:
 
 
 def written(value: Json, how: str) -> str:
-    """JSON or YAML, with a newline at its end."""
+    """JSON or YAML, with a newline at its end. Control characters are escapes in both, so that the data are exact."""
     if how == "json":
-        return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        return visible_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
     from serinus.api.go_yaml_dump import dump
 
     return dump(value)
 
 
 def line(value: Json) -> str:
-    """One object on one line, for watches."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """One object on one line, for watches. As everywhere, control characters are escapes: the data are exact."""
+    return visible_json(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

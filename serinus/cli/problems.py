@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.cli.visible import visible
+from serinus.api.visible import visible
 
 ERROR, USAGE, DEGRADED, NOT_ALLOWED, NOT_FOUND, PAUSED, TIMED_OUT, INTERRUPTED = 1, 2, 3, 4, 5, 6, 124, 130
 """Exit codes with `--exit-codes=detailed`; without it every failure of a Rollout command is 1 (docs/exit-codes.md)."""

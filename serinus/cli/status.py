@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from serinus.api.visible import visible_json
 from serinus.local.instance import Instance, instance_at
 
 
@@ -23,7 +24,7 @@ def command(data: str | None, output: str) -> None:
     """
     found = observe(instance_at(data))
     if output == "json":
-        click.echo(json.dumps(found, indent=2))
+        click.echo(visible_json(json.dumps(found, indent=2)))
         return
     option = f" --data {data}" if data else ""
     if found["pid"] is None:

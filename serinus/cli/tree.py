@@ -20,8 +20,8 @@ from serinus.api.rollout_info import (
 )
 from serinus.api.status_icons import icon
 from serinus.api.times import age_words, parse_time
+from serinus.api.visible import visible
 from serinus.cli.colors import Paint
-from serinus.cli.visible import visible
 
 ROLLOUT, REVISION, REPLICA_SET, POD, EXPERIMENT, ANALYSIS_RUN, JOB = "⟳#⧉□Σα⊞"
 

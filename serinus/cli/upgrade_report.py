@@ -12,6 +12,7 @@ from serinus import __version__
 from serinus.api.installation import LEASE
 from serinus.api.plurals import count
 from serinus.api.resources import CRDS, LEASES, ROLLOUTS
+from serinus.api.visible import visible_json
 from serinus.cli.definitions import lacking
 from serinus.cli.leaders import Leader, leaders
 from serinus.cli.problems import Problem
@@ -131,7 +132,7 @@ async def _listed(cache: Cache) -> None:
 
 
 def as_json(report: Report) -> str:
-    return f"{msgspec.json.format(msgspec.json.encode(report), indent=2).decode()}\n"
+    return visible_json(f"{msgspec.json.format(msgspec.json.encode(report), indent=2).decode()}\n")
 
 
 def as_text(report: Report, flags: str = "") -> str:

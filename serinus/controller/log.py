@@ -8,6 +8,7 @@ import re
 import sys
 from typing import Any, Literal
 
+from serinus.api.visible import visible_json
 from serinus.kube.clock import rfc3339
 
 _PLAIN = re.compile(r"[\w./:@+\-]+", re.ASCII)
@@ -30,13 +31,13 @@ class Formatter(logging.Formatter):
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
         if self._how == "json":
-            return json.dumps(fields, ensure_ascii=False)
+            return visible_json(json.dumps(fields, ensure_ascii=False))
         return " ".join(f"{key}={_text(value)}" for key, value in fields.items())
 
 
 def _text(value: Any) -> str:
     text = str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return text if _PLAIN.fullmatch(text) else visible_json(json.dumps(text, ensure_ascii=False))
 
 
 def start(level: str = "info", how: Literal["text", "json"] = "text") -> None:

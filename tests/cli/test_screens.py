@@ -14,6 +14,7 @@ import pytest
 from serinus.api.rollout_info import Surroundings, experiment_info, rollout_info
 from serinus.api.times import format_time
 from serinus.cli.colors import Paint
+from serinus.cli.terminal import shown
 from serinus.cli.tree import experiment_lines, rollout_lines
 
 Json = dict[str, Any]
@@ -241,7 +242,7 @@ def drawn(obj: Json, around: Surroundings, *, colors: bool = False) -> str:
         lines = rollout_lines(rollout_info(obj, around), NOW, Paint(colors))
     else:
         lines = experiment_lines(experiment_info(obj, around), NOW, Paint(colors))
-    return "\n".join(lines) + "\n"
+    return shown("\n".join(lines) + "\n")
 
 
 @pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.__name__)

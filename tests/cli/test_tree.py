@@ -28,6 +28,7 @@ from serinus.api.status_icons import icon
 from serinus.api.times import format_time
 from serinus.cli.colors import Paint, paint
 from serinus.cli.rollouts.list_rollouts import summary
+from serinus.cli.terminal import shown
 from serinus.cli.tree import experiment_lines, rollout_lines
 from serinus.engine.phase import phase_of
 
@@ -101,7 +102,7 @@ def test_a_countdown_shows_until_an_old_version_goes() -> None:
 def test_colours_surround_signs_and_tags_and_move_no_column() -> None:
     new = replicas("a", 1, "web:2", 2, [pod("p", 1)], canary=True)
     info = RolloutInfo(born("web", 1), "Healthy", "", "Canary", "", "100", "100", 1, 1, 1, 1, 1, "", [new], [], [])
-    text = "\n".join(rollout_lines(info, NOW, Paint(True)))
+    text = shown("\n".join(rollout_lines(info, NOW, Paint(True))))
     assert "\x1b[32m✔\x1b[0m Healthy" in text
     assert "⧉ \x1b[33ma\x1b[0m" in text
     assert "web:2 (\x1b[33mcanary\x1b[0m)" in text

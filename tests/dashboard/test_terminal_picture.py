@@ -16,6 +16,7 @@ from serinus.api.rollout_info import Surroundings, rollout_info
 from serinus.api.times import format_time
 from serinus.cli.colors import Paint
 from serinus.cli.rollouts.why import told
+from serinus.cli.terminal import shown
 from serinus.cli.tree import rollout_lines
 from serinus.engine.gathering import Ask, answered, gather
 from serinus.engine.why import explain
@@ -59,7 +60,7 @@ def test_the_picture_shows_what_the_commands_print() -> None:
     around = Surroundings(of("ReplicaSet"), of("Pod"), [], of("AnalysisRun"))
     tree = rollout_lines(rollout_info(rollout, around), NOW, Paint(True))
     why = told("checkout", explain(answered(gather(rollout, NOW), answer)), NOW).partition("About to be done")[0]
-    text = "\n".join(["$ kubectl argo rollouts get rollout checkout", *tree, "", "$ serinus why checkout", why])
+    text = shown("\n".join(["$ kubectl argo rollouts get rollout checkout", *tree, "", "$ serinus why checkout", why]))
     picture = terminal_picture(text)
     if os.environ.get("SERINUS_PICTURES"):
         PICTURE.write_text(picture)

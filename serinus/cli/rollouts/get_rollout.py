@@ -14,10 +14,11 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.output import OUTPUT, line, versioned, wanted, written
 from serinus.cli.problems import NOT_FOUND, Problem
 from serinus.cli.session import Session, open_session
+from serinus.cli.terminal import own
 from serinus.cli.tree import rollout_lines
 from serinus.cli.watching import Scene, Watching, referred, surroundings, workload_of
 
-CLEAR = "\x1b[H\x1b[2J\x1b[0;0H"
+CLEAR = own("\x1b[H\x1b[2J\x1b[0;0H")
 """Between two pictures of a watch."""
 
 FASTEST_SECONDS, SLOWEST_SECONDS = 0.2, 1.0

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from serinus.api.resources import EVENTS, REPLICA_SETS
 from serinus.api.rollout_info import REVISION, Json
 from serinus.api.times import age_words, parse_time
+from serinus.api.visible import visible_json
 from serinus.cli.columns import Columns
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.rollouts.get_rollout import found
@@ -36,7 +37,7 @@ def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]
     entries = history(session, found(session.get, name))
     if call.text("output") == "json":
-        print(json.dumps([asdict(entry) for entry in entries], indent=2))
+        print(visible_json(json.dumps([asdict(entry) for entry in entries], indent=2)))
         return 0
     now = time.time()
     table = Columns(["AGE", "REVISION", "WHAT", "WHO"], [4, 8, 20, 4])

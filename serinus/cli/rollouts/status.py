@@ -10,11 +10,11 @@ from collections.abc import Callable
 from serinus.api.durations import go_duration
 from serinus.api.resources import ROLLOUTS
 from serinus.api.rollout_info import Json, phase_and_message
+from serinus.api.visible import visible
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import DEGRADED, ERROR, INTERRUPTED, PAUSED, TIMED_OUT, USAGE, Problem
 from serinus.cli.rollouts.get_rollout import deleted, found
 from serinus.cli.session import Session, open_session
-from serinus.cli.visible import visible
 from serinus.cli.watching import Watching, referred, workload_of
 
 Goal = Callable[[str, Json], bool]

@@ -16,6 +16,7 @@ from serinus.api.reading import converted
 from serinus.api.resources import BY_KIND
 from serinus.api.rollout import Rollout
 from serinus.api.times import age_words, format_time
+from serinus.api.visible import visible_json
 from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
 from serinus.cli.rollouts.get_rollout import found
@@ -41,7 +42,7 @@ def run(call: Call) -> int:
     if output == "line":
         print(sentence(answer, time.time()))
     elif output == "json":
-        sys.stdout.write(f"{msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()}\n")
+        sys.stdout.write(visible_json(f"{msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()}\n"))
     else:
         sys.stdout.write(told(name, answer, time.time()))
     return 0

@@ -1,0 +1,63 @@
+"""Text that other people wrote, made safe to show: control characters are written out, so none reaches a terminal.
+
+Written out are all characters that have no glyph of their own: C0 and C1 controls (ESC, BEL, CR, CSI), DEL, marks that
+reverse the direction of text, invisible characters, and halves of surrogate pairs. Everything else stays as it is.
+"""
+
+from __future__ import annotations
+
+_KEPT = "\n\t\u00a0\u200c\u200d\u202f\u3000"
+"""Not printable for Python, and harmless: line feed, tab, blanks of other scripts, and what joins letters and signs."""
+
+
+class _Written(dict[int, int | str]):
+    """For `str.translate`: code point -> itself, or the text in its place. Filled as characters come."""
+
+    def __missing__(self, code: int) -> int | str:
+        sign = chr(code)
+        self[code] = found = code if sign.isprintable() or sign in _KEPT else self.spelled(code)
+        return found
+
+    def spelled(self, code: int) -> str:
+        if 0xDC80 <= code <= 0xDCFF:  # a byte of a command line or file name that is no UTF-8 (surrogateescape)
+            return f"\\x{code - 0xDC00:02x}"
+        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+class _WrittenAsJson(_Written):
+    def spelled(self, code: int) -> str:
+        if code < 0x10000:
+            return f"\\u{code:04x}"
+        return f"\\u{0xD800 + (code - 0x10000 >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+class _WrittenAsYaml(_Written):
+    def spelled(self, code: int) -> str:
+        if 0xD800 <= code < 0xE000:  # YAML has no way to write half of a pair
+            return "\\uFFFD"
+        return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+_TEXT, _JSON, _YAML = _Written(), _WrittenAsJson(), _WrittenAsYaml()
+
+
+def visible(text: str) -> str:
+    """For people: `\\x1b`, `\\u202e`. Line feeds and tabs stay."""
+    return text if text.isprintable() else text.translate(_TEXT)
+
+
+def visible_line(text: str) -> str:
+    """The same on one line: where text has line feeds or tabs, they and the blanks beside them become one blank."""
+    if "\n" in text or "\t" in text:
+        text = " ".join(word for word in text.replace("\n", " ").replace("\t", " ").split(" ") if word)
+    return visible(text)
+
+
+def visible_json(text: str) -> str:
+    """A JSON document that means the same: what has no glyph can only stand in its strings, and becomes `\\u001b` there."""
+    return text if text.isprintable() else text.translate(_JSON)
+
+
+def visible_yaml(text: str) -> str:
+    """A YAML document whose scalars with such characters are all in double quotes (`go_yaml_dump` sees to it)."""
+    return text if text.isprintable() else text.translate(_YAML)

@@ -1,0 +1,257 @@
+"""What other people wrote into objects reaches no terminal as more than text, in any command: the table names them all."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import test_screens as screens
+import yaml
+from cli_cluster import Cluster, Result, Space, rollout
+
+from serinus.api.resources import ARGOPROJ
+from serinus.api.visible import visible
+from serinus.cli import main
+from serinus.cli.commandline import Found, Row
+from serinus.cli.rollouts import program
+from serinus.kube.wire import Request, Response
+
+Json = dict[str, Any]
+
+MARKED = "\x1b[31;1mred\x1b]52;c;YQ==\x07\x9b2J\x7f\x85\r\u202eback\u2066\u2028\u00ad\ue000\U000e0041"
+"""ESC, colours, the clipboard, BEL, CSI as C1, DEL, NEL, CR, marks that reverse text, and signs without a glyph."""
+
+STRUCTURE = ("uid", "kind", "apiVersion", "resourceVersion", "phase", "controller", "type", "status")
+"""Fields whose values decide which way the commands go; the second run marks them as well."""
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT.*|\d+(%|s|m|h)?")
+
+
+def marked(value: Any, everything: bool, key: str = "") -> Any:
+    """`value` with MARKED at the end of every text in it, keys of maps apart."""
+    if isinstance(value, dict):
+        return {k: marked(v, everything, str(k)) for k, v in value.items()}  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, list):
+        return [marked(one, everything, key) for one in value]
+    if not isinstance(value, str) or (not everything and (key in STRUCTURE or MOMENT.fullmatch(value))):
+        return value
+    return value + MARKED
+
+
+def objects() -> dict[str, list[Json]]:
+    """Plural -> objects: all that a command may meet."""
+    whole, around = screens.analysis_jobs()
+    whole["spec"] = {**rollout()["spec"], **whole["spec"], "workloadRef": {"kind": "Deployment", "name": "web"}}
+    run = around.analysis_runs[0]
+    run["spec"] = {"metrics": [{"name": "value", "provider": {"job": {}}}], "args": [{"name": "a", "value": "b"}]}
+    _, other = screens.experiment_step()
+    metric: Json = {"name": "m", "provider": {"web": {"url": "http://127.0.0.1", "jsonPath": "{$}"}}}
+    template = {"metadata": {"name": "rate"}, "spec": {"metrics": [metric], "args": [{"name": "a"}]}}
+    condition = {"type": "Progressing", "status": "False", "reason": "Because", "message": "of this"}
+    whole["status"]["conditions"] = [condition]
+    whole["metadata"]["managedFields"] = [
+        {"manager": "kubectl", "operation": "Update", "time": "2026-01-01T00:00:00Z", "subresource": "status"}
+    ]
+    event = {
+        "metadata": {"name": "e", "namespace": "play"},
+        "involvedObject": {"kind": "Rollout", "name": "web", "uid": "web"},
+        "reason": "RolloutPaused",
+        "message": "it waits",
+        "type": "Normal",
+        "lastTimestamp": "2026-01-01T00:00:00Z",
+        "reportingComponent": "somebody",
+        "source": {"component": "somebody"},
+    }
+    return {
+        "rollouts": [whole],
+        "replicasets": [*around.replica_sets, *other.replica_sets],
+        "pods": around.pods,
+        "experiments": other.experiments,
+        "analysisruns": [*around.analysis_runs, *other.analysis_runs],
+        "analysistemplates": [template],
+        "clusteranalysistemplates": [template],
+        "deployments": [{"metadata": {"name": "web"}, "spec": {"template": whole["spec"]["template"]}, "status": {}}],
+        "services": [{"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}}}],
+        "ingresses": [{"metadata": {"name": "web"}, "spec": {"ingressClassName": "nginx"}}],
+        "namespaces": [{"metadata": {"name": "play"}}],
+        "events": [event],
+        "leases": [{"metadata": {"name": "l"}, "spec": {"holderIdentity": "me", "renewTime": "2026-01-01T00:00:00Z"}}],
+        "customresourcedefinitions": [],
+    }
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    for piece in ():
+        yield piece
+
+
+def serve(everything: bool) -> Any:
+    """An API server whose every text is marked."""
+    held = {plural: [marked(o, everything) for o in found] for plural, found in objects().items()}
+
+    def answer(request: Request) -> Response:
+        if request.query.get("watch") == "true":
+            return Response(200, stream=nothing())
+        words = request.path.strip("/").split("/")
+        place = next((i for i in reversed(range(len(words))) if words[i] in held), None)
+        if place is None:
+            body: Json = marked({"gitVersion": "v1.34.0", "resources": [], "status": {"allowed": False}}, everything)
+        elif place == len(words) - 1 and request.method == "GET":
+            body = {"metadata": {"resourceVersion": "1"}, "items": held[words[place]]}
+        else:
+            body = next(iter(held[words[place]]), {"metadata": {"name": MARKED}})
+        return Response(200, json.dumps(body).encode())
+
+    return answer
+
+
+def refuse(_: Request) -> Response:
+    body = marked({"message": "no", "reason": "Forbidden", "details": {"name": "web"}}, True)
+    return Response(403, json.dumps({**body, "kind": "Status", "code": 403}).encode())
+
+
+def commands(file: Path) -> dict[tuple[str, ...], list[str]]:
+    """Path -> arguments, for those that need others than names."""
+    return {
+        ("completion",): ["zsh"],
+        ("create",): ["-f", str(file)],
+        ("create", "analysisrun"): ["--from", "rate", "-a", f"a={MARKED}"],
+        ("lint",): ["-f", str(file)],
+        ("set", "image"): ["web", f"*={MARKED}"],
+        ("get", "rollout"): ["web"],
+        ("status",): ["web", "--timeout", "200ms"],
+        ("doctor",): [],
+    }
+
+
+ENDLESS = {("dashboard",)}
+"""Ends when it is told to. It prints its own address."""
+
+ROWS = [row for row in program().rows if row.module and row.path not in ENDLESS]
+
+
+def given(row: Row, file: Path) -> list[str]:
+    command = Found(program(), row.path).command
+    assert command is not None
+    return commands(file).get(row.path, ["web"] * command.least)
+
+
+def foreign(text: str) -> str:
+    """What a terminal would carry out or hide."""
+    return "".join(sorted({sign for sign in text if visible(sign) != sign}))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A manifest whose every text is marked but for what makes it one."""
+    path = tmp_path / "manifest.yaml"
+    obj = {"apiVersion": "argoproj.io/v1alpha1", **rollout()}
+    made = {**marked(obj, False), "kind": "Rollout", "apiVersion": obj["apiVersion"]}
+    path.write_text(json.dumps(made))
+    return path
+
+
+@pytest.fixture
+def hostile(space: Space, monkeypatch: pytest.MonkeyPatch) -> Space:
+    monkeypatch.setenv("NO_COLOR", "1")
+    return space
+
+
+def outputs(row: Row) -> tuple[str, ...]:
+    command = Found(program(), row.path).command
+    flag = next((f for f in command.flags if f.name == "output"), None) if command else None
+    return () if flag is None else flag.choices or ("wide", "json", "yaml", "name")
+
+
+@pytest.mark.parametrize("answer", [serve(False), serve(True), refuse], ids=["values", "everything", "refused"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: " ".join(row.path))
+def test_no_command_passes_a_control_character_on(hostile: Space, file: Path, row: Row, answer: Any) -> None:
+    hostile.cluster.before = answer
+    words = [*row.path, *given(row, file)]
+    variants = [[], *(["-o", how] for how in outputs(row))]
+    if any(flag.name == "revision" for flag in Found(program(), row.path).flags):
+        variants.append(["--revision", "77", "--dry-run"])
+    for more in variants:
+        done = hostile.run(*words, *more)
+        assert foreign(done.out) == foreign(done.err) == "", (words, more)
+        assert "Traceback" not in done.err
+        exact(more, done)
+
+
+def exact(more: list[str], done: Result) -> None:
+    """As data a text is what it was."""
+    if more[:1] != ["-o"] or more[1] not in ("json", "yaml") or done.code or not done.out:
+        return
+    read = json.loads(done.out) if more[1] == "json" else yaml.safe_load(done.out)
+    assert any(MARKED in text for text in texts(read))
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for one in value.values():  # pyright: ignore[reportUnknownVariableType]
+            yield from texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts(one)
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.path[0] in ("get", "status")], ids=lambda row: " ".join(row.path))
+def test_a_watch_passes_none_on_either(hostile: Space, row: Row) -> None:
+    hostile.cluster.before = serve(False)
+    more = {"rollout": ["-w", "--timeout-seconds", "1"], "status": ["--timeout", "200ms"], "experiment": []}[
+        row.path[-1]
+    ]
+    done = hostile.run(*row.path, "web", *more)
+    clear = "\x1b[H\x1b[2J\x1b[0;0H"
+    assert foreign(done.out.replace(clear, "")) == foreign(done.err) == ""
+    assert "Status" in done.out or "Degraded" in done.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", f"x{MARKED}", "--result", "1"],
+        ["eval", "true", "--result", MARKED],
+        ["status", "--data", f"/nowhere{MARKED}"],
+        ["status", "--data", f"/nowhere{MARKED}", "-o", "json"],
+        ["down", "--data", f"/nowhere{MARKED}"],
+        ["reset", "--yes", "--data", f"/nowhere{MARKED}"],
+        ["upgrade", "--check"],
+        ["upgrade", "--check", "-o", "json"],
+        ["install", f"--{MARKED}"],
+        [f"x{MARKED}"],
+        ["list", "rollouts", f"--{MARKED}"],
+        ["up", "--runtime", MARKED],
+        ["demo", f"--{MARKED}"],
+        ["controller", "--loglevel", MARKED],
+        ["node", "--kubeconfig", f"/nowhere{MARKED}"],
+    ],
+    ids=lambda words: " ".join(words)[:12].encode("ascii", "replace").decode(),
+)
+def test_the_instance_s_own_commands_do_not_either(
+    cluster: Cluster, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    monkeypatch.setattr(sys, "argv", ["serinus", *words])
+    monkeypatch.setattr(cluster, "before", refuse)
+    with pytest.raises(SystemExit):
+        main.main()
+    said = capsys.readouterr()
+    assert said.out + said.err
+    assert foreign(said.out) == foreign(said.err) == ""
+
+
+def test_every_kind_of_ours_is_marked_here() -> None:
+    assert {resource.plural for resource in ARGOPROJ} <= set(objects())
+
+
+def test_every_own_command_is_tried_here() -> None:
+    this = Path(__file__).read_text()
+    assert [name for name in main.OWN if f'["{name}"' not in this] == []
