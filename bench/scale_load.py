@@ -154,7 +154,8 @@ class Load:
         if not self._missing:
             return
         try:
-            await asyncio.wait_for(self._reached.wait(), self.patience)
+            async with asyncio.timeout(self.patience):
+                await self._reached.wait()
         except TimeoutError:
             key = next(iter(self._missing))
             said = self._phases.get(key)

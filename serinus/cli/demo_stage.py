@@ -113,7 +113,8 @@ class Stage:
             if happened():
                 break
             try:
-                await asyncio.wait_for(self.watch.changed.wait(), max(0.01, min(0.2, end - loop.time())))
+                async with asyncio.timeout(max(0.01, min(0.2, end - loop.time()))):
+                    await self.watch.changed.wait()
             except TimeoutError:
                 if loop.time() > end:
                     phase, message = self.status("phase"), self.status("message")

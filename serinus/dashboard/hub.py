@@ -42,13 +42,11 @@ class Page:
 
     async def woken(self, seconds: float) -> bool:
         """Whether there is something to fetch within `seconds`."""
-        # Not wait_for: in Python 3.11 it may swallow a cancellation, and the page would never end.
-        waking = asyncio.ensure_future(self.wake.wait())
         try:
-            done, _ = await asyncio.wait((waking,), timeout=seconds)
-            return bool(done)
-        finally:
-            waking.cancel()
+            async with asyncio.timeout(seconds):
+                return await self.wake.wait()
+        except TimeoutError:
+            return False
 
     def take(self) -> set[Key]:
         taken, self.keys = self.keys, set()

@@ -142,7 +142,8 @@ class _OldApi:
         """None once the first list was taken, else the failure to answer with."""
         rollouts = self._service.world.rollouts
         try:
-            await asyncio.wait_for(rollouts.synced.wait(), 0.01 if rollouts.error else SYNC_SECONDS)
+            async with asyncio.timeout(0.01 if rollouts.error else SYNC_SECONDS):
+                await rollouts.synced.wait()
         except TimeoutError:
             return _failure(rollouts.error or "the API server has not answered yet")
         return None

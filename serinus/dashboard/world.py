@@ -131,7 +131,6 @@ class World:
 
 
 async def _listed_or_failed(found: Informer[Sent | Kept]) -> None:
-    # Not wait_for: in Python 3.11 it may swallow a cancellation, and then nothing would end.
     listed = asyncio.ensure_future(found.synced.wait())
     try:
         while not (found.error or listed.done()):

@@ -65,7 +65,8 @@ async def running(program: str, directory: Path, config: str, port: int) -> Asyn
         if process.returncode is None:
             process.terminate()
             with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), STOP_SECONDS)
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
         if process.returncode is None:
             process.kill()
             await process.wait()

@@ -277,7 +277,8 @@ async def answers(host: str, port: int) -> bool:
         return False
     try:
         writer.write(b"GET / HTTP/1.1\r\nHost: serinus.invalid\r\nConnection: close\r\n\r\n")
-        return (await asyncio.wait_for(reader.readline(), 2)).startswith(b"HTTP/1.1 ")
+        async with asyncio.timeout(2):
+            return (await reader.readline()).startswith(b"HTTP/1.1 ")
     except (OSError, TimeoutError):
         return False
     finally:

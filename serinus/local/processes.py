@@ -86,7 +86,8 @@ async def stop(pid: int, started: str, grace: float) -> None:
     """SIGTERM, then SIGKILL after `grace` seconds; returns when it is gone."""
     send(pid, started, signal.SIGTERM)
     try:
-        await asyncio.wait_for(ended(pid, started), grace)
+        async with asyncio.timeout(grace):
+            await ended(pid, started)
     except TimeoutError:
         send(pid, started, signal.SIGKILL)
         await ended(pid, started)

@@ -92,7 +92,8 @@ class Followed:
     async def by_gateway(self, seconds: float) -> bool:
         """Whether it does within `seconds`."""
         try:
-            await asyncio.wait_for(self._all.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._all.wait()
         except TimeoutError:
             return False
         return True

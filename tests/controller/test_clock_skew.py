@@ -184,7 +184,8 @@ async def test_what_failed_is_tried_again_soon_though_the_clock_is_set(ahead: fl
     queue: WorkQueue[str] = WorkQueue(clock, Random(1))
     queue.retry("web", after=5.0)
     clock.ahead, began = ahead, loop.time()
-    assert await asyncio.wait_for(queue.get(), 400) == "web"
+    async with asyncio.timeout(400):
+        assert await queue.get() == "web"
     assert loop.time() - began < 6
 
 

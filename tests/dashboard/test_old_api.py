@@ -157,7 +157,8 @@ async def _lines(stage: Serving, path: str, headers: dict[str, str]):  # type: i
 
     async def each():  # type: ignore[no-untyped-def]
         while True:
-            line = await asyncio.wait_for(answer.content.readline(), 20)
+            async with asyncio.timeout(20):
+                line = await answer.content.readline()
             if line.strip():
                 yield line
 

@@ -50,7 +50,8 @@ async def test_the_earliest_of_several_appointments_stands(queue: WorkQueue[str]
     assert await queue.get() == "b"
     queue.done("b")
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(queue.get(), 10_000)
+        async with asyncio.timeout(10_000):
+            await queue.get()
 
 
 async def test_a_key_never_comes_before_its_time(queue: WorkQueue[str]) -> None:

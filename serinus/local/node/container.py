@@ -292,7 +292,8 @@ class Container:
         """SIGTERM, then SIGKILL after `grace` seconds; returns at its end."""
         await self._home.runtime.signal(running, kill=grace <= 0)
         try:
-            await asyncio.wait_for(self._ended.wait(), max(grace, 0.01))
+            async with asyncio.timeout(max(grace, 0.01)):
+                await self._ended.wait()
         except TimeoutError:
             await self._home.runtime.signal(running, kill=True)
             await self._ended.wait()
@@ -314,7 +315,8 @@ class Container:
         began = self._home.clock.now()
         if grace > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._until_ended(self._hook("preStop", running)), grace)
+                async with asyncio.timeout(grace):
+                    await self._until_ended(self._hook("preStop", running))
         # A hook that used up the time still leaves the program two seconds, as a kubelet does.
         left = grace - (self._home.clock.now() - began)
         await self._kill(running, max(left, 2.0) if grace > 0 else 0.0)

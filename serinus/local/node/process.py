@@ -190,7 +190,8 @@ class ProcessRuntime:
         async def stop(one: Running) -> None:
             await self.signal(one, kill=False)
             try:
-                await asyncio.wait_for(self.ended(one), grace)
+                async with asyncio.timeout(grace):
+                    await self.ended(one)
             except TimeoutError:
                 await self.signal(one, kill=True)
                 await self.ended(one)

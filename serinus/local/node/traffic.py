@@ -55,7 +55,8 @@ class Traffic:
             event = asyncio.Event()
             self._waiting.setdefault(address, set()).add(event)
             try:
-                await asyncio.wait_for(event.wait(), timeout)
+                async with asyncio.timeout(timeout):
+                    await event.wait()
             except TimeoutError:
                 return
             finally:
