@@ -15,7 +15,8 @@ from pathlib import Path
 
 import click
 
-from serinus.local.instance import CannotRun, Instance, prepare
+from serinus.local.cannot_run import CannotRun
+from serinus.local.instance import Instance, prepare
 
 
 @click.command("demo", short_help="Watch a whole canary with real traffic.")

@@ -30,8 +30,8 @@ from serinus.demo.verdict import Moments, cost, problems, success_rate, summary
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.informer import Informer
+from serinus.local.cannot_run import CannotRun
 from serinus.local.gateway import free_port
-from serinus.local.instance import CannotRun
 
 ERRORS = 20
 """Percent of the new version's answers that fail."""

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from serinus.local.instance import CannotRun, instance_at
+from serinus.local.cannot_run import CannotRun
+from serinus.local.instance import instance_at
 
 
 @click.command("down", short_help="Stop Serinus on this machine.")

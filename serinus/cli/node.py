@@ -46,7 +46,8 @@ def command(**given: object) -> None:
     trust with this machine.
     """
     from serinus.kube.config import ConfigError, Flags, load
-    from serinus.local.instance import CannotRun, instance_at
+    from serinus.local.cannot_run import CannotRun
+    from serinus.local.instance import instance_at
     from serinus.local.node.agent import AgentSettings, run
 
     image_map = given["image_map"]

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from serinus.local.instance import CannotRun, instance_at, remove
+from serinus.local.cannot_run import CannotRun
+from serinus.local.instance import instance_at, remove
 
 
 @click.command("reset", short_help="Stop Serinus and delete all its data.")

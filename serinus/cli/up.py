@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from serinus.cli.image_map import HELP, image_map_of
-from serinus.local.instance import CannotRun, instance_at, prepare
+from serinus.local.cannot_run import CannotRun
+from serinus.local.instance import instance_at, prepare
 
 
 @click.command("up", short_help="Start Serinus on this machine.")
@@ -83,14 +84,16 @@ def command(
             arguments += ["--dashboard-port", str(dashboard_port)] if dashboard_port is not None else []
             state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
             # What the user waited for: this process, and the one that it started.
-            click.echo(welcome(state | {"seconds": seconds_running()}, f"serinus down{_data_option(data)}"))
+            state |= {"seconds": seconds_running()}
+            click.echo(welcome(state, f"serinus down{_data_option(data)}", told=sys.stdout.isatty()))
             return
         from serinus.local.up import UpSettings, run
 
         def ready(state: dict[str, Any]) -> None:
             if ready_fd is not None:
-                daemon.tell(ready_fd, state)
-            click.echo(welcome(state, "Ctrl-C"))
+                daemon.tell(ready_fd, state)  # which prints it; here it would stand in the log, with the token
+            else:
+                click.echo(welcome(state, "Ctrl-C", told=sys.stdout.isatty()))
 
         file = Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None
         run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime, rules), ready)
@@ -101,16 +104,21 @@ def command(
         sys.exit(1)
 
 
-def welcome(state: dict[str, Any], stop: str) -> str:
-    """What is where, and the next command; at the first start also what pods are."""
-    gateway = state["gateway"]
+def welcome(state: dict[str, Any], stop: str, *, told: bool) -> str:
+    """What is where, and the next command; at the first start also what pods are.
+
+    `told`: a person reads it, so the dashboard's address has its token. A log that others may read gets none.
+    """
+    gateway, dashboard = state["gateway"], str(state["dashboard"])
+    if not told:
+        dashboard = f"{dashboard.partition('?')[0]}   with its token to change something: serinus status"
     pods = f"\n{_PODS.format(user=_user())}\n" if state.get("first") and state.get("runtime") == "process" else ""
     return f"""\
 Serinus is up, {state["seconds"]:.1f} s after it was started.
 
   Kubernetes API  {state["api"]}
   Gateway         {gateway}   every Ingress, by its host: curl -H 'Host: NAME' {gateway}/
-  Dashboard       {state["dashboard"]}
+  Dashboard       {dashboard}
   Data and logs   {state["data"]}
   Stop            {stop}
 

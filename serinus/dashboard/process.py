@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -31,6 +32,10 @@ SHORTEST_TOKEN = 16
 
 class PortTaken(Exception):
     """No listener on the port asked for; a sentence for the user."""
+
+
+class BadToken(Exception):
+    """The file of the token holds something else; a sentence for the user."""
 
 
 def bound(port: int) -> socket.socket:
@@ -64,9 +69,19 @@ def new_token() -> str:
 
 
 def kept_token(file: Path) -> str:
-    """The token in the file, which is made for this user alone: sessions outlive a restart. OSError."""
+    """The token in the file, which is made for this user alone: sessions outlive a restart. OSError.
+
+    BadToken where the file holds something else.
+    """
     with suppress(FileNotFoundError):
-        if len(token := file.read_text().strip()) >= SHORTEST_TOKEN:
+        content = file.read_bytes()
+        token = content.decode("ascii", "replace").strip()
+        if not re.fullmatch(r"[A-Za-z0-9_-]*", token):
+            raise BadToken(
+                f"{file} holds no token ({len(content)} bytes, not only letters, digits, '-' and '_'): remove it, and "
+                "the next start makes a new one; pages that are open must then be opened anew."
+            )
+        if len(token) >= SHORTEST_TOKEN:
             return token
     token = new_token()
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:

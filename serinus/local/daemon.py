@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from serinus.local.instance import CannotRun, Instance, explain
+from serinus.local.cannot_run import CannotRun
+from serinus.local.instance import Instance, explain
 
 LOG = "serinus.log"
 _PROGRAM = "from serinus.cli.main import main; main()"
@@ -21,7 +22,7 @@ def start(instance: Instance, arguments: Sequence[str]) -> dict[str, Any]:
     log_file = instance.log_dir / LOG
     reading, writing = os.pipe()
     try:
-        with log_file.open("ab") as log:
+        with open(os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, "up", *arguments, "--ready-fd", str(writing)],
                 stdin=subprocess.DEVNULL,

@@ -10,7 +10,8 @@ from contextlib import suppress
 from serinus.api.plurals import count
 from serinus.local import gateway, processes
 from serinus.local.api_socket import stop_keeper
-from serinus.local.instance import CannotRun, Instance, hold, prepare, wait_released
+from serinus.local.cannot_run import CannotRun
+from serinus.local.instance import Instance, hold, prepare, wait_released
 
 PATIENCE = 60.0
 """Seconds that a running `up` has to stop its pods (their grace periods run side by side) before it is killed."""
@@ -20,6 +21,7 @@ def stop(instance: Instance) -> str:
     """Stops everything of the instance; what was done, as a sentence. Raises CannotRun."""
     if not instance.is_ours:
         return f"Nothing runs in {instance.directory}."
+    prepare(instance)  # before anything that stands there is believed
     pid = instance.holder()
     if pid:
         started = processes.started_at(pid)
@@ -29,7 +31,6 @@ def stop(instance: Instance) -> str:
             if not wait_released(instance, 5):
                 raise CannotRun(f"process {pid} does not end; it may belong to another user.")
     # With the lock in hand, so that no new `up` begins meanwhile.
-    prepare(instance)
     lock = hold(instance)
     try:
         left = asyncio.run(stop_left_behind(instance))

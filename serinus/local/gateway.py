@@ -25,7 +25,7 @@ from typing import Any
 
 from serinus.local import processes
 from serinus.local.apiserver.http import MISDIRECTED
-from serinus.local.instance import CannotRun
+from serinus.local.cannot_run import CannotRun
 
 INGRESS_CLASS: dict[str, Any] = {
     "apiVersion": "networking.k8s.io/v1",
@@ -164,7 +164,7 @@ def port_of_left_behind(directory: Path) -> int:
     try:
         said: Any = json.loads((directory / CONFIG).read_text())
         return int(said["entryPoints"]["web"]["address"].rpartition(":")[2])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0
 
 
@@ -192,7 +192,7 @@ class Gateway:
         wanted = {file: json.dumps(content, indent=1) for file, content in made.items()}
         pid, started = self._mark.read()
         if processes.is_running(pid, started):
-            if all(file.exists() and file.read_text() == text for file, text in wanted.items()):
+            if all(file.exists() and file.read_bytes() == text.encode() for file, text in wanted.items()):
                 self._pid, self._started = pid, started
                 return
             await processes.stop(pid, started, STOP_SECONDS)

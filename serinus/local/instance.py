@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,13 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from serinus import __version__
+from serinus.local.cannot_run import CannotRun
+from serinus.local.data_directory import check_files, check_place, make_private
+from serinus.local.umask import private_files
 
 LAYOUT = 1
 DEFAULT_DIR = Path("~/.serinus")
-
-
-class CannotRun(Exception):
-    """Why the instance cannot be started or reached, and what to do: one or two sentences for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Instance:
     def holder(self) -> int | None:
         """The process id of the running `up`, or None."""
         try:
-            with self.lock_file.open("r") as file:
+            with self.lock_file.open("r", errors="replace") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -95,9 +95,14 @@ class Instance:
             return {}
         return value if isinstance(value, dict) else {}
 
+    def port(self, name: str) -> int:
+        """A port that the last `up` wrote into its state; 0 where it is none."""
+        port = self.state().get(name)
+        return port if isinstance(port, int) and 0 < port < 65536 else 0
+
     def write_state(self, state: dict[str, Any]) -> None:
         new = self.state_file.with_suffix(".new")
-        new.touch(0o600)  # it holds the dashboard's address, with its token
+        new.touch(0o600)
         new.write_text(json.dumps(state, indent=1) + "\n")
         new.replace(self.state_file)
 
@@ -109,11 +114,23 @@ def instance_at(directory: str | Path | None) -> Instance:
 
 
 def prepare(instance: Instance) -> None:
-    """Makes the directory, or checks that it is one of ours that this version can read. Raises CannotRun."""
+    """Makes the directory, or checks that it is one of ours that this version can read, and closes it to other users.
+
+    Raises CannotRun.
+    """
+    with private_files():
+        _prepare(instance)
+
+
+def _prepare(instance: Instance) -> None:
     directory, marker = instance.directory, instance.directory / "instance.json"
     try:
+        check_place(directory)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if marker.exists():
+        check_place(directory)
+        if os.path.lexists(marker):
+            make_private(directory)
+            check_files(directory)
             _check_marker(instance, marker)
         else:
             others = sorted(p.name for p in directory.iterdir() if p.name != "lock")
@@ -122,6 +139,8 @@ def prepare(instance: Instance) -> None:
                     f"{directory} is not a data directory of Serinus: it holds {', '.join(others[:3])}"
                     f"{' …' if len(others) > 3 else ''}. Choose an empty or new one with --data DIR."
                 )
+            make_private(directory)
+            check_files(directory)
             new = marker.with_suffix(".new")
             new.write_text(json.dumps({"serinus": __version__, "layout": LAYOUT}) + "\n")
             new.replace(marker)
@@ -187,6 +206,14 @@ def remove(instance: Instance) -> None:
     """Deletes everything the instance keeps. The caller has made sure that it does not run and is ours."""
     with suppress(FileNotFoundError):
         shutil.rmtree(instance.directory)
+
+
+def note_flaw(instance: Instance) -> Path:
+    """Writes the traceback of the exception that is handled now into the log; the file."""
+    file = instance.log_dir / "serinus.log"
+    with suppress(OSError), file.open("a") as log:
+        log.write(traceback.format_exc())
+    return file
 
 
 def explain(error: OSError, directory: Path) -> str:

@@ -104,7 +104,7 @@ class Mark:
         try:
             value: Any = json.loads(self._file.read_text())
             return int(value["pid"]), str(value["started"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return 0, ""
 
     def write(self, pid: int, started: str) -> None:

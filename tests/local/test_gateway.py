@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from serinus.local import processes
+from serinus.local.cannot_run import CannotRun
 from serinus.local.gateway import (
     Gateway,
     GatewaySettings,
@@ -22,7 +23,6 @@ from serinus.local.gateway import (
     free_port,
     stop_left_behind,
 )
-from serinus.local.instance import CannotRun
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from serinus.local import processes
-from serinus.local.instance import CannotRun, Instance, explain, hold, prepare
+from serinus.local.cannot_run import CannotRun
+from serinus.local.instance import Instance, explain, hold, prepare
 
 
 @pytest.fixture

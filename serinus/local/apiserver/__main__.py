@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from serinus.kube.clock import SystemClock
-from serinus.local.apiserver.certs import identity, write_kubeconfig
+from serinus.local.apiserver.certs import Unreadable, identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.sqlite import open_store
@@ -59,7 +59,7 @@ def main() -> None:
         run = asyncio.run
     try:
         run(_serve(args.data, args.port, args.kubeconfig or args.data / "kubeconfig", args.memory))
-    except (StoreError, OSError) as error:
+    except (StoreError, Unreadable, OSError) as error:
         raise SystemExit(f"error: {error}") from None
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import re
 import secrets
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -21,6 +23,12 @@ from serinus.api.go_yaml_dump import dump
 
 _YEARS = 10
 _RENEW_DAYS = 30
+_TOKEN = r"[A-Za-z0-9._~+/=-]{16,}"
+"""What an Authorization header can carry (RFC 6750), and is not cut off."""
+
+
+class Unreadable(Exception):
+    """A file of the identity that is there and cannot be what it should be: which, why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +61,69 @@ def identity(
 ) -> Identity:
     """The identity kept in `directory`, made where there is none or it is about to expire. `now`: epoch seconds.
 
-    Files with secrets have mode 0600. The key of the CA is not kept: a new certificate comes with a new CA.
+    Files with secrets have mode 0600. The key of the CA is not kept: a new certificate comes with a new CA. Raises
+    Unreadable for a file that holds something else, and OSError.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = Identity(directory / "ca.crt", directory / "server.crt", directory / "server.key", "", directory / "token")
     if not _usable(found, now):
         _make(found, now, names)
-    if not found.token_file.exists() or not found.token_file.read_text().strip():
-        write_private(found.token_file, secrets.token_urlsafe(32))
-    return Identity(found.ca, found.certificate, found.key, found.token_file.read_text().strip(), found.token_file)
+    return replace(found, token=_token(found.token_file))
+
+
+def _token(file: Path) -> str:
+    if not file.exists():
+        write_private(file, secrets.token_urlsafe(32))
+    token = file.read_bytes().decode("ascii", "replace").strip()
+    if not re.fullmatch(_TOKEN, token):
+        raise Unreadable(
+            f"{file} holds no token ({found_in(file)}): remove it, and the next start makes a new one and writes it "
+            "into the kubeconfig."
+        )
+    return token
 
 
 def _usable(found: Identity, now: float) -> bool:
     if not (found.ca.exists() and found.certificate.exists() and found.key.exists()):
         return False
+    ca, certificate = _certificate(found.ca), _certificate(found.certificate)
     try:
-        certificate = x509.load_pem_x509_certificate(found.certificate.read_bytes())
-    except ValueError:
-        return False
+        key = serialization.load_pem_private_key(found.key.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise _damaged(found.key, "no private key") from None
+    if key.public_key() != certificate.public_key():
+        raise _damaged(found.key, f"not the key of {found.certificate.name}")
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        raise _damaged(found.ca, f"not the CA of {found.certificate.name}") from None
     return certificate.not_valid_after_utc > datetime.fromtimestamp(now, UTC) + timedelta(days=_RENEW_DAYS)
+
+
+def _certificate(file: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes())
+    except ValueError:
+        raise _damaged(file, "no certificate") from None
+
+
+def _damaged(file: Path, what: str) -> Unreadable:
+    return Unreadable(
+        f"{file} is {what} ({found_in(file)}): remove {file.parent}, and the next start makes a new CA, certificate, "
+        "key and token and writes them into the kubeconfig."
+    )
+
+
+def found_in(file: Path) -> str:
+    """What a file holds, in words short enough for an error."""
+    content = file.read_bytes()
+    if not content:
+        return "it is empty"
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return f"{len(content)} bytes that are not UTF-8"
+    return f"{len(content)} bytes"
 
 
 def _make(files: Identity, now: float, names: Sequence[str]) -> None:
@@ -103,9 +155,11 @@ def _make(files: Identity, now: float, names: Sequence[str]) -> None:
     certificate = server.sign(ca_key, hashes.SHA256())
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    files.ca.write_bytes(ca_certificate.public_bytes(pem))
-    files.certificate.write_bytes(certificate.public_bytes(pem))
+    # The certificate is the last: a start that was interrupted begins anew.
+    files.certificate.unlink(missing_ok=True)
+    write_private(files.ca, ca_certificate.public_bytes(pem).decode())
     write_private(files.key, private.decode())
+    write_private(files.certificate, certificate.public_bytes(pem).decode())
 
 
 def _name(name: str) -> x509.GeneralName:
@@ -121,6 +175,8 @@ def write_private(path: Path, text: str) -> None:
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(beside, path)
 
 

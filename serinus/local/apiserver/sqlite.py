@@ -23,6 +23,8 @@ from serinus.local.apiserver.store import Change, Entry, Shelf, Store, StoreErro
 
 FORMAT = 1
 _APPLICATION = 0x53455249
+_LOG_STARTS = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
+"""https://www.sqlite.org/fileformat2.html#the_write_ahead_log"""
 _TABLES = f"""
 CREATE TABLE objects (resource TEXT, namespace TEXT, name TEXT, version INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;
@@ -45,6 +47,7 @@ def open_store(path: Path) -> SqliteStore:
         raise StoreError(
             f"{path} cannot be written: make it and its directory writable for you, or choose another directory with --data"
         )
+    _check_log(path)
     connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(
@@ -57,7 +60,31 @@ def open_store(path: Path) -> SqliteStore:
             connection.close()
         if isinstance(error, sqlite3.Error):
             raise StoreError(_explained(path, error)) from error
+        if isinstance(error, (TypeError, ValueError, IndexError)):  # tables that are ours by name hold something else
+            raise StoreError(_explained(path, sqlite3.DatabaseError(str(error)))) from error
         raise
+
+
+def _check_log(path: Path) -> None:
+    """StoreError where the write-ahead log is none: SQLite would take it for empty, and lose what it held.
+
+    Zeros at its start are what a power cut leaves of a log whose first write was not acknowledged.
+    """
+    log = path.with_name(path.name + "-wal")
+    try:
+        with log.open("rb") as file:
+            start = file.read(4)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(
+            f"{log} cannot be read: {error.strerror}; make it readable for you, or move it away"
+        ) from error
+    if len(start) == 4 and start not in (*_LOG_STARTS, bytes(4)):
+        raise StoreError(
+            f"{log} is damaged (it does not start as a write-ahead log of SQLite does): restore a copy of it and of "
+            f"{path.name}, or move it away to start without the writes that it held; it was not changed"
+        )
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

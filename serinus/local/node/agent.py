@@ -24,10 +24,12 @@ from serinus.kube.clock import SystemClock
 from serinus.kube.config import Connection
 from serinus.kube.errors import ApiError
 from serinus.kube.https import HttpsHandler
-from serinus.local.instance import CannotRun, Instance, explain, hold, prepare
+from serinus.local.cannot_run import CannotRun
+from serinus.local.instance import Instance, explain, hold, prepare
 from serinus.local.node.image_map import read_image_map
 from serinus.local.node.node import Node
 from serinus.local.node.runtimes import runtime_of
+from serinus.local.umask import keep_private
 
 POOL = "10.200.0.0/16"
 """API servers of real clusters refuse loopback addresses as endpoints, so the pool of `serinus up` does not do."""
@@ -52,6 +54,7 @@ def run(connection: Connection, settings: AgentSettings, ready: Callable[[], Non
     """Runs until SIGINT or SIGTERM, then ends its pods. `ready` is called once the API server answers. CannotRun."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     check_pool(settings.pool)
+    keep_private()
     instance = settings.instance
     prepare(instance)
     lock = hold(instance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from serinus.local.instance import CannotRun
+from serinus.local.cannot_run import CannotRun
 from serinus.local.node.images import ImageError, ImageRule, read_rules
 
 

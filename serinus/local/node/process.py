@@ -4,8 +4,7 @@ Each is the leader of a session of its own and writes its log itself, so that it
 `serinus up` stops nothing. Its number and the moment it started stand in the pod's directory; the next node finds it by
 both, and one that does not match is somebody else's.
 
-    DIR/<namespace>_<pod>_<uid>/pod.json                     whose directory this is
-    DIR/…/<container>/process.json                           {attempt, pid, started, at}
+    DIR/<namespace>_<pod>_<uid>/<container>/process.json     {attempt, pid, started, at}
     DIR/…/<container>/<attempt>.log
 """
 
@@ -13,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import os
 import shutil
 import signal
@@ -22,7 +20,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from serinus.api.meta import Json
 from serinus.kube.clock import Clock
@@ -43,6 +42,7 @@ from serinus.local.node.runtime import (
     PodRef,
     Running,
 )
+from serinus.local.umask import of_pods
 
 PASSED_ON = (
     "PATH",
@@ -59,6 +59,15 @@ PASSED_ON = (
     "SSL_CERT_DIR",
 )
 """What a container gets of this machine's environment: what programs need to run at all, and none of its secrets."""
+
+
+class _Record(msgspec.Struct):
+    """What is remembered of a container's process. `at`: seconds since the epoch."""
+
+    attempt: int = 0
+    pid: int = 0
+    started: str = ""
+    at: float = 0.0
 
 
 class ProcessRuntime:
@@ -80,9 +89,6 @@ class ProcessRuntime:
     async def start(self, launch: Launch) -> Running:
         place = self._place(launch.pod, launch.container)
         place.mkdir(parents=True, exist_ok=True)
-        about = place.parent / "pod.json"
-        if not about.exists():
-            _write(about, {"namespace": launch.pod.namespace, "name": launch.pod.name, "uid": launch.pod.uid})
         directory = _working_dir(launch, place.parent)
         if directory is None:
             raise CannotStart(
@@ -104,12 +110,13 @@ class ProcessRuntime:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
+                    umask=of_pods(),
                 )
             except OSError as error:
                 raise CannotStart(_why(launch.argv[0], error)) from error
         started = processes.started_at(process.pid)
         self._own[process.pid] = process
-        _write(place / "process.json", {"attempt": launch.attempt, "pid": process.pid, "started": started, "at": at})
+        _write(place / "process.json", _Record(launch.attempt, process.pid, started, at))
         return Running(f"{process.pid}@{started}", launch.container, launch.attempt, at)
 
     def remarks(self, launch: Launch) -> Sequence[str]:
@@ -126,11 +133,8 @@ class ProcessRuntime:
         running: list[Running] = []
         for file in sorted((self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}").glob("*/process.json")):
             said = _read(file)
-            if processes.is_running(int(said.get("pid", 0)), str(said.get("started", ""))):
-                at = float(said.get("at", 0.0))
-                running.append(
-                    Running(f"{said['pid']}@{said['started']}", file.parent.name, int(said.get("attempt", 0)), at)
-                )
+            if processes.is_running(said.pid, said.started):
+                running.append(Running(f"{said.pid}@{said.started}", file.parent.name, said.attempt, said.at))
         return running
 
     async def ended(self, running: Running) -> Exit:
@@ -175,8 +179,9 @@ class ProcessRuntime:
         return logs.last_line(self._place(pod, container) / f"{attempt}.log")
 
     async def pods(self) -> Sequence[PodRef]:
-        found = [_read(f) for f in self._directory.glob("*/pod.json")]
-        return [PodRef(str(s["namespace"]), str(s["name"]), str(s["uid"])) for s in found if s]
+        # No part of such a name can have an underscore.
+        found = [d.name.split("_") for d in self._directory.glob("*_*_*") if d.is_dir()]
+        return [PodRef(*parts) for parts in found if len(parts) == 3]
 
     async def forget(self, pod: PodRef) -> None:
         for running in await self.found(pod):
@@ -285,15 +290,14 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _write(path: Path, content: Json) -> None:
+def _write(path: Path, content: _Record) -> None:
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content))
+    temporary.write_bytes(msgspec.json.encode(content))
     temporary.replace(path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _Record:
     try:
-        found: Any = json.loads(path.read_text())
+        return msgspec.json.decode(path.read_bytes(), type=_Record)
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return _Record()

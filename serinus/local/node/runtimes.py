@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from serinus.kube.clock import Clock
-from serinus.local.instance import CannotRun
+from serinus.local.cannot_run import CannotRun
 from serinus.local.node.docker import ENGINES, DockerRuntime, NoEngine, check_engine
 from serinus.local.node.process import ProcessRuntime
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serinus.local.instance import CannotRun
+from serinus.local.cannot_run import CannotRun
 from serinus.local.node.agent import check_pool
 
 

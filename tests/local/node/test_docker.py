@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from serinus.kube.clock import SystemClock
-from serinus.local.instance import CannotRun
+from serinus.local.cannot_run import CannotRun
 from serinus.local.node.docker import (
     ENGINES,
     DockerRuntime,

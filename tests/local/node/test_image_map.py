@@ -19,7 +19,7 @@ from serinus.cli.node import command as node_command
 from serinus.cli.up import command as up_command
 from serinus.cli.up import welcome
 from serinus.kube.clock import LoopClock
-from serinus.local.instance import CannotRun
+from serinus.local.cannot_run import CannotRun
 from serinus.local.node.config import ApiConfig
 from serinus.local.node.fake import FakeRuntime
 from serinus.local.node.image_map import read_image_map
@@ -105,7 +105,7 @@ def test_the_first_start_says_that_pods_are_processes_with_the_users_rights(
 ) -> None:
     state = {"first": first, "runtime": runtime, "seconds": 1.0}
     state |= dict.fromkeys(("api", "gateway", "dashboard", "data", "kubeconfig"), "x")
-    assert ("with all rights of that user" in welcome(state, "Ctrl-C")) is told
+    assert ("with all rights of that user" in welcome(state, "Ctrl-C", told=True)) is told
 
 
 class ByImage(FakeRuntime):

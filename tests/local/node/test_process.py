@@ -123,7 +123,6 @@ async def test_processes_outlive_a_killed_node_and_are_found_again_by_the_next(t
 async def test_a_stranger_with_the_number_of_an_old_process_is_left_alone(tmp_path: Path) -> None:
     place = tmp_path / "default_web_u1/c"
     place.mkdir(parents=True)
-    (place.parent / "pod.json").write_text('{"namespace": "default", "name": "web", "uid": "u1"}')
     (place / "process.json").write_text(f'{{"attempt": 0, "pid": {os.getpid()}, "started": "long ago/1", "at": 1}}')
     runtime = ProcessRuntime(tmp_path, SystemClock())
     assert await runtime.found(POD) == []
@@ -134,9 +133,10 @@ async def test_a_record_that_is_torn_is_no_reason_to_fail(tmp_path: Path) -> Non
     place = tmp_path / "default_web_u1/c"
     place.mkdir(parents=True)
     (place / "process.json").write_text("{")
-    (place.parent / "pod.json").write_text("")
     runtime = ProcessRuntime(tmp_path, SystemClock())
-    assert (await runtime.found(POD), await runtime.pods()) == ([], [])
+    for record in ("", "{", "[]", "\xff", '{"pid": "1"}', '{"pid": 1e999}', '{"pid": -1}'):
+        (place / "process.json").write_bytes(record.encode("latin-1"))
+        assert (await runtime.found(POD), await runtime.pods()) == ([], [POD])
 
 
 async def test_forgetting_a_pod_ends_it_and_removes_its_files(runtime: ProcessRuntime, tmp_path: Path) -> None:

@@ -1,0 +1,170 @@
+"""Whether the data directory is this user's alone: who may write it, who may read it, and what lies in it.
+
+Whoever can write here decides which token opens the API and which programs run as this user; whoever can read here has
+the Secrets. So the directory belongs to the effective user and has mode 0700, no other user can put another one in its
+place, and nothing in it is another user's or a symbolic link. The check comes after the mode is set: from then on only
+this user can change what was checked.
+
+Below a pod's own directory only the files of Serinus are looked at: the rest is the pod's.
+"""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from serinus.local.cannot_run import CannotRun
+
+DIRECTORIES = ("certificates", "gateway", "log", "pods")
+SOCKETS = ("keeper.sock", "pods/logs.sock")
+_KEPT_BY_POD = ("process.json", "output")
+_ELSEWHERE = "choose another directory with --data DIR"
+_MOST_LINKS = 40
+
+
+def check_place(directory: Path) -> None:
+    """Raises CannotRun where another user can put another directory in the place of this one."""
+    own = os.geteuid()
+    for place, found in _way(directory):
+        if found.st_uid not in (own, *_ROOTS):
+            raise CannotRun(
+                f"{place} belongs to {_user(found.st_uid)}, who can replace {directory}: {_elsewhere(own)}."
+            )
+        writers = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if stat.S_ISLNK(found.st_mode) or not writers or found.st_mode & stat.S_ISVTX:
+            continue
+        if writers & stat.S_IWOTH or not _alone_in(found.st_gid):
+            raise CannotRun(
+                f"{place} has mode {stat.S_IMODE(found.st_mode):04o}, so other users can replace {directory}: "
+                f"type `chmod go-w {place}`, or {_ELSEWHERE}."
+            )
+
+
+def make_private(directory: Path) -> None:
+    """Gives the directory, which exists, mode 0700. Raises CannotRun where it is another user's."""
+    found = directory.stat()
+    if found.st_uid != (own := os.geteuid()):
+        raise CannotRun(
+            f"{directory} belongs to {_user(found.st_uid)}, not to {_user(own)}, who runs this: {_elsewhere(own)}."
+        )
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        directory.chmod(0o700)
+
+
+def check_files(directory: Path) -> None:
+    """Raises CannotRun with the first file that is a link, another user's, of the wrong kind, or closed to this user."""
+    for path in _own_files(directory):
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue
+        if wrong := _wrong(path.relative_to(directory).as_posix(), path, found):
+            raise CannotRun(f"{path} {wrong}.")
+
+
+def _own_files(directory: Path) -> Iterator[Path]:
+    for path in sorted(directory.iterdir()):
+        yield path
+        if path.name in DIRECTORIES and path.is_dir():
+            yield from sorted(path.iterdir())
+    pods = directory / "pods"
+    for place in sorted(pods.iterdir()) if pods.is_dir() else ():
+        for container in sorted(place.iterdir()) if place.is_dir() else ():
+            kept = [container / name for name in _KEPT_BY_POD]
+            if any(os.path.lexists(path) for path in kept):
+                yield container
+                yield from (p for p in sorted(container.iterdir()) if p in kept or ".log" in p.suffixes)
+
+
+def _wrong(name: str, path: Path, found: os.stat_result) -> str:
+    """What is wrong and what to do; "" where nothing is."""
+    if stat.S_ISLNK(found.st_mode):
+        return f"is a symbolic link to {os.readlink(path)}: remove it; Serinus follows no links in its directory"
+    if found.st_uid != os.geteuid():
+        return f"belongs to {_user(found.st_uid)}: remove it, or {_ELSEWHERE}"
+    is_directory, parts = stat.S_ISDIR(found.st_mode), name.split("/")
+    if parts[0] == "pods" and len(parts) in (2, 3) and name not in SOCKETS and not name.startswith("pods/logs."):
+        wanted = "directory"
+    else:
+        wanted = "directory" if name in DIRECTORIES else "file"
+    if is_directory != (wanted == "directory"):
+        return f"is a {'directory' if is_directory else 'file'}, and must be a {wanted}: move it away"
+    if wanted == "file" and not is_directory and not (stat.S_ISREG(found.st_mode) or _may_be_special(name, found)):
+        return "is neither a file nor a directory: remove it"
+    needed = os.R_OK | os.W_OK | (os.X_OK if is_directory else 0)
+    if not os.access(path, needed, effective_ids=os.access in os.supports_effective_ids):
+        change = "u+rwx" if is_directory else "u+rw"
+        return (
+            f"has mode {stat.S_IMODE(found.st_mode):04o}, and this user cannot read and write it: "
+            f"type `chmod {change} {path}`"
+        )
+    return ""
+
+
+def _may_be_special(name: str, found: os.stat_result) -> bool:
+    return (name in SOCKETS and stat.S_ISSOCK(found.st_mode)) or (
+        name.startswith("pods/") and name.endswith("/output") and stat.S_ISFIFO(found.st_mode)
+    )
+
+
+def _way(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every directory and symbolic link on the way from the root to the directory, without itself, as far as they exist."""
+    place, parts, links = Path("/"), list(reversed(directory.parts[1:])), 0
+    yield place, place.lstat()
+    while parts:
+        part = parts.pop()
+        if part == "..":
+            place = place.parent
+            continue
+        try:
+            found = (place / part).lstat()
+        except FileNotFoundError:
+            return
+        if parts or stat.S_ISLNK(found.st_mode):
+            yield place / part, found
+        if not stat.S_ISLNK(found.st_mode):
+            place /= part
+        elif (links := links + 1) > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(directory))
+        else:
+            target = Path(os.readlink(place / part))
+            place = Path("/") if target.is_absolute() else place
+            parts += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+
+
+def _roots() -> tuple[int, ...]:
+    """Who may write anywhere. In a user namespace the root outside appears as the user that stands for nobody."""
+    try:
+        mapped = Path("/proc/self/uid_map").read_text().split()
+        overflow = int(Path("/proc/sys/kernel/overflowuid").read_text())
+    except (OSError, ValueError):
+        return (0,)
+    return (0,) if mapped == ["0", "0", str(2**32 - 1)] else (0, overflow)
+
+
+_ROOTS = _roots()
+
+
+def _alone_in(gid: int) -> bool:
+    """Whether a group is the private one of this user, as many systems make one for each user."""
+    try:
+        user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return group.gr_name == user.pw_name and not set(group.gr_mem) - {user.pw_name}
+
+
+def _user(uid: int) -> str:
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user {uid}"
+
+
+def _elsewhere(own: int) -> str:
+    return f"run as that user, or {_ELSEWHERE}" if own == 0 else _ELSEWHERE
