@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from recordings import ABSENT, RECORDINGS, Json, reference, scenario
+from recordings import Json, reference, scenario
 from vendor import Reply, World
 
 from serinus.analysis.arguments import rollout_arguments, secret_names
@@ -21,8 +21,6 @@ from serinus.analysis.schedule import tasks
 from serinus.analysis.templates import found_templates, run_spec
 from serinus.api.analysis import AnalysisRun, AnalysisTemplate, RolloutAnalysis
 from serinus.api.meta import ObjectMeta
-
-pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason=ABSENT)
 
 
 def objects(play: str, world: World) -> list[Json]:

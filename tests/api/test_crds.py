@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from serinus.api.crds import crds
 from serinus.api.resources import ARGOPROJ
 
 Json = dict[str, Any]
-PUBLISHED = Path(__file__).parents[3] / "shared" / "spec" / "fields.txt"
 BY_KIND = {crd["spec"]["names"]["kind"]: crd for crd in crds()}
 
 
@@ -44,11 +42,6 @@ def test_every_listed_field_is_in_the_schema(kind: str):
     section = next(part for part in text.split("\n## ") if part.startswith(f"{kind} "))
     lines = [line for line in section.splitlines()[1:] if line and not line.startswith("column ")]
     assert {line.split(": ")[0] for line in lines} - set(paths(root(kind))) == set()
-
-
-@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published list is not beside the repository")
-def test_the_packaged_list_is_the_published_one():
-    assert files("serinus.api").joinpath("argoproj.fields.txt").read_text() == PUBLISHED.read_text()
 
 
 def test_a_rollout_can_be_scaled_and_has_the_columns_users_know():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster import ACCOUNT, Cluster
 from cluster_instance import ClusterInstance
-from live import eventually, walkthrough
+from live import WALKTHROUGH, eventually
 from visitors import visitors
 
 KILLS = 4
@@ -35,7 +35,7 @@ def test_a_canary_finishes_though_the_controller_is_killed_again_and_again(
     cluster: Cluster, there: ClusterInstance, tmp_path: Path
 ) -> None:
     """No request is lost, nothing is made twice: all that a new process knows is what the API tells it."""
-    manifest, automatic = tmp_path / "rollout.yaml", walkthrough() / "automatic"
+    manifest, automatic = tmp_path / "rollout.yaml", WALKTHROUGH / "automatic"
     text = (automatic / "canary-rollout.yaml").read_text()
     text = text.replace("pause: {}", "pause: {duration: 2s}").replace("duration: 30s", "duration: 2s")
     manifest.write_text(text.replace("      steps:", "      scaleDownDelaySeconds: 2\n      steps:"))

@@ -7,19 +7,17 @@ from pathlib import Path
 import pytest
 import requests_scenarios as scenarios
 from cluster import Cluster
-from recordings import ABSENT, RECORDINGS
 from requests_ledger import summary
 from requests_scenarios import Scenario
 from requests_scene import scene
 from requests_takeover import from_argo_rollouts_and_back
 
 RATE = 100.0
-LEFT = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
 CHOSEN = [
     scenarios.canary_aborted_and_retried,
     scenarios.blue_green,
     scenarios.from_a_deployment_on_success,
-    pytest.param(from_argo_rollouts_and_back, marks=LEFT),
+    from_argo_rollouts_and_back,
 ]
 
 

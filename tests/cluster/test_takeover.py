@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
 from cluster import HOME, Cluster
 from cluster_instance import ClusterInstance
 from left_behind import left_behind
 from live import eventually
-from recordings import ABSENT, RECORDINGS
 from takeover_scene import checked, decided, full, put_all
 from visitors import visitors
 
 PLAY, HOST = "nginx-walk", "web.test"
 UIDS = "kubectl get pods -l app=web -o jsonpath='{.items[*].metadata.uid}'"
 
-pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
 
 
 def test_what_argo_rollouts_left_half_way_is_taken_over_without_a_restart(

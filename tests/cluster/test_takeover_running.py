@@ -13,7 +13,6 @@ from cluster import HOME, Cluster
 from cluster_instance import ClusterInstance
 from left_running import left_when
 from live import eventually
-from recordings import ABSENT, RECORDINGS
 from takeover_scene import checked, full, put_all, retold
 from test_killed import made_by_controller
 
@@ -21,7 +20,6 @@ Json = dict[str, Any]
 UIDS = "kubectl get pods -l app=web -o jsonpath='{.items[*].metadata.uid}'"
 RESTARTS = "kubectl get pods -o jsonpath='{.items[*].status.containerStatuses[*].restartCount}'"
 
-pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
 
 
 class Metrics:

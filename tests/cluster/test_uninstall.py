@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster import BIN, Cluster
 from cluster_instance import ClusterInstance
-from live import eventually, walkthrough
+from live import WALKTHROUGH, eventually
 from visitors import visitors
 
 UIDS = "kubectl get pods -o jsonpath='{.items[*].metadata.uid}'"
@@ -16,7 +16,7 @@ UIDS = "kubectl get pods -o jsonpath='{.items[*].metadata.uid}'"
 def test_without_serinus_workloads_serve_and_heal_and_it_can_come_back(
     cluster: Cluster, there: ClusterInstance, tmp_path: Path
 ) -> None:
-    automatic = walkthrough() / "automatic"
+    automatic = WALKTHROUGH / "automatic"
     there.shell("kubectl apply -f .", automatic)
     eventually(lambda: there.get("rollout", "canary-demo").get("status", {}).get("phase") == "Healthy", 60)
     eventually(lambda: there.ask("canary.auto") == (200, '"blue"'))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live import BIN, Instance, eventually, walkthrough
+from live import BIN, WALKTHROUGH, Instance, eventually
 from playwright.sync_api import Page, expect
 
 
@@ -21,7 +21,7 @@ from playwright.sync_api import Page, expect
 def automatic(tmp_path: Path) -> Path:
     """The user's manifests; only the 30 s pauses are 2 s here."""
     made = tmp_path / "automatic"
-    shutil.copytree(walkthrough() / "automatic", made)
+    shutil.copytree(WALKTHROUGH / "automatic", made)
     manifest = made / "canary-rollout.yaml"
     manifest.chmod(0o644)
     manifest.write_text(manifest.read_text().replace("duration: 30s", "duration: 2s"))

@@ -16,14 +16,10 @@ from urllib.parse import urlsplit
 import serinus.demo
 
 BIN = Path(sys.executable).parent
-SHIPPED = Path(serinus.demo.__file__).with_name("manifests")
+WALKTHROUGH = Path(serinus.demo.__file__).with_name("manifests")
+"""The manifests of a user's walkthrough, which the demo ships."""
 REPOSITORY = Path(__file__).parents[2]
 
-
-def walkthrough() -> Path:
-    """The user's own manifests where they lie beside the repository, else the copies that are shipped."""
-    own = REPOSITORY.parent / "shared" / "walkthrough"
-    return own if own.is_dir() else SHIPPED
 
 
 class Instance:

@@ -10,8 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from cases import ABSENT, CASES, LIVE_ONLY
+from cases import CASES, LIVE_ONLY
 from engines import ENGINES
 from live import BIN, Instance
 from recordings import RECORDINGS
@@ -19,7 +18,6 @@ from recordings import RECORDINGS
 AT_ONCE = 6
 """Cases at the same time. Each has nine watches of kubectl beside its pods."""
 
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=ABSENT)
 
 
 def held(instance: Instance, files: list[Path], at_once: int) -> tuple[list[Path], str]:

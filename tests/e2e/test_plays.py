@@ -13,12 +13,11 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 import yaml
 from engines import ENGINES, OWN
 from live import BIN, REPOSITORY, Instance
 from passing import only_passes_by
-from recordings import ABSENT, RECORDINGS, compared, plays, reference, scenario, surprises
+from recordings import RECORDINGS, compared, plays, reference, scenario, surprises
 
 SOME = (
     "nginx-walk",
@@ -35,7 +34,6 @@ MOST_AGAIN = 5
 TAGS = ("blue", "green", "yellow", "red", "purple")
 """One by one: the image `does-not-exist` must stay unknown."""
 
-pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
 
 
 def slow_pods(instance: Instance) -> None:

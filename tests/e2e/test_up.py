@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from live import BIN, Instance, eventually, run, walkthrough
+from live import BIN, WALKTHROUGH, Instance, eventually, run
 
 
 def processes_of(data: Path) -> list[str]:
@@ -30,7 +30,7 @@ def processes_of(data: Path) -> list[str]:
 
 
 def deploy(instance: Instance) -> None:
-    manual = walkthrough() / "manual"
+    manual = WALKTHROUGH / "manual"
     instance.shell("kubectl apply -f prod_deployment.yaml -f prod_ingress.yaml", manual)
     instance.shell("kubectl wait pods -l app=prod --for condition=Ready --timeout=60s")
     eventually(lambda: instance.ask("canary.demo") == (200, '"blue"'))
@@ -73,7 +73,7 @@ def test_after_kill_traffic_flows_on_and_the_next_up_goes_on_with_it(instance: I
     assert {k: instance.status[k] for k in ("api", "gateway")} == {k: before[k] for k in ("api", "gateway")}
     assert set(instance.colors("canary.demo", 20)) == {"blue"}
     assert instance.shell("kubectl get pods -o jsonpath='{.items[*].metadata.uid}/{.items[*].status.podIP}'") == pod
-    instance.shell("kubectl delete -f prod_deployment.yaml --wait=true", walkthrough() / "manual")
+    instance.shell("kubectl delete -f prod_deployment.yaml --wait=true", WALKTHROUGH / "manual")
     eventually(lambda: not any("rollouts" in line or "demo.app" in line for line in processes_of(instance.data)))
 
 
@@ -146,7 +146,7 @@ def test_reset_touches_nothing_that_is_not_ours(tmp_path: Path):
 def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp_path: Path):
     """The plan is made from what is there, so it does not matter when the planner dies."""
     manifest = tmp_path / "canary-rollout.yaml"
-    automatic = walkthrough() / "automatic"
+    automatic = WALKTHROUGH / "automatic"
     text = (automatic / "canary-rollout.yaml").read_text()
     text = text.replace("pause: {}", "pause: {duration: 2s}").replace("duration: 30s", "duration: 2s")
     manifest.write_text(text.replace("      steps:", "      scaleDownDelaySeconds: 2\n      steps:"))

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from live import Instance, eventually, walkthrough
+from live import WALKTHROUGH, Instance, eventually
 
 
 def weight_of(instance: Instance, ingress: str) -> str:
@@ -15,7 +15,7 @@ def weight_of(instance: Instance, ingress: str) -> str:
 
 
 def test_a_canary_by_hand(instance: Instance):
-    manual = walkthrough() / "manual"
+    manual = WALKTHROUGH / "manual"
     shell = instance.shell
     assert (
         shell("kubectl apply -f prod_deployment.yaml", manual)
@@ -43,7 +43,7 @@ def test_a_canary_by_hand(instance: Instance):
 def test_an_automatic_canary_and_its_promotion(instance: Instance, tmp_path: Path):
     """Parts 2 and 3; only the 30 s pauses are 2 s here."""
     automatic = tmp_path / "automatic"
-    shutil.copytree(walkthrough() / "automatic", automatic)
+    shutil.copytree(WALKTHROUGH / "automatic", automatic)
     manifest = automatic / "canary-rollout.yaml"
     manifest.chmod(0o644)
     manifest.write_text(manifest.read_text().replace("duration: 30s", "duration: 2s"))

@@ -1,6 +1,6 @@
 """Black-box cases in virtual time: a play, and then questions, each asked until its answer is right or its time is over.
 
-`shared/recordings/cases.py` has the form, and asks the same of a running instance with the real programs
+`tests/recordings/cases.py` has the form, and asks the same of a running instance with the real programs
 (tests/e2e/test_cases.py). Questions that need a gateway or kubectl's own tables are asked there only.
 """
 
@@ -17,11 +17,10 @@ from typing import Any
 import command_line
 import yaml
 from player import NAMESPACE, Player, in_virtual_time
-from recordings import REPOSITORY, Json
+from recordings import RECORDINGS, Json
 from stage import Stage
 
-CASES = REPOSITORY.parent / "shared" / "cases"
-ABSENT = "the cases (shared/cases) do not lie beside this repository"
+CASES = RECORDINGS / "cases"
 WITHIN = 10.0
 """Seconds for which a question is asked by default."""
 ASKED_EVERY = 0.4
@@ -34,7 +33,7 @@ LIVE_ONLY = {
 
 
 def cases() -> list[str]:
-    """The names of the cases; none where they are absent."""
+    """The names of the cases."""
     return sorted(file.stem for file in CASES.glob("*.yaml"))
 
 

@@ -1,4 +1,4 @@
-"""The recordings of Argo Rollouts that lie beside the repository (`shared/recordings`), and what is made of a comparison.
+"""The recordings of Argo Rollouts (tests/recordings), and what is made of a comparison.
 
 The recorder and the comparer are used as they are: what they see and how they judge is not written a second time.
 """
@@ -25,9 +25,8 @@ from chance import without_chance
 Json = dict[str, Any]
 
 REPOSITORY = Path(__file__).parents[2]
-RECORDINGS = REPOSITORY.parent / "shared" / "recordings"
+RECORDINGS = REPOSITORY / "tests" / "recordings"
 LIST = REPOSITORY / "docs" / "differences.yaml"
-ABSENT = "the recordings (shared/recordings) do not lie beside this repository"
 
 WAITS = {"analysis-prometheus": 32, "analysis-superseded": 32}
 """Play -> seconds to wait at its end: its last abort has the default delay of 30 s. In the reference the canary Service flips
@@ -40,7 +39,7 @@ def scenario(name: str) -> Json:
 
 
 def plays() -> list[str]:
-    """The names of the plays; none where the recordings are absent."""
+    """The names of the plays."""
     return sorted(file.stem for file in (RECORDINGS / "scenarios").glob("*.yaml"))
 
 

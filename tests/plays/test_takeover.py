@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from left_behind import Left, left_behind
-from recordings import ABSENT, RECORDINGS, plays
+from recordings import plays
 
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
@@ -19,7 +19,6 @@ Json = dict[str, Any]
 NOW = 1_800_000_000.0
 KINDS = ("basic-", "bluegreen-", "nginx-")
 
-pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
 
 
 def owned(obj: Json) -> Json:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cases import ABSENT, CASES, LIVE_ONLY, case, cases, failures
-
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=ABSENT)
+from cases import LIVE_ONLY, case, cases, failures
 
 
 @pytest.mark.parametrize("name", [name for name in cases() if name not in LIVE_ONLY])

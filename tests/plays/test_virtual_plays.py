@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from passing import only_passes_by
 from player import played
-from recordings import ABSENT, RECORDINGS, REPOSITORY, all_listed, compared, plays, surprises
-
-pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
+from recordings import REPOSITORY, all_listed, compared, plays, surprises
 
 
 @pytest.mark.parametrize("name", plays())

@@ -13,9 +13,7 @@ from typing import Any
 import pytest
 import rules
 from player import play, played
-from recordings import ABSENT, RECORDINGS, REPOSITORY, reference, scenario
-
-pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
+from recordings import REPOSITORY, reference, scenario
 
 Rule = Callable[[list[dict[str, Any]]], list[str]]
 

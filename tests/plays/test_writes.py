@@ -6,14 +6,11 @@ from typing import Any
 
 import pytest
 from player import play, played
-from recordings import ABSENT, RECORDINGS, plays, reference, scenario
+from recordings import plays, reference, scenario
 from stage import Write
 from writes import least_written
 
 from serinus.api.event_reasons import kept
-
-pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=ABSENT)
-
 
 BETWEEN = ("Progressing", "Pending")
 
