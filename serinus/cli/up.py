@@ -39,7 +39,11 @@ from serinus.local.instance import instance_at, prepare
     metavar="N",
     help="The dashboard's port; 0 is any free one.  [default: 3100, or any free one]",
 )
-@click.option("--kubeconfig", metavar="FILE", help="Where to write the kubeconfig.  [default: DIR/kubeconfig]")
+@click.option(
+    "--kubeconfig",
+    metavar="FILE",
+    help="A kubeconfig that gets an entry for this instance, until `down`; the rest of the file stays.  [default: DIR/kubeconfig]",
+)
 @click.option(
     "--runtime",
     type=click.Choice(["process", "docker", "podman"]),

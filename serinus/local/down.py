@@ -12,6 +12,7 @@ from serinus.local import gateway, processes
 from serinus.local.api_socket import stop_keeper
 from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import Instance, hold, prepare, wait_released
+from serinus.local.kubeconfig_entry import remove_entry
 
 PATIENCE = 60.0
 """Seconds that a running `up` has to stop its pods (their grace periods run side by side) before it is killed."""
@@ -34,6 +35,7 @@ def stop(instance: Instance) -> str:
     lock = hold(instance)
     try:
         left = asyncio.run(stop_left_behind(instance))
+        remove_entry(instance)
     finally:
         os.close(lock)
     with suppress(OSError):

@@ -30,6 +30,7 @@ from serinus.dashboard.settings import Settings as DashboardSettings
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.errors import AlreadyExists
+from serinus.local import kubeconfig as kubeconfig_file
 from serinus.local import processes
 from serinus.local.api_socket import listen, stop_keeper
 from serinus.local.apiserver.certs import Unreadable, identity, write_kubeconfig
@@ -44,6 +45,8 @@ from serinus.local.gateway import INGRESS_CLASS, Gateway, GatewaySettings, free_
 from serinus.local.in_process import lead_from_here
 from serinus.local.instance import Instance, explain, hold, note_flaw, prepare
 from serinus.local.kept import STOP_SECONDS, kept
+from serinus.local.kubeconfig import Access
+from serinus.local.kubeconfig_entry import add_entry, entry_of_state, remove_entry
 from serinus.local.node.image_map import read_image_map
 from serinus.local.node.logs import Logs, NoLog
 from serinus.local.node.node import Node
@@ -145,7 +148,7 @@ async def _run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) ->
             return
         state = starting.result()
         state |= {"ready": True, "seconds": round(processes.seconds_running(), 3)}
-        settings.instance.write_state(state)
+        settings.instance.write_state({**entry_of_state(settings.instance), **state})
         ready({**state, "first": first})
         await stop.wait()
 
@@ -159,6 +162,8 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     gateway_port = port_of_left_behind(instance.gateway_dir)
     if not gateway_port or settings.gateway_port not in (0, gateway_port):
         gateway_port = free_port(HOST, settings.gateway_port, instance.port("gatewayPort"))
+    if settings.kubeconfig:
+        kubeconfig_file.read(settings.kubeconfig)
     showing = _dashboard_socket(settings)
     parts.callback(showing.close)
     dashboard_token = kept_token(instance.dashboard_token)
@@ -180,7 +185,9 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     server = HttpsServer(followed.handle, who.token, secured, misdirected)
     endpoint = f"https://{HOST}:{await server.start(sock=listening)}"
     parts.push_async_callback(server.close)
-    write_kubeconfig(kubeconfig, endpoint, who.ca_pem, who.token)
+    write_kubeconfig(instance.kubeconfig, endpoint, who.ca_pem, who.token)
+    add_entry(instance, settings.kubeconfig, Access(endpoint, who.ca_pem, who.token))
+    parts.callback(remove_entry, instance)
 
     def client(name: str) -> Client:
         return Client(api.handle, user_agent=name)

@@ -8,10 +8,12 @@ import os
 import re
 import secrets
 import ssl
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -171,18 +173,28 @@ def _name(name: str) -> x509.GeneralName:
 
 def write_private(path: Path, text: str) -> None:
     """Writes a file that only its owner can read, whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    # A name that nobody can guess, opened only if it is new: the directory may be one where others write.
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        os.unlink(beside)
+        raise
 
 
 def write_kubeconfig(path: Path, server: str, ca_pem: str, token: str) -> None:
     """A kubeconfig with one context, `serinus`, mode 0600."""
-    config = {
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_private(path, dump(kubeconfig_of(server, ca_pem, token)))
+
+
+def kubeconfig_of(server: str, ca_pem: str, token: str) -> dict[str, Any]:
+    """A kubeconfig with one cluster, context and user, each called `serinus`."""
+    return {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "serinus",
@@ -195,5 +207,3 @@ def write_kubeconfig(path: Path, server: str, ca_pem: str, token: str) -> None:
         "contexts": [{"name": "serinus", "context": {"cluster": "serinus", "user": "serinus", "namespace": "default"}}],
         "users": [{"name": "serinus", "user": {"token": token}}],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_private(path, dump(config))
