@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from serinus.analysis.conditions.values import float_text
+from serinus.analysis.expansion import Room, TooLarge
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templating import filled
 from serinus.api.analysis import Argument, SecretKeyRef
@@ -17,6 +18,11 @@ Secrets = Mapping[str, Mapping[str, str] | None]
 
 FOR_VALIDATION = "temp-for-secret"
 """Stands for secret values while a run is validated, so that none gets into a message."""
+
+ARGUMENTS = "arguments of an analysis"
+"""What a message calls them that are too long together."""
+
+HIDDEN = "*****"
 
 OF_EXPERIMENTS = ("templates.", "experiment.")
 """How the placeholders begin that the arguments of an Experiment's analyses may hold."""
@@ -60,15 +66,15 @@ def secret_names(args: Sequence[Argument]) -> list[str]:
 
 def secret_values(args: Sequence[Argument], values: Mapping[str, str]) -> list[str]:
     """What no message may show, longest first."""
-    hidden = [values[a.name] for a in args if a.value_from and a.value_from.secret_key_ref and a.name in values]
+    hidden = {values[a.name] for a in args if a.value_from and a.value_from.secret_key_ref and a.name in values}
     return sorted((value for value in hidden if value), key=len, reverse=True)
 
 
 def hidden(text: str, secrets: Sequence[str]) -> str:
-    """`text` without secret values."""
-    for secret in secrets:
-        text = text.replace(secret, "*****")
-    return text
+    """`text` without secret values (longest first). In one pass: what stands for one is not searched for the next."""
+    if not text or not secrets:
+        return text
+    return re.compile("|".join(map(re.escape, secrets))).sub(HIDDEN, text)
 
 
 def merged_arguments(of_templates: Sequence[Sequence[Argument]], given: Collection[str] = ()) -> list[Argument]:
@@ -105,13 +111,22 @@ def overridden(declared: Sequence[Argument], given: Sequence[Argument]) -> list[
 
 
 def rollout_arguments(
-    args: Sequence[Argument], rollout: Mapping[str, Any], *, latest: str, stable: str
+    args: Sequence[Argument], rollout: Mapping[str, Any], *, latest: str, stable: str, room: Room | None = None
 ) -> list[Argument]:
-    """A Rollout's arguments as plain values. `rollout`: its JSON. AnalysisProblem for a field that is not there."""
+    """A Rollout's arguments as plain values. `rollout`: its JSON. `room`: what they may take together, if other objects share it.
+
+    AnalysisProblem for a field that is not there; TooLarge for values that do not fit into `room`.
+    """
     found: list[Argument] = []
+    left = room or Room(ARGUMENTS)
     for arg in args:
         try:
-            found.append(Argument(arg.name, _of_rollout(arg, rollout, latest, stable)))
+            value = _of_rollout(arg, rollout, latest, stable)
+            left.take(len(value or ""))
+            found.append(Argument(arg.name, value))
+        except TooLarge as problem:
+            problem.path.append(f"args.{arg.name}")
+            raise
         except AnalysisProblem as problem:
             raise AnalysisProblem(f"args.{arg.name}: {problem}", argument=arg.name) from None
     return found
@@ -141,6 +156,7 @@ def experiment_arguments(
     `templates`: name -> (pod template hash, name of the ReplicaSet). Times are RFC 3339, "" while there is none.
     AnalysisProblem for `{{templates.…}}` or `{{experiment.…}}` that is not known; any other `{{ … }}` stays as it is.
     """
+    left = Room(ARGUMENTS)
     known = {
         **{f"templates.{name}.podTemplateHash": pod_hash for name, (pod_hash, _) in templates.items()},
         **{f"templates.{name}.replicaset.name": replica_set for name, (_, replica_set) in templates.items()},
@@ -150,7 +166,10 @@ def experiment_arguments(
     found: list[Argument] = []
     for arg in args:
         try:
-            value = None if arg.value is None else filled(arg.value, known.get, OF_EXPERIMENTS)
+            value = None if arg.value is None else filled(arg.value, known.get, OF_EXPERIMENTS, room=left)
+        except TooLarge as problem:
+            problem.path.append(f"args.{arg.name}")
+            raise
         except AnalysisProblem as problem:
             raise AnalysisProblem(f"args.{arg.name}: {problem}", argument=arg.name) from None
         found.append(Argument(arg.name, value))

@@ -20,16 +20,17 @@ from serinus.analysis.arguments import hidden
 from serinus.analysis.limits import RESUME_SECONDS
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL, severity
 from serinus.analysis.resolved import Resolved, ResolvedMetric
-from serinus.analysis.schedule import Task, due_at, is_terminating, pause_after, result_of, unfilled
+from serinus.analysis.schedule import Task, due_at, is_terminating, pause_after, results_of, unfilled
+from serinus.analysis.status_size import fitted
 from serinus.analysis.verdicts import (
     LONGEST_VALUE,
     counted,
     exceeded,
     last_measurement,
     metric_phase,
-    shortened,
 )
 from serinus.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, MetricResult, RunSummary
+from serinus.api.cutting import shortened
 from serinus.api.times import format_time, parse_time
 
 
@@ -88,8 +89,9 @@ def assess(
     events: list[Event] = []
     run_phase = _RunPhase("Run Terminated" if run.spec.terminate else "")
     results: list[MetricResult] = []
+    old, new = results_of(run), results_of(after)
     for metric in resolved.metrics:
-        before, result = result_of(run, metric.name), result_of(after, metric.name)
+        before, result = old.get(metric.name), new.get(metric.name)
         if result is None:
             run_phase.unmeasured(metric)
             continue
@@ -100,7 +102,7 @@ def assess(
     status = _status(run, results, run_phase, now, terminating=terminating)
     if status.phase in COMPLETED:
         events.append(_ended(status.phase))
-    trimmed = {m.name: m.kept for m in resolved.metrics if _trims(m, result_of(after, m.name))}
+    trimmed = {m.name: m.kept for m in resolved.metrics if _trims(m, new.get(m.name))}
     later = msgspec.structs.replace(run, status=status)
     if status.phase in COMPLETED or is_terminating(later):
         # What is under way is ended in a pass of its own, at once.
@@ -109,7 +111,8 @@ def assess(
     exact = dict(due or {}) | {one.task.metric.name: _exactly(one) for one in measured}
     if run.status.started_at is None:
         exact = {m.name: now + m.limits.initial_delay for m in resolved.metrics} | exact
-    upcoming = {m.name: due_at(later, m, result_of(later, m.name), exact.get(m.name)) for m in resolved.metrics}
+    latest = results_of(later)
+    upcoming = {m.name: due_at(later, m, latest.get(m.name), exact.get(m.name)) for m in resolved.metrics}
     planned = {name: at for name, at in upcoming.items() if at is not None}
     return Assessed(status, tuple(events), planned, min(planned.values(), default=None), trimmed)
 
@@ -124,7 +127,7 @@ def _with_measurements(run: AnalysisRun, resolved: Resolved, measured: Sequence[
         earlier = result.measurements[:-1] if one.task.measurement is not None else result.measurements
         if measurement.finished_at is not None:
             result = counted(result, measurement.phase)
-        metadata = {**result.metadata, **one.metadata}
+        metadata = {**result.metadata, **_notes(one.metadata)}
         results[metric.name] = msgspec.structs.replace(result, measurements=[*earlier, measurement], metadata=metadata)
     order = {metric.name: position for position, metric in enumerate(resolved.metrics)}
     return msgspec.structs.replace(
@@ -135,6 +138,11 @@ def _with_measurements(run: AnalysisRun, resolved: Resolved, measured: Sequence[
 def _clean(measurement: Measurement, secrets: Sequence[str]) -> Measurement:
     message = shortened(hidden(measurement.message, secrets))
     return msgspec.structs.replace(measurement, message=message, value=shortened(measurement.value, LONGEST_VALUE))
+
+
+def _notes(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Of the metric, such as its query with all arguments: shown only."""
+    return {key: shortened(value, LONGEST_VALUE) for key, value in metadata.items()}
 
 
 def _trims(metric: ResolvedMetric, result: MetricResult | None) -> bool:
@@ -195,14 +203,16 @@ def _status(
     phase, message = RUNNING, ""
     if terminating or found.completed:
         phase, message = found.phase or SUCCESSFUL, found.message
-    return AnalysisRunStatus(
-        phase=phase,
-        message=shortened(message),
-        metric_results=results,
-        started_at=run.status.started_at or format_time(now),
-        completed_at=format_time(now) if phase in COMPLETED else None,
-        run_summary=found.summary,
-        dry_run_summary=found.dry_run_summary,
+    return fitted(
+        AnalysisRunStatus(
+            phase=phase,
+            message=shortened(message),
+            metric_results=results,
+            started_at=run.status.started_at or format_time(now),
+            completed_at=format_time(now) if phase in COMPLETED else None,
+            run_summary=found.summary,
+            dry_run_summary=found.dry_run_summary,
+        )
     )
 
 

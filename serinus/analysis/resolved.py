@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from serinus.analysis.arguments import Secrets, argument_values, secret_values
 from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.patterns import Pattern
+from serinus.analysis.expansion import Room
 from serinus.analysis.limits import KEPT, Limits, limits_of
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templating import with_arguments
@@ -31,13 +32,18 @@ class ResolvedMetric:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`secrets`: what no message may show."""
+    """`secrets`: what no message may show. `size`: characters of the metrics, at most `expansion.LARGEST`."""
 
     metrics: tuple[ResolvedMetric, ...]
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    size: int = 0
+    _by_name: dict[str, ResolvedMetric] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {metric.name: metric for metric in self.metrics})
 
     def metric(self, name: str) -> ResolvedMetric | None:
-        return next((metric for metric in self.metrics if metric.name == name), None)
+        return self._by_name.get(name)
 
 
 def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
@@ -46,9 +52,10 @@ def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
     `secrets`: every Secret of `secret_names(spec.args)`. The run is validated with stand-ins for their values.
     """
     try:
-        values = argument_values(spec.args, secrets)
-        metrics = [with_arguments(metric, values) for metric in spec.metrics]
-        shown = [with_arguments(metric, argument_values(spec.args, None)) for metric in spec.metrics]
+        values, known = argument_values(spec.args, secrets), argument_values(spec.args, None)
+        room = Room()
+        metrics = [with_arguments(metric, values, room) for metric in spec.metrics]
+        shown = metrics if known == values else _filled(spec, known)
     except AnalysisProblem as problem:
         message = f"Unable to resolve metric arguments: {problem}"
         raise AnalysisProblem(message, missing=problem.missing) from None
@@ -62,7 +69,12 @@ def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
         ResolvedMetric(metric, limits_of(checked), checked.name in watched, kept.get(checked.name, KEPT))
         for metric, checked in zip(metrics, shown, strict=True)
     )
-    return Resolved(resolved, tuple(secret_values(spec.args, values)))
+    return Resolved(resolved, tuple(secret_values(spec.args, values)), room.used)
+
+
+def _filled(spec: AnalysisRunSpec, values: Mapping[str, str]) -> list[Metric]:
+    room = Room()
+    return [with_arguments(metric, values, room) for metric in spec.metrics]
 
 
 def _dry_runs(rules: Sequence[DryRun], names: Sequence[str]) -> set[str]:

@@ -31,8 +31,9 @@ class Task:
     number: int = 1
 
 
-def result_of(run: AnalysisRun, name: str) -> MetricResult | None:
-    return next((result for result in run.status.metric_results if result.name == name), None)
+def results_of(run: AnalysisRun) -> dict[str, MetricResult]:
+    """By the metric's name; the first one where somebody wrote two of a name."""
+    return {result.name: result for result in reversed(run.status.metric_results)}
 
 
 def is_terminating(run: AnalysisRun) -> bool:
@@ -56,8 +57,9 @@ def tasks(
         return []
     terminating = is_terminating(run)
     found: list[Task] = []
+    results = results_of(run)
     for metric in resolved.metrics:
-        result = result_of(run, metric.name)
+        result = results.get(metric.name)
         number = result.count + result.error + 1 if result else 1
         last = last_measurement(result)
         if result is not None and result.phase in COMPLETED:
@@ -80,8 +82,9 @@ def endings(run: AnalysisRun) -> list[Task]:
     measurement says itself what to end.
     """
     found: list[Task] = []
+    results = results_of(run)
     for metric in unfilled(run).metrics:
-        last = last_measurement(result_of(run, metric.name))
+        last = last_measurement(results.get(metric.name))
         if last is not None and last.finished_at is None:
             found.append(Task(metric, "terminate", last))
     return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from serinus.analysis.arguments import argument_values, rollout_arguments
+from serinus.analysis.arguments import ARGUMENTS, argument_values, rollout_arguments
+from serinus.analysis.expansion import Room
 from serinus.analysis.limits import number
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templates import Templates, found_templates, run_spec
@@ -94,13 +95,15 @@ def check_for_rollout(
     """
     templates = found_templates(asked.templates, namespaced, of_cluster)
     unknown = {arg.name for arg in asked.args if arg.name in later or _given_later(arg, rollout)}
-    given = [_known_now(arg, rollout, unknown) for arg in asked.args]
+    room = Room(ARGUMENTS)
+    given = [_known_now(arg, rollout, unknown, room) for arg in asked.args]
     spec = run_spec(templates, given, asked.dry_run, asked.measurement_retention)
     values = argument_values(spec.args, None)
     metrics: list[Metric] = []
+    room = Room()
     for template in templates:
         for metric in template.spec.metrics:
-            filled = _filled(template, metric, values)
+            filled = _filled(template, metric, values, room)
             # What decides how often it is measured, and when it ends, may follow from a value that is not known yet.
             judged = not unknown & names_in(*_limits(metric))
             metrics.append(filled if judged else Metric(filled.name, filled.provider))
@@ -122,15 +125,15 @@ def _given_later(arg: Argument, rollout: Mapping[str, Any] | None) -> bool:
     )
 
 
-def _known_now(arg: Argument, rollout: Mapping[str, Any] | None, unknown: set[str]) -> Argument:
+def _known_now(arg: Argument, rollout: Mapping[str, Any] | None, unknown: set[str], room: Room) -> Argument:
     if arg.name in unknown or rollout is None:
         return Argument(arg.name, DUMMY if arg.name in unknown else arg.value)
-    return rollout_arguments([arg], rollout, latest=DUMMY, stable=DUMMY)[0]
+    return rollout_arguments([arg], rollout, latest=DUMMY, stable=DUMMY, room=room)[0]
 
 
-def _filled(template: AnalysisTemplate, metric: Metric, values: Mapping[str, str]) -> Metric:
+def _filled(template: AnalysisTemplate, metric: Metric, values: Mapping[str, str], room: Room) -> Metric:
     try:
-        return with_arguments(metric, values)
+        return with_arguments(metric, values, room)
     except AnalysisProblem as problem:
         where = f"template '{template.metadata.name}', metric {metric.name}"
         because = ": the templates of this analysis declare no such argument" if problem.argument else ""

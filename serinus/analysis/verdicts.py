@@ -12,11 +12,9 @@ from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.limits import UNLIMITED, Limits
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.api.analysis import Measurement, Metric, MetricResult
+from serinus.api.cutting import shortened
 
 NO_DATA = "metric result is nil or empty: no data returned from the metric provider"
-LONGEST_MESSAGE = 2_000
-"""Characters of a message in the status: ten measurements of a hundred metrics must fit into one object."""
-
 LONGEST_VALUE = 10_000
 """Characters of a value in the status: what conditions see is whole, what is shown of a large answer is its beginning."""
 
@@ -50,10 +48,6 @@ def _holds(name: str, text: str, result: Any, now: float) -> bool | None:
     except ConditionError as error:
         empty = result is None or result == []
         raise ConditionError(f'could not evaluate {name} "{text}": {NO_DATA if empty else error}') from None
-
-
-def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def counted(result: MetricResult, phase: str) -> MetricResult:

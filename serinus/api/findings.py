@@ -12,6 +12,10 @@ from typing import Any
 import msgspec
 
 from serinus.api import go_json
+from serinus.api.cutting import shortened
+
+SHOWN = 1_000
+"""Characters of a value that a message shows."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -61,6 +65,6 @@ def internal(path: str, message: str) -> Finding:
 
 def _shown(value: Any) -> str:
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(shortened(value, SHOWN), ensure_ascii=False)
     plain = msgspec.to_builtins(value)
-    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).translate(go_json.UNSAFE)
+    return shortened(json.dumps(plain, separators=(",", ":"), ensure_ascii=False).translate(go_json.UNSAFE), SHOWN)

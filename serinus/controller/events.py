@@ -22,6 +22,7 @@ from typing import Protocol
 
 import msgspec
 
+from serinus.api.cutting import shortened
 from serinus.api.event_reasons import kept
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.resources import EVENTS
@@ -204,7 +205,7 @@ class Recorder:
             "resourceVersion": metadata.resource_version,
         }
         if len(event.message) > LONGEST_MESSAGE:
-            event = msgspec.structs.replace(event, message=event.message[: LONGEST_MESSAGE - 1] + "…")
+            event = msgspec.structs.replace(event, message=shortened(event.message, LONGEST_MESSAGE))
         same = (metadata.uid, event.type, event.reason, event.message)
         self._number = max(self._number + 1, int(now * 1e9))
         is_kept = kept(event.reason, event.type)

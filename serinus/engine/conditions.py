@@ -6,6 +6,7 @@ the progress deadline); a rewritten one moves to the end of the list. Source: th
 
 from __future__ import annotations
 
+from serinus.api.cutting import shortened
 from serinus.api.meta import Condition
 from serinus.api.rollout import RolloutStatus
 from serinus.api.times import format_time, parse_time
@@ -33,7 +34,11 @@ def find(status: RolloutStatus, kind: str) -> Condition | None:
 def put(
     status: RolloutStatus, now: float, kind: str, value: str, reason: str, message: str, *, renew: bool = False
 ) -> None:
-    """Set a condition; unchanged status and reason leave it as it is, unless it is to be renewed."""
+    """Set a condition; unchanged status and reason leave it as it is, unless it is to be renewed.
+
+    Its message is cut to what people read: a name or a value in it may be as long as an object.
+    """
+    message = shortened(message)
     old = find(status, kind)
     if old and old.status == value and old.reason == reason and not renew:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from serinus.api.cutting import LONGEST_MESSAGE, shortened
 from serinus.api.meta import Json
 from serinus.api.names import DESIRED_REPLICAS
 from serinus.api.rollout import RolloutStatus
@@ -124,6 +125,8 @@ class Draft:
         self.hold(Wait(reason, message, since, until, next_))
 
     def hold(self, wait: Wait) -> None:
+        if len(wait.message) > LONGEST_MESSAGE:
+            wait = msgspec.structs.replace(wait, message=shortened(wait.message))
         self.waits.append(wait)
         if wait.until is not None:
             self.look_again(wait.until)

@@ -9,6 +9,7 @@ scale-down delay afterwards.
 from __future__ import annotations
 
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
+from serinus.api.cutting import shortened
 from serinus.api.meta import Condition
 from serinus.api.times import format_time
 from serinus.engine import waits
@@ -119,6 +120,7 @@ def _tell_held(trial: Trial) -> None:
 
 
 def _put(trial: Trial, kind: str, value: str, reason: str, message: str) -> None:
+    message = shortened(message)
     old = next((c for c in trial.status.conditions if c.type == kind), None)
     if old and (old.status, old.reason, old.message) == (value, reason, message):
         return

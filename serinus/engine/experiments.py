@@ -9,7 +9,8 @@ import copy
 
 import msgspec
 
-from serinus.analysis.arguments import rollout_arguments
+from serinus.analysis.arguments import ARGUMENTS, rollout_arguments
+from serinus.analysis.expansion import Room, TooLarge
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.analysis.problems import AnalysisProblem
 from serinus.api.analysis import ExperimentAnalysis
@@ -113,8 +114,8 @@ def _begin(draft: Draft, asked: Json, index: int) -> bool:
 
 
 def _spec(s: Sight, asked: Json) -> Json:
-    """The spec of the Experiment that a step asks for. AnalysisProblem for an argument that leads nowhere."""
-    spec: Json = {"templates": [_template(s, t) for t in asked.get("templates") or []]}
+    """The spec of the Experiment that a step asks for. AnalysisProblem for an argument that leads nowhere, and for too many pods."""
+    spec: Json = {"templates": _templates(s, asked.get("templates") or [])}
     for part in ("duration", "dryRun", "analysisRunMetadata", "scaleDownDelaySeconds"):
         if asked.get(part) is not None:
             spec[part] = asked[part]
@@ -122,18 +123,35 @@ def _spec(s: Sight, asked: Json) -> Json:
         spec["progressDeadlineSeconds"] = s.spec.progress_deadline_seconds
     rollout, latest, stable = msgspec.to_builtins(s.rollout), hash_of(s.new), s.rollout.status.stable_rs
     analyses: list[Json] = []
+    room = Room(ARGUMENTS)
     for raw in asked.get("analyses") or []:
         analysis = converted(raw, ExperimentAnalysis)
-        args = rollout_arguments(analysis.args, rollout, latest=latest, stable=stable)
+        args = rollout_arguments(analysis.args, rollout, latest=latest, stable=stable, room=room)
         analyses.append(msgspec.to_builtins(msgspec.structs.replace(analysis, args=args)))
     if analyses:
         spec["analyses"] = analyses
     return spec
 
 
-def _template(s: Sight, asked: Json) -> Json:
-    rs = s.stable if asked.get("specRef") == "stable" else s.new
-    assert rs is not None
+def _templates(s: Sight, asked: list[Json]) -> list[Json]:
+    """Each with a copy of the pods of a version, of which a step may ask for thousands: TooLarge before they are made."""
+    room, made = Room("templates of an Experiment with their pods"), list[Json]()
+    sizes: dict[str, int] = {}
+    for one in asked:
+        rs = s.stable if one.get("specRef") == "stable" else s.new
+        assert rs is not None
+        if rs.metadata.uid not in sizes:
+            sizes[rs.metadata.uid] = len(msgspec.json.encode(rs.spec.template))
+        try:
+            room.take(sizes[rs.metadata.uid])
+        except TooLarge as problem:
+            problem.path.append(f"templates['{one['name'][:100]}']")
+            raise
+        made.append(_template(s, one, rs))
+    return made
+
+
+def _template(s: Sight, asked: Json, rs: ReplicaSet) -> Json:
     pods = _without_hash(rs)
     extra: Json = asked.get("metadata") or {}
     meta: Json = pods.setdefault("metadata", {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serinus.api import validation
+from serinus.api.cutting import shortened
 from serinus.api.derived import once
 from serinus.api.findings import Finding
 from serinus.api.identity import step_hash
@@ -88,6 +89,7 @@ def _view(draft: Draft) -> View | None:
 
 def say(draft: Draft, message: str) -> None:
     """The condition InvalidSpec, and the phase that follows from it."""
+    message = shortened(message)  # as it is stored, to be compared with what is
     status, stored = draft.status, draft.sight.rollout
     # A pass that came to its end has taken the condition away already: what is stored tells since when it holds.
     old = find(stored.status, "InvalidSpec")

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import msgspec
 
+from serinus.analysis.expansion import Room
 from serinus.analysis.limits import number
 from serinus.analysis.phases import BAD, COMPLETED
 from serinus.analysis.problems import AnalysisProblem
@@ -66,7 +67,8 @@ def measured(run: AnalysisRun) -> tuple[Measured, ...]:
     """The run's metrics, in its order."""
     results = {result.name: result for result in run.status.metric_results}
     values = {a.name: str(a.value) for a in run.spec.args if a.value is not None}
-    return tuple(_metric(run, m, results.get(m.name, MetricResult(m.name)), values) for m in run.spec.metrics)
+    room = Room()
+    return tuple(_metric(run, m, results.get(m.name, MetricResult(m.name)), values, room) for m in run.spec.metrics)
 
 
 def deciding(runs: Iterable[AnalysisRun], rollout: Rollout) -> tuple[Measured, ...]:
@@ -116,15 +118,17 @@ def words(metric: Measured) -> str:
     return f"{metric.name} of {metric.run}: {what} ({metric.phase}{count}{dry})"
 
 
-def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[str, str]) -> Measured:
+def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[str, str], room: Room) -> Measured:
     metric = Metric(
         asked.name,
         success_condition=asked.success_condition,
         failure_condition=asked.failure_condition,
         failure_limit=asked.failure_limit,
     )
-    with suppress(AnalysisProblem):  # one from a Secret is not shown: the condition stays as it was written
-        metric = with_arguments(metric, values)
+    with suppress(
+        AnalysisProblem
+    ):  # one from a Secret, or too long, is not shown: the condition stays as it was written
+        metric = with_arguments(metric, values, room)
     limits = [
         (found, succeeds)
         for text, succeeds in ((metric.success_condition, True), (metric.failure_condition, False))

@@ -7,6 +7,7 @@ Source of `ReplicaSetCreateError`: the Rollout resource, section 4.
 
 from __future__ import annotations
 
+from serinus.api.cutting import shortened
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import waits
 from serinus.engine.conditions import CREATE_ERROR, drop, find, put, put_creation_refused
@@ -42,7 +43,7 @@ def _tell(draft: Draft, kind: str, held: list[HeldWrite], event: str) -> None:
     if not held:
         drop(status, kind)
         return
-    text, before = summed(held), find(status, kind)
+    text, before = shortened(summed(held)), find(status, kind)
     put(status, now, kind, "True", held[0].reason or kind, text, renew=before is not None and before.message != text)
     if (held[0].verb, held[0].kind) == ("create", "ReplicaSet"):
         event = CREATE_ERROR
