@@ -4,6 +4,8 @@ An update is held while `spec.paused` is true, while a person has to decide abou
 refuses, and while the spec, or an object that it names, is not usable. A ReplicaSet records for which `spec.replicas` it has
 its size (the annotation desired-replicas). Where that is the same still, the size stays: a pause stops an update between two
 sizes too. Autoscalers and people scale a Rollout at any time, and the update may be held for days.
+
+A version that is kept whole has one right size, `spec.replicas`: it gets it back when another writer scales its ReplicaSet.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from serinus.api.names import DESIRED_REPLICAS
 from serinus.api.workloads import ReplicaSet
 from serinus.engine import deadlines
-from serinus.engine.conditions import promoted
+from serinus.engine.conditions import find, promoted
 from serinus.engine.draft import Draft
 from serinus.engine.replicas import Fence, approximate, next_basic, share
 from serinus.engine.sight import hash_of
@@ -21,7 +23,7 @@ from serinus.engine.sizes import View, count_of, follow_traffic, trim
 def follow_replicas(draft: Draft, view: View | None) -> None:
     """Plan the sizes. `view`: what the steps want; None where they cannot be used: then what the gateway knows decides."""
     s = draft.sight
-    if not any(changed(draft, rs) for rs in s.sets if rs in (s.new, s.stable) or rs.spec.replicas):
+    if not any(_outdated(draft, rs) for rs in s.sets if rs in (s.new, s.stable) or rs.spec.replicas):
         return
     if s.blue_green is not None and s.canary is None:
         _blue_green(draft)
@@ -40,6 +42,31 @@ def changed(draft: Draft, rs: ReplicaSet) -> bool:
     return _made_for(draft, rs) != draft.sight.replicas
 
 
+def _outdated(draft: Draft, rs: ReplicaSet) -> bool:
+    """Whether the size has to be looked at: `spec.replicas` has changed, or a version that is kept whole was scaled."""
+    if changed(draft, rs):
+        return True
+    resized = draft.size(rs) != draft.sight.replicas and not draft.created(rs)
+    return resized and not rs.metadata.deletion_timestamp and _kept_whole(draft, rs)
+
+
+def _kept_whole(draft: Draft, rs: ReplicaSet) -> bool:
+    s, status = draft.sight, draft.status
+    if not draft.size(rs) and find(status, "Healthy") is None:
+        return False  # paused from the beginning: the first version has no pods until it is resumed
+    if s.blue_green is not None and s.canary is None:
+        return hash_of(rs) in _leading(draft) and not deadlines.has_deadline(rs)
+    if promoted(status):
+        return rs is s.new
+    dynamic = s.canary is None or s.canary.dynamic_stable_scale
+    return s.routing is not None and not dynamic and hash_of(rs) == status.stable_rs
+
+
+def _leading(draft: Draft) -> set[str]:
+    """The versions that the Services of a blue-green Rollout may lead to."""
+    return {draft.status.stable_rs, draft.status.blue_green.active_selector}
+
+
 def _begun(draft: Draft, rs: ReplicaSet) -> bool:
     """Whether the version has pods, or has none only because none were wanted."""
     return draft.size(rs) > 0 or _made_for(draft, rs) == 0
@@ -55,7 +82,7 @@ def _promoted(draft: Draft) -> bool:
     s = draft.sight
     if not promoted(draft.status) or s.new is None:
         return False
-    if changed(draft, s.new):
+    if _outdated(draft, s.new):
         draft.scale(s.new, s.replicas, f"{s.replicas} replicas are wanted")
     return True
 
@@ -72,7 +99,7 @@ def _routed(draft: Draft, view: View | None) -> None:
     if view is not None:
         index = draft.status.current_step_index or 0
         before, at = view.targets(index - 1) if index else (0, s.replicas), view.targets(index)
-    if stable is not None and changed(draft, stable):
+    if stable is not None and _outdated(draft, stable):
         size = s.replicas
         if s.canary.dynamic_stable_scale:
             size = max(least[1], _between(draft, stable, before and before[1], at and at[1]))
@@ -145,11 +172,11 @@ def _divided(draft: Draft, view: View | None, fence: Fence, new: ReplicaSet, sta
 def _blue_green(draft: Draft) -> None:
     """Whole versions: the stable one, the active one, and the new one where it is not kept small for a preview."""
     s, status = draft.sight, draft.status
-    leading = {status.stable_rs, status.blue_green.active_selector}
+    leading = _leading(draft)
     for rs in s.sets:
         whole = hash_of(rs) in leading or draft.size(rs) == _made_for(draft, rs)
         current = hash_of(rs) == status.current_pod_hash and not status.abort
-        if not changed(draft, rs) or deadlines.has_deadline(rs):
+        if not _outdated(draft, rs) or deadlines.has_deadline(rs):
             continue
         if hash_of(rs) in leading or (current and _begun(draft, rs)):
             size = s.replicas if whole else draft.size(rs)

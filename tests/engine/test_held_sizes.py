@@ -154,6 +154,34 @@ def test_a_version_that_serves_has_the_pods_that_are_wanted(strategy: str, harm:
         assert shares(world) == before
 
 
+@pytest.mark.parametrize("size", [0, 2, 6])
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_version_that_serves_alone_gets_its_size_back_when_another_writer_scales_it(
+    strategy: str, harm: str, size: int
+):
+    """Too few pods carry all the traffic, and nothing else would put it right for as long as the Rollout waits."""
+    world = settled_at_blue(strategy)
+    HARMS[harm](world)
+    world.after(3)
+    world.patch("ReplicaSet", world.set_of("blue").metadata.name, {"spec": {"replicas": size}})
+    for _ in range(3):
+        world.after(3)
+    assert world.set_of("blue").spec.replicas == 4
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("strategy", ["a router", "blue-green"])
+def test_a_stable_version_that_is_kept_whole_gets_its_size_back_at_the_gate(strategy: str, harm: str):
+    world = at_the_gate(strategy)
+    HARMS[harm](world)
+    world.after(3)
+    world.patch("ReplicaSet", world.set_of("blue").metadata.name, {"spec": {"replicas": 2}})
+    for _ in range(3):
+        world.after(3)
+    assert sizes(world) == AT_THE_GATE[strategy](4)
+
+
 @pytest.mark.parametrize("harm", HARMS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_an_update_that_is_held_keeps_its_proportions(strategy: str, harm: str):
