@@ -22,16 +22,16 @@ FOR_VALIDATION = "temp-for-secret"
 ARGUMENTS = "arguments of an analysis"
 """What a message calls them that are too long together."""
 
-HIDDEN = "*****"
-
 OF_EXPERIMENTS = ("templates.", "experiment.")
 """How the placeholders begin that the arguments of an Experiment's analyses may hold."""
 
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 
 
-def argument_values(args: Sequence[Argument], secrets: Secrets | None) -> dict[str, str]:
-    """name -> value. A Secret wins over a value. `secrets`: None puts FOR_VALIDATION in their places.
+def argument_values(
+    args: Sequence[Argument], secrets: Secrets | None, stand_in: str = FOR_VALIDATION
+) -> dict[str, str]:
+    """name -> value. A Secret wins over a value. `secrets`: None puts `stand_in` in their places.
 
     AnalysisProblem for one that has no value: a `fieldRef` has none here, only a Rollout resolves it.
     """
@@ -39,7 +39,7 @@ def argument_values(args: Sequence[Argument], secrets: Secrets | None) -> dict[s
     for arg in args:
         reference = arg.value_from.secret_key_ref if arg.value_from else None
         if reference is not None:
-            values[arg.name] = FOR_VALIDATION if secrets is None else _secret(arg.name, reference, secrets)
+            values[arg.name] = stand_in if secrets is None else _secret(arg.name, reference, secrets)
         elif arg.value is not None:
             values[arg.name] = arg.value
         else:
@@ -65,16 +65,9 @@ def secret_names(args: Sequence[Argument]) -> list[str]:
 
 
 def secret_values(args: Sequence[Argument], values: Mapping[str, str]) -> list[str]:
-    """What no message may show, longest first."""
-    hidden = {values[a.name] for a in args if a.value_from and a.value_from.secret_key_ref and a.name in values}
-    return sorted((value for value in hidden if value), key=len, reverse=True)
-
-
-def hidden(text: str, secrets: Sequence[str]) -> str:
-    """`text` without secret values (longest first). In one pass: what stands for one is not searched for the next."""
-    if not text or not secrets:
-        return text
-    return re.compile("|".join(map(re.escape, secrets))).sub(HIDDEN, text)
+    """What no text may show."""
+    found = [values[a.name] for a in args if a.value_from and a.value_from.secret_key_ref and a.name in values]
+    return [value for value in found if value]
 
 
 def merged_arguments(of_templates: Sequence[Sequence[Argument]], given: Collection[str] = ()) -> list[Argument]:

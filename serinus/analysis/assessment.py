@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from serinus.analysis.arguments import hidden
+from serinus.analysis.hiding import Hidden
 from serinus.analysis.limits import RESUME_SECONDS
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL, severity
 from serinus.analysis.resolved import Resolved, ResolvedMetric
@@ -30,7 +30,7 @@ from serinus.analysis.verdicts import (
     metric_phase,
 )
 from serinus.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, MetricResult, RunSummary
-from serinus.api.cutting import shortened
+from serinus.api.cutting import LONGEST_MESSAGE, shortened
 from serinus.api.times import format_time, parse_time
 
 
@@ -120,14 +120,15 @@ def assess(
 def _with_measurements(run: AnalysisRun, resolved: Resolved, measured: Sequence[Measured]) -> AnalysisRunStatus:
     """The status with what was measured, counted. Results stand in the order of the metrics."""
     results = {result.name: result for result in run.status.metric_results}
+    hidden = Hidden(resolved.secrets)
     for one in measured:
         metric = one.task.metric
         result = results.get(metric.name) or MetricResult(name=metric.name, phase=RUNNING, dry_run=metric.dry_run)
-        measurement = _clean(one.measurement, resolved.secrets)
+        measurement = shown(one.measurement, hidden)
         earlier = result.measurements[:-1] if one.task.measurement is not None else result.measurements
         if measurement.finished_at is not None:
             result = counted(result, measurement.phase)
-        metadata = {**result.metadata, **_notes(one.metadata)}
+        metadata = {**result.metadata, **texts(one.metadata, hidden)}
         results[metric.name] = msgspec.structs.replace(result, measurements=[*earlier, measurement], metadata=metadata)
     order = {metric.name: position for position, metric in enumerate(resolved.metrics)}
     return msgspec.structs.replace(
@@ -135,14 +136,22 @@ def _with_measurements(run: AnalysisRun, resolved: Resolved, measured: Sequence[
     )
 
 
-def _clean(measurement: Measurement, secrets: Sequence[str]) -> Measurement:
-    message = shortened(hidden(measurement.message, secrets))
-    return msgspec.structs.replace(measurement, message=message, value=shortened(measurement.value, LONGEST_VALUE))
+def shown(measurement: Measurement, hidden: Hidden) -> Measurement:
+    """The measurement as the status may show it: without secrets, each text within its bound."""
+    return msgspec.structs.replace(
+        measurement,
+        message=hidden.text(measurement.message, LONGEST_MESSAGE),
+        value=hidden.foreign(measurement.value, LONGEST_VALUE, short=False),
+        metadata=texts(measurement.metadata, hidden),
+    )
 
 
-def _notes(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Of the metric, such as its query with all arguments: shown only."""
-    return {key: shortened(value, LONGEST_VALUE) for key, value in metadata.items()}
+def texts(metadata: Mapping[str, str], hidden: Hidden) -> dict[str, str]:
+    """The same for metadata."""
+    return {
+        hidden.foreign(key, LONGEST_VALUE, short=False): hidden.foreign(text, LONGEST_VALUE, short=False)
+        for key, text in metadata.items()
+    }
 
 
 def _trims(metric: ResolvedMetric, result: MetricResult | None) -> bool:

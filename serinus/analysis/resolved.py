@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from serinus.analysis.arguments import Secrets, argument_values, secret_values
 from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.patterns import Pattern
 from serinus.analysis.expansion import Room
+from serinus.analysis.hiding import STAND_IN
 from serinus.analysis.limits import KEPT, Limits, limits_of
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templating import with_arguments
@@ -18,12 +21,16 @@ from serinus.api.analysis import AnalysisRunSpec, DryRun, MeasurementRetention, 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedMetric:
-    """`dry_run`: it is measured and shown, and decides nothing. `kept`: measurements that stay in the status."""
+    """`dry_run`: it is measured and shown, and decides nothing. `kept`: measurements that stay in the status.
 
-    metric: Metric
+    `shown`: the metric with stand-ins for secret values, from which all that people read is made; None: it has none.
+    """
+
+    metric: Metric = field(repr=False)
     limits: Limits
     dry_run: bool = False
     kept: int = KEPT
+    shown: Metric | None = None
 
     @property
     def name(self) -> str:
@@ -32,7 +39,7 @@ class ResolvedMetric:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`secrets`: what no message may show. `size`: characters of the metrics, at most `expansion.LARGEST`."""
+    """`secrets`: what no text may show. `size`: characters of the metrics, at most `expansion.LARGEST`."""
 
     metrics: tuple[ResolvedMetric, ...]
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -55,19 +62,27 @@ def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
         values, known = argument_values(spec.args, secrets), argument_values(spec.args, None)
         room = Room()
         metrics = [with_arguments(metric, values, room) for metric in spec.metrics]
-        shown = metrics if known == values else _filled(spec, known)
+        checked = metrics if known == values else _filled(spec, known)
+        shown = metrics if known == values else _filled(spec, argument_values(spec.args, None, STAND_IN))
     except AnalysisProblem as problem:
         message = f"Unable to resolve metric arguments: {problem}"
         raise AnalysisProblem(message, missing=problem.missing) from None
     try:
-        check_metrics(shown)
-        names = [metric.name for metric in shown]
+        check_metrics(checked)
+        names = [metric.name for metric in checked]
         watched, kept = _dry_runs(spec.dry_run, names), _retentions(spec.measurement_retention, names)
     except AnalysisProblem as problem:
         raise AnalysisProblem(f"Analysis spec invalid: {problem}") from None
     resolved = tuple(
-        ResolvedMetric(metric, limits_of(checked), checked.name in watched, kept.get(checked.name, KEPT))
-        for metric, checked in zip(metrics, shown, strict=True)
+        # Names are labels of metrics, and parts of names of Jobs: they have the stand-ins that were checked.
+        ResolvedMetric(
+            replace(metric, name=name),
+            limits_of(valid),
+            name in watched,
+            kept.get(name, KEPT),
+            replace(seen, name=name),
+        )
+        for metric, valid, seen, name in zip(metrics, checked, shown, names, strict=True)
     )
     return Resolved(resolved, tuple(secret_values(spec.args, values)), room.used)
 

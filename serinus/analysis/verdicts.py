@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,6 @@ from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.limits import UNLIMITED, Limits
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.api.analysis import Measurement, Metric, MetricResult
-from serinus.api.cutting import shortened
 
 NO_DATA = "metric result is nil or empty: no data returned from the metric provider"
 LONGEST_VALUE = 10_000
@@ -25,29 +24,44 @@ def _condition(text: str) -> Condition:
     return Condition(text)
 
 
-def judged(metric: Metric, result: Any, now: float) -> tuple[str, str]:
-    """(phase, message) of a measurement that gave `result`. The message is empty unless a condition had no value."""
+class Judged(NamedTuple):
+    """The phase of a measurement, and why a condition had no value: in words of ours, and in those about the result."""
+
+    phase: str
+    own: str = ""
+    said: str = ""
+
+
+class _NoValue(Exception):
+    """(the controller's own words, what depends on the condition's values)."""
+
+
+def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None) -> Judged:
+    """What the conditions make of a result. `shown`: the metric as people may see it, if that is another."""
+    seen = shown or metric
     try:
-        success = _holds("successCondition", metric.success_condition, result, now)
-        failure = _holds("failureCondition", metric.failure_condition, result, now)
-    except ConditionError as error:
-        return ERROR, shortened(str(error))
+        success = _holds("successCondition", metric.success_condition, seen.success_condition, result, now)
+        failure = _holds("failureCondition", metric.failure_condition, seen.failure_condition, result, now)
+    except _NoValue as why:
+        return Judged(ERROR, *why.args)
     if failure:
-        return FAILED, ""
+        return Judged(FAILED)
     if success is None or success:
-        return SUCCESSFUL, ""
-    return (FAILED if failure is None else INCONCLUSIVE), ""
+        return Judged(SUCCESSFUL)
+    return Judged(FAILED if failure is None else INCONCLUSIVE)
 
 
-def _holds(name: str, text: str, result: Any, now: float) -> bool | None:
+def _holds(name: str, text: str, shown: str, result: Any, now: float) -> bool | None:
     """What the condition says; None without a condition."""
     if not text:
         return None
     try:
         return _condition(text).holds(result, now)
     except ConditionError as error:
-        empty = result is None or result == []
-        raise ConditionError(f'could not evaluate {name} "{text}": {NO_DATA if empty else error}') from None
+        own = f'could not evaluate {name} "{shown}": '
+        if result is None or result == []:
+            raise _NoValue(own + NO_DATA, "") from None
+        raise _NoValue(own, str(error)) from None
 
 
 def counted(result: MetricResult, phase: str) -> MetricResult:

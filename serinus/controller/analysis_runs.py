@@ -143,7 +143,7 @@ class AnalysisRuns:
         except AnalysisProblem as problem:
             return failed(run, str(problem), await measure(run, endings(run), self._reach)), None
         todo = tasks(run, resolved, now, due, woken)
-        measured = await measure(run, todo, self._reach) if todo else []
+        measured = await measure(run, todo, self._reach, resolved.secrets) if todo else []
         return assess(run, resolved, measured, self._clock.now(), due), resolved
 
     def _resolve(self, key: Key, run: AnalysisRun, secrets: Secrets) -> Resolved:

@@ -79,5 +79,5 @@ class Player:
         at = format_time(self.now)
         if isinstance(answer, Exception):
             return Measured(task, Measurement(ERROR, str(answer), at, at), self.now)
-        phase, message = judged(task.metric.metric, answer, self.now)
-        return Measured(task, Measurement(phase, message, at, at, value=str(answer)), self.now)
+        phase, own, said = judged(task.metric.metric, answer, self.now)
+        return Measured(task, Measurement(phase, own + said, at, at, value=str(answer)), self.now)

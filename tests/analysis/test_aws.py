@@ -52,8 +52,8 @@ FOUND = AwsKeys("ASIA", "s", "t")
 
 
 async def test_keys_of_the_environment_come_first(world: World) -> None:
-    world.environment |= {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B"}
-    assert await credentials(world.reach()) == AwsKeys("A", "B")
+    world.environment |= {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "key-of-env"}
+    assert await credentials(world.reach()) == AwsKeys("AKID", "key-of-env")
 
 
 async def test_a_profile_of_the_credentials_file(world: World, tmp_path: Path) -> None:
@@ -88,13 +88,13 @@ async def test_a_web_identity_is_exchanged_without_a_signature(world: World, tmp
 
 async def test_a_role_is_taken_on_with_the_keys_that_were_found(world: World) -> None:
     world.environment |= {
-        "AWS_ACCESS_KEY_ID": "A",
-        "AWS_SECRET_ACCESS_KEY": "B",
+        "AWS_ACCESS_KEY_ID": "AKID",
+        "AWS_SECRET_ACCESS_KEY": "key-of-env",
         "AWS_ENDPOINT_URL_STS": f"{world.url}/sts",
     }
     world.vendor.says("/sts", STS)
     assert await credentials(world.reach(), role_arn="arn:r", region="eu-west-1") == FOUND
-    assert "Credential=A/20260921/eu-west-1/sts/" in world.vendor.asked[0].headers["authorization"]
+    assert "Credential=AKID/20260921/eu-west-1/sts/" in world.vendor.asked[0].headers["authorization"]
 
 
 async def test_a_containers_endpoint(world: World, tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ async def test_the_metadata_service_of_the_machine(world: World, tmp_path: Path)
 @pytest.fixture
 def cloud_watch(world: World) -> World:
     world.environment |= {
-        "AWS_ACCESS_KEY_ID": "A",
-        "AWS_SECRET_ACCESS_KEY": "B",
+        "AWS_ACCESS_KEY_ID": "AKID",
+        "AWS_SECRET_ACCESS_KEY": "key-of-env",
         "AWS_REGION": "eu-west-1",
         "AWS_ENDPOINT_URL_CLOUDWATCH": world.url,
     }
@@ -192,7 +192,7 @@ async def test_cloud_watch_gives_objects_as_conditions_know_them(cloud_watch: Wo
         "MetricDataQueries.member.2.MetricStat.Unit": "None",
         "MetricDataQueries.member.2.ReturnData": "false",
     }
-    assert "Credential=A/20260921/eu-west-1/monitoring/aws4_request" in asked.headers["authorization"]
+    assert "Credential=AKID/20260921/eu-west-1/monitoring/aws4_request" in asked.headers["authorization"]
 
 
 REFUSED = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"

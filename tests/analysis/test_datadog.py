@@ -13,7 +13,7 @@ V1, V2 = "/api/v1/query", "/api/v2/query/scalar"
 
 @pytest.fixture
 def datadog(world: World) -> World:
-    world.cluster.secret(CONTROLLER, "datadog", api_key="a", app_key="b", address=world.url)
+    world.cluster.secret(CONTROLLER, "datadog", api_key="api-key-1", app_key="app-key-2", address=world.url)
     return world
 
 
@@ -36,7 +36,7 @@ async def test_v1_gives_the_last_point(datadog: World) -> None:
     (asked,) = datadog.vendor.asked
     assert asked.method == "GET"
     assert asked.query == {"query": "avg:x{*}", "from": "1789999700", "to": "1790000000"}
-    assert (asked.headers["dd-api-key"], asked.headers["dd-application-key"]) == ("a", "b")
+    assert (asked.headers["dd-api-key"], asked.headers["dd-application-key"]) == ("api-key-1", "app-key-2")
     assert asked.headers["content-type"] == "application/json"
 
 
@@ -183,4 +183,4 @@ async def test_the_environment_comes_before_the_common_secret(datadog: World) ->
     await datadog.measured("datadog", {"query": "q"})
     datadog.environment["DD_ADDRESS"] = datadog.url
     await datadog.measured("datadog", {"query": "q"})
-    assert [asked.headers["dd-api-key"] for asked in datadog.vendor.asked] == ["a", "env"]
+    assert [asked.headers["dd-api-key"] for asked in datadog.vendor.asked] == ["api-key-1", "env"]

@@ -179,7 +179,7 @@ CSV = """\
 
 @pytest.fixture
 def influxdb(world: World) -> World:
-    world.cluster.secret(CONTROLLER, "influxdb", address=world.url, authToken="t", org="my org")
+    world.cluster.secret(CONTROLLER, "influxdb", address=world.url, authToken="token-1", org="my org")
     return world
 
 
@@ -190,7 +190,7 @@ async def test_influxdb_gives_every_value_with_its_type(influxdb: World) -> None
     assert (measured.phase, measured.value) == ("Successful", "[0.5 1e+06 7 true <nil>]")
     (asked,) = influxdb.vendor.asked
     assert (asked.method, asked.query) == ("POST", {"org": "my org"})
-    assert asked.headers["authorization"] == "Token t"
+    assert asked.headers["authorization"] == "Token token-1"
     assert (asked.json["query"], asked.json["type"]) == ("from(bucket: 'b')", "flux")
     assert asked.json["dialect"]["annotations"] == ["datatype", "group", "default"]
 

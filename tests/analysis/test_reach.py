@@ -17,7 +17,7 @@ def reach_of(client: Client, world: World) -> Reach:
 async def test_a_secret_that_is_no_text_or_cannot_be_read_is_told(world: World) -> None:
     world.cluster.objects["secrets", CONTROLLER, "newrelic"] = {"data": {"account-id": "/////w=="}}
     measured = await world.measured("newRelic", {"query": "q"})
-    assert measured.message.startswith(f"Secret {CONTROLLER}/newrelic: a value is no text")
+    assert measured.message.startswith(f"Secret {CONTROLLER}/newrelic: the value of 'account-id' is no text")
     world.cluster.broken = PermissionError("forbidden")
     measured = await world.measured("newRelic", {"query": "q"})
     assert measured.message == f"Secret {CONTROLLER}/newrelic cannot be read: forbidden"

@@ -38,7 +38,7 @@ def metric(name: str = "value", **fields: Any) -> dict[str, Any]:
     ],
 )
 def test_a_measurement_is_judged_by_both_conditions(success: str, failure: str, phase: str) -> None:
-    assert judged(Metric(success_condition=success, failure_condition=failure), 1.0, START) == (phase, "")
+    assert judged(Metric(success_condition=success, failure_condition=failure), 1.0, START) == (phase, "", "")
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_a_measurement_is_judged_by_both_conditions(success: str, failure: str, 
 def test_a_condition_without_a_value_makes_an_error_that_names_it(
     success: str, failure: str, result: Any, message: str
 ) -> None:
-    phase, said = judged(Metric(success_condition=success, failure_condition=failure), result, START)
-    assert (phase, said[: len(message)]) == ("Error", message)
+    phase, own, said = judged(Metric(success_condition=success, failure_condition=failure), result, START)
+    assert (phase, (own + said)[: len(message)]) == ("Error", message)
 
 
 LIMITS: dict[str, Any] = {

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 from serinus.analysis.providers.aws_signature import AwsKeys, signed
+from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.provider import Reach
 from serinus.analysis.providers.trouble import ProviderError
 
@@ -35,7 +36,13 @@ async def credentials(reach: Reach, *, profile: str = "", role_arn: str = "", re
             "no AWS credentials: neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a web identity, a profile, "
             "a container's endpoint nor the machine's metadata service has any"
         )
-    return await _assumed(reach, keys, role_arn, region) if role_arn else keys
+    _hide(keys)
+    return _hide(await _assumed(reach, keys, role_arn, region)) if role_arn else keys
+
+
+def _hide(keys: AwsKeys) -> AwsKeys:
+    hide(keys.access, keys.secret, keys.token)
+    return keys
 
 
 async def _default(reach: Reach, region: str) -> AwsKeys | None:
@@ -63,7 +70,7 @@ def _from_file(env: Mapping[str, str], profile: str) -> AwsKeys | None:
         parser.read(path)
         found = dict(parser[profile]) if parser.has_section(profile) else {}
     except (OSError, configparser.Error, UnicodeDecodeError) as error:
-        raise ProviderError(f"the AWS credentials file {path} cannot be read: {error}") from error
+        raise ProviderError(f"the AWS credentials file {path} cannot be read") from error
     if not found.get("aws_access_key_id") or not found.get("aws_secret_access_key"):
         return None
     return AwsKeys(found["aws_access_key_id"], found["aws_secret_access_key"], found.get("aws_session_token", ""))
@@ -72,6 +79,7 @@ def _from_file(env: Mapping[str, str], profile: str) -> AwsKeys | None:
 async def _web_identity(reach: Reach, region: str) -> AwsKeys:
     env = reach.environment
     token = await _file(env["AWS_WEB_IDENTITY_TOKEN_FILE"])
+    hide(token)
     form = {
         "Action": "AssumeRoleWithWebIdentity",
         "RoleArn": env["AWS_ROLE_ARN"],
@@ -95,12 +103,12 @@ async def _sts(reach: Reach, form: dict[str, str], region: str, keys: AwsKeys | 
         headers = signed("POST", url, headers, body, keys, region=region, service="sts", now=reach.clock())
     answer = await reach.http.request("POST", url, headers=headers, body=body, seconds=SECONDS)
     if not answer.ok:
-        raise ProviderError(f"AWS refused the role {form['RoleArn']}: {answer.status} {answer.text[:300]}")
+        raise ProviderError("AWS refused the role ", f"{form['RoleArn']}: {answer.status} {answer.text}")
     try:
         fields = {e.tag.rpartition("}")[2]: e.text or "" for e in ElementTree.fromstring(answer.body).iter()}
         return AwsKeys(fields["AccessKeyId"], fields["SecretAccessKey"], fields["SessionToken"])
     except (ElementTree.ParseError, KeyError) as error:
-        raise ProviderError(f"the answer of AWS STS cannot be read: {error}") from error
+        raise ProviderError("the answer of AWS STS cannot be read: ", error) from error
 
 
 async def _container(reach: Reach, url: str) -> AwsKeys:
@@ -108,6 +116,7 @@ async def _container(reach: Reach, url: str) -> AwsKeys:
     token = env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
     if env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
         token = await _file(env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])
+    hide(token)
     answer = await reach.http.request("GET", url, headers={"Authorization": token} if token else {}, seconds=SECONDS)
     return _keys(answer.body, "the container's endpoint")
 
@@ -118,6 +127,7 @@ async def _machine(reach: Reach) -> AwsKeys | None:
     try:
         lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": "300"}
         token = await reach.http.request("PUT", f"{root}/latest/api/token", headers=lifetime, seconds=1.0)
+        hide(token.text)
         headers = {"X-aws-ec2-metadata-token": token.text} if token.ok else {}
         role = await reach.http.request("GET", path, headers=headers, seconds=SECONDS)
     except ProviderError:
@@ -148,4 +158,4 @@ async def _file(path: str) -> str:
     try:
         return (await asyncio.to_thread(Path(path).read_text)).strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ProviderError(f"{path} cannot be read: {error}") from error
+        raise ProviderError(f"{path} cannot be read: ", error) from error

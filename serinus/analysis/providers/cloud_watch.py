@@ -72,7 +72,7 @@ class CloudWatch(Answering[CloudWatchConfig]):
         try:
             interval = go_duration(config.interval or "5m")
         except ValueError as error:
-            raise ProviderError(f"provider.cloudWatch.interval: {error}") from error
+            raise ProviderError("provider.cloudWatch.interval: ", error) from error
         env, now = call.reach.environment, call.now
         region = region_of(env)
         suffix = ".cn" if region.startswith("cn-") else ""
@@ -123,10 +123,10 @@ def _reading(answer: Answer) -> Reading:
     try:
         root = _plain(ElementTree.fromstring(answer.body))
     except ElementTree.ParseError as error:
-        raise ProviderError(f"CloudWatch answered {answer.status}, and no XML: {answer.text[:300]}") from error
+        raise ProviderError(f"CloudWatch answered {answer.status}, and no XML: ", answer.text) from error
     if not answer.ok:
         code, message = root.findtext(".//Code", "error"), root.findtext(".//Message", "")
-        raise ProviderError(f"CloudWatch answered {answer.status}: {code}: {message}")
+        raise ProviderError(f"CloudWatch answered {answer.status}: ", f"{code}: {message}")
     results = [_result(member) for member in root.findall("./GetMetricDataResult/MetricDataResults/member")]
     messages = [_message(member) for member in root.findall("./GetMetricDataResult/Messages/member")]
     metadata = {"messages": go_text([f"{m['Code']}: {m['Value']}" for m in messages], Budget())} if messages else {}
@@ -145,7 +145,7 @@ def _result(member: ElementTree.Element) -> dict[str, Any]:
     try:
         values = Floats(float(value.text or "") for value in member.findall("./Values/member"))
     except ValueError as error:
-        raise ProviderError(f"a value of CloudWatch's answer is no number: {error}") from error
+        raise ProviderError("a value of CloudWatch's answer is no number: ", error) from error
     times = [parse_time(stamp.text) for stamp in member.findall("./Timestamps/member")]
     return {
         "Id": member.findtext("Id", ""),

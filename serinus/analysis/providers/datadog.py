@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from serinus.analysis.conditions.values import Floats, plain_text
+from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.provider import Answering, Call, Reading
 from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
@@ -16,6 +17,7 @@ from serinus.api.durations import go_duration
 
 REVIEW = " Please review the Analysis Template."
 SECRET = "datadog"
+PUBLIC = ("address",)
 DEFAULT_ADDRESS = "https://api.datadoghq.com"
 MOST_GROUPS = 100
 """Groups in the metadata of a measurement: the lowest and the highest half, where there are more."""
@@ -95,7 +97,7 @@ def _seconds(text: str, field: str) -> float:
     try:
         return go_duration(text)
     except ValueError as error:
-        raise ProviderError(f"provider.datadog.{field}: {error}") from error
+        raise ProviderError(f"provider.datadog.{field}: ", error) from error
 
 
 async def _credentials(config: DatadogConfig, call: Call) -> Credentials:
@@ -103,12 +105,13 @@ async def _credentials(config: DatadogConfig, call: Call) -> Credentials:
     if ref.namespaced and not ref.name:
         raise ProviderError("secret name is required for namespaced credentials")
     if ref.name:
-        found = await reach.secret(call.namespace if ref.namespaced else reach.namespace, ref.name)
+        found = await reach.secret(call.namespace if ref.namespaced else reach.namespace, ref.name, public=PUBLIC)
     elif all(reach.environment.get(key) for key in ("DD_API_KEY", "DD_APP_KEY", "DD_ADDRESS")):
         env = reach.environment
+        hide(env["DD_API_KEY"], env["DD_APP_KEY"])
         return Credentials(env["DD_API_KEY"], env["DD_APP_KEY"], env["DD_ADDRESS"])
     else:
-        found = await reach.secret(reach.namespace, SECRET)
+        found = await reach.secret(reach.namespace, SECRET, public=PUBLIC)
     if not found or not found.get("api-key") or not found.get("app-key"):
         raise ProviderError("failed to find the credentials for datadog metrics provider")
     return Credentials(found["api-key"], found["app-key"], found.get("address") or DEFAULT_ADDRESS)
@@ -135,9 +138,9 @@ def _scalar_request(config: DatadogConfig, start: float, end: float) -> dict[str
 
 def _checked(answer: Answer) -> dict[str, Any]:
     if answer.status in (401, 403):
-        raise ProviderError(f"received authentication error response code: {answer.status} {answer.text}")
+        raise ProviderError(f"received authentication error response code: {answer.status} ", answer.text)
     if not answer.ok:
-        raise ProviderError(f"received non 2xx response code: {answer.status} {answer.text}")
+        raise ProviderError(f"received non 2xx response code: {answer.status} ", answer.text)
     found = answer.json()
     if not isinstance(found, dict):
         raise ProviderError("Could not parse JSON body: it is no object")
@@ -153,7 +156,7 @@ def _points(found: dict[str, Any]) -> Reading:
             return Reading(None, "[]")
         value = float(points[-1][1] or 0)
     except UNREADABLE as error:
-        raise ProviderError(f"Could not parse JSON body: {error}") from error
+        raise ProviderError("Could not parse JSON body: ", error) from error
     return Reading(value, plain_text(value))
 
 
@@ -162,7 +165,7 @@ def _columns(found: dict[str, Any]) -> Reading:
     try:
         data: dict[str, Any] = found.get("data") or {}
         if data.get("errors"):
-            raise ProviderError(f"There were errors in your query: {data['errors']}")
+            raise ProviderError("There were errors in your query: ", data["errors"])
         columns: list[Any] = (data.get("attributes") or {}).get("columns") or []
         groups = [column.get("values") or [] for column in columns if column.get("type") == "group"]
         numbers = [column.get("values") or [] for column in columns if column.get("type") in (None, "", "number")]
@@ -172,7 +175,7 @@ def _columns(found: dict[str, Any]) -> Reading:
             if value is not None
         ]
     except UNREADABLE as error:
-        raise ProviderError(f"Could not parse JSON body: {error}") from error
+        raise ProviderError("Could not parse JSON body: ", error) from error
     if not pairs:
         return Reading(None, "[]")
     if not groups:

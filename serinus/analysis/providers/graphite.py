@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from serinus.analysis.conditions.values import Floats
+from serinus.analysis.providers.http import bare
 from serinus.analysis.providers.provider import Answering, Call, Reading
 from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 
@@ -26,17 +27,18 @@ class Graphite(Answering[GraphiteConfig]):
     config = GraphiteConfig
 
     async def ask(self, config: GraphiteConfig, call: Call) -> Reading:
+        shown = call.shown_config(self.name, GraphiteConfig).address
         try:
             parts = urlsplit(config.address)
         except ValueError:
             parts = None
         if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ProviderError(f"Graphite address {config.address} is not a valid URL")
+            raise ProviderError(f"Graphite address {bare(shown)} is not a valid URL")
         query = re.sub(r"\s", "", config.query)
         url = f"{config.address.rstrip('/')}/render?{query}&format=json"
-        answer = await call.reach.http.request("GET", url, seconds=SECONDS)
+        answer = await call.reach.http.request("GET", url, seconds=SECONDS, shown=f"{shown.rstrip('/')}/render")
         if answer.status >= 400:
-            raise ProviderError(f"error response: {answer.text[:1000]}")
+            raise ProviderError("error response: ", answer.text)
         return _reading(answer.json())
 
 
@@ -46,7 +48,7 @@ def _reading(found: Any) -> Reading:
         points: list[Any] = found[0]["datapoints"] if found else []
         values = Floats(float(value) for value, _ in points if value is not None)
     except UNREADABLE as error:
-        raise ProviderError(f"the answer of Graphite cannot be read: {error}") from error
+        raise ProviderError("the answer of Graphite cannot be read: ", error) from error
     if not values:
         raise ProviderError("no values found")
     return Reading(values, f"[{','.join(f'{value:.6f}' for value in values)}]")

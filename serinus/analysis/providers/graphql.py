@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.http import Answer, refused
 from serinus.analysis.providers.trouble import ProviderError
 
 
 def data_of(answer: Answer) -> dict[str, Any]:
     """`data` of the answer. ProviderError with the messages of its errors."""
     if not answer.ok:
-        raise ProviderError(f"received non 2xx response code: {answer.status} {answer.text[:500]}".rstrip())
+        raise refused(answer)
     found = answer.json()
     if not isinstance(found, dict):
         raise ProviderError("the answer is none of GraphQL: it is no object")
@@ -19,6 +19,6 @@ def data_of(answer: Answer) -> dict[str, Any]:
     if errors:
         each: list[Any] = errors if isinstance(errors, list) else [errors]
         said = [str(error.get("message", error)) if isinstance(error, dict) else str(error) for error in each]
-        raise ProviderError(", ".join(said))
+        raise ProviderError("", ", ".join(said))
     data = found.get("data")
     return data if isinstance(data, dict) else {}

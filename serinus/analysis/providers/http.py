@@ -6,6 +6,7 @@ Go program; credentials from ~/.netrc are not sent.
 
 from __future__ import annotations
 
+import re
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -13,17 +14,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote
 
 import aiohttp
 import msgspec
 import yarl
 
+from serinus.analysis.hiding import ROW
+from serinus.analysis.providers.current import hide
+from serinus.analysis.providers.request_failures import reason
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.nesting import TOO_DEEP, too_deep
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes. A vector of 10,000 series takes about 2 MB."""
+
+LONGEST_SECONDS = 300.0
+"""For one request, whatever the metric says."""
 
 CONNECTIONS_PER_HOST = 30
 """More measurements of the same monitoring system wait: a thousand runs must not overwhelm it. With 10, a system that takes
@@ -36,6 +43,11 @@ IDLE_SECONDS = 60
 REDIRECTS = 10
 _KEPT = "%/:=&?~#+!$,;'@()*[]-._"
 """What of a URL is sent as it is; blanks and the like are encoded."""
+_CREDENTIALS = re.compile(r"//([^/?#]*)@")
+_OF_CREDENTIALS = re.compile(r"auth|key|token|secret|passw|cookie|credential|signature", re.IGNORECASE)
+"""Headers whose values are credentials, by their names."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +71,21 @@ class Answer:
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ProviderError(f"Could not parse JSON body: {error}") from error
+            raise ProviderError("Could not parse JSON body: ", error) from error
+
+
+def refused(answer: Answer) -> ProviderError:
+    """For an answer that is no success, with the body."""
+    if not answer.body.strip():
+        return ProviderError(f"received non 2xx response code: {answer.status}")
+    return ProviderError(f"received non 2xx response code: {answer.status} ", answer.text.rstrip())
 
 
 class Http:
     """To be closed at the end (or used in `async with`)."""
 
-    def __init__(self, largest: int = LARGEST_ANSWER) -> None:
-        self._largest = largest
+    def __init__(self, largest: int = LARGEST_ANSWER, longest: float = LONGEST_SECONDS) -> None:
+        self._largest, self._longest = largest, longest
         self._session: aiohttp.ClientSession | None = None
         self._proxies: dict[tuple[str, str], str | None] = {}
 
@@ -91,12 +110,20 @@ class Http:
         body: bytes | None = None,
         seconds: float = 30.0,
         insecure: bool = False,
+        shown: str | None = None,
     ) -> Answer:
         """The answer, whatever its status. ProviderError when there is none within `seconds`, or too large a one.
 
-        `insecure`: the server's certificate is not checked.
+        `insecure`: the server's certificate is not checked. `shown`: the URL as messages may have it; None: as it is, without
+        its query and credentials.
         """
+        seconds = min(seconds, self._longest)
+        name = bare(url if shown is None else shown) or "the request"
+        _hide_credentials(url, headers or {})
         target = _checked(url)
+        if target is None:
+            raise ProviderError(f"{name!r} is no URL: it begins with http:// or https:// and a host")
+        _check_headers(f"{method} {name}", headers or {})
         try:
             async with self._opened().request(
                 method,
@@ -112,9 +139,9 @@ class Http:
                     answer.status, {k.lower(): v for k, v in answer.headers.items()}, await self._read(answer)
                 )
         except TimeoutError as error:
-            raise ProviderError(f"{method} {_shown(url)}: no answer within {seconds:g} s") from error
+            raise ProviderError(f"{method} {name}: no answer within {seconds:g} s") from error
         except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
-            raise ProviderError(f"{method} {_shown(url)}: {_reason(error)}") from error
+            raise ProviderError(f"{method} {name}: {reason(error)}") from error
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         pieces: list[bytes] = []
@@ -152,27 +179,34 @@ class Http:
 
 
 @lru_cache(maxsize=4096)
-def _checked(url: str) -> yarl.URL:
+def _checked(url: str) -> yarl.URL | None:
+    """None for what is no URL."""
     try:
         target = yarl.URL(quote(url, safe=_KEPT), encoded=True)
         host, _ = target.host, target.port
-    except ValueError as error:
-        raise ProviderError(f"{_shown(url)!r} is no URL: {error}") from error
-    if target.scheme not in ("http", "https") or not host:
-        raise ProviderError(f"{_shown(url)!r} is no URL: it begins with http:// or https:// and a host")
-    return target
-
-
-def _shown(url: str) -> str:
-    """The URL for people: without query and credentials, which may hold secrets."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:300] if parts.netloc else url[:300]
     except ValueError:
-        return url[:300]
+        return None
+    return target if target.scheme in ("http", "https") and host else None
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
-        return error.os_error.strerror.lower() if error.os_error.errno else str(error.os_error)
-    return str(error) or type(error).__name__
+def bare(url: str) -> str:
+    """A URL, or whatever stands in its place, without query and credentials."""
+    return _CREDENTIALS.sub("//", re.split(r"[?#]", url, maxsplit=1)[0])
+
+
+def _hide_credentials(url: str, headers: Mapping[str, str]) -> None:
+    """Those that are sent, also where a provider does not know them: they stand in a metric."""
+    for found in _CREDENTIALS.findall(url):
+        hide(unquote(found), *map(unquote, found.split(":")))
+    for name, value in headers.items():
+        if _OF_CREDENTIALS.search(name) and len(value) >= ROW and not value.startswith("AWS4-HMAC"):
+            hide(value, value.partition(" ")[2])  # without the scheme
+
+
+def _check_headers(request: str, headers: Mapping[str, str]) -> None:
+    """ProviderError for one that cannot be sent: the client's own error would quote it."""
+    for position, (name, value) in enumerate(headers.items(), 1):
+        if not _TOKEN.fullmatch(name):
+            raise ProviderError(f"{request}: the name of header {position} has characters that HTTP does not allow")
+        if _CONTROL.search(value):
+            raise ProviderError(f"{request}: the value of header {position} has a line break or a control character")

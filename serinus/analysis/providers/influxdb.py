@@ -13,12 +13,13 @@ from serinus.analysis.conditions.budget import Budget
 from serinus.analysis.conditions.functions_of_numbers import parse_float
 from serinus.analysis.conditions.moments import SECOND, Time
 from serinus.analysis.conditions.values import go_text
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.http import Answer, refused
 from serinus.analysis.providers.provider import Answering, Call, Reading
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.times import parse_time
 
 SECRET = "influxdb"
+PUBLIC = ("address", "org")
 SECONDS = 30
 VALUE = "_value"
 DIALECT = {"annotations": ["datatype", "group", "default"], "delimiter": ",", "header": True}
@@ -35,7 +36,7 @@ class Influxdb(Answering[InfluxdbConfig]):
     config = InfluxdbConfig
 
     async def ask(self, config: InfluxdbConfig, call: Call) -> Reading:
-        secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET) or {}
+        secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET, public=PUBLIC) or {}
         address, token, org = (secret.get(key) for key in ("address", "authToken", "org"))
         if not address or not token or not org:
             raise ProviderError("authToken, org, or address not found")
@@ -47,19 +48,19 @@ class Influxdb(Answering[InfluxdbConfig]):
             seconds=SECONDS,
         )
         if not answer.ok:
-            raise ProviderError(_refusal(answer))
+            raise _refusal(answer)
         values = list(_values(answer.text))
         if not values:
             raise ProviderError("no results returned from flux query")
         return Reading(values, go_text(values, Budget()))
 
 
-def _refusal(answer: Answer) -> str:
+def _refusal(answer: Answer) -> ProviderError:
     try:
         found = answer.json()
-        return f"{found['code']}: {found['message']}"
+        return ProviderError("", f"{found['code']}: {found['message']}")
     except (ProviderError, KeyError, TypeError):
-        return f"received non 2xx response code: {answer.status} {answer.text[:500]}".rstrip()
+        return refused(answer)
 
 
 def _values(text: str) -> Iterator[Any]:
@@ -80,13 +81,13 @@ def _values(text: str) -> Iterator[Any]:
             elif header is None:
                 header = row
             elif "error" in header and VALUE not in header:
-                raise ProviderError(row[header.index("error")])
+                raise ProviderError("", row[header.index("error")])
             elif VALUE in header:
                 at = header.index(VALUE)
                 value = row[at] or (defaults[at] if at < len(defaults) else "")
                 yield _typed(value, types[at] if at < len(types) else "string")
     except (csv.Error, IndexError, ValueError) as error:
-        raise ProviderError(f"the answer of InfluxDB cannot be read: {error}") from error
+        raise ProviderError("the answer of InfluxDB cannot be read: ", error) from error
 
 
 def _typed(value: str, kind: str) -> Any:

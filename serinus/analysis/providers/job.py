@@ -57,7 +57,7 @@ class Job:
             await cluster.create(JOBS, job, namespace)
         except Exception as error:
             if code_of(error) != 409 or not await _is_ours(call, namespace, name):
-                raise ProviderError(f"the Job {namespace}/{name} cannot be created: {error}") from error
+                raise ProviderError(f"the Job {namespace}/{name} cannot be created: ", error) from error
         return begun(call, {"job-name": name, "job-namespace": namespace}, call.now + LEAST_PAUSE)
 
     async def resume(self, call: Call, measurement: Measurement) -> Measurement:
@@ -69,12 +69,12 @@ class Job:
         pods = await _pods(call, namespace, name)
         hopeless = _hopeless(pods)
         if hopeless:
-            return ended(call, measurement, INCONCLUSIVE, hopeless)
+            return ended(call, measurement, INCONCLUSIVE, call.said(hopeless))
         elapsed = max(0.0, call.now - (parse_time(measurement.started_at) or call.now))
         # Short Jobs are noticed soon, long ones cost little: the pause grows with the root of their age.
         again = format_deadline(call.now + max(LEAST_PAUSE, math.sqrt(2 * elapsed)))
         found = trouble([converted(pod, Pod, own=False) for pod in pods], call.now)
-        return msgspec.structs.replace(measurement, resume_at=again, message=found.lasting if found else "")
+        return msgspec.structs.replace(measurement, resume_at=again, message=call.said(found.lasting) if found else "")
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
         namespace, name = _where(call, measurement)
@@ -86,7 +86,7 @@ class Job:
         try:
             found = await _cluster(call).list(JOBS, namespace, labels=f"{UID}={call.run.metadata.uid}")
         except Exception as error:
-            raise ProviderError(f"Jobs in {namespace} cannot be listed: {error}") from error
+            raise ProviderError(f"Jobs in {namespace} cannot be listed: ", error) from error
         own = [job for job in found.items if _of_metric(job, call.metric.name)]
         own.sort(key=lambda job: str(job["metadata"].get("creationTimestamp") or ""))
         for job in own[: max(0, len(own) - keep)]:
@@ -157,7 +157,7 @@ async def _read(call: Call, namespace: str, name: str) -> Json:
     try:
         return await _cluster(call).get(JOBS, name, namespace)
     except Exception as error:
-        raise ProviderError(f"the Job {namespace}/{name} cannot be read: {error}") from error
+        raise ProviderError(f"the Job {namespace}/{name} cannot be read: ", error) from error
 
 
 async def _is_ours(call: Call, namespace: str, name: str) -> bool:
@@ -171,14 +171,14 @@ async def _delete(call: Call, namespace: str, name: str) -> None:
         await _cluster(call).delete(JOBS, name, namespace, propagation="Foreground")
     except Exception as error:
         if code_of(error) != 404:
-            raise ProviderError(f"the Job {namespace}/{name} cannot be deleted: {error}") from error
+            raise ProviderError(f"the Job {namespace}/{name} cannot be deleted: ", error) from error
 
 
 async def _pods(call: Call, namespace: str, name: str) -> Sequence[Json]:
     try:
         return (await _cluster(call).list(PODS, namespace, labels=f"job-name={name}")).items
     except Exception as error:
-        raise ProviderError(f"pods of the Job {namespace}/{name} cannot be listed: {error}") from error
+        raise ProviderError(f"pods of the Job {namespace}/{name} cannot be listed: ", error) from error
 
 
 def _hopeless(pods: Sequence[Json]) -> str:

@@ -63,10 +63,9 @@ class Kayenta:
 
     async def run(self, call: Call) -> Measurement:
         config = call.config("kayenta", KayentaConfig)
-        root = config.address.rstrip("/")
         # Sic: the account whose configurations are listed is the storage account, as in the reference.
         query = urlencode({"application": config.application, "configurationAccountName": config.storage_account_name})
-        found = _checked(await _asked(call, "GET", f"{root}/canaryConfig?{query}")).json()
+        found = _checked(await _asked(call, "GET", f"/canaryConfig?{query}")).json()
         config_id = _config_id(found, config.canary_config_name)
         query = urlencode(
             {
@@ -77,8 +76,8 @@ class Kayenta:
             }
         )
         body = msgspec.json.encode(_canary(config, call))
-        url = f"{root}/canary/{quote(config_id, safe='')}?{query}"
-        started = _checked(await _asked(call, "POST", url, body)).json()
+        path = f"/canary/{quote(config_id, safe='')}?{query}"
+        started = _checked(await _asked(call, "POST", path, body)).json()
         execution = started.get(EXECUTION) if isinstance(started, dict) else None
         if not isinstance(execution, str) or not execution:
             raise ProviderError(f"Kayenta's answer has no {EXECUTION}")
@@ -87,8 +86,7 @@ class Kayenta:
     async def resume(self, call: Call, measurement: Measurement) -> Measurement:
         config = call.config("kayenta", KayentaConfig)
         execution = measurement.metadata.get(EXECUTION, "")
-        url = f"{config.address.rstrip('/')}/canary/{quote(execution, safe='')}"
-        answer = await _asked(call, "GET", url)
+        answer = await _asked(call, "GET", f"/canary/{quote(execution, safe='')}")
         if answer.status != 200:
             raise ProviderError("Invalid Response")
         found = answer.json()
@@ -113,9 +111,15 @@ class Kayenta:
         return None
 
 
-async def _asked(call: Call, method: str, url: str, body: bytes | None = None) -> Answer:
+async def _asked(call: Call, method: str, path: str, body: bytes | None = None) -> Answer:
+    """`path`: begins with `/`."""
     headers = {"Content-Type": "application/json"} if body is not None else {}
-    return await call.reach.http.request(method, url, headers=headers, body=body, seconds=SECONDS)
+    root = call.config("kayenta", KayentaConfig).address.rstrip("/")
+    shown = call.shown_config("kayenta", KayentaConfig).address.rstrip("/")
+    plain = "/".join(path.partition("?")[0].split("/")[:2])  # behind it stands what Kayenta has said
+    return await call.reach.http.request(
+        method, root + path, headers=headers, body=body, seconds=SECONDS, shown=shown + plain
+    )
 
 
 def _checked(answer: Answer) -> Answer:
@@ -172,4 +176,4 @@ def _start(config: KayentaConfig, call: Call) -> str:
     try:
         return format_time(call.now - go_duration(call.metric.interval))
     except ValueError as error:
-        raise ProviderError(f"an interval is needed where a scope has no start: {error}") from error
+        raise ProviderError("an interval is needed where a scope has no start: ", error) from error

@@ -15,6 +15,7 @@ from serinus.analysis.providers.provider import Answering, Call, Reading
 from serinus.analysis.providers.trouble import ProviderError
 
 SECRET = "newrelic"
+PUBLIC = ("account-id", "region", "base-url-rest", "base-url-nerdgraph")
 ENDPOINTS = {
     "us": "https://api.newrelic.com/graphql",
     "eu": "https://api.eu.newrelic.com/graphql",
@@ -48,12 +49,14 @@ class NewRelic(Answering[NewRelicConfig]):
         seconds = DEFAULT_SECONDS if config.timeout is None else config.timeout
         if seconds < 0:
             raise ProviderError("timeout value needs to be a positive value")
-        secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET) or {}
+        secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET, public=PUBLIC) or {}
         key, account = secret.get("personal-api-key"), secret.get("account-id", "")
         if not key or not account:
             raise ProviderError("account ID or personal API key not found")
         if not account.strip().isdigit():
-            raise ProviderError(f"the account-id in Secret {config.profile or SECRET} is no number")
+            raise ProviderError(
+                f"the account-id in Secret {call.shown_config(self.name, NewRelicConfig).profile or SECRET} is no number"
+            )
         region = (secret.get("region") or "us").lower()
         endpoint = secret.get("base-url-nerdgraph") or ENDPOINTS.get(region)
         if endpoint is None:

@@ -8,6 +8,7 @@ from urllib.parse import quote_plus, urlencode
 
 import msgspec
 
+from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.http import Answer, Http
 from serinus.analysis.providers.trouble import ProviderError
 
@@ -19,25 +20,31 @@ class OAuth2(msgspec.Struct, rename="camel"):
     scopes: list[str] = []
 
 
-async def bearer(http: Http, config: OAuth2, *, seconds: float, insecure: bool) -> dict[str, str]:
+async def bearer(
+    http: Http, config: OAuth2, *, seconds: float, insecure: bool, shown: str | None = None
+) -> dict[str, str]:
     """The header with a new token. ProviderError if the token server gives none.
 
-    The credentials go into the header first; servers that refuse this get them in the body.
+    The credentials go into the header first; servers that refuse this get them in the body. `shown`: the token URL for messages.
     """
-    answer = await _asked(http, config, in_header=True, seconds=seconds, insecure=insecure)
+    hide(config.client_secret)
+    answer = await _asked(http, config, in_header=True, seconds=seconds, insecure=insecure, shown=shown)
     if not answer.ok:
-        answer = await _asked(http, config, in_header=False, seconds=seconds, insecure=insecure)
+        answer = await _asked(http, config, in_header=False, seconds=seconds, insecure=insecure, shown=shown)
     if not answer.ok:
-        raise ProviderError(f"oauth2: cannot fetch token: {answer.status}\nResponse: {answer.text[:500]}")
+        raise ProviderError(f"oauth2: cannot fetch token: {answer.status}\nResponse: ", answer.text)
     found = answer.json()
     token = found.get("access_token") if isinstance(found, dict) else None
     if not isinstance(token, str) or not token:
         raise ProviderError("oauth2: server response missing access_token")
+    hide(token)
     kind = found.get("token_type") or "Bearer"
     return {"Authorization": f"{'Bearer' if str(kind).lower() == 'bearer' else kind} {token}"}
 
 
-async def _asked(http: Http, config: OAuth2, *, in_header: bool, seconds: float, insecure: bool) -> Answer:
+async def _asked(
+    http: Http, config: OAuth2, *, in_header: bool, seconds: float, insecure: bool, shown: str | None
+) -> Answer:
     form = {"grant_type": "client_credentials"} | _scope(config.scopes)
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     if in_header:
@@ -45,7 +52,9 @@ async def _asked(http: Http, config: OAuth2, *, in_header: bool, seconds: float,
     else:
         form |= {"client_id": config.client_id, "client_secret": config.client_secret}
     body = urlencode(form).encode()
-    return await http.request("POST", config.token_url, headers=headers, body=body, seconds=seconds, insecure=insecure)
+    return await http.request(
+        "POST", config.token_url, headers=headers, body=body, seconds=seconds, insecure=insecure, shown=shown
+    )
 
 
 def _scope(scopes: Sequence[str]) -> dict[str, str]:

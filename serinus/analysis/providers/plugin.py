@@ -19,6 +19,7 @@ import msgspec
 from serinus.analysis.providers.plugin_interface import ENTRY_POINTS, Answer, Question, measured
 from serinus.analysis.providers.provider import Call, code_of
 from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.verdicts import LONGEST_VALUE
 from serinus.api.analysis import Measurement, Metric
 from serinus.api.meta import Json
 from serinus.api.nesting import TOO_DEEP, too_deep
@@ -77,7 +78,10 @@ class Plugin:
         if not answer.phase:
             raise ProviderError(f"failed to {_VERBS[operation]} via plugin: its answer has no phase")
         again = format_deadline(call.now + max(LEAST_PAUSE, answer.resume_after))
-        return measured(answer, before, format_time(call.now), again)
+        told = msgspec.structs.replace(
+            answer, message=call.said(answer.message), value=call.said(answer.value, LONGEST_VALUE)
+        )
+        return measured(told, before, format_time(call.now), again)
 
     async def _answered(self, call: Call, operation: Operation, before: Measurement | None, keep: int) -> Answer:
         name, config = _named(call.metric)
@@ -100,7 +104,7 @@ class Plugin:
             raise ProviderError(f"failed to {_VERBS[operation]} via plugin: no answer in {TIME_LIMIT:.0f} s") from error
         except Exception as error:  # a plugin is other people's code: it must not take the controller along
             said = str(error) or type(error).__name__
-            raise ProviderError(f"failed to {_VERBS[operation]} via plugin: {said}") from error
+            raise ProviderError(f"failed to {_VERBS[operation]} via plugin: ", said) from error
 
     async def _find(self, name: str, call: Call) -> Any:
         for row in await _configured(call):
@@ -111,11 +115,13 @@ class Plugin:
                 made: Any = point.load()
                 self._loaded[name] = made() if isinstance(made, type) else made
             except Exception as error:
-                raise ProviderError(f"failed to create plugin: {name}: {error}") from error
+                raise ProviderError("failed to create plugin: ", f"{name}: {error}") from error
         if name in self._loaded:
             return self._loaded[name]
         where = f"ConfigMap {call.reach.namespace}/{CONFIG} ({KEY})"
-        raise ProviderError(f"failed to create plugin: neither {where} nor an entry point {ENTRY_POINTS} has {name!r}")
+        raise ProviderError(
+            f"failed to create plugin: neither {where} nor an entry point {ENTRY_POINTS} has ", repr(name)
+        )
 
 
 def _named(metric: Metric) -> tuple[str, Json | None]:
@@ -134,12 +140,12 @@ async def _configured(call: Call) -> list[Configured]:
     except Exception as error:
         if code_of(error) == 404:
             return []
-        raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG} cannot be read: {error}") from error
+        raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG} cannot be read: ", error) from error
     try:
         rows = go_yaml.load((found.get("data") or {}).get(KEY) or "[]")
         return msgspec.convert(rows, list[Configured])
     except (go_yaml.YamlError, msgspec.ValidationError) as error:
-        raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG}, {KEY}: {error}") from error
+        raise ProviderError(f"failed to create plugin: ConfigMap {CONFIG}, {KEY}: ", error) from error
 
 
 async def execute(row: Configured, question: Question) -> Answer:

@@ -15,6 +15,7 @@ from serinus.analysis.conditions.values import Floats, plain_text
 from serinus.analysis.providers.authentication import Authentication, Header
 from serinus.analysis.providers.aws_credentials import credentials
 from serinus.analysis.providers.aws_signature import signed
+from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.oauth2 import basic, bearer
 from serinus.analysis.providers.provider import Answering, Call, Reading
@@ -84,7 +85,7 @@ def _form(config: PrometheusConfig, now: float) -> tuple[str, dict[str, str]]:
     try:
         step = go_duration(ranged.step)
     except ValueError as error:
-        raise ProviderError(f"failed to parse rangeQuery.step as duration: {error}") from error
+        raise ProviderError("failed to parse rangeQuery.step as duration: ", error) from error
     times = {name: plain_text(_time(name, text, now)) for name, text in (("start", ranged.start), ("end", ranged.end))}
     return "/api/v1/query_range", {"query": config.query, **times, "step": plain_text(step)}
 
@@ -93,12 +94,14 @@ def _time(name: str, text: str, now: float) -> float:
     try:
         return Condition(text).time(now)
     except ConditionError as error:
-        raise ProviderError(f"failed to parse rangeQuery.{name} as time: {error}") from error
+        raise ProviderError(f"failed to parse rangeQuery.{name} as time: ", error) from error
 
 
 async def _headers(config: PrometheusConfig, call: Call, seconds: float) -> dict[str, str]:
     headers = {header.key: header.value for header in config.headers}
     auth = config.authentication or Authentication()
+    if auth.basic_auth is not None:
+        hide(auth.basic_auth.password)
     if auth.basic_auth is not None and (auth.basic_auth.username or auth.basic_auth.password):
         missing = next((key for key in ("username", "password") if not getattr(auth.basic_auth, key)), None)
         if missing:
@@ -107,8 +110,15 @@ async def _headers(config: PrometheusConfig, call: Call, seconds: float) -> dict
     if auth.oauth2 is not None and auth.oauth2.token_url:
         if not auth.oauth2.client_id or not auth.oauth2.client_secret:
             raise ProviderError("missing mandatory parameter in metric for OAuth2 setup")
-        headers |= await bearer(call.reach.http, auth.oauth2, seconds=seconds, insecure=config.insecure)
+        headers |= await bearer(
+            call.reach.http, auth.oauth2, seconds=seconds, insecure=config.insecure, shown=_token_url(call)
+        )
     return headers
+
+
+def _token_url(call: Call) -> str:
+    auth = call.shown_config("prometheus", PrometheusConfig).authentication
+    return auth.oauth2.token_url if auth and auth.oauth2 else ""
 
 
 async def _queried(
@@ -136,8 +146,17 @@ async def _sent(
     if sigv4 is not None and AMAZON in url:
         keys = await credentials(call.reach, profile=sigv4.profile, role_arn=sigv4.role_arn, region=sigv4.region)
         sent = signed(method, target, sent, body or b"", keys, region=sigv4.region, service="aps", now=call.now)
+    shown = call.shown_config("prometheus", PrometheusConfig)
+    address = (shown.address or call.reach.environment.get(ADDRESS, "")).rstrip("/")
+    path = "/api/v1/query" if config.range_query is None else "/api/v1/query_range"
     return await call.reach.http.request(
-        method, target, headers=sent, body=body, seconds=seconds, insecure=config.insecure
+        method,
+        target,
+        headers=sent,
+        body=body,
+        seconds=seconds,
+        insecure=config.insecure,
+        shown=f"{address}{path}",
     )
 
 
@@ -150,7 +169,7 @@ def _data(answer: Answer) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("status") not in ("success", "error"):
         raise ProviderError("bad_response: the answer is none of Prometheus's query API")
     if found["status"] == "error" or not answer.ok:
-        raise ProviderError(f"{found.get('errorType', 'unknown')}: {found.get('error', answer.status)}")
+        raise ProviderError("", f"{found.get('errorType', 'unknown')}: {found.get('error', answer.status)}")
     return found
 
 
@@ -167,7 +186,7 @@ def _reading(found: dict[str, Any]) -> Reading:
             values = Floats(_samples(result or [], many=kind == "matrix"))
             return Reading(values, f"[{','.join(map(plain_text, values))}]", metadata)
     except UNREADABLE as error:
-        raise ProviderError(f"bad_response: the answer cannot be read: {error}") from error
+        raise ProviderError("bad_response: the answer cannot be read: ", error) from error
     raise ProviderError("Prometheus metric type not supported")
 
 
@@ -178,5 +197,5 @@ def _samples(series: list[Any], *, many: bool) -> list[float]:
 def _sample(pair: Any) -> float:
     value = parse_float(pair[1])
     if value is None:
-        raise ProviderError(f"bad_response: {pair[1]!r} is no number")
+        raise ProviderError("bad_response: ", f"{pair[1]!r} is no number")
     return value

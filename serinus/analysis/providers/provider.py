@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
+from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import ERROR, RUNNING
+from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.http import Http
 from serinus.analysis.providers.trouble import ProviderError
-from serinus.analysis.verdicts import judged
+from serinus.analysis.verdicts import LONGEST_VALUE, judged
 from serinus.api.analysis import AnalysisRun, Measurement, Metric
+from serinus.api.cutting import LONGEST_MESSAGE
 from serinus.api.meta import Json
 from serinus.api.reading import converted
 from serinus.api.resources import SECRETS, Resource
@@ -61,19 +64,26 @@ class Reach:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     job_cluster: Cluster | None = None
 
-    async def secret(self, namespace: str, name: str) -> dict[str, str] | None:
-        """The decoded data of a Secret; None if it does not exist. ProviderError if it cannot be read."""
+    async def secret(self, namespace: str, name: str, *, public: Collection[str] = ()) -> dict[str, str] | None:
+        """The decoded data of a Secret; None if it does not exist. ProviderError if it cannot be read.
+
+        What is measured shows none of its values, save those of the keys in `public`, such as an address.
+        """
         try:
             found = await self.cluster.get(SECRETS, name, namespace)
         except Exception as error:
             if code_of(error) == 404:
                 return None
-            raise ProviderError(f"Secret {namespace}/{name} cannot be read: {error}") from error
+            raise ProviderError(f"Secret {namespace}/{name} cannot be read: ", error) from error
         data: dict[str, str] = found.get("data") or {}
-        try:
-            return {key: base64.b64decode(value).decode() for key, value in data.items()}
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise ProviderError(f"Secret {namespace}/{name}: a value is no text: {error}") from error
+        decoded: dict[str, str] = {}
+        for key, value in data.items():
+            try:
+                decoded[key] = base64.b64decode(value).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                raise ProviderError(f"Secret {namespace}/{name}: the value of {key!r} is no text in UTF-8") from None
+        hide(*(value for key, value in decoded.items() if key not in public))
+        return decoded
 
 
 def code_of(error: Exception) -> int:
@@ -84,12 +94,17 @@ def code_of(error: Exception) -> int:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a provider. `number`: which measurement of the metric it is, from 1."""
+    """One call of a provider. `number`: which measurement of the metric it is, from 1.
+
+    `shown`: the metric with stand-ins for secret values: texts are made from it. `hidden`: the secrets of the run.
+    """
 
     run: AnalysisRun
-    metric: Metric
+    metric: Metric = field(repr=False)
     reach: Reach
     number: int = 1
+    shown: Metric | None = None
+    hidden: Hidden = field(default_factory=Hidden, repr=False)
 
     @property
     def now(self) -> float:
@@ -105,7 +120,18 @@ class Call:
         try:
             return converted(self.metric.provider.get(name) or {}, kind)
         except msgspec.ValidationError as error:
-            raise ProviderError(f"provider.{name} of metric '{self.metric.name}': {error}") from error
+            raise ProviderError(f"provider.{name} of metric '{self.metric.name}': ", error) from error
+
+    def shown_config(self, name: str, kind: type[C]) -> C:
+        """The same as people may see it: for messages. Empty where the stand-ins do not fit."""
+        try:
+            return converted((self.shown or self.metric).provider.get(name) or {}, kind)
+        except msgspec.ValidationError:
+            return kind()
+
+    def said(self, text: str, longest: int = LONGEST_MESSAGE) -> str:
+        """Text of a server, a library or a plugin as the status may show it: without secrets, and not too long."""
+        return self.hidden.foreign(text, longest)
 
 
 class Provider(Protocol):
@@ -123,7 +149,7 @@ class Provider(Protocol):
         """Older measurements than the newest `keep` have left the status."""
 
     def metadata(self, metric: Metric) -> Mapping[str, str]:
-        """What the metric's result shows, such as the query with its arguments."""
+        """What the metric's result shows, such as the query with its arguments. It is given the metric with stand-ins."""
         ...
 
 
@@ -153,9 +179,15 @@ class Answering(Generic[C]):
     async def run(self, call: Call) -> Measurement:
         started = format_time(call.now)
         reading = await self.ask(call.config(self.name, self.config), call)
-        phase, message = judged(call.metric, reading.result, call.now)
-        value = "" if phase == ERROR else reading.value
-        return Measurement(phase, message, started, format_time(call.now), value=value, metadata=dict(reading.metadata))
+        verdict = judged(call.metric, reading.result, call.now, call.shown)
+        return Measurement(
+            verdict.phase,
+            call.hidden.message(verdict.own, verdict.said, LONGEST_MESSAGE),
+            started,
+            format_time(call.now),
+            value="" if verdict.phase == ERROR else call.said(reading.value, LONGEST_VALUE),
+            metadata={key: call.said(text, LONGEST_VALUE) for key, text in reading.metadata.items()},
+        )
 
     async def resume(self, call: Call, measurement: Measurement) -> Measurement:
         return measurement

@@ -31,7 +31,7 @@ def provider(name: str) -> Provider:
     """The provider with this key. ProviderError if there is none."""
     if name not in PROVIDERS:
         known = ", ".join(sorted(PROVIDERS))
-        raise ProviderError(f"no provider {name!r}: it is one of {known}")
+        raise ProviderError("no provider ", f"{name!r}: it is one of {known}")
     module, _, kind = PROVIDERS[name].partition(":")
     return getattr(importlib.import_module(f"serinus.analysis.providers.{module}"), kind)()
 

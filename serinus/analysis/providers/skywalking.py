@@ -32,7 +32,7 @@ class SkyWalking(Answering[SkyWalkingConfig]):
         try:
             interval = go_duration(config.interval)
         except ValueError as error:
-            raise ProviderError(f"provider.skywalking.interval: {error}") from error
+            raise ProviderError("provider.skywalking.interval: ", error) from error
         now = call.now
         duration = {"start": _minute(now - interval), "end": _minute(now), "step": "MINUTE"}
         answer = await call.reach.http.request(
@@ -41,6 +41,7 @@ class SkyWalking(Answering[SkyWalkingConfig]):
             headers={"Content-Type": "application/json"},
             body=msgspec.json.encode({"query": config.query, "variables": {"duration": duration}}),
             seconds=SECONDS,
+            shown=f"{call.shown_config(self.name, SkyWalkingConfig).address.rstrip('/')}/graphql",
         )
         data = floats(data_of(answer))
         if not data:

@@ -8,12 +8,13 @@ from urllib.parse import urlencode
 import msgspec
 
 from serinus.analysis.conditions.values import Floats
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.http import Answer, refused
 from serinus.analysis.providers.provider import Answering, Call, Reading
 from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 
 SECRET = "wavefront-api-tokens"
 SECONDS = 30
+PATH = "/api/v2/chart/api"
 
 
 class WavefrontConfig(msgspec.Struct):
@@ -33,20 +34,25 @@ class Wavefront(Answering[WavefrontConfig]):
             raise ProviderError("API token not found")
         at = str(int(call.now * 1000))
         query = urlencode({"q": config.query, "s": at, "e": at, "p": "1", "g": "s", "i": "true"})
-        root = config.address if "://" in config.address else f"https://{config.address}"
+        shown = call.shown_config(self.name, WavefrontConfig).address
         answer = await call.reach.http.request(
             "GET",
-            f"{root}/api/v2/chart/api?{query}",
+            f"{_root(config.address)}{PATH}?{query}",
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             seconds=SECONDS,
+            shown=f"{_root(shown)}{PATH}",
         )
         return _reading(object_of(answer), call.now)
+
+
+def _root(address: str) -> str:
+    return address if "://" in address else f"https://{address}"
 
 
 def object_of(answer: Answer) -> dict[str, Any]:
     """The decoded answer. ProviderError if it is no success, or no object."""
     if not answer.ok:
-        raise ProviderError(f"received non 2xx response code: {answer.status} {answer.text[:500]}".rstrip())
+        raise refused(answer)
     found = answer.json()
     if not isinstance(found, dict):
         raise ProviderError("the answer of Wavefront cannot be read: it is no object")
@@ -56,14 +62,14 @@ def object_of(answer: Answer) -> dict[str, Any]:
 def _reading(found: dict[str, Any], now: float) -> Reading:
     """Of each series the point that is nearest to now."""
     if found.get("errorType") and found["errorType"] != "null":
-        raise ProviderError(f"{found['errorType']}: {found.get('errorMessage', '')}")
+        raise ProviderError("", f"{found['errorType']}: {found.get('errorMessage', '')}")
     try:
         series = [one["data"] for one in found.get("timeseries") or [] if one.get("data")]
         points = [min(data, key=lambda point: abs(point[0] - now)) for data in series]
         values = Floats(float(point[1]) for point in points)
         times = [int(point[0]) for point in points]
     except UNREADABLE as error:
-        raise ProviderError(f"the answer of Wavefront cannot be read: {error}") from error
+        raise ProviderError("the answer of Wavefront cannot be read: ", error) from error
     if not values:
         raise ProviderError("No TimeSeries found in response from Wavefront")
     metadata = {"timestamps": ",".join(map(str, times)), "drift": ",".join(str(int(now) - time) for time in times)}

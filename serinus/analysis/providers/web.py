@@ -54,13 +54,24 @@ class Web(Answering[WebConfig]):
         oauth2 = config.authentication.oauth2 if config.authentication else None
         http = call.reach.http
         if oauth2 is not None and oauth2.token_url:
-            headers |= await bearer(http, oauth2, seconds=seconds, insecure=config.insecure)
+            headers |= await bearer(http, oauth2, seconds=seconds, insecure=config.insecure, shown=_token_url(call))
         answer = await http.request(
-            method, config.url, headers=headers, body=body, seconds=seconds, insecure=config.insecure
+            method,
+            config.url,
+            headers=headers,
+            body=body,
+            seconds=seconds,
+            insecure=config.insecure,
+            shown=call.shown_config("web", WebConfig).url,
         )
         if not answer.ok:
             raise ProviderError(f"received non 2xx response code: {answer.status}")
         return reading(answer.body, config.json_path or "{$}")
+
+
+def _token_url(call: Call) -> str:
+    shown = call.shown_config("web", WebConfig).authentication
+    return shown.oauth2.token_url if shown and shown.oauth2 else ""
 
 
 def reading(body: bytes, path: str) -> Reading:
@@ -75,11 +86,11 @@ def reading(body: bytes, path: str) -> Reading:
     try:
         found = find(path, data)
     except JsonPathError as error:
-        raise ProviderError(f"Could not find JSONPath in body: {error}") from error
+        raise ProviderError("Could not find JSONPath in body: ", error) from error
     if not found:
         raise ProviderError("result of web metric produced no value")
     try:
         result: Any = floats(found[0])
         return Reading(result, json_text(result, Budget(), indent=None))
     except ConditionError as error:
-        raise ProviderError(str(error)) from error
+        raise ProviderError("", error) from error

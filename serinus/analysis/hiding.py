@@ -1,0 +1,204 @@
+"""Keeps secrets out of text that people read: the messages, values and metadata of measurements. Pure.
+
+A server may send back what it was sent, in any form: a URL percent-encodes it, JSON, HTML and Python escape it, Basic
+authentication is base64. So text is decoded layer by layer, each layer is searched, and what is found is replaced in the text
+as it was written. Text is cut to its bound afterwards: a secret that was cut in two is no longer found.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from serinus.analysis.escapes import Layer, layers_of, without_breaks
+from serinus.api.cutting import shortened
+
+STAND_IN = "*****"
+"""In the place of a secret, as in Argo Rollouts."""
+
+SHORT = 4
+"""A secret with fewer characters occurs everywhere by chance. Text that is not the controller's own and contains one is
+replaced as a whole (`Hidden.foreign`); the controller's own words are made without secrets and stay."""
+
+ROW = 8
+"""Characters in a row of a secret that foreign text does not show either: others cut and change what they quote."""
+
+_LONGEST_IN_ROWS = 4096
+
+_WIDEST = 14
+"""Characters that one of a secret may take in text: `%255Cu0061` has ten."""
+
+_FURTHEST = 200_000
+_BEYOND = 1_000
+
+_OF_BASE64 = re.compile(r"[A-Za-z0-9+/=]*")
+_URL_ALPHABET = str.maketrans("-_", "+/")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PLUS = str.maketrans("+", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """How a secret looks after decoding: `plain` in lower case; `base64`: what any text with it has in common there."""
+
+    plain: frozenset[str]
+    base64: frozenset[str]
+    short: bool
+    longest: int
+
+
+class Hidden:
+    """Secrets that no text may show. More are added as they become known."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._forms: dict[str, _Forms] = {}
+        self.add(*secrets)
+
+    def add(self, *secrets: str) -> None:
+        for secret in secrets:
+            if secret.strip() and secret not in self._forms:
+                self._forms[secret] = _forms(secret)
+
+    def text(self, text: str, longest: int) -> str:
+        """The controller's own words without secrets, of at most `longest` characters. Secrets below SHORT are not searched."""
+        return self._shown(text, longest, _whole)
+
+    def foreign(self, text: str, longest: int, *, short: bool = True) -> str:
+        """The same for text that a server, a library or a plugin made: it shows no part of a secret either.
+
+        `short`: one that contains a secret below SHORT is all replaced.
+        """
+        forms = {form for forms in self._forms.values() if short and forms.short for form in forms.plain | forms.base64}
+        if forms:
+            for layer in layers_of(text[: longest + _BEYOND]):
+                folded = _folded(layer.text)
+                if any(form in layer.text or form in folded for form in forms):
+                    return STAND_IN
+        return self._shown(text, longest, _in_part)
+
+    def message(self, own: str, said: str, longest: int) -> str:
+        """One message of the controller's own words and of what somebody else said."""
+        return self.text(own + (self.foreign(said, longest) if said else ""), longest)
+
+    def _shown(self, text: str, longest: int, found: _Search) -> str:
+        forms = [forms for forms in self._forms.values() if not forms.short]
+        if not forms:
+            return shortened(text, longest)
+        seen = text[: longest + min(_FURTHEST, _WIDEST * max(one.longest for one in forms))]
+        spans = sorted(span for layer in layers_of(seen) for span in _spans(layer, forms, found))
+        parts: list[str] = []
+        at = 0
+        for start, end in spans:
+            if start >= longest:
+                break
+            if start > at or not at:
+                parts += [seen[at:start], STAND_IN]
+            at = max(at, end)
+        parts.append(seen[at:longest])
+        made = "".join(parts)
+        return shortened(made if len(text) <= longest else f"{made}…", longest)
+
+
+_Search = Callable[[str, frozenset[str]], Iterator[tuple[int, int]]]
+
+
+def _spans(layer: Layer, forms: Iterable[_Forms], found: _Search) -> Iterator[tuple[int, int]]:
+    """Where secrets stand in the text as it was written."""
+    folded, joined = _folded(layer.text), without_breaks(layer)
+    same = joined.text.translate(_URL_ALPHABET)
+    lower = same.lower()
+    for one in forms:
+        for start, end in found(folded, one.plain):
+            yield layer.starts[start], layer.ends[end - 1]
+        exact = frozenset(form for form in one.base64 if len(form) < ROW)
+        for text, cores in ((same, exact), (lower, frozenset(map(str.lower, one.base64 - exact)))):
+            for start, end in found(text, cores):
+                first, last = _whole_run(same, start, end)
+                yield joined.starts[first], joined.ends[last - 1]
+
+
+def _whole(text: str, forms: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Where one of the forms stands in the text."""
+    for form in forms:
+        start = text.find(form)
+        while start >= 0:
+            yield start, start + len(form)
+            start = text.find(form, start + len(form))
+
+
+def _in_part(text: str, forms: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Where one of the forms stands in the text, or a row of its characters."""
+    yield from _whole(text, frozenset(form for form in forms if len(form) < ROW))
+    rows = _rows(forms)
+    if not rows:
+        return
+    begun: int | None = None
+    for start in range(len(text) - ROW + 1):
+        if text[start : start + ROW] in rows:
+            begun = start if begun is None else begun
+        elif begun is not None:
+            yield begun, start - 1 + ROW
+            begun = None
+    if begun is not None:
+        yield begun, len(text)
+
+
+@lru_cache(maxsize=512)
+def _rows(forms: frozenset[str]) -> frozenset[str]:
+    kept = (form[:_LONGEST_IN_ROWS] for form in forms if len(form) >= ROW)
+    return frozenset(form[at : at + ROW] for form in kept for at in range(len(form) - ROW + 1))
+
+
+def _whole_run(text: str, start: int, end: int) -> tuple[int, int]:
+    """The base64 around a place in it: the characters beside a secret hold bits of it."""
+    while start > 0 and _OF_BASE64.fullmatch(text[start - 1]):
+        start -= 1
+    match = _OF_BASE64.match(text, end)
+    return start, match.end() if match else end
+
+
+def _folded(text: str) -> str:
+    """In lower case, character by character, and with blanks for plus signs, as in the query of a URL."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    return lower.translate(_PLUS)
+
+
+@lru_cache(maxsize=512)
+def _forms(secret: str) -> _Forms:
+    bare = secret.strip()
+    short = len(bare) < SHORT
+    plain = {secret, bare, *(layer.text for layer in layers_of(bare))}
+    if not bare.isascii():
+        plain |= {form.encode("utf-8", "surrogatepass").decode("latin-1") for form in tuple(plain)}
+    percent = _percent(bare)
+    encoded = {percent, percent.replace("%20", "+"), bare}
+    data = [form.encode("utf-8", "surrogatepass") for form in encoded]
+    if short:
+        whole = [base64.b64encode(one + end).decode() for one in data for end in (b"", b"\n")]
+        in_base64 = {form for text in whole for form in (text, text.rstrip("="))}
+    else:
+        twice = base64.b64encode(bare.encode("utf-8", "surrogatepass"))
+        in_base64 = {core for one in (*data, twice) for core in _cores(one)}
+        plain |= {one.hex() for one in data}
+    kept = frozenset(_folded(form) for form in plain if len(form) >= (1 if short else SHORT))
+    return _Forms(kept, frozenset(in_base64), short, max(len(secret), 2 * SHORT))
+
+
+def _percent(text: str) -> str:
+    """As a URL has it (RFC 3986, section 2.3: what is not escaped)."""
+    data = text.encode("utf-8", "surrogatepass")
+    return "".join(chr(b) if chr(b) in _UNRESERVED else f"%{b:02X}" for b in data)
+
+
+def _cores(data: bytes) -> Iterator[str]:
+    """What base64 of any text with `data` in it contains: one form for each place of its beginning among three bytes."""
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + data).decode().rstrip("=")
+        core = text[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
+        if len(core) >= SHORT:
+            yield core

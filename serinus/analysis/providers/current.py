@@ -1,0 +1,29 @@
+"""What the measurement under way is: whoever works for it, however far down, finds it here.
+
+Each measurement is a task of its own, so each has its own. Outside of one there is nothing.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from serinus.analysis.hiding import Hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """`namespace`: of the AnalysisRun. `hidden`: what its texts must not show; it grows with each credential that is used."""
+
+    namespace: str
+    hidden: Hidden = field(repr=False)
+
+
+CURRENT: ContextVar[Current | None] = ContextVar("measurement", default=None)
+
+
+def hide(*secrets: str) -> None:
+    """Keeps these out of all that the measurement under way shows. To be called before a credential is used."""
+    current = CURRENT.get()
+    if current is not None:
+        current.hidden.add(*secrets)
