@@ -69,8 +69,8 @@ def objects() -> dict[str, list[Json]]:
     return {
         "rollouts": [whole],
         "replicasets": [*around.replica_sets, *other.replica_sets],
-        "pods": around.pods,
-        "experiments": other.experiments,
+        "pods": list(around.pods),
+        "experiments": list(other.experiments),
         "analysisruns": [*around.analysis_runs, *other.analysis_runs],
         "analysistemplates": [template],
         "clusteranalysistemplates": [template],
