@@ -23,6 +23,7 @@ from serinus.local.cannot_run import CannotRun
 DIRECTORIES = ("certificates", "gateway", "log", "pods")
 SOCKETS = ("keeper.sock", "pods/logs.sock")
 _KEPT_BY_POD = ("process.json", "output")
+"""And the logs."""
 _ELSEWHERE = "choose another directory with --data DIR"
 _MOST_LINKS = 40
 

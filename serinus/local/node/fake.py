@@ -168,6 +168,9 @@ class FakeRuntime:
                 del self._containers[name]
         self._last = {key: line for key, line in self._last.items() if key[0] != pod}
 
+    async def keep(self) -> None:
+        return
+
     async def stop_all(self, grace: float) -> None:
         for container in self._containers.values():
             self._end(container, 143)

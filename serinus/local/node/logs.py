@@ -1,9 +1,8 @@
-"""Logs of containers: files that the processes write to themselves, so that the end of the node harms no log.
+"""Logs of containers: files that `log_writer.py` writes, a process of its own, so that the end of the node harms no log.
 
     DIR/<namespace>_<pod>_<uid>/<container>/<attempt>.log      and .log.1, what was before the last rotation
 
-A log that grows beyond its limit is copied aside and emptied (it is opened for appending, so writing goes on at its
-start); what is written in that instant may be lost. Lines carry no time of their own: `--timestamps` and `--since` go
+A log that reaches its limit is renamed and begun anew. Lines carry no time of their own: `--timestamps` and `--since` go
 by when the file was seen to grow, looked at every second.
 """
 
@@ -11,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -45,8 +43,9 @@ def _changed_at(path: Path) -> float:
 
 @dataclass(slots=True)
 class _Marks:
-    """When the file was seen to have which size."""
+    """When the file, told by its inode, was seen to have which size."""
 
+    inode: int
     ends: deque[int]
     times: deque[float]
 
@@ -61,8 +60,8 @@ class _Marks:
 class Logs:
     """Reads the logs below `directory`. `running(namespace, pod, container)`: whether more may come."""
 
-    def __init__(self, directory: Path, clock: Clock, *, limit: int = LIMIT) -> None:
-        self._directory, self._clock, self._limit = directory, clock, limit
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._directory, self._clock = directory, clock
         self._marks: dict[Path, _Marks] = {}
         self.running: Callable[[str, str, str], bool] = lambda namespace, pod, container: False
 
@@ -81,7 +80,7 @@ class Logs:
         return []
 
     async def watch(self) -> None:
-        """Keeps logs bounded and notes when they grow; until cancelled."""
+        """Notes when logs grow; until cancelled."""
         while True:
             await asyncio.sleep(LOOK)
             self.look()
@@ -91,17 +90,15 @@ class Logs:
         seen: set[Path] = set()
         for path in self._find("*/*/*.log"):
             try:
-                size = path.stat().st_size
+                found = path.stat()
             except OSError:
                 continue
+            size = found.st_size
             seen.add(path)
-            if size > self._limit:
-                rotate(path)
-                self._marks.pop(path, None)
-                continue
             marks = self._marks.get(path)
-            if marks is None:
-                marks = self._marks[path] = _Marks(deque(maxlen=_MARKS), deque(maxlen=_MARKS))
+            if marks is None or marks.inode != found.st_ino:
+                marks = _Marks(found.st_ino, deque(maxlen=_MARKS), deque(maxlen=_MARKS))
+                self._marks[path] = marks
             if not marks.ends or size != marks.ends[-1]:
                 marks.ends.append(size)
                 marks.times.append(now)
@@ -144,7 +141,7 @@ class Logs:
         running: Callable[[], bool],
     ) -> AsyncIterator[bytes]:
         older = Path(f"{path}.1")
-        offset = 0
+        offset, inode = 0, _inode(path)
         if tail is None and since is None and older.exists():  # noqa: ASYNC240 - files of this machine
             async for piece in _chunks(older, 0):
                 yield self._stamped(older, 0, piece) if timestamps else piece
@@ -154,9 +151,13 @@ class Logs:
             offset = max(offset, self._since_offset(path, since))
         while True:
             alive = running()
+            if (now := _inode(path)) != inode:
+                # It was rotated: first what has been written to it since the last look.
+                if _inode(older) == inode:
+                    async for piece in _chunks(older, offset):
+                        yield self._stamped(older, 0, piece) if timestamps else piece
+                offset, inode = 0, now
             size = _size(path)
-            if size < offset:
-                offset = 0  # it was rotated
             if size > offset:
                 async for piece in _chunks(path, offset):
                     start, offset = offset, offset + len(piece)
@@ -207,10 +208,11 @@ def _size(path: Path) -> int:
         return 0
 
 
-def rotate(path: Path) -> None:
-    with suppress(OSError):
-        shutil.copyfile(path, f"{path}.1")
-        os.truncate(path, 0)
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def last_line(path: Path) -> str:

@@ -108,6 +108,7 @@ class Node:
                 self._changed(None, pod)
             if self._runtime.name != "fake":
                 group.create_task(self.logs.watch())
+                group.create_task(self._runtime.keep())
             await work(self._unbound, self._bind, workers=4)
 
     async def stop_all(self, grace: float = STOP_GRACE) -> None:

@@ -1,11 +1,12 @@
 """Containers as local processes.
 
-Each is the leader of a session of its own and writes its log itself, so that it outlives the node: a crash of
-`serinus up` stops nothing. Its number and the moment it started stand in the pod's directory; the next node finds it by
-both, and one that does not match is somebody else's.
+Each is the leader of a session of its own and writes its log into a pipe whose reader is a process of its own, so that
+both outlive the node: a crash of `serinus up` stops nothing. Its number and the moment it started stand in the pod's
+directory; the next node finds it by both, and one that does not match is somebody else's.
 
     DIR/<namespace>_<pod>_<uid>/<container>/process.json     {attempt, pid, started, at}
-    DIR/…/<container>/<attempt>.log
+    DIR/…/<container>/output                                 the pipe it writes to
+    DIR/…/<container>/<attempt>.log                          what came out of it
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from serinus.local.node import logs
 from serinus.local.node.checks import ask
 from serinus.local.node.images import ImageRule, Program, program_of
 from serinus.local.node.listeners import forbidden, is_own
+from serinus.local.node.log_pipes import LogPipes
 from serinus.local.node.runtime import (
     UNKNOWN_EXIT,
     CannotStart,
@@ -73,9 +75,12 @@ class _Record(msgspec.Struct):
 class ProcessRuntime:
     name = "process"
 
-    def __init__(self, directory: Path, clock: Clock) -> None:
+    def __init__(self, directory: Path, clock: Clock, *, log_limit: int = logs.LIMIT) -> None:
         self._directory, self._clock = directory, clock
         self._own: dict[int, subprocess.Popen[bytes]] = {}
+        self._places: dict[str, Path] = {}
+        """By the identity of what runs."""
+        self._pipes = LogPipes(directory, limit=log_limit)
 
     async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
         return program_of(container, rules, namespace)
@@ -100,7 +105,8 @@ class ProcessRuntime:
                 old.unlink(missing_ok=True)
         argv = _found(launch, directory)
         at = self._clock.now()
-        with (place / f"{launch.attempt}.log").open("ab") as log:
+        log = await self._pipes.open(place, launch.attempt)
+        try:
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220 - a millisecond, and nothing may come between it and its record
                     argv,
@@ -114,10 +120,14 @@ class ProcessRuntime:
                 )
             except OSError as error:
                 raise CannotStart(_why(launch.argv[0], error)) from error
+        finally:
+            os.close(log)
         started = processes.started_at(process.pid)
         self._own[process.pid] = process
         _write(place / "process.json", _Record(launch.attempt, process.pid, started, at))
-        return Running(f"{process.pid}@{started}", launch.container, launch.attempt, at)
+        running = Running(f"{process.pid}@{started}", launch.container, launch.attempt, at)
+        self._places[running.id] = place
+        return running
 
     def remarks(self, launch: Launch) -> Sequence[str]:
         return [
@@ -134,7 +144,9 @@ class ProcessRuntime:
         for file in sorted((self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}").glob("*/process.json")):
             said = _read(file)
             if processes.is_running(said.pid, said.started):
-                running.append(Running(f"{said.pid}@{said.started}", file.parent.name, said.attempt, said.at))
+                found = Running(f"{said.pid}@{said.started}", file.parent.name, said.attempt, said.at)
+                self._places[found.id] = file.parent
+                running.append(found)
         return running
 
     async def ended(self, running: Running) -> Exit:
@@ -143,14 +155,29 @@ class ProcessRuntime:
         if own is None:
             await processes.ended(pid, started)
             _kill_group(pid)
+            await self._over(running)
             return Exit(UNKNOWN_EXIT, known=False)
         # A child stays, as a zombie at least, until it is asked for: its number cannot be another's.
         if own.poll() is None:
             await _child_ended(own)
         self._own.pop(pid, None)
         _kill_group(pid)
+        await self._over(running)
         code = own.returncode if own.returncode is not None else UNKNOWN_EXIT
         return Exit(128 - code if code < 0 else code)
+
+    async def _over(self, running: Running) -> None:
+        place = self._places.pop(running.id, None)
+        if place is not None:
+            await self._pipes.drained(place)
+
+    async def keep(self) -> None:
+        await self._pipes.keep(self._running)
+
+    def _running(self) -> list[tuple[Path, int]]:
+        """Where something runs, and which start it is."""
+        found = [(file.parent, _read(file)) for file in self._directory.glob("*_*_*/*/process.json")]
+        return [(place, said.attempt) for place, said in found if processes.is_running(said.pid, said.started)]
 
     async def signal(self, running: Running, *, kill: bool) -> None:
         pid, started = _identity(running)
@@ -202,6 +229,7 @@ class ProcessRuntime:
                 await self.ended(one)
 
         await asyncio.gather(*(stop(one) for one in running))
+        await self._pipes.stop()
 
 
 def _identity(running: Running) -> tuple[int, str]:

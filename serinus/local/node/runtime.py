@@ -149,6 +149,10 @@ class Runtime(Protocol):
         """Ends what is left of this pod, at once, and removes its files and logs."""
         ...
 
+    async def keep(self) -> None:
+        """Keeps up what containers need beside their processes; until cancelled, or nothing is needed."""
+        ...
+
     async def stop_all(self, grace: float) -> None:
         """Ends all containers: SIGTERM, and SIGKILL after `grace` seconds. Files and logs stay."""
         ...

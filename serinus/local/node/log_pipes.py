@@ -1,0 +1,172 @@
+"""The pipes that containers write into, and the program that makes logs of them (`log_writer.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from serinus.local import processes
+from serinus.local.node import log_writer
+from serinus.local.node.logs import LIMIT
+
+log = logging.getLogger(__name__)
+
+PIPE = "output"
+SOCKET = "logs.sock"
+ANSWER_SECONDS = 10.0
+STOP_SECONDS = 2.0
+AGAIN = 1.0
+
+
+class LogPipes:
+    """`directory`: that of the pods. The writer is started when it is first needed, and outlives this process."""
+
+    def __init__(self, directory: Path, *, limit: int = LIMIT) -> None:
+        self._directory, self._limit = directory, limit
+        self._mark = processes.Mark(directory / "logs.json")
+        self._child: subprocess.Popen[bytes] | None = None
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def open(self, place: Path, attempt: int) -> int:
+        """A descriptor that a container writes its log to; the caller closes it. Raises OSError."""
+        pipe = place / PIPE
+        with suppress(FileNotFoundError):
+            if not stat.S_ISFIFO(pipe.lstat().st_mode):
+                pipe.unlink()
+        with suppress(FileExistsError):
+            os.mkfifo(pipe, 0o600)
+        # For reading too: then there is always a reader, and a writer that comes back finds the pipe whole.
+        descriptor = os.open(pipe, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            os.set_blocking(descriptor, True)
+            await self._ask({"place": str(place.relative_to(self._directory)), "attempt": attempt})
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    async def drained(self, place: Path) -> None:
+        """Returns when all that a container wrote until now is in its log."""
+        if self._is_there():
+            with suppress(OSError):
+                await self._ask({"place": str(place.relative_to(self._directory))})
+
+    async def keep(self, running: Callable[[], Iterable[tuple[Path, int]]]) -> None:
+        """For ever: starts the writer again when it ends. `running()`: the places and attempts of what runs."""
+        first = True
+        while True:
+            places = list(running())
+            if not first or (places and not self._is_there()):
+                if not first:
+                    log.warning("The writer of logs ended by itself; starting it again.")
+                for place, attempt in places:
+                    with suppress(OSError):
+                        os.close(await self.open(place, attempt))
+            while not self._is_there():  # noqa: ASYNC110 - there is none before the first container
+                await asyncio.sleep(AGAIN)
+            first = False
+            pid, started = self._mark.read()
+            await processes.ended(pid, started)
+            if self._child is not None:
+                self._child.wait()
+                self._child = None
+
+    async def stop(self) -> None:
+        """Ends the writer, once all of it is written."""
+        self._hang_up()
+        pid, started = self._mark.read()
+        if processes.is_running(pid, started):
+            await processes.stop(pid, started, STOP_SECONDS)
+        if self._child is not None:
+            self._child.wait()
+            self._child = None
+        self._mark.clear()
+        (self._directory / SOCKET).unlink(missing_ok=True)
+
+    def _is_there(self) -> bool:
+        return processes.is_running(*self._mark.read())
+
+    async def _ask(self, request: dict[str, str | int]) -> None:
+        async with self._one_at_a_time:
+            if not self._is_there():
+                self._hang_up()
+                self._start()
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    reader, writer = self._streams or await self._connected()
+                    self._streams = reader, writer
+                    writer.write(json.dumps(request).encode() + b"\n")
+                    await writer.drain()
+                    answer = await reader.readline()
+            except TimeoutError:
+                self._hang_up()
+                raise OSError(f"the writer of logs does not answer within {ANSWER_SECONDS:g} s") from None
+            except BaseException:
+                self._hang_up()  # else the answer to this would be taken for that to the next
+                raise
+            if answer != b"\n":
+                if not answer:
+                    self._hang_up()
+                raise OSError(f"the writer of logs failed: {answer.decode(errors='replace').strip() or 'it ended'}")
+
+    def _hang_up(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+    def _start(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        (self._directory / SOCKET).unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as door:
+            with _Short(self._directory / SOCKET) as address:
+                door.bind(address)
+            os.chmod(self._directory / SOCKET, 0o600)
+            door.listen()
+            self._child = subprocess.Popen(
+                [sys.executable, "-S", "-E", log_writer.__file__, str(door.fileno()), str(self._limit)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=self._directory,
+                pass_fds=[door.fileno()],
+                start_new_session=True,
+            )
+        self._mark.write(self._child.pid, processes.started_at(self._child.pid))
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            with _Short(self._directory / SOCKET) as address:
+                connection.connect(address)
+            connection.setblocking(False)
+            return await asyncio.open_unix_connection(sock=connection)
+        except BaseException:
+            connection.close()
+            raise
+
+
+class _Short:
+    """A name of a socket that fits the 108 bytes of an address, within the block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._directory = path, -1
+
+    def __enter__(self) -> str:
+        if len(str(self._path)) < 100:
+            return str(self._path)
+        self._directory = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        return f"/proc/self/fd/{self._directory}/{self._path.name}"
+
+    def __exit__(self, *_: object) -> None:
+        if self._directory >= 0:
+            os.close(self._directory)
