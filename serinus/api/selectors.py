@@ -7,6 +7,7 @@ label; `>` and `<` compare whole numbers; requirements are written sorted by key
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,7 @@ from serinus.api.meta import LabelSelector
 _NAME = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]", re.ASCII)
 _PREFIX = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 _TOKEN = re.compile(r"\s*+(==|!=|[!=<>(),]|[^\s!=<>(),]++)")
+_FEW = 8
 _OPERATORS = {"=": "=", "==": "=", "!=": "!=", "in": "in", "notin": "notin", ">": ">", "<": "<"}
 _OF_STRUCT = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 
@@ -33,9 +35,9 @@ class Requirement:
         value = labels.get(self.key)
         match self.operator:
             case "=" | "in":
-                return value in self.values
+                return self._has(value)
             case "!=" | "notin":
-                return value not in self.values
+                return not self._has(value)
             case "exists":
                 return value is not None
             case "!":
@@ -44,6 +46,12 @@ class Requirement:
                 if value is None or not re.fullmatch(r"[+-]?\d+", value, re.ASCII):
                     return False
                 return int(value) > int(self.values[0]) if self.operator == ">" else int(value) < int(self.values[0])
+
+    def _has(self, value: str | None) -> bool:
+        if value is None or len(self.values) <= _FEW:
+            return value in self.values
+        at = bisect_left(self.values, value)  # thousands of values are asked for each of thousands of objects
+        return at < len(self.values) and self.values[at] == value
 
     def text(self) -> str:
         match self.operator:

@@ -15,6 +15,10 @@ from serinus.api.resources import Resource
 from serinus.kube.wire import Response
 
 Json = dict[str, Any]
+MOST_FLAWS = 200
+"""Flaws that one answer names: each repeats its path and value, so that thousands would make an answer of many megabytes."""
+
+_LONGEST_FLAW = 4096
 
 
 class Flaw(Protocol):
@@ -128,6 +132,14 @@ def too_large(limit: int) -> StatusError:
     return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}", {})
 
 
+def object_too_large(size: int, limit: int) -> StatusError:
+    return StatusError(
+        413,
+        "RequestEntityTooLarge",
+        f"Request entity too large: the object has {size} bytes as JSON, the limit is {limit}",
+    )
+
+
 def expired(message: str) -> StatusError:
     return StatusError(410, "Expired", message)
 
@@ -144,19 +156,26 @@ def not_offered(what: str) -> StatusError:
 
 
 def invalid(group: str, kind: str, name: str, flaws: Iterable[Flaw]) -> StatusError:
-    """422 with a cause for each flaw; equal flaws are named once, as the real server does."""
-    texts: list[str] = []
-    causes: list[Json] = []
+    """422 with a cause for each flaw; equal flaws are named once, as the real server does, and at most MOST_FLAWS of all."""
+    causes: dict[str, Json] = {}
+    more = 0
     for flaw in flaws:
-        text = flaw.message()
-        if text in texts:
+        if len(causes) >= MOST_FLAWS:
+            more += 1
             continue
-        texts.append(text)
-        causes.append({"reason": flaw.type, "message": text.removeprefix(flaw.path + ": "), "field": flaw.path})
+        text = _cut(flaw.message())
+        if text not in causes:
+            reason = text.removeprefix(flaw.path + ": ")
+            causes[text] = {"reason": flaw.type, "message": reason, "field": _cut(flaw.path)}
     details: Json = {"name": name} if name else {}
     if group:
         details["group"] = group
-    details |= {"kind": kind, "causes": causes}
+    details |= {"kind": kind, "causes": list(causes.values())}
     subject = f"{kind}.{group}" if group else kind
+    texts = [*causes, *([f"and {more} more"] if more else [])]
     found = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     return StatusError(422, "Invalid", f'{subject} "{name}" is invalid: {found}', details)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_FLAW else f"{text[:_LONGEST_FLAW]}…"

@@ -15,11 +15,14 @@ from serinus.api.nesting import DEEPEST, too_deep
 from serinus.kube.wire import APPLY_PATCH, JSON, Request, Response
 from serinus.local.apiserver import protobuf
 from serinus.local.apiserver.errors import StatusError, bad_request, not_acceptable, too_large, unsupported_media
+from serinus.local.schema.key_lengths import LONGEST_KEY, long_key
 
 Json = dict[str, Any]
 
 YAML = "application/yaml"
 LONGEST_BODY = 3 << 20
+_LONG_KEYS_MATTER = 1 << 16
+"""Bytes. Nothing below a long key is repeated often in a smaller body, and most bodies are spared the look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,18 @@ def answer(view: View, value: Any, status: int = 200, headers: dict[str, str] | 
 
 def body_of(request: Request, *, media: tuple[str, ...] = (JSON, YAML)) -> Any:
     """The decoded body. Raises 400 for what cannot be read, 413 over 3 MiB, 415 for another type."""
+    value = _decoded(request, media)
+    check_keys(value, len(request.body))
+    return value
+
+
+def check_keys(value: Any, size: int) -> None:
+    """Raises 400 for a key of more than LONGEST_KEY characters. `size`: bytes of the value as text."""
+    if size > _LONG_KEYS_MATTER and (key := long_key(value)):
+        raise bad_request(f"the key {key} is too long: keys may have at most {LONGEST_KEY} characters")
+
+
+def _decoded(request: Request, media: tuple[str, ...]) -> Any:
     if len(request.body) > LONGEST_BODY:
         raise too_large(LONGEST_BODY)
     sent = request.headers.get("content-type", JSON).split(";")[0].strip().lower()

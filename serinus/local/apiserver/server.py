@@ -16,13 +16,20 @@ from serinus.kube.clock import Clock
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver import delete, discovery, read, subresources, write
 from serinus.local.apiserver.core import Call, Core, warning_header
-from serinus.local.apiserver.errors import StatusError, bad_request, method_not_allowed, no_such_path, not_offered
+from serinus.local.apiserver.errors import (
+    StatusError,
+    bad_request,
+    method_not_allowed,
+    no_such_path,
+    not_offered,
+    object_too_large,
+)
 from serinus.local.apiserver.expiry import EventExpiry
 from serinus.local.apiserver.negotiation import View, accepted, answer, body_of
 from serinus.local.apiserver.paths import ResourcePath, resource_path, segments
 from serinus.local.apiserver.registry import Registry
 from serinus.local.apiserver.review import review
-from serinus.local.apiserver.store import Store, StoreError, VersionMismatch
+from serinus.local.apiserver.store import LARGEST_OBJECT, ObjectTooLarge, Store, StoreError, VersionMismatch
 from serinus.local.apiserver.subresources import LogSource
 from serinus.local.apiserver.watch import Watches
 from serinus.local.schema import openapi_protobuf
@@ -96,6 +103,8 @@ class ApiServer:
             return StatusError(
                 409, "Conflict", "the object was changed by somebody else at the same moment: read it again and repeat"
             ).response()
+        except ObjectTooLarge as error:
+            return object_too_large(error.size, LARGEST_OBJECT).response()
         except StoreError as error:
             return StatusError(503, "ServiceUnavailable", str(error), {}, retry_after=1).response()
         except (OverflowError, RecursionError) as error:

@@ -25,12 +25,26 @@ Json = dict[str, Any]
 Name = tuple[str, str]
 """(namespace, name); namespace is "" for objects of the cluster."""
 
+LARGEST_OBJECT = 3 << 19
+"""Bytes of an object as JSON: 1.5 MiB, the largest request that etcd takes (`--max-request-bytes`)."""
+
+MARK_BYTES = 4096
+"""Bytes by which an object at the bound may still grow while it is deleted: the deletion is marked in it."""
+
 _NO_LABELS: dict[str, str] = {}
 _encode = msgspec.json.Encoder().encode
 
 
 class StoreError(Exception):
     """The store cannot be opened or written: one sentence with what to do."""
+
+
+class ObjectTooLarge(Exception):
+    """The object would be stored with more bytes than an object may have. `size`: the bytes that it has."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"{size} bytes")
+        self.size = size
 
 
 class VersionMismatch(Exception):
@@ -112,6 +126,19 @@ def entry_of(resource: str, obj: Json, version: int) -> Entry:
         cast("dict[str, str]", labels) if isinstance(labels, dict) and labels else _NO_LABELS,
         {path: _field(obj, path) for path in _SELECTABLE.get(resource, ())},
     )
+
+
+def check_size(entry: Entry, before: Entry | None) -> None:
+    """Raises ObjectTooLarge for an object over the bound, save where a larger one shrinks or is marked for deletion."""
+    size = len(entry.body)
+    if size <= LARGEST_OBJECT:
+        return
+    most = len(before.body) if before else 0
+    if entry.object()["metadata"].get("deletionTimestamp"):
+        begins = before is not None and not before.object()["metadata"].get("deletionTimestamp")
+        most = max(most + MARK_BYTES * begins, LARGEST_OBJECT + MARK_BYTES)
+    if size > most:
+        raise ObjectTooLarge(size)
 
 
 def _field(obj: Json, path: str) -> str:
@@ -282,15 +309,16 @@ class Store:
     def put(self, resource: str, obj: Json, *, expected: int | None = None) -> Awaitable[Entry]:
         """Writes `obj` and sets its resourceVersion. The write counts for `latest` at once; await it for durability.
 
-        `expected` is the version it must have (0: must not exist); raises VersionMismatch at once.
+        `expected` is the version it must have (0: must not exist); raises VersionMismatch at once, and ObjectTooLarge.
         """
         meta: Json = obj["metadata"]
         key = (resource, str(meta.get("namespace") or ""), str(meta["name"]))
         before = self.latest(*key)
         self._check(before, expected)
+        meta["resourceVersion"] = str(self._assigned + 1)
+        entry = entry_of(resource, obj, self._assigned + 1)
+        check_size(entry, before)
         self._assigned += 1
-        meta["resourceVersion"] = str(self._assigned)
-        entry = entry_of(resource, obj, self._assigned)
         self._ahead[key] = (self._assigned, entry)
         return self._commit(Change(self._assigned, entry, before, deleted=False))
 

@@ -25,7 +25,6 @@ from serinus.local.apiserver.negotiation import answer, body_of
 from serinus.local.apiserver.selectors import as_text, selects
 from serinus.local.apiserver.store import Entry
 from serinus.local.schema.field_errors import FieldError
-from serinus.local.schema.patches import PatchError, json_patch, merge_patch
 
 Json = dict[str, Any]
 
@@ -55,8 +54,19 @@ def _path(obj: Json, path: str) -> Any:
 def _set_path(obj: Json, path: str, value: Any) -> None:
     *parents, last = path.strip(".").split(".")
     for part in parents:
-        obj = obj.setdefault(part, {})
+        if not isinstance(obj.get(part), dict):
+            obj[part] = {}
+        obj = obj[part]
     obj[last] = value
+
+
+def _count(value: Any) -> int:
+    """A number of replicas. A definition may let other values stand there, which count as none."""
+    return value if isinstance(value, int) else 0
+
+
+def _map(value: Any) -> Json | None:
+    return value if isinstance(value, dict) else None
 
 
 _BUILT_IN_SCALE: Json = {
@@ -71,8 +81,8 @@ def _scale_of(call: Call, obj: Json) -> Json:
     meta: Json = obj["metadata"]
     kept = {k: meta[k] for k in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp") if k in meta}
     where = paths.get("labelSelectorPath")
-    selector = str(_path(obj, where) or "") if where else as_text((obj.get("spec") or {}).get("selector"))
-    status: Json = {"replicas": int(_path(obj, paths["statusReplicasPath"]) or 0)}
+    selector = str(_path(obj, where) or "") if where else as_text(_map(_path(obj, ".spec.selector")))
+    status: Json = {"replicas": _count(_path(obj, paths["statusReplicasPath"]))}
     if selector:
         status["selector"] = selector
     replicas = _path(obj, paths["specReplicasPath"])
@@ -80,7 +90,7 @@ def _scale_of(call: Call, obj: Json) -> Json:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": kept,
-        "spec": {"replicas": int(replicas or 0)},
+        "spec": {"replicas": _count(replicas)},
         "status": status,
     }
 
@@ -120,10 +130,7 @@ def _wanted_scale(call: Call, current: Json) -> Json:
         if media not in known:
             raise unsupported_media(known)
         change = body_of(call.request, media=(media,))
-        try:
-            value = json_patch(current, change) if media == JSON_PATCH else merge_patch(current, change)
-        except PatchError as error:
-            raise bad_request(str(error)) from None
+        value = write.patched(call, current, JSON_PATCH if media == JSON_PATCH else MERGE_PATCH, change)
     if (
         not isinstance(value, dict)
         or not isinstance(value.get("spec") or {}, dict)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from serinus.api.nesting import DEEPEST, nests_too_deep
 from serinus.api.resources import CRDS, Resource
 from serinus.kube.wire import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Response
 from serinus.local.apiserver import delete, objectmeta, strategy
@@ -23,15 +24,16 @@ from serinus.local.apiserver.errors import (
     conflict,
     invalid,
     not_found,
+    object_too_large,
     unsupported_media,
 )
 from serinus.local.apiserver.intake import check_namespace, check_place, check_valid, fresh, is_well_formed, object_of
-from serinus.local.apiserver.negotiation import accepted, answer, body_of
+from serinus.local.apiserver.negotiation import accepted, answer, body_of, check_keys
 from serinus.local.apiserver.read import shown
-from serinus.local.apiserver.store import Entry, entry_of
+from serinus.local.apiserver.store import LARGEST_OBJECT, MARK_BYTES, Entry, check_size, entry_of
 from serinus.local.schema.field_errors import FieldError
 from serinus.local.schema.managed import ApplyConflict, ApplyRefused, apply, track
-from serinus.local.schema.patches import PatchError, json_patch, merge_patch, strategic_patch
+from serinus.local.schema.patches import PatchError, PatchTooLarge, json_patch, merge_patch, strategic_patch
 
 Json = dict[str, Any]
 
@@ -89,7 +91,7 @@ async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied
         meta["managedFields"] = track(call.kind, None, new, manager=manager(call), now=core.now(), subresource="")
     _install_crd(core, call, new, None, dry=dry)
     if dry:
-        return _answer(core, call, _imagined(call, new, ""), 201)
+        return _answer(core, call, _imagined(core, call, new, ""), 201)
     written = core.store.put(call.key, _in_order(new), expected=0)
     for resource, obj in strategy.companions(call.key, new):
         await _accompany(core, resource, obj)
@@ -149,13 +151,15 @@ async def patch(core: Core, call: Call) -> Response:
     entry = core.store.latest(call.key, call.namespace, call.name)
     if entry is None:
         raise not_found(call.resource, call.name)
-    patched = _patched(call, live(call, entry), media, value)
-    obj = object_of(call, patched, patched=True)
+    result = patched(call, live(call, entry), media, value)
+    check_patched(result, entry)
+    obj = object_of(call, result, patched=True)
     check_place(call, obj)
     return await replace(core, call, entry, obj, dry=dry_run(call))
 
 
-def _patched(call: Call, obj: Json, media: str, value: Any) -> Any:
+def patched(call: Call, obj: Json, media: str, value: Any) -> Any:
+    """The object after a patch of this media type. Raises 400, 413 and 422 for one that cannot be read or does not fit."""
     try:
         if media == JSON_PATCH:
             if not isinstance(value, list):
@@ -164,12 +168,26 @@ def _patched(call: Call, obj: Json, media: str, value: Any) -> Any:
         if not isinstance(value, dict):
             raise bad_request("error decoding patch: the patch must be a map")
         return merge_patch(obj, value) if media == MERGE_PATCH else strategic_patch(call.kind, obj, value)
+    except PatchTooLarge as error:
+        raise StatusError(413, "RequestEntityTooLarge", str(error)) from None
     except PatchError as error:
         if media == JSON_PATCH:
             raise StatusError(
                 422, "Invalid", f"the server rejected our request due to an error in our request: {error}", {}
             ) from None
         raise bad_request(str(error)) from None
+
+
+def check_patched(value: Any, entry: Entry) -> None:
+    """Raises 422 and 413 for what a patch made deeper or larger than an object may be, before more work goes into it."""
+    if nests_too_deep(value):
+        raise StatusError(
+            422, "Invalid", f"the patch nests the object too deeply: at most {DEEPEST} levels are kept", {}
+        )
+    size = len(msgspec.json.encode(value))
+    if size > max(LARGEST_OBJECT, len(entry.body)) + MARK_BYTES:
+        raise object_too_large(size, LARGEST_OBJECT)
+    check_keys(value, size)
 
 
 async def _apply(core: Core, call: Call, value: Any) -> Response:
@@ -244,7 +262,7 @@ async def replace(
         return _answer(core, call, entry, 200)
     if dry:
         _install_crd(core, call, new, old, dry=True)
-        return _answer(core, call, _imagined(call, new, str(entry.version)), 200)
+        return _answer(core, call, _imagined(core, call, new, str(entry.version)), 200)
     if meta.get("deletionTimestamp") and delete.is_free(new):
         gone = await delete.remove(core, call.resource, entry)
         return _answer(core, call, gone, 200)
@@ -333,11 +351,13 @@ def _in_order(obj: Json) -> Json:
     return first | obj
 
 
-def _imagined(call: Call, obj: Json, version: str) -> Entry:
+def _imagined(core: Core, call: Call, obj: Json, version: str) -> Entry:
     """The entry that a dry run would have written."""
     if version:
         obj["metadata"]["resourceVersion"] = version
-    return entry_of(call.key, _in_order(obj), int(version or 0))
+    entry = entry_of(call.key, _in_order(obj), int(version or 0))
+    check_size(entry, core.store.latest(call.key, call.namespace, entry.name))
+    return entry
 
 
 def _answer(core: Core, call: Call, entry: Entry, status: int) -> Response:

@@ -7,8 +7,10 @@ Keys: `f:<field>`, `k:<keys of a list item as JSON>`, `v:<item of a set as JSON>
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+from serinus.api.pod_defaults import copied
 from serinus.local.schema.nodes import ANYTHING, LIST, Node
 
 Json = dict[str, Any]
@@ -98,6 +100,27 @@ def union(a: Fields, b: Fields) -> Fields:
     for key, below in b.items():
         out[key] = union(out[key], below) if key in out else below
     return out
+
+
+def union_of(sets: Iterable[Fields]) -> Fields:
+    """The union of many sets in one pass: in pairs, each step would copy what the steps before it gathered."""
+    out: Fields = {}
+    for first, fields in enumerate(sets):
+        _gather(out, fields) if first else out.update(copied(fields))
+    return out
+
+
+def _gather(out: Fields, more: Fields) -> None:
+    """Adds to `out`, by the rules of `union`."""
+    if not out or not more:
+        if out or more:
+            out.update({OWNED: {}, **copied(more)})
+        return
+    for key, below in more.items():
+        if key in out:
+            _gather(out[key], below)
+        else:
+            out[key] = copied(below)
 
 
 def difference(a: Fields, b: Fields) -> Fields | None:

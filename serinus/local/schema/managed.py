@@ -18,6 +18,7 @@ from serinus.local.schema.field_sets import (
     parts,
     repeated,
     union,
+    union_of,
     words,
 )
 from serinus.local.schema.kinds import Kind
@@ -26,6 +27,9 @@ from serinus.local.schema.nodes import Node
 
 Json = dict[str, Any]
 MOST_UPDATERS = 10
+MOST_NAMED = 200
+"""Conflicts and repeated items that an answer names: each has a path, and there may be as many as an object has fields."""
+
 BEFORE = "before-first-apply"
 OLDEST = "ancient-changes"
 
@@ -33,22 +37,22 @@ OLDEST = "ancient-changes"
 class ApplyConflict(Exception):
     """Other managers own fields with other values. `conflicts`: (manager, field path)."""
 
-    def __init__(self, conflicts: list[tuple[str, str]], owners: list[str]) -> None:
+    def __init__(self, conflicts: list[tuple[str, str]], owners: list[str], count: int = 0) -> None:
         self.conflicts = conflicts
-        count = len(conflicts)
+        count = max(count, len(conflicts))
+        rest = f"\n- and {count - len(conflicts)} more" if count > len(conflicts) else ""
         if len(set(owners)) == 1:
             listed = f": {conflicts[0][1]}" if count == 1 else ":" + "".join(f"\n- {path}" for _, path in conflicts)
             text = f"{'conflict' if count == 1 else 'conflicts'} with {owners[0]}{listed}"
         else:
+            paths: dict[str, list[str]] = {}
+            for (_, path), owner in zip(conflicts, owners, strict=True):
+                paths.setdefault(owner, []).append(path)
             text = "conflicts"
-            for owner in dict.fromkeys(owners):
-                text += (
-                    f" with {owner}:"
-                    + "".join(f"\n- {path}" for (_, path), who in zip(conflicts, owners, strict=True) if who == owner)
-                    + "\n"
-                )
+            for owner, theirs in paths.items():
+                text += f" with {owner}:" + "".join(f"\n- {path}" for path in theirs) + "\n"
             text = text.rstrip()
-        super().__init__(f"Apply failed with {count} {'conflict' if count == 1 else 'conflicts'}: {text}")
+        super().__init__(f"Apply failed with {count} {'conflict' if count == 1 else 'conflicts'}: {text}{rest}")
 
 
 class ApplyRefused(Exception):
@@ -61,7 +65,7 @@ def apply(
     """The object after server-side apply, managedFields included. Raises ApplyConflict and ApplyRefused."""
     if twice := repeated(kind.node, applied):
         resource, name = kind.resource, (applied.get("metadata") or {}).get("name", "")
-        told = ", ".join(f"{words(path[:-1])}: duplicate entries for key {words(path[-1:])}" for path in twice)
+        told = ", ".join(f"{words(path[:-1])}: duplicate entries for key {words(path[-1:])}" for path in twice[:MOST_NAMED])
         raise ApplyRefused(
             f"failed to create typed patch object ({name}; {resource.api_version}, Kind={resource.kind}): {told}"
         )
@@ -81,13 +85,14 @@ def apply(
     others = [e for e in entries if e is not mine]
     conflicts, owners = _conflicts(kind, live, applied, wanted, others)
     if conflicts and not force:
-        raise ApplyConflict([(e["manager"], words(path)) for e, path in conflicts], owners)
+        named = [(e["manager"], words(path)) for e, path in conflicts[:MOST_NAMED]]
+        raise ApplyConflict(named, owners[:MOST_NAMED], len(conflicts))
     out = merge(kind.node, live, applied)
     if mine is not None:
         out = _given_up(kind.node, out, mine.get("fieldsV1", {}), wanted, others)
     lost: dict[int, Fields] = {}
     for entry, path in conflicts:
-        lost[id(entry)] = union(lost[id(entry)], _nested(path)) if id(entry) in lost else _nested(path)
+        _add_path(lost.setdefault(id(entry), {}), path)
     kept = [_without(e, lost[id(e)]) if id(e) in lost else e for e in others]
     unchanged = mine is not None and mine.get("fieldsV1") == wanted
     entry = _entry(kind, manager, "Apply", subresource, mine.get("time", now) if mine and unchanged else now, wanted)
@@ -156,13 +161,17 @@ def _conflicts(
     """What others own and the applied object has another value for."""
     different: list[tuple[str, ...]] = []
     _different(kind.node, live, applied, wanted, (), different)
+    paths: Fields = {}
+    for path in different:
+        _add_path(paths, path)
+    order = {path: i for i, path in enumerate(different)}
     found: list[tuple[Json, tuple[str, ...]]] = []
     owners: list[str] = []
-    for entry in others:
-        for path in different:
-            if _owns(entry.get("fieldsV1", {}), path):
-                found.append((entry, path))
-                owners.append(_described(entry))
+    for entry in others if different else ():
+        theirs: list[tuple[str, ...]] = []
+        _shared(paths, entry.get("fieldsV1", {}), (), theirs)
+        found += [(entry, path) for path in sorted(theirs, key=order.__getitem__)]
+        owners += [_described(entry)] * len(theirs)
     return found, owners
 
 
@@ -182,20 +191,21 @@ def _different(
             found.append((*path, key))
 
 
-def _owns(fields: Fields, path: tuple[str, ...]) -> bool:
-    for key in path:
-        if key not in fields:
-            return False
-        fields = fields[key]
-    return True
+def _shared(paths: Fields, fields: Fields, path: tuple[str, ...], found: list[tuple[str, ...]]) -> None:
+    """Add the leaves of `paths` that are in `fields`. The smaller of the two decides how long that takes."""
+    if not paths:
+        found.append(path)
+        return
+    for key in paths if len(paths) <= len(fields) else fields:
+        if key in paths and key in fields:
+            _shared(paths[key], fields[key], (*path, key), found)
 
 
 def _given_up(node: Node, out: Json, before: Fields, wanted: Fields, others: list[Json]) -> Json:
     """The object without the fields that were applied last time, are not now, and that nobody else owns."""
     dropped = difference(before, wanted)
-    for entry in others:
-        if dropped:
-            dropped = difference(dropped, _with_parents(entry.get("fieldsV1", {})))
+    if dropped and others:
+        dropped = difference(dropped, union_of(_with_parents(entry.get("fieldsV1", {})) for entry in others))
     return removed(node, out, dropped) if dropped else out
 
 
@@ -204,11 +214,10 @@ def _with_parents(fields: Fields) -> Fields:
     return {OWNED: {}, **{k: _with_parents(v) if v else v for k, v in fields.items()}}
 
 
-def _nested(path: tuple[str, ...]) -> Fields:
-    out: Fields = {}
-    for key in reversed(path):
-        out = {key: out}
-    return out
+def _add_path(fields: Fields, path: tuple[str, ...]) -> None:
+    """Adds a leaf to the set. No path may lead through the leaf of another."""
+    for key in path:
+        fields = fields.setdefault(key, {})
 
 
 def _entries(obj: Json) -> list[Json]:
@@ -267,9 +276,8 @@ def _capped(entries: list[Json]) -> list[Json]:
     if surplus <= 0:
         return entries
     ancient = updaters[: surplus + 1]
-    fields: Fields = ancient[0]["fieldsV1"]
-    for entry in ancient[1:]:
-        fields = union(fields, entry["fieldsV1"])
+    fields = union_of(entry["fieldsV1"] for entry in ancient)
+    old = {id(entry) for entry in ancient}
     merged = {**ancient[-1], "manager": OLDEST, "fieldsV1": fields}
     merged.pop("subresource", None)
-    return [e for e in entries if not any(e is a for a in ancient)] + [merged]
+    return [e for e in entries if id(e) not in old] + [merged]

@@ -27,21 +27,22 @@ def _merged_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
     """Applied items in their order; each item that only the live list has stays behind the one that it followed."""
     items = node.items or ANYTHING
     have = {item_key(node, item): item for item in reversed(live)}
-    out: list[Any] = []
-    order: list[str | None] = []
+    leading: list[Any] = []
+    runs: dict[str | None, list[Any]] = {}
+    """Each applied item with those that follow it, in the order of the applied ones."""
     for item in applied:
         key = item_key(node, item)
-        out.append(merge(items, have[key], item) if key in have and node.list_type == "map" else copied(item))
-        order.append(key)
-    before: str | None = None
+        merged = merge(items, have[key], item) if key in have and node.list_type == "map" else copied(item)
+        runs.setdefault(key, []).append(merged)
+    run, seen = leading, set(runs)
     for item in live:
         key = item_key(node, item)
-        if key not in order:
-            at = order.index(before) + 1 if before in order else 0
-            out.insert(at, item)
-            order.insert(at, key)
-        before = key
-    return out
+        if key not in seen:
+            run.append(item)
+            seen.add(key)
+        elif key in runs:
+            run = runs[key]
+    return leading + [item for run in runs.values() for item in run]
 
 
 def removed(node: Node, value: Any, fields: Fields) -> Any:

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-import jsonpatch
-import jsonpointer
-
 from serinus.api.pod_defaults import copied
+from serinus.local.schema.json_patches import PatchTooLarge, json_patch
 from serinus.local.schema.kinds import Kind
 from serinus.local.schema.strategic import PatchError, merged
 
-__all__ = ["PatchError", "json_patch", "merge_patch", "strategic_patch"]
+__all__ = ["PatchError", "PatchTooLarge", "json_patch", "merge_patch", "strategic_patch"]
 
 Json = dict[str, Any]
-MOST_OPERATIONS = 10_000
-
-
-def json_patch(obj: Json, ops: list[Json]) -> Json:
-    """The object after the operations (RFC 6902). Raises PatchError."""
-    if len(ops) > MOST_OPERATIONS:
-        raise PatchError(f"The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {len(ops)}")
-    try:
-        result = jsonpatch.JsonPatch(ops).apply(copied(obj), in_place=True)
-    except jsonpatch.JsonPatchTestFailed as error:
-        said = re.sub(r" \(<class '\w+'>\)", "", str(error))  # what Python calls them is no matter of the user's
-        raise PatchError(f"testing value failed: {said}") from error
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-        raise PatchError(str(error)) from error
-    except (TypeError, KeyError, AttributeError, ValueError, IndexError) as error:
-        raise PatchError(f"the patch does not fit the object: {error}") from error
-    if not isinstance(result, dict):
-        raise PatchError("the patch must leave an object")
-    return result
 
 
 def merge_patch(obj: Json, patch: Json) -> Json:

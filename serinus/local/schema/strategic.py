@@ -5,13 +5,17 @@ Source: Kubernetes' "Strategic Merge Patch" page: `$patch`, `$deleteFromPrimitiv
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from serinus.api.pod_defaults import copied
+from serinus.local.schema.identity import identities, identity
 from serinus.local.schema.nodes import ANYTHING, Node
 
 Json = dict[str, Any]
 _DELETE, _ORDER, _RETAIN, _PATCH = "$deleteFromPrimitiveList/", "$setElementOrder/", "$retainKeys", "$patch"
+_GONE = object()
+_LONGEST_SHOWN = 200
 
 
 class PatchError(Exception):
@@ -29,7 +33,7 @@ def merged(node: Node, obj: Json, patch: Json) -> Json:
         raise PatchError(f"Unknown patch type found: {directive}")
     out = dict(obj)
     if _RETAIN in patch:
-        retained = _list_of(patch[_RETAIN], _RETAIN)
+        retained = identities(_list_of(patch[_RETAIN], _RETAIN))
         out = {k: v for k, v in out.items() if k in retained}
     for name, value in patch.items():
         if not name.startswith("$"):
@@ -53,11 +57,7 @@ def _field(node: Node, out: Json, name: str, value: Any) -> None:
             out[name] = merged(child, old if isinstance(old, dict) else {}, value)
     elif isinstance(value, list) and "merge" in strategies:
         items: list[Any] = list(old) if isinstance(old, list) else []
-        out[name] = (
-            _by_key(child.items or ANYTHING, items, value, key, name)
-            if key
-            else items + [v for v in value if v not in items]
-        )
+        out[name] = _by_key(child.items or ANYTHING, items, value, key, name) if key else _added(items, value)
     else:
         out[name] = copied(value)
 
@@ -67,30 +67,42 @@ def _by_key(item: Node, old: list[Any], patch: list[Any], key: str, name: str) -
     entries: list[Json] = []
     for entry in patch:
         if not isinstance(entry, dict):
-            raise PatchError(f"the items of {name} must be objects, found {entry!r}")
+            raise PatchError(f"the items of {name} must be objects, found {_cut(entry)}")
         entries.append(entry)
     if any(e == {_PATCH: "replace"} for e in entries):
         return [copied(e) for e in entries if _PATCH not in e]
-    out = list(old)
+    out: list[Any] = list(old)
+    places: dict[Hashable, list[int]] = {}
+    for i, have in enumerate(out):
+        if isinstance(have, dict):
+            places.setdefault(identity(have.get(key)), []).append(i)
     for entry in entries:
         if key not in entry:
-            raise PatchError(f"map: {entry} does not contain declared merge key: {key}")
-        at = [i for i, have in enumerate(out) if isinstance(have, dict) and have.get(key) == entry[key]]
+            raise PatchError(f"map: {_cut(entry)} does not contain declared merge key: {key}")
+        wanted = identity(entry[key])
+        at = places.get(wanted, ())
         if entry.get(_PATCH) == "delete":
-            out = [have for i, have in enumerate(out) if i not in at]
+            for i in places.pop(wanted, ()):
+                out[i] = _GONE
         elif at:
             out[at[0]] = merged(item, out[at[0]], entry)
         else:
+            places[wanted] = [len(out)]
             out.append(merged(item, {}, {k: v for k, v in entry.items() if k != _PATCH}))
-    return out
+    return [have for have in out if have is not _GONE]
+
+
+def _added(old: list[Any], new: list[Any]) -> list[Any]:
+    have = identities(old)
+    return old + [v for v in new if identity(v) not in have]
 
 
 def _directives(node: Node, out: Json, patch: Json) -> None:
     for directive, value in patch.items():
         if directive.startswith(_DELETE):
-            name, gone = directive.removeprefix(_DELETE), _list_of(value, directive)
+            name, gone = directive.removeprefix(_DELETE), identities(_list_of(value, directive))
             if isinstance(out.get(name), list):
-                out[name] = [v for v in out[name] if v not in gone]
+                out[name] = [v for v in out[name] if identity(v) not in gone]
     for directive, value in patch.items():
         if directive.startswith(_ORDER):
             name = directive.removeprefix(_ORDER)
@@ -104,21 +116,32 @@ def _directives(node: Node, out: Json, patch: Json) -> None:
 def _ordered(items: list[Any], order: list[Any], key: str) -> list[Any]:
     """Items named in the order come in it; each of the others stays behind the item that it followed."""
 
-    def identity(item: Any) -> Any:
-        return item.get(key) if key and isinstance(item, dict) else item
+    def key_of(item: Any) -> Hashable:
+        return identity(item.get(key) if key and isinstance(item, dict) else item)
 
-    wanted = [identity(o) for o in order]
-    named = sorted((i for i in items if identity(i) in wanted), key=lambda i: wanted.index(identity(i)))
-    out = list(named)
-    for at, item in enumerate(items):
-        if identity(item) in wanted:
-            continue
-        before = items[at - 1] if at else None
-        out.insert(out.index(before) + 1 if before in out else 0, item)
-    return out
+    rank: dict[Hashable, int] = {}
+    for i, wanted in enumerate(order):
+        rank.setdefault(key_of(wanted), i)
+    run: list[Any] = []
+    leading, named = run, list[tuple[int, list[Any]]]()
+    for item in items:
+        at = rank.get(key_of(item))
+        if at is None:
+            run.append(item)
+        else:
+            run = [item]
+            named.append((at, run))
+    named.sort(key=lambda pair: pair[0])
+    return leading + [item for _, items in named for item in items]
 
 
 def _list_of(value: Any, directive: str) -> list[Any]:
     if not isinstance(value, list):
-        raise PatchError(f"{directive} must be a list, found {value!r}")
+        raise PatchError(f"{directive} must be a list, found {_cut(value)}")
     return value
+
+
+def _cut(value: Any) -> str:
+    """The value in a message: as much of it as a person reads."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
