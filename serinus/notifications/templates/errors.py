@@ -1,0 +1,11 @@
+"""The one error of this package."""
+
+from __future__ import annotations
+
+
+class TemplateError(Exception):
+    """A template cannot be read or rendered. `line`: where, from 1; 0 where no place is known."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {message}" if line else message)
+        self.message, self.line = message, line

@@ -1,0 +1,54 @@
+"""What stands behind a dot, and what `range` goes over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.functions_of_time import call_method
+from serinus.analysis.conditions.moments import Duration, Named, Time
+from serinus.notifications.templates.errors import TemplateError
+from serinus.notifications.templates.values import MISSING, type_name
+
+MOST_NUMBERS = 100_000
+"""Of `range N`."""
+
+
+def member(value: Any, name: str, line: int) -> Any:
+    """`value.name`. TemplateError as Go has it for nil and for what has no fields."""
+    if isinstance(value, dict):
+        return value.get(name, MISSING)
+    if value is MISSING:
+        return MISSING
+    if value is None:
+        raise TemplateError(f"nil pointer evaluating interface {{}}.{name}", line)
+    return invoked(value, name, [], line)
+
+
+def invoked(owner: Any, name: str, arguments: list[Any], line: int) -> Any:
+    """A method of a time or a duration."""
+    if isinstance(owner, Time | Duration | Named):
+        try:
+            return call_method(owner, name, arguments)
+        except ConditionError as error:
+            raise TemplateError(f"{name}: {error}", line) from None
+    if owner is None or owner is MISSING:
+        raise TemplateError(f"nil pointer evaluating interface {{}}.{name}", line)
+    if isinstance(owner, dict):
+        raise TemplateError(f"{name} is not a method but has arguments", line)
+    raise TemplateError(f"can't evaluate field {name} in type {type_name(owner)}", line)
+
+
+def pairs_of(value: Any, line: int) -> list[tuple[Any, Any]]:
+    """What `range` goes over, with its keys."""
+    if isinstance(value, list):
+        return list(enumerate(value))
+    if isinstance(value, dict):
+        return [(key, value[key]) for key in sorted(value)]
+    if type(value) is int or (type(value) is float and value.is_integer()):
+        if value > MOST_NUMBERS:
+            raise TemplateError(f"range over more than {MOST_NUMBERS} numbers", line)
+        return [(at, at) for at in range(int(value))]
+    if value is None or value is MISSING:
+        return []
+    raise TemplateError(f"range can't iterate over {type_name(value)}", line)

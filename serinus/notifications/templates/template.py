@@ -1,0 +1,64 @@
+"""A template: read once, rendered with values again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.notifications.templates.compiler import compile_body
+from serinus.notifications.templates.errors import TemplateError
+from serinus.notifications.templates.functions import Call
+from serinus.notifications.templates.parser import MAIN, parse
+from serinus.notifications.templates.registry import FUNCTIONS, NAMES, REFUSED
+from serinus.notifications.templates.state import State
+from serinus.notifications.templates.values import Work
+
+LONGEST = 128 * 1024
+"""Characters of a template."""
+
+STEPS = 200_000
+"""Steps of one rendering: some 0.2 s."""
+
+
+class Template:
+    """A text in Go's template language. TemplateError names the line and what is wrong with it.
+
+    It reaches the values that it is given and nothing else.
+    """
+
+    def __init__(self, source: str) -> None:
+        if len(source) > LONGEST:
+            raise TemplateError(f"it is longer than {LONGEST} characters")
+        self.source = source
+        self.plain = "{{" not in source
+        """Whether it always renders as it is written."""
+        if self.plain:
+            return
+        try:
+            defined = parse(source, NAMES)
+        except TemplateError as error:
+            raise _explained(error) from None
+        self._bodies = {name: compile_body(parts, FUNCTIONS) for name, parts in defined.items()}
+
+    def render(self, values: Mapping[str, Any], now: float = 0.0) -> str:
+        """The text. TemplateError if it fails or takes too much. `now`: seconds since the epoch."""
+        if self.plain:
+            return self.source
+        body = self._bodies[MAIN]
+        dot = dict(values)
+        call = Call(Work(STEPS), round(now * 1e6) * 1000)
+        state = State(dot, [dot] + [None] * (body.variables - 1), call, self._bodies)
+        try:
+            body.run(state)
+        except (ConditionError, RecursionError, OverflowError, MemoryError) as error:
+            raise TemplateError(str(error) or type(error).__name__) from error
+        return "".join(state.parts)
+
+
+def _explained(error: TemplateError) -> TemplateError:
+    """Says of a function that sprig has why it is not here."""
+    name = error.message.removeprefix('function "').removesuffix('" not defined')
+    if name in REFUSED:
+        return TemplateError(f'function "{name}" is not available in notification templates', error.line)
+    return error

@@ -1,0 +1,123 @@
+"""Values of templates: Go's over Python's, and how they are shown, compared with nothing, and named in errors.
+
+Decoded JSON is itself; `[]byte` is bytes; times and durations are those of the conditions' language. A key that a map lacks
+gives `MISSING`, which shows as `<no value>` and has every field, as the invalid value of Go's reflect does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from serinus.analysis.conditions.budget import Budget
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.moments import Duration, Named, Time
+from serinus.analysis.conditions.values import float_text
+from serinus.notifications.templates.errors import TemplateError
+
+NO_VALUE = "<no value>"
+
+
+class _Missing:
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class GoFunction:
+    """A function that is a value, such as `.time.Now`: for `call`."""
+
+    name: str
+    work: Callable[..., Any]
+    takes: tuple[str, ...] = ()
+
+
+class Work(Budget):
+    """What is left for rendering one template."""
+
+    __slots__ = ()
+
+    def spend(self, steps: int) -> None:
+        try:
+            Budget.spend(self, steps)
+        except ConditionError:
+            raise TemplateError("rendering the template needs too much work") from None
+
+
+def type_name(value: Any) -> str:
+    """The type as Go names it in errors."""
+    match value:
+        case None | _Missing():
+            return "<nil>"
+        case bool():
+            return "bool"
+        case int():
+            return "int"
+        case float():
+            return "float64"
+        case str():
+            return "string"
+        case bytes():
+            return "[]uint8"
+        case list():
+            return "[]interface {}"
+        case dict():
+            return "map[string]interface {}"
+        case Time():
+            return "time.Time"
+        case Duration():
+            return "time.Duration"
+        case Named():
+            return value.type
+        case GoFunction():
+            return "func"
+        case _:
+            return type(value).__name__
+
+
+def truth(value: Any) -> bool:
+    """Whether `if` takes the first branch."""
+    if isinstance(value, Time | Duration | Named | GoFunction):
+        return not isinstance(value, Duration) or value.nanoseconds != 0
+    return bool(value)
+
+
+def shown(value: Any, work: Budget) -> str:
+    """A value as Go's %v prints it. Cost is paid from `work`."""
+    kind = type(value)
+    if kind is str:
+        work.spend_text(len(value))
+        return value
+    work.spend(1)
+    if value is None or value is MISSING:
+        return "<nil>"
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int:
+        return str(value) if abs(value) < 10**300 else float_text(float("inf"))
+    if kind is float:
+        return float_text(value)
+    if kind is list:
+        with work:
+            return "[" + " ".join([shown(item, work) for item in value]) + "]"
+    if kind is dict:
+        with work:
+            return "map[" + " ".join([f"{k}:{shown(value[k], work)}" for k in sorted(value)]) + "]"
+    if kind is bytes:
+        work.spend(len(value))
+        return "[" + " ".join(map(str, value)) + "]"
+    return str(value)
+
+
+def text_of(value: Any, work: Budget) -> str:
+    """A value as text, as sprig's `toString` makes it: bytes are their characters."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else shown(value, work)
