@@ -40,6 +40,7 @@ PROCESSES = {
     ("cli", "node"): {"local"},
     ("cli", "dashboard"): {"dashboard", "local"},
     ("cli", "eval"): {"analysis"},
+    ("cli", "verdict"): {"analysis"},
     ("cli", "why"): {"engine"},
     ("cli", "lint"): {"engine", "routing"},
     ("cli", "doctor"): {"routing"},

@@ -29,6 +29,7 @@ OWN = {
     "reset": ("serinus.cli.reset", "Stop Serinus and delete all its data"),
     "demo": ("serinus.cli.demo", "Watch a whole canary with real traffic"),
     "eval": ("serinus.cli.eval", "What a condition of an analysis says of a result"),
+    "verdict": ("serinus.cli.verdict", "The verdict of counts of requests and errors, with a stated error bound"),
     "install": ("serinus.cli.install", "Print what a cluster needs to run Serinus"),
     "upgrade": ("serinus.cli.upgrade", "Tell what a new version would change on a cluster"),
     "controller": ("serinus.cli.controller", "Run the controller against any Kubernetes API"),

@@ -1,0 +1,105 @@
+"""One look: the requests and errors that came since the look before, of both versions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from serinus.analysis.sequential.settings import SetupError
+
+HIGHEST_COUNT = 1e15
+"""Counts above it are not exact as floating-point numbers."""
+
+SHORT = ("n_c", "k_c", "n_s", "k_s")
+"""Names of a look's numbers where they stand flat: requests and errors of the canary, then of the stable version."""
+
+FIELDS = ("canary.requests", "canary.errors", "stable.requests", "stable.errors")
+
+
+class Look(NamedTuple):
+    """Counts may be fractions: `increase()` of Prometheus extrapolates to the ends of its window."""
+
+    canary_requests: float
+    canary_errors: float
+    stable_requests: float = 0.0
+    stable_errors: float = 0.0
+
+
+def look_of(value: Any) -> Look:
+    """A look from JSON: `{"canary": {"requests", "errors"}, "stable": {…}}`, `{"n_c", "k_c", "n_s", "k_s"}`, or the four
+    numbers as a list. The stable side may be left out. SetupError names the field and what it holds."""
+    if isinstance(value, Mapping):
+        if any(name in value for name in SHORT):
+            found = [_number(value, name, name) for name in SHORT]
+            return checked_look(found, SHORT)
+        return checked_look([*_side(value, "canary"), *_side(value, "stable")])
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) in (2, 4):
+        return checked_look([_as_number(number, field) for number, field in zip(value, FIELDS, strict=False)])
+    raise SetupError("", 'a look is an object such as {"canary": {"requests": 20, "errors": 0}, "stable": {…}}')
+
+
+def checked_look(numbers: Sequence[float], fields: Sequence[str] = FIELDS) -> Look:
+    """The look of these two or four numbers. SetupError for a count that cannot be one."""
+    for number, field in zip(numbers, fields, strict=False):
+        if not math.isfinite(number):
+            raise SetupError(
+                field, f"{number} is no count: a query that divides by 0 gives it. Query a count, not a rate"
+            )
+        if number < 0:
+            raise SetupError(field, f"{number:g} is negative: a counter was reset, or the query subtracts")
+        if number > HIGHEST_COUNT:
+            raise SetupError(field, f"{number:g} is above {HIGHEST_COUNT:g}, the highest count")
+    for place in range(0, len(numbers), 2):
+        requests, errors = numbers[place : place + 2]
+        if errors > requests:
+            raise SetupError(
+                fields[place + 1],
+                f"{errors:g} errors are more than {requests:g} requests: both queries must count the same requests in "
+                "the same window",
+            )
+    return Look(*numbers)
+
+
+def _side(look: Mapping[str, Any], side: str) -> list[float]:
+    counts = look.get(side)
+    if counts is None and side == "stable":
+        return [0.0, 0.0]
+    if not isinstance(counts, Mapping):
+        raise SetupError(side, "is missing" if counts is None else "is no object with requests and errors")
+    return [_number(counts, name, f"{side}.{name}") for name in ("requests", "errors")]
+
+
+def _number(counts: Mapping[str, Any], name: str, field: str) -> float:
+    if name not in counts:
+        raise SetupError(field, "is missing: without a count there is no look. Write 0 only where 0 was counted")
+    return _as_number(counts[name], field)
+
+
+def _as_number(value: Any, field: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SetupError(field, f"{value!r} is no number")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def stored(looks: Iterable[Look]) -> str:
+    """The text of looks as a run keeps them: `20,0,180,2;20,1,180,3`."""
+    return ";".join(",".join(_short(number) for number in look) for look in looks)
+
+
+def restored(text: str) -> list[Look]:
+    """The looks of such a text. SetupError where it is none."""
+    try:
+        rows = [[float(number) for number in row.split(",")] for row in text.split(";")] if text else []
+    except ValueError:
+        rows = [[]]
+    if any(len(row) != len(FIELDS) for row in rows):
+        raise SetupError("looks", "the stored looks are no rows of four numbers, such as 20,0,180,2;20,1,180,3")
+    return [checked_look(row) for row in rows]
+
+
+def _short(number: float) -> str:
+    return str(int(number)) if number == int(number) else repr(number)

@@ -1,0 +1,93 @@
+"""The evidence against one hypothesis: a mean of likelihood ratios over a grid of alternatives.
+
+A log sum is linear in the counts, so dividing all counts by the dispersion is dividing the sums: `log_evidence` takes it.
+Relative processes condition on the errors of both versions together: then only the split between the versions counts, and a
+base rate that is unknown or changes does not matter. Given that total, the split is binomial or, for counts of requests,
+hypergeometric, which the binomial dominates in convex order (Hoeffding 1963).
+"""
+
+from __future__ import annotations
+
+from math import exp, inf, log
+
+POINTS = 40
+"""Alternatives of a process, in geometric progression, with equal weights."""
+NEAREST, FARTHEST = 1.1, 20.0
+"""The alternatives lie between these multiples of the limit (or, for safety, the inverse of them)."""
+HIGHEST_RATE = 0.99
+
+
+def geometric(first: float, last: float) -> tuple[float, ...]:
+    """POINTS numbers from `first` to `last`, both included."""
+    return tuple(first * (last / first) ** (place / (POINTS - 1)) for place in range(POINTS))
+
+
+def log_mean_exp(sums: list[float], divisor: float = 1.0) -> float:
+    """log(mean(exp(s / divisor))), without overflow; -inf for sums that are all -inf."""
+    highest = max(sums)
+    if highest == -inf:
+        return -inf
+    return highest / divisor + log(sum(exp((one - highest) / divisor) for one in sums) / len(sums))
+
+
+class RelativeProcess:
+    """Says no to ratios of error rates up to `limit` (`harm`), or from `limit` on (not `harm`)."""
+
+    __slots__ = ("_steps", "_weight", "alternatives", "limit", "log_ratios", "sums")
+
+    def __init__(self, limit: float, *, harm: bool) -> None:
+        self.limit = limit
+        ends = (NEAREST * limit, FARTHEST * limit) if harm else (limit / FARTHEST, limit / NEAREST)
+        self.alternatives = geometric(*ends)
+        self.log_ratios = tuple(log(ratio / limit) for ratio in self.alternatives)
+        self.sums = [0.0] * POINTS
+        self._weight, self._steps = -1.0, [0.0] * POINTS
+
+    def add(self, weight: float, canary_errors: float, stable_errors: float) -> None:
+        """`weight`: the canary's part of the requests of this look, between 0 and 1, both excluded.
+
+        With q(r) = r·q / (1 − q + r·q), the canary's part of the errors at ratio r, the sum grows by
+        k_c·log(q(r) / q(limit)) + k_s·log((1 − q(r)) / (1 − q(limit))), which is k_c·log(r / limit) + (k_c + k_s)·step(r).
+        """
+        both = canary_errors + stable_errors
+        if not both:
+            return
+        steps = self._steps_at(weight)
+        self.sums = [
+            total + canary_errors * ratio + both * step
+            for total, ratio, step in zip(self.sums, self.log_ratios, steps, strict=True)
+        ]
+
+    def _steps_at(self, weight: float) -> list[float]:
+        if weight != self._weight:
+            rest = 1 - weight
+            base = rest + self.limit * weight
+            self._steps = [log(base / (rest + ratio * weight)) for ratio in self.alternatives]
+            self._weight = weight
+        return self._steps
+
+    def log_evidence(self, dispersion: float = 1.0) -> float:
+        return log_mean_exp(self.sums, dispersion)
+
+
+class AbsoluteProcess:
+    """Says no to error rates of the canary up to `limit` (`harm`), or from `limit` on (not `harm`)."""
+
+    __slots__ = ("_of_errors", "_of_successes", "sums")
+
+    def __init__(self, limit: float, *, harm: bool) -> None:
+        ends = (NEAREST * limit, min(FARTHEST * limit, HIGHEST_RATE)) if harm else (limit / FARTHEST, limit / NEAREST)
+        rates = geometric(*ends)
+        self._of_errors = [log(rate / limit) for rate in rates]
+        self._of_successes = [log((1 - rate) / (1 - limit)) for rate in rates]
+        self.sums = [0.0] * POINTS
+
+    def add(self, requests: float, errors: float) -> None:
+        good = requests - errors
+        self.sums = [
+            total + errors * bad + good * well
+            for total, bad, well in zip(self.sums, self._of_errors, self._of_successes, strict=True)
+        ]
+
+    def log_evidence(self, dispersion: float = 1.0) -> float:
+        return log_mean_exp(self.sums, dispersion)

@@ -1,0 +1,57 @@
+"""`serinus verdict`: looks as JSON lines, each printed with its verdict."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from serinus.cli.problems import Problem
+from serinus.cli.verdict import command
+
+
+def printed(*words: str, text: str = "") -> list[dict[str, Any]]:
+    done = CliRunner().invoke(command, list(words), input=text)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return [json.loads(line) for line in done.output.splitlines()]
+
+
+def test_each_look_is_printed_with_its_verdict() -> None:
+    look = {"canary": {"requests": 20, "errors": 0}, "stable": {"requests": 180, "errors": 2}}
+    lines = printed(text=f"{json.dumps(look)}\n\n[30, 30, 270, 0]\n")
+    assert lines[0].items() >= look.items()
+    assert (lines[0]["logHarm"], lines[0]["logSafe"]) == pytest.approx((-0.618595, 0.214655), abs=1e-6)
+    assert [line["verdict"] for line in lines] == ["undecided", "harm"]
+
+
+def test_flags_are_the_settings_of_a_metric() -> None:
+    look = json.dumps([50, 0, 450, 0])
+    assert printed("--budget", "0.01", text=look)[0]["logHarm"] == pytest.approx(-0.441066, abs=1e-6)
+    strict = printed("--false-abort", "1e-30", "--false-pass", "0.01", text="[30, 30, 270, 0]")
+    assert strict[0]["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1, 0, 9, 0]\n[1, 2, 9, 0]\n", "line 2: canary.errors: 2 errors are more than 1 requests"),
+        ("\n{", "line 2: is no JSON"),
+        ("[" * 200 + "]" * 200, "line 1: "),
+        ('{"canary": {"requests": 1, "errors": 0}, "stable": {"requests": 1}}', "line 1: stable.errors: is missing"),
+        ("\xff", "line 1: is no JSON"),
+    ],
+)
+def test_a_bad_line_is_an_error_with_its_number_and_field(text: str, message: str) -> None:
+    with pytest.raises(Problem) as caught:
+        printed(text=text)
+    assert caught.value.message.startswith(message)
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--false-abort", "0"), ("--budget", "1"), ("--margin", "nan")])
+def test_a_setting_that_allows_no_verdict_names_its_flag(flag: str, value: str) -> None:
+    with pytest.raises(Problem, match=f"^{flag}: "):
+        printed(flag, value)
