@@ -95,6 +95,8 @@ class Session:
             )
         if error.code == 404 and name:
             return self.nearest(resource, name)
+        if error.code in (401, 403) and self.client.connection.server.startswith("http://"):
+            return f"{where} is plain HTTP: no token, password or certificate is sent there. Use its https:// address."
         if error.code == 401:
             return (
                 f"{where} does not accept these credentials: the token or certificate may have expired. "

@@ -10,9 +10,6 @@ Imports nothing that is slow: every command starts here.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,14 +17,9 @@ from typing import Any, cast
 
 from serinus.api.records import field, record
 from serinus.kube.exec_plugin import ExecPlugin
-
-Json = dict[str, Any]
+from serinus.kube.kubeconfig import ConfigError, Entry, Json, Merged, kind_of, merged, named, read
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
-
-class ConfigError(Exception):
-    """Why no connection can be made of what is configured, and what to do: sentences for the user."""
 
 
 @record(frozen=True)
@@ -80,63 +72,20 @@ class Connection:
     disable_compression: bool = False
 
 
-@record(frozen=True)
-class _Entry:
-    """One named cluster, user or context, and the file it stands in."""
-
-    file: Path
-    where: str
-    value: Json
-
-    def text(self, key: str) -> str:
-        found = self.value.get(key)
-        if found is None:
-            return ""
-        if not isinstance(found, str):
-            raise ConfigError(f"{self.file}: {self.where}.{key} must be text, found {found!r}. Correct it there.")
-        return found
-
-    def truth(self, key: str) -> bool:
-        found = self.value.get(key, False)
-        if not isinstance(found, bool):
-            raise ConfigError(
-                f"{self.file}: {self.where}.{key} must be true or false, found {found!r}. Correct it there."
-            )
-        return found
-
-    def path(self, key: str) -> str:
-        found = self.text(key)
-        return str(self.file.parent / Path(found).expanduser()) if found else ""
-
-    def pem(self, key: str) -> bytes:
-        """What `<key>-data` holds in base64, else the content of the file that `key` names."""
-        data = self.text(f"{key}-data")
-        if data:
-            try:
-                return base64.b64decode(data, validate=True)
-            except (binascii.Error, ValueError) as error:
-                raise ConfigError(
-                    f"{self.file}: {self.where}.{key}-data is no base64: {error}. Correct it there."
-                ) from None
-        path = self.path(key)
-        return _read(Path(path), f"{self.file}: {self.where}.{key}") if path else b""
-
-
-@record()
-class _Merged:
-    files: list[Path] = field(default_factory=list[Path])
-    entries: dict[str, dict[str, _Entry]] = field(
-        default_factory=lambda: {"clusters": {}, "users": {}, "contexts": {}},
-    )
-    current: str = ""
+def _files(flags: Flags, env: Mapping[str, str]) -> tuple[list[Path], bool]:
+    """The files to read, and whether they must exist."""
+    if flags.kubeconfig:
+        return [Path(flags.kubeconfig).expanduser()], True
+    named = [Path(part).expanduser() for part in env.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return named or [Path(env.get("HOME") or "~").expanduser() / ".kube" / "config"], False
 
 
 def load(flags: Flags | None = None, *, environ: Mapping[str, str] | None = None) -> Connection:
     """The connection that flags, files and environment describe. ConfigError if they describe none."""
     given, env = flags or Flags(), os.environ if environ is None else environ
     files, required = _files(given, env)
-    merged = _merge(files, required)
-    if not merged.files and not given.server:
+    found = merged(files, required)
+    if not found.files and not given.server:
         if env.get("KUBERNETES_SERVICE_HOST") and not required:
             return in_cluster(given, environ=env)
         tried = ", ".join(str(file) for file in files)
@@ -144,13 +93,13 @@ def load(flags: Flags | None = None, *, environ: Mapping[str, str] | None = None
             f"no API server is configured: there is no {tried}. Start one on this machine with `serinus up`, "
             "or name a kubeconfig with --kubeconfig FILE or $KUBECONFIG."
         )
-    return _connection(merged, given)
+    return _connection(found, given, env)
 
 
 def names(section: str, kubeconfig: str = "", *, environ: Mapping[str, str] | None = None) -> list[str]:
     """What the kubeconfig calls its `contexts`, `clusters` or `users`. ConfigError if it cannot be read."""
     files, required = _files(Flags(kubeconfig=kubeconfig), os.environ if environ is None else environ)
-    return sorted(_merge(files, required).entries[section])
+    return sorted(merged(files, required).entries[section])
 
 
 def in_cluster(
@@ -168,127 +117,100 @@ def in_cluster(
         raise ConfigError(
             f"{token} does not exist: the pod has no service account token. Set automountServiceAccountToken: true."
         )
+    server = given.server.rstrip("/") or f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    server = server if "://" in server else f"https://{server}"
+    secure = server.startswith("https://")
+    insecure, authority = _trust(given, None)
+    if not insecure and not authority and ca.is_file():
+        authority = read(ca, "the service account's ca.crt")
     return Connection(
-        server=given.server.rstrip("/") or f"https://{f'[{host}]' if ':' in host else host}:{port}",
+        server=server,
         namespace=given.namespace or (space.read_text().strip() if space.is_file() else "default"),
-        ca=b"" if given.insecure_skip_tls_verify else ca.read_bytes() if ca.is_file() else b"",
-        insecure=given.insecure_skip_tls_verify,
+        ca=authority,
+        insecure=insecure,
         tls_server_name=given.tls_server_name,
-        token=given.token,
-        token_file="" if given.token else str(token),
+        proxy=_proxy(server, env, None),
+        token=given.token if secure else "",
+        token_file=str(token) if secure and not given.token else "",
         impersonate=_impersonation(given),
         timeout=_timeout(given.request_timeout),
         disable_compression=given.disable_compression,
     )
 
 
-def _files(flags: Flags, env: Mapping[str, str]) -> tuple[list[Path], bool]:
-    """The files to read, and whether they must exist."""
-    if flags.kubeconfig:
-        return [Path(flags.kubeconfig).expanduser()], True
-    named = [Path(part).expanduser() for part in env.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return named or [Path(env.get("HOME") or "~").expanduser() / ".kube" / "config"], False
-
-
-def _merge(files: list[Path], required: bool) -> _Merged:
-    merged = _Merged()
-    for file in files:
-        if not file.exists():
-            if required:
-                raise ConfigError(f"the kubeconfig {file} does not exist. Check --kubeconfig.")
-            continue
-        content = _parse(file)
-        merged.files.append(file)
-        current = content.get("current-context") or ""
-        if not isinstance(current, str):
-            raise ConfigError(f"{file}: current-context must be text, found {current!r}. Correct it there.")
-        merged.current = merged.current or current
-        for section, inner in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
-            _collect(file, section, inner, content.get(section), merged.entries[section])
-    return merged
-
-
-def _collect(file: Path, section: str, inner: str, rows: Any, into: dict[str, _Entry]) -> None:
-    if rows is None:
-        return
-    if not isinstance(rows, list):
-        raise ConfigError(f"{file}: {section} must be a list, found {_kind(rows)}. Correct it there.")
-    for place, row in enumerate(cast(list[Any], rows)):
-        name = row.get("name") if isinstance(row, dict) else None
-        value = row.get(inner) or {} if isinstance(row, dict) else None
-        if not isinstance(name, str) or not isinstance(value, dict):
-            raise ConfigError(
-                f"{file}: {section}[{place}] must have a name and a {inner}, found {_kind(row)}. Correct it there."
-            )
-        into.setdefault(name, _Entry(file, f"{section}[{name}].{inner}", cast(Json, value)))
-
-
-def _parse(file: Path) -> Json:
-    data = _read(file, "the kubeconfig")
-    if not data.strip():
-        return {}
-    try:
-        if data.lstrip().startswith(b"{"):
-            content: Any = json.loads(data)
-        else:
-            from serinus.api import go_yaml  # slow to import: only where it is needed
-
-            content = go_yaml.load(data)
-    except (ValueError, RecursionError) as error:
-        form = "neither YAML nor JSON" if data.lstrip().startswith(b"{") else "no YAML"
-        raise ConfigError(f"{file} is {form}: {error}. Correct it, or name another with --kubeconfig.") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{file} is no kubeconfig: a mapping was expected, found {_kind(content)}.")
-    return cast(Json, content)
-
-
-def _connection(merged: _Merged, flags: Flags) -> Connection:
-    context_name = flags.context or merged.current
-    context = _named(merged, "contexts", context_name, "--context" if flags.context else "current-context")
+def _connection(files: Merged, flags: Flags, env: Mapping[str, str]) -> Connection:
+    context_name = flags.context or files.current
+    context = named(files, "contexts", context_name, "--context" if flags.context else "current-context")
     cluster_name = flags.cluster or (context.text("cluster") if context else "")
     user_name = flags.user or (context.text("user") if context else "")
-    cluster = _named(
-        merged, "clusters", cluster_name, "--cluster" if flags.cluster else f"the context {context_name!r}"
-    )
-    user = _named(merged, "users", user_name, "--user" if flags.user else f"the context {context_name!r}")
+    cluster = named(files, "clusters", cluster_name, "--cluster" if flags.cluster else f"the context {context_name!r}")
+    user = named(files, "users", user_name, "--user" if flags.user else f"the context {context_name!r}")
     server = (flags.server or (cluster.text("server") if cluster else "")).rstrip("/")
     if not server:
-        raise ConfigError(_no_server(merged, cluster, context_name))
+        raise ConfigError(_no_server(files, cluster, context_name))
     if "://" not in server:
         server = f"https://{server}" if flags.server else server
     if not server.startswith(("https://", "http://")):
         place = "--server" if flags.server else f"{cluster.file}: {cluster.where}.server" if cluster else "--server"
         raise ConfigError(f"{place} must be a URL such as https://127.0.0.1:6443, found {server!r}. Correct it there.")
-    insecure = flags.insecure_skip_tls_verify or (cluster.truth("insecure-skip-tls-verify") if cluster else False)
-    ca = b""
-    if flags.certificate_authority:
-        ca = _read(Path(flags.certificate_authority), "--certificate-authority")
-    elif cluster and not insecure:
-        ca = cluster.pem("certificate-authority")
+    secure = server.startswith("https://")
+    insecure, ca = _trust(flags, cluster) if secure else (False, b"")
+    # With --server the name of the kubeconfig's server means nothing.
+    expected = flags.tls_server_name or ("" if flags.server or not cluster else cluster.text("tls-server-name"))
     return Connection(
         server=server,
         namespace=flags.namespace or (context.text("namespace") if context else "") or "default",
         context=context_name,
         ca=ca,
         insecure=insecure,
-        tls_server_name=flags.tls_server_name or (cluster.text("tls-server-name") if cluster else ""),
-        proxy=cluster.text("proxy-url") if cluster else "",
+        tls_server_name=expected,
+        proxy=_proxy(server, env, cluster),
         impersonate=_impersonation(flags, user),
         timeout=_timeout(flags.request_timeout),
         disable_compression=flags.disable_compression or (cluster.truth("disable-compression") if cluster else False),
-        **_credentials(flags, user),
+        # As client-go: over plain HTTP nobody says who calls, so no token, password or program is read.
+        **(_credentials(flags, user) if secure else {}),
     )
 
 
-def _credentials(flags: Flags, user: _Entry | None) -> Json:
+def _trust(flags: Flags, cluster: Entry | None) -> tuple[bool, bytes]:
+    """(insecure-skip-tls-verify, the authorities). Either flag replaces both fields of the kubeconfig, as in client-go."""
+    if flags.insecure_skip_tls_verify or flags.certificate_authority:
+        insecure, place = flags.insecure_skip_tls_verify, "--certificate-authority"
+        ca = read(Path(flags.certificate_authority), place) if flags.certificate_authority else b""
+        other = "--insecure-skip-tls-verify"
+    elif cluster is not None:
+        insecure, ca = cluster.truth("insecure-skip-tls-verify"), cluster.pem("certificate-authority")
+        place, other = f"{cluster.file}: {cluster.where}.certificate-authority", "insecure-skip-tls-verify"
+    else:
+        return False, b""
+    if insecure and ca:
+        raise ConfigError(f"{place} and {other} exclude each other: leave out one of them.")
+    return insecure, ca
+
+
+def _proxy(server: str, env: Mapping[str, str], cluster: Entry | None) -> str:
+    """URL of the proxy; empty for none."""
+    from serinus.kube.proxies import BadProxy, of_environment, proxy_at
+
+    given = cluster.text("proxy-url") if cluster else ""
+    try:
+        found = given or of_environment(server, env)
+        if found:
+            proxy_at(found)
+    except BadProxy as error:
+        place = f"{cluster.file}: {cluster.where}.proxy-url" if given and cluster else "the proxy of the environment"
+        raise ConfigError(f"{place} cannot be used: {error}. Correct it there.") from None
+    return found
+
+
+def _credentials(flags: Flags, user: Entry | None) -> Json:
     """The fields of a Connection that say who calls. A token from a flag replaces every other way."""
     if flags.token:
         return {"token": flags.token}
     found: Json = {}
-    certificate = _read(Path(flags.client_certificate), "--client-certificate") if flags.client_certificate else b""
-    key = _read(Path(flags.client_key), "--client-key") if flags.client_key else b""
+    certificate = read(Path(flags.client_certificate), "--client-certificate") if flags.client_certificate else b""
+    key = read(Path(flags.client_key), "--client-key") if flags.client_key else b""
     if user is not None:
         certificate = certificate or user.pem("client-certificate")
         key = key or user.pem("client-key")
@@ -311,13 +233,15 @@ def _credentials(flags: Flags, user: _Entry | None) -> Json:
     return {**found, "client_certificate": certificate, "client_key": key}
 
 
-def _exec_plugin(user: _Entry) -> ExecPlugin | None:
+def _exec_plugin(user: Entry) -> ExecPlugin | None:
     given = user.value.get("exec")
     if not given:
         return None
     if not isinstance(given, dict):
-        raise ConfigError(f"{user.file}: {user.where}.exec must be a mapping, found {_kind(given)}. Correct it there.")
-    entry = _Entry(user.file, f"{user.where}.exec", cast(Json, given))
+        raise ConfigError(
+            f"{user.file}: {user.where}.exec must be a mapping, found {kind_of(given)}. Correct it there."
+        )
+    entry = Entry(user.file, f"{user.where}.exec", cast(Json, given))
     command, version = entry.text("command"), entry.text("apiVersion")
     if not command:
         raise ConfigError(
@@ -333,39 +257,32 @@ def _exec_plugin(user: _Entry) -> ExecPlugin | None:
         raise ConfigError(f"{entry.file}: {entry.where}.args and .env must be lists. Correct it there.")
     # A path is relative to the file, a bare name is looked up in $PATH.
     program = str(entry.file.parent / command) if os.sep in command else command
-    pairs = tuple((str(row["name"]), str(row["value"])) for row in cast(list[Json], env))
-    return ExecPlugin(program, tuple(map(str, cast(list[Any], args))), pairs, version, entry.text("installHint"))
+    for name, rows in (("args", args), ("env", env)):
+        for place, row in enumerate(cast(list[Any], rows)):
+            pair: list[Any] = (
+                [row] if name == "args" else [row.get("name"), row.get("value")] if isinstance(row, dict) else [None]
+            )
+            if not all(isinstance(part, str) for part in pair):
+                wanted = "text" if name == "args" else "a name and a value, both text"
+                raise ConfigError(f"{entry.file}: {entry.where}.{name}[{place}] must be {wanted}. Correct it there.")
+    pairs = tuple((row["name"], row["value"]) for row in cast(list[dict[str, str]], env))
+    return ExecPlugin(program, tuple(cast(list[str], args)), pairs, version, entry.text("installHint"))
 
 
-def _named(merged: _Merged, section: str, name: str, asked_by: str) -> _Entry | None:
-    """The entry of this name; None for no name. ConfigError if it is named and not there."""
-    if not name:
-        return None
-    entries = merged.entries[section]
-    if name in entries:
-        return entries[name]
-    import difflib  # only where something is misspelt
-
-    near = difflib.get_close_matches(name, entries, n=1)
-    advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(entries)) or 'none'}."
-    files = ", ".join(str(file) for file in merged.files) or "the kubeconfig"
-    raise ConfigError(f"{asked_by} names {section[:-1]} {name!r}, which {files} does not have: {advice}")
-
-
-def _no_server(merged: _Merged, cluster: _Entry | None, context: str) -> str:
+def _no_server(found: Merged, cluster: Entry | None, context: str) -> str:
     if cluster is not None:
         return f"{cluster.file}: {cluster.where}.server is missing. Write the URL of the API server there."
-    files = ", ".join(str(file) for file in merged.files)
+    files = ", ".join(str(file) for file in found.files)
     if context:
         return f"{files}: the context {context!r} names no cluster. Add one, or use --cluster or --server."
-    names = ", ".join(sorted(merged.entries["contexts"])) or "none"
+    names = ", ".join(sorted(found.entries["contexts"])) or "none"
     return f"{files}: current-context is not set; contexts: {names}. Choose one with --context NAME."
 
 
-def _impersonation(flags: Flags, user: _Entry | None = None) -> tuple[tuple[str, str], ...]:
+def _impersonation(flags: Flags, user: Entry | None = None) -> tuple[tuple[str, str], ...]:
     name = flags.as_user or (user.text("as") if user else "")
     uid = flags.as_uid or (user.text("as-uid") if user else "")
-    groups = flags.as_groups or tuple(map(str, (user.value.get("as-groups") or []) if user else []))
+    groups = flags.as_groups or (user.texts("as-groups") if user else ())
     if not name:
         if groups or uid:
             raise ConfigError("--as-group and --as-uid need --as: say as which user.")
@@ -386,22 +303,3 @@ def _timeout(text: str) -> float:
     if seconds < 0:
         raise ConfigError(f"--request-timeout must not be negative, found {text!r}. 0 means no limit.")
     return seconds
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{what} cannot be read: {path}: {error.strerror}.") from None
-
-
-def _kind(value: Any) -> str:
-    names = {
-        dict: "a mapping",
-        list: "a list",
-        str: "text",
-        int: "a number",
-        bool: "true or false",
-        type(None): "nothing",
-    }
-    return names.get(type(value), type(value).__name__)

@@ -13,21 +13,19 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from socket import socket
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
+
+from serinus.kube.line import BrokenAnswer, Line, talk
+from serinus.kube.tls import proxy_context
+
+if TYPE_CHECKING:
+    from serinus.kube.proxies import Proxy
 
 Place = tuple[int, int, int, str, Any]
 """What `getaddrinfo` finds."""
 
 IDLE_SECONDS = 60.0
 """A kept connection that was not used for longer is not used again: servers close them at some point."""
-
-MOST_HEAD = 64 * 1024
-HIGH_WATER = 1 << 20
-"""Bytes of a stream that wait to be read before the server is made to wait."""
-
-
-class BrokenAnswer(OSError):
-    """What came is no HTTP/1.1 answer, or ended before its end."""
 
 
 @dataclass(slots=True)
@@ -40,84 +38,6 @@ class Answer:
     stream: AsyncIterator[bytes] | None = None
 
 
-class _Line(asyncio.Protocol):
-    """One connection. `began`: whether anything of the current answer has come."""
-
-    def __init__(self) -> None:
-        self.buffer = bytearray()
-        self.closed = False
-        self.began = False
-        self.last_used = time.monotonic()
-        self._error: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._paused = False
-        self.transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one, and no subclass
-
-    def data_received(self, data: bytes) -> None:
-        self.began = True
-        self.buffer += data
-        if len(self.buffer) > HIGH_WATER and not self._paused and self.transport is not None:
-            self._paused = True
-            self.transport.pause_reading()
-        self._wake()
-
-    def eof_received(self) -> bool:
-        self.closed = True
-        self._wake()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed, self._error = True, exc
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def more(self) -> bool:
-        """Waits until more has come; False at the end. OSError if the connection broke."""
-        if self.closed:
-            if self._error is not None:
-                raise self._error if isinstance(self._error, OSError) else BrokenAnswer(str(self._error))
-            return False
-        if self._paused and self.transport is not None:
-            self._paused = False
-            self.transport.resume_reading()
-        self._waiter = asyncio.get_running_loop().create_future()
-        had = len(self.buffer)
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-        return len(self.buffer) > had or await self.more()
-
-    async def line(self) -> bytes:
-        """Up to the next line's end, which is taken off."""
-        while (end := self.buffer.find(b"\r\n")) < 0:
-            if len(self.buffer) > MOST_HEAD or not await self.more():
-                raise BrokenAnswer("it ended in the middle of a line")
-        return self.take(end, 2)
-
-    def take(self, count: int, skipped: int = 0) -> bytes:
-        found = bytes(memoryview(self.buffer)[:count])
-        del self.buffer[: count + skipped]
-        return found
-
-    async def exactly(self, count: int) -> bytes:
-        while len(self.buffer) < count:
-            if not await self.more():
-                raise BrokenAnswer(f"it ended {count - len(self.buffer)} bytes too soon")
-        return self.take(count)
-
-    def close(self) -> None:
-        self.closed = True
-        if self.transport is not None:
-            self.transport.close()
-
-
 class Http1:
     """`tls`: None for plain HTTP. `server_hostname`: to check its certificate against."""
 
@@ -128,11 +48,12 @@ class Http1:
         make_socket: Callable[[Place], socket],
         *,
         connect_seconds: float,
+        proxy: Proxy | None = None,
     ) -> None:
         self._host, self._port, self._make_socket = host, port, make_socket
-        self._connect_seconds = connect_seconds
-        self._idle: list[_Line] = []
-        self._lasting: set[_Line] = set()
+        self._connect_seconds, self._proxy = connect_seconds, proxy
+        self._idle: list[Line] = []
+        self._lasting: set[Line] = set()
 
     async def request(
         self, head: bytes, body: bytes, tls: ssl.SSLContext | None, server_hostname: str, *, lasting: bool, safe: bool
@@ -157,7 +78,7 @@ class Http1:
                 line.close()  # cancelled or timed out: the rest of this answer must not be another's
                 raise
 
-    def _kept(self) -> _Line | None:
+    def _kept(self) -> Line | None:
         now = time.monotonic()
         while self._idle:
             line = self._idle.pop()
@@ -166,20 +87,45 @@ class Http1:
             line.close()
         return None
 
-    async def _connect(self, tls: ssl.SSLContext | None, server_hostname: str) -> _Line:
-        loop = asyncio.get_running_loop()
+    async def _connect(self, tls: ssl.SSLContext | None, server_hostname: str) -> Line:
+        proxy = self._proxy
         async with asyncio.timeout(self._connect_seconds):
-            places = await loop.getaddrinfo(self._host, self._port, type=1)  # SOCK_STREAM
-            made = await self._open(places)
-            _, line = await loop.create_connection(
-                _Line, sock=made, ssl=tls, server_hostname=(server_hostname or self._host) if tls else None
+            if proxy is None:
+                return await self._dial(self._host, self._port, tls, server_hostname or self._host)
+            line = await self._dial(
+                proxy.host, proxy.port, proxy_context() if proxy.scheme == "https" else None, proxy.host
             )
+            try:
+                if tls is not None or proxy.scheme == "socks5":
+                    await talk(line, proxy, self._host, self._port)
+                if tls is not None:
+                    await self._secure(line, tls, server_hostname or self._host)
+            except BaseException:
+                line.close()
+                raise
         return line
 
-    async def _open(self, places: Sequence[Place]) -> socket:
+    async def _dial(self, host: str, port: int, tls: ssl.SSLContext | None, name: str) -> Line:
+        loop = asyncio.get_running_loop()
+        places = await loop.getaddrinfo(host, port, type=1)  # SOCK_STREAM
+        made = await self._open(host, places)
+        _, line = await loop.create_connection(Line, sock=made, ssl=tls, server_hostname=name if tls else None)
+        return line
+
+    @staticmethod
+    async def _secure(line: Line, tls: ssl.SSLContext, name: str) -> None:
+        """From here on the connection speaks TLS, inside whatever it spoke before."""
+        assert line.transport is not None
+        loop = asyncio.get_running_loop()
+        made = await loop.start_tls(line.transport, line, tls, server_hostname=name)
+        if made is None:
+            raise BrokenAnswer("the connection was closed in the TLS handshake")
+        line.transport = made
+
+    async def _open(self, host: str, places: Sequence[Place]) -> socket:
         """A connected socket to the first place that takes one."""
         loop = asyncio.get_running_loop()
-        failed: OSError = OSError(f"{self._host} has no address")
+        failed: OSError = OSError(f"{host} has no address")
         for place in places:
             made = self._make_socket(place)
             made.setblocking(False)
@@ -195,7 +141,7 @@ class Http1:
                 return made
         raise failed
 
-    async def _answer(self, line: _Line, lasting: bool) -> Answer:
+    async def _answer(self, line: Line, lasting: bool) -> Answer:
         status, headers = await _head(line)
         if lasting and status < 300:
             self._lasting.add(line)
@@ -208,7 +154,7 @@ class Http1:
             self._idle.append(line)
         return Answer(status, headers, body)
 
-    async def _stream(self, line: _Line, headers: dict[str, str]) -> AsyncIterator[bytes]:
+    async def _stream(self, line: Line, headers: dict[str, str]) -> AsyncIterator[bytes]:
         unzip = zlib.decompressobj(31) if headers.get("content-encoding") == "gzip" else None
         try:
             async for piece in _pieces(line, headers):
@@ -224,14 +170,9 @@ class Http1:
         self._lasting.clear()
 
 
-async def _head(line: _Line) -> tuple[int, dict[str, str]]:
+async def _head(line: Line) -> tuple[int, dict[str, str]]:
     while True:
-        while (end := line.buffer.find(b"\r\n\r\n")) < 0:
-            if len(line.buffer) > MOST_HEAD:
-                raise BrokenAnswer("its headers have no end")
-            if not await line.more():
-                raise BrokenAnswer("the connection was closed before an answer" if not line.buffer else "it is cut off")
-        first, *rest = line.take(end, 4).decode("latin-1").split("\r\n")
+        first, *rest = (await line.to_empty_line())[:-4].decode("latin-1").split("\r\n")
         version, _, said = first.partition(" ")
         if not version.startswith("HTTP/1.") or not said[:3].isdigit():
             raise BrokenAnswer(f"it begins with {first[:80]!r}, which is not HTTP/1.1")
@@ -244,7 +185,7 @@ async def _head(line: _Line) -> tuple[int, dict[str, str]]:
             return status, headers
 
 
-async def _body(line: _Line, status: int, headers: dict[str, str]) -> bytes:
+async def _body(line: Line, status: int, headers: dict[str, str]) -> bytes:
     length = headers.get("content-length")
     if status in (204, 304):
         return b""
@@ -259,7 +200,7 @@ async def _body(line: _Line, status: int, headers: dict[str, str]) -> bytes:
     return zlib.decompress(found, 31) if headers.get("content-encoding") == "gzip" and found else found
 
 
-async def _pieces(line: _Line, headers: dict[str, str]) -> AsyncIterator[bytes]:
+async def _pieces(line: Line, headers: dict[str, str]) -> AsyncIterator[bytes]:
     """The body as it comes: of chunks, or up to the end of the connection."""
     if headers.get("transfer-encoding", "").lower() != "chunked":
         while line.buffer or await line.more():

@@ -8,26 +8,23 @@ write that was cut off took place is unknown: callers decide again from what the
 from __future__ import annotations
 
 import asyncio
-import base64
 import ipaddress
 import socket
 import ssl
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
-from urllib.request import getproxies, proxy_bypass
-
-import aiohttp
-from yarl import URL
+from urllib.parse import quote, urlencode, urlsplit
 
 from serinus.kube import http1
 from serinus.kube.config import Connection
 from serinus.kube.errors import Forbidden, Unavailable
 from serinus.kube.exec_plugin import Credential, ExecFailed, ask
+from serinus.kube.identity import identity, token_of
+from serinus.kube.proxies import proxy_at
 from serinus.kube.tls import tls_context
+from serinus.kube.tunnel import authorization
 from serinus.kube.wire import Request, Response
 
 ANSWER_SECONDS = 30.0
@@ -50,18 +47,25 @@ class HttpsHandler:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._base = connection.server
-        self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._tls: ssl.SSLContext | None = None
         self._credential: Credential | None = None
         self._token, self._token_read = connection.token, float("-inf")
         self._renewing = asyncio.Lock()
-        url = URL(connection.server)
-        local = _is_loopback(url.host or "")
-        self._direct = not connection.proxy and (local or not _proxied(url))
-        self._http1 = http1.Http1(url.host or "", url.port or 443, _kept_alive, connect_seconds=CONNECT_SECONDS)
-        self._prefix = url.raw_path.rstrip("/")
-        self._host = url.authority
+        url = urlsplit(connection.server)
+        secure, host = url.scheme == "https", url.hostname or ""
+        local = _is_loopback(host)
+        proxy = proxy_at(connection.proxy) if connection.proxy else None
+        self._http1 = http1.Http1(
+            host, url.port or (443 if secure else 80), _kept_alive, connect_seconds=CONNECT_SECONDS, proxy=proxy
+        )
+        self._prefix = url.path.rstrip("/")
+        self._to_proxy: list[tuple[str, str]] = []
+        if proxy is not None and proxy.scheme != "socks5" and not secure:
+            # A plain request through an HTTP proxy is sent to the proxy; everything else goes through a tunnel.
+            self._prefix = connection.server.rstrip("/")
+            self._to_proxy = [("Proxy-Authorization", said)] if (said := authorization(proxy)) else []
+        self._host = url.netloc.rpartition("@")[2]
         # Compressing costs both sides more than a loopback saves.
         self._plain = connection.disable_compression or local
 
@@ -76,26 +80,16 @@ class HttpsHandler:
 
     async def close(self) -> None:
         self._http1.close()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
     async def _send(self, request: Request, *, lasting: bool) -> Response:
         headers = await self._identity(renew=False)
-        if self._direct:
-            found = await self._straight(request, headers, lasting)
-            if found.status == 401 and (renewed := await self._identity(renew=True)) != headers:
-                found = await self._straight(request, renewed, lasting)
-            return found
-        answer = await self._once(request, headers, lasting)
-        if answer.status == 401 and (renewed := await self._identity(renew=True)) != headers:
-            answer.close()
-            answer = await self._once(request, renewed, lasting)
-        return await self._response(answer, lasting)
+        found = await self._once(request, headers, lasting)
+        if found.status == 401 and (renewed := await self._identity(renew=True)) != headers:
+            found = await self._once(request, renewed, lasting)
+        return found
 
-    async def _straight(self, request: Request, identity: list[tuple[str, str]], lasting: bool) -> Response:
-        """Without a proxy, on connections of our own."""
-        headers = [("Host", self._host), *request.headers.items(), *identity]
+    async def _once(self, request: Request, who: list[tuple[str, str]], lasting: bool) -> Response:
+        headers = [("Host", self._host), *request.headers.items(), *who, *self._to_proxy]
         headers.append(("Accept-Encoding", "identity" if self._plain else "gzip"))
         if request.body or request.method not in ("GET", "DELETE"):
             headers.append(("Content-Length", str(len(request.body))))
@@ -114,7 +108,7 @@ class HttpsHandler:
                 found = await self._http1.request(
                     head,
                     request.body,
-                    tls if isinstance(tls, ssl.SSLContext) else None,
+                    tls,
                     self._connection.tls_server_name,
                     lasting=lasting,
                     safe=request.method == "GET",
@@ -135,81 +129,16 @@ class HttpsHandler:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
 
-    async def _once(self, request: Request, identity: list[tuple[str, str]], lasting: bool) -> aiohttp.ClientResponse:
-        limit = self._connection.timeout or ANSWER_SECONDS
-        timeout = aiohttp.ClientTimeout(total=None if lasting else limit, sock_connect=CONNECT_SECONDS)
-        try:
-            return await self._ready().request(
-                request.method,
-                URL(self._base + request.path).with_query(dict(request.query)),
-                data=request.body or None,
-                headers=[*request.headers.items(), *identity],
-                timeout=timeout,
-                ssl=self._tls_context(),
-                server_hostname=self._connection.tls_server_name or None,
-                proxy=self._connection.proxy or None,
-                allow_redirects=False,
-            )
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise self._unavailable(error) from error
-
-    async def _response(self, answer: aiohttp.ClientResponse, lasting: bool) -> Response:
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        if lasting and answer.status < 300:
-            return Response(
-                answer.status, content_type=answer.content_type, headers=headers, stream=self._pieces(answer)
-            )
-        try:
-            body = await answer.read()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise self._unavailable(error) from error
-        return Response(answer.status, body, answer.content_type, headers)
-
-    async def _pieces(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        try:
-            async for piece in answer.content.iter_any():
-                yield piece
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise self._unavailable(error) from error
-        finally:
-            answer.close()
-
-    def _ready(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60, socket_factory=_kept_alive)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                trust_env=not self._direct,
-                headers={"accept-encoding": "identity" if self._plain else "gzip"},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                read_bufsize=1 << 18,
-            )
-        return self._session
-
     async def _identity(self, *, renew: bool) -> list[tuple[str, str]]:
         """The headers that say who calls. `renew`: what was sent has been refused."""
-        connection = self._connection
-        headers = list(connection.impersonate)
-        plugin = connection.exec_plugin
+        plugin = self._connection.exec_plugin
         token = (await self._ask(renew)).token if plugin is not None else self._current_token(renew)
-        if token:
-            headers.append(("Authorization", f"Bearer {token}"))
-        elif connection.username:
-            pair = base64.b64encode(f"{connection.username}:{connection.password}".encode()).decode()
-            headers.append(("Authorization", f"Basic {pair}"))
-        return headers
+        return identity(self._connection, token)
 
     def _current_token(self, renew: bool) -> str:
         file, now = self._connection.token_file, time.monotonic()
         if file and (renew or now - self._token_read > TOKEN_SECONDS):
-            try:
-                self._token = Path(file).read_text().strip()
-            except OSError as error:
-                if not self._token:
-                    message = (
-                        f"the token file {file} cannot be read: {error.strerror}. Check tokenFile in the kubeconfig."
-                    )
-                    raise Forbidden(401, "Unauthorized", message) from error
+            self._token = token_of(file, self._token)
             self._token_read = now
         return self._token
 
@@ -228,9 +157,9 @@ class HttpsHandler:
                     self._tls = None
             return held
 
-    def _tls_context(self) -> ssl.SSLContext | bool:
+    def _tls_context(self) -> ssl.SSLContext | None:
         if not self._base.startswith("https:"):
-            return True
+            return None
         if self._tls is None:
             held = self._credential
             by_program = held is not None and bool(held.client_certificate)
@@ -242,9 +171,8 @@ class HttpsHandler:
     def _unavailable(self, error: BaseException) -> Unavailable:
         if isinstance(error, TimeoutError):
             why = "it did not answer in time"
-        elif isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
-            refused = error if isinstance(error, ssl.SSLError) else error.certificate_error
-            why = f"its certificate was refused ({refused}): check certificate-authority in the config"
+        elif isinstance(error, ssl.SSLCertVerificationError):
+            why = f"its certificate was refused ({error}): check certificate-authority in the config"
         else:
             why = str(error) or type(error).__name__
         return Unavailable(0, "", f"the API server {self._base} cannot be reached: {why}")
@@ -260,11 +188,6 @@ def _kept_alive(address: Any) -> socket.socket:
         if hasattr(socket, name):
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return made
-
-
-def _proxied(url: URL) -> bool:
-    """Whether the environment names a proxy for this server."""
-    return url.scheme in getproxies() and not proxy_bypass(url.host or "")
 
 
 def _is_loopback(host: str) -> bool:

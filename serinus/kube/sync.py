@@ -17,7 +17,10 @@ from urllib.parse import quote, urlencode, urlsplit
 from serinus.kube.config import Connection
 from serinus.kube.errors import ApiError, Forbidden, Gone, Unavailable, error_from
 from serinus.kube.exec_plugin import Credential, ExecFailed, ask
+from serinus.kube.identity import identity, token_of
 from serinus.kube.media_types import JSON, MERGE_PATCH
+from serinus.kube.proxies import proxy_at
+from serinus.kube.tunnel import ProxyRefused, authorization
 
 if TYPE_CHECKING:
     import ssl
@@ -40,6 +43,10 @@ class SyncClient:
         self._kept: HTTPConnection | None = None
         self._tls: ssl.SSLContext | None = None
         self._credential: Credential | None = None
+        self._server = urlsplit(connection.server)
+        self._proxy = proxy_at(connection.proxy) if connection.proxy else None
+        # A plain request through an HTTP proxy is sent to the proxy; everything else goes through a tunnel.
+        self._absolute = bool(self._proxy and self._proxy.scheme != "socks5" and self._server.scheme == "http")
 
     def clone(self) -> SyncClient:
         """The same server and credential, connections of its own: for another thread."""
@@ -122,9 +129,8 @@ class SyncClient:
         *, lasting: bool = False,
     ) -> HTTPResponse:  # fmt: skip
         # A name may be anything that a user types: the API server says what is wrong with it.
-        target = (
-            urlsplit(self.connection.server).path + quote(path, safe="/:") + (f"?{urlencode(query)}" if query else "")
-        )
+        base = self.connection.server if self._absolute else self._server.path
+        target = base + quote(path, safe="/:") + (f"?{urlencode(query)}" if query else "")
         answer = self._once(method, target, payload, content_type, lasting, renew=False)
         if answer.status == 401 and (self.connection.exec_plugin or self.connection.token_file):
             answer.read()
@@ -144,8 +150,12 @@ class SyncClient:
         headers = {"Accept": JSON, "User-Agent": self._agent, "Accept-Encoding": "identity"}
         if payload is not None:
             headers["Content-Type"] = content_type
-        identity = self._identity(renew)
+        who = self._identity(renew)
+        if self._absolute and self._proxy and (said := authorization(self._proxy)):
+            who.append(("Proxy-Authorization", said))
         for attempt in (1, 2):
+            if self._kept is not None and self._kept.sock is None:
+                self._kept = None  # the server ended it with its last answer
             reused = self._kept is not None and not lasting
             with self._reaching():
                 line = self._connect(SILENCE_SECONDS) if lasting else self._kept or self._connect(self._limit())
@@ -153,7 +163,7 @@ class SyncClient:
                 self._kept = line
             try:
                 line.putrequest(method, target, skip_accept_encoding=True)
-                for name, value in [*headers.items(), *identity]:
+                for name, value in [*headers.items(), *who]:
                     line.putheader(name, value)
                 if payload is not None:
                     line.putheader("Content-Length", str(len(payload)))
@@ -173,20 +183,16 @@ class SyncClient:
     def _connect(self, timeout: float) -> HTTPConnection:
         from http.client import HTTPConnection, HTTPSConnection
 
-        address = urlsplit(self.connection.server)
-        host, port = address.hostname or "", address.port
-        proxy = urlsplit(self.connection.proxy) if self.connection.proxy else None
-        at = (proxy.hostname or "", proxy.port) if proxy else (host, port)
-        if address.scheme == "http":
-            line: HTTPConnection = HTTPConnection(*at, timeout=timeout)
-        elif self.connection.tls_server_name and not proxy:
-            line = _named(at, timeout, self._context(), self.connection.tls_server_name)
-        else:
-            line = HTTPSConnection(*at, timeout=timeout, context=self._context())
-        if proxy and address.scheme == "https":
-            line.set_tunnel(host, port)
-        line.connect()
-        line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        from serinus.kube.dialed import dialed
+
+        server = self._server
+        secure = server.scheme == "https"
+        host, port = server.hostname or "", server.port or (443 if secure else 80)
+        tls = self._context() if secure else None
+        line = HTTPSConnection(host, port, context=tls) if secure else HTTPConnection(host, port)
+        line.auto_open = 0  # it would not know of the proxy
+        name = self.connection.tls_server_name
+        line.sock = dialed(host, port, self._proxy, tls, name, timeout=timeout, tunneled=not self._absolute)
         return line
 
     def _context(self) -> ssl.SSLContext:
@@ -201,8 +207,7 @@ class SyncClient:
 
     def _identity(self, renew: bool) -> list[tuple[str, str]]:
         """The headers that say who calls. `renew`: what was sent has been refused."""
-        connection, headers = self.connection, list(self.connection.impersonate)
-        token = connection.token
+        connection, token = self.connection, self.connection.token
         if connection.exec_plugin is not None:
             soon = self._credential and self._credential.expires and self._credential.expires - 30 < time.time()
             if self._credential is None or renew or soon:
@@ -214,15 +219,8 @@ class SyncClient:
                 self.close()
             token = self._credential.token
         elif connection.token_file:
-            token = _token(connection.token_file)
-        if token:
-            headers.append(("Authorization", f"Bearer {token}"))
-        elif connection.username:
-            import base64
-
-            both = base64.b64encode(f"{connection.username}:{connection.password}".encode()).decode()
-            headers.append(("Authorization", f"Basic {both}"))
-        return headers
+            token = token_of(connection.token_file)
+        return identity(connection, token)
 
     def _reaching(self) -> _Reaching:
         return _Reaching(self)
@@ -255,6 +253,8 @@ def _why(error: BaseException) -> str:
         return f"its certificate was refused ({error.verify_message}): check certificate-authority in the kubeconfig"
     if isinstance(error, ssl.SSLError):
         return f"no TLS there ({error.reason or error}): check the port and https:// in the kubeconfig"
+    if isinstance(error, ProxyRefused):
+        return str(error)
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
     if isinstance(error, socket.gaierror):
@@ -262,34 +262,6 @@ def _why(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__
-
-
-def _named(at: tuple[str, int | None], timeout: float, context: ssl.SSLContext, name: str) -> HTTPConnection:
-    """A connection that expects another name in the certificate than that of the host."""
-    from http.client import HTTPSConnection
-
-    class Named(HTTPSConnection):
-        def connect(self) -> None:
-            plain = socket.create_connection((self.host, self.port), timeout)
-            try:
-                self.sock = context.wrap_socket(plain, server_hostname=name)
-            except BaseException:
-                plain.close()
-                raise
-
-    return Named(*at, timeout=timeout, context=context)
-
-
-def _token(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8") as opened:
-            return opened.read().strip()
-    except OSError as error:
-        raise Forbidden(
-            401,
-            "Unauthorized",
-            f"the token file {file} cannot be read: {error.strerror}. Check tokenFile in the kubeconfig.",
-        ) from error
 
 
 def _query(**given: str) -> dict[str, str]:

@@ -9,6 +9,11 @@ from serinus.kube.config import Connection
 from serinus.kube.errors import Forbidden
 
 
+def proxy_context() -> ssl.SSLContext:
+    """For https:// proxies: always checked, against the authorities of this machine. The kubeconfig speaks of the API server."""
+    return ssl.create_default_context()
+
+
 def tls_context(connection: Connection, certificate: bytes, key: bytes) -> ssl.SSLContext:
     """Checks the server as the kubeconfig says. Forbidden when its certificates cannot be used, and what to check."""
     try:

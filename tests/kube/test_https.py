@@ -173,7 +173,8 @@ async def test_a_program_is_asked_once_and_again_when_its_credential_is_refused(
 
     program = tmp_path / "login"
     program.write_text(
-        f'#!/bin/sh\necho x >> {tmp_path}/n\nn=$(wc -l < {tmp_path}/n)\necho "{{\\"status\\": {{\\"token\\": \\"$n\\"}}}}"\n'
+        f"#!/bin/sh\necho x >> {tmp_path}/n\nn=$(wc -l < {tmp_path}/n)\n"
+        'echo "{\\"apiVersion\\": \\"client.authentication.k8s.io/v1\\", \\"status\\": {\\"token\\": \\"$n\\"}}"\n'
     )
     program.chmod(0o755)
     handler = connect(await serve(answer), exec_plugin=ExecPlugin(str(program)))

@@ -1,0 +1,102 @@
+"""Through which proxy an API server is called: `proxy-url` of the kubeconfig, else the environment, by client-go's rules.
+
+`proxy-url` counts for every server. `HTTPS_PROXY` (for http:// servers `HTTP_PROXY`; upper case first) does not count for
+localhost, loopback addresses, and what `NO_PROXY` lists: `*`, a name with its subdomains, `.name` for the subdomains alone,
+an address, a network such as `10.0.0.0/8`, each with a port or without. Source: golang.org/x/net/http/httpproxy and
+k8s.io/client-go/tools/clientcmd/validation.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
+from serinus.api.records import field, record
+
+SCHEMES = {"http": 80, "https": 443, "socks5": 1080}
+"""scheme -> port where the URL has none."""
+
+
+class BadProxy(ValueError):
+    """A URL that names no proxy. The text says what is wrong, without the URL: it may hold a password."""
+
+
+@record(frozen=True)
+class Proxy:
+    """`scheme`: one of SCHEMES. `host` is resolved here, the API server's name at the proxy."""
+
+    scheme: str
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def where(self) -> str:
+        """For messages: without user and password."""
+        return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def proxy_at(url: str) -> Proxy:
+    """BadProxy for a URL that cannot be used."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise BadProxy(str(error)) from None
+    scheme = "socks5" if parts.scheme == "socks5h" else parts.scheme
+    if scheme not in SCHEMES:
+        raise BadProxy(f"it must begin with http://, https:// or socks5://, found {parts.scheme or 'no scheme'!r}")
+    if not parts.hostname:
+        raise BadProxy("it names no host")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if scheme == "socks5" and max(len(user.encode()), len(password.encode())) > 255:
+        raise BadProxy("SOCKS5 takes no user and no password of more than 255 bytes")
+    return Proxy(scheme, parts.hostname, port or SCHEMES[scheme], user, password)
+
+
+def of_environment(server: str, environ: Mapping[str, str]) -> str:
+    """URL of the proxy that the environment names for this server; empty for none."""
+    parts = urlsplit(server)
+    name = f"{parts.scheme}_proxy"
+    found = environ.get(name.upper()) or environ.get(name) or ""
+    if not found:
+        return ""
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    if _direct(host, port, environ.get("NO_PROXY") or environ.get("no_proxy") or ""):
+        return ""
+    return found if "://" in found else f"http://{found}"
+
+
+def _direct(host: str, port: int, exceptions: str) -> bool:
+    import ipaddress  # slow to import: only where a proxy is named
+
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        address = None
+    if host == "localhost" or (address is not None and address.is_loopback):
+        return True
+    for word in exceptions.lower().replace(" ", "").split(","):
+        if word == "*":
+            return True
+        if not word:
+            continue
+        if "/" in word and address is not None:
+            try:
+                if address in ipaddress.ip_network(word, strict=False):
+                    return True
+            except ValueError:
+                pass
+            continue
+        name, colon, number = word.rpartition(":")
+        if colon and number.isdigit() and (":" not in name or name.endswith("]")):
+            if int(number) != port:
+                continue
+            word = name
+        word = word.strip("[]").removeprefix("*")
+        if address is None and (host.endswith(word if word.startswith(".") else f".{word}") or host == word):
+            return True
+        if address is not None and word == str(address):
+            return True
+    return False
