@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo demo-analysis test test-all test-cluster lint bench conformance lock clean
+.PHONY: help setup demo demo-analysis test test-all test-cluster lint audit bench conformance lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root a
 lint: $(DEV) ## Check style and types
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/pyright
+
+audit: ## Ask OSV whether the pinned packages have known vulnerabilities (skipped, with a sentence, where it does not answer)
+	@$(PYTHON) tools/audit.py
 
 bench: $(DEV) ## Measure what docs/benchmarks.md promises
 	@for f in bench/bench_*.py; do echo "== $$f"; $(BIN)/python "$$f"; done

@@ -27,7 +27,7 @@ def identity(connection: Connection, token: str) -> list[tuple[str, str]]:
         both = base64.b64encode(f"{connection.username}:{connection.password}".encode()).decode()
         headers.append(("Authorization", f"Basic {both}"))
     for name, value in headers:
-        if not all(" " <= sign <= "~" or sign >= "\xa0" for sign in value):
+        if not value.isprintable() and not all(" " <= sign <= "~" or sign >= "\xa0" for sign in value):
             what = "the token" if name == "Authorization" else f"the name for {name}"
             raise Forbidden(
                 401,
