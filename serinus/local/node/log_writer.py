@@ -92,8 +92,15 @@ class Log:
                 piece = piece[written:]
 
     def _rotate(self) -> None:
+        # There is a log at every moment: the new one takes the name of the full one, which has another by then.
+        old, new = f"{self.path}.old", f"{self.path}.new"
         with suppress(OSError):
-            os.rename(self.path, f"{self.path}.1")
+            with suppress(FileNotFoundError):
+                os.unlink(old)
+            os.link(self.path, old)
+            os.replace(old, f"{self.path}.1")
+            os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
+            os.replace(new, self.path)
         self._open()
 
     def close(self) -> None:

@@ -59,6 +59,9 @@ async def test_a_line_without_an_end_is_bounded_too(runtime: ProcessRuntime, tmp
 
 async def test_one_that_writes_for_ever_holds_up_no_other(runtime: ProcessRuntime, tmp_path: Path):
     await runtime.start(launch("exec yes", container="loud"))
+    while not log(tmp_path, "0.log.1", "loud").exists():  # noqa: ASYNC110 - the writer tells nobody
+        await asyncio.sleep(0.001)
+    assert all(log(tmp_path, container="loud").exists() for _ in range(20_000)), "a log is there while it is rotated"
     for attempt in range(3):
         async with asyncio.timeout(20):
             await runtime.ended(await runtime.start(launch("echo quiet", attempt, "quiet")))
