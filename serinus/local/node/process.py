@@ -12,14 +12,12 @@ directory; the next node finds it by both, and one that does not match is somebo
 from __future__ import annotations
 
 import asyncio
-import errno
+import logging
 import os
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -27,11 +25,14 @@ import msgspec
 from serinus.api.meta import Json
 from serinus.kube.clock import Clock
 from serinus.local import processes
-from serinus.local.node import logs
+from serinus.local.node import exec_check, logs
 from serinus.local.node.checks import ask
+from serinus.local.node.exec_check import kill_group
 from serinus.local.node.images import ImageRule, Program, program_of
 from serinus.local.node.listeners import forbidden, is_own
 from serinus.local.node.log_pipes import LogPipes
+from serinus.local.node.pod_processes import end_all, marked, of_containers
+from serinus.local.node.program_file import found_program, why_not, working_dir
 from serinus.local.node.runtime import (
     UNKNOWN_EXIT,
     CannotStart,
@@ -45,6 +46,8 @@ from serinus.local.node.runtime import (
     Running,
 )
 from serinus.local.umask import of_pods
+
+log = logging.getLogger(__name__)
 
 PASSED_ON = (
     "PATH",
@@ -94,34 +97,36 @@ class ProcessRuntime:
     async def start(self, launch: Launch) -> Running:
         place = self._place(launch.pod, launch.container)
         place.mkdir(parents=True, exist_ok=True)
-        directory = _working_dir(launch, place.parent)
+        directory = working_dir(launch, place.parent)
         if directory is None:
             raise CannotStart(
                 f"workingDir {launch.working_dir!r} is no directory on this machine: create it, or name another"
             )
+        if (place / "process.json").exists():
+            await self._end(place)  # an earlier start may have ended while nobody looked
         for old in place.glob("*.log*"):
             number = old.name.partition(".")[0]
             if number.isdigit() and int(number) < launch.attempt - 1:
                 old.unlink(missing_ok=True)
-        argv = _found(launch, directory)
+        argv = found_program(launch, directory)
         at = self._clock.now()
-        log = await self._pipes.open(place, launch.attempt)
+        output = await self._pipes.open(place, launch.attempt)
         try:
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220 - a millisecond, and nothing may come between it and its record
                     argv,
-                    env={**self.base(), **launch.env},
+                    env=marked({**self.base(), **launch.env}, place),
                     cwd=directory,
                     stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
+                    stdout=output,
+                    stderr=output,
                     start_new_session=True,
                     umask=of_pods(),
                 )
             except OSError as error:
-                raise CannotStart(_why(launch.argv[0], error)) from error
+                raise CannotStart(why_not(launch.argv[0], error)) from error
         finally:
-            os.close(log)
+            os.close(output)
         started = processes.started_at(process.pid)
         self._own[process.pid] = process
         _write(place / "process.json", _Record(launch.attempt, process.pid, started, at))
@@ -154,22 +159,27 @@ class ProcessRuntime:
         own = self._own.get(pid)
         if own is None:
             await processes.ended(pid, started)
-            _kill_group(pid)
             await self._over(running)
             return Exit(UNKNOWN_EXIT, known=False)
         # A child stays, as a zombie at least, until it is asked for: its number cannot be another's.
         if own.poll() is None:
             await _child_ended(own)
         self._own.pop(pid, None)
-        _kill_group(pid)
         await self._over(running)
         code = own.returncode if own.returncode is not None else UNKNOWN_EXIT
         return Exit(128 - code if code < 0 else code)
 
     async def _over(self, running: Running) -> None:
+        """With its first process a container ends as a whole, and its log is complete."""
+        kill_group(_identity(running)[0])
         place = self._places.pop(running.id, None)
         if place is not None:
+            await self._end(place)
             await self._pipes.drained(place)
+
+    async def _end(self, place: Path) -> None:
+        if not await asyncio.to_thread(end_all, self._directory, place):
+            log.warning("Processes of %s do not end.", place)
 
     async def keep(self) -> None:
         await self._pipes.keep(self._running)
@@ -184,14 +194,15 @@ class ProcessRuntime:
         if not processes.is_running(pid, started):
             return
         if kill:
-            _kill_group(pid)
+            kill_group(pid)
         else:
             # To the first process only, as in a container: what it started is its own affair.
             processes.send(pid, started, signal.SIGTERM)
 
     async def check(self, running: Running, check: Check, timeout: float) -> CheckResult:
         if isinstance(check, ExecCheck):
-            return await _exec(check, timeout, self.base())
+            place = self._places.get(running.id)
+            return await exec_check.run(check, timeout, marked(self.base(), place) if place else self.base())
         result = await ask(check, timeout)
         if result.ok and isinstance(check, Listens):
             pid, _ = _identity(running)
@@ -214,7 +225,9 @@ class ProcessRuntime:
         for running in await self.found(pod):
             await self.signal(running, kill=True)
             await self.ended(running)
-        await asyncio.to_thread(shutil.rmtree, self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}", True)
+        place = self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}"
+        await self._end(place)
+        await asyncio.to_thread(shutil.rmtree, place, True)
 
     async def stop_all(self, grace: float) -> None:
         running = [r for pod in await self.pods() for r in await self.found(pod)]
@@ -229,41 +242,15 @@ class ProcessRuntime:
                 await self.ended(one)
 
         await asyncio.gather(*(stop(one) for one in running))
+        # What a container left behind whose first process ended while nobody looked.
+        for place in await asyncio.to_thread(of_containers, self._directory):
+            await self._end(place)
         await self._pipes.stop()
 
 
 def _identity(running: Running) -> tuple[int, str]:
     pid, _, started = running.id.partition("@")
     return int(pid), started
-
-
-def _working_dir(launch: Launch, default: Path) -> Path | None:
-    directory = Path(launch.working_dir).expanduser() if launch.working_dir else default
-    return directory if directory.is_dir() else None
-
-
-def _found(launch: Launch, directory: Path) -> list[str]:
-    """The program, searched as a shell would with the container's own PATH; relative to its working directory."""
-    first, *rest = launch.argv
-    if "/" in first:
-        path = (directory / first).resolve() if not first.startswith("/") else Path(first)
-        if not path.exists():
-            raise CannotStart(f"command {first!r}: there is no file {path}; give its full path, or set workingDir")
-        return [str(path), *rest]
-    found = shutil.which(first, path=launch.env.get("PATH") or os.environ.get("PATH"))
-    if found is None and first in ("python", "python3"):
-        found = sys.executable
-    if found is None:
-        raise CannotStart(f"command {first!r} is not found in PATH: install it, or give its full path")
-    return [found, *rest]
-
-
-def _why(command: str, error: OSError) -> str:
-    if error.errno == errno.EACCES:
-        return f"command {command!r} may not be run: make it executable (chmod +x)"
-    if error.errno == errno.ENOEXEC:
-        return f"command {command!r} is no program: a script needs a first line such as #!/bin/sh"
-    return f"command {command!r} cannot be started: {error.strerror or error}"
 
 
 async def _child_ended(process: subprocess.Popen[bytes]) -> None:
@@ -284,38 +271,6 @@ async def _child_ended(process: subprocess.Popen[bytes]) -> None:
     finally:
         os.close(fd)
     process.wait()
-
-
-async def _exec(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> CheckResult:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *check.command,
-            env={**base, **check.env},
-            cwd=check.working_dir or None,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        return CheckResult(False, f"command {' '.join(check.command)!r} cannot be run: {error}")
-    try:
-        async with asyncio.timeout(timeout):
-            output, _ = await process.communicate()
-    except (TimeoutError, asyncio.CancelledError) as error:
-        _kill_group(process.pid)
-        await process.wait()
-        if isinstance(error, asyncio.CancelledError):
-            raise
-        return CheckResult(False, f"command {' '.join(check.command)!r} timed out after {timeout:g} s")
-    text = output.decode("utf-8", "replace").strip()[-200:]
-    return CheckResult(process.returncode == 0, text or f"exit code {process.returncode}")
-
-
-def _kill_group(pid: int) -> None:
-    """All that is left of a session whose leader was ours. Its number is not given to others while any of it lives."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
 
 
 def _write(path: Path, content: _Record) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -212,3 +213,49 @@ def test_a_port_that_this_user_may_not_listen_on_is_named_with_what_to_do(
     for remark, port in zip(remarks, named, strict=True):
         assert "Declare a containerPort from 1024 on" in remark
         assert f"ip_unprivileged_port_start={port}`" in remark
+
+
+ESCAPES = {
+    "a session of its own": "setsid sh -c 'echo $$; exec sleep 100' & wait",
+    "a double fork": "(setsid sh -c 'echo $$; exec sleep 100' &) ; sleep 100",
+    "nohup": "nohup sh -c 'echo $$; exec sleep 100' 2>&1 & exec sleep 100",
+    "an empty environment": "env -i setsid sh -c 'echo $$; exec sleep 100' & exec sleep 100",
+    "other files": "setsid sh -c 'echo $$; exec sleep 100 >/dev/null 2>&1 </dev/null' & exec sleep 100",
+    "many": "for i in 1 2 3 4 5; do (setsid sh -c 'echo $$; sleep 100; sleep 100' &); done; exec sleep 100",
+}
+
+
+@pytest.mark.parametrize("how", ESCAPES)
+@pytest.mark.parametrize("end", ["its first process ends", "stop_all", "forget", "after a crash"])
+async def test_no_process_of_a_pod_outlives_it(runtime: ProcessRuntime, tmp_path: Path, how: str, end: str) -> None:
+    running = await runtime.start(launch("sh", "-c", ESCAPES[how]))
+    log = tmp_path / "default_web_u1/c/0.log"
+    count = 5 if how == "many" else 1
+    await until(lambda: len([line for line in log.read_text().splitlines() if line.isdigit()]) == count)
+    escaped = [int(line) for line in log.read_text().splitlines() if line.isdigit()]
+    assert all(processes.started_at(pid) for pid in escaped)
+    match end:
+        case "stop_all":
+            await runtime.stop_all(0.05)
+        case "forget":
+            await runtime.forget(POD)
+        case "its first process ends":
+            os.kill(pid_of(running), signal.SIGKILL)
+            await runtime.ended(running)
+        case _:
+            os.kill(pid_of(running), signal.SIGKILL)
+            os.waitpid(pid_of(running), 0)  # noqa: ASYNC222 - it is gone
+            await ProcessRuntime(tmp_path, SystemClock()).stop_all(0.05)
+    assert not [pid for pid in escaped if processes.started_at(pid)]
+
+
+async def test_processes_of_another_pod_and_of_the_user_go_on(runtime: ProcessRuntime) -> None:
+    stranger = subprocess.Popen(["sleep", "100"])  # noqa: ASYNC220
+    other = Launch(PodRef("default", "web", "u2"), "c", 0, ("sleep", "100"), {}, "", "127.77.255.1", "x")
+    running = await runtime.start(other)
+    await runtime.ended(await runtime.start(launch("true")))
+    await runtime.forget(POD)
+    assert stranger.poll() is None
+    assert processes.started_at(pid_of(running))
+    stranger.kill()
+    stranger.wait()

@@ -1,0 +1,112 @@
+"""All processes of a container, also those that left its session: daemons, and what `setsid` or `nohup` started.
+
+There is no cgroup that an ordinary user may always make, so processes are told by what they inherit: the variable
+SERINUS_CONTAINER in their first environment, the container's pipe as their output, or a parent that is told so. A
+process that gives up all three on purpose (another environment, other files, a parent that has ended) is not found.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+VARIABLE = "SERINUS_CONTAINER"
+"""Its value is the container's directory, which has the pod's uid in its name."""
+_MARK = f"\0{VARIABLE}=".encode()
+_PIPE = "/output"
+_PATIENCE = 10.0
+
+
+class Process(NamedTuple):
+    """`memory`: bytes that are resident."""
+
+    pid: int
+    memory: int
+
+
+def of_containers(directory: Path) -> dict[Path, list[Process]]:
+    """The processes of every container below the directory of the pods, by the container's own directory."""
+    places: dict[int, Path | None] = {}
+    parents: dict[int, int] = {}
+    memory: dict[int, int] = {}
+    for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        if entry.isdigit() and (fields := _stat(entry)):
+            pid = int(entry)
+            parents[pid], memory[pid] = int(fields[1]), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+            places[pid] = _place(entry, directory)
+    found: dict[Path, list[Process]] = {}
+    for pid in parents:
+        above = pid
+        while above in parents and places[above] is None:
+            above = parents[above]
+        place = places.get(above)
+        if place is not None:
+            found.setdefault(place, []).append(Process(pid, memory[pid]))
+    return found
+
+
+def end_all(directory: Path, place: Path) -> bool:
+    """Kills all processes of a container, or of a pod, whose directory is `place`. Whether none is left.
+
+    They are stopped before they are killed, so that none starts another one meanwhile.
+    """
+    end = time.monotonic() + _PATIENCE
+    stopped: set[int] = set()
+    while found := {p.pid for key, ps in of_containers(directory).items() if place in (key, key.parent) for p in ps}:
+        fresh = found - stopped
+        for pid in fresh or found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGSTOP if fresh else signal.SIGKILL)
+        stopped |= fresh
+        if time.monotonic() > end:
+            return False
+        if not fresh:
+            time.sleep(0.01)
+    return True
+
+
+def exact_memory(processes: list[Process]) -> int:
+    """Bytes that the processes take together, what they share counted once."""
+    return sum(_shared_out(process) for process in processes)
+
+
+def _shared_out(process: Process) -> int:
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return process.memory
+
+
+def marked(env: Mapping[str, str], place: Path) -> dict[str, str]:
+    """The environment with the mark of a container."""
+    return {**env, VARIABLE: str(place)}
+
+
+def _stat(pid: str) -> list[str]:
+    """The fields after the name: state, parent, …; none for a process that is gone, or only its remains."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return fields if len(fields) > 21 and fields[0] not in "ZX" else []
+
+
+def _place(pid: str, directory: Path) -> Path | None:
+    try:
+        environment = b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return None
+    _, found, rest = environment.partition(_MARK)
+    names = [os.fsdecode(rest.partition(b"\0")[0])] if found else []
+    for number in (1, 2):
+        with suppress(OSError):
+            target = os.readlink(f"/proc/{pid}/fd/{number}")
+            if target.endswith(_PIPE):
+                names.append(target.removesuffix(_PIPE))
+    return next((place for name in names if (place := Path(name)).parent.parent == directory), None)
