@@ -8,12 +8,11 @@ from contextlib import suppress
 
 from serinus.api.meta import Json
 from serinus.api.times import parse_time
-from serinus.kube.errors import ApiError
-from serinus.local.node import podstatus, probes, volumes
-from serinus.local.node.environment import MissingConfig, environment, expand, sources
+from serinus.local.node import podstatus, probes
 from serinus.local.node.home import Home, grace_of
 from serinus.local.node.images import ImageError, Program
 from serinus.local.node.podstatus import ContainerState
+from serinus.local.node.preparation import NotYet, base_environment, prepare
 from serinus.local.node.runtime import (
     CannotStart,
     ExecCheck,
@@ -125,7 +124,7 @@ class Container:
         self.state.restarts, self._restarting = launch.attempt, False
         try:
             running = await home.runtime.start(launch)
-        except CannotStart as error:
+        except (CannotStart, OSError, ValueError) as error:
             self.state.state = podstatus.terminated(128, started, home.clock.now(), message=str(error))
             self.state.state["terminated"]["reason"] = "StartError"
             self._crashes += 1
@@ -167,32 +166,12 @@ class Container:
     async def _prepare(self, program: Program) -> Launch | None:
         home = self._home
         while not self._stopping:
-            pod, spec = home.pod(), self.spec
-            ports = tuple(int(p["containerPort"]) for p in spec.get("ports") or [] if p.get("protocol", "TCP") == "TCP")
-            base = {**_base(home, pod, ports), **program.env}
+            attempt = self.state.restarts + self._restarting
             try:
-                given = await home.config.fetch(home.ref.namespace, sources(pod, spec) | volumes.needed(pod))
-                env = environment(pod, spec, base, home.host, given)
-                directory = home.runtime.directory(home.ref)
-                if directory is not None:
-                    env.setdefault(volumes.VARIABLE, str(directory / "volumes"))
-                    for remark in volumes.make(pod, directory / "volumes", home.host, home.ip, given):
-                        home.say("UnsupportedMount", remark, True, self._path)
-            except MissingConfig as error:
-                message = str(error)
-            except ApiError as error:
-                message = error.message
-            except OSError as error:
-                message = f"the pod's directory cannot be written: {error.strerror or error}"
-            else:
-                known = {**env}
-                argv = tuple(expand(w, known) for w in (*program.command, *program.args))
-                working_dir = str(spec.get("workingDir") or program.working_dir or "")
-                image = str(spec.get("image") or "")
-                attempt = self.state.restarts + self._restarting
-                return Launch(home.ref, self.name, attempt, argv, env, working_dir, home.ip, image, ports, tuple(env))
-            self._wait("CreateContainerConfigError", message)
-            home.say("Failed", f"Error: {message}", True, self._path)
+                return await prepare(home, self.name, self.spec, self._field, program, attempt)
+            except NotYet as error:
+                self._wait("CreateContainerConfigError", str(error))
+                home.say("Failed", f"Error: {error}", True, self._path)
             await asyncio.sleep(CONFIG_RETRY)
         return None
 
@@ -222,7 +201,13 @@ class Container:
     def _terminated(self, running: Running, ended: Exit, now: float) -> Json:
         line = "" if ended.code == 0 else self._home.runtime.last_line(self._home.ref, self.name, running.attempt)
         return podstatus.terminated(
-            ended.code, running.started, now, known=ended.known, message=line, id_=self.state.id
+            ended.code,
+            running.started,
+            now,
+            known=ended.known,
+            message=ended.message or line,
+            id_=self.state.id,
+            reason=ended.reason,
         )
 
     async def _rest(self) -> None:
@@ -255,7 +240,7 @@ class Container:
             lambda: self.spec,
             self.state,
             running,
-            dict(launch.env) if launch else _base(home, home.pod(), tuple(ports_of(self.spec))),
+            dict(launch.env) if launch else base_environment(home, home.pod(), tuple(ports_of(self.spec))),
             launch.working_dir if launch else str(self.spec.get("workingDir") or ""),
             lambda: self._stopping,
             lambda grace: self._kill(running, grace),
@@ -329,12 +314,3 @@ class Container:
             for task in (hook, end):
                 task.cancel()
             await asyncio.gather(hook, end, return_exceptions=True)
-
-
-def _base(home: Home, pod: Json, ports: tuple[int, ...]) -> dict[str, str]:
-    return {
-        "POD_IP": home.ip,
-        "HOST": home.ip,
-        **({"PORT": str(ports[0])} if ports else {}),
-        "HOSTNAME": str(pod["spec"].get("hostname") or home.ref.name),
-    }

@@ -63,23 +63,20 @@ class LogPipes:
 
     async def keep(self, running: Callable[[], Iterable[tuple[Path, int]]]) -> None:
         """For ever: starts the writer again when it ends. `running()`: the places and attempts of what runs."""
-        first = True
         while True:
-            places = list(running())
-            if not first or (places and not self._is_there()):
-                if not first:
-                    log.warning("The writer of logs ended by itself; starting it again.")
-                for place, attempt in places:
+            if not self._is_there():
+                for place, attempt in running():
                     with suppress(OSError):
                         os.close(await self.open(place, attempt))
-            while not self._is_there():  # noqa: ASYNC110 - there is none before the first container
-                await asyncio.sleep(AGAIN)
-            first = False
             pid, started = self._mark.read()
+            if not processes.is_running(pid, started):
+                await asyncio.sleep(AGAIN)  # nothing runs that has a log
+                continue
             await processes.ended(pid, started)
             if self._child is not None:
                 self._child.wait()
                 self._child = None
+            log.warning("The writer of logs ended by itself; it is started again when something is to be written.")
 
     async def stop(self) -> None:
         """Ends the writer, once all of it is written."""

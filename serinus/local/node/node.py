@@ -42,7 +42,7 @@ HEARTBEAT = 10.0
 LEASE_SECONDS = 40
 LEASE_NAMESPACE = "kube-node-lease"
 STOP_GRACE = 5.0
-RETRY = 1.0
+RETRY, LONGEST_RETRY = 1.0, 60.0
 MOST_PODS = 250
 
 
@@ -80,6 +80,8 @@ class Node:
         self._shared = pods.Node(client, runtime, clock, self._config, traffic, self._events, self._host)
         self._unbound: WorkQueue[tuple[str, str]] = WorkQueue(clock, rng)
         self._workers: dict[str, pods.PodWorker] = {}
+        self._failures: dict[str, int] = {}
+        """How often the worker of a pod has failed, by uid."""
         self._group: asyncio.TaskGroup | None = None
         self.logs = logs or Logs(data_dir / "pods", clock)
         self.logs.running = self._runs
@@ -194,10 +196,12 @@ class Node:
     async def _supervise(self, uid: str, worker: pods.PodWorker) -> None:
         try:
             await worker.run()
-        except Exception:
+        except Exception as error:
             # A flaw in one pod's worker must not take the others with it: it begins again from what the API says.
             log.exception("pod %s/%s: its worker failed and starts again", worker.ref.namespace, worker.ref.name)
-            await asyncio.sleep(RETRY)
+            failures = self._failures[uid] = self._failures.get(uid, 0) + 1
+            await worker.report_failure(error)
+            await asyncio.sleep(min(RETRY * 2 ** min(failures - 1, 20), LONGEST_RETRY))
             self._workers.pop(uid, None)
             current = self._pods.items.get((worker.ref.namespace, worker.ref.name))
             if current is not None and current["metadata"]["uid"] == uid:
@@ -205,7 +209,9 @@ class Node:
             else:
                 await self._runtime.forget(worker.ref)
                 self._addresses.release(uid)
+                self._failures.pop(uid, None)
             return
+        self._failures.pop(uid, None)
         self._workers.pop(uid, None)
         self._addresses.release(uid)
 

@@ -86,6 +86,16 @@ class PodWorker:
     def _say(self, reason: str, message: str, warning: bool, field: str) -> None:
         self._node.events.say(PODS, self._about, reason, message, warning=warning, field=field)
 
+    async def report_failure(self, error: Exception) -> None:
+        """Says in the pod's status and in an Event that its worker failed by a flaw of ours."""
+        while isinstance(error, ExceptionGroup) and error.exceptions:
+            error = error.exceptions[0]
+        message = f"the node failed on this pod ({type(error).__name__}: {error}); it tries again ever more rarely"
+        self._say("FailedSync", message, True, "")
+        body = {"metadata": {"uid": self.ref.uid}, "status": {"reason": "FailedSync", "message": message[:1024]}}
+        with suppress(ApiError):
+            await self._node.client.patch(PODS, self.ref.name, body, self.ref.namespace, subresource="status")
+
     def update(self, pod: Json) -> None:
         """The pod changed in the API."""
         before, self.pod = self.pod, pod

@@ -151,9 +151,17 @@ def running(started: float) -> Json:
 
 
 def terminated(
-    code: int, started: float, finished: float, *, known: bool = True, message: str = "", id_: str = ""
+    code: int,
+    started: float,
+    finished: float,
+    *,
+    known: bool = True,
+    message: str = "",
+    id_: str = "",
+    reason: str = "",
 ) -> Json:
-    reason = "ContainerStatusUnknown" if not known else "Completed" if code == 0 else "Error"
+    """`reason`: where more is known than the code says."""
+    reason = reason or ("ContainerStatusUnknown" if not known else "Completed" if code == 0 else "Error")
     return {
         "terminated": {
             "exitCode": code,

@@ -29,6 +29,7 @@ from serinus.local.node import exec_check, logs
 from serinus.local.node.checks import ask
 from serinus.local.node.exec_check import kill_group
 from serinus.local.node.images import ImageRule, Program, program_of
+from serinus.local.node.limits import Limits, Verdict
 from serinus.local.node.listeners import forbidden, is_own
 from serinus.local.node.log_pipes import LogPipes
 from serinus.local.node.pod_processes import end_all, marked, of_containers
@@ -67,12 +68,13 @@ PASSED_ON = (
 
 
 class _Record(msgspec.Struct):
-    """What is remembered of a container's process. `at`: seconds since the epoch."""
+    """What is remembered of a container's process. `at`: seconds since the epoch. `memory`: its limit in bytes."""
 
     attempt: int = 0
     pid: int = 0
     started: str = ""
     at: float = 0.0
+    memory: int = 0
 
 
 class ProcessRuntime:
@@ -84,6 +86,7 @@ class ProcessRuntime:
         self._places: dict[str, Path] = {}
         """By the identity of what runs."""
         self._pipes = LogPipes(directory, limit=log_limit)
+        self._limits = Limits(directory)
 
     async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
         return program_of(container, rules, namespace)
@@ -129,7 +132,7 @@ class ProcessRuntime:
             os.close(output)
         started = processes.started_at(process.pid)
         self._own[process.pid] = process
-        _write(place / "process.json", _Record(launch.attempt, process.pid, started, at))
+        _write(place / "process.json", _Record(launch.attempt, process.pid, started, at, launch.memory))
         running = Running(f"{process.pid}@{started}", launch.container, launch.attempt, at)
         self._places[running.id] = place
         return running
@@ -159,35 +162,38 @@ class ProcessRuntime:
         own = self._own.get(pid)
         if own is None:
             await processes.ended(pid, started)
-            await self._over(running)
-            return Exit(UNKNOWN_EXIT, known=False)
+            why = await self._over(running)
+            return Exit(137, True, *why) if why else Exit(UNKNOWN_EXIT, known=False)
         # A child stays, as a zombie at least, until it is asked for: its number cannot be another's.
         if own.poll() is None:
             await _child_ended(own)
         self._own.pop(pid, None)
-        await self._over(running)
+        why = await self._over(running)
         code = own.returncode if own.returncode is not None else UNKNOWN_EXIT
-        return Exit(128 - code if code < 0 else code)
+        return Exit(128 - code if code < 0 else code, True, *(why or ()))
 
-    async def _over(self, running: Running) -> None:
+    async def _over(self, running: Running) -> Verdict | None:
         """With its first process a container ends as a whole, and its log is complete."""
         kill_group(_identity(running)[0])
         place = self._places.pop(running.id, None)
         if place is not None:
             await self._end(place)
             await self._pipes.drained(place)
+        return self._limits.verdicts.pop(place, None) if place is not None else None
 
     async def _end(self, place: Path) -> None:
         if not await asyncio.to_thread(end_all, self._directory, place):
             log.warning("Processes of %s do not end.", place)
 
     async def keep(self) -> None:
-        await self._pipes.keep(self._running)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pipes.keep(lambda: [(p, said.attempt) for p, said in self._running().items()]))
+            group.create_task(self._limits.keep(lambda: {p: said.memory for p, said in self._running().items()}))
 
-    def _running(self) -> list[tuple[Path, int]]:
-        """Where something runs, and which start it is."""
-        found = [(file.parent, _read(file)) for file in self._directory.glob("*_*_*/*/process.json")]
-        return [(place, said.attempt) for place, said in found if processes.is_running(said.pid, said.started)]
+    def _running(self) -> dict[Path, _Record]:
+        """What runs, by its directory."""
+        found = {place: _read(place / "process.json") for place in set(self._places.values())}
+        return {place: said for place, said in found.items() if processes.is_running(said.pid, said.started)}
 
     async def signal(self, running: Running, *, kill: bool) -> None:
         pid, started = _identity(running)

@@ -39,6 +39,8 @@ class Launch:
     ports: tuple[int, ...] = ()
     own: tuple[str, ...] = ()
     """Names of `env` that come from the pod and not from this machine."""
+    memory: int = 0
+    """Bytes that it may use; 0 for no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,15 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """`code`: 128 + N if signal N ended it. `known`: whether the code is what it really ended with."""
+    """`code`: 128 + N if signal N ended it. `known`: whether the code is what it really ended with.
+
+    `reason`, `message`: why the runtime ended it, "" where it did not.
+    """
 
     code: int
     known: bool = True
+    reason: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,14 +75,19 @@ async def test_what_was_said_last_is_there_when_the_end_is_told(runtime: Process
         assert runtime.last_line(POD, "c", attempt) == str(attempt)
 
 
-async def test_a_container_survives_the_end_of_the_writer_and_its_log_goes_on(runtime: ProcessRuntime, tmp_path: Path):
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "with up"])
+async def test_a_container_survives_the_end_of_the_writer_and_its_log_goes_on(
+    runtime: ProcessRuntime, tmp_path: Path, together: bool
+):
     running = await runtime.start(launch("while :; do echo x; sleep 0.01; done"))
-    keeping = asyncio.create_task(runtime.keep())
-    await asyncio.sleep(0)
     mark = processes.Mark(tmp_path / "logs.json")
     pid, started = mark.read()
     os.kill(pid, signal.SIGKILL)
     await processes.ended(pid, started)
+    if together:
+        runtime = ProcessRuntime(tmp_path, SystemClock(), log_limit=LIMIT)
+    keeping = asyncio.create_task(runtime.keep())
+    assert await runtime.found(POD)
     async with asyncio.timeout(20):
         while mark.read()[0] == pid:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)

@@ -12,7 +12,9 @@ import pytest
 
 from serinus.api.resources import CONFIG_MAPS, LEASES, NODES, PODS, SERVICES
 from serinus.kube.client import Client
+from serinus.kube.errors import ApiError
 from serinus.local.node.fake import FakeProgram
+from serinus.local.node.images import Program
 from serinus.local.node.node import Node
 
 pytestmark = pytest.mark.looptime
@@ -390,3 +392,56 @@ async def test_a_node_that_failed_and_runs_again_looks_after_its_pods_as_before(
     await world.until(restarted)
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
+
+
+ODD = {
+    "command[1]": {"command": ["x", "a\0b"]},
+    "args[0]": {"command": ["x"], "args": ["\0"]},
+    "variable 'A' of": {"env": [{"name": "A", "value": "\0"}]},
+    "a variable cannot be called 'A=B'": {"env": [{"name": "A=B", "value": "x"}]},
+    "workingDir": {"workingDir": "/tmp/\0"},
+}
+
+
+@pytest.mark.parametrize("field", ODD)
+async def test_a_text_that_no_process_can_be_given_is_named_with_its_field(field: str, world: Any, make: Any) -> None:
+    """The worker of such a pod failed every second, and the pod was Pending without a reason."""
+    world.runtime.program = _as_given
+    try:
+        await world.client.create(PODS, make.pod(container=ODD[field]), "default")
+    except ApiError as error:
+        assert "A=B" in error.message  # noqa: PT017 - the API server may refuse it before
+        return
+    message = await waits(world, "CreateContainerConfigError")
+    assert field in message
+    assert "spec.containers[" in message or field.startswith("a variable")
+
+
+async def _as_given(container: Any, rules: Any, namespace: str) -> Program:
+    return Program(tuple(container.get("command") or ()), tuple(container.get("args") or ()))
+
+
+async def test_a_flaw_in_a_pods_worker_is_in_the_pods_status_and_tried_again_ever_more_rarely(
+    world: Any, make: Any
+) -> None:
+    tries: list[float] = []
+
+    async def found(pod: Any) -> Any:
+        tries.append(world.clock.now())
+        if len(tries) < 6:
+            raise RuntimeError("a flaw")
+        return []
+
+    world.runtime.found = found
+    await world.client.create(PODS, make.pod(), "default")
+
+    async def told() -> Any:
+        status = (await live(world)).get("status") or {}
+        return status.get("reason") == "FailedSync" and status.get("message")
+
+    assert "RuntimeError: a flaw" in await world.until(told, 60)
+    await world.until(world.ready, 400)
+    assert "reason" not in (await live(world))["status"]
+    waits_ = [b - a for a, b in pairwise(tries)]
+    assert waits_ == sorted(waits_)
+    assert waits_[-1] >= 8 * waits_[0] * 0.9

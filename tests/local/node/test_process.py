@@ -17,6 +17,7 @@ import pytest
 
 from serinus.kube.clock import SystemClock
 from serinus.local import processes
+from serinus.local.node.limits import Limits
 from serinus.local.node.process import ProcessRuntime
 from serinus.local.node.runtime import CannotStart, ExecCheck, Launch, Listens, PodRef, Running
 
@@ -259,3 +260,37 @@ async def test_processes_of_another_pod_and_of_the_user_go_on(runtime: ProcessRu
     assert processes.started_at(pid_of(running))
     stranger.kill()
     stranger.wait()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at first", "found again after a crash"])
+async def test_a_container_beyond_its_memory_is_ended_and_says_so(
+    runtime: ProcessRuntime, tmp_path: Path, again: bool
+) -> None:
+    """Python holds 200 MB in a child process, of which the limit counts all."""
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; x = bytearray(200_000_000); time.sleep(100)'])"
+    greedy = f'{sys.executable} -c "{code}"; sleep 100'
+    running = await runtime.start(launch("sh", "-c", greedy, memory=100_000_000))
+    if again:
+        runtime = ProcessRuntime(tmp_path, SystemClock())
+        (running,) = await runtime.found(POD)
+    keeping = asyncio.create_task(runtime.keep())
+    async with asyncio.timeout(30):
+        ended = await runtime.ended(running)
+    keeping.cancel()
+    assert (ended.code, ended.reason, ended.known) == (137, "OOMKilled", True)
+    assert "resources.limits.memory is 100000000" in ended.message
+
+
+async def test_one_within_its_memory_goes_on_however_much_it_reserves(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    code = "import mmap; m = mmap.mmap(-1, 8 << 30); print('there', flush=True); input()"
+    running = await runtime.start(launch("sh", "-c", f'sleep 100 | {sys.executable} -c "{code}"', memory=100_000_000))
+    await until(lambda: "there" in (tmp_path / "default_web_u1/c/0.log").read_text())
+    assert Limits(tmp_path).look({tmp_path / "default_web_u1/c": 100_000_000}) == {}
+    assert processes.started_at(pid_of(running))
+
+
+async def test_a_container_with_too_many_processes_is_named(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    await runtime.start(launch("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 100 & done; echo there; wait"))
+    await until(lambda: "there" in (tmp_path / "default_web_u1/c/0.log").read_text())
+    found = Limits(tmp_path, most=8).look({tmp_path / "default_web_u1/c": 0})
+    assert [v.reason for v in found.values()] == ["TooManyProcesses"]
