@@ -31,6 +31,7 @@ from serinus.local.apiserver.intake import check_namespace, check_place, check_v
 from serinus.local.apiserver.negotiation import accepted, answer, body_of, check_keys
 from serinus.local.apiserver.read import shown
 from serinus.local.apiserver.store import LARGEST_OBJECT, MARK_BYTES, Entry, check_size, entry_of
+from serinus.local.node import ignored_fields
 from serinus.local.schema.field_errors import FieldError
 from serinus.local.schema.managed import ApplyConflict, ApplyRefused, apply, track
 from serinus.local.schema.patches import PatchError, PatchTooLarge, json_patch, merge_patch, strategic_patch
@@ -84,6 +85,8 @@ async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied
     if is_well_formed(call, new):
         strategy.prepare(core, call.key, new, None)
     check_valid(call, new, None)
+    if idle := ignored_fields.warning(new):
+        call.warnings.append(idle)
     meta = new["metadata"]
     if core.store.latest(call.key, call.namespace, meta["name"]) is not None:
         raise already_exists(call.resource, meta["name"])

@@ -218,3 +218,13 @@ def merged(obj: Json, change: Json) -> Json:
         both = isinstance(value, dict) and isinstance(out.get(key), dict)
         out[key] = merged(out[key], value) if both else value
     return out
+
+
+async def test_a_pod_that_asks_for_a_separation_that_is_not_there_is_answered_with_a_warning(answer: Answer):
+    pod = {
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": "x", "securityContext": {"runAsUser": 1}}]},
+    }
+    made = await answer("POST", "/api/v1/namespaces/default/pods", pod)
+    assert made.status == 201
+    assert "spec.containers[c].securityContext.runAsUser: no effect here" in made.headers["warning"]
