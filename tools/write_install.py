@@ -14,6 +14,7 @@ import yaml
 from serinus import __version__
 from serinus.api.crds import crds
 from serinus.api.installation import CLUSTER_RULES, NAME, RULES, default_image, installation, rules
+from serinus.routing.registry import permissions
 
 Json = dict[str, Any]
 INSTALL = Path(__file__).parents[1] / "install"
@@ -25,12 +26,12 @@ def files() -> dict[str, str]:
     """Path below install/ -> text."""
     made = {"crds/crds.yaml": _text(crds())}
     for name, namespaced in (("controller", False), ("namespaced", True)):
-        objects = installation(NAME, default_image(), namespaced=namespaced)
+        objects = installation(NAME, default_image(), namespaced=namespaced, routing=permissions())
         own = [o for o in objects if o["kind"] not in ("CustomResourceDefinition", "Namespace")]
         made[f"{name}/controller.yaml"] = _text(own)
     (namespace,) = [o for o in installation(NAME, "") if o["kind"] == "Namespace"]
     made["namespace.yaml"] = _text([namespace])
-    made[f"{CHART}/rules.yaml"] = _text([rules(RULES)])
+    made[f"{CHART}/rules.yaml"] = _text([rules((*RULES, *permissions()))])
     made[f"{CHART}/cluster-rules.yaml"] = _text([rules(CLUSTER_RULES)])
     chart = {
         "apiVersion": "v2",

@@ -29,8 +29,23 @@ KEPT = frozenset(
 COMMANDS = frozenset({"Abort", "Pause", "Promote", "PromoteFull", "Restart", "Retry", "SetImage", "Terminate", "Undo"})
 """What the command line and the dashboard record of the people who use them."""
 
+ROUTER_WRITES = frozenset(
+    {
+        "CreatingCanaryIngress",
+        "PatchingCanaryIngress",
+        "PatchingALBIngress",
+        "TargetGroupVerified",
+        "Updated VirtualService",
+        "UpdatedDestinationRule",
+        "TrafficSplitCreated",
+        "CanaryMappingWeightUpdate",
+    }
+)
+"""What Argo Rollouts' routers record of their writes, whether Serinus has the router or not."""
+
 ROUTINE = frozenset(
     {
+        *ROUTER_WRITES,
         "RolloutAddedToInformer",
         "RolloutUpdated",
         "NewReplicaSetCreated",
@@ -41,8 +56,6 @@ ROUTINE = frozenset(
         "ScalingReplicaSet",
         "SwitchService",
         "TrafficWeightUpdated",
-        "CreatingCanaryIngress",
-        "PatchingCanaryIngress",
         "StepPluginTransition",
         "ExperimentCreated",
         "ExperimentPending",

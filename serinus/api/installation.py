@@ -28,7 +28,9 @@ REPOSITORY = "ghcr.io/serinus/serinus"
 USER = 65532
 """Of the image: nobody, as in distroless images."""
 
-RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+Row = tuple[str, tuple[str, ...], str]
+
+RULES: tuple[Row, ...] = (
     ("argoproj.io", ("rollouts",), "get list watch patch"),
     ("argoproj.io", ("rollouts/status",), "patch"),
     ("argoproj.io", ("rollouts/finalizers", "analysisruns/finalizers", "experiments/finalizers"), "update"),
@@ -43,11 +45,10 @@ RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("", ("podtemplates",), "list watch"),
     ("", ("secrets", "configmaps"), "get"),
     ("", ("events",), "list create patch"),
-    ("networking.k8s.io", ("ingresses",), "get list watch create patch"),
     ("coordination.k8s.io", ("leases",), "get create update"),
 )
-"""(group, resources, verbs)."""
-CLUSTER_RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+"""(group, resources, verbs): all but those of the traffic routers, which their files name."""
+CLUSTER_RULES: tuple[Row, ...] = (
     ("argoproj.io", ("clusteranalysistemplates",), "list watch"),
 )
 
@@ -65,8 +66,10 @@ def installation(
     replicas: int = 2,
     monitor: bool = False,
     instance_id: str = "",
+    routing: tuple[Row, ...] = (),
 ) -> list[Json]:
     """Everything to apply, in an order that works. `monitor`: with a ServiceMonitor of the Prometheus operator.
+    `routing`: the rights that traffic routers need (`routing/registry.permissions`).
 
     `instance_id`: one of several controllers of the cluster; what belongs to no namespace is named after it as well, so
     that another installation does not take it over.
@@ -74,7 +77,7 @@ def installation(
     objects = [*crds(), _object("v1", "Namespace", namespace, "")]
     objects += [
         _object("v1", "ServiceAccount", NAME, namespace),
-        *_roles(namespace, instance_id, namespaced=namespaced),
+        *_roles(namespace, instance_id, routing, namespaced=namespaced),
         *_aggregated(instance_id),
     ]
     flags = [*(["--namespaced"] if namespaced else []), *([f"--instance-id={instance_id}"] if instance_id else [])]
@@ -89,7 +92,7 @@ def _object(api_version: str, kind: str, name: str, namespace: str, **parts: obj
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **parts}
 
 
-def rules(rows: tuple[tuple[str, tuple[str, ...], str], ...]) -> list[Json]:
+def rules(rows: tuple[Row, ...]) -> list[Json]:
     """As a Role has them."""
     return [{"apiGroups": [group], "resources": list(names), "verbs": verbs.split()} for group, names, verbs in rows]
 
@@ -98,9 +101,9 @@ def _everywhere(instance_id: str) -> str:
     return f"{NAME}-{instance_id}" if instance_id else NAME
 
 
-def _roles(namespace: str, instance_id: str, *, namespaced: bool) -> list[Json]:
+def _roles(namespace: str, instance_id: str, routing: tuple[Row, ...], *, namespaced: bool) -> list[Json]:
     api, kind = "rbac.authorization.k8s.io/v1", "Role" if namespaced else "ClusterRole"
-    given = rules(RULES if namespaced else (*RULES, *CLUSTER_RULES))
+    given = rules((*RULES, *routing) if namespaced else (*RULES, *routing, *CLUSTER_RULES))
     subject = {"kind": "ServiceAccount", "name": NAME, "namespace": namespace}
     name, where = (NAME, namespace) if namespaced else (_everywhere(instance_id), "")
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}

@@ -11,7 +11,7 @@ from serinus.api.findings import Finding, invalid
 from serinus.api.label_rules import label_key, labels
 from serinus.api.meta import LabelSelector
 from serinus.api.names import HASH
-from serinus.api.rollout import NginxRouting, PodMetadata, RolloutSpec
+from serinus.api.rollout import PodMetadata, RolloutSpec
 
 _PATH = "spec.strategy"
 _REPEATED = (
@@ -31,17 +31,6 @@ def role_metadata_findings(spec: RolloutSpec, selector: LabelSelector | None) ->
     if blue_green is not None:
         yield from _role(f"{_PATH}.previewMetadata", blue_green.preview_metadata, selector)
         yield from _role(f"{_PATH}.activeMetadata", blue_green.active_metadata, selector)
-
-
-def nginx_findings(nginx: NginxRouting) -> Iterator[Finding]:
-    """What is wrong with the annotations of canary Ingresses."""
-    path = f"{_PATH}.trafficRouting.nginx"
-    wrong = list(label_key(f"{path}.annotationPrefix", nginx.prefixed("canary")))
-    yield from wrong
-    if not wrong:
-        given = {nginx.prefixed(key): value for key, value in nginx.additional_ingress_annotations.items()}
-        yield from annotation_findings(f"{path}.additionalIngressAnnotations", given)
-    yield from annotation_findings(f"{path}.canaryIngressAnnotations", nginx.canary_ingress_annotations)
 
 
 def annotation_findings(path: str, given: Mapping[str, str]) -> Iterator[Finding]:

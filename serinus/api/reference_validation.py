@@ -11,10 +11,10 @@ from serinus.api.derived import once, seen
 from serinus.api.findings import Finding, invalid, of_update
 from serinus.api.meta import Json
 from serinus.api.names import HASH, MANAGED_BY
-from serinus.api.network import Ingress, Service
+from serinus.api.network import Service
 from serinus.api.resources import DEPLOYMENTS, POD_TEMPLATES, REPLICA_SETS
 from serinus.api.rollout import PodMetadata, Rollout, WorkloadRef
-from serinus.api.strategy_validation import router_choice_findings
+from serinus.api.routing_rules import Lookup, RoutingRules
 from serinus.api.workloads import Workload
 
 _CANARY = "spec.strategy.canary"
@@ -49,57 +49,49 @@ def _empty(template: Json) -> bool:
 def absent(
     rollout: Rollout,
     services: Mapping[str, Service] | None,
-    ingresses: Mapping[str, Ingress] | None,
-    objects: Mapping[str, Json] | None,
+    lookup: Lookup,
+    rules: RoutingRules | None,
 ) -> Iterator[Finding]:
     """Referenced objects that do not exist. A mapping that is None is not looked into."""
     for path, name, _ in _services(rollout):
         if services is not None and name not in services:
             yield invalid(path, name, f'service "{name}" not found', missing=("Service", name))
-    if objects is not None:
-        yield from of_update(_absent_templates(rollout, objects))
-    routing = rollout.spec.strategy.canary.traffic_routing if rollout.spec.strategy.canary else None
-    if routing is not None:
-        yield from router_choice_findings(routing)
-    for path, name, _ in _ingresses(rollout):
-        if ingresses is not None and name not in ingresses:
-            text = f'ingress.networking.k8s.io "{name}" not found'
-            yield invalid(path, name, text, missing=("Ingress", name))
-    if objects is not None:
-        yield from _absent_router_objects(rollout, objects)
+    if lookup.others is not None:
+        yield from of_update(_absent_templates(rollout, lookup.others))
+    if rules is not None:
+        yield from rules.absent(rollout, lookup)
 
 
 def unfit(
     rollout: Rollout,
     template: Json,
     services: Mapping[str, Service] | None,
-    ingresses: Mapping[str, Ingress] | None,
+    lookup: Lookup,
+    rules: RoutingRules | None,
 ) -> Sequence[Finding]:
     """Referenced objects that exist and cannot serve this Rollout."""
     named = [
         *((services or {}).get(name) for _, name, _ in _services(rollout)),
-        *((ingresses or {}).get(name) for _, name, _ in _ingresses(rollout)),
+        *(rules.read(rollout, lookup) if rules else ()),
     ]
     return seen(
         rollout.spec,
         "unfit",
         (template, rollout.metadata.name, *named),
-        lambda: tuple(_unfit(rollout, template, services or {}, ingresses or {})),
+        lambda: tuple(_unfit(rollout, template, services or {}, lookup, rules)),
     )
 
 
 def _unfit(
-    rollout: Rollout, template: Json, services: Mapping[str, Service], ingresses: Mapping[str, Ingress]
+    rollout: Rollout, template: Json, services: Mapping[str, Service], lookup: Lookup, rules: RoutingRules | None
 ) -> Iterator[Finding]:
     given = (template.get("metadata") or {}).get("labels") or {}
     for path, name, role in _services(rollout):
         service = services.get(name)
         if service is not None:
             yield from _service(path, service, rollout, given, role)
-    for path, name, backend in _ingresses(rollout):
-        ingress = ingresses.get(name)
-        if ingress is not None and not _routes_to(ingress, backend):
-            yield invalid(path, name, f"ingress `{name}` has no rules using service {backend} backend")
+    if rules is not None:
+        yield from rules.unfit(rollout, lookup)
 
 
 def _service(
@@ -141,38 +133,6 @@ def _named_services(rollout: Rollout) -> Iterator[tuple[str, str, PodMetadata | 
     return (row for row in named if row[1])
 
 
-def _ingresses(rollout: Rollout) -> tuple[tuple[str, str, str], ...]:
-    """(path, name, Service that one of its rules must lead to)."""
-    return once(rollout.spec, "named ingresses", lambda: tuple(_named_ingresses(rollout)))
-
-
-def _named_ingresses(rollout: Rollout) -> Iterator[tuple[str, str, str]]:
-    canary = rollout.spec.strategy.canary
-    routing = canary.traffic_routing if canary else None
-    if canary is None or routing is None:
-        return
-    path = f"{_CANARY}.trafficRouting"
-    if routing.nginx is not None:
-        if routing.nginx.stable_ingress:
-            yield f"{path}.nginx.stableIngress", routing.nginx.stable_ingress, canary.stable_service
-        for name in routing.nginx.stable_ingresses:
-            yield f"{path}.nginx.stableIngresses", name, canary.stable_service
-    if routing.alb is not None:
-        backend = routing.alb.get("rootService") or canary.stable_service
-        if routing.alb.get("ingress"):
-            yield f"{path}.alb.ingress", routing.alb["ingress"], backend
-        for name in routing.alb.get("ingresses") or []:
-            yield f"{path}.alb.ingresses", name, backend
-
-
-def _routes_to(ingress: Ingress, service: str) -> bool:
-    return any(
-        ((path.get("backend") or {}).get("service") or {}).get("name") == service
-        for rule in ingress.spec.rules
-        for path in (rule.get("http") or {}).get("paths") or []
-    )
-
-
 def _absent_templates(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]:
     for path, references in once(rollout.spec, "named templates", lambda: tuple(_named_templates(rollout))):
         yield from _template_refs(path, references, objects, set())
@@ -207,36 +167,3 @@ def _template_refs(path: str, references: list[Json], objects: Mapping[str, Json
             continue
         nested = (objects[key].get("spec") or {}).get("templates") or []
         yield from _template_refs("spec.templates", nested, objects, seen)
-
-
-def _absent_router_objects(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]:
-    canary = rollout.spec.strategy.canary
-    routing = canary.traffic_routing if canary else None
-    if routing is None:
-        return
-    path = f"{_CANARY}.trafficRouting"
-    if routing.istio is not None:
-        several = [(f"{path}.istio.virtualServices.name", part) for part in routing.istio.get("virtualServices") or []]
-        one = routing.istio.get("virtualService")
-        for at, part in several or ([(f"{path}.istio.virtualService.name", one)] if one else []):
-            name = part.get("name") or ""
-            # `name.namespace` names one elsewhere, which is not among the objects of this namespace.
-            if "." not in name and f"VirtualService/{name}" not in objects:
-                text = f'virtualservices.networking.istio.io "{name}" not found'
-                yield invalid(at, name, text, missing=("VirtualService", name))
-    if routing.ambassador is not None:
-        mappings = routing.ambassador.get("mappings") or []
-        if not mappings:
-            yield invalid(f"{path}.ambassador.mappings", None, "must provide at least one mapping")
-        for name in mappings:
-            if f"Mapping/{name}" not in objects:
-                text = f'mappings.getambassador.io "{name}" not found'
-                yield invalid(f"{path}.ambassador.mappings", name, text, missing=("Mapping", name))
-    if routing.app_mesh is not None:
-        name = (routing.app_mesh.get("virtualService") or {}).get("name") or ""
-        at = f"{path}.appMesh.virtualService"
-        if not name:
-            yield invalid(at, None, "must provide virtual-service")
-        elif f"VirtualService/{name}" not in objects:
-            text = f'virtualservices.appmesh.k8s.aws "{name}" not found'
-            yield invalid(f"{at}.name", name, text, missing=("VirtualService", name))

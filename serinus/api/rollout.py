@@ -88,32 +88,15 @@ class CanaryStep(msgspec.Struct, rename="camel", omit_defaults=True):
     plugin: PluginStep | None = None
 
 
-class NginxRouting(msgspec.Struct, rename="camel", omit_defaults=True):
-    annotation_prefix: str = ""
-    stable_ingress: str = ""
-    additional_ingress_annotations: dict[str, str] = {}
-    stable_ingresses: list[str] = []
-    canary_ingress_annotations: dict[str, str] = {}
-
-    @property
-    def prefix(self) -> str:
-        """Of the annotations that this Ingress controller reads."""
-        return self.annotation_prefix or "nginx.ingress.kubernetes.io"
-
-    def prefixed(self, key: str) -> str:
-        """The annotation that a key of `additionalIngressAnnotations` becomes."""
-        return key if key.startswith(self.prefix) else f"{self.prefix}/{key}"
-
-
 class ManagedRoute(msgspec.Struct):
     name: str
 
 
 class TrafficRouting(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Routers other than nginx keep their part as it is: their own file makes it typed."""
+    """A router's part stays as it is: its file in `serinus/routing` makes it typed."""
 
     istio: Json | None = None
-    nginx: NginxRouting | None = None
+    nginx: Json | None = None
     alb: Json | None = None
     smi: Json | None = None
     ambassador: Json | None = None

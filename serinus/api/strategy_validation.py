@@ -5,14 +5,12 @@ Paths leave out `canary` and `blueGreen`, as Argo Rollouts' do: dashboards and s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from serinus.api.durations import pause_seconds
-from serinus.api.findings import Finding, internal, invalid, of_update, required
+from serinus.api.findings import Finding, invalid, of_update, required
 from serinus.api.int_or_percent import percentage
 from serinus.api.meta import Json
-from serinus.api.metadata_validation import nginx_findings
 from serinus.api.rollout import (
     AntiAffinity,
     BlueGreenStrategy,
@@ -23,6 +21,7 @@ from serinus.api.rollout import (
     StringMatch,
     TrafficRouting,
 )
+from serinus.api.routing_rules import Capabilities, RoutingRules
 
 _PATH = "spec.strategy"
 _DIFFERENT = "This rollout uses the same service for the {} services, but two different services are required."
@@ -31,8 +30,8 @@ _STEP = "Step must have one of the following set: experiment, setWeight, setCana
 _METADATA = {"metadata.name", "metadata.namespace", "metadata.uid", "metadata.labels", "metadata.annotations"}
 
 
-def strategy_findings(rollout: Rollout) -> Iterator[Finding]:
-    """What is wrong with spec.strategy, in Argo Rollouts' order."""
+def strategy_findings(rollout: Rollout, rules: RoutingRules | None = None) -> Iterator[Finding]:
+    """What is wrong with spec.strategy, in Argo Rollouts' order. Without `rules` nothing is said of routers."""
     canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
     if canary is None and blue_green is None:
         text = "Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'"
@@ -42,7 +41,7 @@ def strategy_findings(rollout: Rollout) -> Iterator[Finding]:
     elif blue_green is not None:
         yield from _blue_green(rollout, blue_green)
     elif canary is not None:
-        yield from _canary(canary)
+        yield from _canary(rollout, canary, rules)
 
 
 def _blue_green(rollout: Rollout, blue_green: BlueGreenStrategy) -> Iterator[Finding]:
@@ -68,7 +67,7 @@ def _count(field: str, value: int | str | None) -> Iterator[Finding]:
         yield invalid(f"{_PATH}.{field}", value, "must be greater than or equal to 0")
 
 
-def _canary(canary: CanaryStrategy) -> Iterator[Finding]:
+def _canary(rollout: Rollout, canary: CanaryStrategy, rules: RoutingRules | None) -> Iterator[Finding]:
     yield from _count("maxSurge", canary.max_surge)
     yield from _count("maxUnavailable", canary.max_unavailable)
     if _size(canary.max_surge) == 0 and _size(canary.max_unavailable) == 0:
@@ -76,17 +75,18 @@ def _canary(canary: CanaryStrategy) -> Iterator[Finding]:
     if canary.canary_service and canary.canary_service == canary.stable_service:
         yield invalid(f"{_PATH}.stableService", canary.stable_service, _DIFFERENT.format("stable and canary"))
     routing = canary.traffic_routing
+    can = rules.capabilities(routing) if rules is not None and routing is not None else Capabilities.all()
     if canary.ping_pong is not None:
-        yield from _ping_pong(canary.ping_pong, routing)
-    if routing is not None and _needs_services(canary, routing):
+        yield from _ping_pong(canary.ping_pong, routing, can)
+    if rules is not None and routing is not None and rules.needs_services(rollout.spec):
         for field, name in (("stableService", canary.stable_service), ("canaryService", canary.canary_service)):
             if not name:
                 yield invalid(f"{_PATH}.{field}", "", _BOTH_SERVICES)
-    yield from _routing_options(canary, routing)
-    if routing is not None and routing.nginx is not None:
-        yield from nginx_findings(routing.nginx)
+    yield from _routing_options(canary, routing, can)
+    if rules is not None:
+        yield from rules.findings(rollout.spec)
     for i, step in enumerate(canary.steps):
-        yield from of_update(_step(f"{_PATH}.steps[{i}]", step, routing))
+        yield from of_update(_step(f"{_PATH}.steps[{i}]", step, routing, can))
     yield from _anti_affinity(canary.anti_affinity)
 
 
@@ -100,9 +100,9 @@ def _size(value: int | str | None) -> int:
         return 0
 
 
-def _ping_pong(pair: PingPong, routing: TrafficRouting | None) -> Iterator[Finding]:
+def _ping_pong(pair: PingPong, routing: TrafficRouting | None, can: Capabilities) -> Iterator[Finding]:
     path = f"{_PATH}.pingPong"
-    if routing is not None and routing.alb is None and routing.istio is None and not routing.plugins:
+    if routing is not None and not can.ping_pong:
         text = "Ping-pong feature works with the ALB, Istio, and plugin-based traffic routers only"
         yield invalid(f"{_PATH}.trafficRouting", None, text)
     for field, name in (("pingService", pair.ping_service), ("pongService", pair.pong_service)):
@@ -112,23 +112,9 @@ def _ping_pong(pair: PingPong, routing: TrafficRouting | None) -> Iterator[Findi
             )
     if pair.ping_service == pair.pong_service:
         yield invalid(f"{path}.pingService", pair.ping_service, _DIFFERENT.format("ping and pong"))
-    if routing is not None and routing.alb is not None and not routing.alb.get("rootService"):
-        text = "Root service field is required for the configuration with ALB and ping-pong feature enabled"
-        yield invalid(f"{_PATH}.trafficRouting.alb.rootService", "", text)
 
 
-def _needs_services(canary: CanaryStrategy, routing: TrafficRouting) -> bool:
-    swapping = canary.ping_pong is not None
-    subsets = routing.istio is not None and routing.istio.get("destinationRule") is not None
-    others = (routing.smi, routing.apisix, routing.ambassador, routing.nginx, routing.app_mesh, routing.traefik)
-    return (
-        any(other is not None for other in others)
-        or (routing.alb is not None and not swapping)
-        or (routing.istio is not None and not swapping and not subsets)
-    )
-
-
-def _routing_options(canary: CanaryStrategy, routing: TrafficRouting | None) -> Iterator[Finding]:
+def _routing_options(canary: CanaryStrategy, routing: TrafficRouting | None, can: Capabilities) -> Iterator[Finding]:
     delay, dynamic = canary.scale_down_delay_seconds, canary.dynamic_stable_scale
     if routing is None:
         if delay is not None:
@@ -141,12 +127,12 @@ def _routing_options(canary: CanaryStrategy, routing: TrafficRouting | None) -> 
     if delay is not None and dynamic:
         text = "Canary dynamicStableScale cannot be used with scaleDownDelaySeconds"
         yield invalid(f"{_PATH}.dynamicStableScale", True, text)
-    if routing.max_traffic_weight is not None and routing.nginx is None and not routing.plugins:
+    if routing.max_traffic_weight is not None and not can.max_weight:
         text = "Canary maxTrafficWeight in traffic routing only supported in Nginx and Plugins"
         yield invalid(f"{_PATH}.trafficRouting.maxTrafficWeight", routing.max_traffic_weight, text)
 
 
-def _step(path: str, step: CanaryStep, routing: TrafficRouting | None) -> Iterator[Finding]:
+def _step(path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities) -> Iterator[Finding]:
     exclusive = (step.set_weight, step.pause, step.experiment, step.analysis)
     others = (step.set_canary_scale, step.set_header_route, step.set_mirror_route, step.plugin)
     if sum(part is not None for part in exclusive) > 1:
@@ -177,8 +163,8 @@ def _step(path: str, step: CanaryStep, routing: TrafficRouting | None) -> Iterat
         yield from _duration(f"{path}.pause.duration", step.pause.duration)
     if step.set_canary_scale is not None and routing is None:
         yield required(f"{_PATH}.trafficRouting", "SetCanaryScale requires TrafficRouting to be set")
-    yield from _routes(path, step, routing)
-    yield from _analyses(path, step, routing)
+    yield from _routes(path, step, routing, can)
+    yield from _analyses(path, step, routing, can)
 
 
 def _duration(path: str, duration: int | str) -> Iterator[Finding]:
@@ -190,19 +176,19 @@ def _duration(path: str, duration: int | str) -> Iterator[Finding]:
         yield invalid(path, int(seconds), "Duration needs to be greater than 0")
 
 
-def _routes(path: str, step: CanaryStep, routing: TrafficRouting | None) -> Iterator[Finding]:
+def _routes(path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities) -> Iterator[Finding]:
     header, mirror = step.set_header_route, step.set_mirror_route
     if header is not None:
         at = f"{path}.setHeaderRoute"
-        if routing is None or not (_has(routing.istio, routing.alb, routing.apisix) or routing.plugins):
+        if routing is None or not can.header_routes:
             yield invalid(at, header, "SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix")
         else:
             for j, match in enumerate(header.match):
-                check = _exact_only if routing.alb is not None else _one_of
+                check = _exact_only if can.exact_headers_only else _one_of
                 yield from check(f"{at}.match[{j}]", match.header_value)
     if mirror is not None:
         at = f"{path}.setMirrorRoute"
-        if routing is None or not (_has(routing.istio) or routing.plugins):
+        if routing is None or not can.mirror_routes:
             yield invalid(at, mirror, "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins")
         for j, match in enumerate(mirror.match):
             for part in (match.method, match.path, *match.headers.values()):
@@ -219,10 +205,6 @@ def _routes(path: str, step: CanaryStep, routing: TrafficRouting | None) -> Iter
         if route is not None and route.name not in known:
             text = "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes"
             yield invalid(f"{path}.{field}", route.name, text)
-
-
-def _has(*parts: Json | None) -> bool:
-    return any(part is not None for part in parts)
 
 
 def _one_of(path: str, match: StringMatch | None) -> Iterator[Finding]:
@@ -242,14 +224,14 @@ def _exact_only(path: str, match: StringMatch | None) -> Iterator[Finding]:
         yield invalid(path, match, "SetHeaderRoute match value invalid. ALB supports 'exact' value only")
 
 
-def _analyses(path: str, step: CanaryStep, routing: TrafficRouting | None) -> Iterator[Finding]:
+def _analyses(path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities) -> Iterator[Finding]:
     args: list[Json] = []
     for i, template in enumerate((step.experiment or {}).get("templates") or []):
         weight = template.get("weight")
         at = f"{path}.experiment.templates[{i}].weight"
         if weight is not None and routing is None:
             yield invalid(at, weight, "Experiment template weight cannot be set unless TrafficRouting is enabled")
-        elif weight is not None and routing and not (_has(routing.alb, routing.smi, routing.istio) or routing.plugins):
+        elif weight is not None and not can.experiments:
             routers = "SMI, ALB, Istio and Plugins"
             text = f"Experiment template weight is only available for TrafficRouting with {routers} at this time"
             yield invalid(at, weight, text)
@@ -278,29 +260,6 @@ def _anti_affinity(affinity: AntiAffinity | None) -> Iterator[Finding]:
         yield invalid(path, value, "AntiAffinity must have exactly one strategy listed")
     if preferred is not None and not 1 <= (preferred.get("weight") or 0) <= 100:
         yield invalid(f"{path}.weight", preferred.get("weight") or 0, "AntiAffinity weight must be between 1-100")
-
-
-def router_choice_findings(routing: TrafficRouting) -> Iterator[Finding]:
-    """Router configurations that name one object and several, or none. They are found with the references."""
-    path = f"{_PATH}.canary.trafficRouting"
-    if routing.nginx is not None:
-        nginx = routing.nginx
-        yield from _either(
-            f"{path}.nginx", "StableIngress or StableIngresses", nginx.stable_ingress, nginx.stable_ingresses
-        )
-    if routing.alb is not None:
-        alb = routing.alb
-        yield from _either(f"{path}.alb", "Ingress or Ingresses", alb.get("ingress"), alb.get("ingresses"))
-    if routing.istio is not None and bool(routing.istio.get("virtualService")) == bool(
-        routing.istio.get("virtualServices")
-    ):
-        yield internal(f"{path}.istio", "either VirtualService or VirtualServices must be configured")
-
-
-def _either(path: str, names: str, one: Any, several: Sequence[str] | None) -> Iterator[Finding]:
-    if bool(one) == bool(several):
-        found = "Both are configured." if one else "Neither are configured."
-        yield internal(path, f"Either {names} must be configured. {found}")
 
 
 def _yes(value: bool) -> str:

@@ -6,7 +6,7 @@ checked only if the Rollout itself is in order. A `missing` object heals the Rol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from serinus.api.derived import once
@@ -19,13 +19,11 @@ from serinus.api.pod_template_types import type_findings
 from serinus.api.pod_validation import NOT_NEGATIVE, template_findings
 from serinus.api.reference_validation import absent, unfit, workload_finding
 from serinus.api.rollout import Rollout
+from serinus.api.routing_rules import Lookup, RoutingRules
 from serinus.api.strategy_validation import strategy_findings
 from serinus.api.workloads import Workload
 
 __all__ = ["Finding", "concerns_only_updates", "invalid_spec_message", "validate", "validate_all"]
-
-
-_ROUTING = "spec.strategy.canary.trafficRouting"
 
 
 def validate(
@@ -35,13 +33,15 @@ def validate(
     ingresses: Mapping[str, Ingress] | None = None,
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
-    unrouted: Sequence[str] = (),
+    served: Mapping[str, str] | None = None,
+    rules: RoutingRules | None = None,
 ) -> Finding | None:
     """The first thing wrong with a Rollout, None if it can be carried out.
 
     `services`, `ingresses`: those of its namespace by name; `objects`: templates of analyses and router objects by
     "Kind/name"; what is None is not looked into. `workload`: what spec.workloadRef names, None if it does not exist.
-    `unrouted`: fields of trafficRouting that ask for a router which this version does not have.
+    `served`: kinds of other projects and their versions, "" for one that the API server does not serve. `rules`: of the
+    routers; without them nothing is said of routers.
     """
     reference = rollout.spec.workload_ref
     unresolved = workload_finding(rollout, reference, workload) if reference else None
@@ -50,10 +50,11 @@ def validate(
     template, selector = _resolved(rollout, workload)
 
     def alone() -> Finding | None:
-        return next(_spec(rollout, template, selector), None)
+        return next(_spec(rollout, template, selector, rules), None)
 
+    lookup = Lookup(ingresses, objects, served or {})
     wrong = alone() if reference else once(rollout.spec, "finding", alone)
-    return wrong or next(chain(_routers(unrouted), _references(rollout, template, services, ingresses, objects)), None)
+    return wrong or next(chain(_routers(rollout, rules), _references(rollout, template, services, lookup, rules)), None)
 
 
 def concerns_only_updates(
@@ -63,16 +64,18 @@ def concerns_only_updates(
     ingresses: Mapping[str, Ingress] | None = None,
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
-    unrouted: Sequence[str] = (),
+    served: Mapping[str, str] | None = None,
+    rules: RoutingRules | None = None,
 ) -> bool:
     """Whether nothing is wrong but steps, and templates of analyses that are missing. Parameters as of `validate`."""
     reference = rollout.spec.workload_ref
     if reference and workload_finding(rollout, reference, workload) is not None:
         return False
     template, selector = _resolved(rollout, workload)
-    references = _references(rollout, template, services, ingresses, objects)
+    references = _references(rollout, template, services, Lookup(ingresses, objects, served or {}), rules)
     return all(
-        finding.of_update for finding in chain(_spec(rollout, template, selector), _routers(unrouted), references)
+        finding.of_update
+        for finding in chain(_spec(rollout, template, selector, rules), _routers(rollout, rules), references)
     )
 
 
@@ -83,18 +86,20 @@ def validate_all(
     ingresses: Mapping[str, Ingress] | None = None,
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
-    unrouted: Sequence[str] = (),
+    served: Mapping[str, str] | None = None,
+    rules: RoutingRules | None = None,
 ) -> list[Finding]:
     """Everything wrong with a Rollout, for `lint`. Parameters as of `validate`; a workload not given is not missed."""
     reference = rollout.spec.workload_ref
     unresolved = workload_finding(rollout, reference, workload) if reference else None
     if unresolved is not None and unresolved.missing is None:
-        return [unresolved, *_after_template(rollout)]
+        return [unresolved, *_after_template(rollout, rules)]
     if unresolved is not None:
-        return [*_after_template(rollout), *_routers(unrouted)]
+        return [*_after_template(rollout, rules), *_routers(rollout, rules)]
     template, selector = _resolved(rollout, workload)
-    wrong = list(_spec(rollout, template, selector))
-    return wrong or [*_routers(unrouted), *_references(rollout, template, services, ingresses, objects)]
+    wrong = list(_spec(rollout, template, selector, rules))
+    lookup = Lookup(ingresses, objects, served or {})
+    return wrong or [*_routers(rollout, rules), *_references(rollout, template, services, lookup, rules)]
 
 
 def invalid_spec_message(name: str, finding: Finding) -> str:
@@ -110,7 +115,9 @@ def _resolved(rollout: Rollout, workload: Workload | None) -> tuple[Json, LabelS
     return template, spec.selector or workload.spec.selector
 
 
-def _spec(rollout: Rollout, template: Json, selector: LabelSelector | None) -> Iterator[Finding]:
+def _spec(
+    rollout: Rollout, template: Json, selector: LabelSelector | None, rules: RoutingRules | None
+) -> Iterator[Finding]:
     spec = rollout.spec
     if spec.replicas is not None and spec.replicas < 0:
         yield invalid("spec.replicas", spec.replicas, NOT_NEGATIVE)
@@ -120,7 +127,7 @@ def _spec(rollout: Rollout, template: Json, selector: LabelSelector | None) -> I
         yield invalid("spec.selector", selector, "invalid label selector")
     else:
         yield from _template("spec.template", template, selector)
-    yield from _after_template(rollout)
+    yield from _after_template(rollout, rules)
     yield from role_metadata_findings(spec, selector)
 
 
@@ -138,7 +145,7 @@ def _selector(selector: LabelSelector | None) -> Iterator[Finding]:
         yield invalid("spec.selector", selector, "empty selector is invalid for deployment")
 
 
-def _after_template(rollout: Rollout) -> Iterator[Finding]:
+def _after_template(rollout: Rollout, rules: RoutingRules | None) -> Iterator[Finding]:
     spec = rollout.spec
     history = 10 if spec.revision_history_limit is None else spec.revision_history_limit
     deadline = 600 if spec.progress_deadline_seconds is None else spec.progress_deadline_seconds
@@ -151,23 +158,23 @@ def _after_template(rollout: Rollout) -> Iterator[Finding]:
             yield invalid(f"spec.{field}", value, NOT_NEGATIVE)
     if deadline <= spec.min_ready_seconds:
         yield invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
-    yield from strategy_findings(rollout)
+    yield from strategy_findings(rollout, rules)
 
 
-def _routers(unrouted: Sequence[str]) -> Iterator[Finding]:
+def _routers(rollout: Rollout, rules: RoutingRules | None) -> Iterator[Finding]:
     """They come before references: an object of a router that is not there cannot be found, whether it exists or not."""
-    for name in unrouted:
-        path = f"{_ROUTING}.{name}"
-        yield Finding(path, f"{path}: this version of Serinus has no such router, and leaves the Rollout as it is")
+    canary = rollout.spec.strategy.canary
+    if rules is not None and canary is not None and canary.traffic_routing is not None:
+        yield from rules.unknown(canary.traffic_routing)
 
 
 def _references(
     rollout: Rollout,
     template: Json,
     services: Mapping[str, Service] | None,
-    ingresses: Mapping[str, Ingress] | None,
-    objects: Mapping[str, Json] | None,
+    lookup: Lookup,
+    rules: RoutingRules | None,
 ) -> Iterator[Finding]:
     """All that is absent comes before anything that is unfit."""
-    yield from absent(rollout, services, ingresses, objects)
-    yield from unfit(rollout, template, services, ingresses)
+    yield from absent(rollout, services, lookup, rules)
+    yield from unfit(rollout, template, services, lookup, rules)

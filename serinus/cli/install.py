@@ -43,6 +43,7 @@ def command(
     """
     from serinus.api.go_yaml_dump import dump_all
     from serinus.api.installation import default_image, installation
+    from serinus.routing.registry import permissions
 
     objects = installation(
         namespace,
@@ -51,6 +52,7 @@ def command(
         replicas=replicas,
         monitor=service_monitor,
         instance_id=instance_id,
+        routing=permissions(),
     )
     if only_crds or not crds:
         objects = [o for o in objects if (o["kind"] == "CustomResourceDefinition") == only_crds]

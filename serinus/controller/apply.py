@@ -21,6 +21,7 @@ from serinus.api.meta import Json, ObjectMeta
 from serinus.api.names import HASH
 from serinus.api.resources import BY_KIND, EXPERIMENTS, PODS, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout, RolloutStatus
+from serinus.api.served_kind import located
 from serinus.api.step_plugin import Answer, Question
 from serinus.controller.field_managers import sentence
 from serinus.controller.held import HeldWrites
@@ -52,6 +53,8 @@ class Applier:
     note: Note
     ask: Ask | None = None
     """Asks a step plugin; it never raises. None where there are none."""
+    resource: Callable[[str], Resource | None] = BY_KIND.get
+    """What objects of a kind are written by; None for a kind that the API server does not serve."""
     held: HeldWrites = field(default_factory=HeldWrites)
     """What is not tried again for a while."""
 
@@ -120,7 +123,10 @@ class _Pass:
 
     async def act(self, action: Action, index: int | None = None) -> None:
         """`index`: its place among the plan's actions."""
-        resource, held, now = BY_KIND[action.kind], self.applier.held, self.applier.clock.now()
+        held, now = self.applier.held, self.applier.clock.now()
+        resource = self.applier.resource(action.kind)
+        if resource is None:
+            raise NotFound(404, "NotFound", f"the API server does not serve {action.kind}")
         if known := find_held(action, held.now(self.key, now), now):
             raise HeldBack(known)
         if held.too_soon(self.key, action, now):
@@ -147,21 +153,21 @@ class _Pass:
         self.applier.note(self.about, what, action.because)
 
     async def _create(self, resource: Resource, action: Action) -> bool:
-        space = self.key[0]
-        body: Json = {"apiVersion": resource.api_version, "kind": action.kind, **action.body}
-        body["metadata"] = {"name": action.name, "namespace": space, **(action.body.get("metadata") or {})}
+        space, name = located(action.name, self.key[0])
+        body: Json = {"apiVersion": resource.api_version, "kind": resource.kind, **action.body}
+        body["metadata"] = {"name": name, "namespace": space, **(action.body.get("metadata") or {})}
         try:
             made = await self.applier.client.create(resource, body, space, type=_Written)
         except AlreadyExists:
             # Made by an earlier pass whose answer was lost, or by somebody else: the next plan sees which.
-            found = await self.applier.client.get(resource, action.name, space, type=_Written)
+            found = await self.applier.client.get(resource, name, space, type=_Written)
             if action.kind == "ReplicaSet" and _of_somebody_else(found.metadata, self.about.metadata.uid):
                 await self._step_aside(action.name)
-            self._wrote(action.kind, found)
+            self._wrote(action, found)
             if action.kind == "ReplicaSet" and (label := _missing_label(found, action)):
                 await self.act(label)
             return False
-        self._wrote(action.kind, made)
+        self._wrote(action, made)
         return True
 
     async def _step_aside(self, name: str) -> None:
@@ -182,25 +188,25 @@ class _Pass:
         if version:
             held["resourceVersion"] = version
         body = {**action.body, "metadata": held} if held else action.body
+        space, name = located(action.name, self.key[0])
         try:
             made = await self.applier.client.patch(
-                resource, action.name, body, self.key[0], type=_Written, subresource=action.subresource
+                resource, name, body, space, type=_Written, subresource=action.subresource
             )
         except NotFound:
             if action.kind == "Pod":
                 return False
             raise
-        self._wrote(action.kind, made)
+        self._wrote(action, made)
         return True
 
     async def _delete(self, resource: Resource, action: Action) -> bool:
         version = (
             self.versions.get((action.kind, action.name), action.resource_version) if action.resource_version else ""
         )
+        space, name = located(action.name, self.key[0])
         try:
-            await self.applier.client.delete(
-                resource, action.name, self.key[0], uid=action.uid, resource_version=version
-            )
+            await self.applier.client.delete(resource, name, space, uid=action.uid, resource_version=version)
         except NotFound:
             return False
         finally:
@@ -240,10 +246,9 @@ class _Pass:
         if error.code != 429:
             self.applier.writes.doubted(self.key, kind, name)
 
-    def _wrote(self, kind: str, made: _Written) -> None:
-        metadata = made.metadata
-        self.versions[kind, metadata.name] = metadata.resource_version
-        self.applier.writes.wrote(self.key, kind, made, self.applier.clock.now())
+    def _wrote(self, action: Action, made: _Written) -> None:
+        self.versions[action.kind, action.name] = made.metadata.resource_version
+        self.applier.writes.wrote(self.key, action.kind, action.name, made, self.applier.clock.now())
 
 
 def _missing_label(found: _Written, action: Action) -> Action | None:

@@ -36,11 +36,14 @@ from serinus.api.resources import (
     Resource,
 )  # fmt: skip
 from serinus.api.rollout import Rollout
+from serinus.api.served_kind import located
 from serinus.api.workloads import ContainerStatus, Pod, PodStatus, ReplicaSet, Workload
 from serinus.engine.references import ANY, references
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer, Key, meta
+from serinus.kube.served_informer import ServedInformer
+from serinus.routing import registry
 
 log = logging.getLogger(__name__)
 
@@ -240,18 +243,47 @@ class Cache:
         """Starts to watch a kind that was not needed until now."""
         if kind in self.others or kind == "Service":
             return
-        resource, type_ = _ON_DEMAND.get(kind) or (BY_KIND.get(kind), dict)
-        if resource is None:
-            log.warning("objects of kind %s cannot be watched: the kind is not known", kind)
+        informer = self._on_demand(kind)
+        if informer is None:
             return
-        if self._namespace and not resource.namespaced:
-            return  # a Role gives no right to read it: for a controller of one namespace there is none
-        informer = self._informer(resource, type_)
         informer.on_change(lambda old, new: self._named_changed(kind, old, new))
         self.others[kind] = informer
         if self._tasks is not None:
             self._tasks.create_task(informer.run())
             self._tasks.create_task(self._wake_when_listed(informer))
+
+    def _on_demand(self, kind: str) -> Informer[Any] | None:
+        served = registry.kinds().get(kind)
+        if served is not None:
+            rng, known = Random(self._rng.random()), lambda: self._wake_naming(kind)
+            return ServedInformer(
+                self._client, served, namespace=self._namespace, clock=self._clock, rng=rng, known=known
+            )
+        resource, type_ = _ON_DEMAND.get(kind) or (BY_KIND.get(kind), dict)
+        if resource is None:
+            log.warning("objects of kind %s cannot be watched: the kind is not known", kind)
+            return None
+        if self._namespace and not resource.namespaced:
+            return None  # a Role gives no right to read it: for a controller of one namespace there is none
+        return self._informer(resource, type_)
+
+    def _wake_naming(self, kind: str) -> None:
+        """Another project's kind has been listed, or is no longer served."""
+        naming = [who for (named, _, _), those in self._named_by.items() if named == kind for who in those]
+        for who in dict.fromkeys(naming):
+            self._wake_one(who)
+
+    def resource(self, kind: str) -> Resource | None:
+        """What objects of this kind are asked by; None for one that the API server does not serve."""
+        informer = self.others.get(kind)
+        if isinstance(informer, ServedInformer):
+            return informer.resource if informer.version else None
+        return BY_KIND.get(kind)
+
+    def version(self, kind: str) -> str | None:
+        """The version of another project's kind that is in use, "" where it is not served; None for other kinds."""
+        informer = self.others.get(kind)
+        return informer.version if isinstance(informer, ServedInformer) else None
 
     async def _wake_when_listed(self, informer: Informer[Any]) -> None:
         """The first list may be empty, and tell nobody: those that wait for it look again."""
@@ -335,7 +367,7 @@ def _own(about: Rollout | Experiment, found: Iterable[T]) -> Iterable[T]:
 
 def _place(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
     """Where it is looked up by whom it concerns: objects of the cluster have no namespace."""
-    return kind, "" if kind.startswith("Cluster") else namespace, name
+    return (kind, "", name) if kind.startswith("Cluster") else (kind, *located(name, namespace))
 
 
 def _verdict(run: AnalysisRun) -> tuple[Any, ...]:

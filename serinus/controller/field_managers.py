@@ -9,6 +9,7 @@ from typing import Any
 
 from serinus.api.meta import Json
 from serinus.api.resources import Resource
+from serinus.api.served_kind import located
 from serinus.engine.held import leaves, path_of, text_of
 from serinus.engine.plan import Action
 from serinus.kube.client import Client
@@ -27,7 +28,8 @@ async def sentence(client: Client, resource: Resource, namespace: str, action: A
     """
     what = f"{action.kind} {action.name}"
     try:
-        live = await client.get(resource, action.name, namespace)
+        space, name = located(action.name, namespace)
+        live = await client.get(resource, name, space)
     except NotFound:
         return f"{what} was created several times, and another client deletes it each time"
     if action.verb != "patch":

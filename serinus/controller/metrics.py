@@ -203,9 +203,8 @@ def _strategy(rollout: Rollout) -> str:
 
 
 def _router(rollout: Rollout) -> str:
-    canary = rollout.spec.strategy.canary
-    names = [router.name for router in routers_of(canary.traffic_routing)] if canary else []
-    return names[0] if names else ""
+    used = routers_of(rollout.spec)
+    return used[0].router.key if used else ""
 
 
 def _subject(path: str) -> tuple[str, str]:

@@ -110,7 +110,7 @@ class Controller:
         )
         self.recorder = Recorder(client, clock)
         plugins = StepPlugins(client, self.options.lease_namespace)
-        applier = Applier(client, clock, Writes(), self._tell, note, plugins.call)
+        applier = Applier(client, clock, Writes(), self._tell, note, plugins.call, self.cache.resource)
         self.reconciler = Reconciler(
             self.cache,
             self.cache.rollouts,

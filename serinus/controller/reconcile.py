@@ -14,6 +14,7 @@ import msgspec
 from msgspec import structs
 
 from serinus.api.rollout import Rollout
+from serinus.api.served_kind import located
 from serinus.controller.apply import Applier, HeldBack, Subject
 from serinus.controller.cache import Cache
 from serinus.controller.writes import UNKNOWN, Expectation
@@ -170,11 +171,12 @@ class Reconciler(Generic[S]):
         if informer is None:
             return
         try:
-            live = meta(await self._applier.client.get(informer.resource, expectation.name, key[0]))
+            space, name = located(expectation.name, key[0])
+            live = meta(await self._applier.client.get(informer.resource, name, space))
             version = live.resource_version
         except NotFound:
             version = ""
-        cached = informer.items.get((key[0], expectation.name))
+        cached = informer.items.get(located(expectation.name, key[0]))
         if version == (meta(cached).resource_version if cached is not None else ""):
             self._applier.writes.drop(key, expectation)
         elif expectation.version == UNKNOWN and version:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from serinus.api.meta import Json
 from serinus.api.network import Ingress, Service
+from serinus.api.served_kind import located, name_from
 from serinus.api.workloads import Pod
 from serinus.controller.cache import Cache
 from serinus.engine import references
@@ -30,14 +32,17 @@ def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
             services[name] = service
     ingresses: dict[str, Ingress] = {}
     objects: dict[str, Json] = {}
+    served: dict[str, str] = {}
     for kind, name in references.router_objects(rollout):
-        found = _named(cache, kind, space, name)
-        if found is not None and kind == "Ingress":
-            ingresses[name] = found
-        elif found is not None and kind == "Service":
-            services[name] = found
-        elif found is not None:
-            objects[f"{kind}/{name}"] = found
+        if (version := cache.version(kind)) is not None:
+            served[kind] = version
+        for own, found in _router_objects(cache, kind, space, name):
+            if kind == "Ingress":
+                ingresses[own] = found
+            elif kind == "Service":
+                services[own] = found
+            else:
+                objects[f"{kind}/{own}"] = found
     asked = references.analyses(rollout)
     if asked:
         objects |= _templates(cache, space, asked)
@@ -53,7 +58,22 @@ def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
         analysis_runs=tuple(cache.runs_of(rollout)),
         experiments=tuple(cache.experiments_of(rollout)),
         workload=_named(cache, f"workload {work[0]}", space, work[1]) if work else None,
+        served=served,
     )
+
+
+def _router_objects(cache: Cache, kind: str, space: str, name: str) -> Iterator[tuple[str, Any]]:
+    """(name as the Rollout has it, object) of what one reference names: one, none, or all of a namespace."""
+    where, own = located(name, space)
+    if own != references.ANY:
+        found = _named(cache, kind, where, own)
+        if found is not None:
+            yield name_from(where, own, space), found
+        return
+    informer = cache.others.get(kind)
+    for (namespace, each), found in informer.items.items() if informer else ():
+        if namespace == where:
+            yield name_from(where, each, space), found
 
 
 def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapshot | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from serinus.api.served_kind import located
 from serinus.kube.informer import Informer, Key, meta
 
 UNKNOWN = 1 << 63
@@ -49,12 +50,12 @@ class Writes:
     def __len__(self) -> int:
         return len(self._open)
 
-    def wrote(self, key: Key, kind: str, written: Any, now: float) -> None:
-        """`written`: metadata of the object as the API answered it."""
+    def wrote(self, key: Key, kind: str, name: str, written: Any, now: float) -> None:
+        """`name`: as the plan has it. `written`: metadata of the object as the API answered it."""
         metadata = meta(written)
         if metadata.resource_version.isdigit():
             number = int(metadata.resource_version)
-            self._expect(key, Expectation(kind, metadata.name, metadata.uid, number, since=now))
+            self._expect(key, Expectation(kind, name, metadata.uid, number, since=now))
 
     def doubted(self, key: Key, kind: str, name: str) -> None:
         """Nobody knows which version the API has: it is to be asked before anything is decided."""
@@ -78,7 +79,7 @@ class Writes:
             return []
         for name, expectation in list(waiting.items()):
             informer: Informer[Any] | None = informers(expectation.kind)
-            if informer is None or expectation.met(informer.items.get((key[0], expectation.name))):
+            if informer is None or expectation.met(informer.items.get(located(expectation.name, key[0]))):
                 del waiting[name]
         if not waiting:
             del self._open[key]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from serinus.api.resources import BY_KIND, ROLLOUTS
+from serinus.api.resources import ROLLOUTS
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError
@@ -85,16 +85,18 @@ class Reasons:
         return found
 
     async def _gathered(self, key: Key, now: float) -> Snapshot:
-        from serinus.engine.gathering import answered_later, gather
+        from serinus.engine.gathering import answered_later, gather, resource_of
 
         async def answer(ask: Ask) -> list[Json]:
-            resource = BY_KIND.get(ask.kind)
-            if resource is None:
-                return []
+            resource, space = resource_of(ask), ask.namespace or key[0]
             try:
+                if ask.path:
+                    return [msgspec.json.decode((await self._client.raw("GET", ask.path)).body)]
+                if resource is None:
+                    return []
                 if ask.name:
-                    return [await self._client.get(resource, ask.name, key[0])]
-                return (await self._client.list(resource, key[0], labels=ask.labels, fields=ask.fields)).items
+                    return [await self._client.get(resource, ask.name, space)]
+                return (await self._client.list(resource, space, labels=ask.labels, fields=ask.fields)).items
             except ApiError as error:
                 if error.code == 404 or (error.code == 403 and not ask.needed):
                     return []

@@ -175,6 +175,8 @@ def _promote_if_done(draft: Draft, view: sizes.View, new: ReplicaSet) -> None:
     weights = status.canary.weights
     if s.routing and count and weights and weights.canary.weight < s.max_weight:
         return
+    if s.routing and weights and weights.verified is False:
+        return
     if status.promote_full:
         promote(draft, new, "Full promotion requested", fast=True)
     elif in_rollback_window(draft):

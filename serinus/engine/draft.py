@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from serinus.api.cutting import LONGEST_MESSAGE, shortened
+from serinus.api.merge_patch import applied, difference
 from serinus.api.meta import Json
 from serinus.api.names import DESIRED_REPLICAS
 from serinus.api.rollout import RolloutStatus
@@ -21,34 +22,9 @@ def settled(value: object) -> Json:
     return msgspec.to_builtins(value)
 
 
-def difference(old: Json, new: Json) -> Json:
-    """The JSON merge patch (RFC 7396) from old to new."""
-    patch: Json = {k: None for k in old if k not in new}
-    for key, value in new.items():
-        was = old.get(key)
-        if isinstance(value, dict) and isinstance(was, dict):
-            inner = difference(was, value)
-            if inner:
-                patch[key] = inner
-        elif was != value:
-            patch[key] = value
-    return patch
-
-
 def patched(status: RolloutStatus, patch: Json | None) -> RolloutStatus:
     """The status after a JSON merge patch (RFC 7396), as `difference` makes them."""
-    return msgspec.convert(_merged(settled(status), patch or {}), RolloutStatus)
-
-
-def _merged(value: Json, patch: Json) -> Json:
-    out = {k: v for k, v in value.items() if patch.get(k, v) is not None}
-    for key, change in patch.items():
-        if isinstance(change, dict):
-            was = out.get(key)
-            out[key] = _merged(was if isinstance(was, dict) else {}, change)
-        elif change is not None:
-            out[key] = change
-    return out
+    return msgspec.convert(applied(settled(status), patch or {}), RolloutStatus)
 
 
 class Draft:
@@ -131,10 +107,10 @@ class Draft:
         if wait.until is not None:
             self.look_again(wait.until)
 
-    def refuse(self, reason: str, event: Event) -> None:
+    def refuse(self, reason: str, event: Event, *others: Event) -> None:
         """Something outside does not let the pass go on: the stored status stays, only this is told."""
         self.status = self.copy_of(self.sight.rollout.status)
-        self.events, self._held_back = [event], []
+        self.events, self._held_back = [*others, event], []
         self.wait(reason, event.message)
 
     def look_again(self, at: float) -> None:

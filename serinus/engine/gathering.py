@@ -18,11 +18,14 @@ from serinus.api.names import HASH
 from serinus.api.network import Ingress, Service
 from serinus.api.pod_trouble import unexplained
 from serinus.api.reading import converted
+from serinus.api.resources import BY_KIND, Resource
 from serinus.api.rollout import Rollout
 from serinus.api.selectors import Selector
+from serinus.api.served_kind import discovery, located, name_from
 from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
 from serinus.engine import references
 from serinus.engine.plan import Snapshot
+from serinus.routing import registry
 
 ASKED_PODS = 3
 """Pods whose Events are asked for: those of one version have the same trouble, mostly."""
@@ -41,6 +44,17 @@ class Ask:
     labels: str = ""
     needed: bool = True
     fields: str = ""
+    namespace: str = ""
+    """"" for the Rollout's."""
+    resource: Resource | None = None
+    """None for the built-in kind of this name."""
+    path: str = ""
+    """Of the API, in place of an object: a question of discovery."""
+
+
+def resource_of(ask: Ask) -> Resource | None:
+    """What is asked for; None for a kind that nobody knows."""
+    return ask.resource or BY_KIND.get(ask.kind)
 
 
 Asking = Generator[Ask, list[Json], Snapshot]
@@ -63,14 +77,10 @@ def gather(rollout: Json, now: float) -> Asking:
     services: dict[str, Service] = {}
     ingresses: dict[str, Ingress] = {}
     objects: dict[str, Json] = {}
-    for kind, name in sorted({("Service", n) for n in references.services(typed)} | references.router_objects(typed)):
-        for obj in (yield Ask(kind, name)):
-            if kind == "Service":
-                services[name] = converted(obj, Service, own=False)
-            elif kind == "Ingress":
-                ingresses[name] = converted(obj, Ingress, own=False)
-            else:
-                objects[f"{kind}/{name}"] = obj
+    for name in sorted(references.services(typed)):
+        for obj in (yield Ask("Service", name)):
+            services[name] = converted(obj, Service, own=False)
+    served = yield from _router_objects(typed, services, ingresses, objects)
     analyses = references.analyses(typed)
     if analyses:
         objects |= yield from _templates(analyses)
@@ -88,7 +98,42 @@ def gather(rollout: Json, now: float) -> Asking:
         tuple(e for e in _typed(experiments, Experiment) if _owner(e.metadata) == uid),
         converted(found, Workload, own=False) if found else None,
         pod_events=(yield from _pod_events(pods, now)),
+        served=served,
     )
+
+
+def _router_objects(
+    rollout: Rollout, services: dict[str, Service], ingresses: dict[str, Ingress], objects: dict[str, Json]
+) -> Generator[Ask, list[Json], dict[str, str]]:
+    """Adds what the routers name. Returns the versions of other projects' kinds."""
+    space, served, resources = rollout.metadata.namespace, dict[str, str](), dict[str, Resource | None]()
+    for kind, name in sorted(references.router_objects(rollout)):
+        if kind in registry.kinds() and kind not in resources:
+            resource = resources[kind] = yield from _discovered(kind)
+            served[kind] = resource.version if resource else ""
+        if kind in resources and resources[kind] is None:
+            continue
+        where, own = located(name, space)
+        wanted = Ask(kind, "" if own == references.ANY else own, namespace=where, resource=resources.get(kind))
+        for obj in (yield wanted):
+            named = name_from(where, obj["metadata"]["name"], space)
+            if kind == "Service":
+                services[named] = converted(obj, Service, own=False)
+            elif kind == "Ingress":
+                ingresses[named] = converted(obj, Ingress, own=False)
+            else:
+                objects[f"{kind}/{named}"] = obj
+    return served
+
+
+def _discovered(kind: str) -> Generator[Ask, list[Json], Resource | None]:
+    asking = discovery(registry.kinds()[kind])
+    try:
+        path = next(asking)
+        while True:
+            path = asking.send(next(iter((yield Ask(kind, path=path))), None))
+    except StopIteration as end:
+        return end.value
 
 
 def _pod_events(pods: list[Pod], now: float) -> Generator[Ask, list[Json], tuple[PodEvent, ...]]:

@@ -6,14 +6,10 @@ steps, and with templates of analyses, concerns nothing else: the first version,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from serinus.api import validation
 from serinus.api.cutting import shortened
-from serinus.api.derived import once
 from serinus.api.findings import Finding
 from serinus.api.identity import step_hash
-from serinus.api.rollout import RolloutSpec
 from serinus.api.strategy_validation import strategy_findings
 from serinus.engine import held_sizes, waits
 from serinus.engine.conditions import find, put
@@ -24,7 +20,7 @@ from serinus.engine.promotion import in_rollback_window
 from serinus.engine.refused import tell_held
 from serinus.engine.sight import hash_of, look_by_status
 from serinus.engine.sizes import View
-from serinus.routing.registry import without_router
+from serinus.routing.rules import RULES
 
 
 def first_finding(snapshot: Snapshot) -> Finding | None:
@@ -35,7 +31,8 @@ def first_finding(snapshot: Snapshot) -> Finding | None:
         ingresses=snapshot.ingresses,
         objects=snapshot.objects,
         workload=snapshot.workload,
-        unrouted=_unrouted(snapshot.rollout.spec),
+        served=snapshot.served,
+        rules=RULES,
     )
 
 
@@ -47,13 +44,9 @@ def concerns_only_updates(snapshot: Snapshot, first: Finding) -> bool:
         ingresses=snapshot.ingresses,
         objects=snapshot.objects,
         workload=snapshot.workload,
-        unrouted=_unrouted(snapshot.rollout.spec),
+        served=snapshot.served,
+        rules=RULES,
     )
-
-
-def _unrouted(spec: RolloutSpec) -> Sequence[str]:
-    routing = spec.strategy.canary.traffic_routing if spec.strategy.canary else None
-    return once(spec, "without router", lambda: without_router(routing))
 
 
 def is_tried(draft: Draft) -> bool:
@@ -82,7 +75,7 @@ def hold(snapshot: Snapshot, message: str) -> Plan:
 def _view(draft: Draft) -> View | None:
     """What the steps want, where they can be used, and are those of the update that is under way."""
     s = draft.sight
-    if s.canary is None or s.new is None or next(strategy_findings(s.rollout), None) is not None:
+    if s.canary is None or s.new is None or next(strategy_findings(s.rollout, RULES), None) is not None:
         return None
     return View(draft) if s.rollout.status.current_step_hash == step_hash(s.steps) else None
 

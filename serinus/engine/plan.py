@@ -41,10 +41,11 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     `replica_sets`: every ReplicaSet of the namespace that the Rollout owns or whose labels match its selector.
     `pods`: the pods owned by those. `services`, `ingresses`: those that the Rollout names (and the canary Ingresses that
-    a router derives), by name; a missing one is absent. `objects`: other router objects, and templates of analyses
-    (nested ones too), whole, by "Kind/name". `analysis_runs`: those that the Rollout owns, and others of a name that one of
-    its own could get; `experiments` likewise. `workload`: what `workloadRef` names, None when absent. `held`: writes that
-    the API server refused, or that another writer undoes, a moment ago.
+    a router derives), by name; a missing one is absent. `objects`, whole: other router objects, by "Kind.group/name", and
+    templates of analyses (nested ones too), by "Kind/name". `analysis_runs`: those that the Rollout owns, and others of a name
+    that one of its own could get; `experiments` likewise. `workload`: what `workloadRef` names, None when absent. `held`:
+    writes that the API server refused, or that another writer undoes, a moment ago. `served`: the version in use of each kind
+    of other projects that the routers need, "" where the API server does not serve it.
     """
 
     now: float
@@ -61,6 +62,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     held: tuple[HeldWrite, ...] = ()
     pod_events: tuple[PodEvent, ...] = ()
     """Warnings about pods that nothing else explains, where somebody asked for them. A controller does not watch Events."""
+    served: dict[str, str] = {}
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -8,13 +8,12 @@ from serinus.api.experiment import Experiment
 from serinus.api.meta import Json
 from serinus.api.rollout import Rollout
 from serinus.engine.released import named_services
-from serinus.routing.registry import routers_of
+from serinus.routing import registry
+from serinus.routing.router import ANY
 
 Reference = tuple[str, str]
-"""(kind, name), in the Rollout's namespace."""
-
-ANY = "*"
-"""Any of its kind: templates lead to others, which are not known before they are read."""
+"""(kind, name): in the Rollout's namespace, or `NAMESPACE/NAME` (see `api/served_kind.py`). ANY stands for every name:
+templates lead to others, which are not known before they are read; routers select some by their labels."""
 
 TEMPLATES: set[Reference] = {("AnalysisTemplate", ANY), ("ClusterAnalysisTemplate", ANY)}
 
@@ -29,12 +28,7 @@ def services(rollout: Rollout) -> frozenset[str]:
 
 def router_objects(rollout: Rollout) -> frozenset[Reference]:
     """What the routers of the Rollout read or write."""
-    canary = rollout.spec.strategy.canary
-    routing = canary.traffic_routing if canary else None
-    if routing is None:
-        return frozenset()
-    name = rollout.metadata.name
-    return frozenset(found for router in routers_of(routing) for found in router.objects(name, routing) if found[1])
+    return frozenset((ref.kind, ref.name) for ref in registry.references(rollout))
 
 
 def analyses(rollout: Rollout) -> list[Json]:

@@ -17,6 +17,7 @@ from serinus.engine.analysis_runs import STEP
 from serinus.engine.draft import Draft
 from serinus.engine.promotion import end_pauses
 from serinus.engine.told import step_pause
+from serinus.routing.registry import routers_of
 
 
 def last_weight(steps: list[CanaryStep], end: int) -> int:
@@ -86,10 +87,10 @@ def _complete(draft: Draft, step: CanaryStep, index: int, arrived: Callable[[int
     if step.pause is not None:
         return _pause_over(draft, step, index)
     if step.set_weight is not None or step.set_canary_scale is not None:
-        if arrived(index):
-            return True
-        draft.wait(waits.PODS.code, _pods(draft, index), next_=describe(step))
-        return False
+        if not arrived(index):
+            draft.wait(waits.PODS.code, _pods(draft, index), next_=describe(step))
+            return False
+        return step.set_weight is None or _confirmed(draft, step.set_weight)
     if step.set_header_route is not None or step.set_mirror_route is not None:
         return True
     if step.analysis is not None:
@@ -107,6 +108,14 @@ def _pods(draft: Draft, index: int) -> str:
     new = draft.sight.new
     ready = new.status.available_replicas if new else 0
     return f"step {index + 1}: canary has {ready}/{draft.size(new)} ready pods"
+
+
+def _confirmed(draft: Draft, weight: int) -> bool:
+    """Whether no router that can tell is missing the weight. The wait for it is told where the weight is written."""
+    if not any(used.router.capabilities.verifies for used in routers_of(draft.sight.spec)):
+        return True
+    weights = draft.status.canary.weights
+    return weights is not None and weights.canary.weight == weight and weights.verified is not False
 
 
 def _leave_pause(draft: Draft) -> None:

@@ -6,6 +6,8 @@ written before anything moves. Source: canary strategy, sections 4 and 8; traffi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from serinus.api.plurals import count
 from serinus.api.rollout import CanaryStrategy, TrafficWeights, WeightDestination
 from serinus.api.workloads import ReplicaSet
@@ -21,7 +23,10 @@ from serinus.engine.sight import Sight, hash_of, serving
 from serinus.engine.sizes import View, frozen
 from serinus.engine.steps import last_weight
 from serinus.routing.registry import routers_of
-from serinus.routing.router import Objects, Traffic, Write
+from serinus.routing.router import ANY, Objects, RouteResult, Traffic, Write
+
+VERIFY_SECONDS = 10.0
+"""Between two looks at a weight that a router does not confirm."""
 
 
 def route(draft: Draft, view: View) -> bool:
@@ -48,7 +53,9 @@ def route(draft: Draft, view: View) -> bool:
 def held(s: Sight) -> bool:
     """Whether a write that leads requests is held back: what the last step asked for is not so."""
     leading = references.router_objects(s.rollout) | {("Service", name) for name in references.services(s.rollout)}
-    return any(s.now < one.until and (one.kind, one.name) in leading for one in s.snapshot.held)
+    return any(
+        s.now < one.until and ((one.kind, one.name) in leading or (one.kind, ANY) in leading) for one in s.snapshot.held
+    )
 
 
 def _services(draft: Draft, canary: CanaryStrategy, view: View) -> str | None:
@@ -189,15 +196,48 @@ def _wanted(draft: Draft, view: View) -> int:
 
 
 def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
-    s, meta = draft.sight, draft.sight.rollout.metadata
+    s, recorded = draft.sight, draft.status.canary.weights
+    wanted = _wanted_traffic(draft, canary, weight)
+    snapshot = s.snapshot
+    objects = Objects(wanted.namespace, snapshot.ingresses, snapshot.objects, snapshot.served)
+    answers = [used.route(wanted, objects) for used in routers_of(s.spec)]
+    errors = [answer.error for answer in answers if answer.error]
+    # No router gets a larger share where another one cannot be written; a smaller share is written wherever it can be.
+    rises = recorded is not None and weight > recorded.canary.weight
+    written = [draft.act(_action(write)) for a in answers for write in a.writes if not (errors and rises)]
+    if errors:
+        notices = [Event(notice.reason, notice.message, "Warning") for answer in answers for notice in answer.notices]
+        draft.refuse(waits.ROUTER.code, Event("TrafficRoutingError", errors[0], "Warning"), *notices)
+        return False
+    if not all(written):
+        return True  # the status keeps the weight that was written last: nothing loses its pods because of this one
+    for after in (answer.again_after for answer in answers):
+        if after is not None:
+            draft.look_again(s.now + after)
+    pending = [answer.pending for answer in answers if answer.pending]
+    if pending:
+        draft.wait(waits.UNCONFIRMED.code, pending[0])
+        return True
+    # Without a share nobody has it: the new version is the next.
+    service = wanted.canary_service
+    has = (selects(draft, service) if weight and service else "") or hash_of(s.new)
+    _record(draft, canary, weight, has, _verified(answers))
+    if draft.status.canary.weights and draft.status.canary.weights.verified is False:
+        draft.wait(waits.UNCONFIRMED.code, f"the router does not confirm weight {weight} yet")
+        draft.look_again(s.now + VERIFY_SECONDS)
+    return True
+
+
+def _wanted_traffic(draft: Draft, canary: CanaryStrategy, weight: int) -> Traffic:
+    s, meta, stable = draft.sight, draft.sight.rollout.metadata, _stable(draft)
     assert s.routing is not None
     canary_service, stable_service = service_names(canary, draft.status)
-    wanted = Traffic(
+    return Traffic(
         meta.name,
         meta.namespace,
         meta.uid,
         owner_reference(draft),
-        s.routing,
+        canary,
         canary_service,
         stable_service,
         weight,
@@ -207,22 +247,16 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
         _routes(draft),
         managed(s.steps, s.routing),
         additional(draft),
+        canary_ready=serving(s.new) if s.new else 0,
+        stable_ready=serving(stable) if stable else 0,
+        now=s.now,
     )
-    objects = Objects(s.snapshot.ingresses, s.snapshot.objects)
-    verified: bool | None = None
-    for router in routers_of(s.routing):
-        answer = router.route(wanted, objects)
-        if answer.error:
-            draft.refuse(waits.ROUTER.code, Event("TrafficRoutingError", answer.error, "Warning"))
-            return False
-        written = [draft.act(_action(write)) for write in answer.writes]
-        if not all(written):
-            return True  # the status keeps the weight that was written last: nothing loses its pods because of this one
-        verified = answer.verified if answer.verified is not None else verified
-    # Without a share nobody has it: the new version is the next.
-    has = (selects(draft, canary_service) if weight else "") or hash_of(s.new)
-    _record(draft, canary, weight, has, verified)
-    return True
+
+
+def _verified(answers: Sequence[RouteResult]) -> bool | None:
+    """False where one router does not see the weight in force; None where none can tell."""
+    told = [answer.verified for answer in answers if answer.verified is not None]
+    return all(told) if told else None
 
 
 def _routes(draft: Draft) -> tuple[Route, ...]:
@@ -242,7 +276,7 @@ def _action(write: Write) -> Action:
         write.body,
         uid=write.uid,
         resource_version=write.resource_version,
-        events=(Event(write.reason, write.message),),
+        events=(Event(write.reason, write.message),) if write.reason else (),
     )
 
 

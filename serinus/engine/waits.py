@@ -53,6 +53,12 @@ SCALE_DOWN = Reason(
 )
 OLD_PODS = Reason("OldPods", "pods of an old version are still there", "they are gone", "none")
 ROUTER = Reason("Router", "the traffic router cannot be written", "the object that it names is mended", "none")
+UNCONFIRMED = Reason(
+    "WeightNotConfirmed",
+    "a traffic router does not show that the weight is in force",
+    "its objects, or its provider, show the weight",
+    "none",
+)
 ANALYSIS = Reason(
     "Analysis", "an analysis judges the new version", "its run ends: success goes on, failure aborts", "none"
 )
@@ -100,6 +106,7 @@ ALL: tuple[Reason, ...] = (
     SCALE_DOWN,
     OLD_PODS,
     ROUTER,
+    UNCONFIRMED,
     ANALYSIS,
     INCONCLUSIVE,
     EXPERIMENT,

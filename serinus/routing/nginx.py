@@ -7,18 +7,41 @@ Rollout. Foreign annotations on it survive.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from serinus.api.findings import Finding, internal, invalid
+from serinus.api.label_rules import label_key
 from serinus.api.meta import ObjectMeta
+from serinus.api.metadata_validation import annotation_findings
 from serinus.api.network import Ingress
-from serinus.api.rollout import NginxRouting, TrafficRouting
-from serinus.routing.router import Objects, Routed, Traffic, Write
+from serinus.api.resources import INGRESSES
+from serinus.api.rollout import CanaryStrategy, Rollout
+from serinus.api.routing_rules import Capabilities
+from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
 
 Json = dict[str, Any]
 CLASS = "kubernetes.io/ingress.class"
 NAME_LIMIT = 246
+
+
+class NginxRouting(msgspec.Struct, rename="camel", omit_defaults=True):
+    annotation_prefix: str = ""
+    stable_ingress: str = ""
+    additional_ingress_annotations: dict[str, str] = {}
+    stable_ingresses: list[str] = []
+    canary_ingress_annotations: dict[str, str] = {}
+
+    @property
+    def prefix(self) -> str:
+        """Of the annotations that this Ingress controller reads."""
+        return self.annotation_prefix or "nginx.ingress.kubernetes.io"
+
+    def prefixed(self, key: str) -> str:
+        """The annotation that a key of `additionalIngressAnnotations` becomes."""
+        return key if key.startswith(self.prefix) else f"{self.prefix}/{key}"
 
 
 def canary_ingress_name(rollout: str, stable_ingress: str) -> str:
@@ -29,41 +52,88 @@ def stable_ingresses(nginx: NginxRouting) -> tuple[str, ...]:
     return tuple(nginx.stable_ingresses) if nginx.stable_ingresses else (nginx.stable_ingress,)
 
 
-class Nginx:
-    name = "nginx"
+class Nginx(Router[NginxRouting]):
+    key = "nginx"
+    config = NginxRouting
+    capabilities = Capabilities(max_weight=True)
+    kinds = (INGRESSES,)
+    permissions = (("networking.k8s.io", ("ingresses",), "get list watch create patch"),)
 
-    def used(self, routing: TrafficRouting) -> bool:
-        return routing.nginx is not None
+    def validate(self, config: NginxRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
+        at = path.replace(".canary.", ".")  # as all paths of what needs the Rollout alone
+        wrong = list(label_key(f"{at}.annotationPrefix", config.prefixed("canary")))
+        yield from wrong
+        if not wrong:
+            given = {config.prefixed(key): value for key, value in config.additional_ingress_annotations.items()}
+            yield from annotation_findings(f"{at}.additionalIngressAnnotations", given)
+        yield from annotation_findings(f"{at}.canaryIngressAnnotations", config.canary_ingress_annotations)
+        yield from either(path, "StableIngress or StableIngresses", config.stable_ingress, config.stable_ingresses)
 
-    def objects(self, rollout: str, routing: TrafficRouting) -> tuple[tuple[str, str], ...]:
-        names = stable_ingresses(routing.nginx) if routing.nginx else ()
-        return tuple(("Ingress", n) for stable in names for n in (stable, canary_ingress_name(rollout, stable)))
+    def references(self, rollout: Rollout, config: NginxRouting) -> tuple[Reference, ...]:
+        found: list[Reference] = []
+        for path, stable in named_ingresses(f"{PATH}.nginx", config):
+            found.append(Reference("Ingress", stable, path))
+            found.append(Reference("Ingress", canary_ingress_name(rollout.metadata.name, stable), made=True))
+        return tuple(found)
 
-    def route(self, traffic: Traffic, objects: Objects) -> Routed:
-        nginx = traffic.routing.nginx
-        assert nginx is not None
+    def check(self, rollout: Rollout, config: NginxRouting, objects: Objects) -> Iterator[Finding]:
+        canary = rollout.spec.strategy.canary
+        service = canary.stable_service if canary else ""
+        for path, name in named_ingresses(f"{PATH}.nginx", config):
+            ingress = objects.ingresses.get(name)
+            if ingress is not None and not leads_to(ingress, service):
+                yield invalid(path, name, f"ingress `{name}` has no rules using service {service} backend")
+
+    def route(self, config: NginxRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         writes: list[Write] = []
-        for name in stable_ingresses(nginx):
+        for name in stable_ingresses(config):
             stable = objects.ingresses.get(name)
             if stable is None:
-                return Routed(
+                return RouteResult(
                     error=f'error retrieving stableIngress `{name}` from cache: ingress.networking.k8s.io "{name}" not found'
                 )
             spec = canary_spec(stable, traffic)
             if spec is None:
-                return Routed(error=f"ingress `{name}` has no rules using service {traffic.stable_service} backend")
+                return RouteResult(
+                    error=f"ingress `{name}` has no rules using service {traffic.stable_service} backend"
+                )
             canary_name = canary_ingress_name(traffic.rollout, name)
             found = objects.ingresses.get(canary_name)
-            wanted = wanted_annotations(stable.metadata, traffic, nginx)
+            wanted = wanted_annotations(stable.metadata, traffic, config)
             if found is None:
                 write = _create(canary_name, wanted, spec, traffic)
-            elif _controlled(found.metadata, traffic.uid) or _orphan(found, spec, nginx):
+            elif _controlled(found.metadata, traffic.uid) or _orphan(found, spec, config):
                 write = _patch(found, wanted, spec, traffic)
             else:
-                return Routed(error=_another(found))
+                return RouteResult(error=_another(found))
             if write:
                 writes.append(write)
-        return Routed(tuple(writes))
+        return RouteResult(tuple(writes))
+
+
+PATH = "spec.strategy.canary.trafficRouting"
+ROUTER = Nginx()
+
+
+def named_ingresses(path: str, config: NginxRouting) -> Iterator[tuple[str, str]]:
+    """(field, name) of each stable Ingress."""
+    if config.stable_ingress:
+        yield f"{path}.stableIngress", config.stable_ingress
+    for name in config.stable_ingresses:
+        yield f"{path}.stableIngresses", name
+
+
+def either(path: str, names: str, one: str, several: Sequence[str]) -> Iterator[Finding]:
+    """One object is named, or several: both and none are wrong."""
+    if bool(one) == bool(several):
+        found = "Both are configured." if one else "Neither are configured."
+        yield internal(path, f"Either {names} must be configured. {found}")
+
+
+def leads_to(ingress: Ingress, service: str) -> bool:
+    """Whether a rule of the Ingress leads to the Service."""
+    paths = [path for rule in ingress.spec.rules for path in (rule.get("http") or {}).get("paths") or []]
+    return any(_service(path) == service for path in paths)
 
 
 def wanted_annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting) -> dict[str, str]:
@@ -75,7 +145,7 @@ def wanted_annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting
     wanted |= nginx.canary_ingress_annotations
     wanted[f"{prefix}/canary"] = "true"
     wanted[f"{prefix}/canary-weight"] = str(traffic.weight)
-    if traffic.routing.max_traffic_weight is not None:
+    if traffic.canary.traffic_routing and traffic.canary.traffic_routing.max_traffic_weight is not None:
         wanted[f"{prefix}/canary-weight-total"] = str(traffic.max_weight)
     return wanted
 

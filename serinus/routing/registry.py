@@ -1,27 +1,139 @@
-"""The routers there are, in the order in which they are asked. A new one is its file and a line here."""
+"""The routers there are: every module of this folder that has a `ROUTER`. Nothing lists them by name."""
 
 from __future__ import annotations
 
-from serinus.api.rollout import TrafficRouting
-from serinus.routing.nginx import Nginx
-from serinus.routing.router import Router
+import importlib
+import pkgutil
+from functools import cache
+from typing import Any
 
-KINDS = ("istio", "nginx", "alb", "smi", "ambassador", "app_mesh", "traefik", "apisix")
-"""Fields of `trafficRouting` that name a router."""
+import msgspec
 
-ROUTERS: tuple[Router, ...] = (Nginx(),)
+import serinus.routing
+from serinus.api.derived import once
+from serinus.api.findings import Finding
+from serinus.api.reading import converted
+from serinus.api.rollout import Rollout, RolloutSpec, TrafficRouting
+from serinus.api.served_kind import ServedKind
+from serinus.routing.router import Objects, Reference, Router, RouteResult, Rule, Traffic
+
+FIELDS = {
+    "istio": "istio",
+    "nginx": "nginx",
+    "alb": "alb",
+    "smi": "smi",
+    "ambassador": "ambassador",
+    "appMesh": "app_mesh",
+    "traefik": "traefik",
+    "apisix": "apisix",
+}
+"""Fields of `trafficRouting` that name a router, in the order in which routers are asked; plugins come after them."""
+
+PATH = "spec.strategy.canary.trafficRouting"
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete")
 
 
-def routers_of(routing: TrafficRouting | None) -> tuple[Router, ...]:
-    """The routers that this part of a Rollout uses."""
-    return tuple(r for r in ROUTERS if r.used(routing)) if routing else ()
+class Used(msgspec.Struct, frozen=True):
+    """A router with what a Rollout says to it."""
+
+    router: Router[Any]
+    config: Any
+    path: str
+
+    def references(self, rollout: Rollout) -> tuple[Reference, ...]:
+        return tuple(ref for ref in self.router.references(rollout, self.config) if ref.name)
+
+    def route(self, traffic: Traffic, objects: Objects) -> RouteResult:
+        return self.router.route(self.config, traffic, objects)
+
+
+@cache
+def routers() -> dict[str, Router[Any]]:
+    """By key, in the order in which they are asked."""
+    found: list[Router[Any]] = []
+    for module in pkgutil.iter_modules(serinus.routing.__path__):
+        router = getattr(importlib.import_module(f"serinus.routing.{module.name}"), "ROUTER", None)
+        found += [router] if router is not None else []
+    order = list(FIELDS)
+    found.sort(key=lambda r: (order.index(r.key) if r.key in FIELDS else len(order), r.key))
+    return {router.key: router for router in found}
+
+
+def asked(routing: TrafficRouting | None) -> dict[str, Any]:
+    """Key of a router -> its part of `trafficRouting`, for each that this names, whether it exists or not."""
+    if routing is None:
+        return {}
+    own = {key: part for key, field in FIELDS.items() if (part := getattr(routing, field)) is not None}
+    return own | routing.plugins
+
+
+def path_of(key: str) -> str:
+    """The field of a Rollout that names the router."""
+    return f"{PATH}.{key}" if key in FIELDS else f"{PATH}.plugins.{key}"
+
+
+def routers_of(spec: RolloutSpec) -> tuple[Used, ...]:
+    """The routers that a Rollout uses, with their parts read."""
+    return _parsed(spec)[0]
+
+
+def unreadable(spec: RolloutSpec) -> tuple[Finding, ...]:
+    """Parts of `trafficRouting` that do not have the router's types."""
+    return _parsed(spec)[1]
+
+
+def _parsed(spec: RolloutSpec) -> tuple[tuple[Used, ...], tuple[Finding, ...]]:
+    return once(spec, "routers", lambda: _parse(spec.strategy.canary.traffic_routing if spec.strategy.canary else None))
+
+
+def _parse(routing: TrafficRouting | None) -> tuple[tuple[Used, ...], tuple[Finding, ...]]:
+    used: list[Used] = []
+    wrong: list[Finding] = []
+    parts = asked(routing)
+    for key, router in routers().items():
+        if key not in parts:
+            continue
+        try:
+            used.append(Used(router, converted(parts[key] or {}, router.config), path_of(key)))
+        except msgspec.ValidationError as error:
+            problem, _, where = str(error).partition(" - at `$.")
+            path = f"{path_of(key)}.{where.rstrip('`')}" if where else path_of(key)
+            wrong.append(Finding(path, f"{path}: {problem}"))
+    return tuple(used), tuple(wrong)
+
+
+def references(rollout: Rollout) -> tuple[Reference, ...]:
+    """Every object that the routers of a Rollout read or write."""
+
+    def named() -> tuple[Reference, ...]:
+        return tuple(ref for used in routers_of(rollout.spec) for ref in used.references(rollout))
+
+    return once(rollout.spec, "router references", named)
 
 
 def without_router(routing: TrafficRouting | None) -> list[str]:
     """What this part of a Rollout asks for that no router here does (its keys in `trafficRouting`)."""
-    if routing is None:
-        return []
-    asked = [name for name in KINDS if getattr(routing, name) is not None]
-    names = {"app_mesh": "appMesh"}
-    known = {router.name for router in ROUTERS}
-    return [names.get(a, a) for a in asked if a not in known] + [f"plugins.{name}" for name in routing.plugins]
+    unknown = [key for key in asked(routing) if key not in routers()]
+    return [key if key in FIELDS else f"plugins.{key}" for key in unknown]
+
+
+def known() -> str:
+    """The routers of this version, for the sentence about one that it lacks."""
+    own = ", ".join(key for key in routers() if key in FIELDS)
+    plugins = ", ".join(key for key in routers() if key not in FIELDS)
+    return own + (f", and the plugins {plugins}" if plugins else "")
+
+
+@cache
+def kinds() -> dict[str, ServedKind]:
+    """Kinds of other projects that routers use, by key."""
+    return {kind.key: kind for router in routers().values() for kind in router.kinds if isinstance(kind, ServedKind)}
+
+
+def permissions() -> tuple[Rule, ...]:
+    """The rights that all routers together need: one row for each resource."""
+    rows: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+    for router in routers().values():
+        for group, names, verbs in router.permissions:
+            rows.setdefault((group, names), set()).update(verbs.split())
+    return tuple((group, names, " ".join(v for v in VERBS if v in verbs)) for (group, names), verbs in rows.items())

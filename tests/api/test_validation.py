@@ -7,6 +7,7 @@ from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.validation import Finding, invalid_spec_message, validate, validate_all
 from serinus.api.workloads import Workload
+from serinus.routing.rules import RULES
 
 TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"app": "web"}},
@@ -48,13 +49,13 @@ INGRESSES = {"web": ingress("web", "web")}
 
 
 def said(subject: Rollout, **given: Any) -> str | None:
-    found = validate(subject, **given)
+    found = validate(subject, rules=RULES, **given)
     return found and found.message
 
 
 def test_a_rollout_in_order_has_no_finding():
-    assert validate(canary(steps=[{"setWeight": 20}, {"pause": {}}]), services=SERVICES, ingresses=INGRESSES) is None
-    assert validate_all(canary(), services=SERVICES, ingresses=INGRESSES) == []
+    assert validate(canary(steps=[{"setWeight": 20}, {"pause": {}}]), services=SERVICES, ingresses=INGRESSES, rules=RULES) is None
+    assert validate_all(canary(), services=SERVICES, ingresses=INGRESSES, rules=RULES) == []
 
 
 _SAME = (
@@ -138,7 +139,7 @@ def test_the_condition_names_the_rollout():
 def test_an_object_that_is_missing_or_unfit_is_named(
     services: dict[str, Service], ingresses: dict[str, Ingress], text: str, missing: tuple[str, str] | None
 ):
-    found = validate(canary(), services=services, ingresses=ingresses)
+    found = validate(canary(), services=services, ingresses=ingresses, rules=RULES)
     assert found == Finding(found.path if found else "", f"spec.strategy.{text}", missing)
 
 

@@ -13,6 +13,7 @@ import pytest
 from serinus.api.network import Ingress
 from serinus.api.rollout import Rollout
 from serinus.api.validation import validate
+from serinus.routing.rules import RULES
 
 Json = dict[str, Any]
 TEMPLATE: Json = {
@@ -26,7 +27,7 @@ def said(strategy: Json, **given: Any) -> str | None:
     spec_given, lookups = given.pop("spec", {}), given
     spec = {"selector": {"matchLabels": {"app": "web"}}, "template": TEMPLATE, "strategy": strategy, **spec_given}
     obj = {"metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
-    found = validate(msgspec.json.decode(msgspec.json.encode(obj), type=Rollout), **lookups)
+    found = validate(msgspec.json.decode(msgspec.json.encode(obj), type=Rollout), rules=RULES, **lookups)
     return found and found.message
 
 
@@ -190,7 +191,6 @@ def _experiment(**template: Any) -> Json:
 
 _ROUTED: list[tuple[Json, str]] = [
     (routed(_NGINX, stableService=""), f'{_PATH}.stableService: Invalid value: "": {_BOTH}'),
-    (routed(_ISTIO, canaryService=""), f'{_PATH}.canaryService: Invalid value: "": {_BOTH}'),
     (
         routed(_NGINX, pingPong=_PAIR),
         f"{_PATH}.trafficRouting: Invalid value: null: "
@@ -204,11 +204,6 @@ _ROUTED: list[tuple[Json, str]] = [
     (
         routed(_ISTIO, pingPong={"pingService": "a", "pongService": "a"}),
         f'{_PATH}.pingPong.pingService: Invalid value: "a": {_SAME.format("ping and pong")}',
-    ),
-    (
-        routed(_ALB, pingPong=_PAIR),
-        f'{_PATH}.trafficRouting.alb.rootService: Invalid value: "": '
-        "Root service field is required for the configuration with ALB and ping-pong feature enabled",
     ),
     (
         routed({"traefik": {}, "maxTrafficWeight": 10}),
@@ -281,27 +276,9 @@ _CHOICES: list[tuple[Json, str]] = [
         "Neither are configured.",
     ),
     (
-        {"alb": {"servicePort": 80}},
-        f"{_ROUTING}.alb: Internal error: Either Ingress or Ingresses must be configured. Neither are configured.",
-    ),
-    (
-        {"istio": {}},
-        f"{_ROUTING}.istio: Internal error: either VirtualService or VirtualServices must be configured",
-    ),
-    (
         {"nginx": {"stableIngresses": ["a", "b"]}},
         f'{_ROUTING}.nginx.stableIngresses: Invalid value: "a": ingress.networking.k8s.io "a" not found',
     ),
-    (
-        {"alb": {"ingress": "c"}},
-        f'{_ROUTING}.alb.ingress: Invalid value: "c": ingress.networking.k8s.io "c" not found',
-    ),
-    (
-        {"alb": {"ingress": "there", "rootService": "root"}},
-        f'{_ROUTING}.alb.ingress: Invalid value: "there": ingress `there` has no rules using service root backend',
-    ),
-    ({"ambassador": {}}, f"{_ROUTING}.ambassador.mappings: Invalid value: null: must provide at least one mapping"),
-    ({"appMesh": {}}, f"{_ROUTING}.appMesh.virtualService: Invalid value: null: must provide virtual-service"),
 ]
 
 

@@ -16,6 +16,7 @@ from serinus.controller.cache import Cache
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.wire import Request, Response
+from serinus.routing.registry import permissions
 
 Json = dict[str, Any]
 PLURALS = ("rollouts", "analysistemplates", "clusteranalysistemplates", "analysisruns", "experiments")
@@ -64,7 +65,7 @@ def test_the_controller_runs_as_nobody_on_a_file_system_that_it_cannot_write():
 
 
 def test_no_rule_gives_everything():
-    for group, resources, verbs in (*RULES, *CLUSTER_RULES):
+    for group, resources, verbs in (*RULES, *permissions(), *CLUSTER_RULES):
         assert "*" not in (group, *resources, *verbs.split())
 
 
@@ -75,7 +76,7 @@ def test_all_that_the_controller_watches_it_may_read():
         raise AssertionError(f"{request.path}: nothing runs")
 
     cache = Cache(Client(nobody), SystemClock(), Random(1), lambda _: None)
-    given = {(group, name): verbs.split() for group, names, verbs in (*RULES, *CLUSTER_RULES) for name in names}
+    given = {(group, name): verbs.split() for group, names, verbs in (*RULES, *permissions(), *CLUSTER_RULES) for name in names}
     own = [informer.resource for informer in cache.informers()]
     for resource in (*own, *ARGOPROJ, DEPLOYMENTS, INGRESSES, JOBS, POD_TEMPLATES):
         assert {"list", "watch"} <= set(given[resource.group, resource.plural]), resource.plural

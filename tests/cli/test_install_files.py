@@ -14,6 +14,7 @@ import yaml
 from serinus.api.installation import NAME, default_image, installation
 from serinus.cli import install, upgrade
 from serinus.cli.controller_options import CONNECTION
+from serinus.routing.registry import permissions
 
 REPOSITORY = Path(__file__).parents[2]
 INSTALL = REPOSITORY / "install"
@@ -56,7 +57,7 @@ def by_name(objects: list[Any]) -> dict[str, Any]:
     ],
 )
 def test_kustomize_renders_what_serinus_install_prints(folder: str, namespaced: bool, without: tuple[str, ...]):
-    objects = installation(NAME, default_image(), namespaced=namespaced)
+    objects = installation(NAME, default_image(), namespaced=namespaced, routing=permissions())
     assert rendered(folder) == by_name([o for o in objects if o["kind"] not in without])
 
 

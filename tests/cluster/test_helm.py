@@ -16,6 +16,7 @@ from helm_program import helm
 from live import REPOSITORY
 
 from serinus.api.installation import default_image, installation
+from serinus.routing.registry import permissions
 
 Json = dict[str, Any]
 CHART = REPOSITORY / "install" / "helm" / "serinus"
@@ -47,7 +48,7 @@ def by_name(objects: list[Json]) -> dict[str, Json]:
 def installed(namespace: str, **options: Any) -> dict[str, Json]:
     """Without the namespace, which helm makes by `--create-namespace`."""
     image = options.pop("image", default_image())
-    return by_name([o for o in installation(namespace, image, **options) if o["kind"] != "Namespace"])
+    return by_name([o for o in installation(namespace, image, routing=permissions(), **options) if o["kind"] != "Namespace"])
 
 
 def test_by_default_the_chart_is_what_serinus_install_prints(program: Path) -> None:

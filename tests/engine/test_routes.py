@@ -9,37 +9,44 @@ import pytest
 from world import World, release, rollout, service
 
 from serinus.api.names import HASH
-from serinus.api.rollout import TrafficRouting
+from serinus.api.rollout import CanaryStrategy, Rollout
+from serinus.api.routing_rules import Capabilities
 from serinus.routing import registry
-from serinus.routing.router import Objects, Routed, Traffic, Write
+from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
 
 Json = dict[str, Any]
 
 
-class OneObject:
+class Said(msgspec.Struct, rename="camel"):
+    virtual_service: Json = {}
+
+
+class OneObject(Router[Said]):
     """A router whose object says what it was asked for."""
 
-    name = "istio"
+    key = "istio"
+    config = Said
+    capabilities = Capabilities(header_routes=True, mirror_routes=True, ping_pong=True, experiments=True)
 
-    def used(self, routing: TrafficRouting) -> bool:
-        return routing.istio is not None
+    def needs_services(self, config: Said, canary: CanaryStrategy) -> bool:
+        return canary.ping_pong is None
 
-    def objects(self, rollout: str, routing: TrafficRouting) -> tuple[tuple[str, str], ...]:
-        return (("ConfigMap", "routes"),)
+    def references(self, rollout: Rollout, config: Said) -> tuple[Reference, ...]:
+        return (Reference("ConfigMap", "routes"),)
 
-    def route(self, traffic: Traffic, objects: Objects) -> Routed:
+    def route(self, config: Said, traffic: Traffic, objects: Objects) -> RouteResult:
         spec = {
             "weight": traffic.weight,
             "canary": traffic.canary_service,
             "stable": traffic.stable_service,
             "routes": list(msgspec.to_builtins(traffic.routes)),
         }
-        found = objects.others.get("ConfigMap/routes")
+        found = objects.get("ConfigMap", "routes")
         if found and found["data"] == spec:
-            return Routed()
+            return RouteResult()
         verb = "patch" if found else "create"
         body: Json = {"metadata": {"name": "routes"}, "data": spec}
-        return Routed((Write(verb, "ConfigMap", "routes", body, "as asked", "Routed", "routed"),))
+        return RouteResult((Write(verb, "ConfigMap", "routes", body, "as asked", "Routed", "routed"),))
 
 
 class RoutedWorld(World):
@@ -58,7 +65,7 @@ class RoutedWorld(World):
 
 @pytest.fixture(autouse=True)
 def router(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "ROUTERS", (OneObject(),))
+    monkeypatch.setattr(registry, "routers", lambda: {"istio": OneObject()})
 
 
 HEADER = {"name": "testers", "match": [{"headerName": "X-Canary", "headerValue": {"exact": "yes"}}]}

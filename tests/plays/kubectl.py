@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from serinus.analysis.providers.jsonpath import JsonPathError, find
@@ -22,8 +23,10 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class Kubectl:
-    def __init__(self, client: Client, namespace: str) -> None:
+    def __init__(self, client: Client, namespace: str, kinds: Sequence[Resource] = ()) -> None:
+        """`kinds`: those of routers."""
         self._client, self._namespace = client, namespace
+        self._kinds = BY_KIND | {kind.kind: kind for kind in kinds}
 
     async def apply(self, manifests: list[Json]) -> str:
         """Client-side apply: a patch of what changed since it was applied last. What is refused is printed."""
@@ -36,7 +39,7 @@ class Kubectl:
             return f"Error from server ({error.reason}): {error.message}\n"
 
     async def _apply(self, manifest: Json) -> str:
-        new, resource = copy.deepcopy(manifest), BY_KIND[manifest["kind"]]
+        new, resource = copy.deepcopy(manifest), self._kinds[manifest["kind"]]
         new["metadata"].setdefault("annotations", {})[LAST_APPLIED] = json.dumps(manifest) + "\n"
         shown = _shown(resource, name := str(manifest["metadata"]["name"]))
         try:
@@ -54,7 +57,7 @@ class Kubectl:
     async def patch(self, target: str, body: Json) -> str:
         """A merge patch of `Kind/name`."""
         kind, _, name = target.partition("/")
-        resource = BY_KIND[kind]
+        resource = self._kinds[kind]
         try:
             before: Json = await self._client.get(resource, name, self._namespace)
             after: Json = await self._client.patch(resource, name, body, self._namespace)
@@ -92,8 +95,16 @@ class Kubectl:
             case ["delete", "analysistemplate", name]:
                 await self._client.delete(ANALYSIS_TEMPLATES, name, self._namespace)
                 return f'analysistemplate.argoproj.io "{name}" deleted from {self._namespace} namespace\n'
+            case ["delete", kind, name] if (routed := self._routed(kind)) is not None:
+                await self._client.delete(routed, name, self._namespace)
+                return f'{routed.singular}.{routed.group} "{name}" deleted from {self._namespace} namespace\n'
             case _:
                 raise NotImplementedError(f"kubectl {line}: no play used it so far; add it to tests/plays/kubectl.py")
+
+    def _routed(self, word: str) -> Resource | None:
+        """The router's kind that a command line names: `trafficsplit`, `virtualservice.networking.istio.io`."""
+        own = [kind for kind in self._kinds.values() if kind.kind not in BY_KIND]
+        return next((k for k in own if word in (k.singular, k.plural, f"{k.singular}.{k.group}")), None)
 
     async def get(self, arguments: list[str]) -> str:
         """`kubectl get KIND [NAME] [-l LABEL=VALUE,…] [--field-selector reason=REASON] -o jsonpath=…`."""

@@ -96,7 +96,7 @@ def in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _play(name: str, what: Json, directory: Path) -> Played:
-    stage, troubles = Stage(directory), Troubles(logging.ERROR)
+    stage, troubles = Stage(directory, tuple(what.get("kinds", ()))), Troubles(logging.ERROR)
     logging.getLogger().addHandler(troubles)
     async with stage.running():
         player = Player(stage)
@@ -130,12 +130,12 @@ class Player:
         self.notes.url = METRICS
         stage.monitoring.tell = self.notes.asked
         self._flat = record.flat
-        self.kubectl = Kubectl(stage.client, NAMESPACE)
+        self.kubectl = Kubectl(stage.client, NAMESPACE, stage.kinds)
         self._watches: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
         await self.stage.client.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
-        self._watches = [asyncio.create_task(self._watch(resource)) for resource in WATCHED]
+        self._watches = [asyncio.create_task(self._watch(resource)) for resource in (*WATCHED, *self.stage.kinds)]
         await asyncio.sleep(1.5)  # as the recorder: the controller has seen the namespace, if it cares
         self.notes.t0 = self._loop.time()
 
@@ -150,7 +150,7 @@ class Player:
                 self.notes.note(event.type, event.object)
 
     async def play(self, what: Json) -> None:
-        objects = what["objects"].replace("$METRICS", METRICS)
+        objects = what["objects"].replace("$METRICS", METRICS).replace("$NAMESPACE", NAMESPACE)
         manifests = {f"{d['kind']}/{d['metadata']['name']}": d for d in yaml.safe_load_all(objects)}
         self.stage.monitoring.answers.update(what.get("answers", {}))
         for step in what["do"]:

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,30 +22,66 @@ from unittest import mock
 import yaml
 from chance import without_chance
 
+from serinus.routing.registry import FIELDS, routers
+
 Json = dict[str, Any]
 
 REPOSITORY = Path(__file__).parents[2]
 RECORDINGS = REPOSITORY / "tests" / "recordings"
+ROUTERS = RECORDINGS / "routers"
 LIST = REPOSITORY / "docs" / "differences.yaml"
+PAGES = REPOSITORY / "docs" / "routers"
+"""A router's page lists its own differences, in a block of YAML that begins with `# differences`."""
 
 WAITS = {"analysis-prometheus": 32, "analysis-superseded": 32}
 """Play -> seconds to wait at its end: its last abort has the default delay of 30 s. In the reference the canary Service flips
 until then, so the play cannot end before; ours is quiet at once."""
 
 
+def folder(name: str) -> Path:
+    """Where a play's scenario and trace lie."""
+    return ROUTERS if (ROUTERS / "scenarios" / f"{name}.yaml").is_file() else RECORDINGS
+
+
 def scenario(name: str) -> Json:
-    what: Json = yaml.safe_load((RECORDINGS / "scenarios" / f"{name}.yaml").read_text())
+    what: Json = yaml.safe_load((folder(name) / "scenarios" / f"{name}.yaml").read_text())
     return {**what, "do": [*what["do"], {"sleep": WAITS[name]}]} if name in WAITS else what
 
 
 def plays() -> list[str]:
-    """The names of the plays."""
+    """The names of the plays. Those of further routers are `router_plays`."""
     return sorted(file.stem for file in (RECORDINGS / "scenarios").glob("*.yaml"))
+
+
+def router_plays() -> list[str]:
+    """The plays of all traffic routers but nginx."""
+    return sorted(file.stem for file in (ROUTERS / "scenarios").glob("*.yaml"))
+
+
+def lacking(name: str) -> list[str]:
+    """The routers that a play uses and that Serinus does not have: it is skipped until they are there."""
+    what = scenario(name)
+    documents = [*yaml.safe_load_all(what["objects"]), *what["do"]]
+    return sorted({key for document in documents for key in _routers_in(document)} - set(routers()))
+
+
+def _routers_in(value: Any) -> Iterator[str]:
+    """Keys of the routers that any `trafficRouting` within it names."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _routers_in(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "trafficRouting" and item:
+                yield from (k for k in FIELDS if item.get(k) is not None)
+                yield from item.get("plugins") or ()
+            else:
+                yield from _routers_in(item)
 
 
 def reference(name: str) -> list[Json]:
     """The trace of Argo Rollouts."""
-    return read_trace(RECORDINGS / "argo-rollouts" / f"{name}.jsonl")
+    return read_trace(folder(name) / "argo-rollouts" / f"{name}.jsonl")
 
 
 def read_trace(file: Path) -> list[Json]:
@@ -66,7 +102,7 @@ def program(name: str) -> ModuleType:
 
 def compared(name: str, ours: Path) -> str:
     """What the comparer prints about our trace of a play beside the reference's."""
-    theirs = RECORDINGS / "argo-rollouts" / f"{name}.jsonl"
+    theirs = folder(name) / "argo-rollouts" / f"{name}.jsonl"
     printed = io.StringIO()
     with tempfile.TemporaryDirectory() as directory:
         traces = {"theirs": theirs, "ours": ours}
@@ -108,8 +144,21 @@ class Difference:
         return line in self.lines or (live and any(re.fullmatch(pattern, line) for pattern in self.live))
 
 
+def lists() -> dict[Path, str]:
+    """The page that tells people of some differences -> these differences as YAML."""
+    found = {LIST.with_suffix(".md"): LIST.read_text()}
+    for page in sorted(PAGES.glob("*.md")):
+        for block in re.findall(r"^```yaml\n(# differences\n.*?)^```$", page.read_text(), re.M | re.S):
+            found[page] = block
+    return found
+
+
 def all_listed() -> list[Difference]:
-    rows: list[Json] = yaml.safe_load(LIST.read_text())
+    return [row for text in lists().values() for row in _rows(text)]
+
+
+def _rows(text: str) -> list[Difference]:
+    rows: list[Json] = yaml.safe_load(text) or []
     return [
         Difference(
             tuple([row["play"]] if isinstance(row["play"], str) else row["play"]),

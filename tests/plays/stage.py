@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import yaml
 from monitoring import Monitoring
 from programs import Programs
+from recordings import ROUTERS
 
 from serinus.analysis.providers.provider import Reach
+from serinus.api.resources import CRDS, Resource
 from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
@@ -41,13 +45,31 @@ class Write:
         return "/events" in self.path
 
 
+@cache
+def definitions() -> list[dict[str, Any]]:
+    """Of the kinds of all routers, with open schemas."""
+    return list(yaml.safe_load_all((ROUTERS / "crds.yaml").read_text()))
+
+
+def resource_of(crd: dict[str, Any]) -> Resource:
+    """The kind in the first version that its definition serves."""
+    spec, names = crd["spec"], crd["spec"]["names"]
+    return Resource(
+        spec["group"], spec["versions"][0]["name"], names["plural"], names["kind"], singular=names["singular"]
+    )
+
+
 class Stage:
     """`client` is the user's. `writes`: what the controller asked to have changed, in order.
 
     `monitoring`: what all analyses ask.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, kinds: Sequence[str] = ()) -> None:
+        """`kinds`: `plural.group` of the kinds of routers that the play needs; their definitions are installed before the controller
+        starts."""
+        self._definitions = [crd for crd in definitions() if crd["metadata"]["name"] in kinds]
+        self.kinds = tuple(resource_of(crd) for crd in self._definitions)
         self.clock = LoopClock()
         self.api = ApiServer(MemoryStore(), Schemas(), self.clock, rng=Random(1))
         self.client = Client(self.api.handle, user_agent="kubectl")
@@ -59,6 +81,8 @@ class Stage:
     async def running(self) -> AsyncGenerator[None]:
         await self.api.start()
         inside = Client(self.api.handle)
+        for crd in self._definitions:
+            await inside.create(CRDS, crd)
         runtime = Programs(self.clock, Random(5))
         node = Node(inside, runtime, self.clock, Random(2), data_dir=self._directory)
         controller = Client(self._noted, user_agent="rollouts-controller")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from serinus.api.plurals import count
-from serinus.api.resources import ARGOPROJ, INGRESSES, LEASES, REPLICA_SETS, ROLLOUTS, Resource
+from serinus.api.resources import ARGOPROJ, LEASES, REPLICA_SETS, Resource
 from serinus.cli.commandline import Call, Command
 from serinus.cli.leaders import leaders, ours
 from serinus.cli.problems import Problem
@@ -101,48 +101,9 @@ def _controller(session: Session, now: float, flags: str) -> Finding:
 
 def _routers(session: Session) -> Iterator[Finding]:
     """Whether what the namespace's Rollouts route with is there."""
-    from serinus.kube.errors import ApiError
+    from serinus.cli.rollouts.doctor_routers import checked
 
-    try:
-        rollouts = session.client.list(ROLLOUTS, session.namespace).get("items") or []
-        ingresses = {
-            i["metadata"]["name"] for i in session.client.list(INGRESSES, session.namespace).get("items") or []
-        }
-    except ApiError:
-        return
-    for rollout in rollouts:
-        yield from _of_rollout(rollout, ingresses)
-
-
-def _of_rollout(rollout: Json, ingresses: set[str]) -> Iterator[Finding]:
-    """A router that this version lacks comes first: its objects are not looked up."""
-    named = f"Rollout {rollout['metadata']['name']}"
-    strategy: Json = (rollout.get("spec") or {}).get("strategy") or {}
-    routing: Json = ((strategy.get("canary") or {}).get("trafficRouting")) or {}
-    for name in lacking_routers(routing):
-        fix = "Use nginx, or a version that has this router: the controller leaves the Rollout as it is."
-        yield Finding(f"{named}, trafficRouting.{name}", "this version of Serinus has no such router", fix)
-    nginx: Json = routing.get("nginx") or {}
-    names = nginx.get("stableIngresses") or ([nginx["stableIngress"]] if nginx.get("stableIngress") else [])
-    for name in names:
-        what = f"{named}, Ingress {name}"
-        if name in ingresses:
-            yield Finding(what, "is there")
-        else:
-            yield Finding(what, "is missing", f"Create the Ingress {name}: no traffic can be divided without it.")
-
-
-def lacking_routers(routing: Json) -> list[str]:
-    """Keys of `trafficRouting` that ask for a router which this version does not have."""
-    import msgspec
-
-    from serinus.api.rollout import TrafficRouting
-    from serinus.routing.registry import without_router
-
-    try:
-        return without_router(msgspec.convert(routing, TrafficRouting))
-    except msgspec.ValidationError:
-        return []  # `lint` and the Rollout's status tell what is wrong with it
+    yield from (Finding(*row) for row in checked(session))
 
 
 COMMAND = Command(

@@ -60,18 +60,17 @@ def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
     from serinus.api.rollout import Rollout
     from serinus.api.validation import validate_all
     from serinus.engine.analysis_validation import findings as analysis_findings
-    from serinus.routing.registry import without_router
+    from serinus.routing.rules import RULES
 
     rollout = _typed(obj, Rollout)
-    canary = rollout.spec.strategy.canary
     templates = {f"{o['kind']}/{_name(o)}": o for o in near if o["kind"] in _TEMPLATES}
     found = validate_all(
         rollout,
         services={_name(o): _typed(o, Service) for o in near if o["kind"] == "Service"},
         ingresses={_name(o): _typed(o, Ingress) for o in near if o["kind"] == "Ingress"},
-        objects=templates,
+        objects=templates | {f"{_key(o)}/{_name(o)}": o for o in near if "." in _key(o)},
         workload=_workload(rollout.spec.workload_ref, near),
-        unrouted=without_router(canary.traffic_routing) if canary else (),
+        rules=RULES,
     )
     yield from [finding for finding in found if finding.missing is None] or analysis_findings(rollout, templates)
 
@@ -108,6 +107,12 @@ def _name(obj: Json) -> str:
 
 def _named(obj: Json) -> str:
     return f"{obj['kind']} {_name(obj)}".rstrip()
+
+
+def _key(obj: Json) -> str:
+    """`Kind.group`, as routers name the kinds of other projects; `Kind` for one of the core group."""
+    group = str(obj["apiVersion"]).rpartition("/")[0]
+    return f"{obj['kind']}.{group}" if group else str(obj["kind"])
 
 
 def _space(obj: Json) -> str | None:

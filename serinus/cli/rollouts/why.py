@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from serinus.api.reading import converted
-from serinus.api.resources import BY_KIND
 from serinus.api.rollout import Rollout
 from serinus.api.times import age_words, format_time
 from serinus.api.visible import visible_json
@@ -21,7 +20,7 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
 from serinus.cli.rollouts.get_rollout import found
 from serinus.cli.session import Session, open_session
-from serinus.engine.gathering import Ask, answered, gather
+from serinus.engine.gathering import Ask, answered, gather, resource_of
 from serinus.engine.measured import BAD, words
 from serinus.engine.plan import Snapshot
 from serinus.engine.why import Reason, Why, explain, glance, sentence
@@ -84,17 +83,19 @@ def seen(session: Session, rollout: Json, now: float) -> Snapshot:
     """What a controller's cache would hold of this Rollout. ApiError (403) where it may not be seen."""
 
     def answer(ask: Ask) -> list[Json]:
-        resource = BY_KIND.get(ask.kind)
-        if resource is None:
+        resource, space = resource_of(ask), ask.namespace or session.namespace
+        if resource is None and not ask.path:
             return []
         try:
+            if ask.path or resource is None:
+                return [session.client.call("GET", ask.path)]
             if ask.name:
-                return [session.client.get(resource, session.namespace, ask.name)]
-            return session.client.list(resource, session.namespace, labels=ask.labels, fields=ask.fields).get("items") or []
+                return [session.client.get(resource, space, ask.name)]
+            return session.client.list(resource, space, labels=ask.labels, fields=ask.fields).get("items") or []
         except ApiError as error:
             if error.code == 404 or (error.code == 403 and not ask.needed):
                 return []
-            if error.code == 403:
+            if error.code == 403 or resource is None:
                 raise
             raise session.problem(error, resource, ask.name) from error
 

@@ -1,0 +1,69 @@
+"""Kinds of other projects: which of their versions an API server serves is found out, not assumed.
+
+The key of such a kind, `Kind.group`, stands wherever a built-in kind's name stands (`Action.kind`, references, the cache): two
+projects may use one name, as Istio and App Mesh do with VirtualService.
+
+An object is named `NAME` in the Rollout's namespace and `NAMESPACE/NAME` elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from serinus.api.records import record
+from serinus.api.resources import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any
+
+
+@record(frozen=True)
+class ServedKind:
+    """`versions`: those that Serinus can read and write; the first that the API server serves is used."""
+
+    group: str
+    kind: str
+    plural: str
+    versions: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}.{self.group}"
+
+    @property
+    def group_resource(self) -> str:
+        """`virtualservices.networking.istio.io`: the name that error messages use."""
+        return f"{self.plural}.{self.group}"
+
+    def resource(self, version: str) -> Resource:
+        return Resource(self.group, version, self.plural, self.kind, singular=self.kind.lower())
+
+
+def discovery(kind: ServedKind) -> Generator[str, Any, Resource | None]:
+    """Yields the API paths to GET and takes each answer (None for 404). Returns None where the kind is not served."""
+    group: Any = yield f"/apis/{kind.group}"
+    served = {row.get("version") for row in (group or {}).get("versions") or []}
+    for version in kind.versions:
+        if version not in served:
+            continue
+        listed: Any = yield f"/apis/{kind.group}/{version}"
+        if any(row.get("name") == kind.plural for row in (listed or {}).get("resources") or []):
+            return kind.resource(version)
+    return None
+
+
+def kind_name(key: str) -> str:
+    """`VirtualService` of `VirtualService.networking.istio.io`."""
+    return key.partition(".")[0]
+
+
+def located(name: str, namespace: str) -> tuple[str, str]:
+    """(namespace, name) of an object's name as a Rollout in `namespace` refers to it."""
+    space, slash, own = name.rpartition("/")
+    return (space, own) if slash else (namespace, name)
+
+
+def name_from(namespace: str, name: str, own: str) -> str:
+    """How a Rollout in the namespace `own` refers to the object."""
+    return name if namespace in ("", own) else f"{namespace}/{name}"

@@ -1,0 +1,110 @@
+"""`doctor`: whether the objects that the namespace's Rollouts route with are there, and their kinds are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from serinus.api.reading import converted
+from serinus.api.resources import BY_KIND, ROLLOUTS, Resource
+from serinus.api.rollout import Rollout
+from serinus.api.served_kind import discovery, kind_name, located
+from serinus.kube.errors import ApiError, NotFound
+from serinus.routing import registry
+from serinus.routing.router import ANY
+
+if TYPE_CHECKING:
+    from serinus.cli.session import Session
+
+Json = dict[str, Any]
+Row = tuple[str, str, str]
+"""(what, found, what to do; "" where all is well)."""
+
+
+def checked(session: Session) -> Iterator[Row]:
+    """Nothing where the user may not read Rollouts: another check tells that."""
+    try:
+        rollouts = session.client.list(ROLLOUTS, session.namespace).get("items") or []
+    except ApiError:
+        return
+    objects = _Objects(session)
+    for rollout in rollouts:
+        try:
+            typed = converted(rollout, Rollout)
+        except msgspec.ValidationError:
+            continue  # `lint` and the Rollout's status tell what is wrong with it
+        yield from _of_rollout(typed, objects)
+
+
+def _of_rollout(rollout: Rollout, objects: _Objects) -> Iterator[Row]:
+    """A router that this version lacks comes first: its objects are not looked up."""
+    named, canary = f"Rollout {rollout.metadata.name}", rollout.spec.strategy.canary
+    for name in registry.without_router(canary.traffic_routing if canary else None):
+        fix = f"This version has {registry.known()}. The controller leaves the Rollout as it is."
+        yield f"{named}, trafficRouting.{name}", "this version of Serinus has no such router", fix
+    for finding in registry.unreadable(rollout.spec):
+        yield f"{named}, {finding.path}", finding.message, "Correct the field: serinus lint names its line."
+    told: set[str] = set()
+    for ref in registry.references(rollout):
+        where, name = located(ref.name, rollout.metadata.namespace)
+        if ref.made or (name == ANY and ref.kind in told):
+            continue
+        kind, found = kind_name(ref.kind), objects.exists(ref.kind, where, name)
+        what = f"{named}, {kind} {ref.name}" if name != ANY else f"{named}, {kind} by labels"
+        if found is None:
+            if ref.kind not in told:
+                group = registry.kinds()[ref.kind].group_resource
+                yield what, f"the API server does not serve {group}", f"Install the definition of {kind}."
+            told.add(ref.kind)
+        elif isinstance(found, str):
+            yield what, found, f"Ask for the right to read {kind} objects in namespace {where}."
+        elif found:
+            yield what, "is there", ""
+        else:
+            yield what, "is missing", f"Create the {kind} {ref.name}: no traffic can be divided without it."
+
+
+class _Objects:
+    """Asks the API server once for each kind and each object."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._resources: dict[str, Resource | None] = {}
+
+    def exists(self, kind: str, namespace: str, name: str) -> bool | str | None:
+        """None where the kind is not served; a sentence where the user may not look."""
+        resource = self._resource(kind)
+        if resource is None or name == ANY:
+            return None if resource is None else True
+        try:
+            self._session.client.get(resource, namespace, name)
+        except NotFound:
+            return False
+        except ApiError as error:
+            return error.message or str(error)
+        return True
+
+    def _resource(self, kind: str) -> Resource | None:
+        if kind not in self._resources:
+            self._resources[kind] = self._discovered(kind)
+        return self._resources[kind]
+
+    def _discovered(self, kind: str) -> Resource | None:
+        served = registry.kinds().get(kind)
+        if served is None:
+            return BY_KIND[kind]
+        asking = discovery(served)
+        try:
+            path = next(asking)
+            while True:
+                path = asking.send(self._answer(path))
+        except StopIteration as end:
+            return end.value
+
+    def _answer(self, path: str) -> Json | None:
+        try:
+            return self._session.client.call("GET", path)
+        except ApiError:
+            return None

@@ -1,0 +1,124 @@
+"""A copy of objects of another project's kind, which may be installed later and removed again.
+
+The API server is asked first which version of the kind it serves. Where it serves none there are no objects, and it is asked
+again every AGAIN seconds; where the definition goes away while the kind is watched, the same begins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import msgspec
+from msgspec import MsgspecError
+
+from serinus.api.names import LAST_APPLIED
+from serinus.api.resources import Resource
+from serinus.api.served_kind import ServedKind, discovery
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.errors import ApiError, NotFound
+from serinus.kube.informer import Informer
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+AGAIN = 10.0
+"""Seconds between two questions whether a kind is served: one request, or two."""
+
+
+class _Unserved(Exception):
+    """The kind was served when it was asked for, and is no longer."""
+
+
+class ServedInformer(Informer[Json]):
+    """`version`: the one in use; "" where the kind is not served, or not asked for yet. `known` is called after each list, and
+    when the kind is found not to be served."""
+
+    def __init__(
+        self,
+        client: Client,
+        kind: ServedKind,
+        *,
+        namespace: str = "",
+        clock: Clock,
+        rng: Random | None = None,
+        known: Callable[[], None] = lambda: None,
+    ) -> None:
+        first = kind.resource(kind.versions[0])
+        super().__init__(client, first, dict, namespace=namespace, clock=clock, rng=rng, trim=_trimmed)
+        self.version = ""
+        self._kind, self._known = kind, known
+
+    async def run(self) -> None:
+        """Keeps `items` up to date until cancelled, whether the kind is served or not."""
+        failures = 0
+        while True:
+            try:
+                resource = await self._discovered()
+            except (ApiError, MsgspecError) as error:
+                failures += 1
+                super()._lost(str(error), getattr(error, "code", 0))
+                await self._rest(failures, None)
+                continue
+            failures = 0
+            if resource is None:
+                self._is_unserved()
+                await asyncio.sleep(AGAIN)
+                continue
+            self._resource, self.version = resource, resource.version
+            self._version = ""
+            if not self.items:
+                self.synced.clear()
+            try:
+                await super().run()
+            except _Unserved:
+                log.info("%s is no longer served", self._kind.group_resource)
+
+    async def _discovered(self) -> Resource | None:
+        asking = discovery(self._kind)
+        try:
+            path = next(asking)
+            while True:
+                path = asking.send(await self._asked(path))
+        except StopIteration as end:
+            return end.value
+
+    async def _asked(self, path: str) -> Json | None:
+        try:
+            answer = await self._client.raw("GET", path)
+        except NotFound:
+            return None
+        self._heard()
+        return msgspec.json.decode(answer.body, type=dict)
+
+    def _is_unserved(self) -> None:
+        news = self.version != "" or not self.synced.is_set()
+        self.version, self.error = "", ""
+        for key in list(self.items):
+            self._remove(key)
+        self.synced.set()
+        if news:
+            self._known()
+
+    async def _list(self) -> None:
+        await super()._list()
+        self._known()
+
+    def _lost(self, why: str, code: int = 0) -> None:
+        if code == 404:
+            raise _Unserved
+        super()._lost(why, code)
+
+
+def _trimmed(obj: Json) -> Json:
+    """Without what no router reads: who wrote which field, and kubectl's copy of the whole object."""
+    meta: Json = {k: v for k, v in obj["metadata"].items() if k != "managedFields"}
+    notes: Json = meta.get("annotations") or {}
+    if LAST_APPLIED in notes:
+        meta["annotations"] = {k: v for k, v in notes.items() if k != LAST_APPLIED}
+    return {**obj, "metadata": meta}

@@ -1,0 +1,107 @@
+"""The routers' part in the validation of a Rollout (`serinus/api/validation.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+
+from serinus.api.findings import Finding, invalid
+from serinus.api.resources import BY_KIND
+from serinus.api.rollout import Rollout, RolloutSpec, TrafficRouting
+from serinus.api.routing_rules import Capabilities, Lookup
+from serinus.api.served_kind import kind_name, located
+from serinus.routing import registry
+from serinus.routing.router import ANY, Objects, Reference
+
+ELSEWHERE = {
+    "istio": Capabilities(header_routes=True, mirror_routes=True, ping_pong=True, experiments=True),
+    "alb": Capabilities(header_routes=True, exact_headers_only=True, ping_pong=True, experiments=True),
+    "smi": Capabilities(experiments=True),
+    "ambassador": Capabilities(),
+    "appMesh": Capabilities(),
+    "traefik": Capabilities(),
+    "apisix": Capabilities(header_routes=True),
+}
+"""What Argo Rollouts' routers can do: asked where this version has no such router, so that its users read the same errors."""
+
+
+class Rules:
+    """Implements `RoutingRules`."""
+
+    def capabilities(self, routing: TrafficRouting) -> Capabilities:
+        every = [_capabilities(key) for key in registry.asked(routing)]
+        return reduce(Capabilities.joined, every, Capabilities())
+
+    def needs_services(self, spec: RolloutSpec) -> bool:
+        canary = spec.strategy.canary
+        if canary is None:
+            return False
+        return any(used.router.needs_services(used.config, canary) for used in registry.routers_of(spec))
+
+    def findings(self, spec: RolloutSpec) -> Iterator[Finding]:
+        canary = spec.strategy.canary
+        yield from registry.unreadable(spec)
+        if canary is None:
+            return
+        for used in registry.routers_of(spec):
+            yield from used.router.validate(used.config, canary, used.path)
+
+    def unknown(self, routing: TrafficRouting) -> Iterator[Finding]:
+        for name in registry.without_router(routing):
+            path = f"{registry.PATH}.{name}"
+            lacks = f"this version of Serinus has no such router, and leaves the Rollout as it is; it has {registry.known()}"
+            yield Finding(path, f"{path}: {lacks}")
+
+    def absent(self, rollout: Rollout, lookup: Lookup) -> Iterator[Finding]:
+        for ref in registry.references(rollout):
+            if ref.path and not _exists(ref, lookup):
+                yield invalid(ref.path, _own_name(ref), _absence(ref, lookup), missing=(ref.kind, ref.name))
+
+    def read(self, rollout: Rollout, lookup: Lookup) -> tuple[object, ...]:
+        found: list[object] = []
+        for ref in registry.references(rollout):
+            if ref.name == ANY or ref.name.endswith(f"/{ANY}"):
+                found += [obj for key, obj in sorted((lookup.others or {}).items()) if key.startswith(f"{ref.kind}/")]
+            elif ref.kind == "Ingress":
+                found.append((lookup.ingresses or {}).get(ref.name))
+            else:
+                found.append((lookup.others or {}).get(f"{ref.kind}/{ref.name}"))
+        return tuple(found)
+
+    def unfit(self, rollout: Rollout, lookup: Lookup) -> Iterator[Finding]:
+        objects = Objects(
+            rollout.metadata.namespace, dict(lookup.ingresses or {}), dict(lookup.others or {}), dict(lookup.served)
+        )
+        for used in registry.routers_of(rollout.spec):
+            yield from used.router.check(rollout, used.config, objects)
+
+
+RULES = Rules()
+
+
+def _capabilities(key: str) -> Capabilities:
+    router = registry.routers().get(key)
+    return router.capabilities if router else ELSEWHERE.get(key, Capabilities.all())
+
+
+def _exists(ref: Reference, lookup: Lookup) -> bool:
+    """What is not looked into counts as there."""
+    if ref.name == ANY or ref.name.endswith(f"/{ANY}"):
+        return True
+    if ref.kind == "Ingress":
+        return lookup.ingresses is None or ref.name in lookup.ingresses
+    return lookup.others is None or f"{ref.kind}/{ref.name}" in lookup.others
+
+
+def _own_name(ref: Reference) -> str:
+    return located(ref.name, "")[1]
+
+
+def _absence(ref: Reference, lookup: Lookup) -> str:
+    kind = registry.kinds().get(ref.kind)
+    if kind is None:
+        singular = BY_KIND[ref.kind].singular
+        return f'{singular}.{BY_KIND[ref.kind].group} "{_own_name(ref)}" not found'
+    if lookup.served.get(ref.kind) == "":
+        return f"the API server does not serve {kind.group_resource}: install the definition of {kind_name(ref.kind)}"
+    return f'{kind.group_resource} "{_own_name(ref)}" not found'

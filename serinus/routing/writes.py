@@ -1,0 +1,82 @@
+"""How routers write: an object is made, edited or removed; what somebody else put into it stays as it is.
+
+An edit is a JSON merge patch with the version that was seen as precondition. A merge patch has lists as one value: where one of them
+changes, its other entries are sent as they were read, and the precondition keeps a foreign change meanwhile from being
+overwritten. A JSON patch by index would need the same precondition, and fails with 422 instead of 409 where it does not hold.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+from serinus.api.merge_patch import difference
+from serinus.api.served_kind import ServedKind, located
+from serinus.routing.router import Json, Objects, Traffic, Write
+
+
+def edited(
+    kind: ServedKind,
+    name: str,
+    seen: Json,
+    edit: Callable[[Json], None],
+    because: str,
+    *,
+    reason: str = "",
+    message: str = "",
+) -> tuple[Write, ...]:
+    """The patch from `seen` to what `edit` makes of a copy of it; nothing where both are equal. `name` as in `Reference`."""
+    after = copy.deepcopy(seen)
+    edit(after)
+    patch = difference(seen, after)
+    if not patch:
+        return ()
+    meta = seen["metadata"]
+    uid, version = meta.get("uid", ""), meta.get("resourceVersion", "")
+    return (Write("patch", kind.key, name, patch, because, reason, message, uid, version),)
+
+
+def created(
+    kind: ServedKind,
+    name: str,
+    body: Json,
+    because: str,
+    *,
+    traffic: Traffic,
+    objects: Objects,
+    owned: bool = True,
+    reason: str = "",
+    message: str = "",
+) -> Write:
+    """A new object, in the version that the API server serves. `owned`: it goes with the Rollout."""
+    space, own = located(name, traffic.namespace)
+    metadata: Json = {**(body.get("metadata") or {}), "name": own, "namespace": space}
+    if owned:
+        metadata["ownerReferences"] = [traffic.owner]
+    whole = {"apiVersion": f"{kind.group}/{objects.version(kind)}", "kind": kind.kind, **body, "metadata": metadata}
+    return Write("create", kind.key, name, whole, because, reason, message)
+
+
+def removed(kind: ServedKind, name: str, seen: Json, because: str, *, reason: str = "", message: str = "") -> Write:
+    """The deletion of the object that was seen, and of no later one of its name."""
+    meta = seen["metadata"]
+    uid, version = meta.get("uid", ""), meta.get("resourceVersion", "")
+    return Write("delete", kind.key, name, {}, because, reason, message, uid, version)
+
+
+def controls(uid: str, seen: Json) -> bool:
+    """Whether the Rollout with this uid controls the object."""
+    owners: list[Json] = seen["metadata"].get("ownerReferences") or []
+    return any(owner.get("controller") and owner.get("uid") == uid for owner in owners)
+
+
+def share(traffic: Traffic) -> str:
+    """`20 of 100`: for the sentence that says why something is written."""
+    return f"{traffic.weight} of {traffic.max_weight}"
+
+
+def not_found(kind: ServedKind, name: str, objects: Objects) -> str:
+    """The error for an object that is missing, in Kubernetes' words; else that its kind is not installed."""
+    if not objects.is_served(kind):
+        return f"the API server does not serve {kind.group_resource}: install the definition of {kind.kind}"
+    return f'{kind.group_resource} "{located(name, objects.namespace)[1]}" not found'
