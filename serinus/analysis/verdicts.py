@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,10 +18,31 @@ LONGEST_VALUE = 10_000
 """Characters of a value in the status: what conditions see is whole, what is shown of a large answer is its beginning."""
 
 
-@lru_cache(maxsize=1024)
-def _condition(text: str) -> Condition:
-    """Read once, however often it is asked."""
-    return Condition(text)
+MOST_KEPT = 200_000
+"""Characters of the conditions that are kept as they were read: each may be a hundred bytes of memory."""
+
+
+class _Conditions:
+    """Conditions that are read once, however often they are asked; the one not asked for longest is forgotten."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Condition] = OrderedDict()
+        self._size = 0
+
+    def get(self, text: str) -> Condition:
+        found = self._kept.get(text)
+        if found is not None:
+            self._kept.move_to_end(text)
+            return found
+        found = self._kept[text] = Condition(text)
+        self._size += len(text)
+        while self._size > MOST_KEPT:
+            oldest, _ = self._kept.popitem(last=False)
+            self._size -= len(oldest)
+        return found
+
+
+_conditions = _Conditions()
 
 
 class Judged(NamedTuple):
@@ -56,7 +77,7 @@ def _holds(name: str, text: str, shown: str, result: Any, now: float) -> bool | 
     if not text:
         return None
     try:
-        return _condition(text).holds(result, now)
+        return _conditions.get(text).holds(result, now)
     except ConditionError as error:
         own = f'could not evaluate {name} "{shown}": '
         if result is None or result == []:

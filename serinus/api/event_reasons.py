@@ -21,6 +21,7 @@ KEPT = frozenset(
         "ReplicaSetCreateError",
         "ReplicaSetTemplateRestored",
         "WriteRefused",
+        "SetAside",
         "TrafficRoutingError",
         *(f"{kind}{verdict}" for kind in ("AnalysisRun", "Metric", "Experiment") for verdict in VERDICTS),
     }

@@ -14,6 +14,10 @@ DEEPEST = 128
 
 TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 
+CUT = f'"{TOO_DEEP}"'.encode()
+"""What stands, as JSON, for a value that nests too deeply."""
+
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
@@ -45,3 +49,23 @@ def nests_too_deep(value: Any, most: int = DEEPEST) -> bool:
             inner += cast("dict[str, Any]", item).values() if isinstance(item, dict) else cast("list[Any]", item)
         level = [item for item in inner if isinstance(item, list | dict)]
     return bool(level)
+
+
+def without_deep(text: bytes, most: int = DEEPEST) -> bytes:
+    """JSON text in which each list and object deeper than `most` levels is replaced by the text `CUT`. Does not recurse.
+
+    It is for reading at least who an object is that no decoder can read.
+    """
+    kept: list[bytes] = []
+    depth = at = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        if match[0] in (b"{", b"["):
+            depth += 1
+            if depth == most + 1:
+                kept.append(text[at : match.start()])
+        elif match[0] in (b"}", b"]"):
+            depth -= 1
+            if depth == most:
+                kept.append(CUT)
+                at = match.end()
+    return b"".join((*kept, text[at:])) if depth <= most else CUT

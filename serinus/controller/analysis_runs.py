@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from serinus.analysis.arguments import Secrets, secret_names
 from serinus.analysis.assessment import Assessed, assess, delete_at, failed
@@ -24,7 +25,9 @@ from serinus.analysis.schedule import endings, tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
 from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS
+from serinus.controller.bounded import TooMuch, bounded
 from serinus.controller.reconcile import Measures
+from serinus.controller.set_aside import SetAside
 from serinus.engine.draft import difference, settled
 from serinus.engine.plan import Event
 from serinus.kube.client import Client
@@ -39,6 +42,13 @@ REFUSED = (400, 413, 422)
 """Codes of a write that the server will refuse again."""
 
 Tell = Callable[[AnalysisRun, Event], None]
+T = TypeVar("T")
+
+ATTEMPTS = 5
+"""After as many errors that nobody expected a run ends: what it judges must not wait for ever."""
+
+KEPT_SIZE = 100_000
+"""Characters of metrics that are kept between rounds; larger ones are filled in anew, so that thousands of runs fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,7 @@ class AnalysisRuns:
         self._woken: dict[Key, set[str]] = {}
         """Metrics that need not wait for their time, since their Job has ended."""
         self._resolves, self._measures = resolves, measures
+        self.aside = SetAside()
 
     def wake(self, key: Key, metric: str) -> None:
         """What the unfinished measurement of this metric waits for has happened."""
@@ -105,8 +116,22 @@ class AnalysisRuns:
             self._forget(key)
             await self._expire(key, run)
             return
+        generation = run.metadata.generation
+        if (aside := self.aside.until(key, generation, began)) is not None:
+            self._queue.add_at(key, aside)
+            return
         woken = frozenset(self._woken.get(key, ()))
-        assessed, resolved = await self._assess(key, run, woken)
+        taken: list[float] = []
+        try:
+            assessed, resolved = await self._assess(key, run, woken, taken)
+        except ApiError:
+            raise
+        except Exception as error:
+            assessed, resolved = await self._set_aside(key, run, error, sum(taken)), None
+            if assessed is None:
+                return
+        else:
+            self.aside.worked(key, generation, sum(taken), began)
         assessed = await self._write(key, run, assessed)
         if woken:
             self._woken[key] -= woken
@@ -135,25 +160,52 @@ class AnalysisRuns:
         else:
             log.error("the analysis failed", exc_info=error, extra={"fields": fields})
 
-    async def _assess(self, key: Key, run: AnalysisRun, woken: Collection[str]) -> tuple[Assessed, Resolved | None]:
-        """(what has come of it, its metrics if they could be resolved)."""
+    async def _set_aside(self, key: Key, run: AnalysisRun, error: Exception, seconds: float) -> Assessed | None:
+        """The run waits by itself. One that asks for too much ends, and so does one that cannot be assessed time and again."""
+        now = self._clock.now()
+        entry = self.aside.failed(key, run.metadata.generation, error, seconds, now)
+        self._measures.failed(key)
+        unexpected = None if isinstance(error, TooMuch) else error
+        fields = {"namespace": key[0], "analysisrun": key[1], "again_in": f"{entry.until - now:.1f}s"}
+        log.error("set aside: %s", entry.words, exc_info=unexpected, extra={"fields": fields})
+        if unexpected is None or entry.failures >= ATTEMPTS:
+            return failed(run, entry.words, await measure(run, endings(run), self._reach))
+        self._queue.add_at(key, entry.until)
+        self._tell(run, Event("SetAside", entry.words, "Warning"))
+        return None
+
+    async def _assess(
+        self, key: Key, run: AnalysisRun, woken: Collection[str], taken: list[float]
+    ) -> tuple[Assessed, Resolved | None]:
+        """(what has come of it, its metrics if they could be resolved). `taken`: gets the seconds of CPU time of each part."""
+
+        def timed(work: Callable[[], T]) -> T:
+            result, seconds = bounded(work)
+            taken.append(seconds)
+            return result
+
         now, due = self._clock.now(), self._due.get(key)
         try:
-            resolved = self._resolve(key, run, await self._secrets(run))
+            secrets = await self._secrets(run)
+            resolved = timed(lambda: self._resolve(key, run, secrets))
         except AnalysisProblem as problem:
             return failed(run, str(problem), await measure(run, endings(run), self._reach)), None
-        todo = tasks(run, resolved, now, due, woken)
+        todo = timed(lambda: tasks(run, resolved, now, due, woken))
         measured = await measure(run, todo, self._reach, resolved.secrets) if todo else []
-        return assess(run, resolved, measured, self._clock.now(), due), resolved
+        return timed(lambda: assess(run, resolved, measured, self._clock.now(), due)), resolved
 
     def _resolve(self, key: Key, run: AnalysisRun, secrets: Secrets) -> Resolved:
         known = self._resolved.get(key)
         if known is None or known.spec != run.spec or known.secrets != secrets:
-            known = self._resolved[key] = _Known(run.spec, secrets, resolve(run.spec, secrets))
+            self._resolved.pop(key, None)
+            known = _Known(run.spec, secrets, resolve(run.spec, secrets))
+            if known.resolved.size <= KEPT_SIZE:
+                self._resolved[key] = known
             self._resolves(known.resolved)
         return known.resolved
 
     def _forget(self, key: Key) -> None:
+        self.aside.forget(key)
         self._due.pop(key, None)
         self._resolved.pop(key, None)
         self._rests.pop(key, None)

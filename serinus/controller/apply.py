@@ -77,6 +77,11 @@ class Applier:
                 status = await self._call(done, call, status)
         return done.count
 
+    async def tell_status(self, about: Subject, status: Json) -> None:
+        """Writes a status that no plan has made, onto the version that was seen. Raises the ApiError if that fails."""
+        done = _Pass(self, about)
+        await done.act(done.status_action(status, "it cannot be worked on"))
+
     async def _call(self, done: _Pass, call: PluginCall, status: RolloutStatus) -> RolloutStatus:
         """Asks a plugin and writes down what it says; returns the status with that."""
         rollout: Json = {"metadata": {"name": done.key[1], "namespace": done.key[0]}, "status": settled(status)}

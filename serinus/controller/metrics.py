@@ -47,10 +47,12 @@ class Metrics:
         self._counters: dict[tuple[str, str, str, int], Counter] = {}
         self._waits: dict[Key, tuple[tuple[str, str], ...]] = {}
 
-    def watch(self, cache: Cache, queues: Mapping[str, WorkQueue[Key]]) -> None:
-        """Adds the gauges that are read from the cache and the queues, by name."""
+    def watch(
+        self, cache: Cache, queues: Mapping[str, WorkQueue[Key]], aside: Mapping[str, Callable[[], int]] | None = None
+    ) -> None:
+        """Adds the gauges that are read from the cache and the queues, by name. `aside`: kind -> how many are set aside."""
         self._cache = cache
-        self.registry.register(_Gauges(cache, queues))
+        self.registry.register(_Gauges(cache, queues, aside or {}))
         self.registry.register(AnalysisGauges(cache))
 
     def reconciled(self, key: Key, seconds: float) -> None:
@@ -144,8 +146,10 @@ _REPLICAS: dict[str, Callable[[Rollout], int]] = {
 
 
 class _Gauges(Collector):
-    def __init__(self, cache: Cache, queues: Mapping[str, WorkQueue[Key]]) -> None:
-        self._cache, self._queues = cache, queues
+    def __init__(
+        self, cache: Cache, queues: Mapping[str, WorkQueue[Key]], aside: Mapping[str, Callable[[], int]]
+    ) -> None:
+        self._cache, self._queues, self._aside = cache, queues, aside
 
     def collect(self) -> Iterable[Metric]:
         depth = GaugeMetricFamily("workqueue_depth", "Keys that wait for work.", labels=["name"])
@@ -165,6 +169,12 @@ class _Gauges(Collector):
             unreadable.add_metric([informer.resource.kind, "object"], len(informer.invalid))
             unreadable.add_metric([informer.resource.kind, "field"], len(informer.partial))
         yield unreadable
+        aside = GaugeMetricFamily(
+            "rollout_set_aside_objects", "Objects that the controller could not work on the last time.", labels=["kind"]
+        )
+        for kind, count in self._aside.items():
+            aside.add_metric([kind], count())
+        yield aside
         controller = GaugeMetricFamily("argo_rollouts_controller_info", "The running version.", labels=["version"])
         controller.add_metric([__version__], 1)
         yield controller
@@ -181,7 +191,7 @@ def phase(rollout: Rollout) -> str:
     found = {c.type: c for c in rollout.status.conditions}
     if (invalid := found.get("InvalidSpec")) and invalid.status == "True":
         return "InvalidSpec"
-    if "WriteRefused" in found:
+    if "WriteRefused" in found or "SetAside" in found:
         return "Error"
     progressing = found.get("Progressing")
     if progressing is None:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from serinus.analysis.providers.http import Http
@@ -17,6 +18,7 @@ from serinus.analysis.providers.job import JOB_NAMESPACE
 from serinus.analysis.providers.provider import Reach
 from serinus.api.analysis import AnalysisRun
 from serinus.api.installation import LEASE
+from serinus.api.meta import WrittenMeta
 from serinus.api.rollout import Rollout
 from serinus.controller.analysis_runs import AnalysisRuns
 from serinus.controller.apply import Applier, Subject
@@ -159,11 +161,18 @@ class Controller:
             measures=self.metrics.runs,
         )
         self.cache.analysis_runs.on_change(self._run_changed)
+        for informer in (self.cache.rollouts, self.cache.experiments, self.cache.analysis_runs):
+            informer.on_unreadable(partial(self._unreadable, informer.resource.kind))
         self.election = Election(client, clock, rng, self.options.lease()) if self.options.leader_elect else None
         services: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
         self.releaser = ServiceReleaser(client, self.cache, services, clock)
         queues = {"Rollouts": self.queue, "Experiments": self.experiment_queue, "AnalysisRuns": self.run_queue}
-        self.metrics.watch(self.cache, {**queues, "Services": services})
+        aside = {
+            "Rollout": self.reconciler.aside.__len__,
+            "Experiment": self.experimenter.aside.__len__,
+            "AnalysisRun": self.runs.aside.__len__,
+        }
+        self.metrics.watch(self.cache, {**queues, "Services": services}, aside)
         self._working = False
         self.cache.rollouts.on_change(self._introduce)
 
@@ -241,6 +250,11 @@ class Controller:
         some = new or old
         if some is not None and self._working:
             self.run_queue.add((some.metadata.namespace, some.metadata.name))
+
+    def _unreadable(self, kind: str, key: Key, uid: str, why: str) -> None:
+        """Nothing else can be said on the object itself: its status is one of the things that cannot be read."""
+        about = Rollout(WrittenMeta(name=key[1], namespace=key[0], uid=uid))
+        self.recorder.tell(about, Event("SetAside", f"it cannot be read: {why}", "Warning"), kind=kind)
 
     def _tell_of_run(self, run: AnalysisRun, event: Event) -> None:
         self.recorder.tell(run, event, kind="AnalysisRun")

@@ -7,6 +7,7 @@ and quiet (what was last logged). Where there is nothing to do, no call is made.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -16,10 +17,12 @@ from msgspec import structs
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import located
 from serinus.controller.apply import Applier, HeldBack, Subject
+from serinus.controller.bounded import TooMuch, bounded
 from serinus.controller.cache import Cache
+from serinus.controller.set_aside import SetAside, status_of
 from serinus.controller.writes import UNKNOWN, Expectation
 from serinus.engine.plan import Event, HeldWrite, Plan, Wait
-from serinus.engine.waits import REFUSED
+from serinus.engine.waits import REFUSED, SET_ASIDE
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from serinus.kube.informer import Informer, Key, meta
@@ -71,6 +74,7 @@ class Reconciler(Generic[S]):
     ) -> None:
         self._cache, self._about, self._applier, self._queue, self._clock = cache, about, applier, queue, clock
         self._see, self._plan, self._measures, self._tell_waits = see, plan, measures, tell_waits
+        self.aside = SetAside()
         self._waits: dict[Key, tuple[tuple[str, str], ...]] = {}
         self._failing: dict[Key, str] = {}
         """What the last attempt failed with: the same again is no news."""
@@ -88,12 +92,13 @@ class Reconciler(Generic[S]):
         if await self._is_behind(key, began):
             self._queue.add_at(key, began + LOOK_AFTER)
             return
-        seen = self._see(self._cache, key, began)
-        if seen is None:
+        if (until := self.aside.until(key, about.metadata.generation, began)) is not None:
+            self._queue.add_at(key, until)
             return
-        if held := self._applier.held.now(key, began):
-            seen = structs.replace(seen, held=held)
-        plan = self._plan(seen)
+        held = self._applier.held.now(key, began)
+        plan = await self._decide(key, about, held, began)
+        if plan is None:
+            return
         waits = plan.waits
         try:
             writes = await self._applier.apply(about, plan)
@@ -111,6 +116,50 @@ class Reconciler(Generic[S]):
         if self._measures:
             self._measures.reconciled(key, self._clock.now() - began)
         self._failing.pop(key, None)
+
+    async def _decide(self, key: Key, about: Subject, held: tuple[HeldWrite, ...], now: float) -> Plan | None:
+        """What to do; None where nothing is to be done, or nothing can be said: then the object is set aside."""
+
+        def decide() -> Plan | None:
+            seen = self._see(self._cache, key, now)
+            if seen is None:
+                return None
+            return self._plan(structs.replace(seen, held=held) if held else seen)
+
+        cpu = time.process_time()
+        try:
+            plan, seconds = bounded(decide)
+        except Exception as error:
+            await self._set_aside(key, about, error, time.process_time() - cpu, now)
+            return None
+        self.aside.worked(key, about.metadata.generation, seconds, now)
+        return plan
+
+    async def _set_aside(self, key: Key, about: Subject, error: Exception, seconds: float, now: float) -> None:
+        """The object waits by itself: its status, an Event, a metric and the log tell why, once for each reason."""
+        entry = self.aside.failed(key, about.metadata.generation, error, seconds, now)
+        fields = {**self._named(key), "again_in": f"{entry.until - now:.1f}s"}
+        news = self._failing.get(key) != entry.words
+        unexpected = error if news and not isinstance(error, TooMuch) else None
+        log.log(
+            logging.ERROR if news else logging.DEBUG,
+            "set aside: %s",
+            entry.words,
+            exc_info=unexpected,
+            extra={"fields": fields},
+        )
+        self._failing[key] = entry.words
+        self._queue.add_at(key, entry.until)
+        self._say_waits(about, (Wait(SET_ASIDE.code, entry.words),))
+        if self._measures:
+            self._measures.failed(key)
+        if news:
+            self._applier.tell(about, Event("SetAside", entry.words, "Warning"))
+        if (status := status_of(about, entry.words, now)) is not None:
+            try:
+                await self._applier.tell_status(about, status)
+            except (ApiError, HeldBack) as refused:
+                log.warning("a write failed: %s", refused, extra={"fields": fields})
 
     def _hold_back(self, about: Subject, back: HeldBack, plan: Plan, known: tuple[HeldWrite, ...]) -> tuple[Wait, ...]:
         """A write is not to be tried now: another plan follows at once, which does without it. Returns what is waited for."""
@@ -151,6 +200,7 @@ class Reconciler(Generic[S]):
     def _forget(self, key: Key) -> None:
         self._applier.writes.forget(key)
         self._applier.held.forget(key)
+        self.aside.forget(key)
         self._waits.pop(key, None)
         self._failing.pop(key, None)
         self._queue.forget(key)

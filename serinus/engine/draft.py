@@ -13,6 +13,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine.held import find_held
 from serinus.engine.plan import Action, Event, HeldWrite, Plan, PluginCall, Wait
 from serinus.engine.sight import Sight, revision_of
+from serinus.engine.waits import SET_ASIDE
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(RolloutStatus)
@@ -33,6 +34,8 @@ class Draft:
     def __init__(self, sight: Sight) -> None:
         self.sight = sight
         self.status = self.copy_of(sight.rollout.status)
+        # The plan that could not be made is being made.
+        self.status.conditions = [c for c in self.status.conditions if c.type != SET_ASIDE.code]
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self.waits: list[Wait] = []

@@ -58,6 +58,7 @@ class Trial:
         self.experiment, self.spec = snapshot.experiment, snapshot.experiment.spec
         self.stored = snapshot.experiment.status
         self.status = msgspec.convert(msgspec.to_builtins(self.stored), ExperimentStatus)
+        self.status.conditions = [c for c in self.status.conditions if c.type != waits.SET_ASIDE.code]
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self.held: list[HeldWrite] = []

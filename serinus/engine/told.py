@@ -40,6 +40,8 @@ def told(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     if status.message.startswith("InvalidSpec"):
         reason = waits.ROUTER if f": {ROUTING}: " in status.message else waits.INVALID
         return Wait(reason.code, status.message.removeprefix("InvalidSpec: "))
+    if status.message.startswith(f"{waits.SET_ASIDE.code}: "):
+        return Wait(waits.SET_ASIDE.code, status.message.removeprefix(f"{waits.SET_ASIDE.code}: "))
     refused = next((c.message for c in status.conditions if c.type == waits.REFUSED.code), "")
     if refused:
         return Wait(waits.REFUSED.code, refused)

@@ -92,6 +92,12 @@ CACHE = Reason(
     "what is missing can be listed: the right is given, or the kind is installed",
     "none",
 )
+SET_ASIDE = Reason(
+    "SetAside",
+    "the controller cannot work on it: it asks for too much, or Serinus has an error",
+    "it is changed, or the next try succeeds: at the latest five minutes later",
+    "none",
+)
 ABORTED = Reason("Aborted", "the update was aborted", "it is retried, or a new version comes", "none")
 
 ALL: tuple[Reason, ...] = (
@@ -117,4 +123,5 @@ ALL: tuple[Reason, ...] = (
     REFUSED,
     CONFLICT,
     CACHE,
+    SET_ASIDE,
 )

@@ -58,6 +58,8 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 def explain(snapshot: Snapshot) -> Why:
     """Why this Rollout is where it is. Never raises for what a user can write."""
+    if any(c.type == waits.SET_ASIDE.code for c in snapshot.rollout.status.conditions):
+        return glance(snapshot.rollout)  # the plan that it tells of is not to be tried here
     decided, status = _decided(snapshot), snapshot.rollout.status
     phase, message = _stated(snapshot.rollout)
     pending = tuple(f"{a.verb} {a.kind} {a.name}: {a.because}" for a in decided.actions)

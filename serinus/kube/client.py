@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from serinus.api.nesting import DEEPEST, without_deep
 from serinus.api.reading import Reader
 from serinus.api.resources import OWN_GROUP, Resource
 from serinus.kube.errors import ApiError, Unavailable, error_from
@@ -58,6 +59,9 @@ class _Object(msgspec.Struct):
     metadata: dict[str, Any]
 
 
+AROUND = 3
+"""Levels of a list or a watch event around its objects, at most: what is deeper than `DEEPEST` within them is cut."""
+
 _event_decoder = msgspec.json.Decoder(_Event)
 _object_decoder = msgspec.json.Decoder(_Object)
 
@@ -73,6 +77,25 @@ def _read(answer: Response, type_: Any, resource: Resource) -> Any:
         if isinstance(error, msgspec.ValidationError) and _is_object(answer.body):
             raise
         raise _no_answer_of_an_api(answer.status, answer.body, resource) from None
+
+
+def _read_page(answer: Response, type_: Any, resource: Resource) -> Any:
+    """A page of a list. One object that nests too deeply hides no other: where they are read one by one, it comes without that part."""
+    if type_ is msgspec.Raw:
+        try:
+            return _reader(ObjectList[msgspec.Raw], resource).read(answer.body)[0]
+        except RecursionError:
+            answer.body = without_deep(answer.body, DEEPEST + AROUND)
+        except msgspec.DecodeError:
+            pass  # is told below
+    return _read(answer, ObjectList[type_], resource)
+
+
+def _decoded(line: bytes) -> _Event:
+    try:
+        return _event_decoder.decode(line)
+    except RecursionError:
+        return _event_decoder.decode(without_deep(line, DEEPEST + AROUND))
 
 
 def _is_object(body: bytes) -> bool:
@@ -161,7 +184,7 @@ class Client:
         query = _selectors(labels, fields) | ({"limit": str(limit)} if limit else {})
         while True:
             answer = await self.raw("GET", resource.path(namespace), query=query)
-            page: ObjectList[T] = _read(answer, ObjectList[type], resource)
+            page: ObjectList[T] = _read_page(answer, type, resource)
             yield page
             if not page.metadata.continue_:
                 return
@@ -197,7 +220,7 @@ class Client:
         reader = _reader(type, resource)
         async for line in lines(answer.stream):
             try:
-                event = _event_decoder.decode(line)
+                event = _decoded(line)
             except msgspec.DecodeError:
                 raise _no_answer_of_an_api(200, line, resource) from None
             if event.type == "ERROR":

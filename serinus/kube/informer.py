@@ -18,7 +18,9 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
+from serinus.api.cutting import shortened
 from serinus.api.meta import ObjectMeta
+from serinus.api.nesting import CUT, DEEPEST, TOO_DEEP, too_deep, without_deep
 from serinus.api.reading import Reader, converted
 from serinus.api.resources import OWN_GROUP, Resource
 from serinus.kube.client import Client, ListMeta
@@ -46,12 +48,17 @@ TOMBSTONES = 1024
 """Deletions that are remembered, so that a late event about a deleted object does not bring it back."""
 
 
+SHOWN = 1_000
+"""Characters that are kept of why an object cannot be read."""
+
+
 class _HeadMeta(msgspec.Struct, rename="camel"):
     """Of an object that may be anything: bookmarks carry `creationTimestamp: null`."""
 
     name: str = ""
     namespace: str = ""
     resource_version: str = ""
+    uid: str = ""
 
 
 class _Head(msgspec.Struct):
@@ -97,7 +104,10 @@ class Informer(Generic[T]):
         self._namespace, self._labels, self._fields = namespace, labels, fields
         self._clock, self._rng, self._trim = clock, rng or Random(), trim
         self._reader = Reader(type, own=resource.group == OWN_GROUP)
+        self._free = resource.group == OWN_GROUP or type is dict
+        """Whether parts of the objects are anything, as somebody wrote it: later walks over them are recursive."""
         self._listeners: list[Callable[[T | None, T | None], None]] = []
+        self._unreadable: list[Callable[[Key, str, str], None]] = []
         self._version = ""
         self._opened = 0.0
         self._gone: dict[Key, int] = {}
@@ -110,6 +120,10 @@ class Informer(Generic[T]):
     def on_change(self, fn: Callable[[T | None, T | None], None]) -> None:
         """Calls `fn(old, new)` after each change; None for an object that was not or is no more."""
         self._listeners.append(fn)
+
+    def on_unreadable(self, fn: Callable[[Key, str, str], None]) -> None:
+        """Calls `fn(key, uid, why)` when an object cannot be read, once for each reason in a row."""
+        self._unreadable.append(fn)
 
     def relist(self) -> None:
         """Lists again: for whoever has reason to think that an event was lost."""
@@ -206,26 +220,41 @@ class Informer(Generic[T]):
                 self._version = version
 
     def _read(self, raw: msgspec.Raw) -> tuple[Key, T | None]:
+        """The object as it is kept; None where it cannot be. Nothing that an object holds raises."""
         try:
+            if self._free and (CUT in bytes(raw) or too_deep(bytes(raw))):
+                raise ValueError(TOO_DEEP)
             new, left_out = self._reader.read(raw)
-        except msgspec.DecodeError as error:
-            head = _head(raw)
-            key = (head.namespace, head.name)
-            self.partial.pop(key, None)
-            if self.invalid.get(key) != str(error):
-                self.invalid[key] = str(error)
-                log.warning("%s %s/%s is left out: %s", self._resource.kind, *key, error)
-            return key, None
-        metadata = meta(new)
+            metadata = meta(new)
+            if self._trim is not None:
+                new = self._trim(new)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            return self._leave_out(raw, str(error)), None
+        except RecursionError:
+            return self._leave_out(raw, TOO_DEEP), None
+        except Exception as error:
+            log.exception("a %s could not be read", self._resource.kind)
+            return self._leave_out(raw, f"{type(error).__name__}: {error}"), None
         # Thousands of objects share a few namespaces.
         key = (sys.intern(metadata.namespace), metadata.name)
         self.invalid.pop(key, None)
         if not left_out:
             self.partial.pop(key, None)
-        elif self.partial.get(key) != left_out:
+        elif self.partial.get(key) != (left_out := shortened(left_out, SHOWN)):
             self.partial[key] = left_out
             log.warning("%s %s/%s is read without some fields: %s", self._resource.kind, *key, left_out)
         return key, new
+
+    def _leave_out(self, raw: msgspec.Raw, why: str) -> Key:
+        why, head = shortened(why, SHOWN), _head(raw)
+        key = (head.namespace, head.name)
+        self.partial.pop(key, None)
+        if self.invalid.get(key) != why:
+            self.invalid[key] = why
+            log.warning("%s %s/%s is left out: %s", self._resource.kind, *key, why)
+            for fn in self._unreadable:
+                fn(key, head.uid, why)
+        return key
 
     def _version_of(self, raw: msgspec.Raw, new: T | None) -> str:
         if new is not None:
@@ -236,8 +265,6 @@ class Informer(Generic[T]):
         old = self.items.get(key)
         if old is not None and _number(meta(new).resource_version) <= _number(meta(old).resource_version):
             return
-        if self._trim is not None:
-            new = self._trim(new)
         self.items[key] = new
         self._tell(old, new)
 
@@ -289,7 +316,12 @@ def meta(obj: Any) -> ObjectMeta:
 
 def _head(raw: msgspec.Raw) -> _HeadMeta:
     """Name and version of an object that may be anything; empty where it has none."""
-    return _HEAD.read(raw)[0].metadata
+    try:
+        return _HEAD.read(raw)[0].metadata
+    except RecursionError:
+        return _HEAD.read(without_deep(bytes(raw), DEEPEST))[0].metadata
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _HeadMeta()
 
 
 def _number(version: str) -> int:

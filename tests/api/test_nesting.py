@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.api.nesting import DEEPEST, nests_too_deep, too_deep
+from serinus.api.nesting import CUT, DEEPEST, TOO_DEEP, nests_too_deep, too_deep, without_deep
 
 JSON = st.recursive(
     st.none() | st.text('[]{}"\\a', max_size=4),
@@ -38,3 +38,23 @@ def test_what_would_exhaust_a_decoder_is_found_by_its_text(text: str):
 )
 def test_what_a_decoder_can_take_is_left_to_it(text: str):
     assert not too_deep(text)
+
+
+def cut(value: Any, most: int) -> Any:
+    if not isinstance(value, list | dict):
+        return value
+    if most == 0:
+        return TOO_DEEP
+    if isinstance(value, dict):
+        return {key: cut(item, most - 1) for key, item in value.items()}
+    return [cut(item, most - 1) for item in value]
+
+
+@given(JSON, st.integers(0, 5))
+def test_what_is_too_deep_is_replaced_and_nothing_else(value: Any, most: int):
+    assert json.loads(without_deep(json.dumps(value).encode(), most)) == cut(value, most)
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a":' * 100_000, b"]" * 100_000, b'"[[[', b"[" * 500 + b"]" * 300])
+def test_text_that_is_no_json_is_cut_as_well(text: bytes):
+    assert not too_deep(without_deep(text)) or CUT in without_deep(text)

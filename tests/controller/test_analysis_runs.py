@@ -13,7 +13,10 @@ import pytest
 
 from serinus.analysis.providers.http import Answer, Http
 from serinus.analysis.providers.provider import Reach
+from serinus.analysis.schedule import Task, tasks
+from serinus.api.analysis import AnalysisRun
 from serinus.api.resources import ANALYSIS_RUNS, EVENTS, JOBS, ROLLOUTS, SECRETS
+from serinus.controller.bounded import TooMuch
 from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
@@ -78,12 +81,12 @@ class Stage:
         }
         await self.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
 
-    async def status(self) -> Json:
-        return (await self.client.get(ANALYSIS_RUNS, "check", SPACE)).get("status") or {}
+    async def status(self, name: str = "check") -> Json:
+        return (await self.client.get(ANALYSIS_RUNS, name, SPACE)).get("status") or {}
 
-    async def until(self, phase: str) -> Json:
+    async def until(self, phase: str, name: str = "check") -> Json:
         async with asyncio.timeout(600):
-            while (status := await self.status()).get("phase") != phase:  # noqa: ASYNC110 - virtual time
+            while (status := await self.status(name)).get("phase") != phase:  # noqa: ASYNC110 - virtual time
                 await asyncio.sleep(0.1)
         return status
 
@@ -274,3 +277,41 @@ async def test_a_rotated_secret_and_a_changed_spec_count_from_the_next_round(sta
     assert [url[-3:] for _, url in stage.metrics.asked] == ["old", "old", "new", "new"]
     pauses = [round(b - a) for (a, _), (b, _) in pairwise(stage.metrics.asked)]
     assert pauses == [5, 5, 20]
+
+
+async def test_a_run_that_would_become_too_large_ends_and_names_the_bound(stage: Stage) -> None:
+    web = {"web": {"url": "{{args.key}}" * 2_000}}
+    spec: Json = {"metrics": [{"name": f"m{i}", "provider": web} for i in range(10)]}
+    spec["args"] = [{"name": "key", "value": "x" * 100_000}]
+    await stage.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
+    status = await stage.until("Error")
+    assert "more than 1500000 characters (at metrics['m0'].provider.web.url)" in status["message"]
+    assert not stage.metrics.asked
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts"), [(TooMuch("it takes more than 2 s of CPU time"), 1), (KeyError("x"), 5)]
+)
+async def test_a_run_that_cannot_be_assessed_ends_and_others_go_on(
+    stage: Stage, error: Exception, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[float] = []
+
+    def fails(run: AnalysisRun, *more: Any) -> list[Task]:
+        if run.metadata.name == "bad":
+            tried.append(stage.clock.now())
+            raise error
+        return tasks(run, *more)
+
+    monkeypatch.setattr("serinus.controller.analysis_runs.tasks", fails)
+    bad: Json = {
+        "metadata": {"name": "bad"},
+        "spec": {"metrics": [{"name": "m", "provider": {"web": {"url": "http://x"}}}]},
+    }
+    await stage.client.create(ANALYSIS_RUNS, bad, SPACE)
+    await stage.run(count=4, interval="5s")
+    await stage.until("Successful")
+    status = await stage.until("Error", "bad")
+    assert type(error).__name__ in status["message"] or str(error) in status["message"]
+    assert len(tried) == attempts
+    assert all(b - a > 0.9 for a, b in pairwise(tried))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from serinus.api.network import Service
-from serinus.api.resources import SERVICES
+from serinus.api.resources import ROLLOUTS, SERVICES
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 from serinus.kube.errors import Unavailable
@@ -186,3 +186,52 @@ async def test_a_lost_event_is_found_by_listing_again(start: Start) -> None:
     await asyncio.sleep(1)
     assert changes[-1] == ("3", "12")
     assert shelf.lists == 2
+
+
+@pytest.mark.parametrize("levels", [130, 1_100, 20_000])
+async def test_an_object_that_nests_too_deeply_hides_no_other(levels: int) -> None:
+    """Decoders are recursive: one such object must not make a whole page, or a watch, unreadable."""
+    deep = (b'{"a":[' * (levels // 2)) + b"1" + (b"]}" * (levels // 2))
+
+    class Deep(Shelf):
+        async def __call__(self, request: Request) -> Response:
+            answer = await super().__call__(request)
+            answer.body = answer.body.replace(b'"DEEP"', deep)
+            return answer
+
+    rollout = {**service("deep", 4), "spec": {"template": "DEEP"}}
+    shelf = Deep(service("one", 3), rollout, service("two", 5))
+    informer = Informer(Client(shelf), ROLLOUTS, dict, clock=LoopClock(), rng=Random(1))
+    told: list[tuple[Any, str, str]] = []
+    informer.on_unreadable(lambda *said: told.append(said))
+    task = asyncio.create_task(informer.run())
+    await informer.synced.wait()
+    assert sorted(informer.items) == [("a", "one"), ("a", "two")]
+    assert told == [(("a", "deep"), "u-deep", "it is nested more than 128 levels deep")]
+    await asyncio.sleep(0.01)
+    piece = json.dumps({"type": "ADDED", "object": {**rollout, "metadata": service("new", 12)["metadata"]}})
+    shelf._pipe.put_nowait(piece.encode().replace(b'"DEEP"', deep) + b"\n")  # pyright: ignore[reportPrivateUsage]
+    await shelf.tell("ADDED", service("three", 13))
+    assert ("a", "three") in informer.items
+    assert ("a", "new") in informer.invalid
+    assert shelf.lists == 1
+    await shelf.tell("MODIFIED", service("new", 14))
+    assert (("a", "new") in informer.items, list(informer.invalid)) == (True, [("a", "deep")])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_whatever_goes_wrong_with_one_object_hides_no_other(start: Start) -> None:
+    def trim(one: Service) -> Service:
+        if one.metadata.name == "odd":
+            raise KeyError("odd")
+        return one
+
+    shelf = Shelf(service("odd", 3), service("one", 4))
+    informer = Informer(Client(shelf), SERVICES, Service, clock=LoopClock(), rng=Random(1), trim=trim)
+    task = asyncio.create_task(informer.run())
+    await informer.synced.wait()
+    assert list(informer.items) == [("a", "one")]
+    assert informer.invalid == {("a", "odd"): "KeyError: 'odd'"}
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
