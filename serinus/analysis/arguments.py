@@ -150,16 +150,21 @@ def experiment_arguments(
     AnalysisProblem for `{{templates.…}}` or `{{experiment.…}}` that is not known; any other `{{ … }}` stays as it is.
     """
     left = Room(ARGUMENTS)
-    known = {
-        **{f"templates.{name}.podTemplateHash": pod_hash for name, (pod_hash, _) in templates.items()},
-        **{f"templates.{name}.replicaset.name": replica_set for name, (_, replica_set) in templates.items()},
-        **({"experiment.availableAt": available_at} if available_at else {}),
-        **({"experiment.finishedAt": finished_at} if finished_at else {}),
-    }
+    times = {"experiment.availableAt": available_at, "experiment.finishedAt": finished_at}
+
+    def value_of(tag: str) -> str | None:
+        if tag in times:
+            return times[tag] or None
+        for index, end in enumerate((".podTemplateHash", ".replicaset.name")):
+            name = tag.removeprefix("templates.").removesuffix(end)
+            if tag == f"templates.{name}{end}" and name in templates:
+                return templates[name][index]
+        return None
+
     found: list[Argument] = []
     for arg in args:
         try:
-            value = None if arg.value is None else filled(arg.value, known.get, OF_EXPERIMENTS, room=left)
+            value = None if arg.value is None else filled(arg.value, value_of, OF_EXPERIMENTS, room=left)
         except TooLarge as problem:
             problem.path.append(f"args.{arg.name}")
             raise

@@ -12,6 +12,14 @@ LARGEST = 1_500_000
 """Characters of one object with the values of its arguments: the metrics of a run, the arguments of one, an Experiment."""
 
 
+MOST_WORK = 3_000_000
+"""Characters of all analyses of one Rollout, as they are checked; what each template and metric costs beside its text is counted too.
+More than a thousand analyses of ten metrics: each is checked before anything begins, on the loop that serves all Rollouts."""
+
+TEMPLATE, METRIC = 50, 200
+"""What a template and a metric count for beside their text."""
+
+
 class TooLarge(AnalysisProblem):
     """`path`: of the field that did not fit any more, as whoever walks the object adds it, innermost part first."""
 

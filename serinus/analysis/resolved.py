@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,13 @@ from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templating import with_arguments
 from serinus.analysis.validation import check_metrics
 from serinus.api.analysis import AnalysisRunSpec, DryRun, MeasurementRetention, Metric
+
+MOST_MATCHES = 50_000
+"""Pairs of a rule's pattern and a metric's name that are tried, for a third of a second."""
+
+
+_PLAIN = re.compile(r"(\^?)([\w-]*+)(\$?)", re.ASCII)
+"""A pattern that is a name, or a part of one: the same without a regular expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,8 @@ def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
     try:
         check_metrics(checked)
         names = [metric.name for metric in checked]
-        watched, kept = _dry_runs(spec.dry_run, names), _retentions(spec.measurement_retention, names)
+        known = dict.fromkeys(names)
+        watched, kept = _dry_runs(spec.dry_run, known), _retentions(spec.measurement_retention, known)
     except AnalysisProblem as problem:
         raise AnalysisProblem(f"Analysis spec invalid: {problem}") from None
     resolved = tuple(
@@ -92,15 +101,17 @@ def _filled(spec: AnalysisRunSpec, values: Mapping[str, str]) -> list[Metric]:
     return [with_arguments(metric, values, room) for metric in spec.metrics]
 
 
-def _dry_runs(rules: Sequence[DryRun], names: Sequence[str]) -> set[str]:
+def _dry_runs(rules: Sequence[DryRun], names: Mapping[str, None]) -> set[str]:
+    _bounded("dryRun", [rule.metric_name for rule in rules], names)
     found: set[str] = set()
     for index, rule in enumerate(rules):
         found.update(_matching("dryRun", index, rule.metric_name, names))
     return found
 
 
-def _retentions(rules: Sequence[MeasurementRetention], names: Sequence[str]) -> dict[str, int]:
+def _retentions(rules: Sequence[MeasurementRetention], names: Mapping[str, None]) -> dict[str, int]:
     """The last rule that matches wins."""
+    _bounded("measurementRetention", [rule.metric_name for rule in rules], names)
     found: dict[str, int] = {}
     for index, rule in enumerate(rules):
         for name in _matching("measurementRetention", index, rule.metric_name, names):
@@ -108,12 +119,35 @@ def _retentions(rules: Sequence[MeasurementRetention], names: Sequence[str]) -> 
     return found
 
 
-def _matching(what: str, index: int, pattern: str, names: Sequence[str]) -> list[str]:
+def _bounded(what: str, patterns: Sequence[str], names: Mapping[str, None]) -> None:
+    """AnalysisProblem for too many. A whole name (`^name$`) costs nothing, a part of one a hundredth of a regular expression."""
+    plain = [_PLAIN.fullmatch(pattern) for pattern in patterns]
+    cost = sum(100 if found is None else not (found[1] and found[3]) for found in plain) * len(names)
+    if cost > 100 * MOST_MATCHES:
+        raise AnalysisProblem(
+            f"{what} has {len(patterns)} patterns for {len(names)} metrics: at most {MOST_MATCHES} pairs of a pattern and a metric "
+            "are tried; write patterns that match several metrics, or whole names: ^name$"
+        )
+
+
+def _matching(what: str, index: int, pattern: str, names: Mapping[str, None]) -> list[str]:
     try:
-        compiled = Pattern(pattern)
-        found = [name for name in names if compiled.found_in(name)]
+        if (plain := _PLAIN.fullmatch(pattern)) is not None:
+            found = _plainly(plain, names)
+        else:
+            compiled = Pattern(pattern)
+            found = [name for name in names if compiled.found_in(name)]
     except ConditionError:
         found = []
     if not found:
         raise AnalysisProblem(f"{what}[{index}]: Rule didn't match any metric name(s)")
     return found
+
+
+def _plainly(plain: re.Match[str], names: Mapping[str, None]) -> list[str]:
+    start, text, end = plain.groups()
+    if start and end:
+        return [text] if text in names else []
+    if start:
+        return [name for name in names if name.startswith(text)]
+    return [name for name in names if name.endswith(text)] if end else [name for name in names if text in name]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from serinus.analysis.arguments import ARGUMENTS, argument_values, rollout_arguments
-from serinus.analysis.expansion import Room
+from serinus.analysis.expansion import METRIC, TEMPLATE, Room
 from serinus.analysis.limits import number
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templates import Templates, found_templates, run_spec
@@ -85,6 +85,7 @@ def check_for_rollout(
     background: bool,
     rollout: Mapping[str, Any] | None = None,
     later: Collection[str] = (),
+    work: Room | None = None,
 ) -> AnalysisRunSpec:
     """The spec of the run that this analysis of a Rollout would make. AnalysisProblem if it could not be made, or never end.
 
@@ -92,8 +93,11 @@ def check_for_rollout(
     update gives (a hash, a field of the status) is not known here: limits that depend on one are not judged. A background
     analysis may run for ever; a step, and what blue-green waits for, may not. `rollout`: its JSON, None where a `fieldRef`
     cannot be looked up. `later`: further arguments whose values are not known yet.
+    `work`: what all analyses of the Rollout may take together; TooLarge where this one does not fit.
     """
+    total = work or Room()
     templates = found_templates(asked.templates, namespaced, of_cluster)
+    total.take(TEMPLATE * len(templates) + METRIC * sum(len(t.spec.metrics) for t in templates))
     unknown = {arg.name for arg in asked.args if arg.name in later or _given_later(arg, rollout)}
     room = Room(ARGUMENTS)
     given = [_known_now(arg, rollout, unknown, room) for arg in asked.args]
@@ -103,7 +107,9 @@ def check_for_rollout(
     room = Room()
     for template in templates:
         for metric in template.spec.metrics:
+            before = room.used
             filled = _filled(template, metric, values, room)
+            total.take(room.used - before)
             # What decides how often it is measured, and when it ends, may follow from a value that is not known yet.
             judged = not unknown & names_in(*_limits(metric))
             metrics.append(filled if judged else Metric(filled.name, filled.provider))

@@ -85,8 +85,9 @@ def _canary(rollout: Rollout, canary: CanaryStrategy, rules: RoutingRules | None
     yield from _routing_options(canary, routing, can)
     if rules is not None:
         yield from rules.findings(rollout.spec)
+    managed = frozenset(route.name for route in routing.managed_routes) if routing is not None else frozenset[str]()
     for i, step in enumerate(canary.steps):
-        yield from of_update(_step(f"{_PATH}.steps[{i}]", step, routing, can))
+        yield from of_update(_step(f"{_PATH}.steps[{i}]", step, routing, can, managed))
     yield from _anti_affinity(canary.anti_affinity)
 
 
@@ -132,7 +133,9 @@ def _routing_options(canary: CanaryStrategy, routing: TrafficRouting | None, can
         yield invalid(f"{_PATH}.trafficRouting.maxTrafficWeight", routing.max_traffic_weight, text)
 
 
-def _step(path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities) -> Iterator[Finding]:
+def _step(
+    path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities, managed: frozenset[str]
+) -> Iterator[Finding]:
     exclusive = (step.set_weight, step.pause, step.experiment, step.analysis)
     others = (step.set_canary_scale, step.set_header_route, step.set_mirror_route, step.plugin)
     if sum(part is not None for part in exclusive) > 1:
@@ -163,7 +166,7 @@ def _step(path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capa
         yield from _duration(f"{path}.pause.duration", step.pause.duration)
     if step.set_canary_scale is not None and routing is None:
         yield required(f"{_PATH}.trafficRouting", "SetCanaryScale requires TrafficRouting to be set")
-    yield from _routes(path, step, routing, can)
+    yield from _routes(path, step, routing, can, managed)
     yield from _analyses(path, step, routing, can)
 
 
@@ -176,7 +179,9 @@ def _duration(path: str, duration: int | str) -> Iterator[Finding]:
         yield invalid(path, int(seconds), "Duration needs to be greater than 0")
 
 
-def _routes(path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities) -> Iterator[Finding]:
+def _routes(
+    path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities, managed: frozenset[str]
+) -> Iterator[Finding]:
     header, mirror = step.set_header_route, step.set_mirror_route
     if header is not None:
         at = f"{path}.setHeaderRoute"
@@ -200,9 +205,8 @@ def _routes(path: str, step: CanaryStep, routing: TrafficRouting | None, can: Ca
         field = "spec.strategy.canary.trafficRouting.managedRoutes"
         yield required(f"{_PATH}.trafficRouting.managedRoutes", f"Rollout has missing field '{field}'")
         return
-    known = {route.name for route in routing.managed_routes}
     for field, route in (("setHeaderRoute", header), ("setMirrorRoute", mirror)):
-        if route is not None and route.name not in known:
+        if route is not None and route.name not in managed:
             text = "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes"
             yield invalid(f"{path}.{field}", route.name, text)
 

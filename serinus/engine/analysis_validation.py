@@ -6,11 +6,12 @@ Source: analysis, section 7. The same findings hold an update in the controller 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from serinus.analysis.arguments import experiment_arguments
+from serinus.analysis.expansion import MOST_WORK, Room
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.validation import check_for_rollout
 from serinus.api.analysis import Argument, ExperimentAnalysis, RolloutAnalysis, TemplateRef
@@ -25,13 +26,14 @@ from serinus.engine.analysis_runs import templates_of, typed
 class _Asked:
     """`path`: of the field that names the templates. `endless`: whether the analysis may run for as long as the update.
 
-    `experiment`: the step's experiment that asks for the analysis; None where the Rollout itself does.
+    `experiment`: the step's experiment that asks for the analysis; None where the Rollout itself does. `arms`: its templates, by name.
     """
 
     path: str
     analysis: RolloutAnalysis
     endless: bool
     experiment: Json | None = None
+    arms: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
 
 
 def findings(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]:
@@ -43,10 +45,11 @@ def findings(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]
     if not asked:
         return
     templates, whole = templates_of(objects), msgspec.to_builtins(rollout)
+    work = Room("analyses of a Rollout, all together,", MOST_WORK)
     for one in asked:
         try:
-            later = _given_by(one.experiment, one.analysis.args) if one.experiment is not None else ()
-            check_for_rollout(one.analysis, *templates, background=one.endless, rollout=whole, later=later)
+            later = _given_by(one.experiment, one.analysis.args, one.arms) if one.experiment is not None else ()
+            check_for_rollout(one.analysis, *templates, background=one.endless, rollout=whole, later=later, work=work)
         except AnalysisProblem as problem:
             if problem.missing is None:
                 names = " ".join(ref.template_name for ref in one.analysis.templates)
@@ -94,16 +97,16 @@ def _asked(spec: RolloutSpec) -> Iterator[_Asked]:
 
 
 def _of_step(path: str, experiment: Json) -> Iterator[_Asked]:
+    arms = {str(template.get("name")): ("", "") for template in experiment.get("templates") or []}
     for i, part in enumerate(experiment.get("analyses") or []):
         analysis = msgspec.convert(part, ExperimentAnalysis)
         reference = TemplateRef(analysis.template_name, analysis.cluster_scope)
         asked = RolloutAnalysis(templates=[reference], args=analysis.args)
-        yield _Asked(f"{path}.analyses[{i}].templateName", asked, endless=True, experiment=experiment)
+        yield _Asked(f"{path}.analyses[{i}].templateName", asked, endless=True, experiment=experiment, arms=arms)
 
 
-def _given_by(experiment: Json, args: Sequence[Argument]) -> set[str]:
+def _given_by(experiment: Json, args: Sequence[Argument], arms: Mapping[str, tuple[str, str]]) -> set[str]:
     """The arguments whose values the running Experiment fills in. AnalysisProblem for one that it cannot fill in."""
-    templates = {str(template.get("name")): ("", "") for template in experiment.get("templates") or []}
     finished_at = "later" if experiment.get("duration") else ""
-    filled = experiment_arguments(args, templates, available_at="later", finished_at=finished_at)
+    filled = experiment_arguments(args, arms, available_at="later", finished_at=finished_at)
     return {old.name for old, new in zip(args, filled, strict=True) if old.value != new.value}

@@ -56,6 +56,8 @@ class Draft:
         self._created: dict[str, int | None] = {}
         """ReplicaSet → place of its creation among the actions; None while that is held back."""
         self._sizes: dict[str, int] = {}
+        self._touched: set[str] = set()
+        """ReplicaSets of which a write is planned."""
 
     @staticmethod
     def copy_of(status: RolloutStatus) -> RolloutStatus:
@@ -79,6 +81,8 @@ class Draft:
         held = find_held(action, snapshot.held, snapshot.now) if snapshot.held else None
         if held is None:
             self.actions.append(action)
+            if action.kind == "ReplicaSet":
+                self._touched.add(action.name)
             return True
         self.held.append(held)
         self.wait(held.code, held.message)
@@ -189,7 +193,7 @@ class Draft:
                 because,
                 patch,
                 uid=rs.metadata.uid,
-                resource_version=self._version(rs),
+                resource_version=self.version(rs),
                 events=events,
             )
         )
@@ -208,14 +212,13 @@ class Draft:
                 because,
                 patch,
                 uid=rs.metadata.uid,
-                resource_version=self._version(rs),
+                resource_version=self.version(rs),
             )
         )
 
-    def _version(self, rs: ReplicaSet) -> str:
+    def version(self, rs: ReplicaSet) -> str:
         """The version seen is a precondition of the first write to an object in a pass; later ones follow our own write."""
-        touched = any(a.kind == "ReplicaSet" and a.name == rs.metadata.name for a in self.actions)
-        return "" if touched else rs.metadata.resource_version
+        return "" if rs.metadata.name in self._touched else rs.metadata.resource_version
 
     def finish(self, because: str = "") -> Plan:
         before = self.sight.rollout.status

@@ -5,19 +5,24 @@ Source: analysis, section 6 ("Analyses").
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import msgspec
+
 from serinus.analysis.arguments import experiment_arguments
 from serinus.analysis.creation import Owner, experiment_run, placed
+from serinus.analysis.expansion import Room, TooLarge
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.templates import found_templates, run_spec
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, ExperimentAnalysis, TemplateRef
 from serinus.api.experiment import RunStatus
 from serinus.api.meta import Json
-from serinus.api.names import HASH, INSTANCE_ID
+from serinus.api.names import INSTANCE_ID
 from serinus.api.times import format_time
-from serinus.engine.analysis_runs import finished, templates_of
+from serinus.engine.analysis_runs import finished
 from serinus.engine.arriving import expected_until
-from serinus.engine.experiment_trial import Trial
+from serinus.engine.experiment_trial import MOST_A_PASS, Trial
 from serinus.engine.plan import Action
 
 
@@ -72,15 +77,21 @@ def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating
 
 
 def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunStatus:
+    if trial.room.used >= MOST_A_PASS:
+        trial.look_again(trial.now)  # the others follow in the next pass: what is planned is all in memory at once
+        return old
     try:
         spec = _spec(trial, analysis)
+        size = len(msgspec.json.encode(spec))
+        Room(f"metrics of analysis '{analysis.name}'").take(size)
+        with suppress(TooLarge):
+            trial.room.take(size)
     except AnalysisProblem as problem:
         return RunStatus(old.name, "", ERROR, f"Failed to create AnalysisRun for analysis '{analysis.name}': {problem}")
     meta = trial.experiment.metadata
     owner = Owner(meta.name, meta.namespace, meta.uid, meta.labels.get(INSTANCE_ID, ""))
     wanted = experiment_run(owner, analysis.name, spec, trial.spec.analysis_run_metadata)
-    existing = {run.metadata.name: run for run in trial.snapshot.analysis_runs}
-    made, there = placed(wanted, existing.get)
+    made, there = placed(wanted, trial.runs.get)
     name = there.metadata.name if there else str(made["metadata"]["name"])
     if there is None:
         because = f"all templates serve: analysis {analysis.name} can judge them"
@@ -95,17 +106,11 @@ def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunSta
 
 def _spec(trial: Trial, analysis: ExperimentAnalysis) -> AnalysisRunSpec:
     reference = TemplateRef(analysis.template_name, analysis.cluster_scope)
-    templates = found_templates([reference], *templates_of(trial.snapshot.objects))
-    sets = {rs.metadata.name: rs for rs in trial.snapshot.replica_sets}
-    known = {
-        status.name: (rs.metadata.labels.get(HASH, ""), rs.metadata.name)
-        for status in trial.status.template_statuses
-        if (rs := sets.get(f"{trial.name}-{status.name}")) is not None
-    }
+    templates = found_templates([reference], *trial.templates)
     end = trial.ends_at()
     args = experiment_arguments(
         analysis.args,
-        known,
+        trial.arms,
         available_at=trial.status.available_at or "",
         finished_at=format_time(end) if end is not None else "",
     )
@@ -113,4 +118,4 @@ def _spec(trial: Trial, analysis: ExperimentAnalysis) -> AnalysisRunSpec:
 
 
 def _named(trial: Trial, name: str) -> AnalysisRun | None:
-    return next((r for r in trial.snapshot.analysis_runs if r.metadata.name == name), None)
+    return trial.runs.get(name)

@@ -42,7 +42,7 @@ def _one(
     completed = before is not None and before.status in COMPLETED
     wanted = 0 if terminating or completed else _replicas(template)
     name = f"{trial.name}-{template.name}"
-    rs = next((r for r in trial.snapshot.replica_sets if r.metadata.name == name), None)
+    rs = trial.sets.get(name)
     owned = whose(trial, rs.metadata, template.name) if rs is not None else Whose.OURS
     status = _counted(template.name, rs if owned is Whose.OURS else None, before)
     held = Held()

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
 
+from serinus.analysis.expansion import Room
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
+from serinus.analysis.templates import Templates
 from serinus.api.analysis import AnalysisRun
 from serinus.api.durations import go_duration
 from serinus.api.experiment import Experiment, ExperimentStatus
 from serinus.api.meta import Json
+from serinus.api.names import HASH
 from serinus.api.network import Service
 from serinus.api.times import parse_time
 from serinus.api.workloads import Pod, ReplicaSet
 from serinus.engine import waits
+from serinus.engine.analysis_runs import templates_of
 from serinus.engine.held import find_held, words_of
 from serinus.engine.plan import Action, Event, HeldWrite
 
 PROGRESSING = "Progressing"
+MOST_A_PASS = 4_000_000
+"""Characters of the AnalysisRuns that one pass makes, about; the others follow in the next one."""
 ORDER = (SUCCESSFUL, RUNNING, PROGRESSING, PENDING, INCONCLUSIVE, ERROR, FAILED)
 """From the best to the worst, for templates and analyses alike."""
 
@@ -59,11 +66,29 @@ class Trial:
         self.stored = snapshot.experiment.status
         self.status = msgspec.convert(msgspec.to_builtins(self.stored), ExperimentStatus)
         self.status.conditions = [c for c in self.status.conditions if c.type != waits.SET_ASIDE.code]
+        self.sets = {rs.metadata.name: rs for rs in reversed(snapshot.replica_sets)}
+        self.runs = {run.metadata.name: run for run in reversed(snapshot.analysis_runs)}
+        """By name."""
+        self.room = Room("AnalysisRuns of one pass", MOST_A_PASS)
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self.held: list[HeldWrite] = []
         """What this pass would write, and does not try now."""
         self.again_at: float | None = None
+
+    @cached_property
+    def templates(self) -> tuple[Templates, Templates]:
+        """(templates of analyses of the namespace, of the cluster), by name."""
+        return templates_of(self.snapshot.objects)
+
+    @cached_property
+    def arms(self) -> dict[str, tuple[str, str]]:
+        """Template → (hash, name) of its ReplicaSet, where it is there."""
+        return {
+            status.name: (rs.metadata.labels.get(HASH, ""), rs.metadata.name)
+            for status in self.status.template_statuses
+            if (rs := self.sets.get(f"{self.name}-{status.name}")) is not None
+        }
 
     @property
     def name(self) -> str:

@@ -46,7 +46,6 @@ def _one(draft: Draft, rs: ReplicaSet, targets: Targets) -> None:
     patch = targets.replica_set_patch()
     role = "its role changed: pods carry the labels and annotations of the new one"
     if patch:
-        touched = any(a.kind == "ReplicaSet" and a.name == rs.metadata.name for a in draft.actions)
         planned = draft.act(
             Action(
                 "patch",
@@ -55,7 +54,7 @@ def _one(draft: Draft, rs: ReplicaSet, targets: Targets) -> None:
                 role,
                 patch,
                 uid=rs.metadata.uid,
-                resource_version="" if touched else rs.metadata.resource_version,
+                resource_version=draft.version(rs),
             )
         )
         if not planned:

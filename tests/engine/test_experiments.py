@@ -218,6 +218,19 @@ def test_a_step_makes_an_experiment_of_both_versions_and_waits_for_it(world: Wor
     assert world.last.waits[0].message == f"step 1: {NAME} is new"
 
 
+def test_pods_that_multiply_with_the_templates_of_a_step_are_refused_before_they_are_made():
+    arms = [{"name": f"t{i}", "specRef": "canary"} for i in range(1_000)]
+    made = routed(steps=[{"experiment": {"templates": arms}}, {"setWeight": 50}])
+    spec = made.objects["Rollout", "web"]["spec"]["template"]["spec"]
+    spec["containers"][0]["env"] = [{"name": f"E{i}", "value": "x" * 50} for i in range(1_000)]
+    release(made, "green")
+    made.settle()
+    status = made.rollout.status
+    assert status.phase == "Degraded"
+    assert "templates of an Experiment with their pods have more than 1500000 characters (at templates['t" in status.message
+    assert not [name for kind, name in made.objects if kind == "Experiment"]
+
+
 def test_its_success_goes_on(world: World):
     say(world, "Successful")
     assert (world.rollout.status.current_step_index, world.rollout.status.canary.current_experiment) == (2, "")
