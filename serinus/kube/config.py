@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from serinus.api.records import field, record
 from serinus.kube.exec_plugin import ExecPlugin
+from serinus.kube.impersonation import impersonation
 from serinus.kube.kubeconfig import ConfigError, Entry, Json, Merged, kind_of, merged, named, read
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -132,7 +133,7 @@ def in_cluster(
         proxy=_proxy(server, env, None),
         token=given.token if secure else "",
         token_file=str(token) if secure and not given.token else "",
-        impersonate=_impersonation(given),
+        impersonate=impersonation(given.as_user, given.as_uid, given.as_groups),
         timeout=_timeout(given.request_timeout),
         disable_compression=given.disable_compression,
     )
@@ -165,7 +166,7 @@ def _connection(files: Merged, flags: Flags, env: Mapping[str, str]) -> Connecti
         insecure=insecure,
         tls_server_name=expected,
         proxy=_proxy(server, env, cluster),
-        impersonate=_impersonation(flags, user),
+        impersonate=impersonation(flags.as_user, flags.as_uid, flags.as_groups, user),
         timeout=_timeout(flags.request_timeout),
         disable_compression=flags.disable_compression or (cluster.truth("disable-compression") if cluster else False),
         # As client-go: over plain HTTP nobody says who calls, so no token, password or program is read.
@@ -277,18 +278,6 @@ def _no_server(found: Merged, cluster: Entry | None, context: str) -> str:
         return f"{files}: the context {context!r} names no cluster. Add one, or use --cluster or --server."
     names = ", ".join(sorted(found.entries["contexts"])) or "none"
     return f"{files}: current-context is not set; contexts: {names}. Choose one with --context NAME."
-
-
-def _impersonation(flags: Flags, user: Entry | None = None) -> tuple[tuple[str, str], ...]:
-    name = flags.as_user or (user.text("as") if user else "")
-    uid = flags.as_uid or (user.text("as-uid") if user else "")
-    groups = flags.as_groups or (user.texts("as-groups") if user else ())
-    if not name:
-        if groups or uid:
-            raise ConfigError("--as-group and --as-uid need --as: say as which user.")
-        return ()
-    headers = [("Impersonate-User", name), *(("Impersonate-Group", group) for group in groups)]
-    return tuple([*headers, ("Impersonate-Uid", uid)] if uid else headers)
 
 
 def _timeout(text: str) -> float:

@@ -127,6 +127,8 @@ def test_the_proxy_of_the_kubeconfig_goes_before_that_of_the_environment(tmp_pat
         ),
         ({"exec": {"command": "x", "apiVersion": "V", "args": [["secret"]]}}, {}, "exec.args[0] must be text"),
         ({"as": "eve", "as-groups": "a"}, {}, "users[a].user.as-groups must be a list of texts"),
+        ({"as": "eve", "as-user-extra": ["a"]}, {}, "users[a].user.as-user-extra must be a mapping"),
+        ({"as": "eve", "as-user-extra": {"a": "b"}}, {}, "users[a].user.as-user-extra.a must be a list of texts"),
         ({"client-certificate": "/dev/zero"}, {}, "has more than 16 MiB"),
     ],
 )
@@ -141,6 +143,21 @@ def test_a_mistake_is_named_with_file_and_field_and_without_its_secret(
     assert told in str(error.value)
     assert file in str(error.value)
     assert "secret" not in str(error.value)
+
+
+def test_all_that_is_said_of_the_user_to_act_as_is_sent(tmp_path: Path) -> None:
+    user = {
+        "as": "eve",
+        "as-uid": "7",
+        "as-groups": ["a", "b"],
+        "as-user-extra": {"scopes": ["x", "y"], "e.org/k": ["z"]},
+    }
+    found = load(Flags(kubeconfig=kubeconfig(tmp_path, user, server="https://a")), environ={})
+    assert found.impersonate == (
+        *(("Impersonate-User", "eve"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b")),
+        *(("Impersonate-Extra-scopes", "x"), ("Impersonate-Extra-scopes", "y"), ("Impersonate-Extra-e.org%2Fk", "z")),
+        ("Impersonate-Uid", "7"),
+    )
 
 
 def test_a_kubeconfig_without_end_is_no_reason_to_read_for_ever() -> None:
