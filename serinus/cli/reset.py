@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -21,10 +22,15 @@ def command(data: str | None, yes: bool) -> None:
     from serinus.local.down import stop
 
     instance = instance_at(data)
-    if not instance.directory.exists():
-        click.echo(f"Nothing to reset: {instance.directory} does not exist.")
-        return
-    if not instance.is_ours:
+    try:
+        if not os.path.lexists(instance.directory):
+            click.echo(f"Nothing to reset: {instance.directory} does not exist.")
+            return
+        ours = instance.is_ours
+    except CannotRun as error:
+        click.echo(f"serinus reset: {error}", err=True)
+        sys.exit(1)
+    if not ours:
         click.echo(
             f"serinus reset: {instance.directory} is not a data directory of Serinus; nothing was deleted. "
             "Name the right one with --data DIR.",

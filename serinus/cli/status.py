@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from serinus.api.visible import visible_json
+from serinus.local.cannot_run import CannotRun
+from serinus.local.data_directory import check_owner
 from serinus.local.instance import Instance, instance_at
 
 
@@ -22,6 +24,11 @@ def command(data: str | None, output: str) -> None:
 
     As text it ends with code 0 when it is ready and 3 when it is not; as JSON always with 0, `ready` says it.
     """
+    try:
+        check_owner(instance_at(data).directory)
+    except CannotRun as error:
+        click.echo(f"serinus status: {error}", err=True)
+        sys.exit(1)
     found = observe(instance_at(data))
     if output == "json":
         click.echo(visible_json(json.dumps(found, indent=2)))

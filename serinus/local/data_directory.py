@@ -46,14 +46,22 @@ def check_place(directory: Path) -> None:
             )
 
 
-def make_private(directory: Path) -> None:
-    """Gives the directory, which exists, mode 0700. Raises CannotRun where it is another user's."""
-    found = directory.stat()
+def check_owner(directory: Path) -> None:
+    """Raises CannotRun where another user owns the directory, and so decides what is read from it."""
+    try:
+        found = directory.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
     if found.st_uid != (own := os.geteuid()):
         raise CannotRun(
             f"{directory} belongs to {_user(found.st_uid)}, not to {_user(own)}, who runs this: {_elsewhere(own)}."
         )
-    if stat.S_IMODE(found.st_mode) != 0o700:
+
+
+def make_private(directory: Path) -> None:
+    """Gives the directory, which exists, mode 0700. Raises CannotRun where it is another user's."""
+    check_owner(directory)
+    if stat.S_IMODE(directory.stat().st_mode) != 0o700:
         directory.chmod(0o700)
 
 

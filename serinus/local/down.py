@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from contextlib import suppress
 
 from serinus.api.plurals import count
@@ -14,6 +15,7 @@ from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import Instance, hold, prepare, wait_released
 from serinus.local.kubeconfig_entry import remove_entry
 
+EXIT_SECONDS = 5.0
 PATIENCE = 60.0
 """Seconds that a running `up` has to stop its pods (their grace periods run side by side) before it is killed."""
 
@@ -31,6 +33,7 @@ def stop(instance: Instance) -> str:
             processes.send(pid, started, signal.SIGKILL)
             if not wait_released(instance, 5):
                 raise CannotRun(f"process {pid} does not end; it may belong to another user.")
+        wait_ended(pid, started)
     # With the lock in hand, so that no new `up` begins meanwhile.
     lock = hold(instance)
     try:
@@ -45,6 +48,13 @@ def stop(instance: Instance) -> str:
     if left:
         return f"It did not run any more; stopped what it had left behind: {left}."
     return f"Nothing runs in {instance.directory}."
+
+
+def wait_ended(pid: int, started: str) -> None:
+    """Returns when the process is gone: it lets go of the directory a moment before it ends."""
+    end = time.monotonic() + EXIT_SECONDS
+    while processes.is_running(pid, started) and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 async def stop_left_behind(instance: Instance) -> str:

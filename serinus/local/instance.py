@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import time
 import traceback
 from collections.abc import Callable
@@ -72,7 +73,13 @@ class Instance:
 
     @property
     def is_ours(self) -> bool:
-        return (self.directory / "instance.json").is_file()
+        """Whether Serinus made it. Raises CannotRun where this user cannot see that."""
+        try:
+            return stat.S_ISREG((self.directory / "instance.json").stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise CannotRun(explain(error, self.directory)) from error
 
     def holder(self) -> int | None:
         """The process id of the running `up`, or None."""
@@ -227,7 +234,7 @@ def explain(error: OSError, directory: Path) -> str:
         case errno.EROFS:
             return f"{where} is on a read-only disk: {elsewhere}."
         case errno.EACCES | errno.EPERM:
-            return f"{where} cannot be written by this user. Change its owner, or {elsewhere}."
+            return f"{where} cannot be read or written by this user. Change its owner, or {elsewhere}."
         case errno.ENOTDIR:
             return f"{where} lies below a file: {elsewhere}."
         case _:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from live import BIN, run
 from other_user import STRANGER, as_user, needs_root
 
 from serinus.local.cannot_run import CannotRun
@@ -181,3 +182,28 @@ def test_a_file_that_its_user_cannot_use_is_named(instance: Instance, change: Ca
     said = as_user(STRANGER, lambda: prepare(instance))
     assert f"{file} has mode" in said
     assert f"chmod u+rw {file}" in said
+
+
+@needs_root
+@pytest.mark.parametrize("command", ["up", "down", "status", "reset", "node"])
+def test_no_command_believes_what_stands_in_the_directory_of_another(instance: Instance, command: str):
+    """`down` would end a process that the other user names, and `status` print an address of theirs to go to."""
+    assert as_user(os.geteuid(), lambda: prepare(instance)) == "None"
+    (instance.directory / "lock").write_text(f"{os.getpid()}\n")
+    (instance.directory / "state.json").write_text('{"ready": true, "kubeconfig": "/tmp/theirs"}')
+    os.chown(instance.directory, STRANGER, STRANGER)
+    more = ["--yes"] if command == "reset" else []
+    done = run([str(BIN / "serinus"), command, "--data", str(instance.directory), *more], check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{instance.directory} belongs to user {STRANGER}" in done.stderr or command == "node"
+    assert "Traceback" not in done.stderr
+    assert instance.directory.exists()
+
+
+@needs_root
+def test_a_directory_that_this_user_may_not_look_into_is_named(instance: Instance):
+    prepare(instance)
+    assert as_user(STRANGER, lambda: instance.is_ours).endswith(
+        f"CannotRun: {instance.directory}/instance.json cannot be read or written by this user. Change its owner, "
+        "or choose another directory with --data DIR."
+    )

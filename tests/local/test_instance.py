@@ -90,7 +90,7 @@ def test_a_holder_that_was_killed_holds_nothing(instance: Instance):
     [
         (OSError(errno.ENOSPC, "No space left on device"), "is full"),
         (OSError(errno.EROFS, "Read-only file system", "/x"), "/x is on a read-only disk"),
-        (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x cannot be written by this user"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x cannot be read or written by this user"),
     ],
 )
 def test_a_failing_disk_is_a_sentence_with_what_to_do(error: OSError, words: str):

@@ -63,11 +63,17 @@ def state_of_up(call: Call, server: str) -> dict[str, Any]:
     """The state of the running `serinus up` that serves this API from this machine; {} if there is none."""
     from pathlib import Path
 
+    from serinus.local.cannot_run import CannotRun
+    from serinus.local.data_directory import check_owner
     from serinus.local.instance import Instance, instance_at
 
     given = call.text("kubeconfig") or os.environ.get("KUBECONFIG") or ""
     beside = [Instance(Path(os.path.abspath(file)).parent) for file in given.split(os.pathsep) if file]
     for instance in (*beside, instance_at(None)):
+        try:
+            check_owner(instance.directory)
+        except (CannotRun, OSError):
+            continue  # another user says what stands there
         pid = instance.holder()
         state = instance.state() if pid is not None else {}
         if state.get("ready") and state.get("pid") == pid and state.get("api") == server:

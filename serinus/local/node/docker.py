@@ -17,11 +17,25 @@ from pathlib import Path
 from serinus.api.meta import Json
 from serinus.kube.clock import Clock
 from serinus.local.node.checks import ask
+from serinus.local.node.exec_check import end_of
 from serinus.local.node.images import ImageError, ImageRule, Program
 from serinus.local.node.process import ProcessRuntime
 from serinus.local.node.runtime import Check, CheckResult, ExecCheck, Launch, PodRef, Running
 
 ENGINES = ("docker", "podman")
+_OF_THE_CLIENT = (
+    "DOCKER",
+    "PODMAN",
+    "CONTAINER",
+    "BUILDAH",
+    "REGISTRY",
+    "XDG",
+    "LD_",
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "HTTP",
+)
 ANSWER_SECONDS = 20.0
 """How long an engine may take to say that it is there: one on a virtual machine wakes up slowly."""
 
@@ -82,8 +96,9 @@ class DockerRuntime(ProcessRuntime):
         name = container_name(launch.pod, launch.container, launch.attempt)
         await self._call("rm", "--force", name)
         argv = (self.engine, *run_command(name, launch))
+        env = {key: launch.env[key] for key in _by_name(launch)}
         running = await super().start(
-            Launch(launch.pod, launch.container, launch.attempt, argv, {}, "", launch.ip, launch.image)
+            Launch(launch.pod, launch.container, launch.attempt, argv, env, "", launch.ip, launch.image)
         )
         self._names[running.id] = name
         return running
@@ -134,7 +149,8 @@ async def _output(engine: str, *arguments: str, seconds: float) -> tuple[int, st
     )
     try:
         async with asyncio.timeout(seconds):
-            output, _ = await process.communicate()
+            output = await end_of(process.stdout)
+            await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()
@@ -154,14 +170,28 @@ def pull_command(image: str) -> tuple[str, ...]:
     return "pull", "--quiet", image
 
 
+def _by_name(launch: Launch) -> set[str]:
+    """The variables that the engine takes from its client's environment, which other users cannot read.
+
+    A command line stands in /proc for everybody, and variables often hold Secrets. Those that would change the client
+    itself have to go on the command line.
+    """
+    return {
+        key
+        for key in set(launch.own) & set(launch.env)
+        if key not in os.environ and not key.upper().startswith(_OF_THE_CLIENT)
+    }
+
+
 def run_command(name: str, launch: Launch) -> tuple[str, ...]:
     """The arguments of `docker run`. Where the launch has no `argv`, the image's own command runs."""
     words = ["run", "--rm", "--init", "--name", name, "--hostname", launch.pod.name[:63]]
     words += ["--label", f"serinus.pod={launch.pod.uid}", "--label", f"serinus.container={launch.container}"]
     for port in launch.ports:
         words += ["--publish", f"{launch.ip}:{port}:{port}/tcp"]
+    by_name = _by_name(launch)
     for key in sorted(set(launch.own) & set(launch.env)):
-        words += ["--env", f"{key}={launch.env[key]}"]
+        words += ["--env", key if key in by_name else f"{key}={launch.env[key]}"]
     if launch.working_dir:
         words += ["--workdir", launch.working_dir]
     if launch.argv:

@@ -8,11 +8,18 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 
 from serinus.local.node.runtime import CheckResult, ExecCheck
+from serinus.local.umask import of_pods
+
+KEPT = 4096
+"""Bytes of the end of what a command says: it may say any amount within its time."""
 
 
 async def run(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> CheckResult:
+    """Its answer within `timeout` seconds. `base`: what comes below the container's own environment."""
+    mask = of_pods()
     try:
         process = await asyncio.create_subprocess_exec(
             *check.command,
@@ -22,12 +29,15 @@ async def run(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> Chec
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # uvloop knows no `umask`.
+            preexec_fn=partial(os.umask, mask) if mask >= 0 else None,
         )
     except (OSError, ValueError) as error:
         return CheckResult(False, f"command {' '.join(check.command)!r} cannot be run: {error}")
     try:
         async with asyncio.timeout(timeout):
-            output, _ = await process.communicate()
+            output = await end_of(process.stdout)
+            await process.wait()
     except (TimeoutError, asyncio.CancelledError) as error:
         kill_group(process.pid)
         await process.wait()
@@ -36,6 +46,14 @@ async def run(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> Chec
         return CheckResult(False, f"command {' '.join(check.command)!r} timed out after {timeout:g} s")
     text = output.decode("utf-8", "replace").strip()[-200:]
     return CheckResult(process.returncode == 0, text or f"exit code {process.returncode}")
+
+
+async def end_of(stream: asyncio.StreamReader | None) -> bytes:
+    """The last bytes of all that comes."""
+    kept = b""
+    while stream is not None and (piece := await stream.read(1 << 16)):
+        kept = (kept + piece)[-KEPT:]
+    return kept
 
 
 def kill_group(pid: int) -> None:

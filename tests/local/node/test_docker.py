@@ -44,12 +44,23 @@ def test_a_command_replaces_the_images_own_and_its_rest_goes_behind_the_image() 
 
 def test_environment_and_directory_are_passed_on() -> None:
     words = run_command("name", LAUNCH)
-    assert [words[i + 1] for i, w in enumerate(words) if w == "--env"] == ["A=1", "B=2"]
+    assert [words[i + 1] for i, w in enumerate(words) if w == "--env"] == ["A", "B"]
     assert words[words.index("--workdir") + 1] == "/srv"
 
 
 def test_each_start_has_a_name_of_its_own() -> None:
     assert container_name(POD, "c", 2) == "serinus_shop_web-1_c_01234567_2"
+
+
+def test_values_are_on_no_command_line_unless_they_would_change_the_client() -> None:
+    """Every user of the machine can read a command line."""
+    env = {"PASSWORD": "hush", "PATH": "/bin", "DOCKER_HOST": "tcp://x"}
+    words = run_command("name", replace(LAUNCH, env=env, own=tuple(env)))
+    assert [words[i + 1] for i, w in enumerate(words) if w == "--env"] == [
+        "DOCKER_HOST=tcp://x",
+        "PASSWORD",
+        "PATH=/bin",
+    ]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -294,3 +295,21 @@ async def test_a_container_with_too_many_processes_is_named(runtime: ProcessRunt
     await until(lambda: "there" in (tmp_path / "default_web_u1/c/0.log").read_text())
     found = Limits(tmp_path, most=8).look({tmp_path / "default_web_u1/c": 0})
     assert [v.reason for v in found.values()] == ["TooManyProcesses"]
+
+
+async def test_pods_and_their_checks_keep_the_umask_of_their_user(
+    runtime: ProcessRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Serinus itself makes files that only its user can read."""
+    monkeypatch.setattr("serinus.local.umask._given", [0o027])
+    await runtime.ended(await runtime.start(launch("sh", "-c", "umask")))
+    assert (tmp_path / "default_web_u1/c/0.log").read_text() == "0027\n"
+    assert (await runtime.check(Running("1@x", "c", 0, 0.0), ExecCheck(("sh", "-c", "umask")), 5)).message == "0027"
+
+
+async def test_what_a_check_says_is_bounded(runtime: ProcessRuntime) -> None:
+    """`yes` in a probe took a gigabyte a second in the process of the API."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    said = await runtime.check(Running("1@x", "c", 0, 0.0), ExecCheck(("sh", "-c", "yes | head -c 300000000")), 60)
+    assert said.ok
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
