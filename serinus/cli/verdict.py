@@ -14,6 +14,7 @@ from serinus.analysis.sequential.looks import look_of
 from serinus.analysis.sequential.settings import Settings, SetupError, checked
 from serinus.analysis.sequential.tally import Tally, Verdict
 from serinus.api.nesting import TOO_DEEP, too_deep
+from serinus.api.visible import visible_json
 from serinus.cli.problems import Problem
 
 DIGITS = 9
@@ -70,7 +71,7 @@ def print_verdicts(settings: Settings, lines: Iterable[bytes]) -> None:
                 verdict = tally.add(look_of(value))
             except SetupError as error:
                 raise Problem(f"line {number}: {error}") from None
-            click.echo(json.dumps(_shown(value, verdict, tally)))
+            click.echo(visible_json(json.dumps(_shown(value, verdict, tally))))
 
 
 def _decoded(line: bytes) -> Any:

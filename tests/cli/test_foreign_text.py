@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -218,6 +219,8 @@ def test_a_watch_passes_none_on_either(hostile: Space, row: Row) -> None:
     [
         ["eval", f"x{MARKED}", "--result", "1"],
         ["eval", "true", "--result", MARKED],
+        ["eval", "-"],
+        ["verdict"],
         ["status", "--data", f"/nowhere{MARKED}"],
         ["status", "--data", f"/nowhere{MARKED}", "-o", "json"],
         ["down", "--data", f"/nowhere{MARKED}"],
@@ -239,6 +242,10 @@ def test_the_instance_s_own_commands_do_not_either(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    # What commands read from standard input holds it too.
+    look = {"canary": {"requests": 9, "errors": 1}, "stable": {"requests": 9, "errors": 1}}
+    lines = json.dumps({**look, "condition": MARKED, "result": MARKED, "note": MARKED}, ensure_ascii=False)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode() + b"\n")))
     monkeypatch.setattr(sys, "argv", ["serinus", *words])
     monkeypatch.setattr(cluster, "before", refuse)
     with pytest.raises(SystemExit):
@@ -254,4 +261,5 @@ def test_every_kind_of_ours_is_marked_here() -> None:
 
 def test_every_own_command_is_tried_here() -> None:
     this = Path(__file__).read_text()
-    assert [name for name in main.OWN if f'["{name}"' not in this] == []
+    missing = [name for name in main.OWN if f'["{name}"' not in this]
+    assert not missing, f"add words for {missing} to the test above"

@@ -65,7 +65,7 @@ def test_json_is_printed_with_escapes_wherever_it_is_made() -> None:
     for path in cli.rglob("*.py"):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if re.search(r"json\.(dumps|encode)\(", line) and re.search(r"print|echo|write\(|return", line):
-                assert "visible_json(" in line, f"{path}:{number}"
+                assert "visible_json(" in line, f"{path}:{number}: wrap it in serinus.api.visible.visible_json"
 
 
 def test_escapes_leave_data_as_they_are() -> None:
