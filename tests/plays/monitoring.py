@@ -36,6 +36,7 @@ class Monitoring(Http):
         body: bytes | None = None,
         seconds: float = 30.0,
         insecure: bool = False,
+        shown: str | None = None,
     ) -> Answer:
         parts = urlsplit(url)
         assert parts.netloc == METRICS, f"a play asks its own monitoring system, not {url}"
