@@ -25,6 +25,9 @@ from serinus.engine.steps import last_weight
 from serinus.routing.registry import routers_of
 from serinus.routing.router import ANY, Objects, RouteResult, Traffic, Write
 
+TOLD_BY = 200
+"""Characters by which an error is known again in a condition, where a long one is cut."""
+
 VERIFY_SECONDS = 10.0
 """Between two looks at a weight that a router does not confirm."""
 
@@ -208,6 +211,8 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
     if errors:
         notices = [Event(notice.reason, notice.message, "Warning") for answer in answers for notice in answer.notices]
         draft.refuse(waits.ROUTER.code, Event("TrafficRoutingError", errors[0], "Warning"), *notices)
+        if _told(draft, errors[0]):
+            draft.events.clear()  # one Event for one cause, however often the pass comes to it
         return False
     if not all(written):
         return True  # the status keeps the weight that was written last: nothing loses its pods because of this one
@@ -226,6 +231,12 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
         draft.wait(waits.UNCONFIRMED.code, f"the router does not confirm weight {weight} yet")
         draft.look_again(s.now + VERIFY_SECONDS)
     return True
+
+
+def _told(draft: Draft, error: str) -> bool:
+    """Whether the stored status reports this error of a router already."""
+    conditions = draft.sight.rollout.status.conditions
+    return any(c.type == "InvalidSpec" and error[:TOLD_BY] in c.message for c in conditions)
 
 
 def _wanted_traffic(draft: Draft, canary: CanaryStrategy, weight: int) -> Traffic:

@@ -147,7 +147,7 @@ class Difference:
 def lists() -> dict[Path, str]:
     """The page that tells people of some differences -> these differences as YAML."""
     found = {LIST.with_suffix(".md"): LIST.read_text()}
-    for page in sorted(PAGES.glob("*.md")):
+    for page in sorted(set(PAGES.glob("*.md")) - {PAGES / "adding.md"}):
         for block in re.findall(r"^```yaml\n(# differences\n.*?)^```$", page.read_text(), re.M | re.S):
             found[page] = block
     return found

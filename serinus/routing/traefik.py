@@ -1,0 +1,83 @@
+"""Traefik's weighted TraefikService: two of its services get the weights. Source: traffic routing, section 8.
+
+The object is the user's. Its other services, their order and everything else in it stay as they are. Argo Rollouts writes it in every
+pass; here it is written when a weight changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from serinus.api.findings import Finding, required
+from serinus.api.rollout import CanaryStrategy, Rollout
+from serinus.api.served_kind import ServedKind
+from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic
+from serinus.routing.writes import edited, not_found, share
+
+Json = dict[str, Any]
+KIND = ServedKind("traefik.io", "TraefikService", "traefikservices", ("v1alpha1",))
+
+
+class TraefikRouting(msgspec.Struct, rename="camel", omit_defaults=True):
+    weighted_traefik_service_name: str = ""
+
+
+class Traefik(Router[TraefikRouting]):
+    key = "traefik"
+    config = TraefikRouting
+    kinds = (KIND,)
+    permissions = (("traefik.io", ("traefikservices",), "get list watch patch"),)
+
+    def validate(self, config: TraefikRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
+        if not config.weighted_traefik_service_name:
+            yield required(
+                f"{path}.weightedTraefikServiceName", "the name of a TraefikService of the Rollout's namespace"
+            )
+
+    def references(self, rollout: Rollout, config: TraefikRouting) -> tuple[Reference, ...]:
+        return (Reference(KIND.key, config.weighted_traefik_service_name),)
+
+    def route(self, config: TraefikRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        name = config.weighted_traefik_service_name
+        seen = objects.get(KIND.key, name)
+        if seen is None:
+            return RouteResult(error=not_found(KIND, name, objects))
+        wrong = _wrong(seen, traffic)
+        if wrong:
+            return RouteResult(error=f"{wrong}: TraefikService {name}, spec.weighted.services")
+
+        def weighted(service: Json) -> None:
+            for wanted, weight in _weights(traffic).items():
+                _named(service, wanted)[0]["weight"] = weight
+
+        return RouteResult(edited(KIND, name, seen, weighted, f"the canary is to get {share(traffic)}"))
+
+
+ROUTER = Traefik()
+
+
+def _weights(traffic: Traffic) -> dict[str, int]:
+    return {traffic.canary_service: traffic.weight, traffic.stable_service: traffic.stable_weight}
+
+
+def _services(seen: Json) -> list[Any]:
+    weighted = (seen.get("spec") or {}).get("weighted")
+    services = weighted.get("services") if isinstance(weighted, dict) else None
+    return services if isinstance(services, list) else []
+
+
+def _named(seen: Json, name: str) -> list[Json]:
+    return [each for each in _services(seen) if isinstance(each, dict) and each.get("name") == name]
+
+
+def _wrong(seen: Json, traffic: Traffic) -> str:
+    """Why the object has no place for the weights, in Argo Rollouts' words; "" where it has."""
+    if not _services(seen):
+        return "spec.weighted.services was not found in traefik service manifest"
+    for role, name in (("canary", traffic.canary_service), ("stable", traffic.stable_service)):
+        if not _named(seen, name):
+            return f"traefik {role} service was not found: no entry {name}"
+    return ""
