@@ -27,6 +27,7 @@ from serinus.controller.events import Recorder, aborted_since
 from serinus.controller.jobs import Jobs
 from serinus.controller.metrics import Metrics
 from serinus.controller.reconcile import Reconciler, note
+from serinus.controller.router_release import RouterReleaser
 from serinus.controller.services import ServiceReleaser
 from serinus.controller.snapshot import experiment_snapshot, snapshot
 from serinus.controller.step_plugins import StepPlugins
@@ -166,13 +167,15 @@ class Controller:
         self.election = Election(client, clock, rng, self.options.lease()) if self.options.leader_elect else None
         services: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
         self.releaser = ServiceReleaser(client, self.cache, services, clock)
+        routed: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+        self.router_releaser = RouterReleaser(client, self.cache, routed, clock)
         queues = {"Rollouts": self.queue, "Experiments": self.experiment_queue, "AnalysisRuns": self.run_queue}
         aside = {
             "Rollout": self.reconciler.aside.__len__,
             "Experiment": self.experimenter.aside.__len__,
             "AnalysisRun": self.runs.aside.__len__,
         }
-        self.metrics.watch(self.cache, {**queues, "Services": services}, aside)
+        self.metrics.watch(self.cache, {**queues, "Services": services, "Routers": routed}, aside)
         self._working = False
         self.cache.rollouts.on_change(self._introduce)
 
@@ -231,6 +234,7 @@ class Controller:
                 tasks.create_task(self.jobs.run())
                 if not self.options.only_analyses:
                     tasks.create_task(self.releaser.run())
+                    tasks.create_task(self.router_releaser.run())
                     trials = (self.experiment_queue, self.experimenter)
                     for queue, reconciler in ((self.queue, self.reconciler), trials):
                         workers = self.options.workers

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from serinus.api.meta import Json
-from serinus.api.network import Ingress, Service
+from serinus.api.network import Service
+from serinus.api.rollout import Rollout
 from serinus.api.served_kind import located, name_from
 from serinus.api.workloads import Pod
 from serinus.controller.cache import Cache
@@ -14,6 +15,7 @@ from serinus.engine import references
 from serinus.engine.experiment_trial import ExperimentSnapshot
 from serinus.engine.plan import Snapshot
 from serinus.kube.informer import Key
+from serinus.routing.router import Objects
 
 
 def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
@@ -30,19 +32,8 @@ def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
     for name in references.services(rollout):
         if (service := cache.services.items.get((space, name))) is not None:
             services[name] = service
-    ingresses: dict[str, Ingress] = {}
-    objects: dict[str, Json] = {}
-    served: dict[str, str] = {}
-    for kind, name in references.router_objects(rollout):
-        if (version := cache.version(kind)) is not None:
-            served[kind] = version
-        for own, found in _router_objects(cache, kind, space, name):
-            if kind == "Ingress":
-                ingresses[own] = found
-            elif kind == "Service":
-                services[own] = found
-            else:
-                objects[f"{kind}/{own}"] = found
+    routed = router_objects(cache, rollout)
+    objects = dict(routed.others)
     asked = references.analyses(rollout)
     if asked:
         objects |= _templates(cache, space, asked)
@@ -53,13 +44,28 @@ def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
         replica_sets=sets,
         pods=tuple(pods),
         services=services,
-        ingresses=ingresses,
+        ingresses=routed.ingresses,
         objects=objects,
         analysis_runs=tuple(cache.runs_of(rollout)),
         experiments=tuple(cache.experiments_of(rollout)),
         workload=_named(cache, f"workload {work[0]}", space, work[1]) if work else None,
-        served=served,
+        served=routed.served,
     )
+
+
+def router_objects(cache: Cache, rollout: Rollout) -> Objects:
+    """What the Rollout's routers read, and the versions of the kinds that they need."""
+    space = rollout.metadata.namespace
+    found = Objects(space, {}, {}, {})
+    for kind, name in references.router_objects(rollout):
+        if (version := cache.version(kind)) is not None:
+            found.served[kind] = version
+        for own, obj in _router_objects(cache, kind, space, name):
+            if kind == "Ingress":
+                found.ingresses[own] = obj
+            else:
+                found.others[f"{kind}/{own}"] = obj
+    return found
 
 
 def _router_objects(cache: Cache, kind: str, space: str, name: str) -> Iterator[tuple[str, Any]]:

@@ -34,7 +34,7 @@ def release(service: Service, rollout: Rollout | None) -> Action | None:
     meta = service.metadata
     if MANAGED_BY not in meta.annotations or meta.deletion_timestamp:
         return None
-    if rollout is not None and (meta.name in named_services(rollout) or not _settled(rollout)):
+    if rollout is not None and (meta.name in named_services(rollout) or not is_settled(rollout)):
         return None
     patch: Json = {"metadata": {"annotations": {MANAGED_BY: None}}}
     if HASH in service.spec.selector:
@@ -44,7 +44,7 @@ def release(service: Service, rollout: Rollout | None) -> Action | None:
     return Action("patch", "Service", meta.name, why, patch, uid=meta.uid, resource_version=meta.resource_version)
 
 
-def _settled(rollout: Rollout) -> bool:
+def is_settled(rollout: Rollout) -> bool:
     """Whether its spec was seen and found usable."""
     seen = rollout.status.observed_generation == str(rollout.metadata.generation)
     return seen and not any(c.type == "InvalidSpec" for c in rollout.status.conditions)

@@ -207,7 +207,7 @@ def _write(draft: Draft, canary: CanaryStrategy, weight: int) -> bool:
     errors = [answer.error for answer in answers if answer.error]
     # No router gets a larger share where another one cannot be written; a smaller share is written wherever it can be.
     rises = recorded is not None and weight > recorded.canary.weight
-    written = [draft.act(_action(write)) for a in answers for write in a.writes if not (errors and rises)]
+    written = [draft.act(action_of(write)) for a in answers for write in a.writes if not (errors and rises)]
     if errors:
         notices = [Event(notice.reason, notice.message, "Warning") for answer in answers for notice in answer.notices]
         draft.refuse(waits.ROUTER.code, Event("TrafficRoutingError", errors[0], "Warning"), *notices)
@@ -278,7 +278,8 @@ def _routes(draft: Draft) -> tuple[Route, ...]:
     return set_by(s.steps[: (status.current_step_index or 0) + 1], s.routing)
 
 
-def _action(write: Write) -> Action:
+def action_of(write: Write) -> Action:
+    """A router's write as an action of a plan."""
     return Action(
         write.verb,
         write.kind,

@@ -1,0 +1,88 @@
+"""Gives router objects back that no Rollout leads any more (see `engine/router_release.py`).
+
+Which objects a Rollout named before its last change is known from the change itself. A controller that starts after the change does
+not know it.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from serinus.api.rollout import Rollout
+from serinus.controller.apply import Applier, HeldBack, Subject
+from serinus.controller.cache import Cache
+from serinus.controller.snapshot import router_objects
+from serinus.controller.writes import Writes
+from serinus.engine.plan import Event, Plan
+from serinus.engine.router_release import dropped, may_release, release
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.informer import Key
+from serinus.kube.queue import WorkQueue, work
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 10
+"""Passes after which a release ends, whatever is left: another writer undoes it."""
+
+
+class RouterReleaser:
+    """One key, one look, until nothing is left to write."""
+
+    def __init__(self, client: Client, cache: Cache, queue: WorkQueue[Key], clock: Clock) -> None:
+        self._cache, self._queue = cache, queue
+        self._applier = Applier(client, clock, Writes(), _untold, _note, resource=cache.resource)
+        self._before: dict[Key, Rollout] = {}
+        """The last Rollout that named what is to be given back."""
+        self._rounds: dict[Key, int] = {}
+        self._works = False
+        cache.rollouts.on_change(self._rollout_changed)
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        self._works = True
+        try:
+            await work(self._queue, self._look)
+        finally:
+            self._works = False
+            self._before.clear()
+
+    def _rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
+        if old is None or not self._works:
+            return
+        key = (old.metadata.namespace, old.metadata.name)
+        if key not in self._before and (new is None or new.spec is not old.spec) and dropped(old, new):
+            self._before[key] = old
+        if key in self._before:
+            self._queue.add(key)
+
+    async def _look(self, key: Key) -> None:
+        old, new = self._before.get(key), self._cache.rollouts.items.get(key)
+        if old is None or not may_release(new):
+            return
+        actions = release(old, new, router_objects(self._cache, old)) if dropped(old, new) else ()
+        rounds = self._rounds.get(key, 0) + 1
+        if not actions or rounds > ROUNDS:
+            del self._before[key]
+            self._rounds.pop(key, None)
+            return
+        self._rounds[key] = rounds
+        quiet = tuple(msgspec.structs.replace(action, events=()) for action in actions)
+        try:
+            await self._applier.apply(old, Plan(quiet))
+        except HeldBack as back:
+            log.warning("%s", back.held.message, extra={"fields": {"namespace": key[0]}})
+            self._queue.add_at(key, back.held.until)
+            return
+        self._queue.add(key)
+
+
+def _untold(about: Subject, event: Event) -> None:
+    """A Rollout that is gone has no Events."""
+
+
+def _note(about: Subject, what: str, because: str) -> None:
+    fields = {"namespace": about.metadata.namespace, "because": because}
+    log.info("give back: %s", what, extra={"fields": fields})

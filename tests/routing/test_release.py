@@ -1,0 +1,79 @@
+"""Router objects that no Rollout leads any more get all traffic back to the stable Service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from player import play
+from recordings import scenario
+from story import moments
+
+Json = dict[str, Any]
+CANARY = "spec.strategy.canary"
+LET_GO: dict[str, Json] = {
+    "the Rollout is deleted": {"kubectl": "delete rollout web"},
+    "it names the router no more": {
+        "patch": [
+            "Rollout/web",
+            {"spec": {"strategy": {"canary": {"trafficRouting": None, "scaleDownDelaySeconds": None}}}},
+        ]
+    },
+    "it names another object": {
+        "patch": [
+            "Rollout/web",
+            {
+                "spec": {
+                    "strategy": {"canary": {"trafficRouting": {"traefik": {"weightedTraefikServiceName": "other"}}}}
+                }
+            },
+        ]
+    },
+}
+OTHER = """
+---
+apiVersion: traefik.io/v1alpha1
+kind: TraefikService
+metadata: {name: other}
+spec:
+  weighted:
+    services:
+    - {name: web, port: 80, weight: 100}
+    - {name: web-canary, port: 80, weight: 0}
+"""
+
+
+def paused_and(step: Json) -> list[Json]:
+    """The trace of `traefik-walk` to its first pause, and of what is done then."""
+    what = scenario("traefik-walk")
+    gate = next(i for i, each in enumerate(what["do"]) if "cli" in each)
+    done = play("let go", {**what, "objects": what["objects"] + OTHER, "do": [*what["do"][:gate], step, {"sleep": 5}]})
+    assert done.troubles == []
+    return done.trace
+
+
+def weights(trace: list[Json]) -> list[int]:
+    """Of the canary, as the TraefikService had them one after the other."""
+    field = "spec.weighted.services"
+    found = [
+        m.field("TraefikService/web", field)[1]["weight"]
+        for m in moments(trace)
+        if m.changes("TraefikService/web", field)
+    ]
+    return [weight for i, weight in enumerate(found) if i == 0 or weight != found[i - 1]]
+
+
+@pytest.mark.parametrize("how", LET_GO)
+def test_all_traffic_goes_back_to_the_stable_service(how: str):
+    """Argo Rollouts leaves 20 % on the canary Service."""
+    assert weights(paused_and(LET_GO[how])) == [0, 20, 0]
+
+
+def test_a_spec_that_cannot_be_used_gives_nothing_back():
+    broken = {
+        "patch": [
+            "Rollout/web",
+            {"spec": {"strategy": {"canary": {"trafficRouting": None, "dynamicStableScale": True}}}},
+        ]
+    }
+    assert weights(paused_and(broken)) == [0, 20]
