@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -16,22 +17,26 @@ import pytest
 from serinus.api.resources import LEASES, ROLLOUTS
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
+from serinus.kube.config import Flags, load
+from serinus.local.apiserver.certs import identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 
-TOKEN = "sesame"
-
 
 @pytest.fixture
-async def api() -> AsyncIterator[tuple[Client, str]]:
-    """A client, and the address for others."""
+async def api(tmp_path: Path) -> AsyncIterator[tuple[Client, str]]:
+    """A client, and the kubeconfig for others."""
     server = ApiServer(MemoryStore(), Schemas(), SystemClock(), rng=random.Random(1))
     await server.start()
-    http = HttpsServer(server.handle, TOKEN, None)
+    clock = SystemClock()
+    who = identity(tmp_path / "certificates", clock.now())
+    http = HttpsServer(server.handle, who.token, who.ssl_context())
     port = await http.start()
-    yield Client(server.handle), f"http://127.0.0.1:{port}"
+    kubeconfig = tmp_path / "kubeconfig"
+    write_kubeconfig(kubeconfig, f"https://127.0.0.1:{port}", who.ca_pem, who.token)
+    yield Client(server.handle), str(kubeconfig)
     server.close()
     await http.close()
 
@@ -79,8 +84,8 @@ async def running(*arguments: str):
             await process.wait()
 
 
-def against(server: str) -> list[str]:
-    return ["--server", server, "--token", TOKEN, "--metricsPort", "0", "--healthzPort", "0"]
+def against(kubeconfig: str) -> list[str]:
+    return ["--kubeconfig", kubeconfig, "--metricsPort", "0", "--healthzPort", "0"]
 
 
 async def test_it_runs_tells_its_state_and_stops_when_asked(api: tuple[Client, str]) -> None:
@@ -133,8 +138,8 @@ async def test_what_cannot_run_says_why_and_what_to_do(arguments: list[str], tol
 
 
 async def test_a_port_that_is_taken_is_named_with_its_flag(api: tuple[Client, str]) -> None:
-    _, server = api
-    taken = server.rsplit(":", 1)[1]
-    async with running("--server", server, "--token", TOKEN, "--metricsPort", "0", "--healthzPort", taken) as it:
+    _, kubeconfig = api
+    taken = load(Flags(kubeconfig=kubeconfig)).server.rpartition(":")[2]
+    async with running("--kubeconfig", kubeconfig, "--metricsPort", "0", "--healthzPort", taken) as it:
         assert "Choose another with --healthzPort" in await it.until("Error")
         assert await it.ended() == 1
