@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,17 @@ from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import Instance, explain
 
 LOG = "serinus.log"
+LARGEST_LOG = 10 << 20
+"""Bytes from which on a start begins a new log; one older is kept."""
 _PROGRAM = "from serinus.cli.main import main; main()"
 
 
 def start(instance: Instance, arguments: Sequence[str]) -> dict[str, Any]:
     """Runs `serinus up ARGUMENTS` in the background; its state once it is ready. Raises CannotRun with its reason."""
     log_file = instance.log_dir / LOG
+    with suppress(OSError):
+        if log_file.stat().st_size > LARGEST_LOG:
+            log_file.replace(log_file.with_name(f"{LOG}.1"))
     reading, writing = os.pipe()
     try:
         with open(os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:

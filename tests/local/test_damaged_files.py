@@ -71,6 +71,13 @@ def test_all_that_up_makes_is_for_its_user_alone(made: Path):
     assert {p: oct(p.stat().st_mode) for p in (made, *made.rglob("*")) if p.stat().st_mode & 0o077} == {}
 
 
+def test_no_token_stands_in_a_log(made: Path):
+    tokens = [(made / name).read_bytes().strip() for name in ("certificates/token", "dashboard.token")]
+    logs = [path for path in (made / "log").iterdir() if any(token in path.read_bytes() for token in tokens)]
+    assert logs == []
+    assert all(tokens)
+
+
 @pytest.mark.parametrize("content", CONTENTS)
 def test_a_damaged_file_is_named_or_made_anew(made: Path, tmp_path: Path, content: str):
     """All files are damaged at once. Each refusal names one, which is then given back, until `up` is ready."""

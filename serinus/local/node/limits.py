@@ -43,7 +43,7 @@ class Limits:
                 continue
             for place, verdict in (await asyncio.to_thread(self.look, limits)).items():
                 self.verdicts[place] = verdict
-                await asyncio.to_thread(end_all, self._directory, place)
+                await asyncio.to_thread(end_all, self._directory, {place})
 
     def look(self, limits: Mapping[Path, int]) -> dict[Path, Verdict]:
         """The containers that are beyond a limit now."""

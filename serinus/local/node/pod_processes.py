@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -50,24 +50,24 @@ def of_containers(directory: Path) -> dict[Path, list[Process]]:
     return found
 
 
-def end_all(directory: Path, place: Path) -> bool:
-    """Kills all processes of a container, or of a pod, whose directory is `place`. Whether none is left.
+def end_all(directory: Path, places: Set[Path]) -> set[int]:
+    """Kills all processes of the containers, or pods, with these directories. Those that are left after 10 s.
 
     They are stopped before they are killed, so that none starts another one meanwhile.
     """
     end = time.monotonic() + _PATIENCE
     stopped: set[int] = set()
-    while found := {p.pid for key, ps in of_containers(directory).items() if place in (key, key.parent) for p in ps}:
+    while found := {p.pid for key, ps in of_containers(directory).items() if places & {key, key.parent} for p in ps}:
         fresh = found - stopped
         for pid in fresh or found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGSTOP if fresh else signal.SIGKILL)
         stopped |= fresh
         if time.monotonic() > end:
-            return False
+            return found
         if not fresh:
             time.sleep(0.01)
-    return True
+    return set()
 
 
 def exact_memory(processes: list[Process]) -> int:

@@ -12,7 +12,6 @@ directory; the next node finds it by both, and one that does not match is somebo
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import shutil
 import signal
@@ -27,12 +26,13 @@ from serinus.kube.clock import Clock
 from serinus.local import processes
 from serinus.local.node import exec_check, logs
 from serinus.local.node.checks import ask
+from serinus.local.node.ending import Ending
 from serinus.local.node.exec_check import kill_group
 from serinus.local.node.images import ImageRule, Program, program_of
 from serinus.local.node.limits import Limits, Verdict
 from serinus.local.node.listeners import forbidden, is_own
-from serinus.local.node.log_pipes import LogPipes
-from serinus.local.node.pod_processes import end_all, marked, of_containers
+from serinus.local.node.log_pipes import PIPE, LogPipes
+from serinus.local.node.pod_processes import marked, of_containers
 from serinus.local.node.program_file import found_program, why_not, working_dir
 from serinus.local.node.runtime import (
     UNKNOWN_EXIT,
@@ -47,8 +47,6 @@ from serinus.local.node.runtime import (
     Running,
 )
 from serinus.local.umask import of_pods
-
-log = logging.getLogger(__name__)
 
 PASSED_ON = (
     "PATH",
@@ -87,6 +85,7 @@ class ProcessRuntime:
         """By the identity of what runs."""
         self._pipes = LogPipes(directory, limit=log_limit)
         self._limits = Limits(directory)
+        self._ending = Ending(directory)
 
     async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
         return program_of(container, rules, namespace)
@@ -106,14 +105,20 @@ class ProcessRuntime:
                 f"workingDir {launch.working_dir!r} is no directory on this machine: create it, or name another"
             )
         if (place / "process.json").exists():
-            await self._end(place)  # an earlier start may have ended while nobody looked
+            await self._ending.of(place)  # an earlier start may have ended while nobody looked
         for old in place.glob("*.log*"):
             number = old.name.partition(".")[0]
             if number.isdigit() and int(number) < launch.attempt - 1:
                 old.unlink(missing_ok=True)
         argv = found_program(launch, directory)
         at = self._clock.now()
-        output = await self._pipes.open(place, launch.attempt)
+        try:
+            output = await self._pipes.open(place, launch.attempt)
+        except OSError as error:
+            raise CannotStart(
+                f"the pipe for its log, {place / PIPE}, cannot be made ({error.strerror or error}): let the data directory "
+                "be on a local disk, or choose another with --data"
+            ) from error
         try:
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220 - a millisecond, and nothing may come between it and its record
@@ -177,13 +182,9 @@ class ProcessRuntime:
         kill_group(_identity(running)[0])
         place = self._places.pop(running.id, None)
         if place is not None:
-            await self._end(place)
+            await self._ending.of(place)
             await self._pipes.drained(place)
         return self._limits.verdicts.pop(place, None) if place is not None else None
-
-    async def _end(self, place: Path) -> None:
-        if not await asyncio.to_thread(end_all, self._directory, place):
-            log.warning("Processes of %s do not end.", place)
 
     async def keep(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -232,7 +233,7 @@ class ProcessRuntime:
             await self.signal(running, kill=True)
             await self.ended(running)
         place = self._directory / f"{pod.namespace}_{pod.name}_{pod.uid}"
-        await self._end(place)
+        await self._ending.of(place)
         await asyncio.to_thread(shutil.rmtree, place, True)
 
     async def stop_all(self, grace: float) -> None:
@@ -249,8 +250,8 @@ class ProcessRuntime:
 
         await asyncio.gather(*(stop(one) for one in running))
         # What a container left behind whose first process ended while nobody looked.
-        for place in await asyncio.to_thread(of_containers, self._directory):
-            await self._end(place)
+        left = await asyncio.to_thread(of_containers, self._directory)
+        await asyncio.gather(*(self._ending.of(place) for place in left))
         await self._pipes.stop()
 
 

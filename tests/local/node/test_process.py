@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from serinus.kube.clock import SystemClock
 from serinus.local import processes
+from serinus.local.node import pod_processes
 from serinus.local.node.limits import Limits
 from serinus.local.node.process import ProcessRuntime
 from serinus.local.node.runtime import CannotStart, ExecCheck, Launch, Listens, PodRef, Running
@@ -313,3 +315,22 @@ async def test_what_a_check_says_is_bounded(runtime: ProcessRuntime) -> None:
     said = await runtime.check(Running("1@x", "c", 0, 0.0), ExecCheck(("sh", "-c", "yes | head -c 300000000")), 60)
     assert said.ok
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+async def test_many_that_end_at_once_are_looked_for_together(
+    runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pass over all processes takes milliseconds; `down` with hundreds of pods must not take one for each."""
+    passes: list[int] = []
+
+    def counted(directory: Path) -> dict[Path, list[pod_processes.Process]]:
+        passes.append(1)
+        return of_containers(directory)
+
+    of_containers = pod_processes.of_containers
+    started = [await runtime.start(replace(launch("sleep", "100"), container=f"c{i}")) for i in range(40)]
+    monkeypatch.setattr(pod_processes, "of_containers", counted)
+    for one in started:
+        await runtime.signal(one, kill=True)
+    await asyncio.gather(*(runtime.ended(one) for one in started))
+    assert len(passes) < 20
