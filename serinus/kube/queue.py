@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError
 from serinus.kube.fairness import Lane, Turns, one_lane
+from serinus.kube.hands import Hands
 
 K = TypeVar("K", bound=Hashable)
 
@@ -179,19 +180,23 @@ async def work(
     queue: WorkQueue[K],
     handler: Callable[[K], Awaitable[None]],
     *,
-    workers: int = 1,
+    workers: int | Hands = 1,
     failed: Callable[[K, Exception, float], None] | None = None,
 ) -> None:
-    """Works on the queue's keys, forever, `workers` at a time.
+    """Works on the queue's keys, forever, `workers` at a time: with `Hands` more of them while some handlers are away.
 
     A handler that raises has its key retried with back-off; one that returns has its failures forgotten. `failed` is
     told the key, the error and the seconds until the next attempt; without it they are logged.
     """
     tell = failed or _log_failure
+    hands = workers if isinstance(workers, Hands) else Hands(workers)
+    working = 0
 
     async def worker() -> None:
-        while True:
+        nonlocal working
+        while working <= hands.count + hands.away_now:
             key = await queue.get()
+            await hands.take()  # free, unless one who was away has come back
             try:
                 await handler(key)
             except Exception as error:
@@ -201,10 +206,19 @@ async def work(
                 queue.forget(key)
             finally:
                 queue.done(key)
+                hands.done()
+        working -= 1
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(worker())
+
+        def more() -> None:
+            nonlocal working
+            while working < hands.count + hands.away_now:
+                working += 1
+                group.create_task(worker())
+
+        hands.more = more
+        more()
 
 
 def _log_failure(key: object, error: Exception, delay: float) -> None:
