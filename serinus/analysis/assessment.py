@@ -50,6 +50,8 @@ class Measured:
     measurement: Measurement
     ended: float
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    clean: bool = False
+    """Its texts were searched for secrets already, for those of its provider too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,11 @@ def _with_measurements(run: AnalysisRun, resolved: Resolved, measured: Sequence[
     for one in measured:
         metric = one.task.metric
         result = results.get(metric.name) or MetricResult(name=metric.name, phase=RUNNING, dry_run=metric.dry_run)
-        measurement = shown(one.measurement, hidden)
+        measurement = one.measurement if one.clean else shown(one.measurement, hidden)
         earlier = result.measurements[:-1] if one.task.measurement is not None else result.measurements
         if measurement.finished_at is not None:
             result = counted(result, measurement.phase)
-        metadata = {**result.metadata, **texts(one.metadata, hidden)}
+        metadata = {**result.metadata, **(one.metadata if one.clean else texts(one.metadata, hidden))}
         results[metric.name] = msgspec.structs.replace(result, measurements=[*earlier, measurement], metadata=metadata)
     order = {metric.name: position for position, metric in enumerate(resolved.metrics)}
     return msgspec.structs.replace(

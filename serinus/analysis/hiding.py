@@ -55,39 +55,48 @@ class Hidden:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._forms: dict[str, _Forms] = {}
+        self._clean: set[str] = set()
+        """Texts that were made here: they are not searched once more."""
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
         for secret in secrets:
             if secret.strip() and secret not in self._forms:
                 self._forms[secret] = _forms(secret)
+                self._clean.clear()
 
     def text(self, text: str, longest: int) -> str:
         """The controller's own words without secrets, of at most `longest` characters. Secrets below SHORT are not searched."""
-        return self._shown(text, longest, _whole)
+        if text in self._clean:
+            return shortened(text, longest)
+        further = _WIDEST * max((forms.longest for forms in self._forms.values()), default=0)
+        return self._shown(text, longest, min(_FURTHEST, further), _whole)
 
     def foreign(self, text: str, longest: int, *, short: bool = True) -> str:
         """The same for text that a server, a library or a plugin made: it shows no part of a secret either.
 
         `short`: one that contains a secret below SHORT is all replaced.
         """
+        if text in self._clean:
+            return shortened(text, longest)
         forms = {form for forms in self._forms.values() if short and forms.short for form in forms.plain | forms.base64}
         if forms:
             for layer in layers_of(text[: longest + _BEYOND]):
                 folded = _folded(layer.text)
                 if any(form in layer.text or form in folded for form in forms):
                     return STAND_IN
-        return self._shown(text, longest, _in_part)
+        return self._shown(text, longest, _WIDEST * 4 * ROW, _in_part)
 
     def message(self, own: str, said: str, longest: int) -> str:
         """One message of the controller's own words and of what somebody else said."""
         return self.text(own + (self.foreign(said, longest) if said else ""), longest)
 
-    def _shown(self, text: str, longest: int, found: _Search) -> str:
+    def _shown(self, text: str, longest: int, further: int, found: _Search) -> str:
+        """`further`: characters beyond `longest` in which a secret may end that begins before."""
         forms = [forms for forms in self._forms.values() if not forms.short]
         if not forms:
             return shortened(text, longest)
-        seen = text[: longest + min(_FURTHEST, _WIDEST * max(one.longest for one in forms))]
+        seen = text[: longest + further]
         spans = sorted(span for layer in layers_of(seen) for span in _spans(layer, forms, found))
         parts: list[str] = []
         at = 0
@@ -99,7 +108,9 @@ class Hidden:
             at = max(at, end)
         parts.append(seen[at:longest])
         made = "".join(parts)
-        return shortened(made if len(text) <= longest else f"{made}…", longest)
+        made = shortened(made if len(text) <= longest else f"{made}…", longest)
+        self._clean.add(made)
+        return made
 
 
 _Search = Callable[[str, frozenset[str]], Iterator[tuple[int, int]]]
@@ -110,14 +121,14 @@ def _spans(layer: Layer, forms: Iterable[_Forms], found: _Search) -> Iterator[tu
     folded, joined = _folded(layer.text), without_breaks(layer)
     same = joined.text.translate(_URL_ALPHABET)
     lower = same.lower()
-    for one in forms:
-        for start, end in found(folded, one.plain):
-            yield layer.starts[start], layer.ends[end - 1]
-        exact = frozenset(form for form in one.base64 if len(form) < ROW)
-        for text, cores in ((same, exact), (lower, frozenset(map(str.lower, one.base64 - exact)))):
-            for start, end in found(text, cores):
-                first, last = _whole_run(same, start, end)
-                yield joined.starts[first], joined.ends[last - 1]
+    for start, end in found(folded, frozenset[str]().union(*(one.plain for one in forms))):
+        yield layer.starts[start], layer.ends[end - 1]
+    coded = frozenset[str]().union(*(one.base64 for one in forms))
+    exact = frozenset(form for form in coded if len(form) < ROW)
+    for text, cores in ((same, exact), (lower, frozenset(map(str.lower, coded - exact)))):
+        for start, end in found(text, cores):
+            first, last = _whole_run(same, start, end)
+            yield joined.starts[first], joined.ends[last - 1]
 
 
 def _whole(text: str, forms: frozenset[str]) -> Iterator[tuple[int, int]]:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from serinus.analysis.conditions.budget import STEPS
 from serinus.analysis.conditions.condition import Condition
-from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.errors import ConditionError, TooMuchWork
 from serinus.analysis.limits import UNLIMITED, Limits
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.api.analysis import Measurement, Metric, MetricResult
@@ -57,12 +58,15 @@ class _NoValue(Exception):
     """(the controller's own words, what depends on the condition's values)."""
 
 
-def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None) -> Judged:
-    """What the conditions make of a result. `shown`: the metric as people may see it, if that is another."""
+def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None, steps: int = STEPS) -> Judged:
+    """What the conditions make of a result. `shown`: the metric as people may see it, if that is another.
+
+    `steps`: of each condition. TooMuchWork for one that needs more than these, and not more than STEPS.
+    """
     seen = shown or metric
     try:
-        success = _holds("successCondition", metric.success_condition, seen.success_condition, result, now)
-        failure = _holds("failureCondition", metric.failure_condition, seen.failure_condition, result, now)
+        success = _holds("successCondition", metric.success_condition, seen.success_condition, result, now, steps)
+        failure = _holds("failureCondition", metric.failure_condition, seen.failure_condition, result, now, steps)
     except _NoValue as why:
         return Judged(ERROR, *why.args)
     if failure:
@@ -72,13 +76,15 @@ def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None)
     return Judged(FAILED if failure is None else INCONCLUSIVE)
 
 
-def _holds(name: str, text: str, shown: str, result: Any, now: float) -> bool | None:
+def _holds(name: str, text: str, shown: str, result: Any, now: float, steps: int) -> bool | None:
     """What the condition says; None without a condition."""
     if not text:
         return None
     try:
-        return _conditions.get(text).holds(result, now)
+        return _conditions.get(text).holds(result, now, steps)
     except ConditionError as error:
+        if isinstance(error, TooMuchWork) and steps < STEPS:
+            raise
         own = f'could not evaluate {name} "{shown}": '
         if result is None or result == []:
             raise _NoValue(own + NO_DATA, "") from None

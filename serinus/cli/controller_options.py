@@ -101,7 +101,7 @@ OWN = (
         type=click.IntRange(1),
         default=30,
         show_default=True,
-        help="AnalysisRuns worked on at once.",
+        help="AnalysisRuns worked on at once, besides those that wait for an answer.",
     ),
     click.Option(
         ["--qps"],

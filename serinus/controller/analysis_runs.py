@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from serinus.analysis.arguments import Secrets, secret_names
-from serinus.analysis.assessment import Assessed, assess, delete_at, failed
+from serinus.analysis.assessment import Assessed, Measured, assess, delete_at, failed
+from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import COMPLETED
 from serinus.analysis.problems import AnalysisProblem
-from serinus.analysis.providers.measuring import clean_up, measure
+from serinus.analysis.providers.measuring import Round, clean_up
 from serinus.analysis.providers.provider import Reach
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.resolved import Resolved, resolve
-from serinus.analysis.schedule import endings, tasks
+from serinus.analysis.schedule import Task, endings, tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
+from serinus.api.cutting import LONGEST_MESSAGE
 from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.controller.bounded import TooMuch, bounded
@@ -33,6 +35,7 @@ from serinus.engine.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Forbidden, NotFound
+from serinus.kube.hands import Hands
 from serinus.kube.informer import Informer, Key
 from serinus.kube.queue import WorkQueue
 
@@ -61,7 +64,7 @@ class _Known:
 class AnalysisRuns:
     """Call it with a key; it raises what went wrong, for the queue to try again with back-off.
 
-    `resolves` is told of the metrics of each run, once for each of its specs.
+    `resolves` is told of the metrics of each run, once for each of its specs. `hands`: those of the workers that call it.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class AnalysisRuns:
         *,
         measures: Measures,
         resolves: Callable[[Resolved], None] = lambda _: None,
+        hands: Hands | None = None,
     ) -> None:
         self._client, self._runs, self._queue, self._clock = client, runs, queue, clock
         self._reach, self._tell = reach, tell
@@ -87,7 +91,9 @@ class AnalysisRuns:
         """Its metrics are the same in every round, as long as neither its spec nor a Secret changes."""
         self._woken: dict[Key, set[str]] = {}
         """Metrics that need not wait for their time, since their Job has ended."""
-        self._resolves, self._measures = resolves, measures
+        self._resolves, self._measures, self._hands = resolves, measures, hands or Hands(1)
+        self._rounds: dict[Key, Round] = {}
+        """The calls that are under way."""
         self.aside = SetAside()
 
     def wake(self, key: Key, metric: str) -> None:
@@ -146,7 +152,8 @@ class AnalysisRuns:
             if key in self._written:
                 self._rests[key] = self._written[key], assessed.next
         if assessed.trimmed and resolved is not None:
-            await clean_up(run, resolved, assessed.trimmed, self._reach)
+            async with self._hands.away():
+                await clean_up(run, resolved, assessed.trimmed, self._reach)
 
     def failed(self, key: Key, error: Exception, delay: float) -> None:
         """Tells of an attempt that raised; the next one comes in `delay` seconds."""
@@ -165,13 +172,15 @@ class AnalysisRuns:
         now = self._clock.now()
         entry = self.aside.failed(key, run.metadata.generation, error, seconds, now)
         self._measures.failed(key)
+        known = self._resolved.get(key)
+        said = Hidden(known.resolved.secrets if known else ()).foreign(entry.words, LONGEST_MESSAGE)
         unexpected = None if isinstance(error, TooMuch) else error
         fields = {"namespace": key[0], "analysisrun": key[1], "again_in": f"{entry.until - now:.1f}s"}
-        log.error("set aside: %s", entry.words, exc_info=unexpected, extra={"fields": fields})
+        log.error("set aside: %s", said, exc_info=unexpected, extra={"fields": fields})
         if unexpected is None or entry.failures >= ATTEMPTS:
-            return failed(run, entry.words, await measure(run, endings(run), self._reach))
+            return failed(run, said, await self._measured(key, run, endings(run)))
         self._queue.add_at(key, entry.until)
-        self._tell(run, Event("SetAside", entry.words, "Warning"))
+        self._tell(run, Event("SetAside", said, "Warning"))
         return None
 
     async def _assess(
@@ -189,10 +198,38 @@ class AnalysisRuns:
             secrets = await self._secrets(run)
             resolved = timed(lambda: self._resolve(key, run, secrets))
         except AnalysisProblem as problem:
-            return failed(run, str(problem), await measure(run, endings(run), self._reach)), None
+            return failed(run, str(problem), await self._measured(key, run, endings(run))), None
         todo = timed(lambda: tasks(run, resolved, now, due, woken))
-        measured = await measure(run, todo, self._reach, resolved.secrets) if todo else []
+        measured = await self._measured(key, run, todo, resolved.secrets)
         return timed(lambda: assess(run, resolved, measured, self._clock.now(), due)), resolved
+
+    async def _measured(
+        self, key: Key, run: AnalysisRun, todo: Sequence[Task], secrets: Sequence[str] = ()
+    ) -> list[Measured]:
+        """What came of the tasks. Other runs are worked on meanwhile, and whoever changes this one may end them."""
+        round_ = Round(run, todo, self._reach, secrets)
+        if not todo or self._stopped(round_, self._runs.items.get(key)) is not None:
+            return []
+        self._rounds[key] = round_
+        try:
+            async with self._hands.away():
+                return await round_.measured()
+        finally:
+            del self._rounds[key]
+
+    def changed(self, key: Key, run: AnalysisRun | None) -> None:
+        """Ends the measurements under way of a run that is deleted (None, or on its way), replaced or told to end."""
+        round_ = self._rounds.get(key)
+        gone = None if round_ is None else self._stopped(round_, run)
+        if round_ is not None and gone is not None:
+            round_.end(gone=gone)
+
+    @staticmethod
+    def _stopped(round_: Round, run: AnalysisRun | None) -> bool | None:
+        """Whether the run of these calls is gone (True), or only told to end meanwhile (False); None: they go on."""
+        if run is None or run.metadata.deletion_timestamp or run.metadata.uid != round_.run.metadata.uid:
+            return True
+        return False if run.spec.terminate and not round_.run.spec.terminate else None
 
     def _resolve(self, key: Key, run: AnalysisRun, secrets: Secrets) -> Resolved:
         known = self._resolved.get(key)
@@ -237,7 +274,7 @@ class AnalysisRuns:
             if error.code not in REFUSED:
                 raise
             message = f"its status is refused: {error.message}"
-            ended = failed(run, message, await measure(run, endings(run), self._reach))
+            ended = failed(run, message, await self._measured(key, run, endings(run)))
             try:
                 await self._patch(key, run, ended)
             except ApiError as again:

@@ -37,6 +37,7 @@ from serinus.engine.plan import Event, Plan, Snapshot
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.fairness import Lane
+from serinus.kube.hands import Hands
 from serinus.kube.informer import Key
 from serinus.kube.lease import Election, LeaseSettings
 from serinus.kube.queue import WorkQueue, work
@@ -59,7 +60,7 @@ class Options:
     workers: int = 10
     """Rollouts worked on at once; nearly all of a reconcile is waiting for the API."""
     analysis_workers: int = 30
-    """AnalysisRuns worked on at once."""
+    """AnalysisRuns worked on at once. Those that wait for an answer of a monitoring system do not count (providers/lanes.py)."""
     only_analyses: bool = False
     """Rollouts and Experiments are somebody else's."""
     resync: float = 900.0
@@ -101,7 +102,7 @@ class Controller:
         self._client, self._clock, self._rng = client, clock, rng
         self.metrics = metrics or Metrics()
         self.queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()), lane=self._lane)
-        self.experiment_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+        self.experiment_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()), lane=_by_namespace)
         self.cache = Cache(
             client,
             clock,
@@ -112,7 +113,8 @@ class Controller:
             instance_id=self.options.instance_id,
         )
         self.recorder = Recorder(client, clock)
-        plugins = StepPlugins(client, self.options.lease_namespace)
+        self._hands = Hands(self.options.workers)
+        plugins = StepPlugins(client, self.options.lease_namespace, self._hands)
         applier = Applier(client, clock, Writes(), self._tell, note, plugins.call, self.cache.resource)
         self.reconciler = Reconciler(
             self.cache,
@@ -143,7 +145,8 @@ class Controller:
             environment=os.environ,
             job_cluster=job_cluster,
         )
-        self.run_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+        self.run_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()), lane=_by_namespace)
+        self._run_hands = Hands(self.options.analysis_workers)
         self.jobs = Jobs(
             job_cluster or client,
             clock,
@@ -160,6 +163,7 @@ class Controller:
             self._tell_of_run,
             resolves=self.jobs.need,
             measures=self.metrics.runs,
+            hands=self._run_hands,
         )
         self.cache.analysis_runs.on_change(self._run_changed)
         for informer in (self.cache.rollouts, self.cache.experiments, self.cache.analysis_runs):
@@ -195,7 +199,7 @@ class Controller:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LAST_WORDS):
                         await self.recorder.flush()
-                await self.reach.http.close()
+                await self.reach.close()
 
     def not_ready(self) -> str:
         """Why the caches do not show the world yet, or no longer; "" when they do."""
@@ -235,12 +239,12 @@ class Controller:
                 if not self.options.only_analyses:
                     tasks.create_task(self.releaser.run())
                     tasks.create_task(self.router_releaser.run())
-                    trials = (self.experiment_queue, self.experimenter)
-                    for queue, reconciler in ((self.queue, self.reconciler), trials):
-                        workers = self.options.workers
-                        tasks.create_task(work(queue, reconciler, workers=workers, failed=reconciler.failed))
-                runs = self.options.analysis_workers
-                tasks.create_task(work(self.run_queue, self.runs, workers=runs, failed=self.runs.failed))
+                    rollouts = (self.queue, self.reconciler, self._hands)
+                    trials = (self.experiment_queue, self.experimenter, Hands(self.options.workers))
+                    for queue, reconciler, hands in (rollouts, trials):
+                        tasks.create_task(work(queue, reconciler, workers=hands, failed=reconciler.failed))
+                hands = self._run_hands
+                tasks.create_task(work(self.run_queue, self.runs, workers=hands, failed=self.runs.failed))
         finally:
             self._working = False
 
@@ -253,7 +257,9 @@ class Controller:
     def _run_changed(self, old: AnalysisRun | None, new: AnalysisRun | None) -> None:
         some = new or old
         if some is not None and self._working:
-            self.run_queue.add((some.metadata.namespace, some.metadata.name))
+            key = (some.metadata.namespace, some.metadata.name)
+            self.runs.changed(key, new)
+            self.run_queue.add(key)
 
     def _unreadable(self, kind: str, key: Key, uid: str, why: str) -> None:
         """Nothing else can be said on the object itself: its status is one of the things that cannot be read."""
@@ -302,6 +308,10 @@ async def run_controller(
     await Controller(
         client, clock, rng, options=options, plan=plan, metrics=metrics, reach=reach, job_cluster=job_cluster
     ).run()
+
+
+def _by_namespace(key: Key) -> Lane:
+    return True, key[0]
 
 
 def lease_namespace(fallback: str) -> str:

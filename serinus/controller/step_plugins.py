@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,23 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from serinus.analysis.providers.lanes import Lanes
 from serinus.api.meta import Json
 from serinus.api.nesting import TOO_DEEP, too_deep
 from serinus.api.resources import CONFIG_MAPS
 from serinus.api.step_plugin import ENTRY_POINTS, Answer, Question, StepPlugin
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError, NotFound
+from serinus.kube.hands import Hands
 
 CONFIG = "argo-rollouts-config"
 TIME_LIMIT = 60.0
 """Seconds for one call; longer work says Running and is asked again."""
 LONGEST_ANSWER = 64 * 1024
 """Bytes: the answer's notes are kept in the Rollout's status."""
+LONGEST_COMPLAINT = 4 * 1024
+AT_ONCE, OF_ONE, BESIDE = 20, 10, 80
+"""Calls that have a place, calls of one namespace, calls that take longer than 10 s: each may be a process."""
 
 
 class Configured(msgspec.Struct, rename="camel"):
@@ -39,13 +45,25 @@ class Configured(msgspec.Struct, rename="camel"):
 
 
 class StepPlugins:
-    """Finds plugins by name. `namespace`: the one whose ConfigMap is read, each time a name is not known yet."""
+    """Finds plugins by name. `namespace`: the one whose ConfigMap is read, each time a name is not known yet.
 
-    def __init__(self, client: Client, namespace: str) -> None:
-        self._client, self._namespace = client, namespace
+    `hands`: of the workers that call it. Others are worked on while a plugin is asked; those of one namespace take turns.
+    """
+
+    def __init__(self, client: Client, namespace: str, hands: Hands | None = None) -> None:
+        self._client, self._namespace, self._hands = client, namespace, hands
+        self._lanes = Lanes(at_once=AT_ONCE, of_one=OF_ONE, beside=BESIDE)
         self._known: dict[str, StepPlugin | Configured] = {}
 
     async def call(self, question: Question) -> Answer:
+        lane = (question.rollout.get("metadata") or {}).get("namespace")
+        if self._hands is None:
+            async with self._lanes.slot(lane):
+                return await self._called(question)
+        async with self._hands.away(), self._lanes.slot(lane):
+            return await self._called(question)
+
+    async def _called(self, question: Question) -> Answer:
         try:
             found = self._known.get(question.name) or await self._find(question.name)
             async with asyncio.timeout(TIME_LIMIT):
@@ -86,7 +104,7 @@ class StepPlugins:
 
 async def execute(row: Configured, question: Question) -> Answer:
     """One run of an executable: a line in, a line out. Raises OSError, ValueError with what is wrong."""
-    path = _checked(row)
+    path = await asyncio.to_thread(_checked, row)
     process = await asyncio.create_subprocess_exec(
         str(path),
         *row.args,
@@ -96,7 +114,7 @@ async def execute(row: Configured, question: Question) -> Answer:
         limit=LONGEST_ANSWER,
     )
     try:
-        printed, complained = await process.communicate(msgspec.json.encode(question) + b"\n")
+        printed, complained = await _exchanged(process, msgspec.json.encode(question) + b"\n", str(path))
     finally:
         if process.returncode is None:
             process.kill()
@@ -104,14 +122,49 @@ async def execute(row: Configured, question: Question) -> Answer:
     last = complained.decode(errors="replace").strip().rpartition("\n")[2]
     if process.returncode:
         raise ValueError(f"{path} exited with {process.returncode}: {last or 'it printed no reason'}")
-    if len(printed) > LONGEST_ANSWER:
-        raise ValueError(f"{path} printed {len(printed)} bytes, more than {LONGEST_ANSWER}")
     if too_deep(printed):
         raise ValueError(f"{path} printed an answer that cannot be read: {TOO_DEEP}")
     try:
         return msgspec.json.decode(printed, type=Answer)
     except msgspec.MsgspecError as error:
         raise ValueError(f"{path} did not print one answer as JSON: {error}") from error
+
+
+async def _exchanged(process: asyncio.subprocess.Process, asked: bytes, path: str) -> tuple[bytes, bytes]:
+    """(all that it printed, the end of its complaints). ValueError as soon as it has printed too much."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+
+    async def write(stdin: asyncio.StreamWriter) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            stdin.write(asked)
+            await stdin.drain()
+        stdin.close()
+
+    async def read(stdout: asyncio.StreamReader) -> bytes:
+        found = b""
+        while piece := await stdout.read(LONGEST_ANSWER):
+            found += piece
+            if len(found) > LONGEST_ANSWER:
+                raise ValueError(f"{path} printed more than {LONGEST_ANSWER} bytes")
+        return found
+
+    async def complaints(stderr: asyncio.StreamReader) -> bytes:
+        found = b""
+        while piece := await stderr.read(LONGEST_ANSWER):
+            found = (found + piece)[-LONGEST_COMPLAINT:]
+        return found
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(write(process.stdin))
+            printed = group.create_task(read(process.stdout))
+            complained = group.create_task(complaints(process.stderr))
+    except* ValueError as errors:
+        raise errors.exceptions[0] from None
+    await process.wait()
+    return printed.result(), complained.result()
 
 
 def _checked(row: Configured) -> Path:

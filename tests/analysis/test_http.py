@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from vendor import Reply, World
 
-from serinus.analysis.providers.http import CONNECTIONS_PER_HOST, Http
+from serinus.analysis.providers.http import LARGEST_ANSWER, Http
 from serinus.analysis.providers.trouble import ProviderError
 
 
@@ -142,33 +142,36 @@ async def test_a_proxy_of_the_environment_is_used(world: World, monkeypatch: pyt
     assert (await world.http.request("GET", f"{world.url}/own")).text == "direct"
 
 
-@pytest.fixture
-async def crowded() -> AsyncIterator[tuple[str, list[int]]]:
-    """A server that answers when as many as may come have come, and notes how many there were at once."""
-    under_way, most = 0, [0]
-    full = asyncio.Event()
-
-    async def handle(_request: web.Request) -> web.Response:
-        nonlocal under_way
-        under_way += 1
-        most[0] = max(most[0], under_way)
-        if under_way == CONNECTIONS_PER_HOST:
-            full.set()
-        await full.wait()
-        under_way -= 1
-        return web.Response(text="1")
-
-    app = web.Application()
-    app.router.add_get("/", handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/", most
-    await runner.cleanup()
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw deflate", "two members"])
+async def test_compressed_answers_are_read(world: World, encoding: str) -> None:
+    text = b"value " * 50_000
+    bits = {"deflate": 15, "raw deflate": -15}.get(encoding, 31)
+    halves = [text[:1000], text[1000:]] if encoding == "two members" else [text]
+    packed = b""
+    for half in halves:
+        packer = zlib.compressobj(wbits=bits)
+        packed += packer.compress(half) + packer.flush()
+    named = "deflate" if "deflate" in encoding else "gzip"
+    world.vendor.says("/x", Reply(packed, headers={"Content-Encoding": named}))
+    assert (await world.http.request("GET", f"{world.url}/x")).body == text
+    world.vendor.says("/x", Reply(packed[:-20], headers={"Content-Encoding": named}))
+    with pytest.raises(ProviderError, match="broke off"):
+        await world.http.request("GET", f"{world.url}/x")
 
 
-async def test_one_host_is_asked_by_a_bounded_number_at_once(crowded: tuple[str, list[int]]) -> None:
-    url, most = crowded
-    async with Http() as http:
-        await asyncio.gather(*(http.request("GET", url) for _ in range(CONNECTIONS_PER_HOST * 4)))
-    assert most == [CONNECTIONS_PER_HOST]
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_small_answer_that_stands_for_a_large_one_is_refused_in_pieces(world: World, encoding: str) -> None:
+    packer = zlib.compressobj(9, wbits=31 if encoding == "gzip" else 15)
+    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(64)) + packer.flush()
+    world.vendor.says("/x", Reply(packed, headers={"Content-Encoding": encoding}))
+    with pytest.raises(ProviderError, match=f"larger than {LARGEST_ANSWER} bytes"):
+        await world.http.request("GET", f"{world.url}/x")
+
+
+async def test_a_limit_in_time_is_capped() -> None:
+    async with Http(longest=0.05) as http:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            pytest.raises(ProviderError, match=r"no answer within 0\.05 s"),
+        ):
+            await http.request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/", seconds=1e9)

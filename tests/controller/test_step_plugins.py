@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sys
 from importlib.metadata import EntryPoint
@@ -15,6 +16,7 @@ from serinus.api.step_plugin import Answer, Question
 from serinus.controller import step_plugins
 from serinus.controller.step_plugins import StepPlugins
 from serinus.kube.client import Client
+from serinus.kube.hands import Hands
 
 RUN = Question("Run", "org/check", 1, {"metadata": {"name": "web"}}, {"deep": True}, {"seen": 1})
 
@@ -109,3 +111,31 @@ async def test_another_file_than_the_one_that_was_meant_is_not_run(store: Any, p
 async def test_nothing_is_fetched_from_the_network(store: Any, plugins: StepPlugins):
     await configure(store, {"name": "org/check", "location": "https://example.com/check"})
     assert "only file:// is run" in (await plugins.call(RUN)).message
+
+
+async def test_a_plugin_that_hangs_keeps_no_worker(store: Any, monkeypatch: pytest.MonkeyPatch):
+    class Hangs:
+        begun = 0
+
+        async def run(self, question: Question) -> Answer:
+            Hangs.begun += 1
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    hands = Hands(1)
+    plugins = StepPlugins(Client(store), "argo-rollouts", hands)
+    monkeypatch.setattr(plugins, "_known", {"org/hangs": Hangs()})
+
+    async def worker(namespace: str) -> None:
+        await hands.take()
+        await plugins.call(Question("Run", "org/hangs", 0, {"metadata": {"namespace": namespace}}))
+
+    calls = [asyncio.create_task(worker(space)) for space in ["a"] * 15 + ["b"] * 2]
+    async with asyncio.timeout(10):
+        while Hangs.begun < step_plugins.OF_ONE + 2:  # noqa: ASYNC110 - it is a matter of turns
+            await asyncio.sleep(0)
+        await hands.take()
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert Hangs.begun == step_plugins.OF_ONE + 2, "the calls of one namespace are bounded"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.errors import ConditionError, TooMuchWork
 
 STEPS = 500_000
 """Steps of an evaluation: below half a second. A list of 10,000 values with a predicate of three nodes takes 40,000."""
@@ -38,7 +38,7 @@ class Budget:
     def spend(self, steps: int) -> None:
         self._left -= steps
         if self._left < 0:
-            raise ConditionError(f"the condition needs too much work on this result (more than {STEPS} steps)")
+            raise TooMuchWork(f"the condition needs too much work on this result (more than {STEPS} steps)")
 
     def spend_text(self, characters: int) -> None:
         self.spend(1 + characters // CHARACTERS_A_STEP)

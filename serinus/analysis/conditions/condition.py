@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from serinus.analysis.conditions.budget import STEPS, Budget
 from serinus.analysis.conditions.compiler import Made, compile_for
 from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.functions import Run
@@ -29,8 +30,8 @@ class Condition:
         self._tree = parse(text)
         self._made: dict[Type, Made] = {}
 
-    def value(self, result: Any, now: float = 0.0) -> Any:
-        """Whatever the expression gives. `now`: seconds since the epoch."""
+    def value(self, result: Any, now: float = 0.0, steps: int = STEPS) -> Any:
+        """Whatever the expression gives. `now`: seconds since the epoch. `steps`: TooMuchWork where it takes more."""
         if isinstance(result, list | dict) and nests_too_deep(result):
             raise ConditionError(f"the result cannot be judged: {TOO_DEEP}")
         kind = type_of(result)
@@ -39,11 +40,11 @@ class Condition:
             made = compile_for(self._tree, kind)
             if len(self._made) < MOST_TYPES:
                 self._made[kind] = made
-        return made.run(Run(result, round(now * 1e6) * 1000))
+        return made.run(Run(result, round(now * 1e6) * 1000, Budget(steps)))
 
-    def holds(self, result: Any, now: float = 0.0) -> bool:
+    def holds(self, result: Any, now: float = 0.0, steps: int = STEPS) -> bool:
         """Whether the condition is true of this result. ConditionError if it is neither true nor false."""
-        value = self.value(result, now)
+        value = self.value(result, now, steps)
         if type(value) is not bool:
             raise ConditionError(f"expected bool, but got {go_type(value)}")
         return value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import configparser
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from xml.etree import ElementTree
 
 from serinus.analysis.providers.aws_signature import AwsKeys, signed
 from serinus.analysis.providers.current import hide
+from serinus.analysis.providers.decoding import json_of, xml_of
 from serinus.analysis.providers.provider import Reach
 from serinus.analysis.providers.trouble import ProviderError
 
@@ -105,7 +105,7 @@ async def _sts(reach: Reach, form: dict[str, str], region: str, keys: AwsKeys | 
     if not answer.ok:
         raise ProviderError("AWS refused the role ", f"{form['RoleArn']}: {answer.status} {answer.text}")
     try:
-        fields = {e.tag.rpartition("}")[2]: e.text or "" for e in ElementTree.fromstring(answer.body).iter()}
+        fields = {e.tag.rpartition("}")[2]: e.text or "" for e in xml_of(answer.body).iter()}
         return AwsKeys(fields["AccessKeyId"], fields["SecretAccessKey"], fields["SessionToken"])
     except (ElementTree.ParseError, KeyError) as error:
         raise ProviderError("the answer of AWS STS cannot be read: ", error) from error
@@ -140,7 +140,7 @@ async def _machine(reach: Reach) -> AwsKeys | None:
 
 def _keys(body: bytes, where: str) -> AwsKeys:
     try:
-        found: Any = json.loads(body)
+        found: Any = json_of(body)
         return AwsKeys(str(found["AccessKeyId"]), str(found["SecretAccessKey"]), str(found.get("Token") or ""))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProviderError(f"{where} gave no AWS credentials") from error

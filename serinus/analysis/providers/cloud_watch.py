@@ -19,6 +19,7 @@ from serinus.analysis.conditions.values import Floats, go_text
 from serinus.analysis.limits import number
 from serinus.analysis.providers.aws_credentials import credentials, region_of
 from serinus.analysis.providers.aws_signature import signed
+from serinus.analysis.providers.decoding import xml_of
 from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.provider import Answering, Call, Reading
 from serinus.analysis.providers.trouble import ProviderError
@@ -88,7 +89,8 @@ class CloudWatch(Answering[CloudWatchConfig]):
         body = urlencode(form).encode()
         keys = await credentials(call.reach, region=region)
         headers = signed("POST", url, {"Content-Type": _FORM}, body, keys, region=region, service="monitoring", now=now)
-        return _reading(await call.reach.http.request("POST", url, headers=headers, body=body, seconds=SECONDS))
+        answer = await call.reach.http.request("POST", url, headers=headers, body=body, seconds=SECONDS)
+        return await call.read(answer, lambda: _reading(answer))
 
 
 def _time(seconds: float) -> str:
@@ -121,7 +123,7 @@ def _fields(queries: list[MetricDataQuery]) -> Iterator[tuple[str, str]]:
 
 def _reading(answer: Answer) -> Reading:
     try:
-        root = _plain(ElementTree.fromstring(answer.body))
+        root = _plain(xml_of(answer.body))
     except ElementTree.ParseError as error:
         raise ProviderError(f"CloudWatch answered {answer.status}, and no XML: ", answer.text) from error
     if not answer.ok:

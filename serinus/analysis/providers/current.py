@@ -5,18 +5,25 @@ Each measurement is a task of its own, so each has its own. Outside of one there
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future as Work
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 from serinus.analysis.hiding import Hidden
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """`namespace`: of the AnalysisRun. `hidden`: what its texts must not show; it grows with each credential that is used."""
+    """`namespace`: of the AnalysisRun. `hidden`: what its texts must not show; it grows with each credential that is used.
+
+    `keep`: told of each work that a thread does for it, which goes on when the measurement is cancelled.
+    """
 
     namespace: str
     hidden: Hidden = field(repr=False)
+    keep: Callable[[Work[Any]], None] = field(default=lambda _: None, repr=False)
 
 
 CURRENT: ContextVar[Current | None] = ContextVar("measurement", default=None)

@@ -67,11 +67,11 @@ class Datadog(Answering[DatadogConfig]):
             body = msgspec.json.encode(_scalar_request(config, now - interval, now))
             url = f"{url}/api/v2/query/scalar"
             answer = await call.reach.http.request("POST", url, headers=headers, body=body, seconds=timeout)
-            return _columns(_checked(answer))
+            return await call.read(answer, lambda: _columns(_checked(answer)))
         query = urlencode({"query": config.query, "from": int(now - interval), "to": int(now)})
         url = f"{url}/api/v1/query?{query}"
         answer = await call.reach.http.request("GET", url, headers=headers, seconds=timeout)
-        return _points(_checked(answer))
+        return await call.read(answer, lambda: _points(_checked(answer)))
 
 
 def check(config: DatadogConfig) -> None:

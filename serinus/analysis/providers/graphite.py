@@ -39,7 +39,7 @@ class Graphite(Answering[GraphiteConfig]):
         answer = await call.reach.http.request("GET", url, seconds=SECONDS, shown=f"{shown.rstrip('/')}/render")
         if answer.status >= 400:
             raise ProviderError("error response: ", answer.text)
-        return _reading(answer.json())
+        return await call.read(answer, lambda: _reading(answer.json()))
 
 
 def _reading(found: Any) -> Reading:

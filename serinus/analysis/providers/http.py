@@ -1,4 +1,4 @@
-"""The HTTP client of all providers: bounded in time, size and number of connections to one host.
+"""The HTTP client of all providers: bounded in time and size. The number of requests is bounded by lanes.py.
 
 Connections are kept and used again. Proxies are those of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), as for every
 Go program; credentials from ~/.netrc are not sent.
@@ -17,26 +17,22 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import aiohttp
-import msgspec
 import yarl
 
 from serinus.analysis.hiding import ROW
+from serinus.analysis.providers.bodies import ENCODINGS, body_of
 from serinus.analysis.providers.current import hide
+from serinus.analysis.providers.decoding import BROKEN, NotJson, json_of
+from serinus.analysis.providers.lookups import Lookups
 from serinus.analysis.providers.request_failures import reason
 from serinus.analysis.providers.trouble import ProviderError
-from serinus.api.nesting import TOO_DEEP, too_deep
 
-LARGEST_ANSWER = 8 * 1024 * 1024
-"""Bytes. A vector of 10,000 series takes about 2 MB."""
+LARGEST_ANSWER = 4 * 1024 * 1024
+"""Bytes, decompressed. A vector of 10,000 series takes about 2 MB."""
 
 LONGEST_SECONDS = 300.0
 """For one request, whatever the metric says."""
 
-CONNECTIONS_PER_HOST = 30
-"""More measurements of the same monitoring system wait: a thousand runs must not overwhelm it. With 10, a system that takes
-100 ms for an answer would hold 500 runs of 3 metrics every 5 s back."""
-
-CONNECTIONS = 100
 HOSTS = 1000
 """Hosts whose proxy is remembered."""
 IDLE_SECONDS = 60
@@ -65,13 +61,11 @@ class Answer:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The decoded body. ProviderError if it is no JSON, or nests too deeply."""
-        if too_deep(self.body):
-            raise ProviderError(f"Could not parse JSON body: {TOO_DEEP}")
+        """The decoded body. ProviderError if it is no JSON, has too many values or nests too deeply."""
         try:
-            return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ProviderError("Could not parse JSON body: ", error) from error
+            return json_of(self.body)
+        except NotJson as error:
+            raise ProviderError(BROKEN, error) from error
 
 
 def refused(answer: Answer) -> ProviderError:
@@ -136,23 +130,14 @@ class Http:
                 max_redirects=REDIRECTS,
             ) as answer:
                 return Answer(
-                    answer.status, {k.lower(): v for k, v in answer.headers.items()}, await self._read(answer)
+                    answer.status,
+                    {k.lower(): v for k, v in answer.headers.items()},
+                    await body_of(answer, self._largest),
                 )
         except TimeoutError as error:
             raise ProviderError(f"{method} {name}: no answer within {seconds:g} s") from error
         except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
             raise ProviderError(f"{method} {name}: {reason(error)}") from error
-
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in answer.content.iter_chunked(64 * 1024):
-            size += len(piece)
-            if size > self._largest:
-                answer.close()
-                raise ProviderError(f"the answer is larger than {self._largest} bytes: ask for less")
-            pieces.append(piece)
-        return b"".join(pieces)
 
     def _proxy(self, target: yarl.URL) -> str | None:
         """The environment is read once for each host: it is long, and never changes while the controller runs."""
@@ -166,12 +151,12 @@ class Http:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            connector = aiohttp.TCPConnector(
-                limit=CONNECTIONS, limit_per_host=CONNECTIONS_PER_HOST, keepalive_timeout=IDLE_SECONDS
-            )
+            # Lanes bound the connections by namespace. A bound of all, or of a host, would let one namespace keep others waiting.
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS, resolver=Lookups())
             self._session = aiohttp.ClientSession(
                 connector=connector,
-                headers={"User-Agent": "serinus"},
+                headers={"User-Agent": "serinus", "Accept-Encoding": ENCODINGS},
+                auto_decompress=False,
                 skip_auto_headers=("Content-Type",),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )

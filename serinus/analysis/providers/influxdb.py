@@ -49,10 +49,14 @@ class Influxdb(Answering[InfluxdbConfig]):
         )
         if not answer.ok:
             raise _refusal(answer)
-        values = list(_values(answer.text))
-        if not values:
-            raise ProviderError("no results returned from flux query")
-        return Reading(values, go_text(values, Budget()))
+        return await call.read(answer, lambda: _reading(answer.text))
+
+
+def _reading(text: str) -> Reading:
+    values = list(_values(text))
+    if not values:
+        raise ProviderError("no results returned from flux query")
+    return Reading(values, go_text(values, Budget()))
 
 
 def _refusal(answer: Answer) -> ProviderError:

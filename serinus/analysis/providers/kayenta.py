@@ -65,8 +65,8 @@ class Kayenta:
         config = call.config("kayenta", KayentaConfig)
         # Sic: the account whose configurations are listed is the storage account, as in the reference.
         query = urlencode({"application": config.application, "configurationAccountName": config.storage_account_name})
-        found = _checked(await _asked(call, "GET", f"/canaryConfig?{query}")).json()
-        config_id = _config_id(found, config.canary_config_name)
+        listed = _checked(await _asked(call, "GET", f"/canaryConfig?{query}"))
+        config_id = await call.taken(listed, lambda: _config_id(listed.json(), config.canary_config_name))
         query = urlencode(
             {
                 "application": config.application,
@@ -77,7 +77,8 @@ class Kayenta:
         )
         body = msgspec.json.encode(_canary(config, call))
         path = f"/canary/{quote(config_id, safe='')}?{query}"
-        started = _checked(await _asked(call, "POST", path, body)).json()
+        answer = _checked(await _asked(call, "POST", path, body))
+        started = await call.taken(answer, answer.json)
         execution = started.get(EXECUTION) if isinstance(started, dict) else None
         if not isinstance(execution, str) or not execution:
             raise ProviderError(f"Kayenta's answer has no {EXECUTION}")
@@ -89,7 +90,7 @@ class Kayenta:
         answer = await _asked(call, "GET", f"/canary/{quote(execution, safe='')}")
         if answer.status != 200:
             raise ProviderError("Invalid Response")
-        found = answer.json()
+        found = await call.taken(answer, answer.json)
         complete = found.get("complete") if isinstance(found, dict) else None
         if not isinstance(complete, bool):
             raise ProviderError("Missing Complete Status")

@@ -1,4 +1,7 @@
-"""Carries out the tasks of a run: one call of a provider each, all at the same time."""
+"""Carries out the tasks of a run: one call of a provider each, all at the same time.
+
+Each call takes a place in the lane of its namespace (lanes.py), has a limit in time, and can be ended before it has answered.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from serinus.analysis.assessment import Measured, shown, texts
 from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import ERROR, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers.current import CURRENT, Current
-from serinus.analysis.providers.provider import Call, Provider, Reach
+from serinus.analysis.providers.provider import Answering, Call, Provider, Reach
 from serinus.analysis.providers.registry import provider_of
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.resolved import Resolved
@@ -22,27 +25,78 @@ from serinus.api.analysis import AnalysisRun, Measurement
 from serinus.api.cutting import LONGEST_MESSAGE
 from serinus.api.times import format_time
 
-LONGEST_CALL = 3600.0
+LONGEST_CALL = 300.0
 """Seconds for one call, whatever its own limits are: a provider that hangs must not hold its run for ever."""
+
+ENDING = 5.0
+"""Seconds in which a call that is under way may still answer when its run is told to end: what was measured counts."""
+
+ENDING_OF_BEGINNINGS = 15.0
+"""The same for one that begins something (a Job, a canary): it says what it began, so that this is ended as well."""
+
+
+class Round:
+    """The calls of one pass of a run. No text of theirs shows one of `secrets`, or one that a provider has read."""
+
+    def __init__(self, run: AnalysisRun, tasks: Sequence[Task], reach: Reach, secrets: Sequence[str] = ()) -> None:
+        self.run = run
+        self._tasks, self._reach, self._secrets = tasks, reach, secrets
+        self._calls: dict[asyncio.Task[Measured], Task] = {}
+        self._begun: set[int] = set()
+
+    async def measured(self) -> list[Measured]:
+        """What came of the tasks that were not ended, in their order. What goes wrong is a measurement in the phase Error.
+
+        All of them count from the end of the last one: metrics of the same interval stay in one round, with one write, and
+        none is asked earlier than its interval says.
+        """
+        self._calls = {asyncio.create_task(self._one(task)): task for task in self._tasks}
+        try:
+            if self._calls:
+                await asyncio.wait(self._calls)
+        except asyncio.CancelledError:
+            self.end(gone=True)
+            raise
+        ended = self._reach.clock()
+        found = [call.result() for call in self._calls if not call.cancelled()]
+        return [dataclasses.replace(one, ended=ended) for one in found]
+
+    def end(self, *, gone: bool) -> None:
+        """Cancels the calls: at once where the run is `gone`, or those that wait for a place; others soon.
+
+        Where the run is only to end, calls that end something go on.
+        """
+        loop = asyncio.get_running_loop()
+        for call, task in self._calls.items():
+            if gone or (task.call != "terminate" and id(task) not in self._begun):
+                call.cancel()
+            elif task.call != "terminate":
+                loop.call_later(ENDING_OF_BEGINNINGS if _begins(task) else ENDING, call.cancel)
+
+    async def _one(self, task: Task) -> Measured:
+        reach, namespace = self._reach, self.run.metadata.namespace
+        async with reach.lanes.slot(namespace) as slot:
+            self._begun.add(id(task))
+            hidden = Hidden(self._secrets)
+            CURRENT.set(Current(namespace, hidden, lambda work: reach.lanes.keep(slot, work)))
+            call = Call(self.run, task.metric.metric, reach, task.number, task.metric.shown, hidden)
+            return await _measured(task, call)
+
+
+def _begins(task: Task) -> bool:
+    """Whether the call may begin something that only its answer names."""
+    with suppress(ProviderError):
+        return task.call == "run" and not isinstance(provider_of(task.metric.metric), Answering)
+    return False
 
 
 async def measure(run: AnalysisRun, tasks: Sequence[Task], reach: Reach, secrets: Sequence[str] = ()) -> list[Measured]:
-    """What came of the tasks, in their order. What goes wrong is a measurement in the phase Error.
-
-    No text of it shows one of `secrets`, or one that a provider has read.
-
-    All of them count from the end of the last one: metrics of the same interval stay in one round, with one write, and
-    none is asked earlier than its interval says.
-    """
-    found = await asyncio.gather(*(_one(run, task, reach, secrets) for task in tasks))
-    ended = reach.clock()
-    return [dataclasses.replace(one, ended=ended) for one in found]
+    """What came of the tasks, in their order."""
+    return await Round(run, tasks, reach, secrets).measured()
 
 
-async def _one(run: AnalysisRun, task: Task, reach: Reach, secrets: Sequence[str]) -> Measured:
-    hidden = Hidden(secrets)
-    CURRENT.set(Current(run.metadata.namespace, hidden))
-    call = Call(run, task.metric.metric, reach, task.number, task.metric.shown, hidden)
+async def _measured(task: Task, call: Call) -> Measured:
+    reach, hidden = call.reach, call.hidden
     started = format_time(reach.clock())
     metadata: dict[str, str] = {}
     try:
@@ -51,13 +105,14 @@ async def _one(run: AnalysisRun, task: Task, reach: Reach, secrets: Sequence[str
         async with asyncio.timeout(LONGEST_CALL):
             measurement = await _called(provider, task, call)
     except TimeoutError:
-        measurement = _error(task, started, reach, f"no answer within {LONGEST_CALL:.0f} s")
+        message = f"no answer within {LONGEST_CALL:.0f} s, the longest that a measurement may take"
+        measurement = _error(task, started, reach, message)
     except ProviderError as error:
         measurement = _error(task, started, reach, hidden.message(error.own, error.said, LONGEST_MESSAGE))
     except Exception as error:  # a bug or a plugin of somebody must not end the controller
         message = hidden.message(f"{type(error).__name__}: ", str(error), LONGEST_MESSAGE)
         measurement = _error(task, started, reach, message)
-    return Measured(task, shown(measurement, hidden), reach.clock(), texts(metadata, hidden))
+    return Measured(task, shown(measurement, hidden), reach.clock(), texts(metadata, hidden), clean=True)
 
 
 async def _called(provider: Provider, task: Task, call: Call) -> Measurement:
@@ -84,5 +139,6 @@ async def clean_up(run: AnalysisRun, resolved: Resolved, trimmed: Mapping[str, i
     for name, keep in trimmed.items():
         metric = resolved.metric(name)
         if metric is not None:
-            with suppress(ProviderError):
-                await provider_of(metric.metric).clean_up(Call(run, metric.metric, reach), keep)
+            with suppress(ProviderError, TimeoutError):
+                async with asyncio.timeout(LONGEST_CALL):
+                    await provider_of(metric.metric).clean_up(Call(run, metric.metric, reach), keep)

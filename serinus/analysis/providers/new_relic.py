@@ -69,7 +69,7 @@ class NewRelic(Answering[NewRelicConfig]):
             body=msgspec.json.encode({"query": QUERY, "variables": variables}),
             seconds=(seconds or DEFAULT_SECONDS) + SPARE,
         )
-        return _reading(data_of(answer))
+        return await call.read(answer, lambda: _reading(data_of(answer)))
 
 
 def _reading(data: dict[str, Any]) -> Reading:

@@ -62,7 +62,7 @@ class Prometheus(Answering[PrometheusConfig]):
         path, form = _form(config, call.now)
         headers = await _headers(config, call, seconds or DEFAULT_SECONDS)
         answer = await _queried(f"{address}{path}", form, headers, config, call, seconds or DEFAULT_SECONDS)
-        return _reading(_data(answer))
+        return await call.read(answer, lambda: _reading(_data(answer)))
 
 
 def _address(text: str) -> str:

@@ -10,15 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
+from serinus.analysis.conditions.budget import STEPS
+from serinus.analysis.conditions.errors import TooMuchWork
 from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import ERROR, RUNNING
 from serinus.analysis.providers.current import hide
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http import Answer, Http
+from serinus.analysis.providers.lanes import Lanes
+from serinus.analysis.providers.reader import SMALL, Reader
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.verdicts import LONGEST_VALUE, judged
 from serinus.api.analysis import AnalysisRun, Measurement, Metric
@@ -29,6 +34,11 @@ from serinus.api.resources import SECRETS, Resource
 from serinus.api.times import format_time
 
 C = TypeVar("C", bound=msgspec.Struct)
+T = TypeVar("T")
+
+
+QUICK = 20_000
+"""Steps of a condition that are made at once: about 20 ms. One that needs more begins again, apart from the event loop."""
 
 
 class _Found(Protocol):
@@ -54,7 +64,7 @@ class Cluster(Protocol):
 class Reach:
     """What providers may use. `namespace`: the controller's. `clock`: seconds since the epoch.
 
-    `job_cluster`: where Jobs are made, if that is another cluster.
+    `job_cluster`: where Jobs are made, if that is another cluster. `lanes`: in which calls take places. `reader`: for large answers.
     """
 
     http: Http
@@ -63,6 +73,13 @@ class Reach:
     namespace: str = "argo-rollouts"
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     job_cluster: Cluster | None = None
+    lanes: Lanes = field(default_factory=Lanes, repr=False)
+    reader: Reader = field(default_factory=Reader, repr=False)
+
+    async def close(self) -> None:
+        """Ends connections and threads."""
+        await self.http.close()
+        self.reader.close()
 
     async def secret(self, namespace: str, name: str, *, public: Collection[str] = ()) -> dict[str, str] | None:
         """The decoded data of a Secret; None if it does not exist. ProviderError if it cannot be read.
@@ -90,6 +107,19 @@ def code_of(error: Exception) -> int:
     """The HTTP status of an API error; 0 for other errors."""
     code = getattr(error, "code", 0)
     return code if isinstance(code, int) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a monitoring system said. `result` is what conditions see, `value` what the status shows.
+
+    `large`: to be judged apart from the event loop.
+    """
+
+    result: Any
+    value: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    large: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +159,15 @@ class Call:
         except msgspec.ValidationError:
             return kind()
 
+    async def taken(self, answer: Answer, work: Callable[[], T]) -> T:
+        """What the work makes of an answer: apart from the event loop where the answer is large."""
+        return work() if len(answer.body) <= SMALL else await self.reach.reader.apart(work)
+
+    async def read(self, answer: Answer, work: Callable[[], Reading]) -> Reading:
+        """The same for what a monitoring system said; what follows from it is apart then, too."""
+        reading = await self.taken(answer, work)
+        return replace(reading, large=True) if len(answer.body) > SMALL else reading
+
     def said(self, text: str, longest: int = LONGEST_MESSAGE) -> str:
         """Text of a server, a library or a plugin as the status may show it: without secrets, and not too long."""
         return self.hidden.foreign(text, longest)
@@ -153,15 +192,6 @@ class Provider(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a monitoring system said. `result` is what conditions see, `value` what the status shows."""
-
-    result: Any
-    value: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
 class Answering(Generic[C]):
     """A provider that answers at once. `name`: its key in `provider`; `config`: what stands there."""
 
@@ -179,12 +209,19 @@ class Answering(Generic[C]):
     async def run(self, call: Call) -> Measurement:
         started = format_time(call.now)
         reading = await self.ask(call.config(self.name, self.config), call)
-        verdict = judged(call.metric, reading.result, call.now, call.shown)
+        now = call.now
+        if not reading.large:
+            with suppress(TooMuchWork):
+                return self._concluded(call, reading, started, now, QUICK)
+        return await call.reach.reader.apart(lambda: self._concluded(call, reading, started, now, STEPS))
+
+    def _concluded(self, call: Call, reading: Reading, started: str, now: float, steps: int) -> Measurement:
+        verdict = judged(call.metric, reading.result, now, call.shown, steps)
         return Measurement(
             verdict.phase,
             call.hidden.message(verdict.own, verdict.said, LONGEST_MESSAGE),
             started,
-            format_time(call.now),
+            format_time(now),
             value="" if verdict.phase == ERROR else call.said(reading.value, LONGEST_VALUE),
             metadata={key: call.said(text, LONGEST_VALUE) for key, text in reading.metadata.items()},
         )

@@ -10,6 +10,7 @@ from serinus.analysis.conditions.budget import Budget
 from serinus.analysis.conditions.functions_of_text import floats
 from serinus.analysis.conditions.values import json_text
 from serinus.analysis.providers.graphql import data_of
+from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.provider import Answering, Call, Reading
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.durations import go_duration
@@ -43,10 +44,14 @@ class SkyWalking(Answering[SkyWalkingConfig]):
             seconds=SECONDS,
             shown=f"{call.shown_config(self.name, SkyWalkingConfig).address.rstrip('/')}/graphql",
         )
-        data = floats(data_of(answer))
-        if not data:
-            raise ProviderError("no results returned from SkyWalking query")
-        return Reading(data, json_text(data, Budget(), indent=None))
+        return await call.read(answer, lambda: _reading(answer))
+
+
+def _reading(answer: Answer) -> Reading:
+    data = floats(data_of(answer))
+    if not data:
+        raise ProviderError("no results returned from SkyWalking query")
+    return Reading(data, json_text(data, Budget(), indent=None))
 
 
 def _minute(seconds: float) -> str:

@@ -42,7 +42,8 @@ class Wavefront(Answering[WavefrontConfig]):
             seconds=SECONDS,
             shown=f"{_root(shown)}{PATH}",
         )
-        return _reading(object_of(answer), call.now)
+        now = call.now
+        return await call.read(answer, lambda: _reading(object_of(answer), now))
 
 
 def _root(address: str) -> str:

@@ -11,12 +11,12 @@ from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.functions_of_text import floats
 from serinus.analysis.conditions.values import json_text
 from serinus.analysis.providers.authentication import Authentication, Header
+from serinus.analysis.providers.decoding import NotJson, json_of
 from serinus.analysis.providers.jsonpath import JsonPathError, find
 from serinus.analysis.providers.oauth2 import bearer
 from serinus.analysis.providers.provider import Answering, Call, Reading
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.meta import Json
-from serinus.api.nesting import TOO_DEEP, too_deep
 
 DEFAULT_SECONDS = 10
 
@@ -66,7 +66,7 @@ class Web(Answering[WebConfig]):
         )
         if not answer.ok:
             raise ProviderError(f"received non 2xx response code: {answer.status}")
-        return reading(answer.body, config.json_path or "{$}")
+        return await call.read(answer, lambda: reading(answer.body, config.json_path or "{$}"))
 
 
 def _token_url(call: Call) -> str:
@@ -76,11 +76,9 @@ def _token_url(call: Call) -> str:
 
 def reading(body: bytes, path: str) -> Reading:
     """The first match of the path; the text itself where the body is no JSON. ProviderError without a match."""
-    if too_deep(body):
-        raise ProviderError(f"Could not parse JSON body: {TOO_DEEP}")
     try:
-        data = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        data = json_of(body)
+    except NotJson:
         text = body.decode("utf-8", "replace")
         return Reading(text, text)
     try:
