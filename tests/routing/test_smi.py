@@ -10,6 +10,9 @@ from player import played
 from recordings import reference
 
 from serinus.routing.smi import KIND
+from tests.sim.generate import generate
+from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
+from tests.sim.run import run
 
 Json = dict[str, Any]
 
@@ -100,6 +103,30 @@ def test_without_the_definition_nothing_is_made():
 
 def test_letting_go_makes_nothing_anew():
     assert cluster().release() == []
+
+
+def _weight(found: Json) -> tuple[str, int, int] | None:
+    weights = {each["service"]: int(each["weight"]) for each in found["spec"]["backends"]}
+    return CANARY, weights[CANARY], sum(weights.values())
+
+
+MODELS["smi"] = RouterModel(
+    routing={"smi": {}},
+    plural="trafficsplits",
+    name="web",
+    objects=(),
+    weight=_weight,
+    by_hand=lambda _: {"spec": {"backends": backends(web_canary="0", web="100")}},
+    ours=("spec",),
+    made=True,
+)
+
+
+@pytest.mark.parametrize("seed", range(1, 25))
+def test_random_histories_keep_every_promise(seed: int):
+    history = with_router(generate(seed), "smi")
+    if history is not None:
+        assert [str(v) for v in run(history).violations] == []
 
 
 def refusals(trace: list[Json]) -> int:

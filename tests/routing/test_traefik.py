@@ -11,6 +11,10 @@ from recordings import reference
 from story import moments
 
 from serinus.routing.traefik import KIND
+from tests.sim.generate import generate
+from tests.sim.history import NAME
+from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
+from tests.sim.run import run
 
 Json = dict[str, Any]
 ROUTING: Json = {"traefik": {"weightedTraefikServiceName": "front"}}
@@ -111,6 +115,36 @@ def test_a_rollout_without_the_name_is_invalid():
     assert invalid(rollout({"traefik": {}})).startswith(
         "spec.strategy.canary.trafficRouting.traefik.weightedTraefikServiceName: Required value"
     )
+
+
+def _weight(front: Json) -> tuple[str, int, int] | None:
+    weights = {each["name"]: each.get("weight", 1) for each in front["spec"]["weighted"]["services"]}
+    return CANARY, weights[CANARY], sum(weights.values())
+
+
+def _by_hand(front: Json) -> Json:
+    services = [
+        {**each, "weight": 100 if each["name"] == NAME else 0} for each in front["spec"]["weighted"]["services"]
+    ]
+    return {"spec": {"weighted": {"services": services}}}
+
+
+MODELS["traefik"] = RouterModel(
+    routing=ROUTING,
+    plural="traefikservices",
+    name="front",
+    objects=(traefik_service(entry("web", 100), entry(CANARY, 0)),),
+    weight=_weight,
+    by_hand=_by_hand,
+    ours=("spec.weighted.services",),
+)
+
+
+@pytest.mark.parametrize("seed", range(1, 25))
+def test_random_histories_keep_every_promise(seed: int):
+    history = with_router(generate(seed), "traefik")
+    if history is not None:
+        assert [str(v) for v in run(history).violations] == []
 
 
 def heals_after(trace: list[Json]) -> float:

@@ -26,12 +26,11 @@ from typing import Any
 from serinus.api.int_or_percent import scaled
 from serinus.api.names import HASH
 from tests.sim.loop import Loop
+from tests.sim.routers import RouterModel
 from tests.sim.store import Change, Store
 from tests.sim.workloads import Workloads
 
 Json = dict[str, Any]
-WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
-TOTAL = "nginx.ingress.kubernetes.io/canary-weight-total"
 SLOWEST = 0.5
 """Seconds after which the gateway has heard of everything."""
 
@@ -40,14 +39,16 @@ PATIENCE = 60.0
 
 
 class Gateway:
-    """`entry`: Services that requests enter by; `ingress`: name of the stable Ingress, "" for none.
+    """`entry`: the Service that requests enter by. `model`: the router's; its object is what the gateway reads.
 
     `lose` is called with a sentence for each loss.
     """
 
-    def __init__(self, loop: Loop, store: Store, workloads: Workloads, rng: Random, entry: str, ingress: str) -> None:
+    def __init__(
+        self, loop: Loop, store: Store, workloads: Workloads, rng: Random, entry: str, model: RouterModel
+    ) -> None:
         self.loop, self.store, self.workloads, self.rng = loop, store, workloads, rng
-        self.entry, self.ingress = entry, ingress
+        self.entry, self.model = entry, model
         self.endpoints: dict[str, tuple[str, ...]] = {}
         """By Service, as the gateway knows them: names of pods."""
         self.canary: tuple[str, float] = ("", 0.0)
@@ -86,13 +87,18 @@ class Gateway:
                 self.answered.clear()
             elif self.idle == float("inf"):
                 self.idle = self.loop.at + (PATIENCE if change.old else 0)
-        elif change.plural == "ingresses" and change.name != self.ingress:
-            told, foreign = _weight_of(change.new), not change.by.startswith("controller-")
+        elif (change.plural, change.name) == (self.model.plural, self.model.name):
+            told, foreign = self._weight_of(change.new), not change.by.startswith("controller-")
 
             def hear() -> None:
                 self.canary, self.foreign = told, foreign
 
             self._tell("ingress", hear)
+
+    def _weight_of(self, obj: Json | None) -> tuple[str, float]:
+        """(Service, share) that the router's object says."""
+        found = self.model.weight(obj) if obj is not None else None
+        return (found[0], min(1.0, max(0.0, found[1] / found[2]))) if found else ("", 0.0)
 
     def _later(self, name: str) -> None:
         """The endpoints controller looks a moment later; the gateway hears of what it wrote later still."""
@@ -201,18 +207,3 @@ def _frozen(spec: Json, status: Json) -> bool:
 def matches(service: Json, labels: Json) -> bool:
     wanted: Json = (service.get("spec") or {}).get("selector") or {}
     return bool(wanted) and all(labels.get(k) == v for k, v in wanted.items())
-
-
-def _weight_of(ingress: Json | None) -> tuple[str, float]:
-    """(Service, share) of a canary Ingress."""
-    if ingress is None:
-        return "", 0.0
-    notes: Json = ingress["metadata"].get("annotations") or {}
-    if notes.get("nginx.ingress.kubernetes.io/canary") != "true":
-        return "", 0.0
-    backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"]
-    try:
-        share = int(notes.get(WEIGHT, "0")) / int(notes.get(TOTAL, "100"))
-    except ValueError:
-        share = 0.0
-    return backend, min(1.0, max(0.0, share))

@@ -67,6 +67,11 @@ class History(msgspec.Struct, frozen=True):
     late_troubles: tuple[Trouble, ...] = ()
     """Of the closing; their times count from its beginning."""
 
+    router: str = "nginx"
+    """Key of the router in a history with one (`routers.MODELS`)."""
+    objects: tuple[tuple[str, Json], ...] = ()
+    """(plural, object) that the user of another router than nginx applies."""
+
     @property
     def endless(self) -> bool:
         """Whether an analysis may measure for as long as its update lasts."""
@@ -89,7 +94,9 @@ def manifests(history: History) -> list[tuple[str, Json]]:
                       "spec": {"selector": labels, "ports": ports, "sessionAffinity": "None"}})
         for n in history.services
     ]  # fmt: skip
-    if history.ingress:
+    if history.router != "nginx":
+        found += history.objects
+    elif history.ingress:
         backend = {"service": {"name": NAME, "port": {"name": "http"}}}
         rule = {"host": "web.local", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
         metadata = {"name": NAME, "annotations": {"team": "shop"}}

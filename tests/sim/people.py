@@ -108,7 +108,7 @@ def delete(world: World, _: Any) -> None:
 
 def note(world: World, _: Any) -> None:
     """Somebody annotates what the controller writes to as well."""
-    for plural in ("services", "ingresses", "rollouts"):
+    for plural in dict.fromkeys(("services", "ingresses", world.router.plural, "rollouts")):
         for obj in world.store.all(plural):
             patch = {"metadata": {"annotations": {FOREIGN: str(world.loop.at)}}}
             world.store.patch(plural, obj["metadata"]["name"], patch, SOMEBODY)
@@ -128,12 +128,19 @@ def evict(world: World, value: list[float]) -> None:
 
 def edit_router(world: World, _: Any) -> None:
     """Somebody turns the weight by hand; they mean no harm to the rest."""
-    patch = {"metadata": {"annotations": {"nginx.ingress.kubernetes.io/canary-weight": "0", FOREIGN: "hand"}}}
-    world.store.patch("ingresses", f"{NAME}-{NAME}-canary", patch, SOMEBODY)
+    router = world.router
+    obj = world.store.get(router.plural, router.name)
+    patch: Json = router.by_hand(obj) if obj is not None else {}
+    metadata: Json = patch.get("metadata") or {}
+    notes = {**(metadata.get("annotations") or {}), FOREIGN: "hand"}
+    patch = {**patch, "metadata": {**metadata, "annotations": notes}}
+    world.store.patch(router.plural, router.name, patch, SOMEBODY)
 
 
 def delete_router(world: World, _: Any) -> None:
-    world.store.delete("ingresses", f"{NAME}-{NAME}-canary", SOMEBODY)
+    """Only what the router makes comes back by itself."""
+    if world.router.made:
+        world.store.delete(world.router.plural, world.router.name, SOMEBODY)
 
 
 def delete_run(world: World, value: int) -> None:

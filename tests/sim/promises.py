@@ -127,7 +127,7 @@ def _unavailable(canary: Json, replicas: int) -> int:
 def weight_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str]:
     """A version gets x % only when it has the ready pods for it, save where the user set its size by hand."""
     world = dog.world
-    if change.plural not in ("ingresses", "services") or not world.canary.get("trafficRouting") or change.new is None:
+    if change.plural not in (world.router.plural, "services") or not world.canary.get("trafficRouting") or change.new is None:
         return
     found = world.weight()
     if not found or not found[0] or any("setCanaryScale" in step for step in world.canary.get("steps", [])):
@@ -151,7 +151,7 @@ def share_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str]
     Unless those who lose theirs have no pods that serve, or fewer than it has.
     """
     world = dog.world
-    if change.plural not in ("ingresses", "services") or not world.canary.get("trafficRouting") or change.new is None:
+    if change.plural not in (world.router.plural, "services") or not world.canary.get("trafficRouting") or change.new is None:
         return
     if any("setCanaryScale" in step for step in world.canary.get("steps", [])):
         return  # its size was set by hand
@@ -177,7 +177,7 @@ def no_empty_target(dog: Watchdog, change: Change) -> Iterator[str]:
             return
         if not dog.ready_pods(to) and any(dog.serving_pods(h) for h in world.sets()):
             yield f"Service {change.name} is led to {to}, which has no ready pods"
-    elif change.plural == "ingresses":
+    elif change.plural == world.router.plural:
         for pod_hash, share in world.leading().items():
             if (
                 share > dog.leading.get(pod_hash, 0.0)
@@ -198,7 +198,8 @@ def touch_only_ours(dog: Watchdog, change: Change) -> Iterator[str]:
         restored = (
             change.plural == "replicasets" and change.name in dog.world.edited and path.startswith("spec.template")
         )
-        if not path.startswith(OURS.get(change.plural, ())) and not _made(change) and not restored:
+        ours = OURS.get(change.plural, dog.world.router.ours if change.plural == dog.world.router.plural else ())
+        if not path.startswith(ours) and not _made(change) and not restored:
             yield f"{_name(change)}: {path} is not ours to change"
 
 
@@ -214,11 +215,6 @@ OURS: dict[str, tuple[str, ...]] = {
         "spec.minReadySeconds",
         "spec.template.metadata",  # the metadata of a role
         "metadata.annotations",
-    ),
-    "ingresses": (
-        "metadata.annotations.nginx.ingress.kubernetes.io/canary",
-        "metadata.annotations.kubernetes.io/ingress.class",
-        "spec",
     ),
 }
 

@@ -17,6 +17,7 @@ import msgspec
 
 from serinus.kube.clock import rfc3339
 from serinus.kube.wire import Request, Response
+from serinus.routing import registry
 from tests.sim.loop import Loop
 
 Json = dict[str, Any]
@@ -241,6 +242,8 @@ class Store:
 
     def _answer(self, request: Request, plural: str, name: str, sub: str, by: str) -> Response:
         verb, query = request.method, request.query
+        if not plural:
+            return Response(200, encode(_discovery(request.path)))
         if verb == "GET" and not name:
             accepts = selector(query.get("labelSelector", ""))
             return self._watch(plural, query, accepts) if query.get("watch") == "true" else self._list(plural, accepts)
@@ -290,6 +293,15 @@ class Store:
         return Response(200, stream=watch)
 
 
+def _discovery(path: str) -> Json:
+    """All kinds of routers are served, in all versions that they can be written in."""
+    _, _, group, *version = path.split("/")
+    mine = [kind for kind in registry.kinds().values() if kind.group == group]
+    if version:
+        return {"resources": [{"name": kind.plural} for kind in mine if version[0] in kind.versions]}
+    return {"versions": [{"version": v} for v in dict.fromkeys(v for kind in mine for v in kind.versions)]}
+
+
 _parsed: dict[str, tuple[str, str, str]] = {}
 
 
@@ -300,7 +312,7 @@ def parsed(path: str) -> tuple[str, str, str]:
             _parsed.clear()
         parts = path.split("/")
         at = parts.index("namespaces") + 2 if "namespaces" in parts else 3 if parts[1] == "api" else 4
-        _parsed[path] = tuple([*parts[at : at + 3], "", ""][:3])  # type: ignore[assignment]
+        _parsed[path] = tuple([*parts[at : at + 3], "", "", ""][:3])  # type: ignore[assignment]
     return _parsed[path]
 
 

@@ -66,7 +66,7 @@ class Watchdog:
         if self.world.history.templates:
             self.ledger.remember(change)
         now = self.world.loop.at
-        if change.plural in ("services", "ingresses", "rollouts"):
+        if change.plural in ("services", self.world.router.plural, "rollouts"):
             leading = self.leading = self.world.leading()
             for pod_hash, last in self.last_led.items():
                 if last == float("inf") and pod_hash not in leading:

@@ -58,6 +58,8 @@ class Workloads:
         self.lost: list[tuple[float, str]] = []
         """(when, hash) of pods that the history took."""
         self.on_serving: Callable[[], None] = lambda: None
+        self.routed = "ingresses"
+        """Plural of what the router makes."""
         self._due: set[str] = set()
         self._names = self._born = 0
         store.listeners.append(self._seen)
@@ -202,7 +204,7 @@ class Workloads:
     def _collect(self) -> None:
         """Who was owned by something that is gone goes as well."""
         uids = {o["metadata"]["uid"] for kind in ("rollouts", "replicasets", *JUDGES) for o in self.store.all(kind)}
-        for kind in ("replicasets", "ingresses", "services", "pods", "jobs", *JUDGES):
+        for kind in ("replicasets", self.routed, "services", "pods", "jobs", *JUDGES):
             for obj in self.store.all(kind):
                 owner = owner_uid(obj)
                 if owner and owner not in uids and not (kind == "pods" and "deletionTimestamp" in obj["metadata"]):

@@ -16,11 +16,12 @@ from serinus.engine.planner import plan as engine_plan
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError
 from tests.sim.faults import Episode, Limit, Weather, Wire
-from tests.sim.gateway import TOTAL, WEIGHT, Gateway, is_basic
+from tests.sim.gateway import Gateway, is_basic
 from tests.sim.history import NAME, History, Kill, image_of, manifests
 from tests.sim.loop import Loop
 from tests.sim.monitoring import Line, Monitoring
 from tests.sim.probes import Trouble
+from tests.sim.routers import MODELS
 from tests.sim.store import Change, Store
 from tests.sim.workloads import Workloads, kind_of_owner
 
@@ -53,8 +54,9 @@ class World:
         self.store = Store(self.loop)
         seed = history.seed
         self.workloads = Workloads(self.loop, self.store, Random(f"pods {seed}"), history.images, history.grace)
-        entry, ingress = (NAME, NAME) if history.ingress else (NAME, "")
-        self.gateway = Gateway(self.loop, self.store, self.workloads, Random(f"gateway {seed}"), entry, ingress)
+        self.router = MODELS[history.router]
+        self.workloads.routed = self.router.plural
+        self.gateway = Gateway(self.loop, self.store, self.workloads, Random(f"gateway {seed}"), NAME, self.router)
         self.weather = Weather(self.loop, history.episodes if faults else (), seed)
         self.monitoring = Monitoring(self.loop, self.store, history)
         self.monitoring.trouble(history.troubles if faults else ())
@@ -198,12 +200,10 @@ class World:
         return {s["metadata"]["name"]: s["spec"].get("selector", {}).get(HASH, "") for s in self.store.all("services")}
 
     def weight(self) -> tuple[int, int] | None:
-        """(weight, out of) that the canary Ingress says; None where there is none."""
-        ingress = self.store.get("ingresses", f"{NAME}-{NAME}-canary")
-        if ingress is None:
-            return None
-        notes: Json = ingress["metadata"].get("annotations") or {}
-        return int(notes.get(WEIGHT, "0")), int(notes.get(TOTAL, "100"))
+        """(weight, out of) that the router's object says; None where there is none."""
+        obj = self.store.get(self.router.plural, self.router.name)
+        found = self.router.weight(obj) if obj is not None else None
+        return (found[1], found[2]) if found else None
 
     def leading(self) -> dict[str, float]:
         """By hash: the share of the requests that Services and Ingress, as they are written now, send to it."""

@@ -1,0 +1,95 @@
+"""The routers that a history may use: which object has the weight, and how it is read. Each is written without the router's own code.
+
+nginx's model is here. That of another router is in its test file, which puts it into MODELS and runs histories with `with_router`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import structs
+
+from tests.sim.history import NAME, History
+
+Json = dict[str, Any]
+WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
+TOTAL = "nginx.ingress.kubernetes.io/canary-weight-total"
+CANARY = "web-canary"
+
+
+@dataclass(frozen=True)
+class RouterModel:
+    """`routing`: of the Rollout's `trafficRouting`. `objects`: what the user applies, in the Service's order.
+
+    `plural`, `name`: of the object that has the weight, whether the user makes it or the router. `weight`: (canary Service, its
+    weight, out of) as that object says; None where it leads nothing to the canary. `by_hand`: the merge patch by which somebody
+    turns the weight to 0, from the object as it is. `ours`: the paths of the object that the router may change.
+    `made`: the router makes the object, so that it comes back after somebody deleted it.
+    """
+
+    routing: Json
+    plural: str
+    name: str
+    objects: tuple[Json, ...]
+    weight: Callable[[Json], tuple[str, int, int] | None]
+    by_hand: Callable[[Json], Json]
+    ours: tuple[str, ...]
+    made: bool = False
+
+
+MODELS: dict[str, RouterModel] = {}
+"""By key of the router."""
+
+
+def with_router(history: History, key: str) -> History | None:
+    """The same history, its requests divided by another router; None for one without a router."""
+    if not history.ingress:
+        return None
+    model, spec = MODELS[key], history.rollout["spec"]
+    canary = {**spec["strategy"]["canary"], "trafficRouting": model.routing}
+    rollout = {**history.rollout, "spec": {**spec, "strategy": {"canary": canary}}}
+
+    def struck(episodes: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(structs.replace(e, plural=model.plural) if e.plural == "ingresses" else e for e in episodes)
+
+    return structs.replace(
+        history,
+        rollout=rollout,
+        router=key,
+        objects=tuple((_plural(obj, model), obj) for obj in model.objects),
+        episodes=struck(history.episodes),
+        late_episodes=struck(history.late_episodes),
+    )
+
+
+def _plural(obj: Json, model: RouterModel) -> str:
+    return "ingresses" if obj["kind"] == "Ingress" else model.plural
+
+
+def _weight(ingress: Json) -> tuple[str, int, int] | None:
+    notes: Json = ingress["metadata"].get("annotations") or {}
+    if notes.get("nginx.ingress.kubernetes.io/canary") != "true":
+        return None
+    service = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"]
+    try:
+        return service, int(notes.get(WEIGHT, "0")), int(notes.get(TOTAL, "100"))
+    except ValueError:
+        return service, 0, 100
+
+
+MODELS["nginx"] = RouterModel(
+    routing={"nginx": {"stableIngress": NAME}},
+    plural="ingresses",
+    name=f"{NAME}-{NAME}-canary",
+    objects=(),
+    weight=_weight,
+    by_hand=lambda _: {"metadata": {"annotations": {WEIGHT: "0"}}},
+    ours=(
+        "metadata.annotations.nginx.ingress.kubernetes.io/canary",
+        "metadata.annotations.kubernetes.io/ingress.class",
+        "spec",
+    ),
+    made=True,
+)
