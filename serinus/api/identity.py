@@ -56,9 +56,13 @@ def same_template(live: Json, wanted: Json) -> bool:
     Both are compared by meaning, after the defaults of core/v1: amounts instead of their texts, empty like absent, the
     deprecated `serviceAccount` ignored. The hash label and the anti-affinity terms against a pod template hash, which Rollouts
     add, are taken off `live`; for injected metadata see `template_metadata.own_template`.
-    ValueError if a quantity in either is none.
+    ValueError if a quantity in either is none. A `live` that core/v1 could not read is no revision of anything.
     """
-    return template_meaning(stripped(live)) == template_meaning(wanted)
+    try:
+        there = template_meaning(stripped(live))
+    except (AttributeError, KeyError, TypeError):
+        return False
+    return there == template_meaning(wanted)
 
 
 def template_meaning(template: Json) -> bytes:

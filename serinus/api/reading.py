@@ -7,6 +7,7 @@ does not hide a pod. In Rollouts, Experiments and analyses it is an error: they 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -18,6 +19,8 @@ T = TypeVar("T")
 Omit = Callable[[str, str], None]
 """Told (path, problem) of each value that is left out."""
 
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+
 SHOWN = 3
 """Problems that a sentence names; the rest is counted."""
 
@@ -27,9 +30,13 @@ class Reader(Generic[T]):
 
     def __init__(self, kind: type[T], *, own: bool = False) -> None:
         self._kind, self._own, self._strict = kind, own, msgspec.json.Decoder(kind)
+        self._free = own or kind is dict
+        """Whether parts of it are any JSON, which stays as it is and is written again."""
 
     def read(self, text: bytes | msgspec.Raw) -> tuple[T, str]:
         """The object, and which fields were left out ("" for none). msgspec.DecodeError if it cannot be read at all."""
+        if self._free and _LONG_NUMBER.search(text):
+            text = msgspec.json.encode(_numbers_of_go(msgspec.json.decode(text)))
         try:
             return self._strict.decode(text), ""
         except msgspec.ValidationError:
@@ -37,6 +44,17 @@ class Reader(Generic[T]):
             found = _converted(msgspec.json.decode(text), self._kind, own=self._own, left_out=left_out)
             more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
             return found, "; ".join(left_out[:SHOWN]) + more
+
+
+def _numbers_of_go(value: Any) -> Any:
+    """Whole numbers beyond 64 bits as Go reads them where any number may stand: as floating-point ones. They could not be written."""
+    if isinstance(value, dict):
+        return {key: _numbers_of_go(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers_of_go(item) for item in value]
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return float(value) if abs(value) < 10**308 else None
+    return value
 
 
 def converted(value: Any, kind: type[T], *, own: bool = True) -> T:

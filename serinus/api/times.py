@@ -6,6 +6,9 @@ import math
 from datetime import UTC, datetime
 from functools import lru_cache
 
+FIRST, LAST = -62_135_596_800, 253_402_300_799
+"""Seconds since the epoch of the years 1 and 9999, the first and the last second."""
+
 
 def parse_time(text: str | None) -> float | None:
     """Seconds since the epoch; None for no time and for what is not one."""
@@ -19,19 +22,19 @@ def parse_time(text: str | None) -> float | None:
 
 
 def format_time(seconds: float) -> str:
-    """Whole seconds, cut off: when something happened."""
-    return _whole(int(seconds))
+    """Whole seconds, cut off: when something happened. RFC 3339 has four digits for a year: times beyond are the last or the first."""
+    return _whole(int(min(max(seconds, FIRST), LAST)))
 
 
 @lru_cache(maxsize=64)
 def _whole(seconds: int) -> str:
     """What is written in one second is written with the same words, often hundreds of times."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()}Z"  # strftime writes the year 1 without zeros
 
 
 def format_deadline(seconds: float) -> str:
     """Whole seconds, rounded up: a wait that is counted from here is never shorter than written."""
-    return format_time(math.ceil(seconds))
+    return format_time(math.ceil(seconds) if math.isfinite(seconds) else seconds)
 
 
 def age_words(seconds: float) -> str:

@@ -17,11 +17,12 @@ from msgspec import structs
 
 from serinus.analysis.phases import COMPLETED
 from serinus.api import pod_trouble
-from serinus.api.analysis import AnalysisRun
+from serinus.api.analysis import AnalysisRun, AnalysisTemplate
 from serinus.api.experiment import Experiment
 from serinus.api.meta import FieldsWritten, ObjectMeta
 from serinus.api.names import EXPERIMENT_NAME, HASH, INSTANCE_ID, LAST_APPLIED
 from serinus.api.network import Ingress, Service
+from serinus.api.reading import converted
 from serinus.api.resources import (
     ANALYSIS_RUNS,
     BY_KIND,
@@ -69,6 +70,14 @@ class _ReplicaSet(Workload, kw_only=True):
 class _PodTemplate(Workload, kw_only=True):
     kind: str = "PodTemplate"
 
+
+def _checked_template(obj: Any) -> Any:
+    """It stays as it was written. msgspec.ValidationError for one that is no template: it is left out and named, as any such object."""
+    converted(obj, AnalysisTemplate)
+    return obj
+
+
+_TRIMMED = {"AnalysisTemplate": _checked_template, "ClusterAnalysisTemplate": _checked_template}
 
 _ON_DEMAND: dict[str, tuple[Resource, Any]] = {
     "Ingress": (INGRESSES, Ingress),
@@ -157,7 +166,7 @@ class Cache:
         for informer in self._always():
             if not informer.synced.is_set():
                 return f"{informer.resource.plural} have not been listed yet{_because(informer.error)}"
-        for kind, _ in references(about):
+        for kind, _ in _names(about):
             informer = self.others.get(kind)
             if informer is not None and not informer.synced.is_set():
                 return f"{informer.resource.plural} have not been listed yet{_because(informer.error)}"
@@ -213,8 +222,8 @@ class Cache:
 
     def _referring(self, kind: str, old: Rollout | Experiment | None, new: Rollout | Experiment | None) -> Key:
         """Keep in mind what it names, so that changes of that wake it."""
-        before = references(old) if old else frozenset[tuple[str, str]]()
-        after = references(new) if new else frozenset[tuple[str, str]]()
+        before = _names(old) if old else frozenset[tuple[str, str]]()
+        after = _names(new) if new else frozenset[tuple[str, str]]()
         some = new or old
         assert some is not None
         key = (some.metadata.namespace, some.metadata.name)
@@ -265,7 +274,7 @@ class Cache:
             return None
         if self._namespace and not resource.namespaced:
             return None  # a Role gives no right to read it: for a controller of one namespace there is none
-        return self._informer(resource, type_)
+        return self._informer(resource, type_, trim=_TRIMMED.get(kind))
 
     def _wake_naming(self, kind: str) -> None:
         """Another project's kind has been listed, or is no longer served."""
@@ -354,6 +363,14 @@ class Cache:
             self._client, resource, type_, namespace=self._namespace, labels=labels, clock=self._clock,
             rng=Random(self._rng.random()), trim=trim,
         )  # fmt: skip
+
+
+def _names(about: Rollout | Experiment) -> frozenset[tuple[str, str]]:
+    """What it names; nothing where it cannot be understood: its plan will tell that, and sets it aside."""
+    try:
+        return references(about)
+    except Exception:
+        return frozenset()
 
 
 def _own(about: Rollout | Experiment, found: Iterable[T]) -> Iterable[T]:

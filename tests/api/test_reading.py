@@ -140,3 +140,15 @@ def test_whole_numbers_may_be_written_with_a_point():
 def test_what_has_no_metadata_cannot_be_read(text: bytes):
     with pytest.raises(msgspec.DecodeError):
         Reader(Pod).read(text)
+
+
+@pytest.mark.parametrize("number", [10**30, -(10**30), 2**64, 2**63, -(2**63) - 1])
+def test_a_whole_number_beyond_64_bits_can_be_written_again(number: int) -> None:
+    """Where any JSON may stand, such as in what a step plugin said: Go reads it as a floating-point number."""
+    entry = {"index": 0, "name": "a/b", "operation": "Run", "status": {"n": [number], "id": "1" * 30, "m": 2**63 - 1}}
+    text = {"metadata": {"name": "web"}, "spec": {}, "status": {"canary": {"stepPluginStatuses": [entry]}}}
+    found, left_out = Reader(Rollout, own=True).read(json.dumps(text).encode())
+    assert left_out == ""
+    (said,) = found.status.canary.step_plugin_statuses
+    assert said["status"] == {"n": [float(number)], "id": "1" * 30, "m": 2**63 - 1}
+    msgspec.json.encode(found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -18,6 +20,9 @@ TEXTS = (
 WHOLE = (0, 1, -1, 2, 5, 50, 100, 101, 1000, 2**31 - 1, -(2**31), 2**31)
 NUMBERS = (*WHOLE, 2**63 - 1, -(2**63), 2**64, 10**30, 0.5, -0.0, 1e308)
 LONG = (200, 5_000, 60_000)
+LARGEST = 1_500_000
+"""Characters of an object that an API server takes."""
+
 MANY = (50, 500, 3_000)
 
 
@@ -34,12 +39,17 @@ def anything(random: Random, depth: int = 3) -> Any:
     if depth > 0 and kind < 0.45:
         return {text(random): anything(random, depth - 1) for _ in range(random.randrange(4))}
     if kind < 0.46:
-        return nested(random, random.choice((60, 126, 140, 900)))
+        return nested(random, random.choice((60, 126, 140, 200)))
     if kind < 0.47:
-        return [anything(random, 0)] * random.choice(MANY)
+        return repeated(random, [anything(random, 0)])
     if kind < 0.75:
         return text(random)
     return random.choice((*NUMBERS, None, True, False))
+
+
+def repeated(random: Random, items: list[Any]) -> list[Any]:
+    """The same items many times, as far as they fit into an object."""
+    return items * max(1, min(random.choice(MANY), LARGEST // 4 // len(json.dumps(items))))
 
 
 def nested(random: Random, levels: int) -> Any:
@@ -67,7 +77,7 @@ def of_schema(random: Random, schema: Json, fullness: float = 0.3) -> Any:
         case "array":
             items = schema.get("items", {})
             one = [of_schema(random, items, fullness) for _ in range(random.randrange(3))]
-            return one * random.choice(MANY) if random.random() < 0.02 else one
+            return repeated(random, one) if random.random() < 0.02 else one
         case "object":
             return _object(random, schema, fullness)
         case _:
@@ -84,6 +94,13 @@ def _object(random: Random, schema: Json, fullness: float) -> Json:
     needed = set(schema.get("required", ()))
     chosen = [name for name in fields if name in needed or random.random() < fullness]
     return {name: of_schema(random, fields[name], fullness / 1.3) for name in chosen}
+
+
+def fitting(random: Random, make: Callable[[Random], Any]) -> Any:
+    """The first of some values that is no larger than an API server takes."""
+    while len(json.dumps(value := make(random))) > LARGEST:
+        pass
+    return value
 
 
 def mutated(random: Random, value: Any, times: int = 3) -> Any:
@@ -109,6 +126,7 @@ def _changed(random: Random, at: Any, key: Any, root: Any) -> None:
     if kind < 0.2 and at is not root:
         del at[key]
     elif kind < 0.3 and isinstance(at, list) and at is not root:
-        at += [copy.deepcopy(at[key]) for _ in range(random.choice((1, 30, 300)))]
+        size = len(json.dumps(at[key]))
+        at += [copy.deepcopy(at[key]) for _ in range(min(random.choice((1, 30, 300)), 1 + 200_000 // size))]
     else:
         at[key] = anything(random, 2)

@@ -142,9 +142,10 @@ def _one(run: _Run, target: Target, index: int, loop: asyncio.Runner) -> None:
     where = f"{target.name} {index}".encode()
     run.position[:] = where.ljust(256, b"\0")
     count, began = run.counts[target.name], time.process_time()
+    _limit_cpu(began, target)
     made = input_of(run.seed, target, index)
     ready = time.process_time()
-    resource.setrlimit(resource.RLIMIT_CPU, (int(ready + HARD * target.cpu) + 1, resource.RLIM_INFINITY))
+    _limit_cpu(ready, target)
     try:
         signal.setitimer(signal.ITIMER_PROF, target.cpu)
         answer = target.run(made)
@@ -163,6 +164,10 @@ def _one(run: _Run, target: Target, index: int, loop: asyncio.Runner) -> None:
         count.slowest, count.slowest_index = ended - ready, index
     if ended - ready > target.cpu:  # a call in C, which no signal interrupts
         _note(run, target, index, _TooSlow(f"{ended - ready:.1f} s of CPU time"))
+
+
+def _limit_cpu(now: float, target: Target) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (int(now + HARD * target.cpu) + 1, resource.RLIM_INFINITY))
 
 
 def _note(run: _Run, target: Target, index: int, error: BaseException) -> None:
