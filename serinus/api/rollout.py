@@ -251,6 +251,11 @@ class RolloutStatus(msgspec.Struct, rename="camel", omit_defaults=True):
     workload_observed_generation: str = ""
     duration: Json | None = None
 
+    def __post_init__(self) -> None:
+        """Whoever may write the status can write any number: a step before the first one is the first."""
+        if self.current_step_index is not None and self.current_step_index < 0:
+            self.current_step_index = 0
+
 
 class Rollout(msgspec.Struct, rename="camel", omit_defaults=True):
     metadata: WrittenMeta

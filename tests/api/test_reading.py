@@ -152,3 +152,8 @@ def test_a_whole_number_beyond_64_bits_can_be_written_again(number: int) -> None
     (said,) = found.status.canary.step_plugin_statuses
     assert said["status"] == {"n": [float(number)], "id": "1" * 30, "m": 2**63 - 1}
     msgspec.json.encode(found)
+
+
+def test_a_step_before_the_first_is_the_first() -> None:
+    text = b'{"metadata":{"name":"web"},"spec":{},"status":{"currentStepIndex":-2147483648}}'
+    assert Reader(Rollout, own=True).read(text)[0].status.current_step_index == 0
