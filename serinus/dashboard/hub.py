@@ -27,11 +27,20 @@ AT_ONCE = 200
 """Lines made before others get a turn."""
 
 
+MOST_PAGES = 500
+MOST_STRANGERS = 100
+"""Pages of those who are not signed in: they may look, and must not keep out who owns the dashboard."""
+
+
+class TooManyPages(Exception):
+    """No place for one more page: a sentence for the user."""
+
+
 class Page:
     """One open page. `wake` is set when it has something to fetch."""
 
-    def __init__(self, focus: Key | None) -> None:
-        self.focus = focus
+    def __init__(self, focus: Key | None, *, stranger: bool = False) -> None:
+        self.focus, self.stranger = focus, stranger
         self.keys: set[Key] = set()
         self.focus_changed = True
         self.state_changed = True
@@ -74,9 +83,20 @@ class Hub:
             page.state_changed = True
             page.wake.set()
 
-    def open(self, focus: Key | None = None) -> Page:
-        """A page that looks at everything, or at one Rollout alone."""
-        page = Page(focus)
+    def check_place(self, *, stranger: bool) -> None:
+        """Raises TooManyPages where one more cannot be opened."""
+        if len(self._pages) >= MOST_PAGES:
+            raise TooManyPages(f"{MOST_PAGES} pages are open already: close one.")
+        if stranger and sum(page.stranger for page in self._pages) >= MOST_STRANGERS:
+            raise TooManyPages(
+                f"{MOST_STRANGERS} pages that are not signed in are open already: close one, "
+                "or open the dashboard at the address that it printed, with its token."
+            )
+
+    def open(self, focus: Key | None = None, *, stranger: bool = False) -> Page:
+        """A page that looks at everything, or at one Rollout alone. `stranger`: not signed in. Raises TooManyPages."""
+        self.check_place(stranger=stranger)
+        page = Page(focus, stranger=stranger)
         if focus is None:
             page.keys = set(self.lines)
         self._pages.add(page)

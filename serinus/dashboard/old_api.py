@@ -7,6 +7,7 @@ original, a change takes the dashboard's token, and `undo` and `set` answer.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,9 +17,11 @@ from aiohttp import web
 import serinus
 from serinus.api.rollout_info import rollout_info
 from serinus.api.rollout_json import rollout_json
+from serinus.dashboard import bodies
 from serinus.dashboard.changes import NothingToDo, Refused, Seen
 from serinus.dashboard.hub import shown
 from serinus.dashboard.service import Service
+from serinus.dashboard.stream import is_stranger, lasts, write
 from serinus.kube.errors import ApiError
 from serinus.kube.informer import Key
 
@@ -82,14 +85,14 @@ class _OldApi:
         ns, name = _key(request)
         action = request.match_info["action"]
         if action == "promote":
-            body = msgspec.json.decode(await request.read() or b"{}")
+            body = msgspec.json.decode(await bodies.read(request) or b"{}")
             action = "promote-full" if isinstance(body, dict) and body.get("full") else "promote"
         return await _changed(self._service.changes.act(ns, name, action, Seen()))
 
     async def undo(self, request: web.Request) -> web.StreamResponse:
         revision = request.match_info["revision"]
-        if not revision.isdigit():
-            return _failure(f"{revision!r} is no revision: it must be a number, 0 for the previous one")
+        if not re.fullmatch(r"[0-9]{1,18}", revision):
+            return _failure(f"{revision[:40]!r} is no revision: it must be a number, 0 for the previous one")
         return await _changed(self._service.changes.undo(*_key(request), int(revision), Seen()))
 
     async def set_image(self, request: web.Request) -> web.StreamResponse:
@@ -97,10 +100,11 @@ class _OldApi:
         return await _changed(self._service.changes.set_image(*_key(request), container, f"{image}:{tag}", Seen()))
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
+        self._service.hub.check_place(stranger=is_stranger(request))
         key = _key(request)
 
         async def infos() -> AsyncIterator[Json]:
-            page = self._service.hub.open(key)
+            page = self._service.hub.open(key, stranger=is_stranger(request))
             try:
                 while True:
                     page.take()
@@ -113,10 +117,11 @@ class _OldApi:
         return await _streamed(request, infos())
 
     async def watch_list(self, request: web.Request) -> web.StreamResponse:
+        self._service.hub.check_place(stranger=is_stranger(request))
         ns = request.match_info["ns"]
 
         async def updates() -> AsyncIterator[Json]:
-            page = self._service.hub.open()
+            page = self._service.hub.open(stranger=is_stranger(request))
             try:
                 while True:
                     await page.wake.wait()
@@ -154,16 +159,17 @@ async def _streamed(request: web.Request, results: AsyncIterator[Json]) -> web.S
     events = "text/event-stream" in request.headers.get("Accept", "")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream" if events else "application/json"})
     await response.prepare(request)
+    lasts(request)
     following = asyncio.ensure_future(anext(results))
     try:
         while True:
             done, _ = await asyncio.wait((following,), timeout=COMMENT_SECONDS)
             if not done:
                 if events:
-                    await response.write(b":\n")
+                    await write(request, response, b":\n")
                 continue
             body = msgspec.json.encode({"result": following.result()})
-            await response.write(b"data: %b \n\n" % body if events else body + b"\n")
+            await write(request, response, b"data: %b \n\n" % body if events else body + b"\n")
             following = asyncio.ensure_future(anext(results))
     except (ConnectionError, asyncio.CancelledError):
         return response  # the client has gone, or the server stops

@@ -9,20 +9,24 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
 import serinus
-from serinus.dashboard import old_api
+from serinus.dashboard import bodies, old_api
 from serinus.dashboard.access import HEADERS, Access, Asked, Denied
 from serinus.dashboard.changes import ACTIONS, MovedOn, Refused, Seen
 from serinus.dashboard.files import INDEX, File, files, index
+from serinus.dashboard.hub import TooManyPages
 from serinus.dashboard.service import Service
 from serinus.dashboard.settings import Settings
 from serinus.dashboard.stream import stream
 from serinus.kube.errors import ApiError
+from serinus.kube.listener import Listener
+from serinus.kube.sparse_log import silence_senders
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +59,7 @@ class Server:
         self._files = files()
         self._access = Access(settings.token, frozenset(settings.hosts), settings.read_only, settings.private)
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     async def start(self, listening: socket.socket) -> None:
         """Answers on a socket that is bound."""
@@ -79,15 +84,22 @@ class Server:
         )
         if root:
             app.add_routes([web.get("/", self._to_root), web.get(root, self._to_root)])
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=END_SECONDS)
+        silence_senders()
+        self._runner = web.AppRunner(
+            app, access_log=None, lingering_time=END_SECONDS, handler_cancellation=True, shutdown_timeout=END_SECONDS
+        )
         await self._runner.setup()
-        await web.SockSite(self._runner, listening).start()
+        assert self._runner.server is not None
+        self._listener = Listener(self._runner.server, listening)
+        self._listener.start()
 
     async def run(self) -> None:
         """Keeps what it shows up to date, until cancelled."""
         await self._service.run()
 
     async def close(self) -> None:
+        if self._listener is not None:
+            await self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -103,6 +115,15 @@ class Server:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+        assert self._listener is not None
+        signed_in = self._access.signed_in(self._asked(request))
+        with self._listener.serving(request.protocol, signed_in=signed_in) as has_place:
+            if not has_place:
+                return _error(503, "Too many connections are open: close other pages of this dashboard.")
+            request["signed_in"], request["lasts"] = signed_in, partial(self._listener.lasts, request.protocol)
+            return await self._guarded(request, handler)
+
+    async def _guarded(self, request: web.Request, handler: Answer) -> web.StreamResponse:
         public = request.path.startswith(f"{self._root}/static/")
         try:
             if request.method == "GET" and "token" in request.query:
@@ -113,6 +134,8 @@ class Server:
             return await handler(request)
         except Denied as denied:
             return _error(denied.status, denied.message)
+        except TooManyPages as full:
+            return _error(503, str(full))
         except Refused as refused:
             return _error(409 if isinstance(refused, MovedOn) else 422, str(refused))
         except ApiError as error:
@@ -184,7 +207,7 @@ class Server:
         return _json(msgspec.json.encode({**found, "readOnly": self._may_change(request)}))
 
     async def _change(self, request: web.Request) -> web.StreamResponse:
-        body = msgspec.json.decode(await request.read() or b"{}", type=_Change)
+        body = msgspec.json.decode(await bodies.read(request) or b"{}", type=_Change)
         ns, name, action = (request.match_info[part] for part in ("ns", "name", "action"))
         was, changes = Seen(body.version, body.step, body.paused), self._service.changes
         if action in ACTIONS:

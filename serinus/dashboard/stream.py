@@ -23,25 +23,26 @@ BEAT_SECONDS = 10.0
 PIECE = 500
 """Lines in one event."""
 
-MOST_PAGES = 500
+READ_SECONDS = 60.0
+"""A client that reads nothing for so long loses its stream, and comes back for a new one."""
 
 
 async def stream(request: web.Request, service: Service, focus: Key | None, may_change: str) -> web.StreamResponse:
-    """Answers until the client goes. `may_change`: empty, or why this client may change nothing."""
-    if service.hub.pages >= MOST_PAGES:
-        raise web.HTTPServiceUnavailable(text=f"{MOST_PAGES} pages are open already: close one.")
+    """Answers until the client goes. `may_change`: empty, or why this client may change nothing. Raises TooManyPages."""
+    service.hub.check_place(stranger=is_stranger(request))
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
     await response.prepare(request)
-    page = service.hub.open(focus)
+    page = service.hub.open(focus, stranger=is_stranger(request))
+    lasts(request)
     try:
         with service.looking_at(focus) if focus else nullcontext():
             while True:
                 if not await page.woken(BEAT_SECONDS):
-                    await response.write(_event(b"beat", msgspec.json.encode({"now": service.clock.now()})))
+                    await write(request, response, _event(b"beat", msgspec.json.encode({"now": service.clock.now()})))
                     continue
-                await _send(response, service, page, may_change)
+                await _send(request, response, service, page, may_change)
     except (ConnectionError, asyncio.CancelledError):
         # The browser has gone, or the server stops.
         return response
@@ -49,16 +50,16 @@ async def stream(request: web.Request, service: Service, focus: Key | None, may_
         service.hub.close(page)
 
 
-async def _send(response: web.StreamResponse, service: Service, page: Page, may_change: str) -> None:
+async def _send(request: web.Request, response: web.StreamResponse, service: Service, page: Page, may_change: str) -> None:
     keys = page.take()
     if page.state_changed:
         page.state_changed = False
         state = {**service.state(), "readOnly": may_change}
-        await response.write(_event(b"state", msgspec.json.encode(state)))
+        await write(request, response, _event(b"state", msgspec.json.encode(state)))
     if page.focus is not None:
         if page.focus_changed:
             page.focus_changed = False
-            await response.write(_event(b"rollout", await _focused(service, page.focus)))
+            await write(request, response, _event(b"rollout", await _focused(service, page.focus)))
         return
     # The first picture is complete when the first list was taken and all lines of it are made.
     whole = not page.complete and service.world.rollouts.synced.is_set() and service.hub.quiet
@@ -70,7 +71,29 @@ async def _send(response: web.StreamResponse, service: Service, page: Page, may_
         gone = [f"{ns}/{name}" for ns, name in piece if (ns, name) not in service.hub.lines]
         last = b"true" if whole and start + PIECE >= len(ordered) else b"false"
         body = b'{"rows":[%b],"gone":%b,"all":%b}' % (b",".join(lines), msgspec.json.encode(gone), last)
-        await response.write(_event(b"rows", body))
+        await write(request, response, _event(b"rows", body))
+
+
+def is_stranger(request: web.Request) -> bool:
+    """Whether the server found that this client is not signed in."""
+    return not request.get("signed_in", False)
+
+
+def lasts(request: web.Request) -> None:
+    """Says that the answer is a stream, which has a place of its own."""
+    if (found := request.get("lasts")) is not None:
+        found()
+
+
+async def write(request: web.Request, response: web.StreamResponse, data: bytes) -> None:
+    """Sends a piece of a stream. ConnectionError where the client has gone, or does not read."""
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            await response.write(data)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionError("the client does not read") from None
 
 
 async def _focused(service: Service, key: Key) -> bytes:

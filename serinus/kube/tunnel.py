@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 Talk = Generator[tuple[bytes, int], bytes, None]
 TO_EMPTY_LINE = 0
 """Wanted back: everything up to and with the first empty line."""
-MOST_HEAD = 64 * 1024
+MOST_HEAD = 1 << 20
+"""Bytes of a status line and its headers. Go's client takes ten times as much: long warnings must not cost the answer."""
+
 _REFUSED = {
     1: "a general failure", 2: "its rules do not allow it", 3: "network unreachable", 4: "host unreachable",
     5: "connection refused", 6: "time is up", 7: "it cannot connect", 8: "it does not know this kind of address",

@@ -39,6 +39,7 @@ from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.sqlite import open_store
 from serinus.local.apiserver.store import StoreError
 from serinus.local.apiserver.subresources import LogsUnavailable
+from serinus.local.bounded_log import BoundedLog
 from serinus.local.cannot_run import CannotRun
 from serinus.local.followed import Followed
 from serinus.local.gateway import INGRESS_CLASS, Gateway, GatewaySettings, free_port, port_of_left_behind
@@ -99,7 +100,9 @@ def run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
 
     `ready` is called once, when all of it answers, with the state and `first`: whether the directory is a new one.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[BoundedLog()]
+    )
     keep_private()
     instance = settings.instance
     prepare(instance)

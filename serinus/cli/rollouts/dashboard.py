@@ -18,6 +18,7 @@ def run(call: Call) -> int:
     from serinus.dashboard.process import PortTaken, bound, new_token, run_dashboard
     from serinus.dashboard.server import Server
     from serinus.dashboard.settings import Settings, checked_root
+    from serinus.kube.sparse_log import Sparse
 
     connection = connection_of(call)
     port = call.number("port")
@@ -33,6 +34,8 @@ def run(call: Call) -> int:
         hosts=tuple(call.texts("allow-host")),
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Sparse())
 
     def ready(server: Server) -> None:
         known = f"http://localhost:{server.port}{settings.root}"

@@ -14,8 +14,10 @@ from serinus.kube.wire import Request
 from serinus.local.apiserver import no_effect
 from serinus.local.apiserver.conversion import converted
 from serinus.local.apiserver.negotiation import View
+from serinus.local.apiserver.parameters import truth
 from serinus.local.apiserver.registry import Registry
 from serinus.local.apiserver.store import Entry, Store
+from serinus.local.apiserver.warning_header import warning_header
 
 if TYPE_CHECKING:
     from serinus.local.schema.kinds import Kind
@@ -64,20 +66,13 @@ class Call:
         return self.kind.resource.group_resource
 
     def flag(self, name: str) -> bool:
-        return self.request.query.get(name, "") in ("true", "1", "True", "TRUE", "t", "T")
+        """Whether this parameter of the query says true. Raises 400 for a value that is no truth."""
+        return truth(self.request.query, name)
 
     def headers(self) -> dict[str, str]:
         """The warnings collected on the way, and that of a kind which has no effect."""
         idle = no_effect.warning(self.key, self.resource.kind)
         return warning_header([*self.warnings, *([idle] if idle else [])])
-
-
-def warning_header(warnings: list[str]) -> dict[str, str]:
-    """The header that makes clients print these sentences."""
-    if not warnings:
-        return {}
-    quoted = (w.replace("\\", "\\\\").replace('"', '\\"') for w in warnings)
-    return {"warning": ", ".join(f'299 - "{w}"' for w in quoted)}
 
 
 def as_version(entry: Entry, resource: Resource, several: bool) -> bytes:

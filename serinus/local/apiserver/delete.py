@@ -18,6 +18,7 @@ from serinus.local.apiserver import strategy
 from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import bad_request, conflict, forbidden, invalid, not_found
 from serinus.local.apiserver.negotiation import YAML, answer, body_of
+from serinus.local.apiserver.parameters import invalid_parameter, number, truth
 from serinus.local.apiserver.read import listed, selection
 from serinus.local.apiserver.store import Entry
 from serinus.local.schema.field_errors import FieldError
@@ -25,6 +26,9 @@ from serinus.local.schema.field_errors import FieldError
 Json = dict[str, Any]
 
 _CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+_LONGEST_GRACE = 2**31 - 1
+"""Seconds: 68 years. More would be a time that no calendar has, and the pod could not be deleted."""
+
 _PERMANENT = ("default", "kube-system", "kube-public")
 
 
@@ -48,13 +52,10 @@ def options_of(call: Call) -> Json:
     for key in ("propagationPolicy", "orphanDependents"):
         if query.get(key):
             options.setdefault(key, query[key])
-    try:
-        if options.get("gracePeriodSeconds") is not None:
-            options["gracePeriodSeconds"] = int(options["gracePeriodSeconds"])
-    except (TypeError, ValueError):
-        raise bad_request(
-            f"gracePeriodSeconds: Invalid value: {options['gracePeriodSeconds']!r}: write whole seconds"
-        ) from None
+    if (asked := options.get("gracePeriodSeconds")) is not None:
+        options["gracePeriodSeconds"] = number(asked)
+        if options["gracePeriodSeconds"] is None:
+            raise invalid_parameter("gracePeriodSeconds", asked, "must be a whole number of seconds")
     if not isinstance(options.get("preconditions") or {}, dict):
         raise bad_request("preconditions: must be a map with uid and resourceVersion")
     policy = options.get("propagationPolicy")
@@ -66,7 +67,8 @@ def options_of(call: Call) -> Json:
             'supported values: "Foreground", "Background", "Orphan", "nil"',
         )
         raise invalid("meta.k8s.io", "DeleteOptions", "", [flaw])
-    if not policy and str(options.get("orphanDependents", "")).lower() == "true":
+    orphans = options.get("orphanDependents")
+    if not policy and truth({} if orphans is None else {"orphanDependents": str(orphans)}, "orphanDependents"):
         options["propagationPolicy"] = "Orphan"
     return options
 
@@ -160,7 +162,7 @@ def _grace(resource: Resource, obj: Json, options: Json) -> int:
     asked = options.get("gracePeriodSeconds")
     if asked is None:
         asked = spec.get("terminationGracePeriodSeconds")
-    return 30 if asked is None else max(0, int(asked)) if int(asked) >= 0 else 1
+    return 30 if asked is None else min(int(asked), _LONGEST_GRACE) if int(asked) >= 0 else 1
 
 
 def _hold(core: Core, resource: Resource, obj: Json, options: Json) -> None:

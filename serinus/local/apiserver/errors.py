@@ -132,6 +132,21 @@ def too_large(limit: int) -> StatusError:
     return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}", {})
 
 
+def body_encoded(encoding: str) -> StatusError:
+    return StatusError(
+        415, "UnsupportedMediaType", f"Content-Encoding: {encoding[:40]!r} is not supported: send the body as it is", {}
+    )
+
+
+def slow_body(seconds: float) -> StatusError:
+    return StatusError(408, "Timeout", f"the body of the request did not arrive within {seconds:g} s", {})
+
+
+def too_many_connections() -> StatusError:
+    message = "too many connections are open: close those of other clients, such as watches"
+    return StatusError(503, "ServiceUnavailable", message, {}, retry_after=5)
+
+
 def object_too_large(size: int, limit: int) -> StatusError:
     return StatusError(
         413,

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-import logging
 import socket
 import ssl
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from serinus.kube.listener import Listener, Places
+from serinus.kube.sparse_log import silence_senders
 from serinus.kube.wire import Handler, Request, Response
-from serinus.local.apiserver.errors import StatusError, bad_request, too_large, unauthorized
+from serinus.local.apiserver.errors import (
+    StatusError,
+    bad_request,
+    body_encoded,
+    slow_body,
+    too_large,
+    too_many_connections,
+    unauthorized,
+)
 from serinus.local.apiserver.negotiation import LONGEST_BODY
 
-_log = logging.getLogger(__name__)
 _OPEN = ("/healthz", "/livez", "/readyz")
 MISDIRECTED = "/misdirected"
 """Prefix of requests that Kubernetes clients sent to the gateway, for want of a kubeconfig. They need no token."""
 _DISCOVERY = ("/api", "/apis", "/version")
 _CLOSING_SECONDS = 2.0
+_LINGERING_SECONDS = 2.0
+"""For the rest of a body that is not read, so that its sender comes to read the answer."""
+
+BODY_SECONDS = 30.0
+"""For a whole body, of 3 MiB at most."""
+
+READ_SECONDS = 60.0
+"""A client that reads nothing of a stream for so long loses it, and watches again from where it was."""
+
+_CLOSING = (401, 408, 413)
+"""Answers after which a connection ends: the rest of the body may still be on its way."""
+
 _SERVER = {"server": "serinus"}
 """Instead of the versions of everything below, which are nobody's business."""
 
@@ -31,71 +53,151 @@ class HttpsServer:
     `misdirected`: the sentence for clients that the gateway passed on.
     """
 
-    def __init__(self, handler: Handler, token: str, tls: ssl.SSLContext | None, misdirected: str = "") -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        token: str,
+        tls: ssl.SSLContext | None,
+        misdirected: str = "",
+        *,
+        places: Places | None = None,
+        read_seconds: float = READ_SECONDS,
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
         self._misdirected = misdirected
         self._handler, self._tls = handler, tls
-        self._expected = b"Bearer " + token.encode()
-        self._runner: web.ServerRunner | None = None
+        self._token = token.encode()
+        self._places, self._read_seconds, self._body_seconds = places, read_seconds, body_seconds
+        self._server: web.Server | None = None
+        self._listener: Listener | None = None
         self.port = 0
 
     async def start(self, port: int = 0, host: str = "127.0.0.1", *, sock: socket.socket | None = None) -> int:
         """Listens, on `sock` where one is given; returns the port (a free one for 0). Raises OSError where it is taken."""
-        server = web.Server(
+        silence_senders()
+        self._server = web.Server(
             self._answer,
             handler_cancellation=True,
             keepalive_timeout=300.0,
+            lingering_time=_LINGERING_SECONDS,
             max_line_size=64 << 10,
             max_field_size=64 << 10,
+            auto_decompress=False,
             access_log=None,
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=_CLOSING_SECONDS)
-        await self._runner.setup()
-        site = (
-            web.TCPSite(self._runner, host, port, ssl_context=self._tls, backlog=512)
-            if sock is None
-            else web.SockSite(self._runner, sock, ssl_context=self._tls, backlog=512)
-        )
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        listening = _bound(host, port) if sock is None else sock
+        self.port = listening.getsockname()[1]
+        self._listener = Listener(self._server, listening, self._tls, self._places)
+        self._listener.start()
         return self.port
 
     async def close(self) -> None:
         """Stops listening and ends open requests."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._listener is not None:
+            await self._listener.close()
+        if self._server is not None:
+            self._server.pre_shutdown()
+            await self._server.shutdown(_CLOSING_SECONDS)
 
-    def _admitted(self, request: web.BaseRequest) -> bool:
+    @property
+    def connections(self) -> int:
+        """Open connections on which at least the handshake is done."""
+        return len(self._server.connections) if self._server is not None else 0
+
+    def _signed_in(self, request: web.BaseRequest) -> bool:
         sent = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        return hmac.compare_digest(sent, self._expected) or request.path in _OPEN
+        scheme, _, token = sent.partition(b" ")
+        # The name of a scheme is case-insensitive (RFC 9110, section 11.1).
+        return hmac.compare_digest(token.strip(), self._token) and scheme.lower() == b"bearer"
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        assert self._listener is not None
+        signed_in = self._signed_in(request)
+        with self._listener.serving(request.protocol, signed_in=signed_in) as has_place:
+            if not has_place:
+                return _plain(too_many_connections().response(), closing=True)
+            response = await self._answered(request, signed_in)
+            if response.stream is not None:
+                self._listener.lasts(request.protocol)
+                return await self._streamed(request, response)
+            answer = _plain(response, closing=response.status in _CLOSING)
+            # Here, and not after this call: what a client does not read is a request that has not ended.
+            await answer.prepare(request)
+            await answer.write_eof()
+            return answer
+
+    async def _answered(self, request: web.BaseRequest, signed_in: bool) -> Response:
         if self._misdirected and request.path.startswith(f"{MISDIRECTED}/"):
             return await self._direct(request)
-        if not self._admitted(request):
+        if not (signed_in or request.path in _OPEN):
             # The body is not even read: what is unknown gets no work.
-            return _plain(unauthorized().response(), {"www-authenticate": 'Bearer realm="serinus"'}, closing=True)
+            refused = unauthorized().response()
+            return Response(401, refused.body, headers={"www-authenticate": 'Bearer realm="serinus"'})
+        if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+            return body_encoded(request.headers["Content-Encoding"]).response()
         try:
-            body = await _body(request)
+            async with asyncio.timeout(self._body_seconds):
+                body = await _body(request) if signed_in else b""
+        except TimeoutError:
+            return slow_body(self._body_seconds).response()
         except (ValueError, HttpProcessingError, web.HTTPException):
-            return _plain(bad_request("the body of the request could not be read").response(), closing=True)
+            return bad_request("the body of the request could not be read").response()
         if body is None:
-            return _plain(too_large(LONGEST_BODY).response(), closing=True)
+            return too_large(LONGEST_BODY).response()
         path = request.raw_path.partition("?")[0]
         headers = {name.lower(): value for name, value in request.headers.items()}
         if "accept" in headers and headers["accept"] != "*/*":
             headers["accept"] = ",".join(request.headers.getall("Accept"))
-        response = await self._handler(Request(request.method, path, dict(request.query.items()), headers, body))
-        if response.stream is None:
-            return _plain(response)
-        return await _streamed(request, response)
+        return await self._handler(Request(request.method, path, dict(request.query.items()), headers, body))
 
-    async def _direct(self, request: web.BaseRequest) -> web.Response:
+    async def _direct(self, request: web.BaseRequest) -> Response:
         """Discovery, without which kubectl prints nothing but noise; then the sentence in place of any object."""
         path = request.path.removeprefix(MISDIRECTED)
         if request.method != "GET" or not (path in _DISCOVERY or path.startswith("/openapi/")):
-            return _plain(StatusError(403, "Forbidden", self._misdirected).response(), closing=True)
+            return StatusError(403, "Forbidden", self._misdirected).response()
         accept = ",".join(request.headers.getall("Accept", ["*/*"]))
-        return _plain(await self._handler(Request("GET", path, {}, {"accept": accept})))
+        return await self._handler(Request("GET", path, {}, {"accept": accept}))
+
+    async def _streamed(self, request: web.BaseRequest, response: Response) -> web.StreamResponse:
+        assert response.stream is not None
+        answer = web.StreamResponse(
+            status=response.status,
+            headers={
+                **_SERVER,
+                **response.headers,
+                "content-type": response.content_type,
+                "cache-control": "no-cache, private",
+            },
+        )
+        if request.version >= (1, 1):
+            answer.enable_chunked_encoding()
+        try:
+            await answer.prepare(request)
+            async for piece in response.stream:
+                async with asyncio.timeout(self._read_seconds):
+                    await answer.write(piece)
+            await answer.write_eof()
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+        except ConnectionError:
+            pass  # the reader went away; the stream is closed below
+        finally:
+            await _ended(response.stream)
+        return answer
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    made = socket.create_server((host, port), backlog=512)
+    made.setblocking(False)
+    return made
+
+
+async def _ended(stream: AsyncIterator[bytes]) -> None:
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        with suppress(RuntimeError):
+            await close()
 
 
 async def _body(request: web.BaseRequest) -> bytes | None:
@@ -114,40 +216,12 @@ async def _body(request: web.BaseRequest) -> bytes | None:
     return b"".join(pieces)
 
 
-def _plain(response: Response, headers: dict[str, str] | None = None, *, closing: bool = False) -> web.Response:
+def _plain(response: Response, *, closing: bool = False) -> web.Response:
     answer = web.Response(
         status=response.status,
         body=response.body,
-        headers={**_SERVER, **response.headers, **(headers or {}), "content-type": response.content_type},
+        headers={**_SERVER, **response.headers, "content-type": response.content_type},
     )
     if closing:
         answer.force_close()
-    return answer
-
-
-async def _streamed(request: web.BaseRequest, response: Response) -> web.StreamResponse:
-    assert response.stream is not None
-    answer = web.StreamResponse(
-        status=response.status,
-        headers={
-            **_SERVER,
-            **response.headers,
-            "content-type": response.content_type,
-            "cache-control": "no-cache, private",
-        },
-    )
-    if request.version >= (1, 1):
-        answer.enable_chunked_encoding()
-    try:
-        await answer.prepare(request)
-        async for piece in response.stream:
-            await answer.write(piece)
-        await answer.write_eof()
-    except ConnectionError:
-        pass  # the reader went away; the stream is closed below
-    finally:
-        close = getattr(response.stream, "aclose", None)
-        if close is not None:
-            with suppress(RuntimeError):
-                await close()
     return answer

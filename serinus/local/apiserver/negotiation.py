@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,8 @@ from serinus.local.schema.key_lengths import LONGEST_KEY, long_key
 Json = dict[str, Any]
 
 YAML = "application/yaml"
+_QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
+_DISCOVERY_VERSIONS = ("v2", "v2beta1")
 LONGEST_BODY = 3 << 20
 _LONG_KEYS_MATTER = 1 << 16
 """Bytes. Nothing below a long key is repeated often in a smaller body, and most bodies are spared the look."""
@@ -40,9 +43,7 @@ PLAIN = View()
 @lru_cache(maxsize=256)
 def accepted(header: str) -> View:
     """The first thing of the Accept header that can be served. Raises 406 where nothing can."""
-    for offer in header.split(",") if header.strip() else ["*/*"]:
-        media, *pairs = (part.strip() for part in offer.split(";"))
-        parameters = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    for media, parameters in _offers(header):
         kind = parameters.get("as", "")
         if media in ("*/*", "application/*"):
             return PLAIN
@@ -55,8 +56,27 @@ def accepted(header: str) -> View:
         ):
             if kind == "Table" and parameters.get("v", "v1") != "v1":
                 continue
+            if kind == "APIGroupDiscoveryList" and parameters.get("v", "v2") not in _DISCOVERY_VERSIONS:
+                continue
             return View(media, kind, parameters.get("v", ""))
     raise not_acceptable((JSON, YAML))
+
+
+def _offers(header: str) -> list[tuple[str, dict[str, str]]]:
+    """Media types with their parameters, the most wanted first; those of `q=0` are not wanted at all (RFC 9110, 12.4.2)."""
+    found: list[tuple[float, str, dict[str, str]]] = []
+    for offer in header.split(",") if header.strip() else ["*/*"]:
+        media, *pairs = (part.strip() for part in offer.split(";"))
+        parameters = {key.strip(): value.strip() for key, _, value in (pair.partition("=") for pair in pairs)}
+        quality = _quality(parameters.get("q", "1"))
+        if quality > 0:
+            found.append((quality, media.lower(), parameters))
+    return [(media, parameters) for _, media, parameters in sorted(found, key=lambda offer: -offer[0])]
+
+
+def _quality(text: str) -> float:
+    """From 0 to 1; 1 for what is no such number, as Go's libraries have it."""
+    return float(text) if _QUALITY.fullmatch(text) else 1.0
 
 
 def as_yaml(body: bytes) -> bytes:

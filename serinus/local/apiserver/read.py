@@ -13,6 +13,8 @@ from serinus.local.apiserver import tables
 from serinus.local.apiserver.core import Call, Core, as_version
 from serinus.local.apiserver.errors import StatusError, bad_request, expired, not_found, too_large_version
 from serinus.local.apiserver.negotiation import answer
+from serinus.local.apiserver.parameters import shown as shown_value
+from serinus.local.apiserver.parameters import whole
 from serinus.local.apiserver.selectors import everything, field_selector, label_selector
 from serinus.local.apiserver.store import Compacted, Entry, selectable_fields
 
@@ -55,9 +57,9 @@ def list_objects(core: Core, call: Call) -> Response:
     selects = selection(core, call)
     namespace, start = call.namespace, None
     version = core.store.revision
-    limit = _limit(query.get("limit", ""))
+    limit = whole(query, "limit") or 0
     if query.get("continue"):
-        start = _start(query["continue"], query.get("resourceVersion", ""))
+        start = _start(query["continue"], query.get("resourceVersion", ""), version, namespace)
         version = start.rv if start.rv > 0 else version
     entries = _moment(core, call, namespace, version, start)
     entries = [entry for entry in entries if selects(entry)] if selects is not _all else entries
@@ -156,15 +158,9 @@ def version_number(text: str) -> int:
     if not text:
         return 0
     if not text.isascii() or not text.isdigit() or len(text) > 19:
-        raise bad_request(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+        text = shown_value(text)
+        raise bad_request(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
     return int(text)
-
-
-def _limit(text: str) -> int:
-    try:
-        return max(0, int(text)) if text else 0
-    except ValueError:
-        raise bad_request(f'limit: Invalid value: "{text}": write a whole number') from None
 
 
 def _token(version: int, entry: Entry) -> str:
@@ -175,13 +171,17 @@ def _encoded(token: _Continue) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(token)).decode().rstrip("=")
 
 
-def _start(text: str, version: str) -> _Continue:
+def _start(text: str, version: str, newest: int, namespace: str) -> _Continue:
     if version not in ("", "0"):
         raise bad_request("specifying resource version is not allowed when using continue")
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Continue)
-    except (ValueError, msgspec.MsgspecError):
-        raise bad_request("continue key is not valid: it is not one that this server gave") from None
+        token = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Continue)
+    except (ValueError, msgspec.MsgspecError, RecursionError):
+        token = _Continue(0, "", "")
+    # -1 stands for the newest version: such a token goes on with a list whose version is gone.
+    if not (token.rv == -1 or 0 < token.rv <= newest) or namespace not in ("", token.namespace):
+        raise bad_request("continue key is not valid: it is not one that this server gave for this list")
+    return token
 
 
 def _all(_: Entry) -> bool:

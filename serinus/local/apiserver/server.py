@@ -15,7 +15,7 @@ from serinus.api.resources import CRDS, EVENTS, NAMESPACES, Resource
 from serinus.kube.clock import Clock
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver import delete, discovery, read, subresources, write
-from serinus.local.apiserver.core import Call, Core, warning_header
+from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import (
     StatusError,
     bad_request,
@@ -31,6 +31,7 @@ from serinus.local.apiserver.registry import Registry
 from serinus.local.apiserver.review import review
 from serinus.local.apiserver.store import LARGEST_OBJECT, ObjectTooLarge, Store, StoreError, VersionMismatch
 from serinus.local.apiserver.subresources import LogSource
+from serinus.local.apiserver.warning_header import warning_header
 from serinus.local.apiserver.watch import Watches
 from serinus.local.schema import openapi_protobuf
 
@@ -202,7 +203,7 @@ class ApiServer:
             raise bad_request(f"the body must be one object of kind {resource.kind}")
         spec = body.get("spec")
         asked = str(spec.get("token", "")) if isinstance(spec, dict) else ""
-        known = bool(self.token) and hmac.compare_digest(asked.encode(), self.token.encode())
+        known = bool(self.token) and hmac.compare_digest(asked.encode("utf-8", "replace"), self.token.encode())
         return answer(accepted(request.headers.get("accept", "")), review(resource, body, known), 201)
 
     async def _document(self, request: Request, parts: tuple[str, ...]) -> Response:

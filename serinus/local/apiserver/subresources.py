@@ -22,6 +22,7 @@ from serinus.local.apiserver.errors import (
     unsupported_media,
 )
 from serinus.local.apiserver.negotiation import answer, body_of
+from serinus.local.apiserver.parameters import whole
 from serinus.local.apiserver.selectors import as_text, selects
 from serinus.local.apiserver.store import Entry
 from serinus.local.schema.field_errors import FieldError
@@ -276,12 +277,7 @@ class _Numbers:
         self._query = call.request.query
 
     def __call__(self, name: str) -> int | None:
-        text = self._query.get(name, "")
-        if not text:
-            return None
-        if not text.isascii() or not text.isdigit():
-            raise bad_request(f'{name}: Invalid value: "{text}": must be a whole number, 0 or more')
-        return int(text)
+        return whole(self._query, name, least=0)
 
 
 def _container(call: Call, pod: Json) -> str:

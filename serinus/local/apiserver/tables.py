@@ -13,6 +13,7 @@ import msgspec
 
 from serinus.local.apiserver import stored_cells
 from serinus.local.apiserver.cells import ROWS, Row, age, custom_cells
+from serinus.local.apiserver.parameters import one_of
 
 if TYPE_CHECKING:
     from serinus.local.schema.kinds import Kind
@@ -54,7 +55,7 @@ def table(
 ) -> bytes:  # fmt: skip
     """The Table of these objects. `now` (epoch seconds) gives ages; `columns` is False for later events of a watch."""
     row = _ROWS.get(kind.resource.group_resource)
-    include = query.get("includeObject", "Metadata")
+    include = included(query)
     value: Json = {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
@@ -63,6 +64,11 @@ def table(
         "rows": [_row(kind, row, obj, now, include) for obj in objects],
     }
     return msgspec.json.encode(value)
+
+
+def included(query: Mapping[str, str]) -> str:
+    """How much of each object a row carries. Raises 400 for a value that is no choice."""
+    return one_of(query, "includeObject", ("Metadata", "None", "Object")) or "Metadata"
 
 
 def _definitions(kind: Kind, row: Row | None) -> list[Json]:

@@ -17,6 +17,7 @@ from serinus.kube.wire import Response
 from serinus.local.apiserver import tables
 from serinus.local.apiserver.core import Call, Core, as_version
 from serinus.local.apiserver.errors import StatusError, bad_request, expired, too_large_version
+from serinus.local.apiserver.parameters import whole
 from serinus.local.apiserver.read import Selects, selection, version_number
 from serinus.local.apiserver.store import Change, Compacted, Entry, Log
 
@@ -25,6 +26,9 @@ Json = dict[str, Any]
 BOOKMARK_SECONDS = 60.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 1800, 3600
 _KEPT_LINES = 256
+MOST_AT_ONCE = 256 << 10
+"""Bytes of lines that are given to a reader in one piece."""
+
 
 
 class Watches:
@@ -58,7 +62,12 @@ class Watches:
                 cursor = log.cursor(asked)
             except Compacted as old:
                 failure, cursor = expired(f"too old resource version: {asked} ({old.oldest})"), 0
-        stream = self._stream(call, selects, first, start, cursor, announce=bool(initial), failure=failure)
+        bookmarks, seconds = call.flag("allowWatchBookmarks"), self._seconds(call)
+        tables.included(query)
+        stream = self._stream(
+            call, selects, first, start, cursor,
+            announce=bool(initial), bookmarks=bookmarks, seconds=seconds, failure=failure,
+        )  # fmt: skip
         return Response(200, stream=stream)
 
     def close(self) -> None:
@@ -68,18 +77,20 @@ class Watches:
             log.wake()
 
     async def _stream(
-        self, call: Call, selects: Selects, first: list[Entry], seen: int, cursor: int, *, announce: bool, failure: StatusError | None
+        self, call: Call, selects: Selects, first: list[Entry], seen: int, cursor: int, *,
+        announce: bool, bookmarks: bool, seconds: float, failure: StatusError | None,
     ) -> AsyncIterator[bytes]:  # fmt: skip
         if failure is not None:
             yield self._plain("ERROR", failure.status())
             return
         core, log = self._core, self._core.store.log(call.key)
         loop = asyncio.get_running_loop()
-        ends = loop.time() + self._seconds(call)
-        bookmarks = call.flag("allowWatchBookmarks")
+        ends = loop.time() + seconds
         head = call.view.kind == "Table"
-        for entry in first:
-            yield self._line(call, "ADDED", entry, head=head)
+        # Forgotten as they are sent: a reader that is slow keeps no old objects in memory.
+        first.reverse()
+        while first:
+            yield self._line(call, "ADDED", first.pop(), head=head)
             head = False
         if announce:
             yield self._bookmark(call, core.store.revision if log.next == cursor else seen, initial=True)
@@ -91,12 +102,17 @@ class Watches:
                 yield self._plain("ERROR", expired(f"too old resource version: {seen} ({old.oldest})").status())
                 return
             pieces: list[bytes] = []
+            size = 0
             for change in changes:
                 cursor, seen = change.number + 1, change.version
                 line = self._change(call, selects, change, head)
                 if line:
                     pieces.append(line)
                     head = False
+                    size += len(line)
+                if size > MOST_AT_ONCE:
+                    break
+            del changes  # while a slow reader takes these lines, the log may let go of what comes next
             if pieces:
                 yield b"".join(pieces)
                 continue
@@ -112,9 +128,9 @@ class Watches:
             yield self._bookmark(call, core.store.revision)
 
     def _seconds(self, call: Call) -> float:
-        text = call.request.query.get("timeoutSeconds", "")
-        if text.isascii() and text.isdigit() and int(text) > 0:
-            return min(float(text), 86400.0)
+        asked = whole(call.request.query, "timeoutSeconds") or 0
+        if asked > 0:
+            return min(float(asked), 86400.0)
         return self._core.rng.uniform(SHORTEST_SECONDS, LONGEST_SECONDS)
 
     def _change(self, call: Call, selects: Selects, change: Change, head: bool) -> bytes:

@@ -38,13 +38,15 @@ from serinus.local.schema.patches import PatchError, PatchTooLarge, json_patch, 
 
 Json = dict[str, Any]
 
+_LONGEST_MANAGER = 128
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
 def dry_run(call: Call, options: Json | None = None) -> bool:
     """Whether nothing shall be kept. Raises 422 for anything but `All`."""
     value = call.request.query.get("dryRun", "")
-    values = [value] if value else list((options or {}).get("dryRun") or [])
+    listed = (options or {}).get("dryRun") or []
+    values: list[Any] = [value] if value else listed if isinstance(listed, list) else [listed]
     if any(v != "All" for v in values):
         flaw = FieldError("dryRun", "FieldValueNotSupported", values[0], 'supported values: "All"')
         raise invalid("meta.k8s.io", "Options", "", [flaw])
@@ -54,10 +56,14 @@ def dry_run(call: Call, options: Json | None = None) -> bool:
 def manager(call: Call) -> str:
     """Who writes, for managedFields: the query says it, or else the program's name in its User-Agent."""
     named = call.request.query.get("fieldManager", "")
-    if len(named) > 128:
+    if len(named.encode()) > _LONGEST_MANAGER:
         flaw = FieldError("fieldManager", "FieldValueTooLong", named, "may not be more than 128 bytes")
         raise invalid("meta.k8s.io", "Options", "", [flaw])
-    return named or call.request.headers.get("user-agent", "").split("/")[0] or "unknown"
+    if not named.isprintable():
+        flaw = FieldError("fieldManager", "FieldValueInvalid", named, "should only contain printable characters")
+        raise invalid("meta.k8s.io", "Options", "", [flaw])
+    program = call.request.headers.get("user-agent", "").split("/")[0][:_LONGEST_MANAGER]
+    return named or "".join(c if c.isprintable() else "?" for c in program) or "unknown"
 
 
 async def create(core: Core, call: Call) -> Response:

@@ -24,6 +24,7 @@ from serinus.kube.clock import SystemClock
 from serinus.kube.config import Connection
 from serinus.kube.errors import ApiError
 from serinus.kube.https import HttpsHandler
+from serinus.local.bounded_log import BoundedLog
 from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import Instance, explain, hold, prepare
 from serinus.local.node.image_map import read_image_map
@@ -52,7 +53,9 @@ class AgentSettings:
 
 def run(connection: Connection, settings: AgentSettings, ready: Callable[[], None]) -> None:
     """Runs until SIGINT or SIGTERM, then ends its pods. `ready` is called once the API server answers. CannotRun."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[BoundedLog()]
+    )
     check_pool(settings.pool)
     keep_private()
     instance = settings.instance

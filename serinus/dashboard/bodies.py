@@ -1,0 +1,20 @@
+"""Bodies of requests, which have to arrive in time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from serinus.dashboard.access import Denied
+
+SECONDS = 10.0
+
+
+async def read(request: web.Request) -> bytes:
+    """The whole body. Denied where it does not arrive in time."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise Denied(408, f"The body of the request did not arrive within {SECONDS:g} s.") from None
