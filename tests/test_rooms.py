@@ -27,6 +27,12 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Every room and what of ours it may import beside itself. `engine` asks the routers and what of `analysis` is as pure as it is."""
 
+ENGINE = ("core", "status", "replicasets", "judging", "strategy", "planner", "explain")
+"""The parts of the engine, from the lowest: each imports itself and those before it."""
+
+BESIDE = {"experiment": {"core"}}
+"""Parts of the engine beside these, and what each imports. The planner imports them."""
+
 PROCESSES = {
     ("cli", "up"): {"local"},
     ("cli", "down"): {"local"},
@@ -93,3 +99,25 @@ def test_what_decides_touches_neither_network_nor_clock_nor_chance(room: str) ->
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             wrong += [f"{file.relative_to(HOUSE.parent)} imports {n}" for n in names if n.split(".")[0] in forbidden]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_parts_of_the_engine_import_only_lower_ones() -> None:
+    parts = {path.stem for path in (HOUSE / "engine").iterdir() if path.stem not in ("__init__", "__pycache__")}
+    assert parts == {*ENGINE, *BESIDE}
+    wrong: list[str] = []
+    for file in sorted((HOUSE / "engine").rglob("*.py")):
+        part = file.relative_to(HOUSE / "engine").parts[0].removesuffix(".py")
+        if part == "__init__":
+            continue
+        allowed = {part, *(BESIDE[part] if part in BESIDE else ENGINE[: ENGINE.index(part)])}
+        allowed |= set(BESIDE) if part in ("planner", "explain") else set()
+        for line, module in imports(file):
+            names = module.split(".")
+            if names[1] == "engine" and len(names) > 2 and names[2] not in allowed:
+                wrong.append(f"{file.relative_to(HOUSE.parent)}:{line} imports {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("part", [*(part for part in ENGINE if part != "planner"), *BESIDE])
+def test_a_part_of_the_engine_has_at_most_ten_files(part: str) -> None:
+    assert len([file for file in (HOUSE / "engine" / part).glob("*.py") if file.stem != "__init__"]) <= 10

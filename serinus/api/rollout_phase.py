@@ -1,6 +1,6 @@
 """The phase and message of a status that has none: controllers before Argo Rollouts 1.0 left them to clients.
 
-Source: the Rollout resource, section 3, "Phase, message". `serinus.engine.phase` has these rules for the controller, on typed
+Source: the Rollout resource, section 3, "Phase, message". `serinus.engine.status.phase` has these rules for the controller, on typed
 objects, and more that old controllers do not know; a test compares the two.
 """
 

@@ -18,7 +18,7 @@ from serinus.cli.leaders import Leader, leaders
 from serinus.cli.problems import Problem
 from serinus.controller.cache import Cache
 from serinus.controller.snapshot import snapshot
-from serinus.engine.takeover import Takeover, Write, takeover
+from serinus.engine.explain.upgrade_check import Takeover, Write, takeover
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Forbidden

@@ -30,8 +30,8 @@ from serinus.api.resources import ANALYSIS_RUNS
 from serinus.controller.bounded import TooMuch, bounded
 from serinus.controller.reconcile import Measures
 from serinus.controller.set_aside import SetAside
-from serinus.engine.draft import difference, settled
-from serinus.engine.plan import Event
+from serinus.engine.core.builder import difference, settled
+from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Forbidden, NotFound

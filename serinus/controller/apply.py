@@ -26,11 +26,11 @@ from serinus.api.step_plugin import Answer, Question
 from serinus.controller.field_managers import sentence
 from serinus.controller.held import HeldWrites
 from serinus.controller.writes import Writes
-from serinus.engine.draft import patched, settled
-from serinus.engine.event_order import ordered
-from serinus.engine.held import find_held
-from serinus.engine.plan import Action, Event, HeldWrite, Plan, PluginCall
-from serinus.engine.step_plugins import answered
+from serinus.engine.core.builder import patched, settled
+from serinus.engine.core.event_order import ordered
+from serinus.engine.core.held_writes import find_held
+from serinus.engine.core.plan import Action, Event, HeldWrite, Plan, PluginCall
+from serinus.engine.judging.step_plugins import answered
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound, Unavailable

@@ -39,7 +39,7 @@ from serinus.api.resources import (
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import located
 from serinus.api.workloads import ContainerStatus, Pod, PodStatus, ReplicaSet, Workload
-from serinus.engine.references import ANY, references
+from serinus.engine.core.references import ANY, references
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer, Key, meta

@@ -28,7 +28,7 @@ from serinus.api.meta import Json, ObjectMeta
 from serinus.api.resources import EVENTS
 from serinus.api.rollout import Rollout
 from serinus.api.times import parse_time
-from serinus.engine.plan import Event
+from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock, rfc3339
 from serinus.kube.errors import AlreadyExists, ApiError, Forbidden, NotFound, Unavailable

@@ -10,8 +10,8 @@ from typing import Any
 from serinus.api.meta import Json
 from serinus.api.resources import Resource
 from serinus.api.served_kind import located
-from serinus.engine.held import leaves, path_of, text_of
-from serinus.engine.plan import Action
+from serinus.engine.core.held_writes import leaves, path_of, text_of
+from serinus.engine.core.plan import Action
 from serinus.kube.client import Client
 from serinus.kube.errors import NotFound
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from serinus.engine import waits
-from serinus.engine.held import fields_of, refusal
-from serinus.engine.plan import Action, HeldWrite
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.held_writes import fields_of, refusal
+from serinus.engine.core.plan import Action, HeldWrite
 from serinus.kube.errors import ApiError
 from serinus.kube.informer import Key
 
@@ -90,7 +90,7 @@ class HeldWrites:
             self._refused.pop(key, None)
         return (*(one.held for one in refused if now < one.held.until), *self._conflicts(key, now))
 
-    def look_again(self, key: Key, now: float) -> float | None:
+    def requeue(self, key: Key, now: float) -> float | None:
         """When a conflict that nothing else tells of may be over."""
         ends = [self._quiet_at(key, where) for where in self._contested.get(key, {})]
         return min((at for at in ends if at > now), default=None)
@@ -104,7 +104,7 @@ class HeldWrites:
         times = known.times + 1 if known else 1
         words = error.message if len(error.message) <= LONGEST_WORDS else error.message[: LONGEST_WORDS - 1] + "…"
         held = HeldWrite(
-            waits.REFUSED.code,
+            wait_reasons.REFUSED.code,
             action.verb,
             action.kind,
             action.name,
@@ -141,7 +141,7 @@ class HeldWrites:
         before = self._contested.setdefault(key, {}).get(where)
         if before is not None and before.fields is not None and before.verb == action.verb:
             fields |= before.fields
-        held = HeldWrite(waits.CONFLICT.code, action.verb, *where, message, self._due(key, where, fields), fields)
+        held = HeldWrite(wait_reasons.CONFLICT.code, action.verb, *where, message, self._due(key, where, fields), fields)
         self._contested[key][where] = held
         return held
 

@@ -19,7 +19,7 @@ from serinus.controller.analysis_metrics import AnalysisGauges
 from serinus.controller.cache import Cache
 from serinus.controller.duration_series import Durations
 from serinus.controller.series import Events, Reconciles, gauge, text
-from serinus.engine.plan import Event
+from serinus.engine.core.plan import Event
 from serinus.kube.informer import Key
 from serinus.kube.queue import WorkQueue
 from serinus.kube.wire import Handler, Request, Response

@@ -32,8 +32,8 @@ from serinus.controller.services import ServiceReleaser
 from serinus.controller.snapshot import experiment_snapshot, snapshot
 from serinus.controller.step_plugins import StepPlugins
 from serinus.controller.writes import Writes
-from serinus.engine.experiment import plan_experiment
-from serinus.engine.plan import Event, Plan, Snapshot
+from serinus.engine.core.plan import Event, Plan, Snapshot
+from serinus.engine.experiment.experiment import plan_experiment
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.fairness import Lane

@@ -21,8 +21,8 @@ from serinus.controller.bounded import TooMuch, bounded
 from serinus.controller.cache import Cache
 from serinus.controller.set_aside import SetAside, status_of
 from serinus.controller.writes import UNKNOWN, Expectation
-from serinus.engine.plan import Event, HeldWrite, Plan, Wait
-from serinus.engine.waits import REFUSED, SET_ASIDE
+from serinus.engine.core.plan import Event, HeldWrite, Plan, Wait
+from serinus.engine.core.wait_reasons import REFUSED, SET_ASIDE
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from serinus.kube.informer import Informer, Key, meta
@@ -107,12 +107,12 @@ class Reconciler(Generic[S]):
             return
         finally:
             self._say_waits(about, waits)
-        left_alone = self._applier.held.look_again(key, began)
+        left_alone = self._applier.held.requeue(key, began)
         if left_alone is not None:
             self._queue.add_at(key, left_alone)
-        if plan.again_at is not None:
+        if plan.requeue_at is not None:
             soonest = began if writes else began + BUSY
-            self._queue.add_at(key, plan.again_at if plan.again_at > began else soonest)
+            self._queue.add_at(key, plan.requeue_at if plan.requeue_at > began else soonest)
         if self._measures:
             self._measures.reconciled(key, self._clock.now() - began)
         self._failing.pop(key, None)

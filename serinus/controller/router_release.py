@@ -15,8 +15,8 @@ from serinus.controller.apply import Applier, HeldBack, Subject
 from serinus.controller.cache import Cache
 from serinus.controller.snapshot import router_objects
 from serinus.controller.writes import Writes
-from serinus.engine.plan import Event, Plan
-from serinus.engine.router_release import dropped, may_release, release
+from serinus.engine.core.plan import Event, Plan
+from serinus.engine.strategy.router_release import dropped, may_release, release
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Key

@@ -12,8 +12,8 @@ from serinus.api.resources import ROLLOUTS, SERVICES
 from serinus.api.rollout import Rollout
 from serinus.controller.cache import Cache
 from serinus.controller.held import HeldWrites
-from serinus.engine.held import find_held
-from serinus.engine.released import release
+from serinus.engine.core.held_writes import find_held
+from serinus.engine.core.service_release import release
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, NotFound

@@ -17,7 +17,7 @@ from serinus.api.meta import Condition, Json
 from serinus.api.rollout import Rollout
 from serinus.api.times import format_time
 from serinus.controller.bounded import TooMuch
-from serinus.engine.waits import SET_ASIDE
+from serinus.engine.core.wait_reasons import SET_ASIDE
 from serinus.kube.informer import Key
 
 FIRST, LONGEST = 1.0, 300.0

@@ -11,9 +11,9 @@ from serinus.api.rollout import Rollout
 from serinus.api.served_kind import located, name_from
 from serinus.api.workloads import Pod
 from serinus.controller.cache import Cache
-from serinus.engine import references
-from serinus.engine.experiment_trial import ExperimentSnapshot
-from serinus.engine.plan import Snapshot
+from serinus.engine.core import references
+from serinus.engine.core.plan import Snapshot
+from serinus.engine.experiment.trial import ExperimentSnapshot
 from serinus.kube.informer import Key
 from serinus.routing.router import Objects
 

@@ -26,8 +26,8 @@ from serinus.api.times import parse_time
 from serinus.dashboard.changes import seen
 from serinus.dashboard.offers import Refusals, image_change, offers, rollback
 from serinus.dashboard.rows import newest_first, number, read
-from serinus.engine.measured import measured, words
-from serinus.engine.why import Why, glance
+from serinus.engine.explain.metrics import measured, words
+from serinus.engine.explain.why import Why, glance
 
 Json = dict[str, Any]
 

@@ -21,9 +21,9 @@ from serinus.kube.errors import ApiError
 from serinus.kube.informer import Key
 
 if TYPE_CHECKING:
-    from serinus.engine.gathering import Ask
-    from serinus.engine.plan import Snapshot
-    from serinus.engine.why import Why
+    from serinus.engine.core.plan import Snapshot
+    from serinus.engine.explain.snapshot_reader import Ask
+    from serinus.engine.explain.why import Why
 
 Json = dict[str, Any]
 
@@ -59,7 +59,7 @@ class Reasons:
         `mark`: differs whenever something of the Rollout does.
         """
         # Imported here for the reason that `service.detail` gives.
-        from serinus.engine.why import explain
+        from serinus.engine.explain.why import explain
 
         look = await self._look(key, mark)
         return None if look is None else explain(msgspec.structs.replace(look.snapshot, now=self._clock.now()))
@@ -85,7 +85,7 @@ class Reasons:
         return found
 
     async def _gathered(self, key: Key, now: float) -> Snapshot:
-        from serinus.engine.gathering import answered_later, gather, resource_of
+        from serinus.engine.explain.snapshot_reader import answered_later, gather, resource_of
 
         async def answer(ask: Ask) -> list[Json]:
             resource, space = resource_of(ask), ask.namespace or key[0]

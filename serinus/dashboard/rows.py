@@ -15,7 +15,7 @@ from serinus.api.rollout import Rollout
 from serinus.api.rollout_info import ReplicaSetInfo, RolloutInfo
 from serinus.api.status_icons import icon
 from serinus.api.times import parse_time
-from serinus.engine.told import told
+from serinus.engine.status.status_reason import told
 
 PODS = 12
 """Pods of a ReplicaSet that a card draws; more are a number."""

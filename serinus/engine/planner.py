@@ -6,16 +6,19 @@ from msgspec import structs
 
 from serinus.api.meta import Json
 from serinus.api.validation import invalid_spec_message
-from serinus.engine import analyses, invalid, pod_troubles, waits
-from serinus.engine.arriving import arriving
-from serinus.engine.bluegreen import plan_blue_green
-from serinus.engine.canary import plan_canary
-from serinus.engine.draft import Draft
-from serinus.engine.plan import Action, Plan, Snapshot, Wait
-from serinus.engine.refused import tell_only_held
-from serinus.engine.revision import adopt_orphans, wait_for_the_name
-from serinus.engine.sight import look
-from serinus.engine.told import ROUTING, told
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import build_context
+from serinus.engine.core.missing_references import arriving
+from serinus.engine.core.plan import Action, Plan, Snapshot, Wait
+from serinus.engine.judging import analyses
+from serinus.engine.replicasets.revision import adopt_orphans, wait_for_the_name
+from serinus.engine.status import pod_troubles
+from serinus.engine.status.refused_writes import tell_only_held
+from serinus.engine.status.status_reason import ROUTING, told
+from serinus.engine.strategy import invalid
+from serinus.engine.strategy.bluegreen import plan_blue_green
+from serinus.engine.strategy.canary import plan_canary
 
 
 def plan(snapshot: Snapshot) -> Plan:
@@ -27,49 +30,51 @@ def plan(snapshot: Snapshot) -> Plan:
     finding = invalid.first_finding(snapshot)
     if finding is not None:
         if wait := arriving(rollout, finding, snapshot.now):
-            return Plan(again_at=wait.until, waits=(wait,))
+            return Plan(requeue_at=wait.until, waits=(wait,))
         if not invalid.concerns_only_updates(snapshot, finding):
             return invalid.hold(snapshot, invalid_spec_message(meta.name, finding))
     wrong = finding or analyses.finding(snapshot)
-    draft = Draft(look(snapshot))
+    builder = PlanBuilder(build_context(snapshot))
     if spec.replicas is None:
         because = "spec.replicas is not set: one pod is meant"
         one: Json = {"spec": {"replicas": 1}}
         version = meta.resource_version
-        if draft.act(Action("patch", "Rollout", meta.name, because, one, uid=meta.uid, resource_version=version)):
-            return Plan(tuple(draft.actions))
-    if draft.sight.orphans:
-        adopt_orphans(draft)
-        if draft.held:
-            tell_only_held(draft)
-            return draft.finish()
-        return Plan(tuple(draft.actions))
-    if wrong is not None and invalid.is_tried(draft):
+        if builder.act(Action("patch", "Rollout", meta.name, because, one, uid=meta.uid, resource_version=version)):
+            return Plan(tuple(builder.actions))
+    if builder.context.orphans:
+        adopt_orphans(builder)
+        if builder.held:
+            tell_only_held(builder)
+            return builder.finish()
+        return Plan(tuple(builder.actions))
+    if wrong is not None and invalid.is_tried(builder):
         return invalid.hold(snapshot, invalid_spec_message(meta.name, wrong))
-    draft.invalid = invalid_spec_message(meta.name, finding) if finding else ""
-    (plan_blue_green if spec.strategy.blue_green else plan_canary)(draft)
-    wait_for_the_name(draft)
-    refused = next((w for w in draft.waits if w.reason in (waits.ROUTER.code, waits.INVALID.code)), None)
+    builder.invalid = invalid_spec_message(meta.name, finding) if finding else ""
+    (plan_blue_green if spec.strategy.blue_green else plan_canary)(builder)
+    wait_for_the_name(builder)
+    refused = next(
+        (w for w in builder.waits if w.reason in (wait_reasons.ROUTER.code, wait_reasons.INVALID.code)), None
+    )
     if refused is not None:
-        where = f"{ROUTING}: " if refused.reason == waits.ROUTER.code else ""
-        invalid.say(draft, f'The Rollout "{meta.name}" is invalid: {where}{refused.message}')
-    elif draft.invalid:
-        draft.waits.insert(0, Wait(waits.INVALID.code, draft.invalid))
-        invalid.say(draft, draft.invalid)
+        where = f"{ROUTING}: " if refused.reason == wait_reasons.ROUTER.code else ""
+        invalid.say(builder, f'The Rollout "{meta.name}" is invalid: {where}{refused.message}')
+    elif builder.invalid:
+        builder.waits.insert(0, Wait(wait_reasons.INVALID.code, builder.invalid))
+        invalid.say(builder, builder.invalid)
     else:
-        pod_troubles.write_down(draft)
+        pod_troubles.write_down(builder)
         if rollout.status.phase != "Healthy":
-            _always_a_reason(draft)
-    pod_troubles.name_causes(draft)
-    return draft.finish()
+            _always_a_reason(builder)
+    pod_troubles.name_causes(builder)
+    return builder.finish()
 
 
-def _always_a_reason(draft: Draft) -> None:
+def _always_a_reason(builder: PlanBuilder) -> None:
     """What the status tells everybody is among the reasons of a pass that has nothing to do."""
-    stored = draft.sight.rollout.status
-    if draft.actions or draft.calls or draft.status != stored:
+    stored = builder.context.rollout.status
+    if builder.actions or builder.calls or builder.status != stored:
         return
-    wait = told(draft.sight.spec, stored)
-    if wait is not None and all(wait.reason != other.reason for other in draft.waits):
+    wait = told(builder.context.spec, stored)
+    if wait is not None and all(wait.reason != other.reason for other in builder.waits):
         # The pass did not come to it: something else has to happen first, and time alone ends nothing.
-        draft.waits.append(structs.replace(wait, until=None))
+        builder.waits.append(structs.replace(wait, until=None))

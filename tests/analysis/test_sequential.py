@@ -28,7 +28,8 @@ unhurried = hypothesis_settings(deadline=None, max_examples=60, suppress_health_
 
 def settings_of(stream: dict[str, Any]) -> Settings:
     names = {"falseAbort": "false_abort", "falsePass": "false_pass"}
-    return checked(Settings(**{names.get(name, name): value for name, value in stream["settings"].items()}))
+    given: dict[str, Any] = {names.get(str(name), str(name)): value for name, value in stream["settings"].items()}
+    return checked(Settings(**given))
 
 
 def last(settings: Settings, looks: list[Look]) -> Verdict:

@@ -30,7 +30,7 @@ from serinus.cli.colors import Paint, paint
 from serinus.cli.rollouts.list_rollouts import summary
 from serinus.cli.terminal import shown
 from serinus.cli.tree import experiment_lines, rollout_lines
-from serinus.engine.phase import phase_of
+from serinus.engine.status.phase import phase_of
 
 Json = dict[str, Any]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))

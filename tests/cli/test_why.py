@@ -9,8 +9,8 @@ import pytest
 from cli_cluster import Space, rollout
 
 from serinus.cli.rollouts.why import told
-from serinus.engine.told import step_pause
-from serinus.engine.why import Reason, Why
+from serinus.engine.explain.why import Reason, Why
+from serinus.engine.status.status_reason import step_pause
 from serinus.kube.wire import Request, Response
 
 Json = dict[str, Any]

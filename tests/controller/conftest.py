@@ -17,7 +17,7 @@ from serinus.api.names import HASH
 from serinus.api.network import Service
 from serinus.api.workloads import ReplicaSet
 from serinus.controller.process import Controller, Options
-from serinus.engine.plan import Action, Event, Plan, Snapshot, Wait
+from serinus.engine.core.plan import Action, Event, Plan, Snapshot, Wait
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 from serinus.kube.wire import Request, Response

@@ -13,7 +13,7 @@ from serinus.api.rollout import Rollout
 from serinus.api.step_plugin import Answer, Question
 from serinus.controller.apply import Applier, HeldBack
 from serinus.controller.writes import Writes
-from serinus.engine.plan import Action, Event, Plan, PluginCall
+from serinus.engine.core.plan import Action, Event, Plan, PluginCall
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.errors import Conflict, NotFound

@@ -14,7 +14,7 @@ from canary_scene import begin, phase, rollout, settled_on
 
 from serinus.api.rollout import Rollout
 from serinus.controller.events import BURST, Recorder
-from serinus.engine.plan import Event
+from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock, rfc3339
 from serinus.kube.errors import Unavailable

@@ -18,17 +18,17 @@ PHASES = {
     "Template": ("Progressing", "Running", *VERDICTS),
 }
 """Reasons that end in a phase: the phases that they can end in."""
-PLACES = {"Event": 0, "tell": 0, "_told": 0, "change": 3, "change_seen": 3, "write_seen": 3}
+PLACES = {"Event": 0, "tell": 0, "record_event": 0, "_told": 0, "change": 3, "change_seen": 3, "write_seen": 3}
 """Function -> which of its arguments is the reason of an Event. A router's Write has it sixth, and an action's has four."""
 
 
 PASSED_ON = {"reason", "event.reason", "condition.reason", "write.reason", "notice.reason", "_REASONS[action]"}
 """Expressions of a reason that another place gives, where it is read."""
-NO_REASON = {"run", "about", "done.about", "trial", "call", "session", "items", "one", "ready_fd"}
+NO_REASON = {"run", "builder", "about", "done.about", "trial", "call", "session", "items", "one", "ready_fd"}
 """Arguments of functions that have the same names and record nothing, or pass an Event on."""
 VARIABLES = {
-    ("engine/refused.py", "event"): ("ReconciliationError", "FieldConflict", "ReplicaSetCreateError"),
-    ("engine/experiment.py", "kind"): ("WriteRefused", "FieldConflict"),
+    ("engine/status/refused_writes.py", "event"): ("ReconciliationError", "FieldConflict", "ReplicaSetCreateError"),
+    ("engine/experiment/experiment.py", "kind"): ("WriteRefused", "FieldConflict"),
 }
 """(file, variable) -> the reasons that it can be."""
 

@@ -14,7 +14,7 @@ from serinus.api.meta import Condition, WrittenMeta
 from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.times import format_time
 from serinus.controller.events import BURST, Recorder, aborted_since
-from serinus.engine.plan import Event
+from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 from serinus.kube.faults import Faults, Rates

@@ -8,7 +8,7 @@ import pytest
 
 from serinus.api.resources import REPLICA_SETS
 from serinus.controller.field_managers import sentence
-from serinus.engine.plan import Action
+from serinus.engine.core.plan import Action
 from serinus.kube.client import Client
 
 Json = dict[str, Any]

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from serinus.controller.cache import Cache
 from serinus.controller.metrics import Metrics
-from serinus.engine import waits
+from serinus.engine.core import wait_reasons
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 
@@ -40,4 +40,4 @@ def test_the_alerts_ask_for_metrics_and_reasons_that_there_are() -> None:
         assert names
         assert all(f"`{name}`" in PAGE for name in names)
         for reason in re.findall(r'reason="(\w+)"', rule["expr"]):
-            assert reason in {wait.code for wait in waits.ALL}
+            assert reason in {wait.code for wait in wait_reasons.ALL}

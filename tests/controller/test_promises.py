@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serinus.engine.plan import Plan, Snapshot
+from serinus.engine.core.plan import Plan, Snapshot
 from serinus.kube.errors import Unavailable
 from serinus.kube.faults import Faults, Rates
 from serinus.kube.wire import Request, Response

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from serinus.api.names import HASH, MANAGED_BY
-from serinus.engine.plan import Plan, Snapshot
+from serinus.engine.core.plan import Plan, Snapshot
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -9,7 +9,7 @@ import pytest
 
 from serinus.controller.bounded import TooMuch, bounded
 from serinus.controller.set_aside import LONGEST, SHARE, SLOW, SetAside
-from serinus.engine.plan import Plan, Snapshot
+from serinus.engine.core.plan import Plan, Snapshot
 from serinus.kube.wire import Request, Response
 
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ from dashboard_stage import put_revisions
 
 from serinus.api.resources import ROLLOUTS, SERVICES
 from serinus.dashboard.reasons import LOOK_SECONDS, STALE_SECONDS, Reasons
-from serinus.engine import waits
+from serinus.engine.core import wait_reasons
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 from serinus.kube.wire import Request, Response
@@ -56,25 +56,25 @@ class Watched:
 async def test_the_same_rollout_is_looked_at_once_however_many_pages_ask() -> None:
     web = await Watched().start()
     codes = [await web.code("1") for _ in range(5)]
-    assert (set(codes), web.looks) == ({waits.PAUSE_STEP.code}, 1)
+    assert (set(codes), web.looks) == ({wait_reasons.PAUSE_STEP.code}, 1)
 
 
 async def test_many_changes_are_looked_at_no_more_often_than_a_person_reads() -> None:
     web = await Watched().start()
     codes = [await web.code(str(mark)) for mark in range(20)]
-    assert (codes[0], set(codes[1:]), web.looks) == (waits.PAUSE_STEP.code, {""}, 1)
+    assert (codes[0], set(codes[1:]), web.looks) == (wait_reasons.PAUSE_STEP.code, {""}, 1)
     await asyncio.sleep(LOOK_SECONDS)  # virtual
     assert web.again == [WEB], "the page is made once more when it may look again"
-    assert (await web.code("20"), web.looks) == (waits.PAUSE_STEP.code, 2)
+    assert (await web.code("20"), web.looks) == (wait_reasons.PAUSE_STEP.code, 2)
 
 
 async def test_what_no_watch_tells_of_is_seen_in_the_end() -> None:
     web = await Watched().start()
-    assert await web.code("1") == waits.PAUSE_STEP.code
+    assert await web.code("1") == wait_reasons.PAUSE_STEP.code
     await web.client.delete(SERVICES, "web", "default")
-    assert await web.code("1") == waits.PAUSE_STEP.code
+    assert await web.code("1") == wait_reasons.PAUSE_STEP.code
     await asyncio.sleep(STALE_SECONDS)  # virtual
-    assert await web.code("1") == waits.INVALID.code
+    assert await web.code("1") == wait_reasons.INVALID.code
 
 
 @pytest.mark.parametrize("path", ["/services/web", "/ingresses/web", "/replicasets", "/pods"])
@@ -87,7 +87,7 @@ async def test_what_may_not_be_seen_is_not_called_missing(path: str) -> None:
 async def test_analyses_that_nobody_asked_for_need_not_be_seen() -> None:
     web = await Watched().start()
     web.refused = "/analysisruns"
-    assert await web.code("1") == waits.PAUSE_STEP.code
+    assert await web.code("1") == wait_reasons.PAUSE_STEP.code
 
 
 async def test_a_rollout_that_is_gone_has_no_reasons() -> None:

@@ -18,8 +18,8 @@ from serinus.cli.colors import Paint
 from serinus.cli.rollouts.why import told
 from serinus.cli.terminal import shown
 from serinus.cli.tree import rollout_lines
-from serinus.engine.gathering import Ask, answered, gather
-from serinus.engine.why import explain
+from serinus.engine.explain.snapshot_reader import Ask, answered, gather
+from serinus.engine.explain.why import explain
 
 Json = dict[str, Any]
 NOW = 1_767_226_200.0

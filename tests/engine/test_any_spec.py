@@ -16,7 +16,7 @@ from serinus.api.meta import ObjectMeta
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.workloads import Workload
-from serinus.engine.plan import Action, Plan, Snapshot
+from serinus.engine.core.plan import Action, Plan, Snapshot
 from serinus.engine.planner import plan
 
 Json = dict[str, Any]

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import World, release, rollout
 
-from serinus.engine.draft import Draft
-from serinus.engine.replicas import Count, Fence, Routed, approximate, capacity, next_basic, trim_others
-from serinus.engine.sight import look
-from serinus.engine.sizes import View
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import build_context
+from serinus.engine.replicasets.replicas import Count, Fence, Routed, approximate, capacity, next_basic, trim_others
+from serinus.engine.strategy.scaling import View
 
 Json = dict[str, Any]
 
@@ -152,11 +152,11 @@ def targets(
     """What a Rollout in mid-update wants of its (new, stable) ReplicaSets. Without counts there are none."""
     world = World(rollout("green", replicas=replicas, **strategy))
     snapshot = world.snapshot()
-    draft = Draft(look(snapshot))
+    builder = PlanBuilder(build_context(snapshot))
     sets: list[Json] = []
     for name, count in (("new", new), ("old", old)):
         if count is not None:
-            labels = {"app": "web", "rollouts-pod-template-hash": draft.sight.computed_hash if name == "new" else "old"}
+            labels = {"app": "web", "rollouts-pod-template-hash": builder.context.computed_hash if name == "new" else "old"}
             owner = {"kind": "Rollout", "name": "web", "uid": world.rollout.metadata.uid, "controller": True}
             spec = {"replicas": count.size, "selector": {}, "template": {}}
             numbers = {"replicas": count.size, "availableReplicas": count.avail}
@@ -165,9 +165,9 @@ def targets(
     for rs in sets:
         world.add(rs)
     world.patch("Rollout", "web", {"status": {"stableRS": "old", "currentStepIndex": index, **status}})
-    draft = Draft(look(world.snapshot()))
-    draft.status.current_pod_hash = draft.sight.computed_hash
-    return View(draft).targets(index)
+    builder = PlanBuilder(build_context(world.snapshot()))
+    builder.status.current_pod_hash = builder.context.computed_hash
+    return View(builder).targets(index)
 
 
 def recorded(canary: int) -> Json:

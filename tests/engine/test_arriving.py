@@ -7,7 +7,7 @@ from test_experiments import Lab
 from world import World, ingress, release, rollout, routed, service
 
 from serinus.api.times import format_time
-from serinus.engine.why import explain
+from serinus.engine.explain.why import explain
 
 JUDGED = [{"setWeight": 50}, {"analysis": {"templates": [{"templateName": "check"}]}}]
 
@@ -33,7 +33,7 @@ def test_what_comes_a_moment_later_is_waited_for():
     world = applied_first()
     plan = world.once()
     assert (world.writes, [wait.reason for wait in plan.waits]) == ([], ["Arriving"])
-    assert plan.again_at == plan.waits[0].until
+    assert plan.requeue_at == plan.waits[0].until
     world.add(service("web"))
     world.add(service("web-canary"))
     world.settle()
@@ -94,7 +94,7 @@ def test_an_experiment_does_not_fail_for_a_template_that_comes_a_moment_later():
     lab = Lab(analyses=[{"name": "judge", "templateName": "check"}])
     check = lab.objects.pop(("AnalysisTemplate", "check"))
     written(lab, "exp", kind="Experiment")
-    assert lab.once().again_at == lab.now + 2
+    assert lab.once().requeue_at == lab.now + 2
     lab.objects["AnalysisTemplate", "check"] = check
     lab.settle()
     assert lab.experiment.status.phase == "Running"

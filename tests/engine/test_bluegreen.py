@@ -212,7 +212,7 @@ def test_a_pause_that_pods_hold_up_is_not_said_to_end_in_time():
 
 def test_a_settled_one_is_left_alone():
     plan = blue_green().once()
-    assert (plan.actions, plan.status, plan.again_at) == ((), None, None)
+    assert (plan.actions, plan.status, plan.requeue_at) == ((), None, None)
 
 
 def test_an_update_after_an_aborted_one_whose_preview_stays_still_times_out():

@@ -185,7 +185,7 @@ def test_what_is_missing_is_named_and_healed_when_it_appears(gone: str, text: st
 def test_a_settled_rollout_is_left_alone():
     world = routed()
     plan = world.once()
-    assert (plan.actions, plan.status, plan.again_at) == ((), None, None)
+    assert (plan.actions, plan.status, plan.requeue_at) == ((), None, None)
 
 
 def test_metadata_follows_the_role_through_the_promotion():

@@ -13,8 +13,8 @@ from serinus.api.experiment import Experiment
 from serinus.api.names import HASH
 from serinus.api.network import Service
 from serinus.api.workloads import ReplicaSet
-from serinus.engine.experiment import plan_experiment
-from serinus.engine.experiment_trial import ExperimentSnapshot
+from serinus.engine.experiment.experiment import plan_experiment
+from serinus.engine.experiment.trial import ExperimentSnapshot
 
 Json = dict[str, Any]
 CHECK: Json = {"metadata": {"name": "check"}, "spec": {"metrics": [{"name": "m", "provider": {"web": {}}}]}}

@@ -11,10 +11,10 @@ from test_restart import basic, restarting
 from world import World, release, routed
 
 from serinus.api.names import HASH
-from serinus.engine.held import fields_of
-from serinus.engine.plan import Action, HeldWrite, Plan
+from serinus.engine.core.held_writes import fields_of
+from serinus.engine.core.plan import Action, HeldWrite, Plan
+from serinus.engine.explain.why import explain
 from serinus.engine.planner import plan
-from serinus.engine.why import explain
 
 WORDS = "admission webhook denied the request"
 

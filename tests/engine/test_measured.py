@@ -10,7 +10,7 @@ import pytest
 from serinus.api.analysis import AnalysisRun
 from serinus.api.names import HASH, REVISION
 from serinus.api.rollout import Rollout
-from serinus.engine.measured import deciding
+from serinus.engine.explain.metrics import deciding
 
 Json = dict[str, Any]
 STARTED = "2026-01-02T00:00:00Z"

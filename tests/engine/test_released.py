@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from world import routed, service
 
-from serinus.engine.released import release
+from serinus.engine.core.service_release import release
 
 
 def test_a_service_in_use_stays_as_it_is():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.engine.replicas import Count, Fence, Routed, approximate, capacity, next_basic, trim_others
+from serinus.engine.replicasets.replicas import Count, Fence, Routed, approximate, capacity, next_basic, trim_others
 
 WITHOUT_SURGE = [
     (1, 49, 0, 1),

@@ -87,7 +87,7 @@ def test_a_restart_in_the_future_waits_for_its_moment():
     world.patch("Rollout", "web", {"spec": {"restartAt": "2030-01-01T00:00:00Z"}})
     plan = world.plan()
     assert evicted(world) == []
-    assert plan.again_at == 1893456000.0
+    assert plan.requeue_at == 1893456000.0
 
 
 def test_what_is_evicted_no_longer_counts_so_each_eviction_is_told_once():

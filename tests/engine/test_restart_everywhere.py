@@ -11,7 +11,7 @@ from test_restart import AT, YOUNG, basic
 from world import World, release, routed
 
 from serinus.api.meta import Json
-from serinus.engine import waits
+from serinus.engine.core import wait_reasons
 
 OLD = "2026-01-01T00:00:00Z"
 
@@ -134,7 +134,7 @@ def test_every_pod_is_replaced_and_enough_serve_meanwhile(name: str):
     world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
     for _ in range(40):
         plan = world.once()
-        assert all(wait.until is None for wait in plan.waits if wait.reason == waits.RESTART.code), "a promised moment"
+        assert all(wait.until is None for wait in plan.waits if wait.reason == wait_reasons.RESTART.code), "a promised moment"
         pods.evict()
         if world.rollout.status.restarted_at == AT and not plan.actions:
             break
@@ -155,7 +155,7 @@ def test_the_last_pod_that_a_service_leads_to_stays_and_it_is_said_until_when():
     world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
     plan = world.once()
     assert not any(action.verb == "evict" for action in plan.actions)
-    (said,) = [wait.message for wait in plan.waits if wait.reason == waits.RESTART.code]
+    (said,) = [wait.message for wait in plan.waits if wait.reason == wait_reasons.RESTART.code]
     assert (
         said
         == "2 pods are older than restartAt: the last one of a version that a Service leads to goes when the update has ended"

@@ -19,9 +19,9 @@ from serinus.controller.metrics import Metrics
 from serinus.dashboard.detail import detail
 from serinus.dashboard.kept import Sent, keep_rollout
 from serinus.dashboard.rows import row
-from serinus.engine import waits
-from serinus.engine.gathering import Ask, answered, gather
-from serinus.engine.why import explain
+from serinus.engine.core import wait_reasons
+from serinus.engine.explain.snapshot_reader import Ask, answered, gather
+from serinus.engine.explain.why import explain
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,19 +82,19 @@ def preview() -> World:
 
 EXPERIMENT: Json = {"experiment": {"templates": [{"name": "new", "specRef": "canary"}]}}
 
-SCENES: dict[str, tuple[Callable[[], World], waits.Reason]] = {
-    "a pause step": (gate, waits.PAUSE_STEP),
-    "a pause with an end": (timed, waits.TIMED_PAUSE),
-    "pods that are not ready": (without_pods, waits.PODS),
-    "an analysis that runs": (judged, waits.ANALYSIS),
-    "an analysis that could not decide": (inconclusive, waits.INCONCLUSIVE),
-    "an experiment": (lambda: at_step(EXPERIMENT), waits.EXPERIMENT),
-    "a plugin": (lambda: at_step({"plugin": {"name": "org/check"}}), waits.PLUGIN),
-    "paused by hand": (lambda: patched(gate(), {"spec": {"paused": True}}), waits.PAUSED),
-    "aborted": (lambda: patched(gate(), {"status": {"abort": True}}), waits.ABORTED),
-    "a Service that is missing": (invalid, waits.INVALID),
-    "a preview": (preview, waits.PAUSE_STEP),
-    "a restart to come": (lambda: patched(gate(), {"spec": {"restartAt": "2030-01-01T00:00:00Z"}}), waits.RESTART),
+SCENES: dict[str, tuple[Callable[[], World], wait_reasons.Reason]] = {
+    "a pause step": (gate, wait_reasons.PAUSE_STEP),
+    "a pause with an end": (timed, wait_reasons.TIMED_PAUSE),
+    "pods that are not ready": (without_pods, wait_reasons.PODS),
+    "an analysis that runs": (judged, wait_reasons.ANALYSIS),
+    "an analysis that could not decide": (inconclusive, wait_reasons.INCONCLUSIVE),
+    "an experiment": (lambda: at_step(EXPERIMENT), wait_reasons.EXPERIMENT),
+    "a plugin": (lambda: at_step({"plugin": {"name": "org/check"}}), wait_reasons.PLUGIN),
+    "paused by hand": (lambda: patched(gate(), {"spec": {"paused": True}}), wait_reasons.PAUSED),
+    "aborted": (lambda: patched(gate(), {"status": {"abort": True}}), wait_reasons.ABORTED),
+    "a Service that is missing": (invalid, wait_reasons.INVALID),
+    "a preview": (preview, wait_reasons.PAUSE_STEP),
+    "a restart to come": (lambda: patched(gate(), {"spec": {"restartAt": "2030-01-01T00:00:00Z"}}), wait_reasons.RESTART),
 }
 
 
@@ -123,13 +123,13 @@ def shown(world: World) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("scene", "reason"), SCENES.values(), ids=list(SCENES))
-def test_everybody_who_is_asked_has_the_same_code(scene: Callable[[], World], reason: waits.Reason) -> None:
+def test_everybody_who_is_asked_has_the_same_code(scene: Callable[[], World], reason: wait_reasons.Reason) -> None:
     codes = shown(scene())
     assert codes == dict.fromkeys(codes, reason.code)
 
 
-@pytest.mark.parametrize("reason", waits.ALL, ids=lambda reason: reason.code)
-def test_every_code_is_in_the_documentation_with_what_it_means(reason: waits.Reason) -> None:
+@pytest.mark.parametrize("reason", wait_reasons.ALL, ids=lambda reason: reason.code)
+def test_every_code_is_in_the_documentation_with_what_it_means(reason: wait_reasons.Reason) -> None:
     page = (ROOT / "docs" / "waiting.md").read_text()
     (line,) = [line for line in page.splitlines() if line.startswith(f"| `{reason.code}` |")]
     by_time = {"none": "no", "duration": "its `duration`"}.get(reason.deadline, f"`{reason.deadline}`")
@@ -139,10 +139,10 @@ def test_every_code_is_in_the_documentation_with_what_it_means(reason: waits.Rea
 
 def test_the_documentation_has_no_other_codes() -> None:
     page = (ROOT / "docs" / "waiting.md").read_text()
-    assert re.findall(r"^\| `(\w+)` \|", page, re.M) == [reason.code for reason in waits.ALL]
+    assert re.findall(r"^\| `(\w+)` \|", page, re.M) == [reason.code for reason in wait_reasons.ALL]
 
 
 def test_every_reason_that_the_code_gives_is_one_of_these() -> None:
     texts = [file.read_text() for file in (ROOT / "serinus").rglob("*.py")]
     literal = {code for text in texts for code in re.findall(r'\bWait\(\s*"(\w+)"', text)}
-    assert literal <= {reason.code for reason in waits.ALL}
+    assert literal <= {reason.code for reason in wait_reasons.ALL}

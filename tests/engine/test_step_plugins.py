@@ -9,8 +9,8 @@ import pytest
 from world import World, release, routed
 
 from serinus.api.step_plugin import Answer
-from serinus.engine.plan import PluginCall
-from serinus.engine.step_plugins import answered
+from serinus.engine.core.plan import PluginCall
+from serinus.engine.judging.step_plugins import answered
 
 Json = dict[str, Any]
 STEPS: list[Json] = [
@@ -54,7 +54,7 @@ def test_the_plugin_is_asked_with_its_config_and_the_step_waits(world: World):
 def test_while_it_is_running_it_is_asked_again_when_it_wants_and_gets_its_notes_back(world: World):
     say(world, Answer("Running", "half", requeue_after=20, status={"seen": 1}))
     plan = world.plan()
-    assert (plan.calls, plan.again_at) == ((), world.now + 20)
+    assert (plan.calls, plan.requeue_at) == ((), world.now + 20)
     assert [wait.message for wait in plan.waits] == ["step 2: plugin org/check is Running: half"]
     world.now += 20
     (call,) = world.plan().calls
@@ -79,7 +79,7 @@ def test_failure_aborts_the_update_with_its_reason(world: World):
 
 def test_an_error_is_tried_again_after_a_while(world: World):
     say(world, Answer("Error", "no route", requeue_after=3))
-    assert (world.plan().calls, world.plan().again_at) == ((), world.now + 30)
+    assert (world.plan().calls, world.plan().requeue_at) == ((), world.now + 30)
     world.now += 30
     assert len(world.plan().calls) == 1
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from serinus.api.rollout import Rollout
-from serinus.engine.plan import Snapshot
-from serinus.engine.takeover import takeover
+from serinus.engine.core.plan import Snapshot
+from serinus.engine.explain.upgrade_check import takeover
 
 Json = dict[str, Any]
 

@@ -11,8 +11,8 @@ from world import World, release, routed
 
 import serinus.engine
 from serinus.cli.rollouts.why import told
-from serinus.engine import waits
-from serinus.engine.why import Reason, Why, explain, sentence
+from serinus.engine.core import wait_reasons
+from serinus.engine.explain.why import Reason, Why, explain, sentence
 
 ENGINE = Path(serinus.engine.__file__).parent
 
@@ -21,8 +21,8 @@ def said(world: World) -> str:
     return sentence(explain(world.snapshot()), world.now)
 
 
-@pytest.mark.parametrize("reason", waits.ALL, ids=lambda reason: reason.code)
-def test_every_reason_says_what_it_means_what_ends_it_and_whether_time_does(reason: waits.Reason):
+@pytest.mark.parametrize("reason", wait_reasons.ALL, ids=lambda reason: reason.code)
+def test_every_reason_says_what_it_means_what_ends_it_and_whether_time_does(reason: wait_reasons.Reason):
     assert re.fullmatch(r"[A-Z][A-Za-z]+", reason.code)
     assert reason.meaning
     assert reason.ends
@@ -46,10 +46,11 @@ def test_a_moment_that_has_passed_is_not_promised(reason: Reason):
 
 
 def test_every_wait_of_the_engine_has_one_of_these_reasons():
-    used = set(re.findall(r"waits\.([A-Z_]+)\.code", "".join(p.read_text() for p in ENGINE.glob("*.py"))))
-    known = {name for name, value in vars(waits).items() if value in waits.ALL}
+    used = set(re.findall(r"wait_reasons\.([A-Z_]+)\.code", "".join(p.read_text() for p in ENGINE.rglob("*.py"))))
+    known = {name for name, value in vars(wait_reasons).items() if value in wait_reasons.ALL}
+    assert used
     assert used <= known
-    assert len({reason.code for reason in waits.ALL}) == len(waits.ALL)
+    assert len({reason.code for reason in wait_reasons.ALL}) == len(wait_reasons.ALL)
 
 
 def test_pods_that_are_missing_come_with_since_until_and_what_follows():

@@ -18,9 +18,9 @@ from serinus.api.rollout_info import Surroundings, rollout_info
 from serinus.api.workloads import Pod
 from serinus.controller.metrics import Metrics
 from serinus.dashboard.kept import Sent
-from serinus.engine.experiment import plan_experiment
-from serinus.engine.gathering import Ask, answered, gather
-from serinus.engine.why import Why, explain
+from serinus.engine.experiment.experiment import plan_experiment
+from serinus.engine.explain.snapshot_reader import Ask, answered, gather
+from serinus.engine.explain.why import Why, explain
 
 Json = dict[str, Any]
 

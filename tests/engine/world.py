@@ -13,9 +13,9 @@ from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.times import parse_time
 from serinus.api.workloads import Pod, ReplicaSet, Workload
-from serinus.engine import waits
-from serinus.engine.event_order import ordered
-from serinus.engine.plan import Event, Plan, Snapshot, Wait
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.event_order import ordered
+from serinus.engine.core.plan import Event, Plan, Snapshot, Wait
 from serinus.engine.planner import plan
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ TYPES: dict[str, Any] = {
     "AnalysisRun": AnalysisRun,
     "Experiment": Experiment,
 }
-DEADLINES = {reason.code: reason.deadline for reason in waits.ALL}
+DEADLINES = {reason.code: reason.deadline for reason in wait_reasons.ALL}
 """Code of a wait -> what time can end it, or none."""
 
 
@@ -126,7 +126,7 @@ class World:
         return p
 
     def _time_ends(self, wait: Wait) -> bool:
-        future = wait.reason == waits.RESTART.code and wait.until == parse_time(self.rollout.spec.restart_at)
+        future = wait.reason == wait_reasons.RESTART.code and wait.until == parse_time(self.rollout.spec.restart_at)
         return future or DEADLINES[wait.reason] != "none"
 
     def carry_out(self, p: Plan, kind: str, name: str) -> None:

@@ -12,8 +12,8 @@ from recordings import plays
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet
-from serinus.engine.plan import Snapshot
-from serinus.engine.takeover import takeover
+from serinus.engine.core.plan import Snapshot
+from serinus.engine.explain.upgrade_check import takeover
 
 Json = dict[str, Any]
 NOW = 1_800_000_000.0

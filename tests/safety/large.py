@@ -20,11 +20,11 @@ from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet
 from serinus.cli.rollouts.lint import findings
-from serinus.engine.experiment import plan_experiment
-from serinus.engine.experiment_trial import ExperimentSnapshot
-from serinus.engine.plan import Snapshot
+from serinus.engine.core.plan import Snapshot
+from serinus.engine.experiment.experiment import plan_experiment
+from serinus.engine.experiment.trial import ExperimentSnapshot
+from serinus.engine.explain.why import explain
 from serinus.engine.planner import plan
-from serinus.engine.why import explain
 
 Json = dict[str, Any]
 Work = Callable[[], Any]

@@ -14,19 +14,11 @@ import msgspec
 
 from serinus.api.names import HASH
 from serinus.controller import apply, writes
-from serinus.engine import (
-    bluegreen,
-    canary,
-    deadlines,
-    draft,
-    planner,
-    revision,
-    services,
-    sight,
-    sizes,
-    steps,
-    traffic,
-)
+from serinus.engine import planner
+from serinus.engine.core import builder, context
+from serinus.engine.replicasets import revision, services
+from serinus.engine.status import scale_down_delay
+from serinus.engine.strategy import bluegreen, canary, scaling, steps, traffic
 from serinus.kube import queue
 from serinus.kube.errors import Conflict
 from serinus.routing import nginx
@@ -69,29 +61,29 @@ def believed(self: writes.Writes, key: Any, informers: Any) -> list[Any]:
 
 @mutant("a ReplicaSet is drained in the pass that writes the new selector, before the write was observed")
 def drain_before_observe() -> Iterable[Place]:
-    def planned(d: draft.Draft) -> dict[str, str]:
+    def planned(d: builder.PlanBuilder) -> dict[str, str]:
         return {d.status.stable_rs: "stable", d.status.current_pod_hash: "new"}
 
-    real = deadlines.retire
-    at_once = (deadlines, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit))
-    return [(sizes, "references", planned), at_once]
+    real = scale_down_delay.retire
+    at_once = (scale_down_delay, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit))
+    return [(scaling, "references", planned), at_once]
 
 
 @mutant("the weight of the step is written whatever pods are there")
 def weight_above_capacity() -> Iterable[Place]:
     return [
-        (sizes.View, "allowed", lambda view, new, index: view.s.max_weight),
-        (sizes.View, "arrived", lambda view, index: not view.draft.created(view.s.new)),
+        (scaling.View, "allowed", lambda view, new, index: view.s.max_weight),
+        (scaling.View, "arrived", lambda view, index: not view.builder.created(view.s.new)),
     ]
 
 
 @mutant("a Service is led to a version without asking whether its pods are ready")
 def selector_to_nothing() -> Iterable[Place]:
-    def point(d: draft.Draft, name: str, rs: Any, *, role: str) -> str:
-        service = d.sight.snapshot.services.get(name)
+    def point(d: builder.PlanBuilder, name: str, rs: Any, *, role: str) -> str:
+        service = d.context.snapshot.services.get(name)
         if service is None or rs is None:
             return ""
-        have, want = service.spec.selector.get(HASH, ""), sight.hash_of(rs)
+        have, want = service.spec.selector.get(HASH, ""), context.hash_of(rs)
         if have != want:
             services._switch(d, service, have, want, f"{role} {name}")
         return want
@@ -101,30 +93,30 @@ def selector_to_nothing() -> Iterable[Place]:
 
 @mutant("the scale-down delay is forgotten")
 def no_scale_down_delay() -> Iterable[Place]:
-    real = deadlines.retire
-    return [(deadlines, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit))]
+    real = scale_down_delay.retire
+    return [(scale_down_delay, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit))]
 
 
 @mutant("a pause that waits for a person ends by itself")
 def pause_ends_by_itself() -> Iterable[Place]:
     real = steps._pause_over
 
-    def over(d: draft.Draft, step: Any, index: int) -> bool:
-        return real(d, step, index) or (step.pause.duration is None and d.sight.now % 60 > 30)
+    def over(d: builder.PlanBuilder, step: Any, index: int) -> bool:
+        return real(d, step, index) or (step.pause.duration is None and d.context.now % 60 > 30)
 
     return [(steps, "_pause_over", over)]
 
 
 @mutant("nobody looks again when a timed pause is over")
 def timed_pause_without_an_alarm() -> Iterable[Place]:
-    return [(draft.Draft, "look_again", lambda self, at: None)]
+    return [(builder.PlanBuilder, "requeue", lambda self, at: None)]
 
 
 @mutant("an aborted version keeps its traffic")
 def abort_keeps_traffic() -> Iterable[Place]:
     real = traffic._wanted
 
-    def wanted(d: draft.Draft, view: sizes.View) -> int:
+    def wanted(d: builder.PlanBuilder, view: scaling.View) -> int:
         d.status.abort, aborted = False, d.status.abort
         try:
             return real(d, view)
@@ -136,10 +128,10 @@ def abort_keeps_traffic() -> Iterable[Place]:
 
 @mutant("an aborted version is promoted once its pods are ready")
 def aborted_is_promoted() -> Iterable[Place]:
-    def promote(d: draft.Draft, view: sizes.View, new: Any) -> None:
-        if view.serves(new) and d.status.stable_rs != sight.hash_of(new):
+    def promote(d: builder.PlanBuilder, view: scaling.View, new: Any) -> None:
+        if view.serves(new) and d.status.stable_rs != context.hash_of(new):
             index = d.status.current_step_index or 0
-            if d.status.abort or index >= len(d.sight.steps):
+            if d.status.abort or index >= len(d.context.steps):
                 canary.promote(d, new, "Completed all steps")
 
     return [(canary, "_promote_if_done", promote)]
@@ -158,15 +150,15 @@ def foreign_annotations_removed() -> Iterable[Place]:
 
 @mutant("a Service's whole selector is written instead of the one label in it")
 def whole_selector_written() -> Iterable[Place]:
-    real = draft.Draft.act
+    real = builder.PlanBuilder.act
 
-    def act(self: draft.Draft, action: Any) -> None:
+    def act(self: builder.PlanBuilder, action: Any) -> None:
         if action.kind == "Service" and "spec" in action.body:
             selector = {"app": None, **action.body["spec"]["selector"]}
             action = msgspec.structs.replace(action, body={**action.body, "spec": {"selector": selector}})
         real(self, action)
 
-    return [(draft.Draft, "act", act)]
+    return [(builder.PlanBuilder, "act", act)]
 
 
 @mutant("a canary Ingress that somebody deleted is not made again")
@@ -185,9 +177,9 @@ def revision_by_spelling() -> Iterable[Place]:
         return format(hash(json.dumps(template)) & 0xFFFFFFFF, "x")
 
     def find(owned: list[Any], computed: str, template: Any) -> Any:
-        return next((rs for rs in owned if sight.hash_of(rs) == computed), None)
+        return next((rs for rs in owned if context.hash_of(rs) == computed), None)
 
-    return [(sight, "pod_template_hash", spelled), (sight, "find_new", find)]
+    return [(context, "pod_template_hash", spelled), (context, "find_new", find)]
 
 
 @mutant("a write that failed counts as done")
@@ -209,28 +201,28 @@ def failed_write_forgotten() -> Iterable[Place]:
 
 @mutant("a new version without all of its pods becomes the stable one")
 def promoted_too_soon() -> Iterable[Place]:
-    return [(sizes.View, "serves", lambda view, new: not view.draft.created(new))]
+    return [(scaling.View, "serves", lambda view, new: not view.builder.created(new))]
 
 
 @mutant("with dynamicStableScale the stable version shrinks before its traffic has left")
 def stable_shrinks_first() -> Iterable[Place]:
-    real: Any = sizes.Routed
+    real: Any = scaling.Routed
 
     def routed(*values: Any) -> Any:
         return real(*values[:6], None, *values[7:])
 
-    def follow(d: draft.Draft, stable: Any, want: int) -> None:
+    def follow(d: builder.PlanBuilder, stable: Any, want: int) -> None:
         d.scale(stable, want, "its weight needs no more")
 
-    return [(sizes, "Routed", routed), (sizes, "follow_traffic", follow)]
+    return [(scaling, "Routed", routed), (scaling, "follow_traffic", follow)]
 
 
 @mutant("what a replaced version has goes to the stable one, whatever pods that has")
 def guard_asks_the_newest_version() -> Iterable[Place]:
     before = traffic._given_back
 
-    def given_back(d: draft.Draft, view: sizes.View, recorded: int, want: int) -> int:
-        new = d.sight.new
+    def given_back(d: builder.PlanBuilder, view: scaling.View, recorded: int, want: int) -> int:
+        new = d.context.new
         return before(d, view, recorded, want) if new and new.status.available_replicas else want
 
     yield traffic, "_given_back", given_back
@@ -241,12 +233,12 @@ def fence_ignored() -> Iterable[Place]:
     def at_once(replicas: int, target: tuple[int, int], *_: Any) -> tuple[int, int]:
         return target
 
-    return [(sizes, "next_basic", at_once)]
+    return [(scaling, "next_basic", at_once)]
 
 
 @mutant("the smaller step shrinks the canary that the greater weight still needs")
 def size_before_weight() -> Iterable[Place]:
-    return [(sizes.View, "routed", lambda view, index: view.targets(index))]
+    return [(scaling.View, "routed", lambda view, index: view.targets(index))]
 
 
 @mutant("old ReplicaSets are never deleted")
@@ -260,7 +252,7 @@ def heartbeat_in_the_status() -> Iterable[Place]:
 
     def plan(snapshot: Any) -> Any:
         decided = real(snapshot)
-        return msgspec.structs.replace(decided, again_at=min(decided.again_at or 1e18, snapshot.now + 50), status={
+        return msgspec.structs.replace(decided, requeue_at=min(decided.requeue_at or 1e18, snapshot.now + 50), status={
             **(decided.status or {}), "message": f"checked at {snapshot.now:.0f}"})  # fmt: skip
 
     return [(planner, "plan", plan)]
@@ -268,19 +260,19 @@ def heartbeat_in_the_status() -> Iterable[Place]:
 
 @mutant("waits are not told")
 def silent_waits() -> Iterable[Place]:
-    def wait(self: draft.Draft, reason: str, message: str, *, until: float | None = None, **_: Any) -> None:
+    def wait(self: builder.PlanBuilder, reason: str, message: str, *, until: float | None = None, **_: Any) -> None:
         if until is not None:
-            self.look_again(until)
-        self.waits.append(draft.Wait(reason, ""))
+            self.requeue(until)
+        self.waits.append(builder.Wait(reason, ""))
 
-    return [(draft.Draft, "wait", wait)]
+    return [(builder.PlanBuilder, "wait", wait)]
 
 
 @mutant("the blue-green switch does not wait until all pods of the new version serve")
 def switch_before_ready() -> Iterable[Place]:
     return [
         (bluegreen._Pass, "saturated", lambda self, rs: rs is not None),
-        (bluegreen._Pass, "ready", lambda self: not self.draft.created(self.new)),
+        (bluegreen._Pass, "ready", lambda self: not self.builder.created(self.new)),
         *selector_to_nothing(),
     ]
 
@@ -289,11 +281,11 @@ def switch_before_ready() -> Iterable[Place]:
 def stale_cache_trusted() -> Iterable[Place]:
     real = revision._create
 
-    def create(d: draft.Draft, metadata: Any) -> Any:
+    def create(d: builder.PlanBuilder, metadata: Any) -> Any:
         before = len(d.actions)
         rs = real(d, metadata)
         made = d.actions[before]
-        name = f"{made.name}-{int(d.sight.now * 1000) % 997}"
+        name = f"{made.name}-{int(d.context.now * 1000) % 997}"
         d.actions[before] = msgspec.structs.replace(made, name=name, body={
             **made.body, "metadata": {**made.body["metadata"], "name": name}})  # fmt: skip
         return rs

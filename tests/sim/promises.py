@@ -14,7 +14,7 @@ from typing import Any
 
 from serinus.api.int_or_percent import scaled
 from serinus.api.names import HASH, MANAGED_BY
-from serinus.engine.plan import Plan, Snapshot
+from serinus.engine.core.plan import Plan, Snapshot
 from tests.sim import verdict_promises
 from tests.sim.history import NAME, TIER, image_of
 from tests.sim.inputs import METADATA
@@ -285,7 +285,7 @@ def always_a_reason(dog: Watchdog, snapshot: Snapshot, plan: Plan) -> Iterator[s
     if not plan.waits and not status.message:
         yield f"nothing is done in phase {status.phase}, and nothing says why"
     timed = [w for w in plan.waits if w.until is not None]
-    if timed and (plan.again_at is None or plan.again_at > min(w.until or 0 for w in timed) + SLACK):
+    if timed and (plan.requeue_at is None or plan.requeue_at > min(w.until or 0 for w in timed) + SLACK):
         yield f"nobody looks again when the wait {timed[0].reason} ends"
 
 

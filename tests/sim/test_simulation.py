@@ -15,8 +15,8 @@ from msgspec import structs
 
 from serinus.api.rollout import Rollout
 from serinus.api.validation import validate
-from serinus.engine.analyses import finding
-from serinus.engine.plan import Snapshot
+from serinus.engine.core.plan import Snapshot
+from serinus.engine.judging.analyses import finding
 from tests.sim.bugs import MUTANTS
 from tests.sim.faults import KINDS
 from tests.sim.generate import generate

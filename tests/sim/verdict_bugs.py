@@ -13,8 +13,10 @@ from serinus.analysis import assessment
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.controller import analysis_runs
-from serinus.engine import analyses, bluegreen, canary, experiment, steps
-from serinus.engine.draft import difference, settled
+from serinus.engine.core.builder import difference, settled
+from serinus.engine.experiment import experiment
+from serinus.engine.judging import analyses
+from serinus.engine.strategy import bluegreen, canary, steps
 from tests.sim.bugs import MUTANTS, Place, mutant
 
 # Measurements
@@ -114,13 +116,13 @@ def trial_forgotten() -> Iterable[Place]:
 
 @mutant("a failed verdict is only heard of while its run was seen running", judges=True)
 def verdict_by_edge() -> Iterable[Place]:
-    def hear(draft: Any) -> None:
+    def hear(builder: Any) -> None:
         for kind in analyses.KINDS:
-            known = analyses.current(draft, kind)
-            run = analyses.named(draft.sight, known["name"]) if known else None
+            known = analyses.current(builder, kind)
+            run = analyses.named(builder.context, known["name"]) if known else None
             if run is not None and known and not known.get("status") and run.status.phase == FAILED:
-                analyses._put(draft, kind, {"name": known["name"], "status": FAILED})
-        real(draft)
+                analyses._put(builder, kind, {"name": known["name"], "status": FAILED})
+        real(builder)
 
     real = analyses.hear
     return [(analyses, "hear", hear)]
@@ -134,17 +136,17 @@ def undecided_is_good() -> Iterable[Place]:
         phase = real(*values)
         return SUCCESSFUL if phase == INCONCLUSIVE else phase
 
-    return [(analyses, "want", want), (analyses, "_pause", lambda draft: None)]
+    return [(analyses, "want", want), (analyses, "_pause", lambda builder: None)]
 
 
 @mutant("the run of the version before goes on to count when a new one is asked for", judges=True)
 def old_verdict_counts() -> Iterable[Place]:
     real = canary._reset_if_changed
 
-    def reset(draft: Any, new: Any) -> None:
-        of = draft.status.canary
+    def reset(builder: Any, new: Any) -> None:
+        of = builder.status.canary
         before = of.current_step_analysis_run_status, of.current_background_analysis_run_status
-        real(draft, new)
+        real(builder, new)
         of.current_step_analysis_run_status, of.current_background_analysis_run_status = before
 
     return [(canary, "_reset_if_changed", reset)]
@@ -152,16 +154,16 @@ def old_verdict_counts() -> Iterable[Place]:
 
 @mutant("runs that do not count any more are not stopped", judges=True)
 def runs_never_stopped() -> Iterable[Place]:
-    return [(analyses, "stop", lambda draft: None)]
+    return [(analyses, "stop", lambda builder: None)]
 
 
 @mutant("an analysis step is passed once its run is there", judges=True)
 def step_does_not_wait() -> Iterable[Place]:
     real = steps._complete
 
-    def complete(draft: Any, step: Any, index: int, arrived: Any) -> bool:
-        done = real(draft, step, index, arrived)
-        return done or (step.analysis is not None and analyses.phase(draft, analyses.STEP) == "Running")
+    def complete(builder: Any, step: Any, index: int, arrived: Any) -> bool:
+        done = real(builder, step, index, arrived)
+        return done or (step.analysis is not None and analyses.phase(builder, analyses.STEP) == "Running")
 
     return [(steps, "_complete", complete)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from serinus.engine.plan import Plan, Snapshot
+from serinus.engine.core.plan import Plan, Snapshot
 from tests.sim.gateway import PATIENCE
 from tests.sim.ledger import Ledger
 from tests.sim.store import Change, Json

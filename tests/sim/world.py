@@ -11,7 +11,7 @@ from serinus.analysis.providers.provider import Reach
 from serinus.api.meta import Json
 from serinus.api.names import HASH
 from serinus.controller.process import Controller, Options
-from serinus.engine.plan import Plan, Snapshot
+from serinus.engine.core.plan import Plan, Snapshot
 from serinus.engine.planner import plan as engine_plan
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError

@@ -59,7 +59,7 @@ def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
     from serinus.api.network import Ingress, Service
     from serinus.api.rollout import Rollout
     from serinus.api.validation import validate_all
-    from serinus.engine.analysis_validation import findings as analysis_findings
+    from serinus.engine.judging.analysis_validation import findings as analysis_findings
     from serinus.routing.rules import RULES
 
     rollout = _typed(obj, Rollout)
@@ -85,7 +85,7 @@ def _workload(reference: WorkloadRef | None, near: list[Json]) -> Workload | Non
 def _of_experiment(obj: Json) -> Iterator[Finding]:
     from serinus.api.experiment import Experiment
     from serinus.api.findings import Finding
-    from serinus.engine.experiment_validation import invalid_experiment
+    from serinus.engine.experiment.validation import invalid_experiment
 
     wrong = invalid_experiment(_typed(obj, Experiment))
     if wrong:

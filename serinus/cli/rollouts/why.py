@@ -20,10 +20,10 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
 from serinus.cli.rollouts.get_rollout import found
 from serinus.cli.session import Session, open_session
-from serinus.engine.gathering import Ask, answered, gather, resource_of
-from serinus.engine.measured import BAD, words
-from serinus.engine.plan import Snapshot
-from serinus.engine.why import Reason, Why, explain, glance, sentence
+from serinus.engine.core.plan import Snapshot
+from serinus.engine.explain.metrics import BAD, words
+from serinus.engine.explain.snapshot_reader import Ask, answered, gather, resource_of
+from serinus.engine.explain.why import Reason, Why, explain, glance, sentence
 from serinus.kube.errors import ApiError
 
 Json = dict[str, Any]

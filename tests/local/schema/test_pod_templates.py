@@ -14,7 +14,7 @@ from serinus.api.experiment import Experiment
 from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.rollout import Rollout
 from serinus.api.validation import validate
-from serinus.engine.experiment_validation import invalid_experiment
+from serinus.engine.experiment.validation import invalid_experiment
 from serinus.local.schema.kinds import Kind
 
 Json = dict[str, Any]

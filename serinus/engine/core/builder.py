@@ -1,0 +1,234 @@
+"""A plan while it is being made: actions in order, the status as it will be, and the sizes that follow from both."""
+
+from __future__ import annotations
+
+import msgspec
+
+from serinus.api.cutting import LONGEST_MESSAGE, shortened
+from serinus.api.merge_patch import applied, difference
+from serinus.api.meta import Json
+from serinus.api.names import DESIRED_REPLICAS
+from serinus.api.rollout import RolloutStatus
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core.context import RolloutContext, revision_of
+from serinus.engine.core.held_writes import find_held
+from serinus.engine.core.plan import Action, Event, HeldWrite, Plan, PluginCall, Wait
+from serinus.engine.core.wait_reasons import SET_ASIDE
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(RolloutStatus)
+
+
+def settled(value: object) -> Json:
+    return msgspec.to_builtins(value)
+
+
+def patched(status: RolloutStatus, patch: Json | None) -> RolloutStatus:
+    """The status after a JSON merge patch (RFC 7396), as `difference` makes them."""
+    return msgspec.convert(applied(settled(status), patch or {}), RolloutStatus)
+
+
+class PlanBuilder:
+    """Collects what one pass decides. `status` starts as a copy of what is stored."""
+
+    def __init__(self, context: RolloutContext) -> None:
+        self.context = context
+        self.status = self.copy_of(context.rollout.status)
+        # The plan that could not be made is being made.
+        self.status.conditions = [c for c in self.status.conditions if c.type != SET_ASIDE.code]
+        self.actions: list[Action] = []
+        self.events: list[Event] = []
+        self.waits: list[Wait] = []
+        self.calls: list[PluginCall] = []
+        self.requeue_at: float | None = None
+        self.held: list[HeldWrite] = []
+        """What this pass would write, and does not try now."""
+        self.abort_message = ""
+        self.invalid = ""
+        """What is wrong with the spec where only updates need it: told while everything else goes on."""
+        self.spare: dict[str, int] = {}
+        """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
+        self.serving: dict[str, int] = {}
+        """ReplicaSet → how many of its pods serve when this pass has evicted some, while its pods are being replaced."""
+        self.staying: dict[str, int] = {}
+        """ReplicaSet → how many of its pods serve and are not being evicted, while some of its pods are."""
+        self._held_back: list[Event] = []
+        self._created: dict[str, int | None] = {}
+        """ReplicaSet → place of its creation among the actions; None while that is held back."""
+        self._sizes: dict[str, int] = {}
+        self._touched: set[str] = set()
+        """ReplicaSets of which a write is planned."""
+
+    @staticmethod
+    def copy_of(status: RolloutStatus) -> RolloutStatus:
+        """A copy that may be changed: snapshots never are."""
+        return _DECODER.decode(_ENCODER.encode(status))
+
+    def ready_not_evicted(self, rs: ReplicaSet, count: int) -> int:
+        """`count` (its ready or available pods, as it was seen) without those that are being evicted: told of once."""
+        return min(count, self.serving.get(rs.metadata.name, count))
+
+    def available_not_evicted(self, rs: ReplicaSet, count: int) -> int:
+        """`count` (its available pods, as it was seen) without any that this pass evicts: what may be led to, or decide sizes."""
+        return min(count, self.staying.get(rs.metadata.name, count))
+
+    def evicts(self) -> bool:
+        return any(action.verb == "evict" for action in self.actions)
+
+    def act(self, action: Action) -> bool:
+        """Plan a write. False where it is held back: nothing that would follow from it may be relied on."""
+        snapshot = self.context.snapshot
+        held = find_held(action, snapshot.held, snapshot.now) if snapshot.held else None
+        if held is None:
+            self.actions.append(action)
+            if action.kind == "ReplicaSet":
+                self._touched.add(action.name)
+            return True
+        self.held.append(held)
+        self.wait(held.code, held.message)
+        self.requeue(held.until)
+        return False
+
+    def record_event(self, reason: str, message: str, *, warning: bool = False) -> None:
+        self.events.append(Event(reason, message, "Warning" if warning else "Normal", len(self.actions)))
+
+    def hold_events(self, start: int) -> None:
+        """Keep the Events from index `start` on until the weight that they speak of is decided (`record_held_events`)."""
+        self._held_back += self.events[start:]
+        del self.events[start:]
+
+    def record_held_events(self) -> None:
+        after = len(self.actions)
+        self.events += [msgspec.structs.replace(event, after=after) for event in self._held_back]
+        self._held_back = []
+
+    def wait(
+        self, reason: str, message: str, *, since: float | None = None, until: float | None = None, next_: str = ""
+    ) -> None:
+        self.hold(Wait(reason, message, since, until, next_))
+
+    def hold(self, wait: Wait) -> None:
+        if len(wait.message) > LONGEST_MESSAGE:
+            wait = msgspec.structs.replace(wait, message=shortened(wait.message))
+        self.waits.append(wait)
+        if wait.until is not None:
+            self.requeue(wait.until)
+
+    def refuse(self, reason: str, event: Event, *others: Event) -> None:
+        """Something outside does not let the pass go on: the stored status stays, only this is told."""
+        self.status = self.copy_of(self.context.rollout.status)
+        self.events, self._held_back = [*others, event], []
+        self.wait(reason, event.message)
+
+    def requeue(self, at: float) -> None:
+        if self.requeue_at is None or at < self.requeue_at:
+            self.requeue_at = at
+
+    def create(self, rs: ReplicaSet, body: Json, because: str, events: tuple[Event, ...]) -> None:
+        """Plan a ReplicaSet that does not exist yet; a later `scale` in the same pass becomes part of its creation."""
+        name, place = rs.metadata.name, len(self.actions)
+        self._sizes[name] = 0
+        planned = self.act(Action("create", "ReplicaSet", name, because, body, events=events))
+        self._created[name] = place if planned else None
+
+    def created(self, rs: ReplicaSet | None) -> bool:
+        return rs is not None and rs.metadata.name in self._created
+
+    def missing(self, rs: ReplicaSet) -> bool:
+        """Whether the ReplicaSet does not exist and its creation is held back."""
+        return self._created.get(rs.metadata.name, 0) is None
+
+    def size(self, rs: ReplicaSet | None) -> int:
+        """The ReplicaSet's size after what is planned so far."""
+        return self._sizes.get(rs.metadata.name, rs.spec.replicas) if rs else 0
+
+    def is_size(self, rs: ReplicaSet, want: int) -> bool:
+        """Whether the ReplicaSet was seen to have the wanted size; pods to spare do not count."""
+        return rs.spec.replicas in (want, want + self.spare.get(rs.metadata.name, 0))
+
+    def scale(
+        self, rs: ReplicaSet, size: int, because: str, *, annotations: Json | None = None, settled: bool = True
+    ) -> None:
+        """Plan a size (and, with it, the note of the wanted replicas); nothing when both are right already.
+
+        `settled`: whether it is the size for these replicas; one on the way there leaves the note as it is.
+        """
+        if size > 0 and (spare := self.spare.get(rs.metadata.name)):
+            size, because = size + spare, f"{because}; one more while its pods are restarted"
+        name, before, desired = rs.metadata.name, self.size(rs), str(self.context.replicas)
+        notes: Json = dict(annotations or {})
+        if settled and rs.metadata.annotations.get(DESIRED_REPLICAS) != desired:
+            notes[DESIRED_REPLICAS] = desired
+        if (before == size and not notes) or self.missing(rs):
+            return
+        events: tuple[Event, ...] = ()
+        if before != size:
+            way = "up" if size > before else "down"
+            events = (
+                Event(
+                    "ScalingReplicaSet",
+                    f"Scaled {way} ReplicaSet {name} (revision {revision_of(rs)}) from {before} to {size}",
+                ),
+            )
+        i = self._created.get(name)
+        if i is not None:
+            self._sizes[name] = size
+            made = self.actions[i]
+            events = tuple(msgspec.structs.replace(event, after=len(self.actions)) for event in events)
+            body = {**made.body, "spec": {**made.body["spec"], "replicas": size}}
+            self.actions[i] = msgspec.structs.replace(
+                made, body=body, because=f"{made.because}; {because}", events=made.events + events
+            )
+            return
+        patch: Json = {}
+        if before != size:
+            patch["spec"] = {"replicas": size}
+        if notes:
+            patch["metadata"] = {"annotations": notes}
+        planned = self.act(
+            Action(
+                "patch",
+                "ReplicaSet",
+                name,
+                because,
+                patch,
+                uid=rs.metadata.uid,
+                resource_version=self.version(rs),
+                events=events,
+            )
+        )
+        if planned:
+            self._sizes[name] = size
+
+    def annotate(self, rs: ReplicaSet, notes: Json, because: str) -> None:
+        if self.created(rs):
+            return
+        patch = {"metadata": {"annotations": notes}}
+        self.act(
+            Action(
+                "patch",
+                "ReplicaSet",
+                rs.metadata.name,
+                because,
+                patch,
+                uid=rs.metadata.uid,
+                resource_version=self.version(rs),
+            )
+        )
+
+    def version(self, rs: ReplicaSet) -> str:
+        """The version seen is a precondition of the first write to an object in a pass; later ones follow our own write."""
+        return "" if rs.metadata.name in self._touched else rs.metadata.resource_version
+
+    def finish(self, because: str = "") -> Plan:
+        before = self.context.rollout.status
+        patch = None if self.status == before else difference(settled(before), settled(self.status))
+        return Plan(
+            tuple(self.actions),
+            patch or None,
+            because,
+            tuple(self.events),
+            self.requeue_at,
+            tuple(self.waits),
+            tuple(self.calls),
+        )

@@ -1,0 +1,235 @@
+"""What one Rollout looks like now: its ReplicaSets told apart, its settings with defaults filled in.
+
+Vocabulary: *new* is the ReplicaSet of the current template, *stable* the one whose hash is `status.stableRS`, *others* the
+rest. Nothing here decides; it only names what the snapshot holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from msgspec import structs
+
+from serinus.api.analysis import AnalysisRun
+from serinus.api.derived import once
+from serinus.api.experiment import Experiment
+from serinus.api.identity import pod_template_hash, same_template
+from serinus.api.meta import Json
+from serinus.api.names import HASH, REVISION, REVISION_HISTORY, TEMPLATE_HASH
+from serinus.api.rollout import BlueGreenStrategy, CanaryStep, CanaryStrategy, Rollout, RolloutSpec, TrafficRouting
+from serinus.api.selectors import Selector
+from serinus.api.template_metadata import own_template
+from serinus.api.workloads import Pod, ReplicaSet
+from serinus.engine.core.plan import Snapshot
+
+DEFAULT_SCALE_DOWN_DELAY = 30
+DEFAULT_PROGRESS_DEADLINE = 600
+DEFAULT_HISTORY_LIMIT = 10
+
+
+def hash_of(rs: ReplicaSet | None) -> str:
+    """The revision's identity, which is stored on the ReplicaSet and never computed anew."""
+    return rs.metadata.labels.get(HASH, "") if rs else ""
+
+
+def revision_of(rs: ReplicaSet) -> int:
+    text = rs.metadata.annotations.get(REVISION, "0")
+    return int(text) if text.isdigit() else 0
+
+
+def born(rs: ReplicaSet) -> tuple[str, int]:
+    """Orders ReplicaSets as they were made. A timestamp has whole seconds; within one, the first revision tells."""
+    first = rs.metadata.annotations.get(REVISION_HISTORY, "").split(",")[0]
+    return rs.metadata.creation_timestamp, int(first) if first.isdigit() else revision_of(rs)
+
+
+def serving(rs: ReplicaSet) -> int:
+    """Its available pods, without those that go because it was made smaller: its status tells of them a moment longer."""
+    return min(rs.spec.replicas, rs.status.available_replicas)
+
+
+def by_age(sets: list[ReplicaSet]) -> list[ReplicaSet]:
+    return sorted(sets, key=lambda r: (r.metadata.creation_timestamp, r.metadata.name))
+
+
+@dataclass(slots=True)
+class RolloutContext:
+    """A snapshot, told apart. `new` is None until its ReplicaSet was planned."""
+
+    snapshot: Snapshot
+    template: Json
+    """The pod template: the Rollout's own, or its workload's."""
+    selector: Json
+    """matchLabels/matchExpressions as they stand in the spec, or in the workload's."""
+    computed_hash: str
+    sets: list[ReplicaSet]
+    """All ReplicaSets of this Rollout, oldest first."""
+    new: ReplicaSet | None
+    stable: ReplicaSet | None
+    others: list[ReplicaSet]
+    orphans: list[ReplicaSet] = field(default_factory=list[ReplicaSet])
+    """Matching ReplicaSets that nobody controls: to be adopted."""
+
+    rollout: Rollout = field(init=False)
+    spec: RolloutSpec = field(init=False)
+    now: float = field(init=False)
+    replicas: int = field(init=False)
+    canary: CanaryStrategy | None = field(init=False)
+    blue_green: BlueGreenStrategy | None = field(init=False)
+    routing: TrafficRouting | None = field(init=False)
+    steps: list[CanaryStep] = field(init=False)
+    max_weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.now, self.rollout = self.snapshot.now, self.snapshot.rollout
+        self.spec = spec = self.rollout.spec
+        self.replicas = 1 if spec.replicas is None else spec.replicas
+        self.canary, self.blue_green = spec.strategy.canary, spec.strategy.blue_green
+        self.routing = routing = self.canary.traffic_routing if self.canary else None
+        self.steps = self.canary.steps if self.canary else []
+        self.max_weight = routing.max_traffic_weight if routing and routing.max_traffic_weight else 100
+
+    @property
+    def scale_down_delay(self) -> int:
+        """Seconds that a superseded ReplicaSet goes on serving after traffic has left it."""
+        if self.blue_green:
+            seconds = self.blue_green.scale_down_delay_seconds
+            return DEFAULT_SCALE_DOWN_DELAY if seconds is None else seconds
+        if not self.canary or not self.routing or self.canary.dynamic_stable_scale:
+            return 0
+        seconds = self.canary.scale_down_delay_seconds
+        return DEFAULT_SCALE_DOWN_DELAY if seconds is None else seconds
+
+    @property
+    def selector_text(self) -> str:
+        """As `kubectl -l` takes it."""
+
+        def text() -> str:
+            return Selector.of(self.selector).text()
+
+        return text() if self.spec.workload_ref else once(self.spec, "selector", text)
+
+    @property
+    def analysis_runs(self) -> list[AnalysisRun]:
+        """The Rollout's own."""
+        uid = self.rollout.metadata.uid
+        return [r for r in self.snapshot.analysis_runs if (owner := r.metadata.controller()) and owner.uid == uid]
+
+    @property
+    def experiments(self) -> list[Experiment]:
+        """The Rollout's own."""
+        uid = self.rollout.metadata.uid
+        return [e for e in self.snapshot.experiments if (owner := e.metadata.controller()) and owner.uid == uid]
+
+    def others_have_pods(self) -> bool:
+        return any(rs.spec.replicas or rs.status.replicas for rs in self.others)
+
+    def cramped(self) -> bool:
+        """Whether the cluster has no room for more pods, so that some have to go before others can come."""
+        refused = any(c.type == "ReplicaFailure" for rs in self.sets for c in rs.status.conditions)
+        return refused or any(pod.unschedulable() for pod in self.snapshot.pods)
+
+    def pods_of(self, rs: ReplicaSet) -> list[Pod]:
+        return [p for p in self.snapshot.pods if (owner := p.metadata.controller()) and owner.uid == rs.metadata.uid]
+
+    def named(self, pod_hash: str) -> ReplicaSet | None:
+        for rs in self.sets if pod_hash else ():  # asked several times in each pass: a plain loop is the fastest
+            if rs.metadata.labels.get(HASH) == pod_hash:
+                return rs
+        return None
+
+
+def build_context(snapshot: Snapshot) -> RolloutContext:
+    """Tell the ReplicaSets of a (valid) Rollout apart."""
+    rollout = snapshot.rollout
+    template, selector, computed = _identity(snapshot)
+    owned, orphans = claim(snapshot, selector)
+    new = find_new(owned, computed, template)
+    stable_hash = rollout.status.stable_rs
+    stable = next((r for r in owned if stable_hash and hash_of(r) == stable_hash), None)
+    others = [r for r in owned if r is not new and r is not stable]
+    return RolloutContext(snapshot, template, selector, computed, owned, new, stable, others, orphans)
+
+
+def build_context_from_status(snapshot: Snapshot) -> RolloutContext:
+    """The versions that the status names, where the spec does not tell which there are. No template, no orphans."""
+    owned, _ = claim(snapshot, {})
+    status = snapshot.rollout.status
+
+    def named(pod_hash: str) -> ReplicaSet | None:
+        return next((r for r in owned if pod_hash and hash_of(r) == pod_hash), None)
+
+    new, stable = named(status.current_pod_hash), named(status.stable_rs)
+    return RolloutContext(
+        snapshot, {}, {}, "", owned, new, stable, [r for r in owned if r is not new and r is not stable]
+    )
+
+
+def _identity(snapshot: Snapshot) -> tuple[Json, Json, str]:
+    """(pod template, selector, hash); worked out once where nothing but the Rollout's spec decides."""
+    collisions, spec = snapshot.rollout.status.collision_count, snapshot.rollout.spec
+
+    def found() -> tuple[Json, Json, str]:
+        template, selector = resolve(snapshot)
+        return template, selector, pod_template_hash(template, collisions)
+
+    return found() if spec.workload_ref else once(spec, ("identity", collisions), found)
+
+
+def resolve(snapshot: Snapshot) -> tuple[Json, Json]:
+    """(pod template, selector): a workloadRef gives the template always, the selector only where the Rollout has none."""
+    spec, work = snapshot.rollout.spec, snapshot.workload
+    template, selector = spec.template, spec.selector
+    if spec.workload_ref and work:
+        template = work.template or work.spec.template
+        selector = selector or work.spec.selector
+    if selector is None:
+        return template, {}
+    out: Json = {}
+    if selector.match_labels:
+        out["matchLabels"] = dict(selector.match_labels)
+    if selector.match_expressions:
+        out["matchExpressions"] = [
+            {"key": e.key, "operator": e.operator, **({"values": e.values} if e.values else {})}
+            for e in selector.match_expressions
+        ]
+    return template, out
+
+
+def claim(snapshot: Snapshot, selector: Json) -> tuple[list[ReplicaSet], list[ReplicaSet]]:
+    """(owned, orphans): ours are those we control; a matching one that nobody controls is to be adopted; others' stay theirs."""
+    uid, owned, orphans = snapshot.rollout.metadata.uid, list[ReplicaSet](), list[ReplicaSet]()
+    for rs in by_age(list(snapshot.replica_sets)):
+        owner = rs.metadata.controller()
+        if owner is not None and owner.uid == uid:
+            owned.append(structs.replace(rs, metadata=structs.replace(rs.metadata)))  # planning may note things on it
+        elif (
+            owner is None
+            and not rs.metadata.deletion_timestamp
+            and HASH in rs.metadata.labels
+            and Selector.of(selector).matches(rs.metadata.labels)
+        ):
+            orphans.append(rs)
+    return owned, orphans
+
+
+def find_new(owned: list[ReplicaSet], computed: str, template: Json) -> ReplicaSet | None:
+    """The ReplicaSet of this template: by its hash, by the hash of another spelling that was found to mean the same, else by
+    meaning (promise: a revision is what its template means).
+
+    The meaning tells nothing where somebody else changed a ReplicaSet's template: its pods were made from another one.
+    """
+    live = [r for r in owned if not r.metadata.deletion_timestamp]
+    for rs in live:
+        if hash_of(rs) == computed:
+            return rs
+    for rs in live:
+        if rs.metadata.annotations.get(TEMPLATE_HASH) == computed:
+            return rs
+    for rs in live:
+        if rs.metadata.template_editor():
+            continue
+        own = own_template(rs.spec.template, rs.metadata.annotations, rs.metadata.labels, template)
+        if same_template(own, template):
+            return rs
+    return None

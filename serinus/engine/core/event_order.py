@@ -1,0 +1,32 @@
+"""The order in which the Events of one pass are recorded: that of Argo Rollouts, which scripts and its own tests compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from serinus.engine.core.plan import Event, Plan
+
+_FIRST = {"RolloutUpdated": 0, "NewReplicaSetCreated": 1, "RolloutNotCompleted": 2, "SkipSteps": 3}
+"""A new version begins with these, whichever write brings it."""
+_LAST = {"RolloutCompleted": 9}
+"""The first version is promoted before it gets its size."""
+
+
+def ordered(plan: Plan, done: Iterable[int], *, status: bool) -> list[Event]:
+    """The Events of the actions that were done (by index) and, with `status`, those of the status.
+
+    They come in the order in which the pass decided: a completed step before the sizes of the next, a new size before the
+    promotion that it completes.
+    """
+    # What was decided after n actions comes behind action n - 1; the size of a ReplicaSet that the pass makes, behind both.
+    placed = [
+        (float(index) if event.after is None else event.after - 0.25, event)
+        for index in done
+        for event in plan.actions[index].events
+    ]
+    if status:
+        last = len(plan.actions)
+        placed += [((last if event.after is None else event.after) - 0.5, event) for event in plan.events]
+    ranks = _FIRST | _LAST
+    found = sorted(placed, key=lambda one: (ranks.get(one[1].reason, len(_FIRST)), one[0]))
+    return [event for _, event in found]

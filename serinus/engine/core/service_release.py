@@ -1,0 +1,50 @@
+"""Services that no Rollout leads any more: what was put on them is taken off again.
+
+Source: traffic routing, section 10 ("Service selectors"). A spec that is not usable changes nothing, so a Service stays
+as it is until the edit that drops it is valid.
+"""
+
+from __future__ import annotations
+
+from serinus.api.meta import Json
+from serinus.api.names import HASH, MANAGED_BY
+from serinus.api.network import Service
+from serinus.api.rollout import Rollout
+from serinus.engine.core.plan import Action
+
+
+def named_services(rollout: Rollout) -> set[str]:
+    """All Services that a Rollout's strategy names."""
+    canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
+    found: set[str] = set()
+    if canary:
+        found |= {canary.stable_service, canary.canary_service}
+        if canary.ping_pong:
+            found |= {canary.ping_pong.ping_service, canary.ping_pong.pong_service}
+    if blue_green:
+        found |= {blue_green.active_service, blue_green.preview_service}
+    return found - {""}
+
+
+def release(service: Service, rollout: Rollout | None) -> Action | None:
+    """The patch that gives a Service back; None while its Rollout (None: it is gone) still has it.
+
+    `rollout` is the one whose name the Service carries.
+    """
+    meta = service.metadata
+    if MANAGED_BY not in meta.annotations or meta.deletion_timestamp:
+        return None
+    if rollout is not None and (meta.name in named_services(rollout) or not is_settled(rollout)):
+        return None
+    patch: Json = {"metadata": {"annotations": {MANAGED_BY: None}}}
+    if HASH in service.spec.selector:
+        patch["spec"] = {"selector": {HASH: None}}
+    owner = meta.annotations[MANAGED_BY]
+    why = f"Rollout {owner} is gone" if rollout is None else f"Rollout {owner} no longer names it"
+    return Action("patch", "Service", meta.name, why, patch, uid=meta.uid, resource_version=meta.resource_version)
+
+
+def is_settled(rollout: Rollout) -> bool:
+    """Whether its spec was seen and found usable."""
+    seen = rollout.status.observed_generation == str(rollout.metadata.generation)
+    return seen and not any(c.type == "InvalidSpec" for c in rollout.status.conditions)

@@ -1,0 +1,123 @@
+"""The analyses of an Experiment: they begin once all templates serve, and end with it.
+
+Source: analysis, section 6 ("Analyses").
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+
+from serinus.analysis.arguments import experiment_arguments
+from serinus.analysis.creation import Owner, experiment_run, placed
+from serinus.analysis.expansion import Room, TooLarge
+from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING
+from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.templates import found_templates, run_spec
+from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, ExperimentAnalysis, TemplateRef
+from serinus.api.experiment import RunStatus
+from serinus.api.meta import Json
+from serinus.api.names import INSTANCE_ID
+from serinus.api.times import format_time
+from serinus.engine.core.analysis_runs import finished
+from serinus.engine.core.missing_references import expected_until
+from serinus.engine.core.plan import Action
+from serinus.engine.experiment.trial import MOST_A_PASS, Trial
+
+
+def run_analyses(trial: Trial) -> None:
+    """Begin, follow and end the runs."""
+    terminating = trial.terminating()
+    before = {run.name: run for run in trial.stored.analysis_runs}
+    runs: list[RunStatus] = []
+    for analysis in trial.spec.analyses:
+        old = before.get(analysis.name) or RunStatus(analysis.name, "", "")
+        new = _one(trial, analysis, old, terminating)
+        if new.phase != old.phase:
+            text = f"AnalysisRun '{new.name}' transitioned from {old.phase} -> {new.phase}"
+            bad = new.phase in (FAILED, ERROR, INCONCLUSIVE)
+            trial.record_event(
+                f"AnalysisRun{new.phase}", text + (f": {new.message}" if new.message else ""), warning=bad
+            )
+        runs.append(new)
+    trial.status.analysis_runs = runs
+
+
+def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating: bool) -> RunStatus:
+    if old.analysis_run:
+        run = _named(trial, old.analysis_run)
+        if terminating:
+            if run is not None and not finished(run) and not run.spec.terminate:
+                told = f"Terminating {analysis.name} ({run.metadata.name})"
+                trial.record_event("AnalysisRunTerminating", told)
+                patch: Json = {"spec": {"terminate": True}}
+                because = "the experiment is over"
+                trial.act(Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid))
+            elif run is not None and finished(run) and trial.spec.terminate and old.phase not in COMPLETED:
+                # It ends with the run that was required of it, else it would wait for its verdict for ever.
+                return RunStatus(old.name, old.analysis_run, run.status.phase, run.status.message)
+            return old
+        if run is None:
+            if old.phase in COMPLETED:
+                return old
+            return RunStatus(old.name, old.analysis_run, ERROR, f"AnalysisRun {old.analysis_run} is gone")
+        return RunStatus(old.name, old.analysis_run, run.status.phase or old.phase, run.status.message)
+    if terminating or old.phase in COMPLETED:
+        return old
+    kind = "ClusterAnalysisTemplate" if analysis.cluster_scope else "AnalysisTemplate"
+    if f"{kind}/{analysis.template_name}" not in trial.snapshot.objects:
+        until = expected_until(trial.experiment.metadata, trial.now)
+        if until is not None:
+            trial.requeue(until)
+            return old
+        text = f"{kind} verification failed for analysis '{analysis.name}': {kind} '{analysis.template_name}' not found"
+        return RunStatus(old.name, "", ERROR, text)
+    if trial.status.available_at is None:
+        return old
+    return _begin(trial, analysis, old)
+
+
+def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunStatus:
+    if trial.room.used >= MOST_A_PASS:
+        trial.requeue(trial.now)  # the others follow in the next pass: what is planned is all in memory at once
+        return old
+    try:
+        spec = _spec(trial, analysis)
+        size = len(msgspec.json.encode(spec))
+        Room(f"metrics of analysis '{analysis.name}'").take(size)
+        with suppress(TooLarge):
+            trial.room.take(size)
+    except AnalysisProblem as problem:
+        return RunStatus(old.name, "", ERROR, f"Failed to create AnalysisRun for analysis '{analysis.name}': {problem}")
+    meta = trial.experiment.metadata
+    owner = Owner(meta.name, meta.namespace, meta.uid, meta.labels.get(INSTANCE_ID, ""))
+    wanted = experiment_run(owner, analysis.name, spec, trial.spec.analysis_run_metadata)
+    made, there = placed(wanted, trial.runs.get)
+    name = there.metadata.name if there else str(made["metadata"]["name"])
+    if there is None:
+        because = f"all templates serve: analysis {analysis.name} can judge them"
+        write = trial.act(Action("create", "AnalysisRun", name, because, made))
+        if write.refused:
+            text = f"Failed to create AnalysisRun for analysis '{analysis.name}': {write.refused}"
+            return RunStatus(old.name, "", ERROR, text)
+        if not write.planned:
+            return old
+    return RunStatus(old.name, name, PENDING)
+
+
+def _spec(trial: Trial, analysis: ExperimentAnalysis) -> AnalysisRunSpec:
+    reference = TemplateRef(analysis.template_name, analysis.cluster_scope)
+    templates = found_templates([reference], *trial.templates)
+    end = trial.ends_at()
+    args = experiment_arguments(
+        analysis.args,
+        trial.arms,
+        available_at=trial.status.available_at or "",
+        finished_at=format_time(end) if end is not None else "",
+    )
+    return run_spec(templates, args, trial.spec.dry_run, trial.spec.measurement_retention)
+
+
+def _named(trial: Trial, name: str) -> AnalysisRun | None:
+    return trial.runs.get(name)

@@ -1,0 +1,95 @@
+"""Whose a ReplicaSet or a Service is that has a name which an Experiment needs.
+
+An object of an earlier Experiment goes away by itself: an Experiment that was deleted and made again, the one that a Rollout
+has left, or one that has ended. Its name is waited for. Anything else ends the Experiment.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+import msgspec
+
+from serinus.analysis.phases import COMPLETED
+from serinus.api.experiment import Experiment
+from serinus.api.meta import ObjectMeta
+from serinus.api.names import EXPERIMENT_NAME, EXPERIMENT_TEMPLATE
+from serinus.engine.core.plan import Action
+from serinus.engine.experiment.trial import Trial
+
+
+class Whose(Enum):
+    OURS = auto()
+    ORPHAN = auto()
+    """Ours, but without an owner, as `kubectl delete --cascade=orphan` leaves it."""
+    LEAVING = auto()
+    """Of an earlier Experiment, or being deleted."""
+    THEIRS = auto()
+
+
+class Held(NamedTuple):
+    """What keeps a template from running.
+
+    `until`: the wait, in words; "" without one. `patient`: the wait ends by itself, and the progress deadline does not count
+    it. `refused`: why the template ends in Error.
+    """
+
+    until: str = ""
+    patient: bool = False
+    refused: str = ""
+
+
+def whose(trial: Trial, meta: ObjectMeta, template: str) -> Whose:
+    """Whose the object is; `template`: the name of the template that needs its name."""
+    own, owner = trial.experiment.metadata, meta.controller()
+    if meta.deletion_timestamp:
+        return Whose.LEAVING
+    if owner is None:
+        notes = meta.annotations
+        made_here = (notes.get(EXPERIMENT_NAME), notes.get(EXPERIMENT_TEMPLATE)) == (trial.name, template)
+        return Whose.ORPHAN if made_here else Whose.THEIRS
+    if owner.uid == own.uid:
+        return Whose.OURS
+    if owner.kind != "Experiment":
+        return Whose.THEIRS
+    # An owner that does not exist any more leaves its objects to the garbage collector.
+    other = trial.snapshot.others.get(owner.uid)
+    leaving = owner.name == own.name or other is None or _ended(other) or _of_one_rollout(other, trial.experiment)
+    return Whose.LEAVING if leaving else Whose.THEIRS
+
+
+def ends_by_itself(trial: Trial, meta: ObjectMeta) -> bool:
+    """Whether the earlier Experiment that owns it is still there: it lets go after its own scale-down delay."""
+    owner = meta.controller()
+    return owner is not None and owner.uid in trial.snapshot.others
+
+
+def owner_words(meta: ObjectMeta) -> str:
+    owner = meta.controller()
+    return f"{owner.kind} {owner.name}" if owner else "nobody"
+
+
+def adopt(trial: Trial, kind: str, meta: ObjectMeta) -> None:
+    """Become the owner of an object that an earlier Experiment of this name has left behind."""
+    owners = [msgspec.to_builtins(owner) for owner in meta.owner_references] + [trial.owner]
+    trial.act(
+        Action(
+            "patch",
+            kind,
+            meta.name,
+            f"{kind} {meta.name} was made for an experiment of this name, and nobody controls it",
+            {"metadata": {"ownerReferences": owners}},
+            uid=meta.uid,
+            resource_version=meta.resource_version,
+        )
+    )
+
+
+def _ended(other: Experiment) -> bool:
+    return other.spec.terminate or other.status.phase in COMPLETED or bool(other.metadata.deletion_timestamp)
+
+
+def _of_one_rollout(one: Experiment, other: Experiment) -> bool:
+    first, second = one.metadata.controller(), other.metadata.controller()
+    return first is not None and second is not None and first.uid == second.uid

@@ -1,0 +1,1 @@
+"""A plan in words, for clients that have the same objects."""

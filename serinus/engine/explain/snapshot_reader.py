@@ -1,0 +1,211 @@
+"""The snapshot of one Rollout, gathered from the API by whoever has no cache: `serinus why`, the dashboard's page.
+
+No request is made here. `gather` yields what is to be asked, takes the answers and returns the snapshot, so that a caller
+that blocks and one that does not ask for the same. What a user may not see is no reason to call it missing: where something
+that is needed is refused there is no snapshot, and `why.glance` says what the status tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
+from serinus.api.meta import Json, LabelSelector, ObjectMeta
+from serinus.api.names import HASH
+from serinus.api.network import Ingress, Service
+from serinus.api.pod_trouble import unexplained
+from serinus.api.reading import converted
+from serinus.api.resources import BY_KIND, Resource
+from serinus.api.rollout import Rollout
+from serinus.api.selectors import Selector
+from serinus.api.served_kind import discovery, located, name_from
+from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
+from serinus.engine.core import references
+from serinus.engine.core.plan import Snapshot
+from serinus.routing import registry
+
+ASKED_PODS = 3
+"""Pods whose Events are asked for: those of one version have the same trouble, mostly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One object by its name, or, without a name, all that have the labels: in the Rollout's namespace, if it has one.
+
+    `fields`: a field selector beside the labels. `needed`: without it nothing can be said; else who may not see it goes on
+    without.
+    """
+
+    kind: str
+    name: str = ""
+    labels: str = ""
+    needed: bool = True
+    fields: str = ""
+    namespace: str = ""
+    """"" for the Rollout's."""
+    resource: Resource | None = None
+    """None for the built-in kind of this name."""
+    path: str = ""
+    """Of the API, in place of an object: a question of discovery."""
+
+
+def resource_of(ask: Ask) -> Resource | None:
+    """What is asked for; None for a kind that nobody knows."""
+    return ask.resource or BY_KIND.get(ask.kind)
+
+
+Asking = Generator[Ask, list[Json], Snapshot]
+"""Takes what was found, which is empty where there is nothing."""
+
+
+def gather(rollout: Json, now: float) -> Asking:
+    """What a controller's cache would hold of this Rollout at `now`. msgspec.ValidationError where it cannot be read."""
+    typed = converted(rollout, Rollout)
+    uid = typed.metadata.uid
+    found = yield from _workload(typed)
+    labels = _labels(typed.spec.selector or ((found or {}).get("spec") or {}).get("selector"))
+    sets = [
+        rs for rs in _typed((yield Ask("ReplicaSet", labels=labels)), ReplicaSet) if _owner(rs.metadata) in ("", uid)
+    ]
+    owned = {rs.metadata.uid for rs in sets}
+    pods = [pod for pod in _typed((yield Ask("Pod", labels=labels)), Pod) if _owner(pod.metadata) in owned]
+    hashes = sorted({h for rs in sets if (h := rs.metadata.labels.get(HASH))})
+    of_them = f"{HASH} in ({','.join(hashes)})"
+    services: dict[str, Service] = {}
+    ingresses: dict[str, Ingress] = {}
+    objects: dict[str, Json] = {}
+    for name in sorted(references.services(typed)):
+        for obj in (yield Ask("Service", name)):
+            services[name] = converted(obj, Service, own=False)
+    served = yield from _router_objects(typed, services, ingresses, objects)
+    analyses = references.analyses(typed)
+    if analyses:
+        objects |= yield from _templates(analyses)
+    runs = (yield Ask("AnalysisRun", labels=of_them, needed=bool(analyses))) if hashes else []
+    experiments = (yield Ask("Experiment", labels=of_them)) if _experiments(typed) and hashes else []
+    return Snapshot(
+        now,
+        typed,
+        tuple(sets),
+        tuple(pods),
+        services,
+        ingresses,
+        objects,
+        tuple(run for run in _typed(runs, AnalysisRun) if _owner(run.metadata) == uid),
+        tuple(e for e in _typed(experiments, Experiment) if _owner(e.metadata) == uid),
+        converted(found, Workload, own=False) if found else None,
+        pod_events=(yield from _pod_events(pods, now)),
+        served=served,
+    )
+
+
+def _router_objects(
+    rollout: Rollout, services: dict[str, Service], ingresses: dict[str, Ingress], objects: dict[str, Json]
+) -> Generator[Ask, list[Json], dict[str, str]]:
+    """Adds what the routers name. Returns the versions of other projects' kinds."""
+    space, served, resources = rollout.metadata.namespace, dict[str, str](), dict[str, Resource | None]()
+    for kind, name in sorted(references.router_objects(rollout)):
+        if kind in registry.kinds() and kind not in resources:
+            resource = resources[kind] = yield from _discovered(kind)
+            served[kind] = resource.version if resource else ""
+        if kind in resources and resources[kind] is None:
+            continue
+        where, own = located(name, space)
+        wanted = Ask(kind, "" if own == references.ANY else own, namespace=where, resource=resources.get(kind))
+        for obj in (yield wanted):
+            named = name_from(where, obj["metadata"]["name"], space)
+            if kind == "Service":
+                services[named] = converted(obj, Service, own=False)
+            elif kind == "Ingress":
+                ingresses[named] = converted(obj, Ingress, own=False)
+            else:
+                objects[f"{kind}/{named}"] = obj
+    return served
+
+
+def _discovered(kind: str) -> Generator[Ask, list[Json], Resource | None]:
+    asking = discovery(registry.kinds()[kind])
+    try:
+        path = next(asking)
+        while True:
+            path = asking.send(next(iter((yield Ask(kind, path=path))), None))
+    except StopIteration as end:
+        return end.value
+
+
+def _pod_events(pods: list[Pod], now: float) -> Generator[Ask, list[Json], tuple[PodEvent, ...]]:
+    """Warnings about pods that are not ready and do not tell why: volumes and probes are explained by Events only."""
+    found: list[PodEvent] = []
+    for pod in sorted((p for p in pods if unexplained(p, now)), key=lambda p: p.metadata.name)[:ASKED_PODS]:
+        fields = f"involvedObject.uid={pod.metadata.uid},type=Warning"
+        found += _typed((yield Ask("Event", fields=fields, needed=False)), PodEvent)
+    return tuple(found)
+
+
+def answered(asking: Asking, answer: Callable[[Ask], list[Json]]) -> Snapshot:
+    """The snapshot, for who waits for each answer."""
+    try:
+        ask = next(asking)
+        while True:
+            ask = asking.send(answer(ask))
+    except StopIteration as end:
+        return end.value
+
+
+async def answered_later(asking: Asking, answer: Callable[[Ask], Awaitable[list[Json]]]) -> Snapshot:
+    """The same, for an event loop."""
+    try:
+        ask = next(asking)
+        while True:
+            ask = asking.send(await answer(ask))
+    except StopIteration as end:
+        return end.value
+
+
+def _workload(rollout: Rollout) -> Generator[Ask, list[Json], Json | None]:
+    named = references.workload(rollout)
+    found = (yield Ask(*named)) if named else []
+    return found[0] if found else None
+
+
+def _templates(analyses: list[Json]) -> Generator[Ask, list[Json], dict[str, Json]]:
+    """The templates that the analyses name, and those that these name in turn, by "Kind/name"."""
+    found: dict[str, Json] = {}
+    pending = [ref for analysis in analyses for ref in references.templates(analysis.get("templates") or [])]
+    asked: set[references.Reference] = set()
+    while pending:
+        kind, name = pending.pop()
+        if (kind, name) in asked:
+            continue
+        asked.add((kind, name))
+        for template in (yield Ask(kind, name)):
+            found[f"{kind}/{name}"] = template
+            pending += references.templates((template.get("spec") or {}).get("templates") or [])
+    return found
+
+
+def _experiments(rollout: Rollout) -> bool:
+    canary = rollout.spec.strategy.canary
+    return canary is not None and any(step.experiment is not None for step in canary.steps)
+
+
+def _labels(selector: LabelSelector | Json | None) -> str:
+    """A query for what the selector selects. Without one that can be used: the label that every ReplicaSet and pod of a
+    Rollout has; the owners tell the rest."""
+    try:
+        return Selector.of(selector).text() or HASH
+    except ValueError:
+        return HASH
+
+
+def _typed(items: list[Json], kind: type[Any]) -> list[Any]:
+    return [converted(item, kind, own=kind not in (ReplicaSet, Pod)) for item in items]
+
+
+def _owner(meta: ObjectMeta) -> str:
+    """UID of what controls it; "" for nothing."""
+    controller = meta.controller()
+    return controller.uid if controller else ""

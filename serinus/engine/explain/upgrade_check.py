@@ -1,0 +1,156 @@
+"""What a controller that starts now would do with each Rollout: the planner's own answer, carried out in thought. Pure.
+
+A first pass often writes no more than a status or an annotation, and the next one goes on from there. So what such a pass
+writes is put into the snapshot and the plan made again, until a write would change pods, traffic or an analysis, or until
+nothing is left to write.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar, cast
+
+import msgspec
+from msgspec import structs
+
+from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
+from serinus.api.network import Service
+from serinus.api.rollout import Rollout
+from serinus.api.workloads import Pod, ReplicaSet
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import patched
+from serinus.engine.core.plan import Action, Plan, Snapshot
+from serinus.engine.planner import plan
+
+Json = dict[str, Any]
+T = TypeVar("T", Rollout, ReplicaSet, Pod, Service, AnalysisRun, Experiment)
+Change = Literal["pods", "traffic", "analyses", "objects", "metadata", "status"]
+ORDER: tuple[Change, ...] = ("pods", "traffic", "analyses", "objects", "metadata", "status")
+"""What matters most comes first."""
+SERVING: frozenset[Change] = frozenset({"pods", "traffic"})
+HARMLESS: frozenset[Change] = frozenset({"objects", "metadata", "status"})
+REFUSED = frozenset(reason.code for reason in (wait_reasons.INVALID, wait_reasons.ARRIVING, wait_reasons.ROUTER))
+"""Waits of a Rollout that is left as it is."""
+PASSES = 10
+"""More would mean that passes answer each other."""
+
+
+class Write(msgspec.Struct, frozen=True):
+    verb: str
+    kind: str
+    name: str
+    change: Change
+    because: str
+
+
+class Takeover(msgspec.Struct, frozen=True):
+    """`changes`: what would change, in the order of ORDER; empty where nothing is written. `refused`: why the Rollout would
+    be left as it is, which is written down in its status; "" where it is led."""
+
+    namespace: str
+    name: str
+    changes: tuple[Change, ...]
+    writes: tuple[Write, ...]
+    refused: str = ""
+    lost: bool = False
+    """Whether it is refused though whoever leads it now does not refuse it."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether pods or traffic would change."""
+        return not SERVING.isdisjoint(self.changes)
+
+
+def takeover(snapshot: Snapshot) -> Takeover:
+    meta = snapshot.rollout.metadata
+    known = any(c.type == "InvalidSpec" for c in snapshot.rollout.status.conditions)
+    writes: list[Write] = []
+    refused = ""
+    for _ in range(PASSES):
+        decided = plan(snapshot)
+        refused = next((w.message for w in decided.waits if w.reason in REFUSED), "")
+        now = _writes(snapshot, decided)
+        writes += now
+        if not now or any(write.change not in HARMLESS for write in now):
+            break
+        snapshot = _carried_out(snapshot, decided)
+    found: set[Change] = {write.change for write in writes}
+    changes: tuple[Change, ...] = tuple(change for change in ORDER if change in found)
+    return Takeover(
+        meta.namespace, meta.name, changes, tuple(dict.fromkeys(writes)), refused, bool(refused) and not known
+    )
+
+
+def _writes(snapshot: Snapshot, decided: Plan) -> list[Write]:
+    found = [Write(a.verb, a.kind, a.name, _change(snapshot, a), a.because) for a in decided.actions]
+    # A plugin is code of the user's own: what it does cannot be told.
+    found += [Write("call", "plugin", call.name, "analyses", call.because) for call in decided.calls]
+    if decided.status is not None:
+        name = snapshot.rollout.metadata.name
+        found.append(Write("patch", "Rollout", f"{name}/status", "status", decided.status_because))
+    return found
+
+
+def _change(snapshot: Snapshot, action: Action) -> Change:
+    if action.kind == "ReplicaSet":
+        return _change_of_set(snapshot, action)
+    if action.kind == "Pod":
+        return "metadata" if action.verb == "patch" else "pods"
+    if action.kind == "AnalysisRun":
+        return "objects" if action.verb == "delete" else "analyses"
+    if action.kind == "Experiment":
+        return "objects" if action.verb == "delete" else "pods"
+    if action.kind == "Rollout":
+        return "metadata"
+    spec = action.verb != "patch" or "spec" in action.body
+    if action.kind in ("Deployment", "Service"):
+        return ("pods" if action.kind == "Deployment" else "traffic") if spec else "metadata"
+    return "traffic"  # Ingresses and whatever else routers write: an annotation is a weight there
+
+
+def _change_of_set(snapshot: Snapshot, action: Action) -> Change:
+    known = next((rs for rs in snapshot.replica_sets if rs.metadata.name == action.name), None)
+    if action.verb == "create" or known is None:
+        return "pods"
+    if action.verb == "delete":
+        return "pods" if known.spec.replicas or known.status.replicas else "objects"
+    wanted = (action.body.get("spec") or {}).get("replicas")
+    return "metadata" if wanted in (None, known.spec.replicas) else "pods"
+
+
+def _carried_out(snapshot: Snapshot, decided: Plan) -> Snapshot:
+    """What is seen once the harmless writes of a plan are done."""
+    patches = {(a.kind, a.name): a.body for a in decided.actions if a.verb == "patch"}
+    gone = {(a.kind, a.name) for a in decided.actions if a.verb == "delete"}
+
+    def after(kind: str, obj: T) -> T:
+        body = patches.get((kind, obj.metadata.name))
+        return msgspec.convert(_merged(msgspec.to_builtins(obj), body), type(obj)) if body else obj
+
+    def left(kind: str, objects: tuple[T, ...]) -> tuple[T, ...]:
+        return tuple(after(kind, obj) for obj in objects if (kind, obj.metadata.name) not in gone)
+
+    rollout = snapshot.rollout
+    status = patched(rollout.status, decided.status)
+    return structs.replace(
+        snapshot,
+        rollout=structs.replace(after("Rollout", rollout), status=status),
+        replica_sets=left("ReplicaSet", snapshot.replica_sets),
+        pods=left("Pod", snapshot.pods),
+        services={name: after("Service", service) for name, service in snapshot.services.items()},
+        analysis_runs=left("AnalysisRun", snapshot.analysis_runs),
+        experiments=left("Experiment", snapshot.experiments),
+    )
+
+
+def _merged(value: Any, patch: Any) -> Any:
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    made: Json = dict(cast(Json, value)) if isinstance(value, dict) else {}
+    for key, change in cast(Json, patch).items():
+        if change is None:
+            made.pop(key, None)
+        else:
+            made[key] = _merged(made.get(key), change)
+    return made

@@ -1,0 +1,173 @@
+"""Why a Rollout waits, in words: the one place that turns a plan into what people read, wherever they read it.
+
+A plan is a pure function of what can be seen, so whoever sees the same (the command line, the dashboard's page of a Rollout)
+can explain it: nothing has to be written down for it, and it is never out of date. The first reason is the one that the
+status tells as well (`told.py`), so that a list, which sees no more than that, names the same.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from serinus.api.rollout import Rollout, RolloutStatus
+from serinus.api.step_words import step_words
+from serinus.api.times import age_words, parse_time
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.context import RolloutContext, build_context
+from serinus.engine.core.held_writes import known_from
+from serinus.engine.core.plan import Plan, Snapshot, Wait
+from serinus.engine.explain.metrics import Measured, deciding
+from serinus.engine.planner import plan
+from serinus.engine.status import conditions
+from serinus.engine.status.phase import phase_of
+from serinus.engine.status.pod_troubles import of_version
+from serinus.engine.status.status_reason import told
+
+_WAITS = {reason.code: reason for reason in wait_reasons.ALL}
+
+
+class Reason(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One link of the chain. Times are seconds since the epoch; `gives_up_at`: when the progress deadline passes."""
+
+    code: str
+    message: str
+    meaning: str
+    ends: str
+    """What would release it."""
+    since: float | None = None
+    until: float | None = None
+    gives_up_at: float | None = None
+    cause: str = ""
+    """What keeps the pods that are waited for from being ready, as Kubernetes spells it."""
+
+
+class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """`reasons`: what is waited for, first what the status tells of. `next`: the step that comes then. `pending`: what the
+    controller is about to do, which stays so only where no controller works. `observed`: what the decision rests on."""
+
+    phase: str
+    message: str
+    reasons: tuple[Reason, ...] = ()
+    next: str = ""
+    pending: tuple[str, ...] = ()
+    observed: tuple[str, ...] = ()
+    metrics: tuple[Measured, ...] = ()
+    """What decided, or is being measured, where analyses judge the version."""
+
+
+def explain(snapshot: Snapshot) -> Why:
+    """Why this Rollout is where it is. Never raises for what a user can write."""
+    if any(c.type == wait_reasons.SET_ASIDE.code for c in snapshot.rollout.status.conditions):
+        return glance(snapshot.rollout)  # the plan that it tells of is not to be tried here
+    decided, status = _decided(snapshot), snapshot.rollout.status
+    phase, message = _stated(snapshot.rollout)
+    pending = tuple(f"{a.verb} {a.kind} {a.name}: {a.because}" for a in decided.actions)
+    pending += tuple(f"call plugin {c.name}: {c.because}" for c in decided.calls)
+    if any(wait.reason in (wait_reasons.INVALID.code, wait_reasons.ARRIVING.code) for wait in decided.waits):
+        return Why(phase, message, _reasons(decided, None, snapshot), pending=pending)
+    metrics = () if conditions.promoted(status) else deciding(snapshot.analysis_runs, snapshot.rollout)
+    context = build_context(snapshot)
+    reasons = _reasons(decided, context, snapshot)
+    return Why(phase, message, reasons, _next(context), pending, _observed(context, reasons), metrics)
+
+
+def _stated(rollout: Rollout) -> tuple[str, str]:
+    """The phase and message of the status; calculated for that of an older controller, which has none."""
+    status = rollout.status
+    return (
+        (status.phase, status.message) if status.phase or status == RolloutStatus() else phase_of(rollout.spec, status)
+    )
+
+
+def _decided(snapshot: Snapshot) -> Plan:
+    """The plan of a controller that knows which writes are held back, as far as the status tells it."""
+    decided, status = plan(snapshot), snapshot.rollout.status
+    while held := known_from(status, decided.actions, snapshot.now):
+        if all(one in snapshot.held for one in held):
+            break
+        snapshot = replace(snapshot, held=(*snapshot.held, *held))
+        decided = plan(snapshot)
+    return decided
+
+
+def glance(rollout: Rollout) -> Why:
+    """What the status alone tells, for who cannot see what `explain` looks at."""
+    phase, message = _stated(rollout)
+    wait = told(rollout.spec, replace(rollout.status, phase=phase, message=message))
+    return Why(phase, message, (known(wait),) if wait else ())
+
+
+def sentence(why: Why, now: float) -> str:
+    """One line: `waiting: canary 3/5 ready, for 2m10s, gives up in 7m50s, next: setWeight: 40`."""
+    if not why.reasons:
+        return why.message or ("nothing waits" if why.phase == "Healthy" else why.phase)
+    reason = why.reasons[0]
+    parts = [reason.message]
+    if reason.since is not None and now >= reason.since:
+        parts.append(f"for {age_words(now - reason.since)}")
+    if reason.until is not None and reason.until > now:
+        parts.append(f"until {age_words(reason.until - now)} from now")
+    elif reason.gives_up_at is not None and reason.gives_up_at > now:
+        parts.append(f"gives up in {age_words(reason.gives_up_at - now)}")
+    if why.next:
+        parts.append(f"next: {why.next}")
+    return f"waiting: {', '.join(parts)}"
+
+
+def _reasons(decided: Plan, context: RolloutContext | None, snapshot: Snapshot) -> tuple[Reason, ...]:
+    found: dict[str, Reason] = {}
+    for wait in decided.waits:
+        since = wait.since if wait.since is not None else _moved(snapshot)
+        reason = replace(known(wait), since=since, gives_up_at=_gives_up(wait, context, snapshot))
+        found.setdefault(wait.message, reason)
+    first = told(snapshot.rollout.spec, snapshot.rollout.status)
+    return tuple(sorted(found.values(), key=lambda reason: first is None or reason.code != first.reason))
+
+
+def known(wait: Wait) -> Reason:
+    """The wait with what its code means and what ends it."""
+    reason = _WAITS[wait.reason]
+    return Reason(wait.reason, wait.message, reason.meaning, reason.ends, wait.since, wait.until, cause=wait.cause)
+
+
+def _moved(snapshot: Snapshot) -> float | None:
+    """When the Rollout last made progress."""
+    progressing = conditions.find(snapshot.rollout.status, "Progressing")
+    return parse_time(progressing.last_update_time) if progressing else None
+
+
+def _gives_up(wait: Wait, context: RolloutContext | None, snapshot: Snapshot) -> float | None:
+    if context is None or _WAITS[wait.reason].deadline != "progressDeadlineSeconds":
+        return None
+    return conditions.deadline(context, snapshot.rollout.status)
+
+
+def _next(context: RolloutContext) -> str:
+    """The step after the current one; a pause that waits is followed by what its promotion brings."""
+    status, steps = context.rollout.status, context.steps
+    if conditions.promoted(status) or status.abort:
+        return ""
+    if context.blue_green:
+        return "the active Service moves to the new version"
+    if status.current_step_index is None:
+        return ""
+    following = steps[status.current_step_index + 1 :]
+    return step_words(to_builtins(following[0])) if following else "all traffic to the new version"
+
+
+def _observed(context: RolloutContext, reasons: tuple[Reason, ...]) -> tuple[str, ...]:
+    """What the decision rests on; with it, the trouble of pods that nothing waits for now."""
+    lines: list[str] = []
+    weights = context.rollout.status.canary.weights
+    if weights:
+        lines.append(f"weight {weights.canary.weight} of {context.max_weight}")
+    for role, rs in (("new", context.new), ("stable", context.stable)):
+        if rs is None or (role == "stable" and rs is context.new):
+            continue
+        line = f"{role} {rs.metadata.name}: {rs.status.available_replicas}/{rs.spec.replicas} pods serve"
+        found = of_version(context, rs)
+        told = found is None or any(found.sentence in reason.message for reason in reasons)
+        lines.append(line if found is None or told else f"{line}; {found.sentence}")
+    return tuple(lines)

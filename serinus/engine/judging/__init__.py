@@ -1,0 +1,1 @@
+"""Analyses, experiments and plugins that judge an update."""

@@ -1,0 +1,50 @@
+"""Which finished AnalysisRuns and Experiments of a Rollout are kept, and which go.
+
+Source: analysis, section 5 ("History"), which holds for Experiments as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from serinus.analysis.phases import COMPLETED, SUCCESSFUL
+from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
+from serinus.api.names import HASH
+from serinus.engine.core.context import RolloutContext, hash_of
+from serinus.engine.core.plan import Action
+
+DEFAULT_HISTORY = 5
+
+
+def surplus(
+    s: RolloutContext,
+    kind: Literal["AnalysisRun", "Experiment"],
+    judged: Sequence[AnalysisRun | Experiment],
+    counting: set[str],
+) -> Iterator[Action]:
+    """Deletes what judged versions that are gone, and what is beyond `spec.analysis`'s limits, the oldest first.
+
+    `counting`: names of those that count now, which stay.
+    """
+    if not judged:
+        return
+    history = s.spec.analysis
+    good = history.successful_run_history_limit if history else None
+    bad = history.unsuccessful_run_history_limit if history else None
+    left = {True: DEFAULT_HISTORY if good is None else good, False: DEFAULT_HISTORY if bad is None else bad}
+    versions = {hash_of(rs) for rs in s.sets if not rs.metadata.deletion_timestamp} | {hash_of(s.new)}
+    for one in sorted(judged, key=lambda j: (j.metadata.creation_timestamp, j.metadata.name), reverse=True):
+        meta, phase = one.metadata, one.status.phase
+        if meta.deletion_timestamp or meta.name in counting:
+            continue
+        because = "the version that it judged is gone"
+        if meta.labels.get(HASH) in versions:
+            if phase not in COMPLETED:
+                continue
+            left[phase == SUCCESSFUL] -= 1
+            if left[phase == SUCCESSFUL] >= 0:
+                continue
+            because = "only so many that have finished are kept (spec.analysis)"
+        yield Action("delete", kind, meta.name, because, uid=meta.uid)

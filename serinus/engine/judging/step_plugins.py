@@ -1,0 +1,118 @@
+"""Steps that a plugin carries out: when it is called, and what follows from what it says. The call itself is the controller's.
+
+What a plugin said is kept in `status.canary.stepPluginStatuses`, one entry for each step and operation, so that a controller
+that comes later goes on from there. Source: canary strategy, section 3 ("Plugin"); the Rollout resource, section 9.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from serinus.api.meta import Json
+from serinus.api.rollout import CanaryStep, RolloutStatus
+from serinus.api.step_plugin import Answer
+from serinus.api.times import format_time, parse_time
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.plan import Event, PluginCall
+from serinus.engine.status.abort import abort
+from serinus.engine.status.conditions import promoted
+
+LEAST_BACKOFF = 10.0
+"""Seconds; a shorter one that a plugin asks for, or none, means `BACKOFF`."""
+BACKOFF = 30.0
+
+
+def entry(status: RolloutStatus, index: int, operation: str) -> Json | None:
+    found = (e for e in status.canary.step_plugin_statuses if e["index"] == index and e["operation"] == operation)
+    return next(found, None)
+
+
+def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
+    """Whether the plugin of this step is done; calls it when it is time to."""
+    assert step.plugin is not None
+    status, now, name = builder.status, builder.context.now, step.plugin.name
+    said = entry(status, index, "Run")
+    phase = (said or {}).get("phase")
+    if said and (said.get("disabled") or phase == "Successful"):
+        return True
+    if said and phase == "Failed":
+        abort(builder, f"Step Plugin {index + 1} ({name}) failed: {said.get('message', '')}")
+        return False
+    told = f": {said['message']}" if said and said.get("message") else ""
+    again = _again_at(said)
+    if again is not None and now < again:
+        builder.wait(wait_reasons.PLUGIN.code, f"step {index + 1}: plugin {name} is {phase}{told}")
+        builder.requeue(again)  # the plugin is asked again then, which need not be the end of the wait
+        return False
+    builder.wait(wait_reasons.PLUGIN.code, f"step {index + 1}: plugin {name} is asked{told}")
+    because = f"step {index + 1} is carried out by the plugin {name}"
+    builder.calls.append(PluginCall(index, name, "Run", because, step.plugin.config, said))
+    return False
+
+
+def _again_at(said: Json | None) -> float | None:
+    """When the plugin wants to be asked again (seconds since the epoch)."""
+    since = parse_time(said.get("updatedAt")) if said else None
+    if said is None or since is None:
+        return None
+    text = str(said.get("backoff") or "")
+    seconds = float(text.removesuffix("s")) if text.removesuffix("s").replace(".", "", 1).isdigit() else BACKOFF
+    return since + seconds
+
+
+def wind_up(builder: PlanBuilder) -> None:
+    """Tell plugins that their work is not wanted: undone after an abort (the last first), ended after a promotion."""
+    status, steps = builder.status, builder.context.steps
+    ran = [e for e in status.canary.step_plugin_statuses if e["operation"] == "Run" and not e.get("disabled")]
+    if status.abort:
+        operation, phases, because = "Abort", ("Running", "Successful"), "the update was aborted"
+    elif status.promote_full or promoted(status):
+        operation, phases, because = "Terminate", ("Running",), "the update goes on without it"
+    else:
+        return
+    for said in sorted(ran, key=lambda e: e["index"], reverse=True):
+        index = said["index"]
+        if said.get("phase") not in phases or entry(status, index, operation) is not None:
+            continue
+        plugin = steps[index].plugin if index < len(steps) else None
+        config = plugin.config if plugin else None
+        builder.calls.append(PluginCall(index, said["name"], operation, because, config, said))
+
+
+def answered(status: RolloutStatus, call: PluginCall, answer: Answer, now: float) -> tuple[list[Json], Event | None]:
+    """(the new `stepPluginStatuses`, an Event where the phase changed)."""
+    before = entry(status, call.index, call.operation)
+    at = format_time(now)
+    new: Json = {
+        "index": call.index,
+        "name": call.name,
+        "operation": call.operation,
+        "phase": answer.phase,
+        "startedAt": (before or {}).get("startedAt", at),
+        "updatedAt": at,
+        "executions": (before or {}).get("executions", 0) + 1,
+    }
+    if answer.message:
+        new["message"] = answer.message
+    notes = answer.status if answer.status is not None else (before or {}).get("status")
+    if notes is not None:
+        new["status"] = notes
+    if answer.disabled:
+        new["disabled"] = True
+    if answer.phase in ("Running", "Error"):
+        asked = answer.requeue_after if answer.phase == "Running" else 0.0
+        new["backoff"] = f"{asked if asked > LEAST_BACKOFF else BACKOFF:g}s"
+    else:
+        new["finishedAt"] = at
+    rest = [e for e in status.canary.step_plugin_statuses if e is not before]
+    return [*rest, new], _told(call, before, answer)
+
+
+def _told(call: PluginCall, before: Json | None, answer: Answer) -> Event | None:
+    if (before or {}).get("phase") == answer.phase or (call.operation == "Run" and answer.phase == "Successful"):
+        return None
+    how = {"Run": "transitioned to", "Abort": "aborted", "Terminate": "terminated"}[call.operation]
+    state = f"{how} {answer.phase}" if call.operation == "Run" else f"{how} ({answer.phase})"
+    kind: Literal["Normal", "Warning"] = "Warning" if answer.phase in ("Failed", "Error") else "Normal"
+    return Event("StepPluginTransition", f"Step plugin {call.name} (step {call.index + 1}) {state}", kind)

@@ -1,0 +1,1 @@
+"""Revisions and ReplicaSets: identity, metadata, restarts, Services that select them."""

@@ -1,0 +1,67 @@
+"""Which metadata each version carries by its role, on its ReplicaSet and on its running pods.
+
+While an update is under way the new version has canaryMetadata (previewMetadata) and the stable one stableMetadata
+(activeMetadata); a promoted one has that of the stable. Source: canary strategy, section 7.
+"""
+
+from __future__ import annotations
+
+from serinus.api.rollout import PodMetadata
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import RolloutContext
+from serinus.engine.core.plan import Action
+from serinus.engine.replicasets.ephemeral_metadata import Targets
+from serinus.engine.status.conditions import promoted
+
+
+def _roles(s: RolloutContext) -> tuple[PodMetadata | None, PodMetadata | None]:
+    """(metadata of the version on trial, metadata of the one in charge)."""
+    if s.canary:
+        return s.canary.canary_metadata, s.canary.stable_metadata
+    if s.blue_green:
+        return s.blue_green.preview_metadata, s.blue_green.active_metadata
+    return None, None
+
+
+def for_new(s: RolloutContext) -> PodMetadata | None:
+    """What a ReplicaSet that is made now carries from its birth."""
+    trial, charge = _roles(s)
+    return trial if s.stable is not None and s.new is not s.stable else charge
+
+
+def keep_in_step(builder: PlanBuilder) -> None:
+    """Plan the changes on ReplicaSets first (so that new pods are right), then on their running pods."""
+    s = builder.context
+    trial, charge = _roles(s)
+    new_wants = charge if promoted(builder.status) else trial
+    for rs in s.sets:
+        if rs is s.new:
+            _one(builder, rs, Targets(rs, new_wants, s.template))
+        else:
+            _one(builder, rs, Targets(rs, charge if rs is s.stable else None))
+
+
+def _one(builder: PlanBuilder, rs: ReplicaSet, targets: Targets) -> None:
+    patch = targets.replica_set_patch()
+    role = "its role changed: pods carry the labels and annotations of the new one"
+    if patch:
+        planned = builder.act(
+            Action(
+                "patch",
+                "ReplicaSet",
+                rs.metadata.name,
+                role,
+                patch,
+                uid=rs.metadata.uid,
+                resource_version=builder.version(rs),
+            )
+        )
+        if not planned:
+            return  # its new pods would not be as these
+    if builder.size(rs) == 0 or not any(targets.values.values()):
+        return
+    for pod in builder.context.pods_of(rs):
+        change = None if pod.metadata.deletion_timestamp else targets.pod_patch(pod)
+        if change:
+            builder.act(Action("patch", "Pod", pod.metadata.name, role, change, uid=pod.metadata.uid))

@@ -1,0 +1,134 @@
+"""`restartAt`: pods that were born before it are evicted one after another, and the ReplicaSets bring new ones.
+
+One more pod comes first, so that as many serve as are wanted: in mid-update too, within `maxSurge` where pods alone divide the
+traffic. Where it cannot (no surge is wanted, sizes are frozen, the cluster is full), as many at a time may be missing as
+maxUnavailable allows, at least one; but never the last one of a version that a part of the requests goes to for now.
+Evictions respect PodDisruptionBudgets. Source: the Rollout resource, section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from serinus.api.int_or_percent import scaled
+from serinus.api.plurals import count
+from serinus.api.times import format_time, parse_time
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import hash_of
+from serinus.engine.core.plan import Action
+from serinus.engine.replicasets.routes import service_names
+from serinus.engine.replicasets.services import selected_hash
+
+AGAIN = 30.0
+"""Seconds until the next look after an eviction: one that was refused changes no pod, so that nothing else tells of it."""
+
+
+def restart(builder: PlanBuilder, wanted: Callable[[ReplicaSet], int | None], room: int | None = None) -> None:
+    """Plan evictions and the pods to spare; note it as done when every pod is young enough.
+
+    `wanted`: how many pods of a ReplicaSet must serve; None where its size cannot grow for the restart. `room`: how many pods
+    may be there beyond those of all ReplicaSets together; None for any number.
+    """
+    s, status = builder.context, builder.status
+    at = parse_time(s.spec.restart_at)
+    if at is None or s.spec.restart_at == status.restarted_at:
+        return
+    if s.now < at:
+        builder.wait(wait_reasons.RESTART.code, f"pods are restarted at {format_time(at)}", until=at)
+        return
+    grows = {rs.metadata.name: None if s.cramped() else wanted(rs) for rs in s.sets}
+    budget = _Budget(builder, room, surges=room is not None and any(count is not None for count in grows.values()))
+    left = sum(_one_by_one(builder, rs, at, grows[rs.metadata.name], budget) for rs in s.sets)
+    if not left:
+        status.restarted_at = s.spec.restart_at
+        return
+    # No moment is promised: the next pod goes when another is ready, and no clock knows when that is.
+    old = f"{count(left, 'pod')} {'is' if left == 1 else 'are'} older than restartAt"
+    builder.wait(wait_reasons.RESTART.code, f"{old}: {_next(builder, budget)}", since=at)
+    if builder.evicts():
+        builder.requeue(s.now + AGAIN)
+
+
+def _next(builder: PlanBuilder, budget: _Budget) -> str:
+    if builder.evicts():
+        return "one after another is replaced"
+    if budget.held:
+        return "the last one of a version that a Service leads to goes when the update has ended"
+    return "the next one goes when as many others are ready as are wanted"
+
+
+class _Budget:
+    """How many pods of all ReplicaSets together may still be missing, and how many more may come first.
+
+    `room`: as of `restart`. `surges`: pods alone divide the traffic, and more of them may come first: then all ReplicaSets
+    together keep as many serving as are wanted, whatever the size of each.
+    """
+
+    def __init__(self, builder: PlanBuilder, room: int | None, *, surges: bool) -> None:
+        s = builder.context
+        serving = sum(1 for p in s.snapshot.pods if p.ready() and not p.metadata.deletion_timestamp)
+        self.room, self.surges, self.held = room, surges, False
+        given = s.canary.max_unavailable if s.canary else None
+        allowed = min(s.replicas, scaled(given, s.replicas, round_up=False, default="25%"))
+        self.missing = allowed if surges else max(1, allowed)
+        wanted = s.replicas if surges else max(s.replicas, sum(builder.size(r) for r in s.sets))
+        self.left = serving - wanted + self.missing
+
+    def take(self, count: int) -> int:
+        taken = max(0, min(count, self.left))
+        self.left -= taken
+        return taken
+
+    def takes_room(self) -> bool:
+        """Whether one more pod fits; it is taken."""
+        if self.room is None:
+            return True
+        self.room -= 1
+        return self.room >= 0
+
+
+def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, wanted: int | None, budget: _Budget) -> int:
+    """Plan the evictions of one ReplicaSet; returns how many of its pods are too old, and not yet on their way out."""
+    s, pods = builder.context, builder.context.pods_of(rs)
+    old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
+    if not old:
+        return 0
+    serving = sum(1 for p in pods if p.ready() and not p.metadata.deletion_timestamp)
+    now = [p for p in old if not p.metadata.deletion_timestamp]
+    grows = bool(wanted) and bool(now) and budget.takes_room()
+    if wanted and grows:
+        allowed = serving - wanted
+        allowed = budget.take(min(len(now), allowed)) if budget.surges else allowed
+    else:
+        spared = serving if budget.surges else serving - rs.spec.replicas + budget.missing
+        if _shares_traffic(builder, rs):
+            budget.held = budget.held or spared >= serving == 1
+            spared = min(spared, serving - 1)  # its share has nowhere else to go
+        allowed = budget.take(min(len(now), spared))
+    because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
+    evictions = (Action("evict", "Pod", p.metadata.name, because, uid=p.metadata.uid) for p in now[: max(0, allowed)])
+    going = sum(builder.act(eviction) for eviction in evictions)
+    builder.staying[rs.metadata.name] = serving - going
+    if wanted and grows:
+        builder.serving[rs.metadata.name] = max(wanted, serving - going)
+        builder.spare[rs.metadata.name] = 1
+    return len(now)
+
+
+def _shares_traffic(builder: PlanBuilder, rs: ReplicaSet) -> bool:
+    """Whether requests are led here that would be lost without a pod, and that will go elsewhere before long: a router's
+    share, or all while a blue-green version is replaced that is not promoted yet."""
+    s = builder.context
+    if s.blue_green is not None:
+        passing = rs is not s.new and rs is not s.stable
+        return passing and selected_hash(builder, s.blue_green.active_service) == hash_of(rs)
+    if s.canary is not None and s.routing is None:
+        shared = sum(1 for r in s.sets if r.spec.replicas) > 1
+        names = service_names(s.canary, s.rollout.status)
+        return shared and any(name and selected_hash(builder, name) == hash_of(rs) for name in names)
+    weights = s.rollout.status.canary.weights
+    if weights is None or not weights.canary.weight:
+        return False
+    return any(side.weight and side.pod_template_hash == hash_of(rs) for side in (weights.canary, weights.stable))

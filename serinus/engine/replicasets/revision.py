@@ -1,0 +1,249 @@
+"""The ReplicaSet of the current template: made when it is missing, renumbered when it comes back, its notes kept in step.
+
+Source: the Rollout resource, section 2.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from serinus.api.identity import same_template
+from serinus.api.meta import Json, LabelSelector, OwnerReference
+from serinus.api.names import (
+    DESIRED_REPLICAS,
+    EPHEMERAL_METADATA,
+    HASH,
+    LAST_APPLIED,
+    NOTIFIED,
+    REVISION,
+    REVISION_HISTORY,
+    TEMPLATE_HASH,
+    TEMPLATE_METADATA,
+)
+from serinus.api.pod_defaults import with_defaults
+from serinus.api.rollout import PodMetadata
+from serinus.api.template_metadata import injected, own_template
+from serinus.api.workloads import ReplicaSet, ReplicaSetMeta, ReplicaSetSpec
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder, difference
+from serinus.engine.core.context import DEFAULT_HISTORY_LIMIT, hash_of, revision_of
+from serinus.engine.core.plan import Action, Event
+from serinus.engine.replicasets import affinity
+from serinus.engine.replicasets.ephemeral_metadata import merged, notes
+from serinus.engine.status.promotion import note_replaced
+
+NOT_COPIED = frozenset(
+    {LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED}
+    | {EPHEMERAL_METADATA, TEMPLATE_METADATA, TEMPLATE_HASH}
+)
+
+
+def owner_reference(builder: PlanBuilder) -> Json:
+    meta = builder.context.rollout.metadata
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "name": meta.name,
+        "uid": meta.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def adopt_orphans(builder: PlanBuilder) -> None:
+    """Take ReplicaSets that match and that nobody controls (made by an older controller, or orphaned on purpose)."""
+    for rs in builder.context.orphans:
+        owners = [msgspec.to_builtins(o) for o in rs.metadata.owner_references] + [owner_reference(builder)]
+        builder.act(
+            Action(
+                "patch",
+                "ReplicaSet",
+                rs.metadata.name,
+                f"ReplicaSet {rs.metadata.name} matches the selector and nobody controls it",
+                {"metadata": {"ownerReferences": owners}},
+                uid=rs.metadata.uid,
+                resource_version=rs.metadata.resource_version,
+            )
+        )
+
+
+def ensure_new(builder: PlanBuilder, metadata: PodMetadata | None) -> ReplicaSet:
+    """The new ReplicaSet, planned with size 0 where it is missing (`metadata` is injected into its pods), in step where it exists."""
+    s = builder.context
+    note_replaced(builder)
+    if s.new is None:
+        s.new = _create(builder, metadata)
+    else:
+        _keep_in_step(builder, s.new)
+    if not builder.missing(s.new):
+        _copy_revision(builder, s.new)
+    return s.new
+
+
+def wait_for_the_name(builder: PlanBuilder) -> None:
+    """A ReplicaSet whose predecessor of the same name is still being deleted is made when that is gone, which is an event."""
+    leaving = {rs.metadata.name for rs in builder.context.sets if rs.metadata.deletion_timestamp}
+    held = [a.name for a in builder.actions if a.verb == "create" and a.kind == "ReplicaSet" and a.name in leaving]
+    for name in held:
+        builder.wait(wait_reasons.PODS.code, f"ReplicaSet {name} is being deleted: it is made anew when it is gone")
+    if held:
+        builder.actions = [a for a in builder.actions if not (a.verb == "create" and a.name in held)]
+
+
+def _next_revision(builder: PlanBuilder, rs: ReplicaSet | None) -> int:
+    highest = max((revision_of(r) for r in builder.context.sets if r is not rs), default=0)
+    own = revision_of(rs) if rs else 0
+    return own if own > highest else highest + 1
+
+
+def _copied(builder: PlanBuilder) -> dict[str, str]:
+    return {k: v for k, v in builder.context.rollout.metadata.annotations.items() if k not in NOT_COPIED}
+
+
+def _create(builder: PlanBuilder, metadata: PodMetadata | None) -> ReplicaSet:
+    s, rollout = builder.context, builder.context.rollout
+    pod_hash, revision = s.computed_hash, _next_revision(builder, None)
+    name = f"{rollout.metadata.name}-{pod_hash}"
+    labels: dict[str, str] = {**((s.template.get("metadata") or {}).get("labels") or {}), HASH: pod_hash}
+    annotations = {**_copied(builder), REVISION: str(revision), DESIRED_REPLICAS: str(s.replicas)}
+    annotations |= notes(s.template, metadata)
+    template = _template(builder, pod_hash, metadata)
+    selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: pod_hash}}
+    spec: Json = {"replicas": 0, "selector": selector, "template": template}
+    if s.spec.min_ready_seconds:
+        spec["minReadySeconds"] = s.spec.min_ready_seconds
+    body: Json = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": name,
+            "namespace": rollout.metadata.namespace,
+            "labels": labels,
+            "annotations": annotations,
+            "ownerReferences": [owner_reference(builder)],
+        },
+        "spec": spec,
+    }
+    meta = ReplicaSetMeta(
+        name=name,
+        namespace=rollout.metadata.namespace,
+        labels=labels,
+        annotations=annotations,
+        owner_references=[
+            OwnerReference("argoproj.io/v1alpha1", "Rollout", rollout.metadata.name, rollout.metadata.uid, True, True)
+        ],
+    )
+    rs = ReplicaSet(meta, ReplicaSetSpec(0, s.spec.min_ready_seconds, LabelSelector(), template))
+    told = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
+    builder.create(rs, body, f"the pod template changed: revision {revision} needs a ReplicaSet of its own", (told,))
+    return rs
+
+
+def _template(builder: PlanBuilder, pod_hash: str, metadata: PodMetadata | None) -> Json:
+    """The pod template of the ReplicaSet of this hash: the Rollout's, with what Rollouts add."""
+    s, rollout = builder.context, builder.context.rollout
+    template = merged(merged(s.template, PodMetadata(labels={HASH: pod_hash})), metadata)
+    stable = rollout.status.stable_rs
+    rule = affinity.wanted(s, stable, pod_hash)
+    return affinity.kept_apart(template, rule, stable, rollout.metadata.namespace) if rule else template
+
+
+def _restored(builder: PlanBuilder, rs: ReplicaSet) -> Json | None:
+    """Merge patch of the template that somebody else changed, back to the Rollout's; None where it means the same."""
+    meta, wanted = rs.metadata, builder.context.template
+    if not meta.template_editor():
+        return None
+    if same_template(own_template(rs.spec.template, meta.annotations, meta.labels, wanted), wanted):
+        return None
+    made = _template(builder, hash_of(rs), injected(meta.annotations))
+    return difference(rs.spec.template, with_defaults(made))
+
+
+def _keep_in_step(builder: PlanBuilder, rs: ReplicaSet) -> None:
+    """Annotations of the Rollout, revision number, minReadySeconds and pod template on an existing ReplicaSet."""
+    have, wanted = rs.metadata.annotations, _copied(builder)
+    revision = _next_revision(builder, rs)
+    if revision != revision_of(rs):
+        wanted[REVISION] = str(revision)
+        if REVISION in have:
+            history = [h for h in have.get(REVISION_HISTORY, "").split(",") if h]
+            wanted[REVISION_HISTORY] = ",".join([*history, have[REVISION]])
+    notes = {k: v for k, v in wanted.items() if have.get(k) != v}
+    if notes and hash_of(rs) != builder.context.computed_hash:
+        notes[TEMPLATE_HASH] = builder.context.computed_hash  # worth no write of its own: a takeover writes nothing
+    patch: Json = {"metadata": {"annotations": notes}} if notes else {}
+    if rs.spec.min_ready_seconds != builder.context.spec.min_ready_seconds:
+        patch["spec"] = {"minReadySeconds": builder.context.spec.min_ready_seconds}
+    rollout = builder.context.rollout
+    stable = rollout.status.stable_rs
+    rule = affinity.wanted(builder.context, stable, hash_of(rs))
+    restored = _restored(builder, rs)
+    apart = affinity.affinity_patch(rs.spec.template, rule, stable, rollout.metadata.namespace) if rule else None
+    told: tuple[Event, ...] = ()
+    if restored:
+        patch["spec"] = {**patch.get("spec", {}), "template": restored}
+        said = (
+            f"{rs.metadata.template_editor()} changed the pod template of ReplicaSet {rs.metadata.name}: it is the Rollout's "
+            "again. Pods made meanwhile keep the changed one until they are restarted"
+        )
+        told = (Event("ReplicaSetTemplateRestored", said, "Warning"),)
+    elif apart:
+        patch["spec"] = {**patch.get("spec", {}), **apart}
+    if not patch:
+        return
+    planned = builder.act(
+        Action(
+            "patch",
+            "ReplicaSet",
+            rs.metadata.name,
+            told[0].message if told else "the ReplicaSet carries the Rollout's notes and its revision number",
+            patch,
+            uid=rs.metadata.uid,
+            resource_version=rs.metadata.resource_version,
+            events=told,
+        )
+    )
+    if planned:
+        rs.metadata.annotations = {**have, **notes}
+
+
+def _copy_revision(builder: PlanBuilder, rs: ReplicaSet) -> None:
+    meta, revision = builder.context.rollout.metadata, rs.metadata.annotations.get(REVISION, "")
+    if meta.annotations.get(REVISION) == revision:
+        return
+    told = Event("RolloutUpdated", f"Rollout updated to revision {revision}")
+    patch: Json = {"metadata": {"annotations": {REVISION: revision}}}
+    builder.act(
+        Action(
+            "patch",
+            "Rollout",
+            meta.name,
+            f"the current template is revision {revision}",
+            patch,
+            uid=meta.uid,
+            events=(told,),
+        )
+    )
+
+
+def trim_history(builder: PlanBuilder) -> None:
+    """Delete the oldest superseded ReplicaSets beyond revisionHistoryLimit, once they are empty."""
+    s = builder.context
+    limit = DEFAULT_HISTORY_LIMIT if s.spec.revision_history_limit is None else s.spec.revision_history_limit
+    old = [r for r in s.others if not r.metadata.deletion_timestamp]
+    for rs in old[: max(0, len(old) - limit)]:
+        if (
+            rs.status.replicas == 0
+            and builder.size(rs) == 0
+            and rs.status.observed_generation >= rs.metadata.generation
+        ):
+            builder.act(
+                Action(
+                    "delete",
+                    "ReplicaSet",
+                    rs.metadata.name,
+                    f"only {limit} old revisions are kept (revisionHistoryLimit)",
+                    uid=rs.metadata.uid,
+                    resource_version=rs.metadata.resource_version,
+                )
+            )

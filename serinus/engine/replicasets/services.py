@@ -1,0 +1,125 @@
+"""Service selectors follow revisions, and never point at a ReplicaSet with no ready pods.
+
+Source: canary strategy, section 8, and traffic routing, section 10 ("Service selectors").
+"""
+
+from __future__ import annotations
+
+from serinus.api.meta import Json
+from serinus.api.names import HASH, MANAGED_BY
+from serinus.api.network import Service
+from serinus.api.plurals import count
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import hash_of, serving
+from serinus.engine.core.plan import Action, Event
+from serinus.engine.replicasets.routes import service_names
+
+
+def selected_hash(builder: PlanBuilder, name: str) -> str:
+    """The revision that a Service selects as it was seen; "" when it selects all, or is not there."""
+    service = builder.context.snapshot.services.get(name)
+    return service.spec.selector.get(HASH, "") if service else ""
+
+
+def selects(builder: PlanBuilder, name: str) -> str:
+    """The revision that a Service selects once this pass is carried out; "" when it selects all, or is not there."""
+    for action in builder.actions:
+        if action.kind == "Service" and action.name == name:
+            return action.body.get("spec", {}).get("selector", {}).get(HASH) or selected_hash(builder, name)
+    return selected_hash(builder, name)
+
+
+def carrier(builder: PlanBuilder) -> ReplicaSet | None:
+    """The version that a canary's share of the requests goes to, as it was seen: not always the newest one.
+
+    The Service says it, whatever the status recorded for whom; the newest version where the Service selects none of them.
+    """
+    canary = builder.context.canary
+    led = builder.context.named(selected_hash(builder, service_names(canary, builder.status)[0])) if canary else None
+    return led or builder.context.new
+
+
+def replaced_has_share(builder: PlanBuilder) -> bool:
+    """Whether a version that is neither the new nor the stable one still has a share of the requests from a router."""
+    seen, weights = carrier(builder), builder.context.rollout.status.canary.weights
+    superseded = seen is not builder.context.new and hash_of(seen) != builder.status.stable_rs
+    return superseded and weights is not None and weights.canary.weight > 0
+
+
+def point(builder: PlanBuilder, name: str, rs: ReplicaSet | None, *, role: str) -> str:
+    """Plan that Service `name` selects `rs`, unless that would leave it without ready pods.
+
+    Returns the hash that it selects after this pass. A Service not yet managed by a Rollout moves only to a ReplicaSet that
+    is fully available, since until then it may serve from pods that are not of this Rollout.
+    """
+    service = builder.context.snapshot.services.get(name)
+    if service is None or rs is None:
+        return ""
+    have, want = service.spec.selector.get(HASH, ""), hash_of(rs)
+    if have == want:
+        return have
+    size, avail = builder.size(rs), builder.available_not_evicted(rs, serving(rs))
+    managed = MANAGED_BY in service.metadata.annotations
+    if not (avail > 0 if managed else 0 < size <= avail) and not (have and not size and _wants_none(builder)):
+        builder.wait(
+            wait_reasons.SERVICE.code,
+            f"Service {name} moves to the {role} {rs.metadata.name} when it has ready pods: {avail}/{size} available",
+        )
+        return have
+    switched = _switch(
+        builder,
+        service,
+        have,
+        want,
+        f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {count(avail, 'ready pod')}",
+    )
+    return want if switched else have
+
+
+def _wants_none(builder: PlanBuilder) -> bool:
+    """Whether a blue-green Rollout wants no pods and none serves: its Services then say what is active, and no more."""
+    s = builder.context
+    return s.blue_green is not None and not s.replicas and not any(r.status.available_replicas for r in s.sets)
+
+
+def _switch(builder: PlanBuilder, service: Service, have: str, want: str, because: str) -> bool:
+    name, meta = service.metadata.name, service.metadata
+    patch: Json = {"spec": {"selector": {HASH: want}}}
+    if MANAGED_BY not in meta.annotations:
+        patch["metadata"] = {"annotations": {MANAGED_BY: builder.context.rollout.metadata.name}}
+    told = Event("SwitchService", f"Switched selector for service '{name}' from '{have}' to '{want}'")
+    return builder.act(
+        Action(
+            "patch",
+            "Service",
+            name,
+            because,
+            patch,
+            uid=meta.uid,
+            resource_version=meta.resource_version,
+            events=(told,),
+        )
+    )
+
+
+def references(builder: PlanBuilder) -> Json:
+    """hash → what still leads to it, as seen: such a ReplicaSet is never scaled down."""
+    canary, old = builder.context.canary, builder.context.rollout.status
+    found: Json = {}
+    if old.canary.weights:
+        found |= {
+            old.canary.weights.canary.pod_template_hash: "the router",
+            old.canary.weights.stable.pod_template_hash: "the router",
+        }
+    for name in service_names(canary, builder.status) if canary else ():
+        if name and (selected := selected_hash(builder, name)):
+            found[selected] = f"Service {name}"
+    found |= {
+        old.stable_rs: "the stable version",
+        builder.status.stable_rs: "the stable version",
+        builder.status.current_pod_hash: "the new version",
+    }
+    found.pop("", None)
+    return found

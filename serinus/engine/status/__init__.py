@@ -1,0 +1,1 @@
+"""The status of a Rollout: conditions, phase, duration, promotion and abort."""

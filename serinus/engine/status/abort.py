@@ -1,0 +1,35 @@
+"""An update is taken back, by a person or because something said that it must be."""
+
+from __future__ import annotations
+
+from serinus.api.rollout import RolloutStatus
+from serinus.api.times import format_time
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.status import duration
+from serinus.engine.status.promotion import end_pauses
+
+
+def abort(builder: PlanBuilder, why: str) -> None:
+    """The update is taken back from this pass on. `why` goes into the condition and the Event."""
+    builder.status.abort = True
+    builder.abort_message = why
+    carry_out(builder)
+
+
+def full_promotion_wanted(status: RolloutStatus) -> bool:
+    """Whether `promoteFull` holds: of an abort and a full promotion the later one does.
+
+    An abort that was carried out took `promoteFull` away, so one that is there with `abortedAt` came after it.
+    """
+    return status.promote_full and (not status.abort or bool(status.aborted_at))
+
+
+def carry_out(builder: PlanBuilder) -> None:
+    """What an abort means for the status, however it came."""
+    s, status = builder.context, builder.status
+    end_pauses(builder)
+    status.promote_full = False
+    status.current_step_index = 0 if s.steps else None
+    status.aborted_at = status.aborted_at or format_time(s.now)
+    duration.complete(status, "Aborted")
+    duration.finish(status, s.now)

@@ -1,0 +1,271 @@
+"""Conditions of a Rollout: what is true of it now, since when, and whether it still makes progress.
+
+A condition is rewritten only when its status or reason changes (or, for Progressing, when there was progress, which restarts
+the progress deadline); a rewritten one moves to the end of the list. Source: the Rollout resource, section 4.
+"""
+
+from __future__ import annotations
+
+from serinus.api.cutting import shortened
+from serinus.api.meta import Condition
+from serinus.api.rollout import RolloutStatus
+from serinus.api.times import format_time, parse_time
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import DEFAULT_PROGRESS_DEADLINE, RolloutContext, revision_of
+from serinus.engine.core.held_writes import words_of
+from serinus.engine.status.pod_troubles import TIMED_OUT, of_version
+from serinus.engine.status.scale_down_delay import deadline_of
+
+WRITE_REFUSED = wait_reasons.REFUSED.code
+"""The condition that is there while the API server refuses a write."""
+
+CREATE_ERROR = "ReplicaSetCreateError"
+
+
+def find(status: RolloutStatus, kind: str) -> Condition | None:
+    for condition in status.conditions:  # asked several times in each pass: a plain loop is the fastest
+        if condition.type == kind:
+            return condition
+    return None
+
+
+def put(
+    status: RolloutStatus, now: float, kind: str, value: str, reason: str, message: str, *, renew: bool = False
+) -> None:
+    """Set a condition; unchanged status and reason leave it as it is, unless it is to be renewed.
+
+    Its message is cut to what people read: a name or a value in it may be as long as an object.
+    """
+    message = shortened(message)
+    old = find(status, kind)
+    if old and old.status == value and old.reason == reason and not renew:
+        return
+    since = old.last_transition_time if old and old.status == value else format_time(now)
+    status.conditions = [c for c in status.conditions if c.type != kind]
+    status.conditions.append(Condition(kind, value, format_time(now), since, reason, message))
+
+
+def drop(status: RolloutStatus, kind: str) -> None:
+    status.conditions = [c for c in status.conditions if c.type != kind]
+
+
+def promoted(status: RolloutStatus) -> bool:
+    return bool(status.stable_rs) and status.stable_rs == status.current_pod_hash
+
+
+def settle(builder: PlanBuilder, *, healthy: bool, available: bool, progressed: bool, created: bool) -> None:
+    """Write all conditions for the status as this pass leaves it.
+
+    `healthy`: the update is complete and only it remains. `available`: enough pods serve. `progressed`: something moved in
+    the right direction since the status was stored. `created`: the new ReplicaSet is made in this pass. What is held back has
+    been told before.
+    """
+    s, status, now = builder.context, builder.status, builder.context.now
+    if not builder.invalid:
+        drop(status, "InvalidSpec")
+    paused = s.spec.paused or bool(status.pause_conditions)
+    done, aborted = promoted(status), status.abort
+    _completed(builder, done)
+    refused = find(status, WRITE_REFUSED) is not None
+    fell = _health(status, now, healthy=healthy and not paused and not refused) and not healthy
+    put(
+        status,
+        now,
+        "Available",
+        "True" if available else "False",
+        "AvailableReason",
+        f"Rollout {'has' if available else 'does not have'} minimum availability",
+    )
+    if aborted:
+        _aborted(builder)
+    else:
+        if paused:
+            put(status, now, "Paused", "True", "RolloutPaused", "Rollout is paused")
+        elif find(status, "Paused"):
+            put(status, now, "Paused", "False", "RolloutPaused", "Rollout is paused")
+        _progressing(
+            builder,
+            healthy=healthy and not paused,
+            paused=paused and not done,
+            progressed=progressed or fell,
+            created=created,
+            fell=fell,
+        )
+    _failure(s, status, now)
+
+
+def _completed(builder: PlanBuilder, done: bool) -> None:
+    status, before = builder.status, find(builder.status, "Completed")
+    if not done and (before is None or before.status == "True"):
+        told_not_completed(builder)
+    put(status, builder.context.now, "Completed", "True" if done else "False", "RolloutCompleted", "RolloutCompleted")
+
+
+def told_not_completed(builder: PlanBuilder) -> None:
+    new = builder.context.new
+    if new is not None:
+        builder.record_event(
+            "RolloutNotCompleted",
+            f"Rollout not completed, started update to revision {revision_of(new)} ({builder.status.current_pod_hash})",
+        )
+
+
+def _health(status: RolloutStatus, now: float, *, healthy: bool) -> bool:
+    """True when Healthy has just fallen."""
+    before = find(status, "Healthy")
+    if healthy:
+        put(status, now, "Healthy", "True", "RolloutHealthy", "Rollout is healthy")
+        return False
+    if before:
+        put(status, now, "Healthy", "False", "RolloutHealthy", "Rollout is not healthy")
+    return before is not None and before.status == "True"
+
+
+def _aborted(builder: PlanBuilder) -> None:
+    s, status = builder.context, builder.status
+    revision = revision_of(s.new) if s.new else 0
+    message = f"Rollout aborted update to revision {revision}" + (
+        f": {builder.abort_message}" if builder.abort_message else ""
+    )
+    before = find(status, "Progressing")
+    if before is None or before.reason != "RolloutAborted":
+        builder.record_event("RolloutAborted", message, warning=True)
+    put(status, s.now, "Progressing", "False", "RolloutAborted", message)
+
+
+def _progressing(
+    builder: PlanBuilder, *, healthy: bool, paused: bool, progressed: bool, created: bool, fell: bool
+) -> None:
+    s, status, now = builder.context, builder.status, builder.context.now
+    if s.new is not None and builder.missing(s.new) and not paused:
+        return put_creation_refused(builder, s.new)
+    before, name = find(status, "Progressing"), s.new.metadata.name if s.new else ""
+    reason = before.reason if before else ""
+    if paused:
+        return put(status, now, "Progressing", "Unknown", "RolloutPaused", "Rollout is paused")
+    if healthy:
+        return put(
+            status,
+            now,
+            "Progressing",
+            "True",
+            "NewReplicaSetAvailable",
+            f'ReplicaSet "{name}" has successfully progressed.',
+        )
+    if created and not promoted(status):
+        return put(
+            status, now, "Progressing", "True", "NewReplicaSetCreated", f'Created new replica set "{name}"', renew=True
+        )
+    if fell and promoted(status):
+        return put(
+            status,
+            now,
+            "Progressing",
+            "True",
+            "ReplicaSetNotAvailable",
+            "Rollout does not have minimum availability",
+            renew=True,
+        )
+    if progressed or created:
+        return put(
+            status, now, "Progressing", "True", "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.', renew=True
+        )
+    if reason == "RolloutAborted":
+        return put(status, now, "Progressing", "Unknown", "RolloutRetry", "Retrying Rollout after abort")
+    if reason == "RolloutPaused":
+        return put(status, now, "Progressing", "Unknown", "RolloutResumed", "Rollout is resumed")
+    if before is None:
+        return put(status, now, "Progressing", "True", "FoundNewReplicaSet", f'Found new replica set "{name}"')
+    _give_up_when_late(builder, name)
+    return None
+
+
+def put_creation_refused(builder: PlanBuilder, rs: ReplicaSet) -> None:
+    """The new ReplicaSet cannot be made: no progress until its deadline is over. Source: the Rollout resource, section 4."""
+    status, name = builder.status, rs.metadata.name
+    before = find(status, "Progressing")
+    if before and f'"{name}"' in before.message and before.reason in (CREATE_ERROR, "ProgressDeadlineExceeded"):
+        _give_up_when_late(builder, name)
+        return
+    words = next((words_of(h) for h in builder.held if (h.verb, h.name) == ("create", name)), "")
+    message = f'Failed to create new replica set "{name}": {words}'
+    put(status, builder.context.now, "Progressing", "False", CREATE_ERROR, message, renew=True)
+
+
+def _give_up_when_late(builder: PlanBuilder, name: str) -> None:
+    """When the progress deadline is over: no progress is expected any more, or the update is aborted."""
+    s, status, before = builder.context, builder.status, find(builder.status, "Progressing")
+    if (before is None or before.reason != "ProgressDeadlineExceeded") and not timed_out(builder):
+        return
+    message = f'ReplicaSet "{name}" {TIMED_OUT}'
+    found = of_version(s, s.new)
+    if found is not None:
+        message += f" {found.lasting or found.sentence}"
+    if s.spec.progress_deadline_abort and status.stable_rs and not promoted(status):
+        refused = find(status, WRITE_REFUSED)
+        _abort_stuck(builder, f"{message} {refused.message}" if refused else message)
+    else:
+        put(status, s.now, "Progressing", "False", "ProgressDeadlineExceeded", message)
+        after = find(status, "Progressing")
+        if after is not None and found is not None and found.lasting:
+            after.message = message  # the trouble may be another one than when the deadline passed
+
+
+def _abort_stuck(builder: PlanBuilder, message: str) -> None:
+    """`progressDeadlineAbort`: the next pass takes traffic and pods back."""
+    builder.status.abort, builder.status.aborted_at = True, format_time(builder.context.now)
+    builder.status.promote_full = False
+    builder.abort_message = message
+    builder.record_event("RolloutAborted", message, warning=True)
+    _aborted(builder)
+
+
+def deadline(s: RolloutContext, status: RolloutStatus) -> float | None:
+    """When the update counts as stuck (seconds since the epoch); None while the clock stands still."""
+    before = find(status, "Progressing")
+    if before is None or before.reason in (
+        "RolloutPaused",
+        "RolloutAborted",
+        "NewReplicaSetAvailable",
+        "ProgressDeadlineExceeded",
+    ):
+        return None
+    if (p := find(status, "Paused")) and p.status == "True":
+        return None
+    index = status.current_step_index
+    if index is not None and index < len(s.steps) and find(status, WRITE_REFUSED) is None:
+        step = s.steps[index]
+        if step.pause is not None or step.analysis is not None or step.experiment is not None:
+            return None
+    since = parse_time(before.last_update_time)
+    seconds = (
+        DEFAULT_PROGRESS_DEADLINE if s.spec.progress_deadline_seconds is None else s.spec.progress_deadline_seconds
+    )
+    if since is None:
+        return None
+    # While an old version is in its delay the update is not stuck; one that is empty keeps the note of an abort.
+    delays = [at for r in s.others if r.spec.replicas and (at := deadline_of(r)) is not None]
+    return max([since + seconds, *delays])
+
+
+def timed_out(builder: PlanBuilder) -> bool:
+    """Whether the progress deadline is over; while it is not, look again then."""
+    at = deadline(builder.context, builder.status)
+    if at is None:
+        return False
+    # Times are stored in whole seconds, cut off: one second more, so that the deadline is never short.
+    if builder.context.now <= at + 1:
+        builder.requeue(at + 1.001)
+        return False
+    return True
+
+
+def _failure(s: RolloutContext, status: RolloutStatus, now: float) -> None:
+    """ReplicaFailure is copied from the ReplicaSet that has it, the new one first."""
+    for rs in [r for r in (s.new, s.stable, *s.others) if r]:
+        failed = next((c for c in rs.status.conditions if c.type == "ReplicaFailure"), None)
+        if failed:
+            return put(status, now, "ReplicaFailure", failed.status, failed.reason, failed.message)
+    return drop(status, "ReplicaFailure")

@@ -1,0 +1,78 @@
+"""What keeps the pods of a Rollout's versions from being ready: added to the waits, the status and the deadline's message.
+
+The rules are in `api/pod_trouble.py`. Only a version that has fewer available pods than it is to have is looked at.
+"""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from serinus.api.pod_trouble import Trouble, overdue, trouble
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import RolloutContext
+from serinus.engine.core.plan import Wait
+
+ABOUT_PODS = (
+    "more replicas need to be updated",
+    "updated replicas are still becoming available",
+    "active service cutover pending",
+)
+"""Messages of `phase.py` after which the trouble of the new version's pods follows."""
+
+TIMED_OUT = "has timed out progressing."
+"""How the message of a passed progress deadline ends, before the trouble of the pods."""
+
+_NEW = frozenset({wait_reasons.PODS.code, wait_reasons.SERVICE.code, wait_reasons.RESTART.code})
+_STABLE = frozenset(
+    {wait_reasons.RESTART.code, wait_reasons.STABLE_SHORT.code, wait_reasons.ABORTED.code, wait_reasons.TRAFFIC.code}
+)
+_LEAVING = frozenset({wait_reasons.OLD_PODS.code, wait_reasons.PODS.code})
+
+
+def of_version(s: RolloutContext, rs: ReplicaSet | None) -> Trouble | None:
+    """Why the version lacks pods; None where it does not, or nothing is known to be wrong."""
+    if rs is None or rs.status.available_replicas >= rs.spec.replicas:
+        return None
+    return trouble(
+        s.pods_of(rs),
+        s.now,
+        wanted=rs.spec.replicas,
+        existing=rs.status.replicas,
+        conditions=rs.status.conditions,
+        events=s.snapshot.pod_events,
+    )
+
+
+def write_down(builder: PlanBuilder) -> None:
+    """Let `status.message` end with the trouble, where it is about pods of the new version and the trouble lasts."""
+    status = builder.status
+    if status.phase == "Progressing" and status.message in ABOUT_PODS:
+        found = of_version(builder.context, builder.context.new)
+        if found is not None and found.lasting:
+            status.message += f": {found.lasting}"
+
+
+def name_causes(builder: PlanBuilder) -> None:
+    """Let each wait for pods name what keeps them."""
+    builder.waits = [_with_cause(builder.context, wait) for wait in builder.waits]
+
+
+def _with_cause(s: RolloutContext, wait: Wait) -> Wait:
+    code = wait.reason
+    found = of_version(s, s.new) if code in _NEW else None
+    if found is None and code in _STABLE:
+        found = of_version(s, s.stable)
+    if found is None and code in _LEAVING:
+        found = overdue((pod for pod in s.snapshot.pods), s.now)
+    if found is None:
+        return wait
+    before, timed_out, _ = wait.message.partition(TIMED_OUT)
+    if timed_out:  # what follows is the trouble of the moment at which the deadline passed
+        message = f"{before}{timed_out} {found.sentence}"
+    elif found.lasting and found.lasting in wait.message:  # the status has said it
+        message = wait.message.replace(found.lasting, found.sentence)
+    else:
+        message = f"{wait.message}: {found.sentence}"
+    return structs.replace(wait, cause=found.code, message=message)

@@ -1,0 +1,60 @@
+"""What people read of writes that are held back: two conditions, one Event each, and the phase.
+
+`WriteRefused`: the API server does not do a write (a right, a quota, a policy, or a field that is not valid). The Rollout is Degraded for
+as long. `FieldConflict`: another writer changes a field back each time; the Rollout goes on, and says so.
+Source of `ReplicaSetCreateError`: the Rollout resource, section 4.
+"""
+
+from __future__ import annotations
+
+from serinus.api.cutting import shortened
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.held_writes import SHOWN, summed
+from serinus.engine.core.plan import HeldWrite
+from serinus.engine.status.conditions import CREATE_ERROR, drop, find, put, put_creation_refused
+from serinus.engine.status.phase import phase_of
+
+
+def tell_held(builder: PlanBuilder) -> None:
+    """Put the conditions of what this pass did not write; drop them where nothing is held back."""
+    _tell(
+        builder,
+        wait_reasons.REFUSED.code,
+        [h for h in builder.held if h.code == wait_reasons.REFUSED.code],
+        "ReconciliationError",
+    )
+    contested = [h for h in builder.context.snapshot.held if h.code == wait_reasons.CONFLICT.code]
+    for one in contested:
+        if one not in builder.held:
+            builder.wait(one.code, one.message)
+    _tell(builder, wait_reasons.CONFLICT.code, contested, wait_reasons.CONFLICT.code)
+
+
+def tell_only_held(builder: PlanBuilder, rs: ReplicaSet | None = None) -> None:
+    """The whole pass where nothing can be done before a write succeeds. `rs`: the ReplicaSet that is not made."""
+    s, status = builder.context, builder.status
+    drop(status, "InvalidSpec")
+    tell_held(builder)
+    if rs is not None:
+        put_creation_refused(builder, rs)
+    status.observed_generation = str(s.rollout.metadata.generation)
+    status.phase, status.message = phase_of(s.spec, status)
+
+
+def _tell(builder: PlanBuilder, kind: str, held: list[HeldWrite], event: str) -> None:
+    status, now = builder.status, builder.context.now
+    if not held:
+        drop(status, kind)
+        return
+    text, before = shortened(summed(held)), find(status, kind)
+    put(status, now, kind, "True", held[0].reason or kind, text, renew=before is not None and before.message != text)
+    if (held[0].verb, held[0].kind) == ("create", "ReplicaSet"):
+        event = CREATE_ERROR
+    if before is None or any(_about(h) not in before.message for h in held[:SHOWN]):
+        builder.record_event(event, text, warning=True)
+
+
+def _about(held: HeldWrite) -> str:
+    return f"{held.kind} {held.name}"

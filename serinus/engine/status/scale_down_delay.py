@@ -1,0 +1,89 @@
+"""Old pods go on serving for a while after traffic has left them (promise: drain after observe).
+
+The moment is written on the ReplicaSet (annotation `scale-down-deadline`), so that any controller that comes later keeps it.
+Source: canary strategy, section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from serinus.api.names import SCALE_DOWN_DEADLINE
+from serinus.api.times import format_deadline, parse_time
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+
+
+def deadline_of(rs: ReplicaSet) -> float | None:
+    """Seconds since the epoch; None without one or with one that cannot be read."""
+    return parse_time(rs.metadata.annotations.get(SCALE_DOWN_DEADLINE))
+
+
+def has_deadline(rs: ReplicaSet) -> bool:
+    return SCALE_DOWN_DEADLINE in rs.metadata.annotations
+
+
+def mark(builder: PlanBuilder, rs: ReplicaSet, seconds: int, because: str) -> str:
+    """Write the deadline, `seconds` from now; it, as written."""
+    at = format_deadline(builder.context.now + seconds)
+    builder.annotate(rs, {SCALE_DOWN_DEADLINE: at}, because)
+    return at
+
+
+def set_deadline(builder: PlanBuilder, rs: ReplicaSet, seconds: int, because: str) -> None:
+    """The ReplicaSet serves at least `seconds` longer."""
+    at = mark(builder, rs, seconds, f"{because}; it is scaled down then")
+    builder.wait(
+        wait_reasons.SCALE_DOWN.code,
+        f"{rs.metadata.name} serves until {at}",
+        since=builder.context.now,
+        until=parse_time(at),
+    )
+
+
+def drop_deadline(builder: PlanBuilder, rs: ReplicaSet) -> None:
+    if has_deadline(rs):
+        builder.annotate(rs, {SCALE_DOWN_DEADLINE: None}, f"{rs.metadata.name} is in use again: it is not scaled down")
+
+
+def passed(builder: PlanBuilder, rs: ReplicaSet) -> bool:
+    """Whether the deadline is over; while it is not, look again then."""
+    at = deadline_of(rs)
+    if at is None or builder.context.now >= at:
+        return True
+    builder.wait(
+        wait_reasons.SCALE_DOWN.code, f"{rs.metadata.name} serves until its scale-down delay has passed", until=at
+    )
+    return False
+
+
+def retire(
+    builder: PlanBuilder, candidates: list[ReplicaSet], *, delay: Callable[[ReplicaSet], int], limit: int | None
+) -> None:
+    """Scale down superseded ReplicaSets, newest revision first: `delay` (seconds, of each) after nothing leads there any more.
+
+    At most `limit` of them (None: all) are kept for the delay.
+    """
+    kept = 0
+    for rs in candidates:
+        if builder.size(rs) == 0:
+            continue
+        if limit is not None and kept >= limit:
+            empty(builder, rs, f"only {limit} old ReplicaSets are kept for the delay (scaleDownDelayRevisionLimit)")
+            continue
+        kept += 1
+        if not has_deadline(rs):
+            seconds = delay(rs)
+            if seconds <= 0:
+                empty(builder, rs, "nothing leads to it and there is no scale-down delay")
+            else:
+                set_deadline(builder, rs, seconds, f"nothing leads to {rs.metadata.name} any more")
+        elif passed(builder, rs):
+            empty(builder, rs, "its scale-down delay has passed")
+
+
+def empty(builder: PlanBuilder, rs: ReplicaSet, because: str) -> None:
+    """Scale to nothing, and take the deadline away with it."""
+    notes = {SCALE_DOWN_DEADLINE: None} if has_deadline(rs) else {}
+    builder.scale(rs, 0, because, annotations=notes)

@@ -1,0 +1,139 @@
+"""What the status alone tells of why a Rollout waits, in the codes of `wait_reasons.py`: for who sees no more of it than that.
+
+The planner knows better, because it sees the pods, Services and analyses: `why.explain`. This is what it says where it has
+no wait of its own (an abort that is carried out, an update that a person has to decide), and what a list of thousands of
+Rollouts shows of each, where to gather everything would cost several requests a line. Whatever the planner says of a
+settled Rollout includes what is told here.
+"""
+
+from __future__ import annotations
+
+from serinus.api.durations import pause_seconds
+from serinus.api.meta import Json
+from serinus.api.names import BLUE_GREEN_PAUSE, CANARY_PAUSE, INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT
+from serinus.api.rollout import CanaryStep, PauseCondition, RolloutSpec, RolloutStatus
+from serinus.api.step_words import length
+from serinus.api.times import parse_time
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.plan import Wait
+from serinus.engine.status.phase import TRAFFIC_SHIFTING
+
+_BY_MESSAGE = {
+    "more replicas need to be updated": wait_reasons.PODS,
+    "updated replicas are still becoming available": wait_reasons.PODS,
+    TRAFFIC_SHIFTING: wait_reasons.TRAFFIC,
+    "active service cutover pending": wait_reasons.SERVICE,
+    "waiting for analysis to complete": wait_reasons.ANALYSIS,
+    "waiting for post-promotion verification to complete": wait_reasons.ANALYSIS,
+    "old replicas are pending termination": wait_reasons.OLD_PODS,
+}
+"""What `phase.py` writes while it is Progressing, where that says enough. The trouble of pods may follow (`pod_troubles.py`)."""
+
+ROUTING = "spec.strategy.canary.trafficRouting"
+"""The field that is invalid when a router refuses what it is asked for."""
+
+
+def told(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
+    """None where nothing is waited for, or nothing is known yet."""
+    if status.phase in ("", "Healthy"):
+        return None
+    if status.message.startswith("InvalidSpec"):
+        reason = wait_reasons.ROUTER if f": {ROUTING}: " in status.message else wait_reasons.INVALID
+        return Wait(reason.code, status.message.removeprefix("InvalidSpec: "))
+    if status.message.startswith(f"{wait_reasons.SET_ASIDE.code}: "):
+        return Wait(wait_reasons.SET_ASIDE.code, status.message.removeprefix(f"{wait_reasons.SET_ASIDE.code}: "))
+    refused = next((c.message for c in status.conditions if c.type == wait_reasons.REFUSED.code), "")
+    if refused:
+        return Wait(wait_reasons.REFUSED.code, refused)
+    if status.abort:
+        return Wait(wait_reasons.ABORTED.code, status.message, since=_time(status.aborted_at))
+    if status.phase == "Degraded":
+        return Wait(wait_reasons.PODS.code, status.message)
+    if spec.restart_at and spec.restart_at != status.restarted_at:
+        return Wait(wait_reasons.RESTART.code, f"pods that are older than {spec.restart_at} are restarted")
+    if spec.paused:
+        return Wait(wait_reasons.PAUSED.code, "spec.paused is true: it is paused by hand")
+    if status.pause_conditions:
+        # An undecided verdict may come upon a pause that time would end: then only a person ends both.
+        undecided = (p for p in status.pause_conditions if p.reason in (INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT))
+        return _pause(spec, status, next(undecided, status.pause_conditions[0]))
+    return _step(spec, status) or _pods(spec, status)
+
+
+def step_pause(index: int, count: int, duration: int | str | None, begun: float | None) -> Wait:
+    """The wait of a pause step. `index` from 0; `begun`: seconds since the epoch."""
+    place = f"step {index + 1} of {count}"
+    if duration is None:
+        return Wait(wait_reasons.PAUSE_STEP.code, f"{place} waits until it is promoted", since=begun)
+    until = None if begun is None else begun + pause_seconds(duration)
+    return Wait(wait_reasons.TIMED_PAUSE.code, f"{place} pauses for {length(duration)}", since=begun, until=until)
+
+
+def switch_pause(seconds: int, begun: float | None, *, by_hand: bool) -> Wait:
+    """The wait of a blue-green version before it goes live."""
+    if by_hand or not seconds:
+        return Wait(wait_reasons.PAUSE_STEP.code, "the new version waits until it is promoted", since=begun)
+    until = None if begun is None else begun + seconds
+    return Wait(
+        wait_reasons.TIMED_PAUSE.code, "the new version waits for autoPromotionSeconds", since=begun, until=until
+    )
+
+
+def _pause(spec: RolloutSpec, status: RolloutStatus, pause: PauseCondition) -> Wait:
+    begun = _time(pause.start_time)
+    canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
+    if pause.reason == CANARY_PAUSE and canary:
+        index = status.current_step_index or 0
+        step = canary.steps[index] if index < len(canary.steps) else CanaryStep()
+        return step_pause(index, len(canary.steps), step.pause.duration if step.pause else None, begun)
+    if pause.reason == BLUE_GREEN_PAUSE and blue_green:
+        by_hand = blue_green.auto_promotion_enabled is False
+        return switch_pause(blue_green.auto_promotion_seconds, begun, by_hand=by_hand)
+    if pause.reason in (INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT):
+        what = "an analysis" if pause.reason == INCONCLUSIVE_ANALYSIS else "an experiment"
+        return Wait(wait_reasons.INCONCLUSIVE.code, f"{what} was inconclusive: a person has to decide", since=begun)
+    return Wait(wait_reasons.PAUSED.code, pause.reason, since=begun)
+
+
+def _step(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
+    """What the current step of a canary is about, where that is not its pods."""
+    steps = spec.strategy.canary.steps if spec.strategy.canary else []
+    index, canary = status.current_step_index or 0, status.canary
+    if index >= len(steps):
+        return None
+    step, place = steps[index], f"step {index + 1}"
+    if step.analysis is not None:
+        return Wait(wait_reasons.ANALYSIS.code, f"{place}: {_run(canary.current_step_analysis_run_status)}")
+    if step.experiment is not None:
+        return Wait(
+            wait_reasons.EXPERIMENT.code, f"{place}: {canary.current_experiment or 'its experiment'} is not over"
+        )
+    if step.plugin is not None:
+        return Wait(wait_reasons.PLUGIN.code, f"{place}: plugin {step.plugin.name} is not done")
+    return None
+
+
+def _run(known: Json | None) -> str:
+    return f"{known.get('name')} is {known.get('status') or 'Pending'}" if known else "its analysis begins"
+
+
+def _pods(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
+    switch = status.blue_green
+    for where, run in (
+        ("before the switch", switch.pre_promotion_analysis_run_status),
+        ("after the switch", switch.post_promotion_analysis_run_status),
+    ):
+        if run and run.get("status", "") in ("", "Pending", "Running"):
+            return Wait(wait_reasons.ANALYSIS.code, f"{where}: {_run(run)}")
+    message, _, trouble = status.message.partition(": ")
+    reason = _BY_MESSAGE.get(message)
+    if reason is None:
+        return None
+    if reason is not wait_reasons.PODS or trouble:
+        return Wait(reason.code, status.message)
+    count = 1 if spec.replicas is None else spec.replicas
+    return Wait(reason.code, f"{status.message}: {status.available_replicas} of {count} are available")
+
+
+def _time(text: str | None) -> float | None:
+    return parse_time(text) if text else None

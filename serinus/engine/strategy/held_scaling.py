@@ -1,0 +1,199 @@
+"""Sizes while an update is held: they follow `spec.replicas` in the proportions of the step where it stands; nothing else moves.
+
+An update is held while `spec.paused` is true, while a person has to decide about an undecided analysis, while a router
+refuses, and while the spec, or an object that it names, is not usable. A ReplicaSet records for which `spec.replicas` it has
+its size (the annotation desired-replicas). Where that is the same still, the size stays: a pause stops an update between two
+sizes too. Autoscalers and people scale a Rollout at any time, and the update may be held for days.
+
+A version that is kept whole has one right size, `spec.replicas`: it gets it back when another writer scales its ReplicaSet.
+"""
+
+from __future__ import annotations
+
+from serinus.api.names import DESIRED_REPLICAS
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import hash_of
+from serinus.engine.replicasets.replicas import Fence, approximate, next_basic, share
+from serinus.engine.status import scale_down_delay
+from serinus.engine.status.conditions import find, promoted
+from serinus.engine.strategy.scaling import View, count_of, follow_traffic, trim
+
+
+def follow_replicas(builder: PlanBuilder, view: View | None) -> None:
+    """Plan the sizes. `view`: what the steps want; None where they cannot be used: then what the gateway knows decides."""
+    s = builder.context
+    if not any(_outdated(builder, rs) for rs in s.sets if rs in (s.new, s.stable) or rs.spec.replicas):
+        return
+    if s.blue_green is not None and s.canary is None:
+        _blue_green(builder)
+    elif s.canary is None or s.blue_green is not None:
+        _promoted(builder)
+    elif s.routing is not None:
+        _routed(builder, view)
+    else:
+        _by_pods(builder, view)
+
+
+def changed(builder: PlanBuilder, rs: ReplicaSet) -> bool:
+    """Whether `spec.replicas` is another than the one that the ReplicaSet has its size for."""
+    if builder.created(rs) or rs.metadata.deletion_timestamp:
+        return False
+    return _made_for(builder, rs) != builder.context.replicas
+
+
+def _outdated(builder: PlanBuilder, rs: ReplicaSet) -> bool:
+    """Whether the size has to be looked at: `spec.replicas` has changed, or a version that is kept whole was scaled."""
+    if changed(builder, rs):
+        return True
+    resized = builder.size(rs) != builder.context.replicas and not builder.created(rs)
+    return resized and not rs.metadata.deletion_timestamp and _kept_whole(builder, rs)
+
+
+def _kept_whole(builder: PlanBuilder, rs: ReplicaSet) -> bool:
+    s, status = builder.context, builder.status
+    if not builder.size(rs) and find(status, "Healthy") is None:
+        return False  # paused from the beginning: the first version has no pods until it is resumed
+    if s.blue_green is not None and s.canary is None:
+        return hash_of(rs) in _leading(builder) and not scale_down_delay.has_deadline(rs)
+    if promoted(status):
+        return rs is s.new
+    dynamic = s.canary is None or s.canary.dynamic_stable_scale
+    return s.routing is not None and not dynamic and hash_of(rs) == status.stable_rs
+
+
+def _leading(builder: PlanBuilder) -> set[str]:
+    """The versions that the Services of a blue-green Rollout may lead to."""
+    return {builder.status.stable_rs, builder.status.blue_green.active_selector}
+
+
+def _begun(builder: PlanBuilder, rs: ReplicaSet) -> bool:
+    """Whether the version has pods, or has none only because none were wanted."""
+    return builder.size(rs) > 0 or _made_for(builder, rs) == 0
+
+
+def _made_for(builder: PlanBuilder, rs: ReplicaSet) -> int:
+    noted = rs.metadata.annotations.get(DESIRED_REPLICAS, "")
+    return int(noted) if noted.isdecimal() else builder.context.replicas
+
+
+def _promoted(builder: PlanBuilder) -> bool:
+    """The stable version where no other is on its way; whether that is so."""
+    s = builder.context
+    if not promoted(builder.status) or s.new is None:
+        return False
+    if _outdated(builder, s.new):
+        builder.scale(s.new, s.replicas, f"{s.replicas} replicas are wanted")
+    return True
+
+
+def _routed(builder: PlanBuilder, view: View | None) -> None:
+    s = builder.context
+    if _promoted(builder) or s.canary is None:
+        return
+    stable, new = s.named(builder.status.stable_rs), s.new
+    seen = s.rollout.status.canary.weights
+    given, rest = (seen.canary.weight, seen.stable.weight) if seen else (0, s.max_weight)
+    least = share(given, s.replicas, s.max_weight), share(rest, s.replicas, s.max_weight)
+    before = at = None
+    if view is not None:
+        index = builder.status.current_step_index or 0
+        before, at = view.targets(index - 1) if index else (0, s.replicas), view.targets(index)
+    if stable is not None and _outdated(builder, stable):
+        size = s.replicas
+        if s.canary.dynamic_stable_scale:
+            size = max(least[1], _between(builder, stable, before and before[1], at and at[1]))
+            follow_traffic(builder, stable, size)
+        else:
+            builder.scale(stable, size, f"the stable version has {size} pods")
+    if new is None or builder.status.abort or not changed(builder, new) or not (least[0] or _begun(builder, new)):
+        return
+    size = max(least[0], _between(builder, new, before and before[0], at and at[0]))
+    builder.scale(new, size, f"{s.replicas} replicas are wanted, and {size} of the new version where the update stands")
+
+
+def _scaled(builder: PlanBuilder, rs: ReplicaSet) -> int:
+    """The size in the proportion that it has now: rounded down, so that no share grows because few replicas were wanted."""
+    made_for, size = _made_for(builder, rs), builder.size(rs)
+    return size * builder.context.replicas // made_for if made_for else size
+
+
+def _between(builder: PlanBuilder, rs: ReplicaSet, before: int | None, at: int | None) -> int:
+    """The size of a version that is between two steps: what they want bounds it, where that is known."""
+    size = min(builder.size(rs), _scaled(builder, rs))
+    return size if before is None or at is None else min(max(size, min(before, at)), max(before, at))
+
+
+def _by_pods(builder: PlanBuilder, view: View | None) -> None:
+    """Pods alone divide the traffic: as many are taken and given at a time as maxSurge and maxUnavailable allow."""
+    s, n = builder.context, builder.context.replicas
+    stable, new = s.named(builder.status.stable_rs), s.new
+    if new is None or builder.created(new):
+        return
+    stable = None if stable is new else stable
+    fence = view.fence if view else Fence(1, 0)
+    want, keep = n, 0
+    if stable is not None:
+        want, keep = _divided(builder, view, fence, new, stable)
+    others = [r for r in s.others if r is not stable]
+    if view is not None:
+        trim(builder, view)
+    sizes = next_basic(
+        n,
+        (want, keep),
+        fence,
+        count_of(builder, new),
+        count_of(builder, stable, ready=True) if stable else None,
+        tuple(count_of(builder, r) for r in others),
+    )
+    because = f"{n} replicas are wanted, divided as where the update stands"
+    if stable is not None:
+        builder.scale(stable, sizes[1], because, settled=sizes[1] == keep)
+    builder.scale(new, sizes[0], because, settled=sizes[0] == want)
+
+
+def _divided(
+    builder: PlanBuilder, view: View | None, fence: Fence, new: ReplicaSet, stable: ReplicaSet
+) -> tuple[int, int]:
+    """(new, stable) sizes for `spec.replicas`."""
+    n, want = builder.context.replicas, builder.size(new)
+    steps: tuple[tuple[int, int], ...] = ()
+    if view is not None:
+        index = builder.status.current_step_index or 0
+        weights = view.weight(index - 1) if index else 0, view.weight(index)
+        steps = tuple(approximate(n, weight, 100, fence.surge) for weight in weights)
+    if _begun(builder, new) and changed(builder, new):
+        want = _between(builder, new, steps[0][0], steps[1][0]) if steps else _scaled(builder, new)
+    keep = next((rest for given, rest in steps if given == want), max(0, n - want))
+    if view is not None and keep == 0 and n and builder.size(stable) and view.leads_to_stable():
+        keep = 1  # its Service leads to it
+        want = min(want, n + fence.surge - 1)
+    return want, keep
+
+
+def _blue_green(builder: PlanBuilder) -> None:
+    """Whole versions: the stable one, the active one, and the new one where it is not kept small for a preview."""
+    s, status = builder.context, builder.status
+    leading = _leading(builder)
+    for rs in s.sets:
+        whole = hash_of(rs) in leading or builder.size(rs) == _made_for(builder, rs)
+        current = hash_of(rs) == status.current_pod_hash and not status.abort
+        if not _outdated(builder, rs) or scale_down_delay.has_deadline(rs):
+            continue
+        if hash_of(rs) in leading or (current and _begun(builder, rs)):
+            size = s.replicas if whole else builder.size(rs)
+            builder.scale(rs, size, f"{s.replicas} replicas are wanted")
+
+
+def count_pods(builder: PlanBuilder) -> None:
+    """Write the numbers of pods into the status: autoscalers read them, whatever becomes of the update."""
+    s, status = builder.context, builder.status
+    live = [rs for rs in s.sets if not builder.created(rs)]
+    active = s.named(status.blue_green.active_selector) if s.blue_green else None
+    counted = [active] if active else live
+    status.replicas = sum(rs.status.replicas for rs in live)
+    status.hpa_replicas = sum(rs.status.replicas for rs in counted)
+    status.ready_replicas = sum(rs.status.ready_replicas for rs in counted)
+    status.available_replicas = sum(rs.status.available_replicas for rs in counted)
+    current = s.named(status.current_pod_hash)
+    status.updated_replicas = current.status.replicas if current else 0

@@ -1,0 +1,94 @@
+"""A Rollout whose spec, or what it names, cannot be used: the parts that it holds, and the status that reports it.
+
+It holds the update: no step, no weight, no promotion. Versions that serve already follow `spec.replicas`. What is wrong with
+steps, and with templates of analyses, concerns nothing else: the first version, a way back that needs no trial, and an abort go on.
+"""
+
+from __future__ import annotations
+
+from serinus.api import validation
+from serinus.api.cutting import shortened
+from serinus.api.findings import Finding
+from serinus.api.identity import step_hash
+from serinus.api.strategy_validation import strategy_findings
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import build_context_from_status, hash_of
+from serinus.engine.core.plan import Plan, Snapshot, Wait
+from serinus.engine.status.conditions import find, put
+from serinus.engine.status.phase import phase_of
+from serinus.engine.status.promotion import in_rollback_window
+from serinus.engine.status.refused_writes import tell_held
+from serinus.engine.strategy import held_scaling
+from serinus.engine.strategy.scaling import View
+from serinus.routing.rules import RULES
+
+
+def first_finding(snapshot: Snapshot) -> Finding | None:
+    """What is wrong with the Rollout itself and with what it names, but for the content of templates."""
+    return validation.validate(
+        snapshot.rollout,
+        services=snapshot.services,
+        ingresses=snapshot.ingresses,
+        objects=snapshot.objects,
+        workload=snapshot.workload,
+        served=snapshot.served,
+        rules=RULES,
+    )
+
+
+def concerns_only_updates(snapshot: Snapshot, first: Finding) -> bool:
+    """Whether this finding and all others are about what nothing but an update needs."""
+    return first.of_update and validation.concerns_only_updates(
+        snapshot.rollout,
+        services=snapshot.services,
+        ingresses=snapshot.ingresses,
+        objects=snapshot.objects,
+        workload=snapshot.workload,
+        served=snapshot.served,
+        rules=RULES,
+    )
+
+
+def is_tried(builder: PlanBuilder) -> bool:
+    """Whether steps and analyses decide about the wanted version.
+
+    They do not about the first version, the stable one, one that is aborted, and one inside the rollback window.
+    """
+    s, status = builder.context, builder.context.rollout.status
+    wanted = hash_of(s.new) or s.computed_hash
+    aborted = status.abort and status.current_pod_hash == wanted
+    return status.stable_rs not in ("", wanted) and not aborted and not in_rollback_window(builder)
+
+
+def hold(snapshot: Snapshot, message: str) -> Plan:
+    """The whole pass while the update is held: sizes follow `spec.replicas`, and people read why."""
+    builder, replicas = PlanBuilder(build_context_from_status(snapshot)), snapshot.rollout.spec.replicas
+    if replicas is not None and replicas >= 0:
+        held_scaling.follow_replicas(builder, _view(builder))
+    held_scaling.count_pods(builder)
+    tell_held(builder)
+    builder.waits.insert(0, Wait(wait_reasons.INVALID.code, message))
+    say(builder, message)
+    return builder.finish(message if builder.status != snapshot.rollout.status else "")
+
+
+def _view(builder: PlanBuilder) -> View | None:
+    """What the steps want, where they can be used, and are those of the update that is under way."""
+    s = builder.context
+    if s.canary is None or s.new is None or next(strategy_findings(s.rollout, RULES), None) is not None:
+        return None
+    return View(builder) if s.rollout.status.current_step_hash == step_hash(s.steps) else None
+
+
+def say(builder: PlanBuilder, message: str) -> None:
+    """The condition InvalidSpec, and the phase that follows from it."""
+    message = shortened(message)  # as it is stored, to be compared with what is
+    status, stored = builder.status, builder.context.rollout
+    # A pass that came to its end has taken the condition away already: what is stored tells since when it holds.
+    old = find(stored.status, "InvalidSpec")
+    status.conditions = [c for c in status.conditions if c.type != "InvalidSpec"] + ([old] if old else [])
+    changed = old is not None and old.message != message
+    put(status, builder.context.now, "InvalidSpec", "True", "InvalidSpec", message, renew=changed)
+    status.observed_generation = str(stored.metadata.generation)
+    status.phase, status.message = phase_of(stored.spec, status)

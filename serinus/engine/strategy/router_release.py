@@ -1,0 +1,69 @@
+"""Router objects that a Rollout names no more, or that outlive it: all traffic goes to the stable Service.
+
+Argo Rollouts leaves the last weights there for good. Objects that the Rollout controls go with it. A spec that cannot be used changes
+nothing, so a router keeps its weights until the edit that drops it is valid.
+"""
+
+from __future__ import annotations
+
+from serinus.api.meta import ObjectMeta
+from serinus.api.reading import converted
+from serinus.api.rollout import Rollout
+from serinus.engine.core.plan import Action
+from serinus.engine.core.service_release import is_settled
+from serinus.engine.replicasets.routes import managed, service_names
+from serinus.engine.strategy.traffic import action_of
+from serinus.routing import registry
+from serinus.routing.router import ANY, Objects, Traffic
+
+
+def dropped(old: Rollout, new: Rollout | None) -> frozenset[tuple[str, str]]:
+    """(kind, name) of what the routers of `old` may have written and those of `new` do not name. `new`: None for a deleted one."""
+    before = {(ref.kind, ref.name) for ref in registry.references(old)}
+    return frozenset(before - ({(ref.kind, ref.name) for ref in registry.references(new)} if new else set()))
+
+
+def may_release(new: Rollout | None) -> bool:
+    """Whether the present spec was seen and found usable."""
+    return new is None or is_settled(new)
+
+
+def release(old: Rollout, new: Rollout | None, objects: Objects) -> tuple[Action, ...]:
+    """The writes that give back what `old` names and `new` does not; empty once that is done."""
+    canary, meta = old.spec.strategy.canary, old.metadata
+    if canary is None or canary.traffic_routing is None:
+        return ()
+    free, routing = dropped(old, new), canary.traffic_routing
+    canary_service, stable_service = service_names(canary, old.status)
+    status = old.status
+    traffic = Traffic(
+        meta.name,
+        meta.namespace,
+        meta.uid,
+        {},
+        canary,
+        canary_service,
+        stable_service,
+        0,
+        routing.max_traffic_weight or 100,
+        status.current_pod_hash,
+        status.stable_rs,
+        managed=managed(canary.steps, routing),
+    )
+    found: list[Action] = []
+    for used in registry.routers_of(old.spec):
+        for write in used.router.release(used.config, traffic, objects).writes:
+            named = (write.kind, write.name) in free or (write.kind, ANY) in free
+            if named and not (new is None and _goes_along(objects, write.kind, write.name, meta.uid)):
+                found.append(action_of(write))
+    return tuple(found)
+
+
+def _goes_along(objects: Objects, kind: str, name: str, uid: str) -> bool:
+    """Whether garbage collection removes the object with its Rollout."""
+    if kind == "Ingress":
+        metadata = objects.ingresses[name].metadata if name in objects.ingresses else ObjectMeta()
+    else:
+        metadata = converted((objects.get(kind, name) or {}).get("metadata") or {}, ObjectMeta, own=False)
+    owner = metadata.controller()
+    return owner is not None and owner.uid == uid

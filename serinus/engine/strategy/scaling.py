@@ -1,0 +1,389 @@
+"""How many pods each ReplicaSet has: what the current step asks, what traffic needs, and what may go.
+
+Source: canary strategy, sections 2, 3 ("At desired counts") and 5.
+"""
+
+from __future__ import annotations
+
+from serinus.api.int_or_percent import scaled
+from serinus.api.names import INCONCLUSIVE_ANALYSIS, SCALE_DOWN_DEADLINE
+from serinus.api.plurals import count
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import hash_of, revision_of
+from serinus.engine.replicasets.replicas import (
+    Count,
+    Fence,
+    Routed,
+    approximate,
+    capacity,
+    make_room,
+    next_basic,
+    share,
+    trim_others,
+)
+from serinus.engine.replicasets.routes import service_names
+from serinus.engine.replicasets.services import references, replaced_has_share, selected_hash
+from serinus.engine.status import scale_down_delay
+from serinus.engine.status.conditions import promoted
+from serinus.engine.strategy.steps import active_scale, last_weight
+
+DEFAULT_ABORT_DELAY = 30
+DRAIN = 2
+"""Seconds that pods stay after traffic has left them where no longer delay is set: gateways follow within a fraction of one,
+and what was under way has to end."""
+
+
+def count_of(builder: PlanBuilder, rs: ReplicaSet, *, ready: bool = False) -> Count:
+    """What decides about other pods: those that a restart evicts no longer count.
+
+    `ready`: what is lost when pods go; those that are ready serve, whatever minReadySeconds still waits for.
+    """
+    size, avail = builder.size(rs), builder.available_not_evicted(rs, rs.status.available_replicas)
+    return Count(size, max(avail, min(rs.status.ready_replicas, size)) if ready else avail)
+
+
+class View:
+    """Sizes as they should be at a step, and whether they are so."""
+
+    def __init__(self, builder: PlanBuilder) -> None:
+        self.builder, self.s = builder, builder.context
+        canary, n = self.s.canary, self.s.replicas
+        assert canary is not None
+        self.canary = canary
+        surge = scaled(canary.max_surge, n, round_up=True, default="25%")
+        unavailable = min(n, scaled(canary.max_unavailable, n, round_up=False, default="25%"))
+        if surge and not self.s.cramped():
+            unavailable = 0  # surge first: nothing is taken away before something more is there
+        self.fence = Fence(surge, unavailable if surge or unavailable else 1)
+        self.held = False
+        """Whether the last sizes without a router keep a pod only for the stable Service."""
+
+    @property
+    def stable(self) -> ReplicaSet | None:
+        """The stable ReplicaSet, when it is another than the new one."""
+        stable = self.s.named(self.builder.status.stable_rs)
+        return None if stable is self.s.new else stable
+
+    def weight(self, index: int) -> int:
+        """The weight for which pods are wanted at step `index`."""
+        status, steps, top = self.builder.status, self.s.steps, self.s.max_weight if self.s.routing else 100
+        if status.promote_full or not status.stable_rs or promoted(status):
+            return top
+        scale = self._scale(index)
+        if scale is not None:
+            return 0 if scale.replicas is not None else scale.weight or 0
+        if status.abort:
+            return 0
+        return top if index >= len(steps) else last_weight(steps, index + 1)
+
+    def _scale(self, index: int):
+        status = self.builder.status
+        if not self.s.routing or status.promote_full or promoted(status):
+            return None
+        # With dynamicStableScale the stable version has to grow until it carries everything, whatever a step says of the canary.
+        if status.abort and (self.canary.abort_scale_down_delay_seconds != 0 or self.canary.dynamic_stable_scale):
+            return None
+        return active_scale(self.s.steps, index)
+
+    def targets(self, index: int) -> tuple[int, int]:
+        """(new, stable) sizes wanted at step `index`; without a router, the next ones on the way there."""
+        s, new = self.s, self.s.new
+        assert new is not None
+        weight = self.weight(index)
+        if s.routing is None:
+            return self._basic(weight)
+        scale, weights, planned = (
+            self._scale(index),
+            s.rollout.status.canary.weights,
+            self.builder.status.canary.weights,
+        )
+        wanted = Routed(
+            s.replicas,
+            weight,
+            s.max_weight,
+            self.canary.min_pods_per_replica_set or 1,
+            scale.replicas if scale else None,
+            self.canary.dynamic_stable_scale,
+            # Before a weight was ever written, the stable version has everything.
+            (weights.canary.weight, max(weights.stable.weight, planned.stable.weight))
+            if weights and planned
+            else (0, s.max_weight),
+            self.builder.status.abort,
+        )
+        if self.stable is None:
+            return wanted.canary(), 0
+        # Gateways may hear of a weight before they hear of a Service: where it leads to, somebody answers.
+        least = 1 if s.replicas and self.leads_to_stable() else 0
+        # What a replaced version still has goes back to the stable one, as at the beginning of every update.
+        stable = s.replicas if replaced_has_share(self.builder) else wanted.stable()
+        return wanted.canary(), max(least, stable)
+
+    def _basic(self, weight: int) -> tuple[int, int]:
+        s, new, stable = self.s, self.s.new, self.stable
+        assert new is not None
+        target = approximate(s.replicas, weight, 100, self.fence.surge)
+        others = tuple(count_of(self.builder, r) for r in s.others if r is not stable)
+        now, old = count_of(self.builder, new), None
+        if stable:
+            size, target = make_room(
+                s.replicas, target, self.fence, now, count_of(self.builder, stable, ready=True), others
+            )
+            old = Count(size, count_of(self.builder, stable).avail)
+        grown, left = next_basic(s.replicas, target, self.fence, now, old, others)
+        most = s.replicas + self.fence.surge
+        self.held = bool(old and old.size and not left and most > 1 and self.leads_to_stable())
+        if self.held:
+            room = most - 1 - sum(o.size for o in others)
+            return min(grown, max(now.size, room)), 1
+        return grown, left
+
+    def leads_to_stable(self) -> bool:
+        """Whether the stable Service was seen to lead to the stable ReplicaSet: one pod stays there until it has moved."""
+        name = service_names(self.canary, self.builder.status)[1]
+        return bool(name) and selected_hash(self.builder, name) == hash_of(self.stable)
+
+    def takes_over(self) -> bool:
+        """Whether the new version has all pods but the one that is kept for the stable Service, which moves to it then."""
+        status, new = self.builder.status, self.s.new
+        index = status.current_step_index or 0
+        ended = status.promote_full or index >= len(self.s.steps)
+        if self.s.routing or new is None or not self.stable or status.abort or not ended or self.builder.created(new):
+            return False
+        if self.canary.stable_service and selected_hash(self.builder, self.canary.stable_service) == hash_of(new):
+            return True
+        want, _ = self.targets(index)
+        return self.held and 0 < want < self.s.replicas and self._enough(new, want)
+
+    def arrived(self, index: int) -> bool:
+        """Whether new and stable are as step `index` wants them, and the new one's pods serve."""
+        new, stable = self.s.new, self.stable
+        if new is None or self.builder.created(new):
+            return False
+        want_new, want_stable = self.routed(index) if self.s.routing else self.targets(index)
+        if not self._enough(new, want_new):
+            return False
+        if self.s.routing is None and any(r.status.available_replicas for r in self.s.others if r is not stable):
+            return False
+        if stable is None or (self.s.routing and self.canary.dynamic_stable_scale):
+            return True
+        return self.builder.is_size(stable, want_stable) and stable.status.replicas == stable.spec.replicas
+
+    def _enough(self, rs: ReplicaSet, want: int) -> bool:
+        avail, threshold = rs.status.available_replicas, self.canary.replica_progress_threshold
+        if threshold is not None and threshold.value >= 0:
+            return (
+                avail >= threshold.value
+                if threshold.type == "Pods"
+                else want == 0 or avail * 100 >= threshold.value * want
+            )
+        return self.builder.is_size(rs, want) and avail == rs.spec.replicas
+
+    def serves(self, new: ReplicaSet) -> bool:
+        """Whether the new version could carry everything."""
+        if self.builder.created(new) or new.status.observed_generation < new.metadata.generation:
+            return False  # its status tells of the size before: a step may have made it smaller a moment ago
+        avail, threshold = new.status.available_replicas, self.canary.replica_progress_threshold
+        return avail >= self.s.replicas or (threshold is not None and self._enough(new, self.s.replicas))
+
+    def capacity(self, avail: int) -> int:
+        return capacity(avail, self.s.replicas, self.s.max_weight)
+
+    def allowed(self, new: ReplicaSet, index: int) -> int:
+        """The largest weight for the new version now. A size that the user set by hand counts as enough for any weight."""
+        avail = new.status.available_replicas
+        if self._scale(index) is not None and avail >= self.targets(index)[0] > 0:
+            return self.s.max_weight
+        return self.capacity(avail)
+
+    def must_serve(self, rs: ReplicaSet) -> int | None:
+        """Pods that must serve while others are replaced; None where the size cannot grow for that."""
+        if frozen(self.builder) or rs not in (self.s.new, self.stable):
+            return None
+        index = self.builder.status.current_step_index or 0
+        if self.s.routing is None:
+            if not self.fence.surge:
+                return None
+            new, stable = self.targets(index)
+            return new if rs is self.s.new else stable
+        if self.builder.status.abort:
+            return self.s.replicas if rs is self.stable else None
+        new, stable = self.routed(index)
+        return new if rs is self.s.new else stable
+
+    def room(self) -> int | None:
+        """Pods that fit beside those that are wanted (`maxSurge`); None where a router divides the traffic, which sets no limit."""
+        if self.s.routing is not None:
+            return None
+        others = [r for r in self.s.others if r is not self.stable]
+        left = sum(max(self.builder.size(r), r.status.replicas) for r in others)
+        return max(
+            0,
+            self.s.replicas + self.fence.surge - sum(self.targets(self.builder.status.current_step_index or 0)) - left,
+        )
+
+    def routed(self, index: int) -> tuple[int, int]:
+        """(new, stable) sizes where a router splits the traffic: no pod goes that was seen to be needed for its weight."""
+        return self.carrying(*self.targets(index))
+
+    def carrying(self, want_new: int, want_stable: int) -> tuple[int, int]:
+        """The sizes of a step, (new, stable), and what the weights that gateways know of need beyond them."""
+        s, status, new = self.s, self.builder.status, self.s.new
+        # What was seen leads there still; what this pass writes leads there soon.
+        told = [w for w in (s.rollout.status.canary.weights, status.canary.weights) if w]
+        if not promoted(status):
+            weights = [w.canary.weight for w in told if w.canary.pod_template_hash == hash_of(new)]
+            serving = share(max(weights, default=0), s.replicas, s.max_weight)
+            want_new = max(want_new, min(self.builder.size(new), serving))
+        return want_new, want_stable
+
+
+def frozen(builder: PlanBuilder) -> bool:
+    """Whether sizes stay as they are: a person paused everything, or an analysis could not decide."""
+    return builder.context.spec.paused or any(
+        p.reason == INCONCLUSIVE_ANALYSIS for p in builder.status.pause_conditions
+    )
+
+
+def resize(builder: PlanBuilder, view: View) -> None:
+    """Plan sizes: the stable version first, then the new one, then what is superseded."""
+    s = builder.context
+    assert s.new is not None
+    if not s.routing:
+        scale_down_delay.drop_deadline(builder, s.new)
+    if view.stable and not (s.routing and view.canary.dynamic_stable_scale):
+        scale_down_delay.drop_deadline(builder, view.stable)
+    if s.routing is None:
+        _resize_basic(builder, view)
+    else:
+        _resize_routed(builder, view)
+
+
+def _resize_routed(builder: PlanBuilder, view: View) -> None:
+    s, status, new, stable = builder.context, builder.status, builder.context.new, view.stable
+    assert new is not None
+    index = status.current_step_index or 0
+    want_new, want_stable = view.targets(index)
+    if stable and view.canary.dynamic_stable_scale:
+        follow_traffic(builder, stable, want_stable)
+    elif stable:
+        builder.scale(stable, want_stable, f"the stable version has {count(want_stable, 'pod')}")
+    if status.abort and stable:
+        _retire_aborted(builder, view, new, stable, want_new)
+    else:
+        kept, _ = view.carrying(want_new, want_stable)
+        _resize_new(builder, new, kept, _why(builder, view, kept, index))
+    leading = references(builder)
+    free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)
+    updating = not promoted(status)
+    for rs in free if updating else ():
+        if builder.size(rs) and not rs.status.ready_replicas and not rs.status.available_replicas:
+            scale_down_delay.empty(builder, rs, "a newer version has taken its place and none of its pods serves")
+
+    def delay(rs: ReplicaSet) -> int:
+        if view.canary.dynamic_stable_scale:
+            return DRAIN
+        # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end. A
+        # version that was stable until a moment ago has a lower number than the stable one.
+        replaced = updating and stable is not None and revision_of(rs) > revision_of(stable)
+        return min(s.scale_down_delay, DRAIN) if replaced else s.scale_down_delay
+
+    scale_down_delay.retire(builder, free, delay=delay, limit=view.canary.scale_down_delay_revision_limit)
+
+
+def _resize_new(builder: PlanBuilder, new: ReplicaSet, size: int, because: str) -> None:
+    """The last pods go a drain after the weight that led to them: gateways hear of weights and pods in any order."""
+    serves = new.status.ready_replicas and builder.size(new) and builder.context.replicas
+    written, seen = builder.status.canary.weights, builder.context.rollout.status.canary.weights
+    if size or not serves:
+        scale_down_delay.drop_deadline(builder, new)
+        builder.scale(new, size, because)
+    elif written != seen or not scale_down_delay.has_deadline(new):
+        scale_down_delay.set_deadline(builder, new, DRAIN, f"{because}, and some may still be at work")
+    elif scale_down_delay.passed(builder, new):
+        builder.scale(new, 0, because, annotations={SCALE_DOWN_DEADLINE: None})
+
+
+def follow_traffic(builder: PlanBuilder, stable: ReplicaSet, want: int) -> None:
+    """dynamicStableScale: pods come at once; they go when the last change of weights was a drain ago."""
+    written, seen = builder.status.canary.weights, builder.context.rollout.status.canary.weights
+    if want + builder.spare.get(stable.metadata.name, 0) >= builder.size(stable):
+        scale_down_delay.drop_deadline(builder, stable)
+        builder.scale(stable, want, f"the stable version has {count(want, 'pod')}")
+    elif written != seen or not scale_down_delay.has_deadline(stable):
+        scale_down_delay.set_deadline(
+            builder, stable, DRAIN, f"its weight needs {count(want, 'pod')}, and some may still be at work"
+        )
+    elif scale_down_delay.passed(builder, stable):
+        notes = {SCALE_DOWN_DEADLINE: None}
+        builder.scale(
+            stable, want, f"its weight needs {count(want, 'pod')}, and the others have drained", annotations=notes
+        )
+
+
+def _why(builder: PlanBuilder, view: View, size: int, index: int) -> str:
+    s = builder.context
+    if promoted(builder.status):
+        return f"{count(s.replicas, 'replica')} wanted"
+    where = f"step {index + 1}/{len(s.steps)}" if index < len(s.steps) else "the end of the steps"
+    return f"{where} wants {count(size, 'pod')} of the new version (weight {view.weight(index)})"
+
+
+def _retire_aborted(builder: PlanBuilder, view: View, new: ReplicaSet, stable: ReplicaSet, want: int) -> None:
+    """The aborted version goes when its traffic has left, it was given time to drain, and the stable one carries everything."""
+    s, canary = builder.context, view.canary
+    weights = s.rollout.status.canary.weights
+    service = service_names(canary, builder.status)[0]
+    drained = (weights is None or weights.canary.weight == 0) and selected_hash(builder, service) != hash_of(new)
+    delay = canary.abort_scale_down_delay_seconds
+    delay = (DRAIN if canary.dynamic_stable_scale else DEFAULT_ABORT_DELAY) if delay is None else delay
+    size = builder.size(new)
+    if not drained or stable.status.available_replicas < s.replicas:
+        builder.wait(
+            wait_reasons.ABORTED.code,
+            f"the aborted version keeps its {count(size, 'pod')} until the stable one has all of the traffic",
+        )
+        builder.scale(new, max(size, want), "aborted: sizes follow the traffic")
+    elif delay == 0:
+        builder.scale(new, want, "aborted: no traffic leads to it and no delay is wanted")
+    elif size > 0 and not scale_down_delay.has_deadline(new):
+        scale_down_delay.set_deadline(builder, new, delay, "the update was aborted and its traffic is gone")
+    elif size > 0 and scale_down_delay.passed(builder, new):
+        builder.scale(new, 0, "aborted: its scale-down delay has passed")
+
+
+def _resize_basic(builder: PlanBuilder, view: View) -> None:
+    s, new, stable = builder.context, builder.context.new, view.stable
+    assert new is not None
+    if builder.missing(new):
+        if stable:
+            builder.scale(stable, s.replicas, f"the stable version has {s.replicas} pods: there is no other yet")
+        return
+    want_new, want_stable = view.targets(builder.status.current_step_index or 0)
+    if stable:
+        if view.held:
+            name = view.canary.stable_service
+            builder.wait(
+                wait_reasons.SERVICE.code, f"{stable.metadata.name} keeps a pod until Service {name} has moved"
+            )
+        builder.scale(stable, want_stable, f"pods of both versions divide the traffic: {want_stable} of the stable one")
+    builder.scale(new, want_new, f"pods of both versions divide the traffic: {want_new} of the new one")
+    trim(builder, view)
+
+
+def trim(builder: PlanBuilder, view: View) -> None:
+    """Superseded versions go where pods alone divide the traffic, as far as maxUnavailable allows."""
+    s = builder.context
+    others = [r for r in s.others if r is not view.stable]
+    if any(builder.size(r) for r in others):
+        # Pods above a ReplicaSet's size are on their way out, whatever its status still counts.
+        total = sum(min(builder.size(r), r.status.available_replicas) for r in s.sets)
+        for rs, size in zip(
+            others,
+            trim_others(
+                tuple(count_of(builder, r, ready=True) for r in others), total, s.replicas - view.fence.unavailable
+            ),
+            strict=True,
+        ):
+            builder.scale(rs, size, "a newer version has taken its place")

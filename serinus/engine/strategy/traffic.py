@@ -1,0 +1,308 @@
+"""Where requests go: the weight of the canary, and what both Services select.
+
+A weight rises only when the Service it leads to selects pods that carry it, so Services move first; a weight that falls is
+written before anything moves. Source: canary strategy, sections 4 and 8; traffic routing, section 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from serinus.api.plurals import count
+from serinus.api.rollout import CanaryStrategy, TrafficWeights, WeightDestination
+from serinus.api.workloads import ReplicaSet
+from serinus.engine.core import references, wait_reasons
+from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import RolloutContext, hash_of, serving
+from serinus.engine.core.plan import Action, Event
+from serinus.engine.judging.experiments import additional
+from serinus.engine.replicasets.revision import owner_reference
+from serinus.engine.replicasets.routes import Route, managed, service_names, set_by
+from serinus.engine.replicasets.services import carrier, point, replaced_has_share, selected_hash, selects
+from serinus.engine.status.conditions import promoted
+from serinus.engine.strategy.scaling import View, frozen
+from serinus.engine.strategy.steps import last_weight
+from serinus.routing.registry import routers_of
+from serinus.routing.router import ANY, Objects, RouteResult, Traffic, Write
+
+TOLD_BY = 200
+"""Characters by which an error is known again in a condition, where a long one is cut."""
+
+VERIFY_SECONDS = 10.0
+"""Between two looks at a weight that a router does not confirm."""
+
+
+def route(builder: PlanBuilder, view: View) -> bool:
+    """Plan Services and weight; False when a router refused, which ends the pass."""
+    s, canary = builder.context, builder.context.canary
+    assert canary is not None
+    weights = builder.status.canary.weights
+    recorded = weights.canary.weight if weights else None
+    weight = decide(builder, view, recorded) if s.routing else None
+    # The status may not have been told of the last weight: nothing is written before anything else moves, whatever it says.
+    if weight is not None and recorded is not None and (weight < recorded or not weight):
+        if not _write(builder, canary, weight):
+            return False
+        _services(builder, canary, view)
+        return True
+    led = _services(builder, canary, view)
+    if s.routing is None:
+        builder.status.canary.weights = None
+    if weight and weight > (recorded or 0) and led not in (None, hash_of(s.new)):
+        weight = recorded or 0  # more only once its Service leads there: why it does not is told
+    return weight is None or _write(builder, canary, weight)
+
+
+def held(s: RolloutContext) -> bool:
+    """Whether a write that leads requests is held back: what the last step asked for is not so."""
+    leading = references.router_objects(s.rollout) | {("Service", name) for name in references.services(s.rollout)}
+    return any(
+        s.now < one.until and ((one.kind, one.name) in leading or (one.kind, ANY) in leading) for one in s.snapshot.held
+    )
+
+
+def _services(builder: PlanBuilder, canary: CanaryStrategy, view: View) -> str | None:
+    """Which revision the canary Service leads to after this pass; None where it is not known."""
+    s, stable = builder.context, _stable(builder)
+    canary_service, stable_service = service_names(canary, builder.status)
+    if stable_service:
+        taken = view.takes_over()
+        point(builder, stable_service, s.new if taken else stable, role="new version" if taken else "stable version")
+    back = builder.status.abort
+    target = stable if back else s.new
+    if canary_service and not _more_than_carried(builder, view, canary_service, target):
+        led = point(
+            builder,
+            canary_service,
+            target,
+            role="stable version, the update being aborted," if back else "new version",
+        )
+        return led if canary_service in s.snapshot.services else None
+    return None
+
+
+def _more_than_carried(builder: PlanBuilder, view: View, service: str, target: ReplicaSet | None) -> bool:
+    """Whether the canary Service stays where it leads to, because its share of the requests is more than `target` carries.
+
+    A weight that the status does not name may be any. Where nobody answers now, nothing is lost.
+    """
+    s, weights = builder.context, builder.status.canary.weights
+    leads = s.named(selected_hash(builder, service))
+    if s.canary is None or s.routing is None or target is None:
+        return False
+    if leads is None or leads is target or not serving(leads):
+        return False
+    if weights is None:
+        return hash_of(leads) != builder.status.stable_rs
+    share = weights.canary.weight
+    if share and selected_hash(builder, service_names(s.canary, builder.status)[1]) == hash_of(target):
+        share = s.max_weight  # it has the rest already
+    return share > view.capacity(serving(target))
+
+
+def _stable(builder: PlanBuilder) -> ReplicaSet | None:
+    s = builder.context
+    return s.new if s.new and hash_of(s.new) == builder.status.stable_rs else s.named(builder.status.stable_rs)
+
+
+def reached(builder: PlanBuilder) -> set[str] | None:
+    """Revisions that get requests once this pass is carried out; None where every pod gets its share, whatever its version.
+
+    The Services are asked, not the recorded weights alone: after a way back in mid-update the canary's weight is recorded for
+    the version that is wanted, and its Service leads to the one that is left until the weight is gone.
+    """
+    s, status = builder.context, builder.status
+    canary_service, stable_service = service_names(s.canary, status) if s.canary else ("", "")
+    if s.routing is None:
+        leads = [selects(builder, name) for name in (canary_service, stable_service) if name]
+        return set(leads) if stable_service and all(leads) else None
+    weights = status.canary.weights
+    if weights is None:  # before a weight was ever written, the stable version has everything
+        sides = [(stable_service, status.stable_rs)]
+    else:
+        pairs = ((canary_service, weights.canary), (stable_service, weights.stable))
+        sides = [(name, side.pod_template_hash) for name, side in pairs if side.weight]
+    leads = [selects(builder, name) if name else recorded for name, recorded in sides]
+    return set(leads) if all(leads) else None
+
+
+def all_on_new(builder: PlanBuilder) -> bool:
+    """Whether every request goes to the version that is wanted, as far as Services and weights decide that."""
+    leads = reached(builder)
+    return not builder.context.replicas or leads is None or leads <= {hash_of(builder.context.new)}
+
+
+def decide(builder: PlanBuilder, view: View, recorded: int | None) -> int | None:
+    """The weight to write now; None while nothing is to be written yet."""
+    s, status, top = builder.context, builder.status, builder.context.max_weight
+    stable, new = _stable(builder), s.new
+    assert new is not None
+    want = min(_wanted(builder, view), top)
+    if stable is None:
+        return recorded
+    avail = serving(stable)
+    if recorded is None:
+        # Until the first version serves in full there is no traffic to divide.
+        return want if avail >= (top - want) * s.replicas // top else None
+    if promoted(status) and not replaced_has_share(builder):
+        # The stable Service must be seen to lead to the promoted version before the canary's share goes to it.
+        service = service_names(s.canary, status)[1] if s.canary else ""
+        led = not service or selected_hash(builder, service) == hash_of(new)
+        # With dynamicStableScale few pods were left there: gateways have heard of the switch when these have drained.
+        drains = s.canary and s.canary.dynamic_stable_scale and any(builder.size(r) for r in s.others)
+        return 0 if led and not drains and (avail >= s.replicas or recorded == 0) else recorded
+    return _given_back(builder, view, recorded, want) if want < recorded else want
+
+
+def _given_back(builder: PlanBuilder, view: View, recorded: int, want: int) -> int:
+    """A smaller weight, but for what only the version that has it now can carry. Others take over as their pods serve."""
+    s, top, now = builder.context, builder.context.max_weight, carrier(builder)
+    service = service_names(s.canary, builder.status)[1] if s.canary else ""
+    takes = s.named(selected_hash(builder, service)) or _stable(builder)
+    if now is None or takes is None or now is takes or not serving(now):
+        return want
+    avail = serving(takes)
+    carried = view.capacity(avail)
+    if carried < top - want:
+        builder.wait(
+            wait_reasons.STABLE_SHORT.code,
+            f"{takes.metadata.name} has {avail}/{s.replicas} ready pods: it takes over what they carry",
+        )
+    return min(recorded, max(want, top - carried))
+
+
+def _wanted(builder: PlanBuilder, view: View) -> int:
+    s, status, new = builder.context, builder.status, builder.context.new
+    assert new is not None
+    avail, steps = new.status.available_replicas, len(s.steps)
+    if promoted(status) or status.abort or avail == 0:
+        return 0
+    if status.promote_full:
+        return view.capacity(avail)
+    if not steps:
+        return 0
+    index = status.current_step_index or 0
+    if index >= steps:
+        # Fewer replicas do not complete an update that is held, although all of them are of the new version then.
+        whole = not frozen(builder) and view.arrived(steps)
+        want = s.max_weight if whole else last_weight(s.steps, steps)
+    else:
+        # While spec.paused holds a setWeight step back, its weight is written all the same; a smaller one needs no pods.
+        asked, before = s.steps[index].set_weight, last_weight(s.steps, index)
+        want = asked if asked is not None and (asked <= before or view.arrived(index)) else before
+    allowed = view.allowed(new, index)
+    if allowed < want:
+        builder.wait(
+            wait_reasons.PODS.code,
+            f"the canary has {count(avail, 'ready pod')}: enough for weight {allowed}, not {want}",
+        )
+    return min(want, allowed)
+
+
+def _write(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -> bool:
+    s, recorded = builder.context, builder.status.canary.weights
+    wanted = _wanted_traffic(builder, canary, weight)
+    snapshot = s.snapshot
+    objects = Objects(wanted.namespace, snapshot.ingresses, snapshot.objects, snapshot.served)
+    answers = [used.route(wanted, objects) for used in routers_of(s.spec)]
+    errors = [answer.error for answer in answers if answer.error]
+    # No router gets a larger share where another one cannot be written; a smaller share is written wherever it can be.
+    rises = recorded is not None and weight > recorded.canary.weight
+    written = [builder.act(action_of(write)) for a in answers for write in a.writes if not (errors and rises)]
+    if errors:
+        notices = [Event(notice.reason, notice.message, "Warning") for answer in answers for notice in answer.notices]
+        builder.refuse(wait_reasons.ROUTER.code, Event("TrafficRoutingError", errors[0], "Warning"), *notices)
+        if _told(builder, errors[0]):
+            builder.events.clear()  # one Event for one cause, however often the pass comes to it
+        return False
+    if not all(written):
+        return True  # the status keeps the weight that was written last: nothing loses its pods because of this one
+    for after in (answer.again_after for answer in answers):
+        if after is not None:
+            builder.requeue(s.now + after)
+    pending = [answer.pending for answer in answers if answer.pending]
+    if pending:
+        builder.wait(wait_reasons.UNCONFIRMED.code, pending[0])
+        return True
+    # Without a share nobody has it: the new version is the next.
+    service = wanted.canary_service
+    has = (selects(builder, service) if weight and service else "") or hash_of(s.new)
+    _record(builder, canary, weight, has, _verified(answers))
+    if builder.status.canary.weights and builder.status.canary.weights.verified is False:
+        builder.wait(wait_reasons.UNCONFIRMED.code, f"the router does not confirm weight {weight} yet")
+        builder.requeue(s.now + VERIFY_SECONDS)
+    return True
+
+
+def _told(builder: PlanBuilder, error: str) -> bool:
+    """Whether the stored status reports this error of a router already."""
+    conditions = builder.context.rollout.status.conditions
+    return any(c.type == "InvalidSpec" and error[:TOLD_BY] in c.message for c in conditions)
+
+
+def _wanted_traffic(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -> Traffic:
+    s, meta, stable = builder.context, builder.context.rollout.metadata, _stable(builder)
+    assert s.routing is not None
+    canary_service, stable_service = service_names(canary, builder.status)
+    return Traffic(
+        meta.name,
+        meta.namespace,
+        meta.uid,
+        owner_reference(builder),
+        canary,
+        canary_service,
+        stable_service,
+        weight,
+        s.max_weight,
+        hash_of(s.new),
+        builder.status.stable_rs,
+        _routes(builder),
+        managed(s.steps, s.routing),
+        additional(builder),
+        canary_ready=serving(s.new) if s.new else 0,
+        stable_ready=serving(stable) if stable else 0,
+        now=s.now,
+    )
+
+
+def _verified(answers: Sequence[RouteResult]) -> bool | None:
+    """False where one router does not see the weight in force; None where none can tell."""
+    told = [answer.verified for answer in answers if answer.verified is not None]
+    return all(told) if told else None
+
+
+def _routes(builder: PlanBuilder) -> tuple[Route, ...]:
+    s, status = builder.context, builder.status
+    serving = s.new is not None and s.new.status.available_replicas > 0
+    if not s.routing or promoted(status) or status.abort or status.promote_full or not serving:
+        return ()
+    return set_by(s.steps[: (status.current_step_index or 0) + 1], s.routing)
+
+
+def action_of(write: Write) -> Action:
+    """A router's write as an action of a plan."""
+    return Action(
+        write.verb,
+        write.kind,
+        write.name,
+        write.because,
+        write.body,
+        uid=write.uid,
+        resource_version=write.resource_version,
+        events=(Event(write.reason, write.message),) if write.reason else (),
+    )
+
+
+def _record(builder: PlanBuilder, canary: CanaryStrategy, weight: int, has: str, verified: bool | None) -> None:
+    s, status = builder.context, builder.status
+    old, more = status.canary.weights, additional(builder)
+    status.canary.weights = TrafficWeights(
+        WeightDestination(weight, canary.canary_service, has),
+        WeightDestination(s.max_weight - weight - sum(a.weight for a in more), canary.stable_service, status.stable_rs),
+        additional=list(more),
+        verified=verified,
+    )
+    if old is None:
+        builder.record_event("TrafficWeightUpdated", f"Traffic weight updated to {weight}")
+    elif old.canary.weight != weight:
+        builder.record_event("TrafficWeightUpdated", f"Traffic weight updated from {old.canary.weight} to {weight}")
