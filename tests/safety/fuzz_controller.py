@@ -29,9 +29,9 @@ from serinus.cli.rollouts.lint import findings
 from serinus.controller.cache import Cache
 from serinus.controller.metrics import Metrics
 from serinus.controller.snapshot import experiment_snapshot, snapshot
-from serinus.engine.experiment import plan_experiment
+from serinus.engine.experiment.experiment import plan_experiment
+from serinus.engine.explain.why import explain
 from serinus.engine.planner import plan
-from serinus.engine.why import explain
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.wire import Request, Response

@@ -11,6 +11,7 @@ from typing import Any
 
 from serinus.analysis import assessment
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL
+from serinus.analysis.providers.measuring import Round
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.controller import analysis_runs
 from serinus.engine.core.builder import difference, settled
@@ -24,26 +25,21 @@ from tests.sim.bugs import MUTANTS, Place, mutant
 
 @mutant("an answer whose write failed is kept and counted later, also where the write was done", judges=True)
 def measured_twice() -> Iterable[Place]:
-    measure, write = analysis_runs.measure, analysis_runs.AnalysisRuns._write
+    one, write = Round._one, analysis_runs.AnalysisRuns._write
     kept: dict[tuple[str, str], Any] = {}
 
-    async def measured(run: Any, todo: Any, reach: Any) -> Any:
-        found: list[Any] = []
-        for task in todo:
-            place = (run.metadata.uid, task.metric.name)
-            if place in kept and task.call == "run":
-                found.append(dataclasses.replace(kept[place], task=task))
-            else:
-                found += await measure(run, [task], reach)
-            kept[place] = found[-1]
-        return found
+    async def measured(self: Any, task: Any) -> Any:
+        place = (self.run.metadata.uid, task.metric.name)
+        again = place in kept and task.call == "run"
+        kept[place] = dataclasses.replace(kept[place], task=task) if again else await one(self, task)
+        return kept[place]
 
     async def written(self: Any, key: Any, run: Any, assessed: Any) -> None:
         await write(self, key, run, assessed)
         for place in [p for p in kept if p[0] == run.metadata.uid]:
             del kept[place]
 
-    return [(analysis_runs, "measure", measured), (analysis_runs.AnalysisRuns, "_write", written)]
+    return [(Round, "_one", measured), (analysis_runs.AnalysisRuns, "_write", written)]
 
 
 @mutant("measurements are written whatever the run says meanwhile, as the cache had it", judges=True)
