@@ -25,7 +25,7 @@ from serinus.api.go_yaml_dump import dump
 
 _YEARS = 10
 _RENEW_DAYS = 30
-_TOKEN = r"[A-Za-z0-9._~+/=-]{16,}"
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
 """What an Authorization header can carry (RFC 6750), and is not cut off."""
 
 
@@ -77,7 +77,7 @@ def _token(file: Path) -> str:
     if not file.exists():
         write_private(file, secrets.token_urlsafe(32))
     token = file.read_bytes().decode("ascii", "replace").strip()
-    if not re.fullmatch(_TOKEN, token):
+    if not _TOKEN.fullmatch(token):
         raise Unreadable(
             f"{file} holds no token ({found_in(file)}): remove it, and the next start makes a new one and writes it "
             "into the kubeconfig."
