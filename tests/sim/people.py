@@ -197,7 +197,9 @@ def break_steps(world: World, seconds: float) -> None:
     edit_steps(world, SENSELESS)
 
     def mend() -> None:
-        if world.canary.get("steps") == SENSELESS:
+        if world.rollout is None:  # deleted, and applied again as it was: with these steps
+            world.loop.call_later(1.0, mend)
+        elif world.canary.get("steps") == SENSELESS:
             act(world, Action(world.loop.at, "steps", before))
 
     world.loop.call_later(seconds, mend)
