@@ -23,7 +23,7 @@ from serinus.dashboard.files import INDEX, File, files, index
 from serinus.dashboard.hub import TooManyPages
 from serinus.dashboard.service import Service
 from serinus.dashboard.settings import Settings
-from serinus.dashboard.stream import stream
+from serinus.dashboard.stream import LASTS, SIGNED_IN, stream
 from serinus.kube.errors import ApiError
 from serinus.kube.listener import Listener
 from serinus.kube.sparse_log import silence_senders
@@ -120,7 +120,7 @@ class Server:
         with self._listener.serving(request.protocol, signed_in=signed_in) as has_place:
             if not has_place:
                 return _error(503, "Too many connections are open: close other pages of this dashboard.")
-            request["signed_in"], request["lasts"] = signed_in, partial(self._listener.lasts, request.protocol)
+            request[SIGNED_IN], request[LASTS] = signed_in, partial(self._listener.lasts, request.protocol)
             return await self._guarded(request, handler)
 
     async def _guarded(self, request: web.Request, handler: Answer) -> web.StreamResponse:

@@ -8,6 +8,7 @@ Events: `state` (how good the view is), `rows` (lines of the list: `{"rows": [..
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import msgspec
@@ -74,14 +75,18 @@ async def _send(request: web.Request, response: web.StreamResponse, service: Ser
         await write(request, response, _event(b"rows", body))
 
 
+SIGNED_IN = web.RequestKey("signed_in", bool)
+LASTS: web.RequestKey[Callable[[], None]] = web.RequestKey("lasts", Callable[[], None])  # type: ignore[arg-type]
+
+
 def is_stranger(request: web.Request) -> bool:
     """Whether the server found that this client is not signed in."""
-    return not request.get("signed_in", False)
+    return not request.get(SIGNED_IN, False)
 
 
 def lasts(request: web.Request) -> None:
     """Says that the answer is a stream, which has a place of its own."""
-    if (found := request.get("lasts")) is not None:
+    if (found := request.get(LASTS)) is not None:
         found()
 
 

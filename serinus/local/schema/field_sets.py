@@ -25,6 +25,11 @@ _SERVERS = frozenset(
 )  # fmt: skip
 
 
+def is_fields(value: Any) -> bool:
+    """Whether a value from outside is a set of fields: maps of maps, and nothing else in them."""
+    return isinstance(value, dict) and all(is_fields(below) for below in value.values())
+
+
 def child(node: Node, name: str) -> Node:
     return node.fields.get(name) or node.values or ANYTHING
 

@@ -14,6 +14,7 @@ from serinus.local.schema.field_sets import (
     all_of,
     difference,
     granular,
+    is_fields,
     own_fields,
     parts,
     repeated,
@@ -65,7 +66,9 @@ def apply(
     """The object after server-side apply, managedFields included. Raises ApplyConflict and ApplyRefused."""
     if twice := repeated(kind.node, applied):
         resource, name = kind.resource, (applied.get("metadata") or {}).get("name", "")
-        told = ", ".join(f"{words(path[:-1])}: duplicate entries for key {words(path[-1:])}" for path in twice[:MOST_NAMED])
+        told = ", ".join(
+            f"{words(path[:-1])}: duplicate entries for key {words(path[-1:])}" for path in twice[:MOST_NAMED]
+        )
         raise ApplyRefused(
             f"failed to create typed patch object ({name}; {resource.api_version}, Kind={resource.kind}): {told}"
         )
@@ -105,7 +108,7 @@ def apply(
 
 def track(kind: Kind, old: Json | None, new: Json, *, manager: str, now: str, subresource: str = "") -> list[Json]:
     """The managedFields of `new`, which `manager` wrote over `old` in any other way than by applying. New entries; nothing is changed."""
-    entries = _entries(new) if "managedFields" in (new.get("metadata") or {}) else _entries(old or {})
+    entries = _entries(new) if _has_entries(new) else _entries(old or {})
     changed, gone = _compared(kind.node, old or {}, new)
     changed, gone = (own_fields(f, has_status=kind.has_status, subresource=subresource) for f in (changed, gone))
     if not changed and not gone:
@@ -221,8 +224,23 @@ def _add_path(fields: Fields, path: tuple[str, ...]) -> None:
 
 
 def _entries(obj: Json) -> list[Json]:
+    """The entries that can be read. Clients may send any; others were stored before they were looked at."""
     found: Any = (obj.get("metadata") or {}).get("managedFields") or []
-    return [e for e in found if isinstance(e, dict) and e.get("manager") and isinstance(e.get("fieldsV1"), dict)]
+    return [entry for entry in found if _readable(entry)]
+
+
+def _has_entries(obj: Json) -> bool:
+    """Whether the object says who owns it. Where one entry cannot be read, it does not, as in kube-apiserver."""
+    found: Any = (obj.get("metadata") or {}).get("managedFields")
+    return isinstance(found, list) and all(_readable(entry) for entry in found)
+
+
+def _readable(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not entry.get("manager") or not is_fields(entry.get("fieldsV1")):
+        return False
+    return all(
+        isinstance(entry.get(name, ""), str) for name in ("manager", "operation", "apiVersion", "time", "subresource")
+    )
 
 
 def _first_owner(kind: Kind, live: Json, now: str) -> list[Json]:

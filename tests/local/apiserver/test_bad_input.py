@@ -19,6 +19,8 @@ from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 
+Json = dict[str, Any]
+
 MAPS = "/api/v1/namespaces/default/configmaps"
 JSON = "application/json"
 
@@ -211,3 +213,39 @@ async def test_one_odd_value_anywhere_never_brings_the_server_down(
     await answered("POST", f"{one}/eviction", obj)
     await answered("DELETE", url)
     await answered("DELETE", url)
+
+
+ODD_OWNERS: list[Json] = [
+    {"fieldsV1": {"f:data": 1}}, {"fieldsV1": {"f:data": {"f:a": "x"}}}, {"fieldsV1": {"f:data": None}}, {"fieldsV1": {"f:data": [1]}},
+    {"fieldsV1": 1}, {"fieldsV1": {"k:{": {"x": {}}}}, {"manager": 1}, {"manager": ["a"]}, {"time": 5}, {"time": None}, {"operation": {}},
+    {"subresource": 1}, {"apiVersion": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD_OWNERS, ids=str)
+async def test_owners_that_cannot_be_read_change_nothing(send: Any, odd: Json) -> None:
+    """managedFields are a client's to send. kube-apiserver goes on with those that it has."""
+    base = "/api/v1/namespaces/default/configmaps"
+    obj: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "b"}}
+    assert (await send("POST", base, obj, user_agent="first/1"))[0] == 201
+    entry = {
+        "manager": "z",
+        "operation": "Update",
+        "apiVersion": "v1",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:data": {"f:a": {}}},
+    }
+    sent = {
+        **obj,
+        "metadata": {"name": "m", "managedFields": [entry | odd, {**entry, "manager": "y"}]},
+        "data": {"a": "c"},
+    }
+    for body in (sent, {**obj, "data": {"a": "d", "b": "e"}}):
+        assert (await send("PUT", f"{base}/m", body, user_agent="second/1"))[0] < 500
+    for force in ("false", "true"):
+        for data in ({"a": "f"}, {"z": "f"}):
+            url = f"{base}/m?fieldManager=w&force={force}"
+            assert (await send("PATCH", url, {**obj, "data": data}, "application/apply-patch+yaml"))[0] in (200, 409)
+    status, value = await send("GET", f"{base}/m")
+    assert status == 200
+    assert all(isinstance(entry["manager"], str) for entry in value["metadata"]["managedFields"])
