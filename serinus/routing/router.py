@@ -68,6 +68,8 @@ class Traffic(msgspec.Struct, frozen=True):
     managed: tuple[str, ...] = ()
     additional: tuple[WeightDestination, ...] = ()
     """Services of a running experiment and their shares; the stable Service gets what is left."""
+    additional_ports: dict[str, int] = {}
+    """Name of such a Service -> its first port, where it has one."""
     canary_ready: int = 0
     stable_ready: int = 0
     now: float = 0.0

@@ -39,7 +39,7 @@ class Kubectl:
             return f"Error from server ({error.reason}): {error.message}\n"
 
     async def _apply(self, manifest: Json) -> str:
-        new, resource = copy.deepcopy(manifest), self._kinds[manifest["kind"]]
+        new, resource = copy.deepcopy(manifest), self._of(manifest)
         new["metadata"].setdefault("annotations", {})[LAST_APPLIED] = json.dumps(manifest) + "\n"
         shown = _shown(resource, name := str(manifest["metadata"]["name"]))
         try:
@@ -53,6 +53,13 @@ class Kubectl:
             await self._client.patch(resource, name, patch, self._namespace)
         # Of a custom resource kubectl sends its lists again, and says so, even when nothing changed.
         return f"{shown} {'configured' if patch or resource is ROLLOUTS else 'unchanged'}"
+
+    def _of(self, manifest: Json) -> Resource:
+        """The manifest's kind, in its own version."""
+        known, version = self._kinds[manifest["kind"]], str(manifest["apiVersion"]).rpartition("/")[2]
+        if known.kind in BY_KIND:
+            return known
+        return Resource(known.group, version, known.plural, known.kind, singular=known.singular)
 
     async def patch(self, target: str, body: Json) -> str:
         """A merge patch of `Kind/name`."""

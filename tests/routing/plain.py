@@ -139,9 +139,9 @@ class Cluster:
         assert all(not answer.writes for answer in answers if answer.error)
         return "; ".join(answer.error for answer in answers if answer.error)
 
-    def release(self) -> list[Write]:
+    def release(self, **fields: Any) -> list[Write]:
         """The last writes of the routers, carried out."""
-        wanted, objects = self.traffic(0), self.seen()
+        wanted, objects = self.traffic(0, **fields), self.seen()
         results = [u.router.release(u.config, wanted, objects) for u in registry.routers_of(self.rollout.spec)]
         writes = [write for result in results for write in result.writes]
         for write in writes:

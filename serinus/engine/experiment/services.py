@@ -30,7 +30,7 @@ def run_service(
             if trial.act(Action("delete", "Service", name, because, uid=found.metadata.uid)).planned:
                 status.service_name = status.pod_template_hash = ""
         return Held()
-    ports = _ports(template)
+    ports = service_ports(template)
     if not ports:
         return Held()
     selector = rs.metadata.labels
@@ -70,8 +70,8 @@ def _leaves(name: str, owner: str) -> str:
     return f"Service {name} still belongs to {owner}: it is made when that has let it go"
 
 
-def _ports(template: ExperimentTemplate) -> list[Json]:
-    """All ports of its containers, as a Service has them."""
+def service_ports(template: ExperimentTemplate) -> list[Json]:
+    """All ports of the template's containers, as its Service has them."""
     found: list[Json] = []
     for container in (template.template.get("spec") or {}).get("containers") or []:
         for port in container.get("ports") or []:

@@ -25,6 +25,7 @@ from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import RolloutContext, hash_of, revision_of
 from serinus.engine.core.plan import Action, Event
+from serinus.engine.experiment.services import service_ports
 from serinus.engine.judging.history_limits import surplus
 from serinus.engine.replicasets.revision import owner_reference
 from serinus.engine.status.abort import abort
@@ -191,6 +192,15 @@ def additional(builder: PlanBuilder) -> tuple[WeightDestination, ...]:
         for t in found.status.template_statuses
         if t.name in weights and t.service_name
     )
+
+
+def additional_ports(builder: PlanBuilder) -> dict[str, int]:
+    """Name of a template's Service -> its first port, of the current step's Experiment."""
+    found = named(builder.context, builder.status.canary.current_experiment)
+    if found is None:
+        return {}
+    ports = {template.name: service_ports(template) for template in found.spec.templates}
+    return {t.service_name: ports[t.name][0]["port"] for t in found.status.template_statuses if ports.get(t.name)}
 
 
 def stop(builder: PlanBuilder) -> None:

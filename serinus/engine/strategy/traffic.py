@@ -15,7 +15,7 @@ from serinus.engine.core import references, wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import RolloutContext, hash_of, serving
 from serinus.engine.core.plan import Action, Event
-from serinus.engine.judging.experiments import additional
+from serinus.engine.judging.experiments import additional, additional_ports
 from serinus.engine.replicasets.revision import owner_reference
 from serinus.engine.replicasets.routes import Route, managed, service_names, set_by
 from serinus.engine.replicasets.services import carrier, point, replaced_has_share, selected_hash, selects
@@ -259,6 +259,7 @@ def _wanted_traffic(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -
         _routes(builder),
         managed(s.steps, s.routing),
         additional(builder),
+        additional_ports(builder),
         canary_ready=serving(s.new) if s.new else 0,
         stable_ready=serving(stable) if stable else 0,
         now=s.now,

@@ -1,0 +1,370 @@
+"""Routes of the Gateway API: HTTPRoute, GRPCRoute, TCPRoute and TLSRoute. Source: traffic routing, section 9.
+
+The configuration is that of Argo Rollouts' plugin `argoproj-labs/gatewayAPI`, which Serinus does not need. The routes are the user's:
+each rule with the stable and the canary Service among its backends gets the weights, and every other rule stays as it is. A header
+route of a step is a further rule for each of these rules, with the name of the managed route.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from serinus.api.findings import Finding, internal, invalid, required
+from serinus.api.rollout import CanaryStrategy, HeaderRoutingMatch, Rollout, SetHeaderRoute
+from serinus.api.routing_rules import Capabilities
+from serinus.api.selectors import Selector, key_error, value_error
+from serinus.api.served_kind import ServedKind
+from serinus.routing.router import ANY, Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.writes import edited, not_found, share
+
+Json = dict[str, Any]
+GROUP = "gateway.networking.k8s.io"
+HTTP = ServedKind(GROUP, "HTTPRoute", "httproutes", ("v1", "v1beta1", "v1alpha2"))
+GRPC = ServedKind(GROUP, "GRPCRoute", "grpcroutes", ("v1", "v1alpha2"))
+TCP = ServedKind(GROUP, "TCPRoute", "tcproutes", ("v1", "v1alpha2"))
+TLS = ServedKind(GROUP, "TLSRoute", "tlsroutes", ("v1", "v1alpha3", "v1alpha2"))
+KINDS = {"http": HTTP, "grpc": GRPC, "tcp": TCP, "tls": TLS}
+"""By the first part of their fields in the configuration."""
+WITH_HEADERS = (HTTP, GRPC)
+NO_ROUTES = (
+    "No routes configured. At least one of 'httpRoutes', 'grpcRoutes', 'tcpRoutes', 'tlsRoutes', 'httpRoute', 'grpcRoute', "
+    "'tcpRoute' or 'tlsRoute' must be set"
+)
+FAILED = "failed to set weight via plugin"
+"""Argo Rollouts' words, which people search for."""
+NOT_TYPED = "failed to set header route via plugin: invalid header match type"
+EXPERIMENTS = r"-[0-9a-z]{5,10}-\d+-\d+-."
+"""After the Rollout's name: the Services that its experiments make (`web-77f97bbcbf-2-1-baseline`)."""
+SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
+
+
+class NamedRoute(msgspec.Struct, rename="camel", omit_defaults=True):
+    name: str = ""
+    use_header_routes: bool = False
+
+
+class GatewayApiRouting(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A single route has header routes; one of a list where it says so; a selected one never."""
+
+    http_route: str = ""
+    grpc_route: str = ""
+    tcp_route: str = ""
+    tls_route: str = ""
+    http_routes: list[NamedRoute] = []
+    grpc_routes: list[NamedRoute] = []
+    tcp_routes: list[NamedRoute] = []
+    tls_routes: list[NamedRoute] = []
+    http_route_selector: Json | None = None
+    grpc_route_selector: Json | None = None
+    tcp_route_selector: Json | None = None
+    tls_route_selector: Json | None = None
+    namespace: str = ""
+    """Of the routes; the Rollout's where it is not set."""
+    disable_in_progress_label: bool = False
+    in_progress_label_key: str = "rollouts.argoproj.io/gatewayapi-canary"
+    in_progress_label_value: str = "in-progress"
+
+    def named(self, of: str) -> dict[str, bool]:
+        """Name of each route of a kind ("http") -> whether it gets header routes."""
+        single: str = getattr(self, f"{of}_route")
+        found = {single: True} if single else {}
+        for each in getattr(self, f"{of}_routes"):
+            found[each.name] = found.get(each.name, False) or each.use_header_routes
+        return found
+
+    def selector(self, of: str) -> Json | None:
+        return getattr(self, f"{of}_route_selector")
+
+
+class Route(NamedTuple):
+    """One route that the Rollout leads. `name` as in `Reference`; `seen`: None where it is missing."""
+
+    of: str
+    name: str
+    header_routes: bool
+    seen: Json | None
+
+    @property
+    def kind(self) -> ServedKind:
+        return KINDS[self.of]
+
+
+class GatewayApi(Router[GatewayApiRouting]):
+    key = "argoproj-labs/gatewayAPI"
+    config = GatewayApiRouting
+    capabilities = Capabilities(
+        header_routes=True, mirror_routes=True, ping_pong=True, experiments=True, max_weight=True, verifies=True
+    )
+    kinds = tuple(KINDS.values())
+    permissions = ((GROUP, tuple(kind.plural for kind in KINDS.values()), "get list watch patch"),)
+
+    def needs_services(self, config: GatewayApiRouting, canary: CanaryStrategy) -> bool:
+        return canary.ping_pong is None
+
+    def validate(self, config: GatewayApiRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
+        if not any(config.named(of) or config.selector(of) is not None for of in KINDS):
+            yield internal(path, NO_ROUTES)
+        for of in KINDS:
+            for index, each in enumerate(getattr(config, f"{of}_routes")):
+                if not each.name:
+                    yield required(f"{path}.{of}Routes[{index}].name", f"the name of a {KINDS[of].kind}")
+            selector = config.selector(of)
+            if selector is not None and (wrong := _unreadable(selector)):
+                yield invalid(f"{path}.{of}RouteSelector", selector, wrong)
+        if not config.disable_in_progress_label:
+            key, value = config.in_progress_label_key, config.in_progress_label_value
+            for field, given, wrong in (("Key", key, key_error(key)), ("Value", value, value_error(value))):
+                if wrong:
+                    yield invalid(f"{path}.inProgressLabel{field}", given, wrong)
+
+    def references(self, rollout: Rollout, config: GatewayApiRouting) -> tuple[Reference, ...]:
+        space = _space(config, rollout.metadata.namespace)
+        found: list[Reference] = []
+        for of, kind in KINDS.items():
+            names = [*config.named(of), *([ANY] if config.selector(of) is not None else [])]
+            found += [Reference(kind.key, space + name) for name in names if name]
+        return tuple(found)
+
+    def route(self, config: GatewayApiRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        routes = list(_routes(config, traffic, objects))
+        wrong = next(filter(None, (_wrong(route, traffic, objects) for route in routes)), "")
+        if not routes:
+            wrong = f"{FAILED}: No routes configured: no route has the labels that {_selectors(config)} selects"
+        if not wrong and any(_header(match) is None for each in _header_routes(traffic) for match in each.match):
+            wrong = f"{NOT_TYPED}: a match of a setHeaderRoute step needs one of exact, prefix and regex"
+        if wrong:
+            return RouteResult(error=wrong)
+        writes: list[Write] = []
+        for route in routes:
+            assert route.seen is not None
+            because = f"the canary is to get {share(traffic)}"
+            writes += edited(route.kind, route.name, route.seen, _edit(route, config, traffic), because)
+        verified = _verified(routes)
+        if verified and any("spec" in write.body for write in writes):
+            verified = False  # what the gateways report is of the routes before
+        return RouteResult(tuple(writes), verified=verified)
+
+
+ROUTER = GatewayApi()
+
+
+def _space(config: GatewayApiRouting, own: str) -> str:
+    """`NAMESPACE/` of the routes, "" for the Rollout's own."""
+    return f"{config.namespace}/" if config.namespace not in ("", own) else ""
+
+
+def _unreadable(selector: Json) -> str:
+    try:
+        Selector.of(selector)
+    except ValueError as error:
+        return str(error)
+    except (AttributeError, TypeError):
+        return "it must be a label selector: matchLabels and matchExpressions"
+    return ""
+
+
+def _selectors(config: GatewayApiRouting) -> str:
+    return " or ".join(f"{of}RouteSelector" for of in KINDS if config.selector(of) is not None)
+
+
+def _routes(config: GatewayApiRouting, traffic: Traffic, objects: Objects) -> Iterator[Route]:
+    space = _space(config, traffic.namespace)
+    for of, kind in KINDS.items():
+        named = {space + name: header for name, header in config.named(of).items()}
+        for name, header in named.items():
+            yield Route(of, name, header and kind in WITH_HEADERS, objects.get(kind.key, name))
+        selector = config.selector(of)
+        if selector is not None:
+            for name, seen in objects.matching(kind.key, Selector.of(selector), config.namespace):
+                if name not in named:
+                    yield Route(of, name, header_routes=False, seen=seen)
+
+
+def _wrong(route: Route, traffic: Traffic, objects: Objects) -> str:
+    """Why the route has no place for the weights, in Argo Rollouts' words; "" where it has."""
+    if route.seen is None:
+        return f"{FAILED}: {not_found(route.kind, route.name, objects)}"
+    if any(_divides(rule, traffic) for rule in _rules(route.seen)):
+        return ""
+    what = "backendRef" if route.kind in WITH_HEADERS else "backendRef list"
+    both = f"no rule has both {traffic.stable_service} and {traffic.canary_service} in its backendRefs"
+    return f"{FAILED}: {what} was not found in {route.of}Route: {route.kind.kind} {route.name}: {both}"
+
+
+def _rules(seen: Json) -> list[Any]:
+    spec = seen.get("spec")
+    return _list(spec.get("rules")) if isinstance(spec, dict) else []
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _backends(rule: Any) -> list[Json]:
+    found = _list(rule.get("backendRefs")) if isinstance(rule, dict) else []
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _to(rule: Any, service: str, traffic: Traffic) -> list[Json]:
+    """The rule's backends that are this Service. One of another namespace is somebody else's."""
+    own = (None, "", traffic.namespace)
+    return [each for each in _backends(rule) if each.get("name") == service and each.get("namespace") in own]
+
+
+def _divides(rule: Any, traffic: Traffic) -> bool:
+    return bool(_to(rule, traffic.stable_service, traffic) and _to(rule, traffic.canary_service, traffic))
+
+
+def _edit(route: Route, config: GatewayApiRouting, traffic: Traffic) -> Callable[[Json], None]:
+    def edit(seen: Json) -> None:
+        rules = [rule for rule in _rules(seen) if _divides(rule, traffic)]
+        for rule in rules:
+            _weigh(rule, traffic)
+        if route.kind in WITH_HEADERS:
+            _lead_headers(seen["spec"], rules, traffic, wanted=route.header_routes)
+        if not config.disable_in_progress_label:
+            _label(seen["metadata"], config, traffic)
+
+    return edit
+
+
+def _weigh(rule: Json, traffic: Traffic) -> None:
+    """Both Services get their weights. Services of an experiment come after them; those of one that is over go."""
+    for service, weight in ((traffic.canary_service, traffic.weight), (traffic.stable_service, traffic.stable_weight)):
+        for backend in _to(rule, service, traffic):
+            backend["weight"] = weight
+    wanted = {each.service_name: each.weight for each in traffic.additional}
+    over = [each for each in _backends(rule) if _is_of_an_experiment(each, traffic) and each.get("name") not in wanted]
+    port = _to(rule, traffic.stable_service, traffic)[0].get("port")
+    for name, weight in wanted.items():
+        there = _to(rule, name, traffic)
+        for backend in there:
+            backend["weight"] = weight
+        if not there:
+            place: Json = {"namespace": traffic.namespace, "port": traffic.additional_ports.get(name, port)}
+            rule["backendRefs"].append({"name": name, **place, "weight": weight})
+    rule["backendRefs"] = [each for each in rule["backendRefs"] if not any(each is gone for gone in over)]
+
+
+def _is_of_an_experiment(backend: Json, traffic: Traffic) -> bool:
+    """Whether it leads to a Service that an experiment of this Rollout makes, running or not."""
+    name = backend.get("name")
+    ours = backend.get("namespace") in (None, "", traffic.namespace)
+    if not ours or not isinstance(name, str) or name in (traffic.canary_service, traffic.stable_service):
+        return False
+    asked = [template for step in traffic.canary.steps for template in (step.experiment or {}).get("templates") or []]
+    given = {(template.get("service") or {}).get("name") for template in asked}
+    return name in given or re.match(re.escape(traffic.rollout) + EXPERIMENTS, name) is not None
+
+
+def _header_routes(traffic: Traffic) -> list[SetHeaderRoute]:
+    """In the order of precedence. The plugin has no mirror routes: a setMirrorRoute step changes nothing."""
+    return [each for each in traffic.routes if isinstance(each, SetHeaderRoute)]
+
+
+def _lead_headers(spec: Json, rules: list[Json], traffic: Traffic, *, wanted: bool) -> None:
+    """The rules of header routes stand behind the user's: at equal paths, more headers have precedence wherever they stand."""
+    steps = [step.set_header_route for step in traffic.canary.steps if step.set_header_route]
+    unnamed = [{**made, "name": None} for step in steps for made in _header_rules(step, rules, traffic)]
+    ours = [rule for rule in spec["rules"] if _is_managed(rule, unnamed, traffic)]
+    user = [rule for rule in spec["rules"] if not any(rule is each for each in ours)]
+    made = [rule for each in _header_routes(traffic) if wanted for rule in _header_rules(each, rules, traffic)]
+    spec["rules"] = user + [next((rule for rule in ours if _alike(rule, each)), each) for each in made]
+
+
+def _is_managed(rule: Any, unnamed: list[Json], traffic: Traffic) -> bool:
+    """By its name; and, where the route's definition has no names of rules, by all that it says.
+
+    A rule of the user's whose only backend is the canary Service stays.
+    """
+    if not isinstance(rule, dict):
+        return False
+    name = rule.get("name")
+    if not name:
+        return any(_alike(rule, each) for each in unnamed)
+    stem, _, number = str(name).rpartition("-")
+    only_canary = {each.get("name") for each in _backends(rule)} == {traffic.canary_service}
+    return name in traffic.managed or (only_canary and number.isdecimal() and stem in traffic.managed)
+
+
+def _alike(rule: Json, wanted: Json) -> bool:
+    """Equal but for what the API server adds: a weight of 1, and no name where the definition has none."""
+    return _plain(rule) == _plain(wanted) and (rule.get("name") or wanted.get("name")) in (None, wanted.get("name"))
+
+
+def _plain(rule: Json) -> Json:
+    backends = [{k: v for k, v in each.items() if (k, v) != ("weight", 1)} for each in _backends(rule)]
+    return {**{k: v for k, v in rule.items() if k != "name"}, "backendRefs": backends}
+
+
+def _header_rules(step: SetHeaderRoute, rules: list[Json], traffic: Traffic) -> Iterator[Json]:
+    headers = [found for match in step.match if (found := _header(match))]
+    if not headers:
+        return
+    for number, rule in enumerate(rules):
+        made = copy.deepcopy(rule)
+        canary = {k: v for k, v in _to(made, traffic.canary_service, traffic)[0].items() if k != "weight"}
+        made["name"] = f"{step.name}-{number}" if number else step.name
+        made["backendRefs"] = [{"group": "", "kind": "Service", **canary}]
+        found = [each for each in _list(made.get("matches")) if isinstance(each, dict)]
+        made["matches"] = [
+            {**each, "headers": [*_list(each.get("headers")), *copy.deepcopy(headers)]} for each in found or [{}]
+        ]
+        yield made
+
+
+def _header(match: HeaderRoutingMatch) -> Json | None:
+    """The condition as a route has it; None without a value."""
+    value = match.header_value
+    if value is None or not (value.exact or value.prefix or value.regex):
+        return None
+    if value.exact:
+        return {"name": match.header_name, "type": "Exact", "value": value.exact}
+    pattern = SPECIAL.sub(r"\\\1", value.prefix) + ".*" if value.prefix else value.regex
+    return {"name": match.header_name, "type": "RegularExpression", "value": pattern}
+
+
+def _label(metadata: Json, config: GatewayApiRouting, traffic: Traffic) -> None:
+    """While the canary has a share. GitOps tools can leave out routes that have the label."""
+    labels: Json = metadata.get("labels") or {}
+    if traffic.weight:
+        metadata["labels"] = {**labels, config.in_progress_label_key: config.in_progress_label_value}
+    else:
+        labels.pop(config.in_progress_label_key, None)
+
+
+def _verified(routes: list[Route]) -> bool | None:
+    """Whether the gateways have taken the routes as they are; None where no gateway reports anything."""
+    told = [answer for route in routes if route.seen for answer in _parents(route.seen)]
+    return all(told) if told else None
+
+
+def _parents(seen: Json) -> Iterator[bool]:
+    """For each parent of the route that reports conditions: whether they hold for the present generation."""
+    status, meta = seen.get("status"), seen["metadata"]
+    space = str(meta.get("namespace") or "")
+    named = [_parent(ref, space) for ref in _list(seen["spec"].get("parentRefs")) if isinstance(ref, dict)]
+    for parent in _list(status.get("parents")) if isinstance(status, dict) else []:
+        ref = parent.get("parentRef") if isinstance(parent, dict) else None
+        if not isinstance(ref, dict) or _parent(ref, space) not in named:
+            continue
+        conditions = [each for each in _list(parent.get("conditions")) if isinstance(each, dict)]
+        mine = [each for each in conditions if each.get("type") in ("Accepted", "ResolvedRefs")]
+        if mine:
+            yield all(_holds(each, meta.get("generation")) for each in mine)
+
+
+def _parent(ref: Json, space: str) -> tuple[Any, ...]:
+    return (ref.get("name"), ref.get("namespace") or space, ref.get("sectionName"), ref.get("port"))
+
+
+def _holds(condition: Json, generation: Any) -> bool:
+    """A gateway that reports no generation is believed."""
+    seen = condition.get("observedGeneration")
+    fresh = not isinstance(seen, int) or not isinstance(generation, int) or seen >= generation
+    return fresh and condition.get("status") == "True"
