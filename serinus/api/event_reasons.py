@@ -20,6 +20,8 @@ KEPT = frozenset(
         "ReconciliationError",
         "ReplicaSetCreateError",
         "ReplicaSetTemplateRestored",
+        "NotificationConfigInvalid",
+        "NotificationFailed",
         "WriteRefused",
         "SetAside",
         "TrafficRoutingError",
@@ -64,9 +66,14 @@ ROUTINE = frozenset(
         "AnalysisRunPending",
         "AnalysisRunRunning",
         "AnalysisRunTerminating",
+        "NotificationSent",
         *(f"Template{state}" for state in ("Progressing", "Running", *VERDICTS)),
     }
 )
+
+
+OWN_BUDGET = frozenset({"NotificationSent"})
+"""Routine Events that take nothing from the budget of an object's other Events."""
 
 
 def kept(reason: str, type_: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from serinus import __version__
 from serinus.api.crds import crds
 from serinus.api.meta import Json
+from serinus.api.names import NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
 
 NAME = "argo-rollouts"
 LEASE = "argo-rollouts-controller-lock"
@@ -28,7 +29,8 @@ REPOSITORY = "ghcr.io/serinus/serinus"
 USER = 65532
 """Of the image: nobody, as in distroless images."""
 
-Row = tuple[str, tuple[str, ...], str]
+Row = tuple[str, tuple[str, ...], str] | tuple[str, tuple[str, ...], str, tuple[str, ...]]
+"""(group, resources, verbs[, names of the only objects])."""
 
 RULES: tuple[Row, ...] = (
     ("argoproj.io", ("rollouts",), "get list watch patch"),
@@ -44,13 +46,12 @@ RULES: tuple[Row, ...] = (
     ("", ("services",), "get list watch create patch delete"),
     ("", ("podtemplates",), "list watch"),
     ("", ("secrets", "configmaps"), "get"),
+    ("", ("secrets", "configmaps"), "list watch", (NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET)),
     ("", ("events",), "list create patch"),
     ("coordination.k8s.io", ("leases",), "get create update"),
 )
 """(group, resources, verbs): all but those of the traffic routers, which their files name."""
-CLUSTER_RULES: tuple[Row, ...] = (
-    ("argoproj.io", ("clusteranalysistemplates",), "list watch"),
-)
+CLUSTER_RULES: tuple[Row, ...] = (("argoproj.io", ("clusteranalysistemplates",), "list watch"),)
 
 
 def default_image() -> str:
@@ -94,7 +95,11 @@ def _object(api_version: str, kind: str, name: str, namespace: str, **parts: obj
 
 def rules(rows: tuple[Row, ...]) -> list[Json]:
     """As a Role has them."""
-    return [{"apiGroups": [group], "resources": list(names), "verbs": verbs.split()} for group, names, verbs in rows]
+    found: list[Json] = []
+    for group, resources, verbs, *only in rows:
+        rule: Json = {"apiGroups": [group], "resources": list(resources), "verbs": verbs.split()}
+        found.append({**rule, "resourceNames": list(only[0])} if only else rule)
+    return found
 
 
 def _everywhere(instance_id: str) -> str:

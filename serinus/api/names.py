@@ -26,3 +26,7 @@ CANARY_PAUSE = "CanaryPauseStep"
 BLUE_GREEN_PAUSE = "BlueGreenPause"
 INCONCLUSIVE_ANALYSIS = "InconclusiveAnalysisRun"
 INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
+
+NOTIFICATION_CONFIG_MAP = "argo-rollouts-notification-configmap"
+NOTIFICATION_SECRET = "argo-rollouts-notification-secret"
+"""What configures notifications, and the Secret that it names values of."""

@@ -76,6 +76,7 @@ def _options(given: dict[str, object], home: str) -> Options:
         instance_id=str(given["instance_id"]),
         workers=int(str(given["rollout_threads"])),
         analysis_workers=int(str(given["analysis_threads"])),
+        self_service_notifications=bool(given["self_service_notification_enabled"]),
         only_analyses=given["controllers"] == "analysis",
         resync=float(str(given["rollout_resync"])),
         leader_elect=bool(given["leader_elect"]),

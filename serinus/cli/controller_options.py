@@ -57,7 +57,7 @@ _NO_EFFECT = (
     "--appmesh-crd-version",
     "--enable-pprof-address",
 )
-_NO_EFFECT_SWITCHES = ("--aws-verify-target-group", "--alb-verify-weight", "--self-service-notification-enabled")
+_NO_EFFECT_SWITCHES = ("--aws-verify-target-group", "--alb-verify-weight")
 
 
 CONNECTION = (
@@ -120,6 +120,11 @@ OWN = (
         ["--controllers"],
         type=click.Choice(["analysis"]),
         help="Only this: AnalysisRuns are carried out, Rollouts and Experiments are left alone.",
+    ),
+    _switch(
+        "--self-service-notification-enabled",
+        False,
+        "Namespaces may have a configuration of notifications of their own.",
     ),
     _switch("--leader-elect", True, "Act only while holding the lease."),
     click.Option(

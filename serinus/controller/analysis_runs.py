@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from msgspec import structs
+
 from serinus.analysis.arguments import Secrets, secret_names
 from serinus.analysis.assessment import Assessed, Measured, assess, delete_at, failed
 from serinus.analysis.hiding import Hidden
@@ -143,8 +145,9 @@ class AnalysisRuns:
             self._woken[key] -= woken
             if not self._woken[key]:
                 del self._woken[key]
+        now = structs.replace(run, status=assessed.status)
         for event in assessed.events:
-            self._tell(run, Event(event.reason, event.message, event.type))
+            self._tell(now, Event(event.reason, event.message, event.type))
         self._measures.reconciled(key, self._clock.now() - began)
         self._due[key] = assessed.due
         if assessed.next is not None:

@@ -10,13 +10,14 @@ exists already, or is gone already, counts as done.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import structs
 
-from serinus.api.experiment import Experiment
+from serinus.api.experiment import Experiment, ExperimentStatus
+from serinus.api.merge_patch import applied
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.names import HASH
 from serinus.api.resources import BY_KIND, EXPERIMENTS, PODS, ROLLOUTS, Resource
@@ -57,6 +58,8 @@ class Applier:
     """What objects of a kind are written by; None for a kind that the API server does not serve."""
     held: HeldWrites = field(default_factory=HeldWrites)
     """What is not tried again for a while."""
+    happened: Callable[[Callable[[], Subject], Sequence[Event]], None] | None = None
+    """Told the Events of a pass, and how to make the object as the pass has written it."""
 
     async def apply(self, about: Subject, plan: Plan) -> int:
         """Returns how many writes were made. Raises the ApiError of the first that failed, HeldBack of one that is not to be tried now;
@@ -69,8 +72,11 @@ class Applier:
                 await done.act(done.status_action(plan.status, plan.status_because))
             written = True
         finally:
-            for event in ordered(plan, done.acted, status=written):
+            events = ordered(plan, done.acted, status=written)
+            for event in events:
                 self.tell(about, event)
+            if events and self.happened is not None:
+                self.happened(lambda: as_written(about, plan, done.acted, status=written), events)
         if plan.calls and isinstance(about, Rollout):
             status = patched(about.status, plan.status)
             for call in plan.calls:
@@ -95,8 +101,31 @@ class Applier:
         await done.act(done.status_action(said, f"plugin {call.name} said {answer.phase}"))
         if event:
             self.tell(done.about, event)
+            if self.happened is not None:
+                written = structs.replace(done.about, status=status)
+                self.happened(lambda: written, [event])
         canary = structs.replace(status.canary, step_plugin_statuses=entries)
         return structs.replace(status, canary=canary)
+
+
+def as_written(about: Subject, plan: Plan, acted: Iterable[int], *, status: bool) -> Subject:
+    """The object after the actions that were done (by index) and, with `status`, the write of its status."""
+    annotations, labels = dict(about.metadata.annotations), dict(about.metadata.labels)
+    for index in acted:
+        action = plan.actions[index]
+        if action.kind == type(about).__name__ and action.name == about.metadata.name and action.verb == "patch":
+            change_of: Json = action.body.get("metadata") or {}
+            for kept, change in ((annotations, change_of.get("annotations")), (labels, change_of.get("labels"))):
+                for key, value in (change or {}).items():
+                    kept.pop(key, None) if value is None else kept.update({key: value})
+    metadata = structs.replace(about.metadata, annotations=annotations, labels=labels)
+    if not status or plan.status is None:
+        return structs.replace(about, metadata=metadata)
+    if isinstance(about, Rollout):
+        return structs.replace(about, metadata=metadata, status=patched(about.status, plan.status))
+    return structs.replace(
+        about, metadata=metadata, status=msgspec.convert(applied(settled(about.status), plan.status), ExperimentStatus)
+    )
 
 
 class HeldBack(Exception):

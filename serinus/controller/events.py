@@ -23,7 +23,7 @@ from typing import Protocol
 import msgspec
 
 from serinus.api.cutting import shortened
-from serinus.api.event_reasons import kept
+from serinus.api.event_reasons import OWN_BUDGET, kept
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.resources import EVENTS
 from serinus.api.rollout import Rollout
@@ -151,7 +151,8 @@ class Recorder:
             if (earlier := line.get(same)) is not None:
                 earlier.count, earlier.last = earlier.count + 1, now
                 return
-        if not waiting.kept and not self._may(about.metadata.uid):
+        budget = f"{about.metadata.uid}/{event.reason}" if event.reason in OWN_BUDGET else about.metadata.uid
+        if not waiting.kept and not self._may(budget):
             self.dropped += 1
             if (written := self._written.get(same)) is not None:
                 written.count += 1  # its next write has the right number
@@ -197,7 +198,7 @@ class Recorder:
     def _new(self, about: About, event: Event, kind: str) -> _Waiting:
         metadata, now = about.metadata, self._clock.now()
         involved = {
-            "apiVersion": "argoproj.io/v1alpha1",
+            "apiVersion": "v1" if kind == "ConfigMap" else "argoproj.io/v1alpha1",
             "kind": kind,
             "name": metadata.name,
             "namespace": metadata.namespace,

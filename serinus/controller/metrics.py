@@ -18,6 +18,7 @@ from serinus.api.rollout import Rollout
 from serinus.controller.analysis_metrics import AnalysisGauges
 from serinus.controller.cache import Cache
 from serinus.controller.duration_series import Durations
+from serinus.controller.notification_series import NotificationSeries
 from serinus.controller.series import Events, Reconciles, gauge, text
 from serinus.engine.core.plan import Event
 from serinus.kube.informer import Key
@@ -35,6 +36,7 @@ class Metrics:
         self._rollouts = Reconciles("rollout")
         self.experiments, self.runs = Reconciles("experiment"), Reconciles("analysis_run")
         self._events = Events()
+        self.notifications = NotificationSeries()
         self.durations = Durations(r)
         self._cache: Cache | None = None
         self._requests = Counter(
@@ -102,7 +104,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """The exposition format of Prometheus."""
-        series = (self._rollouts, self.experiments, self.runs, self._events)
+        series = (self._rollouts, self.experiments, self.runs, self._events, self.notifications)
         pieces = [*(line for one in series for line in one.lines()), *self._gauges()]
         return generate_latest(self.registry) + "".join(pieces).encode()
 

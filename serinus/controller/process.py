@@ -26,6 +26,7 @@ from serinus.controller.cache import Cache
 from serinus.controller.events import Recorder, aborted_since
 from serinus.controller.jobs import Jobs
 from serinus.controller.metrics import Metrics
+from serinus.controller.notifying import Notifying
 from serinus.controller.reconcile import Reconciler, note
 from serinus.controller.router_release import RouterReleaser
 from serinus.controller.services import ServiceReleaser
@@ -63,6 +64,8 @@ class Options:
     """AnalysisRuns worked on at once. Those that wait for an answer of a monitoring system do not count (providers/lanes.py)."""
     only_analyses: bool = False
     """Rollouts and Experiments are somebody else's."""
+    self_service_notifications: bool = False
+    """Namespaces may have configurations of notifications of their own."""
     resync: float = 900.0
     """Seconds after which every Rollout is looked at again from the cache, without a call; 0: never."""
     leader_elect: bool = True
@@ -113,9 +116,34 @@ class Controller:
             instance_id=self.options.instance_id,
         )
         self.recorder = Recorder(client, clock)
+        self.reach = reach or Reach(
+            Http(),
+            client,
+            clock.now,
+            namespace=self.options.lease_namespace,
+            environment=os.environ,
+            job_cluster=job_cluster,
+        )
+        self._sending = self.reach.http if reach else Http()
+        """Connections of its own: receivers of messages take none from analyses."""
+        self.notifying = Notifying(
+            client,
+            self.cache,
+            clock,
+            Random(f"{self.options.identity} notifications"),
+            self._sending,
+            self.reach.environment,
+            self.metrics.notifications,
+            namespace=self.options.lease_namespace,
+            watched=self.options.namespace if self.options.self_service_notifications else None,
+            tell=lambda about, event, kind: self.recorder.tell(about, event, kind=kind),
+        )
+        happened = self.notifying.notifications.happened
         self._hands = Hands(self.options.workers)
         plugins = StepPlugins(client, self.options.lease_namespace, self._hands)
-        applier = Applier(client, clock, Writes(), self._tell, note, plugins.call, self.cache.resource)
+        applier = Applier(
+            client, clock, Writes(), self._tell, note, plugins.call, self.cache.resource, happened=happened
+        )
         self.reconciler = Reconciler(
             self.cache,
             self.cache.rollouts,
@@ -130,20 +158,12 @@ class Controller:
         self.experimenter = Reconciler(
             self.cache,
             self.cache.experiments,
-            Applier(client, clock, Writes(), self._tell, note),
+            Applier(client, clock, Writes(), self._tell, note, happened=happened),
             self.experiment_queue,
             clock,
             see=experiment_snapshot,
             plan=plan_experiment,
             measures=self.metrics.experiments,
-        )
-        self.reach = reach or Reach(
-            Http(),
-            client,
-            clock.now,
-            namespace=self.options.lease_namespace,
-            environment=os.environ,
-            job_cluster=job_cluster,
         )
         self.run_queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()), lane=_by_namespace)
         self._run_hands = Hands(self.options.analysis_workers)
@@ -192,6 +212,8 @@ class Controller:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self.cache.run())
+                    if not options.only_analyses:
+                        tasks.create_task(self.notifying.watch())
                     tasks.create_task(self._lead() if self.election is None else self.election.run(self._lead))
                     if options.resync > 0:
                         tasks.create_task(self._resync())
@@ -200,6 +222,7 @@ class Controller:
                     async with asyncio.timeout(LAST_WORDS):
                         await self.recorder.flush()
                 await self.reach.close()
+                await self._sending.close()
 
     def not_ready(self) -> str:
         """Why the caches do not show the world yet, or no longer; "" when they do."""
@@ -235,6 +258,7 @@ class Controller:
             self._working = True
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.recorder.run())
+                tasks.create_task(self.notifying.lead())
                 tasks.create_task(self.jobs.run())
                 if not self.options.only_analyses:
                     tasks.create_task(self.releaser.run())
@@ -251,8 +275,9 @@ class Controller:
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self.options.resync)
-            for key in self.cache.rollouts.items:
+            for key, rollout in self.cache.rollouts.items.items():
                 self.queue.add(key)
+                self.notifying.notifications.rollout_changed(rollout, rollout)
 
     def _run_changed(self, old: AnalysisRun | None, new: AnalysisRun | None) -> None:
         some = new or old
@@ -268,6 +293,7 @@ class Controller:
 
     def _tell_of_run(self, run: AnalysisRun, event: Event) -> None:
         self.recorder.tell(run, event, kind="AnalysisRun")
+        self.notifying.notifications.run_happened(run, event)
 
     def _introduce(self, old: Rollout | None, new: Rollout | None) -> None:
         if self._working and old is None and new is not None:
@@ -276,11 +302,15 @@ class Controller:
             self.metrics.durations.changed(old, new)
         if self._working and new is None and old is not None:
             text = f"Rollout {old.metadata.name}/{old.metadata.namespace} is deleted."
-            self._tell(old, Event("RolloutDeleted", text))
+            event = Event("RolloutDeleted", text)
+            self._tell(old, event)
+            self.notifying.notifications.happened(lambda: old, [event])
 
     def _added(self, rollout: Rollout) -> None:
         name = f"{rollout.metadata.namespace}/{rollout.metadata.name}"
-        self._tell(rollout, Event("RolloutAddedToInformer", f"Rollout resource added to informer: {name}"))
+        event = Event("RolloutAddedToInformer", f"Rollout resource added to informer: {name}")
+        self._tell(rollout, event)
+        self.notifying.notifications.happened(lambda: rollout, [event])
 
     def _tell(self, about: Subject, event: Event) -> None:
         if isinstance(about, Rollout):

@@ -233,7 +233,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
         )
     )
     await parts.enter_async_context(kept("the controller's Lease", lambda: lead_from_here(client("serinus-up"), clock)))
-    options = Options(leader_elect=False)
+    options = Options(leader_elect=False, self_service_notifications=True)
     await parts.enter_async_context(
         kept(
             "the Rollout controller",

@@ -24,7 +24,9 @@ PLACES = {"Event": 0, "tell": 0, "record_event": 0, "_told": 0, "change": 3, "ch
 
 PASSED_ON = {"reason", "event.reason", "condition.reason", "write.reason", "notice.reason", "_REASONS[action]"}
 """Expressions of a reason that another place gives, where it is read."""
-NO_REASON = {"run", "builder", "about", "done.about", "trial", "call", "session", "items", "one", "ready_fd"}
+NO_REASON = {
+    "run", "builder", "about", "about.subject", "config_map", "done.about", "trial", "call", "session", "items", "one", "ready_fd"
+}  # fmt: skip
 """Arguments of functions that have the same names and record nothing, or pass an Event on."""
 VARIABLES = {
     ("engine/status/refused_writes.py", "event"): ("ReconciliationError", "FieldConflict", "ReplicaSetCreateError"),

@@ -41,7 +41,8 @@ class Monitoring(Http):
         parts = urlsplit(url)
         assert parts.netloc == METRICS, f"a play asks its own monitoring system, not {url}"
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        self.tell({"asked": f"{method} {target}", **({"body": body.decode()} if body else {})})
+        told = {name: value for name, value in (headers or {}).items() if name == "X-K"}
+        self.tell({"asked": f"{method} {target}", **({"body": body.decode()} if body else {}), **told})
         answer: Any = self.answers.get(parts.path, UNKNOWN)
         whole: Json = answer if isinstance(answer, dict) and "body" in answer else {"body": answer}
         text = whole["body"] if isinstance(whole["body"], str) else json.dumps(whole["body"])

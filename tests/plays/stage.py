@@ -86,7 +86,7 @@ class Stage:
         runtime = Programs(self.clock, Random(5))
         node = Node(inside, runtime, self.clock, Random(2), data_dir=self._directory)
         controller = Client(self._noted, user_agent="rollouts-controller")
-        options = Options(leader_elect=False)
+        options = Options(leader_elect=False, self_service_notifications=True)
         reach = Reach(self.monitoring, controller, self.clock.now)
         parts = (
             node.run(),

@@ -50,9 +50,14 @@ def compile_for(node: n.Node, result: Type) -> Made:
     return _Compiler(result).make(node)
 
 
+def compile_open(node: n.Node) -> Made:
+    """What the tree means where `Run.result` is a map of variables: a name that it lacks is nil. ConditionError as above."""
+    return _Compiler(t.MAP, is_open=True).make(node)
+
+
 class _Compiler:
-    def __init__(self, result: Type) -> None:
-        self._result = result
+    def __init__(self, result: Type, *, is_open: bool = False) -> None:
+        self._result, self._is_open = result, is_open
         self._elements: list[tuple[Type, Type]] = []
         self._variables: list[tuple[str, Type]] = []
 
@@ -101,6 +106,11 @@ class _Compiler:
         slot = next((at for at, (name, _) in enumerate(self._variables) if name == node.name), None)
         if slot is not None:
             return Made(self._variables[slot][1], lambda run: run.variables[slot])
+        if self._is_open:
+            name = node.name
+            if name == ENVIRONMENT:
+                return Made(t.MAP, lambda run: run.result)
+            return Made(t.UNKNOWN, lambda run: run.result.get(name))
         if node.name == RESULT:
             return Made(self._result, lambda run: run.result)
         if node.name == ENVIRONMENT:
@@ -277,7 +287,7 @@ class _Compiler:
         if node.name in PREDICATES:
             return self._predicate(node)
         made = [self.make(argument) for argument in node.arguments]
-        if node.name == RESULT:
+        if node.name == RESULT and not self._is_open:
             raise ConditionError(f"{self._result} is not callable")
         function = FUNCTIONS.get(node.name)
         if function is None:

@@ -31,7 +31,14 @@ TIMES = Table()
 ZONE = Type("*time.Location")
 MONTH = Type("time.Month")
 WEEKDAY = Type("time.Weekday")
+PACKAGE = Type("package time")
 LONGEST_LAYOUT = 200
+RFC3339 = "2006-01-02T15:04:05Z07:00"
+
+
+def time_package(now: float) -> Named:
+    """The value of the variable `time` of notifications. `now`: seconds since the epoch."""
+    return Named(PACKAGE.name, round(now * 1e6) * 1000, PACKAGE.name)
 
 
 @TIMES.add("now", t.TIME)
@@ -169,6 +176,17 @@ OF_DURATION: dict[str, MethodOf] = {
     "Truncate": MethodOf(_D, (_D,), lambda d, of: Duration(_multiple(d.nanoseconds, of))),
     "Round": MethodOf(_D, (_D,), lambda d, of: Duration(_multiple(d.nanoseconds, of, True))),
 }
+
+
+def _parse(_package: Named, value: str) -> Time:
+    return parse_time(value[:LONGEST_LAYOUT], RFC3339)
+
+
+OF_PACKAGE: dict[str, MethodOf] = {
+    "Now": MethodOf(_T, (), lambda package: Time(package.number)),
+    "Parse": MethodOf(_T, (_S,), _parse),
+}
+"""Of the variable `time`, which conditions of notifications have."""
 OF_NAMED: dict[str, MethodOf] = {"String": MethodOf(_S, (), str)}
 
 
@@ -177,6 +195,8 @@ def methods(kind: Type) -> dict[str, MethodOf] | None:
     """The methods of a type; None if its values have none."""
     if kind in (MONTH, WEEKDAY, ZONE):
         return OF_NAMED
+    if kind == PACKAGE:
+        return OF_PACKAGE
     return {t.TIME: OF_TIME, t.DURATION: OF_DURATION}.get(kind)
 
 

@@ -1,0 +1,71 @@
+"""Metrics of notifications, named as in Argo Rollouts, and those of the queue of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from serinus.controller.series import BUCKETS, head, owner, text
+from serinus.kube.informer import Key
+
+Labels = tuple[str, str]
+"""(type, reason) of an Event; a condition has the reason of its trigger."""
+
+
+class NotificationSeries:
+    """They go with the object: `forget`. `waiting`: (messages, bytes) that wait; `problems`: keys of configurations in trouble."""
+
+    def __init__(self) -> None:
+        self._sent: dict[Key, dict[Labels, int]] = {}
+        self._errors: dict[Key, dict[Labels, int]] = {}
+        self._spent: dict[Key, list[float]] = {}
+        self.waiting: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.problems: Callable[[], list[tuple[str, str]]] = list
+
+    def sent(self, key: Key, type_: str, reason: str) -> None:
+        _count(self._sent, key, (type_, reason))
+
+    def failed(self, key: Key, type_: str, reason: str) -> None:
+        _count(self._errors, key, (type_, reason))
+
+    def spent(self, key: Key, seconds: float) -> None:
+        """What finding and making the messages of one Event took."""
+        found = self._spent.setdefault(key, [0.0] * (len(BUCKETS) + 2))
+        for place, most in enumerate(BUCKETS):
+            found[place] += seconds <= most
+        found[-2] += 1
+        found[-1] += seconds
+
+    def forget(self, key: Key) -> None:
+        for series in (self._sent, self._errors, self._spent):
+            series.pop(key, None)
+
+    def lines(self) -> Iterator[str]:
+        yield from _counters("notification_send_success", "Notifications that were delivered.", self._sent)
+        yield from _counters("notification_send_error", "Notifications that were given up.", self._errors)
+        yield from head("notification_send", "histogram", "Seconds to find and make the notifications of an Event.")
+        bounds = [*((place, f'le="{most}",') for place, most in enumerate(BUCKETS)), (len(BUCKETS), 'le="+Inf",')]
+        for key, found in self._spent.items():
+            who = owner(key)
+            for place, bound in bounds:
+                yield f"notification_send_bucket{{{bound}{who}}} {float(found[place])}\n"
+            yield f"notification_send_count{{{who}}} {found[-2]}\nnotification_send_sum{{{who}}} {found[-1]}\n"
+        messages, size = self.waiting()
+        yield from head("notification_waiting", "gauge", "Notifications that wait for their receivers.")
+        yield f"notification_waiting {float(messages)}\n"
+        yield from head("notification_waiting_bytes", "gauge", "Memory of notifications that wait.")
+        yield f"notification_waiting_bytes {float(size)}\n"
+        yield from head("notification_config_error", "gauge", "1 for each key of a configuration that cannot be used.")
+        for namespace, key in self.problems():
+            yield f'notification_config_error{{namespace="{text(namespace)}",key="{text(key)}"}} 1.0\n'
+
+
+def _count(series: dict[Key, dict[Labels, int]], key: Key, labels: Labels) -> None:
+    found = series.setdefault(key, {})
+    found[labels] = found.get(labels, 0) + 1
+
+
+def _counters(name: str, meaning: str, series: dict[Key, dict[Labels, int]]) -> Iterator[str]:
+    yield from head(name, "counter", meaning)
+    for key, found in series.items():
+        for (type_, reason), number in found.items():
+            yield f'{name}{{{owner(key)},reason="{text(reason)}",type="{text(type_)}"}} {float(number)}\n'

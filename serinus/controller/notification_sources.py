@@ -1,0 +1,123 @@
+"""The configurations of notifications, kept up to date: those of the controller's namespace, and of others where they may have one."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import Callable
+from random import Random
+
+import msgspec
+
+from serinus.api.meta import ObjectMeta
+from serinus.api.resources import CONFIG_MAPS, SECRETS
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.informer import Informer
+from serinus.notifications.configuration import EMPTY, Configuration, read_configuration
+from serinus.notifications.names import CONFIG_MAP, SECRET
+from serinus.notifications.problems import Problem
+
+log = logging.getLogger(__name__)
+
+
+class ConfigMap(msgspec.Struct):
+    metadata: ObjectMeta
+    data: dict[str, str] = {}
+
+
+class Secret(msgspec.Struct):
+    metadata: ObjectMeta
+    data: dict[str, str] = {}
+
+
+class NotificationSources:
+    """`namespace`: the controller's own. `watched`: "" for all; None where only the own one may have a configuration.
+
+    `tell` is told of each new problem with the ConfigMap that has it; `changed` of each namespace with a new configuration.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        rng: Random,
+        *,
+        namespace: str,
+        watched: str | None,
+        tell: Callable[[ConfigMap, Problem], None],
+        changed: Callable[[str], None],
+    ) -> None:
+        self.namespace, self._self_service = namespace, watched is not None
+        where = namespace if watched is None else watched
+        self.config_maps: Informer[ConfigMap] = Informer(
+            client, CONFIG_MAPS, ConfigMap, namespace=where, fields=f"metadata.name={CONFIG_MAP}", clock=clock, rng=rng
+        )
+        self.secrets: Informer[Secret] = Informer(
+            client, SECRETS, Secret, namespace=where, fields=f"metadata.name={SECRET}", clock=clock, rng=rng
+        )
+        self.configurations: dict[str, Configuration] = {}
+        self._tell, self._changed = tell, changed
+        self.config_maps.on_change(self._changed_object)
+        self.secrets.on_change(self._changed_object)
+
+    async def run(self) -> None:
+        """Keeps the configurations up to date until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.config_maps.run())
+            tasks.create_task(self.secrets.run())
+
+    def of(self, namespace: str) -> list[tuple[Configuration, str]]:
+        """The configurations that count for objects of a namespace, each with what their keys in the state begin with."""
+        found: list[tuple[Configuration, str]] = []
+        if (own := self.configurations.get(self.namespace)) is not None:
+            found.append((own, ""))
+        if self._self_service and namespace != self.namespace:
+            other = self.configurations.get(namespace)
+            if other is not None:
+                found.append((other, namespace))
+        return found
+
+    def problems(self) -> list[tuple[ConfigMap, Problem]]:
+        """All that is wrong now, each with its ConfigMap."""
+        return [
+            (config_map, problem)
+            for (namespace, _), config_map in self.config_maps.items.items()
+            if (configuration := self.configurations.get(namespace)) is not None
+            for problem in configuration.problems
+        ]
+
+    def _changed_object(self, old: ConfigMap | Secret | None, new: ConfigMap | Secret | None) -> None:
+        some = new or old
+        if some is not None:
+            self._read(some.metadata.namespace)
+
+    def _read(self, namespace: str) -> None:
+        config_map = self.config_maps.items.get((namespace, CONFIG_MAP))
+        secret = self.secrets.items.get((namespace, SECRET))
+        if config_map is None:
+            if self.configurations.pop(namespace, None) is not None:
+                self._changed(namespace)
+            return
+        before = self.configurations.get(namespace, EMPTY)
+        made = read_configuration(namespace, config_map.data, _decoded(secret), before)
+        self.configurations[namespace] = made
+        for problem in made.problems:
+            if problem not in before.problems:
+                fields = {"namespace": namespace, "configmap": CONFIG_MAP}
+                level = logging.WARNING if problem.severity == "error" else logging.INFO
+                log.log(level, "notifications: %s", problem, extra={"fields": fields})
+                self._tell(config_map, problem)
+        self._changed(namespace)
+
+
+def _decoded(secret: Secret | None) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for key, value in (secret.data if secret is not None else {}).items():
+        try:
+            found[key] = base64.b64decode(value)
+        except (binascii.Error, ValueError):
+            continue
+    return found

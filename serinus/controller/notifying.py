@@ -1,0 +1,81 @@
+"""The parts of notifications, joined: what is configured, what is due, what is remembered, and the sending."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from random import Random
+
+from serinus.controller.cache import Cache
+from serinus.controller.notification_memory import Memories
+from serinus.controller.notification_series import NotificationSeries
+from serinus.controller.notification_sources import ConfigMap, NotificationSources
+from serinus.controller.notifications import Notifications, Subject
+from serinus.engine.core.plan import Event
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.informer import Key
+from serinus.kube.queue import WorkQueue, work
+from serinus.notifications.problems import Problem
+from serinus.notifications.services.service import Http, Reach
+
+
+class Notifying:
+    """`namespace`: the controller's own. `watched`: where others may have a configuration, "" for all; None for nowhere.
+
+    `tell`: records an Event about an object of a kind.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        clock: Clock,
+        rng: Random,
+        http: Http,
+        environment: Mapping[str, str],
+        series: NotificationSeries,
+        *,
+        namespace: str,
+        watched: str | None,
+        tell: Callable[[Subject | ConfigMap, Event, str], None],
+    ) -> None:
+        self._queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+        self._memories = Memories(client, self._queue)
+        self._tell = tell
+        self._leads = False
+        self.sources = NotificationSources(
+            client,
+            clock,
+            Random(rng.random()),
+            namespace=namespace,
+            watched=watched,
+            tell=self._problem,
+            changed=lambda namespace: self.notifications.configuration_changed(namespace),
+        )
+        self.notifications = Notifications(
+            cache, clock, self.sources, self._memories, Reach(http, clock.now, environment), series, tell
+        )
+        cache.rollouts.on_change(self.notifications.rollout_changed)
+
+    async def watch(self) -> None:
+        """Keeps the configurations up to date until cancelled."""
+        await self.sources.run()
+
+    async def lead(self) -> None:
+        """Sends until cancelled: for the process that leads."""
+        self._leads = True
+        for config_map, problem in self.sources.problems():
+            self._problem(config_map, problem)
+        self.notifications.lead()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.notifications.delivery.run())
+                tasks.create_task(work(self._queue, self._memories.write))
+        finally:
+            self._leads = False
+            self.notifications.rest()
+
+    def _problem(self, config_map: ConfigMap, problem: Problem) -> None:
+        if self._leads and problem.severity == "error":
+            self._tell(config_map, Event("NotificationConfigInvalid", str(problem), "Warning"), "ConfigMap")

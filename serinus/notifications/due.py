@@ -1,0 +1,195 @@
+"""Which messages are due: a pure function of what happened, the object as it was written, and what it remembers.
+
+Two ways, one identity. An Event is told by the trigger of its reason. A trigger with `when` is also told when its condition
+becomes true. What one way has told, the other does not tell again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.notifications.configuration import Configuration
+from serinus.notifications.names import trigger_of
+from serinus.notifications.problems import Problem
+from serinus.notifications.state import State, full_key_of, key_of
+from serinus.notifications.subscriptions import Destination, Found, add, from_annotations
+from serinus.notifications.triggers import Condition
+from serinus.notifications.variables import for_conditions
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An Event as it was told. `identity`: what tells it from the next of its kind; "" where each one counts."""
+
+    reason: str
+    message: str
+    type: str
+    identity: str = ""
+
+    def values(self) -> Json:
+        return {"reason": self.reason, "message": self.message, "type": self.type}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message to be made and sent. `key`: under which the object remembers it; "" where it need not."""
+
+    trigger: str
+    index: int
+    send: tuple[str, ...]
+    to: Destination
+    key: str = ""
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`over`: keys of conditions that hold no more. `problems`: conditions that could not be judged, subscriptions that lead nowhere."""
+
+    due: tuple[Due, ...] = ()
+    over: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+NOTHING = Judged()
+
+
+def subscribed(
+    configuration: Configuration, annotations: Mapping[str, str], labels: Mapping[str, str], *, general: bool = True
+) -> tuple[Found, tuple[Problem, ...]]:
+    """Who is told of which trigger: first what the configuration says (where `general`), then the annotations."""
+    found: Found = {}
+    for one in configuration.subscriptions if general else ():
+        if one.selector is None or one.selector.matches(labels):
+            for trigger in one.triggers:
+                add(found, trigger, one.destinations)
+    own, problems = from_annotations(annotations, configuration.defaults)
+    for trigger, destinations in own.items():
+        add(found, trigger, destinations)
+    return found, tuple(problems)
+
+
+def by_event(
+    configuration: Configuration,
+    found: Found,
+    happening: Happening,
+    values: Mapping[str, Any],
+    state: Mapping[str, int],
+    now: float,
+    *,
+    told: Callable[[str], bool] = lambda _: False,
+    prefix: str = "",
+) -> Judged:
+    """What is due because of an Event. `told`: whether the message of a key is on its way, or was just told by its condition."""
+    name = trigger_of(happening.reason)
+    trigger, destinations = configuration.triggers.get(name), found.get(name, [])
+    if trigger is None or not destinations:
+        return NOTHING
+    seen = for_conditions(values, now)
+    due: list[Due] = []
+    problems: list[Problem] = []
+    for condition in trigger.conditions:
+        holds, once, trouble = _judged(name, condition, seen, now, empty=True)
+        problems += trouble
+        if not holds:
+            continue
+        for to in destinations:
+            key = ""
+            if condition.when is not None or once is not None:
+                key = key_of(name, condition, to, once=once, namespace=prefix)
+                full = full_key_of(name, condition, to, once=once, namespace=prefix)
+                if told(key) or (once is not None and (key in state or full in state)):
+                    continue
+            identity = f"{name}[{condition.index}]:{to}:{happening.identity}" if happening.identity else ""
+            due.append(Due(name, condition.index, condition.send, to, key, identity))
+    return Judged(tuple(due), problems=tuple(problems))
+
+
+def by_condition(
+    configuration: Configuration,
+    found: Found,
+    values: Mapping[str, Any],
+    state: State,
+    now: float,
+    *,
+    told: Callable[[str], bool] = lambda _: False,
+    prefix: str = "",
+) -> Judged:
+    """What is due because a condition has become true, and which conditions hold no more."""
+    seen: Mapping[str, Any] | None = None
+    due: list[Due] = []
+    over: list[str] = []
+    problems: list[Problem] = []
+    for name, destinations in found.items():
+        trigger = configuration.triggers.get(name)
+        if trigger is None:
+            continue
+        for condition in trigger.conditions:
+            if condition.when is None:
+                continue
+            seen = seen or for_conditions(values, now)
+            holds, once, trouble = _judged(name, condition, seen, now, empty=False)
+            problems += trouble
+            for to in destinations:
+                key = key_of(name, condition, to, once=once, namespace=prefix)
+                full = full_key_of(name, condition, to, once=once, namespace=prefix)
+                is_told = key in state or full in state
+                if holds and not is_told and not told(key):
+                    due.append(Due(name, condition.index, condition.send, to, key))
+                elif not holds and condition.once_per is None:
+                    over += [one for one in dict.fromkeys((key, full)) if one in state]
+    return Judged(tuple(due), tuple(over), tuple(problems))
+
+
+def _judged(
+    name: str, condition: Condition, values: Mapping[str, Any], now: float, *, empty: bool
+) -> tuple[bool, str | None, list[Problem]]:
+    """(whether the condition holds, the value of oncePer, what went wrong). `empty`: what no condition means."""
+    problems: list[Problem] = []
+    holds = empty
+    if condition.when is not None:
+        try:
+            holds = condition.when.value(values, now) is True
+        except ConditionError as error:
+            holds = False
+            problems.append(_failed(name, condition, "when", error))
+    once: str | None = None
+    if holds and condition.once_per is not None:
+        try:
+            once = condition.once_per.text_of(values, now)
+        except ConditionError as error:
+            problems.append(_failed(name, condition, "oncePer", error))
+    return holds, once, problems
+
+
+def once_of(condition: Condition, values: Mapping[str, Any], now: float) -> str | None:
+    """The value of oncePer; None where there is none, or it fails."""
+    if condition.once_per is None:
+        return None
+    try:
+        return condition.once_per.text_of(for_conditions(values, now), now)
+    except ConditionError:
+        return None
+
+
+def _failed(name: str, condition: Condition, what: str, error: ConditionError) -> Problem:
+    return Problem(
+        f"trigger.{name}", f"it failed, and counts as false: {error}", "warning", f"[{condition.index}].{what}"
+    )
+
+
+def dangling(configuration: Configuration, found: Found) -> list[Problem]:
+    """Subscriptions of an object that can tell nobody anything."""
+    problems: list[Problem] = []
+    for trigger, destinations in found.items():
+        if trigger not in configuration.triggers:
+            problems.append(Problem(f"subscription to {trigger}", f"there is no trigger {trigger}", "warning"))
+        for to in destinations:
+            if to.service not in configuration.services:
+                problems.append(Problem(f"subscription to {trigger}", f"there is no service {to.service}", "warning"))
+    return problems

@@ -1,0 +1,31 @@
+"""Names that configurations of notifications have, in the reference and here."""
+
+from __future__ import annotations
+
+import re
+
+from serinus.api.names import NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
+
+CONFIG_MAP, SECRET = NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
+
+
+PREFIX = "notifications.argoproj.io/"
+SUBSCRIBE = f"{PREFIX}subscribe."
+SUBSCRIPTIONS = f"{PREFIX}subscriptions"
+NOTIFIED = "notified.notifications.argoproj.io"
+"""The annotation that remembers which conditions have been told."""
+
+PENDING = "notifications.serinus.dev/pending"
+"""The annotation that remembers messages that a receiver has not taken yet."""
+
+THREADS = "notifications.serinus.dev/threads"
+"""The annotation that remembers the first message of each Slack thread."""
+
+OWN_ANNOTATIONS = (NOTIFIED, PENDING, THREADS)
+
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def trigger_of(reason: str) -> str:
+    """The trigger of an Event: `RolloutStepCompleted` gives `on-rollout-step-completed`, `PatchingALBIngress` `on-patching-alb-ingress`."""
+    return "on-" + "-".join(_WORD.split(reason)).lower()

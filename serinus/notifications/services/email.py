@@ -1,0 +1,106 @@
+"""Mail through an SMTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+import ssl
+from collections.abc import Mapping
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from email.utils import formatdate, make_msgid
+
+import msgspec
+
+from serinus.notifications.services.service import SECONDS, Delayed, Job, Refused, Service
+
+IMPLICIT_TLS = 465
+
+
+class EmailOptions(msgspec.Struct):
+    host: str = ""
+    port: int = 0
+    username: str = ""
+    password: str = ""
+    from_: str = msgspec.field(default="", name="from")
+    html: bool = False
+    insecure_skip_verify: bool = False
+
+
+class EmailSection(msgspec.Struct):
+    subject: str = ""
+    body: str = ""
+
+
+class Email(Service[EmailOptions, EmailSection]):
+    type = "email"
+    section = "email"
+    merges = True
+    Options = EmailOptions
+    Section = EmailSection
+
+    def check(self, options: EmailOptions) -> str:
+        if not options.host or not options.port:
+            return "host and port are needed"
+        return "from is missing" if not options.from_ else ""
+
+    def host(self, options: EmailOptions, recipient: str) -> str:
+        return f"{options.host}:{options.port}"
+
+    async def send(self, options: EmailOptions, job: Job) -> Mapping[str, str] | None:
+        section: EmailSection | None = job.section
+        recipients = [part.strip() for part in job.recipient.split(",") if part.strip()]
+        if not recipients:
+            raise Refused("the recipient is no mail address")
+        mail = _mail(options, recipients, section, job)
+        try:
+            await asyncio.to_thread(_send, options, recipients, mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            code = max((code for code, _ in error.recipients.values()), default=550)
+            raise _failure(code, f"{options.host}: no recipient was accepted") from None
+        except smtplib.SMTPResponseException as error:
+            said = (
+                error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+            )
+            raise _failure(error.smtp_code, f"{options.host} answered {error.smtp_code} {said[:200]}") from None
+        except (smtplib.SMTPException, OSError) as error:
+            raise Delayed(f"{options.host}:{options.port}: {error or type(error).__name__}") from None
+        return None
+
+
+def _failure(code: int, message: str) -> Exception:
+    return Delayed(message) if 400 <= code < 500 else Refused(message)
+
+
+def _mail(options: EmailOptions, recipients: list[str], section: EmailSection | None, job: Job) -> bytes:
+    mail = EmailMessage(policy=WIRE)
+    try:
+        mail["From"] = options.from_
+        mail["To"] = ", ".join(recipients)
+        mail["Subject"] = " ".join((section.subject if section else "").split())
+    except ValueError as error:
+        raise Refused(f"the mail has a header that cannot be sent: {error}") from None
+    mail["Date"] = formatdate(job.reach.clock())
+    mail["Message-ID"] = make_msgid(domain="serinus")
+    body = (section.body if section else "") or job.message
+    mail.set_content(body, subtype="html" if options.html else "plain", charset="utf-8", cte="quoted-printable")
+    return mail.as_bytes()
+
+
+def _send(options: EmailOptions, recipients: list[str], mail: bytes) -> None:
+    context = ssl.create_default_context()
+    if options.insecure_skip_verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    has_login = bool(options.username and options.password)
+    if options.port == IMPLICIT_TLS and has_login:
+        server: smtplib.SMTP = smtplib.SMTP_SSL(options.host, options.port, timeout=SECONDS, context=context)
+    else:
+        server = smtplib.SMTP(options.host, options.port, timeout=SECONDS)
+    with server:
+        server.ehlo()
+        if not isinstance(server, smtplib.SMTP_SSL) and server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo()
+        if has_login:
+            server.login(options.username, options.password)
+        server.sendmail(options.from_, recipients, mail)

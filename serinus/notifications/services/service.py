@@ -1,0 +1,193 @@
+"""What a service is: its options, its section of templates, and how it sends one message.
+
+A service does not repeat anything: it says of a failure whether trying again may help (`Delayed`) or not (`Refused`), and the
+delivery decides when. Neither error holds a secret: addresses are named by their host alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.trouble import ProviderError
+
+SECONDS = 10.0
+"""For one attempt at one message, all its requests included."""
+
+
+class Delayed(Exception):
+    """The message was not taken now. `after`: seconds that the receiver asks to wait."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Refused(Exception):
+    """The message was not taken, and the same message will not be."""
+
+
+class Http(Protocol):
+    """The HTTP client that all services share."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        seconds: float = 30.0,
+        insecure: bool = False,
+        shown: str | None = None,
+    ) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What services may use. `ambient`: whether the identity of the controller's own pod counts. `clock`: seconds since the epoch."""
+
+    http: Http
+    clock: Callable[[], float]
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    ambient: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One message for one recipient. `section`: the template's part for this type of service, rendered; None without one.
+
+    `names`: of the templates. `threads`: what `send` returned for the same object and recipient before.
+    """
+
+    service: str
+    recipient: str
+    message: str
+    section: Any
+    reach: Reach
+    names: tuple[str, ...] = ()
+    threads: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Tls(msgspec.Struct, rename="camel", kw_only=True):
+    """Options of the HTTP client. The limits of connections mean nothing here: all services share one pool."""
+
+    insecure_skip_verify: bool = False
+    max_idle_conns: int = 0
+    max_idle_conns_per_host: int = 0
+    max_conns_per_host: int = 0
+    idle_conn_timeout: str = ""
+
+
+class NoSection(msgspec.Struct):
+    """Of services that send nothing but the message."""
+
+
+class BasicAuth(msgspec.Struct):
+    username: str = ""
+    password: str = ""
+
+
+O = TypeVar("O", bound=msgspec.Struct)  # noqa: E741
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Service(Generic[O, T]):
+    """`type`: as in `service.<type>`. `section`: the field of templates. `merges`: of several templates, what is not empty counts."""
+
+    type: ClassVar[str]
+    section: ClassVar[str] = ""
+    merges: ClassVar[bool] = False
+    Options: type[O]
+    Section: type[T]
+
+    def check(self, options: O) -> str:
+        """What is wrong with the options beyond their types; "" if nothing is."""
+        return ""
+
+    def quick_retries(self, options: O) -> tuple[float, ...]:
+        """Seconds before the first repetitions; those after them are the delivery's own."""
+        return (1.0, 2.0, 4.0)
+
+    def host(self, options: O, recipient: str) -> str:
+        """The host that a message goes to; "" if it is not known before."""
+        return ""
+
+    async def send(self, options: O, job: Job) -> Mapping[str, str] | None:
+        """Returns what is to be remembered for the next message of the same thread. Raises Delayed or Refused."""
+        raise NotImplementedError
+
+
+def host_of(url: str) -> str:
+    """`example.com:8080` of a URL; "" if it is none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
+def chosen(found: Mapping[str, str], recipient: str, what: str) -> str:
+    """The value that the options have for a recipient. Refused without one."""
+    value = found.get(recipient)
+    if not value:
+        raise Refused(f"no {what} configured for recipient {recipient}")
+    return value
+
+
+def parsed(text: str, what: str, kind: type[Any] = list) -> Any:
+    """JSON that a template made. Refused if it is none."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise Refused(f"failed to unmarshal {what}: it is no JSON: {error}") from None
+    if not isinstance(value, kind):
+        raise Refused(f"failed to unmarshal {what}: expected a JSON {'list' if kind is list else 'object'}")
+    return value
+
+
+async def ask(
+    job: Job,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    json: Any = None,
+    insecure: bool = False,
+    seconds: float = SECONDS,
+    accept: Callable[[Answer], bool] = lambda answer: answer.ok,
+) -> Answer:
+    """The answer that `accept` takes. Delayed without an answer, for 429 and for 5xx but 501; Refused for all others."""
+    sent = dict(headers or {})
+    if json is not None:
+        body = msgspec.json.encode(json)
+        sent.setdefault("Content-Type", "application/json")
+    where = host_of(url) or "the address"
+    try:
+        answer = await job.reach.http.request(
+            method, url, headers=sent, body=body, seconds=seconds, insecure=insecure, shown=where
+        )
+    except ProviderError as error:
+        if "is no URL" in str(error):
+            raise Refused(
+                "the address of the service is no URL: it begins with http:// or https:// and a host"
+            ) from None
+        raise Delayed(str(error).removeprefix(f"{method} ")) from None
+    if accept(answer):
+        return answer
+    said = " ".join(answer.text.split())[:200]
+    message = f"{where} answered {answer.status}{f': {said}' if said else ''}"
+    if answer.status == 429 or (answer.status >= 500 and answer.status != 501):
+        raise Delayed(message, retry_after(answer))
+    raise Refused(message)
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Seconds that the answer asks to wait."""
+    value = answer.headers.get("retry-after", "")
+    return float(value) if value.isdecimal() and len(value) < 6 else None

@@ -1,0 +1,115 @@
+"""Who wants to be told of what: annotations of the object, and what the configuration subscribes for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from serinus.notifications.fields import load, read
+from serinus.notifications.names import SUBSCRIBE, SUBSCRIPTIONS
+from serinus.notifications.problems import ConfigurationError, Problem
+
+
+class Destination(NamedTuple):
+    service: str
+    recipient: str
+
+    def __str__(self) -> str:
+        return f"{self.service}:{self.recipient}"
+
+
+class Subscription(msgspec.Struct):
+    """One entry of `subscriptions` of a ConfigMap."""
+
+    recipients: list[str] = []
+    triggers: list[str] = []
+    selector: str = ""
+
+
+class SubscriptionList(msgspec.Struct):
+    """What `subscriptions` of a ConfigMap holds."""
+
+    entries: list[Subscription] = []
+
+
+class _Place(msgspec.Struct):
+    service: str = ""
+    recipients: list[str] = []
+
+
+class _Wanted(msgspec.Struct):
+    trigger: list[str] = []
+    destinations: list[_Place] = []
+
+
+class _WantedList(msgspec.Struct):
+    entries: list[_Wanted] = []
+
+
+class Defaults(NamedTuple):
+    """Triggers of subscriptions that name none. `services`: those that replace `triggers` for their service."""
+
+    triggers: tuple[str, ...] = ()
+    services: Mapping[str, tuple[str, ...]] = {}
+
+    def of(self, service: str) -> tuple[str, ...]:
+        return self.services.get(service, self.triggers)
+
+
+Found = dict[str, list[Destination]]
+
+
+def from_annotations(annotations: Mapping[str, str], defaults: Defaults) -> tuple[Found, list[Problem]]:
+    """The destinations of each trigger as the annotations name them, without repetitions, and annotations that cannot be read."""
+    found: Found = {}
+    problems: list[Problem] = []
+    for key in sorted(annotations):
+        value = annotations[key]
+        if key.startswith(SUBSCRIPTIONS):
+            problems += _list(key, value, defaults, found)
+            continue
+        if not key.startswith(SUBSCRIBE):
+            continue
+        first, *rest = key.removeprefix(SUBSCRIBE).split(".")
+        recipients = [part.strip() for part in value.split(";") if part.strip()] or ([""] if not value.strip() else [])
+        service, triggers = (rest[0], (first,)) if rest else (first, defaults.of(first))
+        for trigger in triggers:
+            add(found, trigger, (Destination(service, recipient) for recipient in recipients))
+    return found, problems
+
+
+def _list(key: str, value: str, defaults: Defaults, found: Found) -> list[Problem]:
+    try:
+        holder, unknown = read({"entries": load(value) or []}, _WantedList)
+    except ConfigurationError as error:
+        return [Problem(key, error.message, field=error.field.removeprefix("entries"))]
+    for entry in holder.entries:
+        for place in entry.destinations:
+            for trigger in entry.trigger or defaults.of(place.service):
+                add(found, trigger, (Destination(place.service, recipient) for recipient in place.recipients))
+    return [
+        Problem(
+            key, "this field means nothing", "warning", path.removeprefix("entries"), near and f"did you mean {near}?"
+        )
+        for path, near in unknown
+    ]
+
+
+def recipient_of(text: str) -> Destination:
+    """`service:recipient` as a ConfigMap has it; what follows a second colon is part of the recipient."""
+    service, _, recipient = text.partition(":")
+    return Destination(service, recipient)
+
+
+def add(found: Found, trigger: str, destinations: Iterable[Destination]) -> None:
+    """Adds those that the trigger does not have yet."""
+    known = found.setdefault(trigger, [])
+    known += [one for one in dict.fromkeys(destinations) if one not in known]
+
+
+def read_subscriptions(value: Any) -> tuple[list[Subscription], list[tuple[str, str]]]:
+    """(entries of `subscriptions` of a ConfigMap, unknown fields). ConfigurationError names the field."""
+    holder, unknown = read({"entries": value or []}, SubscriptionList)
+    return holder.entries, [(path.removeprefix("entries"), near) for path, near in unknown]

@@ -1,0 +1,171 @@
+"""What the templates of a configuration make: one message with a part for each type of service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from serinus.notifications.fields import nearest, read
+from serinus.notifications.problems import ConfigurationError
+from serinus.notifications.services.registry import SECTIONS
+from serinus.notifications.templates.errors import TemplateError
+from serinus.notifications.templates.template import Template
+
+MESSAGE = "message"
+PER_SERVICE = "webhook"
+"""The section that has a part for each service by its name."""
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section: its values as written, and the texts in it that are templates."""
+
+    kind: type[msgspec.Struct]
+    values: dict[str, Any]
+    templates: tuple[tuple[Place, Template], ...]
+
+    def render(self, variables: Mapping[str, Any], now: float, where: str) -> dict[str, Any]:
+        made = _copied(self.values)
+        for place, template in self.templates:
+            try:
+                text = template.render(variables, now)
+            except TemplateError as error:
+                raise TemplateError(f"{where}.{_shown(place)}: {error}") from None
+            _put(made, place, text)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateDefinition:
+    """One `template.<name>`. `parts`: by section, those of webhooks by `webhook.<service name>`."""
+
+    name: str
+    message: Template | None
+    parts: Mapping[str, Part]
+    source: Any = field(compare=False, default=None)
+    """As it was written."""
+    unknown: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """`section`: rendered, of the type that was asked for; None where no template has one."""
+
+    message: str
+    section: Any = None
+
+
+def read_template(name: str, value: Any) -> TemplateDefinition:
+    """The template of a configuration's key. ConfigurationError names the field, the line in it, and a proposal."""
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise ConfigurationError(
+            "expected a map with 'message' or parts for services, found a text", proposal="write {message: ..}"
+        )
+    message: Template | None = None
+    parts: dict[str, Part] = {}
+    unknown: list[tuple[str, str]] = []
+    known = {field.lower(): field for field in (MESSAGE, *SECTIONS)}
+    for written, given in value.items():
+        section = known.get(written.lower())
+        if section is None:
+            unknown.append((written, nearest(written, list(known.values()))))
+        elif section == MESSAGE:
+            if not isinstance(given, str | None):
+                raise ConfigurationError("expected a text", MESSAGE)
+            message = _template(given or "", MESSAGE)
+        elif section == PER_SERVICE:
+            if not isinstance(given, dict | None):
+                raise ConfigurationError("expected a map from the names of services to their parts", section)
+            for service, each in (given or {}).items():
+                where = f"{section}.{service}"
+                parts[where] = _part(section, each, where, unknown)
+        elif given is not None:
+            parts[section] = _part(section, given, section, unknown)
+    return TemplateDefinition(name, message, parts, value, tuple(unknown))
+
+
+def _part(section: str, given: Any, where: str, unknown: list[tuple[str, str]]) -> Part:
+    kind = SECTIONS[section].Section
+    made, more = read(given if given is not None else {}, kind, where)
+    unknown += more
+    values: dict[str, Any] = msgspec.to_builtins(made)
+    templates = [(place, _template(text, f"{where}.{_shown(place)}")) for place, text in _texts(values, ())]
+    return Part(kind, values, tuple(one for one in templates if not one[1].plain))
+
+
+def _template(text: str, where: str) -> Template:
+    try:
+        return Template(text)
+    except TemplateError as error:
+        raise ConfigurationError(str(error), where, _advice(error.message)) from None
+
+
+def _advice(message: str) -> str:
+    if "'['" in message:
+        return 'write (index .list 0).field, or index .map "key"'
+    if "bad character" in message and any(mark in message for mark in ("'-'", "'/'")):
+        return 'a key with - or / is read with: index .map "the/key"'
+    if message.startswith('unexpected "\\'):
+        return "quotes inside {{ }} are not escaped"
+    return ""
+
+
+def _texts(value: Any, place: Place) -> list[tuple[Place, str]]:
+    if isinstance(value, str):
+        return [(place, value)]
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, item in pairs for found in _texts(item, (*place, key))]
+
+
+def _shown(place: Place) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _put(value: Any, place: Place, text: str) -> None:
+    for step in place[:-1]:
+        value = value[step]
+    value[place[-1]] = text
+
+
+def render(
+    definitions: Sequence[TemplateDefinition], service: str, kind: str, variables: Mapping[str, Any], now: float
+) -> Notification:
+    """The one notification that several templates fill, for a service of a type. TemplateError names template and field.
+
+    What is not empty replaces the message of an earlier template. Sections of most types are replaced as a whole.
+    """
+    owner = next((one for one in SECTIONS.values() if one.type == kind), None)
+    message = ""
+    made: dict[str, Any] | None = None
+    section: type[msgspec.Struct] | None = None
+    for definition in definitions:
+        try:
+            if definition.message is not None:
+                message = definition.message.render(variables, now) or message
+        except TemplateError as error:
+            raise TemplateError(f"template {definition.name}: message: {error}") from None
+        if owner is None:
+            continue
+        part = definition.parts.get(f"{PER_SERVICE}.{service}" if owner.section == PER_SERVICE else owner.section)
+        if part is None:
+            continue
+        values = part.render(variables, now, f"template {definition.name}: {owner.section}")
+        if owner.merges and made is not None:
+            values = made | {key: value for key, value in values.items() if value}
+        made, section = values, part.kind
+    if section is None:
+        return Notification(message)
+    return Notification(message, msgspec.convert(made, section))

@@ -1,0 +1,85 @@
+"""Triggers: under which conditions which templates are sent."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.conditions.expression import Expression
+from serinus.notifications.fields import read
+from serinus.notifications.problems import ConfigurationError
+
+
+class _Written(msgspec.Struct, rename="camel"):
+    when: str = ""
+    send: list[str] = []
+    once_per: str = ""
+    description: str = ""
+
+
+class _Holder(msgspec.Struct):
+    conditions: list[_Written] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One entry of a trigger. `key`: what names it in the state of an object, `[i].hash`."""
+
+    index: int
+    when_text: str
+    send: tuple[str, ...]
+    once_per_text: str = ""
+    description: str = ""
+    when: Expression | None = field(default=None, compare=False)
+    once_per: Expression | None = field(default=None, compare=False)
+
+    @property
+    def key(self) -> str:
+        digest = hashlib.sha1(self.when_text.encode(), usedforsecurity=False).digest()
+        return f"[{self.index}].{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    name: str
+    conditions: tuple[Condition, ...]
+    unknown: tuple[tuple[str, str], ...] = ()
+    """Fields that mean nothing, with what was probably meant."""
+
+
+def read_trigger(name: str, value: Any) -> Trigger:
+    """The trigger of a configuration's key. ConfigurationError names the field."""
+    if value is not None and not isinstance(value, list):
+        raise ConfigurationError(
+            "expected a list of conditions, found a map or a text", proposal="begin each one with '- '"
+        )
+    holder, unknown = read({"conditions": value or []}, _Holder)
+    conditions: list[Condition] = []
+    for index, written in enumerate(holder.conditions):
+        where = f"[{index}]"
+        conditions.append(
+            Condition(
+                index,
+                written.when,
+                tuple(written.send),
+                written.once_per,
+                written.description,
+                _expression(written.when, f"{where}.when"),
+                _expression(written.once_per, f"{where}.oncePer"),
+            )
+        )
+    return Trigger(name, tuple(conditions), tuple((path.removeprefix("conditions"), near) for path, near in unknown))
+
+
+def _expression(text: str, where: str) -> Expression | None:
+    if not text.strip():
+        return None
+    try:
+        return Expression(text)
+    except ConditionError as error:
+        raise ConfigurationError(f"cannot read {text!r}: {error}", where) from None

@@ -1,0 +1,41 @@
+"""What templates and conditions can name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from serinus.analysis.conditions.functions_of_time import RFC3339, time_package
+from serinus.analysis.conditions.layouts import parse_time
+from serinus.analysis.conditions.moments import Time
+from serinus.notifications.templates.values import GoFunction
+
+Json = dict[str, Any]
+
+
+def variables(
+    rollout: Json,
+    secrets: Mapping[str, bytes],
+    *,
+    event: Json | None = None,
+    analysis_runs: Sequence[Json] | None = None,
+    analysis_run: Json | None = None,
+    experiment: Json | None = None,
+) -> dict[str, Any]:
+    """`rollout`: as it was just written. `event`: reason, message, type. Absent ones are nil."""
+    found: dict[str, Any] = {"rollout": rollout, "secrets": dict(secrets)}
+    more = {"event": event, "analysisRuns": analysis_runs, "analysisRun": analysis_run, "experiment": experiment}
+    return found | {name: value for name, value in more.items() if value is not None}
+
+
+def for_conditions(found: Mapping[str, Any], now: float) -> dict[str, Any]:
+    return {**found, "time": time_package(now)}
+
+
+def for_templates(found: Mapping[str, Any], service: str, recipient: str, now: float) -> dict[str, Any]:
+    moment = Time(round(now * 1e6) * 1000)
+    time = {
+        "Now": GoFunction("Now", lambda: moment),
+        "Parse": GoFunction("Parse", lambda text: parse_time(text[:100], RFC3339), ("s",)),
+    }
+    return {**found, "time": time, "serviceType": service, "recipient": recipient}
