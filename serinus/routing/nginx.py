@@ -7,12 +7,12 @@ Rollout. Foreign annotations on it survive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from serinus.api.findings import Finding, internal, invalid
+from serinus.api.findings import Finding, invalid
 from serinus.api.label_rules import label_key
 from serinus.api.meta import ObjectMeta
 from serinus.api.metadata_validation import annotation_findings
@@ -20,6 +20,7 @@ from serinus.api.network import Ingress
 from serinus.api.resources import INGRESSES
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.routing_rules import Capabilities
+from serinus.routing.ingress_rules import either, leads_to, paths_of, service_of
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
 
 Json = dict[str, Any]
@@ -123,19 +124,6 @@ def named_ingresses(path: str, config: NginxRouting) -> Iterator[tuple[str, str]
         yield f"{path}.stableIngresses", name
 
 
-def either(path: str, names: str, one: str, several: Sequence[str]) -> Iterator[Finding]:
-    """One object is named, or several: both and none are wrong."""
-    if bool(one) == bool(several):
-        found = "Both are configured." if one else "Neither are configured."
-        yield internal(path, f"Either {names} must be configured. {found}")
-
-
-def leads_to(ingress: Ingress, service: str) -> bool:
-    """Whether a rule of the Ingress leads to the Service."""
-    paths = [path for rule in ingress.spec.rules for path in (rule.get("http") or {}).get("paths") or []]
-    return any(_service(path) == service for path in paths)
-
-
 def wanted_annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting) -> dict[str, str]:
     """Annotations that the canary Ingress must have; later rows win."""
     prefix = nginx.prefix
@@ -164,18 +152,14 @@ def canary_spec(stable: Ingress, traffic: Traffic) -> Json | None:
 
 
 def _to_canary(rule: Json, traffic: Traffic) -> Json | None:
-    paths: list[Json] = (rule.get("http") or {}).get("paths") or []
-    if not any(_service(p) == traffic.stable_service for p in paths):
+    paths = paths_of(rule)
+    if not any(service_of(p) == traffic.stable_service for p in paths):
         return None
     return {**rule, "http": {**rule["http"], "paths": [_renamed(p, traffic) for p in paths]}}
 
 
-def _service(path: Json) -> str | None:
-    return ((path.get("backend") or {}).get("service") or {}).get("name")
-
-
 def _renamed(path: Json, traffic: Traffic) -> Json:
-    if _service(path) != traffic.stable_service:
+    if service_of(path) != traffic.stable_service:
         return path
     backend = path["backend"]
     return {**path, "backend": {**backend, "service": {**backend["service"], "name": traffic.canary_service}}}

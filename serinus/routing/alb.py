@@ -1,0 +1,299 @@
+"""The AWS load balancer controller: annotations of an Ingress divide the requests. Source: traffic routing, section 2.
+
+The user's Ingress has a path to the root Service with the port `use-annotation`; the annotation `actions.<root Service>` says which
+Services get the requests. A header route is a path, an action and a condition of its own. Several Rollouts may share an Ingress: one
+annotation lists the keys of each. Whether AWS has the weight in force is not read back: that needs AWS' API, and routers make no calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from serinus.api import go_json
+from serinus.api.cutting import shortened
+from serinus.api.findings import Finding, invalid
+from serinus.api.label_rules import label_key
+from serinus.api.network import Ingress
+from serinus.api.resources import INGRESSES
+from serinus.api.rollout import CanaryStrategy, Rollout, SetHeaderRoute
+from serinus.api.routing_rules import Capabilities
+from serinus.routing.ingress_rules import either, leads_to, patched, paths_of, service_of
+from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.writes import share
+
+Json = dict[str, Any]
+Groups = list[tuple[str, int]]
+"""(Service, weight) in the order of the action."""
+
+OWNERS = "rollouts.argoproj.io/managed-alb-annotations"
+"""Rollout -> the annotations that are its own, as JSON."""
+OLD_OWNERS = "rollouts.argoproj.io/managed-alb-actions"
+"""Its name in old versions of Argo Rollouts."""
+REASON = "PatchingALBIngress"
+USE_ANNOTATION = "use-annotation"
+LONGEST = 604_800
+
+
+class Stickiness(msgspec.Struct, rename="camel", omit_defaults=True):
+    enabled: bool = False
+    duration_seconds: int = 0
+
+
+class AlbRouting(msgspec.Struct, rename="camel", omit_defaults=True):
+    ingress: str = ""
+    ingresses: list[str] = []
+    service_port: int = 0
+    root_service: str = ""
+    """The Service that the Ingress names; the stable Service where it is not set."""
+    annotation_prefix: str = ""
+    stickiness_config: Stickiness | None = None
+
+    @property
+    def prefix(self) -> str:
+        """Of the annotations that this load balancer controller reads."""
+        return self.annotation_prefix or "alb.ingress.kubernetes.io"
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.ingresses)) if self.ingresses else (self.ingress,)
+
+
+class Alb(Router[AlbRouting]):
+    key = "alb"
+    config = AlbRouting
+    capabilities = Capabilities(header_routes=True, exact_headers_only=True, ping_pong=True, experiments=True)
+    kinds = (INGRESSES,)
+    permissions = (("networking.k8s.io", ("ingresses",), "get list watch patch"),)
+
+    def needs_services(self, config: AlbRouting, canary: CanaryStrategy) -> bool:
+        return canary.ping_pong is None
+
+    def validate(self, config: AlbRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
+        at = path.replace(".canary.", ".")  # as all paths of what needs the Rollout alone
+        if canary.ping_pong and not config.root_service:
+            text = "Root service field is required for the configuration with ALB and ping-pong feature enabled"
+            yield invalid(f"{at}.rootService", "", text)
+        yield from label_key(f"{at}.annotationPrefix", f"{config.prefix}/actions")
+        yield from either(path, "Ingress or Ingresses", config.ingress, config.ingresses)
+
+    def references(self, rollout: Rollout, config: AlbRouting) -> tuple[Reference, ...]:
+        return tuple(Reference("Ingress", name, path) for path, name in _named(config))
+
+    def check(self, rollout: Rollout, config: AlbRouting, objects: Objects) -> Iterator[Finding]:
+        canary = rollout.spec.strategy.canary
+        root = config.root_service or (canary.stable_service if canary else "")
+        for path, name in _named(config):
+            ingress = objects.ingresses.get(name)
+            if ingress is not None and not leads_to(ingress, root):
+                yield invalid(path, name, f"ingress `{name}` has no rules using service {root} backend")
+
+    def route(self, config: AlbRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        sticky, root = config.stickiness_config, config.root_service or traffic.stable_service
+        if sticky is not None and sticky.enabled and not 1 <= sticky.duration_seconds <= LONGEST:
+            text = "TargetGroupStickinessConfig's duration must be between 1 and 604800 seconds (7 days)!"
+            return RouteResult(error=f"{text} {PATH}.stickinessConfig.durationSeconds is {sticky.duration_seconds}")
+        writes: list[Write] = []
+        for name in config.names():
+            ingress = objects.ingresses.get(name)
+            if ingress is None:
+                return RouteResult(error=f'ingress.networking.k8s.io "{name}" not found')
+            if not leads_to(ingress, root):
+                return RouteResult(error=f"ingress does not have service `{root}` in rules: Ingress {name}")
+            owners = _owners(ingress)
+            if owners is None:
+                return RouteResult(error=_unreadable(ingress))
+            writes += _led(ingress, owners, config, traffic)
+        return RouteResult(tuple(writes))
+
+    def release(self, config: AlbRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        """All to the stable Service, and no key is the Rollout's own any more."""
+        found = [objects.ingresses[name] for name in config.names() if name in objects.ingresses]
+        return RouteResult(tuple(write for ingress in found for write in _given_back(ingress, config, traffic)))
+
+
+PATH = "spec.strategy.canary.trafficRouting.alb"
+ROUTER = Alb()
+
+
+def _named(config: AlbRouting) -> Iterator[tuple[str, str]]:
+    """(field, name) of each Ingress."""
+    if config.ingress:
+        yield f"{PATH}.ingress", config.ingress
+    for name in config.ingresses:
+        yield f"{PATH}.ingresses", name
+
+
+def _owners(ingress: Ingress) -> Json | None:
+    """Rollout -> its keys; None where the annotation cannot be read."""
+    try:
+        owners = json.loads(ingress.metadata.annotations.get(OWNERS) or "{}")
+    except (ValueError, RecursionError):
+        return None
+    return owners if isinstance(owners, dict) else None
+
+
+def _keys(owners: Json, rollout: str) -> list[str]:
+    """The annotations that are the Rollout's own."""
+    keys = owners.get(rollout)
+    return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
+
+
+def _unreadable(ingress: Ingress) -> str:
+    found = shortened(ingress.metadata.annotations[OWNERS], 200)
+    return (
+        f"annotation {OWNERS} of Ingress {ingress.metadata.name} must be a JSON object of lists, is {found}: remove it"
+    )
+
+
+def _led(ingress: Ingress, owners: Json, config: AlbRouting, traffic: Traffic) -> list[Write]:
+    """What one Ingress lacks."""
+    root, prefix = config.root_service or traffic.stable_service, config.prefix
+    routes = {route.name: route for route in traffic.routes if isinstance(route, SetHeaderRoute)}
+    weights: Groups = [(traffic.canary_service, traffic.weight)]
+    weights += [(each.service_name, each.weight) for each in traffic.additional]
+    weights.append((traffic.stable_service, traffic.stable_weight))
+    wanted: dict[str, str | None] = {f"{prefix}/actions.{root}": _action(config, weights)}
+    for name, route in routes.items():
+        wanted[f"{prefix}/actions.{name}"] = _action(config, [(traffic.canary_service, 100)])
+        wanted[f"{prefix}/conditions.{name}"] = _conditions(route)
+    mine = _keys(owners, traffic.rollout)
+    rest, gone = _stale(ingress, owners, wanted, config, traffic)
+    gone -= {root, *routes}
+    keys = [key for key in mine if key in wanted] + [key for key in wanted if key not in mine]
+    wanted |= rest
+    wanted[OWNERS] = _written({**owners, traffic.rollout: keys}, ordered=True)
+    rules = _rules(ingress, routes, gone, (*traffic.managed, *routes), _headers_of_others(owners, traffic.rollout))
+    return patched(
+        ingress, wanted, rules, REASON, *_telling(ingress, wanted, f"{prefix}/actions.{root}", list(routes), traffic)
+    )
+
+
+def _given_back(ingress: Ingress, config: AlbRouting, traffic: Traffic) -> list[Write]:
+    owners = _owners(ingress)
+    root = f"{config.prefix}/actions.{config.root_service or traffic.stable_service}"
+    if owners is None:  # nobody can say whose they are: those that this Rollout named
+        mine = [root] if root in ingress.metadata.annotations else []
+        owners = {traffic.rollout: mine}
+        left: dict[str, str | None] = {}
+    else:
+        others = {rollout: keys for rollout, keys in owners.items() if rollout != traffic.rollout}
+        left = {OWNERS: _written(others, ordered=True) if others else None}
+        if traffic.rollout not in owners:
+            return []
+    wanted, gone = _stale(ingress, owners, {}, config, traffic)
+    wanted |= left | {OLD_OWNERS: None}
+    rules = _rules(ingress, {}, gone, (), frozenset())
+    name = ingress.metadata.name
+    because = f"{traffic.rollout} leads the Ingress no more: all traffic goes to {traffic.stable_service}"
+    return patched(ingress, wanted, rules, REASON, because, f"Updating Ingress `{name}` to desiredWeight '0'")
+
+
+def _stale(
+    ingress: Ingress, owners: Json, wanted: dict[str, str | None], config: AlbRouting, traffic: Traffic
+) -> tuple[dict[str, str | None], set[str]]:
+    """(annotations, header routes to remove) of the Rollout's keys that are not wanted any more.
+
+    A key that has a condition is of a header route and goes. Another one is of a root Service, to which paths may still lead: the
+    load balancer controller refuses an Ingress with such a path and no action, so that the stable Service gets its requests.
+    """
+    mine = set(_keys(owners, traffic.rollout))
+    foreign = {key for rollout in owners if rollout != traffic.rollout for key in _keys(owners, rollout)}
+    managed = {f"{config.prefix}/{part}.{name}" for name in traffic.managed for part in ("actions", "conditions")}
+    changes: dict[str, str | None] = {}
+    gone: set[str] = set()
+    for key in sorted((mine | (managed - foreign)) - set(wanted)):
+        prefix, condition, name = key.partition("/conditions.")
+        if not condition:
+            prefix, _, name = key.partition("/actions.")
+        if condition or f"{prefix}/conditions.{name}" in mine or key in managed:
+            changes[key] = None
+            gone.add(name)
+        elif key in ingress.metadata.annotations:
+            changes[key] = _action(config, [(traffic.stable_service, 100)])
+    return changes, gone
+
+
+def _headers_of_others(owners: Json, rollout: str) -> frozenset[str]:
+    """Names of the header routes of other Rollouts."""
+    keys = [key for other in owners if other != rollout for key in _keys(owners, other)]
+    return frozenset(name for key in keys if (name := key.partition("/conditions.")[2]))
+
+
+def _action(config: AlbRouting, groups: Groups) -> str:
+    """The value of an action, byte for byte as Argo Rollouts writes it."""
+    port = str(config.service_port)
+    forward: Json = {
+        "TargetGroups": [{"ServiceName": name, "ServicePort": port, "Weight": weight} for name, weight in groups]
+    }
+    sticky = config.stickiness_config
+    if sticky is not None and sticky.enabled:
+        forward["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": sticky.duration_seconds}
+    return _written({"Type": "forward", "ForwardConfig": forward})
+
+
+def _conditions(route: SetHeaderRoute) -> str:
+    """All headers must have one of their values."""
+    values: dict[str, list[str]] = {}
+    for match in route.match:
+        exact = match.header_value.exact if match.header_value else ""
+        values.setdefault(match.header_name, []).append(exact)
+    configs = [{"httpHeaderName": name, "values": several} for name, several in values.items()]
+    return _written([{"field": "http-header", "httpHeaderConfig": config} for config in configs])
+
+
+def _written(value: Any, *, ordered: bool = False) -> str:
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=ordered)
+    return text.translate(go_json.UNSAFE)
+
+
+def _rules(
+    ingress: Ingress,
+    routes: dict[str, SetHeaderRoute],
+    gone: set[str],
+    order: tuple[str, ...],
+    others: frozenset[str],
+) -> list[Json]:
+    """The rules with a path for each header route, ahead of the paths that are none."""
+    missing = [name for name in routes if not leads_to(ingress, name)]
+    headers = {*routes, *others}
+    rank = {name: place for place, name in reversed(list(enumerate(order)))}
+    found: list[Json] = []
+    for rule in ingress.spec.rules:
+        before = paths_of(rule)
+        paths = [path for path in before if not (_by_annotation(path) and service_of(path) in gone)] or before
+        if paths and routes:
+            paths = [_path(name) for name in missing] + paths
+            paths.sort(key=lambda path: service_of(path) not in headers)
+        # Header routes of other Rollouts keep their places: two that both want the first one would write forever.
+        own = iter(sorted((p for p in paths if service_of(p) in routes), key=lambda p: rank[service_of(p) or ""]))
+        paths = [next(own) if service_of(path) in routes else path for path in paths]
+        found.append(rule if paths == before else {**rule, "http": {**rule["http"], "paths": paths}})
+    return found
+
+
+def _path(name: str) -> Json:
+    service: Json = {"name": name, "port": {"name": USE_ANNOTATION}}
+    return {"path": "/*", "pathType": "ImplementationSpecific", "backend": {"service": service}}
+
+
+def _by_annotation(path: Json) -> bool:
+    """Whether an annotation says where the path leads."""
+    service: Json = (path.get("backend") or {}).get("service") or {}
+    return (service.get("port") or {}).get("name") == USE_ANNOTATION
+
+
+def _telling(
+    ingress: Ingress, wanted: dict[str, str | None], root: str, routes: list[str], traffic: Traffic
+) -> tuple[str, str]:
+    """(why, the Event's message) of a change; the weight is told before a route."""
+    start, notes = f"Updating Ingress `{ingress.metadata.name}`", ingress.metadata.annotations
+    changed = {key for key, value in wanted.items() if notes.get(key) != value}
+    route = next((r for r in routes if any(k.endswith((f"/actions.{r}", f"/conditions.{r}")) for k in changed)), "")
+    if root not in changed and route:
+        return f"header route {route} leads to the canary", f"{start} to headerRoute '{route}'"
+    if root not in changed and any(wanted[key] is None for key in changed):
+        return "the Rollout has these header routes no more", f"{start} removing managed routes"
+    return f"the canary is to get {share(traffic)}", f"{start} to desiredWeight '{traffic.weight}'"
