@@ -63,14 +63,11 @@ def test_what_to_do_is_done_where_the_user_is(space: Space) -> None:
     assert f"serinus install | kubectl apply --kubeconfig {space.cluster.kubeconfig} --server-side -f -" in result.out
 
 
-@pytest.mark.parametrize(
-    "router", [{"alb": {"ingress": "i", "servicePort": 80}}, {"istio": {}}, {"plugins": {"a/b": {}}}]
-)
-def test_a_router_that_is_not_there_is_named_in_place_of_its_objects(space: Space, router: dict[str, Any]) -> None:
-    space.put(rollout(spec={"strategy": {"canary": {"trafficRouting": router}}}))
+def test_a_router_that_is_not_there_is_named_in_place_of_its_objects(space: Space) -> None:
+    space.put(rollout(spec={"strategy": {"canary": {"trafficRouting": {"plugins": {"a/b": {}}}}}}))
     out = space.run("doctor").out
     assert "this version of Serinus has no such router" in out
-    assert f"✖ Rollout web, trafficRouting.{next(iter(router))}" in out
+    assert "✖ Rollout web, trafficRouting.plugins.a/b" in out
 
 
 @pytest.mark.parametrize(

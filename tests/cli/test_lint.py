@@ -95,7 +95,7 @@ REFUSED = {
     "an item of a List": ("apiVersion: v1\nkind: List\nitems:\n" + indented(rollout()) + indented(rollout("-1")), "-1"),
     "another version": (rollout().replace("v1alpha1", "v1beta1"), 'apiVersion: Unsupported value: "argoproj.io/v1beta1"'),
     "a router that is not there": (
-        rollout(strategy=ROUTED.format("alb: {ingress: i, servicePort: 80}")), "trafficRouting.alb: this version of Serinus",
+        rollout(strategy=ROUTED.format("plugins: {a/b: {}}")), "trafficRouting.plugins.a/b: this version of Serinus",
     ),
     "a mesh that is not there": (
         rollout(strategy=ROUTED.format("istio: {virtualService: {name: v}}")), "trafficRouting.istio: this version",

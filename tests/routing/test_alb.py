@@ -182,10 +182,8 @@ def test_header_routes_of_two_rollouts_do_not_fight_for_the_first_place():
     there.route(10, routes=(header("one", ("X", "1")),), managed=("one",))
     two = Cluster(rollout(alb()), *there.objects.values())
     two.rollout.metadata.name = "two"
-    wanted = {"routes": (header("two", ("X", "2")),), "managed": ("two",)}
-    traffic = msgspec.structs.replace(
-        two.traffic(10, **wanted), rollout="two", canary_service="c", stable_service="web"
-    )
+    traffic = two.traffic(10, routes=(header("two", ("X", "2")),), managed=("two",))
+    traffic = msgspec.structs.replace(traffic, rollout="two", canary_service="c", stable_service="web")
     for write in two.answers(traffic)[0].writes:
         two.carry_out(write)
     assert services(two) == ["two", "one", "web"]

@@ -15,7 +15,7 @@ from serinus.api.validation import validate
 from serinus.routing import registry
 from serinus.routing.rules import RULES
 
-PROTOCOL = {"__init__", "registry", "router", "rules", "writes"}
+PROTOCOL = {"__init__", "ingress_rules", "registry", "router", "rules", "writes"}
 FILES = sorted(f.stem for f in Path(serinus.routing.__file__).parent.glob("*.py") if f.stem not in PROTOCOL)
 ROUTERS = registry.routers()
 
