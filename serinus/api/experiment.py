@@ -76,3 +76,14 @@ class Experiment(msgspec.Struct, omit_defaults=True):
     metadata: WrittenMeta
     spec: ExperimentSpec = msgspec.field(default_factory=ExperimentSpec)
     status: ExperimentStatus = msgspec.field(default_factory=ExperimentStatus)
+
+
+def service_ports(template: ExperimentTemplate) -> list[Json]:
+    """All ports of the template's containers, as its Service has them."""
+    found: list[Json] = []
+    for container in (template.template.get("spec") or {}).get("containers") or []:
+        for port in container.get("ports") or []:
+            number, protocol = port["containerPort"], port.get("protocol", "TCP")
+            name = f"{protocol.lower()}-{number}"
+            found.append({"name": name, "port": number, "targetPort": number, "protocol": protocol})
+    return found

@@ -5,7 +5,7 @@ Source: analysis, section 6 ("Service").
 
 from __future__ import annotations
 
-from serinus.api.experiment import ExperimentTemplate, TemplateStatus
+from serinus.api.experiment import ExperimentTemplate, TemplateStatus, service_ports
 from serinus.api.meta import Json
 from serinus.api.names import EXPERIMENT_NAME, EXPERIMENT_TEMPLATE, HASH
 from serinus.api.workloads import ReplicaSet
@@ -68,14 +68,3 @@ def _not_written(what: str, write: Planned) -> Held:
 
 def _leaves(name: str, owner: str) -> str:
     return f"Service {name} still belongs to {owner}: it is made when that has let it go"
-
-
-def service_ports(template: ExperimentTemplate) -> list[Json]:
-    """All ports of the template's containers, as its Service has them."""
-    found: list[Json] = []
-    for container in (template.template.get("spec") or {}).get("containers") or []:
-        for port in container.get("ports") or []:
-            number, protocol = port["containerPort"], port.get("protocol", "TCP")
-            name = f"{protocol.lower()}-{number}"
-            found.append({"name": name, "port": number, "targetPort": number, "protocol": protocol})
-    return found

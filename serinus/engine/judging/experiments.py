@@ -14,7 +14,7 @@ from serinus.analysis.expansion import Room, TooLarge
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.analysis.problems import AnalysisProblem
 from serinus.api.analysis import ExperimentAnalysis
-from serinus.api.experiment import Experiment, ExperimentSpec
+from serinus.api.experiment import Experiment, ExperimentSpec, service_ports
 from serinus.api.meta import Json
 from serinus.api.names import HASH, INCONCLUSIVE_EXPERIMENT, REVISION
 from serinus.api.reading import converted
@@ -25,7 +25,6 @@ from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import RolloutContext, hash_of, revision_of
 from serinus.engine.core.plan import Action, Event
-from serinus.engine.experiment.services import service_ports
 from serinus.engine.judging.history_limits import surplus
 from serinus.engine.replicasets.revision import owner_reference
 from serinus.engine.status.abort import abort
