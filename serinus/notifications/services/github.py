@@ -1,0 +1,265 @@
+"""GitHub, as an App: commit statuses, deployments, comments on pull requests, check runs, repository dispatches."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from serinus.analysis.providers.current import hide
+from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.notifications.services.json_web_token import signed_token
+from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed
+
+log = logging.getLogger(__name__)
+
+API = "https://api.github.com"
+LONGEST_DESCRIPTION, LONGEST_COMMENT = 140, 65536
+TOKEN_SECONDS = 540
+
+
+class GitHubOptions(Tls, rename="camel"):
+    app_id: str = msgspec.field(default="", name="appID")
+    installation_id: str = msgspec.field(default="", name="installationID")
+    private_key: str = ""
+    enterprise_base_url: str = msgspec.field(default="", name="enterpriseBaseURL")
+
+
+class Status(msgspec.Struct):
+    state: str = ""
+    label: str = ""
+    target_url: str = msgspec.field(default="", name="targetURL")
+
+
+class Deployment(msgspec.Struct, rename="camel"):
+    state: str = ""
+    environment: str = ""
+    environment_url: str = msgspec.field(default="", name="environmentURL")
+    log_url: str = msgspec.field(default="", name="logURL")
+    required_contexts: list[str] = []
+    auto_merge: bool = True
+    transient_environment: bool = False
+    reference: str = ""
+
+
+class PullRequestComment(msgspec.Struct, rename="camel"):
+    content: str = ""
+    comment_tag: str = ""
+
+
+class Output(msgspec.Struct):
+    title: str = ""
+    summary: str = ""
+    text: str = ""
+
+
+class CheckRun(msgspec.Struct):
+    name: str = ""
+    details_url: str = ""
+    status: str = ""
+    conclusion: str = ""
+    started_at: str = ""
+    completed_at: str = ""
+    output: Output | None = None
+
+
+class RepositoryDispatch(msgspec.Struct):
+    event_type: str = ""
+    client_payload: str = ""
+
+
+class GitHubSection(msgspec.Struct, rename="camel"):
+    repo_url_path: str = msgspec.field(default="", name="repoURLPath")
+    revision_path: str = ""
+    status: Status | None = None
+    deployment: Deployment | None = None
+    pull_request_comment: PullRequestComment | None = None
+    check_run: CheckRun | None = None
+    repository_dispatch: RepositoryDispatch | None = None
+
+
+class GitHub(Service[GitHubOptions, GitHubSection]):
+    type = "github"
+    section = "github"
+    Options = GitHubOptions
+    Section = GitHubSection
+
+    def check(self, options: GitHubOptions) -> str:
+        for name, text in (("appID", options.app_id), ("installationID", options.installation_id)):
+            if not text.isdecimal():
+                return f"{name} must be a number"
+        return ""
+
+    def host(self, options: GitHubOptions, recipient: str) -> str:
+        return host_of(options.enterprise_base_url or API)
+
+    async def send(self, options: GitHubOptions, job: Job) -> Mapping[str, str] | None:
+        section: GitHubSection | None = job.section
+        if section is None:
+            raise Refused("the template has no part for github")
+        repository, revision = full_name(section.repo_url_path), section.revision_path
+        api = _Api(options, job, await _token(options, job), f"repos/{repository}")
+        if section.status is not None:
+            await _status(api, section.status, revision)
+        if section.deployment is not None:
+            await _deployment(api, section.deployment, revision)
+        if section.pull_request_comment is not None:
+            await _comment(api, section.pull_request_comment, revision)
+        if section.check_run is not None:
+            await _check_run(api, section.check_run, revision)
+        if section.repository_dispatch is not None:
+            payload = parsed(section.repository_dispatch.client_payload or "{}", "client_payload", dict)
+            body = {"event_type": section.repository_dispatch.event_type, "client_payload": payload}
+            await api.call("POST", "dispatches", body)
+        return None
+
+
+def full_name(url: str) -> str:
+    """`owner/repository` of any form of a repository's URL. Refused if it has none."""
+    path = re.sub(r"^(?:[a-z+]+://[^/]*/|[^/@]+@[^:/]+:)", "", url.strip())
+    parts = [part for part in path.removesuffix(".git").split("/") if part]
+    if len(parts) < 2:
+        raise Refused(f"GitHub.repoURL ({url[:200]}) does not have a `/`: set repoURLPath")
+    return "/".join(quote(part, safe="") for part in parts[:2])
+
+
+def _base(options: GitHubOptions) -> str:
+    given = options.enterprise_base_url.rstrip("/")
+    if not given:
+        return API
+    return given if given.endswith("/api/v3") or "api." in host_of(given) else f"{given}/api/v3"
+
+
+async def _token(options: GitHubOptions, job: Job) -> str:
+    now = int(job.reach.clock())
+    claims = {"iat": now - 60, "exp": now + TOKEN_SECONDS, "iss": options.app_id}
+    headers = {
+        "Authorization": f"Bearer {signed_token(claims, options.private_key)}",
+        "Accept": "application/vnd.github+json",
+    }
+    # An enterprise server has the tokens of installations below the address that is given, as the reference asks for them.
+    base = options.enterprise_base_url.rstrip("/") or API
+    url = f"{base}/app/installations/{options.installation_id}/access_tokens"
+    answer = await ask(job, "POST", url, headers=headers, insecure=options.insecure_skip_verify)
+    token = _object(answer).get("token")
+    if not isinstance(token, str):
+        raise Delayed("GitHub's answer has no token")
+    hide(token)
+    return token
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    try:
+        said = answer.json()
+    except ProviderError:
+        raise Delayed("GitHub's answer is no JSON") from None
+    return said if isinstance(said, dict) else {}
+
+
+class _Api:
+    """Calls below one repository."""
+
+    def __init__(self, options: GitHubOptions, job: Job, token: str, below: str) -> None:
+        self.job, self._options = job, options
+        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
+        self._base = f"{_base(options)}/{below}"
+
+    async def call(self, method: str, path: str, body: Any = None, *, also: tuple[int, ...] = ()) -> Answer:
+        return await ask(
+            self.job,
+            method,
+            f"{self._base}/{path}",
+            headers=self._headers,
+            json=body,
+            insecure=self._options.insecure_skip_verify,
+            accept=lambda answer: answer.ok or answer.status in also,
+        )
+
+    async def list(self, path: str) -> list[dict[str, Any]]:
+        try:
+            found = (await self.call("GET", path)).json()
+        except ProviderError:
+            raise Delayed("GitHub's answer is no JSON") from None
+        return found if isinstance(found, list) else []
+
+
+async def _status(api: _Api, status: Status, revision: str) -> None:
+    body = {
+        "state": status.state,
+        "description": shortened(api.job.message, LONGEST_DESCRIPTION),
+        "context": status.label,
+        "target_url": status.target_url,
+    }
+    answer = await api.call("POST", f"statuses/{quote(revision, safe='')}", body, also=(422,))
+    if answer.status == 422:
+        log.warning("GitHub takes no more statuses for commit %s and context %s", revision, status.label)
+
+
+async def _deployment(api: _Api, wanted: Deployment, revision: str) -> None:
+    query = urlencode({"ref": revision, "environment": wanted.environment})
+    found = await api.list(f"deployments?{query}")
+    if found:
+        number = found[0].get("id")
+    else:
+        body = {
+            "ref": wanted.reference or revision,
+            "environment": wanted.environment,
+            "required_contexts": wanted.required_contexts,
+            "auto_merge": wanted.auto_merge,
+            "transient_environment": wanted.transient_environment,
+        }
+        number = _object(await api.call("POST", "deployments", body)).get("id")
+    state = {
+        "state": wanted.state,
+        "log_url": wanted.log_url,
+        "description": shortened(api.job.message, LONGEST_DESCRIPTION),
+        "environment": wanted.environment,
+        "environment_url": wanted.environment_url,
+    }
+    await api.call("POST", f"deployments/{number}/statuses", state)
+
+
+async def _comment(api: _Api, wanted: PullRequestComment, revision: str) -> None:
+    tag = f"<!-- argocd-notifications {wanted.comment_tag} -->" if wanted.comment_tag else ""
+    body = shortened(wanted.content, LONGEST_COMMENT - len(tag) - 1)
+    body = f"{body}\n{tag}" if tag else body
+    for pull in await api.list(f"commits/{quote(revision, safe='')}/pulls"):
+        earlier: list[dict[str, Any]] = (
+            await api.list(f"issues/{pull.get('number')}/comments?per_page=100") if tag else []
+        )
+        known = next((one for one in earlier if tag in str(one.get("body"))), None)
+        if known is not None:
+            await api.call("PATCH", f"issues/comments/{known.get('id')}", {"body": body})
+        else:
+            await api.call("POST", f"issues/{pull.get('number')}/comments", {"body": body})
+
+
+async def _check_run(api: _Api, wanted: CheckRun, revision: str) -> None:
+    status = wanted.status or ("completed" if wanted.conclusion else "")
+    if (status == "completed" or wanted.completed_at) and not wanted.conclusion:
+        raise Refused("github checkrun: conclusion is required when status is completed or completed_at is set")
+    more = {
+        "status": status,
+        "conclusion": wanted.conclusion,
+        "started_at": wanted.started_at,
+        "completed_at": wanted.completed_at,
+    }
+    body: dict[str, Any] = {
+        "name": wanted.name,
+        "head_sha": revision,
+        "external_id": "argocd-notifications",
+        "details_url": wanted.details_url,
+        **{name: value for name, value in more.items() if value},
+    }
+    if wanted.output is not None:
+        body["output"] = msgspec.to_builtins(wanted.output)
+    await api.call("POST", "check-runs", body)
+
+
+def shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
