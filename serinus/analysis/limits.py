@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from serinus.analysis.sequential.metric import configuration
 from serinus.api.analysis import Metric
 from serinus.api.durations import go_duration
 
@@ -46,6 +47,17 @@ class Limits:
 def limits_of(metric: Metric) -> Limits:
     """For a metric with its arguments filled in, and validated."""
     count = number(metric.count)
+    if configuration(metric) is not None:
+        # One measurement, which takes all looks and ends the metric, whichever way it ends.
+        return Limits(
+            1,
+            0,
+            0,
+            number(metric.consecutive_error_limit, 4),
+            0,
+            _seconds(metric.interval),
+            _seconds(metric.initial_delay),
+        )
     return Limits(
         count=count if count > 0 else (UNLIMITED if metric.interval else 1),
         failures=number(metric.failure_limit),

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from serinus.analysis.arguments import ARGUMENTS, argument_values, rollout_arguments
 from serinus.analysis.expansion import METRIC, TEMPLATE, Room
 from serinus.analysis.limits import number
 from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.sequential.metric import PLUGIN, configuration, sequential_metric
+from serinus.analysis.sequential.settings import SetupError
 from serinus.analysis.templates import Templates, found_templates, run_spec
 from serinus.analysis.templating import names_in, with_arguments
 from serinus.api.analysis import AnalysisRunSpec, AnalysisTemplate, Argument, Metric, RolloutAnalysis
@@ -52,6 +56,18 @@ def _wrong(metric: Metric) -> Iterator[str]:
         yield "no provider specified"
     if len(providers) > 1:
         yield "multiple providers specified"
+    yield from _wrong_verdict(metric)
+
+
+def _wrong_verdict(metric: Metric) -> Iterator[str]:
+    """What allows no sequential verdict. Values that only an update gives are left out."""
+    config = configuration(metric)
+    if config is not None:
+        known = {key: value for key, value in config.items() if value != DUMMY}
+        try:
+            sequential_metric(msgspec.structs.replace(metric, provider={"plugin": {PLUGIN: known}}))
+        except SetupError as error:
+            yield f"{PLUGIN}: {error}"
 
 
 def _wrong_count(count: int, failures: int, successes: int, metric: Metric) -> Iterator[str]:

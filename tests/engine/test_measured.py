@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.api.analysis import AnalysisRun
+from serinus.api.analysis import AnalysisRun, Measurement
 from serinus.api.names import HASH, REVISION
 from serinus.api.rollout import Rollout
-from serinus.engine.explain.metrics import deciding
+from serinus.engine.explain.metrics import deciding, words
 
 Json = dict[str, Any]
 STARTED = "2026-01-02T00:00:00Z"
@@ -74,3 +74,14 @@ FAILED = run("web-h-4-1.1", "Failed")
 def test_the_run_that_decided_is_of_this_update(about: Rollout, runs: list[AnalysisRun], decided: str | None):
     """A run of an earlier revision with the same template was named, or one from before a retry."""
     assert {metric.run for metric in deciding(runs, about)} == ({decided} if decided else set())
+
+
+def test_a_sequential_metric_shows_its_sentence_and_not_its_json() -> None:
+    """`serinus why` prints one line; the value is the whole verdict."""
+    judged = run("web-h-4-1", "Running")
+    judged.spec.metrics[0].provider = {"plugin": {"serinus.dev/sequential": {}}}
+    sentence = "evidence of harm 11 of 20, of safety 0.4 of 20"
+    measurement = Measurement(phase="Running", message=sentence, value='{"verdict": "undecided"}')
+    judged.status.metric_results[0].measurements = [measurement]
+    (metric,) = deciding([judged], rollout(step="web-h-4-1"))
+    assert words(metric) == f"m of web-h-4-1: {sentence} (Running)"

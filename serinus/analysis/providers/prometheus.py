@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -27,6 +28,10 @@ DEFAULT_SECONDS = 30
 AMAZON = "aps-workspaces"
 AS_GET = (403, 405, 501)
 """Answers of servers and proxies that take no POST."""
+NAME = "serinus_query"
+"""Label that says which of several queries a series is of."""
+REFUSED = ("bad_data", "execution")
+"""Errors of a query itself."""
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -55,14 +60,46 @@ class Prometheus(Answering[PrometheusConfig]):
         return {"ResolvedPrometheusQuery": config.query} if config.query else {}
 
     async def ask(self, config: PrometheusConfig, call: Call) -> Reading:
+        answer = await self._answer(config, call)
+        return await call.read(answer, lambda: _reading(_data(answer)))
+
+    async def ask_all(self, config: PrometheusConfig, queries: Mapping[str, str], call: Call) -> dict[str, Any]:
+        """The result of each query, by its name, all from one evaluation: nothing is scraped between them.
+
+        Several series of a query stay several numbers. Queries that cannot stand in one expression, such as a scalar, are
+        asked one by one, for the same time.
+        """
+        together = "\nor\n".join(
+            f'label_replace((\n{query}\n), "{NAME}", "{name}", "", "")' for name, query in queries.items()
+        )
+        try:
+            answer = await self._answer(msgspec.structs.replace(config, query=together), call)
+            return await call.taken(answer, lambda: _by_name(_data(answer), queries))
+        except ProviderError as error:
+            if not error.said.startswith(REFUSED):
+                raise
+            each = [msgspec.structs.replace(config, query=query) for query in queries.values()]
+            found = await asyncio.gather(*(self.ask(one, call) for one in each))
+            return {name: one.result for name, one in zip(queries, found, strict=True)}
+
+    async def _answer(self, config: PrometheusConfig, call: Call) -> Answer:
         address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
         seconds = DEFAULT_SECONDS if config.timeout is None else config.timeout
         if seconds < 0:
             raise ProviderError("prometheus timeout should not be negative")
         path, form = _form(config, call.now)
         headers = await _headers(config, call, seconds or DEFAULT_SECONDS)
-        answer = await _queried(f"{address}{path}", form, headers, config, call, seconds or DEFAULT_SECONDS)
-        return await call.read(answer, lambda: _reading(_data(answer)))
+        return await _queried(f"{address}{path}", form, headers, config, call, seconds or DEFAULT_SECONDS)
+
+
+def _by_name(found: dict[str, Any], queries: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, list[float]] = {name: [] for name in queries}
+    try:
+        for series in (found.get("data") or {}).get("result") or []:
+            values[series["metric"][NAME]].append(_sample(series["value"]))
+    except UNREADABLE as error:
+        raise ProviderError("bad_response: the answer cannot be read: ", error) from error
+    return values
 
 
 def _address(text: str) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 
 from serinus.analysis.providers.provider import Provider
 from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.sequential.metric import PLUGIN, configuration
 from serinus.api.analysis import Metric
 
 PROVIDERS = {
@@ -25,14 +26,18 @@ PROVIDERS = {
 }
 """Key in `provider` -> module of this package and class."""
 
+BUILT_IN = {PLUGIN: "sequential:SequentialVerdicts"}
+"""Plugins that are part of Serinus: name behind `plugin` -> module and class."""
+
 
 @cache
 def provider(name: str) -> Provider:
     """The provider with this key. ProviderError if there is none."""
-    if name not in PROVIDERS:
+    found = BUILT_IN.get(name) or PROVIDERS.get(name)
+    if found is None:
         known = ", ".join(sorted(PROVIDERS))
         raise ProviderError("no provider ", f"{name!r}: it is one of {known}")
-    module, _, kind = PROVIDERS[name].partition(":")
+    module, _, kind = found.partition(":")
     return getattr(importlib.import_module(f"serinus.analysis.providers.{module}"), kind)()
 
 
@@ -41,4 +46,4 @@ def provider_of(metric: Metric) -> Provider:
     names = [name for name, config in metric.provider.items() if config is not None]
     if len(names) != 1:
         raise ProviderError("no provider specified" if not names else "multiple providers specified")
-    return provider(names[0])
+    return provider(PLUGIN if configuration(metric) is not None else names[0])

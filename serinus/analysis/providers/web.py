@@ -12,6 +12,7 @@ from serinus.analysis.conditions.functions_of_text import floats
 from serinus.analysis.conditions.values import json_text
 from serinus.analysis.providers.authentication import Authentication, Header
 from serinus.analysis.providers.decoding import NotJson, json_of
+from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.jsonpath import JsonPathError, find
 from serinus.analysis.providers.oauth2 import bearer
 from serinus.analysis.providers.provider import Answering, Call, Reading
@@ -39,6 +40,11 @@ class Web(Answering[WebConfig]):
     config = WebConfig
 
     async def ask(self, config: WebConfig, call: Call) -> Reading:
+        answer = await self.answer(config, call)
+        return await call.read(answer, lambda: reading(answer.body, config.json_path or "{$}"))
+
+    async def answer(self, config: WebConfig, call: Call) -> Answer:
+        """The answer. ProviderError for an answer that is no success."""
         method = config.method or "GET"
         if config.body and config.json_body is not None:
             raise ProviderError("use either Body or JSONBody; both cannot exists for WebMetric payload")
@@ -66,7 +72,7 @@ class Web(Answering[WebConfig]):
         )
         if not answer.ok:
             raise ProviderError(f"received non 2xx response code: {answer.status}")
-        return await call.read(answer, lambda: reading(answer.body, config.json_path or "{$}"))
+        return answer
 
 
 def _token_url(call: Call) -> str:

@@ -34,6 +34,13 @@ class Dispersion:
             self._squares += errors * errors / requests
             self._inverses += 1 / requests
 
+    def saved(self) -> list[float]:
+        return [self.looks, self._requests, self._errors, self._squares, self._inverses]
+
+    def restore(self, saved: list[float]) -> None:
+        looks, self._requests, self._errors, self._squares, self._inverses = saved
+        self.looks = int(looks)
+
     def measured(self) -> float:
         """Variance over mean as it is, below 1 too; 1 without errors or before the second look.
 

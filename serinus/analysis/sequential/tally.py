@@ -91,6 +91,59 @@ class Tally:
             return relative
         return log_mean_exp([relative, self._absolute[side].log_evidence(dispersion)])
 
+    def saved(self) -> list[list[float]]:
+        """All sums, from which `restore` goes on exactly: a run keeps its latest looks and the sums before them."""
+        absolute = [] if self._absolute is None else [process.sums for process in self._absolute]
+        words: dict[Word, float] = {"undecided": 0, "safe": 1, "harm": 2}
+        rest = [self.looks, words[self.word], self._base, *self.totals]
+        return [*(process.sums for process in self._relative), *absolute, rest, self._dispersion.saved()]
+
+    def restore(self, saved: list[list[float]]) -> None:
+        """Goes on from `saved`. ValueError for what is not of a tally with these settings."""
+        processes = [*self._relative, *(self._absolute or ())]
+        *sums, rest, dispersion = saved
+        for process, found in zip(processes, sums, strict=True):
+            if len(found) != len(process.sums):
+                raise ValueError(f"{len(found)} sums in place of {len(process.sums)}")
+            process.sums = list(found)
+        looks, word, self._base, *totals = rest
+        self.looks, self.totals = int(looks), Look(*totals)
+        self.word = ("undecided", "safe", "harm")[int(word)]
+        self._dispersion.restore(dispersion)
+
+    def looks_until_harm(self, ratio: float, most: int = 100_000) -> int | None:
+        """Further looks until harm would be found in a canary with `ratio` times the stable version's errors.
+
+        Traffic, weight and the stable version's errors go on as in the looks so far. None without traffic, beyond `most`
+        looks, and for a ratio that the evidence never reaches.
+        """
+        if not self.looks:
+            return None
+        n_c, _, n_s, k_s = (total / self.looks for total in self.totals)
+        rate = k_s / n_s if k_s else self.settings.budget or (0.5 / (self.totals.stable_requests + 1))
+        next_looks = Tally(self.settings)
+        next_looks.add(Look(n_c, min(n_c, rate * ratio * n_c), n_s, rate * n_s))
+        grown = [*next_looks._relative, *(next_looks._absolute or ())]
+        known = [*self._relative, *(self._absolute or ())]
+        pairs = [(known[at], grown[at]) for at in range(0, len(known), 2)]
+        dispersion = self.dispersion
+
+        def reached(looks: float) -> bool:
+            parts = [
+                log_mean_exp([s + looks * g for s, g in zip(a.sums, b.sums, strict=True)], dispersion) for a, b in pairs
+            ]
+            return log_mean_exp(parts) >= self._harm_at
+
+        low, high = 0, 1
+        while not reached(high):
+            low, high = high, high * 2
+            if high > most:
+                return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if reached(middle) else (middle, high)
+        return high
+
     def ratio_interval(self) -> tuple[float | None, float | None]:
         """Lowest and highest ratio of error rates that is not excluded; None for an end that the evidence does not set."""
         settings = self.settings

@@ -15,6 +15,7 @@ from serinus.analysis.expansion import Room
 from serinus.analysis.limits import number
 from serinus.analysis.phases import BAD, COMPLETED
 from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.sequential.metric import configuration
 from serinus.analysis.templating import with_arguments
 from serinus.api.analysis import AnalysisRun, Measurement, Metric, MetricResult
 from serinus.api.meta import Json
@@ -140,13 +141,15 @@ def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[
     deciding = [p for p in points if p.phase == phase] if phase in BAD else []
     newest = (deciding or [p for p in points if p.phase] or [Point("", "")])[-1]
     allowed = number(metric.failure_limit)
+    # Its value is the whole verdict as JSON; its message is the same in a sentence.
+    sequential = configuration(asked) is not None
     return Measured(
         run.metadata.name,
         metric.name,
         phase,
         metric.success_condition,
         metric.failure_condition,
-        value_text(newest.value, place) or newest.message,
+        newest.message if sequential else value_text(newest.value, place) or newest.message,
         tuple(Line(found.sign, found.value, succeeds) for found, succeeds in limits if found.place == place),
         points,
         result.failed,

@@ -1,0 +1,209 @@
+"""Verdicts with a stated error bound, over any provider that counts (docs/verdicts.md).
+
+One measurement takes all looks: it is Running until there is a verdict, and is looked at again at each interval. Its value is
+the verdict as JSON, its metadata the looks. Nothing but the object is needed to go on after a restart.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+
+from serinus.analysis.limits import number
+from serinus.analysis.phases import ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
+from serinus.analysis.providers.counts import NoCounts, counts
+from serinus.analysis.providers.provider import Call
+from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.sequential.looks import FIELDS, checked_look
+from serinus.analysis.sequential.metric import SequentialMetric, sequential_metric
+from serinus.analysis.sequential.record import Record, record_of
+from serinus.analysis.sequential.settings import SetupError
+from serinus.analysis.sequential.shares import SampleRatio
+from serinus.analysis.sequential.summary import summary
+from serinus.analysis.verdicts import last_measurement
+from serinus.api.analysis import Measurement, Metric
+from serinus.api.times import age_words, format_deadline, format_time
+
+REMEMBERED = 2_000
+"""Verdicts under way whose sums stay in memory. Those of others are computed again from their looks."""
+DECIMALS = 3
+"""Of counts: `increase()` extrapolates, and more digits only take room."""
+EXTRAPOLATED = 1.1
+"""Errors may exceed requests by this factor and one: `increase()` extrapolates each series on its own."""
+ONE_SIDED = 10
+"""Looks without a stable request, while the canary has some, until the metric gives up."""
+MANY = 100
+
+
+class SequentialVerdicts:
+    type: ClassVar[str] = "Sequential"
+
+    def __init__(self) -> None:
+        self._records: OrderedDict[tuple[str, str], tuple[Mapping[str, str], Record]] = OrderedDict()
+
+    def metadata(self, metric: Metric) -> Mapping[str, str]:
+        return {}
+
+    async def clean_up(self, call: Call, keep: int) -> None:
+        return None
+
+    async def run(self, call: Call) -> Measurement:
+        """Goes on from a measurement that ended in an error: what was seen before it is still evidence."""
+        result = next((one for one in call.run.status.metric_results if one.name == call.metric.name), None)
+        before = last_measurement(result)
+        known = before.metadata if before is not None and before.phase == ERROR else {}
+        return await self._looked(call, Measurement(RUNNING, started_at=format_time(call.now), metadata=dict(known)))
+
+    async def resume(self, call: Call, measurement: Measurement) -> Measurement:
+        return await self._looked(call, measurement)
+
+    async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+        metric = _metric(call)
+        return _ended(call, metric, self._record(call, metric, measurement), measurement, _undecided(metric), "")
+
+    async def _looked(self, call: Call, measurement: Measurement) -> Measurement:
+        metric = _metric(call)
+        record = self._record(call, metric, measurement)
+        course, now = record.course, call.now
+        if not course.began_at:
+            course.began_at = course.used_at = now
+        try:
+            found = await counts(metric, call)
+            used = _add(metric, record, found, now)
+        except NoCounts as gap:
+            course.unused += 1
+            course.reason = call.said(f"{gap.own}{gap.said}", 300)
+            used = False
+        except SetupError as error:
+            raise ProviderError("", str(error)) from None
+        if used:
+            course.used_at, course.reason = now, ""
+        phase, why = _judged(metric, record, now, number(call.metric.count))
+        if phase != RUNNING:
+            return _ended(call, metric, record, measurement, phase, why)
+        return self._kept(call, metric, record, measurement)
+
+    def _kept(self, call: Call, metric: SequentialMetric, record: Record, before: Measurement) -> Measurement:
+        metadata = record.metadata()
+        key = (call.run.metadata.uid, call.metric.name)
+        self._records[key] = metadata, record
+        self._records.move_to_end(key)
+        if len(self._records) > REMEMBERED:
+            self._records.popitem(last=False)
+        return msgspec.structs.replace(
+            before,
+            phase=RUNNING,
+            message=_message(record, metric),
+            value=_value(record, metric),
+            metadata=metadata,
+            resume_at=format_deadline(call.now + metric.interval),
+        )
+
+    def _record(self, call: Call, metric: SequentialMetric, measurement: Measurement) -> Record:
+        known = self._records.get((call.run.metadata.uid, call.metric.name))
+        if known is not None and known[0] == measurement.metadata and known[1].settings == metric.settings:
+            return known[1]
+        try:
+            return record_of(metric.settings, measurement.metadata)
+        except SetupError as error:
+            raise ProviderError("", str(error)) from None
+
+
+def _metric(call: Call) -> SequentialMetric:
+    try:
+        return sequential_metric(call.metric)
+    except SetupError as error:
+        raise ProviderError("", str(error)) from None
+
+
+def _add(metric: SequentialMetric, record: Record, found: dict[str, float], now: float) -> bool:
+    """Whether the counts became a look. NoCounts where they are no new ones, SetupError where they cannot be counts."""
+    course = record.course
+    if course.used_at > now + 1:
+        raise NoCounts("the controller's clock went back: the look would overlap the one before")
+    made = found.get("time")
+    if made is not None and now - made > 2 * metric.interval:
+        raise NoCounts(f"counts.time: the provider answers data that is {age_words(now - made)} old")
+    numbers = [found.get(field, 0.0) for field in FIELDS]
+    checked_look(_within(numbers))
+    if metric.totals:
+        before, course.totals = course.totals, numbers
+        if not before:
+            raise NoCounts("the first totals are where counting begins")
+        if any(later < earlier for earlier, later in zip(before, numbers, strict=True)):
+            raise NoCounts("a counter went back: it was reset, or a pod with its counter is gone")
+        numbers = [later - earlier for earlier, later in zip(before, numbers, strict=True)]
+    record.add(checked_look([round(one, DECIMALS) for one in _within(numbers)]))
+    return True
+
+
+def _within(numbers: list[float]) -> list[float]:
+    """Errors at most as many as requests, where extrapolation explains the difference."""
+    fitted = list(numbers)
+    for place in (0, 2):
+        requests, errors = numbers[place : place + 2]
+        if requests < errors <= requests * EXTRAPOLATED + 1 and not (
+            requests == int(requests) and errors == int(errors)
+        ):
+            fitted[place + 1] = requests
+    return fitted
+
+
+def _judged(metric: SequentialMetric, record: Record, now: float, count: int) -> tuple[str, str]:
+    """The phase after a look, and why, where it is not the verdict that ends the metric."""
+    tally, course = record.tally, record.course
+    n_c, _, n_s, _ = tally.totals
+    if metric.weight is not None and "stable.requests" in metric.queries:
+        split = SampleRatio()
+        split.add(metric.weight / 100, n_c, n_s)
+        mismatch = split.mismatch(n_c)
+        if mismatch:
+            return INCONCLUSIVE, mismatch
+    if tally.word == "harm":
+        return (FAILED if metric.role == "guardrail" else INCONCLUSIVE), ""
+    if tally.word == "safe":
+        return SUCCESSFUL, ""
+    if metric.settings.budget is None and tally.looks >= ONE_SIDED and n_c >= MANY and not n_s:
+        return INCONCLUSIVE, (
+            f"counts.stable.requests: no request in {tally.looks} looks, and the canary had {n_c:g}: correct the query, or set "
+            "`budget` where there is no stable version to compare with"
+        )
+    if now - course.used_at >= metric.no_data:
+        since = age_words(now - course.used_at)
+        return (
+            INCONCLUSIVE,
+            f"no counts for {since}, the limit (noData) is {age_words(metric.no_data)}: {course.reason}",
+        )
+    if count and tally.looks + course.unused >= count:
+        return _undecided(metric), ""
+    return RUNNING, ""
+
+
+def _undecided(metric: SequentialMetric) -> str:
+    return SUCCESSFUL if metric.undecided == "pass" else INCONCLUSIVE
+
+
+def _ended(
+    call: Call, metric: SequentialMetric, record: Record, measurement: Measurement, phase: str, why: str
+) -> Measurement:
+    return msgspec.structs.replace(
+        measurement,
+        phase=phase,
+        message=why or _message(record, metric),
+        value=_value(record, metric),
+        metadata=record.metadata(),
+        finished_at=format_time(call.now),
+        resume_at=None,
+    )
+
+
+def _message(record: Record, metric: SequentialMetric) -> str:
+    said = summary(record, metric.interval).missing
+    return f"{said}; look not used: {record.course.reason}" if record.course.reason else said
+
+
+def _value(record: Record, metric: SequentialMetric) -> str:
+    return msgspec.json.encode(summary(record, metric.interval)).decode()

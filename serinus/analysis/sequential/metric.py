@@ -1,0 +1,158 @@
+"""A metric whose provider is `plugin: {serinus.dev/sequential: …}`: its configuration, checked. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from serinus.analysis.sequential.settings import Settings, SetupError, checked
+from serinus.api.analysis import Metric
+from serinus.api.durations import go_duration
+
+PLUGIN = "serinus.dev/sequential"
+COUNTING = ("prometheus", "datadog", "newRelic", "influxdb", "cloudWatch", "graphite", "wavefront", "web")
+"""Providers that give numbers, by their keys in `provider`."""
+NUMBERS = ("requests", "errors")
+_WINDOW = re.compile(r"\[\s*([0-9][0-9a-z.]*)\s*(?::[^\]]*)?\]")
+
+
+class Sequential(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """As it is written. `undecided`: how the metric ends without a verdict. `role`: a guardrail's harm fails the metric,
+    a signal's harm makes it inconclusive, which holds the release. `no_data`: how long counts may be missing.
+
+    `weight`: the canary's part of the traffic in percent, for the check of the split; None: not checked.
+    """
+
+    counts: dict[str, Any]
+    false_abort: float = 0.05
+    false_pass: float = 0.05
+    tolerated: float = 1.0
+    margin: float = 1.5
+    budget: float | None = None
+    dispersion: float = 1.0
+    undecided: Literal["pass", "inconclusive"] = "inconclusive"
+    role: Literal["guardrail", "signal"] = "guardrail"
+    no_data: str = "10m"
+    weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SequentialMetric:
+    """`provider`: the key of the counting provider, `base`: its configuration without queries. `queries`: by the field of
+    a look (`canary.errors`), and `time` for the age of the data; what stands there is text or a part of a configuration.
+
+    `totals`: the queries give totals since the start of a counter, and a look is the difference. Times are seconds.
+    """
+
+    settings: Settings
+    provider: str
+    base: Mapping[str, Any]
+    queries: Mapping[str, str | Mapping[str, Any]]
+    totals: bool
+    interval: float
+    no_data: float
+    weight: float | None
+    undecided: Literal["pass", "inconclusive"]
+    role: Literal["guardrail", "signal"]
+
+
+def configuration(metric: Metric) -> Mapping[str, Any] | None:
+    """What stands behind the plugin's name; None for a metric of another provider."""
+    plugins = metric.provider.get("plugin")
+    if not isinstance(plugins, dict) or PLUGIN not in plugins:
+        return None
+    found = plugins[PLUGIN]
+    return found if isinstance(found, dict) else {}
+
+
+def sequential_metric(metric: Metric) -> SequentialMetric:
+    """The metric with its arguments filled in. SetupError names the field that allows no verdict."""
+    try:
+        found = msgspec.convert(configuration(metric) or {}, Sequential, strict=False)
+    except msgspec.ValidationError as error:
+        raise SetupError("", str(error)) from None
+    settings = checked(
+        Settings(found.false_abort, found.false_pass, found.tolerated, found.margin, found.budget, found.dispersion)
+    )
+    if not metric.interval:
+        raise SetupError("interval", "is missing: a sequential verdict takes a look at each interval, such as 30s")
+    if found.weight is not None and not 0 <= found.weight <= 100:
+        raise SetupError("weight", f"{found.weight:g} is no percentage between 0 and 100")
+    counts = dict(found.counts)
+    totals = counts.pop("totals", False) in (True, "true")
+    age = {"time": counts.pop("time")} if "time" in counts else {}
+    canary, stable = counts.pop("canary", None), counts.pop("stable", None)
+    if stable is None and settings.budget is None:
+        raise SetupError(
+            "counts.stable",
+            "is missing: without a stable version to compare with, set `budget`, the error rate allowed",
+        )
+    queries = {**_side("canary", canary), **({} if stable is None else _side("stable", stable)), **age}
+    provider, base = _provider(counts)
+    interval = _seconds("interval", metric.interval)
+    if provider == "prometheus" and not totals:
+        _check_windows(queries, interval)
+    return SequentialMetric(
+        settings,
+        provider,
+        base,
+        queries,
+        totals,
+        interval,
+        max(_seconds("noData", found.no_data), 2 * interval),
+        found.weight,
+        found.undecided,
+        found.role,
+    )
+
+
+def _side(name: str, side: Any) -> dict[str, str | Mapping[str, Any]]:
+    if not isinstance(side, dict):
+        raise SetupError(f"counts.{name}", "is missing: it holds two queries, `requests` and `errors`")
+    for number in NUMBERS:
+        if not side.get(number):
+            raise SetupError(f"counts.{name}.{number}", "is missing: it holds the query that counts them")
+    unknown = sorted(set(side) - set(NUMBERS))
+    if unknown:
+        raise SetupError(f"counts.{name}.{unknown[0]}", "is not known: the fields are `requests` and `errors`")
+    return {f"{name}.{number}": side[number] for number in NUMBERS}
+
+
+def _provider(counts: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    known = ", ".join(COUNTING)
+    if len(counts) != 1:
+        raise SetupError("counts", f"names {len(counts)} providers, and must name one of {known}")
+    ((name, base),) = counts.items()
+    if name not in COUNTING:
+        raise SetupError(f"counts.{name}", f"is no provider that gives numbers: use one of {known}")
+    return name, base if isinstance(base, dict) else {}
+
+
+def _check_windows(queries: Mapping[str, Any], interval: float) -> None:
+    """Windows that overlap would count the same error in several looks."""
+    for field, query in queries.items():
+        for window in _WINDOW.findall(query) if isinstance(query, str) and field != "time" else ():
+            try:
+                seconds = go_duration(window)
+            except ValueError:
+                continue
+            if seconds > interval:
+                raise SetupError(
+                    f"counts.{field}",
+                    f"looks back {window} at each interval of {interval:g} s: the same errors would count several times. "
+                    f"Use a window of [{interval:g}s]",
+                )
+
+
+def _seconds(field: str, text: str) -> float:
+    try:
+        seconds = go_duration(text)
+    except ValueError as error:
+        raise SetupError(field, f"{text!r} is no duration such as 30s: {error}") from None
+    if seconds <= 0:
+        raise SetupError(field, f"{text!r} is not above 0")
+    return seconds

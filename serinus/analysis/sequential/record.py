@@ -1,0 +1,102 @@
+"""What a measurement keeps of a sequential verdict: enough to compute it again from the object alone. Pure.
+
+The latest looks stand in the measurement's metadata as they were, and the sums of those before them. The text is bounded,
+however long the verdict takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from serinus.analysis.sequential.looks import Look, restored, stored
+from serinus.analysis.sequential.settings import Settings, SetupError
+from serinus.analysis.sequential.tally import Tally, Verdict
+
+LONGEST = 8_000
+"""Characters of stored looks: several hundred. Texts of a measurement are cut at 10,000."""
+DROPPED = 2_000
+"""Characters that are folded into the sums at a time."""
+
+
+class Course(msgspec.Struct, rename="camel", omit_defaults=True):
+    """`unused`: looks without counts. `used_at`, `began_at`: when counts last came, and when the first
+    look was, in seconds since the epoch. `totals`: of the
+    counters at that time. `reason`: why the latest look was not used.
+    """
+
+    unused: int = 0
+    used_at: float = 0.0
+    totals: list[float] = []
+    reason: str = ""
+    began_at: float = 0.0
+
+
+class Record:
+    """A verdict under way: its tally, the looks that are still known, and the course so far."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tally = Tally(settings)
+        self.course = Course()
+        self.last: Verdict | None = None
+        self._looks = ""
+        self._before: list[list[float]] = []
+
+    @property
+    def looks(self) -> list[Look]:
+        """Those that are still stored, the latest last."""
+        return restored(self._looks)
+
+    def add(self, look: Look) -> Verdict:
+        self._looks = f"{self._looks};{stored([look])}" if self._looks else stored([look])
+        if len(self._looks) > LONGEST:
+            self._fold()
+        self.last = self.tally.add(look)
+        return self.last
+
+    def load(self, metadata: Mapping[str, str]) -> None:
+        """Takes over what `metadata()` gave. ValueError or SetupError where it is cut."""
+        self.course = msgspec.json.decode(metadata.get("course") or "{}", type=Course)
+        self._before = msgspec.json.decode(metadata.get("before") or "[]", type=list[list[float]])
+        self._looks = metadata.get("looks", "")
+        self.tally = self._resumed()
+        for look in self.looks:
+            self.last = self.tally.add(look)
+
+    def _fold(self) -> None:
+        cut = self._looks.index(";", DROPPED)
+        earlier = self._resumed()
+        for look in restored(self._looks[:cut]):
+            earlier.add(look)
+        self._before, self._looks = earlier.saved(), self._looks[cut + 1 :]
+
+    def _resumed(self) -> Tally:
+        tally = Tally(self.settings)
+        if self._before:
+            tally.restore(self._before)
+        return tally
+
+    def metadata(self) -> dict[str, str]:
+        """For the measurement."""
+        found = {"looks": self._looks, "settings": _text(self.settings), "course": _text(self.course)}
+        return {**found, "before": _text(self._before)} if self._before else found
+
+
+def record_of(settings: Settings, metadata: Mapping[str, str]) -> Record:
+    """The verdict that this metadata keeps, with the same evidence. SetupError where it is cut.
+
+    What was seen under other settings is no evidence under these: the record begins anew.
+    """
+    record = Record(settings)
+    try:
+        if metadata.get("settings") and msgspec.json.decode(metadata["settings"], type=Settings) == settings:
+            record.load(metadata)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise SetupError("looks", f"the stored looks cannot be read: {error}") from None
+    return record
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
