@@ -77,6 +77,11 @@ def routers_of(spec: RolloutSpec) -> tuple[Used, ...]:
     return _parsed(spec)[0]
 
 
+def by_hash(spec: RolloutSpec) -> bool:
+    """Whether a router of a Rollout selects pods by the hash of their version itself."""
+    return once(spec, "routers by hash", lambda: any(u.router.by_hash(u.config) for u in routers_of(spec)))
+
+
 def unreadable(spec: RolloutSpec) -> tuple[Finding, ...]:
     """Parts of `trafficRouting` that do not have the router's types."""
     return _parsed(spec)[1]

@@ -50,7 +50,8 @@ class Traffic(msgspec.Struct, frozen=True):
 
     `routes`: the header and mirror routes that exist now, in the order of precedence; `managed`: the names of all that the
     Rollout may ever have: one of these that is not in `routes` is removed. With ping-pong, `canary_service` and `stable_service`
-    are the two of the pair in their present roles. Hashes and ready pods are those of both versions.
+    are the two of the pair in their present roles. Hashes and ready pods are those of both versions; the canary's are of the version
+    that its share goes to, which is the replaced one until that has no share any more.
     """
 
     rollout: str
@@ -169,6 +170,13 @@ class Router(Generic[C]):
     def needs_services(self, config: C, canary: CanaryStrategy) -> bool:
         """Whether `canaryService` and `stableService` must be set."""
         return True
+
+    def by_hash(self, config: C) -> bool:
+        """Whether objects of the router select pods by the hash of their version, in place of the two Services.
+
+        A version that is replaced then gives its share back before another one gets it.
+        """
+        return False
 
     def validate(self, config: C, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
         """What is wrong with the router's own fields; nothing else is looked at. `path`: of the router in the Rollout."""

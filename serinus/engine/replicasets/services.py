@@ -15,6 +15,7 @@ from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of, serving
 from serinus.engine.core.plan import Action, Event
 from serinus.engine.replicasets.routes import service_names
+from serinus.routing.registry import by_hash
 
 
 def selected_hash(builder: PlanBuilder, name: str) -> str:
@@ -34,9 +35,13 @@ def selects(builder: PlanBuilder, name: str) -> str:
 def carrier(builder: PlanBuilder) -> ReplicaSet | None:
     """The version that a canary's share of the requests goes to, as it was seen: not always the newest one.
 
-    The Service says it, whatever the status recorded for whom; the newest version where the Service selects none of them.
+    The Service says it, whatever the status recorded for whom; the newest version where the Service selects none of them. Where a
+    router selects pods by their hash, the status says it.
     """
-    canary = builder.context.canary
+    canary, weights = builder.context.canary, builder.context.rollout.status.canary.weights
+    if by_hash(builder.context.spec):
+        recorded = weights.canary.pod_template_hash if weights else ""
+        return builder.context.named(recorded) or builder.context.new
     led = builder.context.named(selected_hash(builder, service_names(canary, builder.status)[0])) if canary else None
     return led or builder.context.new
 

@@ -50,13 +50,28 @@ def release(old: Rollout, new: Rollout | None, objects: Objects) -> tuple[Action
         status.stable_rs,
         managed=managed(canary.steps, routing),
     )
+    # What the Rollout still names has its weights from the planner: nothing waits for it.
+    given = Objects(
+        objects.namespace,
+        {name: one for name, one in objects.ingresses.items() if _named(free, "Ingress", name)},
+        {key: one for key, one in objects.others.items() if _named(free, *_split(key))},
+        objects.served,
+    )
     found: list[Action] = []
     for used in registry.routers_of(old.spec):
-        for write in used.router.release(used.config, traffic, objects).writes:
-            named = (write.kind, write.name) in free or (write.kind, ANY) in free
-            if named and not (new is None and _goes_along(objects, write.kind, write.name, meta.uid)):
+        for write in used.router.release(used.config, traffic, given).writes:
+            if _named(free, write.kind, write.name) and not (new is None and _goes_along(objects, write.kind, write.name, meta.uid)):
                 found.append(action_of(write))
     return tuple(found)
+
+
+def _named(free: frozenset[tuple[str, str]], kind: str, name: str) -> bool:
+    return (kind, name) in free or (kind, ANY) in free
+
+
+def _split(key: str) -> tuple[str, str]:
+    kind, _, name = key.partition("/")
+    return kind, name
 
 
 def _goes_along(objects: Objects, kind: str, name: str, uid: str) -> bool:

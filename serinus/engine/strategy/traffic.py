@@ -22,7 +22,7 @@ from serinus.engine.replicasets.services import carrier, point, replaced_has_sha
 from serinus.engine.status.conditions import promoted
 from serinus.engine.strategy.scaling import View, frozen
 from serinus.engine.strategy.steps import last_weight
-from serinus.routing.registry import routers_of
+from serinus.routing.registry import by_hash, routers_of
 from serinus.routing.router import ANY, Objects, RouteResult, Traffic, Write
 
 TOLD_BY = 200
@@ -123,6 +123,7 @@ def reached(builder: PlanBuilder) -> set[str] | None:
         pairs = ((canary_service, weights.canary), (stable_service, weights.stable))
         sides = [(name, side.pod_template_hash) for name, side in pairs if side.weight]
     leads = [selects(builder, name) if name else recorded for name, recorded in sides]
+    leads += [recorded for _, recorded in sides] if by_hash(s.spec) else []
     return set(leads) if all(leads) else None
 
 
@@ -177,6 +178,8 @@ def _wanted(builder: PlanBuilder, view: View) -> int:
     avail, steps = new.status.available_replicas, len(s.steps)
     if promoted(status) or status.abort or avail == 0:
         return 0
+    if by_hash(s.spec) and replaced_has_share(builder):
+        return 0  # subsets move when they have no share
     if status.promote_full:
         return view.capacity(avail)
     if not steps:
@@ -224,10 +227,7 @@ def _write(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -> bool:
     if pending:
         builder.wait(wait_reasons.UNCONFIRMED.code, pending[0])
         return True
-    # Without a share nobody has it: the new version is the next.
-    service = wanted.canary_service
-    has = (selects(builder, service) if weight and service else "") or hash_of(s.new)
-    _record(builder, canary, weight, has, _verified(answers))
+    _record(builder, canary, weight, wanted.canary_hash, _verified(answers))
     if builder.status.canary.weights and builder.status.canary.weights.verified is False:
         builder.wait(wait_reasons.UNCONFIRMED.code, f"the router does not confirm weight {weight} yet")
         builder.requeue(s.now + VERIFY_SECONDS)
@@ -244,6 +244,8 @@ def _wanted_traffic(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -
     s, meta, stable = builder.context, builder.context.rollout.metadata, _stable(builder)
     assert s.routing is not None
     canary_service, stable_service = service_names(canary, builder.status)
+    has = _has(builder, canary_service, weight)
+    carries = s.named(has) or s.new
     return Traffic(
         meta.name,
         meta.namespace,
@@ -254,16 +256,26 @@ def _wanted_traffic(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -
         stable_service,
         weight,
         s.max_weight,
-        hash_of(s.new),
+        has,
         builder.status.stable_rs,
-        _routes(builder),
+        _routes(builder) if has == hash_of(s.new) else (),
         managed(s.steps, s.routing),
         additional(builder),
         additional_ports(builder),
-        canary_ready=serving(s.new) if s.new else 0,
+        canary_ready=serving(carries) if carries else 0,
         stable_ready=serving(stable) if stable else 0,
         now=s.now,
     )
+
+
+def _has(builder: PlanBuilder, service: str, weight: int) -> str:
+    """The version that gets the canary's share. Without a share nobody has it: the new version is the next."""
+    new = hash_of(builder.context.new)
+    if not weight:
+        return new
+    if by_hash(builder.context.spec):
+        return hash_of(carrier(builder)) if replaced_has_share(builder) else new
+    return (selects(builder, service) if service else "") or new
 
 
 def _verified(answers: Sequence[RouteResult]) -> bool | None:
