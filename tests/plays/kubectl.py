@@ -62,9 +62,9 @@ class Kubectl:
         return Resource(known.group, version, known.plural, known.kind, singular=known.singular)
 
     async def patch(self, target: str, body: Json) -> str:
-        """A merge patch of `Kind/name`."""
+        """A merge patch of `Kind/name` or `Kind.group/name`."""
         kind, _, name = target.partition("/")
-        resource = self._kinds[kind]
+        resource = self._kinds[kind.partition(".")[0]]
         try:
             before: Json = await self._client.get(resource, name, self._namespace)
             after: Json = await self._client.patch(resource, name, body, self._namespace)
