@@ -231,7 +231,7 @@ def test_letting_go_leaves_all_with_the_stable_service_whatever_the_root_service
     there = cluster(ingress(path(root)), rootService=root)
     there.route(40, routes=(header("by-team", ("X", "1")),), managed=("by-team",))
     there.get("Ingress", "front")["metadata"]["annotations"]["rollouts.argoproj.io/managed-alb-actions"] = "old"
-    (write,) = there.release()
+    (write,) = there.release(managed=("by-team",))
     assert write.because == "web leads the Ingress no more: all traffic goes to web"
     assert notes(there) == {
         f"{PREFIX}/actions.{root}": '{"Type":"forward","ForwardConfig":{"TargetGroups":['

@@ -1,0 +1,167 @@
+"""APISIX: rules of the user's ApisixRoute get the weights, and each header route is a second ApisixRoute that the Rollout owns.
+
+Source: traffic routing, section 6. A header route follows the first ApisixRoute: it is made again from it whenever that changes. Argo
+Rollouts writes both in every pass; here they are written when something changes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from serinus.api.findings import Finding, required
+from serinus.api.rollout import CanaryStrategy, HeaderRoutingMatch, Rollout, SetHeaderRoute
+from serinus.api.routing_rules import Capabilities
+from serinus.api.served_kind import ServedKind
+from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.writes import controls, created, edited, not_found, removed, share
+
+Json = dict[str, Any]
+KIND = ServedKind("apisix.apache.org", "ApisixRoute", "apisixroutes", ("v2",))
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class ApisixRoute(msgspec.Struct, omit_defaults=True):
+    name: str = ""
+    rules: list[str] = []
+
+
+class ApisixRouting(msgspec.Struct, omit_defaults=True):
+    route: ApisixRoute = msgspec.field(default_factory=ApisixRoute)
+
+    def rules(self) -> tuple[str, ...]:
+        """Names of the rules that get weights: the one named as the ApisixRoute where none is given."""
+        return tuple(self.route.rules) or (self.route.name,)
+
+
+class Apisix(Router[ApisixRouting]):
+    key = "apisix"
+    config = ApisixRouting
+    capabilities = Capabilities(header_routes=True)
+    kinds = (KIND,)
+    permissions = (("apisix.apache.org", ("apisixroutes",), "get list watch create patch delete"),)
+
+    def validate(self, config: ApisixRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
+        if not config.route.name:
+            yield required(f"{path}.route.name", "the name of an ApisixRoute of the Rollout's namespace")
+
+    def references(self, rollout: Rollout, config: ApisixRouting) -> tuple[Reference, ...]:
+        canary = rollout.spec.strategy.canary
+        routing = canary.traffic_routing if canary else None
+        names = [route.name for route in routing.managed_routes] if routing else []
+        names += [step.set_header_route.name for step in canary.steps if step.set_header_route] if canary else []
+        made = (Reference(KIND.key, name, made=True) for name in dict.fromkeys(names))
+        return (Reference(KIND.key, config.route.name), *made)
+
+    def route(self, config: ApisixRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        name = config.route.name
+        seen = objects.get(KIND.key, name)
+        if seen is None:
+            return RouteResult(error=not_found(KIND, name, objects))
+        for rule in config.rules():
+            if wrong := _wrong(seen, rule, traffic):
+                return RouteResult(error=f"{wrong}: ApisixRoute {name}, rule {rule}")
+
+        def weighted(route: Json) -> None:
+            for backend in (each for rule in _named(route, config.rules()) for each in _backends(rule)):
+                if backend.get("serviceName") == traffic.canary_service:
+                    backend["weight"] = traffic.weight
+                elif backend.get("serviceName") == traffic.stable_service:
+                    backend["weight"] = traffic.stable_weight
+
+        writes = [*edited(KIND, name, seen, weighted, f"the canary is to get {share(traffic)}")]
+        wanted = {route.name: route for route in traffic.routes if isinstance(route, SetHeaderRoute)}
+        for each in dict.fromkeys([*traffic.managed, *wanted]):
+            found = objects.get(KIND.key, each)
+            if each in wanted:
+                if found is not None and not controls(traffic.uid, found):
+                    return RouteResult(error=_another(each, found))
+                writes += _header_route(seen, found, wanted[each], config, traffic, objects)
+            elif found is not None and controls(traffic.uid, found):
+                writes.append(removed(KIND, each, found, f"the canary has no header route {each} now"))
+        return RouteResult(tuple(writes))
+
+
+ROUTER = Apisix()
+
+
+def _items(value: Any, key: str) -> list[Json]:
+    """The objects of the list at this key; empty for anything else."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _named(route: Json, names: tuple[str, ...]) -> list[Json]:
+    return [rule for rule in _items(route.get("spec"), "http") if rule.get("name") in names]
+
+
+def _backends(rule: Json) -> list[Json]:
+    return _items(rule, "backends")
+
+
+def _wrong(seen: Json, name: str, traffic: Traffic) -> str:
+    """Why a rule has no place for the weights, in Argo Rollouts' words; "" where it has."""
+    every = _items(seen.get("spec"), "http")
+    if not every:
+        return "spec.http was not found in Apisix Route manifest"
+    rules = _named(seen, (name,))
+    if not rules:
+        nameless = any("name" not in rule for rule in every)
+        return "Apisix http route rule name field not found" if nameless else f"Apisix http route rule {name} not found"
+    for rule in rules:
+        services = [backend.get("serviceName") for backend in _backends(rule)]
+        if not services:
+            return "Apisix http route backends not found"
+        for wanted in (traffic.canary_service, traffic.stable_service):
+            if wanted not in services:
+                unnamed = None in services
+                text = "serviceName field was not found in backend"
+                return text if unnamed else f"apisix route {wanted} backend was not found"
+    return ""
+
+
+def _header_route(
+    base: Json, found: Json | None, route: SetHeaderRoute, config: ApisixRouting, traffic: Traffic, objects: Objects
+) -> tuple[Write, ...]:
+    """The second ApisixRoute: that of the user, but that the named rules lead to the canary alone, before those of the user."""
+    because = f"header route {route.name} leads to the canary"
+    spec = copy.deepcopy(base["spec"])
+    for rule in _named({"spec": spec}, config.rules()):
+        rule["backends"] = [
+            {**backend, "weight": 100} if backend.get("serviceName") == traffic.canary_service else backend
+            for backend in _backends(rule)
+            if backend.get("serviceName") != traffic.stable_service
+        ]
+        priority = rule.get("priority")
+        rule["priority"] = (priority if isinstance(priority, int) else 0) + 1
+        match = rule.get("match")
+        rule["match"] = {**(match if isinstance(match, dict) else {}), "exprs": [_expr(each) for each in route.match]}
+    if found is None:
+        metadata = base["metadata"]
+        annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != LAST_APPLIED}
+        given = {"labels": metadata.get("labels"), "annotations": annotations}
+        body: Json = {"metadata": {key: copy.deepcopy(value) for key, value in given.items() if value}, "spec": spec}
+        return (created(KIND, route.name, body, because, traffic=traffic, objects=objects),)
+
+    def followed(second: Json) -> None:
+        second["spec"] = spec
+
+    return edited(KIND, route.name, found, followed, because)
+
+
+def _expr(match: HeaderRoutingMatch) -> Json:
+    subject = {"scope": "Header", "name": match.header_name}
+    value = match.header_value
+    if value is None or value.exact:
+        return {"subject": subject, "op": "Equal", "value": value.exact if value else ""}
+    return {"subject": subject, "op": "RegexMatch", "value": value.regex or f"^{value.prefix}.*"}
+
+
+def _another(name: str, found: Json) -> str:
+    owners: list[Json] = found["metadata"].get("ownerReferences") or []
+    owner = next((each for each in owners if each.get("controller")), None)
+    whose = f"{owner.get('kind')} {owner.get('name')} controls it" if owner else "no Rollout made it"
+    return f"duplicate ApisixRoute [{name}] already exists: {whose}; delete it, or give the header route another name"
