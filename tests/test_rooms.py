@@ -51,6 +51,10 @@ PROCESSES = {
     ("cli", "lint"): {"engine", "routing"},
     ("cli", "doctor_routers"): {"routing"},
     ("cli", "install"): {"routing"},
+    **{
+        ("cli", f"notifications_{name}"): {"notifications", "analysis"}
+        for name in ("configuration", "history", "lint", "send", "template_get", "template_notify", "trigger_get", "trigger_run")
+    },
     ("cli", "manifests"): {"local"},
     ("cli", "upgrade_report"): {"controller", "engine"},
     ("local", "up"): {"controller", "dashboard"},

@@ -1,0 +1,90 @@
+"""`notifications history`: what was told about a Rollout to whom, and why nothing was."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from serinus.api.resources import EVENTS, ROLLOUTS
+from serinus.api.times import age_words, parse_time
+from serinus.cli.commandline import Call, Command
+from serinus.cli.problems import Problem
+from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, table
+from serinus.cli.session import open_session
+
+Json = dict[str, Any]
+REASONS = ("NotificationSent", "NotificationFailed")
+
+
+def run(call: Call) -> int:
+    session, name = open_session(call), call.args[0]
+    about = session.get(ROLLOUTS, name)
+    uid = about["metadata"].get("uid")
+    events = session.list(EVENTS, fields=f"involvedObject.uid={uid}").get("items") or []
+    rows = [_row(event) for event in events if event.get("reason") in REASONS]
+    rows.sort(key=lambda row: row[0])
+    sys.stdout.write(table(["AGE", "TIMES", "WHAT"], [[age, times, what] for _, age, times, what in rows]))
+    _explain(call, about)
+    return 0
+
+
+def _row(event: Json) -> tuple[float, str, str, str]:
+    at = parse_time(str(event.get("lastTimestamp") or event["metadata"].get("creationTimestamp") or ""))
+    age = max(0.0, time.time() - at) if at is not None else 0.0
+    return age, age_words(age), str(event.get("count") or 1), str(event.get("message") or "")
+
+
+def _explain(call: Call, about: Json) -> None:
+    """For each subscription: what it waits for, or why it can tell nothing."""
+    from serinus.notifications.due import by_condition, subscribed
+    from serinus.notifications.names import NOTIFIED
+    from serinus.notifications.state import read_state
+    from serinus.notifications.variables import variables
+
+    try:
+        found = configuration(call)
+    except Problem as problem:
+        sys.stdout.write(f"No configuration: {problem.message}\n")
+        return
+    metadata = about["metadata"]
+    annotations = metadata.get("annotations") or {}
+    wanted, problems = subscribed(found, annotations, metadata.get("labels") or {})
+    state = read_state(annotations.get(NOTIFIED) or "{}")
+    rows: list[list[str]] = []
+    for trigger, destinations in sorted(wanted.items()):
+        known = found.triggers.get(trigger)
+        for to in destinations:
+            if known is None:
+                why = "there is no trigger of this name in the configuration"
+            elif to.service not in found.services:
+                why = f"there is no service {to.service} in the configuration"
+            elif all(one.when is None for one in known.conditions):
+                why = "is told at each Event of that name"
+            else:
+                judged = by_condition(found, {trigger: [to]}, variables(about, found.secrets), state, time.time())
+                told = any(f"{trigger}:" in key and key.endswith(f":{to.service}:{to.recipient}") for key in state)
+                why = (
+                    "is due now"
+                    if judged.due
+                    else "was told; is told again after it was false"
+                    if told
+                    else "its condition is false"
+                )
+                why += "".join(f" ({problem.message})" for problem in judged.problems)
+            rows.append([trigger, str(to), why])
+    sys.stdout.write("\n" + table(["TRIGGER", "TO", "NOW"], rows))
+    sys.stdout.write("".join(f"{problem}\n" for problem in problems))
+
+
+COMMAND = Command(
+    run,
+    "Say what was told about a Rollout to whom (as long as the API server keeps Events, usually an hour), and for each\n"
+    "subscription why nothing is told now.",
+    "ROLLOUT",
+    ("serinus notifications history guestbook",),
+    flags=FLAGS,
+    least=1,
+    most=1,
+    completes="rollouts",
+)

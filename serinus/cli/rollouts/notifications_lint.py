@@ -1,0 +1,36 @@
+"""`notifications lint`: says which keys of a configuration are wrong, and what to write instead."""
+
+from __future__ import annotations
+
+from serinus.cli.commandline import Call, Command
+from serinus.cli.problems import Problem
+from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, rollout
+
+
+def run(call: Call) -> int:
+    from serinus.notifications.lint import problems_of, problems_of_object
+
+    found = configuration(call)
+    problems = [*problems_of(found)]
+    for name in call.args:
+        about = rollout(call, name)
+        problems += problems_of_object(found, about.get("metadata") or {})
+    for problem in problems:
+        print(f"{problem.severity}: {problem}")
+    errors = sum(problem.severity == "error" for problem in problems)
+    if errors:
+        raise Problem(f"{errors} error{'s' if errors > 1 else ''} in the configuration")
+    if not problems:
+        print("No problems.")
+    return 0
+
+
+COMMAND = Command(
+    run,
+    "Check a configuration of notifications, and the subscriptions of Rollouts: errors are keys that do not work,\n"
+    "warnings are texts that mean nothing or something else than they seem to.",
+    "[ROLLOUT|FILE...]",
+    ("serinus notifications lint", "serinus notifications lint --config-map cm.yaml --secret :empty rollout.yaml"),
+    flags=FLAGS,
+    most=None,
+)

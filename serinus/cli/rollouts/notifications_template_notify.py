@@ -1,0 +1,125 @@
+"""`notifications template notify`: makes a template's message of a Rollout, and sends it or prints it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.problems import Problem
+from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, missing, rollout
+
+if TYPE_CHECKING:
+    from serinus.notifications.configuration import Configuration
+
+CONSOLE = "console"
+RECIPIENT = Flag(
+    "recipient", "Where to: SERVICE:RECIPIENT; may be repeated. console:stdout prints", default=(), metavar="TO"
+)
+DRY_RUN = Flag("dry-run", "Print the messages, send nothing", default=False)
+
+
+def run(call: Call) -> int:
+    name, subject = call.args
+    found = configuration(call)
+    if name not in found.templates:
+        broken = next((str(p) for p in found.problems if p.key == f"template.{name}"), "")
+        raise Problem(broken) if broken else missing("template", name, found.templates)
+    recipients = call.texts("recipient") or [f"{CONSOLE}:stdout"]
+    for to in recipients:
+        deliver(found, (name,), rollout(call, subject), to, dry=call.truth("dry-run"))
+    return 0
+
+
+def deliver(found: Configuration, names: tuple[str, ...], about: dict[str, Any], to: str, *, dry: bool) -> None:
+    """One message to one recipient. Problem if it cannot be made, or is not taken."""
+    import asyncio
+    import time
+
+    from serinus.analysis.hiding import Hidden
+    from serinus.notifications.services.service import Delayed, Refused
+    from serinus.notifications.subscriptions import recipient_of
+    from serinus.notifications.templates.errors import TemplateError
+    from serinus.notifications.texts import render
+    from serinus.notifications.variables import for_templates, variables
+
+    service_name, recipient = recipient_of(to)
+    service = found.services.get(service_name)
+    if service is None and service_name != CONSOLE:
+        raise missing("service", service_name, found.services)
+    now = time.time()
+    values = for_templates(variables(about, found.secrets), service_name, recipient, now)
+    definitions = [found.templates[name] for name in names]
+    try:
+        made = render(definitions, service_name, service.type if service else "", values, now)
+    except TemplateError as error:
+        raise Problem(f"failed to notify '{to}': {error}") from None
+    if service is None or dry:
+        sys.stdout.write(_printed(definitions, values, now, made.message if dry else None, to))
+        return
+    try:
+        asyncio.run(_sent(service, names, made, recipient))
+    except (Delayed, Refused) as error:
+        raise Problem(f"failed to notify '{to}': {Hidden(service.secrets).foreign(str(error), 300)}") from None
+    sys.stdout.write(f"sent to {to}\n")
+
+
+async def _sent(service: Any, names: tuple[str, ...], made: Any, recipient: str) -> None:
+    import asyncio
+    import os
+    import time
+
+    from serinus.analysis.providers.http import Http
+    from serinus.notifications.services.registry import SERVICES
+    from serinus.notifications.services.service import SECONDS, Delayed, Job, Reach
+
+    async with Http() as http:
+        job = Job(service.name, recipient, made.message, made.section, Reach(http, time.time, os.environ), names)
+        try:
+            async with asyncio.timeout(SECONDS):
+                await SERVICES[service.type].send(service.options, job)
+        except TimeoutError:
+            raise Delayed(f"no answer within {SECONDS:g} s") from None
+
+
+def _printed(definitions: Any, values: Any, now: float, message: str | None, to: str) -> str:
+    """All that the templates make, as YAML."""
+    import msgspec
+
+    from serinus.api.go_yaml_dump import dump_all
+    from serinus.notifications.services.registry import SERVICES
+    from serinus.notifications.texts import render
+
+    whole: dict[str, Any] = {}
+    for kind, service in sorted(SERVICES.items()):
+        names = {
+            part.partition(".")[2]
+            for one in definitions
+            for part in one.parts
+            if part.startswith(f"{service.section}.")
+        }
+        for name in sorted(names) if service.section == "webhook" else [kind]:
+            made = render(definitions, name, kind, values, now)
+            whole["message"] = made.message
+            if made.section is not None and service.section:
+                section = {key: value for key, value in msgspec.to_builtins(made.section).items() if value}
+                whole[service.section] = (
+                    {**whole.get(service.section, {}), name: section} if service.section == "webhook" else section
+                )
+    if not whole.get("message"):
+        whole.pop("message", None)
+    return (f"# to {to}\n" if message is not None else "") + dump_all([dict(sorted(whole.items()))])
+
+
+COMMAND = Command(
+    run,
+    "Make a template's message of a Rollout as it is now, and send it to the recipients, or print it.",
+    "TEMPLATE ROLLOUT|FILE",
+    (
+        "serinus notifications template notify rollout-paused guestbook",
+        "serinus notifications template notify t guestbook --recipient slack:ops",
+    ),
+    flags=(*FLAGS, RECIPIENT, DRY_RUN),
+    least=2,
+    most=2,
+)
