@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import click
-import msgspec
 
-from serinus.analysis.sequential.looks import look_of
 from serinus.analysis.sequential.settings import Settings, SetupError, checked
 from serinus.analysis.sequential.tally import Tally, Verdict
-from serinus.api.nesting import TOO_DEEP, too_deep
 from serinus.api.visible import visible_json
 from serinus.cli.problems import Problem
+from serinus.cli.verdict_calibrate import calibrate
+from serinus.cli.verdict_lines import looks_of
+from serinus.cli.verdict_plan import plan
 
 DIGITS = 9
 """Decimals of what is printed."""
@@ -47,9 +47,13 @@ def command(
     echo '{"canary": {"requests": 20, "errors": 6}, "stable": {"requests": 180, "errors": 2}}' | serinus verdict
     echo '[20, 6, 180, 2]' | serinus verdict --margin 2 --budget 0.01
     """
+    context.obj = settings_of(Settings(false_abort, false_pass, tolerated, margin, budget, dispersion))
     if context.invoked_subcommand is None:
-        settings = settings_of(Settings(false_abort, false_pass, tolerated, margin, budget, dispersion))
-        print_verdicts(settings, sys.stdin.buffer)
+        print_verdicts(context.obj, sys.stdin.buffer)
+
+
+command.add_command(plan)
+command.add_command(calibrate)
 
 
 def settings_of(settings: Settings) -> Settings:
@@ -64,23 +68,8 @@ def settings_of(settings: Settings) -> Settings:
 def print_verdicts(settings: Settings, lines: Iterable[bytes]) -> None:
     """Each line with the verdict after it. Problem names the first line that is no look, and the field."""
     tally = Tally(settings)
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                value = _decoded(line)
-                verdict = tally.add(look_of(value))
-            except SetupError as error:
-                raise Problem(f"line {number}: {error}") from None
-            click.echo(visible_json(json.dumps(_shown(value, verdict, tally))))
-
-
-def _decoded(line: bytes) -> Any:
-    if too_deep(line):
-        raise SetupError("", TOO_DEEP)
-    try:
-        return msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SetupError("", f"is no JSON: {error}") from None
+    for value, look in looks_of(lines):
+        click.echo(visible_json(json.dumps(_shown(value, tally.add(look), tally))))
 
 
 def _shown(value: Any, verdict: Verdict, tally: Tally) -> dict[str, Any]:

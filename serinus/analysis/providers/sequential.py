@@ -93,11 +93,12 @@ class SequentialVerdicts:
         self._records.move_to_end(key)
         if len(self._records) > REMEMBERED:
             self._records.popitem(last=False)
+        message, value = _texts(record, metric)
         return msgspec.structs.replace(
             before,
             phase=RUNNING,
-            message=_message(record, metric),
-            value=_value(record, metric),
+            message=message,
+            value=value,
             metadata=metadata,
             resume_at=format_deadline(call.now + metric.interval),
         )
@@ -189,21 +190,20 @@ def _undecided(metric: SequentialMetric) -> str:
 def _ended(
     call: Call, metric: SequentialMetric, record: Record, measurement: Measurement, phase: str, why: str
 ) -> Measurement:
+    message, value = _texts(record, metric)
     return msgspec.structs.replace(
         measurement,
         phase=phase,
-        message=why or _message(record, metric),
-        value=_value(record, metric),
+        message=why or message,
+        value=value,
         metadata=record.metadata(),
         finished_at=format_time(call.now),
         resume_at=None,
     )
 
 
-def _message(record: Record, metric: SequentialMetric) -> str:
-    said = summary(record, metric.interval).missing
-    return f"{said}; look not used: {record.course.reason}" if record.course.reason else said
-
-
-def _value(record: Record, metric: SequentialMetric) -> str:
-    return msgspec.json.encode(summary(record, metric.interval)).decode()
+def _texts(record: Record, metric: SequentialMetric) -> tuple[str, str]:
+    """The verdict as a sentence and as JSON."""
+    found, reason = summary(record, metric.interval), record.course.reason
+    message = f"{found.missing}; look not used: {reason}" if reason else found.missing
+    return message, msgspec.json.encode(found).decode()

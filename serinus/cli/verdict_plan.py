@@ -1,0 +1,138 @@
+"""`serinus verdict plan`: how long the steps of a release must be to find a version that fails more often."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import click
+
+from serinus.analysis.sequential.picture import picture
+from serinus.analysis.sequential.planning import (
+    PARTS,
+    Times,
+    Traffic,
+    found_by_step,
+    times_to_harm,
+    times_to_safe,
+)
+from serinus.analysis.sequential.settings import Settings
+from serinus.api.durations import go_duration
+from serinus.api.times import age_words
+from serinus.cli.problems import Problem
+
+ENOUGH = 0.8
+"""A step that finds harm in a smaller part of releases is too short."""
+
+
+@click.command("plan", short_help="How long steps must be to find harm.")
+@click.option("--requests", type=float, required=True, help="Requests a minute of both versions together.")
+@click.option("--rate", type=float, required=True, help="Error rate of the stable version, such as 0.01.")
+@click.option("--step", "steps", multiple=True, metavar="WEIGHT:TIME", help="A step, such as 10:5m; repeat it.")
+@click.option("--ratio", default=3.0, show_default=True, help="How many times more often the bad version fails.")
+@click.option("--interval", default="30s", show_default=True, help="Time from one look to the next.")
+@click.option("--seed", default=1, show_default=True, help="Another one gives another simulation of the same release.")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the chances by time as a picture.")
+@click.pass_context
+def plan(
+    context: click.Context,
+    requests: float,
+    rate: float,
+    steps: tuple[str, ...],
+    ratio: float,
+    interval: str,
+    seed: int,
+    svg: Path | None,
+) -> None:
+    """Prints for each step how often a bad version is found in it, how long it takes, and what it costs.
+
+    Limits are those of `serinus verdict`, in front of `plan`. The releases are simulated with the code that judges real ones.
+
+    \b
+    serinus verdict plan --requests 200 --rate 0.01 --step 10:5m --step 50:10m
+    serinus verdict --budget 0.02 plan --requests 200 --rate 0.01 --step 10:5m --svg plan.svg
+    """
+    settings: Settings = context.obj
+    if not (requests > 0 and 0 < rate < 1):
+        raise Problem("--requests must be above 0, and --rate between 0 and 1, both excluded")
+    if ratio <= settings.tolerated:
+        raise Problem(
+            f"--ratio {ratio:g} is not above --tolerated {settings.tolerated:g}: there is no harm to be found"
+        )
+    traffic = Traffic(requests, rate, _duration("--interval", interval))
+    wanted = [_step(text) for text in steps or ("10:5m",)]
+    chance = Random(seed).random
+    by_end = found_by_step(settings, traffic, wanted, ratio, chance)
+    click.echo(
+        f"A version that fails {ratio:g} times as often, beside {rate:.3g} errors at {requests:g} requests a minute:\n"
+    )
+    click.echo(
+        _row(
+            "step", "weight", "lasts", "found in it", "by its end", *(f"{p:.0%} in" for p in PARTS), "safe in", "costs"
+        )
+    )
+    lines: list[tuple[str, Times]] = []
+    warnings: list[str] = []
+    for place, (weight, seconds) in enumerate(wanted):
+        harm = times_to_harm(settings, traffic, weight, ratio, chance)
+        safe = times_to_safe(settings, traffic, weight, chance)
+        within = harm.within(seconds)
+        half = harm.by(0.5)
+        cost = None if half is None else requests * weight * half / 60 * rate * (ratio - 1)
+        times = [_words(harm.by(part)) for part in PARTS]
+        click.echo(
+            _row(
+                str(place + 1),
+                f"{weight:.4g}"[:6] if weight < 0.01 else f"{weight:.0%}",
+                _words(seconds),
+                f"{within:.0%}",
+                f"{by_end[place]:.0%}",
+                *times,
+                _words(safe.by(0.8)),
+                "" if cost is None else f"{cost:.0f} errors",
+            )
+        )
+        lines.append((f"step {place + 1} ({weight:.0%})", harm))
+        if within < ENOUGH:
+            warnings.append(warning(place + 1, seconds, ratio, within, harm.by(0.95)))
+    click.echo("".join(f"\n{text}" for text in warnings), nl=bool(warnings))
+    if svg is not None:
+        svg.write_text(picture(f"Chance to have found {ratio:g} times as many errors", lines))
+
+
+def warning(step: int, seconds: float, ratio: float, within: float, needed: float | None) -> str:
+    """The sentence about a step that is too short."""
+    lasts = f"Step {step} lasts {_words(seconds)}; a version that fails {ratio:g} times as often is found within it"
+    needs = "no length of up to 30 days gives" if needed is None else f"{_words(needed)} give"
+    return f"{lasts} in {within:.0%} of releases; {needs} 95%."
+
+
+def _step(text: str) -> tuple[float, float]:
+    weight, _, lasts = text.partition(":")
+    try:
+        part = float(weight.rstrip("%")) / 100
+    except ValueError:
+        part = -1.0
+    if not 0 < part < 1 or not lasts:
+        raise Problem(f"--step {text}: write the weight in percent, above 0 and below 100, and the time, such as 10:5m")
+    return part, _duration(f"--step {text}", lasts)
+
+
+def _duration(flag: str, text: str) -> float:
+    try:
+        seconds = go_duration(text)
+    except ValueError as error:
+        raise Problem(f"{flag}: {error}") from None
+    if seconds <= 0:
+        raise Problem(f"{flag}: the time must be above 0")
+    return seconds
+
+
+def _words(seconds: float | None) -> str:
+    return "never" if seconds is None else age_words(seconds)
+
+
+def _row(*cells: Any) -> str:
+    widths = (5, 7, 7, 12, 11, 8, 8, 8, 9, 0)
+    return "".join(f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
