@@ -23,13 +23,13 @@ setup: $(DEV) ## Install everything into .venv (a second run does nothing)
 demo: $(RUN) ## Watch a whole canary with real traffic (ONCE=1: unattended, ends with a JSON summary)
 	@$(BIN)/serinus demo $(if $(ONCE),--once)
 
-demo-analysis: $(RUN) ## Watch a bad version being taken back by itself (ONCE=1: unattended; PROMETHEUS=PATH: the one to ask)
+demo-analysis: $(RUN) ## Watch a bad version fail its analysis and roll back automatically (ONCE=1: unattended; PROMETHEUS=PATH: the one to query)
 	@$(BIN)/serinus demo --analysis $(if $(ONCE),--once) $(if $(PROMETHEUS),--prometheus "$(PROMETHEUS)")
 
 test: lint ## Lint, types, all tests that need nothing but this machine's Python
 	@$(BIN)/python -m pytest --ignore=tests/cluster $(ARGS)
 
-test-all: lint ## What CI runs: `make test`, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane
+test-all: lint ## Run all that CI runs: `make test`, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane
 	@SERINUS_CLUSTER=also SERINUS_PLAYS=all SERINUS_FUZZ_SECONDS=$${SERINUS_FUZZ_SECONDS:-600} $(BIN)/python -m pytest $(ARGS)
 
 # Only a KUBECONFIG that is given to make itself counts: the cluster a shell happens to point at is nobody's test bed.

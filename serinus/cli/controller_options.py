@@ -87,7 +87,7 @@ OWN = (
         type=click.IntRange(0),
         default=900,
         show_default=True,
-        help="Seconds after which all Rollouts are looked at again; 0 for never.",
+        help="Seconds after which all Rollouts are reconciled again; 0 for never.",
     ),
     click.Option(
         ["--rollout-threads"],

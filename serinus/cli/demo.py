@@ -20,8 +20,8 @@ from serinus.local.instance import Instance, prepare
 
 
 @click.command("demo", short_help="Watch a whole canary with real traffic.")
-@click.option("--once", is_flag=True, help="Unattended: promotes by itself; code 0 only if all was as promised.")
-@click.option("--analysis", is_flag=True, help="Instead: a bad version is judged while it serves, and taken back.")
+@click.option("--once", is_flag=True, help="Unattended: promotes automatically; code 0 only if all was as promised.")
+@click.option("--analysis", is_flag=True, help="Instead: a bad version fails its analysis while it serves, and is rolled back.")
 @click.option(
     "--prometheus",
     default="",
@@ -36,8 +36,8 @@ def command(once: bool, analysis: bool, prometheus: str, port: int | None, rate:
     Starts Serinus in a temporary directory, installs the demo application, sends requests through the gateway, releases
     a new version and follows it to the end. Afterwards, or on Ctrl-C, everything it started is gone.
 
-    With --analysis a fifth of the new version's answers are errors. Nobody is told: a real Prometheus reads the
-    application's metrics, and the Rollout takes the version back by itself.
+    With --analysis a fifth of the new version's answers are errors. A real Prometheus reads the
+    application's metrics, the analysis fails, and the Rollout is rolled back automatically.
     """
     directory = Path(tempfile.mkdtemp(prefix="serinus-demo-"))
     instance = Instance(directory / "data")

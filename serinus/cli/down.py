@@ -15,7 +15,7 @@ from serinus.local.instance import instance_at
 def command(data: str | None) -> None:
     """Stop Serinus on this machine: its pods, its gateway and itself.
 
-    The objects stay: the next `serinus up` goes on with them. Also stops the pods and the gateway that a crash left.
+    The objects stay: the next `serinus up` uses them again. Also stops the pods and the gateway that a crash left.
     """
     from serinus.local.down import stop
 

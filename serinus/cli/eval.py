@@ -16,9 +16,9 @@ from serinus.api.visible import visible_json
 from serinus.cli.problems import Problem
 
 
-@click.command("eval", short_help="What a condition says of a result.")
+@click.command("eval", short_help="Evaluate a condition on a result.")
 @click.argument("condition")
-@click.option("--result", "result", metavar="JSON", help="What the provider gave, as JSON.")
+@click.option("--result", "result", metavar="JSON", help="The provider's result, as JSON.")
 @click.option("--kind", type=click.Choice(KINDS), default="json", show_default=True, help="How the provider gives it.")
 def command(condition: str, result: str | None, kind: str) -> None:
     """Prints true or false: what CONDITION (a successCondition or failureCondition) says of a result.

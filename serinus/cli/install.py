@@ -39,7 +39,7 @@ def command(
     serinus install | kubectl apply --server-side --force-conflicts -f -
 
     Running Rollouts, ReplicaSets and pods are taken over as they are: nothing is restarted. To remove it, delete all but
-    the definitions: serinus install --no-crds | kubectl delete -f -; workloads go on serving.
+    the definitions: serinus install --no-crds | kubectl delete -f -; workloads continue to serve.
     """
     from serinus.api.go_yaml_dump import dump_all
     from serinus.api.installation import default_image, installation

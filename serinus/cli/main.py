@@ -28,10 +28,10 @@ OWN = {
     "status": ("serinus.cli.status", "Whether Serinus runs here, and where"),
     "reset": ("serinus.cli.reset", "Stop Serinus and delete all its data"),
     "demo": ("serinus.cli.demo", "Watch a whole canary with real traffic"),
-    "eval": ("serinus.cli.eval", "What a condition of an analysis says of a result"),
+    "eval": ("serinus.cli.eval", "Evaluate a condition of an analysis on a result"),
     "verdict": ("serinus.cli.verdict", "The verdict of counts of requests and errors, with a stated error bound"),
     "install": ("serinus.cli.install", "Print what a cluster needs to run Serinus"),
-    "upgrade": ("serinus.cli.upgrade", "Tell what a new version would change on a cluster"),
+    "upgrade": ("serinus.cli.upgrade", "List what a new version would change on a cluster"),
     "controller": ("serinus.cli.controller", "Run the controller against any Kubernetes API"),
     "node": ("serinus.cli.node", "Run the pods of any Kubernetes API on this machine"),
 }

@@ -37,7 +37,7 @@ _OWN = (
 
 @click.command("node", params=[*_OWN, *CONNECTION])
 def command(**given: object) -> None:
-    """Be a node of the cluster of a kubeconfig: pods that nobody runs yet become processes of this machine.
+    """Be a node of the cluster of a kubeconfig: pods without a node become processes of this machine.
 
     For tests and try-outs beside a control plane of your own: every pod that is not bound to a node is taken, whatever
     its nodeSelector or requests say. It runs until SIGTERM or SIGINT and then ends its pods.

@@ -19,7 +19,7 @@ _REPEATED = ("kubeconfig", "context", "cluster", "user", "server", "as_user")
 @click.command(
     "upgrade",
     params=[
-        click.Option(["--check"], is_flag=True, help="Tell what would change; nothing is written."),
+        click.Option(["--check"], is_flag=True, help="List the changes; write nothing."),
         click.Option(["--namespaced"], is_flag=True, help="For a controller of one namespace (-n) only."),
         click.Option(["--instance-id"], default="", metavar="ID", help="For a controller with this instance id."),
         click.Option(
@@ -29,7 +29,7 @@ _REPEATED = ("kubeconfig", "context", "cluster", "user", "server", "as_user")
     ],
 )
 def command(check: bool, namespaced: bool, instance_id: str, output: str, **given: object) -> None:
-    """Tell what a new version would change before it is installed, over an older one or over Argo Rollouts.
+    """List what a new version would change before it is installed over an older one or over Argo Rollouts.
 
     \b
     serinus upgrade --check
@@ -38,9 +38,9 @@ def command(check: bool, namespaced: bool, instance_id: str, output: str, **give
     For each Rollout: what the controller of this version would write next, if it started now. It needs the right to read
     what the controller reads, and writes nothing. -n is the controller's own namespace (argo-rollouts otherwise).
 
-    Exit code 0: no pod and no traffic would change, every Rollout that is led now stays so, the definitions have what this
-    version knows, and no other controller would go on beside it.
-    1: one of these is not so, or it could not be found out.
+    Exit code 0: no pod and no traffic would change, every Rollout that is managed now stays managed, the definitions have all
+    fields of this version, and no other controller would continue to run.
+    1: at least one of these does not hold, or could not be checked.
     """
     import asyncio
     import sys

@@ -51,7 +51,7 @@ def test_completion_offers_live_names_flags_and_commands(space: Space) -> None:
     assert space.run("completion", "bash").out.startswith("_kubectl_argo_rollouts()")
     cases = {
         "promote ch": "checkout\tHealthy\n:4\n",
-        "prom": "promote\tGo on with an update: end its pause, or skip all that is left of it\n:4\n",
+        "prom": "promote\tPromote a rollout: end the current pause, or skip the current step\n:4\n",
         "get ro": "rollout\tShow a Rollout with its ReplicaSets, pods, experiments and analyses\n:4\n",
         "status web --tim": "--timeout\tGive up after this time, such as 60s or 1h; 0 for never\n:4\n",
         "lint -f ": ":0\n",

@@ -93,7 +93,7 @@ def test_fish_gets_the_same(space: Space, program: str) -> None:
     )
     lines = done.stdout.splitlines()
     assert lines[0] == "checkout\tHealthy"
-    assert lines[1].startswith("promote\tGo on with an update")
+    assert lines[1].startswith("promote\tPromote a rollout")
     assert lines[2].endswith("test_shells.py")
 
 

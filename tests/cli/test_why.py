@@ -34,8 +34,8 @@ def test_an_object_that_is_missing_is_named_with_what_releases_it(space: Space) 
     result = space.run("why", "web")
     assert result.code == 0
     assert 'spec.strategy.canary.stableService: Invalid value: "web": service "web" not found' in result.out
-    assert "Rule:      InvalidSpec: the spec, or an object that it names, is not usable" in result.out
-    assert "Released:  when the spec or the object is mended" in result.out
+    assert "Rule:      InvalidSpec: the spec, or an object that it names, is not valid" in result.out
+    assert "Released:  when the spec or the object is corrected" in result.out
 
 
 def test_without_a_controller_it_says_what_one_would_do(space: Space) -> None:
@@ -48,7 +48,7 @@ def test_without_a_controller_it_says_what_one_would_do(space: Space) -> None:
 def test_programs_get_json(space: Space) -> None:
     space.put(rollout(spec=NGINX, status=SEEN))
     (reason,) = json.loads(space.run("why", "web", "-o", "json").out)["reasons"]
-    assert (reason["code"], reason["ends"]) == ("InvalidSpec", "the spec or the object is mended")
+    assert (reason["code"], reason["ends"]) == ("InvalidSpec", "the spec or the object is corrected")
 
 
 def test_a_misspelt_name_gets_the_one_that_was_meant(space: Space) -> None:

@@ -93,7 +93,7 @@ COMMAND = Command(
     flags=(
         Flag("port", "Port on 127.0.0.1; 0 for any free one", short="p", default=3100, metavar="N"),
         Flag("root-path", "Path of the dashboard's address", default="rollouts", metavar="PATH"),
-        Flag("read-only", "Nobody can change anything", default=False),
+        Flag("read-only", "Refuse all changes", default=False),
         Flag("private", "Looking takes the token as well", default=False),
         Flag("allow-host", "Further name it is reached by, with the port; may be repeated", default=(), metavar="HOST"),
     ),

@@ -47,7 +47,7 @@ COMMAND = Command(
     "EXPERIMENT",
     ("kubectl argo rollouts get experiment my-experiment --watch",),
     flags=(
-        Flag("watch", "Go on showing what changes", short="w", default=False),
+        Flag("watch", "Keep showing changes", short="w", default=False),
         Flag("no-color", "No colours", default=False),
         OUTPUT,
     ),

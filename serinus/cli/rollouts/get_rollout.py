@@ -115,7 +115,7 @@ COMMAND = Command(
     "ROLLOUT",
     ("kubectl argo rollouts get rollout guestbook", "kubectl argo rollouts get rollout guestbook --watch"),
     flags=(
-        Flag("watch", "Go on showing what changes", short="w", default=False),
+        Flag("watch", "Keep showing changes", short="w", default=False),
         Flag("no-color", "No colours", default=False),
         Flag("timeout-seconds", "End --watch after so many seconds", default=0),
         OUTPUT,

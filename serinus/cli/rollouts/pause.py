@@ -12,7 +12,7 @@ def run(call: Call) -> int:
 
 COMMAND = Command(
     run,
-    "Hold Rollouts where they are, until promote.",
+    "Pause Rollouts until they are promoted.",
     "ROLLOUT...",
     ("kubectl argo rollouts pause guestbook",),
     flags=FLAGS,

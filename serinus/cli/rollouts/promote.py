@@ -53,7 +53,7 @@ def requests(
 
 COMMAND = Command(
     run,
-    "Let an update go on: end its pause, else skip the step it is in. With --full skip all that is left of it.",
+    "Promote a rollout: end the current pause, or skip the current step. --full skips all remaining steps.",
     "ROLLOUT",
     (
         "# End a pause",

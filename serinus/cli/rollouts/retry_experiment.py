@@ -19,7 +19,7 @@ def run(call: Call) -> int:
 
 COMMAND = Command(
     run,
-    "Start Experiments anew: all that they found is forgotten.",
+    "Retry Experiments: they start again without their earlier results.",
     "EXPERIMENT...",
     ("kubectl argo rollouts retry experiment my-experiment",),
     flags=FLAGS,

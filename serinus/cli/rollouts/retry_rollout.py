@@ -12,7 +12,7 @@ def run(call: Call) -> int:
 
 COMMAND = Command(
     run,
-    "Try aborted updates again, from their first step.",
+    "Retry aborted updates from their first step.",
     "ROLLOUT...",
     ("kubectl argo rollouts retry rollout guestbook",),
     flags=FLAGS,

@@ -17,12 +17,12 @@ class Reason:
 
 
 INVALID = Reason(
-    "InvalidSpec", "the spec, or an object that it names, is not usable", "the spec or the object is mended", "none"
+    "InvalidSpec", "the spec, or an object that it names, is not valid", "the spec or the object is corrected", "none"
 )
 ARRIVING = Reason(
     "Arriving",
-    "an object that it names is not there yet, and it was written a moment ago",
-    "the object appears; else it is told as InvalidSpec",
+    "the Rollout was written a moment ago and names an object that does not exist yet",
+    "the object appears; otherwise the Rollout becomes InvalidSpec",
     "3s",
 )
 PODS = Reason(
@@ -41,7 +41,7 @@ TRAFFIC = Reason(
     "none",
 )
 PAUSE_STEP = Reason(
-    "PauseStep", "a pause step waits for a person", "it is promoted or aborted, or a new version comes", "none"
+    "PauseStep", "a pause step waits for approval", "it is promoted or aborted, or a new version comes", "none"
 )
 TIMED_PAUSE = Reason("TimedPause", "a pause step waits for its duration", "the duration has passed", "duration")
 PAUSED = Reason("Paused", "spec.paused is true", "spec.paused is set to false", "none")
@@ -52,7 +52,7 @@ SCALE_DOWN = Reason(
     "scaleDownDelaySeconds",
 )
 OLD_PODS = Reason("OldPods", "pods of an old version are still there", "they are gone", "none")
-ROUTER = Reason("Router", "the traffic router cannot be written", "the object that it names is mended", "none")
+ROUTER = Reason("Router", "the traffic router cannot be written", "the object that it names is corrected", "none")
 UNCONFIRMED = Reason(
     "WeightNotConfirmed",
     "a traffic router does not show that the weight is in force",
@@ -60,7 +60,7 @@ UNCONFIRMED = Reason(
     "none",
 )
 ANALYSIS = Reason(
-    "Analysis", "an analysis judges the new version", "its run ends: success goes on, failure aborts", "none"
+    "Analysis", "an analysis judges the new version", "its run ends: success continues the update, failure aborts it", "none"
 )
 INCONCLUSIVE = Reason(
     "Inconclusive",
@@ -68,34 +68,34 @@ INCONCLUSIVE = Reason(
     "it is promoted or aborted, or a new version comes",
     "none",
 )
-EXPERIMENT = Reason("Experiment", "an experiment compares versions", "it ends: success goes on, failure aborts", "none")
+EXPERIMENT = Reason("Experiment", "an experiment compares versions", "it ends: success continues the update, failure aborts it", "none")
 PLUGIN = Reason(
-    "StepPlugin", "the step is carried out by a plugin, which is not done", "the plugin says that it is done", "none"
+    "StepPlugin", "a step plugin runs and has not finished", "the plugin reports that it has finished", "none"
 )
 SERVICE = Reason("ServiceSwitch", "a Service moves when the version has ready pods", "its pods are ready", "none")
 RESTART = Reason("Restart", "pods are restarted one after another", "all pods are younger than restartAt", "none")
 REFUSED = Reason(
     "WriteRefused",
     "the API server refuses a write: a right, a quota, a policy, or a field that is not valid",
-    "its cause is mended, and the next try succeeds: at the latest a minute later; or a new version comes",
+    "its cause is removed and the next attempt succeeds, at most a minute later; or a new version comes",
     "progressDeadlineSeconds",
 )
 CONFLICT = Reason(
     "FieldConflict",
     "another writer changes a field back that Serinus sets",
-    "the other writer stops: the field is set again at the latest a minute later",
+    "the other writer stops; Serinus sets the field again at most a minute later",
     "none",
 )
 CACHE = Reason(
     "Cache",
-    "the controller does not see all that it needs to decide",
-    "what is missing can be listed: the right is given, or the kind is installed",
+    "the controller cannot list a kind that the decision needs",
+    "the kind can be listed: the right is granted, or the kind is installed",
     "none",
 )
 SET_ASIDE = Reason(
     "SetAside",
-    "the controller cannot work on it: it asks for too much, or Serinus has an error",
-    "it is changed, or the next try succeeds: at the latest five minutes later",
+    "the controller cannot work on it: it exceeds a limit, or Serinus has an error",
+    "it is changed, or the next attempt succeeds, at most five minutes later",
     "none",
 )
 ABORTED = Reason("Aborted", "the update was aborted", "it is retried, or a new version comes", "none")
