@@ -52,6 +52,11 @@ from serinus.local.instance import instance_at, prepare
     help="Run pods as local processes, or as containers of docker or podman. Not remembered for the next start.",
 )
 @click.option("--image-map", metavar="FILE", help=HELP)
+@click.option(
+    "--gateway-api",
+    is_flag=True,
+    help="Install the Gateway API and a Gateway `default/gateway` on the gateway's port. Remembered for the next start.",
+)
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--with-parent", type=int, default=0, hidden=True, help="Stop when this process ends.")
 def command(
@@ -63,6 +68,7 @@ def command(
     kubeconfig: str | None,
     runtime: str,
     image_map: str | None,
+    gateway_api: bool,
     ready_fd: int | None,
     with_parent: int,
 ) -> None:
@@ -85,6 +91,7 @@ def command(
             prepare(instance)
             arguments = ["--data", str(instance.directory), "--port", str(port), "--api-port", str(api_port)]
             arguments += ["--runtime", runtime, *(["--image-map", str(rules)] if rules else [])]
+            arguments += ["--gateway-api"] if gateway_api else []
             arguments += ["--dashboard-port", str(dashboard_port)] if dashboard_port is not None else []
             state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
             # What the user waited for: this process, and the one that it started.
@@ -100,7 +107,7 @@ def command(
                 click.echo(welcome(state, "Ctrl-C", told=sys.stdout.isatty()))
 
         file = Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None
-        run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime, rules), ready)
+        run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime, rules, gateway_api), ready)
     except CannotRun as error:
         if ready_fd is not None:
             daemon.tell(ready_fd, {"error": str(error)})

@@ -52,6 +52,8 @@ class GatewaySettings:
     log_file: Path
     host: str = "127.0.0.1"
     port: int = 8080
+    gateway_api: bool = False
+    """Whether it reads the Gateway API, whose definitions must be served."""
 
 
 def configuration(settings: GatewaySettings) -> dict[str, Any]:
@@ -61,6 +63,12 @@ def configuration(settings: GatewaySettings) -> dict[str, Any]:
     no request: an attempt that failed before an answer began is made again on another one, twice at most; connections
     kept open to pods are dropped after 5 s without use.
     """
+    place = {
+        "endpoint": settings.endpoint,
+        "token": str(settings.token_file),
+        "certAuthFilePath": str(settings.ca_file),
+    }
+    gateway_api = {"kubernetesGateway": {**place, "statusAddress": {"ip": settings.host}}}
     return {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
         "log": {
@@ -81,9 +89,7 @@ def configuration(settings: GatewaySettings) -> dict[str, Any]:
             "providersThrottleDuration": "50ms",
             "file": {"filename": str(settings.directory / ROUTES), "watch": False},
             "kubernetesIngressNGINX": {
-                "endpoint": settings.endpoint,
-                "token": str(settings.token_file),
-                "certAuthFilePath": str(settings.ca_file),
+                **place,
                 "watchIngressWithoutClass": True,
                 "httpEntryPoint": "web",
                 "publishStatusAddress": [settings.host],
@@ -92,6 +98,7 @@ def configuration(settings: GatewaySettings) -> dict[str, Any]:
                 "proxyConnectTimeout": 5,
                 "upstreamKeepaliveTimeout": 5,
             },
+            **(gateway_api if settings.gateway_api else {}),
         },
     }
 

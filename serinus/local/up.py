@@ -30,8 +30,8 @@ from serinus.dashboard.settings import Settings as DashboardSettings
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.errors import AlreadyExists
+from serinus.local import gateway_api, processes
 from serinus.local import kubeconfig as kubeconfig_file
-from serinus.local import processes
 from serinus.local.api_socket import listen, stop_keeper
 from serinus.local.apiserver.certs import Unreadable, identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
@@ -93,6 +93,8 @@ class UpSettings:
     """`process`: pods are local processes; `docker` or `podman`: containers of that engine."""
     image_map: Path | None = None
     """Image rules of this run; they come before those of the ConfigMaps."""
+    gateway_api: bool = False
+    """Installs the definitions of the Gateway API. Once they are there, it is served with or without this."""
 
 
 def run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
@@ -182,7 +184,12 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     await api.start()
     parts.callback(api.close)
     api.token = who.token
-    followed = Followed(api.handle)
+
+    def client(name: str) -> Client:
+        return Client(api.handle, user_agent=name)
+
+    routed = await gateway_api.prepare(client("serinus-up"), gateway_port, install=settings.gateway_api)
+    followed = Followed(api.handle, gateway_api.FOLLOWED if routed else frozenset())
     kubeconfig = settings.kubeconfig or instance.kubeconfig
     misdirected = f"this is the gateway of Serinus, not its API server: export KUBECONFIG={kubeconfig}"
     server = HttpsServer(followed.handle, who.token, secured, misdirected)
@@ -191,9 +198,6 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     write_kubeconfig(instance.kubeconfig, endpoint, who.ca_pem, who.token)
     add_entry(instance, settings.kubeconfig, Access(endpoint, who.ca_pem, who.token))
     parts.callback(remove_entry, instance)
-
-    def client(name: str) -> Client:
-        return Client(api.handle, user_agent=name)
 
     with suppress(AlreadyExists):
         await client("serinus-up").create(INGRESS_CLASSES, INGRESS_CLASS)
@@ -206,6 +210,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
             log_file=instance.log_dir / "gateway.log",
             host=HOST,
             port=gateway_port,
+            gateway_api=routed,
         ),
         lambda text: log.warning("%s", text),
     )
