@@ -27,6 +27,7 @@ from serinus.controller.notification_values import Values
 from serinus.engine.core.plan import Event
 from serinus.kube.clock import Clock, rfc3339
 from serinus.kube.informer import Key
+from serinus.notifications import step_numbers
 from serinus.notifications.configuration import Configuration
 from serinus.notifications.delivery import Delivery, Letter, Line
 from serinus.notifications.due import Due, Happening, by_condition, by_event, once_of, subscribed
@@ -285,6 +286,8 @@ class Notifications:
         missing = [name for name in due.send if name not in configuration.templates]
         if missing and not problem:
             problem = _missing_template(configuration, missing[0])
+        if event is not None and event.reason == step_numbers.REASON and any(one.adds_one for one in definitions):
+            values = step_numbers.before_the_step(values, event.message)
         if service is not None and not problem:
             try:
                 found = for_templates(values, due.to.service, due.to.recipient, self._clock.now())

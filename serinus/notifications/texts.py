@@ -11,6 +11,7 @@ import msgspec
 from serinus.notifications.fields import nearest, read
 from serinus.notifications.problems import ConfigurationError
 from serinus.notifications.services.registry import SECTIONS
+from serinus.notifications.step_numbers import adds_one
 from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.template import Template
 
@@ -50,6 +51,8 @@ class TemplateDefinition:
     source: Any = field(compare=False, default=None)
     """As it was written."""
     unknown: tuple[tuple[str, str], ...] = ()
+    adds_one: bool = False
+    """Whether it adds 1 to the index of the step, as templates for Argo Rollouts do (`step_numbers`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ def read_template(name: str, value: Any) -> TemplateDefinition:
                 parts[where] = _part(section, each, where, unknown)
         elif given is not None:
             parts[section] = _part(section, given, section, unknown)
-    return TemplateDefinition(name, message, parts, value, tuple(unknown))
+    counts = any(adds_one(text) for _, text in _texts(value, ()))
+    return TemplateDefinition(name, message, parts, value, tuple(unknown), counts)
 
 
 def _part(section: str, given: Any, where: str, unknown: list[tuple[str, str]]) -> Part:

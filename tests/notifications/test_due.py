@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from serinus.notifications.configuration import Configuration, read_configuration
 from serinus.notifications.due import Due, Happening, by_condition, by_event, subscribed
 from serinus.notifications.names import trigger_of
 from serinus.notifications.state import read_state, written
+from serinus.notifications.step_numbers import before_the_step
 from serinus.notifications.subscriptions import Destination
+from serinus.notifications.templates.template import Template
 from serinus.notifications.variables import variables
 
 NAP = "notifications.argoproj.io"
@@ -157,3 +161,26 @@ def test_a_long_recipient_takes_little_room_and_its_old_key_still_counts() -> No
     assert len(due.key) < 120
     old = f"on-ok:[0].X_5TO4MPCKAyY0ipFgr6_IraRNs:slack:{to.recipient}"
     assert by_condition(configuration, {"on-ok": [to]}, values, {old: 1}, 1.0).due == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{add .rollout.status.currentStepIndex 1}}", True),
+        ("{{ .rollout.status.currentStepIndex | add 1 }}/2", True),
+        ("{{add1 .rollout.status.currentStepIndex}}", True),
+        ("{{add 1 .rollout.status.currentStepIndex}}", True),
+        ("{{.rollout.status.currentStepIndex}}", False),
+        ("{{add .rollout.spec.replicas 1}} {{.rollout.status.currentStepIndex}}", False),
+    ],
+)
+def test_templates_that_count_from_the_completed_step_are_known(text: str, expected: bool) -> None:
+    found = configured(template__x=f"message: '{text}'")
+    assert found.templates["x"].adds_one is expected
+
+
+def test_a_template_of_the_reference_names_the_step_that_was_completed() -> None:
+    values = before_the_step(variables(rollout(currentStepIndex=3), {}), "Rollout step 2/4 completed (pause)")
+    text = Template("{{add .rollout.status.currentStepIndex 1}}").render(values)
+    assert text == "2"
+    assert values["rollout"]["status"]["phase"] == "Healthy"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from serinus.api.plurals import count
-from serinus.api.resources import ARGOPROJ, LEASES, REPLICA_SETS, Resource
+from serinus.api.resources import ARGOPROJ, EVENTS, LEASES, REPLICA_SETS, Resource
 from serinus.cli.commandline import Call, Command
 from serinus.cli.leaders import leaders, ours
 from serinus.cli.problems import Problem
@@ -58,6 +58,22 @@ def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]
     yield _tried(session, REPLICA_SETS, flags)
     yield _controller(session, now, flags)
     yield from _routers(session)
+    yield from _notifications(session, flags)
+
+
+def _notifications(session: Session, flags: str) -> Iterator[Finding]:
+    """Notifications of this namespace's Rollouts that could not be delivered; nothing where none failed."""
+    from serinus.kube.errors import ApiError
+
+    try:
+        events = session.client.list(EVENTS, session.namespace, fields="reason=NotificationFailed").get("items") or []
+    except ApiError:
+        return
+    newest = max(events, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+    if newest is not None:
+        name = (newest.get("involvedObject") or {}).get("name", "")
+        fix = f"See kubectl argo rollouts notifications history {name}{flags} and notifications lint{flags}"
+        yield Finding("notifications", str(newest.get("message") or ""), fix)
 
 
 def _tried(session: Session, resource: Resource, flags: str) -> Finding:

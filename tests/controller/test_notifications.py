@@ -1,0 +1,251 @@
+"""Notifications of a running controller, in virtual time: restarts, receivers that are down, one message for one thing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import yaml
+
+from serinus.analysis.providers.http import Answer, Http
+from serinus.analysis.providers.provider import Reach
+from serinus.api.resources import CONFIG_MAPS, EVENTS, NAMESPACES, ROLLOUTS, SECRETS
+from serinus.controller.process import Controller, Options
+from serinus.engine.core.plan import Plan
+from serinus.kube.client import Client
+from serinus.kube.clock import LoopClock
+from serinus.local.apiserver.server import ApiServer
+from serinus.local.apiserver.store import MemoryStore
+from serinus.local.schema.kinds import Schemas
+
+pytestmark = pytest.mark.looptime(start=0)
+INSTALLED = Path(__file__).parents[2] / "install" / "notifications" / "notifications.yaml"
+NAP = "notifications.argoproj.io"
+CONFIG = {
+    "service.slack": "apiURL: http://slack.test/api/\ntoken: $slack-token\n",
+    "template.told": "message: '{{.rollout.status.phase}} {{.rollout.metadata.annotations.n}}'\n",
+    "template.thread": "message: m\nslack: {groupingKey: '{{.rollout.metadata.uid}}'}\n",
+    "trigger.on-phase": "- when: rollout.status.phase == 'Healthy'\n  send: [told]\n",
+    "trigger.on-thread": "- when: \"rollout.metadata.annotations.n == '2'\"\n  send: [thread]\n"
+    "- when: \"rollout.metadata.annotations.n == '1'\"\n  send: [thread]\n",
+}
+
+
+class Slack(Http):
+    """`answer`: status, or an error of Slack."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer: int | str = 200
+        self.told: list[tuple[str, dict[str, str]]] = []
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        seconds: float = 30.0,
+        insecure: bool = False,
+        shown: str | None = None,
+    ) -> Answer:
+        if isinstance(self.answer, int) and self.answer != 200:
+            return Answer(self.answer, {}, b"")
+        if isinstance(self.answer, str):
+            return Answer(200, {}, json.dumps({"ok": False, "error": self.answer}).encode())
+        self.told.append((urlsplit(url).path.rpartition(".")[2], dict(parse_qsl((body or b"").decode()))))
+        return Answer(200, {}, json.dumps({"ok": True, "channel": "C1", "ts": f"{len(self.told)}.0"}).encode())
+
+    def texts(self) -> list[str]:
+        return [form["text"] for _, form in self.told]
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.clock, self.slack = LoopClock(), Slack()
+        self.api = ApiServer(MemoryStore(), Schemas(), self.clock, rng=Random(1))
+        self.client = Client(self.api.handle)
+
+    async def begin(self, config: dict[str, str] | None = None) -> None:
+        await self.api.start()
+        await self.client.create(NAMESPACES, {"metadata": {"name": "argo-rollouts"}})
+        await self.client.create(
+            CONFIG_MAPS,
+            {"metadata": {"name": "argo-rollouts-notification-configmap"}, "data": config or CONFIG},
+            "argo-rollouts",
+        )
+        secret = {
+            "metadata": {"name": "argo-rollouts-notification-secret"},
+            "stringData": {"slack-token": "xoxb-secret"},
+        }
+        await self.client.create(SECRETS, secret, "argo-rollouts")
+
+    async def rollout(self, phase: str = "Healthy", **annotations: str) -> None:
+        body: dict[str, Any] = {
+            "metadata": {"name": "web", "annotations": annotations},
+            "spec": {"replicas": 0, "paused": True},
+        }
+        made = await self.client.create(ROLLOUTS, body, "default")
+        await self.phase(phase, str(made["metadata"]["generation"]))
+
+    async def phase(self, phase: str, generation: str = "1") -> None:
+        status = {"status": {"phase": phase, "observedGeneration": generation}}
+        await self.client.patch(ROLLOUTS, "web", status, "default", subresource="status")
+
+    async def annotate(self, **annotations: str) -> None:
+        await self.client.patch(ROLLOUTS, "web", {"metadata": {"annotations": annotations}}, "default")
+
+    async def annotations(self) -> dict[str, str]:
+        return (await self.client.get(ROLLOUTS, "web", "default"))["metadata"]["annotations"]
+
+    @asynccontextmanager
+    async def controller(self) -> AsyncGenerator[None]:
+        """One that only watches: nothing plans, so the status is what the test says."""
+        options = Options(leader_elect=False, workers=1)
+        reach = Reach(self.slack, self.client, self.clock.now)
+        controller = Controller(self.client, self.clock, Random(2), options=options, reach=reach, plan=lambda _: Plan())
+        task = asyncio.create_task(controller.run())
+        try:
+            await asyncio.sleep(1)
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def failures(self) -> list[str]:
+        found = await self.client.list(EVENTS, "default")
+        return [str(event["message"]) for event in found.items if event["reason"] == "NotificationFailed"]
+
+
+@pytest.fixture
+async def scene() -> AsyncGenerator[Scene]:
+    made = Scene()
+    yield made
+    made.api.close()
+
+
+async def test_a_condition_is_told_once_over_restarts(scene: Scene) -> None:
+    await scene.begin()
+    await scene.rollout(n="1", **{f"{NAP}/subscribe.on-phase.slack": "ch"})
+    for _ in range(3):
+        async with scene.controller():
+            await asyncio.sleep(5)
+    assert scene.slack.texts() == ["Healthy 1"]
+    state = json.loads((await scene.annotations())[f"notified.{NAP}"])
+    assert list(state) == ["on-phase:[0].qYwPqtSSDQgdyGN38qWobdZi5qc:slack:ch"]
+    async with scene.controller():
+        await scene.phase("Paused")
+        await asyncio.sleep(5)
+        assert f"notified.{NAP}" not in await scene.annotations()
+        await scene.phase("Healthy")
+        await asyncio.sleep(5)
+    assert scene.slack.texts() == ["Healthy 1", "Healthy 1"]
+
+
+async def test_the_state_of_the_reference_repeats_nothing(scene: Scene) -> None:
+    await scene.begin()
+    old = '{"on-phase:[0].qYwPqtSSDQgdyGN38qWobdZi5qc:slack:ch":1700000000}'
+    await scene.rollout(n="1", **{f"{NAP}/subscribe.on-phase.slack": "ch", f"notified.{NAP}": old})
+    async with scene.controller():
+        await asyncio.sleep(5)
+    assert scene.slack.told == []
+
+
+async def test_what_a_receiver_did_not_take_is_told_after_a_restart(scene: Scene) -> None:
+    await scene.begin()
+    scene.slack.answer = 500
+    await scene.rollout(n="1", **{f"{NAP}/subscribe.on-phase.slack": "ch"})
+    async with scene.controller():
+        await asyncio.sleep(100)
+        await scene.phase("Paused")  # the condition holds no more, and its message is still owed
+        await asyncio.sleep(5)
+    assert "notifications.serinus.dev/pending" in await scene.annotations()
+    (said,) = await scene.failures()
+    assert said.startswith(
+        "on-phase could not be sent to slack:ch yet: slack.test answered 500. It is tried again until"
+    )
+    scene.slack.answer = 200
+    async with scene.controller():
+        await asyncio.sleep(5)
+    assert scene.slack.texts() == ["Paused 1"]
+    assert "notifications.serinus.dev/pending" not in await scene.annotations()
+
+
+async def test_an_hour_is_the_limit_and_no_secret_is_shown(scene: Scene) -> None:
+    await scene.begin()
+    scene.slack.answer = "invalid_token_xoxb-secret"
+    await scene.rollout(n="1", **{f"{NAP}/subscribe.on-phase.slack": "ch"})
+    async with scene.controller():
+        await asyncio.sleep(30)
+        await scene.annotate(other="x")
+        await asyncio.sleep(30)
+    (said,) = await scene.failures()
+    assert said.startswith("on-phase was not sent to slack:ch: Slack answered: invalid_token_")
+    assert "xoxb-secret" not in said
+
+
+async def test_slack_threads_outlive_a_restart(scene: Scene) -> None:
+    await scene.begin()
+    await scene.rollout(n="1", **{f"{NAP}/subscribe.on-thread.slack": "ch"})
+    async with scene.controller():
+        await asyncio.sleep(5)
+    async with scene.controller():
+        await scene.annotate(n="2")
+        await asyncio.sleep(5)
+    assert [form.get("thread_ts") for _, form in scene.slack.told] == [None, "1.0"]
+
+
+async def test_nothing_is_told_of_a_spec_that_was_not_looked_at(scene: Scene) -> None:
+    await scene.begin()
+    await scene.rollout("Progressing", n="1", **{f"{NAP}/subscribe.on-phase.slack": "ch"})
+    async with scene.controller():
+        await scene.client.patch(ROLLOUTS, "web", {"spec": {"replicas": 1}}, "default")
+        await scene.phase("Healthy", "1")
+        await asyncio.sleep(5)
+        assert scene.slack.told == []
+        await scene.phase("Healthy", "2")
+        await asyncio.sleep(5)
+    assert scene.slack.texts() == ["Healthy 1"]
+
+
+async def test_others_annotations_stay(scene: Scene) -> None:
+    await scene.begin()
+    await scene.rollout(n="1", **{f"{NAP}/subscribe.on-phase.slack": "ch"})
+    async with scene.controller():
+        await scene.annotate(theirs="kept", n="9")
+        await asyncio.sleep(5)
+    found = await scene.annotations()
+    assert (found["theirs"], found["n"]) == ("kept", "9")
+
+
+async def test_a_broken_key_is_an_event_of_the_config_map(scene: Scene) -> None:
+    await scene.begin({**CONFIG, "template.bad": "message: '{{.a[0]}}'"})
+    await scene.rollout(n="1", **{f"{NAP}/subscribe.on-phase.slack": "ch"})
+    async with scene.controller():
+        await asyncio.sleep(5)
+    (event,) = (await scene.client.list(EVENTS, "argo-rollouts")).items
+    assert event["involvedObject"]["kind"] == "ConfigMap"
+    assert event["reason"] == "NotificationConfigInvalid"
+    assert event["message"].startswith("template.bad: message: line 1: bad character U+005B '['")
+    assert scene.slack.texts() == ["Healthy 1"]
+
+
+def test_the_shipped_catalog_has_the_names_of_the_reference() -> None:
+    from serinus.notifications.configuration import read_configuration
+
+    found = read_configuration("", yaml.safe_load(INSTALLED.read_text())["data"], {})
+    assert found.problems == ()
+    names = (
+        "rollout-updated rollout-paused rollout-completed rollout-aborted rollout-step-completed scaling-replica-set"
+    )
+    assert set(found.triggers) == {
+        f"on-{name}" for name in (*names.split(), *(f"analysis-run-{s}" for s in ("running", "failed", "error")))
+    }
