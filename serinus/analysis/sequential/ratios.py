@@ -7,6 +7,9 @@ from math import exp, inf, log
 
 from serinus.analysis.sequential.process import POINTS, RelativeProcess
 
+HALVINGS = 9
+"""Of the range of ratios, to find an end of the interval to 1 %."""
+
 
 def interval(
     harm: RelativeProcess, safety: RelativeProcess, base: float, dispersion: float, alpha: float, beta: float
@@ -45,7 +48,7 @@ def _end(
         return None
     if excluded(outside):
         return exp(outside)
-    for _ in range(12):
+    for _ in range(HALVINGS):
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if excluded(middle) else (inside, middle)
     return exp(inside)

@@ -14,6 +14,9 @@ from serinus.analysis.sequential.process import AbsoluteProcess, RelativeProcess
 from serinus.analysis.sequential.ratios import interval
 from serinus.analysis.sequential.settings import Settings
 
+CLOSE = 0.05
+"""How close a projection comes, as a part of it: it is made at each look."""
+
 Word = Literal["harm", "safe", "undecided"]
 
 
@@ -134,12 +137,12 @@ class Tally:
             ]
             return log_mean_exp(parts) >= self._harm_at
 
-        low, high = 0, 1
+        low, high = 0, 4
         while not reached(high):
             low, high = high, high * 2
             if high > most:
                 return None
-        while high - low > 1:
+        while high - low > max(1, high * CLOSE):
             middle = (low + high) // 2
             low, high = (low, middle) if reached(middle) else (middle, high)
         return high
