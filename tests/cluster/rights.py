@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from serinus.api.installation import Row
+
 Right = tuple[str, str, str]
 """(group, resource or resource/subresource, verb)."""
 
@@ -32,8 +34,8 @@ UNUSED: dict[Right, str] = {
 """Rights that the controller needs and that a test cannot make it use, each with the reason."""
 
 
-def given(rules: tuple[tuple[str, tuple[str, ...], str], ...]) -> set[Right]:
-    return {(group, name, verb) for group, names, verbs in rules for name in names for verb in verbs.split()}
+def given(rows: tuple[Row, ...]) -> set[Right]:
+    return {(row[0], name, verb) for row in rows for name in row[1] for verb in row[2].split()}
 
 
 def used(audit: Path, account: str) -> set[Right]:
