@@ -38,8 +38,9 @@ THERE := $(if $(findstring command,$(origin KUBECONFIG)),$(if $(filter own,$(KUB
 test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root and Go), or on a cluster: KUBECONFIG=… GATEWAY=URL
 	@SERINUS_CLUSTER=$(THERE) SERINUS_GATEWAY=$(GATEWAY) $(BIN)/python -m pytest tests/e2e $(if $(filter own,$(THERE)),tests/cluster) $(ARGS)
 
-lint: $(DEV) ## Check style and types
+lint: $(DEV) ## Check style, types and the language of pages and help texts
 	@$(BIN)/ruff check --quiet .
+	$(BIN)/python tools/check_language.py
 	$(BIN)/pyright
 
 audit: ## Ask OSV whether the pinned packages have known vulnerabilities (skipped, with a sentence, where it does not answer)

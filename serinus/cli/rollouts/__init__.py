@@ -59,7 +59,7 @@ ROWS = (
     _row("list rollouts", "List Rollouts", "ro", "rollout"),
     _row("list experiments", "List Experiments", "exp", "experiment"),
     _row("notifications", "Look at, try and send notifications", module=""),
-    _row("notifications history", "Say what was told about a Rollout to whom, and why nothing was"),
+    _row("notifications history", "Show the notifications of a Rollout, and why triggers send none"),
     _row("notifications lint", "Check a configuration of notifications"),
     _row("notifications send", "Send what a trigger says of a Rollout now"),
     _row("notifications template", "Templates of notifications", module=""),

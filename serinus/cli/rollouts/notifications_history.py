@@ -79,8 +79,8 @@ def _explain(call: Call, about: Json) -> None:
 
 COMMAND = Command(
     run,
-    "Say what was told about a Rollout to whom (as long as the API server keeps Events, usually an hour), and for each\n"
-    "subscription why nothing is told now.",
+    "Show the notifications that were sent about a Rollout (as long as the API server keeps Events, usually an hour).\n"
+    "For each subscription, show why it sends no notification now.",
     "ROLLOUT",
     ("serinus notifications history guestbook",),
     flags=FLAGS,
