@@ -14,6 +14,7 @@ CHECK: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "check_language.py")
 OLD = (
     ("What a release looks like that its metrics ended, in the terminal:", "What a"),
     ("It is so. Who takes over after a crash waits longer.", "Who takes"),
+    ("3. What follows is a list.", "What follows"),
     ("- Whoever has the kubeconfig can run commands.", "Whoever"),
     ("| `list` | the answer | What people read |", "What people"),
     ("The plan can be explained by whoever sees the same.", "whoever"),
@@ -65,6 +66,7 @@ def test_every_rule_finds_one_of_these_sentences() -> None:
         "`plan` is pure, so any client with the same objects can compute the explanation.",
         "What does it measure? It measures latency.",
         "## What is tested",
+        "## 3. What `route` returns",
         "The server reports what it refuses.",
     ],
 )
