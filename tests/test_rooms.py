@@ -54,6 +54,7 @@ PROCESSES = {
     ("cli", "lint"): {"engine", "routing"},
     ("cli", "doctor_routers"): {"routing"},
     ("cli", "install"): {"routing"},
+    ("cli", "migrate_routes"): {"routing"},
     **{
         ("cli", f"notifications_{name}"): {"notifications", "analysis"}
         for name in ("configuration", "history", "lint", "send", "template_get", "template_notify", "trigger_get", "trigger_run")

@@ -32,6 +32,7 @@ OWN = {
     "verdict": ("serinus.cli.verdict", "The verdict of counts of requests and errors, with a stated error bound"),
     "install": ("serinus.cli.install", "Print what a cluster needs to run Serinus"),
     "upgrade": ("serinus.cli.upgrade", "List what a new version would change on a cluster"),
+    "migrate-routes": ("serinus.cli.migrate_routes", "Print HTTPRoutes in place of canary Ingresses"),
     "controller": ("serinus.cli.controller", "Run the controller against any Kubernetes API"),
     "node": ("serinus.cli.node", "Run the pods of any Kubernetes API on this machine"),
 }

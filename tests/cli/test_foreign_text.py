@@ -232,6 +232,8 @@ def test_a_watch_passes_none_on_either(hostile: Space, row: Row) -> None:
         ["list", "rollouts", f"--{MARKED}"],
         ["up", "--runtime", MARKED],
         ["demo", f"--{MARKED}"],
+        ["migrate-routes", "--gateway", MARKED, "-f", "-"],
+        ["migrate-routes", "--gateway", "gw", "-f", f"/nowhere{MARKED}"],
         ["controller", "--loglevel", MARKED],
         ["node", "--kubeconfig", f"/nowhere{MARKED}"],
     ],
