@@ -175,13 +175,14 @@ def _moved(config: IstioRouting, traffic: Traffic, objects: Objects) -> tuple[st
     hashes: dict[str, str] = {}
     waits = ""
     wanted = (
-        (sides.canary_subset, traffic.canary_hash, traffic.weight > 0 and traffic.canary_ready > 0),
-        (sides.stable_subset, traffic.stable_hash, traffic.stable_ready > 0),
+        (sides.canary_subset, traffic.canary_hash, traffic.canary_ready, traffic.weight > 0),
+        (sides.stable_subset, traffic.stable_hash, traffic.stable_ready, True),
     )
-    for name, version, serves in wanted:
+    for name, version, ready, is_its_share in wanted:
         now = istio_subsets.hash_in(seen, name)
-        has_share = _has_share(config, traffic, objects, name)
-        if not version or not has_share or serves or now == version:
+        # A share that the version is to have moves with it: somebody changed the hash, or it is the promoted one.
+        free = is_its_share or not _has_share(config, traffic, objects, name)
+        if not version or now == version or (ready and free):
             hashes[name] = version or now
         else:
             hashes[name] = now

@@ -18,7 +18,7 @@ from serinus.api.validation import validate
 from serinus.routing.istio import RULE, SERVICE
 from serinus.routing.rules import RULES
 from tests.sim.generate import generate
-from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
+from tests.sim.routers import CANARY, MODELS, RouterModel, Subsets, with_router
 from tests.sim.run import run
 
 Json = dict[str, Any]
@@ -540,9 +540,37 @@ MODELS["istio"] = RouterModel(
 )
 
 
-@pytest.mark.parametrize("seed", range(1, 25))
-def test_random_histories_keep_every_promise(seed: int):
-    history = with_router(generate(seed), "istio")
+def _led(found: Json) -> dict[str, str]:
+    versions = {each["name"]: each["labels"].get(HASH, "") for each in found["spec"]["subsets"]}
+    return {CANARY: versions["canary"], "web": versions["stable"]}
+
+
+def _weight_of_subset(found: Json) -> tuple[str, int, int] | None:
+    by_name = {each["destination"]["subset"]: each.get("weight", 0) for each in found["spec"]["http"][0]["route"]}
+    return CANARY, by_name["canary"], sum(by_name.values())
+
+
+NOTED: Json = {**rule(), "metadata": {"name": "web", "annotations": {"team": "shop"}}}
+MODELS["istio by subsets"] = RouterModel(
+    routing={"istio": {"virtualService": {"name": "web"}, "destinationRule": SUBSETS}},
+    plural="virtualservices",
+    name="web",
+    objects=({**service([{"route": by_subset()}]), "metadata": {"name": "web"}},),
+    weight=_weight_of_subset,
+    by_hand=lambda _: {"spec": {"http": [{"route": by_subset()}]}},
+    ours=("spec.http",),
+    subsets=Subsets("destinationrules", "web", NOTED, _led, ("spec.subsets", f"metadata.annotations.{MANAGED_BY}")),
+)
+
+
+DRAINS = (228, 356, 410)
+"""An abort without a delay, and promotions with dynamicStableScale: pods went before gateways had heard of weights and subsets."""
+
+
+@pytest.mark.parametrize("model", ["istio", "istio by subsets"])
+@pytest.mark.parametrize("seed", [*range(1, 25), *DRAINS])
+def test_random_histories_keep_every_promise(seed: int, model: str):
+    history = with_router(generate(seed), model)
     if history is not None:
         assert [str(v) for v in run(history).violations] == []
 

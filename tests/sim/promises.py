@@ -127,7 +127,11 @@ def _unavailable(canary: Json, replicas: int) -> int:
 def weight_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str]:
     """A version gets x % only when it has the ready pods for it, save where the user set its size by hand."""
     world = dog.world
-    if change.plural not in (world.router.plural, "services") or not world.canary.get("trafficRouting") or change.new is None:
+    if (
+        change.plural not in (world.router.plural, "services")
+        or not world.canary.get("trafficRouting")
+        or change.new is None
+    ):
         return
     found = world.weight()
     if not found or not found[0] or any("setCanaryScale" in step for step in world.canary.get("steps", [])):
@@ -151,7 +155,11 @@ def share_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str]
     Unless those who lose theirs have no pods that serve, or fewer than it has.
     """
     world = dog.world
-    if change.plural not in (world.router.plural, "services") or not world.canary.get("trafficRouting") or change.new is None:
+    if (
+        change.plural not in (world.router.plural, "services")
+        or not world.canary.get("trafficRouting")
+        or change.new is None
+    ):
         return
     if any("setCanaryScale" in step for step in world.canary.get("steps", [])):
         return  # its size was set by hand
@@ -198,9 +206,16 @@ def touch_only_ours(dog: Watchdog, change: Change) -> Iterator[str]:
         restored = (
             change.plural == "replicasets" and change.name in dog.world.edited and path.startswith("spec.template")
         )
-        ours = OURS.get(change.plural, dog.world.router.ours if change.plural == dog.world.router.plural else ())
+        ours = OURS.get(change.plural) or _ours_by_router(dog.world, change.plural)
         if not path.startswith(ours) and not _made(change) and not restored:
             yield f"{_name(change)}: {path} is not ours to change"
+
+
+def _ours_by_router(world: World, plural: str) -> tuple[str, ...]:
+    subsets = world.router.subsets
+    if subsets is not None and plural == subsets.plural:
+        return subsets.ours
+    return world.router.ours if plural == world.router.plural else ()
 
 
 OURS: dict[str, tuple[str, ...]] = {

@@ -20,13 +20,28 @@ CANARY = "web-canary"
 
 
 @dataclass(frozen=True)
+class Subsets:
+    """`led`: Service -> the hash of the version that the object's subset for it selects, "" for none.
+
+    The Rollout then names no Services. The gateway hears of a subset as it does of a Service's selector.
+    """
+
+    plural: str
+    name: str
+    obj: Json
+    led: Callable[[Json], dict[str, str]]
+    ours: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RouterModel:
     """`routing`: of the Rollout's `trafficRouting`. `objects`: what the user applies, in the Service's order.
 
     `plural`, `name`: of the object that has the weight, whether the user makes it or the router. `weight`: (canary Service, its
     weight, out of) as that object says; None where it leads nothing to the canary. `by_hand`: the merge patch by which somebody
     turns the weight to 0, from the object as it is. `ours`: the paths of the object that the router may change.
-    `made`: the router makes the object, so that it comes back after somebody deleted it.
+    `made`: the router makes the object, so that it comes back after somebody deleted it. `subsets`: another object of the user's, where
+    the router selects pods by it, in place of the Services.
     """
 
     routing: Json
@@ -37,6 +52,7 @@ class RouterModel:
     by_hand: Callable[[Json], Json]
     ours: tuple[str, ...]
     made: bool = False
+    subsets: Subsets | None = None
 
 
 MODELS: dict[str, RouterModel] = {}
@@ -49,6 +65,8 @@ def with_router(history: History, key: str) -> History | None:
         return None
     model, spec = MODELS[key], history.rollout["spec"]
     canary = {**spec["strategy"]["canary"], "trafficRouting": model.routing}
+    if model.subsets is not None:
+        canary = {k: v for k, v in canary.items() if k not in ("canaryService", "stableService")}
     rollout = {**history.rollout, "spec": {**spec, "strategy": {"canary": canary}}}
 
     def struck(episodes: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -58,7 +76,10 @@ def with_router(history: History, key: str) -> History | None:
         history,
         rollout=rollout,
         router=key,
-        objects=tuple((_plural(obj, model), obj) for obj in model.objects),
+        objects=(
+            *((_plural(obj, model), obj) for obj in model.objects),
+            *(((model.subsets.plural, model.subsets.obj),) if model.subsets else ()),
+        ),
         episodes=struck(history.episodes),
         late_episodes=struck(history.late_episodes),
     )

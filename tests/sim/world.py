@@ -21,7 +21,7 @@ from tests.sim.history import NAME, History, Kill, image_of, manifests
 from tests.sim.loop import Loop
 from tests.sim.monitoring import Line, Monitoring
 from tests.sim.probes import Trouble
-from tests.sim.routers import MODELS
+from tests.sim.routers import CANARY, MODELS
 from tests.sim.store import Change, Store
 from tests.sim.workloads import Workloads, kind_of_owner
 
@@ -78,6 +78,10 @@ class World:
         self.store.listeners.append(self._seen)
 
     def _seen(self, change: Change) -> None:
+        subsets = self.router.subsets
+        if subsets is not None and change.plural == subsets.plural and change.new is not None:
+            for service, pod_hash in subsets.led(change.new).items():
+                self.store.patch("services", service, {"spec": {"selector": {HASH: pod_hash or None}}}, change.by)
         if change.plural != "leases":
             self.writes += 1
             if not (change.plural == "analysisruns" and self.history.endless and _measured(change)):
@@ -211,7 +215,7 @@ class World:
         share = found[0] / found[1] if found else 0.0
         ways = [(NAME, 1.0 - share)] if NAME in selected else []
         if share:
-            ways.append((str(self.canary.get("canaryService", "")), share))
+            ways.append((str(self.canary.get("canaryService", CANARY if self.router.subsets else "")), share))
         for service, part in ways:
             if part > 0 and (pod_hash := selected.get(service, "")):
                 out[pod_hash] = out.get(pod_hash, 0.0) + part

@@ -28,6 +28,7 @@ from serinus.engine.replicasets.services import references, replaced_has_share, 
 from serinus.engine.status import scale_down_delay
 from serinus.engine.status.conditions import promoted
 from serinus.engine.strategy.steps import active_scale, last_weight
+from serinus.routing.registry import by_hash
 
 DEFAULT_ABORT_DELAY = 30
 DRAIN = 2
@@ -140,7 +141,13 @@ class View:
         return grown, left
 
     def leads_to_stable(self) -> bool:
-        """Whether the stable Service was seen to lead to the stable ReplicaSet: one pod stays there until it has moved."""
+        """Whether the stable Service was seen to lead to the stable ReplicaSet: one pod stays there until it has moved.
+
+        The same of what a router selects by hash, of which the status tells.
+        """
+        if by_hash(self.s.spec):
+            weights = self.s.rollout.status.canary.weights
+            return weights is not None and weights.stable.pod_template_hash == hash_of(self.stable)
         name = service_names(self.canary, self.builder.status)[1]
         return bool(name) and selected_hash(self.builder, name) == hash_of(self.stable)
 
@@ -345,6 +352,9 @@ def _retire_aborted(builder: PlanBuilder, view: View, new: ReplicaSet, stable: R
             f"the aborted version keeps its {count(size, 'pod')} until the stable one has all of the traffic",
         )
         builder.scale(new, max(size, want), "aborted: sizes follow the traffic")
+    elif delay == 0 and by_hash(s.spec):
+        # No Service has moved away from it: gateways may not have heard of the weight yet.
+        _resize_new(builder, new, want, "aborted: no traffic leads to it and no delay is wanted")
     elif delay == 0:
         builder.scale(new, want, "aborted: no traffic leads to it and no delay is wanted")
     elif size > 0 and not scale_down_delay.has_deadline(new):
