@@ -178,3 +178,12 @@ def test_from_a_deployment_and_back(mode: str, instance: Instance, tmp_path: Pat
             eventually(lambda: (pods(instance, "Deployment"), pods(instance, "Rollout")) == (3, 0))
             there.all_become("green")
         readme.type("kubectl delete")
+
+
+def test_notifications(instance: Instance, tmp_path: Path):
+    with Readme("examples/notifications", instance, tmp_path) as readme:
+        readme.type("python3 receiver.py")
+        readme.type("kubectl apply")
+        readme.type("sleep 2\ncat messages.txt")
+        readme.type("kubectl argo rollouts notifications history")
+        readme.type("kubectl delete")
