@@ -181,9 +181,9 @@ def _forget_output() -> None:
 
 def _help() -> str:
     program = table.program()
-    own = "\n".join(f"  {name:12}{short}" for name, (_, short) in OWN.items())
+    own = "\n".join(f"  {name:15}{short}" for name, (_, short) in OWN.items())
     rows = [row for row in program.children(()) if row.path[0] not in OWN]
-    others = "\n".join(f"  {row.path[0]:12}{row.short}" for row in rows)
+    others = "\n".join(f"  {row.path[0]:15}{row.short}" for row in rows)
     return f"""\
 Serinus delivers software progressively, on Kubernetes and on one machine.
 
@@ -195,7 +195,7 @@ On this machine:
 
 Rollouts, on any cluster (the same as `kubectl argo rollouts COMMAND`):
 {others}
-  {"rollouts":12}All of these under their own names, such as `serinus rollouts status`
+  {"rollouts":15}All of these under their own names, such as `serinus rollouts status`
 
 More about a command: serinus COMMAND --help
 First look: serinus demo

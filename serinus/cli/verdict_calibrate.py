@@ -13,6 +13,7 @@ from serinus.analysis.sequential.dispersion import LEAST_LOOKS, Dispersion
 from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.settings import Settings
 from serinus.analysis.sequential.tally import verdicts
+from serinus.api.visible import visible_json
 from serinus.cli.problems import Problem
 from serinus.cli.verdict_lines import looks_of
 
@@ -54,7 +55,7 @@ def calibrate(context: click.Context, window: int) -> None:
         "falseAbortsWithDispersion": _harmed(learnt, windows),
         "bound": settings.false_abort,
     }
-    click.echo(json.dumps(told))
+    click.echo(visible_json(json.dumps(told)))
 
 
 def _harmed(settings: Settings, windows: Sequence[Sequence[Look]]) -> float | None:

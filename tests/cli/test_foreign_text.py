@@ -188,6 +188,8 @@ def exact(more: list[str], done: Result) -> None:
     if more[:1] != ["-o"] or more[1] not in ("json", "yaml") or done.code or not done.out:
         return
     read = json.loads(done.out) if more[1] == "json" else yaml.safe_load(done.out)
+    if not read:
+        return  # a list of nothing
     assert any(MARKED in text for text in texts(read))
 
 

@@ -97,9 +97,6 @@ REFUSED = {
     "a router that is not there": (
         rollout(strategy=ROUTED.format("plugins: {a/b: {}}")), "trafficRouting.plugins.a/b: this version of Serinus",
     ),
-    "a mesh that is not there": (
-        rollout(strategy=ROUTED.format("istio: {virtualService: {name: v}}")), "trafficRouting.istio: this version",
-    ),
     "an argument that nobody gives": (rollout(strategy=ANALYSIS % "") + TEMPLATE.format(metric=WEB), "args.who was not resolved"),
     "an analysis that never ends": (
         rollout(strategy=ANALYSIS % ", args: [{name: who, value: me}]") + TEMPLATE.format(metric="interval: 5s, " + WEB),
