@@ -21,7 +21,7 @@ def test_every_action_is_in_the_documentation() -> None:
 
 
 def test_the_pictures_are_there_and_no_others() -> None:
-    readme = (DOCS.parent / "README.md").read_text()
-    pictures = set(re.findall(r"\]\((?:docs/)?images/([^)]+)\)", PAGE + readme))
+    others = "".join(page.read_text() for page in (DOCS.parent / "README.md", DOCS / "verdicts.md"))
+    pictures = set(re.findall(r"\]\((?:docs/)?images/([^)]+)\)", PAGE + others))
     assert "terminal.svg" in pictures
     assert pictures == {file.name for file in (DOCS / "images").iterdir()}

@@ -144,8 +144,11 @@ def shown(value: object, call: Call) -> str:
     import json
 
     from serinus.api.go_yaml_dump import dump_all
+    from serinus.api.visible import visible_json
 
-    return json.dumps(value, indent=2) + "\n" if call.text("output") == "json" else dump_all([value])
+    if call.text("output") == "json":
+        return visible_json(json.dumps(value, indent=2)) + "\n"
+    return dump_all([value])
 
 
 OUTPUT = Flag(
