@@ -624,6 +624,21 @@ def test_the_canary_subset_never_moves_with_a_share(dynamic: bool):
     assert ours[-1] == 20
 
 
+def test_a_replaced_version_gives_back_what_the_stable_one_does_not_carry_yet():
+    """60 of 100 are on the second version and two of four stable pods are left, when the third one appears and serves first."""
+    what = scenario("istio-subsets-dynamic")
+    gate = next(i for i, step in enumerate(what["do"]) if step == {"cli": "abort web"})
+    image = {"image": ["Rollout/web", "argoproj/rollouts-demo:yellow"]}
+    done = play("a third version at 60", {**what, "do": [*what["do"][:gate], image, {"sleep": 12}]})
+    assert done.troubles == []
+    assert canary_subset_moves_with_a_share(done.trace) == []
+    ours = [http[0]["route"][1]["weight"] for http in ways(done.trace, "VirtualService/web", "spec.http")]
+    assert ours[:3] == [0, 20, 60]
+    assert ours[3] == 50, "the two stable pods carry half"
+    assert 0 in ours[4:]
+    assert ours[-1] == 20
+
+
 def test_the_rule_about_subsets_can_fail():
     def moved(t: float, version: str) -> Json:
         subsets = rule(version, "old")["spec"]["subsets"]
