@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from serinus.api.findings import Finding, required
+from serinus.api.names import LAST_APPLIED
 from serinus.api.rollout import CanaryStrategy, HeaderRoutingMatch, Rollout, SetHeaderRoute
 from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind
@@ -21,7 +22,6 @@ from serinus.routing.writes import controls, created, edited, not_found, removed
 
 Json = dict[str, Any]
 KIND = ServedKind("apisix.apache.org", "ApisixRoute", "apisixroutes", ("v2",))
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class ApisixRoute(msgspec.Struct, omit_defaults=True):
@@ -73,16 +73,18 @@ class Apisix(Router[ApisixRouting]):
                     backend["weight"] = traffic.stable_weight
 
         writes = [*edited(KIND, name, seen, weighted, f"the canary is to get {share(traffic)}")]
-        wanted = {route.name: route for route in traffic.routes if isinstance(route, SetHeaderRoute)}
-        for each in dict.fromkeys([*traffic.managed, *wanted]):
-            found = objects.get(KIND.key, each)
-            if each in wanted:
-                if found is not None and not controls(traffic.uid, found):
-                    return RouteResult(error=_another(each, found))
-                writes += _header_route(seen, found, wanted[each], config, traffic, objects)
-            elif found is not None and controls(traffic.uid, found):
-                writes.append(removed(KIND, each, found, f"the canary has no header route {each} now"))
-        return RouteResult(tuple(writes))
+        for route in (each for each in traffic.routes if isinstance(each, SetHeaderRoute)):
+            found = objects.get(KIND.key, route.name)
+            if found is not None and not controls(traffic.uid, found):
+                return RouteResult(error=_another(route.name, found))
+            writes += _header_route(seen, found, route, config, traffic, objects)
+        return RouteResult((*writes, *_gone(traffic, objects)))
+
+    def release(self, config: ApisixRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        """The header routes go even where the first ApisixRoute is gone, or stays with the Rollout."""
+        if objects.get(KIND.key, config.route.name) is None:
+            return RouteResult(_gone(msgspec.structs.replace(traffic, routes=()), objects))
+        return super().release(config, traffic, objects)
 
 
 ROUTER = Apisix()
@@ -158,6 +160,17 @@ def _expr(match: HeaderRoutingMatch) -> Json:
     if value is None or value.exact:
         return {"subject": subject, "op": "Equal", "value": value.exact if value else ""}
     return {"subject": subject, "op": "RegexMatch", "value": value.regex or f"^{value.prefix}.*"}
+
+
+def _gone(traffic: Traffic, objects: Objects) -> tuple[Write, ...]:
+    """The deletion of the Rollout's header routes that are not wanted any more."""
+    wanted = {route.name for route in traffic.routes}
+    every = ((name, objects.get(KIND.key, name)) for name in traffic.managed if name not in wanted)
+    return tuple(
+        removed(KIND, name, found, f"the canary has no header route {name} now")
+        for name, found in every
+        if found is not None and controls(traffic.uid, found)
+    )
 
 
 def _another(name: str, found: Json) -> str:

@@ -33,7 +33,7 @@ LIST = REPOSITORY / "docs" / "differences.yaml"
 PAGES = REPOSITORY / "docs" / "routers"
 """A router's page lists its own differences, in a block of YAML that begins with `# differences`."""
 
-WAITS = {"analysis-prometheus": 32, "analysis-superseded": 32, "apisix-header": 32}
+WAITS = {"analysis-prometheus": 32, "analysis-superseded": 32, "ambassador-missing": 32, "apisix-header": 32}
 """Play -> seconds to wait at its end: its last abort has the default delay of 30 s. In the reference the canary Service flips
 until then, so the play cannot end before; ours is quiet at once."""
 

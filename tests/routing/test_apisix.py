@@ -11,8 +11,9 @@ from player import played
 from recordings import reference
 from story import moments
 
+from serinus.api.names import LAST_APPLIED
 from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute, StringMatch
-from serinus.routing.apisix import KIND, LAST_APPLIED
+from serinus.routing.apisix import KIND
 from tests.sim.generate import generate
 from tests.sim.history import NAME
 from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
@@ -147,6 +148,13 @@ def test_letting_go_leaves_all_traffic_with_the_stable_service_and_no_header_rou
     there.release(managed=MANAGED)
     assert [b["weight"] for b in there.get(KIND, "front")["spec"]["http"][0]["backends"]] == [100, 0]
     assert (KIND.key, "by-team") not in there.objects
+
+
+def test_a_header_route_goes_although_the_users_route_is_gone_or_stays_with_the_rollout():
+    there = cluster(FRONT)
+    there.route(40, routes=(header("by-team", exact="a"),), managed=MANAGED)
+    del there.objects[KIND.key, "front"]
+    assert list(texts(there.release(managed=MANAGED))) == ["delete ApisixRoute by-team"]
 
 
 def _at(name: str = "r1") -> str:

@@ -207,7 +207,7 @@ def touch_only_ours(dog: Watchdog, change: Change) -> Iterator[str]:
             change.plural == "replicasets" and change.name in dog.world.edited and path.startswith("spec.template")
         )
         ours = OURS.get(change.plural) or _ours_by_router(dog.world, change.plural)
-        if not path.startswith(ours) and not _made(change) and not restored:
+        if not path.startswith(ours) and not _made(dog, change) and not restored:
             yield f"{_name(change)}: {path} is not ours to change"
 
 
@@ -234,10 +234,11 @@ OURS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _made(change: Change) -> bool:
-    """Whether the object is a Rollout's own, and appears or goes as a whole."""
-    some = change.new or change.old or {}
+def _made(dog: Watchdog, change: Change) -> bool:
+    """Whether the object is a Rollout's own, or one that its router makes, and appears or goes as a whole."""
+    some, router = change.new or change.old or {}, dog.world.router
     own = owner_of(some) == NAME or kind_of_owner(some) in ("Experiment", "AnalysisRun")
+    own = own or (router.made and (change.plural, change.name) == (router.plural, router.name))
     return (change.old is None or change.new is None) and own
 
 

@@ -1,0 +1,177 @@
+"""Ambassador (Emissary): a second Mapping with a weight beside the user's. Source: traffic routing, section 5.
+
+The canary Mapping comes with the first share and goes with the last one: it gets weight 0, stays for DRAIN seconds until every gateway
+has heard of it, and is then deleted. Argo Rollouts sleeps for these seconds inside of its pass; here the Mapping says when they end.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from serinus.api.findings import Finding, invalid
+from serinus.api.rollout import CanaryStrategy, Rollout
+from serinus.api.served_kind import ServedKind
+from serinus.api.times import format_deadline, parse_time
+from serinus.routing.router import Notice, Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.writes import created, edited, not_found, removed, share
+
+Json = dict[str, Any]
+KIND = ServedKind("getambassador.io", "Mapping", "mappings", ("v2", "v3alpha1"))
+NAME_LIMIT = 246
+DRAIN = 5.0
+"""Seconds between weight 0 and the deletion, as in Argo Rollouts."""
+DELETE_AFTER = "serinus.dev/delete-after"
+"""Annotation of a canary Mapping with weight 0."""
+
+
+class AmbassadorRouting(msgspec.Struct, omit_defaults=True):
+    mappings: list[str] = []
+
+
+class Ambassador(Router[AmbassadorRouting]):
+    key = "ambassador"
+    config = AmbassadorRouting
+    kinds = (KIND,)
+    permissions = (("getambassador.io", ("mappings",), "get list watch create patch delete"),)
+
+    def validate(self, config: AmbassadorRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
+        if not any(config.mappings):
+            yield invalid(f"{path}.mappings", None, "must provide at least one mapping")
+
+    def references(self, rollout: Rollout, config: AmbassadorRouting) -> tuple[Reference, ...]:
+        found: list[Reference] = []
+        for name in _names(config):
+            found.append(Reference(KIND.key, name, PATH))
+            found.append(Reference(KIND.key, canary_mapping_name(name), made=True))
+        return tuple(found)
+
+    def check(self, rollout: Rollout, config: AmbassadorRouting, objects: Objects) -> Iterator[Finding]:
+        for name in _names(config):
+            base = objects.get(KIND.key, name)
+            if base is not None and _spec(base).get("weight"):
+                yield invalid("spec.weight", name, _own_weight(name))
+
+    def route(self, config: AmbassadorRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        answers = [_mapping(name, traffic, objects) for name in _names(config)]
+        errors = [answer.error for answer in answers if answer.error]
+        if errors:
+            several = f"{len(errors)} errors found: {''.join(f'[{error}]' for error in errors)}"
+            notices = tuple(notice for answer in answers for notice in answer.notices)
+            return RouteResult(error=errors[0] if len(errors) == 1 else several, notices=notices)
+        later = [answer.again_after for answer in answers if answer.again_after is not None]
+        writes = [write for answer in answers for write in answer.writes]
+        for i, write in enumerate(each for each in writes if each.reason):
+            if i:  # one Event for one weight, whatever the number of Mappings
+                writes[writes.index(write)] = msgspec.structs.replace(write, reason="", message="")
+        return RouteResult(tuple(writes), again_after=min(later, default=None))
+
+    def release(self, config: AmbassadorRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        """Weight 0, and the deletion when that is seen: nothing comes back later to end a drain."""
+        writes: list[Write] = []
+        for name in map(canary_mapping_name, _names(config)):
+            found = objects.get(KIND.key, name)
+            if found is None or not _leads_to(found, traffic.canary_service):
+                continue
+            if _spec(found).get("weight") == 0:
+                writes.append(removed(KIND, name, found, f"{traffic.rollout} leads the Mapping no more"))
+            else:
+                writes += edited(KIND, name, found, _weight(0), f"{traffic.rollout} leads the Mapping no more")
+        return RouteResult(tuple(writes))
+
+
+PATH = "spec.strategy.canary.trafficRouting.ambassador.mappings"
+ROUTER = Ambassador()
+
+
+def canary_mapping_name(mapping: str) -> str:
+    return mapping[:NAME_LIMIT] + "-canary"
+
+
+def _names(config: AmbassadorRouting) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in config.mappings if name))
+
+
+def _spec(mapping: Json) -> Json:
+    spec = mapping.get("spec")
+    return spec if isinstance(spec, dict) else {}
+
+
+def _service(mapping: Json) -> str:
+    return str(_spec(mapping).get("service") or "")
+
+
+def _leads_to(mapping: Json, service: str) -> bool:
+    return bool(service) and service in _service(mapping)
+
+
+def _own_weight(name: str) -> str:
+    return f'Ambassador mapping "{name}" can not define weight'
+
+
+def _mapping(name: str, traffic: Traffic, objects: Objects) -> RouteResult:
+    """What one Mapping and its canary Mapping lack."""
+    canary = canary_mapping_name(name)
+    found, because = objects.get(KIND.key, canary), f"the canary is to get {share(traffic)}"
+    if found is None:
+        return _first(name, traffic, objects, because) if traffic.weight else RouteResult()
+    if not _leads_to(found, traffic.canary_service):
+        wrong = f'leads to "{_service(found)}", not to {traffic.canary_service}: delete it, or give Mapping {name} another name'
+        return RouteResult(error=f"Mapping {canary} has the name of the canary mapping and {wrong}")
+    if traffic.weight == 0 and _spec(found).get("weight") == 0 and (until := _until(found, traffic.now)) is not None:
+        if until > traffic.now:
+            return RouteResult(again_after=until - traffic.now)
+        return RouteResult((removed(KIND, canary, found, "the canary has no share, and gateways have heard of it"),))
+    changed = _spec(found).get("weight") != traffic.weight
+    told = ("CanaryMappingWeightUpdate", f"Set canary mapping weight to {traffic.weight}") if changed else ("", "")
+    edit = _weight(traffic.weight, traffic.now)
+    writes = edited(KIND, canary, found, edit, because, reason=told[0], message=told[1])
+    return RouteResult(writes, again_after=None if traffic.weight else DRAIN)
+
+
+def _first(name: str, traffic: Traffic, objects: Objects, because: str) -> RouteResult:
+    """The canary Mapping is made from the user's one."""
+    base = objects.get(KIND.key, name)
+    if base is None:
+        told = Notice("AmbassadorMappingNotFound", f'Ambassador mapping "{name}" not found')
+        return RouteResult(error=not_found(KIND, name, objects), notices=(told,))
+    if _spec(base).get("weight"):
+        return RouteResult(
+            error=_own_weight(name), notices=(Notice("AmbassadorMappingConfigError", _own_weight(name)),)
+        )
+    if not _leads_to(base, traffic.stable_service):
+        return RouteResult(
+            error=f'Mapping {name} leads to "{_service(base)}", not to the stable Service {traffic.stable_service}'
+        )
+    service = _service(base).replace(traffic.stable_service, traffic.canary_service, 1)
+    spec: Json = {**copy.deepcopy(_spec(base)), "service": service, "weight": traffic.weight}
+    made = created(
+        KIND, canary_mapping_name(name), {"spec": spec}, because, traffic=traffic, objects=objects, owned=False,
+        reason="CanaryMappingWeightUpdate", message=f"Set canary mapping weight to {traffic.weight}",
+    )  # fmt: skip
+    return RouteResult((made,))
+
+
+def _weight(weight: int, now: float | None = None) -> Any:
+    """The edit that sets the weight. `now`: a Mapping without a share is deleted DRAIN seconds later."""
+
+    def edit(mapping: Json) -> None:
+        mapping["spec"] = {**_spec(mapping), "weight": weight}
+        annotations = dict(mapping["metadata"].get("annotations") or {})
+        annotations.pop(DELETE_AFTER, None)
+        if weight == 0 and now is not None:
+            annotations[DELETE_AFTER] = format_deadline(now + DRAIN)
+        if annotations or mapping["metadata"].get("annotations"):
+            mapping["metadata"]["annotations"] = annotations
+
+    return edit
+
+
+def _until(found: Json, now: float) -> float | None:
+    """When the drain ends; None where none was begun, or the time is no time that this router wrote."""
+    text = (found["metadata"].get("annotations") or {}).get(DELETE_AFTER)
+    until = parse_time(text) if isinstance(text, str) else None
+    return until if until is not None and until <= now + DRAIN + 1 else None
