@@ -1,0 +1,275 @@
+"""AWS App Mesh: weights in the routes of a VirtualRouter, and the pods of each VirtualNode by their hash.
+
+Source: traffic routing, section 7. All objects are the user's. A VirtualNode moves to another version when it has no share or that
+version serves, and the stable node moves before it gets a share back. Argo Rollouts writes the nodes in every pass, and takes the pods
+of the canary node away while it still has all requests; here a node keeps them until its weight was seen to be 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from serinus.api.findings import Finding, invalid
+from serinus.api.names import HASH
+from serinus.api.rollout import CanaryStrategy, Rollout
+from serinus.api.served_kind import ServedKind
+from serinus.routing.router import ANY, Notice, Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.writes import edited, not_found, share
+
+Json = dict[str, Any]
+GROUP, VERSIONS = "appmesh.k8s.aws", ("v1beta2",)
+SERVICE = ServedKind(GROUP, "VirtualService", "virtualservices", VERSIONS)
+ROUTER_KIND = ServedKind(GROUP, "VirtualRouter", "virtualrouters", VERSIONS)
+NODE = ServedKind(GROUP, "VirtualNode", "virtualnodes", VERSIONS)
+RULES = ("httpRoute", "tcpRoute", "http2Route", "grpcRoute")
+NO_CANARY, NO_STABLE = "canary-hash", "stable-hash"
+"""Hashes that no pod has: two VirtualNodes must not select the same pods."""
+UNASSOCIATED = "Virtual-service is not associated with virtual-router"
+MALFORMED = "not well-formed"
+
+
+class VirtualServiceUse(msgspec.Struct, omit_defaults=True):
+    name: str = ""
+    routes: list[str] = []
+
+
+class NodeRef(msgspec.Struct, omit_defaults=True):
+    name: str = ""
+
+
+class NodeGroup(msgspec.Struct, rename="camel", omit_defaults=True):
+    canary_virtual_node_ref: NodeRef = msgspec.field(default_factory=NodeRef)
+    stable_virtual_node_ref: NodeRef = msgspec.field(default_factory=NodeRef)
+
+
+class AppMeshRouting(msgspec.Struct, rename="camel", omit_defaults=True):
+    virtual_service: VirtualServiceUse | None = None
+    virtual_node_group: NodeGroup = msgspec.field(default_factory=NodeGroup)
+
+    @property
+    def canary(self) -> str:
+        return self.virtual_node_group.canary_virtual_node_ref.name
+
+    @property
+    def stable(self) -> str:
+        return self.virtual_node_group.stable_virtual_node_ref.name
+
+
+class AppMesh(Router[AppMeshRouting]):
+    key = "appMesh"
+    config = AppMeshRouting
+    kinds = (SERVICE, ROUTER_KIND, NODE)
+    permissions = ((GROUP, ("virtualservices", "virtualrouters", "virtualnodes"), "get list watch patch"),)
+
+    def by_hash(self, config: AppMeshRouting) -> bool:
+        return True
+
+    def validate(self, config: AppMeshRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
+        if config.virtual_service is None or not config.virtual_service.name:
+            yield invalid(PATH, None, "must provide virtual-service")
+        for role in ("canary", "stable"):
+            if not getattr(config, role):
+                at = f"{path}.virtualNodeGroup.{role}VirtualNodeRef.name"
+                yield invalid(at, "", f"the name of the VirtualNode of the {role} version is missing")
+
+    def references(self, rollout: Rollout, config: AppMeshRouting) -> tuple[Reference, ...]:
+        used = config.virtual_service
+        nodes = tuple(Reference(NODE.key, name) for name in (config.canary, config.stable))
+        service = Reference(SERVICE.key, used.name if used else "", PATH)
+        return (service, Reference(ROUTER_KIND.key, ANY), *nodes)  # the VirtualService names its VirtualRouter
+
+    def check(self, rollout: Rollout, config: AppMeshRouting, objects: Objects) -> Iterator[Finding]:
+        name = config.virtual_service.name if config.virtual_service else ""
+        service = objects.get(SERVICE.key, name)
+        if service is None:
+            return
+        router = _router_name(service)
+        found = objects.get(ROUTER_KIND.key, router)
+        if not router:
+            yield invalid(PATH, name, UNASSOCIATED)
+        elif found is None:
+            yield invalid(PATH, name, not_found(ROUTER_KIND, router, objects), missing=(ROUTER_KIND.key, router))
+        else:
+            yield from _unfit(router, found)
+
+    def route(self, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        for name in (config.stable, config.canary):
+            if objects.get(NODE.key, name) is None:
+                return _missing("node", NODE, name, "VirtualNode ", traffic, objects)
+        name = config.virtual_service.name if config.virtual_service else ""
+        service = objects.get(SERVICE.key, name)
+        if service is None:
+            return _missing("service", SERVICE, name, "VirtualService ", traffic, objects)
+        router = _router_name(service)
+        if not router:
+            return RouteResult(error=f"{UNASSOCIATED}: VirtualService {name}, spec.provider.virtualRouter")
+        seen = objects.get(ROUTER_KIND.key, router)
+        if seen is None:
+            return _missing("router", ROUTER_KIND, name, "VirtualRouter for ", traffic, objects)
+        if wrong := _wrong(router, seen, config, traffic.namespace):
+            return RouteResult(error=wrong)
+        return _moves(router, seen, config, traffic, objects)
+
+    def release(self, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        """The weights first; then the stable node selects every version, and the canary node none."""
+        used = config.virtual_service
+        service = objects.get(SERVICE.key, used.name) if used else None
+        router = _router_name(service) if service else ""
+        seen = objects.get(ROUTER_KIND.key, router)
+        because = f"{traffic.rollout} leads the VirtualService no more"
+        if seen is not None and not _wrong(router, seen, config, traffic.namespace):
+            writes = edited(ROUTER_KIND, router, seen, _weights(config, traffic), because)
+            if writes:
+                return RouteResult(writes)
+        return RouteResult(
+            (*_node(config.stable, "", because, objects), *_node(config.canary, NO_CANARY, because, objects))
+        )
+
+
+PATH = "spec.strategy.canary.trafficRouting.appMesh.virtualService"
+ROUTER = AppMesh()
+
+
+def _at(value: Any, *keys: str) -> Any:
+    """The value below these keys; None where one of them is missing or no object."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _router_name(service: Json) -> str:
+    """Of the VirtualRouter of a VirtualService; `NAMESPACE/NAME` for one of another namespace, which is not looked at."""
+    ref = _at(service, "spec", "provider", "virtualRouter", "virtualRouterRef")
+    name, space = _at(ref, "name"), _at(ref, "namespace")
+    if not isinstance(name, str):
+        return ""
+    return f"{space}/{name}" if space and space != _at(service, "metadata", "namespace") else name
+
+
+def _missing(what: str, kind: ServedKind, name: str, subject: str, traffic: Traffic, objects: Objects) -> RouteResult:
+    if not objects.is_served(kind):
+        return RouteResult(error=not_found(kind, name, objects))
+    text = f"{subject}`{name}` not found in namespace `{traffic.namespace}`"
+    return RouteResult(error=f"Virtual-{what} is missing: {text}", notices=(Notice(f"{kind.kind}NotFound", text),))
+
+
+def _rule(route: Any) -> str:
+    """The field of a route that divides requests; "" for a route of a kind that does not."""
+    return next((rule for rule in RULES if isinstance(_at(route, rule), dict)), "")
+
+
+def _targets(route: Any) -> Any:
+    return _at(route, _rule(route), "action", "weightedTargets")
+
+
+def _routes(router: Json) -> list[Any]:
+    routes = _at(router, "spec", "routes")
+    return routes if isinstance(routes, list) else []
+
+
+def _unfit(name: str, router: Json) -> Iterator[Finding]:
+    """The first thing that makes a VirtualRouter unfit, in Argo Rollouts' words; all of its routes are looked at."""
+    routes = _routes(router)
+    of = f"AppMesh virtual-router {name}"
+    if not routes:
+        yield invalid("spec.routes", name, f"No routes defined for {of}")
+    for i, route in enumerate(routes):
+        at, called = f"spec.routes[{i}]", f"{of} and route {_at(route, 'name')}"
+        targets = _targets(route)
+        action = f"{at}.{_rule(route)}.action.weightedTargets"
+        if not isinstance(route, dict):
+            yield invalid(at, name, f"Invalid route was found for {of} at index {i}")
+        elif not _rule(route):
+            yield invalid(
+                at, name, f"Error getting route details for {called}. Error: Route has unsupported route type"
+            )
+        elif not isinstance(targets, list):
+            yield invalid(action, name, f"Invalid route action found for {called}")
+        elif len(targets) != 2:
+            text = f"Invalid number of weightedTargets ({len(targets)}) for {called}, expected 2"
+            yield invalid(action, name, text)
+
+
+def _chosen(router: Json, config: AppMeshRouting) -> list[tuple[int, Json]]:
+    """(index, route) of those that get weights."""
+    names = config.virtual_service.routes if config.virtual_service else []
+    routes = [(i, route) for i, route in enumerate(_routes(router)) if isinstance(route, dict)]
+    return [(i, route) for i, route in routes if not names or route.get("name") in names]
+
+
+def _wrong(name: str, router: Json, config: AppMeshRouting, space: str) -> str:
+    """Why the routes have no place for the weights; "" where they have."""
+    for finding in _unfit(name, router):
+        return finding.message
+    wanted = config.virtual_service.routes if config.virtual_service else []
+    found = [route.get("name") for _, route in _chosen(router, config)]
+    if lacks := [route for route in wanted if route not in found]:
+        return f"VirtualRouter {name} has no route {lacks[0]}: {PATH}.routes"
+    for i, route in _chosen(router, config):
+        at = f"spec.routes[{i}]"
+        if not isinstance(route.get("name"), str):
+            return invalid(f"{at}.name", name, MALFORMED).message
+        at = f"{at}.{_rule(route)}.action.weightedTargets"
+        for k, target in enumerate(_targets(route)):
+            if not isinstance(_at(target, "virtualNodeRef"), dict):
+                return invalid(f"{at}[{k}].virtualNodeRef", name, MALFORMED).message
+            if not isinstance(_at(target, "weight"), int | float):
+                return invalid(f"{at}[{k}].weight", name, MALFORMED).message
+        for node in (config.canary, config.stable):
+            if not any(_leads_to(target, node, space) for target in _targets(route)):
+                return f"route {route['name']} of VirtualRouter {name} has no weightedTarget for VirtualNode {node}"
+    return ""
+
+
+def _leads_to(target: Json, node: str, space: str) -> bool:
+    ref = target["virtualNodeRef"]
+    return ref.get("name") == node and (ref.get("namespace") or space) == space
+
+
+def _weights(config: AppMeshRouting, traffic: Traffic) -> Any:
+    """The edit that sets the weights."""
+
+    def edit(router: Json) -> None:
+        for target in (target for _, route in _chosen(router, config) for target in _targets(route)):
+            if _leads_to(target, config.stable, traffic.namespace):
+                target["weight"] = traffic.stable_weight
+            elif _leads_to(target, config.canary, traffic.namespace):
+                target["weight"] = traffic.weight
+
+    return edit
+
+
+def _moves(router: str, seen: Json, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+    """One pass moves nodes or changes weights: which of two writes a proxy hears of first is not known."""
+    because = f"the canary is to get {share(traffic)}"
+    stable = traffic.stable_hash or NO_STABLE
+    same = traffic.canary_hash == stable
+    canary = NO_CANARY if not traffic.canary_hash or (same and not traffic.weight) else traffic.canary_hash
+    targets = [target for _, route in _chosen(seen, config) for target in _targets(route)]
+    has_share = any(_leads_to(t, config.canary, traffic.namespace) and t["weight"] for t in targets)
+    nodes = _node(config.stable, stable, f"the stable version has the hash {stable}", objects)
+    if not has_share or (traffic.weight and traffic.canary_ready):
+        nodes += _node(config.canary, canary, f"the canary is {canary}", objects)
+    weights = edited(ROUTER_KIND, router, seen, _weights(config, traffic), because)
+    if nodes and weights:
+        return RouteResult(nodes, pending="the VirtualNodes follow their versions before the weights do")
+    return RouteResult((*nodes, *weights))
+
+
+def _node(name: str, wanted: str, because: str, objects: Objects) -> tuple[Write, ...]:
+    """Makes a VirtualNode select the pods with this hash; "" for those with any."""
+    seen = objects.get(NODE.key, name)
+    if seen is None:
+        return ()
+
+    def select(node: Json) -> None:
+        spec = node["spec"] if isinstance(node.get("spec"), dict) else {}
+        selector = spec["podSelector"] if isinstance(spec.get("podSelector"), dict) else {}
+        labels = selector["matchLabels"] if isinstance(selector.get("matchLabels"), dict) else {}
+        labels = {**labels, HASH: wanted} if wanted else {key: value for key, value in labels.items() if key != HASH}
+        node["spec"] = {**spec, "podSelector": {**selector, "matchLabels": labels}}
+
+    return edited(NODE, name, seen, select, because)

@@ -1,0 +1,269 @@
+"""AWS App Mesh: weights of a VirtualRouter, hashes of VirtualNodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from plain import Cluster, invalid, rollout, texts
+from player import played
+from recordings import reference
+
+from serinus.api.names import HASH
+from serinus.routing.appmesh import NODE, ROUTER_KIND, SERVICE
+
+Json = dict[str, Any]
+PATH = "spec.strategy.canary.trafficRouting.appMesh.virtualService"
+GROUP: Json = {"canaryVirtualNodeRef": {"name": "node-canary"}, "stableVirtualNodeRef": {"name": "node-stable"}}
+
+
+def obj(kind: str, name: str, spec: Any) -> Json:
+    return {
+        "apiVersion": "appmesh.k8s.aws/v1beta2",
+        "kind": kind,
+        "metadata": {"name": name, "labels": {"team": "shop"}},
+        "spec": spec,
+    }
+
+
+def service(ref: Any = None) -> Json:
+    ref = {"name": "router"} if ref is None else ref
+    return obj("VirtualService", "front", {"provider": {"virtualRouter": {"virtualRouterRef": ref}}})
+
+
+def target(name: str, weight: Any, **ref: str) -> Json:
+    return {"virtualNodeRef": {"name": name, **ref}, "weight": weight}
+
+
+def route(name: str = "primary", rule: str = "httpRoute", targets: Any = None, **more: Any) -> Json:
+    given = [target("node-stable", 100), target("node-canary", 0)] if targets is None else targets
+    return {"name": name, rule: {"match": {"prefix": "/"}, "action": {"weightedTargets": given}, "retry": 3}, **more}
+
+
+def router(*routes: Any) -> Json:
+    return obj("VirtualRouter", "router", {"routes": list(routes), "listeners": [1]})
+
+
+def node(name: str, hash_: str = "", **labels: str) -> Json:
+    labels = {"app": "web", **labels} | ({HASH: hash_} if hash_ else {})
+    return obj("VirtualNode", name, {"podSelector": {"matchLabels": labels}, "listeners": [2]})
+
+
+NODES = (node("node-stable", "old"), node("node-canary", "canary-hash"))
+
+
+def mesh(routes: list[str] | None = None, **config: Any) -> Json:
+    return {
+        "appMesh": {"virtualService": {"name": "front", "routes": routes or []}, "virtualNodeGroup": GROUP, **config}
+    }
+
+
+def cluster(
+    *objects: Json, routes: list[str] | None = None, nodes: tuple[Json, ...] = NODES, **options: Any
+) -> Cluster:
+    return Cluster(rollout(mesh(routes)), service(), *objects, *nodes, **options)
+
+
+def weights(there: Cluster, route_: int = 0) -> list[int]:
+    """Of the targets of a route, in order."""
+    spec = there.get(ROUTER_KIND, "router")["spec"]["routes"][route_]
+    rule = next(value for key, value in spec.items() if key != "name")
+    return [each["weight"] for each in rule["action"]["weightedTargets"]]
+
+
+def hashes(there: Cluster) -> tuple[str, str]:
+    """(of the stable node, of the canary node)."""
+    found = [there.get(NODE, name)["spec"]["podSelector"]["matchLabels"] for name in ("node-stable", "node-canary")]
+    return found[0].get(HASH, ""), found[1].get(HASH, "")
+
+
+@pytest.mark.parametrize("rule", ["httpRoute", "tcpRoute", "http2Route", "grpcRoute"])
+@pytest.mark.parametrize("weight", [0, 1, 20, 100])
+def test_both_nodes_get_their_weights_and_nothing_else_changes(weight: int, rule: str):
+    there = cluster(router(route(rule=rule, targets=[target("node-canary", 40), target("node-stable", 60)])))
+    there.route(weight)
+    given = [target("node-canary", weight), target("node-stable", 100 - weight)]
+    assert there.get(ROUTER_KIND, "router")["spec"] == router(route(rule=rule, targets=given))["spec"]
+    assert there.get(NODE, "node-canary")["spec"]["listeners"] == [2]
+    assert there.route(weight) == []
+
+
+def test_only_the_named_routes_or_all():
+    both = router(route(), route("grpc", "grpcRoute"))
+    there = cluster(both, routes=["grpc"])
+    there.route(20)
+    assert (weights(there), weights(there, 1)) == ([100, 0], [80, 20])
+    there = cluster(both)
+    there.route(20)
+    assert (weights(there), weights(there, 1)) == ([80, 20], [80, 20])
+
+
+def test_the_canary_node_moves_before_its_share_rises():
+    there = cluster(router(route()))
+    assert list(texts(there.route(20))) == ["patch VirtualNode node-canary", "patch VirtualRouter router"]
+    assert hashes(there) == ("old", "new")
+
+
+def test_a_replaced_version_keeps_the_node_until_it_has_no_share():
+    there = cluster(router(route()))
+    there.route(20)
+    wanted = there.traffic(0, canary_hash="third", canary_ready=0)
+    (answer,) = there.answers(wanted)
+    assert list(texts(list(answer.writes))) == ["patch VirtualRouter router"]
+    there.route(0, canary_hash="third", canary_ready=0)
+    assert hashes(there) == ("old", "third")
+
+
+def test_at_the_promotion_the_stable_node_moves_first_and_the_canary_node_last():
+    there = cluster(router(route()))
+    there.route(100)
+    there.route(100, stable_hash="new")
+    assert (hashes(there), weights(there)) == (("new", "new"), [0, 100])
+    writes = list(texts(there.route(0, stable_hash="new")))
+    assert writes == ["patch VirtualRouter router", "patch VirtualNode node-canary"]
+    assert (hashes(there), weights(there)) == (("new", "canary-hash"), [100, 0])
+
+
+def test_without_versions_the_nodes_select_no_pod():
+    there = cluster(router(route()))
+    there.route(0, stable_hash="", canary_hash="")
+    assert hashes(there) == ("stable-hash", "canary-hash")
+
+
+def test_letting_go_gives_back_the_weights_and_then_all_pods_to_the_stable_node():
+    there = cluster(router(route()))
+    there.route(40)
+    assert list(texts(there.release())) == ["patch VirtualRouter router"]
+    assert weights(there) == [100, 0]
+    there.release()
+    assert hashes(there) == ("", "canary-hash")
+    assert there.release() == []
+
+
+def bad(field: str, text: str) -> str:
+    return f'spec.routes{field}: Invalid value: "router": {text}'
+
+
+_OF = "AppMesh virtual-router router"
+_UNFIT: list[tuple[Json, str]] = [
+    (router(), bad("", f"No routes defined for {_OF}")),
+    (obj("VirtualRouter", "router", None), bad("", f"No routes defined for {_OF}")),
+    (router(7), bad("[0]", f"Invalid route was found for {_OF} at index 0")),
+    (
+        router({"name": "x"}),
+        bad("[0]", f"Error getting route details for {_OF} and route x. Error: Route has unsupported route type"),
+    ),
+    (
+        router({"name": "x", "httpRoute": {"action": 3}}),
+        bad("[0].httpRoute.action.weightedTargets", f"Invalid route action found for {_OF} and route x"),
+    ),
+    (
+        router(route(), route("x", targets=[target("node-stable", 1)])),
+        bad(
+            "[1].httpRoute.action.weightedTargets",
+            f"Invalid number of weightedTargets (1) for {_OF} and route x, expected 2",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "text"), _UNFIT)
+def test_a_router_that_is_unfit(found: Json, text: str):
+    there = cluster(found)
+    seen = {f"{SERVICE.key}/front": service(), f"{ROUTER_KIND.key}/router": found}
+    assert invalid(there.rollout, objects=seen) == text
+    assert there.error(20) == text
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (router(route(targets=[1, 2])), "[0].httpRoute.action.weightedTargets[0].virtualNodeRef"),
+        (router(route(targets=[target("a", None), target("b", 1)])), "[0].httpRoute.action.weightedTargets[0].weight"),
+        (router({**route(), "name": 3}), "[0].name"),
+    ],
+)
+def test_a_route_that_is_not_well_formed(found: Json, text: str):
+    assert cluster(found).error(20) == bad(text, "not well-formed")
+
+
+def test_routes_that_lead_elsewhere():
+    there = cluster(router(route(targets=[target("node-stable", 1), target("node-canary", 1, namespace="other")])))
+    assert there.error(20) == "route primary of VirtualRouter router has no weightedTarget for VirtualNode node-canary"
+    assert cluster(router(route()), routes=["x"]).error(20) == f"VirtualRouter router has no route x: {PATH}.routes"
+
+
+@pytest.mark.parametrize(
+    ("objects", "reason", "text"),
+    [
+        (
+            (service(), router(route())),
+            "VirtualNodeNotFound",
+            "Virtual-node is missing: VirtualNode `node-stable` not found",
+        ),
+        (
+            (*NODES, router(route())),
+            "VirtualServiceNotFound",
+            "Virtual-service is missing: VirtualService `front` not found",
+        ),
+        (
+            (*NODES, service()),
+            "VirtualRouterNotFound",
+            "Virtual-router is missing: VirtualRouter for `front` not found",
+        ),
+        ((*NODES, service({})), "", "Virtual-service is not associated with virtual-router"),
+        ((*NODES, obj("VirtualService", "front", 3)), "", "Virtual-service is not associated with virtual-router"),
+    ],
+)
+def test_an_object_that_is_missing(objects: tuple[Json, ...], reason: str, text: str):
+    there = Cluster(rollout(mesh()), *objects)
+    assert there.error(20).startswith(text)
+    notices = there.answers(there.traffic(20))[0].notices
+    assert [notice.reason for notice in notices] == ([reason] if reason else [])
+    if reason:
+        assert there.error(20).endswith(notices[0].message)
+        assert notices[0].message.endswith("not found in namespace `shop`")
+
+
+@pytest.mark.parametrize("spec", [None, 3, {"podSelector": 3}, {"podSelector": {"matchLabels": []}}])
+def test_a_node_of_any_shape_gets_its_selector(spec: Any):
+    there = cluster(router(route()), nodes=(obj("VirtualNode", "node-stable", spec), NODES[1]))
+    there.route(0)
+    assert hashes(there)[0] == "old"
+
+
+@pytest.mark.parametrize(
+    ("part", "found", "text"),
+    [
+        ({"virtualNodeGroup": GROUP}, {}, f"{PATH}: Invalid value: null: must provide virtual-service"),
+        (mesh()["appMesh"], {}, f'{PATH}: Invalid value: "front": virtualservices.appmesh.k8s.aws "front" not found'),
+        (
+            mesh()["appMesh"],
+            {f"{SERVICE.key}/front": service()},
+            f'{PATH}: Invalid value: "front": virtualrouters.appmesh.k8s.aws "router" not found',
+        ),
+        (
+            mesh()["appMesh"],
+            {f"{SERVICE.key}/front": service({})},
+            f'{PATH}: Invalid value: "front": Virtual-service is not associated with virtual-router',
+        ),
+        (mesh()["appMesh"], {f"{SERVICE.key}/front": service(), f"{ROUTER_KIND.key}/router": router(route())}, ""),
+    ],
+)
+def test_what_invalid_spec_says(part: Json, found: Json, text: str):
+    assert invalid(rollout({"appMesh": part}), objects=found) == text
+
+
+def moves(trace: list[Json]) -> list[str]:
+    """What is written at the promotion, in order."""
+    fields = {"VirtualRouter/web": "spec.routes", "VirtualNode/web-stable": HASH, "VirtualNode/web-canary": HASH}
+    lines = [line for line in trace if line.get("object") in fields]
+    found = [line["object"] for line in lines if any(fields[line["object"]] in key for key in line)]
+    return found[-3:]
+
+
+def test_the_canary_node_keeps_its_pods_while_it_has_requests():
+    """Argo Rollouts takes them away before the weight."""
+    router_, stable, canary = "VirtualRouter/web", "VirtualNode/web-stable", "VirtualNode/web-canary"
+    assert moves(reference("appmesh-walk")) == [stable, canary, router_]
+    assert moves(played("appmesh-walk").trace) == [stable, router_, canary]
