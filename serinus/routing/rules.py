@@ -13,17 +13,6 @@ from serinus.api.served_kind import kind_name, located
 from serinus.routing import registry
 from serinus.routing.router import ANY, Objects, Reference
 
-ELSEWHERE = {
-    "istio": Capabilities(header_routes=True, mirror_routes=True, ping_pong=True, experiments=True),
-    "alb": Capabilities(header_routes=True, exact_headers_only=True, ping_pong=True, experiments=True),
-    "smi": Capabilities(experiments=True),
-    "ambassador": Capabilities(),
-    "appMesh": Capabilities(),
-    "traefik": Capabilities(),
-    "apisix": Capabilities(header_routes=True),
-}
-"""What Argo Rollouts' routers can do: asked where this version has no such router, so that its users read the same errors."""
-
 
 class Rules:
     """Implements `RoutingRules`."""
@@ -81,7 +70,7 @@ RULES = Rules()
 
 def _capabilities(key: str) -> Capabilities:
     router = registry.routers().get(key)
-    return router.capabilities if router else ELSEWHERE.get(key, Capabilities.all())
+    return router.capabilities if router else Capabilities.all()
 
 
 def _exists(ref: Reference, lookup: Lookup) -> bool:
