@@ -11,6 +11,9 @@ from recordings import reference
 
 from serinus.api.names import HASH
 from serinus.routing.appmesh import NODE, ROUTER_KIND, SERVICE
+from tests.sim.generate import generate
+from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
+from tests.sim.run import run
 
 Json = dict[str, Any]
 PATH = "spec.strategy.canary.trafficRouting.appMesh.virtualService"
@@ -252,6 +255,30 @@ def test_a_node_of_any_shape_gets_its_selector(spec: Any):
 )
 def test_what_invalid_spec_says(part: Json, found: Json, text: str):
     assert invalid(rollout({"appMesh": part}), objects=found) == text
+
+
+def _weight(found: Json) -> tuple[str, int, int] | None:
+    stable, canary = found["spec"]["routes"][0]["httpRoute"]["action"]["weightedTargets"]
+    return CANARY, canary["weight"], canary["weight"] + stable["weight"]
+
+
+MODELS["appMesh"] = RouterModel(
+    routing=mesh(),
+    plural="virtualrouters",
+    name="router",
+    objects=(service(), router(route()), node("node-stable"), node("node-canary")),
+    weight=_weight,
+    by_hand=lambda _: {"spec": {"routes": [route()]}},
+    ours=("spec.routes",),
+    beside=(("virtualnodes", f"spec.podSelector.matchLabels.{HASH}"),),
+)
+
+
+@pytest.mark.parametrize("seed", range(1, 25))
+def test_random_histories_keep_every_promise(seed: int):
+    history = with_router(generate(seed), "appMesh")
+    if history is not None:
+        assert [str(v) for v in run(history).violations] == []
 
 
 def moves(trace: list[Json]) -> list[str]:

@@ -215,7 +215,8 @@ def _ours_by_router(world: World, plural: str) -> tuple[str, ...]:
     subsets = world.router.subsets
     if subsets is not None and plural == subsets.plural:
         return subsets.ours
-    return world.router.ours if plural == world.router.plural else ()
+    beside = tuple(path for of, path in world.router.beside if of == plural)
+    return world.router.ours if plural == world.router.plural else beside
 
 
 OURS: dict[str, tuple[str, ...]] = {

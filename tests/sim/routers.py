@@ -53,6 +53,8 @@ class RouterModel:
     ours: tuple[str, ...]
     made: bool = False
     subsets: Subsets | None = None
+    beside: tuple[tuple[str, str], ...] = ()
+    """(plural, path) of what the router may change in other objects."""
 
 
 MODELS: dict[str, RouterModel] = {}
@@ -77,7 +79,7 @@ def with_router(history: History, key: str) -> History | None:
         rollout=rollout,
         router=key,
         objects=(
-            *((_plural(obj, model), obj) for obj in model.objects),
+            *((_plural(obj), obj) for obj in model.objects),
             *(((model.subsets.plural, model.subsets.obj),) if model.subsets else ()),
         ),
         episodes=struck(history.episodes),
@@ -85,8 +87,8 @@ def with_router(history: History, key: str) -> History | None:
     )
 
 
-def _plural(obj: Json, model: RouterModel) -> str:
-    return "ingresses" if obj["kind"] == "Ingress" else model.plural
+def _plural(obj: Json) -> str:
+    return "ingresses" if obj["kind"] == "Ingress" else f"{obj['kind'].lower()}s"
 
 
 def _weight(ingress: Json) -> tuple[str, int, int] | None:
