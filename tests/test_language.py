@@ -134,7 +134,7 @@ def test_the_pages_and_help_texts_of_the_repository_have_none(capsys: pytest.Cap
 
 
 def test_it_reads_pages_examples_and_commands() -> None:
-    names = {path.relative_to(ROOT).as_posix() for path in CHECK["files"](every=True)}
+    names = {path.relative_to(ROOT).as_posix() for path in CHECK["files"]()}
     assert {"README.md", "SECURITY.md", "docs/waiting.md", "docs/providers/web.md", "examples/README.md"} <= names
     assert {"serinus/cli/rollouts/promote.py", "serinus/cli/up.py", "Makefile"} <= names
     assert not any(name.startswith(("docs/spec/", "tests/")) for name in names)

@@ -1,9 +1,9 @@
-"""Check the language of the documentation and of help texts: `python tools/check_language.py [--all | FILE…]`.
+"""Check the language of the documentation and of help texts: `python tools/check_language.py [FILE…]`.
 
 The rule is that of Kubernetes' documentation: the subject first, an active verb, one idea per sentence. RULES has the
 phrases that break it most often, each with a hint. The program prints `FILE:LINE: "PHRASE": HINT` for each one it finds.
-Fenced blocks, inline code and the targets of links do not count. `--all` includes the pages in NOT_YET. Exit codes: 0 none
-found, 1 some found.
+Fenced blocks, inline code and the targets of links do not count. Exit codes: 0 none found,
+1 some found.
 """
 
 from __future__ import annotations
@@ -139,23 +139,18 @@ def check(path: Path) -> list[Finding]:
     return sorted(found)
 
 
-NOT_YET = ("docs/verdicts.md", "docs/routers/", "docs/notifications")
-"""Beginnings of the paths of pages that still have findings. Remove an entry when its pages have none; add no entry."""
-
-
-def files(*, every: bool = False) -> list[Path]:
-    """The files that users read; `every`: those in NOT_YET too. docs/spec describes Argo Rollouts and quotes it."""
+def files() -> list[Path]:
+    """The files that users read. docs/spec describes Argo Rollouts and quotes it."""
     pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile")]
     for folder in ("docs", "examples"):
         pages += sorted(page for page in (ROOT / folder).rglob("*.md") if ROOT / "docs" / "spec" not in page.parents)
     pages += sorted((ROOT / "serinus" / "cli").rglob("*.py"))
-    return [page for page in pages if every or not page.relative_to(ROOT).as_posix().startswith(NOT_YET)]
+    return pages
 
 
 def main(arguments: list[str]) -> int:
     count = 0
-    every = "--all" in arguments
-    for path in [Path(name).resolve() for name in arguments if name != "--all"] or files(every=every):
+    for path in [Path(name).resolve() for name in arguments] or files():
         shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
         for finding in check(path):
             count += 1
