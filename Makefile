@@ -40,6 +40,7 @@ test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root a
 
 lint: $(DEV) ## Check style, types and the language of pages and help texts
 	@$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet . || { echo 'Run .venv/bin/ruff format . to format the files above.'; exit 1; }
 	$(BIN)/python tools/check_language.py
 	$(BIN)/pyright
 

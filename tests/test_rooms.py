@@ -57,7 +57,16 @@ PROCESSES = {
     ("cli", "migrate_routes"): {"routing"},
     **{
         ("cli", f"notifications_{name}"): {"notifications", "analysis"}
-        for name in ("configuration", "history", "lint", "send", "template_get", "template_notify", "trigger_get", "trigger_run")
+        for name in (
+            "configuration",
+            "history",
+            "lint",
+            "send",
+            "template_get",
+            "template_notify",
+            "trigger_get",
+            "trigger_run",
+        )
     },
     ("cli", "manifests"): {"local"},
     ("cli", "upgrade_report"): {"controller", "engine"},

@@ -27,7 +27,14 @@ LONGEST_MESSAGE = 300
 """Characters of a message that are shown."""
 
 _MOUNTING = frozenset(
-    {"FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady", "FailedBinding"}
+    {
+        "FailedMount",
+        "FailedAttachVolume",
+        "FailedMapVolume",
+        "FailedCreatePodSandBox",
+        "NetworkNotReady",
+        "FailedBinding",
+    }
 )
 """Events that tell why containers are not created: no field of the pod does."""
 _ID = re.compile(r"\b[0-9a-f]{12,64}\b")
@@ -67,7 +74,9 @@ def trouble(
     `now`: seconds since the epoch. `wanted`, `existing`: pods that the ReplicaSet is to have and has, `conditions`: its own.
     `events`: Warnings about the pods, where they are known.
     """
-    found = [one for pod in sorted(pods, key=lambda p: p.metadata.name) if (one := _of_pod(pod, now, events)) is not None]
+    found = [
+        one for pod in sorted(pods, key=lambda p: p.metadata.name) if (one := _of_pod(pod, now, events)) is not None
+    ]
     missing = max(0, wanted - existing)
     refused = next((c for c in conditions if c.type == "ReplicaFailure" and c.status == "True"), None)
     if refused is not None and refused.reason == "FailedCreate" and missing:
@@ -153,13 +162,20 @@ def _of_container(one: ContainerStatus, prefix: str, what: str, now: float) -> _
             return _crash(one, last, f"{prefix}CrashLoopBackOff", prefix, place)
         if waiting.reason in PULLING:
             image = f', image "{one.image}"' if one.image and one.image not in waiting.message else ""
-            text = f"{prefix}{waiting.reason}: {place}{image}" + (f": {_cut(waiting.message)}" if waiting.message else "")
+            text = f"{prefix}{waiting.reason}: {place}{image}" + (
+                f": {_cut(waiting.message)}" if waiting.message else ""
+            )
             named = f', image "{one.image}"' if one.image else ""
             return _Found(f"{prefix}{waiting.reason}", text, f"{prefix}ImagePullBackOff: {place}{named}")
         return _said(f"{prefix}{waiting.reason}", f"{place}: {waiting.message}" if waiting.message else place)
     if ended is not None:
         return _crash(one, ended, prefix + (ended.reason or "Error"), prefix, place) if ended.exit_code else None
-    if last is not None and last.exit_code and not one.ready and now - (parse_time(last.finished_at) or now) < CRASH_SECONDS:
+    if (
+        last is not None
+        and last.exit_code
+        and not one.ready
+        and now - (parse_time(last.finished_at) or now) < CRASH_SECONDS
+    ):
         # It runs again, for now: the same words as while it waits for that.
         word = "CrashLoopBackOff" if one.restart_count > 1 else last.reason or "Error"
         return _crash(one, last, prefix + word, prefix, place)

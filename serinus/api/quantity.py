@@ -95,7 +95,9 @@ def _read(text: str) -> Amount:
     """(amount, `decimal`, `binary` or `exponent`, whether Kubernetes keeps the text as typed)."""
     text = text.strip()
     if len(text) > LONGEST_TEXT:
-        raise ValueError(f"{text[:20]!r}… is no quantity: it has {len(text)} letters, and at most {LONGEST_TEXT} are read")
+        raise ValueError(
+            f"{text[:20]!r}… is no quantity: it has {len(text)} letters, and at most {LONGEST_TEXT} are read"
+        )
     shape = _SHAPE.fullmatch(text)
     if not shape or not (shape[2] or shape[3]):
         raise ValueError(f"{text!r} is no quantity: write a number and perhaps a suffix: 500m, 2, 1.5, 1Gi")

@@ -21,7 +21,9 @@ from serinus.local.instance import Instance, prepare
 
 @click.command("demo", short_help="Watch a whole canary with real traffic.")
 @click.option("--once", is_flag=True, help="Unattended: promotes automatically; code 0 only if all was as promised.")
-@click.option("--analysis", is_flag=True, help="Instead: a bad version fails its analysis while it serves, and is rolled back.")
+@click.option(
+    "--analysis", is_flag=True, help="Instead: a bad version fails its analysis while it serves, and is rolled back."
+)
 @click.option(
     "--prometheus",
     default="",

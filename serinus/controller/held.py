@@ -141,7 +141,9 @@ class HeldWrites:
         before = self._contested.setdefault(key, {}).get(where)
         if before is not None and before.fields is not None and before.verb == action.verb:
             fields |= before.fields
-        held = HeldWrite(wait_reasons.CONFLICT.code, action.verb, *where, message, self._due(key, where, fields), fields)
+        held = HeldWrite(
+            wait_reasons.CONFLICT.code, action.verb, *where, message, self._due(key, where, fields), fields
+        )
         self._contested[key][where] = held
         return held
 

@@ -51,7 +51,9 @@ async def stream(request: web.Request, service: Service, focus: Key | None, may_
         service.hub.close(page)
 
 
-async def _send(request: web.Request, response: web.StreamResponse, service: Service, page: Page, may_change: str) -> None:
+async def _send(
+    request: web.Request, response: web.StreamResponse, service: Service, page: Page, may_change: str
+) -> None:
     keys = page.take()
     if page.state_changed:
         page.state_changed = False

@@ -82,7 +82,9 @@ def problems(value: float | None, threshold: float, spent: Cost) -> list[str]:
     if value is None or value >= threshold:
         found.append(f"the value that decided was {value}, and the threshold is {threshold}")
     if spent.after:
-        found.append(f"{spent.after} request{'' if spent.after == 1 else 's'} failed while the old version had all of the traffic")
+        found.append(
+            f"{spent.after} request{'' if spent.after == 1 else 's'} failed while the old version had all of the traffic"
+        )
     found += [f"{times} × {failure}" for failure, times in spent.foreign.most_common(5)]
     return found
 

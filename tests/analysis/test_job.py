@@ -124,7 +124,9 @@ async def test_an_image_that_cannot_be_pulled_says_nothing_about_the_version(wor
     assert done.message == "Pod p, container c has terminal error (ErrImagePull): no such image\n"
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.status and kind.code.removeprefix("Init:") not in HOPELESS])
+@pytest.mark.parametrize(
+    "kind", [name for name, kind in KINDS.items() if kind.status and kind.code.removeprefix("Init:") not in HOPELESS]
+)
 async def test_a_job_whose_pod_does_not_start_says_why_while_it_is_waited_for(world: World, kind: str) -> None:
     """Until the pod starts after all."""
     world.now = NOW
@@ -135,7 +137,10 @@ async def test_a_job_whose_pod_does_not_start_says_why_while_it_is_waited_for(wo
     assert measured.phase == "Running"
     assert all(word in measured.message for word in found.words) or found.weak
     assert bool(measured.message) == (not found.weak)
-    world.cluster.objects["pods", "ns", "p"]["status"] = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    world.cluster.objects["pods", "ns", "p"]["status"] = {
+        "phase": "Running",
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }
     assert (await world.task(metric(world), measured, "resume")).message == ""
 
 

@@ -54,7 +54,10 @@ def said(subject: Rollout, **given: Any) -> str | None:
 
 
 def test_a_rollout_in_order_has_no_finding():
-    assert validate(canary(steps=[{"setWeight": 20}, {"pause": {}}]), services=SERVICES, ingresses=INGRESSES, rules=RULES) is None
+    assert (
+        validate(canary(steps=[{"setWeight": 20}, {"pause": {}}]), services=SERVICES, ingresses=INGRESSES, rules=RULES)
+        is None
+    )
     assert validate_all(canary(), services=SERVICES, ingresses=INGRESSES, rules=RULES) == []
 
 

@@ -53,7 +53,19 @@ OF_OTHERS = ["retry experiment exp", "terminate experiment exp", "terminate anal
 
 
 def test_every_command_that_changes_something_can_be_guarded_and_tried() -> None:
-    reads = ("completion", "dashboard", "doctor", "get", "history", "lint", "list", "status", "version", "why", "notifications")
+    reads = (
+        "completion",
+        "dashboard",
+        "doctor",
+        "get",
+        "history",
+        "lint",
+        "list",
+        "status",
+        "version",
+        "why",
+        "notifications",
+    )
     for row in program().rows:
         if not row.module or row.path[0] in reads:
             continue

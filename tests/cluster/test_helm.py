@@ -48,7 +48,9 @@ def by_name(objects: list[Json]) -> dict[str, Json]:
 def installed(namespace: str, **options: Any) -> dict[str, Json]:
     """Without the namespace, which helm makes by `--create-namespace`."""
     image = options.pop("image", default_image())
-    return by_name([o for o in installation(namespace, image, routing=permissions(), **options) if o["kind"] != "Namespace"])
+    return by_name(
+        [o for o in installation(namespace, image, routing=permissions(), **options) if o["kind"] != "Namespace"]
+    )
 
 
 def test_by_default_the_chart_is_what_serinus_install_prints(program: Path) -> None:

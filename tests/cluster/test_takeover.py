@@ -13,7 +13,6 @@ PLAY, HOST = "nginx-walk", "web.test"
 UIDS = "kubectl get pods -l app=web -o jsonpath='{.items[*].metadata.uid}'"
 
 
-
 def test_what_argo_rollouts_left_half_way_is_taken_over_without_a_restart(
     cluster: Cluster, there: ClusterInstance
 ) -> None:

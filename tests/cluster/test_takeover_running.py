@@ -21,7 +21,6 @@ UIDS = "kubectl get pods -l app=web -o jsonpath='{.items[*].metadata.uid}'"
 RESTARTS = "kubectl get pods -o jsonpath='{.items[*].status.containerStatuses[*].restartCount}'"
 
 
-
 class Metrics:
     """The monitoring system that the analyses ask."""
 

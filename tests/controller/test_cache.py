@@ -84,11 +84,21 @@ async def test_nulls_and_wrong_fields_of_others_lose_no_object(store: Any) -> No
 def crashing(message: str, *, ready: bool = False) -> dict[str, Any]:
     waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
     ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": "m" * 4096}}
-    container = {"name": "web", "image": "web:1", "ready": ready, "restartCount": 2, "state": waiting, "lastState": ended}
+    container = {
+        "name": "web",
+        "image": "web:1",
+        "ready": ready,
+        "restartCount": 2,
+        "state": waiting,
+        "lastState": ended,
+    }
     owner = {"kind": "ReplicaSet", "name": "web-abc", "uid": "rs", "controller": True}
     meta = {"name": "pod", "labels": {HASH: "abc"}, "ownerReferences": [owner]}
     conditions = [{"type": "Ready", "status": str(ready)}]
-    return {"metadata": meta, "status": {"phase": "Running", "conditions": conditions, "containerStatuses": [container]}}
+    return {
+        "metadata": meta,
+        "status": {"phase": "Running", "conditions": conditions, "containerStatuses": [container]},
+    }
 
 
 async def test_of_pods_that_are_ready_no_container_is_kept_and_of_others_little(store: Any) -> None:

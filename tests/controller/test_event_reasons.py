@@ -56,7 +56,7 @@ def reasons(call: ast.Call, file: str) -> Iterator[str]:
     if place is None or len(call.args) <= place:
         return
     argument = call.args[place]
-    for value in ((argument.body, argument.orelse) if isinstance(argument, ast.IfExp) else (argument,)):
+    for value in (argument.body, argument.orelse) if isinstance(argument, ast.IfExp) else (argument,):
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             yield value.value
         elif isinstance(value, ast.JoinedStr):
@@ -64,7 +64,9 @@ def reasons(call: ast.Call, file: str) -> Iterator[str]:
             assert isinstance(begin, ast.Constant), ast.dump(value)
             yield from (f"{begin.value}{phase}" for phase in PHASES[str(begin.value)])
         elif (text := ast.unparse(value)) not in PASSED_ON | NO_REASON:
-            assert (file, text) in VARIABLES, f"{file}: the reason of an Event is `{text}`: name its values in VARIABLES"
+            assert (file, text) in VARIABLES, (
+                f"{file}: the reason of an Event is `{text}`: name its values in VARIABLES"
+            )
             yield from VARIABLES[file, text]
 
 

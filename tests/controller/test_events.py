@@ -24,7 +24,9 @@ pytestmark = pytest.mark.looptime(start=0)
 
 START = 1_767_225_600.0
 """Seconds since the epoch when the loop's time is 0."""
-WEB = Rollout(WrittenMeta(name="web", namespace="a", uid="u-1", resource_version="7", creation_timestamp=format_time(START)))
+WEB = Rollout(
+    WrittenMeta(name="web", namespace="a", uid="u-1", resource_version="7", creation_timestamp=format_time(START))
+)
 ABORT = Event("RolloutAborted", "Rollout aborted update to revision 2", "Warning")
 ROUTINE = [Event("TrafficWeightUpdated", f"Traffic weight updated to {i}") for i in range(1000)]
 
@@ -165,13 +167,20 @@ async def test_what_was_not_written_when_the_process_ends_is_written_at_its_end(
 async def test_a_lost_answer_counts_an_event_once(store: Any) -> None:
     lost = Faults(store, Random(3), Rates(lost_answer=0.6))
     await run(store, ABORT, Event("RolloutCompleted", "done"), *ROUTINE[:5], handler=lost, seconds=600)
-    assert sorted(counts(store).items()) == [("RolloutAborted", 1), ("RolloutCompleted", 1), ("TrafficWeightUpdated", 5)]
+    assert sorted(counts(store).items()) == [
+        ("RolloutAborted", 1),
+        ("RolloutCompleted", 1),
+        ("TrafficWeightUpdated", 5),
+    ]
 
 
 async def test_another_program_s_event_of_the_same_instant_hides_none(store: Any) -> None:
     """The command that aborts records itself by the object's name and the time."""
     for i in range(5):
-        await store.put("events", {"metadata": {"name": f"web.{int(START * 1e9) + i:x}", "namespace": "a"}, "reason": "x", "count": 1})
+        await store.put(
+            "events",
+            {"metadata": {"name": f"web.{int(START * 1e9) + i:x}", "namespace": "a"}, "reason": "x", "count": 1},
+        )
     recorder = Recorder(Client(store), LoopClock())
     task = asyncio.create_task(recorder.run())
     recorder.tell(WEB, ABORT)
@@ -311,5 +320,3 @@ async def test_telling_takes_no_time_and_no_memory_without_bound_while_the_api_i
         recorder.tell(other, event)
     assert recorder.waiting() == most
     assert recorder.lost + recorder.dropped == 2000
-
-

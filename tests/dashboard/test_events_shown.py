@@ -17,7 +17,12 @@ def event(number: int, reason: str, type_: str = "Normal") -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("reason", "type_"),
-    [("RolloutAborted", "Warning"), ("AnalysisRunFailed", "Warning"), ("RolloutCompleted", "Normal"), ("Abort", "Normal")],
+    [
+        ("RolloutAborted", "Warning"),
+        ("AnalysisRunFailed", "Warning"),
+        ("RolloutCompleted", "Normal"),
+        ("Abort", "Normal"),
+    ],
 )
 def test_routine_events_do_not_push_out_what_matters(reason: str, type_: str) -> None:
     routine = [event(i, "TrafficWeightUpdated") for i in range(1, 500)]

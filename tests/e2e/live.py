@@ -21,7 +21,6 @@ WALKTHROUGH = Path(serinus.demo.__file__).with_name("manifests")
 REPOSITORY = Path(__file__).parents[2]
 
 
-
 class Instance:
     """`up` in the background; `kubectl`, `serinus` and requests against it."""
 

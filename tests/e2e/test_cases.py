@@ -19,7 +19,6 @@ AT_ONCE = 6
 """Cases at the same time. Each has nine watches of kubectl beside its pods."""
 
 
-
 def held(instance: Instance, files: list[Path], at_once: int) -> tuple[list[Path], str]:
     """(cases that do not hold, what the program printed)."""
     command = [sys.executable, str(RECORDINGS / "cases.py"), "--kubeconfig", instance.status["kubeconfig"]]

@@ -35,7 +35,6 @@ TAGS = ("blue", "green", "yellow", "red", "purple")
 """One by one: the image `does-not-exist` must stay unknown."""
 
 
-
 def slow_pods(instance: Instance) -> None:
     """Pods become ready some 1.5 s after they appear, as in the recordings."""
     command = [sys.executable, "-m", "serinus.demo.app", "--start-delay", "1.3"]

@@ -29,7 +29,10 @@ class Kind:
 
 
 def waiting(reason: str, message: str = "", **more: Any) -> Json:
-    return {"phase": "Pending", "containerStatuses": [_container({"waiting": {"reason": reason, "message": message}}, **more)]}
+    return {
+        "phase": "Pending",
+        "containerStatuses": [_container({"waiting": {"reason": reason, "message": message}}, **more)],
+    }
 
 
 def crashed(code: int, reason: str, restarts: int = 3, **more: Any) -> Json:
@@ -57,7 +60,11 @@ def starting(*conditions: Json) -> Json:
 def unready() -> Json:
     message = "containers with unready status: [web]"
     ready = {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": message}
-    return {"phase": "Running", "conditions": [ready], "containerStatuses": [_container({"running": {"startedAt": BEFORE}})]}
+    return {
+        "phase": "Running",
+        "conditions": [ready],
+        "containerStatuses": [_container({"running": {"startedAt": BEFORE}})],
+    }
 
 
 def before_start(init: Json, **state: Any) -> Json:
@@ -73,7 +80,10 @@ def _container(state: Json, **more: Any) -> Json:
 
 
 def unscheduled(reason: str, message: str) -> Json:
-    return {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": reason, "message": message}]}
+    return {
+        "phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "status": "False", "reason": reason, "message": message}],
+    }
 
 
 CRASH: Json = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 2}
@@ -91,14 +101,18 @@ KINDS: dict[str, Kind] = {
     "image cannot be pulled": Kind(
         "ErrImagePull", ("web", "shop/web:gren"), waiting("ErrImagePull", "not found"), details=("not found",)
     ),
-    "back-off of a pull": Kind("ImagePullBackOff", ("ImagePullBackOff", "shop/web:gren"), waiting("ImagePullBackOff", BACK_OFF)),
-    "image name": Kind("InvalidImageName", ("web", "invalid reference"), waiting("InvalidImageName", "invalid reference format")),
+    "back-off of a pull": Kind(
+        "ImagePullBackOff", ("ImagePullBackOff", "shop/web:gren"), waiting("ImagePullBackOff", BACK_OFF)
+    ),
+    "image name": Kind(
+        "InvalidImageName", ("web", "invalid reference"), waiting("InvalidImageName", "invalid reference format")
+    ),
     "never pulled": Kind(
-        "ErrImageNeverPull", ("not present",), waiting("ErrImageNeverPull", "image is not present with pull policy of Never")
+        "ErrImageNeverPull",
+        ("not present",),
+        waiting("ErrImageNeverPull", "image is not present with pull policy of Never"),
     ),
-    "crash loop": Kind(
-        "CrashLoopBackOff", ("web exited with code 1",), crashed(1, "Error"), details=("3 restarts",)
-    ),
+    "crash loop": Kind("CrashLoopBackOff", ("web exited with code 1",), crashed(1, "Error"), details=("3 restarts",)),
     "crash loop by a signal": Kind("CrashLoopBackOff", ("code 139 (SIGSEGV)",), crashed(139, "Error")),
     "its last line": Kind(
         "CrashLoopBackOff",
@@ -135,7 +149,9 @@ KINDS: dict[str, Kind] = {
         unscheduled("Unschedulable", "0/3 nodes are available: 3 Insufficient cpu. preemption: none"),
     ),
     "scheduling gate": Kind(
-        "SchedulingGated", ("gates",), unscheduled("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates")
+        "SchedulingGated",
+        ("gates",),
+        unscheduled("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"),
     ),
     "quota": Kind("FailedCreate", ("exceeded quota: small",), {}, conditions=failed_create(QUOTA)),
     "admission": Kind("FailedCreate", ("policy.example",), {}, conditions=failed_create(WEBHOOK)),
@@ -147,10 +163,18 @@ KINDS: dict[str, Kind] = {
         weak=True,
     ),
     "volume elsewhere": Kind(
-        "FailedAttachVolume", ("Multi-Attach",), starting(), (("FailedAttachVolume", "Multi-Attach error for volume"),), weak=True
+        "FailedAttachVolume",
+        ("Multi-Attach",),
+        starting(),
+        (("FailedAttachVolume", "Multi-Attach error for volume"),),
+        weak=True,
     ),
     "sandbox": Kind(
-        "FailedCreatePodSandBox", ("no addresses",), starting(), (("FailedCreatePodSandBox", "no addresses left"),), weak=True
+        "FailedCreatePodSandBox",
+        ("no addresses",),
+        starting(),
+        (("FailedCreatePodSandBox", "no addresses left"),),
+        weak=True,
     ),
     "created for long": Kind("ContainerCreating", ("for 2m",), starting(), weak=True),
     "init image": Kind(
@@ -160,7 +184,10 @@ KINDS: dict[str, Kind] = {
     ),
     "init crash": Kind("Init:CrashLoopBackOff", ("init container migrate exited with code 3",), before_start(CRASH)),
     "init runs": Kind(
-        "PodInitializing", ("migrate is running",), before_start({"state": {"running": {"startedAt": BEFORE}}}), weak=True
+        "PodInitializing",
+        ("migrate is running",),
+        before_start({"state": {"running": {"startedAt": BEFORE}}}),
+        weak=True,
     ),
     "sidecar crash": Kind(
         "Init:CrashLoopBackOff", ("migrate exited with code 3",), before_start(CRASH, running={"startedAt": BEFORE})

@@ -156,7 +156,10 @@ def targets(
     sets: list[Json] = []
     for name, count in (("new", new), ("old", old)):
         if count is not None:
-            labels = {"app": "web", "rollouts-pod-template-hash": builder.context.computed_hash if name == "new" else "old"}
+            labels = {
+                "app": "web",
+                "rollouts-pod-template-hash": builder.context.computed_hash if name == "new" else "old",
+            }
             owner = {"kind": "Rollout", "name": "web", "uid": world.rollout.metadata.uid, "controller": True}
             spec = {"replicas": count.size, "selector": {}, "template": {}}
             numbers = {"replicas": count.size, "availableReplicas": count.avail}

@@ -290,7 +290,11 @@ def test_a_router_that_is_not_there_is_told_before_the_objects_that_it_names(rou
 def test_a_router_that_is_not_there_is_named_and_nothing_is_released_without_it():
     """A weight that nobody writes would release the new version to everyone."""
     world = routed()
-    world.patch("Rollout", "web", {"spec": {"strategy": {"canary": {"trafficRouting": {"nginx": None, "plugins": {"a/b": {}}}}}}})
+    world.patch(
+        "Rollout",
+        "web",
+        {"spec": {"strategy": {"canary": {"trafficRouting": {"nginx": None, "plugins": {"a/b": {}}}}}}},
+    )
     release(world, "green")
     world.settle()
     assert "trafficRouting.plugins.a/b: this version of Serinus has no such router" in world.rollout.status.message

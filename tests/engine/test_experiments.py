@@ -227,7 +227,10 @@ def test_pods_that_multiply_with_the_templates_of_a_step_are_refused_before_they
     made.settle()
     status = made.rollout.status
     assert status.phase == "Degraded"
-    assert "templates of an Experiment with their pods have more than 1500000 characters (at templates['t" in status.message
+    assert (
+        "templates of an Experiment with their pods have more than 1500000 characters (at templates['t"
+        in status.message
+    )
     assert not [name for kind, name in made.objects if kind == "Experiment"]
 
 

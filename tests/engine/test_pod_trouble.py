@@ -79,13 +79,20 @@ def test_an_event_explains_only_the_pod_and_the_state_that_it_is_about() -> None
     late, early, other = trouble([pod("web", unready())], NOW, events=events("web", mount)), None, None
     early = trouble([pod("web", starting())], NOW, events=events("web", probe))
     other = trouble([pod("web", starting())], NOW, events=events("another", mount))
-    assert [found.code for found in (late, early, other) if found] == ["ContainersNotReady", "ContainerCreating", "ContainerCreating"]
+    assert [found.code for found in (late, early, other) if found] == [
+        "ContainersNotReady",
+        "ContainerCreating",
+        "ContainerCreating",
+    ]
 
 
 @pytest.mark.parametrize(
     "states",
     [
-        [waiting("ErrImagePull", "rpc error: x"), waiting("ImagePullBackOff", 'Back-off pulling image "shop/web:gren"')],
+        [
+            waiting("ErrImagePull", "rpc error: x"),
+            waiting("ImagePullBackOff", 'Back-off pulling image "shop/web:gren"'),
+        ],
         [crashed(1, "Error", 2), running_again(1, "Error"), crashed(1, "Error", 9, message="at 12:00:07")],
         [waiting("RunContainerError", f'failed to start container "{c * 64}": no') for c in "abc"],
     ],

@@ -134,7 +134,9 @@ def test_every_pod_is_replaced_and_enough_serve_meanwhile(name: str):
     world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
     for _ in range(40):
         plan = world.once()
-        assert all(wait.until is None for wait in plan.waits if wait.reason == wait_reasons.RESTART.code), "a promised moment"
+        assert all(wait.until is None for wait in plan.waits if wait.reason == wait_reasons.RESTART.code), (
+            "a promised moment"
+        )
         pods.evict()
         if world.rollout.status.restarted_at == AT and not plan.actions:
             break

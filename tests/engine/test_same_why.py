@@ -94,7 +94,10 @@ SCENES: dict[str, tuple[Callable[[], World], wait_reasons.Reason]] = {
     "aborted": (lambda: patched(gate(), {"status": {"abort": True}}), wait_reasons.ABORTED),
     "a Service that is missing": (invalid, wait_reasons.INVALID),
     "a preview": (preview, wait_reasons.PAUSE_STEP),
-    "a restart to come": (lambda: patched(gate(), {"spec": {"restartAt": "2030-01-01T00:00:00Z"}}), wait_reasons.RESTART),
+    "a restart to come": (
+        lambda: patched(gate(), {"spec": {"restartAt": "2030-01-01T00:00:00Z"}}),
+        wait_reasons.RESTART,
+    ),
 }
 
 

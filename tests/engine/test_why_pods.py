@@ -192,7 +192,9 @@ def test_pods_that_nothing_waits_for_are_seen_at_least() -> None:
 
 def test_the_causes_are_in_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs" / "waiting.md").read_text()
-    assert [kind.code for kind in KINDS.values() if f"`{kind.code}`" not in page and not kind.code.startswith("Init:")] == []
+    assert [
+        kind.code for kind in KINDS.values() if f"`{kind.code}`" not in page and not kind.code.startswith("Init:")
+    ] == []
 
 
 def test_the_message_of_a_deadline_follows_another_trouble() -> None:

@@ -20,7 +20,6 @@ NOW = 1_800_000_000.0
 KINDS = ("basic-", "bluegreen-", "nginx-")
 
 
-
 def owned(obj: Json) -> Json:
     """With identity, and with the reference to its owner that the name stands for."""
     meta = {"namespace": "a", "uid": f"{obj['kind']}-{obj['metadata']['name']}", "generation": 1, **obj["metadata"]}

@@ -33,12 +33,16 @@ def test_what_matters_is_in_the_events_of_every_play(name: str):
         {(line["of"], line["event"]) for line in trace if "event" in line and kept(*reversed(line["event"].split()))}
         for trace in (played(name).trace, reference(name))
     )
-    told_elsewhere = {("Rollout/web", f"Warning AnalysisRun{phase}") for phase in ("Pending", "Running", "Successful", "Failed")}
+    told_elsewhere = {
+        ("Rollout/web", f"Warning AnalysisRun{phase}") for phase in ("Pending", "Running", "Successful", "Failed")
+    }
     assert theirs - ours <= (told_elsewhere if name.startswith("experiment-") else set())
 
 
 def without_kept_events(writes: list[Write]) -> list[Write]:
-    found = {write.body["metadata"]["name"]: write.body for write in writes if write.is_event and write.method == "POST"}
+    found = {
+        write.body["metadata"]["name"]: write.body for write in writes if write.is_event and write.method == "POST"
+    }
     return [
         write
         for write in writes

@@ -65,7 +65,11 @@ def drain_before_observe() -> Iterable[Place]:
         return {d.status.stable_rs: "stable", d.status.current_pod_hash: "new"}
 
     real = scale_down_delay.retire
-    at_once = (scale_down_delay, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit))
+    at_once = (
+        scale_down_delay,
+        "retire",
+        lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit),
+    )
     return [(scaling, "references", planned), at_once]
 
 
@@ -94,7 +98,9 @@ def selector_to_nothing() -> Iterable[Place]:
 @mutant("the scale-down delay is forgotten")
 def no_scale_down_delay() -> Iterable[Place]:
     real = scale_down_delay.retire
-    return [(scale_down_delay, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit))]
+    return [
+        (scale_down_delay, "retire", lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit))
+    ]
 
 
 @mutant("a pause that waits for a person ends by itself")

@@ -60,7 +60,10 @@ UNCONFIRMED = Reason(
     "none",
 )
 ANALYSIS = Reason(
-    "Analysis", "an analysis judges the new version", "its run ends: success continues the update, failure aborts it", "none"
+    "Analysis",
+    "an analysis judges the new version",
+    "its run ends: success continues the update, failure aborts it",
+    "none",
 )
 INCONCLUSIVE = Reason(
     "Inconclusive",
@@ -68,7 +71,9 @@ INCONCLUSIVE = Reason(
     "it is promoted or aborted, or a new version comes",
     "none",
 )
-EXPERIMENT = Reason("Experiment", "an experiment compares versions", "it ends: success continues the update, failure aborts it", "none")
+EXPERIMENT = Reason(
+    "Experiment", "an experiment compares versions", "it ends: success continues the update, failure aborts it", "none"
+)
 PLUGIN = Reason(
     "StepPlugin", "a step plugin runs and has not finished", "the plugin reports that it has finished", "none"
 )

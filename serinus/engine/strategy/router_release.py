@@ -60,7 +60,9 @@ def release(old: Rollout, new: Rollout | None, objects: Objects) -> tuple[Action
     found: list[Action] = []
     for used in registry.routers_of(old.spec):
         for write in used.router.release(used.config, traffic, given).writes:
-            if _named(free, write.kind, write.name) and not (new is None and _goes_along(objects, write.kind, write.name, meta.uid)):
+            if _named(free, write.kind, write.name) and not (
+                new is None and _goes_along(objects, write.kind, write.name, meta.uid)
+            ):
                 found.append(action_of(write))
     return tuple(found)
 

@@ -159,7 +159,9 @@ def version_number(text: str) -> int:
         return 0
     if not text.isascii() or not text.isdigit() or len(text) > 19:
         text = shown_value(text)
-        raise bad_request(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+        raise bad_request(
+            f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        )
     return int(text)
 
 

@@ -51,7 +51,9 @@ _NOT_OFFERED = {
     "proxy": "proxy is not offered: connect to the pod's own address, which `kubectl get pods -o wide` shows",
     "token": "tokens for service accounts are not offered: use the token of the kubeconfig",
 }
-_NO_IMPERSONATION = "impersonation (--as) is ignored: there is no authorization here, and every client may do everything"
+_NO_IMPERSONATION = (
+    "impersonation (--as) is ignored: there is no authorization here, and every client may do everything"
+)
 _HEALTH = ("healthz", "livez", "readyz")
 
 

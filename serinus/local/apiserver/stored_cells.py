@@ -35,7 +35,12 @@ def _binding(obj: Json, now: float) -> list[Any]:
     for subject in obj.get("subjects") or []:
         space = f"{subject.get('namespace', '')}/" if subject.get("kind") == "ServiceAccount" else ""
         of_kind.get(subject.get("kind", ""), []).append(f"{space}{subject.get('name', '')}")
-    return [_name(obj), f"{role.get('kind')}/{role.get('name')}", _age(obj, now), *(", ".join(n) for n in of_kind.values())]
+    return [
+        _name(obj),
+        f"{role.get('kind')}/{role.get('name')}",
+        _age(obj, now),
+        *(", ".join(n) for n in of_kind.values()),
+    ]
 
 
 def _network_policy(obj: Json, now: float) -> list[Any]:
@@ -59,7 +64,13 @@ def _stateful_set(obj: Json, now: float) -> list[Any]:
 def _daemon_set(obj: Json, now: float) -> list[Any]:
     spec, status = _parts(obj)
     template: Json = spec.get("template") or {}
-    numbers = ("desiredNumberScheduled", "currentNumberScheduled", "numberReady", "updatedNumberScheduled", "numberAvailable")
+    numbers = (
+        "desiredNumberScheduled",
+        "currentNumberScheduled",
+        "numberReady",
+        "updatedNumberScheduled",
+        "numberAvailable",
+    )
     return [
         _name(obj),
         *(status.get(n, 0) for n in numbers),
@@ -73,7 +84,13 @@ def _daemon_set(obj: Json, now: float) -> list[Any]:
 def _replication_controller(obj: Json, now: float) -> list[Any]:
     spec, status = _parts(obj)
     numbers = [spec.get("replicas", 1), status.get("replicas", 0), status.get("readyReplicas", 0)]
-    return [_name(obj), *numbers, _age(obj, now), *containers(spec.get("template") or {}), labels_text(spec.get("selector"))]
+    return [
+        _name(obj),
+        *numbers,
+        _age(obj, now),
+        *containers(spec.get("template") or {}),
+        labels_text(spec.get("selector")),
+    ]
 
 
 def _cron_job(obj: Json, now: float) -> list[Any]:
@@ -193,7 +210,8 @@ ROWS: dict[str, Row] = {
     "resourcequotas": Row(columns("Name Request Limit Age"), _quota),
     "statefulsets.apps": Row(columns("Name Ready Age | Containers Images"), _stateful_set),
     "daemonsets.apps": Row(
-        columns("Name Desired# Current# Ready# Up-to-date# Available# Node_Selector Age | Containers Images Selector"), _daemon_set
+        columns("Name Desired# Current# Ready# Up-to-date# Available# Node_Selector Age | Containers Images Selector"),
+        _daemon_set,
     ),
     "replicationcontrollers": Row(
         columns("Name Desired# Current# Ready# Age | Containers Images Selector"), _replication_controller
@@ -213,10 +231,14 @@ ROWS: dict[str, Row] = {
     "storageclasses.storage.k8s.io": Row(
         columns("Name Provisioner ReclaimPolicy VolumeBindingMode AllowVolumeExpansion? Age"), _storage_class
     ),
-    "priorityclasses.scheduling.k8s.io": Row(columns("Name Value# Global-Default? Age PreemptionPolicy"), _priority_class),
+    "priorityclasses.scheduling.k8s.io": Row(
+        columns("Name Value# Global-Default? Age PreemptionPolicy"), _priority_class
+    ),
     "validatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
     "mutatingwebhookconfigurations.admissionregistration.k8s.io": _WEBHOOKS,
-    "validatingadmissionpolicies.admissionregistration.k8s.io": Row(columns("Name Validations# ParamKind Age"), _policy),
+    "validatingadmissionpolicies.admissionregistration.k8s.io": Row(
+        columns("Name Validations# ParamKind Age"), _policy
+    ),
     "validatingadmissionpolicybindings.admissionregistration.k8s.io": Row(
         columns("Name PolicyName ParamRef Age"), _policy_binding
     ),

@@ -30,7 +30,6 @@ MOST_AT_ONCE = 256 << 10
 """Bytes of lines that are given to a reader in one piece."""
 
 
-
 class Watches:
     """All watches of one server."""
 

@@ -72,7 +72,9 @@ class _Cost:
             parent = _at(document, place.rpartition("/")[0]) if isinstance(place, str) and place else None
             self._shifted += len(parent) if isinstance(parent, list) else 0
             if self._shifted > MOST_SHIFTED:
-                raise PatchError(f"the patch moves more than {MOST_SHIFTED} items of lists: send the whole list instead")
+                raise PatchError(
+                    f"the patch moves more than {MOST_SHIFTED} items of lists: send the whole list instead"
+                )
 
 
 def _at(document: Any, path: Any) -> Any:

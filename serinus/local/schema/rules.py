@@ -38,7 +38,10 @@ _LABEL_TEXT = (
 )
 _PATH_SEGMENT = (re.compile(r"(?!\.{1,2}$)[^/%]+"), 253, "may not be '.' or '..', and may not contain '/' or '%'")
 PATH_SEGMENT_NAMES = dict.fromkeys(
-    (f"{plural}.rbac.authorization.k8s.io" for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")),
+    (
+        f"{plural}.rbac.authorization.k8s.io"
+        for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
+    ),
     _PATH_SEGMENT,
 )
 """Kinds whose names may hold all that a path may: `system:metrics-reader`."""

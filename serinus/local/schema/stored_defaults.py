@@ -134,7 +134,14 @@ def _quota(obj: Json) -> Json:
 def _webhooks(obj: Json) -> Json:
     mutating = obj.get("kind") == "MutatingWebhookConfiguration"
     for hook in obj.get("webhooks") or ():
-        _fill(hook, failurePolicy="Fail", matchPolicy="Equivalent", namespaceSelector={}, objectSelector={}, timeoutSeconds=10)
+        _fill(
+            hook,
+            failurePolicy="Fail",
+            matchPolicy="Equivalent",
+            namespaceSelector={},
+            objectSelector={},
+            timeoutSeconds=10,
+        )
         if mutating:
             _fill(hook, reinvocationPolicy="Never")
         service = (hook.get("clientConfig") or {}).get("service")

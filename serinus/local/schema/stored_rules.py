@@ -44,7 +44,10 @@ def _role(obj: Json, old: Json | None) -> Iterator[FieldError]:
             for field, words in (("apiGroups", "api group"), ("resources", "resource")):
                 if not rule.get(field):
                     yield FieldError(
-                        f"rules[{i}].{field}", "FieldValueRequired", None, f"resource rules must supply at least one {words}"
+                        f"rules[{i}].{field}",
+                        "FieldValueRequired",
+                        None,
+                        f"resource rules must supply at least one {words}",
                     )
 
 
@@ -53,7 +56,9 @@ def _role_binding(obj: Json, old: Json | None) -> Iterator[FieldError]:
     kinds = ("ClusterRole",) if obj.get("kind") == "ClusterRoleBinding" else ("ClusterRole", "Role")
     if reference.get("kind") not in kinds:
         choices = ", ".join(f'"{kind}"' for kind in kinds)
-        yield FieldError("roleRef.kind", "FieldValueNotSupported", reference.get("kind"), f"supported values: {choices}")
+        yield FieldError(
+            "roleRef.kind", "FieldValueNotSupported", reference.get("kind"), f"supported values: {choices}"
+        )
     if not reference.get("name"):
         yield FieldError("roleRef.name", "FieldValueRequired")
     if old and reference != old.get("roleRef"):
@@ -95,7 +100,9 @@ def _cron_job(obj: Json, old: Json | None) -> Iterator[FieldError]:
         text = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
         yield FieldError("spec.schedule", "FieldValueInvalid", schedule, text)
     elif not schedule.startswith("@") and len(schedule.split()) != 5:
-        yield FieldError("spec.schedule", "FieldValueInvalid", schedule, f"expected exactly 5 fields, found {len(schedule.split())}")
+        yield FieldError(
+            "spec.schedule", "FieldValueInvalid", schedule, f"expected exactly 5 fields, found {len(schedule.split())}"
+        )
     policy = spec.get("concurrencyPolicy")
     if policy not in (None, "Allow", "Forbid", "Replace"):
         text = 'supported values: "Allow", "Forbid", "Replace"'
@@ -116,8 +123,12 @@ def _claim(obj: Json, old: Json | None) -> Iterator[FieldError]:
         yield FieldError("spec.resources[storage]", "FieldValueRequired")
     before: Json = (old or {}).get("spec") or {}
     changing = ("resources", "volumeName", "volumeAttributesClassName")
-    if old and {k: v for k, v in spec.items() if k not in changing} != {k: v for k, v in before.items() if k not in changing}:
-        text = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+    if old and {k: v for k, v in spec.items() if k not in changing} != {
+        k: v for k, v in before.items() if k not in changing
+    }:
+        text = (
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+        )
         yield FieldError("spec", "FieldValueForbidden", None, text)
 
 
@@ -130,7 +141,9 @@ def _webhooks(obj: Json, old: Json | None) -> Iterator[FieldError]:
         names.add(name)
         client: Json = hook.get("clientConfig") or {}
         if bool(client.get("url")) == bool(client.get("service")):
-            yield FieldError(f"webhooks[{i}].clientConfig", "FieldValueRequired", None, "exactly one of url or service is required")
+            yield FieldError(
+                f"webhooks[{i}].clientConfig", "FieldValueRequired", None, "exactly one of url or service is required"
+            )
 
 
 RULES: dict[str, Rule] = {

@@ -185,7 +185,9 @@ def test_a_typical_chart_is_applied_but_for_kinds_that_no_cluster_has(kubectl: K
     """Lists, empty documents, nulls, a status, old versions: all is applied, and the kind that is gone is named."""
     error = kubectl("apply", *([how] if how else []), "-f", "-", stdin=CHART, fails=True)
     assert 'no matches for kind "PodSecurityPolicy" in version "policy/v1beta1"' in error
-    names = kubectl("get", "serviceaccount/app", "role/app:reader", "deploy/web", "hpa/web", "configmap/last", "-o", "name")
+    names = kubectl(
+        "get", "serviceaccount/app", "role/app:reader", "deploy/web", "hpa/web", "configmap/last", "-o", "name"
+    )
     assert len(names.splitlines()) == 5
 
 

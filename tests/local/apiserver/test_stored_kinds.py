@@ -68,7 +68,10 @@ SAMPLES: dict[str, tuple[str, list[Any]]] = {
         "{spec: {matchConstraints: {}, paramKind: {apiVersion: v1, kind: ConfigMap}, validations: [{expression: 'true'}]}}",
         [1, "v1/ConfigMap", "AGE"],
     ),
-    "ValidatingAdmissionPolicyBinding": ("{spec: {policyName: a, paramRef: {name: b}, validationActions: [Deny]}}", ["a", "b", "AGE"]),
+    "ValidatingAdmissionPolicyBinding": (
+        "{spec: {policyName: a, paramRef: {name: b}, validationActions: [Deny]}}",
+        ["a", "b", "AGE"],
+    ),
     "APIService": (
         "{spec: {group: a, version: v1, groupPriorityMinimum: 1, versionPriority: 1, service: {name: s, namespace: n}}}",
         ["n/s", "Unknown", "AGE"],
@@ -115,7 +118,9 @@ async def test_a_stored_kind_is_created_listed_changed_and_deleted(answer: Answe
     cells = msgspec.json.decode(listed.body)["rows"][0]["cells"]
     created = msgspec.json.decode(made.body)["metadata"]["creationTimestamp"]
     assert cells[0] == "one"
-    shown = ["SINCE" if c == created else "AGE" if isinstance(c, str) and c in ("0s", "1s", "2s") else c for c in cells[1:]]
+    shown = [
+        "SINCE" if c == created else "AGE" if isinstance(c, str) and c in ("0s", "1s", "2s") else c for c in cells[1:]
+    ]
     assert shown == SAMPLES[kind][1]
     types = {"integer": int, "boolean": bool, "string": str}
     for column, cell in zip(msgspec.json.decode(listed.body)["columnDefinitions"], cells, strict=True):
@@ -144,7 +149,11 @@ async def test_a_stored_kind_is_created_listed_changed_and_deleted(answer: Answe
         ("StatefulSet", {"spec": {"selector": {"matchLabels": {"app": "b"}}}}, "spec.template.metadata.labels"),
         ("DaemonSet", {"spec": {"template": {"spec": {"restartPolicy": "Never"}}}}, "spec.template.spec.restartPolicy"),
         ("PersistentVolumeClaim", {"spec": {"accessModes": []}}, "spec.accessModes"),
-        ("PersistentVolumeClaim", {"spec": {"resources": {"requests": {"storage": "much"}}}}, "spec.resources.requests.storage"),
+        (
+            "PersistentVolumeClaim",
+            {"spec": {"resources": {"requests": {"storage": "much"}}}},
+            "spec.resources.requests.storage",
+        ),
         ("NetworkPolicy", {"metadata": {"name": "a:b"}}, "metadata.name"),
         ("ClusterRole", {"metadata": {"name": "a/b"}}, "metadata.name"),
         ("ResourceQuota", {"spec": {"hard": {"pods": "ten"}}}, "spec.hard.pods"),
@@ -182,7 +191,10 @@ async def test_roles_may_have_colons_in_their_names(answer: Answer):
 
 async def test_an_autoscaler_is_read_in_both_versions(answer: Answer):
     """autoscaling/v1 and v2 are one kind: what is written as one is read and changed as the other."""
-    first: Json = {"metadata": {"name": "old"}, "spec": {"scaleTargetRef": {"kind": "Rollout", "name": "a"}, "maxReplicas": 3}}
+    first: Json = {
+        "metadata": {"name": "old"},
+        "spec": {"scaleTargetRef": {"kind": "Rollout", "name": "a"}, "maxReplicas": 3},
+    }
     first["spec"] |= {"targetCPUUtilizationPercentage": 70}
     assert (await answer("POST", place(HPAS_V1), first)).status == 201
     target = {"type": "Utilization", "averageUtilization": 70}

@@ -86,7 +86,11 @@ def test_native_sidecars_count_as_containers(side: Json, once: Json, web: Json, 
     init = [{"name": "side", "restartPolicy": "Always"}, {"name": "once"}]
     states = [{**side, "name": "side"}, {**once, "name": "once"}]
     status = {"phase": "Running", "initContainerStatuses": states, "containerStatuses": [{**web, "name": "web"}]}
-    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "web"}], "initContainers": init}, "status": status}
+    pod = {
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "web"}], "initContainers": init},
+        "status": status,
+    }
     assert pod_cells(pod, lambda since: "1s")[1:4] == cells
 
 

@@ -195,7 +195,9 @@ async def test_the_events_of_a_pod_say_what_runs_in_place_of_its_image(
 async def test_the_file_comes_before_the_namespaces_config_map_and_that_before_the_shared_one(world: Any) -> None:
     """The order that `serinus up --help` and docs/images.md promise."""
     for namespace in ("default", "kube-system"):
-        await apply(world, namespace, [{"image": "x", "command": [namespace]}, {"image": namespace, "command": ["run"]}])
+        await apply(
+            world, namespace, [{"image": "x", "command": [namespace]}, {"image": namespace, "command": ["run"]}]
+        )
     config = ApiConfig(world.client, LoopClock(), [ImageRule("x", ("file",), place="f[0]")])
     task = asyncio.create_task(config.informer.run())
     rules = await config.rules("default")

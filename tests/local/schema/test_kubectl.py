@@ -144,7 +144,9 @@ async def test_a_kind_that_is_not_served_does_not_keep_the_rest_of_a_file_back(k
     if command[0] == "diff":
         # kubectl refuses the whole file, on a cluster too.
         return
-    done = re.findall(r'configmap[/ ]"?(one|three)"? (?:from \S+ )?(?:created|serverside-applied|replaced|deleted)', said)
+    done = re.findall(
+        r'configmap[/ ]"?(one|three)"? (?:from \S+ )?(?:created|serverside-applied|replaced|deleted)', said
+    )
     assert done == ["one", "three"], said
 
 

@@ -203,6 +203,8 @@ def test_what_no_pod_may_have_makes_the_spec_invalid(kind: KindOf, place: str, v
     assert kind("Rollout").validate(rollout) == []
     finding = validate(msgspec.convert(rollout, Rollout))
     assert finding is not None
-    assert finding.path.startswith(f"spec.template.spec.{'volumes' if place == 'volumes' else 'containers[0].resources.'}")
+    assert finding.path.startswith(
+        f"spec.template.spec.{'volumes' if place == 'volumes' else 'containers[0].resources.'}"
+    )
     said = invalid_experiment(msgspec.convert(experiment_of(spec), Experiment))
     assert said.startswith(finding.path.replace("spec.template", "spec.templates[0].template"))
