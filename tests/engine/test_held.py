@@ -99,6 +99,23 @@ def test_it_goes_on_when_nothing_is_held_back_any_more(denied: tuple[str, ...]):
     assert world.rollout.status.phase == "Healthy"
 
 
+@pytest.mark.parametrize("steps", [[{"setWeight": 50}, {"pause": {}}], [{"setWeight": 50}, {"pause": {}}, {"setWeight": 80}]])
+def test_a_weight_that_follows_a_promotion_and_is_refused_is_named_and_tried_again(steps: list[dict[str, Any]]):
+    """The stored step is the pause still, which asks for a weight that is in force: nothing else would show the refusal."""
+    world = routed(steps=steps)
+    release(world, "green")
+    world.settle()
+    assert world.rollout.status.phase == "Paused"
+    refusing(world, "patch", "Ingress")
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})  # as `promote` does
+    world.settle()
+    assert world.rollout.status.message.partition(":")[0] == "WriteRefused"
+    assert world.once().requeue_at == min(one.until for one in world.held.values())
+    world.refuse("", "")
+    world.settle()
+    assert world.rollout.status.phase == "Healthy"
+
+
 def test_blue_green_says_where_the_active_service_leads_and_keeps_those_pods():
     world = blue_green()
     world.settle()

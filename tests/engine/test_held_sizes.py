@@ -314,3 +314,23 @@ def test_what_was_active_before_it_was_replaced_follows_the_replicas_while_it_se
     assert world.selected("web") == green
     scaled(world, 8)
     assert world.set_of("green").spec.replicas == 8
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_version_whose_weight_the_status_has_not_heard_of_keeps_its_pod(dynamic: bool):
+    """The write of the status was lost, the one of the Ingress was not: requests go there."""
+    options = {"dynamicStableScale": True, "scaleDownDelaySeconds": None} if dynamic else {}
+    made = rollout(replicas=7, steps=[{"setWeight": 5}, {"pause": {}}], **options)
+    world = World(*(service(n) for n in ("web", "web-canary")), ingress(), made)
+    world.settle()
+    before = world.rollout.status
+    release(world, "green")
+    world.settle()
+    assert (world.weight, world.set_of("green").spec.replicas) == (5, 1)
+    weights = world.objects["Rollout", "web"]["status"]["canary"]["weights"]
+    weights["canary"]["weight"], weights["stable"]["weight"] = 0, 100
+    world.patch("Rollout", "web", {"spec": {"paused": True, "replicas": 3}, "status": {"currentStepIndex": 0}})
+    for _ in range(3):
+        world.after(3)
+    assert before.stable_rs == world.rollout.status.stable_rs
+    assert world.set_of("green").spec.replicas == 1

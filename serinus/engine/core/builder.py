@@ -84,10 +84,15 @@ class PlanBuilder:
             if action.kind == "ReplicaSet":
                 self._touched.add(action.name)
             return True
-        self.held.append(held)
-        self.wait(held.code, held.message)
-        self.requeue(held.until)
+        self.hold_write(held)
         return False
+
+    def hold_write(self, held: HeldWrite) -> None:
+        """Note that the pass does without this write: the status names it, and a pass follows when it may be tried."""
+        if held not in self.held:
+            self.held.append(held)
+            self.wait(held.code, held.message)
+            self.requeue(held.until)
 
     def record_event(self, reason: str, message: str, *, warning: bool = False) -> None:
         self.events.append(Event(reason, message, "Warning" if warning else "Normal", len(self.actions)))

@@ -152,7 +152,10 @@ def _walk(builder: PlanBuilder, view: scaling.View) -> None:
     canary = s.canary
     if canary and canary.analysis and (status.current_step_index or 0) >= int(canary.analysis.get("startingStep") or 0):
         analyses.want(builder, BACKGROUND, canary.analysis)
-    if traffic.held(s) or any((h.verb, h.kind) == ("create", "AnalysisRun") for h in builder.held):
+    held = traffic.held(s)
+    for one in held:
+        builder.hold_write(one)  # the pass that wanted it was at a later step, so that this one may not want it again
+    if held or any((h.verb, h.kind) == ("create", "AnalysisRun") for h in builder.held):
         return  # steps rely on the weight, the Services and the analysis: one that cannot be written holds them
     if any(p.reason != CANARY_PAUSE for p in status.pause_conditions):
         return

@@ -15,6 +15,8 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of
 from serinus.engine.replicasets.replicas import Fence, approximate, next_basic, share
+from serinus.engine.replicasets.routes import service_names
+from serinus.engine.replicasets.services import selected_hash, selects
 from serinus.engine.status import scale_down_delay
 from serinus.engine.status.conditions import find, promoted
 from serinus.engine.strategy.scaling import View, count_of, follow_traffic, trim
@@ -92,9 +94,13 @@ def _routed(builder: PlanBuilder, view: View | None) -> None:
     if _promoted(builder) or s.canary is None:
         return
     stable, new = s.named(builder.status.stable_rs), s.new
-    seen = s.rollout.status.canary.weights
-    given, rest = (seen.canary.weight, seen.stable.weight) if seen else (0, s.max_weight)
+    # The stored status may not have heard of the weight that is in force: this pass has asked for it again.
+    known = [weights for weights in (s.rollout.status.canary.weights, builder.status.canary.weights) if weights]
+    given = max((weights.canary.weight for weights in known), default=0)
+    rest = max((weights.stable.weight for weights in known), default=s.max_weight)
     least = share(given, s.replicas, s.max_weight), share(rest, s.replicas, s.max_weight)
+    if new is not None and builder.size(new) and _leads_to(builder, new):
+        least = max(least[0], min(1, s.replicas)), least[1]
     before = at = None
     if view is not None:
         index = builder.status.current_step_index or 0
@@ -110,6 +116,13 @@ def _routed(builder: PlanBuilder, view: View | None) -> None:
         return
     size = max(least[0], _between(builder, new, before and before[0], at and at[0]))
     builder.scale(new, size, f"{s.replicas} replicas are wanted, and {size} of the new version where the update stands")
+
+
+def _leads_to(builder: PlanBuilder, new: ReplicaSet) -> bool:
+    """Whether the canary Service leads to it, or will once this pass is carried out."""
+    canary = builder.context.canary
+    name = service_names(canary, builder.status)[0] if canary else ""
+    return hash_of(new) in (selected_hash(builder, name), selects(builder, name))
 
 
 def _scaled(builder: PlanBuilder, rs: ReplicaSet) -> int:

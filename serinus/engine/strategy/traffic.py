@@ -14,7 +14,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import references, wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import RolloutContext, hash_of, serving
-from serinus.engine.core.plan import Action, Event
+from serinus.engine.core.plan import Action, Event, HeldWrite
 from serinus.engine.judging.experiments import additional, additional_ports
 from serinus.engine.replicasets.revision import owner_reference
 from serinus.engine.replicasets.routes import Route, managed, service_names, set_by
@@ -53,12 +53,14 @@ def route(builder: PlanBuilder, view: View) -> bool:
     return weight is None or _write(builder, canary, weight)
 
 
-def held(s: RolloutContext) -> bool:
-    """Whether a write that leads requests is held back: what the last step asked for is not so."""
+def held(s: RolloutContext) -> list[HeldWrite]:
+    """The writes that lead requests and are held back: what the last step asked for is not so."""
     leading = references.router_objects(s.rollout) | {("Service", name) for name in references.services(s.rollout)}
-    return any(
-        s.now < one.until and ((one.kind, one.name) in leading or (one.kind, ANY) in leading) for one in s.snapshot.held
-    )
+    return [
+        one
+        for one in s.snapshot.held
+        if s.now < one.until and ((one.kind, one.name) in leading or (one.kind, ANY) in leading)
+    ]
 
 
 def _services(builder: PlanBuilder, canary: CanaryStrategy, view: View) -> str | None:
