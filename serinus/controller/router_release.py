@@ -24,6 +24,9 @@ from serinus.kube.queue import WorkQueue, work
 
 log = logging.getLogger(__name__)
 
+EDITS = 20
+"""Edits of one Rollout that are remembered while it cannot be given back what they dropped."""
+
 ROUNDS = 10
 """Passes after which a release ends, whatever is left: another writer undoes it."""
 
@@ -34,8 +37,8 @@ class RouterReleaser:
     def __init__(self, client: Client, cache: Cache, queue: WorkQueue[Key], clock: Clock) -> None:
         self._cache, self._queue = cache, queue
         self._applier = Applier(client, clock, Writes(), _untold, _note, resource=cache.resource)
-        self._before: dict[Key, Rollout] = {}
-        """The last Rollout that named what is to be given back."""
+        self._before: dict[Key, list[Rollout]] = {}
+        """The Rollouts, one for each edit, that last named what has to be given back. The first one is next."""
         self._rounds: dict[Key, int] = {}
         self._works = False
         cache.rollouts.on_change(self._rollout_changed)
@@ -53,20 +56,28 @@ class RouterReleaser:
         if old is None or not self._works:
             return
         key = (old.metadata.namespace, old.metadata.name)
-        if key not in self._before and (new is None or new.spec is not old.spec) and dropped(old, new):
-            self._before[key] = old
+        if (new is None or new.spec is not old.spec) and dropped(old, new):
+            earlier = self._before.setdefault(key, [])
+            named = dropped(old, None)
+            if len(earlier) < EDITS and all(dropped(one, None) != named for one in earlier):
+                earlier.append(old)
         if key in self._before:
             self._queue.add(key)
 
     async def _look(self, key: Key) -> None:
-        old, new = self._before.get(key), self._cache.rollouts.items.get(key)
-        if old is None or not may_release(new):
+        new = self._cache.rollouts.items.get(key)
+        if key not in self._before or not may_release(new):
             return
+        old = self._before[key][0]
         actions = release(old, new, router_objects(self._cache, old)) if dropped(old, new) else ()
         rounds = self._rounds.get(key, 0) + 1
         if not actions or rounds > ROUNDS:
-            del self._before[key]
             self._rounds.pop(key, None)
+            del self._before[key][0]
+            if self._before[key]:
+                self._queue.add(key)
+            else:
+                del self._before[key]
             return
         self._rounds[key] = rounds
         quiet = tuple(msgspec.structs.replace(action, events=()) for action in actions)
