@@ -151,3 +151,24 @@ def test_an_abort_ends_although_a_step_says_a_size_that_leaves_the_stable_versio
     world.patch("Rollout", "web", {"status": {"abort": True}})
     world.settle()
     assert (world.weight, blue(world)) == (0, 4)
+
+
+def test_a_version_that_came_back_during_a_pause_drains_when_another_replaces_it():
+    """Its scale-down delay of before has passed long ago: it says nothing about the traffic that it had since."""
+    world = routed(steps=[{"setWeight": 50}, {"pause": {}}], scaleDownDelaySeconds=40)
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"promoteFull": True}})
+    for _ in range(4):
+        world.after(3)
+    assert world.rollout.status.phase == "Healthy"
+    assert SCALE_DOWN_DEADLINE in world.set_of("blue").metadata.annotations
+    world.patch("Rollout", "web", {"spec": {"paused": True}})
+    release(world, "blue")
+    world.settle()
+    world.after(60)
+    assert SCALE_DOWN_DEADLINE not in world.set_of("blue").metadata.annotations
+    world.patch("Rollout", "web", {"spec": {"paused": False}})
+    release(world, "red")
+    world.settle()
+    assert world.set_of("blue").spec.replicas, "requests may be under way still"

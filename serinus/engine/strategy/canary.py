@@ -53,6 +53,7 @@ def plan_canary(builder: PlanBuilder) -> None:
         held_scaling.count_pods(builder)
         return
     builder.record_held_events()
+    scaling.keep_in_use(builder, view)
     if scaling.frozen(builder):
         if s.spec.paused:
             builder.wait(wait_reasons.PAUSED.code, "spec.paused is true: the update stays where it is")

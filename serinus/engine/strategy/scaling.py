@@ -253,14 +253,23 @@ def frozen(builder: PlanBuilder) -> bool:
     )
 
 
+def keep_in_use(builder: PlanBuilder, view: View) -> None:
+    """A version that is in use again keeps no deadline of its past: once another replaces it, that one would have passed.
+
+    With a router, deadlines of the new version, and with dynamicStableScale those of the stable one, follow its weight;
+    while the update is frozen they wait.
+    """
+    s = builder.context
+    if s.new is not None and (not s.routing or (frozen(builder) and not builder.status.abort)):
+        scale_down_delay.drop_deadline(builder, s.new)
+    if view.stable and not (s.routing and view.canary.dynamic_stable_scale):
+        scale_down_delay.drop_deadline(builder, view.stable)
+
+
 def resize(builder: PlanBuilder, view: View) -> None:
     """Plan sizes: the stable version first, then the new one, then what is superseded."""
     s = builder.context
     assert s.new is not None
-    if not s.routing:
-        scale_down_delay.drop_deadline(builder, s.new)
-    if view.stable and not (s.routing and view.canary.dynamic_stable_scale):
-        scale_down_delay.drop_deadline(builder, view.stable)
     if s.routing is None:
         _resize_basic(builder, view)
     else:
