@@ -106,7 +106,7 @@ def test_a_weight_that_follows_a_promotion_and_is_refused_is_named_and_tried_aga
     release(world, "green")
     world.settle()
     assert world.rollout.status.phase == "Paused"
-    refusing(world, "patch", "Ingress")
+    world = refusing(world, "patch", "Ingress")
     world.patch("Rollout", "web", {"status": {"pauseConditions": None}})  # as `promote` does
     world.settle()
     assert world.rollout.status.message.partition(":")[0] == "WriteRefused"

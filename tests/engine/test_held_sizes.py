@@ -319,7 +319,7 @@ def test_what_was_active_before_it_was_replaced_follows_the_replicas_while_it_se
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_a_version_whose_weight_the_status_has_not_heard_of_keeps_its_pod(dynamic: bool):
     """The write of the status was lost, the one of the Ingress was not: requests go there."""
-    options = {"dynamicStableScale": True, "scaleDownDelaySeconds": None} if dynamic else {}
+    options: dict[str, Any] = {"dynamicStableScale": True, "scaleDownDelaySeconds": None} if dynamic else {}
     made = rollout(replicas=7, steps=[{"setWeight": 5}, {"pause": {}}], **options)
     world = World(*(service(n) for n in ("web", "web-canary")), ingress(), made)
     world.settle()
