@@ -99,7 +99,9 @@ def test_it_goes_on_when_nothing_is_held_back_any_more(denied: tuple[str, ...]):
     assert world.rollout.status.phase == "Healthy"
 
 
-@pytest.mark.parametrize("steps", [[{"setWeight": 50}, {"pause": {}}], [{"setWeight": 50}, {"pause": {}}, {"setWeight": 80}]])
+@pytest.mark.parametrize(
+    "steps", [[{"setWeight": 50}, {"pause": {}}], [{"setWeight": 50}, {"pause": {}}, {"setWeight": 80}]]
+)
 def test_a_weight_that_follows_a_promotion_and_is_refused_is_named_and_tried_again(steps: list[dict[str, Any]]):
     """The stored step is the pause still, which asks for a weight that is in force: nothing else would show the refusal."""
     world = routed(steps=steps)
