@@ -124,6 +124,15 @@ async def test_wavefront_errors_are_told(wavefront: World, reply: Any, message: 
     assert measured.message.startswith(message)
 
 
+async def test_wavefronts_token_is_not_sent_in_clear_unless_its_key_says_so(world: World) -> None:
+    """The author of a template chooses the address; the key of the Secret is the administrator's."""
+    host = world.url.partition("://")[2]
+    world.cluster.secret(CONTROLLER, "wavefront-api-tokens", **{host: "of-the-administrator"})
+    measured = await world.measured("wavefront", {"address": world.url, "query": "ts(x)"})
+    assert measured.message == "API token not found"
+    assert world.vendor.asked == []
+
+
 async def test_wavefront_needs_a_token_for_the_address(world: World) -> None:
     assert (await world.measured("wavefront", {"address": "x", "query": "q"})).message == "API token not found"
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 from vendor import Reply, World
 
-from serinus.analysis.providers.prometheus import ADDRESS
+from serinus.analysis.providers.prometheus import ADDRESS, is_amazons
 from serinus.analysis.providers.registry import provider
 
 
@@ -167,6 +167,25 @@ async def test_amazons_prometheus_gets_signed_requests(world: World) -> None:
     world.vendor.says(QUERY, vector("1"))
     await world.measured("prometheus", {"address": world.url, **sigv4})
     assert "authorization" not in world.vendor.asked[1].headers
+
+
+@pytest.mark.parametrize(
+    ("url", "signs"),
+    [
+        ("https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1", True),
+        ("https://vpce-1.aps-workspaces.us-east-1.vpce.amazonaws.com/workspaces/ws-1", True),
+        ("https://aps-workspaces.cn-north-1.amazonaws.com.cn/workspaces/ws-1", True),
+        ("http://127.0.0.1:8005/workspaces/aps-workspaces-1", True),
+        ("http://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1", False),
+        ("https://example.com/aps-workspaces", False),
+        ("https://aps-workspaces.example.com", False),
+        ("https://aps-workspaces.eu-west-1.amazonaws.com.example.com", False),
+        ("https://aps-workspaces.eu-west-1.amazonaws.com@example.com/", False),
+    ],
+)
+def test_the_session_token_goes_to_amazon_only(url: str, signs: bool) -> None:
+    """The author of a template chooses the address, and the identity is the controller's."""
+    assert is_amazons(f"{url}/api/v1/query") is signs
 
 
 async def test_warnings_stand_in_the_metadata_of_the_measurement_and_the_query_in_that_of_the_metric(

@@ -26,6 +26,8 @@ from serinus.api.durations import go_duration
 ADDRESS = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
 DEFAULT_SECONDS = 30
 AMAZON = "aps-workspaces"
+AMAZON_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 AS_GET = (403, 405, 501)
 """Answers of servers and proxies that take no POST."""
 NAME = "serinus_query"
@@ -158,6 +160,17 @@ def _token_url(call: Call) -> str:
     return auth.oauth2.token_url if auth and auth.oauth2 else ""
 
 
+def is_amazons(url: str) -> bool:
+    """Whether requests there are signed: Amazon's hosts by HTTPS, and a tunnel to them on this machine.
+
+    The signature carries the session token of the controller's AWS identity, which an author must not send elsewhere.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    amazons = parts.scheme == "https" and AMAZON in host and host.endswith(AMAZON_HOSTS)
+    return amazons or (AMAZON in url and host in LOOPBACK)
+
+
 async def _queried(
     url: str, form: dict[str, str], headers: dict[str, str], config: PrometheusConfig, call: Call, seconds: float
 ) -> Answer:
@@ -180,7 +193,7 @@ async def _sent(
     target = url if body is not None else f"{url}?{urlencode(form)}"
     sent = {**headers, "Content-Type": _FORM} if body is not None else dict(headers)
     sigv4 = config.authentication.sigv4 if config.authentication else None
-    if sigv4 is not None and AMAZON in url:
+    if sigv4 is not None and is_amazons(url):
         keys = await credentials(call.reach, profile=sigv4.profile, role_arn=sigv4.role_arn, region=sigv4.region)
         sent = signed(method, target, sent, body or b"", keys, region=sigv4.region, service="aps", now=call.now)
     shown = call.shown_config("prometheus", PrometheusConfig)

@@ -29,7 +29,9 @@ class Wavefront(Answering[WavefrontConfig]):
 
     async def ask(self, config: WavefrontConfig, call: Call) -> Reading:
         tokens = await call.reach.secret(call.reach.namespace, SECRET) or {}
-        token = tokens.get(config.address) or tokens.get(config.address.rpartition("://")[2])
+        scheme, _, host = config.address.rpartition("://")
+        # Only a key that is itself written with http:// lets its token be sent in clear.
+        token = tokens.get(config.address) or (tokens.get(host) if scheme in ("", "https") else None)
         if not token:
             raise ProviderError("API token not found")
         at = str(int(call.now * 1000))
