@@ -78,8 +78,8 @@ class Configuration:
 
 EMPTY = Configuration()
 _GROUPS = ("service", "template", "trigger", "defaultTriggers", "subscriptions")
-_OTHER = {"serinus.allowedServices", "serinus.allowedHosts"}
-"""Keys that the configuration of a namespace may be limited by; read by the controller from its own ConfigMap."""
+_NOT_YET = {"serinus.allowedServices", "serinus.allowedHosts"}
+"""Keys of the design that would limit the services of other namespaces, and that this version does not apply."""
 
 
 def read_configuration(
@@ -162,8 +162,9 @@ def _understood(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[Any,
             except ValueError as error:
                 raise ConfigurationError(str(error), f"[{at}].selector") from None
         return entries, _strays(key, unknown)
-    if key in _OTHER:
-        return None, []
+    if key in _NOT_YET:
+        limits = "this version does not apply this limit: other namespaces may use any service and host"
+        return None, [Problem(key, limits)]
     near = nearest(group.partition("-")[0], list(_GROUPS))
     advice = f"did you mean {near}.{name}?" if near and name else f"did you mean {near}?" if near else ""
     return None, [Problem(key, "this key means nothing", "warning", proposal=advice)]

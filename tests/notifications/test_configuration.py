@@ -65,6 +65,8 @@ def test_a_whole_configuration() -> None:
         ("trigger.on-late", "- send: [tt]", "[0].send: there is no template tt (did you mean t?)"),
         ("triggers.on-late", "- send: [t]", "this key means nothing (did you mean trigger.on-late?)"),
         ("context", "a: b", "this key means nothing"),
+        ("serinus.allowedHosts", "- hooks.example", "this version does not apply this limit"),
+        ("serinus.allowedServices", "- slack", "this version does not apply this limit"),
         ("template.t2", "message: a\nslak: {}", "slak: this field means nothing (did you mean slack?)"),
         ("template.t2", "slack: {color: red}", "slack.color: this field means nothing"),
         ("service.webhook.other", "url: http://x\nheaders: [{name: A, value: $nope}]", "the Secret has no key nope"),
