@@ -172,3 +172,20 @@ def test_a_version_that_came_back_during_a_pause_drains_when_another_replaces_it
     release(world, "red")
     world.settle()
     assert world.set_of("blue").spec.replicas, "requests may be under way still"
+
+
+def test_a_version_that_was_stable_and_came_back_for_a_moment_keeps_its_whole_delay():
+    """Its requests left it when the next version became stable: being released once more takes nothing from the delay."""
+    world = routed(steps=[{"setWeight": 50}], scaleDownDelaySeconds=40)
+    release(world, "green")
+    for _ in range(4):
+        world.after(3)
+    assert world.rollout.status.phase == "Healthy"
+    release(world, "blue")
+    world.once()
+    world.once()
+    release(world, "red")
+    world.settle()
+    until = parse_time(world.set_of("blue").metadata.annotations.get(SCALE_DOWN_DEADLINE))
+    assert until
+    assert until - world.now > 30

@@ -6,7 +6,7 @@ Source: canary strategy, sections 2, 3 ("At desired counts") and 5.
 from __future__ import annotations
 
 from serinus.api.int_or_percent import scaled
-from serinus.api.names import INCONCLUSIVE_ANALYSIS, SCALE_DOWN_DEADLINE
+from serinus.api.names import INCONCLUSIVE_ANALYSIS, REVISION_HISTORY, SCALE_DOWN_DEADLINE
 from serinus.api.plurals import count
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
@@ -301,8 +301,14 @@ def _resize_routed(builder: PlanBuilder, view: View) -> None:
         if view.canary.dynamic_stable_scale:
             return DRAIN
         # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end. A
-        # version that was stable until a moment ago has a lower number than the stable one.
-        replaced = updating and stable is not None and revision_of(rs) > revision_of(stable)
+        # version that was stable until a moment ago has a lower number than the stable one; one that was released before
+        # may have been stable, and came back for a moment within its delay.
+        replaced = (
+            updating
+            and stable is not None
+            and revision_of(rs) > revision_of(stable)
+            and REVISION_HISTORY not in rs.metadata.annotations
+        )
         return min(s.scale_down_delay, DRAIN) if replaced else s.scale_down_delay
 
     scale_down_delay.retire(builder, free, delay=delay, limit=view.canary.scale_down_delay_revision_limit)
