@@ -16,6 +16,8 @@ import yaml
 
 from serinus.notifications.problems import ConfigurationError
 
+_EXPECTED = re.compile(r"Expected `(\w+)(?: \| null)?`, got `(\w+)`")
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {"true": "true", "True": "true", "TRUE": "true", "false": "false", "False": "false", "FALSE": "false"}
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -119,7 +121,7 @@ _NAMES = {
 
 def _plainly(message: str) -> str:
     """msgspec's words as those of people who write YAML."""
-    found = re.fullmatch(r"Expected `(\w+)(?: \| null)?`, got `(\w+)`", message)
+    found = _EXPECTED.fullmatch(message)
     if found is None:
         return message
     wanted, got = (_NAMES.get(name, name) for name in found.groups())

@@ -19,8 +19,12 @@ import serinus
 
 ROOT = Path(serinus.__file__).parent
 SECONDS = 60
-BUILT = {"analysis/conditions/layouts.py re.fullmatch(expected + re.escape(layout[at:]), text, re.ASCII)"}
-"""Patterns that are made of parts while they are used. This one has atomic groups only."""
+BUILT = {
+    "analysis/conditions/layouts.py re.fullmatch(expected + re.escape(layout[at:]), text, re.ASCII)",
+    r"routing/istio_routes.py re.match(f'{re.escape(self.rollout)}-[0-9a-z]+-\\d+-\\d+-.', name)",
+    "routing/gateway_api.py re.match(re.escape(traffic.rollout) + EXPERIMENTS, name)",
+}
+"""Patterns that are made of parts while they are used. The first has atomic groups only; the names of the others are Kubernetes'."""
 PROGRAM = Path(__file__).with_name("growth.py")
 
 

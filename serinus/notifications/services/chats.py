@@ -156,7 +156,7 @@ class Webex(Service[WebexOptions, NoSection]):
         return host_of(options.api_url)
 
     async def send(self, options: WebexOptions, job: Job) -> Mapping[str, str] | None:
-        place = "toPersonEmail" if re.match(r"^\S+@\S+\.\S+$", job.recipient) else "roomId"
+        place = "toPersonEmail" if _is_address(job.recipient) else "roomId"
         headers = {"Authorization": f"Bearer {options.token}"}
         body = {place: job.recipient, "markdown": job.message}
         url = f"{options.api_url.removesuffix('/')}/v1/messages"
@@ -195,3 +195,9 @@ class Pushover(Service[PushoverOptions, NoSection]):
         url = f"{options.api_url.rstrip('/')}/1/messages.json"
         await ask(job, "POST", url, headers=FORM, body=urlencode(form).encode())
         return None
+
+
+def _is_address(recipient: str) -> bool:
+    """Whether it is an e-mail address: no blank, one `@`, and a dot behind it."""
+    name, at, host = recipient.partition("@")
+    return bool(name and at and "." in host.strip(".")) and not any(sign.isspace() for sign in recipient)

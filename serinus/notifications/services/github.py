@@ -16,6 +16,8 @@ from serinus.analysis.providers.trouble import ProviderError
 from serinus.notifications.services.json_web_token import signed_token
 from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed
 
+_BEFORE_PATH = re.compile(r"^(?:[a-z+]+://[^/]*/|[^/@]+@[^:/]+:)")
+
 log = logging.getLogger(__name__)
 
 API = "https://api.github.com"
@@ -121,7 +123,7 @@ class GitHub(Service[GitHubOptions, GitHubSection]):
 
 def full_name(url: str) -> str:
     """`owner/repository` of any form of a repository's URL. Refused if it has none."""
-    path = re.sub(r"^(?:[a-z+]+://[^/]*/|[^/@]+@[^:/]+:)", "", url.strip())
+    path = _BEFORE_PATH.sub("", url.strip())
     parts = [part for part in path.removesuffix(".git").split("/") if part]
     if len(parts) < 2:
         raise Refused(f"GitHub.repoURL ({url[:200]}) does not have a `/`: set repoURLPath")
