@@ -97,7 +97,7 @@ def taken(cluster: Cluster, there: ClusterInstance, metrics: Metrics) -> Taken:
 
 
 def made(taken: Taken) -> dict[str, int]:
-    return dict(made_by_controller(taken.cluster, taken.there.namespace))
+    return dict(made_by_controller(taken.cluster, taken.there))
 
 
 def is_running(value: Any) -> bool:
