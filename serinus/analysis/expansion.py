@@ -1,7 +1,7 @@
 """How large an object may become when values are put into it, one by one, before the whole is ever in memory.
 
 A placeholder is short and its value may be long: an object of 300 KB could become one of gigabytes. Kubernetes stores no object
-of more than 1.5 MiB (etcd, `--max-request-bytes`), so whoever wrote everything out could have no more than that either.
+of more than 1.5 MiB (etcd, `--max-request-bytes`), so an author who writes everything out has the same bound.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TEMPLATE, METRIC = 50, 200
 
 
 class TooLarge(AnalysisProblem):
-    """`path`: of the field that did not fit any more, as whoever walks the object adds it, innermost part first."""
+    """`path`: of the field that did not fit any more. The walk through the object adds its parts, the innermost first."""
 
     def __init__(self, most: int, what: str) -> None:
         super().__init__(what)

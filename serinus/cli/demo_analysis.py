@@ -98,7 +98,7 @@ class AnalysisWalk(Stage):
         say, view = self.screen.say, self.screen.view
         view.doing = f"{self.settings.rate:.0f} requests a second go through the gateway"
         await self.look(2.0)
-        say(f"Now {NEW} is released. {ERRORS} % of its answers are errors; nobody is told:")
+        say(f"Now {NEW} is released. {ERRORS} % of its answers are errors, and no person watches:")
         text = (self.manifests / "rollout.yaml").read_text().replace(f"rollouts-demo:{OLD}", f"rollouts-demo:{NEW}")
         text = text.replace('value: "0"', f'value: "{ERRORS}"')
         self._moments.released = asyncio.get_running_loop().time()
@@ -111,7 +111,7 @@ class AnalysisWalk(Stage):
         self._moments.taken_back = self._moments.taken_back or asyncio.get_running_loop().time()
         say(f"Weight 0: {OLD} answers all requests again.")
         await self.until("the Rollout to say so", lambda: self.status("phase") == "Degraded")
-        view.doing = f"Done: {NEW} was taken back"
+        view.doing = f"Done: {NEW} was rolled back"
         await self.look(LOOK_SECONDS)
 
     @property

@@ -1,4 +1,4 @@
-"""What the measurement under way is: whoever works for it, however far down, finds it here.
+"""The measurement under way, for code that works for it at any depth.
 
 Each measurement is a task of its own, so each has its own. Outside of one there is nothing.
 """
@@ -18,7 +18,7 @@ from serinus.analysis.hiding import Hidden
 class Current:
     """`namespace`: of the AnalysisRun. `hidden`: what its texts must not show; it grows with each credential that is used.
 
-    `keep`: told of each work that a thread does for it, which goes on when the measurement is cancelled.
+    `keep`: called with each work that a thread does for it, which goes on when the measurement is cancelled.
     """
 
     namespace: str

@@ -29,7 +29,7 @@ LONGEST_CALL = 300.0
 """Seconds for one call, whatever its own limits are: a provider that hangs must not hold its run for ever."""
 
 ENDING = 5.0
-"""Seconds in which a call that is under way may still answer when its run is told to end: what was measured counts."""
+"""Seconds in which a call that is under way may still answer when its run is terminated: its measurement counts."""
 
 ENDING_OF_BEGINNINGS = 15.0
 """The same for one that begins something (a Job, a canary): it says what it began, so that this is ended as well."""

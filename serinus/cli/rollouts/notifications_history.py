@@ -60,14 +60,14 @@ def _explain(call: Call, about: Json) -> None:
             elif to.service not in found.services:
                 why = f"there is no service {to.service} in the configuration"
             elif all(one.when is None for one in known.conditions):
-                why = "is told at each Event of that name"
+                why = "sent at each Event of that name"
             else:
                 judged = by_condition(found, {trigger: [to]}, variables(about, found.secrets), state, time.time())
                 told = any(f"{trigger}:" in key and key.endswith(f":{to.service}:{to.recipient}") for key in state)
                 why = (
                     "is due now"
                     if judged.due
-                    else "was told; is told again after it was false"
+                    else "sent; sent again once its condition was false in between"
                     if told
                     else "its condition is false"
                 )

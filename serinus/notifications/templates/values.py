@@ -13,7 +13,7 @@ from typing import Any, Final
 from serinus.analysis.conditions.budget import Budget
 from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.moments import Duration, Named, Time
-from serinus.analysis.conditions.values import float_text
+from serinus.analysis.conditions.values import float_text, go_type
 from serinus.notifications.templates.errors import TemplateError
 
 NO_VALUE = "<no value>"
@@ -54,34 +54,14 @@ class Work(Budget):
 
 
 def type_name(value: Any) -> str:
-    """The type as Go names it in errors."""
+    """The type as Go names it in errors: the conditions' names, and those of the values that only templates have."""
     match value:
-        case None | _Missing():
+        case _Missing():
             return "<nil>"
-        case bool():
-            return "bool"
-        case int():
-            return "int"
-        case float():
-            return "float64"
-        case str():
-            return "string"
         case bytes():
             return "[]uint8"
-        case list():
-            return "[]interface {}"
-        case dict():
-            return "map[string]interface {}"
-        case Time():
-            return "time.Time"
-        case Duration():
-            return "time.Duration"
-        case Named():
-            return value.type
-        case GoFunction():
-            return "func"
         case _:
-            return type(value).__name__
+            return go_type(value)
 
 
 def truth(value: Any) -> bool:
