@@ -15,4 +15,5 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         """Nothing on the terminal."""
 
 
+open("messages.txt", "a").close()
 http.server.HTTPServer(("127.0.0.1", 9911), Receiver).serve_forever()

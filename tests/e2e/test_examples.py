@@ -183,7 +183,8 @@ def test_from_a_deployment_and_back(mode: str, instance: Instance, tmp_path: Pat
 def test_notifications(instance: Instance, tmp_path: Path):
     with Readme("examples/notifications", instance, tmp_path) as readme:
         readme.type("python3 receiver.py")
+        readme.type("kubectl create namespace")
         readme.type("kubectl apply")
-        readme.type("sleep 2\ncat messages.txt")
+        readme.type("timeout 60")
         readme.type("kubectl argo rollouts notifications history")
         readme.type("kubectl delete")
