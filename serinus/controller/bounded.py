@@ -1,12 +1,16 @@
-"""Work of pure functions on users' objects, bounded in CPU time and memory: one object must not stop the process for all others.
+"""Limits of CPU time and memory for pure work on users' objects, so that one object cannot stop the process for all others.
 
-Plans are made on the event loop, so one that takes long delays everything, the lease too; one that takes too much memory ends the
-process, and would do so again after each start. The engine bounds what it expands (`analysis/expansion.py`) and needs time in
-proportion to its input; this is the net below that.
+Plans are computed on the event loop. A slow plan delays everything, including the renewal of the lease. A plan that needs too much
+memory ends the process, again after each start. The engine limits the size of its results (`analysis/expansion.py`) and needs time in
+proportion to its input. These limits apply where it fails to.
+
+The limits are set for each call, because one call must not use up the limit of another. Setting them costs a few microseconds: the
+file with the process's memory stays open, and the signal handler stays installed.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import threading
@@ -14,50 +18,70 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
 
 SECONDS = 2.0
-"""Of CPU time, for one call. A plan takes a millisecond; less than the time in which a leader renews its lease (3 s)."""
+"""CPU time of one call. A plan takes less than a millisecond. A leader renews its lease within 3 s."""
 
 MEMORY = 256 << 20
 """Bytes that one call may add to the process: a quarter of the memory limit that `serinus install` sets."""
 
 AGAIN = 0.25
-"""Seconds after which the work is interrupted once more: the first exception may have met code that ignores it."""
+"""Seconds between two interruptions: code may have swallowed the first exception."""
 
-_STATM = Path("/proc/self/statm")
+_STATM = "/proc/self/statm"
 _DATA = 5
 """Index of the pages that count for RLIMIT_DATA."""
 
+_PAGE = resource.getpagesize()
+
 
 class TooMuch(Exception):
-    """The work needed more than it may have; it is not known how much."""
+    """The work exceeded a limit. Its real need is unknown."""
 
 
 class _Elapsed(BaseException):
-    """Not an Exception: the work may catch those."""
+    """Not an Exception, because the work may catch those."""
 
 
 @dataclass(slots=True)
 class _Timer:
+    """The handler of SIGVTALRM. It raises only while work runs."""
+
     running: bool = False
+    installed: bool = False
 
     def interrupt(self, _number: int, _frame: FrameType | None) -> None:
         if self.running:
             raise _Elapsed
 
 
+@dataclass(slots=True)
+class _Memory:
+    """The open file with the memory that a process uses. After a fork the file still shows the parent, so the child opens its own."""
+
+    process: int = -1
+    file: int = -1
+
+    def data(self) -> int:
+        """Bytes that count for RLIMIT_DATA now. OSError where the system has no such file."""
+        if self.process != os.getpid():
+            self.file = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
+            self.process = os.getpid()
+        return int(os.pread(self.file, 128, 0).split()[_DATA]) * _PAGE
+
+
 _timer = _Timer()
+_memory = _Memory()
 
 
 def bounded(work: Callable[[], T], *, seconds: float = SECONDS, memory: int = MEMORY) -> tuple[T, float]:
-    """(what `work` returns, seconds of CPU time that it took). `work` must not wait for anything.
+    """The result of `work`, and the CPU time in seconds that it took. `work` must not wait for anything.
 
-    TooMuch for work that takes more; what it raises itself is raised. Off the main thread, only memory is bounded.
+    Raises TooMuch if `work` exceeds a limit, and any exception of `work`. Outside the main thread only memory is limited.
     """
     began = time.process_time()
     limits = _limit_memory(memory)
@@ -72,8 +96,9 @@ def bounded(work: Callable[[], T], *, seconds: float = SECONDS, memory: int = ME
 
 
 def _in_time(work: Callable[[], T], seconds: float) -> T:
-    if signal.getsignal(signal.SIGVTALRM) != _timer.interrupt:
+    if not _timer.installed:
         signal.signal(signal.SIGVTALRM, _timer.interrupt)
+        _timer.installed = True
     try:
         try:
             _timer.running = True
@@ -89,9 +114,9 @@ def _in_time(work: Callable[[], T], seconds: float) -> T:
 
 
 def _limit_memory(memory: int) -> tuple[int, int] | None:
-    """The limits that were there, to be set again; None where none is set: only Linux tells what a process has now."""
+    """Set the limit; the previous limits, to be restored. None if no limit was set: only Linux reports the memory in use."""
     with suppress(OSError, ValueError, IndexError):
-        now = int(_STATM.read_bytes().split()[_DATA]) * resource.getpagesize()
+        now = _memory.data()
         soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if soft == resource.RLIM_INFINITY or now + memory < soft:
             resource.setrlimit(resource.RLIMIT_DATA, (now + memory, hard))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +48,21 @@ def test_work_may_not_catch_its_end():
 
     with pytest.raises(TooMuch):
         bounded(stubborn, seconds=0.1)
+
+
+def test_a_forked_process_gets_limits_from_its_own_memory():
+    """It has grown since: limits from its parent's memory would end its work at once."""
+    program = """
+import os, sys
+from serinus.controller.bounded import bounded
+bounded(int, memory=64 << 20)
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+grown = bytearray(200 << 20)
+bounded(lambda: bytearray(10 << 20), memory=64 << 20)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_what_fails_is_tried_ever_more_rarely_and_a_change_sooner():
