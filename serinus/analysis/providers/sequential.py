@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -38,11 +38,20 @@ ONE_SIDED = 10
 MANY = 100
 
 
+class _Kept(NamedTuple):
+    """Of the latest look of a metric, which the next one goes on from."""
+
+    metadata: Mapping[str, str]
+    record: Record
+    asked: Metric
+    metric: SequentialMetric
+
+
 class SequentialVerdicts:
     type: ClassVar[str] = "Sequential"
 
     def __init__(self) -> None:
-        self._records: OrderedDict[tuple[str, str], tuple[Mapping[str, str], Record]] = OrderedDict()
+        self._records: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 
     def metadata(self, metric: Metric) -> Mapping[str, str]:
         return {}
@@ -61,11 +70,11 @@ class SequentialVerdicts:
         return await self._looked(call, measurement)
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
-        metric = _metric(call)
+        metric = self._metric(call)
         return _ended(call, metric, self._record(call, metric, measurement), measurement, _undecided(metric), "")
 
     async def _looked(self, call: Call, measurement: Measurement) -> Measurement:
-        metric = _metric(call)
+        metric = self._metric(call)
         record = self._record(call, metric, measurement)
         course, now = record.course, call.now
         if not course.began_at:
@@ -89,7 +98,7 @@ class SequentialVerdicts:
     def _kept(self, call: Call, metric: SequentialMetric, record: Record, before: Measurement) -> Measurement:
         metadata = record.metadata()
         key = (call.run.metadata.uid, call.metric.name)
-        self._records[key] = metadata, record
+        self._records[key] = _Kept(metadata, record, call.metric, metric)
         self._records.move_to_end(key)
         if len(self._records) > REMEMBERED:
             self._records.popitem(last=False)
@@ -105,19 +114,21 @@ class SequentialVerdicts:
 
     def _record(self, call: Call, metric: SequentialMetric, measurement: Measurement) -> Record:
         known = self._records.get((call.run.metadata.uid, call.metric.name))
-        if known is not None and known[0] == measurement.metadata and known[1].settings == metric.settings:
-            return known[1]
+        if known is not None and known.metadata == measurement.metadata and known.record.settings == metric.settings:
+            return known.record
         try:
             return record_of(metric.settings, measurement.metadata)
         except SetupError as error:
             raise ProviderError("", str(error)) from None
 
-
-def _metric(call: Call) -> SequentialMetric:
-    try:
-        return sequential_metric(call.metric)
-    except SetupError as error:
-        raise ProviderError("", str(error)) from None
+    def _metric(self, call: Call) -> SequentialMetric:
+        known = self._records.get((call.run.metadata.uid, call.metric.name))
+        if known is not None and known.asked is call.metric:
+            return known.metric
+        try:
+            return sequential_metric(call.metric)
+        except SetupError as error:
+            raise ProviderError("", str(error)) from None
 
 
 def _add(metric: SequentialMetric, record: Record, found: dict[str, float], now: float) -> bool:

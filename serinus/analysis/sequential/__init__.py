@@ -6,6 +6,7 @@
     tally.py      the four processes of a metric, look by look, and the verdict
     dispersion.py how much more the errors vary than independent ones would
     ratios.py     which ratios of error rates the evidence leaves
+    projection.py when evidence that grows steadily reaches its limit
     shares.py     whether the requests split as the weight says (a wrong label is no verdict)
 
 A verdict is a function of the settings and the looks: `replay` of stored looks gives it again. Each process is a mixture of

@@ -33,12 +33,13 @@ def log_mean_exp(sums: list[float], divisor: float = 1.0) -> float:
 class RelativeProcess:
     """Says no to ratios of error rates up to `limit` (`harm`), or from `limit` on (not `harm`)."""
 
-    __slots__ = ("_steps", "_weight", "alternatives", "limit", "log_ratios", "sums")
+    __slots__ = ("_steps", "_weight", "alternatives", "limit", "log_alternatives", "log_ratios", "sums")
 
     def __init__(self, limit: float, *, harm: bool) -> None:
         self.limit = limit
         ends = (NEAREST * limit, FARTHEST * limit) if harm else (limit / FARTHEST, limit / NEAREST)
         self.alternatives = geometric(*ends)
+        self.log_alternatives = tuple(map(log, self.alternatives))
         self.log_ratios = tuple(log(ratio / limit) for ratio in self.alternatives)
         self.sums = [0.0] * POINTS
         self._weight, self._steps = -1.0, [0.0] * POINTS
@@ -49,14 +50,15 @@ class RelativeProcess:
         With q(r) = r·q / (1 − q + r·q), the canary's part of the errors at ratio r, the sum grows by
         k_c·log(q(r) / q(limit)) + k_s·log((1 − q(r)) / (1 − q(limit))), which is k_c·log(r / limit) + (k_c + k_s)·step(r).
         """
+        if canary_errors or stable_errors:
+            growth = self.growth(weight, canary_errors, stable_errors)
+            self.sums = [total + more for total, more in zip(self.sums, growth, strict=True)]
+
+    def growth(self, weight: float, canary_errors: float, stable_errors: float) -> list[float]:
+        """How much such a look adds to each sum."""
         both = canary_errors + stable_errors
-        if not both:
-            return
         steps = self._steps_at(weight)
-        self.sums = [
-            total + canary_errors * ratio + both * step
-            for total, ratio, step in zip(self.sums, self.log_ratios, steps, strict=True)
-        ]
+        return [canary_errors * ratio + both * step for ratio, step in zip(self.log_ratios, steps, strict=True)]
 
     def _steps_at(self, weight: float) -> list[float]:
         if weight != self._weight:
@@ -83,11 +85,12 @@ class AbsoluteProcess:
         self.sums = [0.0] * POINTS
 
     def add(self, requests: float, errors: float) -> None:
+        self.sums = [total + more for total, more in zip(self.sums, self.growth(requests, errors), strict=True)]
+
+    def growth(self, requests: float, errors: float) -> list[float]:
+        """How much such a look adds to each sum."""
         good = requests - errors
-        self.sums = [
-            total + errors * bad + good * well
-            for total, bad, well in zip(self.sums, self._of_errors, self._of_successes, strict=True)
-        ]
+        return [errors * bad + good * well for bad, well in zip(self._of_errors, self._of_successes, strict=True)]
 
     def log_evidence(self, dispersion: float = 1.0) -> float:
         return log_mean_exp(self.sums, dispersion)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from math import exp, inf, log
+from itertools import accumulate, pairwise
+from math import exp, log
 
 from serinus.analysis.sequential.process import POINTS, RelativeProcess
 
-HALVINGS = 9
-"""Of the range of ratios, to find an end of the interval to 1 %."""
+Curve = list[tuple[float, float]]
+"""(log of a ratio, log likelihood at it), by the ratio."""
 
 
 def interval(
@@ -21,46 +21,33 @@ def interval(
     A ratio is excluded from below when the mean over the harm grid of L(r)/L(ratio), alternatives above it only, reaches
     1/alpha; from above likewise with the safety grid and 1/beta. At the limits of the two processes that is their evidence.
     """
-    upper = [(log(r), s / dispersion) for s, r in zip(harm.sums, harm.alternatives, strict=True)]
-    lower = [(log(r), (base + s) / dispersion) for s, r in zip(safety.sums, safety.alternatives, strict=True)]
-    points = sorted([*lower, (log(harm.limit), 0.0), (log(safety.limit), base / dispersion), *upper])
-    places, heights = [place for place, _ in points], [height for _, height in points]
-    lowest = _end(places, heights, upper, -log(alpha), above=True)
-    highest = _end(places, heights, lower, -log(beta), above=False)
-    return lowest, highest
+    upper = [(place, s / dispersion) for s, place in zip(harm.sums, harm.log_alternatives, strict=True)]
+    lower = [(place, (base + s) / dispersion) for s, place in zip(safety.sums, safety.log_alternatives, strict=True)]
+    curve = sorted([*lower, (log(harm.limit), 0.0), (log(safety.limit), base / dispersion), *upper])
+    lowest = _end(curve, upper, -log(alpha))
+    mirrored = [(-place, height) for place, height in reversed(curve)]
+    highest = _end(mirrored, [(-place, height) for place, height in reversed(lower)], -log(beta))
+    return None if lowest is None else exp(lowest), None if highest is None else exp(-highest)
 
 
-def _end(
-    places: list[float], heights: list[float], grid: list[tuple[float, float]], limit: float, *, above: bool
-) -> float | None:
-    """The end of what is excluded, by bisection on the log of the ratio: exclusion is monotone in the ratio."""
+def _end(curve: Curve, grid: Curve, limit: float) -> float | None:
+    """The highest place that is excluded by the alternatives above it; None where the first place is not.
 
-    def excluded(place: float) -> bool:
-        terms = [height for at, height in grid if (at > place if above else at < place)]
-        if not terms:
-            return False
-        highest = max(terms)
-        mean = highest + log(sum(exp(term - highest) for term in terms) / POINTS)
-        return mean - _height(places, heights, place) >= limit
-
-    inside, outside = (places[0], places[-1]) if above else (places[-1], places[0])
-    if not excluded(inside):
-        return None
-    if excluded(outside):
-        return exp(outside)
-    for _ in range(HALVINGS):
-        middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if excluded(middle) else (inside, middle)
-    return exp(inside)
-
-
-def _height(places: list[float], heights: list[float], place: float) -> float:
-    """The log likelihood between two points, linearly."""
-    right = bisect_left(places, place)
-    if right == 0:
-        return heights[0]
-    if right == len(places):
-        return -inf
-    left = right - 1
-    part = (place - places[left]) / (places[right] - places[left]) if places[right] > places[left] else 1.0
-    return heights[left] + part * (heights[right] - heights[left])
+    Exclusion is monotone in the place. Between two points of the curve the likelihood is linear and the alternatives above
+    are the same, so the end follows from the first piece that holds it. Terms that vanish beside the highest one never
+    exclude a place: where the alternatives above it are all that small, its own likelihood is higher.
+    """
+    highest = max(height for _, height in grid)
+    tails = list(accumulate((exp(height - highest) for _, height in reversed(grid)), initial=0.0))[::-1]
+    after = 0
+    for (left, at_left), (right, at_right) in pairwise(curve):
+        while after < POINTS and grid[after][0] <= left:
+            after += 1
+        if not tails[after]:
+            return left
+        reached = highest + log(tails[after] / POINTS) - limit
+        if at_left > reached:
+            return None if left == curve[0][0] else left
+        if at_right > reached:
+            return left + (right - left) * (reached - at_left) / (at_right - at_left)
+    return curve[-1][0]

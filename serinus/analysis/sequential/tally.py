@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from math import log
+from math import ceil, log
 from typing import Literal
 
 import msgspec
 
 from serinus.analysis.sequential.dispersion import Dispersion
 from serinus.analysis.sequential.looks import Look
-from serinus.analysis.sequential.process import AbsoluteProcess, RelativeProcess, log_mean_exp
+from serinus.analysis.sequential.process import POINTS, AbsoluteProcess, RelativeProcess, log_mean_exp
+from serinus.analysis.sequential.projection import looks_until
 from serinus.analysis.sequential.ratios import interval
 from serinus.analysis.sequential.settings import Settings
-
-CLOSE = 0.05
-"""How close a projection comes, as a part of it: it is made at each look."""
 
 Word = Literal["harm", "safe", "undecided"]
 
@@ -124,28 +122,18 @@ class Tally:
             return None
         n_c, _, n_s, k_s = (total / self.looks for total in self.totals)
         rate = k_s / n_s if k_s else self.settings.budget or (0.5 / (self.totals.stable_requests + 1))
-        next_looks = Tally(self.settings)
-        next_looks.add(Look(n_c, min(n_c, rate * ratio * n_c), n_s, rate * n_s))
-        grown = [*next_looks._relative, *(next_looks._absolute or ())]
-        known = [*self._relative, *(self._absolute or ())]
-        pairs = [(known[at], grown[at]) for at in range(0, len(known), 2)]
-        dispersion = self.dispersion
-
-        def reached(looks: float) -> bool:
-            parts = [
-                log_mean_exp([s + looks * g for s, g in zip(a.sums, b.sums, strict=True)], dispersion) for a, b in pairs
-            ]
-            return log_mean_exp(parts) >= self._harm_at
-
-        low, high = 0, 4
-        while not reached(high):
-            low, high = high, high * 2
-            if high > most:
-                return None
-        while high - low > max(1, high * CLOSE):
-            middle = (low + high) // 2
-            low, high = (low, middle) if reached(middle) else (middle, high)
-        return high
+        bad = min(n_c, rate * ratio * n_c)
+        sums, steps = list(self._relative[0].sums), [0.0] * POINTS
+        if n_c > 0 and n_s > 0:
+            steps = self._relative[0].growth(n_c / (n_c + n_s), bad, rate * n_s)
+        if self._absolute is not None:
+            sums += self._absolute[0].sums
+            steps += self._absolute[0].growth(n_c, bad)
+        divisor = self.dispersion
+        further = looks_until(
+            [one / divisor for one in sums], [one / divisor for one in steps], self._harm_at + log(len(sums))
+        )
+        return None if further is None or further > most else max(1, ceil(further))
 
     def ratio_interval(self) -> tuple[float | None, float | None]:
         """Lowest and highest ratio of error rates that is not excluded; None for an end that the evidence does not set."""
