@@ -52,11 +52,7 @@ from serinus.local.instance import instance_at, prepare
     help="Run pods as local processes, or as containers of docker or podman. Not remembered for the next start.",
 )
 @click.option("--image-map", metavar="FILE", help=HELP)
-@click.option(
-    "--gateway-api",
-    is_flag=True,
-    help="Install the Gateway API and a Gateway `default/gateway` on the gateway's port. Remembered for the next start.",
-)
+@click.option("--gateway-api", is_flag=True, hidden=True, expose_value=False, help="Without effect: it is served.")
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--with-parent", type=int, default=0, hidden=True, help="Stop when this process ends.")
 def command(
@@ -68,14 +64,14 @@ def command(
     kubeconfig: str | None,
     runtime: str,
     image_map: str | None,
-    gateway_api: bool,
     ready_fd: int | None,
     with_parent: int,
 ) -> None:
     """Start Serinus on this machine.
 
     Brings a Kubernetes-compatible API, a node that runs pods as local processes (or, with --runtime docker or podman,
-    as containers), a gateway for Ingresses and the Rollout controller. Runs until Ctrl-C, or in the background with -d.
+    as containers), a gateway for Ingresses, Gateway API routes and Traefik's own resources, and the Rollout controller.
+    Runs until Ctrl-C, or in the background with -d.
     Nothing is listening anywhere but on 127.0.0.1.
 
     Local processes have all rights of the user that runs Serinus: the `command` of a pod can read and change that
@@ -91,7 +87,6 @@ def command(
             prepare(instance)
             arguments = ["--data", str(instance.directory), "--port", str(port), "--api-port", str(api_port)]
             arguments += ["--runtime", runtime, *(["--image-map", str(rules)] if rules else [])]
-            arguments += ["--gateway-api"] if gateway_api else []
             arguments += ["--dashboard-port", str(dashboard_port)] if dashboard_port is not None else []
             state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
             # What the user waited for: this process, and the one that it started.
@@ -107,7 +102,7 @@ def command(
                 click.echo(welcome(state, "Ctrl-C", told=sys.stdout.isatty()))
 
         file = Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None
-        run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime, rules, gateway_api), ready)
+        run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime, rules), ready)
     except CannotRun as error:
         if ready_fd is not None:
             daemon.tell(ready_fd, {"error": str(error)})

@@ -19,13 +19,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from serinus.local import processes
-from serinus.local.apiserver.http import MISDIRECTED
 from serinus.local.cannot_run import CannotRun
+from serinus.local.gateway_config import CONFIG, ROUTES, GatewaySettings, configuration, routes
 
 INGRESS_CLASS: dict[str, Any] = {
     "apiVersion": "networking.k8s.io/v1",
@@ -33,94 +32,9 @@ INGRESS_CLASS: dict[str, Any] = {
     "metadata": {"name": "nginx", "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}},
     "spec": {"controller": "k8s.io/ingress-nginx"},
 }
-CONFIG = "traefik.yaml"
-ROUTES = "routes.yaml"
-"""Both hold JSON, which is YAML."""
 FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0
 READY_SECONDS = 30.0
 STOP_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class GatewaySettings:
-    """`directory` is the gateway's own; `token_file` and `ca_file` are how it reaches the API server at `endpoint`."""
-
-    directory: Path
-    endpoint: str
-    token_file: Path
-    ca_file: Path
-    log_file: Path
-    host: str = "127.0.0.1"
-    port: int = 8080
-    gateway_api: bool = False
-    """Whether it reads the Gateway API, whose definitions must be served."""
-
-
-def configuration(settings: GatewaySettings) -> dict[str, Any]:
-    """Traefik's static configuration (JSON is YAML).
-
-    The throttle is how long a change of weight waits for others before it reaches traffic. A pod that goes away loses
-    no request: an attempt that failed before an answer began is made again on another one, twice at most; connections
-    kept open to pods are dropped after 5 s without use.
-    """
-    place = {
-        "endpoint": settings.endpoint,
-        "token": str(settings.token_file),
-        "certAuthFilePath": str(settings.ca_file),
-    }
-    gateway_api = {"kubernetesGateway": {**place, "statusAddress": {"ip": settings.host}}}
-    return {
-        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-        "log": {
-            "level": "INFO",
-            "format": "common",
-            "noColor": True,
-            "filePath": str(settings.log_file),
-            "maxSize": 10,
-            "maxBackups": 1,
-        },
-        "entryPoints": {
-            "web": {
-                "address": f"{settings.host}:{settings.port}",
-                "transport": {"lifeCycle": {"graceTimeOut": "3s"}},
-            }
-        },
-        "providers": {
-            "providersThrottleDuration": "50ms",
-            "file": {"filename": str(settings.directory / ROUTES), "watch": False},
-            "kubernetesIngressNGINX": {
-                **place,
-                "watchIngressWithoutClass": True,
-                "httpEntryPoint": "web",
-                "publishStatusAddress": [settings.host],
-                "proxyNextUpstream": "error timeout",
-                "proxyNextUpstreamTries": 3,
-                "proxyConnectTimeout": 5,
-                "upstreamKeepaliveTimeout": 5,
-            },
-            **(gateway_api if settings.gateway_api else {}),
-        },
-    }
-
-
-def routes(settings: GatewaySettings) -> dict[str, Any]:
-    """Traefik's routes beside the Ingresses: a Kubernetes client without a kubeconfig ends here, at its default address.
-
-    Any Ingress has precedence.
-    """
-    places = [f"Path(`{path}`)" for path in ("/api", "/apis", "/version")]
-    places += [f"PathPrefix(`{path}/`)" for path in ("/api/v1", "/apis", "/openapi")]
-    paths = " || ".join(places)
-    rule = f"(Host(`localhost`) || Host(`127.0.0.1`)) && HeaderRegexp(`User-Agent`, `kubernetes/|kubectl`) && ({paths})"
-    name = "misdirected"
-    return {
-        "http": {
-            "routers": {name: {"rule": rule, "priority": 1, "middlewares": [name], "service": name}},
-            "middlewares": {name: {"addPrefix": {"prefix": MISDIRECTED}}},
-            "services": {name: {"loadBalancer": {"servers": [{"url": settings.endpoint}], "serversTransport": name}}},
-            "serversTransports": {name: {"rootCAs": [str(settings.ca_file)]}},
-        }
-    }
 
 
 def traefik_binary() -> str:

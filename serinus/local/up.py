@@ -42,7 +42,9 @@ from serinus.local.apiserver.subresources import LogsUnavailable
 from serinus.local.bounded_log import BoundedLog
 from serinus.local.cannot_run import CannotRun
 from serinus.local.followed import Followed
-from serinus.local.gateway import INGRESS_CLASS, Gateway, GatewaySettings, free_port, port_of_left_behind
+from serinus.local.gateway import INGRESS_CLASS, Gateway, free_port, port_of_left_behind
+from serinus.local.gateway_config import GatewaySettings
+from serinus.local.gateway_kinds import GATEWAY_API, TRAEFIK, install
 from serinus.local.in_process import lead_from_here
 from serinus.local.instance import Instance, explain, hold, note_flaw, prepare
 from serinus.local.kept import STOP_SECONDS, kept
@@ -93,8 +95,6 @@ class UpSettings:
     """`process`: pods are local processes; `docker` or `podman`: containers of that engine."""
     image_map: Path | None = None
     """Image rules of this run; they come before those of the ConfigMaps."""
-    gateway_api: bool = False
-    """Installs the definitions of the Gateway API. Once they are there, it is served with or without this."""
 
 
 def run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
@@ -188,8 +188,10 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     def client(name: str) -> Client:
         return Client(api.handle, user_agent=name)
 
-    routed = await gateway_api.prepare(client("serinus-up"), gateway_port, install=settings.gateway_api)
-    followed = Followed(api.handle, gateway_api.FOLLOWED if routed else frozenset())
+    groups = await install(client("serinus-up"), GATEWAY_API, TRAEFIK)
+    if GATEWAY_API.group in groups:
+        await gateway_api.prepare(client("serinus-up"), gateway_port)
+    followed = Followed(api.handle, *(kinds.followed for kinds in (GATEWAY_API, TRAEFIK) if kinds.group in groups))
     kubeconfig = settings.kubeconfig or instance.kubeconfig
     misdirected = f"this is the gateway of Serinus, not its API server: export KUBECONFIG={kubeconfig}"
     server = HttpsServer(followed.handle, who.token, secured, misdirected)
@@ -210,7 +212,7 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
             log_file=instance.log_dir / "gateway.log",
             host=HOST,
             port=gateway_port,
-            gateway_api=routed,
+            groups=groups,
         ),
         lambda text: log.warning("%s", text),
     )

@@ -20,7 +20,8 @@ from network import PODS
 
 from serinus.api.installation import NAME
 from serinus.local.apiserver.certs import write_kubeconfig
-from serinus.local.gateway import INGRESS_CLASS, GatewaySettings, clean_environment, configuration, traefik_binary
+from serinus.local.gateway import INGRESS_CLASS, clean_environment, traefik_binary
+from serinus.local.gateway_config import GatewaySettings, configuration
 
 BIN = Path(sys.executable).parent
 START_SECONDS = 60.0

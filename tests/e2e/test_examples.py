@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,40 +85,6 @@ def test_header_only(instance: Instance, tmp_path: Path):
             readme.type("kubectl argo rollouts promote")
             readme.type("sleep 2\ncurl")
             there.all_become("green")
-        readme.type("kubectl delete")
-
-
-@pytest.fixture
-def with_gateway_api(tmp_path: Path) -> Iterator[Instance]:
-    instance = Instance(tmp_path / "data")
-    instance.ports.append("--gateway-api")
-    try:
-        instance.up()
-        yield instance
-    finally:
-        print(instance.logs())
-        instance.down()
-
-
-def test_gateway_api(with_gateway_api: Instance, tmp_path: Path):
-    instance, always = with_gateway_api, {"X-Canary": "always"}
-    with Readme("examples/gateway-api", instance, tmp_path) as readme:
-        readme.type("kubectl apply")
-        readme.type("sleep 2\ncurl")
-        with visitors(instance.status["gateway"], "till.test") as there:
-            readme.type("kubectl argo rollouts set image")
-            readme.type("sleep 2\ncurl")
-            assert set(instance.colors("till.test", 20, always)) == {"green"}
-            assert {seen.color for seen in list(there.traffic.answers)} == {"blue"}, "only for who asks for it"
-            readme.type("kubectl argo rollouts promote")
-            assert 17 <= there.share("green") <= 23
-            readme.type("kubectl argo rollouts promote")
-            readme.type("sleep 2\ncurl")
-            there.all_become("green")
-        instance.down()
-        instance.ports.remove("--gateway-api")
-        instance.up()
-        eventually(lambda: instance.ask("till.test") == (200, '"green"'))
         readme.type("kubectl delete")
 
 

@@ -16,13 +16,12 @@ from serinus.local import processes
 from serinus.local.cannot_run import CannotRun
 from serinus.local.gateway import (
     Gateway,
-    GatewaySettings,
     answers,
     clean_environment,
-    configuration,
     free_port,
     stop_left_behind,
 )
+from serinus.local.gateway_config import GatewaySettings, configuration
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
-from serinus.local.gateway_api import prepare
+from serinus.local.gateway_kinds import GATEWAY_API, install
 from serinus.local.schema.kinds import Schemas
 from serinus.routing.gateway_api import HTTP
 from serinus.routing.ingress_routes import migrated
@@ -159,7 +159,7 @@ async def test_the_api_server_takes_the_routes():
     server = ApiServer(MemoryStore(history=50), Schemas(), LoopClock(), rng=random.Random(7))
     await server.start()
     client = Client(server.handle)
-    await prepare(client, 8080, install=True)
+    await install(client, GATEWAY_API)
     pair = (
         ingress("web", ("web.test", [path("web")])),
         ingress("c", ("web.test", [path("new")]), canary="true", canary_by_header="X"),

@@ -1,4 +1,4 @@
-"""The Gateway API on one machine: its definitions, its Gateway, and when Traefik reads them."""
+"""The kinds that the gateway of one machine reads beside Ingresses: their definitions, the Gateway, and Traefik's providers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from serinus.api.resources import CRDS
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
-from serinus.kube.errors import ApiError
 from serinus.kube.wire import Request
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.followed import Followed
-from serinus.local.gateway import GatewaySettings, configuration
-from serinus.local.gateway_api import CLASSES, FOLLOWED, GATEWAYS, GROUP, READ, definitions, prepare
+from serinus.local.gateway_api import CLASSES, GATEWAYS, GROUP, prepare
+from serinus.local.gateway_config import GatewaySettings, configuration
+from serinus.local.gateway_kinds import GATEWAY_API, TRAEFIK, Kinds, definitions, install
 from serinus.local.schema.kinds import Schemas
 from serinus.routing.gateway_api import KINDS
 
@@ -45,52 +45,65 @@ def described(value: Any) -> bool:
     return isinstance(value, list) and any(map(described, value))
 
 
-def test_the_definitions_are_those_of_one_version_without_their_texts():
-    found = definitions()
+BOTH = frozenset({GATEWAY_API.group, TRAEFIK.group})
+
+
+def test_the_definitions_of_the_gateway_api_are_those_of_one_version():
+    found = definitions(GATEWAY_API)
     notes = [each["metadata"]["annotations"] for each in found]
     assert {note["gateway.networking.k8s.io/bundle-version"] for note in notes} == {"v1.6.3"}
     assert {note["gateway.networking.k8s.io/channel"] for note in notes} == {"standard"}
-    assert {each["spec"]["names"]["plural"] for each in found} >= {*READ, *(kind.plural for kind in KINDS.values())}
+    assert {each["spec"]["names"]["plural"] for each in found} >= {kind.plural for kind in KINDS.values()}
+
+
+@pytest.mark.parametrize("kinds", [GATEWAY_API, TRAEFIK], ids=lambda kinds: kinds.group)
+def test_the_definitions_have_all_kinds_that_traefik_reads_and_no_texts(kinds: Kinds):
+    found = definitions(kinds)
+    assert {each["spec"]["names"]["plural"] for each in found} >= kinds.read.keys() >= kinds.followed
     assert not described(found)
 
 
-async def test_nothing_is_made_unless_it_is_asked_for(client: Client):
-    assert await prepare(client, 8080, install=False) is False
-    with pytest.raises(ApiError):
-        await client.get(GATEWAYS, "gateway", "default")
+async def test_every_start_installs_what_is_missing(client: Client):
+    assert await install(client, GATEWAY_API, TRAEFIK) == BOTH
+    await client.delete(CRDS, f"middlewares.{TRAEFIK.group}")
+    assert await install(client, GATEWAY_API, TRAEFIK) == BOTH
 
 
-async def test_what_was_installed_once_is_served_again_and_follows_the_port(client: Client):
-    assert await prepare(client, 8080, install=True) is True
+async def test_the_gateway_follows_the_port_and_keeps_the_listeners_of_the_user(client: Client):
+    await install(client, GATEWAY_API)
+    await prepare(client, 8080)
     assert (await client.get(CLASSES, "traefik"))["spec"]["controllerName"] == "traefik.io/gateway-controller"
     own = {"name": "own", "protocol": "HTTP", "port": 9999, "hostname": "own.test"}
     found = await client.get(GATEWAYS, "gateway", "default")
     await client.patch(GATEWAYS, "gateway", {"spec": {"listeners": [*found["spec"]["listeners"], own]}}, "default")
-    assert await prepare(client, 8181, install=False) is True
-    listeners = (await client.get(GATEWAYS, "gateway", "default"))["spec"]["listeners"]
-    assert [(each["name"], each["port"]) for each in listeners] == [("web", 8181), ("own", 9999)]
-    before = (await client.get(GATEWAYS, "gateway", "default"))["metadata"]["resourceVersion"]
-    assert await prepare(client, 8181, install=True) is True
-    assert (await client.get(GATEWAYS, "gateway", "default"))["metadata"]["resourceVersion"] == before
-
-
-async def test_traefik_reads_nothing_where_one_of_its_kinds_is_missing(client: Client):
-    await prepare(client, 8080, install=True)
-    await client.delete(CRDS, f"backendtlspolicies.{GROUP}")
-    assert await prepare(client, 8080, install=False) is False
+    await prepare(client, 8181)
+    moved = await client.get(GATEWAYS, "gateway", "default")
+    assert [(each["name"], each["port"]) for each in moved["spec"]["listeners"]] == [("web", 8181), ("own", 9999)]
+    await prepare(client, 8181)
+    again = await client.get(GATEWAYS, "gateway", "default")
+    assert again["metadata"]["resourceVersion"] == moved["metadata"]["resourceVersion"]
 
 
 async def test_the_definition_of_a_user_stays(client: Client):
-    (theirs,) = [each for each in definitions() if each["spec"]["names"]["kind"] == "HTTPRoute"]
+    (theirs,) = [each for each in definitions(GATEWAY_API) if each["spec"]["names"]["kind"] == "HTTPRoute"]
     theirs["metadata"]["annotations"]["gateway.networking.k8s.io/bundle-version"] = "v9"
     await client.create(CRDS, theirs)
-    await prepare(client, 8080, install=True)
+    assert await install(client, GATEWAY_API) == {GATEWAY_API.group}
     found = await client.get(CRDS, theirs["metadata"]["name"])
     assert found["metadata"]["annotations"]["gateway.networking.k8s.io/bundle-version"] == "v9"
 
 
+async def test_traefik_reads_no_group_of_which_a_user_serves_another_version(client: Client):
+    """Its provider would wait for the kind for ever, and no weight would be written meanwhile."""
+    (theirs,) = [each for each in definitions(TRAEFIK) if each["spec"]["names"]["kind"] == "TraefikService"]
+    (version,) = theirs["spec"]["versions"]
+    version["name"] = "v2"
+    await client.create(CRDS, theirs)
+    assert await install(client, GATEWAY_API, TRAEFIK) == {GATEWAY_API.group}
+
+
 async def test_a_route_has_the_names_and_defaults_that_the_router_counts_on(client: Client):
-    await prepare(client, 8080, install=True)
+    await install(client, GATEWAY_API)
     rules = [{"name": "by-header", "backendRefs": [{"name": "web", "port": 80}]}]
     route = {"metadata": {"name": "web"}, "spec": {"parentRefs": [{"name": "gateway"}], "rules": rules}}
     made: Json = await client.create(
@@ -105,21 +118,32 @@ async def test_a_route_has_the_names_and_defaults_that_the_router_counts_on(clie
     ]
 
 
-@pytest.mark.parametrize("served", [False, True])
-def test_the_provider_is_on_where_the_definitions_are_served(served: bool, tmp_path: Path):
-    settings = GatewaySettings(tmp_path, "https://127.0.0.1:1", tmp_path, tmp_path, tmp_path, gateway_api=served)
-    assert ("kubernetesGateway" in configuration(settings)["providers"]) is served
+@pytest.mark.parametrize(
+    ("groups", "providers"),
+    [
+        (frozenset[str](), set[str]()),
+        (frozenset({GATEWAY_API.group}), {"kubernetesGateway"}),
+        (BOTH, {"kubernetesGateway", "kubernetesCRD"}),
+    ],
+)
+def test_a_provider_is_on_where_its_kinds_are_served(groups: frozenset[str], providers: set[str], tmp_path: Path):
+    settings = GatewaySettings(tmp_path, "https://127.0.0.1:1", tmp_path, tmp_path, tmp_path, groups=groups)
+    found = configuration(settings)["providers"].keys()
+    assert found & {"kubernetesGateway", "kubernetesCRD"} == providers
+    assert "kubernetesIngressNGINX" in found
 
 
 async def test_a_weight_waits_until_traefik_watches_the_routes_too(server: ApiServer, client: Client):
-    await prepare(client, 8080, install=True)
-    followed = Followed(server.handle, FOLLOWED)
+    await install(client, GATEWAY_API, TRAEFIK)
+    followed = Followed(server.handle, GATEWAY_API.followed, TRAEFIK.followed)
     for path in (
         "/apis/networking.k8s.io/v1/ingresses",
         "/api/v1/services",
         "/apis/discovery.k8s.io/v1/endpointslices",
         f"/apis/{GROUP}/v1/gateways",
         f"/apis/{GROUP}/v1/httproutes",
+        f"/apis/{TRAEFIK.group}/v1alpha1/ingressroutes",
+        f"/apis/{TRAEFIK.group}/v1alpha1/traefikservices",
     ):
         assert not await followed.by_gateway(0)
         watch = Request("GET", path, {"watch": "true", "timeoutSeconds": "1"}, {"user-agent": "traefik/3"}, b"")
