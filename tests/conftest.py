@@ -7,13 +7,15 @@ from collections import Counter
 
 import pytest
 from cluster_fixture import cluster as cluster
-from engines import OWN
+
+from tests.support import side_by_side
+from tests.support.side_by_side import WORKER
 
 LIMITS = {"tests/cluster/": 2400, "tests/e2e/test_plays.py": 1800, "tests/e2e/test_cases.py": 1800}
 """Seconds for a test that builds a control plane, or plays for minutes; other tests have the limit of pyproject.toml."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Children start with default signals, also where this run ignores some (nohup, a job in the background).
 
     An ignored signal stays ignored in a child; one with a handler, even with an empty one, is reset.
@@ -22,22 +24,51 @@ def pytest_configure() -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if config.getoption("dist", "no") != "no" and not WORKER:
+        config.pluginmanager.register(side_by_side.FailuresAtOnce(config))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """What hands out tests with `-n`; without it the hook is not called."""
+    return side_by_side.scheduler(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    side_by_side.give_way(item.nodeid)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    side_by_side.sort(items)
     for item in items:
-        place = item.path.relative_to(config.rootpath).as_posix()
-        real_control_plane = "cluster" in getattr(item, "fixturenames", ())
-        own = (
-            isinstance(item, pytest.Function)
-            and hasattr(item, "callspec")
-            and item.callspec.params.get("instance") == OWN
-        )
-        limits = [seconds for start, seconds in LIMITS.items() if place.startswith(start)]
-        if real_control_plane or own:
+        limits = [seconds for start, seconds in LIMITS.items() if item.nodeid.startswith(start)]
+        if side_by_side.on_control_plane(item.nodeid):
             limits.append(LIMITS["tests/cluster/"])
         if limits:
             item.add_marker(pytest.mark.timeout(max(limits)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The programs for the real control plane are built while other tests run."""
+    if WORKER not in ("", "gw0") or session.config.option.collectonly:
+        return
+    there = {side_by_side.on_control_plane(item.nodeid) for item in session.items}
+    if there == {True, False}:
+        from ahead import build_ahead
+
+        build_ahead()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Rather a few tests that were not run, and are named, than a run that is cut off."""
+    if side_by_side.on_control_plane(item.nodeid):
+        from binary import NoBinary, seconds_left
+
+        try:
+            seconds_left(0)
+        except NoBinary as error:
+            pytest.skip(str(error))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

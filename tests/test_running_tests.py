@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.support import side_by_side
 
 TESTS = Path(__file__).parent
 CTRL_C = "cli/test_startup.py::test_ctrl_c_ends_a_command_at_once_and_without_a_traceback"
 
 
 def run(arguments: list[str], *, ignoring: signal.Signals | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs pytest as a user types it, whatever the run is of which this test is a part."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
     def ignore() -> None:
         if ignoring is not None:
             signal.signal(ignoring, signal.SIG_IGN)
 
     command = [sys.executable, "-m", "pytest", *arguments]
     return subprocess.run(
-        command, cwd=TESTS.parent, capture_output=True, text=True, timeout=120, check=False, preexec_fn=ignore
+        command,
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=ignore,
+        env=environment,
     )
 
 
@@ -33,3 +46,66 @@ def test_a_test_that_hangs_fails_by_its_name(tmp_path: Path):
     done = run([str(tmp_path), "-c", str(TESTS.parent / "pyproject.toml"), "-o", "timeout=1", "-p", "no:cacheprovider"])
     assert "FAILED" in done.stdout
     assert "test_that_hangs - Failed: Timeout" in done.stdout, done.stdout
+
+
+SIDE_BY_SIDE = """
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+PLACE = Path(__file__).parent
+
+
+def test_that_fails():
+    assert PLACE.name == "nowhere"
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_that_is_left_out(number):
+    pytest.skip("nothing is there")
+
+
+def test_that_hangs():
+    time.sleep(100)
+"""
+
+
+def test_a_run_of_several_processes_names_failures_at_once_and_reasons_to_skip_at_its_end(tmp_path: Path):
+    for name in ("test_one.py", "test_two.py"):
+        (tmp_path / name).write_text(SIDE_BY_SIDE)
+    options = ["-n", "2", "-c", str(TESTS.parent / "pyproject.toml"), "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    done = run([str(tmp_path), *options, "-o", "timeout=2"])
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1, done.stdout
+    early, _, late = done.stdout.partition("= FAILURES =")
+    assert "test_one.py::test_that_fails: AssertionError" in early, done.stdout
+    assert "test_two.py::test_that_hangs: Failed: Timeout" in early, done.stdout
+    assert "6 skipped: nothing is there" in late, done.stdout
+    assert lines[-1].startswith("4 failed, 6 skipped"), done.stdout
+
+
+def test_each_group_runs_in_one_process_and_those_in_real_time_start_first():
+    names = [
+        "tests/api/test_times.py::test_one",
+        "tests/plays/test_virtual_plays.py::test_play[a]",
+        "tests/plays/test_virtual_plays.py::test_play[b]",
+        "tests/e2e/test_up.py::test_it[up]",
+        "tests/cluster/test_helm.py::test_it",
+        "tests/e2e/test_walkthrough.py::test_it[own]",
+        "tests/api/test_times.py::test_two",
+    ]
+    assert [side_by_side.group(name) for name in names] == [
+        "tests/api/test_times.py",
+        names[1],
+        names[2],
+        side_by_side.INSTANCES,
+        side_by_side.CONTROL_PLANE,
+        side_by_side.CONTROL_PLANE,
+        "tests/api/test_times.py",
+    ]
+    ordered = sorted(names, key=lambda name: side_by_side.place(name, shared=True))
+    assert ordered == [names[n] for n in (5, 4, 3, 1, 2, 0, 6)]
+    alone = sorted(names, key=lambda name: side_by_side.place(name, shared=False))
+    assert alone == [names[n] for n in (0, 1, 2, 3, 6, 5, 4)]

@@ -56,43 +56,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the real control plane comes last: from there on the process lives in its network."""
-    items.sort(key=_place)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    if (
-        session.items
-        and not session.config.option.collectonly
-        and _place(session.items[0]) == 0 < _place(session.items[-1])
-    ):
-        from ahead import build_ahead
-
-        build_ahead()
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Rather a few tests that were not run, and are told of, than a run that is cut off."""
-    if _place(item):
-        from binary import NoBinary, seconds_left
-
-        try:
-            seconds_left(0)
-        except NoBinary as error:
-            pytest.skip(str(error))
-
-
-def _place(item: pytest.Item) -> int:
-    if isinstance(item, pytest.Function):
-        # What is in tests/cluster needs programs that take minutes to build, if not all of it the control plane.
-        if item.path.parent.name == "cluster":
-            return 2
-        if hasattr(item, "callspec") and item.callspec.params.get("instance") == OWN:
-            return 1
-    return 0
-
-
 @pytest.fixture
 def instance(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Instance]:
     instance = _instance(tmp_path / "data", request)

@@ -1,0 +1,96 @@
+"""Which tests run one after another when several processes share a run (`pytest -n`), and which start first.
+
+pytest-xdist hands out whole groups. A group that needs minutes of real time starts first: it waits most of its time, and the
+others compute meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""The name of this process where several share a run, as `gw0`."""
+CONTROL_PLANE = "real control plane"
+INSTANCES = "serinus up"
+REAL_TIME = (CONTROL_PLANE, INSTANCES)
+"""The groups that start first. In a run of one process they come last: they move it into a network of its own."""
+SPLIT = ("tests/plays/", "tests/sim/", "tests/safety/test_fuzz.py")
+"""Long files without a fixture that several tests share: each test is a group of its own."""
+NICE = 10
+"""By how much a test that only computes is nicer than one in real time."""
+_BEGAN_WITH = os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else 0
+
+
+def group(nodeid: str) -> str:
+    """Tests with the same one run in one process, in the order of the collection."""
+    file, _, rest = nodeid.partition("::")
+    if file.startswith("tests/cluster/") or (file.startswith("tests/e2e/") and "[own" in rest):
+        return CONTROL_PLANE
+    if file.startswith("tests/e2e/"):
+        return INSTANCES
+    return nodeid if file.startswith(SPLIT) else file
+
+
+def on_control_plane(nodeid: str) -> bool:
+    """Whether the test needs the programs of the real control plane."""
+    return group(nodeid) == CONTROL_PLANE
+
+
+def sort(items: list[pytest.Item]) -> None:
+    """As they are to run. Where several processes share the run this is the order in which groups are handed out."""
+    items.sort(key=lambda item: place(item.nodeid, shared=bool(WORKER)))
+
+
+def place(nodeid: str, *, shared: bool) -> tuple[int, bool]:
+    """Sorts a test among all, in a run that several processes share, or in one of a single process."""
+    name = group(nodeid)
+    first = len(REAL_TIME) + (name != nodeid) if name not in REAL_TIME else REAL_TIME.index(name)
+    # In one process: from the first test on a control plane to the end of the run it lives in a network of its own.
+    alone = int(name == CONTROL_PLANE)
+    # What is in tests/cluster needs programs that take minutes to build, if not all of it the control plane.
+    return first if shared else alone, nodeid.startswith("tests/cluster/")
+
+
+def scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """What hands out the groups, in the order of the collection."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    config.option.loadscopereorder = False  # True orders them by their number of tests
+    return Groups(config, log)  # pyright: ignore[reportArgumentType] - the class of a log is private
+
+
+def give_way(nodeid: str) -> None:
+    """Before a test: lowers the priority of this process, and of all that it starts, unless the test is in real time."""
+    if WORKER:
+        more = 0 if group(nodeid) in REAL_TIME else NICE
+        with contextlib.suppress(PermissionError):  # only root gets it back; the groups in real time are the first ones
+            os.setpriority(os.PRIO_PROCESS, 0, _BEGAN_WITH + more)
+
+
+class FailuresAtOnce:
+    """Prints one line for a failure when it happens, so that a run that is cut off has named it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            terminal.ensure_newline()
+            terminal.write_line(f"FAILED {report.nodeid}: {_first_line(report)}")
+
+
+def _first_line(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return (crash.message if crash else report.longreprtext).partition("\n")[0][:300]
