@@ -10,7 +10,7 @@ import pytest
 from test_analyses import CHECK, METRIC, template
 from world import World, ingress, release, rollout, service
 
-from serinus.api.names import HASH
+from serinus.api.names import DESIRED_REPLICAS, HASH
 
 Json = dict[str, Any]
 Harm = Callable[[World], None]
@@ -198,6 +198,29 @@ def test_an_update_that_is_held_keeps_its_proportions(strategy: str, harm: str):
         if replicas:
             assert shares(world) == before
     assert len(world.of("ReplicaSet")) == 2
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_sizes_follow_although_another_writer_removed_their_record(strategy: str):
+    world = at_the_gate(strategy)
+    HARMS["paused by hand"](world)
+    world.after(5)
+    for name in world.of("ReplicaSet"):
+        world.patch("ReplicaSet", name, {"metadata": {"annotations": {DESIRED_REPLICAS: None}}})
+    world.after(5)
+    scaled(world, 8)
+    assert sizes(world) == AT_THE_GATE[strategy](8)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_size_without_a_record_follows_together_with_the_others(strategy: str):
+    world = at_the_gate(strategy)
+    HARMS["paused by hand"](world)
+    world.after(5)
+    name = world.set_of("green").metadata.name
+    world.patch("ReplicaSet", name, {"metadata": {"annotations": {DESIRED_REPLICAS: None}}})
+    scaled(world, 8)
+    assert sizes(world) == AT_THE_GATE[strategy](8)
 
 
 @pytest.mark.parametrize("harm", [h for h in HARMS if h not in ("nothing is wrong", "undecided", "the router refuses")])

@@ -25,7 +25,10 @@ from serinus.engine.strategy.scaling import View, count_of, follow_traffic, trim
 def follow_replicas(builder: PlanBuilder, view: View | None) -> None:
     """Plan the sizes. `view`: what the steps want; None where they cannot be used: then what the gateway knows decides."""
     s = builder.context
-    if not any(_outdated(builder, rs) for rs in s.sets if rs in (s.new, s.stable) or rs.spec.replicas):
+    sets = [rs for rs in s.sets if rs in (s.new, s.stable) or rs.spec.replicas]
+    for rs in sets:
+        _restore_record(builder, rs)
+    if not any(_outdated(builder, rs) for rs in sets):
         return
     if s.blue_green is not None and s.canary is None:
         _blue_green(builder)
@@ -74,9 +77,27 @@ def _begun(builder: PlanBuilder, rs: ReplicaSet) -> bool:
     return builder.size(rs) > 0 or _made_for(builder, rs) == 0
 
 
+def _restore_record(builder: PlanBuilder, rs: ReplicaSet) -> None:
+    """Write the record anew where another writer removed it: without it, a later change of `spec.replicas` is not noticed."""
+    if _recorded(rs) is None and not rs.metadata.deletion_timestamp:
+        record = str(_made_for(builder, rs))
+        builder.annotate(rs, {DESIRED_REPLICAS: record}, f"the annotation {DESIRED_REPLICAS} was removed")
+
+
+def _recorded(rs: ReplicaSet) -> int | None:
+    value = rs.metadata.annotations.get(DESIRED_REPLICAS, "")
+    return int(value) if value.isdecimal() else None
+
+
 def _made_for(builder: PlanBuilder, rs: ReplicaSet) -> int:
-    noted = rs.metadata.annotations.get(DESIRED_REPLICAS, "")
-    return int(noted) if noted.isdecimal() else builder.context.replicas
+    """The `spec.replicas` that the size belongs to: as recorded, else as the other sizes have it, else as it is now."""
+    own = _recorded(rs)
+    if own is not None:
+        return own
+    others = [
+        recorded for other in builder.context.sets if other.spec.replicas and (recorded := _recorded(other)) is not None
+    ]
+    return max(others, default=builder.context.replicas)
 
 
 def _promoted(builder: PlanBuilder) -> bool:
