@@ -23,13 +23,14 @@ KINDS = ("Rollout", "Ingress", "Service")
     metavar="FILE",
     help="Manifests; - is standard input.",
 )
+@click.option("--gateway", metavar="[NAMESPACE/]NAME", help="The Gateway that is the parent of the HTTPRoutes.")
 @click.option(
-    "--gateway",
-    required=True,
-    metavar="[NAMESPACE/]NAME",
-    help="The Gateway that is the parent of the HTTPRoutes.",
+    "--check",
+    nargs=2,
+    metavar="INGRESS_URL GATEWAY_URL",
+    help="Print nothing to apply; ask both URLs for the hosts and paths of the Ingresses, and list the differences.",
 )
-def command(filenames: tuple[str, ...], gateway: str) -> None:
+def command(filenames: tuple[str, ...], gateway: str | None, check: tuple[str, str] | None) -> None:
     """Print HTTPRoutes in place of Ingresses with nginx's canary annotations, and the Rollouts that lead them.
 
     \b
@@ -37,10 +38,30 @@ def command(filenames: tuple[str, ...], gateway: str) -> None:
 
     Of the given objects, it takes the Ingresses that a Rollout's nginx router names, and pairs of an Ingress and its
     canary Ingress. Nothing is changed on the cluster. Standard error lists what the HTTPRoutes do not do.
+
+    With --check, it sends GET requests to both URLs, 30 of each kind: for each host and path, below and beside the path, and with
+    the header of a canary. A difference ends it with code 1.
     """
-    from serinus.api.go_yaml_dump import dump_all
-    from serinus.cli.manifests import complaints, manifests
     from serinus.routing.ingress_routes import migrated
+
+    if not gateway and not check:
+        raise click.UsageError("Missing option '--gateway'.")
+    found = migrated(_objects(filenames), gateway or "gateway")
+    if not found.objects:
+        raise Problem("there is no Ingress to migrate", "Give the Rollouts together with the Ingresses that they name.")
+    if check:
+        _check([each for each in found.objects if each["kind"] == "HTTPRoute"], *check)
+        return
+    from serinus.api.go_yaml_dump import dump_all
+
+    for line in found.lost:
+        click.echo(visible(line), err=True)
+    click.echo(dump_all(list(found.objects)), nl=False)
+
+
+def _objects(filenames: tuple[str, ...]) -> list[Json]:
+    """The Rollouts, Ingresses and Services of these files. Raises Problem for one that the API server would refuse."""
+    from serinus.cli.manifests import complaints, manifests
 
     objects: list[Json] = []
     for filename in filenames:
@@ -53,9 +74,15 @@ def command(filenames: tuple[str, ...], gateway: str) -> None:
             if wrong:
                 raise Problem(f"{filename}: {obj['kind']} {name or ''}: {wrong[0]}")
             objects.append(obj)
-    found = migrated(objects, gateway)
-    for line in found.lost:
-        click.echo(visible(line), err=True)
-    if not found.objects:
-        raise Problem("there is no Ingress to migrate", "Give the Rollouts together with the Ingresses that they name.")
-    click.echo(dump_all(list(found.objects)), nl=False)
+    return objects
+
+
+def _check(routes: list[Json], before: str, after: str) -> None:
+    from serinus.cli.route_check import TIMES, check
+
+    count, differences = check(routes, before, after)
+    for line in differences:
+        click.echo(visible(line))
+    if differences:
+        raise Problem(f"{len(differences)} of {count} kinds of requests are answered differently")
+    click.echo(f"{count} kinds of requests, {TIMES} of each: both answer alike.")

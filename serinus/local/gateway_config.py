@@ -43,7 +43,7 @@ def configuration(settings: GatewaySettings) -> dict[str, Any]:
     further = {
         GATEWAY_API.group: {"kubernetesGateway": {**place, "statusAddress": {"ip": settings.host}}},
         # Without this, a TraefikService with one Service that has no endpoints yet answers nothing at all.
-        TRAEFIK.group: {"kubernetesCRD": {**place, "allowEmptyServices": True}},
+        TRAEFIK.group: {"kubernetesCRD": {**place, "allowEmptyServices": True, "safeNaming": True}},
     }
     return {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},

@@ -1,0 +1,75 @@
+"""Asks an Ingress controller and a Gateway for the same things, for `serinus migrate-routes --check`."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import ssl
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from serinus.cli.problems import Problem
+from serinus.routing.route_probes import Answer, Probe, difference, probes
+
+Json = dict[str, Any]
+TIMES = 30
+"""Requests of each kind to each side."""
+SECONDS = 10.0
+"""For one answer."""
+READ = 64 * 1024
+"""Bytes of a body that are compared."""
+
+
+def check(routes: Sequence[Json], before: str, after: str) -> tuple[int, tuple[str, ...]]:
+    """How many kinds of requests were made, and a sentence for each one that the two URLs answer differently. Raises Problem."""
+    sides = [_address(url) for url in (before, after)]
+    kinds = probes(routes)
+    found: list[str] = []
+    for probe in kinds:
+        answers = [[_ask(side, probe) for _ in range(TIMES)] for side in sides]
+        for url, side in zip((before, after), answers, strict=True):
+            if all(each.error for each in side):
+                raise Problem(f"{url} does not answer {probe}: {side[0].error}")
+        if said := difference(probe, *answers):
+            found.append(said)
+    return len(kinds), tuple(found)
+
+
+def _address(url: str) -> SplitResult:
+    address = urlsplit(url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise Problem(f"--check {url}: not a URL like http://127.0.0.1:8080")
+    return address
+
+
+def _ask(address: SplitResult, probe: Probe) -> Answer:
+    """One request on a connection of its own, as each of many clients makes it."""
+    name, port = address.hostname or "", address.port
+    connection = http.client.HTTPConnection(name, port or 80, timeout=SECONDS)
+    if address.scheme == "https":
+        connection = _Named(name, port or 443, probe.host)
+    headers = {"Host": probe.host} if probe.host else {}
+    headers |= dict([probe.header]) if probe.header else {}
+    try:
+        connection.request("GET", probe.path, headers=headers)
+        answer = connection.getresponse()
+        digest = hashlib.sha256(answer.read(READ)).hexdigest()[:8]
+        return Answer(answer.status, answer.getheader("Location") or "", digest)
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(error=f"{type(error).__name__}: {error}")
+    finally:
+        connection.close()
+
+
+class _Named(http.client.HTTPSConnection):
+    """TLS for the host that is asked for, at the address of a gateway."""
+
+    def __init__(self, address: str, port: int, host: str) -> None:
+        self._secured = ssl.create_default_context()
+        self._name = host or address
+        super().__init__(address, port, timeout=SECONDS, context=self._secured)
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._secured.wrap_socket(self.sock, server_hostname=self._name)

@@ -1,0 +1,41 @@
+"""An instance of `serinus up`, and Istio beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from binary import NoBinary
+from live import Instance
+
+from tests.gateways.istio import Istio
+from tests.gateways.programs import envoy, istiod
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Instance]:
+    instance = Instance(tmp_path / "data")
+    try:
+        instance.up()
+        yield instance
+    finally:
+        print(instance.logs())
+        instance.down()
+
+
+@pytest.fixture
+def programs() -> None:
+    """Skips the test, with the reason, where Istio's programs cannot be had."""
+    try:
+        _ = istiod(), envoy()
+    except NoBinary as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def istio(programs: None, up: Instance, tmp_path: Path) -> Iterator[Istio]:
+    running = Istio(up, tmp_path / "mesh")
+    with running:
+        yield running
+        print(running.logs())
