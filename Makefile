@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo demo-analysis test test-all test-cluster lint audit bench conformance lock clean
+.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways lint audit bench conformance lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ THERE := $(if $(findstring command,$(origin KUBECONFIG)),$(if $(filter own,$(KUB
 
 test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root and Go), or on a cluster: KUBECONFIG=… GATEWAY=URL
 	@SERINUS_CLUSTER=$(THERE) SERINUS_GATEWAY=$(GATEWAY) $(BIN)/python -m pytest tests/e2e $(if $(filter own,$(THERE)),tests/cluster) $(ARGS)
+
+test-gateways: $(DEV) ## The tests with real gateways, Istio too: builds istiod once (needs Go, about 9 minutes of processor) and downloads Envoy
+	@SERINUS_GATEWAYS=build $(BIN)/python -m pytest tests/gateways $(ARGS)
 
 lint: $(DEV) ## Check style, types and the language of pages and help texts
 	@$(BIN)/ruff check --quiet .

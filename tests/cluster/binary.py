@@ -30,7 +30,7 @@ class NoBinary(Exception):
 
 def binary() -> Path:
     """The program; builds it where it is not there yet. NoBinary where that cannot be done."""
-    return built(f"controlplane-{_fingerprint()}", _build, lock="lock")
+    return built(f"controlplane-{fingerprint(SOURCE)}", _build, lock="lock")
 
 
 def built(name: str, build: Callable[[Path], None], *, lock: str) -> Path:
@@ -66,10 +66,10 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "serinus"
 
 
-def _fingerprint() -> str:
-    """Changes when the program would."""
+def fingerprint(source: Path) -> str:
+    """Changes when the program of this folder would."""
     found = hashlib.sha256()
-    for file in sorted(SOURCE.iterdir()):
+    for file in sorted(source.iterdir()):
         found.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return found.hexdigest()[:12]
 

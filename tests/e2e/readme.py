@@ -19,8 +19,9 @@ _BLOCK = re.compile(r"^```(?P<kind>sh|text)\n(?P<body>.*?)^```$", re.MULTILINE |
 class Readme:
     """`with Readme(...) as readme`: every block must have been typed at the end."""
 
-    def __init__(self, folder: str, instance: Instance, tmp_path: Path) -> None:
-        self.instance = instance
+    def __init__(self, folder: str, instance: Instance, tmp_path: Path, gateway: str = "") -> None:
+        """`gateway`: its URL, where it is not that of the instance."""
+        self.instance, self.gateway = instance, gateway or instance.status["gateway"]
         self.folder = tmp_path / Path(folder).name
         shutil.copytree(REPOSITORY / folder, self.folder)
         self.blocks = commands((self.folder / "README.md").read_text())
@@ -35,7 +36,7 @@ class Readme:
         """Type the next block, which must begin so; what it printed."""
         block, told = self.blocks.pop(0)
         assert block.startswith(beginning), f"the next block is {block!r}"
-        script = "set -euo pipefail\n" + block.replace(GATEWAY, self.instance.status["gateway"])
+        script = "set -euo pipefail\n" + block.replace(GATEWAY, self.gateway)
         script = script.replace("/namespaces/default/", f"/namespaces/{self.instance.namespace}/")
         shape = ".*".join(re.escape(line.strip()) for line in told.strip().splitlines()).replace("…", ".*")
         printed = self.instance.shell(script, self.folder)
