@@ -1,6 +1,8 @@
-"""N Rollouts with the nginx router on the real control plane: what the controller process costs.
+"""N Rollouts with one router on the real control plane: what the controller process costs.
 
-    scale.py [--minutes M] [N ...]      500 and 2,000 by default; prints one line of JSON for each
+    scale.py [--router R] [--minutes M] [N ...]      nginx, 500 and 2,000 by default; prints one line of JSON for each
+
+R is one of nginx, alb, gateway-api, traefik, istio-hosts, istio-subsets; `--router R,S` runs each N with R and then with S.
 
 With --minutes each N has so long, and what was not reached by then is told as `stopped`.
 
@@ -34,12 +36,14 @@ from control_plane import ControlPlane
 from controller_meter import Meter, writes
 from network import NoNetwork, own_network
 from scale_load import Load
+from scale_routes import ROUTERS, Routing
 
 from serinus.kube.client import Client
 from serinus.kube.config import Flags, load
 from serinus.kube.https import HttpsHandler
 
 COUNTS = (500, 2000)
+DEFINITIONS = Path(__file__).parents[1] / "tests" / "recordings" / "routers" / "crds.yaml"
 SINGLES = 100
 IDLE_SECONDS = 30.0
 CALM_SECONDS = 1.0
@@ -47,9 +51,9 @@ SCALE_DOWN_SECONDS = 32.0
 """The default delay after which the old pods go, and a little."""
 
 
-async def measure(cluster: Cluster, count: int, seconds: float | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"rollouts": count}
-    async with _load(cluster, count) as work:
+async def measure(cluster: Cluster, count: int, router: str, seconds: float | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"router": router, "rollouts": count}
+    async with _load(cluster, count, ROUTERS[router]) as work:
         began, work.patience = time.monotonic(), seconds or work.patience
         try:
             async with asyncio.timeout(seconds):
@@ -108,12 +112,12 @@ async def _measure(cluster: Cluster, count: int, work: Load, found: dict[str, An
 
 
 @asynccontextmanager
-async def _load(cluster: Cluster, count: int) -> AsyncGenerator[Load]:
+async def _load(cluster: Cluster, count: int, routing: Routing) -> AsyncGenerator[Load]:
     handler = HttpsHandler(load(Flags(kubeconfig=str(cluster.plane.kubeconfig()))))
     kubelet = subprocess.Popen(  # noqa: ASYNC220 - before anything is measured
         [sys.executable, str(Path(__file__).with_name("fake_kubelet.py")), str(cluster.plane.kubeconfig())]
     )
-    work = Load(Client(handler, user_agent="bench"), count, f"scale-{count}")
+    work = Load(Client(handler, user_agent="bench"), count, f"scale-{count}", routing)
     running = asyncio.create_task(work.run())
     try:
         yield work
@@ -192,27 +196,46 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
     return {"count": len(found), "mean": round(statistics.mean(found), 1), **picked, "max": round(found[-1], 1)}
 
 
+def _option(words: list[str], name: str) -> str:
+    """Takes an option with its value out of the words; "" where it is not given."""
+    if name not in words:
+        return ""
+    at = words.index(name)
+    value = words[at + 1]
+    del words[at : at + 2]
+    return value
+
+
 def main() -> None:
     words = sys.argv[1:]
-    seconds = 60 * float(words[words.index("--minutes") + 1]) if "--minutes" in words else None
-    if seconds:
-        del words[words.index("--minutes") : words.index("--minutes") + 2]
+    minutes = _option(words, "--minutes")
+    routers = (_option(words, "--router") or "nginx").split(",")
+    if unknown := set(routers) - ROUTERS.keys():
+        sys.exit(f"scale.py: --router {', '.join(sorted(unknown))}: use {', '.join(ROUTERS)}")
     counts = [int(word.replace(",", "")) for word in words] or COUNTS
     try:
         program = binary()
         for count in counts:
-            with own_network():
-                directory = Path(tempfile.mkdtemp(prefix="serinus-scale-"))
-                cluster = Cluster(ControlPlane(program, directory), node=False)
-                try:
-                    cluster.start()
-                    print(json.dumps(asyncio.run(measure(cluster, count, seconds))), flush=True)
-                finally:
-                    cluster.stop()
-                    shutil.rmtree(directory)
+            for router in routers:
+                print(json.dumps(_alone(program, count, router, 60 * float(minutes) if minutes else None)), flush=True)
     except (NoBinary, NoNetwork) as error:
         print(f"scale.py: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _alone(program: Path, count: int, router: str, seconds: float | None) -> dict[str, Any]:
+    """Measures on a control plane of its own, with the definitions of all routers."""
+    with own_network():
+        directory = Path(tempfile.mkdtemp(prefix="serinus-scale-"))
+        cluster = Cluster(ControlPlane(program, directory), node=False)
+        try:
+            cluster.start()
+            if router not in ("nginx", "alb"):
+                cluster.kubectl("apply", "--server-side", "-f", str(DEFINITIONS))
+            return asyncio.run(measure(cluster, count, router, seconds))
+        finally:
+            cluster.stop()
+            shutil.rmtree(directory)
 
 
 if __name__ == "__main__":

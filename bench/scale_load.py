@@ -1,4 +1,4 @@
-"""The work of the scale bench: N Rollouts with the nginx router, written and watched by an ordinary client."""
+"""The work of the scale bench: N Rollouts with one router, written and watched by an ordinary client."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
+from scale_routes import Meta, Route, Routing
 
-from serinus.api.resources import INGRESSES, NAMESPACES, ROLLOUTS, SERVICES
+from serinus.api.resources import NAMESPACES, ROLLOUTS, SERVICES
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.errors import AlreadyExists
@@ -20,17 +21,8 @@ Json = dict[str, Any]
 SPACES = 20
 """Namespaces that the Rollouts are spread over."""
 AT_ONCE = 16
-WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
 PATIENCE = 900.0
 """Seconds for all to reach a phase."""
-
-
-class _Meta(msgspec.Struct, rename="camel"):
-    name: str
-    namespace: str
-    resource_version: str
-    generation: int = 0
-    annotations: dict[str, str] = {}
 
 
 class _RolloutStatus(msgspec.Struct, rename="camel"):
@@ -41,26 +33,22 @@ class _RolloutStatus(msgspec.Struct, rename="camel"):
 
 
 class _Rollout(msgspec.Struct):
-    metadata: _Meta
+    metadata: Meta
     status: _RolloutStatus = msgspec.field(default_factory=_RolloutStatus)
-
-
-class _Ingress(msgspec.Struct):
-    metadata: _Meta
 
 
 class Load:
     """`prefix` tells the Rollouts of one run from others."""
 
-    def __init__(self, client: Client, count: int, prefix: str) -> None:
-        self._client, self._prefix = client, prefix
+    def __init__(self, client: Client, count: int, prefix: str, routing: Routing) -> None:
+        self._client, self._prefix, self._routing = client, prefix, routing
         self.keys = [(f"{prefix}-{i % SPACES}", f"web-{i}") for i in range(count)]
-        self._of_ingress = {(space, f"{name}-{name}-ingress-canary"): (space, name) for space, name in self.keys}
+        self._of_route = {(space, routing.watched_name(name)): (space, name) for space, name in self.keys}
         clock = SystemClock()
         self._rollouts: Informer[_Rollout] = Informer(client, ROLLOUTS, _Rollout, clock=clock)
-        self._ingresses: Informer[_Ingress] = Informer(client, INGRESSES, _Ingress, clock=clock)
+        self._routes: Informer[Route] = Informer(client, routing.watched, Route, clock=clock)
         self._rollouts.on_change(self._seen)
-        self._ingresses.on_change(self._weighed)
+        self._routes.on_change(self._weighed)
         self._phases: dict[tuple[str, str], str] = {}
         self._wanted = ""
         self._missing: set[tuple[str, str]] = set()
@@ -68,7 +56,7 @@ class Load:
         self.asked: dict[tuple[str, str], float] = {}
         """When each Rollout was asked for its last change."""
         self.weights: dict[tuple[str, str], float] = {}
-        """Seconds from there to its weight of 20 in the canary's Ingress."""
+        """Seconds from there to its weight of 20 in the object of its router."""
         self._weight_seen = asyncio.Event()
         self.patience = PATIENCE
 
@@ -80,7 +68,7 @@ class Load:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._rollouts.run())
-            tasks.create_task(self._ingresses.run())
+            tasks.create_task(self._routes.run())
 
     def _seen(self, old: _Rollout | None, new: _Rollout | None) -> None:
         if new is None or not new.metadata.namespace.startswith(self._prefix):
@@ -94,12 +82,12 @@ class Load:
             if not self._missing:
                 self._reached.set()
 
-    def _weighed(self, old: _Ingress | None, new: _Ingress | None) -> None:
-        key = self._of_ingress.get((new.metadata.namespace, new.metadata.name)) if new else None
+    def _weighed(self, old: Route | None, new: Route | None) -> None:
+        key = self._of_route.get((new.metadata.namespace, new.metadata.name)) if new else None
         if new is None or key is None:
             return
-        before = old.metadata.annotations.get(WEIGHT) if old else ""
-        if key in self.asked and new.metadata.annotations.get(WEIGHT) == "20" != before:
+        before = self._routing.weight(old) if old else None
+        if key in self.asked and self._routing.weight(new) == 20 != before:
             self.weights.setdefault(key, time.monotonic() - self.asked[key])
             self._weight_seen.set()
 
@@ -115,8 +103,9 @@ class Load:
         space, name = key
         for service in (name, f"{name}-canary"):
             await self._client.create(SERVICES, _service(service, name), space)
-        await self._client.create(INGRESSES, _ingress(name), space)
-        await self._client.create(ROLLOUTS, _rollout(name), space)
+        for resource, route in self._routing.objects(name):
+            await self._client.create(resource, route, space)
+        await self._client.create(ROLLOUTS, _rollout(name, self._routing.canary(name)), space)
 
     async def update(self, image: str) -> None:
         self.weights.clear()
@@ -180,25 +169,12 @@ def _service(name: str, app: str) -> Json:
     return {"metadata": {"name": name, "labels": {"app": app}}, "spec": {"selector": {"app": app}, "ports": ports}}
 
 
-def _ingress(name: str) -> Json:
-    backend = {"service": {"name": name, "port": {"name": "http"}}}
-    path = {"path": "/", "pathType": "Prefix", "backend": backend}
-    rules = [{"host": f"{name}.bench", "http": {"paths": [path]}}]
-    return {"metadata": {"name": f"{name}-ingress"}, "spec": {"ingressClassName": "nginx", "rules": rules}}
-
-
-def _rollout(name: str) -> Json:
+def _rollout(name: str, canary: Json) -> Json:
     container = {
         "name": "web",
         "image": "argoproj/rollouts-demo:blue",
         "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
         "resources": {"requests": {"memory": "32Mi", "cpu": "5m"}},
-    }
-    canary = {
-        "canaryService": f"{name}-canary",
-        "stableService": name,
-        "trafficRouting": {"nginx": {"stableIngress": f"{name}-ingress"}},
-        "steps": [{"setWeight": 20}, {"pause": {}}],
     }
     return {
         "apiVersion": ROLLOUTS.api_version,
@@ -208,6 +184,6 @@ def _rollout(name: str) -> Json:
             "replicas": 1,
             "selector": {"matchLabels": {"app": name}},
             "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}},
-            "strategy": {"canary": canary},
+            "strategy": {"canary": {**canary, "steps": [{"setWeight": 20}, {"pause": {}}]}},
         },
     }
