@@ -55,6 +55,7 @@ PROCESSES = {
     ("cli", "doctor_routers"): {"routing"},
     ("cli", "install"): {"routing"},
     ("cli", "migrate_routes"): {"routing"},
+    ("cli", "route_check"): {"routing"},
     **{
         ("cli", f"notifications_{name}"): {"notifications", "analysis"}
         for name in (

@@ -1,7 +1,7 @@
 """The recorded plays of Argo Rollouts, played by the recorder against a running instance with the real kubectl.
 
-A few in `make test`; all of them in `make conformance` (SERINUS_PLAYS=all; or names, with commas between them).
-tests/plays has all in virtual time.
+A few in `make test`; all of them in `make conformance` (SERINUS_PLAYS=all; or names, with commas between them). A run on both engines plays
+all of nginx, and a few of other routers. tests/plays has all in virtual time.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
-from engines import ENGINES, OWN
+from engines import ENGINES, OWN, THEIRS
 from live import BIN, REPOSITORY, Instance
 from passing import only_passes_by
-from recordings import RECORDINGS, compared, plays, reference, scenario, surprises
+from recordings import RECORDINGS, ROUTERS, compared, plays, reference, router_plays, scenario, surprises
 
+SOME_OF_ROUTERS = ("istio-subsets", "gateway-header")
 SOME = (
     "nginx-walk",
     "nginx-abort-retry",
@@ -26,6 +27,7 @@ SOME = (
     "nginx-metadata",
     "bluegreen-manual",
     "workload-onsuccess",
+    *SOME_OF_ROUTERS,
 )
 AT_ONCE = 6
 """Plays at the same time: each has nine watches of kubectl beside its pods. More, and pods become ready too late."""
@@ -68,7 +70,19 @@ def wanted(instance: Instance) -> list[str]:
     asked = os.environ.get("SERINUS_PLAYS")
     if not asked or (type(instance) is Instance and OWN in ENGINES):
         return [*SOME]
-    return plays() if asked == "all" else asked.split(",")
+    if asked != "all":
+        return asked.split(",")
+    if THEIRS:
+        return plays()  # a cluster of somebody else keeps its definitions of routers, and their objects
+    return [*plays(), *(SOME_OF_ROUTERS if len(ENGINES) > 1 else router_plays())]
+
+
+def definitions_of_routers(instance: Instance) -> None:
+    """Those of the recordings, with open schemas: no API server of theirs had set a default. They replace those that are installed."""
+    file = ROUTERS / "crds.yaml"
+    instance.shell(f"kubectl delete --ignore-not-found -f {file}")
+    instance.shell(f"kubectl create -f {file}")
+    instance.shell(f"kubectl wait --for=condition=Established --timeout=60s -f {file}")
 
 
 def differing(name: str, out: Path, said: str) -> list[str]:
@@ -88,6 +102,8 @@ def again(instance: Instance, out: Path, name: str) -> list[str]:
 def test_the_recorded_plays_end_and_go_as_in_argo_rollouts(instance: Instance, tmp_path: Path):
     slow_pods(instance)
     names = wanted(instance)
+    if not THEIRS and set(names) & set(router_plays()):
+        definitions_of_routers(instance)
     names.sort(key=lambda name: reference(name)[-1]["t"], reverse=True)  # nobody waits for a long one at the end
     with ThreadPoolExecutor(AT_ONCE) as pool:
         said = dict(zip(names, pool.map(lambda name: play(instance, tmp_path, name), names), strict=True))
