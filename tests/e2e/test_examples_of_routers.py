@@ -5,13 +5,17 @@ On `serinus up` alone: its gateway serves these kinds.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from live import Instance, eventually
 from readme import Readme
 from visitors import visitors
+
+ACTIONS = "alb.ingress.kubernetes.io/actions."
 
 
 @pytest.fixture
@@ -62,3 +66,32 @@ def test_traefik(up: Instance, tmp_path: Path):
         up.up()
         eventually(lambda: up.ask("cafe.test") == (200, '"green"'))
         readme.type("kubectl delete")
+
+
+def test_alb(up: Instance, tmp_path: Path):
+    """Nothing serves its annotations here: the test sees what is written, beside the annotations of the user."""
+    ingress_class = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "alb"}}
+    up.shell(
+        f"kubectl apply -f - <<'EOF'\n{json.dumps({**ingress_class, 'spec': {'controller': 'ingress.k8s.aws/alb'}})}\nEOF"
+    )
+    with Readme("examples/alb", up, tmp_path) as readme:
+        readme.type("kubectl apply")
+        given = up.get("ingress", "stall")["metadata"]["annotations"]
+        readme.type("kubectl argo rollouts set image")
+        assert [path["backend"]["service"]["name"] for path in paths(up)] == ["testers", "stall"]
+        readme.type("kubectl argo rollouts promote")
+        readme.type("kubectl argo rollouts promote")
+        stable = '"ServiceName":"stall","ServicePort":"80","Weight":100'
+        eventually(lambda: stable in up.get("ingress", "stall")["metadata"]["annotations"][ACTIONS + "stall"])
+        annotations = up.get("ingress", "stall")["metadata"]["annotations"]
+        kept = {key: value for key, value in given.items() if "/actions." not in key and "last-applied" not in key}
+        assert annotations.items() >= kept.items()
+        assert ACTIONS + "testers" not in annotations
+        assert [path["backend"]["service"]["name"] for path in paths(up)] == ["stall"]
+        readme.type("kubectl delete")
+
+
+def paths(up: Instance) -> list[Any]:
+    """Of the only rule of the Ingress."""
+    (rule,) = up.get("ingress", "stall")["spec"]["rules"]
+    return rule["http"]["paths"]

@@ -29,14 +29,14 @@ def test_a_running_canary_moves_from_nginx_to_the_gateway_api(up: Instance, tmp_
         up.shell("kubectl argo rollouts set image web web=argoproj/rollouts-demo:green")
         up.shell("kubectl wait rollout/web --for=jsonpath='{.status.phase}'=Paused --timeout=60s")
         up.shell("kubectl wait rollout/web --for=jsonpath='{.status.currentStepIndex}'=3 --timeout=60s")
-        assert 45 <= there.share("green") <= 55
+        eventually(lambda: 45 <= there.share("green") <= 55, 60)
         up.shell(f"{GIVEN} | {MIGRATE} --gateway default/gateway -f - > routes.yaml", tmp_path)
         up.shell("kubectl apply -f routes.yaml", tmp_path)
         eventually(lambda: weights(up) == [50, 50])
         checked = up.shell(f"{MIGRATE} --check {up.status['gateway']} {up.status['gateway']} -f web.json", tmp_path)
         assert "both answer alike" in checked
         up.shell("kubectl delete ingress web web-web-canary")
-        assert 45 <= there.share("green") <= 55
+        eventually(lambda: 45 <= there.share("green") <= 55, 60)
         up.shell("kubectl argo rollouts promote web")
         up.shell("kubectl argo rollouts status web --timeout 90s")
         there.all_become("green")

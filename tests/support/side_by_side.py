@@ -33,7 +33,7 @@ def group(nodeid: str) -> str:
     file, _, rest = nodeid.partition("::")
     if file.startswith("tests/cluster/") or (file.startswith("tests/e2e/") and "[own" in rest):
         return CONTROL_PLANE
-    if file.startswith("tests/e2e/"):
+    if file.startswith(("tests/e2e/", "tests/gateways/")):
         return INSTANCES
     return nodeid if file.startswith(SPLIT) else file
 
