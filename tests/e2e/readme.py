@@ -1,7 +1,7 @@
 """A README whose ```sh blocks are typed, one after another, in a copy of its folder.
 
 A ```text block that follows is what the reader is told to see: its lines must be in the output, in this order; `…` stands
-for anything. `http://127.0.0.1:8080` is where the gateway is unless asked otherwise; in a test it is wherever it is.
+for anything. `http://127.0.0.1:8080`, or without `http://`, is where the gateway is unless asked otherwise; in a test it is wherever it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from live import REPOSITORY, Instance
 
-GATEWAY = "http://127.0.0.1:8080"
+ADDRESS = "127.0.0.1:8080"
+GATEWAY = f"http://{ADDRESS}"
 _BLOCK = re.compile(r"^```(?P<kind>sh|text)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -36,7 +37,9 @@ class Readme:
         """Type the next block, which must begin so; what it printed."""
         block, told = self.blocks.pop(0)
         assert block.startswith(beginning), f"the next block is {block!r}"
-        script = "set -euo pipefail\n" + block.replace(GATEWAY, self.gateway)
+        script = "set -euo pipefail\n" + block.replace(GATEWAY, self.gateway).replace(
+            ADDRESS, self.gateway.removeprefix("http://")
+        )
         script = script.replace("/namespaces/default/", f"/namespaces/{self.instance.namespace}/")
         shape = ".*".join(re.escape(line.strip()) for line in told.strip().splitlines()).replace("…", ".*")
         printed = self.instance.shell(script, self.folder)

@@ -6,10 +6,13 @@ On `serinus up` alone: its gateway serves these kinds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from live import Instance, eventually
 from readme import Readme
@@ -66,6 +69,51 @@ def test_traefik(up: Instance, tmp_path: Path):
         up.up()
         eventually(lambda: up.ask("cafe.test") == (200, '"green"'))
         readme.type("kubectl delete")
+
+
+def test_grpc(up: Instance, tmp_path: Path):
+    """Called 50 times a second, on one connection as gRPC does."""
+    with Readme("examples/grpc", up, tmp_path) as readme:
+        readme.type("cat > images.yaml")
+        readme.type("kubectl apply")
+        readme.type("sleep 2\npython3 client.py")
+        with callers(up.status["gateway"].removeprefix("http://"), "tally.test") as answers:
+            readme.type("kubectl argo rollouts set image")
+            readme.type("sleep 2\npython3 client.py")
+            before = len(answers)
+            eventually(lambda: len(answers) > before + 200, 60)
+            assert 15 <= answers[before : before + 200].count("green") / 2 <= 25
+            readme.type("kubectl argo rollouts promote")
+            readme.type("sleep 2\npython3 client.py")
+            eventually(lambda: set(answers[-100:]) == {"green"})
+        assert set(answers) == {"blue", "green"}
+        readme.type("kubectl delete")
+
+
+@contextmanager
+def callers(address: str, host: str) -> Generator[list[str]]:
+    """Who answered each call. A call that fails is an answer with the name of its status."""
+    answers: list[str] = []
+    stopping = threading.Event()
+
+    def call() -> None:
+        with grpc.insecure_channel(address, options=[("grpc.default_authority", host)]) as channel:
+            version = channel.unary_unary("/tally.Tally/Version")
+            for _ in range(50 * 120):
+                try:
+                    answers.append(version(b"", timeout=10).decode())
+                except grpc.RpcError as error:
+                    answers.append(str(error))
+                if stopping.wait(0.02):
+                    return
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        stopping.set()
+        thread.join(30)
 
 
 def test_alb(up: Instance, tmp_path: Path):
