@@ -31,8 +31,8 @@ demo-analysis: $(RUN) ## Watch a bad version fail its analysis and roll back aut
 test: lint ## Lint, types, all tests that need nothing but this machine's Python
 	@$(BIN)/python -m pytest -n $(or $(N),2) --ignore=tests/cluster $(ARGS)
 
-test-all: lint ## Run all that CI runs: `make test`, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane
-	@SERINUS_CLUSTER=also SERINUS_PLAYS=all SERINUS_FUZZ_SECONDS=$${SERINUS_FUZZ_SECONDS:-600} $(BIN)/python -m pytest -n $(or $(N),3) $(ARGS)
+test-all: lint ## Run all that CI runs: `make test`, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane, and Istio
+	@SERINUS_CLUSTER=also SERINUS_PLAYS=all SERINUS_GATEWAYS=$${SERINUS_GATEWAYS-build} SERINUS_FUZZ_SECONDS=$${SERINUS_FUZZ_SECONDS:-600} $(BIN)/python -m pytest -n $(or $(N),3) $(ARGS)
 
 # Only a KUBECONFIG that is given to make itself counts: the cluster a shell happens to point at is nobody's test bed.
 THERE := $(if $(findstring command,$(origin KUBECONFIG)),$(if $(filter own,$(KUBECONFIG)),own,$(abspath $(KUBECONFIG))),own)

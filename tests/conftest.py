@@ -11,8 +11,13 @@ from cluster_fixture import cluster as cluster
 from tests.support import side_by_side
 from tests.support.side_by_side import WORKER
 
-LIMITS = {"tests/cluster/": 2400, "tests/e2e/test_plays.py": 1800, "tests/e2e/test_cases.py": 1800}
-"""Seconds for a test that builds a control plane, or plays for minutes; other tests have the limit of pyproject.toml."""
+LIMITS = {
+    "tests/cluster/": 2400,
+    "tests/e2e/test_plays.py": 1800,
+    "tests/e2e/test_cases.py": 1800,
+    "tests/gateways/": 3600,
+}
+"""Seconds for a test that waits for the build of a program, or plays for minutes; other tests have the limit of pyproject.toml."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -95,6 +95,8 @@ def test_each_group_runs_in_one_process_and_those_in_real_time_start_first():
         "tests/cluster/test_helm.py::test_it",
         "tests/e2e/test_walkthrough.py::test_it[own]",
         "tests/api/test_times.py::test_two",
+        "tests/gateways/test_migration.py::test_it",
+        "tests/gateways/test_istio.py::test_it",
     ]
     assert [side_by_side.group(name) for name in names] == [
         "tests/api/test_times.py",
@@ -104,8 +106,10 @@ def test_each_group_runs_in_one_process_and_those_in_real_time_start_first():
         side_by_side.CONTROL_PLANE,
         side_by_side.CONTROL_PLANE,
         "tests/api/test_times.py",
+        side_by_side.INSTANCES,
+        side_by_side.GATEWAYS,
     ]
     ordered = sorted(names, key=lambda name: side_by_side.place(name, shared=True))
-    assert ordered == [names[n] for n in (5, 4, 3, 1, 2, 0, 6)]
+    assert ordered == [names[n] for n in (5, 4, 3, 7, 1, 2, 0, 6, 8)]
     alone = sorted(names, key=lambda name: side_by_side.place(name, shared=False))
-    assert alone == [names[n] for n in (0, 1, 2, 3, 6, 5, 4)]
+    assert alone == [names[n] for n in (0, 1, 2, 3, 6, 7, 8, 5, 4)]

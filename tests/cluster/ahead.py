@@ -1,4 +1,4 @@
-"""The programs of the tests on a real control plane, built while tests run that do not need them."""
+"""The programs of the tests on a real control plane, and Istio's, built while tests run that do not need them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import threading
 from binary import NoBinary, binary
 from helm_program import helm
 from network import NoNetwork, ask_for_network
+
+from tests.gateways.programs import istiod
 
 
 def build_ahead() -> None:
@@ -21,3 +23,5 @@ def _build() -> None:
         ask_for_network()
         binary()
         helm()
+    with contextlib.suppress(NoBinary):
+        istiod()

@@ -19,6 +19,8 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 """The name of this process where several share a run, as `gw0`."""
 CONTROL_PLANE = "real control plane"
 INSTANCES = "serinus up"
+GATEWAYS = "real gateways"
+"""Starts last: its program takes the longest to build."""
 REAL_TIME = (CONTROL_PLANE, INSTANCES)
 """The groups that start first. In a run of one process they come last: they move it into a network of its own."""
 SPLIT = ("tests/plays/", "tests/sim/", "tests/safety/test_fuzz.py")
@@ -33,6 +35,8 @@ def group(nodeid: str) -> str:
     file, _, rest = nodeid.partition("::")
     if file.startswith("tests/cluster/") or (file.startswith("tests/e2e/") and "[own" in rest):
         return CONTROL_PLANE
+    if file == "tests/gateways/test_istio.py":
+        return GATEWAYS
     if file.startswith(("tests/e2e/", "tests/gateways/")):
         return INSTANCES
     return nodeid if file.startswith(SPLIT) else file
@@ -52,6 +56,8 @@ def place(nodeid: str, *, shared: bool) -> tuple[int, bool]:
     """Sorts a test among all, in a run that several processes share, or in one of a single process."""
     name = group(nodeid)
     first = len(REAL_TIME) + (name != nodeid) if name not in REAL_TIME else REAL_TIME.index(name)
+    if name == GATEWAYS:
+        first = len(REAL_TIME) + 2
     # In one process: from the first test on a control plane to the end of the run it lives in a network of its own.
     alone = int(name == CONTROL_PLANE)
     # What is in tests/cluster needs programs that take minutes to build, if not all of it the control plane.
@@ -73,7 +79,7 @@ def scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
 def give_way(nodeid: str) -> None:
     """Before a test: lowers the priority of this process, and of all that it starts, unless the test is in real time."""
     if WORKER:
-        more = 0 if group(nodeid) in REAL_TIME else NICE
+        more = 0 if group(nodeid) in (*REAL_TIME, GATEWAYS) else NICE
         with contextlib.suppress(PermissionError):  # only root gets it back; the groups in real time are the first ones
             os.setpriority(os.PRIO_PROCESS, 0, _BEGAN_WITH + more)
 
