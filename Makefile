@@ -28,11 +28,11 @@ demo-analysis: $(RUN) ## Watch a bad version fail its analysis and roll back aut
 
 # N tests at once, in processes of their own: tests/support/side_by_side.py says which may not run side by side. A third
 # process has work to do while the e2e tests wait for pods to become ready.
-test: lint ## Lint, types, all tests that need nothing but this machine's Python
+test: lint ## Lint, types, the tests that need nothing but this machine's Python, but for long ones
 	@$(BIN)/python -m pytest -n $(or $(N),2) --ignore=tests/cluster $(ARGS)
 
-test-all: lint ## Run all that CI runs: `make test`, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane, and Istio
-	@SERINUS_CLUSTER=also SERINUS_PLAYS=all SERINUS_GATEWAYS=$${SERINUS_GATEWAYS-build} SERINUS_FUZZ_SECONDS=$${SERINUS_FUZZ_SECONDS:-600} $(BIN)/python -m pytest -n $(or $(N),3) $(ARGS)
+test-all: lint ## Run all that CI runs: `make test`, the long tests, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane, and Istio
+	@SERINUS_CLUSTER=also SERINUS_TESTS=all SERINUS_PLAYS=all SERINUS_GATEWAYS=$${SERINUS_GATEWAYS-build} SERINUS_FUZZ_SECONDS=$${SERINUS_FUZZ_SECONDS:-600} $(BIN)/python -m pytest -n $(or $(N),3) $(ARGS)
 
 # Only a KUBECONFIG that is given to make itself counts: the cluster a shell happens to point at is nobody's test bed.
 THERE := $(if $(findstring command,$(origin KUBECONFIG)),$(if $(filter own,$(KUBECONFIG)),own,$(abspath $(KUBECONFIG))),own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
 
@@ -18,6 +19,8 @@ LIMITS = {
     "tests/gateways/": 3600,
 }
 """Seconds for a test that waits for the build of a program, or plays for minutes; other tests have the limit of pyproject.toml."""
+ALL = os.environ.get("SERINUS_TESTS") == "all"
+"""Whether tests run that are marked as long."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,6 +55,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             limits.append(LIMITS["tests/cluster/"])
         if limits:
             item.add_marker(pytest.mark.timeout(max(limits)))
+        if not ALL and item.get_closest_marker("long"):
+            item.add_marker(
+                pytest.mark.skip(reason="it is long; `make test-all` runs it, and so does SERINUS_TESTS=all pytest")
+            )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

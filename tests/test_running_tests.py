@@ -87,29 +87,30 @@ def test_a_run_of_several_processes_names_failures_at_once_and_reasons_to_skip_a
 
 
 def test_each_group_runs_in_one_process_and_those_in_real_time_start_first():
-    names = [
-        "tests/api/test_times.py::test_one",
-        "tests/plays/test_virtual_plays.py::test_play[a]",
-        "tests/plays/test_virtual_plays.py::test_play[b]",
+    file, up, own, cluster, plays, busy = (
+        "tests/api/test_times.py",
         "tests/e2e/test_up.py::test_it[up]",
+        "tests/e2e/test_examples.py::test_it[own]",
         "tests/cluster/test_helm.py::test_it",
-        "tests/e2e/test_walkthrough.py::test_it[own]",
-        "tests/api/test_times.py::test_two",
-        "tests/gateways/test_migration.py::test_it",
-        "tests/gateways/test_istio.py::test_it",
-    ]
-    assert [side_by_side.group(name) for name in names] == [
-        "tests/api/test_times.py",
-        names[1],
-        names[2],
-        side_by_side.INSTANCES,
-        side_by_side.CONTROL_PLANE,
-        side_by_side.CONTROL_PLANE,
-        "tests/api/test_times.py",
-        side_by_side.INSTANCES,
-        side_by_side.GATEWAYS,
-    ]
-    ordered = sorted(names, key=lambda name: side_by_side.place(name, shared=True))
-    assert ordered == [names[n] for n in (5, 4, 3, 7, 1, 2, 0, 6, 8)]
-    alone = sorted(names, key=lambda name: side_by_side.place(name, shared=False))
-    assert alone == [names[n] for n in (0, 1, 2, 3, 6, 7, 8, 5, 4)]
+        ["tests/plays/test_writes.py::test_few[walk]", "tests/plays/test_where_we_differ.py::test_it[walk: why]"],
+        ["tests/e2e/test_plays.py::test_it[own]", "tests/e2e/test_plays.py::test_it[up]"],
+    )
+    split = "tests/sim/test_mutants.py::test_a_bug_is_found[one]"
+    istio, other_gateways = "tests/gateways/test_istio.py::test_it", "tests/gateways/test_migration.py::test_it"
+    groups = {
+        file: [f"{file}::test_one", f"{file}::test_two[1]"],
+        side_by_side.CONTROL_PLANE: [own, busy[0], cluster],
+        side_by_side.INSTANCES: [busy[1], up, other_gateways],
+        "play walk": plays,
+        split: [split],
+        side_by_side.GATEWAYS: [istio],
+    }
+    names = [name for members in groups.values() for name in members]
+    assert {name: side_by_side.group(name) for name in names} == {
+        n: g for g, members in groups.items() for n in members
+    }
+    for shared, wanted in (
+        (True, [own, busy[0], cluster, busy[1], up, other_gateways, *plays, split, *groups[file], istio]),
+        (False, [*groups[file], busy[1], up, other_gateways, *plays, split, istio, own, busy[0], cluster]),
+    ):
+        assert sorted(names, key=lambda name: side_by_side.place(name, shared=shared)) == wanted

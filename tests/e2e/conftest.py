@@ -8,6 +8,7 @@ SERINUS_CLUSTER=FILE    the cluster of this kubeconfig; SERINUS_GATEWAY is the U
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 from engines import ENGINES, GATEWAY, OWN, THEIRS, UP
 from live import BIN, Instance, run
+
+from tests.support.side_by_side import WORKER
 
 ONLY_UP = "test_up.py"
 """What is about `serinus up` itself."""
@@ -54,6 +57,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             "instance", engines, indirect=True, ids=lambda engine: engine if engine in (UP, OWN) else "theirs"
         )
+
+
+@pytest.fixture
+def one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of all processes of this run, one has it: for tests that keep both cores busy for minutes."""
+    base = tmp_path_factory.getbasetemp()
+    with ((base.parent if WORKER else base) / "one-at-a-time").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

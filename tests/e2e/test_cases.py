@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from cases import CASES, LIVE_ONLY
 from engines import ENGINES
 from live import BIN, Instance
@@ -37,6 +38,7 @@ def wanted(instance: Instance) -> list[Path]:
     return [file for file in files if file.stem in LIVE_ONLY or "\n- curl:" in file.read_text()]
 
 
+@pytest.mark.usefixtures("one_at_a_time")
 def test_no_reported_fault_happens_here(instance: Instance):
     wrong, printed = held(instance, wanted(instance), AT_ONCE)
     assert len(wrong) <= 3, printed

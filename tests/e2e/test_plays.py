@@ -13,6 +13,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import yaml
 from engines import ENGINES, OWN, THEIRS
 from live import BIN, REPOSITORY, Instance
@@ -99,6 +100,7 @@ def again(instance: Instance, out: Path, name: str) -> list[str]:
     return differing(name, out, play(instance, out, name))
 
 
+@pytest.mark.usefixtures("one_at_a_time")
 def test_the_recorded_plays_end_and_go_as_in_argo_rollouts(instance: Instance, tmp_path: Path):
     slow_pods(instance)
     names = wanted(instance)

@@ -117,7 +117,10 @@ ROWS: dict[str, tuple[Rule, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("what", "name"), [(what, name) for what, (_, names) in ROWS.items() for name in names])
+PAIRS = [(what, name) for what, (_, names) in ROWS.items() for name in names]
+
+
+@pytest.mark.parametrize(("what", "name"), PAIRS, ids=[f"{name}: {what}" for what, name in PAIRS])
 def test_where_we_differ(what: str, name: str):
     rule, _ = ROWS[what]
     assert rule(reference(name)), "the reference does not do that: the rule looks at the wrong thing"

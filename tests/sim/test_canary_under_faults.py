@@ -195,7 +195,9 @@ async def world(seed: int, tmp_path: Path) -> AsyncIterator[World]:
     await made.stop()
 
 
-@pytest.mark.parametrize("seed", range(20), indirect=True)
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 20))], indirect=True
+)
 async def test_there_back_in_the_middle_and_aborted_it_ends_as_asked_and_nothing_breaks(world: World) -> None:
     await world.start()
     await world.settled("blue")

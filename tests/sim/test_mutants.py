@@ -49,6 +49,14 @@ QUICK = {
     "experiment_never_ends": 120,
 }
 """Seeds within which each is found."""
+FEW = (
+    "drain_before_observe",
+    "timed_pause_without_an_alarm",
+    "silent_waits",
+    "switch_before_ready",
+    "first_metric_decides",
+)
+"""Of several kinds, for each change; all of them in `make test-all`."""
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +89,7 @@ def test_a_bug_of_third_revisions_is_found_where_the_stable_version_shrinks_with
         assert [v.promise for v in run(story, plan=plan).violations] == ["share_never_exceeds_capacity"]
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", [n if n in FEW else pytest.param(n, marks=pytest.mark.long) for n in QUICK])
 def test_a_bug_is_found(name: str):
     one = next(m for m in ALL if m.name == name)
     assert caught(one, range(QUICK[name])) is not None, one.bug

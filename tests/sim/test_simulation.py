@@ -28,6 +28,7 @@ from tests.sim.shrink import shrink
 
 ROOT = Path(__file__).parents[2]
 SEEDS, CHUNK = 1000, 100
+LONG = [pytest.param(first, marks=pytest.mark.long) for first in range(CHUNK, SEEDS, CHUNK)]
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+@pytest.mark.parametrize("first", [0, *LONG])
 def test_no_history_breaks_a_promise(first: int):
     for seed in range(first, first + CHUNK):
         found = run(generate(seed)).violations

@@ -23,8 +23,12 @@ GATEWAYS = "real gateways"
 """Starts last: its program takes the longest to build."""
 REAL_TIME = (CONTROL_PLANE, INSTANCES)
 """The groups that start first. In a run of one process they come last: they move it into a network of its own."""
-SPLIT = ("tests/plays/", "tests/sim/", "tests/safety/test_fuzz.py")
+SPLIT = ("tests/sim/", "tests/safety/test_fuzz.py")
 """Long files without a fixture that several tests share: each test is a group of its own."""
+PLAYS = "tests/plays/"
+"""All tests of one play are a group, so that it is played once."""
+BUSY = ("tests/e2e/test_plays.py", "tests/e2e/test_cases.py")
+"""Each of them keeps both cores busy for minutes."""
 NICE = 10
 """By how much a test that only computes is nicer than one in real time."""
 _BEGAN_WITH = os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else 0
@@ -39,6 +43,8 @@ def group(nodeid: str) -> str:
         return GATEWAYS
     if file.startswith(("tests/e2e/", "tests/gateways/")):
         return INSTANCES
+    if file.startswith(PLAYS) and "[" in rest:
+        return "play " + rest[rest.index("[") + 1 : -1].partition(":")[0]
     return nodeid if file.startswith(SPLIT) else file
 
 
@@ -52,16 +58,19 @@ def sort(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place(item.nodeid, shared=bool(WORKER)))
 
 
-def place(nodeid: str, *, shared: bool) -> tuple[int, bool]:
+def place(nodeid: str, *, shared: bool) -> tuple[int, ...]:
     """Sorts a test among all, in a run that several processes share, or in one of a single process."""
     name = group(nodeid)
-    first = len(REAL_TIME) + (name != nodeid) if name not in REAL_TIME else REAL_TIME.index(name)
-    if name == GATEWAYS:
-        first = len(REAL_TIME) + 2
-    # In one process: from the first test on a control plane to the end of the run it lives in a network of its own.
-    alone = int(name == CONTROL_PLANE)
     # What is in tests/cluster needs programs that take minutes to build, if not all of it the control plane.
-    return first if shared else alone, nodeid.startswith("tests/cluster/")
+    in_cluster = nodeid.startswith("tests/cluster/")
+    if not shared:  # from the first test on a control plane to the end of the run, it lives in a network of its own
+        return int(name == CONTROL_PLANE), in_cluster
+    busy = nodeid.startswith(BUSY)
+    if name == CONTROL_PLANE:
+        return 0, in_cluster, busy
+    if name == INSTANCES:  # the other way round: those of both groups do not meet
+        return 1, not busy
+    return (3,) if name == GATEWAYS else (2, name == nodeid.partition("::")[0])
 
 
 def scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
