@@ -53,6 +53,7 @@ PROCESSES = {
     ("cli", "why"): {"engine"},
     ("cli", "lint"): {"engine", "routing"},
     ("cli", "doctor_routers"): {"routing"},
+    ("cli", "doctor_steps"): {"engine", "analysis"},
     ("cli", "install"): {"routing"},
     ("cli", "migrate_routes"): {"routing"},
     ("cli", "route_check"): {"routing"},

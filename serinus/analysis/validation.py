@@ -137,6 +137,21 @@ def check_for_rollout(
     return spec
 
 
+def metrics_known_now(
+    asked: RolloutAnalysis, namespaced: Templates, of_cluster: Templates, rollout: Mapping[str, Any] | None
+) -> list[Metric]:
+    """The metrics of this analysis with the arguments that are known before an update; DUMMY for the others.
+
+    AnalysisProblem if the run could not be made.
+    """
+    templates = found_templates(asked.templates, namespaced, of_cluster)
+    unknown = {arg.name for arg in asked.args if _given_later(arg, rollout)}
+    room = Room(ARGUMENTS)
+    given = [_known_now(arg, rollout, unknown, room) for arg in asked.args]
+    values = argument_values(run_spec(templates, given, [], []).args, None)
+    return [_filled(one, metric, values, room) for one in templates for metric in one.spec.metrics]
+
+
 def _given_later(arg: Argument, rollout: Mapping[str, Any] | None) -> bool:
     source = arg.value_from
     if source is None:

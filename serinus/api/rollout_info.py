@@ -12,6 +12,7 @@ from typing import Any
 from serinus.api.pod_status import pod_ready, pod_restarts, pod_status
 from serinus.api.records import field, record
 from serinus.api.rollout_phase import calculated_phase
+from serinus.api.verdict_words import verdict_words
 
 Json = dict[str, Any]
 
@@ -70,7 +71,7 @@ class JobInfo:
 
 @record()
 class AnalysisRunInfo:
-    """The numbers count measurements of all metrics."""
+    """The numbers count measurements of all metrics. `verdicts`: of its sequential metrics, in words."""
 
     metadata: Json
     status: str
@@ -80,6 +81,7 @@ class AnalysisRunInfo:
     inconclusive: int
     error: int
     jobs: list[JobInfo]
+    verdicts: list[str]
 
 
 @record()
@@ -179,6 +181,12 @@ def analysis_run_info(run: Json) -> AnalysisRunInfo:
             for r in results
             for m in r.get("measurements") or []
             if (job := str((m.get("metadata") or {}).get("job-name") or ""))
+        ],
+        verdicts=[
+            f"{r.get('name')} {words}"
+            for r in results
+            for m in (r.get("measurements") or [])[-1:]
+            if (words := verdict_words(m))
         ],
     )
 

@@ -134,7 +134,8 @@ def _experiment(info: ExperimentInfo, now: float, paint: Paint) -> Node:
 
 def _analysis_run(run: AnalysisRunInfo, now: float, paint: Paint) -> Node:
     counts = (("✔", run.successful), ("✖", run.failed), ("?", run.inconclusive), ("⚠", run.error))
-    info = ",".join(f"{paint(sign)} {count}" for sign, count in counts if count > 0)
+    parts = [f"{paint(sign)} {count}" for sign, count in counts if count > 0]
+    info = ",".join([*parts, *map(visible, run.verdicts)])
     status = f"{paint(icon('Analysis', run.status))} {run.status}"
     cells = ("AnalysisRun", status, _age(run.metadata, now), info)
     return Node(

@@ -54,6 +54,7 @@ def detail(
         "live": live(info, whole(rollout)),
         "why": {"reasons": [], "next": "", "observed": [], **to_builtins(why)},
         "judged": [words(metric) for metric in why.metrics],
+        "shortSteps": list(why.short_steps),
         "strategy": info.strategy,
         "step": info.step,
         "weight": number(info.set_weight),

@@ -137,3 +137,21 @@ def test_each_finding_has_its_line_in_whatever_document_it_is(tmp_path: Path) ->
         f"{file}:7: Rollout web: spec.replicas",
         f"{file}:23: Rollout web: spec.replicas",
     ]
+
+
+def test_a_step_that_is_too_short_for_its_verdict_is_a_warning(tmp_path: Path) -> None:
+    side = "{requests: a, errors: b}"
+    counts = f"{{prometheus: {{address: http://p}}, canary: {side}, stable: {side}}}"
+    config = f"{{counts: {counts}, expected: {{requests: 200, rate: 0.01}}}}"
+    metric = f"interval: 30s, provider: {{plugin: {{serinus.dev/sequential: {config}}}}}"
+    strategy = (
+        "{canary: {steps: [{setWeight: 10}, {pause: {duration: 5m}}], analysis: {templates: [{templateName: t}], "
+        "args: [{name: who, value: x}]}}}"
+    )
+    file = tmp_path / "web.yaml"
+    file.write_text(rollout(strategy=strategy) + TEMPLATE.format(metric=metric))
+    done = run("lint", "-f", str(file))
+    assert (done.code, done.out) == (0, "")
+    assert done.err.startswith(
+        "warning: Rollout web: step 2 lasts 5m at weight 10; metric m finds a threefold error rate"
+    )

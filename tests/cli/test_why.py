@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from cli_cluster import Space, rollout
+from kept_verdict import kept_verdict
 
+from serinus.analysis.sequential.looks import Look
 from serinus.cli.rollouts.why import told
 from serinus.engine.explain.why import Reason, Why
 from serinus.engine.status.status_reason import step_pause
@@ -180,3 +182,42 @@ def test_no_sentence_is_told_twice(message: str, first: str) -> None:
 )
 def test_a_pause_has_its_unit(duration: int | str, words: str) -> None:
     assert step_pause(1, 3, duration, None).message == f"step 2 of 3 {words}"
+
+
+def test_steps_that_are_too_short_for_a_verdict_are_reported(space: Space) -> None:
+    put_verdict(space)
+    line = "Too short: step 2 lasts 5m at weight 10; metric errors finds a threefold error rate within it in 20% of releases"
+    assert line in space.run("why", "web").out
+    (step,) = json.loads(space.run("why", "web", "-o", "json").out)["shortSteps"]
+    assert "48m give 95%" in step
+
+
+def put_verdict(space: Space) -> None:
+    """A Rollout whose second step is too short for the sequential verdict of its background analysis."""
+    metric, _ = kept_verdict([], expected={"requests": 200, "rate": 0.01})
+    space.put({"kind": "AnalysisTemplate", "metadata": {"name": "check"}, "spec": {"metrics": [metric]}})
+    analysis = {"templates": [{"templateName": "check"}]}
+    steps = [{"setWeight": 10}, {"pause": {"duration": "5m"}}]
+    space.put(rollout(spec={"strategy": {"canary": {"steps": steps, "analysis": analysis}}}))
+
+
+def test_doctor_warns_of_short_steps_and_does_not_fail(space: Space) -> None:
+    put_verdict(space)
+    out = space.run("doctor").out
+    assert "⚠ rollout web: step 2 lasts 5m at weight 10; metric errors finds" in out
+    assert "  Plan its steps with: serinus verdict plan --help" in out
+
+
+def test_get_rollout_shows_where_the_verdict_stands(space: Space) -> None:
+    made = space.put(rollout(status={"phase": "Progressing", "currentPodHash": "h2"}))
+    asked, result = kept_verdict([Look(20, 2, 180, 2)])
+    meta = {"labels": {"rollouts-pod-template-hash": "h2"}, "ownerReferences": [owner(made)]}
+    space.put(
+        {
+            "kind": "AnalysisRun",
+            "metadata": {"name": "web-h2-2", "annotations": {"rollout.argoproj.io/revision": "2"}, **meta},
+            "spec": {"metrics": [asked]},
+            "status": {"phase": "Running", "metricResults": [result]},
+        }
+    )
+    assert "errors undecided, harm 5.2 of 20" in space.run("get", "rollout", "web").out

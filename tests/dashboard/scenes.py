@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
+from kept_verdict import kept_verdict
 from msgspec import convert
 
+from serinus.analysis.sequential.looks import Look
 from serinus.api.identity import step_hash
 from serinus.api.rollout import CanaryStep
 from serinus.api.times import format_time
@@ -201,6 +204,16 @@ def metrics() -> list[tuple[Json, Json]]:
         ),
         metric("queue", "Inconclusive", measured(*words), successCondition="len(result) > 0 && result[0] < 3"),
     ]
+
+
+def verdict() -> tuple[Json, Json]:
+    """A sequential verdict under way: after 24 looks the canary has three times as many errors."""
+    chance = Random(12)
+    looks = [
+        Look(20, sum(chance.random() < 0.03 for _ in range(20)), 180, sum(chance.random() < 0.01 for _ in range(180)))
+        for _ in range(24)
+    ]
+    return kept_verdict(looks)
 
 
 def analysis_run(put: Put, owner: Json, name: str = "web-analysis", *more: tuple[Json, Json]) -> Json:

@@ -33,6 +33,7 @@ SHOWN = {
     "rollout-phone-dark",
     "question-desk-light",
     "analysis-desk-light",
+    "verdict-desk-light",
 }
 """Pictures that the documentation shows."""
 
@@ -55,7 +56,8 @@ def busy() -> Iterator[Stage]:
     ]
     for one in made:
         stored = scenes.with_revisions(stage.put, one)
-        scenes.analysis_run(stage.put, stored, f"{stored['metadata']['name']}-analysis", *scenes.metrics())
+        shown = [scenes.verdict()] if one["metadata"]["name"] == "catalogue" else scenes.metrics()
+        scenes.analysis_run(stage.put, stored, f"{stored['metadata']['name']}-analysis", *shown)
     stage.open()
     yield stage
     stage.end()
@@ -124,6 +126,15 @@ def test_the_rollouts_page(busy: Stage, looked: Page, width: str, scheme: Scheme
     assert too_wide(looked) <= 0
     picture(looked, "rollout", width, scheme)
     picture(looked, "analysis", width, scheme, of=looked.locator(".set", has=looked.locator(".metric")))
+
+
+def test_a_verdict_look_by_look(busy: Stage, looked: Page, width: str, scheme: Scheme) -> None:
+    looked.goto(f"{busy.url}rollout/default/catalogue?token={TOKEN}")
+    metric = looked.locator('[data-metric="catalogue-analysis/errors"]')
+    expect(metric.locator("svg")).to_have_count(2)
+    assert not findings(looked)
+    assert too_wide(looked) <= 0
+    picture(looked, "verdict", width, scheme, of=metric)
 
 
 def test_the_question_before_a_change(busy: Stage, looked: Page, width: str, scheme: Scheme) -> None:

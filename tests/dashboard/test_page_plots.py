@@ -93,3 +93,24 @@ def test_what_decided_stands_beside_why_it_waits(stage: Stage, page: Page) -> No
     expect(page.get_by_role("region", name="Now")).to_contain_text(
         "Measured: success-rate of web-analysis: 0.42, succeeds if result >= 0.95 (Failed: 1 failed, 0 allowed)"
     )
+
+
+def test_a_verdict_shows_its_evidence_against_the_limits_and_the_ratio(stage: Stage, page: Page) -> None:
+    shown(stage, page, scenes.verdict())
+    drawn = page.locator('[data-metric="web-analysis/errors"]')
+    evidence = drawn.locator("svg").first
+    expect(evidence.locator("circle.look")).to_have_count(24)
+    limit, newest = (evidence.locator(which).bounding_box() for which in (".limit.harm", "circle.look >> nth=-1"))
+    assert limit
+    assert newest
+    assert newest["y"] > limit["y"], "evidence of 12 is below the limit of 20"
+    expect(drawn.locator("figcaption")).to_contain_text("undecided after 24 looks; the canary fails")
+    expect(drawn.locator("svg polygon.band")).to_have_count(1)
+    expect(page.get_by_role("img", name=re.compile("errors: evidence by look, harm .* of 20"))).to_be_visible()
+
+
+def test_a_verdict_whose_looks_are_broken_is_still_shown(stage: Stage, page: Page) -> None:
+    asked, result = scenes.verdict()
+    result["measurements"][0]["metadata"]["looks"] = "1,2;<img src=x>"
+    shown(stage, page, (asked, result))
+    expect(page.locator('[data-metric="web-analysis/errors"]')).to_contain_text("evidence of harm")

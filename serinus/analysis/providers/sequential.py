@@ -168,7 +168,7 @@ def _judged(metric: SequentialMetric, record: Record, now: float, count: int) ->
     """The phase after a look, and why, where it is not the verdict that ends the metric."""
     tally, course = record.tally, record.course
     n_c, _, n_s, _ = tally.totals
-    if metric.weight is not None and "stable.requests" in metric.queries:
+    if metric.weight is not None and metric.compares:
         split = SampleRatio()
         split.add(metric.weight / 100, n_c, n_s)
         mismatch = split.mismatch(n_c)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,14 @@ COUNTING = ("prometheus", "datadog", "newRelic", "influxdb", "cloudWatch", "grap
 """Providers that give numbers, by their keys in `provider`."""
 NUMBERS = ("requests", "errors")
 _WINDOW = re.compile(r"\[\s*([0-9][0-9a-z.]*)\s*(?::[^\]]*)?\]")
+
+
+class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The traffic that a user expects, for warnings about short steps: requests a minute of both versions together, and the
+    error rate of the stable version."""
+
+    requests: float
+    rate: float
 
 
 class Sequential(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -38,6 +47,7 @@ class Sequential(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     role: Literal["guardrail", "signal"] = "guardrail"
     no_data: str = "10m"
     weight: float | None = None
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,12 @@ class SequentialMetric:
     weight: float | None
     undecided: Literal["pass", "inconclusive"]
     role: Literal["guardrail", "signal"]
+    expected: Expected | None = None
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is a stable version to compare with."""
+        return "stable.requests" in self.queries
 
 
 def configuration(metric: Metric) -> Mapping[str, Any] | None:
@@ -107,7 +123,18 @@ def sequential_metric(metric: Metric) -> SequentialMetric:
         found.weight,
         found.undecided,
         found.role,
+        _expected(found.expected),
     )
+
+
+def _expected(given: Expected | None) -> Expected | None:
+    if given is not None and not (given.requests > 0 and math.isfinite(given.requests)):
+        raise SetupError(
+            "expected.requests", f"{given.requests:g} is no number of requests a minute: it must be above 0"
+        )
+    if given is not None and not 0 < given.rate < 1:
+        raise SetupError("expected.rate", f"{given.rate:g} is no error rate between 0 and 1, both excluded")
+    return given
 
 
 def _side(name: str, side: Any) -> dict[str, str | Mapping[str, Any]]:

@@ -61,18 +61,19 @@ class Record:
         self.course = msgspec.json.decode(metadata.get("course") or "{}", type=Course)
         self._before = msgspec.json.decode(metadata.get("before") or "[]", type=list[list[float]])
         self._looks = metadata.get("looks", "")
-        self.tally = self._resumed()
+        self.tally = self.resumed()
         for look in self.looks:
             self.last = self.tally.add(look)
 
     def _fold(self) -> None:
         cut = self._looks.index(";", DROPPED)
-        earlier = self._resumed()
+        earlier = self.resumed()
         for look in restored(self._looks[:cut]):
             earlier.add(look)
         self._before, self._looks = earlier.saved(), self._looks[cut + 1 :]
 
-    def _resumed(self) -> Tally:
+    def resumed(self) -> Tally:
+        """The tally before the looks that are still stored."""
         tally = Tally(self.settings)
         if self._before:
             tally.restore(self._before)

@@ -23,19 +23,20 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """`fix`: what to do; "" where all is well."""
+    """`fix`: what to do; "" where all is well. `warns`: Rollouts work all the same."""
 
     what: str
     found: str
     fix: str = ""
+    warns: bool = False
 
 
 def run(call: Call) -> int:
     session = open_session(call)
     wrong = 0
     for finding in examined(session, time.time(), call.connection(namespace=False)):
-        wrong += bool(finding.fix)
-        sign = "✖" if finding.fix else "✔"
+        wrong += bool(finding.fix) and not finding.warns
+        sign = "⚠" if finding.warns else "✖" if finding.fix else "✔"
         sys.stdout.write(f"{sign} {finding.what}: {finding.found}\n")
         if finding.fix:
             sys.stdout.write(f"  {finding.fix}\n")
@@ -59,6 +60,17 @@ def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]
     yield _controller(session, now, flags)
     yield from _routers(session)
     yield from _notifications(session, flags)
+    yield from _steps(session)
+
+
+def _steps(session: Session) -> Iterator[Finding]:
+    """Steps that are too short for their sequential verdict, by the traffic that the latest AnalysisRuns counted."""
+    from serinus.cli.rollouts.doctor_steps import short
+
+    for rollout, step in short(session):
+        yield Finding(
+            f"rollout {rollout}", step.message, "Plan its steps with: serinus verdict plan --help", warns=True
+        )
 
 
 def _notifications(session: Session, flags: str) -> Iterator[Finding]:

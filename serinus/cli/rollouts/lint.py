@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from serinus.api.rollout_info import Json
@@ -29,16 +30,20 @@ def run(call: Call) -> int:
     found = [(manifest, *admitted(manifest.obj)) for manifest in manifests(filename)]
     objects = [obj for _, obj, wrong in found if not wrong]
     first: Finding | None = None
+    warned: list[str] = []
     places: list[str] = []
     for manifest, obj, wrong in found:
         if not obj["apiVersion"].startswith("argoproj.io/"):
             continue
+        if not wrong and obj["kind"] == "Rollout":
+            warned += [f"{_named(obj)}: {short}" for short in short_steps(obj, objects)]
         for finding in wrong or findings(obj, objects):
             first = first or finding
             print(finding.message.removeprefix(f"{finding.path}: "))
             path = f"{manifest.within}.{finding.path}"
             where = f"{filename}:{line_of(manifest.chunk, path)}: {_named(obj)}"
             places.append(f"{where}: {finding.path}" if finding.path else where)
+    sys.stderr.write("".join(f"warning: {text}\n" for text in warned))
     if first is not None:
         raise Problem(first.message, "\n".join(places))
     return 0
@@ -73,6 +78,16 @@ def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
         rules=RULES,
     )
     yield from [finding for finding in found if finding.missing is None] or analysis_findings(rollout, templates)
+
+
+def short_steps(obj: Json, objects: list[Json]) -> list[str]:
+    """Sentences about steps of a Rollout that are too short for their sequential verdict. They are no errors."""
+    from serinus.api.rollout import Rollout
+    from serinus.engine.judging.short_steps import short_steps as found_in
+
+    near = [other for other in objects if _space(other) in (_space(obj), None)]
+    templates = {f"{o['kind']}/{_name(o)}": o for o in near if o["kind"] in _TEMPLATES}
+    return [short.message for short in found_in(_typed(obj, Rollout), templates)]
 
 
 def _workload(reference: WorkloadRef | None, near: list[Json]) -> Workload | None:
@@ -125,7 +140,8 @@ def _space(obj: Json) -> str | None:
 COMMAND = Command(
     run,
     "Check the Rollouts, Experiments and analysis templates of a file, as the API server and the controller do.\n"
-    "Exit code 1 if any would be refused. Objects that the file does not hold are not missed.",
+    "Exit code 1 if any would be refused. Objects that the file does not hold are not missed.\n"
+    "Warns on standard error of steps that are too short for a sequential verdict.",
     "-f FILENAME",
     ("kubectl argo rollouts lint -f my-rollout.yaml",),
     flags=(Flag("filename", "File with the objects, - for standard input", "f", metavar="FILE"),),

@@ -61,6 +61,7 @@ def told(name: str, why: Why, now: float) -> str:
     word = "Decided:" if any(metric.phase in BAD for metric in why.metrics) else "Measured:"
     lines += [f"{word if i == 0 else '':10} {words(metric)}" for i, metric in enumerate(why.metrics)]
     lines += [f"{'Seen:' if i == 0 else '':10} {line}" for i, line in enumerate(why.observed)]
+    lines += [f"{'Too short:' if i == 0 else '':10} {line}" for i, line in enumerate(why.short_steps)]
     if why.pending:
         lines.append("About to be done, if a controller works here:")
         lines += [f"  {line}" for line in why.pending]

@@ -23,6 +23,7 @@ from serinus.api.names import HASH, REVISION
 from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.thresholds import limit_of, number_of, value_text
 from serinus.api.times import parse_time
+from serinus.engine.explain.verdict_curve import Curve, verdict_curve
 
 LATEST = 20
 """Measurements of a metric that are shown, the latest ones."""
@@ -62,6 +63,8 @@ class Measured(msgspec.Struct, frozen=True, rename="camel"):
     allowed: int | None = 0
     dry_run: bool = False
     message: str = ""
+    curve: Curve | None = None
+    """Of a metric with a sequential verdict."""
 
 
 def measured(run: AnalysisRun) -> tuple[Measured, ...]:
@@ -156,6 +159,7 @@ def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[
         None if allowed < 0 else allowed,
         result.dry_run,
         result.message,
+        verdict_curve(result.measurements[-1]) if sequential and result.measurements else None,
     )
 
 

@@ -19,6 +19,7 @@ from serinus.engine.core.context import RolloutContext, build_context
 from serinus.engine.core.held_writes import known_from
 from serinus.engine.core.plan import Plan, Snapshot, Wait
 from serinus.engine.explain.metrics import Measured, deciding
+from serinus.engine.judging.short_steps import short_steps
 from serinus.engine.planner import plan
 from serinus.engine.status import conditions
 from serinus.engine.status.phase import phase_of
@@ -55,6 +56,8 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     observed: tuple[str, ...] = ()
     metrics: tuple[Measured, ...] = ()
     """What decided, or is being measured, where analyses judge the version."""
+    short_steps: tuple[str, ...] = ()
+    """Steps that are too short for their sequential verdict, as sentences."""
 
 
 def explain(snapshot: Snapshot) -> Why:
@@ -70,7 +73,12 @@ def explain(snapshot: Snapshot) -> Why:
     metrics = () if conditions.promoted(status) else deciding(snapshot.analysis_runs, snapshot.rollout)
     context = build_context(snapshot)
     reasons = _reasons(decided, context, snapshot)
-    return Why(phase, message, reasons, _next(context), pending, _observed(context, reasons), metrics)
+    observed, short = (
+        _observed(context, reasons),
+        short_steps(snapshot.rollout, snapshot.objects, snapshot.analysis_runs),
+    )
+    told_steps = tuple(one.message for one in short)
+    return Why(phase, message, reasons, _next(context), pending, observed, metrics, told_steps)
 
 
 def _stated(rollout: Rollout) -> tuple[str, str]:

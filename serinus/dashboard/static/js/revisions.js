@@ -4,6 +4,7 @@ import { ago, countdown } from "./clock.js";
 import { el } from "./dom.js";
 import { badge, role } from "./pieces.js";
 import { plot } from "./plot.js";
+import { verdictPlot } from "./verdict_plot.js";
 
 export function revisions(r) {
   return el("section", { class: "panel", "aria-label": "Revisions" }, el("h2", {}, "Revisions"),
@@ -51,7 +52,7 @@ function measured(run, metric) {
     el("p", {}, el("strong", {}, metric.name), badge(metric.icon, metric.phase), metric.newest ? el("code", {}, metric.newest) : null,
       [rules.join(", "), count, metric.dryRun ? "a dry run, which decides nothing" : ""].filter(Boolean).map((text) => el("span", { class: "soft" }, text))),
     metric.message ? el("p", { class: "soft" }, metric.message) : null,
-    plot(metric),
+    metric.curve ? verdictPlot(metric) : plot(metric),
     metric.points.length ? el("details", { "data-open": id }, el("summary", { "data-focus": id }, "Measurements"),
       el("ol", { class: "podlist" }, metric.points.map((one) => el("li", {}, badge(one.icon, one.phase), el("code", {}, one.value || one.message), ago(one.at))))) : null);
 }

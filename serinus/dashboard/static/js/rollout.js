@@ -87,6 +87,7 @@ function nowBox(r) {
     first ? el("p", { id: "why" }, el("strong", {}, r.status === "Degraded" ? "Why: " : "Waits: "), reason(first)) : null,
     others.map((other) => el("p", {}, el("strong", {}, "Also: "), reason(other))),
     r.judged.map((metric) => el("p", {}, el("strong", {}, "Measured: "), metric)),
+    r.shortSteps.map((step) => el("p", { class: "short-step" }, el("strong", {}, "Too short: "), step)),
     next ? el("p", {}, el("strong", {}, "Next: "), next) : null,
     r.message && r.message !== first?.message ? el("p", { class: "soft mono" }, r.message) : null);
 }

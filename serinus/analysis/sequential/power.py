@@ -1,0 +1,119 @@
+"""The chance that a version with more errors is found within a time, computed and not simulated. Pure, some milliseconds.
+
+At one weight the evidence for relative harm depends on two numbers: the errors of the canary and those of both versions.
+Each next error is the canary's with the same probability, so the chance that the evidence has reached its limit after so many
+errors follows error by error. A Poisson distribution says how many errors come in a time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from math import ceil, exp, floor, lgamma, log
+
+from serinus.analysis.sequential.planning import LONGEST, Traffic
+from serinus.analysis.sequential.process import RelativeProcess, log_mean_exp
+from serinus.analysis.sequential.settings import Settings
+
+MOST_ERRORS = 3_000
+"""Errors that are followed. A difference that takes more of them is not found in a usual step."""
+CERTAIN = 0.999
+NEGLIGIBLE = 1e-9
+"""Probability of a state that is left out."""
+SPREAD = 8.0
+"""Standard deviations of a Poisson distribution that are summed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """`found`: the chance that harm is found by the nth error of both versions, from the 0th on. `errors`: a minute, of both.
+
+    `interval`: seconds from look to look. Harm is found at a look.
+    """
+
+    found: Sequence[float]
+    errors: float
+    interval: float
+
+    def within(self, seconds: float) -> float:
+        """The part of releases in which harm is found by the looks of this time."""
+        mean = self.errors * floor(seconds / self.interval + 1e-9) * self.interval / 60
+        return self._after(mean)
+
+    def by(self, part: float) -> float | None:
+        """The seconds in which harm is found in this part of releases; None if it takes more than 30 days."""
+        low, high = 0, 1
+        while self.within(high * self.interval) < part:
+            low, high = high, high * 2
+            if high * self.interval > LONGEST:
+                return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.within(middle * self.interval) >= part else (middle, high)
+        return high * self.interval
+
+    def _after(self, mean: float) -> float:
+        if mean <= 0:
+            return 0.0
+        reach = SPREAD * mean**0.5 + 12
+        low, high = max(0, int(mean - reach)), ceil(mean + reach)
+        weights = [exp(count * log(mean) - mean - lgamma(count + 1)) for count in range(low, high + 1)]
+        last = len(self.found) - 1
+        chances = (self.found[min(count, last)] for count in range(low, high + 1))
+        return min(1.0, sum(weight * chance for weight, chance in zip(weights, chances, strict=True)))
+
+
+@lru_cache(256)
+def power(settings: Settings, traffic: Traffic, weight: float, ratio: float) -> Power:
+    """Of a canary with `ratio` times the stable version's errors, at this weight between 0 and 1, from the first look of a step.
+
+    Errors in bursts (`dispersion`) count as so many fewer errors. With a `budget` this is the least: the evidence for
+    exceeding it comes on top.
+    """
+    bad = weight * min(1.0, traffic.rate * ratio) / settings.dispersion
+    other = (1 - weight) * traffic.rate / settings.dispersion
+    limit = -log(settings.false_abort) + (0.0 if settings.budget is None else log(2))
+    return Power(
+        _found(settings.tolerated, limit, weight, bad / (bad + other)),
+        traffic.requests * (bad + other),
+        traffic.interval,
+    )
+
+
+def _found(tolerated: float, limit: float, weight: float, share: float) -> list[float]:
+    """By the number of errors: the chance that the evidence has reached its limit at one of them.
+
+    `share`: of the errors that are the canary's.
+    """
+    process = RelativeProcess(tolerated, harm=True)
+    of_canary, of_stable = process.growth(weight, 1, 0), process.growth(weight, 0, 1)
+
+    def reached(canary: int, errors: int) -> bool:
+        rest = errors - canary
+        sums = [canary * bad + rest * other for bad, other in zip(of_canary, of_stable, strict=True)]
+        return log_mean_exp(sums) >= limit
+
+    hit, chances = [0.0], [1.0]
+    first, boundary, total = 0, 1, 0.0
+    while len(hit) <= MOST_ERRORS and total < CERTAIN:
+        # chances[i]: of `first + i` errors of the canary, without having reached the limit before.
+        errors = len(hit)
+        chances = [
+            stays * (1 - share) + comes * share for stays, comes in zip([*chances, 0.0], [0.0, *chances], strict=True)
+        ]
+        boundary = min(boundary, errors)
+        while boundary <= errors and not reached(boundary, errors):
+            boundary += 1
+        inside = max(0, boundary - first)
+        hit.append(sum(chances[inside:]))
+        total += hit[-1]
+        del chances[inside:]
+        dropped = bisect_right(list(accumulate(chances)), NEGLIGIBLE)
+        first += dropped
+        del chances[:dropped]
+        if not chances:
+            break
+    return list(accumulate(hit))

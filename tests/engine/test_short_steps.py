@@ -1,0 +1,124 @@
+"""Warnings about steps that are too short for their sequential verdict."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from serinus.analysis.sequential.metric import PLUGIN
+from serinus.analysis.sequential.planning import Traffic, times_to_harm
+from serinus.analysis.sequential.power import power
+from serinus.analysis.sequential.settings import Settings
+from serinus.api.analysis import AnalysisRun
+from serinus.api.rollout import Rollout
+from serinus.engine.judging.short_steps import short_steps
+
+Json = dict[str, Any]
+QUERIES = {"requests": "increase(all[30s])", "errors": "increase(bad[30s])"}
+EXPECTED: dict[str, Any] = {"expected": {"requests": 200, "rate": 0.01}}
+
+
+def template(*, count: Any = None, stable: bool = True, interval: str = "30s", **config: Any) -> dict[str, Json]:
+    counts = {"prometheus": {"address": "http://p"}, "canary": QUERIES, **({"stable": QUERIES} if stable else {})}
+    metric = {"name": "errors", "interval": interval, "provider": {"plugin": {PLUGIN: {"counts": counts, **config}}}}
+    spec = {"metrics": [{**metric, **({} if count is None else {"count": count})}], "args": [{"name": "canary"}]}
+    return {"AnalysisTemplate/t": {"metadata": {"name": "t"}, "spec": spec}}
+
+
+def rollout(*steps: Json, background: bool = True, starting_step: int = 0, **canary: Any) -> Rollout:
+    analysis = {"templates": [{"templateName": "t"}], "args": [{"name": "canary", "value": "x"}]}
+    if background:
+        canary |= {"analysis": {**analysis, "startingStep": starting_step}}
+    given = [{"analysis": analysis} if step == {"analysis": True} else step for step in steps]
+    spec = {"strategy": {"canary": {"steps": given, **canary}}}
+    return msgspec.convert({"metadata": {"name": "web"}, "spec": spec}, Rollout)
+
+
+def told(about: Rollout, templates: dict[str, Json], *runs: AnalysisRun) -> list[str]:
+    return [short.message for short in short_steps(about, templates, runs)]
+
+
+def test_a_short_pause_says_how_often_harm_is_found_and_how_long_it_takes() -> None:
+    about = rollout({"setWeight": 10}, {"pause": {"duration": "5m"}}, {"setWeight": 50}, {"pause": {"duration": 3600}})
+    assert told(about, template(**EXPECTED)) == [
+        "step 2 lasts 5m at weight 10; metric errors finds a threefold error rate within it in 20% of releases; "
+        "48m give 95% (200 requests a minute with 1.00% errors expected)"
+    ]
+
+
+def test_an_analysis_step_lasts_as_long_as_its_looks() -> None:
+    about = rollout({"setWeight": 10}, {"analysis": True}, background=False)
+    assert "step 2 lasts 10m at weight 10" in told(about, template(count=20, **EXPECTED))[0]
+    assert told(about, template(count=200, **EXPECTED)) == []
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        rollout({"setWeight": 10}, {"pause": {}}),
+        rollout({"pause": {"duration": "5m"}}),
+        rollout({"setWeight": 100}, {"pause": {"duration": "5m"}}),
+        rollout({"setWeight": 10}, {"pause": {"duration": "5m"}}, starting_step=2),
+        rollout({"setWeight": 10}, {"pause": {"duration": "5m"}}, background=False),
+    ],
+    ids=["until promoted", "without traffic", "without a stable version", "before the analysis", "without analysis"],
+)
+def test_steps_that_no_time_ends_or_no_verdict_watches_are_left_out(about: Rollout) -> None:
+    assert told(about, template(**EXPECTED)) == []
+
+
+def run_with(**value: Any) -> AnalysisRun:
+    measurement = {"phase": "Running", "value": json.dumps(value)}
+    result = {"name": "errors", "phase": "Running", "measurements": [measurement]}
+    found = {"metadata": {"name": "web-1", "creationTimestamp": "2026-01-01T00:00:00Z"}}
+    return msgspec.convert({**found, "status": {"phase": "Running", "metricResults": [result]}}, AnalysisRun)
+
+
+def test_without_expected_traffic_the_looks_of_an_earlier_run_say_it() -> None:
+    """20 looks of 30 s with 2,000 requests: 200 a minute."""
+    about = rollout({"setWeight": 10}, {"pause": {"duration": "5m"}})
+    seen = run_with(looks=20, requests={"canary": 200, "stable": 1800}, errors={"canary": 2, "stable": 18})
+    assert told(about, template(), seen)[0].endswith("(200 requests a minute with 1.00% errors in web-1)")
+
+
+@pytest.mark.parametrize("runs", [[], [run_with(looks=0)], [run_with(looks=3, requests={"stable": 9})]])
+def test_unknown_traffic_is_reported_as_unknown(runs: list[AnalysisRun]) -> None:
+    about = rollout({"setWeight": 10}, {"pause": {"duration": "5m"}})
+    assert "is not known without the traffic: set `expected: {requests: A MINUTE" in told(about, template(), *runs)[0]
+
+
+def test_with_a_budget_the_chance_is_the_least() -> None:
+    about = rollout({"setWeight": 10}, {"pause": {"duration": "5m"}})
+    assert "in at least 1" in told(about, template(budget=0.02, **EXPECTED))[0]
+
+
+def test_what_has_no_verdict_against_a_stable_version_is_left_out() -> None:
+    about = rollout({"setWeight": 10}, {"pause": {"duration": "5m"}})
+    assert told(about, template(stable=False, budget=0.01, **EXPECTED)) == []
+    assert told(about, {}) == []
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.5])
+def test_the_computed_chance_agrees_with_simulated_releases(weight: float) -> None:
+    traffic = Traffic(200, 0.01, 30.0)
+    times = times_to_harm(Settings(), traffic, weight, 3.0, Random(7).random, 600)
+    chance = power(Settings(), traffic, weight, 3.0)
+    for minutes in (5, 15, 30):
+        assert chance.within(60 * minutes) == pytest.approx(times.within(60 * minutes), abs=0.07)
+
+
+def test_a_longer_step_never_finds_less() -> None:
+    chance = power(Settings(), Traffic(200, 0.01, 30.0), 0.1, 3.0)
+    found = [chance.within(60 * minutes) for minutes in range(0, 120, 5)]
+    assert found == sorted(found)
+    needed = chance.by(0.95)
+    assert needed is not None
+    assert chance.within(needed) >= 0.95 > chance.within(needed - 30)
+
+
+def test_a_difference_that_is_never_found_is_not_promised() -> None:
+    assert power(Settings(), Traffic(1, 0.0001, 30.0), 0.01, 3.0).by(0.95) is None
