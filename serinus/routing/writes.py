@@ -75,6 +75,18 @@ def share(traffic: Traffic) -> str:
     return f"{traffic.weight} of {traffic.max_weight}"
 
 
+def shares(traffic: Traffic, foreign: int) -> tuple[int, int]:
+    """(canary, stable) where backends of others keep `foreign`, less than `max_weight`: the rest is divided in proportion.
+
+    The canary never gets nothing where it is to have a share, and the stable Service never keeps one where it is to have none.
+    """
+    left = traffic.max_weight - foreign
+    if traffic.stable_weight <= 0:
+        return left, 0
+    canary = min(left, max(1, traffic.weight * left // traffic.max_weight)) if traffic.weight else 0
+    return canary, left - canary
+
+
 def not_found(kind: ServedKind, name: str, objects: Objects) -> str:
     """The error for an object that is missing, in Kubernetes' words; else that its kind is not installed."""
     if not objects.is_served(kind):

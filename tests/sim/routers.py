@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
+from serinus.routing.registry import kinds
 from tests.sim.history import NAME, History
 
 Json = dict[str, Any]
@@ -88,7 +89,8 @@ def with_router(history: History, key: str) -> History | None:
 
 
 def _plural(obj: Json) -> str:
-    return "ingresses" if obj["kind"] == "Ingress" else f"{obj['kind'].lower()}s"
+    kind = kinds().get(f"{obj['kind']}.{obj['apiVersion'].partition('/')[0]}")
+    return kind.plural if kind is not None else "ingresses"
 
 
 def _weight(ingress: Json) -> tuple[str, int, int] | None:

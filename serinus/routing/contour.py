@@ -1,0 +1,154 @@
+"""Contour's HTTPProxy: the weights of its services. The configuration is that of Argo Rollouts' plugin `argoproj-labs/contour`.
+
+Source: the README and the source code of that plugin, and the reference of `projectcontour.io/v1`. The HTTPProxy is the user's. Each of its
+routes with both Services gets the weights, and so does `spec.tcpproxy`; every other route stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from serinus.api.findings import Finding, required
+from serinus.api.rollout import CanaryStrategy, Rollout
+from serinus.api.routing_rules import Capabilities
+from serinus.api.served_kind import ServedKind, name_from
+from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.writes import edited, not_found, share, shares
+
+Json = dict[str, Any]
+KIND = ServedKind("projectcontour.io", "HTTPProxy", "httpproxies", ("v1",))
+FAILED = "failed to set weight via plugin"
+"""Argo Rollouts' words, which people search for."""
+
+
+class ContourRouting(msgspec.Struct, rename="camel", omit_defaults=True):
+    """`httpProxy` is the form of the plugin's first version. `namespace`: of the HTTPProxies; the Rollout's where it is not set."""
+
+    http_proxies: list[str] = []
+    http_proxy: str = ""
+    namespace: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        """Of the HTTPProxies, each once."""
+        return tuple(dict.fromkeys(name for name in (self.http_proxy, *self.http_proxies) if name))
+
+    def referred(self, own: str) -> tuple[str, ...]:
+        """The same as `Reference` names them for a Rollout in the namespace `own`."""
+        return tuple(name_from(self.namespace, name, own) for name in self.names())
+
+
+class Contour(Router[ContourRouting]):
+    key = "argoproj-labs/contour"
+    config = ContourRouting
+    capabilities = Capabilities(ping_pong=True, max_weight=True, verifies=True)
+    kinds = (KIND,)
+    permissions = (("projectcontour.io", ("httpproxies",), "get list watch patch"),)
+
+    def needs_services(self, config: ContourRouting, canary: CanaryStrategy) -> bool:
+        return canary.ping_pong is None
+
+    def validate(self, config: ContourRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
+        if not config.http_proxies and not config.http_proxy:
+            yield required(f"{path}.httpProxies", "the names of HTTPProxies")
+        for index, name in enumerate(config.http_proxies):
+            if not name:
+                yield required(f"{path}.httpProxies[{index}]", "the name of an HTTPProxy")
+
+    def references(self, rollout: Rollout, config: ContourRouting) -> tuple[Reference, ...]:
+        return tuple(Reference(KIND.key, name) for name in config.referred(rollout.metadata.namespace))
+
+    def route(self, config: ContourRouting, traffic: Traffic, objects: Objects) -> RouteResult:
+        writes: list[Write] = []
+        proxies: list[Json] = []
+        for name in config.referred(traffic.namespace):
+            seen = objects.get(KIND.key, name)
+            wrong = not_found(KIND, name, objects) if seen is None else _wrong(name, seen, traffic)
+            if wrong or seen is None:
+                return RouteResult(error=f"{FAILED}: {wrong}")
+            because = f"the canary is to get {share(traffic)}"
+            writes += edited(KIND, name, seen, lambda proxy: _divide(proxy, traffic), because)
+            proxies.append(seen)
+        verified = _verified(proxies)
+        if writes and verified:
+            verified = False  # Contour has reported on the objects as they were before
+        return RouteResult(tuple(writes), verified=verified)
+
+
+ROUTER = Contour()
+
+
+def _list(value: Any, field: str) -> list[Json]:
+    found = value.get(field) if isinstance(value, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _routes(proxy: Json) -> list[Json]:
+    """All parts of an HTTPProxy that lead to Services."""
+    spec = proxy.get("spec")
+    tcp = spec.get("tcpproxy") if isinstance(spec, dict) else None
+    return [*_list(spec, "routes"), *([tcp] if isinstance(tcp, dict) else [])]
+
+
+def _services(route: Json) -> list[Json]:
+    """Those that answer requests; a mirror gets copies."""
+    return [each for each in _list(route, "services") if each.get("mirror") is not True]
+
+
+def _names(route: Json) -> set[str]:
+    return {name for each in _services(route) if isinstance(name := each.get("name"), str)}
+
+
+def _divided(proxy: Json, traffic: Traffic) -> list[Json]:
+    """The routes with both Services."""
+    return [route for route in _routes(proxy) if {traffic.canary_service, traffic.stable_service} <= _names(route)]
+
+
+def _foreign(route: Json, traffic: Traffic) -> int:
+    """What services that are not the Rollout's keep of the weights."""
+    ours = (traffic.canary_service, traffic.stable_service)
+    weights = [each.get("weight", 0) for each in _services(route) if each.get("name") not in ours]
+    return sum(weight for weight in weights if isinstance(weight, int))
+
+
+def _wrong(name: str, proxy: Json, traffic: Traffic) -> str:
+    """Why the HTTPProxy has no place for the weights, in the plugin's words where it has some; "" where it has."""
+    routes = _divided(proxy, traffic)
+    if not routes:
+        there = {name for route in _routes(proxy) for name in _names(route)}
+        for service in (traffic.canary_service, traffic.stable_service):
+            if service not in there:
+                return f"the service: {service} is not found in HTTPProxy: add it to spec.routes[].services of {name}"
+        return f"no route of HTTPProxy {name} has both {traffic.stable_service} and {traffic.canary_service} in its services"
+    kept = max(_foreign(route, traffic) for route in routes)
+    if kept >= traffic.max_weight:
+        return (
+            f"other services of a route of HTTPProxy {name} have {kept} of {traffic.max_weight}: lower their weights, so "
+            f"that {traffic.stable_service} and {traffic.canary_service} have a share"
+        )
+    return ""
+
+
+def _divide(proxy: Json, traffic: Traffic) -> None:
+    for route in _divided(proxy, traffic):
+        canary, stable = shares(traffic, _foreign(route, traffic))
+        for service in _services(route):
+            if service.get("name") in (traffic.canary_service, traffic.stable_service):
+                service["weight"] = canary if service["name"] == traffic.canary_service else stable
+
+
+def _verified(proxies: list[Json]) -> bool | None:
+    """Whether Contour has accepted the present generations; None where it reports no condition `Valid` on one of them."""
+    reports = [report for proxy in proxies if (report := _report(proxy)) is not None]
+    return all(reports) if len(reports) == len(proxies) else None
+
+
+def _report(proxy: Json) -> bool | None:
+    valid = [each for each in _list(proxy.get("status"), "conditions") if each.get("type") == "Valid"]
+    if not valid:
+        return None
+    observed, generation = valid[0].get("observedGeneration"), proxy["metadata"].get("generation")
+    fresh = not isinstance(observed, int) or not isinstance(generation, int) or observed >= generation
+    return fresh and valid[0].get("status") == "True"
