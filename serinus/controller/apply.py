@@ -10,35 +10,32 @@ exists already, or is gone already, counts as done.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import structs
 
-from serinus.api.experiment import Experiment, ExperimentStatus
-from serinus.api.merge_patch import applied
 from serinus.api.meta import Json, ObjectMeta
-from serinus.api.names import HASH
 from serinus.api.resources import BY_KIND, EXPERIMENTS, PODS, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.served_kind import located
 from serinus.api.step_plugin import Answer, Question
+from serinus.controller.existing import missing_label, of_somebody_else
 from serinus.controller.field_managers import sentence
-from serinus.controller.held import HeldWrites
+from serinus.controller.held import HeldBack, HeldWrites
+from serinus.controller.messages import Messages, Subject, as_written
 from serinus.controller.writes import Writes
 from serinus.engine.core.builder import patched, settled
 from serinus.engine.core.event_order import ordered
 from serinus.engine.core.held_writes import find_held
-from serinus.engine.core.plan import Action, Event, HeldWrite, Plan, PluginCall
+from serinus.engine.core.plan import Action, Event, Plan, PluginCall
 from serinus.engine.judging.step_plugins import answered
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound, Unavailable
 from serinus.kube.informer import Key
 
-Subject = Rollout | Experiment
-"""What a plan is about."""
 Tell = Callable[[Subject, Event], None]
 Note = Callable[[Subject, str, str], None]
 """(what it is about, what was done, because): one line for each decision."""
@@ -58,8 +55,7 @@ class Applier:
     """What objects of a kind are written by; None for a kind that the API server does not serve."""
     held: HeldWrites = field(default_factory=HeldWrites)
     """What is not tried again for a while."""
-    happened: Callable[[Callable[[], Subject], Sequence[Event]], None] | None = None
-    """Told the Events of a pass, and how to make the object as the pass has written it."""
+    messages: Messages | None = None
 
     async def apply(self, about: Subject, plan: Plan) -> int:
         """Returns how many writes were made. Raises the ApiError of the first that failed, HeldBack of one that is not to be tried now;
@@ -69,19 +65,35 @@ class Applier:
             for index, action in enumerate(plan.actions):
                 await done.act(action, index)
             if plan.status is not None:
-                await done.act(done.status_action(plan.status, plan.status_because))
+                write = done.status_action(plan.status, plan.status_because)
+                if self.messages is not None and not done.is_held(write):
+                    await self._prepare(self.messages, done, plan)
+                await done.act(write)
             written = True
         finally:
             events = ordered(plan, done.acted, status=written)
             for event in events:
                 self.tell(about, event)
-            if events and self.happened is not None:
-                self.happened(lambda: as_written(about, plan, done.acted, status=written), events)
+            if self.messages is not None:
+                self.messages.happened(
+                    lambda: as_written(about, plan, done.acted, status=written), events, complete=written
+                )
         if plan.calls and isinstance(about, Rollout):
             status = patched(about.status, plan.status)
             for call in plan.calls:
                 status = await self._call(done, call, status)
         return done.count
+
+    async def _prepare(self, messages: Messages, done: _Pass, plan: Plan) -> None:
+        """Lets the messages of the Events be remembered. A refusal of that stops nothing."""
+        events = ordered(plan, done.acted, status=True)
+        try:
+            await messages.prepare(
+                done.about, lambda: as_written(done.about, plan, done.acted, status=True), events, done.annotate
+            )
+        except ApiError as error:
+            if not error.refused:
+                raise
 
     async def tell_status(self, about: Subject, status: Json) -> None:
         """Writes a status that no plan has made, onto the version that was seen. Raises the ApiError if that fails."""
@@ -101,39 +113,11 @@ class Applier:
         await done.act(done.status_action(said, f"plugin {call.name} said {answer.phase}"))
         if event:
             self.tell(done.about, event)
-            if self.happened is not None:
+            if self.messages is not None:
                 written = structs.replace(done.about, status=status)
-                self.happened(lambda: written, [event])
+                self.messages.happened(lambda: written, [event], complete=True)
         canary = structs.replace(status.canary, step_plugin_statuses=entries)
         return structs.replace(status, canary=canary)
-
-
-def as_written(about: Subject, plan: Plan, acted: Iterable[int], *, status: bool) -> Subject:
-    """The object after the actions that were done (by index) and, with `status`, the write of its status."""
-    annotations, labels = dict(about.metadata.annotations), dict(about.metadata.labels)
-    for index in acted:
-        action = plan.actions[index]
-        if action.kind == type(about).__name__ and action.name == about.metadata.name and action.verb == "patch":
-            change_of: Json = action.body.get("metadata") or {}
-            for kept, change in ((annotations, change_of.get("annotations")), (labels, change_of.get("labels"))):
-                for key, value in (change or {}).items():
-                    kept.pop(key, None) if value is None else kept.update({key: value})
-    metadata = structs.replace(about.metadata, annotations=annotations, labels=labels)
-    if not status or plan.status is None:
-        return structs.replace(about, metadata=metadata)
-    if isinstance(about, Rollout):
-        return structs.replace(about, metadata=metadata, status=patched(about.status, plan.status))
-    return structs.replace(
-        about, metadata=metadata, status=msgspec.convert(applied(settled(about.status), plan.status), ExperimentStatus)
-    )
-
-
-class HeldBack(Exception):
-    """A write was not done, and is not to be tried before `held.until`. `known`: this had been told before."""
-
-    def __init__(self, held: HeldWrite, known: bool = True) -> None:
-        super().__init__(held.message)
-        self.held, self.known = held, known
 
 
 class _Written(msgspec.Struct):
@@ -154,6 +138,11 @@ class _Pass:
         self.count = 0
         self.acted: list[int] = []
         """Indexes of the actions that changed something."""
+
+    def is_held(self, action: Action) -> bool:
+        """Whether the write is not to be tried now, or may not be."""
+        held, now = self.applier.held, self.applier.clock.now()
+        return bool(find_held(action, held.now(self.key, now), now)) or held.too_soon(self.key, action, now)
 
     async def act(self, action: Action, index: int | None = None) -> None:
         """`index`: its place among the plan's actions."""
@@ -186,6 +175,21 @@ class _Pass:
         what = "write status" if _is_status(action) else f"{action.verb} {action.kind} {action.name}"
         self.applier.note(self.about, what, action.because)
 
+    async def annotate(self, annotations: Json, uid: str) -> ObjectMeta:
+        """Writes annotations of the object itself, onto the version that the plan has seen. Returns its metadata."""
+        kind, name = self.resource.kind, self.key[1]
+        body: Json = {"metadata": {"uid": uid, "annotations": annotations}}
+        if version := self.versions.get((kind, name)):
+            body["metadata"]["resourceVersion"] = version
+        try:
+            made = await self.applier.client.patch(self.resource, name, body, self.key[0], type=_Written)
+        except (Unavailable, Conflict) as error:
+            self._doubt(kind, name, error)
+            raise
+        self.versions[kind, name] = made.metadata.resource_version
+        self.applier.writes.wrote(self.key, kind, name, made, self.applier.clock.now())
+        return made.metadata
+
     async def _create(self, resource: Resource, action: Action) -> bool:
         space, name = located(action.name, self.key[0])
         body: Json = {"apiVersion": resource.api_version, "kind": resource.kind, **action.body}
@@ -195,10 +199,10 @@ class _Pass:
         except AlreadyExists:
             # Made by an earlier pass whose answer was lost, or by somebody else: the next plan sees which.
             found = await self.applier.client.get(resource, name, space, type=_Written)
-            if action.kind == "ReplicaSet" and _of_somebody_else(found.metadata, self.about.metadata.uid):
+            if action.kind == "ReplicaSet" and of_somebody_else(found.metadata, self.about.metadata.uid):
                 await self._step_aside(action.name)
             self._wrote(action, found)
-            if action.kind == "ReplicaSet" and (label := _missing_label(found, action)):
+            if action.kind == "ReplicaSet" and (label := missing_label(found.metadata, action)):
                 await self.act(label)
             return False
         self._wrote(action, made)
@@ -285,20 +289,5 @@ class _Pass:
         self.applier.writes.wrote(self.key, action.kind, action.name, made, self.applier.clock.now())
 
 
-def _missing_label(found: _Written, action: Action) -> Action | None:
-    """Gives our own ReplicaSet of that name the label by which it is found, which another writer removed or changed."""
-    wanted = ((action.body.get("metadata") or {}).get("labels") or {}).get(HASH)
-    if found.metadata.controller() is None or wanted is None or found.metadata.labels.get(HASH) == wanted:
-        return None
-    patch: Json = {"metadata": {"labels": {HASH: wanted}}}
-    because = f"another writer changed its label {HASH}"
-    return Action("patch", "ReplicaSet", action.name, because, patch, uid=found.metadata.uid)
-
-
 def _is_status(action: Action) -> bool:
     return action.verb == "patch" and set(action.body) == {"status"}
-
-
-def _of_somebody_else(metadata: ObjectMeta, uid: str) -> bool:
-    owner = metadata.controller()
-    return owner is not None and owner.uid != uid

@@ -207,3 +207,11 @@ def _same(held: HeldWrite, action: Action) -> bool:
     if (held.verb, held.kind, held.name) != (action.verb, action.kind, action.name):
         return False
     return held.fields is None or held.fields == fields_of(action)
+
+
+class HeldBack(Exception):
+    """A write was not done, and is not to be tried before `held.until`. `known`: this had been told before."""
+
+    def __init__(self, held: HeldWrite, known: bool = True) -> None:
+        super().__init__(held.message)
+        self.held, self.known = held, known

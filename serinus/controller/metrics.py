@@ -18,7 +18,7 @@ from serinus.api.rollout import Rollout
 from serinus.controller.analysis_metrics import AnalysisGauges
 from serinus.controller.cache import Cache
 from serinus.controller.duration_series import Durations
-from serinus.controller.notification_series import NotificationSeries
+from serinus.controller.notifications.series import NotificationSeries
 from serinus.controller.series import Events, Reconciles, gauge, text
 from serinus.engine.core.plan import Event
 from serinus.kube.informer import Key

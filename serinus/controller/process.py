@@ -21,12 +21,13 @@ from serinus.api.installation import LEASE
 from serinus.api.meta import WrittenMeta
 from serinus.api.rollout import Rollout
 from serinus.controller.analysis_runs import AnalysisRuns
-from serinus.controller.apply import Applier, Subject
+from serinus.controller.apply import Applier
 from serinus.controller.cache import Cache
 from serinus.controller.events import Recorder, aborted_since
 from serinus.controller.jobs import Jobs
+from serinus.controller.messages import Subject
 from serinus.controller.metrics import Metrics
-from serinus.controller.notifying import Notifying
+from serinus.controller.notifications.wiring import Notifying
 from serinus.controller.reconcile import Reconciler, note
 from serinus.controller.router_release import RouterReleaser
 from serinus.controller.services import ServiceReleaser
@@ -138,11 +139,17 @@ class Controller:
             watched=self.options.namespace if self.options.self_service_notifications else None,
             tell=lambda about, event, kind: self.recorder.tell(about, event, kind=kind),
         )
-        happened = self.notifying.notifications.happened
         self._hands = Hands(self.options.workers)
         plugins = StepPlugins(client, self.options.lease_namespace, self._hands)
         applier = Applier(
-            client, clock, Writes(), self._tell, note, plugins.call, self.cache.resource, happened=happened
+            client,
+            clock,
+            Writes(),
+            self._tell,
+            note,
+            plugins.call,
+            self.cache.resource,
+            messages=self.notifying.notifications,
         )
         self.reconciler = Reconciler(
             self.cache,
@@ -158,7 +165,7 @@ class Controller:
         self.experimenter = Reconciler(
             self.cache,
             self.cache.experiments,
-            Applier(client, clock, Writes(), self._tell, note, happened=happened),
+            Applier(client, clock, Writes(), self._tell, note, messages=self.notifying.notifications),
             self.experiment_queue,
             clock,
             see=experiment_snapshot,
@@ -243,6 +250,8 @@ class Controller:
 
     async def _lead(self) -> None:
         await self.cache.synced()
+        if not self.options.only_analyses:
+            await self.notifying.sources.answered()
         log.info("working", extra={"fields": {"rollouts": len(self.cache.rollouts.items)}})
         try:
             for key, rollout in self.cache.rollouts.items.items():

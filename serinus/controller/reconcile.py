@@ -16,9 +16,11 @@ from msgspec import structs
 
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import located
-from serinus.controller.apply import Applier, HeldBack, Subject
+from serinus.controller.apply import Applier
 from serinus.controller.bounded import TooMuch, bounded
 from serinus.controller.cache import Cache
+from serinus.controller.held import HeldBack
+from serinus.controller.messages import Subject
 from serinus.controller.set_aside import SetAside, status_of
 from serinus.controller.writes import UNKNOWN, Expectation
 from serinus.engine.core.plan import Event, HeldWrite, Plan, Wait

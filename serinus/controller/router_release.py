@@ -11,8 +11,10 @@ import logging
 import msgspec
 
 from serinus.api.rollout import Rollout
-from serinus.controller.apply import Applier, HeldBack, Subject
+from serinus.controller.apply import Applier
 from serinus.controller.cache import Cache
+from serinus.controller.held import HeldBack
+from serinus.controller.messages import Subject
 from serinus.controller.snapshot import router_objects
 from serinus.controller.writes import Writes
 from serinus.engine.core.plan import Event, Plan

@@ -105,8 +105,16 @@ def by_event(
                 full = full_key_of(name, condition, to, once=once, namespace=prefix)
                 if told(key) or (once is not None and (key in state or full in state)):
                     continue
-            identity = f"{name}[{condition.index}]:{to}:{happening.identity}" if happening.identity else ""
-            due.append(Due(name, condition.index, condition.send, to, key, identity))
+            due.append(
+                Due(
+                    name,
+                    condition.index,
+                    condition.send,
+                    to,
+                    key,
+                    identity_of(name, condition.index, to, happening.identity),
+                )
+            )
     return Judged(tuple(due), problems=tuple(problems))
 
 
@@ -165,6 +173,11 @@ def _judged(
         except ConditionError as error:
             problems.append(_failed(name, condition, "oncePer", error))
     return holds, once, problems
+
+
+def identity_of(trigger: str, index: int, to: Destination, occurrence: str) -> str:
+    """The identity of a message: the condition, the destination and the occurrence of its Event; "" where each Event counts."""
+    return f"{trigger}[{index}]:{to}:{occurrence}" if occurrence else ""
 
 
 def once_of(condition: Condition, values: Mapping[str, Any], now: float) -> str | None:

@@ -11,7 +11,8 @@ from serinus.api.meta import WrittenMeta
 from serinus.api.names import HASH
 from serinus.api.rollout import Rollout
 from serinus.api.step_plugin import Answer, Question
-from serinus.controller.apply import Applier, HeldBack
+from serinus.controller.apply import Applier
+from serinus.controller.held import HeldBack
 from serinus.controller.writes import Writes
 from serinus.engine.core.plan import Action, Event, Plan, PluginCall
 from serinus.kube.client import Client

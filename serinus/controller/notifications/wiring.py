@@ -1,4 +1,4 @@
-"""The parts of notifications, joined: what is configured, what is due, what is remembered, and the sending."""
+"""The parts of notifications, joined: the configurations, what is due, what is remembered, and the sending."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from serinus.controller.cache import Cache
-from serinus.controller.notification_memory import Memories
-from serinus.controller.notification_series import NotificationSeries
-from serinus.controller.notification_sources import ConfigMap, NotificationSources
-from serinus.controller.notifications import Notifications, Subject
+from serinus.controller.notifications.memory import Memories
+from serinus.controller.notifications.notifications import Notifications
+from serinus.controller.notifications.repetitions import Repetitions
+from serinus.controller.notifications.results import Results
+from serinus.controller.notifications.sending import Sender
+from serinus.controller.notifications.series import NotificationSeries
+from serinus.controller.notifications.sources import ConfigMap, NotificationSources
+from serinus.controller.notifications.subject import Subject
 from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Key
 from serinus.kube.queue import WorkQueue, work
+from serinus.notifications.delivery import Delivery
 from serinus.notifications.problems import Problem
 from serinus.notifications.services.service import Http, Reach
 
@@ -51,11 +56,16 @@ class Notifying:
             namespace=namespace,
             watched=watched,
             tell=self._problem,
-            changed=lambda namespace: self.notifications.configuration_changed(namespace),
+            changed=lambda _: self.notifications.configuration_changed(),
         )
-        self.notifications = Notifications(
-            cache, clock, self.sources, self._memories, Reach(http, clock.now, environment), series, tell
-        )
+        repetitions = Repetitions(clock)
+        reach = Reach(http, clock.now, environment)
+        results = Results(cache, clock, self.sources, self._memories, repetitions, reach, series, tell)
+        self._delivery = delivery = Delivery(results, clock)
+        sender = Sender(clock, self._memories, repetitions, delivery, results.give_up)
+        self.notifications = Notifications(cache, clock, self.sources, self._memories, repetitions, sender, series)
+        series.waiting = lambda: (len(delivery.waiting()), delivery.waiting_bytes)
+        series.problems = self._broken_keys
         cache.rollouts.on_change(self.notifications.rollout_changed)
 
     async def watch(self) -> None:
@@ -63,19 +73,29 @@ class Notifying:
         await self.sources.run()
 
     async def lead(self) -> None:
-        """Sends until cancelled: for the process that leads."""
+        """Sends until cancelled: for the process that leads. Nothing is sent before the configurations are read."""
+        await self.sources.synced()
         self._leads = True
         for config_map, problem in self.sources.problems():
             self._problem(config_map, problem)
         self.notifications.lead()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.notifications.delivery.run())
+                tasks.create_task(self._delivery.run())
                 tasks.create_task(work(self._queue, self._memories.write))
         finally:
             self._leads = False
             self.notifications.rest()
+            self._delivery.clear()
 
     def _problem(self, config_map: ConfigMap, problem: Problem) -> None:
         if self._leads and problem.severity == "error":
             self._tell(config_map, Event("NotificationConfigInvalid", str(problem), "Warning"), "ConfigMap")
+
+    def _broken_keys(self) -> list[tuple[str, str]]:
+        return [
+            (namespace, problem.key)
+            for namespace, configuration in self.sources.configurations.items()
+            for problem in configuration.problems
+            if problem.severity == "error"
+        ]

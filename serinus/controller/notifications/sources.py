@@ -7,6 +7,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 import msgspec
@@ -19,6 +20,9 @@ from serinus.kube.informer import Informer
 from serinus.notifications.configuration import EMPTY, Configuration, read_configuration
 from serinus.notifications.names import CONFIG_MAP, SECRET
 from serinus.notifications.problems import Problem
+
+ANSWER_SECONDS = 2.0
+"""For which a new leader waits for its configurations before it works on Rollouts."""
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ class Secret(msgspec.Struct):
 class NotificationSources:
     """`namespace`: the controller's own. `watched`: "" for all; None where only the own one may have a configuration.
 
-    `tell` is told of each new problem with the ConfigMap that has it; `changed` of each namespace with a new configuration.
+    `tell` is called for each new problem with the ConfigMap that has it, `changed` for each namespace with a new configuration.
     """
 
     def __init__(
@@ -69,8 +73,19 @@ class NotificationSources:
             tasks.create_task(self.config_maps.run())
             tasks.create_task(self.secrets.run())
 
+    async def synced(self) -> None:
+        """Returns when all configurations have been read."""
+        await self.config_maps.synced.wait()
+        await self.secrets.synced.wait()
+
+    async def answered(self) -> None:
+        """Returns when all configurations have been read, or after a while if the API server refuses that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self.synced()
+
     def of(self, namespace: str) -> list[tuple[Configuration, str]]:
-        """The configurations that count for objects of a namespace, each with what their keys in the state begin with."""
+        """The configurations that count for objects of a namespace, each with the namespace in its keys of the state."""
         found: list[tuple[Configuration, str]] = []
         if (own := self.configurations.get(self.namespace)) is not None:
             found.append((own, ""))
@@ -81,7 +96,7 @@ class NotificationSources:
         return found
 
     def problems(self) -> list[tuple[ConfigMap, Problem]]:
-        """All that is wrong now, each with its ConfigMap."""
+        """All present problems, each with its ConfigMap."""
         return [
             (config_map, problem)
             for (namespace, _), config_map in self.config_maps.items.items()

@@ -28,7 +28,7 @@ class NotificationSeries:
         _count(self._errors, key, (type_, reason))
 
     def spent(self, key: Key, seconds: float) -> None:
-        """What finding and making the messages of one Event took."""
+        """Counts the seconds in which the messages of one Event were found and made."""
         found = self._spent.setdefault(key, [0.0] * (len(BUCKETS) + 2))
         for place, most in enumerate(BUCKETS):
             found[place] += seconds <= most

@@ -1,0 +1,55 @@
+"""What a pass tells the sender of messages: the Events, and the object as the pass writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+from msgspec import structs
+
+from serinus.api.experiment import Experiment, ExperimentStatus
+from serinus.api.merge_patch import applied
+from serinus.api.meta import Json, ObjectMeta
+from serinus.api.rollout import Rollout
+from serinus.engine.core.builder import patched, settled
+from serinus.engine.core.plan import Event, Plan
+
+Subject = Rollout | Experiment
+"""The object of a plan."""
+Annotate = Callable[[Json, str], Awaitable[ObjectMeta]]
+"""Writes annotations of the object with this uid."""
+
+
+class Messages(Protocol):
+    """Messages to people about Events. `make`: gives the object as the pass writes it."""
+
+    async def prepare(
+        self, before: Subject, make: Callable[[], Subject], events: Sequence[Event], write: Annotate
+    ) -> None:
+        """Called before the write of a status, with the Events that happen by it."""
+        ...
+
+    def happened(self, make: Callable[[], Subject], events: Sequence[Event], *, complete: bool) -> None:
+        """Called after a pass with the Events that happened. `complete`: no write of the pass failed."""
+        ...
+
+
+def as_written(about: Subject, plan: Plan, acted: Iterable[int], *, status: bool) -> Subject:
+    """The object after the actions that were done (by index) and, with `status`, the write of its status."""
+    annotations, labels = dict(about.metadata.annotations), dict(about.metadata.labels)
+    for index in acted:
+        action = plan.actions[index]
+        if action.kind == type(about).__name__ and action.name == about.metadata.name and action.verb == "patch":
+            change_of: Json = action.body.get("metadata") or {}
+            for kept, change in ((annotations, change_of.get("annotations")), (labels, change_of.get("labels"))):
+                for key, value in (change or {}).items():
+                    kept.pop(key, None) if value is None else kept.update({key: value})
+    metadata = structs.replace(about.metadata, annotations=annotations, labels=labels)
+    if not status or plan.status is None:
+        return structs.replace(about, metadata=metadata)
+    if isinstance(about, Rollout):
+        return structs.replace(about, metadata=metadata, status=patched(about.status, plan.status))
+    return structs.replace(
+        about, metadata=metadata, status=msgspec.convert(applied(settled(about.status), plan.status), ExperimentStatus)
+    )

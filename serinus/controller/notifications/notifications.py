@@ -1,0 +1,272 @@
+"""Finds the messages that are due because of what happens.
+
+`serinus.notifications` decides which messages are due, from the status as it was written and what the object remembers.
+Nothing here waits for a receiver. Only the process that leads sends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
+from serinus.api.meta import Json, ObjectMeta
+from serinus.api.rollout import Rollout
+from serinus.controller.cache import Cache
+from serinus.controller.notifications.completions import Completions
+from serinus.controller.notifications.memory import Memories, Memory
+from serinus.controller.notifications.pending import Pending, digest_of
+from serinus.controller.notifications.repetitions import Repetitions, occurrence_of
+from serinus.controller.notifications.resumption import Resumption
+from serinus.controller.notifications.sending import Sender, entry_of
+from serinus.controller.notifications.series import NotificationSeries
+from serinus.controller.notifications.sources import NotificationSources
+from serinus.controller.notifications.subject import Subject
+from serinus.controller.notifications.values import Values
+from serinus.engine.core.plan import Event
+from serinus.kube.clock import Clock
+from serinus.notifications.configuration import Configuration
+from serinus.notifications.due import Due, Happening, by_condition, by_event, subscribed
+from serinus.notifications.names import trigger_of
+from serinus.notifications.occurrences import identity, is_observed
+from serinus.notifications.subscriptions import Found
+
+OWN_REASONS = ("NotificationSent", "NotificationFailed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The messages that an Event makes due in one configuration."""
+
+    configuration: Configuration
+    happening: Happening
+    values: dict[str, Any]
+    due: tuple[Due, ...]
+
+
+class Notifications:
+    """Messages of Events (`happened`, `run_happened`) and of conditions (`rollout_changed`)."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        clock: Clock,
+        sources: NotificationSources,
+        memories: Memories,
+        repetitions: Repetitions,
+        sender: Sender,
+        series: NotificationSeries,
+    ) -> None:
+        self._cache, self._clock, self._sources, self._memories = cache, clock, sources, memories
+        self._repetitions, self._sender, self._series = repetitions, sender, series
+        self._values = Values(cache)
+        self._completions = Completions(self._values)
+        self._resumption = Resumption(clock, sources, self._values, self._completions, repetitions, sender)
+        self._leads = False
+
+    def lead(self) -> None:
+        """From now on messages are sent; begins with those that an earlier process could not deliver."""
+        self._leads = True
+        self._memories.clear()
+        for rollout in self._cache.rollouts.items.values():
+            memory = self._memories.of(rollout)
+            memory.prepared, entries = list(memory.pending), list(memory.pending)
+            status = digest_of(rollout) if entries else ""
+            for entry in entries:
+                # A status that was not written is planned again, and so are its Events.
+                if entry.before != status:
+                    self._resumption.send(rollout, entry)
+            self._drop_prepared(rollout, memory)
+            self._judge(rollout, memory)
+
+    def rest(self) -> None:
+        """Another process leads."""
+        self._leads = False
+        self._completions.clear()
+        self._repetitions.forget_those_under_way()
+
+    async def prepare(
+        self,
+        before: Rollout | Experiment,
+        make: Callable[[], Rollout | Experiment],
+        events: Sequence[Event],
+        write: Callable[[Json, str], Any],
+    ) -> None:
+        """Remembers the messages of Events that are about to happen, so that they outlive this process.
+
+        `make`: gives the object as it will be. `write(annotations, uid)`: writes annotations of the object in the same pass.
+        """
+        if not self._leads or not self._sources.configurations or not isinstance(before, Rollout):
+            return
+        memory = self._memories.of(before)
+        if not events and not memory.prepared:
+            return
+        entries = self._entries(before, make(), events, memory)
+        waiting = self._completions.of(memory.uid)
+        for one in list(memory.prepared):
+            if one not in entries and (waiting is None or not one.reports(waiting)):
+                memory.drop(one)
+        for one in entries:
+            if one not in memory.prepared:
+                memory.prepare(one)
+        await self._memories.write_by((before.metadata.namespace, before.metadata.name), write)
+
+    def _entries(
+        self, before: Rollout, after: Rollout | Experiment, events: Sequence[Event], memory: Memory
+    ) -> list[Pending]:
+        """The messages of Events, as they are remembered. Those of an earlier attempt at the same pass keep their time."""
+        found: list[Pending] = []
+        status, now = digest_of(before), self._clock.now()
+        for event in events:
+            if event.reason in OWN_REASONS:
+                continue
+            early = self._completions.is_early(after, event)
+            for judged in self._due_by(after, event, early=early, absorbed=self._repetitions.is_absorbed):
+                for due in judged.due:
+                    if self._repetitions.is_known(occurrence_of(memory.uid, judged.configuration, due.identity)):
+                        continue
+                    made = entry_of(judged.configuration, due, judged.happening, now, before=status)
+                    old = (one for one in memory.prepared if one.same(made) and one.before == status)
+                    found.append(next(old, made))
+        return found
+
+    def happened(
+        self, make: Callable[[], Rollout | Experiment], events: Sequence[Event], *, complete: bool = True
+    ) -> None:
+        """Sends messages of the Events of a pass. `make`: gives the object as the pass has written it.
+
+        `complete`: the pass did everything; what was prepared for Events that did not happen is forgotten.
+        """
+        if not self._leads or not self._sources.configurations:
+            return
+        about = make()
+        for event in events:
+            if event.reason in OWN_REASONS:
+                continue
+            if self._completions.is_early(about, event):
+                self._completions.wait(about, event)
+            else:
+                self._event(about, event)
+        if complete and isinstance(about, Rollout):
+            self._drop_prepared(about, self._memories.of(about))
+
+    def run_happened(self, run: AnalysisRun, event: Event) -> None:
+        """As `happened`, for an AnalysisRun."""
+        if self._leads:
+            self._event(run, event)
+
+    def rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
+        """Judges conditions by the object as it is stored."""
+        if new is None:
+            if old is not None:
+                self._forget(old)
+            return
+        if not self._leads:
+            return
+        memory = self._memories.look(old, new)
+        self._complete(new, memory)
+        self._judge(new, memory)
+
+    def configuration_changed(self) -> None:
+        """Messages that could not be made may be possible now."""
+        self._repetitions.try_again()
+
+    def _complete(self, rollout: Rollout, memory: Memory) -> None:
+        """Sends what waits for the pods of a promoted version, once they are available."""
+        waiting = self._completions.of(rollout.metadata.uid)
+        if waiting is None:
+            return
+        if (due := self._completions.due(rollout)) is not None:
+            self._event(rollout, due)
+        if self._completions.of(rollout.metadata.uid) is None:
+            self._drop(rollout, memory, [one for one in memory.prepared if one.reports(waiting)])
+
+    def _forget(self, rollout: Rollout) -> None:
+        key = (rollout.metadata.namespace, rollout.metadata.name)
+        self._memories.forget(key)
+        self._completions.forget(rollout.metadata.uid)
+        self._series.forget(key)
+
+    def _event(self, about: Subject, event: Event) -> None:
+        began, metadata = time.perf_counter(), about.metadata
+        root = self._values.root(about)
+        uid = root.metadata.uid if root is not None else metadata.uid
+        for found in self._due_by(about, event, absorbed=self._repetitions.absorb):
+            for due in found.due:
+                occurrence = occurrence_of(uid, found.configuration, due.identity)
+                if self._repetitions.is_known(occurrence):
+                    continue
+                self._repetitions.remember(occurrence)
+                self._sender.send(found.configuration, about, root, due, found.values, found.happening)
+        self._series.spent((metadata.namespace, metadata.name), time.perf_counter() - began)
+
+    def _due_by(
+        self, about: Subject, event: Event, *, absorbed: Callable[[str, str], bool], early: bool = False
+    ) -> Iterator[_Judged]:
+        """`early`: conditions are not judged yet, so that all messages of the trigger may become due."""
+        name, metadata = trigger_of(event.reason), about.metadata
+        of_run = isinstance(about, AnalysisRun) and metadata.controller() and event.reason.startswith("AnalysisRun")
+        for configuration, prefix in self._sources.of(metadata.namespace):
+            if name not in configuration.triggers:
+                continue
+            found = _subscribed(configuration, metadata, general=not of_run)
+            if not found.get(name):
+                continue
+            root = self._values.root(about)
+            memory = self._memories.of(root) if root is not None else None
+            uid = root.metadata.uid if root is not None else metadata.uid
+            values = self._values.variables(about, configuration, event)
+            run = self._values.run_of(about, event)
+            happening = Happening(
+                event.reason, event.message, event.type, identity(event.reason, event.message, values["rollout"], run)
+            )
+            if early:
+                conditions = configuration.triggers[name].conditions
+                due = tuple(Due(name, one.index, one.send, to) for one in conditions for to in found[name])
+            else:
+                due = by_event(
+                    configuration, found, happening, values, memory.state if memory else {}, self._clock.now(),
+                    told=lambda key, uid=uid: absorbed(uid, key), prefix=prefix,
+                ).due  # fmt: skip
+            yield _Judged(configuration, happening, values, due)
+
+    def _judge(self, rollout: Rollout, memory: Memory) -> None:
+        uid = rollout.metadata.uid
+        for configuration, prefix in self._sources.of(rollout.metadata.namespace):
+            if not configuration.has_conditions:
+                continue
+            found = _subscribed(configuration, rollout.metadata)
+            if not found:
+                continue
+            values = self._values.variables(rollout, configuration, None)
+            if not is_observed(values["rollout"]):
+                return
+            judged = by_condition(
+                configuration, found, values, memory.state, self._clock.now(),
+                told=lambda key, uid=uid: self._repetitions.holds_back(uid, key), prefix=prefix,
+            )  # fmt: skip
+            for key in judged.over:
+                memory.state.pop(key, None)
+            for due in judged.due:
+                self._repetitions.condition_sent(uid, due.key)
+                self._sender.send(configuration, rollout, rollout, due, values, None)
+            if judged.over:
+                self._memories.changed((rollout.metadata.namespace, rollout.metadata.name))
+
+    def _drop_prepared(self, rollout: Rollout, memory: Memory) -> None:
+        waiting = self._completions.of(rollout.metadata.uid)
+        self._drop(rollout, memory, [one for one in memory.prepared if waiting is None or not one.reports(waiting)])
+
+    def _drop(self, rollout: Rollout, memory: Memory, entries: list[Pending]) -> None:
+        for entry in entries:
+            memory.drop(entry)
+        if entries:
+            self._memories.changed((rollout.metadata.namespace, rollout.metadata.name))
+
+
+def _subscribed(configuration: Configuration, metadata: ObjectMeta, *, general: bool = True) -> Found:
+    found, _ = subscribed(configuration, metadata.annotations, metadata.labels, general=general)
+    return found

@@ -1,0 +1,66 @@
+"""A message that its receiver has not taken yet, as a Rollout remembers it: enough to make the message again."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import msgspec
+
+from serinus.api.rollout import Rollout
+from serinus.engine.core.plan import Event
+from serinus.notifications.due import Happening
+
+_SHORT = {
+    "namespace": "n",
+    "trigger": "t",
+    "index": "i",
+    "service": "s",
+    "recipient": "r",
+    "event": "e",
+    "at": "a",
+    "before": "b",
+}
+LONGEST_MESSAGE = 200
+
+
+class Pending(msgspec.Struct, rename=_SHORT, omit_defaults=True):
+    """`at`: when the message became due, in seconds since the epoch. `namespace`: of the configuration.
+
+    `before`: digest of the status before the pass that made the Event; "" if that status was written already.
+    """
+
+    trigger: str
+    index: int
+    service: str
+    recipient: str
+    at: int
+    namespace: str = ""
+    event: tuple[str, ...] = ()
+    """Reason, message, type; empty for a condition."""
+    before: str = ""
+
+    def of(self) -> Event | None:
+        """The Event that the message reports; None where a condition became true."""
+        if not self.event:
+            return None
+        return msgspec.convert(dict(zip(("reason", "message", "type"), self.event, strict=False)), Event)
+
+    def same(self, other: Pending) -> bool:
+        """Whether both are one message, made at different moments."""
+        return self._what() == other._what()
+
+    def reports(self, event: Event) -> bool:
+        return self.event == shortened(event)
+
+    def _what(self) -> tuple[object, ...]:
+        return self.trigger, self.index, self.service, self.recipient, self.namespace, self.event
+
+
+def shortened(event: Event | Happening) -> tuple[str, str, str]:
+    """What is kept of an Event."""
+    return event.reason, event.message[:LONGEST_MESSAGE], event.type
+
+
+def digest_of(rollout: Rollout) -> str:
+    """A digest of the status: two statuses that differ have different digests."""
+    return blake2b(msgspec.json.encode(rollout.status), digest_size=6).hexdigest()

@@ -1,0 +1,88 @@
+"""Messages that this process has sent, sends now, or cannot send: so that none is sent twice."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+
+from serinus.kube.clock import Clock
+from serinus.notifications.configuration import Configuration
+
+REMEMBERED = 4096
+"""Occurrences of which messages were made, over all objects; the oldest are forgotten."""
+
+ABSORBED = 60.0
+"""Seconds for which the message of a condition replaces that of the Event with the same cause."""
+
+Mark = tuple[str, str]
+"""(uid of the Rollout, key of the condition in its state)."""
+
+
+def occurrence_of(uid: str, configuration: Configuration, identity: str) -> str:
+    """The name of a message of one cause; "" where each Event counts. `uid`: of the Rollout, or of an object without one."""
+    return f"{uid}/{configuration.namespace}/{identity}" if identity else ""
+
+
+class Repetitions:
+    """Bounded: it does not grow with uptime."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._occurrences: OrderedDict[str, None] = OrderedDict()
+        self._by_condition: OrderedDict[Mark, float] = OrderedDict()
+        self._under_way: Counter[Mark] = Counter()
+        self._given_up: set[Mark] = set()
+        """Conditions whose message cannot be made or is refused, until a configuration changes."""
+
+    def is_known(self, occurrence: str) -> bool:
+        """Whether a message of this occurrence was made. "" is never known."""
+        return bool(occurrence) and occurrence in self._occurrences
+
+    def remember(self, occurrence: str) -> None:
+        if occurrence:
+            self._occurrences[occurrence] = None
+            if len(self._occurrences) > REMEMBERED:
+                self._occurrences.popitem(last=False)
+
+    def condition_sent(self, uid: str, key: str) -> None:
+        """The condition became true, and its message was made."""
+        self._by_condition[uid, key] = self._clock.now()
+        if len(self._by_condition) > REMEMBERED:
+            self._by_condition.popitem(last=False)
+
+    def is_absorbed(self, uid: str, key: str) -> bool:
+        """Whether the condition's message, made just now, also reports an Event."""
+        at = self._by_condition.get((uid, key))
+        return at is not None and self._clock.now() - at < ABSORBED
+
+    def absorb(self, uid: str, key: str) -> bool:
+        """As `is_absorbed`, for one Event: the next one counts again."""
+        found = self.is_absorbed(uid, key)
+        self._by_condition.pop((uid, key), None)
+        return found
+
+    def holds_back(self, uid: str, key: str) -> bool:
+        """Whether the condition's message is under way, or cannot be sent."""
+        return (uid, key) in self._under_way or (uid, key) in self._given_up
+
+    def departs(self, uid: str, key: str) -> None:
+        if key:
+            self._under_way[uid, key] += 1
+
+    def arrives(self, uid: str, key: str) -> None:
+        """The message was delivered or given up."""
+        left = self._under_way.get((uid, key), 0) - 1
+        if left > 0:
+            self._under_way[uid, key] = left
+        else:
+            self._under_way.pop((uid, key), None)
+
+    def give_up(self, uid: str, key: str) -> None:
+        if key:
+            self._given_up.add((uid, key))
+
+    def try_again(self) -> None:
+        """What could not be sent may be possible now."""
+        self._given_up.clear()
+
+    def forget_those_under_way(self) -> None:
+        self._under_way.clear()

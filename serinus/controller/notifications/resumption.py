@@ -1,0 +1,74 @@
+"""Messages that an earlier process could not deliver: made again, from the status as it is now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from serinus.api.rollout import Rollout
+from serinus.controller.notifications.completions import Completions
+from serinus.controller.notifications.pending import Pending
+from serinus.controller.notifications.repetitions import Repetitions, occurrence_of
+from serinus.controller.notifications.sending import Sender
+from serinus.controller.notifications.sources import NotificationSources
+from serinus.controller.notifications.values import Values
+from serinus.engine.core.plan import Event
+from serinus.kube.clock import Clock
+from serinus.notifications.configuration import Configuration
+from serinus.notifications.due import Due, Happening, identity_of, once_of
+from serinus.notifications.occurrences import identity
+from serinus.notifications.state import key_of
+from serinus.notifications.subscriptions import Destination
+from serinus.notifications.triggers import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    clock: Clock
+    sources: NotificationSources
+    values: Values
+    completions: Completions
+    repetitions: Repetitions
+    sender: Sender
+
+    def send(self, rollout: Rollout, entry: Pending) -> None:
+        """Sends the message. Nothing is sent if its configuration or its trigger is no longer there."""
+        event = entry.of()
+        if event is not None and self.completions.is_early(rollout, event):
+            self.completions.wait(rollout, event)
+            return
+        for configuration, prefix in self.sources.of(rollout.metadata.namespace):
+            trigger = configuration.triggers.get(entry.trigger)
+            if configuration.namespace == entry.namespace and trigger and entry.index < len(trigger.conditions):
+                self._send(rollout, entry, event, configuration, prefix, trigger.conditions[entry.index])
+                return
+
+    def _send(
+        self,
+        rollout: Rollout,
+        entry: Pending,
+        event: Event | None,
+        configuration: Configuration,
+        prefix: str,
+        condition: Condition,
+    ) -> None:
+        to = Destination(entry.service, entry.recipient)
+        values = self.values.variables(rollout, configuration, event)
+        happening, key = None, ""
+        if condition.when is not None or condition.once_per is not None:
+            once = once_of(condition, values, self.clock.now())
+            key = key_of(entry.trigger, condition, to, once=once, namespace=prefix)
+        if event is not None:
+            happening = Happening(event.reason, event.message, event.type)
+            self._remember(rollout, configuration, entry, event, values)
+        due = Due(entry.trigger, entry.index, condition.send, to, key)
+        self.sender.send(configuration, rollout, rollout, due, values, happening, float(entry.at))
+
+    def _remember(
+        self, rollout: Rollout, configuration: Configuration, entry: Pending, event: Event, values: dict[str, Any]
+    ) -> None:
+        """The same occurrence, recorded again by this process, sends nothing more."""
+        run = self.values.run_of(rollout, event)
+        which = identity(event.reason, event.message, values["rollout"], run)
+        named = identity_of(entry.trigger, entry.index, Destination(entry.service, entry.recipient), which)
+        self.repetitions.remember(occurrence_of(rollout.metadata.uid, configuration, named))
