@@ -14,6 +14,8 @@ import msgspec
 
 from serinus.api.selectors import Selector
 from serinus.notifications.fields import load, nearest, read
+from serinus.notifications.limits import KEYS as LIMIT_KEYS
+from serinus.notifications.limits import Limit, read_limit
 from serinus.notifications.problems import ConfigurationError, Problem
 from serinus.notifications.secret_references import filled
 from serinus.notifications.services.registry import SERVICES
@@ -68,6 +70,8 @@ class Configuration:
     subscriptions: tuple[GlobalSubscription, ...] = ()
     secrets: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
     problems: tuple[Problem, ...] = ()
+    limits: Mapping[str, Limit] = field(default_factory=dict[str, Limit])
+    """By key. They count in the controller's own configuration, for those of other namespaces."""
     known: Mapping[str, _Read] = field(default_factory=dict[str, _Read], repr=False)
 
     @property
@@ -78,8 +82,6 @@ class Configuration:
 
 EMPTY = Configuration()
 _GROUPS = ("service", "template", "trigger", "defaultTriggers", "subscriptions")
-_NOT_YET = {"serinus.allowedServices", "serinus.allowedHosts"}
-"""Keys of the design that would limit the services of other namespaces, and that this version does not apply."""
 
 
 def read_configuration(
@@ -94,11 +96,14 @@ def read_configuration(
     general: tuple[str, ...] = ()
     by_service: dict[str, tuple[str, ...]] = {}
     raw_subscriptions: list[Subscription] = []
+    limits: dict[str, Limit] = {}
     problems: list[Problem] = []
     for key, one in known.items():
         problems += one.problems
         group, _, name = key.partition(".")
         value = one.value if one.value is not None else one.good
+        if key in LIMIT_KEYS:
+            limits[key] = value if value is not None else Limit()  # a limit that was never readable allows nothing
         if value is None:
             continue
         if group == "service":
@@ -122,7 +127,16 @@ def read_configuration(
         subscriptions += _subscribed(entry, defaults)
     problems += _dangling(services, templates, triggers, defaults, raw_subscriptions)
     return Configuration(
-        namespace, services, templates, triggers, defaults, tuple(subscriptions), secrets, tuple(problems), known
+        namespace,
+        services,
+        templates,
+        triggers,
+        defaults,
+        tuple(subscriptions),
+        secrets,
+        tuple(problems),
+        limits,
+        known,
     )
 
 
@@ -162,9 +176,8 @@ def _understood(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[Any,
             except ValueError as error:
                 raise ConfigurationError(str(error), f"[{at}].selector") from None
         return entries, _strays(key, unknown)
-    if key in _NOT_YET:
-        limits = "this version does not apply this limit: other namespaces may use any service and host"
-        return None, [Problem(key, limits)]
+    if key in LIMIT_KEYS:
+        return read_limit(load(text)), []
     near = nearest(group.partition("-")[0], list(_GROUPS))
     advice = f"did you mean {near}.{name}?" if near and name else f"did you mean {near}?" if near else ""
     return None, [Problem(key, "this key means nothing", "warning", proposal=advice)]

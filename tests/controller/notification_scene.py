@@ -50,6 +50,7 @@ class Slack(Http):
         seconds: float = 30.0,
         insecure: bool = False,
         shown: str | None = None,
+        follow: bool = True,
     ) -> Answer:
         if isinstance(self.answer, int) and self.answer != 200:
             return Answer(self.answer, {}, b"")

@@ -11,12 +11,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
-from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from fake_vendor import Answer, vendor
 
 from serinus.analysis.providers.http import Http
 from serinus.notifications.fields import read
@@ -31,55 +30,7 @@ KEY = (
     .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     .decode()
 )
-Answer = tuple[int, Any]
 SECRETS = ("tok-secret", "key-secret", "pw-secret")
-
-
-@dataclass
-class Seen:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def form(self) -> dict[str, str]:
-        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
-
-
-@dataclass
-class Vendor:
-    """Answers in order, the last again and again. `url`: where it listens."""
-
-    answers: list[Answer]
-    seen: list[Seen] = field(default_factory=list[Seen])
-    url: str = ""
-
-    async def handle(self, request: web.Request) -> web.Response:
-        self.seen.append(Seen(request.method, request.path_qs, dict(request.headers), await request.read()))
-        status, body = self.answers[min(len(self.seen), len(self.answers)) - 1]
-        text = body if isinstance(body, str) else json.dumps(body)
-        return web.Response(status=status, text=text, content_type="application/json")
-
-
-@asynccontextmanager
-async def vendor(*answers: Answer) -> AsyncGenerator[Vendor]:
-    made = Vendor(list(answers))
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", made.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield made
-    finally:
-        await runner.cleanup()
 
 
 async def send(
@@ -263,7 +214,6 @@ async def test_a_receiver_that_is_not_there(kind: str) -> None:
         ("github", {"appID": "1", "installationID": "2", "privateKey": "x"}, "", "the template has no part for github"),
         ("newrelic", {"apiKey": "k"}, "1", "the template has no part for newrelic"),
         ("alertmanager", {}, "", "at least one label pair required"),
-        ("awssqs", {"region": "a"}, "q", "key and secret are missing"),
         ("gcppubsub", {"project": "p"}, "", "key or keyFile is missing"),
         ("telegram", {"token": "t"}, "-x", "is no chat"),
         ("nats", {"url": "x"}, "", "the recipient is no subject"),

@@ -37,6 +37,7 @@ class Monitoring(Http):
         seconds: float = 30.0,
         insecure: bool = False,
         shown: str | None = None,
+        follow: bool = True,
     ) -> Answer:
         parts = urlsplit(url)
         assert parts.netloc == METRICS, f"a play asks its own monitoring system, not {url}"

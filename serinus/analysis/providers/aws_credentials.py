@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import configparser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 from serinus.analysis.providers.aws_signature import AwsKeys, signed
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.decoding import json_of, xml_of
-from serinus.analysis.providers.provider import Reach
+from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.trouble import ProviderError
 
 STS_VERSION = "2011-06-15"
@@ -25,6 +25,31 @@ METADATA = "http://169.254.169.254"
 CONTAINER = "http://169.254.170.2"
 SECONDS = 5.0
 SESSION = "serinus"
+
+
+class Asking(Protocol):
+    """The part of an HTTP client that is used here."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        seconds: float = 30.0,
+    ) -> Answer: ...
+
+
+class Reach(Protocol):
+    """`clock`: seconds since the epoch."""
+
+    @property
+    def http(self) -> Asking: ...
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+    @property
+    def clock(self) -> Callable[[], float]: ...
 
 
 async def credentials(reach: Reach, *, profile: str = "", role_arn: str = "", region: str = "") -> AwsKeys:

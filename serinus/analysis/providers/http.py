@@ -105,11 +105,12 @@ class Http:
         seconds: float = 30.0,
         insecure: bool = False,
         shown: str | None = None,
+        follow: bool = True,
     ) -> Answer:
         """The answer, whatever its status. ProviderError when there is none within `seconds`, or too large a one.
 
         `insecure`: the server's certificate is not checked. `shown`: the URL as messages may have it; None: as it is, without
-        its query and credentials.
+        its query and credentials. `follow`: an answer that redirects is followed, not returned.
         """
         seconds = min(seconds, self._longest)
         name = bare(url if shown is None else shown) or "the request"
@@ -128,6 +129,7 @@ class Http:
                 ssl=not insecure,
                 proxy=self._proxy(target),
                 max_redirects=REDIRECTS,
+                allow_redirects=follow,
             ) as answer:
                 return Answer(
                     answer.status,

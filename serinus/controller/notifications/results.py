@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -47,9 +47,8 @@ class Results:
             return f"notification service '{line[1]}' is not supported"
         if found.allowed and not any(fnmatchcase(line[2], pattern) for pattern in found.allowed):
             return f"service '{line[1]}' does not allow the recipient {line[2]!r} (allowedRecipients)"
-        # The identity of the controller's own pod is for its own configuration.
-        reach = self.reach if line[0] == self.sources.namespace else replace(self.reach, ambient=False)
-        return found.type, found.options, reach
+        reach = self.sources.reach_of(line[0], found, line[2], self.reach)
+        return reach if isinstance(reach, str) else (found.type, found.options, reach)
 
     def threads(self, letter: Letter) -> Mapping[str, str]:
         memory = self._memory(letter.about)

@@ -8,6 +8,7 @@ import binascii
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 
 import msgspec
@@ -17,9 +18,12 @@ from serinus.api.resources import CONFIG_MAPS, SECRETS
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer
-from serinus.notifications.configuration import EMPTY, Configuration, read_configuration
+from serinus.notifications.configuration import EMPTY, Configuration, ServiceDefinition, read_configuration
+from serinus.notifications.limits import HOSTS_KEY, SERVICES_KEY, LimitedHttp, is_host_allowed, matches, not_allowed
 from serinus.notifications.names import CONFIG_MAP, SECRET
 from serinus.notifications.problems import Problem
+from serinus.notifications.services.registry import SERVICES
+from serinus.notifications.services.service import Reach
 
 ANSWER_SECONDS = 2.0
 """For which a new leader waits for its configurations before it works on Rollouts."""
@@ -94,6 +98,25 @@ class NotificationSources:
             if other is not None:
                 found.append((other, namespace))
         return found
+
+    def reach_of(self, namespace: str, service: ServiceDefinition, recipient: str, reach: Reach) -> Reach | str:
+        """What a service of a namespace's configuration may use, or why it may not be used.
+
+        Other namespaces have the limits of the controller's configuration, and not the identity of its pod.
+        """
+        if namespace == self.namespace:
+            return reach
+        limits = self.configurations.get(self.namespace, EMPTY).limits
+        types, hosts = limits.get(SERVICES_KEY), limits.get(HOSTS_KEY)
+        if types is not None and not matches(service.type, types.of(namespace)):
+            return f"{SERVICES_KEY} does not allow services of type {service.type} for namespace {namespace}"
+        if hosts is None:
+            return replace(reach, ambient=False)
+        allowed = hosts.of(namespace)
+        address = SERVICES[service.type].host(service.options, recipient)
+        if address and not is_host_allowed(address, allowed):
+            return not_allowed(address, namespace)
+        return replace(reach, ambient=False, http=LimitedHttp(reach.http, allowed, namespace))
 
     def problems(self) -> list[tuple[ConfigMap, Problem]]:
         """All present problems, each with its ConfigMap."""

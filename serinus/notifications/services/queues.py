@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from serinus.analysis.providers.aws_credentials import credentials
 from serinus.analysis.providers.aws_signature import AwsKeys, signed
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.notifications.services.json_web_token import signed_token
@@ -79,7 +80,7 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
         url = f"{options.endpoint_url.rstrip('/') or f'https://sqs.{region}.amazonaws.com'}/"
         data = msgspec.json.encode(body)
         headers = {"Content-Type": SQS, "X-Amz-Target": f"AmazonSQS.{action}"}
-        keys = _aws_keys(options, job)
+        keys = await _aws_keys(options, job, region)
         sent = signed("POST", url, headers, data, keys, region=region, service="sqs", now=job.reach.clock())
         answer = await ask(job, "POST", url, headers=sent, body=data)
         try:
@@ -89,13 +90,16 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
         return said if isinstance(said, dict) else {}
 
 
-def _aws_keys(options: AwsSqsOptions, job: Job) -> AwsKeys:
+async def _aws_keys(options: AwsSqsOptions, job: Job, region: str) -> AwsKeys:
+    """The keys of the options, else those of the controller's own identity."""
     if options.key and options.secret:
         return AwsKeys(options.key, options.secret)
-    env = job.reach.environment
-    if job.reach.ambient and env.get("AWS_ACCESS_KEY_ID") and env.get("AWS_SECRET_ACCESS_KEY"):
-        return AwsKeys(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN", ""))
-    raise Refused("key and secret are missing: the service's options have none, nor has the controller's environment")
+    if not job.reach.ambient:
+        raise Refused("key and secret are missing: the identity of the controller is for its own configuration")
+    try:
+        return await credentials(job.reach, region=region)
+    except ProviderError as error:
+        raise Delayed(str(error)) from None
 
 
 class GcpPubsubOptions(msgspec.Struct, rename="camel"):

@@ -45,6 +45,7 @@ class Http(Protocol):
         seconds: float = 30.0,
         insecure: bool = False,
         shown: str | None = None,
+        follow: bool = True,
     ) -> Answer: ...
 
 

@@ -1,0 +1,107 @@
+"""What the configurations of other namespaces may use: types of services, and hosts.
+
+The controller's own ConfigMap has them as `serinus.allowedServices` and `serinus.allowedHosts`: a list of patterns for all
+namespaces, or a map from patterns of namespaces to such lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from serinus.analysis.providers.http import REDIRECTS, Answer
+from serinus.notifications.problems import ConfigurationError
+from serinus.notifications.services.service import Http, Refused, host_of
+
+SERVICES_KEY, HOSTS_KEY = "serinus.allowedServices", "serinus.allowedHosts"
+KEYS = (SERVICES_KEY, HOSTS_KEY)
+_MOVED = (301, 302, 303, 307, 308)
+_KEEPS_METHOD = (307, 308)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`entries`: (pattern of namespaces, patterns of what these may use). What no entry allows is refused."""
+
+    entries: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def of(self, namespace: str) -> tuple[str, ...]:
+        """The patterns of all entries for a namespace."""
+        return tuple(one for pattern, allowed in self.entries if fnmatchcase(namespace, pattern) for one in allowed)
+
+
+def read_limit(value: Any) -> Limit:
+    """The limit of a key's value. ConfigurationError names the field."""
+    written = {"*": value} if isinstance(value, list | None) else value
+    if not isinstance(written, dict):
+        raise ConfigurationError("expected a list, or a map from namespaces to lists, found a text")
+    entries: list[tuple[str, tuple[str, ...]]] = []
+    for namespace, allowed in written.items():
+        if not isinstance(allowed, list | None) or not all(isinstance(one, str) for one in allowed or []):
+            raise ConfigurationError("expected a list of texts", "" if namespace == "*" else str(namespace))
+        entries.append((str(namespace), tuple(one.lower() for one in allowed or [])))
+    return Limit(tuple(entries))
+
+
+def matches(text: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(text.lower(), pattern) for pattern in patterns)
+
+
+def is_host_allowed(address: str, patterns: Iterable[str]) -> bool:
+    """`address`: a host with or without a port. A pattern with a port allows that port alone."""
+    try:
+        name = urlsplit(f"//{address}").hostname or ""
+    except ValueError:
+        return False
+    known = tuple(patterns)
+    return bool(name) and (matches(address, known) or matches(name, known))
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedHttp:
+    """An HTTP client that reaches allowed hosts only. Redirects are checked as well."""
+
+    http: Http
+    patterns: tuple[str, ...]
+    namespace: str
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        seconds: float = 30.0,
+        insecure: bool = False,
+        shown: str | None = None,
+        follow: bool = True,
+    ) -> Answer:
+        """As the client's own. Refused for a host that is not allowed."""
+        for _ in range(REDIRECTS + 1):
+            self.check(host_of(url))
+            answer = await self.http.request(
+                method, url, headers=headers, body=body, seconds=seconds, insecure=insecure, shown=shown, follow=False
+            )
+            place = answer.headers.get("location", "")
+            if not follow or answer.status not in _MOVED or not place:
+                return answer
+            target = urljoin(url, place)
+            if answer.status not in _KEEPS_METHOD and method not in ("GET", "HEAD"):
+                method, body = "GET", None
+            if host_of(target) != host_of(url):
+                headers = {}  # credentials are for the first host
+            url, shown = target, None if shown is None else host_of(target)
+        raise Refused("it redirects too often")
+
+    def check(self, address: str) -> None:
+        """Refused for a host that is not allowed."""
+        if not is_host_allowed(address, self.patterns):
+            raise Refused(not_allowed(address, self.namespace))
+
+
+def not_allowed(address: str, namespace: str) -> str:
+    return f"{HOSTS_KEY} does not allow the host {address!r} for namespace {namespace}"
