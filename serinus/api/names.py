@@ -30,3 +30,6 @@ INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
 NOTIFICATION_CONFIG_MAP = "argo-rollouts-notification-configmap"
 NOTIFICATION_SECRET = "argo-rollouts-notification-secret"
 """What configures notifications, and the Secret that it names values of."""
+
+NOTIFICATION_PENDING = "notifications.serinus.dev/pending"
+"""The annotation of a Rollout that remembers messages that a receiver has not taken yet."""

@@ -10,6 +10,7 @@ from msgspec import ValidationError, to_builtins
 
 from serinus.api.analysis import AnalysisRun
 from serinus.api.event_reasons import kept
+from serinus.api.notification_events import outcome
 from serinus.api.reading import converted
 from serinus.api.rollout_info import (
     HASH,
@@ -31,6 +32,9 @@ from serinus.engine.explain.why import Why, glance
 
 Json = dict[str, Any]
 
+NOTIFICATIONS = 50
+"""Messages that the page lists: those that wait first, then the newest."""
+
 EVENTS = 50
 """Routine Events that the page lists, newest first."""
 
@@ -42,7 +46,7 @@ def detail(
     rollout: Json, around: Surroundings, refusals: Refusals, events: Iterable[Json], why: Why | None = None
 ) -> Json:
     """`why`: the engine's answer; without it the page says what the status tells."""
-    info, why = rollout_info(rollout, around), why or _reasons(rollout)
+    info, why, events = rollout_info(rollout, around), why or _reasons(rollout), list(events)
     meta = info.metadata
     return {
         "ns": str(meta.get("namespace") or ""),
@@ -67,6 +71,7 @@ def detail(
         "revisions": _revisions(rollout, info, around, refusals),
         "offers": [asdict(offer) for offer in offers(rollout, info, refusals)],
         "events": _events(events),
+        "notifications": [asdict(one) for one in outcome(events, meta.get("annotations"))[:NOTIFICATIONS]],
         "conditions": _conditions(rollout),
         "seen": seen(rollout),
     }

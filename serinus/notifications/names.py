@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from serinus.api.names import NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
+from serinus.api.names import NOTIFICATION_CONFIG_MAP, NOTIFICATION_PENDING, NOTIFICATION_SECRET
 
 CONFIG_MAP, SECRET = NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
 
@@ -15,8 +15,7 @@ SUBSCRIPTIONS = f"{PREFIX}subscriptions"
 NOTIFIED = "notified.notifications.argoproj.io"
 """The annotation that remembers which conditions have been told."""
 
-PENDING = "notifications.serinus.dev/pending"
-"""The annotation that remembers messages that a receiver has not taken yet."""
+PENDING = NOTIFICATION_PENDING
 
 THREADS = "notifications.serinus.dev/threads"
 """The annotation that remembers the first message of each Slack thread."""

@@ -88,3 +88,35 @@ def test_a_controller_is_known_by_its_lease(holder: str, age: float, words: str)
         {"metadata": {"name": "somebody-else", "namespace": "n"}, "spec": {**spec, "holderIdentity": "other"}},
     ]
     assert [leader.told() for leader in leaders(leases, now)] == ([words] if words else [])
+
+
+def test_a_destination_that_takes_no_notifications_is_named(space: Space) -> None:
+    lead(space)
+    made = space.put(rollout())
+    for number, (reason, message) in enumerate(
+        (
+            ("NotificationFailed", "on-a was not sent to slack:gone: Slack answered: channel_not_found"),
+            ("NotificationFailed", "on-a was not sent to slack:back: Slack answered: no"),
+            ("NotificationSent", "on-a was sent to slack:back"),
+        )
+    ):
+        about = {"kind": "Rollout", "name": "web", "namespace": space.name, "uid": made["metadata"]["uid"]}
+        space.put(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": f"web.{number}"},
+                "involvedObject": about,
+                "reason": reason,
+                "message": message,
+                "lastTimestamp": f"2026-01-01T00:00:0{number}Z",
+            }
+        )
+    try:
+        result = space.run("doctor")
+    finally:
+        space.cluster.client.call("DELETE", LEASES.path("argo-rollouts", "argo-rollouts-controller-lock"))
+    assert result.code == 1
+    said = "✖ notifications to slack:gone: on-a was not sent: Slack answered: channel_not_found"
+    assert said in result.out
+    assert "slack:back" not in result.out

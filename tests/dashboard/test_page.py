@@ -166,6 +166,30 @@ def test_events_are_the_history(stage: Stage, page: Page) -> None:
     expect(page.get_by_role("region", name="History")).to_contain_text("RolloutPaused Rollout is paused")
 
 
+def test_notifications_are_listed_with_their_destinations(stage: Stage, page: Page) -> None:
+    pending = '[{"t":"on-rollout-paused","i":0,"s":"slack","r":"ops","a":1767225600}]'
+    made = scenes.with_revisions(stage.put, scenes.rollout())
+    stage.patch("Rollout", "web", {"metadata": {"annotations": {"notifications.serinus.dev/pending": pending}}})
+    involved = {"kind": "Rollout", "name": "web", "namespace": "default", "uid": made["metadata"]["uid"]}
+    page.goto(stage.url + "rollout/default/web")
+    stage.put(
+        {
+            "kind": "Event",
+            "metadata": {"name": "web.2", "namespace": "default"},
+            "involvedObject": involved,
+            "reason": "NotificationFailed",
+            "message": "on-rollout-updated was not sent to hook:: hook.test answered 404",
+            "type": "Warning",
+            "lastTimestamp": "2026-01-01T00:00:00Z",
+        }
+    )
+    found = page.get_by_role("region", name="Notifications")
+    expect(found).to_contain_text("hook.test answered 404")
+    rows = found.locator("tbody tr")
+    expect(rows).to_contain_text(["waits", "failed"])
+    expect(rows.nth(0)).to_contain_text("slack:ops")
+
+
 def test_a_rollout_that_is_not_there_is_told_apart_from_one_that_loads(stage: Stage, page: Page) -> None:
     page.goto(stage.url + "rollout/default/nobody")
     expect(page.locator("main")).to_contain_text("There is no Rollout nobody in namespace default")

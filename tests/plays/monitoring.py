@@ -19,7 +19,7 @@ UNKNOWN = {"status": 404, "body": "not found"}
 class Monitoring(Http):
     """An HTTP client of providers of which every request ends here.
 
-    `answers`: path -> the body, or its `status` and `body`; they may be changed at any time. `tell` is told each request.
+    `answers`: path -> the body, or its `status`, `headers` and `body`; they may be changed at any time. `tell` is told each request.
     """
 
     def __init__(self) -> None:
@@ -47,4 +47,5 @@ class Monitoring(Http):
         answer: Any = self.answers.get(parts.path, UNKNOWN)
         whole: Json = answer if isinstance(answer, dict) and "body" in answer else {"body": answer}
         text = whole["body"] if isinstance(whole["body"], str) else json.dumps(whole["body"])
-        return Answer(whole.get("status", 200), {"content-type": "application/json"}, text.encode())
+        headers = {"content-type": "application/json", **whole.get("headers", {})}
+        return Answer(whole.get("status", 200), headers, text.encode())

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from serinus.api.notification_events import REASONS, refusing, sendings
 from serinus.api.plurals import count
 from serinus.api.resources import ARGOPROJ, EVENTS, LEASES, REPLICA_SETS, Resource
 from serinus.cli.commandline import Call, Command
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from serinus.kube.errors import ApiError
 
 Json = dict[str, Any]
+
+MOST_DESTINATIONS = 5
+"""Destinations of notifications that are listed, one by one, when they take no messages."""
+
+WORDS = {"waits": "could not be sent yet", "failed": "was not sent"}
 
 
 @dataclass(frozen=True)
@@ -74,18 +80,21 @@ def _steps(session: Session) -> Iterator[Finding]:
 
 
 def _notifications(session: Session, flags: str) -> Iterator[Finding]:
-    """Notifications of this namespace's Rollouts that could not be delivered; nothing where none failed."""
+    """Destinations that do not take the notifications of this namespace's Rollouts now; nothing where all do."""
     from serinus.kube.errors import ApiError
 
-    try:
-        events = session.client.list(EVENTS, session.namespace, fields="reason=NotificationFailed").get("items") or []
-    except ApiError:
-        return
-    newest = max(events, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
-    if newest is not None:
-        name = (newest.get("involvedObject") or {}).get("name", "")
-        fix = f"See kubectl argo rollouts notifications history {name}{flags} and notifications lint{flags}"
-        yield Finding("notifications", str(newest.get("message") or ""), fix)
+    events: list[Json] = []
+    for reason in REASONS:
+        try:
+            events += session.client.list(EVENTS, session.namespace, fields=f"reason={reason}").get("items") or []
+        except ApiError:
+            return
+    fix = f"See kubectl argo rollouts notifications lint{flags} and notifications history ROLLOUT{flags}."
+    found = refusing(sendings(events))
+    for one in found[:MOST_DESTINATIONS]:
+        yield Finding(f"notifications to {one.to}", f"{one.trigger} {WORDS[one.state]}: {one.why}", fix)
+    if len(found) > MOST_DESTINATIONS:
+        yield Finding("notifications", f"{len(found) - MOST_DESTINATIONS} more destinations take none", fix)
 
 
 def _tried(session: Session, resource: Resource, flags: str) -> Finding:

@@ -45,6 +45,7 @@ export class RolloutPage {
     this.#section(this.left, "summary", [r.strategy, r.step, r.weight, r.actual, r.replicas], () => summary(r));
     this.#section(this.left, "containers", [r.containers, r.seen, r.readOnly], () => containers(r));
     this.#section(this.right, "revisions", [r.revisions, r.seen, r.readOnly], () => revisions(r));
+    this.#section(this.right, "notifications", r.notifications, () => notifications(r));
     this.#section(this.right, "history", [r.events, r.conditions], () => history(r));
   }
 
@@ -146,6 +147,16 @@ function containers(r) {
       el("div", {}, el("div", {}, container.name, container.init ? el("span", { class: "soft" }, " (init)") : null), el("code", {}, container.image)),
       r.readOnly ? null : offer.hidden ? el("span", { class: "soft" }, `Cannot be changed: ${offer.blocked}.`) : change);
   }));
+}
+
+// Empty without notifications: most Rollouts have none.
+function notifications(r) {
+  if (!r.notifications.length) return el("div");
+  return panel("Notifications", el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Messages" }, el("table", {},
+    el("thead", {}, el("tr", {}, ["When", "State", "Message", "To"].map((name) => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, r.notifications.map((one) => el("tr", {}, el("td", {}, ago(one.at)),
+      el("td", {}, el("strong", { class: one.state === "sent" ? "Normal" : "Warning" }, one.state), one.count > 1 ? ` (${one.count} times)` : ""),
+      el("td", {}, one.trigger, one.why ? `: ${one.why}` : ""), el("td", {}, one.to)))))));
 }
 
 function history(r) {
