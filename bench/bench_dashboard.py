@@ -34,9 +34,7 @@ from serinus.kube.client import Client
 from serinus.kube.config import Flags, load
 from serinus.kube.https import HttpsHandler
 from serinus.kube.sync import SyncClient
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "dashboard"))
-import scenes
+from tests.support.dashboard import scenes
 
 BIN = Path(sys.executable).parent
 VISITS, CHANGES, STORM = 7, 40, 10_000

@@ -20,15 +20,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.extend(str(Path(__file__).parents[1] / beside) for beside in ("", "tests/cluster", "tests/e2e"))
-
-from binary import NoBinary
-from live import Instance
-from requests_ledger import Bad, summary
-
 from tests.gateways.istio import Istio
 from tests.gateways.releases import PROPAGATION, releases
 from tests.gateways.routes import ROUTERS
+from tests.support.cluster.binary import NoBinary
+from tests.support.cluster.requests_ledger import Bad, summary
+from tests.support.instance.live import Instance
 
 REQUESTS, RATE = 20_000, 200.0
 

@@ -13,18 +13,14 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from serinus.controller.bounded import bounded
 from serinus.engine.planner import plan
-from tests.engine.world import World, release, rollout, routed, service
+from tests.support.engine.world import World, release, rollout, routed, service
 
 RUNS, CALLS = 9, 400
 GOALS = {"settled": 60, "mid-way": 250}

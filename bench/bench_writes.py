@@ -1,19 +1,14 @@
 """What a play costs the API: writes of Serinus beside those of Argo Rollouts, as a table for docs/benchmarks.md.
 
-Each of the 71 recorded plays runs in virtual time; tests/plays/writes.py says how writes are counted.
+Each of the 71 recorded plays runs in virtual time; tests/support/plays/writes.py says how writes are counted.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plays"))
-
-from player import played
-from recordings import plays, reference
-from test_writes import abort_with_a_delay_of_30_seconds, without_kept_events
-from writes import least_written
+from tests.support.plays.controller_writes import abort_with_a_delay_of_30_seconds, without_kept_events
+from tests.support.plays.player import played
+from tests.support.plays.recordings import plays, reference
+from tests.support.plays.writes import least_written
 
 
 def main() -> None:

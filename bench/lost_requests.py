@@ -2,7 +2,7 @@
 
     lost_requests.py [REQUESTS [RATE [NAME ...]]]      100,000 at 200 a second, and all scenarios, unless told otherwise
 
-The scenarios of tests/cluster/requests_scenarios.py, one after another and again from the first, until so many requests
+The scenarios of tests/support/cluster/requests_scenarios.py, one after another and again from the first, until so many requests
 were sent; the last one is ended. Needs root, and Go for the first build. Prints a line for each on stderr, and one of JSON.
 """
 
@@ -18,18 +18,16 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-sys.path.extend(str(Path(__file__).parents[1] / "tests" / beside) for beside in ("cluster", "e2e", "plays"))
-
-import requests_scenarios as scenarios
-from binary import NoBinary, binary
-from cluster import Cluster
-from control_plane import ControlPlane
-from network import NoNetwork, own_network
-from recordings import RECORDINGS
-from requests_ledger import Bad, summary
-from requests_scenarios import Scenario
-from requests_scene import scene
-from requests_takeover import from_argo_rollouts_and_back
+from tests.support.cluster import requests_scenarios as scenarios
+from tests.support.cluster.binary import NoBinary, binary
+from tests.support.cluster.cluster import Cluster
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.network import NoNetwork, own_network
+from tests.support.cluster.requests_ledger import Bad, summary
+from tests.support.cluster.requests_scenarios import Scenario
+from tests.support.cluster.requests_scene import scene
+from tests.support.cluster.requests_takeover import from_argo_rollouts_and_back
+from tests.support.plays.recordings import RECORDINGS
 
 REQUESTS, RATE = 100_000, 200.0
 SCENARIOS: list[Scenario] = [

@@ -28,19 +28,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "cluster"))
-
-from binary import NoBinary, binary
-from cluster import Cluster
-from control_plane import ControlPlane
 from controller_meter import Meter, writes
-from network import NoNetwork, own_network
 from scale_load import Load
 from scale_routes import ROUTERS, Routing
 
 from serinus.kube.client import Client
 from serinus.kube.config import Flags, load
 from serinus.kube.https import HttpsHandler
+from tests.support.cluster.binary import NoBinary, binary
+from tests.support.cluster.cluster import Cluster
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.network import NoNetwork, own_network
 
 COUNTS = (500, 2000)
 DEFINITIONS = Path(__file__).parents[1] / "tests" / "recordings" / "routers" / "crds.yaml"

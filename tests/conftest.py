@@ -7,9 +7,9 @@ import signal
 from collections import Counter
 
 import pytest
-from cluster_fixture import cluster as cluster
 
 from tests.support import side_by_side
+from tests.support.cluster.cluster_fixture import cluster as cluster
 from tests.support.side_by_side import WORKER
 
 LIMITS = {
@@ -67,7 +67,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     there = {side_by_side.on_control_plane(item.nodeid) for item in session.items}
     if there == {True, False}:
-        from ahead import build_ahead
+        from tests.support.cluster.ahead import build_ahead
 
         build_ahead()
 
@@ -75,7 +75,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Rather a few tests that were not run, and are named, than a run that is cut off."""
     if side_by_side.on_control_plane(item.nodeid):
-        from binary import NoBinary, seconds_left
+        from tests.support.cluster.binary import NoBinary, seconds_left
 
         try:
             seconds_left(0)

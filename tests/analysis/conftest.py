@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from vendor import World, started_vendor
 
 from serinus.analysis.providers.http import Http
+from tests.support.analysis.vendor import World, started_vendor
 
 
 @pytest_asyncio.fixture

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from run_player import Player, made
 
 from serinus.analysis.phases import COMPLETED, severity
 from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.resolved import resolve
+from tests.support.analysis.run_player import Player, made
 
 GOOD, BAD, UNSURE, BROKEN = 1.0, 0.0, 0.7, OSError("broken")
 ANSWERS = st.lists(st.sampled_from([GOOD, BAD, UNSURE, BROKEN]), min_size=1, max_size=12)

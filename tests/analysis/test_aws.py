@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from vendor import Reply, World
 
 from serinus.analysis.providers.aws_credentials import credentials
 from serinus.analysis.providers.aws_signature import AwsKeys, signed
 from serinus.analysis.providers.trouble import ProviderError
+from tests.support.analysis.vendor import Reply, World
 
 
 def test_a_request_is_signed_as_amazon_documents_it() -> None:

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from vendor import CONTROLLER, Reply, World
+
+from tests.support.analysis.vendor import CONTROLLER, Reply, World
 
 V1, V2 = "/api/v1/query", "/api/v2/query/scalar"
 

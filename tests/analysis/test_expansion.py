@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from run_player import made
 
 from serinus.analysis.arguments import experiment_arguments, rollout_arguments
 from serinus.analysis.expansion import LARGEST, Room, TooLarge
@@ -29,6 +28,7 @@ from serinus.api.analysis import (
     ValueFrom,
 )
 from serinus.api.meta import ObjectMeta
+from tests.support.analysis.run_player import made
 
 MEMORY = 40_000_000
 """Bytes that an expansion may take before it is refused: a few times what it may have."""

@@ -16,10 +16,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from vendor import Reply, World
 
 from serinus.analysis.providers.http import LARGEST_ANSWER, Http
 from serinus.analysis.providers.trouble import ProviderError
+from tests.support.analysis.vendor import Reply, World
 
 
 async def test_connections_are_kept_and_used_again(world: World) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pod_kinds import KINDS, NOW
-from vendor import UID, ClusterError, World
 
 from serinus.analysis.providers.job import HOPELESS, job_name, job_of, measured_by
 from serinus.analysis.providers.measuring import clean_up
 from serinus.analysis.resolved import resolve
 from serinus.api.analysis import AnalysisRunSpec, Measurement, Metric
 from serinus.api.times import format_time
+from tests.support.analysis.vendor import UID, ClusterError, World
+from tests.support.engine.pod_kinds import KINDS, NOW
 
 SPEC: dict[str, Any] = {
     "metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}},

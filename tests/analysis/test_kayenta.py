@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from vendor import Reply, World
 
 from serinus.analysis.providers.registry import provider
 from serinus.api.analysis import Measurement
 from serinus.api.times import format_time
+from tests.support.analysis.vendor import Reply, World
 
 EXECUTION = {"canaryExecutionId": "e1"}
 SCOPE = {"scope": "web", "region": "eu", "step": 60}

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from vendor import World, started_vendor
 
 from serinus.analysis.providers import decoding
 from serinus.analysis.providers.decoding import MOST_VALUES, NotJson, json_of
 from serinus.analysis.providers.http import LARGEST_ANSWER, Http
 from serinus.analysis.providers.trouble import ProviderError
+from tests.support.analysis.vendor import World, started_vendor
 
 ALLOWED = 0.05
 """Seconds of one step of the event loop's thread."""

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from vendor import CONTROLLER, NOW, Reply, World
 
 from serinus.analysis.providers.registry import PROVIDERS, provider
+from tests.support.analysis.vendor import CONTROLLER, NOW, Reply, World
 
 
 def test_every_provider_of_the_api_is_there() -> None:

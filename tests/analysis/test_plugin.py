@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vendor import CONTROLLER, World
 
 from serinus.analysis.providers import plugin as module
 from serinus.analysis.providers import registry
@@ -18,6 +17,7 @@ from serinus.analysis.providers.plugin_interface import Answer, Question
 from serinus.analysis.providers.registry import provider
 from serinus.api.analysis import Measurement
 from serinus.api.times import format_time
+from tests.support.analysis.vendor import CONTROLLER, World
 
 ECHO = """
 import json, sys

@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from vendor import Reply, World
 
 from serinus.analysis.providers.prometheus import ADDRESS, is_amazons
 from serinus.analysis.providers.registry import provider
+from tests.support.analysis.vendor import Reply, World
 
 
 def vector(*values: str) -> dict[str, Any]:

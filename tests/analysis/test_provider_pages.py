@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from vendor import CONTROLLER, UID, World
 
 from serinus.analysis.providers.registry import PROVIDERS
 from serinus.analysis.resolved import resolve
 from serinus.analysis.templates import run_spec
 from serinus.api.analysis import AnalysisTemplate, Argument, Measurement, Metric
+from tests.support.analysis.vendor import CONTROLLER, UID, World
 
 FOLDER = Path(__file__).parents[2] / "docs" / "providers"
 PAGES = {page.stem: page.read_text() for page in sorted(FOLDER.glob("*.md")) if page.name != "README.md"}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from vendor import CONTROLLER, World
-
 from serinus.analysis.providers.provider import Cluster, Reach
 from serinus.kube.client import Client
+from tests.support.analysis.vendor import CONTROLLER, World
 
 
 def reach_of(client: Client, world: World) -> Reach:

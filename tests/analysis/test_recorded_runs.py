@@ -8,8 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from recordings import Json, reference, scenario
-from vendor import Reply, World
 
 from serinus.analysis.arguments import rollout_arguments, secret_names
 from serinus.analysis.assessment import assess, failed
@@ -21,6 +19,8 @@ from serinus.analysis.schedule import tasks
 from serinus.analysis.templates import found_templates, run_spec
 from serinus.api.analysis import AnalysisRun, AnalysisTemplate, RolloutAnalysis
 from serinus.api.meta import ObjectMeta
+from tests.support.analysis.vendor import Reply, World
+from tests.support.plays.recordings import Json, reference, scenario
 
 
 def objects(play: str, world: World) -> list[Json]:

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from vendor import World
 
 from serinus.analysis.assessment import assess
 from serinus.analysis.limits import limits_of
@@ -14,6 +13,7 @@ from serinus.analysis.providers.measuring import measure
 from serinus.analysis.providers.web import Web
 from serinus.analysis.resolved import Resolved, ResolvedMetric
 from serinus.analysis.schedule import Task
+from tests.support.analysis.vendor import World
 
 
 async def test_a_slow_metric_and_a_quick_one_are_due_at_the_same_moment(

@@ -14,9 +14,6 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
-from mirror import ANSWERS, Mirror, leaks, started_mirror
-from provoking import ALL, ARGS, ARGUMENT, PLACES, PLAIN, Place, prepare
-from vendor import CONTROLLER, ClusterError, World
 
 from serinus.analysis.assessment import assess
 from serinus.analysis.hiding import STAND_IN, Hidden
@@ -27,6 +24,9 @@ from serinus.analysis.resolved import resolve
 from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisRunStatus, Measurement, MetricResult
 from serinus.controller.metrics import Metrics
+from tests.support.analysis.mirror import ANSWERS, Mirror, leaks, started_mirror
+from tests.support.analysis.provoking import ALL, ARGS, ARGUMENT, PLACES, PLAIN, Place, prepare
+from tests.support.analysis.vendor import CONTROLLER, ClusterError, World
 
 SECRETS = {"marked": {"argument": ARGUMENT + "\n", "plain": PLAIN}}
 FROM_SECRETS = {"argument": ARGUMENT, "plain": PLAIN}

@@ -11,11 +11,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from prometheus_binary import prometheus
-from vendor import Cluster
-from verdict_run import VerdictRun, metric
 
 from serinus.analysis.providers.http import Http
+from tests.support.analysis.vendor import Cluster
+from tests.support.analysis.verdict_run import VerdictRun, metric
+from tests.support.instance.prometheus_binary import prometheus
 
 STREAMS = [json.loads(line) for line in (Path(__file__).parent / "data" / "known_verdicts.jsonl").open()]
 START, INTERVAL = 1_700_000_000, 30

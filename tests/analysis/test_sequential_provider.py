@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vendor import NOW, Reply, World
-from verdict_run import VerdictRun, metric
 
 from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.record import record_of
 from serinus.analysis.sequential.settings import Settings
 from serinus.analysis.sequential.tally import Tally
 from serinus.api.analysis import AnalysisRun
+from tests.support.analysis.vendor import NOW, Reply, World
+from tests.support.analysis.verdict_run import VerdictRun, metric
 
 STREAMS = {
     stream["name"]: stream

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from run_player import START, Player, made
 
 from serinus.analysis.assessment import delete_at
 from serinus.analysis.limits import Limits, limits_of
@@ -14,6 +13,7 @@ from serinus.analysis.schedule import Task, tasks
 from serinus.analysis.verdicts import NO_DATA, exceeded, judged, metric_phase
 from serinus.api.analysis import AnalysisRunStatus, Measurement, Metric, MetricResult, TtlStrategy
 from serinus.api.times import format_time
+from tests.support.analysis.run_player import START, Player, made
 
 WEB: dict[str, Any] = {"web": {"url": "http://metrics/value"}}
 TRUE, FALSE = "result > 0", "result < 0"

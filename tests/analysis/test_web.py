@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from vendor import Reply, World
 
 from serinus.analysis.providers.jsonpath import JsonPathError, find
 from serinus.analysis.providers.web import reading
 from serinus.api.times import format_time
+from tests.support.analysis.vendor import Reply, World
 
 DATA: dict[str, Any] = {
     "a": {"b.c": 1, "list": [{"n": "x", "v": 1}, {"n": "y", "v": 2.5}, {"n": "z", "v": 3}]},

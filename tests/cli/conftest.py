@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from cli_cluster import Cluster, Space
+
+from tests.support.cli.cli_cluster import Cluster, Space
 
 
 @pytest.fixture(scope="session")

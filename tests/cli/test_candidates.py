@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from cli_cluster import Space
-from test_foreign_text import MARKED, foreign, objects
 
 from serinus.cli.complete import complete
 from serinus.cli.rollouts import program
 from serinus.kube.wire import Request, Response
+from tests.support.cli.cli_cluster import Space
+from tests.support.cli.foreign import MARKED, foreign, objects
 
 Json = dict[str, Any]
 

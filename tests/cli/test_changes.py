@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_cluster import Space, rollout
 
 from serinus.kube.wire import Request, Response
+from tests.support.cli.cli_cluster import Space, rollout
 
 Json = dict[str, Any]
 

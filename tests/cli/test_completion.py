@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from cli_cluster import Space, rollout
-from test_problems import refuse
+
+from tests.support.cli.cli_cluster import Space, rollout
+from tests.support.cli.refusals import refuse
 
 HEAVY = (
     *("aiohttp", "rich", "jinja2", "click", "msgspec", "asyncio", "cryptography", "serinus.local", "serinus.engine"),

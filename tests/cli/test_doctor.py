@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cli_cluster import Space, rollout
 
 from serinus.api.resources import LEASES, NAMESPACES
 from serinus.api.times import format_time
 from serinus.cli.leaders import leaders
+from tests.support.cli.cli_cluster import Space, rollout
 
 NGINX: dict[str, Any] = {
     "strategy": {

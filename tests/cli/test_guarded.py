@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_cluster import Space, revisions, rollout
 
 from serinus.api.resources import EVENTS
 from serinus.cli.commandline import understand
 from serinus.cli.rollouts import program
 from serinus.kube.wire import Request, Response
+from tests.support.cli.cli_cluster import Space, revisions, rollout
 
 REVISION = "rollout.argoproj.io/revision"
 

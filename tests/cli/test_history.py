@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cli_cluster import Space, rollout
+from tests.support.cli.cli_cluster import Space, rollout
 
 
 def replica_set(space: Space, owner: str, revision: int, image: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_cluster import run
+
+from tests.support.cli.cli_cluster import run
 
 ROLLOUT = """\
 apiVersion: argoproj.io/v1alpha1

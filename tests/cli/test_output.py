@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from cli_cluster import Space, rollout
+
+from tests.support.cli.cli_cluster import Space, rollout
 
 PAUSED: dict[str, Any] = {
     "phase": "Paused",

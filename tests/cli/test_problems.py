@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_cluster import Result, Space, rollout, run
 
 from serinus.kube.wire import Request, Response
+from tests.support.cli.cli_cluster import Result, Space, rollout, run
+from tests.support.cli.refusals import refuse
 
 Json = dict[str, Any]
 BIN = Path(sys.executable).parent
-
-
-def refuse(code: int, reason: str, message: str) -> Response:
-    body = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
-    return Response(code, json.dumps(body).encode())
 
 
 def test_no_kubeconfig_says_how_to_get_one(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 import pytest
-from cli_cluster import Space, rollout
 
 from serinus.cli import main
 from serinus.cli.rollouts import program
+from tests.support.cli.cli_cluster import Space, rollout
 
 
 def run(

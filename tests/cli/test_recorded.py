@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_cluster import Space, revisions, rollout
+
+from tests.support.cli.cli_cluster import Space, revisions, rollout
 
 Json = dict[str, Any]
 HERE = Path(__file__).parent

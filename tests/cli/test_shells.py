@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_cluster import Space, rollout
+
+from tests.support.cli.cli_cluster import Space, rollout
 
 BIN = Path(sys.executable).parent
 SECONDS = 30

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cli_cluster import Space, revisions, rollout
-from test_problems import refuse
 
 from serinus.api.resources import CLUSTER_ANALYSIS_TEMPLATES
 from serinus.cli.commandline import understand
 from serinus.cli.rollouts import CONNECTION, list_rollouts, program
+from tests.support.cli.cli_cluster import Space, revisions, rollout
+from tests.support.cli.refusals import refuse
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "abort": ("x y", ""),

@@ -14,7 +14,6 @@ from typing import Literal
 
 import pytest
 import yaml
-from test_foreign_text import MARKED, foreign
 
 import serinus
 from serinus.api.go_yaml_dump import dump
@@ -22,6 +21,7 @@ from serinus.api.visible import visible_json
 from serinus.cli import demo_screen, terminal
 from serinus.cli.colors import Paint
 from serinus.controller.log import Formatter
+from tests.support.cli.foreign import MARKED, foreign
 
 
 def test_colours_are_those_of_the_program_alone() -> None:

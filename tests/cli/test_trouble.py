@@ -19,13 +19,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cli_cluster import Space, rollout
-from test_problems import refuse
-from test_reading import Running
 
 from serinus.api.resources import ROLLOUTS
 from serinus.cli import watching
 from serinus.kube.wire import Request, Response
+from tests.support.cli.cli_cluster import Space, rollout
+from tests.support.cli.refusals import refuse
+from tests.support.cli.running import Running
 
 BIN = Path(sys.executable).parent
 PLUGIN = str(BIN / "kubectl-argo-rollouts")

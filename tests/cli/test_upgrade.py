@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cli_cluster import Cluster, Space, rollout
 from click.testing import CliRunner, Result
 
 from serinus.api.crds import crds
 from serinus.api.resources import CRDS, LEASES
 from serinus.cli.upgrade import command
 from serinus.kube.wire import Request, Response
+from tests.support.cli.cli_cluster import Cluster, Space, rollout
 
 Json = dict[str, Any]
 

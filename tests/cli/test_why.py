@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from cli_cluster import Space, rollout
-from kept_verdict import kept_verdict
 
 from serinus.analysis.sequential.looks import Look
 from serinus.cli.rollouts.why import told
 from serinus.engine.explain.why import Reason, Why
 from serinus.engine.status.status_reason import step_pause
 from serinus.kube.wire import Request, Response
+from tests.support.cli.cli_cluster import Space, rollout
+from tests.support.engine.kept_verdict import kept_verdict
 
 Json = dict[str, Any]
 NGINX: Json = {

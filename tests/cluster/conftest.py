@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
-from cluster_instance import ClusterInstance
+
+from tests.support.cluster.cluster import Cluster
+from tests.support.cluster.cluster_instance import ClusterInstance
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster
-from control_plane import ControlPlane
-from network import outside
+
+from tests.support.cluster.cluster import Cluster
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.network import outside
 
 SOURCE = Path(__file__).parents[1] / "clientgo"
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
-from binary import NoBinary
-from cluster import Cluster
-from cluster_instance import ClusterInstance
-from helm_program import helm
-from live import REPOSITORY
 
 from serinus.api.installation import default_image, installation
 from serinus.routing.registry import permissions
+from tests.support.cluster.binary import NoBinary
+from tests.support.cluster.cluster import Cluster
+from tests.support.cluster.cluster_instance import ClusterInstance
+from tests.support.cluster.helm_program import helm
+from tests.support.instance.live import REPOSITORY
 
 Json = dict[str, Any]
 CHART = REPOSITORY / "install" / "helm" / "serinus"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import requests_scenarios as scenarios
-from cluster import Cluster
-from requests_ledger import summary
-from requests_scenarios import Scenario
-from requests_scene import scene
-from requests_takeover import from_argo_rollouts_and_back
+
+from tests.support.cluster import requests_scenarios as scenarios
+from tests.support.cluster.cluster import Cluster
+from tests.support.cluster.requests_ledger import summary
+from tests.support.cluster.requests_scenarios import Scenario
+from tests.support.cluster.requests_scene import scene
+from tests.support.cluster.requests_takeover import from_argo_rollouts_and_back
 
 RATE = 100.0
 CHOSEN = [

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cluster import ACCOUNT, Cluster
-from cluster_instance import ClusterInstance
-from live import eventually
-from rights import UNUSED, given, refused, used
-
 from serinus.api.installation import CLUSTER_RULES, NAME, RULES, rules
 from serinus.routing.registry import routers
+from tests.support.cluster.cluster import ACCOUNT, Cluster
+from tests.support.cluster.cluster_instance import ClusterInstance
+from tests.support.cluster.rights import UNUSED, given, refused, used
+from tests.support.instance.live import eventually
 
 ROLLOUTS = ("routed", "judged", "followed", "templated", "plugged")
 ROUTED = routers()["nginx"].permissions

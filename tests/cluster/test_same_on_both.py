@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster import Cluster
-from cluster_instance import ClusterInstance
-from live import Instance
-from script import changed, run_script, steps
+
+from tests.support.cluster.cluster import Cluster
+from tests.support.cluster.cluster_instance import ClusterInstance
+from tests.support.cluster.script import changed, run_script, steps
+from tests.support.instance.live import Instance
 
 LISTED = Path(__file__).with_name("differences.yaml")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cluster import HOME, Cluster
-from cluster_instance import ClusterInstance
-from left_behind import left_behind
-from live import eventually
-from takeover_scene import checked, decided, full, put_all
-from visitors import visitors
+from tests.support.cluster.cluster import HOME, Cluster
+from tests.support.cluster.cluster_instance import ClusterInstance
+from tests.support.cluster.takeover_scene import checked, decided, full, put_all
+from tests.support.instance.live import eventually
+from tests.support.instance.visitors import visitors
+from tests.support.plays.left_behind import left_behind
 
 PLAY, HOST = "nginx-walk", "web.test"
 UIDS = "kubectl get pods -l app=web -o jsonpath='{.items[*].metadata.uid}'"

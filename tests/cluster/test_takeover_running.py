@@ -9,12 +9,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from cluster import HOME, Cluster
-from cluster_instance import ClusterInstance
-from left_running import left_when
-from live import eventually
-from takeover_scene import checked, full, put_all, retold
-from test_killed import made_by_controller
+
+from tests.support.cluster.cluster import HOME, Cluster
+from tests.support.cluster.cluster_instance import ClusterInstance
+from tests.support.cluster.creations import made_by_controller
+from tests.support.cluster.takeover_scene import checked, full, put_all, retold
+from tests.support.instance.live import eventually
+from tests.support.plays.left_running import left_when
 
 Json = dict[str, Any]
 UIDS = "kubectl get pods -l app=web -o jsonpath='{.items[*].metadata.uid}'"

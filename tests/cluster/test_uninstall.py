@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from cluster import BIN, Cluster
-from cluster_instance import ClusterInstance
-from live import WALKTHROUGH, eventually
-from visitors import visitors
+from tests.support.cluster.cluster import BIN, Cluster
+from tests.support.cluster.cluster_instance import ClusterInstance
+from tests.support.instance.live import WALKTHROUGH, eventually
+from tests.support.instance.visitors import visitors
 
 UIDS = "kubectl get pods -o jsonpath='{.items[*].metadata.uid}'"
 

@@ -11,84 +11,20 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.providers.http import Answer, Http
-from serinus.analysis.providers.provider import Reach
 from serinus.analysis.schedule import Task, tasks
 from serinus.api.analysis import AnalysisRun
 from serinus.api.resources import ANALYSIS_RUNS, EVENTS, JOBS, ROLLOUTS, SECRETS
 from serinus.controller.bounded import TooMuch
-from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.errors import NotFound
-from serinus.kube.wire import Handler, Request, Response
+from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from tests.support.controller.analysis_stage import SPACE, Stage
 
 pytestmark = pytest.mark.looptime(start=0)
 Json = dict[str, Any]
-SPACE = "default"
-
-
-class Metrics(Http):
-    """A monitoring system: `value` is what it says, `asked` what was asked and when."""
-
-    def __init__(self, clock: LoopClock) -> None:
-        super().__init__()
-        self.clock, self.value, self.asked = clock, 0.99, list[tuple[float, str]]()
-        self.takes = 0.0
-
-    async def request(self, method: str, url: str, **more: Any) -> Answer:
-        self.asked.append((self.clock.now(), url))
-        await asyncio.sleep(self.takes)
-        return Answer(200, {"content-type": "application/json"}, json.dumps({"value": self.value}).encode())
-
-
-class Stage:
-    def __init__(self) -> None:
-        self.clock = LoopClock()
-        self.api = ApiServer(MemoryStore(), Schemas(), self.clock, rng=Random(1))
-        self.client = Client(self.api.handle, user_agent="user")
-        self.metrics = Metrics(self.clock)
-        self.controller: asyncio.Task[None] | None = None
-
-    def begin(self, *, jobs: Client | None = None, handle: Handler | None = None, **options: Any) -> None:
-        """`jobs`: of the cluster where Jobs are made, if it is another. `handle`: answers the controller's requests."""
-        client = Client(handle or self.api.handle, user_agent="controller")
-        reach = Reach(self.metrics, client, self.clock.now, job_cluster=jobs)
-        self.controller = asyncio.create_task(
-            run_controller(
-                client,
-                self.clock,
-                Random(2),
-                options=Options(leader_elect=False, **options),
-                reach=reach,
-                job_cluster=jobs,
-            )
-        )
-
-    async def end(self) -> None:
-        assert self.controller is not None
-        self.controller.cancel()
-        await asyncio.gather(self.controller, return_exceptions=True)
-
-    async def run(self, **metric: Any) -> None:
-        web = {"web": {"url": "http://metrics/value?key={{args.key}}", "jsonPath": "{$.value}"}}
-        spec: Json = {
-            "metrics": [{"name": "value", "provider": web, "successCondition": "result > 0.9", **metric}],
-            "args": [{"name": "key", "value": "all"}],
-        }
-        await self.client.create(ANALYSIS_RUNS, {"metadata": {"name": "check"}, "spec": spec}, SPACE)
-
-    async def status(self, name: str = "check") -> Json:
-        return (await self.client.get(ANALYSIS_RUNS, name, SPACE)).get("status") or {}
-
-    async def until(self, phase: str, name: str = "check") -> Json:
-        async with asyncio.timeout(600):
-            while (status := await self.status(name)).get("phase") != phase:  # noqa: ASYNC110 - virtual time
-                await asyncio.sleep(0.1)
-        return status
 
 
 @pytest.fixture

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from canary_scene import begin, rollout, settled_on
 
 from serinus.kube.errors import Unavailable
 from serinus.kube.wire import Request, Response
+from tests.support.controller.canary_scene import begin, rollout, settled_on
+from tests.support.controller.trouble import MINUTES, Answer, Trouble, events, status
 
 pytestmark = pytest.mark.looptime(start=0)
-
-Answer = Callable[[Request], Awaitable[Response | None]]
-"""What is answered instead; None for what the API itself would."""
-MINUTES = 60
-
-
-class Trouble:
-    """Stands before the API. `answer`: the trouble, while there is one."""
-
-    def __init__(self, store: Any) -> None:
-        self.store, self.answer, self.hit = store, None, 0
-
-    answer: Answer | None
-
-    async def __call__(self, request: Request) -> Response:
-        if self.answer is not None:
-            said = await self.answer(request)
-            if said is not None:
-                self.hit += 1
-                return said
-        return await self.store(request)
-
-
-def status(code: int, reason: str, message: str, **headers: str) -> Response:
-    body = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
-    return Response(code, json.dumps(body).encode(), headers=headers)
 
 
 async def away(request: Request) -> Response | None:
@@ -102,14 +75,6 @@ async def test_an_api_in_trouble_is_asked_less_and_less_often(play: Any, trouble
     await asyncio.sleep(60 * MINUTES)
     assert asked < 2500, "in an hour, by seven watches and the Rollout itself"
     assert controller.not_ready() != ""
-
-
-def events(play: Any, name: str) -> list[str]:
-    return [
-        f"{e['reason']}: {e['message']}"
-        for (plural, _, _), e in play.store.objects.items()
-        if plural == "events" and e["involvedObject"]["name"] == name
-    ]
 
 
 def refusing(verb: str, part: str, code: int, reason: str, message: str) -> Answer:

@@ -7,10 +7,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from canary_scene import begin, phase, rollout, settled_on
 
 from serinus.kube.faults import Faults
 from serinus.kube.wire import Request, Response
+from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from canary_scene import begin, phase, rollout, settled_on
 
 from serinus.api.rollout import Rollout
 from serinus.controller.events import BURST, Recorder
@@ -21,6 +20,7 @@ from serinus.kube.errors import Unavailable
 from serinus.kube.queue import WorkQueue
 from serinus.kube.throttle import throttled
 from serinus.kube.wire import Request, Response
+from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
 
 pytestmark = pytest.mark.looptime(start=0)
 

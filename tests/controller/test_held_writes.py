@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from canary_scene import begin, phase, rollout, settled_on
-from test_api_trouble import MINUTES, Trouble, events, status
 
 from serinus.kube.wire import Request, Response
+from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
+from tests.support.controller.trouble import MINUTES, Trouble, events, status
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from notification_scene import CONFIG, NAP, Scene
 
 from serinus.api.resources import EVENTS, ROLLOUTS
+from tests.support.controller.notification_scene import CONFIG, NAP, Scene
 
 pytestmark = pytest.mark.looptime(start=0)
 INSTALLED = Path(__file__).parents[2] / "install" / "notifications" / "notifications.yaml"

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
-from notification_scene import NAP, Scene
 
 from serinus.api.resources import ROLLOUTS
 from serinus.engine.core.plan import Event, Plan, Snapshot
 from serinus.kube.client import Client
 from serinus.kube.wire import Request, Response
+from tests.support.controller.notification_scene import NAP, Scene
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from test_analysis_runs import Json, Metrics, Stage
 
 from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.measuring import LONGEST_CALL
 from serinus.api.resources import ANALYSIS_RUNS, NAMESPACES
+from tests.support.controller.analysis_stage import Json, Metrics, Stage
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-import scenes
-from dashboard_stage import TOKEN
-from serving import BEARER, Serving, serving
+
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import TOKEN
+from tests.support.dashboard.serving import BEARER, Serving, serving
 
 CHANGE = "/rollouts/api/ui/v1/rollouts/default/web/promote"
 OLD_CHANGES = [

@@ -7,8 +7,6 @@ import random
 from typing import Any
 
 import pytest
-import scenes
-from dashboard_stage import put
 
 from serinus.api.resources import DEPLOYMENTS, EVENTS, ROLLOUTS
 from serinus.dashboard.changes import ACTIONS, Changes, MovedOn, Refused, Seen, seen
@@ -19,6 +17,8 @@ from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import put
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -6,11 +6,11 @@ import shlex
 from typing import Any
 
 import pytest
-import scenes
 
 from serinus.api.rollout_info import Surroundings, rollout_info
 from serinus.dashboard.offers import command, image_change, offers, rollback
 from serinus.dashboard.rights import SPEC, STATUS, WORKLOAD
+from tests.support.dashboard import scenes
 
 Json = dict[str, Any]
 

@@ -7,13 +7,13 @@ import json
 from typing import Any
 
 import pytest
-import scenes
-from dashboard_stage import put_revisions
-from serving import BEARER, Serving, serving, shown
 
 from serinus.api.resources import REPLICA_SETS, ROLLOUTS
 from serinus.kube.errors import Forbidden
 from serinus.kube.wire import Handler, Request, Response
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import put_revisions
+from tests.support.dashboard.serving import BEARER, Serving, serving, shown
 
 Json = dict[str, Any]
 BASE = "/rollouts/api/v1"

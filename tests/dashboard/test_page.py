@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 
-import scenes
-from dashboard_stage import Stage
 from playwright.sync_api import Page, expect
+
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import Stage
 
 
 def test_a_card_tells_state_reason_weight_and_revisions(stage: Stage, page: Page) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import scenes
-from dashboard_stage import Stage
 from playwright.sync_api import Page, expect
+
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import Stage
 
 Json = dict[str, Any]
 

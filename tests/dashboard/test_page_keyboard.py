@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import scenes
-from dashboard_stage import Stage
 from playwright.sync_api import Page, expect
+
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import Stage
 
 
 def test_the_hints_are_visible_and_the_help_lists_all(stage: Stage, page: Page) -> None:

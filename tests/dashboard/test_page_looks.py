@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 import axe_playwright_python
 import pytest
-import scenes
-from dashboard_stage import TOKEN, Stage
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import serinus.dashboard
 from serinus.api.times import format_time
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import TOKEN, Stage
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

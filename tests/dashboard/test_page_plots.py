@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-import scenes
-from dashboard_stage import Stage
 from playwright.sync_api import Page, expect
+
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import Stage
 
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 

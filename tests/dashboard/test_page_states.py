@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 
-import scenes
-from dashboard_stage import TOKEN, Stage
 from playwright.sync_api import Browser, Page, expect
 
 from serinus.kube.errors import Unavailable
 from serinus.kube.wire import Request, Response
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import TOKEN, Stage
 
 
 def refusing(code: int, reason: str, message: str, *words: str) -> Callable[[Request], Response | None]:

@@ -10,8 +10,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import scenes
-from dashboard_stage import put
 
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import PODS, ROLLOUTS
@@ -25,6 +23,8 @@ from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from tests.support.dashboard import scenes
+from tests.support.dashboard.dashboard_stage import put
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -6,9 +6,9 @@ import asyncio
 
 import aiohttp
 import pytest
-from serving import BEARER, serving
 
 from serinus.dashboard.hub import MOST_STRANGERS
+from tests.support.dashboard.serving import BEARER, serving
 
 STREAMS = [
     "/rollouts/api/ui/v1/stream",

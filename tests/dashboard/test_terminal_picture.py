@@ -9,9 +9,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import scenes
-from terminal_picture import terminal_picture
-
 from serinus.api.rollout_info import Surroundings, rollout_info
 from serinus.api.times import format_time
 from serinus.cli.colors import Paint
@@ -20,6 +17,8 @@ from serinus.cli.terminal import shown
 from serinus.cli.tree import rollout_lines
 from serinus.engine.explain.snapshot_reader import Ask, answered, gather
 from serinus.engine.explain.why import explain
+from tests.support.dashboard import scenes
+from tests.support.dashboard.terminal_picture import terminal_picture
 
 Json = dict[str, Any]
 NOW = 1_767_226_200.0

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live import BIN, WALKTHROUGH, Instance, eventually
 from playwright.sync_api import Page, expect
+
+from tests.support.instance.live import BIN, WALKTHROUGH, Instance, eventually
 
 
 @pytest.fixture

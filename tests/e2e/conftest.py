@@ -15,9 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from engines import ENGINES, GATEWAY, OWN, THEIRS, UP
-from live import BIN, Instance, run
 
+from tests.support.instance.engines import ENGINES, GATEWAY, OWN, THEIRS, UP
+from tests.support.instance.live import BIN, Instance, run
 from tests.support.side_by_side import WORKER
 
 ONLY_UP = "test_up.py"
@@ -82,7 +82,7 @@ def instance(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Instanc
 def _instance(data: Path, request: pytest.FixtureRequest) -> Instance:
     if request.param == UP:
         return Instance(data)
-    from cluster_instance import ClusterInstance
+    from tests.support.cluster.cluster_instance import ClusterInstance
 
     if request.param == OWN:
         cluster = request.getfixturevalue("cluster")

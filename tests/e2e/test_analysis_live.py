@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import ENGINES, UP
-from live import BIN, Instance, eventually, run
-from prometheus_binary import prometheus
-from readme import GATEWAY, Readme
+
+from tests.support.instance.engines import ENGINES, UP
+from tests.support.instance.live import BIN, Instance, eventually, run
+from tests.support.instance.prometheus_binary import prometheus
+from tests.support.instance.readme import GATEWAY, Readme
 
 needs_up = pytest.mark.skipif(UP not in ENGINES, reason="the demo starts a `serinus up` of its own")
 

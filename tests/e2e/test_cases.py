@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from cases import CASES, LIVE_ONLY
-from engines import ENGINES
-from live import BIN, Instance
-from recordings import RECORDINGS
+
+from tests.support.instance.engines import ENGINES
+from tests.support.instance.live import BIN, Instance
+from tests.support.plays.cases import CASES, LIVE_ONLY
+from tests.support.plays.recordings import RECORDINGS
 
 AT_ONCE = 6
 """Cases at the same time. Each has nine watches of kubectl beside its pods."""

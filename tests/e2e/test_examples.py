@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live import Instance, eventually
-from readme import Readme
-from visitors import visitors
+
+from tests.support.instance.live import Instance, eventually
+from tests.support.instance.readme import Readme
+from tests.support.instance.visitors import visitors
 
 
 def replicas(instance: Instance, name: str) -> list[int]:

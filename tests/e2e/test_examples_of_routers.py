@@ -14,9 +14,10 @@ from typing import Any
 
 import grpc
 import pytest
-from live import Instance, eventually
-from readme import Readme
-from visitors import visitors
+
+from tests.support.instance.live import Instance, eventually
+from tests.support.instance.readme import Readme
+from tests.support.instance.visitors import visitors
 
 ACTIONS = "alb.ingress.kubernetes.io/actions."
 

@@ -15,10 +15,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from engines import ENGINES, OWN, THEIRS
-from live import BIN, REPOSITORY, Instance
-from passing import only_passes_by
-from recordings import RECORDINGS, ROUTERS, compared, plays, reference, router_plays, scenario, surprises
+
+from tests.support.instance.engines import ENGINES, OWN, THEIRS
+from tests.support.instance.live import BIN, REPOSITORY, Instance
+from tests.support.plays.passing import only_passes_by
+from tests.support.plays.recordings import (
+    RECORDINGS,
+    ROUTERS,
+    compared,
+    plays,
+    reference,
+    router_plays,
+    scenario,
+    surprises,
+)
 
 SOME_OF_ROUTERS = ("istio-subsets", "gateway-header")
 SOME = (

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from live import BIN, WALKTHROUGH, Instance, eventually, run
+
+from tests.support.instance.live import BIN, WALKTHROUGH, Instance, eventually, run
 
 
 def processes_of(data: Path) -> list[str]:

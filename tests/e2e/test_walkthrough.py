@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from live import WALKTHROUGH, Instance, eventually
+from tests.support.instance.live import WALKTHROUGH, Instance, eventually
 
 
 def weight_of(instance: Instance, ingress: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from world import World, release, rollout, routed, service
+from tests.support.engine.world import World, release, rollout, routed, service
 
 
 def test_a_person_can_abort_a_rollback_inside_the_window():

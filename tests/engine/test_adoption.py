@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import World, release, rollout, routed, service
 
 from serinus.api.names import DESIRED_REPLICAS, HASH, REVISION
 from serinus.api.pod_defaults import with_defaults
+from tests.support.engine.world import World, release, rollout, routed, service
 
 Json = dict[str, Any]
 OLD = {"68fb5766d6": "59b4dc6c7b", "77f97bbcbf": "6d8bcbd5cf"}

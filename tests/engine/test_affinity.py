@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from world import World, release, routed
 
 from serinus.api.names import HASH
+from tests.support.engine.world import World, release, routed
 
 Json = dict[str, Any]
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

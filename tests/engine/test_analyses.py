@@ -5,43 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_bluegreen import blue_green
-from world import World, ingress, release, rollout, service
 
 from serinus.api.names import HASH
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.judged import CHECK, METRIC, RUN, judged, say, template
+from tests.support.engine.world import World, release
 
 Json = dict[str, Any]
-CHECK: Json = {"templates": [{"templateName": "check"}]}
-METRIC: Json = {"name": "value", "count": 1, "provider": {"web": {"url": "http://metrics/{{args.of}}"}}}
-
-
-def template(name: str = "check", **metric: Any) -> Json:
-    spec = {"args": [{"name": "of", "value": "all"}], "metrics": [{**METRIC, **metric}]}
-    return {"kind": "AnalysisTemplate", "metadata": {"name": name}, "spec": spec}
-
-
-def judged(steps: list[Json] | None = None, **canary: Any) -> World:
-    """At blue, with a template, and about to release green."""
-    steps = steps or [{"setWeight": 50}, {"analysis": CHECK}, {"pause": {}}]
-    world = World(service("web"), service("web-canary"), ingress(), template(), rollout(steps=steps, **canary))
-    world.settle()
-    release(world, "green")
-    world.settle()
-    return world
 
 
 def runs(world: World) -> dict[str, bool]:
     """name → whether it was told to stop."""
     return {name: run.spec.terminate for name, run in world.of("AnalysisRun").items()}
-
-
-def say(world: World, name: str, phase: str, message: str = "") -> None:
-    """The run's verdict."""
-    world.patch("AnalysisRun", name, {"status": {"phase": phase, "message": message}})
-    world.settle()
-
-
-RUN = "web-77f97bbcbf-2-1"
 
 
 def test_a_step_makes_its_run_with_all_that_it_needs_and_waits_for_the_verdict():

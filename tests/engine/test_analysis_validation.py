@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from test_bluegreen import blue_green
-from world import World, ingress, release, rollout, service
+
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.world import World, ingress, release, rollout, service
 
 Json = dict[str, Any]
 

@@ -6,10 +6,8 @@ import copy
 from typing import Any
 
 import msgspec
-from any_objects import SCHEMA, UID, analysis_runs, analysis_templates, any_of, mutated, surroundings, workloads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from world import World, ingress, merged, rollout, service
 
 from serinus.api.analysis import AnalysisRun
 from serinus.api.meta import ObjectMeta
@@ -18,6 +16,17 @@ from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.workloads import Workload
 from serinus.engine.core.plan import Action, Plan, Snapshot
 from serinus.engine.planner import plan
+from tests.support.engine.any_objects import (
+    SCHEMA,
+    UID,
+    analysis_runs,
+    analysis_templates,
+    any_of,
+    mutated,
+    surroundings,
+    workloads,
+)
+from tests.support.engine.world import World, ingress, merged, rollout, service
 
 Json = dict[str, Any]
 QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

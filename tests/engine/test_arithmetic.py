@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import World, release, rollout
 
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import build_context
 from serinus.engine.replicasets.replicas import Count, Fence, Routed, approximate, capacity, next_basic, trim_others
 from serinus.engine.strategy.scaling import View
+from tests.support.engine.world import World, release, rollout
 
 Json = dict[str, Any]
 

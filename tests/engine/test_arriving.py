@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from test_experiments import Lab
-from world import World, ingress, release, rollout, routed, service
 
 from serinus.api.times import format_time
 from serinus.engine.explain.why import explain
+from tests.support.engine.lab import Lab
+from tests.support.engine.world import World, ingress, release, rollout, routed, service
 
 JUDGED = [{"setWeight": 50}, {"analysis": {"templates": [{"templateName": "check"}]}}]
 

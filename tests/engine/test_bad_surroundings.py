@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from world import World, ingress, release, rollout, routed, service
 
 from serinus.api.names import HASH, MANAGED_BY
+from tests.support.engine.world import World, ingress, release, rollout, routed, service
 
 Json = dict[str, Any]
 INVALID = 'InvalidSpec: The Rollout "web" is invalid: spec.strategy.'

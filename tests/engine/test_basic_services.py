@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from world import World, release, rollout, service
+
+from tests.support.engine.world import World, release, rollout, service
 
 Json = dict[str, Any]
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from world import World, release, rollout, service
 
 from serinus.api.names import HASH, SCALE_DOWN_DEADLINE, UNPROMOTED
 from serinus.api.times import parse_time
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.world import World, release
 
 BLUE, GREEN = "68fb5766d6", "77f97bbcbf"
-
-
-def blue_green(replicas: int = 2, *, preview: bool = True, **options: Any) -> World:
-    strategy = {"activeService": "web", **({"previewService": "web-preview"} if preview else {}), **options}
-    obj = rollout(replicas=replicas)
-    obj["spec"]["strategy"] = {"blueGreen": {"scaleDownDelaySeconds": 4, **strategy}}
-    world = World(service("web"), service("web-preview"), obj)
-    world.settle()
-    return world
 
 
 def phase(world: World) -> tuple[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from world import World, ingress, release, rollout, routed, service
 
 from serinus.api.names import HASH, MANAGED_BY, SCALE_DOWN_DEADLINE
+from tests.support.engine.world import World, ingress, release, rollout, routed, service
 
 BLUE, GREEN, RED = "68fb5766d6", "77f97bbcbf", "5d944568bf"
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from world import World, release, rollout, routed, service
-
 from serinus.api.names import SCALE_DOWN_DEADLINE
 from serinus.api.times import parse_time
+from tests.support.engine.world import World, release, rollout, routed, service
 
 BLUE = "68fb5766d6"
 

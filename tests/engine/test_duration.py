@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_bluegreen import blue_green
-from test_restart import basic
-from world import World, release, routed
 
 from serinus.api.meta import Json
 from serinus.api.times import format_time
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.restarts import basic
+from tests.support.engine.world import World, release, routed
 
 GATE: list[Json] = [{"setWeight": 50}, {"pause": {}}]
 Make = Callable[..., World]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from serinus.api.names import HASH
-from tests.engine.world import World, ingress, release, rollout, routed, service
+from tests.support.engine.world import World, ingress, release, rollout, routed, service
 
 Json = dict[str, Any]
 MADE: Json = {"manager": "serinus", "fieldsV1": {"f:spec": {"f:selector": {}, "f:template": {".": {}}}}}

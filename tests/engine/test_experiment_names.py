@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_experiments import Json, Lab, template
 
 from serinus.api.names import HASH, SCALE_DOWN_DEADLINE
+from tests.support.engine.lab import Json, Lab, template
 
 ROLLOUT: Json = {
     "apiVersion": "argoproj.io/v1alpha1",

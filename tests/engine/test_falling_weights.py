@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from world import release, routed
+from tests.support.engine.world import release, routed
 
 
 def test_a_step_with_a_smaller_weight_is_reached_and_the_canary_follows():

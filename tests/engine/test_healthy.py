@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from test_bluegreen import blue_green
-from test_restart import basic
-from world import World, release, routed
 
 from serinus.api.meta import Json
 from serinus.api.rollout_info import phase_and_message
 from serinus.controller.metrics import phase as metric_phase
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.restarts import basic
+from tests.support.engine.world import World, release, routed
 
 GATE: list[Json] = [{"setWeight": 70}, {"pause": {}}]
 

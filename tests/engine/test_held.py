@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from test_bluegreen import blue_green
-from test_restart import basic, restarting
-from world import World, release, routed
 
 from serinus.api.names import HASH
 from serinus.engine.core.held_writes import fields_of
 from serinus.engine.core.plan import Action, HeldWrite, Plan
 from serinus.engine.explain.why import explain
 from serinus.engine.planner import plan
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.restarts import basic, restarting
+from tests.support.engine.world import World, release, routed
 
 WORDS = "admission webhook denied the request"
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_analyses import CHECK, METRIC, template
-from world import World, ingress, release, rollout, service
 
 from serinus.api.names import DESIRED_REPLICAS, HASH
+from tests.support.engine.judged import CHECK, METRIC, template
+from tests.support.engine.world import World, ingress, release, rollout, service
 
 Json = dict[str, Any]
 Harm = Callable[[World], None]

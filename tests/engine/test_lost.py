@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_bluegreen import blue_green
-from world import World, ingress, release, rollout, routed, service
 
 from serinus.api.names import HASH
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.world import World, ingress, release, rollout, routed, service
 
 DYNAMIC: dict[str, Any] = {"dynamicStableScale": True, "scaleDownDelaySeconds": None}
 

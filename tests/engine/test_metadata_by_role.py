@@ -13,7 +13,7 @@ import pytest
 
 from serinus.api.names import EPHEMERAL_METADATA, HASH, REVISION, TEMPLATE_METADATA
 from serinus.api.rollback import revisions
-from tests.engine.world import World, ingress, release, rollout, service
+from tests.support.engine.world import World, ingress, release, rollout, service
 
 Json = dict[str, Any]
 OWN: Json = {"labels": {"role": "normal"}, "annotations": {"note": "own"}}

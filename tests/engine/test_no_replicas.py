@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from world import World, release, rollout, service
+from tests.support.engine.world import World, release, rollout, service
 
 Json = dict[str, Any]
 

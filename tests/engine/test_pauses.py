@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from test_bluegreen import blue_green
-from world import World, release, routed
+
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.world import World, release, routed
 
 
 def resumed(world: World) -> int:

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from pod_kinds import KINDS, NOW, Kind, crashed, running_again, starting, unready, waiting
 
 from serinus.api.meta import Condition
 from serinus.api.pod_trouble import Trouble, key, overdue, trouble, unexplained
 from serinus.api.workloads import Pod, PodEvent
+from tests.support.engine.pod_kinds import KINDS, NOW, Kind, crashed, running_again, starting, unready, waiting
 
 Json = dict[str, Any]
 

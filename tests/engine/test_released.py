@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from world import routed, service
-
 from serinus.engine.core.service_release import release
+from tests.support.engine.world import routed, service
 
 
 def test_a_service_in_use_stays_as_it_is():

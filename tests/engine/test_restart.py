@@ -2,36 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from test_bluegreen import blue_green
-from world import World, release, routed
-from world import rollout as a_rollout
-
-AT = "2026-06-01T00:00:00Z"
-YOUNG = "2026-06-01T00:00:01Z"
-
-
-def add_pod(
-    world: World, name: str, *, born: str = "2026-01-01T00:00:00Z", ready: bool = True, image: str = "blue"
-) -> None:
-    owned = world.set_of(image)
-    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owned.metadata.name, "uid": owned.metadata.uid}
-    meta = {
-        "name": name,
-        "creationTimestamp": born,
-        "ownerReferences": [{**owner, "controller": True}],
-        "labels": owned.metadata.labels,
-    }
-    condition = {"type": "Ready", "status": "True" if ready else "False"}
-    world.add({"kind": "Pod", "metadata": meta, "status": {"conditions": [condition]}})
-
-
-def restarting(world: World) -> World:
-    for name in ("a", "b"):
-        add_pod(world, name)
-    world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
-    return world
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.restarts import AT, YOUNG, add_pod, basic, restarting
+from tests.support.engine.world import World, release, routed
+from tests.support.engine.world import rollout as a_rollout
 
 
 def evicted(world: World) -> list[str]:
@@ -60,14 +34,6 @@ def test_when_all_are_young_the_pod_to_spare_goes_again():
     add_pod(world, "c", born=YOUNG)
     world.settle()
     assert (size(world), world.rollout.status.restarted_at, world.rollout.status.phase) == (2, AT, "Healthy")
-
-
-def basic(**options: Any) -> World:
-    bare = {"trafficRouting": None, "canaryService": "", "stableService": "", "steps": [], "replicas": 2}
-    given: dict[str, Any] = {**bare, "scaleDownDelaySeconds": None, **options}
-    world = World(a_rollout(**given))
-    world.settle()
-    return world
 
 
 def test_without_surge_one_pod_may_be_missing():

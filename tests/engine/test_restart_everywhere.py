@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_bluegreen import blue_green
-from test_restart import AT, YOUNG, basic
-from world import World, release, routed
 
 from serinus.api.meta import Json
 from serinus.engine.core import wait_reasons
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.restarts import AT, YOUNG, basic
+from tests.support.engine.world import World, release, routed
 
 OLD = "2026-01-01T00:00:00Z"
 

@@ -6,8 +6,9 @@ import copy
 from typing import Any
 
 import pytest
-from test_analyses import CHECK, template
-from world import World, ingress, release, rollout, service
+
+from tests.support.engine.judged import CHECK, template
+from tests.support.engine.world import World, ingress, release, rollout, service
 
 Json = dict[str, Any]
 EXPERIMENT: Json = {"experiment": {"templates": [{"name": "a", "specRef": "canary"}], "duration": "1m"}}

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from world import World, release, rollout, service
 
 from serinus.api.names import HASH
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.routing_rules import Capabilities
 from serinus.routing import registry
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
+from tests.support.engine.world import World, release, rollout, service
 
 Json = dict[str, Any]
 

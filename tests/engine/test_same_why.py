@@ -9,9 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from test_analyses import RUN, judged, say
-from test_bluegreen import blue_green
-from world import World, release, routed
 
 from serinus.api.meta import Json
 from serinus.api.rollout_info import Surroundings, rollout_info
@@ -22,6 +19,9 @@ from serinus.dashboard.rows import row
 from serinus.engine.core import wait_reasons
 from serinus.engine.explain.snapshot_reader import Ask, answered, gather
 from serinus.engine.explain.why import explain
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.judged import RUN, judged, say
+from tests.support.engine.world import World, release, routed
 
 ROOT = Path(__file__).parents[2]
 

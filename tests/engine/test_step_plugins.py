@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from world import World, release, routed
 
 from serinus.api.step_plugin import Answer
 from serinus.engine.core.plan import PluginCall
 from serinus.engine.judging.step_plugins import answered
+from tests.support.engine.world import World, release, routed
 
 Json = dict[str, Any]
 STEPS: list[Json] = [

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_analyses import CHECK, template
-from world import World, release, rollout, routed, service
 
 from serinus.api.names import HASH
+from tests.support.engine.judged import CHECK, template
+from tests.support.engine.world import World, release, rollout, routed, service
 
 Json = dict[str, Any]
 REPLICAS = 4

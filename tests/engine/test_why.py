@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from test_bluegreen import blue_green
-from world import World, release, routed
 
 import serinus.engine
 from serinus.cli.rollouts.why import told
 from serinus.engine.core import wait_reasons
 from serinus.engine.explain.why import Reason, Why, explain, sentence
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.world import World, release, routed
 
 ENGINE = Path(serinus.engine.__file__).parent
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import msgspec
 import pytest
-from pod_kinds import KINDS, Kind
-from test_bluegreen import blue_green
-from test_experiments import Lab
-from test_same_why import keep_rollout, row
-from world import World, release, rollout, routed, service
 
 from serinus.api.rollout_info import Surroundings, rollout_info
 from serinus.api.workloads import Pod
 from serinus.controller.metrics import Metrics
-from serinus.dashboard.kept import Sent
+from serinus.dashboard.kept import Sent, keep_rollout
+from serinus.dashboard.rows import row
 from serinus.engine.experiment.experiment import plan_experiment
 from serinus.engine.explain.snapshot_reader import Ask, answered, gather
 from serinus.engine.explain.why import Why, explain
+from tests.support.engine.blue_green import blue_green
+from tests.support.engine.lab import Lab
+from tests.support.engine.pod_kinds import KINDS, Kind
+from tests.support.engine.world import World, release, rollout, routed, service
 
 Json = dict[str, Any]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from world import World, ingress, rollout, service
+
+from tests.support.engine.world import World, ingress, rollout, service
 
 
 def takes_over(scale_down: str) -> World:

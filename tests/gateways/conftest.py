@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from binary import NoBinary
-from live import Instance
 
 from tests.gateways.istio import Istio
 from tests.gateways.programs import envoy, istiod
+from tests.support.cluster.binary import NoBinary
+from tests.support.instance.live import Instance
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO
 
 import yaml
-from live import Instance, eventually
 
 from serinus.local.gateway import free_port
 from tests.gateways.programs import envoy, istiod
+from tests.support.instance.live import Instance, eventually
 
 HOST = "127.0.0.1"
 SPACE = "istio-system"

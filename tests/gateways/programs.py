@@ -14,7 +14,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from binary import NoBinary, built, cache, fingerprint, seconds_left
+from tests.support.cluster.binary import NoBinary, built, cache, fingerprint, seconds_left
 
 SOURCE = Path(__file__).with_name("istiod")
 ENVOY = Path(__file__).with_name("envoy.lock")

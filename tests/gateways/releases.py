@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from live import Instance, eventually
-from requests_ledger import Ledger
-from visitors import Visitors
-
 from serinus.demo.traffic import Traffic
 from tests.gateways import routes
 from tests.gateways.istio import status
+from tests.support.cluster.requests_ledger import Ledger
+from tests.support.instance.live import Instance, eventually
+from tests.support.instance.visitors import Visitors
 
 PROPAGATION = 2.0
 """Seconds after which a gateway has followed a change of a route, on a machine with other work. A version may answer no longer than that

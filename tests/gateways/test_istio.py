@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from live import Instance
-from readme import Readme
-from requests_ledger import summary
-from visitors import visitors
 
 from tests.gateways.istio import Istio
 from tests.gateways.releases import releases
+from tests.support.cluster.requests_ledger import summary
+from tests.support.instance.live import Instance
+from tests.support.instance.readme import Readme
+from tests.support.instance.visitors import visitors
 
 
 def test_the_example(up: Instance, istio: Istio, tmp_path: Path):

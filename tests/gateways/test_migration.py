@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from live import BIN, Instance, eventually
-from visitors import visitors
-
 from tests.gateways import routes
+from tests.support.instance.live import BIN, Instance, eventually
+from tests.support.instance.visitors import visitors
 
 GIVEN = "kubectl get rollouts,ingresses,services -o yaml"
 MIGRATE = f"{BIN / 'serinus'} migrate-routes"

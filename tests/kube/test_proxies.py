@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from proxy_servers import Api, ProxyServer, certificate, serving
 
 from serinus.api.resources import PODS
 from serinus.kube.client import Client
@@ -16,6 +15,7 @@ from serinus.kube.errors import ApiError, Unavailable
 from serinus.kube.https import HttpsHandler
 from serinus.kube.proxies import BadProxy, Proxy, of_environment, proxy_at
 from serinus.kube.sync import SyncClient
+from tests.support.kube.proxy_servers import Api, ProxyServer, certificate, serving
 
 Ask = Callable[[Connection], list[str]]
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from live import BIN, Instance, eventually
 
 from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import Instance as Data
 from serinus.local.instance import prepare
+from tests.support.instance.live import BIN, Instance, eventually
 
 POD = """
 apiVersion: v1

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from live import BIN, run
-from other_user import STRANGER, as_user, needs_root
 
 from serinus.local.cannot_run import CannotRun
 from serinus.local.data_directory import check_files, check_place
 from serinus.local.instance import Instance, prepare
+from tests.support.instance.live import BIN, run
+from tests.support.local.other_user import STRANGER, as_user, needs_root
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live import BIN, Instance
-from other_user import STRANGER, needs_root
 
 from serinus.api.go_yaml import load
 from serinus.local import kubeconfig
 from serinus.local.cannot_run import CannotRun
 from serinus.local.kubeconfig import Access, Entry, add, read, remove, with_entry, without_entry
+from tests.support.instance.live import BIN, Instance
+from tests.support.local.other_user import STRANGER, needs_root
 
 OURS = Access("https://127.0.0.1:6443", "PEM", "secret")
 OTHER = Access("https://127.0.0.1:6444", "another PEM", "other")

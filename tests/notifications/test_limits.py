@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_vendor import vendor
 
 from serinus.analysis.providers.http import Http
 from serinus.notifications.fields import load, read
@@ -14,6 +13,7 @@ from serinus.notifications.limits import LimitedHttp, is_host_allowed, read_limi
 from serinus.notifications.problems import ConfigurationError
 from serinus.notifications.services.registry import SERVICES
 from serinus.notifications.services.service import Job, Reach, Refused
+from tests.support.notifications.fake_vendor import vendor
 
 NOW = 1_700_000_000.0
 XML = "<R><AccessKeyId>AK</AccessKeyId><SecretAccessKey>SK</SecretAccessKey><SessionToken>session-token</SessionToken></R>"

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from fake_vendor import Answer, vendor
 
 from serinus.analysis.providers.http import Http
 from serinus.notifications.fields import read
@@ -23,6 +22,7 @@ from serinus.notifications.services import email as mail
 from serinus.notifications.services.nats import signature_of
 from serinus.notifications.services.registry import SERVICES
 from serinus.notifications.services.service import Delayed, Job, Reach, Refused
+from tests.support.notifications.fake_vendor import Answer, vendor
 
 NOW = 1_700_000_000.5
 KEY = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from player import played
-from recordings import REPOSITORY, plays, reference
+
+from tests.support.plays.player import played
+from tests.support.plays.recordings import REPOSITORY, plays, reference
 
 TRAFFIC = ("SwitchService", "PatchingCanaryIngress", "CreatingCanaryIngress", "TrafficWeightUpdated")
 """When traffic moves is a matter of its own (docs/differences.md)."""

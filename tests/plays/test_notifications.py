@@ -9,8 +9,9 @@ from urllib.parse import parse_qs
 
 import pytest
 import yaml
-from player import Played, play
-from recordings import RECORDINGS, read_trace
+
+from tests.support.plays.player import Played, play
+from tests.support.plays.recordings import RECORDINGS, read_trace
 
 Json = dict[str, Any]
 FOLDER = RECORDINGS / "notifications"

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from left_behind import Left, left_behind
-from recordings import plays
 
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.explain.upgrade_check import takeover
+from tests.support.plays.left_behind import Left, left_behind
+from tests.support.plays.recordings import plays
 
 Json = dict[str, Any]
 NOW = 1_800_000_000.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cases import LIVE_ONLY, case, cases, failures
+
+from tests.support.plays.cases import LIVE_ONLY, case, cases, failures
 
 
 @pytest.mark.parametrize("name", [name for name in cases() if name not in LIVE_ONLY])

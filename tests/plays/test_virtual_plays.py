@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from passing import only_passes_by
-from player import played
-from recordings import all_listed, compared, lacking, lists, plays, router_plays, surprises
+
+from tests.support.plays.passing import only_passes_by
+from tests.support.plays.player import played
+from tests.support.plays.recordings import all_listed, compared, lacking, lists, plays, router_plays, surprises
 
 
 @pytest.mark.parametrize("name", [*plays(), *router_plays()])

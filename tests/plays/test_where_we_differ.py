@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-import rules
-from player import play, played
-from recordings import REPOSITORY, reference, scenario
+
+from tests.support.plays import rules
+from tests.support.plays.player import play, played
+from tests.support.plays.recordings import REPOSITORY, reference, scenario
 
 Rule = Callable[[list[dict[str, Any]]], list[str]]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from player import play, played
-from recordings import plays, reference, scenario
-from stage import Write
-from writes import least_written
 
 from serinus.api.event_reasons import kept
+from tests.support.plays.controller_writes import abort_with_a_delay_of_30_seconds, without_kept_events
+from tests.support.plays.player import played
+from tests.support.plays.recordings import plays, reference
+from tests.support.plays.writes import least_written
 
 BETWEEN = ("Progressing", "Pending")
 
@@ -39,19 +39,6 @@ def test_what_matters_is_in_the_events_of_every_play(name: str):
     assert theirs - ours <= (told_elsewhere if name.startswith("experiment-") else set())
 
 
-def without_kept_events(writes: list[Write]) -> list[Write]:
-    found = {
-        write.body["metadata"]["name"]: write.body for write in writes if write.is_event and write.method == "POST"
-    }
-    return [
-        write
-        for write in writes
-        if not write.is_event
-        or not (event := found.get(write.path.rpartition("/")[2], write.body))
-        or not kept(event["reason"], event["type"])
-    ]
-
-
 def waited_for(trace: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Of each object the phases that users and GitOps tools wait for, in order; BETWEEN may lie between any two of them."""
     phases: dict[str, list[str]] = {}
@@ -71,17 +58,6 @@ def test_a_walk_writes_its_rollout_little_more_than_half_as_often():
     """Several steps of one pass are one write of the status."""
     ours, theirs = least_written(played("nginx-walk").trace), least_written(reference("nginx-walk"))
     assert ours["Rollout"] <= 0.6 * theirs["Rollout"]
-
-
-def abort_with_a_delay_of_30_seconds() -> list[Write]:
-    """What our controller writes from the abort until everything is over."""
-    what = scenario("nginx-abort-delay")
-    what["objects"] = what["objects"].replace("abortScaleDownDelaySeconds: 3", "abortScaleDownDelaySeconds: 30")
-    done = play("an abort with a delay of 30 s", {**what, "settle": 35})
-    told = next(line["t"] for line in done.trace if line.get("do") == "kubectl argo rollouts abort web")
-    gone = [line for line in done.trace if line.get("replicas") == 0 and line["t"] > told + 30]
-    assert gone, "the aborted version goes after its delay"
-    return [write for write in done.writes if write.t >= told]
 
 
 def test_an_abort_with_a_delay_of_30_seconds_costs_at_most_8_writes():

@@ -7,9 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from plain import Cluster, invalid, rollout, texts
-from player import played
-from recordings import reference
 
 from serinus.api.network import Ingress
 from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute, StringMatch
@@ -17,6 +14,9 @@ from tests.sim.generate import generate
 from tests.sim.history import NAME
 from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
 from tests.sim.run import run
+from tests.support.plays.player import played
+from tests.support.plays.recordings import reference
+from tests.support.routing.plain import Cluster, invalid, rollout, texts
 
 Json = dict[str, Any]
 PREFIX = "alb.ingress.kubernetes.io"

@@ -6,10 +6,6 @@ import copy
 from typing import Any
 
 import pytest
-from plain import OWNER, Cluster, invalid, rollout, texts
-from player import played
-from recordings import reference
-from story import moments
 
 from serinus.api.names import LAST_APPLIED
 from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute, StringMatch
@@ -18,6 +14,10 @@ from tests.sim.generate import generate
 from tests.sim.history import NAME
 from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
 from tests.sim.run import run
+from tests.support.plays.player import played
+from tests.support.plays.recordings import reference
+from tests.support.plays.story import moments
+from tests.support.routing.plain import OWNER, Cluster, invalid, rollout, texts
 
 Json = dict[str, Any]
 ROUTING: Json = {"apisix": {"route": {"name": "front", "rules": ["r1"]}}}

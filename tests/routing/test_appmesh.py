@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plain import Cluster, invalid, rollout, texts
-from player import played
-from recordings import reference
 
 from serinus.api.names import HASH
 from serinus.routing.appmesh import NODE, ROUTER_KIND, SERVICE
 from tests.sim.generate import generate
 from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
 from tests.sim.run import run
+from tests.support.plays.player import played
+from tests.support.plays.recordings import reference
+from tests.support.routing.plain import Cluster, invalid, rollout, texts
 
 Json = dict[str, Any]
 PATH = "spec.strategy.canary.trafficRouting.appMesh.virtualService"

@@ -6,15 +6,15 @@ import copy
 from typing import Any
 
 import pytest
-from plain import Cluster, invalid, rollout, texts
-from player import played
-from recordings import reference
 
 from serinus.routing.gateway_api import GRPC, HTTP, NO_ROUTES, TCP, TLS
 from serinus.routing.router import Objects
 from tests.sim.generate import generate
 from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
 from tests.sim.run import run
+from tests.support.plays.player import played
+from tests.support.plays.recordings import reference
+from tests.support.routing.plain import Cluster, invalid, rollout, texts
 
 Json = dict[str, Any]
 PATH = "spec.strategy.canary.trafficRouting.plugins.argoproj-labs/gatewayAPI"

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import yaml
-from plain import invalid
 
 from serinus.api.rollout import Rollout
 from serinus.kube.client import Client
@@ -21,6 +20,7 @@ from serinus.local.gateway_kinds import GATEWAY_API, install
 from serinus.local.schema.kinds import Schemas
 from serinus.routing.gateway_api import HTTP
 from serinus.routing.ingress_routes import migrated
+from tests.support.routing.plain import invalid
 
 Json = dict[str, Any]
 NGINX = "nginx.ingress.kubernetes.io/"

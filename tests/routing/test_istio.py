@@ -8,10 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from plain import Cluster, invalid, rollout, texts
-from player import play, played
-from recordings import reference, scenario
-from story import moments
 
 from serinus.api.rollout import SetHeaderRoute, SetMirrorRoute
 from serinus.api.validation import validate
@@ -20,6 +16,10 @@ from serinus.routing.rules import RULES
 from tests.sim.generate import generate
 from tests.sim.routers import CANARY, MODELS, RouterModel, Subsets, with_router
 from tests.sim.run import run
+from tests.support.plays.player import play, played
+from tests.support.plays.recordings import reference, scenario
+from tests.support.plays.story import moments
+from tests.support.routing.plain import Cluster, invalid, rollout, texts
 
 Json = dict[str, Any]
 HASH = "rollouts-pod-template-hash"

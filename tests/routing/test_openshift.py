@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plain import Cluster, invalid, rollout, texts
 
 from serinus.routing.openshift import KIND
 from tests.sim.generate import generate
 from tests.sim.history import NAME
 from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
 from tests.sim.run import run
+from tests.support.routing.plain import Cluster, invalid, rollout, texts
 
 Json = dict[str, Any]
 PLUGIN = "argoproj-labs/openshift"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from player import play
-from recordings import scenario
-from story import moments
+
+from tests.support.plays.player import play
+from tests.support.plays.recordings import scenario
+from tests.support.plays.story import moments
 
 Json = dict[str, Any]
 CANARY = "spec.strategy.canary"

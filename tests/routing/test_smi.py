@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plain import OWNER, Cluster, rollout, texts
-from player import played
-from recordings import reference
 
 from serinus.routing.smi import KIND
 from tests.sim.generate import generate
 from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
 from tests.sim.run import run
+from tests.support.plays.player import played
+from tests.support.plays.recordings import reference
+from tests.support.routing.plain import OWNER, Cluster, rollout, texts
 
 Json = dict[str, Any]
 

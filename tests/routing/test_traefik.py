@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plain import Cluster, invalid, rollout, texts
-from player import played
-from recordings import reference
-from story import moments
 
 from serinus.routing.traefik import KIND
 from tests.sim.generate import generate
 from tests.sim.history import NAME
 from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
 from tests.sim.run import run
+from tests.support.plays.player import played
+from tests.support.plays.recordings import reference
+from tests.support.plays.story import moments
+from tests.support.routing.plain import Cluster, invalid, rollout, texts
 
 Json = dict[str, Any]
 ROUTING: Json = {"traefik": {"weightedTraefikServiceName": "front"}}

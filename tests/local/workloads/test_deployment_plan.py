@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from build import NOW, deployment, replica_set
-
 from serinus.local.workloads.deployment_plan import Adopt, Change, Create, Delete, plan
 from serinus.local.workloads.deployment_status import find, status_of
 from serinus.local.workloads.objects import DeploymentStrategy
+from tests.support.local.build import NOW, deployment, replica_set
 
 
 def sizes(actions: object) -> dict[str, int | None]:

@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from build import pod
 
 from serinus.local.workloads.endpoints import plan
 from serinus.local.workloads.objects import Endpoints, EndpointSlice, Meta, Service, ServicePort, ServiceSpec
+from tests.support.local.build import pod
 
 
 def service(target: int | str | None = "http", **spec: Any) -> Service:

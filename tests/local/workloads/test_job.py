@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from build import CREATED, NOW, owner, pod
 
 from serinus.local.workloads.deployment_status import find
 from serinus.local.workloads.job import plan
 from serinus.local.workloads.objects import Job, JobSpec, JobStatus, Meta, Pod
+from tests.support.local.build import CREATED, NOW, owner, pod
 
 OWNER = owner("Job", "j", "uid-j")
 

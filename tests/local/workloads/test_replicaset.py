@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import msgspec
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from build import NOW, owner, pod, replica_set
-
 from serinus.local.workloads.replicaset import plan
+from tests.support.local.build import NOW, owner, pod, replica_set
 
 OWNER = owner("ReplicaSet", "web-1", "uid-web-1")
 

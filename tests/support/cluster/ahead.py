@@ -1,0 +1,26 @@
+"""The programs of the tests on a real control plane, and Istio's, built while tests run that do not need them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from tests.gateways.programs import istiod
+from tests.support.cluster.binary import NoBinary, binary
+from tests.support.cluster.helm_program import helm
+from tests.support.cluster.network import NoNetwork, ask_for_network
+
+
+def build_ahead() -> None:
+    """Begins. Whoever needs a program waits for it then, and is told why it is not there."""
+    threading.Thread(target=_build, daemon=True).start()
+
+
+def _build() -> None:
+    # A failure is told by the fixture that meets it again; without a network of their own nobody would use the programs.
+    with contextlib.suppress(NoBinary, NoNetwork, AssertionError):
+        ask_for_network()
+        binary()
+        helm()
+    with contextlib.suppress(NoBinary):
+        istiod()

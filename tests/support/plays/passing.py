@@ -1,0 +1,45 @@
+"""What passes by within a moment in virtual time may stand for longer in a live play: how long is up to the machine.
+
+`compare.py` forgets what stood for less than 0.3 s. On a busy machine a command starts later, a write takes longer, and the
+second pod is ready long after the first; so a live play may show more of what happened, but nothing else, and in no other
+order.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from tests.support.plays.player import played
+from tests.support.plays.recordings import program
+
+LINE = re.compile(r"WAY (\S+) (\S+) \| reference .* \| ours (\[.*\])")
+
+
+def only_passes_by(name: str, line: str) -> bool:
+    """Whether a live play's difference is of our own virtual play: all that lasts there, and besides what passes by there."""
+    found = LINE.fullmatch(line)
+    if found is None:
+        return False
+    thing, field, ours = found[1], found[2], ast.literal_eval(found[3])
+    lasting, everything = _ways(name, 0.3)[thing].get(field, []), _ways(name, 0.0)[thing].get(field, [])
+    if field == "replicas":
+        # Of sizes only turning points are told: one more size at an end takes the place of what stood there.
+        return ours == everything and max(ours) == max(lasting) and ours[-1] == lasting[-1]
+    return within(lasting, ours) and within(ours, everything)
+
+
+def within(some: Sequence[Any], more: Sequence[Any]) -> bool:
+    """Whether `more` has all of `some`, in this order."""
+    rest = iter(more)
+    return all(any(value == other for other in rest) for value in some)
+
+
+@functools.cache
+def _ways(name: str, brief: float) -> dict[str, dict[str, list[Any]]]:
+    compare: Any = program("compare")
+    compare.BRIEF = brief
+    return compare.ways(played(name).trace)
