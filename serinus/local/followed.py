@@ -18,10 +18,10 @@ LONGEST_REST = 65.0
 class Followed:
     """The API server, and whether the gateway follows it: until its watches are there, weights would change unseen."""
 
-    def __init__(self, handler: Handler, *more: frozenset[str]) -> None:
+    def __init__(self, handler: Handler, more: frozenset[str] = frozenset()) -> None:
         """`more`: plurals that it has to watch beside Ingresses, Services and their endpoints."""
         self._handler = handler
-        self._missing = {"ingresses", "services", "endpointslices"}.union(*more)
+        self._missing = {"ingresses", "services", "endpointslices", *more}
         self._all = asyncio.Event()
 
     async def handle(self, request: Request) -> Response:

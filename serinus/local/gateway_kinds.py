@@ -26,8 +26,8 @@ class Kinds(NamedTuple):
     file: str
     read: dict[str, str]
     """Plural: version, of the kinds that Traefik's provider needs at its start."""
-    followed: frozenset[str]
-    """Plurals that Traefik has to watch before a weight may change."""
+    weighted: tuple[str, ...]
+    """Plurals of the kinds that have weights."""
 
 
 GATEWAY_API = Kinds(
@@ -39,7 +39,7 @@ GATEWAY_API = Kinds(
         ),
         "referencegrants": "v1beta1",
     },
-    followed=frozenset({"gateways", "httproutes"}),
+    weighted=("grpcroutes", "httproutes"),
 )
 TRAEFIK = Kinds(
     group="traefik.io",
@@ -51,7 +51,7 @@ TRAEFIK = Kinds(
         ),
         "v1alpha1",
     ),
-    followed=frozenset({"ingressroutes", "traefikservices"}),
+    weighted=("traefikservices",),
 )  # fmt: skip
 
 
@@ -74,6 +74,22 @@ async def install(client: Client, *groups: Kinds) -> frozenset[str]:
         for kinds in groups
         if all(version in there.get(f"{plural}.{kinds.group}", ()) for plural, version in kinds.read.items())
     )
+
+
+async def in_use(client: Client, *groups: Kinds) -> frozenset[str]:
+    """Plurals of the kinds with weights of which there are objects.
+
+    Traefik has to watch them before a weight may change. After several breaks of its connection each of its watches rests for up to a
+    minute, so the controllers wait for no other kind.
+    """
+    found: set[str] = set()
+    for kinds in groups:
+        for plural in kinds.weighted:
+            path = f"/apis/{kinds.group}/{kinds.read[plural]}/{plural}"
+            answer = await client.raw("GET", path, query={"limit": "1"})
+            if json.loads(answer.body)["items"]:
+                found.add(plural)
+    return frozenset(found)
 
 
 async def _served(client: Client) -> dict[str, frozenset[str]]:

@@ -44,7 +44,7 @@ from serinus.local.cannot_run import CannotRun
 from serinus.local.followed import Followed
 from serinus.local.gateway import INGRESS_CLASS, Gateway, free_port, port_of_left_behind
 from serinus.local.gateway_config import GatewaySettings
-from serinus.local.gateway_kinds import GATEWAY_API, TRAEFIK, install
+from serinus.local.gateway_kinds import GATEWAY_API, TRAEFIK, in_use, install
 from serinus.local.in_process import lead_from_here
 from serinus.local.instance import Instance, explain, hold, note_flaw, prepare
 from serinus.local.kept import STOP_SECONDS, kept
@@ -191,7 +191,8 @@ async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Even
     groups = await install(client("serinus-up"), GATEWAY_API, TRAEFIK)
     if GATEWAY_API.group in groups:
         await gateway_api.prepare(client("serinus-up"), gateway_port)
-    followed = Followed(api.handle, *(kinds.followed for kinds in (GATEWAY_API, TRAEFIK) if kinds.group in groups))
+    read = [kinds for kinds in (GATEWAY_API, TRAEFIK) if kinds.group in groups]
+    followed = Followed(api.handle, await in_use(client("serinus-up"), *read))
     kubeconfig = settings.kubeconfig or instance.kubeconfig
     misdirected = f"this is the gateway of Serinus, not its API server: export KUBECONFIG={kubeconfig}"
     server = HttpsServer(followed.handle, who.token, secured, misdirected)
