@@ -2,7 +2,7 @@
 
     scale.py [--router R] [--minutes M] [N ...]      nginx, 500 and 2,000 by default; prints one line of JSON for each
 
-R is one of nginx, alb, gateway-api, traefik, istio-hosts, istio-subsets; `--router R,S` runs each N with R and then with S.
+R is a router of scale_routes.py; `--router R,S` runs each N with R and then with S.
 
 With --minutes each N has so long, and what was not reached by then is told as `stopped`.
 
@@ -51,7 +51,7 @@ SCALE_DOWN_SECONDS = 32.0
 
 async def measure(cluster: Cluster, count: int, router: str, seconds: float | None) -> dict[str, Any]:
     found: dict[str, Any] = {"router": router, "rollouts": count}
-    async with _load(cluster, count, ROUTERS[router]) as work:
+    async with load_of(cluster, count, ROUTERS[router]) as work:
         began, work.patience = time.monotonic(), seconds or work.patience
         try:
             async with asyncio.timeout(seconds):
@@ -92,7 +92,7 @@ async def _measure(cluster: Cluster, count: int, work: Load, found: dict[str, An
             "calls_by_kind": dict(spent.most_common()),
         }
         if name == "update":
-            found["apply_to_weight_all_at_once_ms"] = _percentiles(list(work.weights.values()))
+            found["apply_to_weight_all_at_once_ms"] = percentiles(list(work.weights.values()))
         print(f"  {count}: {name} {found[name]}", file=sys.stderr, flush=True)
     whole = sum(found[name]["cpu_s"] for name in ("create", "update", "promote"))
     found["cpu_ms_a_canary"] = round(1000 * whole / count, 1)
@@ -110,21 +110,28 @@ async def _measure(cluster: Cluster, count: int, work: Load, found: dict[str, An
 
 
 @asynccontextmanager
-async def _load(cluster: Cluster, count: int, routing: Routing) -> AsyncGenerator[Load]:
+async def load_of(
+    cluster: Cluster, count: int, routing: Routing, *, prefix: str = "scale", kubelet: bool = True
+) -> AsyncGenerator[Load]:
+    """The work, with a kubelet beside it where there is none yet."""
     handler = HttpsHandler(load(Flags(kubeconfig=str(cluster.plane.kubeconfig()))))
-    kubelet = subprocess.Popen(  # noqa: ASYNC220 - before anything is measured
-        [sys.executable, str(Path(__file__).with_name("fake_kubelet.py")), str(cluster.plane.kubeconfig())]
-    )
-    work = Load(Client(handler, user_agent="bench"), count, f"scale-{count}", routing)
+    pods = _kubelet(cluster) if kubelet else None
+    work = Load(Client(handler, user_agent="bench"), count, f"{prefix}-{count}", routing)
     running = asyncio.create_task(work.run())
     try:
         yield work
     finally:
         running.cancel()
         await asyncio.wait([running])
-        kubelet.terminate()
-        kubelet.wait()
+        if pods is not None:
+            pods.terminate()
+            pods.wait()
         await handler.close()
+
+
+def _kubelet(cluster: Cluster) -> subprocess.Popen[bytes]:
+    program = Path(__file__).with_name("fake_kubelet.py")
+    return subprocess.Popen([sys.executable, str(program), str(cluster.plane.kubeconfig())])
 
 
 def _meter(cluster: Cluster) -> Meter:
@@ -185,10 +192,11 @@ async def _singles(work: Load) -> dict[str, float]:
         taken.append(await work.weight_of(key))
     await work.promote(keys)
     await work.until("Healthy")
-    return _percentiles(taken)
+    return percentiles(taken)
 
 
-def _percentiles(seconds: list[float]) -> dict[str, float]:
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """In milliseconds."""
     found = sorted(1000 * s for s in seconds)
     picked = {f"p{p}": round(found[min(len(found) - 1, len(found) * p // 100)], 1) for p in (50, 90, 99)}
     return {"count": len(found), "mean": round(statistics.mean(found), 1), **picked, "max": round(found[-1], 1)}

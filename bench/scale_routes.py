@@ -18,6 +18,13 @@ HTTP_ROUTES = Resource(GATEWAY, "v1", "httproutes", "HTTPRoute", singular="httpr
 TRAEFIK_SERVICES = Resource(TRAEFIK, "v1alpha1", "traefikservices", "TraefikService", singular="traefikservice")
 VIRTUAL_SERVICES = Resource(ISTIO, "v1", "virtualservices", "VirtualService", singular="virtualservice")
 DESTINATION_RULES = Resource(ISTIO, "v1", "destinationrules", "DestinationRule", singular="destinationrule")
+SPLITS = Resource("split.smi-spec.io", "v1alpha1", "trafficsplits", "TrafficSplit", singular="trafficsplit")
+MAPPINGS = Resource("getambassador.io", "v2", "mappings", "Mapping", singular="mapping")
+APISIX_ROUTES = Resource("apisix.apache.org", "v2", "apisixroutes", "ApisixRoute", singular="apisixroute")
+MESH = ("appmesh.k8s.aws", "v1beta2")
+MESH_SERVICES = Resource(*MESH, "virtualservices", "VirtualService", singular="virtualservice")
+MESH_ROUTERS = Resource(*MESH, "virtualrouters", "VirtualRouter", singular="virtualrouter")
+MESH_NODES = Resource(*MESH, "virtualnodes", "VirtualNode", singular="virtualnode")
 
 
 class Meta(msgspec.Struct, rename="camel"):
@@ -83,6 +90,38 @@ def _alb_weight(route: Route) -> int | None:
     return next((each["Weight"] for each in groups if each["ServiceName"].endswith("-canary")), None)
 
 
+def _smi_weight(route: Route) -> int | None:
+    backends = route.spec["backends"]
+    return next((int(each["weight"]) for each in backends if each["service"].endswith("-canary")), None)
+
+
+def _apisix(name: str) -> list[tuple[Resource, Json]]:
+    backends = [{"serviceName": each["name"], "servicePort": 80, "weight": each["weight"]} for each in _backends(name)]
+    match = {"hosts": [f"{name}.bench"], "paths": ["/*"]}
+    return [_object(APISIX_ROUTES, name, {"http": [{"name": "r", "match": match, "backends": backends}]})]
+
+
+def _app_mesh(name: str) -> list[tuple[Resource, Json]]:
+    nodes = [f"{name}-stable", f"{name}-canary"]
+    targets = [{"virtualNodeRef": {"name": each}, "weight": 0} for each in nodes]
+    route = {"name": "r", "httpRoute": {"match": {"prefix": "/"}, "action": {"weightedTargets": targets}}}
+    provider = {"virtualRouter": {"virtualRouterRef": {"name": name}}}
+    return [
+        *(_object(MESH_NODES, each, {"podSelector": {"matchLabels": {"app": name}}}) for each in nodes),
+        _object(MESH_ROUTERS, name, {"routes": [route]}),
+        _object(MESH_SERVICES, name, {"awsName": f"{name}.bench", "provider": provider}),
+    ]
+
+
+def _app_mesh_weight(route: Route) -> int | None:
+    return route.spec["routes"][0]["httpRoute"]["action"]["weightedTargets"][1]["weight"]
+
+
+def _nodes(name: str) -> Json:
+    refs = {f"{role}VirtualNodeRef": {"name": f"{name}-{role}"} for role in ("stable", "canary")}
+    return {"virtualService": {"name": name}, "virtualNodeGroup": refs}
+
+
 def _same(name: str) -> str:
     return name
 
@@ -136,5 +175,33 @@ ROUTERS = {
         watched=VIRTUAL_SERVICES,
         watched_name=_same,
         weight=lambda route: route.spec["http"][0]["route"][1]["weight"],
+    ),
+    "smi": Routing(
+        canary=lambda name: _services(name, {"smi": {"rootService": name, "trafficSplitName": name}}),
+        objects=lambda name: [],
+        watched=SPLITS,
+        watched_name=_same,
+        weight=_smi_weight,
+    ),
+    "ambassador": Routing(
+        canary=lambda name: _services(name, {"ambassador": {"mappings": [name]}}),
+        objects=lambda name: [_object(MAPPINGS, name, {"prefix": "/", "service": f"{name}:80"})],
+        watched=MAPPINGS,
+        watched_name=lambda name: f"{name}-canary",
+        weight=lambda route: route.spec.get("weight"),
+    ),
+    "apisix": Routing(
+        canary=lambda name: _services(name, {"apisix": {"route": {"name": name, "rules": ["r"]}}}),
+        objects=_apisix,
+        watched=APISIX_ROUTES,
+        watched_name=_same,
+        weight=lambda route: route.spec["http"][0]["backends"][1]["weight"],
+    ),
+    "app-mesh": Routing(
+        canary=lambda name: _services(name, {"appMesh": _nodes(name)}),
+        objects=_app_mesh,
+        watched=MESH_ROUTERS,
+        watched_name=_same,
+        weight=_app_mesh_weight,
     ),
 }
