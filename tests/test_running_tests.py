@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support import side_by_side
+from tests.support.long import few
 
 TESTS = Path(__file__).parent
 CTRL_C = "cli/test_startup.py::test_ctrl_c_ends_a_command_at_once_and_without_a_traceback"
@@ -114,3 +117,10 @@ def test_each_group_runs_in_one_process_and_those_in_real_time_start_first():
         (False, [*groups[file], busy[1], up, other_gateways, *plays, split, istio, own, busy[0], cluster]),
     ):
         assert sorted(names, key=lambda name: side_by_side.place(name, shared=shared)) == wanted
+
+
+def test_a_value_that_is_not_chosen_is_long():
+    chosen, other = few(["a", "b"], ["a"])
+    assert (chosen, other.values, [mark.name for mark in other.marks]) == ("a", ("b",), ["long"])
+    with pytest.raises(ValueError, match="c"):
+        few(["a", "b"], ["c"])

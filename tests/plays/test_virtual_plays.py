@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.long import few
 from tests.support.plays.passing import only_passes_by
 from tests.support.plays.player import played
 from tests.support.plays.recordings import all_listed, compared, lacking, lists, plays, router_plays, surprises
 
+ROUTERS = [name for name in router_plays() if name.endswith(("-walk", "-subsets", "-missing"))]
+"""For each change; the other plays of routers are long."""
 
-@pytest.mark.parametrize("name", [*plays(), *router_plays()])
+
+@pytest.mark.parametrize("name", few([*plays(), *router_plays()], [*plays(), *ROUTERS]))
 def test_a_play_ends_and_goes_as_in_argo_rollouts_or_as_the_list_of_differences_says(name: str, tmp_path: Path):
     if absent := lacking(name):
         pytest.skip(f"Serinus does not have the router {', '.join(absent)} yet")

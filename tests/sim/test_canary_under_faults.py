@@ -30,6 +30,7 @@ from serinus.local.node.fake import FakeProgram, FakeRuntime
 from serinus.local.node.node import Node
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
+from tests.support.long import few
 
 pytestmark = pytest.mark.looptime(start=0)
 
@@ -195,9 +196,7 @@ async def world(seed: int, tmp_path: Path) -> AsyncIterator[World]:
     await made.stop()
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 20))], indirect=True
-)
+@pytest.mark.parametrize("seed", few(range(20), range(3)), indirect=True)
 async def test_there_back_in_the_middle_and_aborted_it_ends_as_asked_and_nothing_breaks(world: World) -> None:
     await world.start()
     await world.settled("blue")

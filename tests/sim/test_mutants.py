@@ -18,6 +18,7 @@ from tests.sim.mutants import applied, caught
 from tests.sim.run import run
 from tests.sim.verdict_bugs import ALL
 from tests.sim.workloads import Image
+from tests.support.long import few
 
 QUICK = {
     "drain_before_observe": 10,
@@ -89,7 +90,7 @@ def test_a_bug_of_third_revisions_is_found_where_the_stable_version_shrinks_with
         assert [v.promise for v in run(story, plan=plan).violations] == ["share_never_exceeds_capacity"]
 
 
-@pytest.mark.parametrize("name", [n if n in FEW else pytest.param(n, marks=pytest.mark.long) for n in QUICK])
+@pytest.mark.parametrize("name", few(QUICK, FEW))
 def test_a_bug_is_found(name: str):
     one = next(m for m in ALL if m.name == name)
     assert caught(one, range(QUICK[name])) is not None, one.bug

@@ -25,10 +25,10 @@ from tests.sim.mutants import applied
 from tests.sim.probes import TROUBLES, Trouble
 from tests.sim.run import run
 from tests.sim.shrink import shrink
+from tests.support.long import few
 
 ROOT = Path(__file__).parents[2]
 SEEDS, CHUNK = 1000, 100
-LONG = [pytest.param(first, marks=pytest.mark.long) for first in range(CHUNK, SEEDS, CHUNK)]
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("first", [0, *LONG])
+@pytest.mark.parametrize("first", few(range(0, SEEDS, CHUNK), [0]))
 def test_no_history_breaks_a_promise(first: int):
     for seed in range(first, first + CHUNK):
         found = run(generate(seed)).violations
@@ -111,6 +111,7 @@ def test_a_history_that_breaks_a_promise_is_made_smaller_and_can_be_kept_as_text
         assert run(load(history.dump()), plan=plan).violations[0] == violation
 
 
+@pytest.mark.long
 def test_faults_strike_and_controllers_die():
     struck: dict[str, int] = {}
     for seed in range(60):
