@@ -41,7 +41,7 @@ test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root a
 	@SERINUS_CLUSTER=$(THERE) SERINUS_GATEWAY=$(GATEWAY) $(BIN)/python -m pytest tests/e2e $(if $(filter own,$(THERE)),tests/cluster) $(ARGS)
 
 test-gateways: $(DEV) ## The tests with real gateways, Istio too: builds istiod once (needs Go, about 9 minutes of processor) and downloads Envoy
-	@SERINUS_GATEWAYS=build $(BIN)/python -m pytest tests/gateways $(ARGS)
+	@SERINUS_TESTS=all SERINUS_GATEWAYS=build $(BIN)/python -m pytest tests/gateways $(ARGS)
 
 lint: $(DEV) ## Check style, types and the language of pages and help texts
 	@$(BIN)/ruff check --quiet .

@@ -35,6 +35,7 @@ def test_the_example(up: Instance, istio: Istio, tmp_path: Path):
         readme.type("kubectl delete")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("router", ["istio-hosts", "istio-subsets"])
 def test_releases_lose_no_request(router: str, up: Instance, istio: Istio):
     """To the end and back, an abort, and a third version in the middle, with pods that take 3 s to start and 2 s to stop."""
