@@ -69,6 +69,11 @@ class Store:
     def names(self, plural: str) -> list[str]:
         return sorted(name for p, _, name in self.objects if p == plural)
 
+    async def changed_since(self, version: int) -> None:
+        """Returns as soon as `version` is not the last one."""
+        async with self._news:
+            await self._news.wait_for(lambda: self.version != version)
+
     def writes(self) -> list[tuple[str, str]]:
         return [(verb, path) for verb, path in self.requests if verb != "GET" and "/events" not in path]
 

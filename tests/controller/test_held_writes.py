@@ -291,7 +291,7 @@ class Fight:
 
     async def run(self, store: Any) -> None:
         while True:
-            await asyncio.sleep(0.02)
+            seen = store.version
             names = [
                 n for p, n in ((p, n) for p, _, n in store.objects) if p == self.plural and n.startswith(self.name)
             ]
@@ -305,6 +305,8 @@ class Fight:
                         at = at.setdefault(f"f:{part}", {})
                     obj["metadata"]["managedFields"] = [{"manager": self.manager, "fieldsV1": owned, "time": "2026"}]
                     await store.replace(self.plural, obj)
+            await store.changed_since(seen)
+            await asyncio.sleep(0.02)
 
 
 def strip(part: str, key: str) -> Callable[[Json], bool]:

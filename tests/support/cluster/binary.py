@@ -85,7 +85,7 @@ def _build(place: Path) -> None:
     link = f"-s -w -X k8s.io/component-base/version.gitVersion={VERSION}"
     link += f" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor={minor}"
     new = place.with_suffix(".new")
-    nice = [["nice", "-n", "10"], []][shutil.which("nice") is None]
+    nice = [["nice", "-n", "5"], []][shutil.which("nice") is None]
     done = _run([*nice, go, "build", "-trimpath", "-buildvcs=false", "-ldflags", link, "-o", str(new), "."])
     assert done.returncode == 0, f"the control plane does not compile: {done.stderr.strip()[-1000:]}"
     for old in place.parent.glob("controlplane-*"):

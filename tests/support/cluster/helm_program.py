@@ -25,7 +25,7 @@ def _build(place: Path) -> None:
     if go is None:
         raise NoBinary("Go is not installed, which builds helm: install it from https://go.dev/dl")
     made = place.with_suffix(".new")
-    nice = [["nice", "-n", "10"], []][shutil.which("nice") is None]
+    nice = [["nice", "-n", "5"], []][shutil.which("nice") is None]
     command = [*nice, go, "install", "-trimpath", "-ldflags", "-s -w", f"{MODULE}@{VERSION}"]
     environment = {**os.environ, "GOBIN": str(made), "GOFLAGS": ""}
     seconds = seconds_left(BUILD_SECONDS)
