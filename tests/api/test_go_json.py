@@ -75,6 +75,7 @@ def test_the_pull_policy_follows_the_tag(image: str, policy: str):
     assert stored["spec"]["containers"][0]["imagePullPolicy"] == policy
 
 
+@pytest.mark.long
 def test_the_table_of_field_order_is_what_its_generator_prints():
     """Guards against edits by hand, and shows what a newer Kubernetes would change."""
     if shutil.which("go") is None:
