@@ -56,7 +56,7 @@ bench: $(DEV) ## Measure what docs/benchmarks.md promises
 	@for f in bench/bench_*.py; do echo "== $$f"; $(BIN)/python "$$f"; done
 
 conformance: $(DEV) ## The Kubernetes API itself, the walkthrough, and all recorded plays of Argo Rollouts, live (KUBECONFIG=own or FILE: only the plays, there)
-	@export SERINUS_PLAYS=all
+	@export SERINUS_PLAYS=all SERINUS_TESTS=all
 	if [ "$(origin KUBECONFIG)" = "command line" ]; then
 	  export SERINUS_CLUSTER=$(THERE) SERINUS_GATEWAY=$(GATEWAY)
 	  $(BIN)/python -m pytest tests/e2e/test_plays.py $(ARGS)
