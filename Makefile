@@ -38,7 +38,7 @@ test-all: lint ## Run all that CI runs: `make test`, the long tests, and with ro
 THERE := $(if $(findstring command,$(origin KUBECONFIG)),$(if $(filter own,$(KUBECONFIG)),own,$(abspath $(KUBECONFIG))),own)
 
 test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root and Go), or on a cluster: KUBECONFIG=… GATEWAY=URL
-	@SERINUS_CLUSTER=$(THERE) SERINUS_GATEWAY=$(GATEWAY) $(BIN)/python -m pytest tests/e2e $(if $(filter own,$(THERE)),tests/cluster) $(ARGS)
+	@SERINUS_TESTS=all SERINUS_CLUSTER=$(THERE) SERINUS_GATEWAY=$(GATEWAY) $(BIN)/python -m pytest tests/e2e $(if $(filter own,$(THERE)),tests/cluster) $(ARGS)
 
 test-gateways: $(DEV) ## The tests with real gateways, Istio too: builds istiod once (needs Go, about 9 minutes of processor) and downloads Envoy
 	@SERINUS_TESTS=all SERINUS_GATEWAYS=build $(BIN)/python -m pytest tests/gateways $(ARGS)

@@ -39,6 +39,7 @@ def wanted(instance: Instance) -> list[Path]:
     return [file for file in files if file.stem in LIVE_ONLY or "\n- curl:" in file.read_text()]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("one_at_a_time")
 def test_no_reported_fault_happens_here(instance: Instance):
     wrong, printed = held(instance, wanted(instance), AT_ONCE)

@@ -51,6 +51,7 @@ def test_blue_green(instance: Instance, tmp_path: Path):
         eventually(lambda: not instance.shell("kubectl get pods,rs -o name"))
 
 
+@pytest.mark.long
 def test_pod_by_pod(instance: Instance, tmp_path: Path):
     with Readme("examples/pod-by-pod", instance, tmp_path) as readme:
         readme.type("kubectl apply")
@@ -70,6 +71,7 @@ def test_pod_by_pod(instance: Instance, tmp_path: Path):
         readme.type("kubectl delete")
 
 
+@pytest.mark.long
 def test_header_only(instance: Instance, tmp_path: Path):
     always = {"X-Canary": "always"}
     with Readme("examples/header-only", instance, tmp_path) as readme:
@@ -89,6 +91,7 @@ def test_header_only(instance: Instance, tmp_path: Path):
         readme.type("kubectl delete")
 
 
+@pytest.mark.long
 def test_scaled_in_the_middle_of_a_canary(instance: Instance, tmp_path: Path):
     scale = f"/apis/argoproj.io/v1alpha1/namespaces/{instance.namespace}/rollouts/web/scale"
     with Readme("examples/hpa", instance, tmp_path) as readme:
@@ -123,6 +126,7 @@ def pods(instance: Instance, owner: str) -> int:
     return sum(rs["status"].get("replicas", 0) for rs in sets if rs["metadata"]["ownerReferences"][0]["kind"] == owner)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["progressively", "onsuccess"])
 def test_from_a_deployment_and_back(mode: str, instance: Instance, tmp_path: Path):
     with Readme("examples/from-deployment", instance, tmp_path) as readme:

@@ -33,6 +33,7 @@ def up(tmp_path: Path) -> Iterator[Instance]:
         instance.down()
 
 
+@pytest.mark.long
 def test_gateway_api(up: Instance, tmp_path: Path):
     always = {"X-Canary": "always"}
     with Readme("examples/gateway-api", up, tmp_path) as readme:
@@ -54,6 +55,7 @@ def test_gateway_api(up: Instance, tmp_path: Path):
         readme.type("kubectl delete")
 
 
+@pytest.mark.long
 def test_traefik(up: Instance, tmp_path: Path):
     with Readme("examples/traefik", up, tmp_path) as readme:
         readme.type("kubectl apply")
@@ -72,6 +74,7 @@ def test_traefik(up: Instance, tmp_path: Path):
         readme.type("kubectl delete")
 
 
+@pytest.mark.long
 def test_grpc(up: Instance, tmp_path: Path):
     """Called 50 times a second, on one connection as gRPC does."""
     with Readme("examples/grpc", up, tmp_path) as readme:
@@ -117,6 +120,7 @@ def callers(address: str, host: str) -> Generator[list[str]]:
         thread.join(30)
 
 
+@pytest.mark.long
 def test_alb(up: Instance, tmp_path: Path):
     """Nothing serves its annotations here: the test sees what is written, beside the annotations of the user."""
     ingress_class = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "alb"}}

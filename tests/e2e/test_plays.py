@@ -1,6 +1,6 @@
 """The recorded plays of Argo Rollouts, played by the recorder against a running instance with the real kubectl.
 
-A few in `make test`; all of them in `make conformance` (SERINUS_PLAYS=all; or names, with commas between them). A run on both engines plays
+All of them in `make conformance` (SERINUS_PLAYS=all; or names, with commas between them). A run on both engines plays
 all of nginx, and a few of other routers. tests/plays has all in virtual time.
 """
 
@@ -110,6 +110,7 @@ def again(instance: Instance, out: Path, name: str) -> list[str]:
     return differing(name, out, play(instance, out, name))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("one_at_a_time")
 def test_the_recorded_plays_end_and_go_as_in_argo_rollouts(instance: Instance, tmp_path: Path):
     slow_pods(instance)

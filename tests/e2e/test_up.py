@@ -144,6 +144,7 @@ def test_reset_touches_nothing_that_is_not_ours(tmp_path: Path):
     assert (tmp_path / "thesis.txt").exists()
 
 
+@pytest.mark.long
 def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp_path: Path):
     """The plan is made from what is there, so it does not matter when the planner dies."""
     manifest = tmp_path / "canary-rollout.yaml"

@@ -14,6 +14,7 @@ from tests.support.instance.readme import Readme
 from tests.support.instance.visitors import visitors
 
 
+@pytest.mark.long
 def test_the_example(up: Instance, istio: Istio, tmp_path: Path):
     with Readme("examples/istio", up, tmp_path, istio.url) as readme:
         gateway = readme.folder / "gateway.yaml"
@@ -35,6 +36,7 @@ def test_the_example(up: Instance, istio: Istio, tmp_path: Path):
         readme.type("kubectl delete")
 
 
+@pytest.mark.long
 @pytest.mark.long
 @pytest.mark.parametrize("router", ["istio-hosts", "istio-subsets"])
 def test_releases_lose_no_request(router: str, up: Instance, istio: Istio):

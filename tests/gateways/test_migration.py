@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.gateways import routes
 from tests.support.instance.live import BIN, Instance, eventually
 from tests.support.instance.visitors import visitors
@@ -18,6 +20,7 @@ def weights(up: Instance) -> list[int]:
     return [each.get("weight", 1) for each in route["spec"]["rules"][0]["backendRefs"]]
 
 
+@pytest.mark.long
 def test_a_running_canary_moves_from_nginx_to_the_gateway_api(up: Instance, tmp_path: Path):
     host = routes.host("nginx")
     manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": routes.objects("nginx", "blue")})
