@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import ACCOUNT, HOME, Cluster
-from cluster_instance import ClusterInstance
-from live import eventually
-from rights import refused, used
 
 from serinus.api.installation import NAME
+from tests.support.cluster.cluster import ACCOUNT, HOME, Cluster
+from tests.support.cluster.cluster_instance import ClusterInstance
+from tests.support.cluster.rights import refused, used
+from tests.support.instance.live import eventually
 
 INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"
 

@@ -14,11 +14,11 @@ from urllib.parse import parse_qs
 
 import pytest
 import yaml
-from monitoring import METRICS
-from player import Played, Player, in_virtual_time, play
-from stage import Stage
 
 from serinus.api.resources import CONFIG_MAPS, NAMESPACES, SECRETS
+from tests.support.plays.monitoring import METRICS
+from tests.support.plays.player import Played, Player, in_virtual_time, play
+from tests.support.plays.stage import Stage
 
 Json = dict[str, Any]
 REPOSITORY = Path(__file__).parents[2]
