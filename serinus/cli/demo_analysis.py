@@ -25,8 +25,9 @@ from serinus.cli.demo_stage import (
     background,
 )
 from serinus.cli.demo_targets import Targets
+from serinus.cli.demo_verdict import WORSE, Outcome, SecondAct
 from serinus.demo.prometheus import HOW_TO_GET_ONE, NoPrometheus, configuration, running, scraped
-from serinus.demo.verdict import Moments, cost, problems, success_rate, summary
+from serinus.demo.verdict import Cost, Moments, cost, problems, success_rate, summary
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.informer import Informer
@@ -53,6 +54,11 @@ class AnalysisWalk(Stage):
         self._runs.on_change(lambda _old, _new: self._see())
         self._moments = Moments()
         self._told = 0
+        self._decided_by: float | None = None
+        """The value of the first act's newest measurement."""
+        self._first_act = True
+        self._spent, self._requests = Cost(), 0
+        self._outcome = Outcome()
 
     async def run(self) -> bool:
         """The whole story. Whether all was as promised. The last line: the summary as JSON, on a terminal what to do next."""
@@ -67,15 +73,20 @@ class AnalysisWalk(Stage):
                 await self._first_version()
                 async with background(self.traffic.run()):
                     await self._bad_version()
+                    self._spent, self._requests = cost(self.traffic.answers, self._moments), self.traffic.total
+                    self._first_act = False
+                    self._outcome = await SecondAct(self, self._provider, self._with_address, self._runs.items).play()
             except DemoFailed as error:
                 trouble = str(error)
             return self._tell_end(trouble)
 
+    def _with_address(self, template: str) -> str:
+        """The template with the address of the monitoring system in place of the written one."""
+        return template.replace(_WRITTEN[self._provider], self._monitor or self.settings.gateway)
+
     async def _first_version(self) -> None:
         self.screen.view.doing = f"Installing the first version ({OLD}) and its analysis"
-        address = self._monitor or self.settings.gateway
-        template = (self.manifests / f"{self._provider}.yaml").read_text()
-        template = template.replace(_WRITTEN[self._provider], address)
+        template = self._with_address((self.manifests / f"{self._provider}.yaml").read_text())
         await self.kubectl("apply", "-f", "-", shown=f"kubectl apply -f {self._provider}.yaml", stdin=template)
         await self.kubectl("apply", "-f", "services.yaml", "-f", "ingress.yaml", "-f", "rollout.yaml")
         await self.until("the first version to be healthy", lambda: self.status("phase") == "Healthy")
@@ -140,11 +151,15 @@ class AnalysisWalk(Stage):
 
     def _see(self) -> None:
         """Called by the watch, the moment that a run has changed."""
+        self.watch.changed.set()
+        if not self._first_act:
+            return
         found, now = self._judged, asyncio.get_running_loop().time()
         if found is None:
             return
         if found.count > self._told:
             self._told = found.count
+            self._decided_by = self._value
             value = "no requests yet" if self._value is None else f"{self._value:.3f}"
             phase = found.measurements[-1].phase.lower()
             self.screen.say(f"  {found.name} {value}, at least {self._threshold} is wanted: {phase}")
@@ -152,28 +167,39 @@ class AnalysisWalk(Stage):
                 self._moments.measured = now
         if found.phase == "Failed" and self._moments.decided is None:
             self._moments.decided = now
-        self.watch.changed.set()
 
     def _tell_end(self, trouble: str) -> bool:
         now = asyncio.get_running_loop().time()
-        spent = cost(self.traffic.answers, self._moments)
-        found = [trouble] if trouble else problems(self._value, self._threshold, spent)
+        spent = self._spent
+        found = (
+            [trouble] if trouble else [*problems(self._decided_by, self._threshold, spent), *self._outcome.problems()]
+        )
         self.screen.close()
         for problem in found:
             print(f"Not as promised: {problem}")
         end = summary(
-            self._provider, self._moments, self._value, self._threshold, spent, self.traffic.total, now - self.began
+            self._provider,
+            self._moments,
+            self._decided_by,
+            self._threshold,
+            spent,
+            self._requests,
+            now - self.began,
         )
+        end["second_act"] = self._outcome.summary()
         if not found:
             print(
-                f"{end['verdict_seconds']:.1f} s after its release {NEW} was judged: {self._value} of its requests were"
+                f"{end['verdict_seconds']:.1f} s after its release {NEW} was judged: {self._decided_by} of its requests were"
                 f" good, {self._threshold} are wanted. Weight 0 was seen {end['taken_back_seconds']:.2f} s after the"
                 f" measurement that decided."
             )
             print(
-                f"{spent.meanwhile} of {self.traffic.total} requests failed meanwhile, the last one {spent.last:.2f} s after that."
+                f"{spent.meanwhile} of {self._requests} requests failed meanwhile, the last one {spent.last:.2f} s after that."
             )
-            print("How to write your own: docs/analysis.md")
+            print(
+                f"{self._outcome.seconds:.1f} s after its release {WORSE} was judged, with a stated error bound: {self._outcome.sentence}."
+            )
+            print("How to write your own: docs/analysis.md and docs/verdicts.md")
         if not self._monitor:
             print(HOW_TO_GET_ONE)
         if not self.screen.live:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import socket
@@ -36,6 +37,7 @@ from serinus.controller.step_plugins import StepPlugins
 from serinus.controller.writes import Writes
 from serinus.engine.core.plan import Event, Plan, Snapshot
 from serinus.engine.experiment.experiment import plan_experiment
+from serinus.engine.judging.weight_in_force import weight_in_force
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.fairness import Lane
@@ -125,6 +127,7 @@ class Controller:
             environment=os.environ,
             job_cluster=job_cluster,
         )
+        self.reach = dataclasses.replace(self.reach, weight_of=self._weight_of)
         self._sending = self.reach.http if reach else Http()
         """Connections of its own: receivers of messages take none from analyses."""
         self.notifying = Notifying(
@@ -209,6 +212,11 @@ class Controller:
         self.metrics.watch(self.cache, {**queues, "Services": services, "Routers": routed}, aside)
         self._working = False
         self.cache.rollouts.on_change(self._introduce)
+
+    def _weight_of(self, run: AnalysisRun) -> float | None:
+        owner = run.metadata.controller()
+        rollout = self.cache.rollouts.items.get((run.metadata.namespace, owner.name)) if owner else None
+        return weight_in_force(rollout, run) if rollout is not None else None
 
     async def run(self) -> None:
         """Runs until cancelled; then stops at once: another process goes on from what was written."""

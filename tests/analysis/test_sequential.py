@@ -207,4 +207,15 @@ def test_a_split_far_from_the_weight_is_reported(canary: int, wrong: bool) -> No
     """At weight 20: a label that counts both sides, swapped sides, one pod of ten."""
     found = SampleRatio()
     found.add(0.2, canary, 1000 - canary)
-    assert bool(found.mismatch(canary)) is wrong
+    assert bool(found.mismatch()) is wrong
+
+
+def test_each_look_counts_with_the_weight_that_was_in_force() -> None:
+    """10 % and then 50 % of the requests, as the weights say: neither is compared with the other weight."""
+    found = SampleRatio()
+    for weight in (0.1, 0.5):
+        found.add(weight, 2000 * weight, 2000 * (1 - weight))
+    assert not found.mismatch()
+    found.add(0.5, 200, 1800)
+    assert found.mismatch().startswith("the canary's queries count 23.3% of all requests and its weight is 36.7%")
+    assert SampleRatio(found.splits).mismatch() == found.mismatch()

@@ -123,6 +123,76 @@ async def test_a_split_that_the_weight_does_not_explain_is_no_verdict(world: Wor
     assert run.last.message.startswith("the canary's queries count 50.0% of all requests and its weight is 20.0%")
 
 
+async def test_the_split_is_compared_with_the_weight_in_force(world: World) -> None:
+    """At 10 % and then at 50 %: right at both. Then a label that selects both versions."""
+    right, even, both = [100, 1, 900, 9], [500, 5, 500, 5], [2000, 20, 500, 5]
+    run = prepared(world, [right] * 6 + [even] * 6 + [both], count=40, falseAbort=1e-9, falsePass=1e-9)
+
+    def looked(number: int) -> None:
+        run.weight = 0.1 if number < 6 else 0.5
+
+    run.looked = looked
+    done = await run.play()
+    assert (done.status.phase, len(run.values)) == ("Inconclusive", 13)
+    assert "of all requests and its weight is" in run.last.message
+
+
+async def test_a_weight_of_zero_turns_the_check_of_the_split_off(world: World) -> None:
+    run = prepared(world, [[500, 5, 500, 5]], count=6, weight=0)
+    run.weight = 0.1
+    await run.play()
+    assert len(run.values) == 6
+
+
+async def test_looks_around_a_change_of_the_weight_say_nothing_about_the_split(world: World) -> None:
+    run = prepared(world, [[500, 5, 500, 5]], count=6)
+
+    def looked(number: int) -> None:
+        run.weight = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3)[number]
+
+    run.looked = looked
+    await run.play()
+    assert len(run.values) == 6
+
+
+BAD_INPUT: dict[str, tuple[Any, dict[str, Any], str, str]] = {
+    "more errors than requests": ([5, 6, 5, 0], {}, "Error", "canary.errors: 6 errors are more than 5 requests"),
+    "negative": ([5, -1, 5, 0], {}, "Error", "canary.errors: -1 is negative"),
+    "NaN": ([5, 0, "NaN", 0], {}, "Error", "stable.requests: nan is no count"),
+    "absent series": ({}, {"noData": "1m"}, "Inconclusive", "no counts for 60s, the limit (noData) is 60s: "),
+    "one side only": ([50, 25, 0, 0], {}, "Inconclusive", "counts.stable.requests: no request in 10 looks"),
+    "no canary": ([0, 0, 500, 5], {"count": 12}, "Inconclusive", "the canary has had no requests yet"),
+    "swapped sides": ([900, 9, 100, 1], {"weight": 10}, "Inconclusive", "the canary's queries count 90.0% of all"),
+    "both as canary": ([1000, 10, 900, 9], {"weight": 10}, "Inconclusive", "the canary's queries count 52.6% of all"),
+    "clocks apart": (
+        {"at": 300},
+        {"noData": "1m"},
+        "Inconclusive",
+        "the provider's clock is 3m59s ahead of the controller's",
+    ),
+    "old data": ({"at": -300}, {"noData": "1m"}, "Inconclusive", "the provider answers data that is 6m old"),
+    "a budget of 0": ([5, 0, 5, 0], {"budget": 0}, "Error", "budget: 0 is no error rate between 0 and 0.9"),
+    "a budget of 1": ([5, 0, 5, 0], {"budget": 1}, "Error", "budget: 1 is no error rate between 0 and 0.9"),
+    "false aborts of 0": ([5, 0, 5, 0], {"falseAbort": 0}, "Error", "falseAbort: 0 is no probability between 0 and 1"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+async def test_bad_input_is_an_error_of_set_up_and_never_a_verdict(world: World, name: str) -> None:
+    look, config, phase, message = BAD_INPUT[name]
+    reply: Any = answer(look) if isinstance(look, list) else look
+    counts = page(world)
+    if isinstance(look, dict) and "at" in look:
+        reply, counts = {**answer([30, 30, 270, 0]), "at": NOW + look["at"]}, {**counts, "time": "{$.at}"}
+    world.vendor.says(PAGE, reply)
+    run = VerdictRun(world.http, world.cluster, metric(counts, **config), NOW)
+    done = await run.play()
+    assert done.status.phase == phase
+    said = done.status.message if not done.status.metric_results else run.last.message
+    assert message in said
+    assert all(value["verdict"] == "undecided" for value in run.values)
+
+
 async def test_one_side_only_is_no_verdict(world: World) -> None:
     done, run = await played(world, [[50, 25, 0, 0]])
     assert done.status.phase == "Inconclusive"

@@ -25,6 +25,10 @@ def demo(monitor: str, *, check: bool = True) -> tuple[str, dict[str, Any]]:
 
 
 def was_taken_back(found: dict[str, Any]) -> bool:
+    """By the threshold in the first act, and by the sequential verdict in the second, where the same threshold is a dry run."""
+    second = found["second_act"]
+    looks = second["thresholds"]["95-percent-of-new"][1]
+    assert (second["verdict"], looks > 0) == ("harm", True)
     return found["value"] < found["threshold"] == 0.95 and found["failed_meanwhile"] > 0 and found["failed_after"] == 0
 
 

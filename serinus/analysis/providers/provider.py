@@ -64,6 +64,7 @@ class Cluster(Protocol):
 class Reach:
     """What providers may use. `namespace`: the controller's. `clock`: seconds since the epoch.
 
+    `weight_of`: the part of the requests, from 0 to 1, that the version judged by a run gets now; None where it is not known.
     `job_cluster`: where Jobs are made, if that is another cluster. `lanes`: in which calls take places. `reader`: for large answers.
     """
 
@@ -75,6 +76,7 @@ class Reach:
     job_cluster: Cluster | None = None
     lanes: Lanes = field(default_factory=Lanes, repr=False)
     reader: Reader = field(default_factory=Reader, repr=False)
+    weight_of: Callable[[AnalysisRun], float | None] = lambda _: None
 
     async def close(self) -> None:
         """Ends connections and threads."""

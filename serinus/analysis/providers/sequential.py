@@ -36,6 +36,8 @@ EXTRAPOLATED = 1.1
 ONE_SIDED = 10
 """Looks without a stable request, while the canary has some, until the metric gives up."""
 MANY = 100
+STEADY = 2
+"""Looks at the same weight before one counts for the split: gateways and scrapes follow a change with a delay."""
 
 
 class _Kept(NamedTuple):
@@ -90,6 +92,7 @@ class SequentialVerdicts:
             raise ProviderError("", str(error)) from None
         if used:
             course.used_at, course.reason = now, ""
+            _note_split(metric, record, call.reach.weight_of(call.run))
         phase, why = _judged(metric, record, now, number(call.metric.count))
         if phase != RUNNING:
             return _ended(call, metric, record, measurement, phase, why)
@@ -139,6 +142,8 @@ def _add(metric: SequentialMetric, record: Record, found: dict[str, float], now:
     made = found.get("time")
     if made is not None and now - made > 2 * metric.interval:
         raise NoCounts(f"counts.time: the provider answers data that is {age_words(now - made)} old")
+    if made is not None and made - now > 2 * metric.interval:
+        raise NoCounts(f"counts.time: the provider's clock is {age_words(made - now)} ahead of the controller's")
     numbers = [found.get(field, 0.0) for field in FIELDS]
     checked_look(_within(numbers))
     if metric.totals:
@@ -150,6 +155,23 @@ def _add(metric: SequentialMetric, record: Record, found: dict[str, float], now:
         numbers = [later - earlier for earlier, later in zip(before, numbers, strict=True)]
     record.add(checked_look([round(one, DECIMALS) for one in _within(numbers)]))
     return True
+
+
+def _note_split(metric: SequentialMetric, record: Record, in_force: float | None) -> None:
+    """Adds the latest look to the check of the split, with the metric's own `weight` or the one in force.
+
+    A look whose time has a change of the weight in it, or right before it, belongs to no weight.
+    """
+    course = record.course
+    weight = in_force if metric.weight is None else metric.weight / 100
+    if not metric.compares or weight is None:
+        return
+    course.steady = course.steady + 1 if weight == course.weight else 0
+    course.weight = weight
+    if course.steady >= STEADY or metric.weight is not None:
+        split = SampleRatio(course.splits)
+        split.add(weight, record.latest.canary_requests, record.latest.stable_requests)
+        course.splits = split.splits
 
 
 def _within(numbers: list[float]) -> list[float]:
@@ -168,12 +190,9 @@ def _judged(metric: SequentialMetric, record: Record, now: float, count: int) ->
     """The phase after a look, and why, where it is not the verdict that ends the metric."""
     tally, course = record.tally, record.course
     n_c, _, n_s, _ = tally.totals
-    if metric.weight is not None and metric.compares:
-        split = SampleRatio()
-        split.add(metric.weight / 100, n_c, n_s)
-        mismatch = split.mismatch(n_c)
-        if mismatch:
-            return INCONCLUSIVE, mismatch
+    mismatch = SampleRatio(course.splits).mismatch() if course.splits else ""
+    if mismatch:
+        return INCONCLUSIVE, mismatch
     if tally.word == "harm":
         return (FAILED if metric.role == "guardrail" else INCONCLUSIVE), ""
     if tally.word == "safe":

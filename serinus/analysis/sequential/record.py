@@ -12,6 +12,7 @@ import msgspec
 
 from serinus.analysis.sequential.looks import Look, restored, stored
 from serinus.analysis.sequential.settings import Settings, SetupError
+from serinus.analysis.sequential.shares import Split
 from serinus.analysis.sequential.tally import Tally, Verdict
 
 LONGEST = 8_000
@@ -23,7 +24,8 @@ DROPPED = 2_000
 class Course(msgspec.Struct, rename="camel", omit_defaults=True):
     """`unused`: looks without counts. `used_at`, `began_at`: when counts last came, and when the first
     look was, in seconds since the epoch. `totals`: of the
-    counters at that time. `reason`: why the latest look was not used.
+    counters at that time. `reason`: why the latest look was not used. `weight`: in force at the latest look, and `steady`: for how
+    many looks. `splits`: requests by weight, for the check of the split.
     """
 
     unused: int = 0
@@ -31,6 +33,9 @@ class Course(msgspec.Struct, rename="camel", omit_defaults=True):
     totals: list[float] = []
     reason: str = ""
     began_at: float = 0.0
+    weight: float = 0.0
+    steady: int = 0
+    splits: list[Split] = []
 
 
 class Record:
@@ -41,6 +46,7 @@ class Record:
         self.tally = Tally(settings)
         self.course = Course()
         self.last: Verdict | None = None
+        self.latest = Look(0, 0)
         self._looks = ""
         self._before: list[list[float]] = []
 
@@ -53,7 +59,7 @@ class Record:
         self._looks = f"{self._looks};{stored([look])}" if self._looks else stored([look])
         if len(self._looks) > LONGEST:
             self._fold()
-        self.last = self.tally.add(look)
+        self.last, self.latest = self.tally.add(look), look
         return self.last
 
     def load(self, metadata: Mapping[str, str]) -> None:

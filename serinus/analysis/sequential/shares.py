@@ -6,6 +6,7 @@ place of errors, a ratio of 1 is the split that the weight asks for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log
 
 from serinus.analysis.sequential.process import RelativeProcess
@@ -14,36 +15,54 @@ REJECTS = 0.001
 """Probability to report a split that is as the weight says."""
 TOLERANCE = 1.25
 """The odds of the canary may differ from the weight's by this factor: routers round weights, and connections stay open."""
+MOST_WEIGHTS = 20
+"""Weights whose requests are told apart. A release has fewer; looks at further ones are left out."""
+
+Split = tuple[float, float, float]
+"""(weight from 0 to 1, requests of the canary, requests of the stable version)."""
 
 
 class SampleRatio:
-    """Evidence against the weight in force, from both sides."""
+    """Requests by the weight in force. Looks at the same weight are one: they hold the same evidence together as apart."""
 
-    __slots__ = ("_few", "_many", "expected", "seen")
+    __slots__ = ("_counts",)
 
-    def __init__(self) -> None:
-        self._many = RelativeProcess(TOLERANCE, harm=True)
-        self._few = RelativeProcess(1 / TOLERANCE, harm=False)
-        self.expected = self.seen = 0.0
+    def __init__(self, splits: Sequence[Split] = ()) -> None:
+        self._counts = {weight: (canary, stable) for weight, canary, stable in splits}
+
+    @property
+    def splits(self) -> list[Split]:
+        return [(weight, *counts) for weight, counts in self._counts.items()]
 
     def add(self, weight: float, canary_requests: float, stable_requests: float) -> None:
         """`weight`: the part of the requests that the canary should get, between 0 and 1. 0 and 1 say nothing."""
-        if 0 < weight < 1:
-            self._many.add(weight, canary_requests, stable_requests)
-            self._few.add(weight, canary_requests, stable_requests)
-            self.expected += weight * (canary_requests + stable_requests)
-            self.seen += canary_requests + stable_requests
+        if 0 < weight < 1 and (weight in self._counts or len(self._counts) < MOST_WEIGHTS):
+            canary, stable = self._counts.get(weight, (0.0, 0.0))
+            self._counts[weight] = canary + canary_requests, stable + stable_requests
 
-    def mismatch(self, canary_requests: float) -> str:
-        """The sentence that reports a split that the weight does not explain; "" for none.
-
-        `canary_requests`: of all looks that were added.
-        """
-        limit = log(2 / REJECTS)
-        if max(self._many.log_evidence(), self._few.log_evidence()) < limit:
+    def mismatch(self) -> str:
+        """The sentence that reports a split that the weights do not explain; "" for none."""
+        splits = self.splits
+        seen = sum(canary + stable for _, canary, stable in splits)
+        if not seen or all(map(_explained, splits)):
             return ""
-        expected, found = self.expected / self.seen, canary_requests / self.seen
+        many, few = RelativeProcess(TOLERANCE, harm=True), RelativeProcess(1 / TOLERANCE, harm=False)
+        for split in splits:
+            many.add(*split)
+            few.add(*split)
+        if max(many.log_evidence(), few.log_evidence()) < log(2 / REJECTS):
+            return ""
+        expected = sum(weight * (canary + stable) for weight, canary, stable in splits) / seen
+        found = sum(canary for _, canary, _ in splits) / seen
         return (
             f"the canary's queries count {found:.1%} of all requests and its weight is {expected:.1%}: "
-            "a label selects the wrong pods, the sides are swapped, or mirrored traffic is counted. Correct the queries"
+            "a label selects the wrong pods, the sides are swapped, or mirrored traffic is counted. Correct the queries, "
+            "or set `weight: 0` where requests are not split by weight"
         )
+
+
+def _explained(split: Split) -> bool:
+    """Whether the odds are within the tolerance: then no amount of requests is evidence."""
+    weight, canary, stable = split
+    odds = canary * (1 - weight)
+    return stable * weight <= odds * TOLERANCE and odds <= stable * weight * TOLERANCE

@@ -39,6 +39,8 @@ class VerdictRun:
     looked: Callable[[int], None] = lambda _: None
     forgets: bool = False
     """Every pass is made as by a controller that has just started."""
+    weight: float | None = None
+    """In force, from 0 to 1."""
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     values: list[Any] = field(default_factory=list[Any])
 
@@ -59,7 +61,7 @@ class VerdictRun:
             todo = tasks(self.run, resolved, self.now, due)
             if todo:
                 self.looked(len(self.values))
-            reach = Reach(self.http, self.cluster, lambda: self.now)
+            reach = Reach(self.http, self.cluster, lambda: self.now, weight_of=lambda _: self.weight)
             found = await measure(self.run, todo, reach)
             assessed = assess(self.run, resolved, found, self.now, due)
             self.run, due = msgspec.structs.replace(self.run, status=assessed.status), assessed.due
