@@ -38,7 +38,8 @@ class Nats(Service[NatsOptions, NoSection]):
         return "" if options.url else "url is missing"
 
     def host(self, options: NatsOptions, recipient: str) -> str:
-        return _address(options.url)[0]
+        host, port = _address(options.url)[:2]
+        return f"{host}:{port}"
 
     async def send(self, options: NatsOptions, job: Job) -> Mapping[str, str] | None:
         if not job.recipient or any(c.isspace() for c in job.recipient):
