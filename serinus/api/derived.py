@@ -1,13 +1,13 @@
-"""What follows from a spec alone is worked out once: a decoded spec is never changed, only replaced by a newer one.
+"""Values that follow from a spec alone, computed once: a decoded spec never changes, a newer one replaces it.
 
-The answers live and go with the spec that they belong to, so there is nothing to bound or to forget.
+The values are stored with the spec that they belong to, and go with it. So nothing has to be limited or removed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from operator import is_
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from serinus.api.rollout import RolloutSpec
 
@@ -15,8 +15,8 @@ T = TypeVar("T")
 
 
 def once(spec: RolloutSpec, question: Hashable, answer: Callable[[], T]) -> T:
-    """What `answer` returned when this was first asked of `spec`; it must depend on nothing else than both arguments."""
-    known = cast(dict[Hashable, T], spec.__dict__)
+    """The value of `answer` when `question` was first asked of `spec`. It must depend on nothing but these two."""
+    known: dict[Hashable, Any] = spec.__dict__  # pyright: ignore[reportAssignmentType] no cast(): it is a call
     try:
         return known[question]
     except KeyError:
@@ -24,8 +24,8 @@ def once(spec: RolloutSpec, question: Hashable, answer: Callable[[], T]) -> T:
 
 
 def latest(spec: RolloutSpec, question: Hashable, of: Hashable, answer: Callable[[], T]) -> T:
-    """As `once`, for what also depends on `of`: only the answer for the last one is kept."""
-    known = cast(dict[Hashable, tuple[Hashable, T]], spec.__dict__)
+    """As `once`, for a value that also depends on `of`: only the value for the last one is kept."""
+    known: dict[Hashable, Any] = spec.__dict__  # pyright: ignore[reportAssignmentType] no cast(): it is a call
     found = known.get(question)
     if found is None or found[0] != of:
         found = known[question] = (of, answer())
@@ -33,8 +33,8 @@ def latest(spec: RolloutSpec, question: Hashable, of: Hashable, answer: Callable
 
 
 def seen(spec: RolloutSpec, question: Hashable, of: tuple[object, ...], answer: Callable[[], T]) -> T:
-    """As `latest`, for what depends on objects that are replaced and never changed: the same ones give the same answer."""
-    known = cast(dict[Hashable, tuple[tuple[object, ...], T]], spec.__dict__)
+    """As `latest`, for a value that depends on objects that are replaced and never changed: they are compared by identity."""
+    known: dict[Hashable, Any] = spec.__dict__  # pyright: ignore[reportAssignmentType] no cast(): it is a call
     found = known.get(question)
     if found is None or len(found[0]) != len(of) or not all(map(is_, found[0], of)):
         found = known[question] = (of, answer())

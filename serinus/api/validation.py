@@ -164,8 +164,9 @@ def _after_template(rollout: Rollout, rules: RoutingRules | None) -> Iterator[Fi
 def _routers(rollout: Rollout, rules: RoutingRules | None) -> Iterator[Finding]:
     """They come before references: an object of a router that is not there cannot be found, whether it exists or not."""
     canary = rollout.spec.strategy.canary
-    if rules is not None and canary is not None and canary.traffic_routing is not None:
-        yield from rules.unknown(canary.traffic_routing)
+    routing = canary.traffic_routing if canary is not None else None
+    if rules is not None and routing is not None:
+        yield from once(rollout.spec, "unknown routers", lambda: tuple(rules.unknown(routing)))
 
 
 def _references(

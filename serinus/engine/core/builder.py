@@ -66,11 +66,11 @@ class PlanBuilder:
 
     def ready_not_evicted(self, rs: ReplicaSet, count: int) -> int:
         """`count` (its ready or available pods, as it was seen) without those that are being evicted: told of once."""
-        return min(count, self.serving.get(rs.metadata.name, count))
+        return min(count, self.serving.get(rs.metadata.name, count)) if self.serving else count
 
     def available_not_evicted(self, rs: ReplicaSet, count: int) -> int:
         """`count` (its available pods, as it was seen) without any that this pass evicts: what may be led to, or decide sizes."""
-        return min(count, self.staying.get(rs.metadata.name, count))
+        return min(count, self.staying.get(rs.metadata.name, count)) if self.staying else count
 
     def evicts(self) -> bool:
         return any(action.verb == "evict" for action in self.actions)

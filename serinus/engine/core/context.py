@@ -145,6 +145,10 @@ def build_context(snapshot: Snapshot) -> RolloutContext:
     template, selector, computed = _identity(snapshot)
     owned, orphans = claim(snapshot, selector)
     new = find_new(owned, computed, template)
+    if new is not None:
+        # A pass notes on it what it writes (revision.py); the cache's object stays as it is.
+        copy = structs.replace(new, metadata=structs.replace(new.metadata))
+        owned[owned.index(new)] = new = copy
     stable_hash = rollout.status.stable_rs
     stable = next((r for r in owned if stable_hash and hash_of(r) == stable_hash), None)
     others = [r for r in owned if r is not new and r is not stable]
@@ -202,7 +206,7 @@ def claim(snapshot: Snapshot, selector: Json) -> tuple[list[ReplicaSet], list[Re
     for rs in by_age(list(snapshot.replica_sets)):
         owner = rs.metadata.controller()
         if owner is not None and owner.uid == uid:
-            owned.append(structs.replace(rs, metadata=structs.replace(rs.metadata)))  # planning may note things on it
+            owned.append(rs)
         elif (
             owner is None
             and not rs.metadata.deletion_timestamp

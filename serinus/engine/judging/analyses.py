@@ -202,11 +202,20 @@ def _counting(status: RolloutStatus) -> set[str]:
 
 def _names(status: RolloutStatus) -> set[str]:
     """Of the runs that this status has, whatever has become of the update."""
-    return {known["name"] for kind in KINDS if (known := _known(status, kind))}
+    canary, blue_green = status.canary, status.blue_green
+    runs = (
+        canary.current_background_analysis_run_status,
+        canary.current_step_analysis_run_status,
+        blue_green.pre_promotion_analysis_run_status,
+        blue_green.post_promotion_analysis_run_status,
+    )
+    return {known["name"] for known in runs if known}
 
 
 def trim(builder: PlanBuilder) -> None:
     """Delete old runs, but none whose verdict was acted on in this pass: where that is not stored, it would be made again."""
+    if not builder.context.snapshot.analysis_runs:
+        return
     counting = _names(builder.status) | _names(builder.context.rollout.status)
     for action in surplus(builder.context, "AnalysisRun", builder.context.analysis_runs, counting):
         builder.act(action)

@@ -60,7 +60,7 @@ def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
 
 def named(s: RolloutContext, name: str) -> Experiment | None:
     """The Rollout's own Experiment of this name."""
-    return next((e for e in s.experiments if name and e.metadata.name == name), None)
+    return next((e for e in s.experiments if e.metadata.name == name), None) if name else None
 
 
 def _pause(builder: PlanBuilder) -> None:
@@ -231,6 +231,8 @@ def stop(builder: PlanBuilder) -> None:
 
 def trim(builder: PlanBuilder) -> None:
     """Delete old Experiments, but none that was acted on in this pass: where that is not stored, it would be made again."""
+    if not builder.context.snapshot.experiments:
+        return
     counting = {status.canary.current_experiment for status in (builder.status, builder.context.rollout.status)}
     for action in surplus(builder.context, "Experiment", builder.context.experiments, counting):
         builder.act(action)

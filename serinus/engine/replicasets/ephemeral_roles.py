@@ -11,7 +11,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import RolloutContext
 from serinus.engine.core.plan import Action
-from serinus.engine.replicasets.ephemeral_metadata import Targets
+from serinus.engine.replicasets.ephemeral_metadata import Targets, has_no_role_metadata
 from serinus.engine.status.conditions import promoted
 
 
@@ -36,10 +36,9 @@ def keep_in_step(builder: PlanBuilder) -> None:
     trial, charge = _roles(s)
     new_wants = charge if promoted(builder.status) else trial
     for rs in s.sets:
-        if rs is s.new:
-            _one(builder, rs, Targets(rs, new_wants, s.template))
-        else:
-            _one(builder, rs, Targets(rs, charge if rs is s.stable else None))
+        wanted, template = (new_wants, s.template) if rs is s.new else (charge if rs is s.stable else None, None)
+        if not has_no_role_metadata(rs, wanted, template):
+            _one(builder, rs, Targets(rs, wanted, template))
 
 
 def _one(builder: PlanBuilder, rs: ReplicaSet, targets: Targets) -> None:

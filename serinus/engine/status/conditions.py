@@ -38,17 +38,18 @@ def put(
 
     Its message is cut to what people read: a name or a value in it may be as long as an object.
     """
-    message = shortened(message)
     old = find(status, kind)
     if old and old.status == value and old.reason == reason and not renew:
         return
+    message = shortened(message)
     since = old.last_transition_time if old and old.status == value else format_time(now)
     status.conditions = [c for c in status.conditions if c.type != kind]
     status.conditions.append(Condition(kind, value, format_time(now), since, reason, message))
 
 
 def drop(status: RolloutStatus, kind: str) -> None:
-    status.conditions = [c for c in status.conditions if c.type != kind]
+    if find(status, kind) is not None:
+        status.conditions = [c for c in status.conditions if c.type != kind]
 
 
 def promoted(status: RolloutStatus) -> bool:
@@ -264,8 +265,8 @@ def timed_out(builder: PlanBuilder) -> bool:
 
 def _failure(s: RolloutContext, status: RolloutStatus, now: float) -> None:
     """ReplicaFailure is copied from the ReplicaSet that has it, the new one first."""
-    for rs in [r for r in (s.new, s.stable, *s.others) if r]:
-        failed = next((c for c in rs.status.conditions if c.type == "ReplicaFailure"), None)
-        if failed:
-            return put(status, now, "ReplicaFailure", failed.status, failed.reason, failed.message)
+    for rs in (s.new, s.stable, *s.others):
+        for failed in rs.status.conditions if rs else ():
+            if failed.type == "ReplicaFailure":
+                return put(status, now, "ReplicaFailure", failed.status, failed.reason, failed.message)
     return drop(status, "ReplicaFailure")

@@ -18,7 +18,11 @@ from serinus.engine.status.phase import phase_of
 
 
 def tell_held(builder: PlanBuilder) -> None:
-    """Put the conditions of what this pass did not write; drop them where nothing is held back."""
+    """Put the conditions of writes that this pass left out, and drop them if none is left out."""
+    if not builder.held and not builder.context.snapshot.held:
+        drop(builder.status, wait_reasons.REFUSED.code)
+        drop(builder.status, wait_reasons.CONFLICT.code)
+        return
     _tell(
         builder,
         wait_reasons.REFUSED.code,

@@ -32,6 +32,7 @@ from serinus.engine.status.phase import phase_of
 from serinus.engine.status.promotion import end_pauses, goes_back, in_rollback_window, never_promoted, promote
 from serinus.engine.status.refused_writes import tell_held, tell_only_held
 from serinus.engine.status.status_reason import switch_pause
+from serinus.engine.strategy.stages import count_pods
 
 DEFAULT_ABORT_DELAY = 30
 
@@ -330,10 +331,10 @@ class _Pass:
         active = next((r for r in live if self.active and hash_of(r) == self.active), None)
         counted = [active] if active else live
         status.blue_green.active_selector, status.blue_green.preview_selector = self.active, self.preview
+        pods = count_pods(self.builder, counted)
         status.replicas = sum(r.status.replicas for r in live)
-        status.ready_replicas = sum(self.builder.ready_not_evicted(r, r.status.ready_replicas) for r in counted)
-        status.available_replicas = sum(self.builder.ready_not_evicted(r, r.status.available_replicas) for r in counted)
-        status.hpa_replicas = sum(r.status.replicas for r in counted)
+        status.ready_replicas, status.available_replicas = pods.ready, pods.available
+        status.hpa_replicas = pods.existing
         status.updated_replicas = self.new.status.replicas
         selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: self.active}}
         status.selector = Selector.of(selector if active else s.selector).text()

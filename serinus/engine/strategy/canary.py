@@ -29,6 +29,7 @@ from serinus.engine.status.phase import phase_of
 from serinus.engine.status.promotion import end_pauses, goes_back, in_rollback_window, promote
 from serinus.engine.status.refused_writes import tell_held, tell_only_held
 from serinus.engine.strategy import held_scaling, scaling, steps, traffic
+from serinus.engine.strategy.stages import count_pods
 
 
 def plan_canary(builder: PlanBuilder) -> None:
@@ -187,18 +188,17 @@ def _write_status(builder: PlanBuilder, *, before_index: int | None, created: bo
     new = s.new
     assert new is not None
     live = [r for r in s.sets if r is not new] + [new]
-    status.replicas = sum(r.status.replicas for r in live)
-    status.ready_replicas = sum(builder.ready_not_evicted(r, r.status.ready_replicas) for r in live)
-    status.available_replicas = sum(builder.ready_not_evicted(r, r.status.available_replicas) for r in live)
+    pods = count_pods(builder, live)
+    status.replicas, status.ready_replicas, status.available_replicas = pods.existing, pods.ready, pods.available
     status.hpa_replicas = status.replicas
     status.updated_replicas = new.status.replicas
     status.selector = s.selector_text
     status.observed_generation = str(s.rollout.metadata.generation)
     leads, own = traffic.reached(builder), builder.ready_not_evicted(new, new.status.available_replicas)
-    has_traffic = traffic.all_on_new(builder)
+    has_traffic = traffic.all_on_new(builder, leads)
     # Pods that no request reaches (an old version in its scale-down delay) keep nothing available.
-    reachable = (r for r in live if leads is None or hash_of(r) in leads)
-    available = sum(builder.ready_not_evicted(r, r.status.available_replicas) for r in reachable) >= s.replicas
+    reachable = pods if leads is None else count_pods(builder, [r for r in live if hash_of(r) in leads])
+    available = reachable.available >= s.replicas
     arrived = promoted(status) and has_traffic and status.updated_replicas == s.replicas and own >= s.replicas
     healthy = arrived and status.available_replicas == status.replicas == s.replicas
     if arrived:

@@ -5,13 +5,15 @@ Source: canary strategy, sections 2, 3 ("At desired counts") and 5.
 
 from __future__ import annotations
 
+from serinus.api.derived import once
 from serinus.api.int_or_percent import scaled
 from serinus.api.names import INCONCLUSIVE_ANALYSIS, REVISION_HISTORY, SCALE_DOWN_DEADLINE
 from serinus.api.plurals import count
+from serinus.api.rollout import CanaryStrategy
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
-from serinus.engine.core.context import hash_of, revision_of
+from serinus.engine.core.context import RolloutContext, hash_of, revision_of
 from serinus.engine.replicasets.replicas import (
     Count,
     Fence,
@@ -45,19 +47,28 @@ def count_of(builder: PlanBuilder, rs: ReplicaSet, *, ready: bool = False) -> Co
     return Count(size, max(avail, min(rs.status.ready_replicas, size)) if ready else avail)
 
 
+def _limits(s: RolloutContext, canary: CanaryStrategy, *, cramped: bool) -> Fence:
+    """`maxSurge` and `maxUnavailable` in pods. Surge first: no pod goes before one more is there, if there is room for it."""
+
+    def limits() -> Fence:
+        surge = scaled(canary.max_surge, s.replicas, round_up=True, default="25%")
+        unavailable = min(s.replicas, scaled(canary.max_unavailable, s.replicas, round_up=False, default="25%"))
+        if surge and not cramped:
+            unavailable = 0
+        return Fence(surge, unavailable if surge or unavailable else 1)
+
+    return once(s.spec, ("surge limits", cramped), limits)
+
+
 class View:
     """Sizes as they should be at a step, and whether they are so."""
 
     def __init__(self, builder: PlanBuilder) -> None:
         self.builder, self.s = builder, builder.context
-        canary, n = self.s.canary, self.s.replicas
+        canary = self.s.canary
         assert canary is not None
         self.canary = canary
-        surge = scaled(canary.max_surge, n, round_up=True, default="25%")
-        unavailable = min(n, scaled(canary.max_unavailable, n, round_up=False, default="25%"))
-        if surge and not self.s.cramped():
-            unavailable = 0  # surge first: nothing is taken away before something more is there
-        self.fence = Fence(surge, unavailable if surge or unavailable else 1)
+        self.fence = _limits(self.s, canary, cramped=self.s.cramped())
         self.held = False
         """Whether the last sizes without a router keep a pod only for the stable Service."""
 

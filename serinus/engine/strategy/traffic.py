@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from serinus.api.derived import once
 from serinus.api.plurals import count
-from serinus.api.rollout import CanaryStrategy, TrafficWeights, WeightDestination
+from serinus.api.rollout import CanaryStrategy, TrafficRouting, TrafficWeights, WeightDestination
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import references, wait_reasons
 from serinus.engine.core.builder import PlanBuilder
@@ -129,9 +130,8 @@ def reached(builder: PlanBuilder) -> set[str] | None:
     return set(leads) if all(leads) else None
 
 
-def all_on_new(builder: PlanBuilder) -> bool:
-    """Whether every request goes to the version that is wanted, as far as Services and weights decide that."""
-    leads = reached(builder)
+def all_on_new(builder: PlanBuilder, leads: set[str] | None) -> bool:
+    """Whether every request goes to the new version, as far as Services and weights decide that. `leads`: of `reached`."""
     return not builder.context.replicas or leads is None or leads <= {hash_of(builder.context.new)}
 
 
@@ -261,13 +261,17 @@ def _wanted_traffic(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -
         has,
         builder.status.stable_rs,
         _routes(builder) if has == hash_of(s.new) else (),
-        managed(s.steps, s.routing),
+        _managed(s, s.routing),
         additional(builder),
         additional_ports(builder),
         canary_ready=serving(carries) if carries else 0,
         stable_ready=serving(stable) if stable else 0,
         now=s.now,
     )
+
+
+def _managed(s: RolloutContext, routing: TrafficRouting) -> tuple[str, ...]:
+    return once(s.spec, "managed routes", lambda: managed(s.steps, routing))
 
 
 def _has(builder: PlanBuilder, service: str, weight: int) -> str:

@@ -102,7 +102,7 @@ class World:
             tuple(self.of("Pod").values()),
             self.of("Service"),
             self.of("Ingress"),
-            objects={f"{k}/{n}": o for (k, n), o in self.objects.items() if k.endswith("AnalysisTemplate")},
+            objects={f"{k}/{n}": o for (k, n), o in self.objects.items() if k.endswith("AnalysisTemplate") or "." in k},
             analysis_runs=tuple(self.of("AnalysisRun").values()),
             experiments=tuple(self.of("Experiment").values()),
             workload=next(iter(self.of("Deployment").values()), None),
