@@ -49,3 +49,9 @@ def pause_seconds(value: int | str) -> float:
     if abs(seconds) > _LONGEST:
         raise ValueError(f"{str(value)[:20]}… is too long a pause: the longest is {_LONGEST:.0f} seconds (292 years)")
     return seconds
+
+
+def with_unit(duration: object) -> str:
+    """A pause's duration as it was written, with its unit: a bare number means seconds."""
+    text = str(duration)
+    return f"{text}s" if text.lstrip("+-").isdigit() else text

@@ -1,37 +1,33 @@
-"""Checks of a Rollout's strategy that need nothing but the Rollout: blue-green, canary, steps and traffic routing.
+"""Checks of a Rollout's strategy that need nothing but the Rollout: blue-green, canary, and options of traffic routing.
 
-Paths leave out `canary` and `blueGreen`, as Argo Rollouts' do: dashboards and scripts look for these texts.
+The kinds of steps check their parts themselves (`serinus/engine/strategy/steps`). Paths omit `canary` and `blueGreen`, as those of Argo
+Rollouts do: dashboards and scripts look for these texts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serinus.api.durations import pause_seconds
 from serinus.api.findings import Finding, invalid, of_update, required
 from serinus.api.int_or_percent import percentage
-from serinus.api.meta import Json
 from serinus.api.rollout import (
     AntiAffinity,
     BlueGreenStrategy,
-    CanaryStep,
     CanaryStrategy,
     PingPong,
     Rollout,
-    StringMatch,
     TrafficRouting,
 )
-from serinus.api.routing_rules import Capabilities, RoutingRules
+from serinus.api.routing_rules import Capabilities
+from serinus.api.spec_rules import SpecRules
 
 _PATH = "spec.strategy"
 _DIFFERENT = "This rollout uses the same service for the {} services, but two different services are required."
 _BOTH_SERVICES = "Canary service and Stable service must to be set to use Traffic Routing"
-_STEP = "Step must have one of the following set: experiment, setWeight, setCanaryScale, plugin or pause"
-_METADATA = {"metadata.name", "metadata.namespace", "metadata.uid", "metadata.labels", "metadata.annotations"}
 
 
-def strategy_findings(rollout: Rollout, rules: RoutingRules | None = None) -> Iterator[Finding]:
-    """What is wrong with spec.strategy, in Argo Rollouts' order. Without `rules` nothing is said of routers."""
+def strategy_findings(rollout: Rollout, rules: SpecRules | None = None) -> Iterator[Finding]:
+    """Everything wrong with spec.strategy, in Argo Rollouts' order. Without `rules`, routers and steps are not checked."""
     canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
     if canary is None and blue_green is None:
         text = "Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'"
@@ -67,7 +63,7 @@ def _count(field: str, value: int | str | None) -> Iterator[Finding]:
         yield invalid(f"{_PATH}.{field}", value, "must be greater than or equal to 0")
 
 
-def _canary(rollout: Rollout, canary: CanaryStrategy, rules: RoutingRules | None) -> Iterator[Finding]:
+def _canary(rollout: Rollout, canary: CanaryStrategy, rules: SpecRules | None) -> Iterator[Finding]:
     yield from _count("maxSurge", canary.max_surge)
     yield from _count("maxUnavailable", canary.max_unavailable)
     if _size(canary.max_surge) == 0 and _size(canary.max_unavailable) == 0:
@@ -85,10 +81,16 @@ def _canary(rollout: Rollout, canary: CanaryStrategy, rules: RoutingRules | None
     yield from _routing_options(canary, routing, can)
     if rules is not None:
         yield from rules.findings(rollout.spec)
+        yield from _steps(canary, routing, can, rules)
+    yield from _anti_affinity(canary.anti_affinity)
+
+
+def _steps(
+    canary: CanaryStrategy, routing: TrafficRouting | None, can: Capabilities, rules: SpecRules
+) -> Iterator[Finding]:
     managed = frozenset(route.name for route in routing.managed_routes) if routing is not None else frozenset[str]()
     for i, step in enumerate(canary.steps):
-        yield from of_update(_step(f"{_PATH}.steps[{i}]", step, routing, can, managed))
-    yield from _anti_affinity(canary.anti_affinity)
+        yield from of_update(rules.step(f"{_PATH}.steps[{i}]", step, routing, can, managed))
 
 
 def _size(value: int | str | None) -> int:
@@ -131,122 +133,6 @@ def _routing_options(canary: CanaryStrategy, routing: TrafficRouting | None, can
     if routing.max_traffic_weight is not None and not can.max_weight:
         text = "Canary maxTrafficWeight in traffic routing only supported in Nginx and Plugins"
         yield invalid(f"{_PATH}.trafficRouting.maxTrafficWeight", routing.max_traffic_weight, text)
-
-
-def _step(
-    path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities, managed: frozenset[str]
-) -> Iterator[Finding]:
-    exclusive = (step.set_weight, step.pause, step.experiment, step.analysis)
-    others = (step.set_canary_scale, step.set_header_route, step.set_mirror_route, step.plugin)
-    if sum(part is not None for part in exclusive) > 1:
-        parts = (
-            ("Experiment", step.experiment),
-            ("Pause", step.pause),
-            ("SetWeight", step.set_weight),
-            ("Analysis", step.analysis),
-        )
-        yield invalid(path, " ".join(f"step.{name}: {_yes(part is not None)}" for name, part in parts), _STEP)
-    if all(part is None for part in (*exclusive, *others)):
-        names = (
-            "Experiment",
-            "Pause",
-            "SetWeight",
-            "Analysis",
-            "SetCanaryScale",
-            "SetHeaderRoute",
-            "SetMirrorRoutes",
-            "Plugin",
-        )
-        # "true" stands for "is missing" here: odd, but scripts know it.
-        yield invalid(path, " ".join(f"step.{name}: true" for name in names), _STEP)
-    most = 100 if routing is None or routing.max_traffic_weight is None else routing.max_traffic_weight
-    if step.set_weight is not None and not 0 <= step.set_weight <= most:
-        yield invalid(f"{path}.setWeight", step.set_weight, f"SetWeight needs to be between 0 and {most}")
-    if step.pause is not None and step.pause.duration is not None:
-        yield from _duration(f"{path}.pause.duration", step.pause.duration)
-    if step.set_canary_scale is not None and routing is None:
-        yield required(f"{_PATH}.trafficRouting", "SetCanaryScale requires TrafficRouting to be set")
-    yield from _routes(path, step, routing, can, managed)
-    yield from _analyses(path, step, routing, can)
-
-
-def _duration(path: str, duration: int | str) -> Iterator[Finding]:
-    try:
-        seconds = pause_seconds(duration)
-    except ValueError:
-        seconds = -1
-    if seconds < 0:
-        yield invalid(path, int(seconds), "Duration needs to be greater than 0")
-
-
-def _routes(
-    path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities, managed: frozenset[str]
-) -> Iterator[Finding]:
-    header, mirror = step.set_header_route, step.set_mirror_route
-    if header is not None:
-        at = f"{path}.setHeaderRoute"
-        if routing is None or not can.header_routes:
-            yield invalid(at, header, "SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix")
-        else:
-            for j, match in enumerate(header.match):
-                check = _exact_only if can.exact_headers_only else _one_of
-                yield from check(f"{at}.match[{j}]", match.header_value)
-    if mirror is not None:
-        at = f"{path}.setMirrorRoute"
-        if routing is None or not can.mirror_routes:
-            yield invalid(at, mirror, "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins")
-        for j, match in enumerate(mirror.match):
-            for part in (match.method, match.path, *match.headers.values()):
-                if part is not None:
-                    yield from _one_of(f"{at}.match[{j}]", part)
-    if routing is None or (header is None and mirror is None):
-        return
-    if not routing.managed_routes:
-        field = "spec.strategy.canary.trafficRouting.managedRoutes"
-        yield required(f"{_PATH}.trafficRouting.managedRoutes", f"Rollout has missing field '{field}'")
-        return
-    for field, route in (("setHeaderRoute", header), ("setMirrorRoute", mirror)):
-        if route is not None and route.name not in managed:
-            text = "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes"
-            yield invalid(f"{path}.{field}", route.name, text)
-
-
-def _one_of(path: str, match: StringMatch | None) -> Iterator[Finding]:
-    count = 0 if match is None else sum(map(bool, (match.exact, match.regex, match.prefix)))
-    if count > 1:
-        text = "StringMatch match value must have exactly one of the following: exact, regex, prefix"
-        yield invalid(path, match, text)
-    if count == 0:
-        text = "StringMatch value missed, match value must have one of the following: exact, regex, prefix"
-        yield invalid(path, match, text)
-
-
-def _exact_only(path: str, match: StringMatch | None) -> Iterator[Finding]:
-    if match is None:
-        yield from _one_of(path, None)
-    elif not match.exact or match.regex or match.prefix:
-        yield invalid(path, match, "SetHeaderRoute match value invalid. ALB supports 'exact' value only")
-
-
-def _analyses(path: str, step: CanaryStep, routing: TrafficRouting | None, can: Capabilities) -> Iterator[Finding]:
-    args: list[Json] = []
-    for i, template in enumerate((step.experiment or {}).get("templates") or []):
-        weight = template.get("weight")
-        at = f"{path}.experiment.templates[{i}].weight"
-        if weight is not None and routing is None:
-            yield invalid(at, weight, "Experiment template weight cannot be set unless TrafficRouting is enabled")
-        elif weight is not None and not can.experiments:
-            routers = "SMI, ALB, Istio and Plugins"
-            text = f"Experiment template weight is only available for TrafficRouting with {routers} at this time"
-            yield invalid(at, weight, text)
-    for analysis in (step.experiment or {}).get("analyses") or []:
-        args += analysis.get("args") or []
-    args += (step.analysis or {}).get("args") or []
-    for arg in args:
-        field = ((arg.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath") or ""
-        if field.startswith("metadata") and field.partition("[")[0] not in _METADATA:
-            text = "Analyses arguments must refer to valid object metadata supported by downwardAPI"
-            yield invalid(f"{path}.analyses", args, text)
 
 
 def _anti_affinity(affinity: AntiAffinity | None) -> Iterator[Finding]:

@@ -19,7 +19,8 @@ from serinus.api.pod_template_types import type_findings
 from serinus.api.pod_validation import NOT_NEGATIVE, template_findings
 from serinus.api.reference_validation import absent, unfit, workload_finding
 from serinus.api.rollout import Rollout
-from serinus.api.routing_rules import Lookup, RoutingRules
+from serinus.api.routing_rules import Lookup
+from serinus.api.spec_rules import SpecRules
 from serinus.api.strategy_validation import strategy_findings
 from serinus.api.workloads import Workload
 
@@ -34,14 +35,14 @@ def validate(
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
     served: Mapping[str, str] | None = None,
-    rules: RoutingRules | None = None,
+    rules: SpecRules | None = None,
 ) -> Finding | None:
     """The first thing wrong with a Rollout, None if it can be carried out.
 
     `services`, `ingresses`: those of its namespace by name; `objects`: templates of analyses and router objects by
     "Kind/name"; what is None is not looked into. `workload`: what spec.workloadRef names, None if it does not exist.
-    `served`: kinds of other projects and their versions, "" for one that the API server does not serve. `rules`: of the
-    routers; without them nothing is said of routers.
+    `served`: kinds of other projects and their versions, "" for one that the API server does not serve. `rules`: of
+    routers and steps; without them, these are not checked.
     """
     reference = rollout.spec.workload_ref
     unresolved = workload_finding(rollout, reference, workload) if reference else None
@@ -65,7 +66,7 @@ def concerns_only_updates(
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
     served: Mapping[str, str] | None = None,
-    rules: RoutingRules | None = None,
+    rules: SpecRules | None = None,
 ) -> bool:
     """Whether nothing is wrong but steps, and templates of analyses that are missing. Parameters as of `validate`."""
     reference = rollout.spec.workload_ref
@@ -87,7 +88,7 @@ def validate_all(
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
     served: Mapping[str, str] | None = None,
-    rules: RoutingRules | None = None,
+    rules: SpecRules | None = None,
 ) -> list[Finding]:
     """Everything wrong with a Rollout, for `lint`. Parameters as of `validate`; a workload not given is not missed."""
     reference = rollout.spec.workload_ref
@@ -116,7 +117,7 @@ def _resolved(rollout: Rollout, workload: Workload | None) -> tuple[Json, LabelS
 
 
 def _spec(
-    rollout: Rollout, template: Json, selector: LabelSelector | None, rules: RoutingRules | None
+    rollout: Rollout, template: Json, selector: LabelSelector | None, rules: SpecRules | None
 ) -> Iterator[Finding]:
     spec = rollout.spec
     if spec.replicas is not None and spec.replicas < 0:
@@ -145,7 +146,7 @@ def _selector(selector: LabelSelector | None) -> Iterator[Finding]:
         yield invalid("spec.selector", selector, "empty selector is invalid for deployment")
 
 
-def _after_template(rollout: Rollout, rules: RoutingRules | None) -> Iterator[Finding]:
+def _after_template(rollout: Rollout, rules: SpecRules | None) -> Iterator[Finding]:
     spec = rollout.spec
     history = 10 if spec.revision_history_limit is None else spec.revision_history_limit
     deadline = 600 if spec.progress_deadline_seconds is None else spec.progress_deadline_seconds
@@ -161,7 +162,7 @@ def _after_template(rollout: Rollout, rules: RoutingRules | None) -> Iterator[Fi
     yield from strategy_findings(rollout, rules)
 
 
-def _routers(rollout: Rollout, rules: RoutingRules | None) -> Iterator[Finding]:
+def _routers(rollout: Rollout, rules: SpecRules | None) -> Iterator[Finding]:
     """They come before references: an object of a router that is not there cannot be found, whether it exists or not."""
     canary = rollout.spec.strategy.canary
     routing = canary.traffic_routing if canary is not None else None
@@ -174,7 +175,7 @@ def _references(
     template: Json,
     services: Mapping[str, Service] | None,
     lookup: Lookup,
-    rules: RoutingRules | None,
+    rules: SpecRules | None,
 ) -> Iterator[Finding]:
     """All that is absent comes before anything that is unfit."""
     yield from absent(rollout, services, lookup, rules)

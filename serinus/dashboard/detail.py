@@ -22,11 +22,11 @@ from serinus.api.rollout_info import (
     rollout_info,
 )
 from serinus.api.status_icons import icon
-from serinus.api.step_words import step_words
 from serinus.api.times import parse_time
 from serinus.dashboard.changes import seen
 from serinus.dashboard.offers import Refusals, image_change, offers, rollback
 from serinus.dashboard.rows import newest_first, number, read
+from serinus.engine.core.step_kinds import step_words
 from serinus.engine.explain.metrics import measured, words
 from serinus.engine.explain.why import Why, glance
 

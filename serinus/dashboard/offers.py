@@ -13,8 +13,8 @@ from serinus.api.plurals import count
 from serinus.api.pod_status import Json
 from serinus.api.promotion import following_step
 from serinus.api.rollout_info import ReplicaSetInfo, RolloutInfo
-from serinus.api.step_words import step_words
 from serinus.dashboard.rights import SPEC, STATUS, WORKLOAD, Right
+from serinus.engine.core.step_kinds import step_words
 
 PROGRAM = "kubectl argo rollouts"
 

@@ -9,8 +9,8 @@ from serinus.api.validation import invalid_spec_message
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import build_context
-from serinus.engine.core.missing_references import arriving
 from serinus.engine.core.plan import Action, Plan, Snapshot, Wait
+from serinus.engine.core.references import missing_reference
 from serinus.engine.judging import analyses
 from serinus.engine.replicasets.revision import adopt_orphans, wait_for_the_name
 from serinus.engine.status import pod_troubles
@@ -29,7 +29,7 @@ def plan(snapshot: Snapshot) -> Plan:
         return Plan()
     finding = invalid.first_finding(snapshot)
     if finding is not None:
-        if wait := arriving(rollout, finding, snapshot.now):
+        if wait := missing_reference(rollout, finding, snapshot.now):
             return Plan(requeue_at=wait.until, waits=(wait,))
         if not invalid.concerns_only_updates(snapshot, finding):
             return invalid.hold(snapshot, invalid_spec_message(meta.name, finding))

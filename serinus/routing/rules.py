@@ -15,7 +15,7 @@ from serinus.routing.router import ANY, Objects, Reference
 
 
 class Rules:
-    """Implements `RoutingRules`."""
+    """Implements `RoutingRules`. `engine/strategy/spec_rules.py` adds the rules of steps."""
 
     def capabilities(self, routing: TrafficRouting) -> Capabilities:
         every = [_capabilities(key) for key in registry.asked(routing)]
@@ -63,9 +63,6 @@ class Rules:
         )
         for used in registry.routers_of(rollout.spec):
             yield from used.router.check(rollout, used.config, objects)
-
-
-RULES = Rules()
 
 
 def _capabilities(key: str) -> Capabilities:

@@ -7,7 +7,7 @@ from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.validation import Finding, invalid_spec_message, validate, validate_all
 from serinus.api.workloads import Workload
-from serinus.routing.rules import RULES
+from serinus.engine.strategy.spec_rules import RULES
 
 TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"app": "web"}},
@@ -241,7 +241,7 @@ def test_an_absent_analysis_template_is_named():
 
 
 def test_lint_tells_everything_at_once():
-    findings = validate_all(canary(steps=[{"setWeight": 120}, {}, {"pause": {"duration": -1}}]))
+    findings = validate_all(canary(steps=[{"setWeight": 120}, {}, {"pause": {"duration": -1}}]), rules=RULES)
     assert [finding.path for finding in findings] == [
         "spec.strategy.steps[0].setWeight",
         "spec.strategy.steps[1]",

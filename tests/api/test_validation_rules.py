@@ -13,7 +13,7 @@ import pytest
 from serinus.api.network import Ingress
 from serinus.api.rollout import Rollout
 from serinus.api.validation import validate
-from serinus.routing.rules import RULES
+from serinus.engine.strategy.spec_rules import RULES
 
 Json = dict[str, Any]
 TEMPLATE: Json = {

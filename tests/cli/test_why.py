@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from serinus.analysis.sequential.looks import Look
+from serinus.api.rollout import Pause
 from serinus.cli.rollouts.why import told
 from serinus.engine.explain.why import Reason, Why
-from serinus.engine.status.status_reason import step_pause
+from serinus.engine.strategy.steps.pause import pause_wait
 from serinus.kube.wire import Request, Response
 from tests.support.cli.cli_cluster import Space, rollout
 from tests.support.engine.kept_verdict import kept_verdict
@@ -181,7 +182,7 @@ def test_no_sentence_is_told_twice(message: str, first: str) -> None:
     [(2, "pauses for 2s"), ("2", "pauses for 2s"), ("1m", "pauses for 1m"), ("1h30m", "pauses for 1h30m")],
 )
 def test_a_pause_has_its_unit(duration: int | str, words: str) -> None:
-    assert step_pause(1, 3, duration, None).message == f"step 2 of 3 {words}"
+    assert pause_wait(Pause(duration), 1, 3, None).message == f"step 2 of 3 {words}"
 
 
 def test_steps_that_are_too_short_for_a_verdict_are_reported(space: Space) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from serinus.api.rollout import SetHeaderRoute, SetMirrorRoute
 from serinus.api.validation import validate
+from serinus.engine.strategy.spec_rules import RULES
 from serinus.routing.istio import RULE, SERVICE
-from serinus.routing.rules import RULES
 from tests.sim.generate import generate
 from tests.sim.routers import CANARY, MODELS, RouterModel, Subsets, with_router
 from tests.sim.run import run

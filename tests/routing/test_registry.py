@@ -12,8 +12,8 @@ import serinus.routing
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.validation import validate
+from serinus.engine.strategy.spec_rules import RULES
 from serinus.routing import registry
-from serinus.routing.rules import RULES
 
 PROTOCOL = {"__init__", "ingress_routes", "ingress_rules", "registry", "router", "rules", "writes"}
 MODULES = sorted(f.stem for f in Path(serinus.routing.__file__).parent.glob("*.py") if f.stem not in PROTOCOL)

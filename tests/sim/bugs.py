@@ -18,7 +18,8 @@ from serinus.engine import planner
 from serinus.engine.core import builder, context
 from serinus.engine.replicasets import revision, services
 from serinus.engine.status import scale_down_delay
-from serinus.engine.strategy import bluegreen, canary, scaling, steps, traffic
+from serinus.engine.strategy import bluegreen, canary, scaling, traffic
+from serinus.engine.strategy.steps import pause
 from serinus.kube import queue
 from serinus.kube.errors import Conflict
 from serinus.routing import nginx
@@ -105,12 +106,12 @@ def no_scale_down_delay() -> Iterable[Place]:
 
 @mutant("a pause that waits for a person ends by itself")
 def pause_ends_by_itself() -> Iterable[Place]:
-    real = steps._pause_over
+    real = pause.PauseStep.complete
 
-    def over(d: builder.PlanBuilder, step: Any, index: int) -> bool:
-        return real(d, step, index) or (step.pause.duration is None and d.context.now % 60 > 30)
+    def complete(self: Any, part: Any, run: Any) -> bool:
+        return real(self, part, run) or (part.duration is None and run.builder.context.now % 60 > 30)
 
-    return [(steps, "_pause_over", over)]
+    return [(pause.PauseStep, "complete", complete)]
 
 
 @mutant("nobody looks again when a timed pause is over")

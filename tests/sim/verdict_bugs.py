@@ -17,7 +17,8 @@ from serinus.controller import analysis_runs
 from serinus.engine.core.builder import difference, settled
 from serinus.engine.experiment import experiment
 from serinus.engine.judging import analyses
-from serinus.engine.strategy import bluegreen, canary, steps
+from serinus.engine.strategy import bluegreen, canary
+from serinus.engine.strategy.steps import analysis
 from tests.sim.bugs import MUTANTS, Place, mutant
 
 # Measurements
@@ -155,13 +156,12 @@ def runs_never_stopped() -> Iterable[Place]:
 
 @mutant("an analysis step is passed once its run is there", judges=True)
 def step_does_not_wait() -> Iterable[Place]:
-    real = steps._complete
+    real = analysis.AnalysisStep.complete
 
-    def complete(builder: Any, step: Any, index: int, arrived: Any) -> bool:
-        done = real(builder, step, index, arrived)
-        return done or (step.analysis is not None and analyses.phase(builder, analyses.STEP) == "Running")
+    def complete(self: Any, part: Any, run: Any) -> bool:
+        return real(self, part, run) or analyses.phase(run.builder, analyses.STEP) == "Running"
 
-    return [(steps, "_complete", complete)]
+    return [(analysis.AnalysisStep, "complete", complete)]
 
 
 @mutant("a version that fails after the blue-green switch keeps the active Service", judges=True)

@@ -65,7 +65,7 @@ def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
     from serinus.api.rollout import Rollout
     from serinus.api.validation import validate_all
     from serinus.engine.judging.analysis_validation import findings as analysis_findings
-    from serinus.routing.rules import RULES
+    from serinus.engine.strategy.spec_rules import RULES
 
     rollout = _typed(obj, Rollout)
     templates = {f"{o['kind']}/{_name(o)}": o for o in near if o["kind"] in _TEMPLATES}

@@ -110,9 +110,9 @@ class PlanBuilder:
     def wait(
         self, reason: str, message: str, *, since: float | None = None, until: float | None = None, next_: str = ""
     ) -> None:
-        self.hold(Wait(reason, message, since, until, next_))
+        self.add_wait(Wait(reason, message, since, until, next_))
 
-    def hold(self, wait: Wait) -> None:
+    def add_wait(self, wait: Wait) -> None:
         if len(wait.message) > LONGEST_MESSAGE:
             wait = msgspec.structs.replace(wait, message=shortened(wait.message))
         self.waits.append(wait)

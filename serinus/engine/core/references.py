@@ -1,12 +1,21 @@
-"""Which objects a Rollout names: their changes wake it, and they are in its snapshot."""
+"""The objects that a Rollout or an Experiment names, and how long a missing one may still be on its way.
+
+A change of a named object starts a pass, and the snapshot contains it. `kubectl apply -f .` writes one object after another, often
+a Rollout before the Services and templates that it names. So a missing object is an error only after a few seconds: until then
+`kubectl argo rollouts status` would end with 1 for a Rollout that is Degraded for an instant, and an Experiment would end in Error.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from serinus.api.experiment import Experiment
-from serinus.api.meta import Json
+from serinus.api.findings import Finding
+from serinus.api.meta import Json, WrittenMeta
 from serinus.api.rollout import Rollout
+from serinus.api.times import parse_time
+from serinus.engine.core import wait_reasons
+from serinus.engine.core.plan import Wait
 from serinus.engine.core.service_release import named_services
 from serinus.routing import registry
 from serinus.routing.router import ANY
@@ -19,6 +28,9 @@ TEMPLATES: set[Reference] = {("AnalysisTemplate", ANY), ("ClusterAnalysisTemplat
 
 WORKLOADS = frozenset({"Deployment", "ReplicaSet", "PodTemplate"})
 """Kinds that a workloadRef may name."""
+
+GRACE = 3.0
+"""Seconds for which a missing object may be on its way. The API server writes whole seconds, so that it is at least two."""
 
 
 def services(rollout: Rollout) -> frozenset[str]:
@@ -75,3 +87,21 @@ def of_rollout(rollout: Rollout) -> frozenset[Reference]:
     if analyses(rollout):
         found |= TEMPLATES
     return frozenset(found | ({(f"workload {named[0]}", named[1])} if named else set()))
+
+
+def expected_until(meta: WrittenMeta, now: float) -> float | None:
+    """When a missing object counts as missing, in seconds since the epoch; None if that time is over.
+
+    The object with `meta` names it. If the clock of the API server is wrong, nothing waits longer than GRACE.
+    """
+    last = parse_time(meta.last_written())
+    return last + GRACE if last is not None and abs(now - last) < GRACE else None
+
+
+def missing_reference(rollout: Rollout, finding: Finding, now: float) -> Wait | None:
+    """The wait for the object that `finding` misses; None if none is missing, its time is over, or the status reports it already."""
+    reported = rollout.status.observed_generation == str(rollout.metadata.generation)
+    until = None if reported or finding.missing is None else expected_until(rollout.metadata, now)
+    if until is None:
+        return None
+    return Wait(wait_reasons.ARRIVING.code, f"{finding.message}; it may be about to be created", until=until)

@@ -21,8 +21,8 @@ from serinus.api.meta import Json
 from serinus.api.names import INSTANCE_ID
 from serinus.api.times import format_time
 from serinus.engine.core.analysis_runs import finished
-from serinus.engine.core.missing_references import expected_until
 from serinus.engine.core.plan import Action
+from serinus.engine.core.references import expected_until
 from serinus.engine.experiment.trial import MOST_A_PASS, Trial
 
 

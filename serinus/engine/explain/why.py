@@ -12,12 +12,12 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from serinus.api.rollout import Rollout, RolloutStatus
-from serinus.api.step_words import step_words
 from serinus.api.times import age_words, parse_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.context import RolloutContext, build_context
 from serinus.engine.core.held_writes import known_from
 from serinus.engine.core.plan import Plan, Snapshot, Wait
+from serinus.engine.core.step_kinds import step_words
 from serinus.engine.explain.metrics import Measured, deciding
 from serinus.engine.judging.short_steps import short_steps
 from serinus.engine.planner import plan

@@ -21,6 +21,9 @@ from serinus.api.meta import Json
 from serinus.api.rollout import Rollout, RolloutSpec
 from serinus.engine.core.analysis_runs import templates_of, typed
 
+_METADATA = {"metadata.name", "metadata.namespace", "metadata.uid", "metadata.labels", "metadata.annotations"}
+"""Fields of the Rollout's metadata that an argument may take its value from."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -54,6 +57,15 @@ def findings(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]
             if problem.missing is None:
                 names = " ".join(ref.template_name for ref in one.analysis.templates)
                 yield invalid(one.path, f"templateNames: [{names}]", str(problem))
+
+
+def argument_findings(path: str, args: list[Json]) -> Iterator[Finding]:
+    """Arguments, as JSON, that read a field of the metadata that cannot be read."""
+    for arg in args:
+        name = ((arg.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath") or ""
+        if name.startswith("metadata") and name.partition("[")[0] not in _METADATA:
+            text = "Analyses arguments must refer to valid object metadata supported by downwardAPI"
+            yield invalid(path, args, text)
 
 
 def analyses_of(spec: RolloutSpec) -> tuple[_Asked, ...]:

@@ -15,6 +15,7 @@ from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import DEFAULT_PROGRESS_DEADLINE, RolloutContext, revision_of
 from serinus.engine.core.held_writes import words_of
+from serinus.engine.core.step_kinds import stops_deadline
 from serinus.engine.status.pod_troubles import TIMED_OUT, of_version
 from serinus.engine.status.scale_down_delay import deadline_of
 
@@ -236,10 +237,9 @@ def deadline(s: RolloutContext, status: RolloutStatus) -> float | None:
     if (p := find(status, "Paused")) and p.status == "True":
         return None
     index = status.current_step_index
-    if index is not None and index < len(s.steps) and find(status, WRITE_REFUSED) is None:
-        step = s.steps[index]
-        if step.pause is not None or step.analysis is not None or step.experiment is not None:
-            return None
+    step = s.steps[index] if index is not None and index < len(s.steps) else None
+    if step is not None and stops_deadline(step) and find(status, WRITE_REFUSED) is None:
+        return None
     since = parse_time(before.last_update_time)
     seconds = (
         DEFAULT_PROGRESS_DEADLINE if s.spec.progress_deadline_seconds is None else s.spec.progress_deadline_seconds

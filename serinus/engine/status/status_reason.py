@@ -8,14 +8,13 @@ settled Rollout includes what is told here.
 
 from __future__ import annotations
 
-from serinus.api.durations import pause_seconds
 from serinus.api.meta import Json
 from serinus.api.names import BLUE_GREEN_PAUSE, CANARY_PAUSE, INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT
-from serinus.api.rollout import CanaryStep, PauseCondition, RolloutSpec, RolloutStatus
-from serinus.api.step_words import length
+from serinus.api.rollout import CanaryStep, Pause, PauseCondition, RolloutSpec, RolloutStatus
 from serinus.api.times import parse_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.plan import Wait
+from serinus.engine.core.step_kinds import StepStatus, deciding, kinds
 from serinus.engine.status.phase import TRAFFIC_SHIFTING
 
 _BY_MESSAGE = {
@@ -60,15 +59,6 @@ def told(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     return _step(spec, status) or _pods(spec, status)
 
 
-def step_pause(index: int, count: int, duration: int | str | None, begun: float | None) -> Wait:
-    """The wait of a pause step. `index` from 0; `begun`: seconds since the epoch."""
-    place = f"step {index + 1} of {count}"
-    if duration is None:
-        return Wait(wait_reasons.PAUSE_STEP.code, f"{place} waits until it is promoted", since=begun)
-    until = None if begun is None else begun + pause_seconds(duration)
-    return Wait(wait_reasons.TIMED_PAUSE.code, f"{place} pauses for {length(duration)}", since=begun, until=until)
-
-
 def switch_pause(seconds: int, begun: float | None, *, by_hand: bool) -> Wait:
     """The wait of a blue-green version before it goes live."""
     if by_hand or not seconds:
@@ -79,13 +69,14 @@ def switch_pause(seconds: int, begun: float | None, *, by_hand: bool) -> Wait:
     )
 
 
-def _pause(spec: RolloutSpec, status: RolloutStatus, pause: PauseCondition) -> Wait:
+def _pause(spec: RolloutSpec, status: RolloutStatus, pause: PauseCondition) -> Wait | None:
     begun = _time(pause.start_time)
     canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
     if pause.reason == CANARY_PAUSE and canary:
         index = status.current_step_index or 0
         step = canary.steps[index] if index < len(canary.steps) else CanaryStep()
-        return step_pause(index, len(canary.steps), step.pause.duration if step.pause else None, begun)
+        kind, known = kinds()["pause"], StepStatus(status, index, len(canary.steps), begun)
+        return kind.reason(step.pause or Pause(), known)
     if pause.reason == BLUE_GREEN_PAUSE and blue_green:
         by_hand = blue_green.auto_promotion_enabled is False
         return switch_pause(blue_green.auto_promotion_seconds, begun, by_hand=by_hand)
@@ -96,21 +87,11 @@ def _pause(spec: RolloutSpec, status: RolloutStatus, pause: PauseCondition) -> W
 
 
 def _step(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
-    """What the current step of a canary is about, where that is not its pods."""
+    """The reason of the current step of a canary; None where the step waits for pods."""
     steps = spec.strategy.canary.steps if spec.strategy.canary else []
-    index, canary = status.current_step_index or 0, status.canary
-    if index >= len(steps):
-        return None
-    step, place = steps[index], f"step {index + 1}"
-    if step.analysis is not None:
-        return Wait(wait_reasons.ANALYSIS.code, f"{place}: {_run(canary.current_step_analysis_run_status)}")
-    if step.experiment is not None:
-        return Wait(
-            wait_reasons.EXPERIMENT.code, f"{place}: {canary.current_experiment or 'its experiment'} is not over"
-        )
-    if step.plugin is not None:
-        return Wait(wait_reasons.PLUGIN.code, f"{place}: plugin {step.plugin.name} is not done")
-    return None
+    index = status.current_step_index or 0
+    found = deciding(steps[index]) if index < len(steps) else None
+    return found[0].reason(found[1], StepStatus(status, index, len(steps))) if found else None
 
 
 def _run(known: Json | None) -> str:

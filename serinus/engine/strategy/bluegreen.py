@@ -273,7 +273,7 @@ class _Pass:
         start = parse_time(begun.start_time) or now
         held = switch_pause(strategy.auto_promotion_seconds, start, by_hand=by_hand)
         if held.until is None or now < held.until:
-            self.builder.hold(held)
+            self.builder.add_wait(held)
             return False
         end_pauses(self.builder, BLUE_GREEN_PAUSE)
         return True

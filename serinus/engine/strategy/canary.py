@@ -28,7 +28,7 @@ from serinus.engine.status.conditions import find, promoted, settle, told_not_co
 from serinus.engine.status.phase import phase_of
 from serinus.engine.status.promotion import end_pauses, goes_back, in_rollback_window, promote
 from serinus.engine.status.refused_writes import tell_held, tell_only_held
-from serinus.engine.strategy import held_scaling, scaling, steps, traffic
+from serinus.engine.strategy import held_scaling, scaling, step_walk, traffic
 from serinus.engine.strategy.stages import count_pods
 
 
@@ -162,7 +162,7 @@ def _walk(builder: PlanBuilder, view: scaling.View) -> None:
     if any(p.reason != CANARY_PAUSE for p in status.pause_conditions):
         return
     analyses.forget_other_steps(builder)
-    steps.walk(builder, view.arrived)
+    step_walk.walk(builder, view.arrived)
 
 
 def _promote_if_done(builder: PlanBuilder, view: scaling.View, new: ReplicaSet) -> None:

@@ -21,7 +21,7 @@ from serinus.engine.status.promotion import in_rollback_window
 from serinus.engine.status.refused_writes import tell_held
 from serinus.engine.strategy import held_scaling
 from serinus.engine.strategy.scaling import View
-from serinus.routing.rules import RULES
+from serinus.engine.strategy.spec_rules import RULES
 
 
 def first_finding(snapshot: Snapshot) -> Finding | None:

@@ -29,7 +29,8 @@ from serinus.engine.replicasets.routes import service_names
 from serinus.engine.replicasets.services import references, replaced_has_share, selected_hash
 from serinus.engine.status import scale_down_delay
 from serinus.engine.status.conditions import promoted
-from serinus.engine.strategy.steps import active_scale, last_weight
+from serinus.engine.strategy.steps.set_canary_scale import active_scale
+from serinus.engine.strategy.steps.set_weight import last_weight
 from serinus.routing.registry import by_hash
 
 DEFAULT_ABORT_DELAY = 30

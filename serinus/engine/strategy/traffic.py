@@ -22,7 +22,7 @@ from serinus.engine.replicasets.routes import Route, managed, service_names, set
 from serinus.engine.replicasets.services import carrier, point, replaced_has_share, selected_hash, selects
 from serinus.engine.status.conditions import promoted
 from serinus.engine.strategy.scaling import View, frozen
-from serinus.engine.strategy.steps import last_weight
+from serinus.engine.strategy.steps.set_weight import last_weight
 from serinus.routing.registry import by_hash, routers_of
 from serinus.routing.router import ANY, Objects, RouteResult, Traffic, Write
 

@@ -13,9 +13,9 @@ from serinus.api.network import Ingress
 from serinus.api.rollout import Rollout, WeightDestination
 from serinus.api.served_kind import ServedKind, located, name_from
 from serinus.api.validation import validate
+from serinus.engine.strategy.spec_rules import RULES
 from serinus.routing import registry
 from serinus.routing.router import Objects, RouteResult, Traffic, Write
-from serinus.routing.rules import RULES
 
 Json = dict[str, Any]
 NAMESPACE, UID = "shop", "uid-of-web"

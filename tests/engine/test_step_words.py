@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.step_words import step_words
+from serinus.engine.core.step_kinds import step_words
 
 Json = dict[str, Any]
 

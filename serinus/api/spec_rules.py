@@ -1,0 +1,28 @@
+"""The questions that the validation of a Rollout asks parts above it: the routers, and the kinds of canary steps.
+
+`serinus/engine/strategy/spec_rules.py` answers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from serinus.api.findings import Finding
+from serinus.api.rollout import CanaryStep, TrafficRouting
+from serinus.api.routing_rules import Capabilities, RoutingRules
+
+
+class SpecRules(RoutingRules, Protocol):
+    """Everything about a spec that only the routers and the kinds of steps know."""
+
+    def step(
+        self,
+        path: str,
+        step: CanaryStep,
+        routing: TrafficRouting | None,
+        capabilities: Capabilities,
+        managed: frozenset[str],
+    ) -> Iterator[Finding]:
+        """Everything wrong with one step. `path`: of the step; `managed`: names of `trafficRouting.managedRoutes`."""
+        ...
