@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from serinus.api import schemas
+from serinus.api import schemas, step_schema
 
 Json = dict[str, Any]
 VERSION = "v1alpha1"
@@ -61,12 +61,13 @@ def _definition(lines: list[str]) -> Json:
     columns = [m for line in lines[1:] if (m := _COLUMN.match(line))]
     fields = [m for line in lines[1:] if not line.startswith("column ") and (m := _FIELD.fullmatch(line))]
     kind, plural = head["kind"], head["plural"]
+    rows = [(m["path"], m["type"]) for m in fields] + (step_schema.fields() if kind == "Rollout" else [])
     version: Json = {
         "name": VERSION,
         "served": True,
         "storage": True,
         "additionalPrinterColumns": [{"name": m["name"], "jsonPath": m["path"], "type": m["type"]} for m in columns],
-        "schema": {"openAPIV3Schema": _schema(kind, [(m["path"], m["type"]) for m in fields])},
+        "schema": {"openAPIV3Schema": _schema(kind, rows)},
         "subresources": _subresources(head["sub"]),
     }
     names = {

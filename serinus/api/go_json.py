@@ -23,7 +23,7 @@ from sys import intern
 from typing import Any
 
 from serinus.api import quantity
-from serinus.api.step_order import CANARY_STEP
+from serinus.api.step_schema import order
 
 Writer = Callable[[Any], str]
 Table = dict[str, list[tuple[str, str, int]]]
@@ -73,7 +73,7 @@ def _writers(*, meaning: bool) -> dict[str, Writer]:
 
 @lru_cache(maxsize=1)
 def _step_writer() -> Writer:
-    return _Compiler(CANARY_STEP, meaning=False).structs["CanaryStep"]
+    return _Compiler(order(), meaning=False).structs["CanaryStep"]
 
 
 class _Compiler:
