@@ -16,6 +16,7 @@ from serinus.cli.problems import Problem
 from serinus.cli.verdict_calibrate import calibrate
 from serinus.cli.verdict_lines import looks_of
 from serinus.cli.verdict_plan import plan
+from serinus.cli.verdict_report import report_command
 
 DIGITS = 9
 """Decimals of what is printed."""
@@ -54,6 +55,7 @@ def command(
 
 command.add_command(plan)
 command.add_command(calibrate)
+command.add_command(report_command)
 
 
 def settings_of(settings: Settings) -> Settings:

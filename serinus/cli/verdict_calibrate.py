@@ -13,6 +13,7 @@ from serinus.analysis.sequential.dispersion import LEAST_LOOKS, Dispersion
 from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.settings import Settings
 from serinus.analysis.sequential.tally import verdicts
+from serinus.api.durations import go_duration
 from serinus.api.visible import visible_json
 from serinus.cli.problems import Problem
 from serinus.cli.verdict_lines import looks_of
@@ -22,20 +23,37 @@ from serinus.cli.verdict_lines import looks_of
 @click.option(
     "--window", default=60, show_default=True, help="Looks of a release: the past is cut into so many at a time."
 )
+@click.option("-f", "--filename", default="", metavar="FILE", help="AnalysisTemplate whose queries read the past.")
+@click.option("--metric", "name", default="", help="Metric of the template, if it has several with a verdict.")
+@click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of the template; repeat it.")
+@click.option("--past", default="168h", show_default=True, help="How far back the queries read.")
 @click.pass_context
-def calibrate(context: click.Context, window: int) -> None:
-    """Reads looks of a time in which nothing was released, in the form that `serinus verdict` reads.
+def calibrate(
+    context: click.Context, window: int, filename: str, name: str, arguments: tuple[str, ...], past: str
+) -> None:
+    """Reads looks of a time in which nothing was released, in the form that `serinus verdict` reads, or with -f from Prometheus.
+
+    With -f give the arguments that select two groups of pods of one version, such as two zones: then both sides are read, and
+    false aborts are counted. With the stable version's argument alone only the dispersion is measured.
 
     Prints the dispersion, which a metric takes as `dispersion`, and the part of windows in which harm would have been found
     although both sides ran the same version: with the counts as they are, and with the dispersion.
 
     \b
     serinus verdict calibrate < last-week.jsonl
+    serinus verdict calibrate -f errors.yaml --arg stable=5b8c6d7f9 --past 72h
     """
     settings: Settings = context.obj
+    gaps = 0
     if window < 1:
         raise Problem("--window must be 1 or more")
-    looks = [look for _, look in looks_of(sys.stdin.buffer)]
+    if filename:
+        from serinus.cli.verdict_past import looks_of_past
+
+        looks, gaps, metric = looks_of_past(filename, name, arguments, _seconds(past))
+        settings = metric.settings
+    else:
+        looks = [look for _, look in looks_of(sys.stdin.buffer)]
     if len(looks) < LEAST_LOOKS:
         raise Problem(
             f"{len(looks)} looks are too few: a dispersion needs {LEAST_LOOKS}, and a false-abort rate many windows"
@@ -44,6 +62,7 @@ def calibrate(context: click.Context, window: int) -> None:
     for look in looks:
         found.add(look.stable_requests, look.stable_errors)
     dispersion = round(found.estimate(), 3)
+    compared = any(look.canary_requests for look in looks)
     windows = [looks[at : at + window] for at in range(0, len(looks) - window + 1, window)]
     learnt = msgspec.structs.replace(settings, dispersion=max(settings.dispersion, dispersion))
     told = {
@@ -51,11 +70,23 @@ def calibrate(context: click.Context, window: int) -> None:
         "measuredDispersion": round(found.measured(), 3),
         "dispersion": dispersion,
         "windows": len(windows),
-        "falseAborts": _harmed(settings, windows),
-        "falseAbortsWithDispersion": _harmed(learnt, windows),
+        "falseAborts": _harmed(settings, windows) if compared else None,
+        "falseAbortsWithDispersion": _harmed(learnt, windows) if compared else None,
         "bound": settings.false_abort,
     }
+    if filename:
+        told["timesWithoutCounts"] = gaps
     click.echo(visible_json(json.dumps(told)))
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = go_duration(text)
+    except ValueError as error:
+        raise Problem(f"--past: {error}") from None
+    if seconds <= 0:
+        raise Problem("--past: the time must be above 0")
+    return seconds
 
 
 def _harmed(settings: Settings, windows: Sequence[Sequence[Look]]) -> float | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -32,6 +33,8 @@ AS_GET = (403, 405, 501)
 """Answers of servers and proxies that take no POST."""
 NAME = "serinus_query"
 """Label that says which of several queries a series is of."""
+MOST_POINTS = 10_000
+"""Of one answer to a range query: Prometheus gives 11,000 at most."""
 REFUSED = ("bad_data", "execution")
 """Errors of a query itself."""
 _FORM = "application/x-www-form-urlencoded"
@@ -84,6 +87,24 @@ class Prometheus(Answering[PrometheusConfig]):
             found = await asyncio.gather(*(self.ask(one, call) for one in each))
             return {name: one.result for name, one in zip(queries, found, strict=True)}
 
+    async def ask_range(
+        self, config: PrometheusConfig, query: str, times: Sequence[float], step: float, call: Call
+    ) -> dict[float, float]:
+        """The value of the query at each of these times, which are `step` seconds apart; times without data are left out.
+
+        ProviderError where it gives several series: a count is one number.
+        """
+        found: dict[float, float] = {}
+        address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
+        headers = await _headers(config, call, DEFAULT_SECONDS)
+        for first in range(0, len(times), MOST_POINTS):
+            part = times[first : first + MOST_POINTS]
+            form = {"query": query, "start": plain_text(part[0]), "end": plain_text(part[-1]), "step": plain_text(step)}
+            url = f"{address}/api/v1/query_range"
+            answer = await _queried(url, form, headers, config, call, config.timeout or DEFAULT_SECONDS)
+            found |= await call.taken(answer, partial(_points, answer))
+        return found
+
     async def _answer(self, config: PrometheusConfig, call: Call) -> Answer:
         address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
         seconds = DEFAULT_SECONDS if config.timeout is None else config.timeout
@@ -92,6 +113,16 @@ class Prometheus(Answering[PrometheusConfig]):
         path, form = _form(config, call.now)
         headers = await _headers(config, call, seconds or DEFAULT_SECONDS)
         return await _queried(f"{address}{path}", form, headers, config, call, seconds or DEFAULT_SECONDS)
+
+
+def _points(answer: Answer) -> dict[float, float]:
+    try:
+        series = (_data(answer).get("data") or {}).get("result") or []
+        if len(series) > 1:
+            raise ProviderError("", f"the query gives {len(series)} series, and a count is one: sum them")
+        return {float(sample[0]): _sample(sample) for one in series for sample in one["values"]}
+    except UNREADABLE as error:
+        raise ProviderError("bad_response: the answer cannot be read: ", error) from error
 
 
 def _by_name(found: dict[str, Any], queries: Mapping[str, str]) -> dict[str, Any]:
