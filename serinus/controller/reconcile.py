@@ -24,7 +24,7 @@ from serinus.controller.messages import Subject
 from serinus.controller.set_aside import SetAside, status_of
 from serinus.controller.writes import UNKNOWN, Expectation
 from serinus.engine.core.plan import Event, HeldWrite, Plan, Wait
-from serinus.engine.core.wait_reasons import REFUSED, SET_ASIDE
+from serinus.engine.core.wait_reasons import CACHE_NOT_SYNCED, REFUSED, SET_ASIDE
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from serinus.kube.informer import Informer, Key, meta
@@ -89,7 +89,7 @@ class Reconciler(Generic[S]):
             return
         missing = self._cache.missing(about)
         if missing:
-            self._say_waits(about, (Wait("Cache", missing),))
+            self._say_waits(about, (Wait(CACHE_NOT_SYNCED.code, missing),))
             return  # the list that is missing wakes everyone
         if await self._is_behind(key, began):
             self._queue.add_at(key, began + LOOK_AFTER)

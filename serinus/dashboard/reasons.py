@@ -22,7 +22,7 @@ from serinus.kube.informer import Key
 
 if TYPE_CHECKING:
     from serinus.engine.core.plan import Snapshot
-    from serinus.engine.explain.snapshot_reader import Ask
+    from serinus.engine.explain.snapshot_reader import Read
     from serinus.engine.explain.why import Why
 
 Json = dict[str, Any]
@@ -87,7 +87,7 @@ class Reasons:
     async def _gathered(self, key: Key, now: float) -> Snapshot:
         from serinus.engine.explain.snapshot_reader import answered_later, gather, resource_of
 
-        async def answer(ask: Ask) -> list[Json]:
+        async def answer(ask: Read) -> list[Json]:
             resource, space = resource_of(ask), ask.namespace or key[0]
             try:
                 if ask.path:

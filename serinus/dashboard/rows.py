@@ -15,7 +15,7 @@ from serinus.api.rollout import Rollout
 from serinus.api.rollout_info import ReplicaSetInfo, RolloutInfo
 from serinus.api.status_icons import icon
 from serinus.api.times import parse_time
-from serinus.engine.status.status_reason import told
+from serinus.engine.status.status_reason import reason_from_status
 
 PODS = 12
 """Pods of a ReplicaSet that a card draws; more are a number."""
@@ -24,7 +24,7 @@ PODS = 12
 def row(info: RolloutInfo, rollout: Json) -> Json:
     meta = info.metadata
     typed = read(rollout)
-    held = told(typed.spec, typed.status) if typed else None
+    held = reason_from_status(typed.spec, typed.status) if typed else None
     return {
         "ns": str(meta.get("namespace") or ""),
         "name": str(meta.get("name") or ""),

@@ -14,8 +14,8 @@ from serinus.engine.core.references import missing_reference
 from serinus.engine.judging import analyses
 from serinus.engine.replicasets.revision import adopt_orphans, wait_for_the_name
 from serinus.engine.status import pod_troubles
-from serinus.engine.status.refused_writes import tell_only_held
-from serinus.engine.status.status_reason import ROUTING, told
+from serinus.engine.status.refused_writes import report_only_held
+from serinus.engine.status.status_reason import ROUTING, reason_from_status
 from serinus.engine.strategy import invalid
 from serinus.engine.strategy.bluegreen import plan_blue_green
 from serinus.engine.strategy.canary import plan_canary
@@ -44,7 +44,7 @@ def plan(snapshot: Snapshot) -> Plan:
     if builder.context.orphans:
         adopt_orphans(builder)
         if builder.held:
-            tell_only_held(builder)
+            report_only_held(builder)
             return builder.finish()
         return Plan(tuple(builder.actions))
     if wrong is not None and invalid.is_tried(builder):
@@ -53,10 +53,10 @@ def plan(snapshot: Snapshot) -> Plan:
     (plan_blue_green if spec.strategy.blue_green else plan_canary)(builder)
     wait_for_the_name(builder)
     refused = next(
-        (w for w in builder.waits if w.reason in (wait_reasons.ROUTER.code, wait_reasons.INVALID.code)), None
+        (w for w in builder.waits if w.reason in (wait_reasons.ROUTING_FAILED.code, wait_reasons.INVALID.code)), None
     )
     if refused is not None:
-        where = f"{ROUTING}: " if refused.reason == wait_reasons.ROUTER.code else ""
+        where = f"{ROUTING}: " if refused.reason == wait_reasons.ROUTING_FAILED.code else ""
         invalid.say(builder, f'The Rollout "{meta.name}" is invalid: {where}{refused.message}')
     elif builder.invalid:
         builder.waits.insert(0, Wait(wait_reasons.INVALID.code, builder.invalid))
@@ -74,7 +74,7 @@ def _always_a_reason(builder: PlanBuilder) -> None:
     stored = builder.context.rollout.status
     if builder.actions or builder.calls or builder.status != stored:
         return
-    wait = told(builder.context.spec, stored)
+    wait = reason_from_status(builder.context.spec, stored)
     if wait is not None and all(wait.reason != other.reason for other in builder.waits):
         # The pass did not come to it: something else has to happen first, and time alone ends nothing.
         builder.waits.append(structs.replace(wait, until=None))

@@ -15,7 +15,7 @@ from serinus.cli.colors import Paint
 from serinus.cli.rollouts.why import told
 from serinus.cli.terminal import shown
 from serinus.cli.tree import rollout_lines
-from serinus.engine.explain.snapshot_reader import Ask, answered, gather
+from serinus.engine.explain.snapshot_reader import Read, answered, gather
 from serinus.engine.explain.why import explain
 from tests.support.dashboard import scenes
 from tests.support.dashboard.terminal_picture import terminal_picture
@@ -52,7 +52,7 @@ def test_the_picture_shows_what_the_commands_print() -> None:
     def of(kind: str, name: str = "") -> list[Json]:
         return [o for o in objects if o["kind"] == kind and name in ("", o["metadata"]["name"])]
 
-    def answer(ask: Ask) -> list[Json]:
+    def answer(ask: Read) -> list[Json]:
         return of(ask.kind, ask.name)
 
     (rollout,) = of("Rollout")

@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import build_context
-from serinus.engine.replicasets.replicas import Count, Fence, Routed, approximate, capacity, next_basic, trim_others
-from serinus.engine.strategy.scaling import View
+from serinus.engine.replicasets.replicas import (
+    Count,
+    Routed,
+    SurgeLimits,
+    approximate,
+    capacity,
+    next_basic,
+    trim_others,
+)
+from serinus.engine.strategy.scaling import ScalePlan
 from tests.support.engine.world import World, release, rollout
 
 Json = dict[str, Any]
 
-fences = st.tuples(st.integers(0, 5), st.integers(0, 5)).map(lambda f: Fence(f[0], f[1] if any(f) else 1))
+surge_limits = st.tuples(st.integers(0, 5), st.integers(0, 5)).map(lambda f: SurgeLimits(f[0], f[1] if any(f) else 1))
 weights = st.integers(0, 100)
 
 
@@ -64,31 +72,31 @@ def test_between_the_ends_both_versions_have_a_pod(replicas: int, weight: int, s
 
 
 @settings(max_examples=500)
-@given(st.integers(1, 12), weights, fences, counts(), counts() | counts() | st.none(), crowds)
+@given(st.integers(1, 12), weights, surge_limits, counts(), counts() | counts() | st.none(), crowds)
 def test_a_step_of_a_basic_canary_stays_within_surge_and_availability(
-    replicas: int, weight: int, fence: Fence, canary: Count, stable: Count | None, others: tuple[Count, ...]
+    replicas: int, weight: int, limits: SurgeLimits, canary: Count, stable: Count | None, others: tuple[Count, ...]
 ):
     """From any state, also a broken one: never more pods than before or than surge allows, never fewer ready ones than before or
     than `replicas - maxUnavailable`. ReplicaSets take the pods that are not ready first."""
-    target = approximate(replicas, weight, 100, fence.surge)
-    least = replicas - min(fence.unavailable, replicas)
-    new = next_basic(replicas, target, Fence(fence.surge, replicas - least), canary, stable, others)
+    target = approximate(replicas, weight, 100, limits.surge)
+    least = replicas - min(limits.unavailable, replicas)
+    new = next_basic(replicas, target, SurgeLimits(limits.surge, replicas - least), canary, stable, others)
     had = (canary, stable or Count(0, 0), *others)
     after = (Count(new[0], canary.avail), Count(new[1], stable.avail if stable else 0), *others)
     assert min(new) >= 0
-    assert sum(c.size for c in after) <= max(replicas + fence.surge, sum(c.size for c in had))
+    assert sum(c.size for c in after) <= max(replicas + limits.surge, sum(c.size for c in had))
     assert serving(*after) >= min(least, serving(*had))
 
 
-@given(st.integers(1, 12), weights, fences, counts(), counts(), st.data())
+@given(st.integers(1, 12), weights, surge_limits, counts(), counts(), st.data())
 def test_a_basic_canary_arrives_whatever_its_pods_do_on_the_way(
-    replicas: int, weight: int, fence: Fence, canary: Count, stable: Count, data: st.DataObject
+    replicas: int, weight: int, limits: SurgeLimits, canary: Count, stable: Count, data: st.DataObject
 ):
     """Pods come and fail at random for a while; once they are ready in the end, the wanted sizes are reached and stay."""
-    fence = Fence(fence.surge, min(fence.unavailable, replicas))
-    target = approximate(replicas, weight, 100, fence.surge)
+    limits = SurgeLimits(limits.surge, min(limits.unavailable, replicas))
+    target = approximate(replicas, weight, 100, limits.surge)
     for turn in range(4 * (replicas + canary.size + stable.size) + 12):
-        c, s = next_basic(replicas, target, fence, canary, stable)
+        c, s = next_basic(replicas, target, limits, canary, stable)
         if turn < 6:
             canary, stable = Count(c, data.draw(st.integers(0, c))), Count(s, data.draw(st.integers(0, s)))
         elif (c, s) == (canary.size, stable.size) == (canary.avail, stable.avail):
@@ -170,7 +178,7 @@ def targets(
     world.patch("Rollout", "web", {"status": {"stableRS": "old", "currentStepIndex": index, **status}})
     builder = PlanBuilder(build_context(world.snapshot()))
     builder.status.current_pod_hash = builder.context.computed_hash
-    return View(builder).targets(index)
+    return ScalePlan(builder).targets(index)
 
 
 def recorded(canary: int) -> Json:
@@ -236,5 +244,5 @@ def test_worked_examples_of_a_whole_rollout(
 
 def test_pods_beyond_surge_go_in_one_step_where_availability_allows():
     """The last line of the rule for next sizes: a canary that was scaled by hand, none of whose extra pods serves."""
-    assert next_basic(7, (7, 1), Fence(2, 0), Count(10, 0), Count(2, 3)) == (6, 3)
-    assert next_basic(5, (4, 1), Fence(0, 1), Count(7, 1), Count(3, 4)) == (2, 3)
+    assert next_basic(7, (7, 1), SurgeLimits(2, 0), Count(10, 0), Count(2, 3)) == (6, 3)
+    assert next_basic(5, (4, 1), SurgeLimits(0, 1), Count(7, 1), Count(3, 4)) == (2, 3)

@@ -32,7 +32,7 @@ def applied_first() -> World:
 def test_what_comes_a_moment_later_is_waited_for():
     world = applied_first()
     plan = world.once()
-    assert (world.writes, [wait.reason for wait in plan.waits]) == ([], ["Arriving"])
+    assert (world.writes, [wait.reason for wait in plan.waits]) == ([], ["WaitingForReference"])
     assert plan.requeue_at == plan.waits[0].until
     world.add(service("web"))
     world.add(service("web-canary"))
@@ -51,7 +51,7 @@ def test_what_does_not_come_is_told_after_three_seconds():
 def test_why_names_what_is_waited_for_and_how_long():
     world = applied_first()
     (reason,) = explain(world.snapshot()).reasons
-    assert (reason.code, reason.until) == ("Arriving", world.now + 2)
+    assert (reason.code, reason.until) == ("WaitingForReference", world.now + 2)
     assert reason.message.endswith('service "web" not found; it may be about to be created')
 
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.engine.replicasets.replicas import Count, Fence, Routed, approximate, capacity, next_basic, trim_others
+from serinus.engine.replicasets.replicas import (
+    Count,
+    Routed,
+    SurgeLimits,
+    approximate,
+    capacity,
+    next_basic,
+    trim_others,
+)
 
 WITHOUT_SURGE = [
     (1, 49, 0, 1),
@@ -89,7 +97,12 @@ NEXT = [
 def test_sizes_move_within_surge_and_availability(replicas, weight, surge, unavailable, stable, canary, others, want):  # pyright: ignore
     target = approximate(replicas, weight, 100, surge)
     got = next_basic(
-        replicas, target, Fence(surge, unavailable), Count(*canary), Count(*stable), tuple(Count(*o) for o in others)
+        replicas,
+        target,
+        SurgeLimits(surge, unavailable),
+        Count(*canary),
+        Count(*stable),
+        tuple(Count(*o) for o in others),
     )
     assert got == want
 
@@ -97,13 +110,13 @@ def test_sizes_move_within_surge_and_availability(replicas, weight, surge, unava
 @given(st.integers(1, 30), st.integers(0, 100), st.integers(0, 5), st.integers(0, 5))
 def test_a_basic_canary_never_leaves_its_fence_and_arrives(replicas: int, weight: int, surge: int, unavailable: int):
     """Every pod becomes available at once: no step goes above surge or below availability, and the target is reached."""
-    fence = Fence(surge, min(replicas, unavailable or (0 if surge else 1)))
+    limits = SurgeLimits(surge, min(replicas, unavailable or (0 if surge else 1)))
     target = approximate(replicas, weight, 100, surge)
     canary, stable = 0, replicas
     for _ in range(4 * replicas + 4):
-        new = next_basic(replicas, target, fence, Count(canary, canary), Count(stable, stable))
-        assert sum(new) <= max(replicas + fence.surge, sum((canary, stable)))
-        assert min(new[0], canary) + min(new[1], stable) >= replicas - fence.unavailable
+        new = next_basic(replicas, target, limits, Count(canary, canary), Count(stable, stable))
+        assert sum(new) <= max(replicas + limits.surge, sum((canary, stable)))
+        assert min(new[0], canary) + min(new[1], stable) >= replicas - limits.unavailable
         if new == (canary, stable):
             break
         canary, stable = new

@@ -134,7 +134,7 @@ def test_every_pod_is_replaced_and_enough_serve_meanwhile(name: str):
     world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
     for _ in range(40):
         plan = world.once()
-        assert all(wait.until is None for wait in plan.waits if wait.reason == wait_reasons.RESTART.code), (
+        assert all(wait.until is None for wait in plan.waits if wait.reason == wait_reasons.RESTARTING.code), (
             "a promised moment"
         )
         pods.evict()
@@ -157,7 +157,7 @@ def test_the_last_pod_that_a_service_leads_to_stays_and_it_is_said_until_when():
     world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
     plan = world.once()
     assert not any(action.verb == "evict" for action in plan.actions)
-    (said,) = [wait.message for wait in plan.waits if wait.reason == wait_reasons.RESTART.code]
+    (said,) = [wait.message for wait in plan.waits if wait.reason == wait_reasons.RESTARTING.code]
     assert (
         said
         == "2 pods are older than restartAt: the last one of a version that a Service leads to goes when the update has ended"

@@ -17,7 +17,7 @@ from serinus.dashboard.detail import detail
 from serinus.dashboard.kept import Sent, keep_rollout
 from serinus.dashboard.rows import row
 from serinus.engine.core import wait_reasons
-from serinus.engine.explain.snapshot_reader import Ask, answered, gather
+from serinus.engine.explain.snapshot_reader import Read, answered, gather
 from serinus.engine.explain.why import explain
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.judged import RUN, judged, say
@@ -96,7 +96,7 @@ SCENES: dict[str, tuple[Callable[[], World], wait_reasons.Reason]] = {
     "a preview": (preview, wait_reasons.PAUSE_STEP),
     "a restart to come": (
         lambda: patched(gate(), {"spec": {"restartAt": "2030-01-01T00:00:00Z"}}),
-        wait_reasons.RESTART,
+        wait_reasons.RESTARTING,
     ),
 }
 
@@ -105,7 +105,7 @@ def shown(world: World) -> dict[str, str]:
     """The code that each place has for the Rollout."""
     stored = world.objects["Rollout", "web"]
 
-    def answer(ask: Ask) -> list[Any]:
+    def answer(ask: Read) -> list[Any]:
         return [o for (kind, name), o in world.objects.items() if kind == ask.kind and ask.name in ("", name)]
 
     why = explain(answered(gather(stored, world.now), answer))

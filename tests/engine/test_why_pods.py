@@ -15,7 +15,7 @@ from serinus.controller.metrics import Metrics
 from serinus.dashboard.kept import Sent, keep_rollout
 from serinus.dashboard.rows import row
 from serinus.engine.experiment.experiment import plan_experiment
-from serinus.engine.explain.snapshot_reader import Ask, answered, gather
+from serinus.engine.explain.snapshot_reader import Read, answered, gather
 from serinus.engine.explain.why import Why, explain
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.lab import Lab
@@ -96,7 +96,7 @@ def strike(world: World, name: str, kind: Kind) -> None:
 
 
 def asked(world: World) -> Why:
-    def answer(ask: Ask) -> list[Any]:
+    def answer(ask: Read) -> list[Any]:
         found = [o for (kind, name), o in world.objects.items() if kind == ask.kind and ask.name in ("", name)]
         if ask.kind == "Event":
             assert ask.fields.endswith(",type=Warning")

@@ -77,8 +77,8 @@ def drain_before_observe() -> Iterable[Place]:
 @mutant("the weight of the step is written whatever pods are there")
 def weight_above_capacity() -> Iterable[Place]:
     return [
-        (scaling.View, "allowed", lambda view, new, index: view.s.max_weight),
-        (scaling.View, "arrived", lambda view, index: not view.builder.created(view.s.new)),
+        (scaling.ScalePlan, "allowed", lambda view, new, index: view.s.max_weight),
+        (scaling.ScalePlan, "arrived", lambda view, index: not view.builder.created(view.s.new)),
     ]
 
 
@@ -123,7 +123,7 @@ def timed_pause_without_an_alarm() -> Iterable[Place]:
 def abort_keeps_traffic() -> Iterable[Place]:
     real = traffic._wanted
 
-    def wanted(d: builder.PlanBuilder, view: scaling.View) -> int:
+    def wanted(d: builder.PlanBuilder, view: scaling.ScalePlan) -> int:
         d.status.abort, aborted = False, d.status.abort
         try:
             return real(d, view)
@@ -135,7 +135,7 @@ def abort_keeps_traffic() -> Iterable[Place]:
 
 @mutant("an aborted version is promoted once its pods are ready")
 def aborted_is_promoted() -> Iterable[Place]:
-    def promote(d: builder.PlanBuilder, view: scaling.View, new: Any) -> None:
+    def promote(d: builder.PlanBuilder, view: scaling.ScalePlan, new: Any) -> None:
         if view.serves(new) and d.status.stable_rs != context.hash_of(new):
             index = d.status.current_step_index or 0
             if d.status.abort or index >= len(d.context.steps):
@@ -208,7 +208,7 @@ def failed_write_forgotten() -> Iterable[Place]:
 
 @mutant("a new version without all of its pods becomes the stable one")
 def promoted_too_soon() -> Iterable[Place]:
-    return [(scaling.View, "serves", lambda view, new: not view.builder.created(new))]
+    return [(scaling.ScalePlan, "serves", lambda view, new: not view.builder.created(new))]
 
 
 @mutant("with dynamicStableScale the stable version shrinks before its traffic has left")
@@ -228,7 +228,7 @@ def stable_shrinks_first() -> Iterable[Place]:
 def guard_asks_the_newest_version() -> Iterable[Place]:
     before = traffic._given_back
 
-    def given_back(d: builder.PlanBuilder, view: scaling.View, recorded: int, want: int) -> int:
+    def given_back(d: builder.PlanBuilder, view: scaling.ScalePlan, recorded: int, want: int) -> int:
         new = d.context.new
         return before(d, view, recorded, want) if new and new.status.available_replicas else want
 
@@ -245,7 +245,7 @@ def fence_ignored() -> Iterable[Place]:
 
 @mutant("the smaller step shrinks the canary that the greater weight still needs")
 def size_before_weight() -> Iterable[Place]:
-    return [(scaling.View, "routed", lambda view, index: view.targets(index))]
+    return [(scaling.ScalePlan, "routed", lambda view, index: view.targets(index))]
 
 
 @mutant("old ReplicaSets are never deleted")

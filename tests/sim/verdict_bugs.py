@@ -121,19 +121,19 @@ def verdict_by_edge() -> Iterable[Place]:
                 analyses._put(builder, kind, {"name": known["name"], "status": FAILED})
         real(builder)
 
-    real = analyses.hear
-    return [(analyses, "hear", hear)]
+    real = analyses.sync_runs
+    return [(analyses, "sync_runs", hear)]
 
 
 @mutant("an undecided analysis counts as passed", judges=True)
 def undecided_is_good() -> Iterable[Place]:
-    real = analyses.want
+    real = analyses.ensure_run
 
     def want(*values: Any) -> str:
         phase = real(*values)
         return SUCCESSFUL if phase == INCONCLUSIVE else phase
 
-    return [(analyses, "want", want), (analyses, "_pause", lambda builder: None)]
+    return [(analyses, "ensure_run", want), (analyses, "_pause", lambda builder: None)]
 
 
 @mutant("the run of the version before goes on to count when a new one is asked for", judges=True)

@@ -22,7 +22,7 @@ from serinus.cli.rollouts.get_rollout import found
 from serinus.cli.session import Session, open_session
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.explain.metrics import BAD, words
-from serinus.engine.explain.snapshot_reader import Ask, answered, gather, resource_of
+from serinus.engine.explain.snapshot_reader import Read, answered, gather, resource_of
 from serinus.engine.explain.why import Reason, Why, explain, glance, sentence
 from serinus.kube.errors import ApiError
 
@@ -83,7 +83,7 @@ def _lines(reason: Reason, now: float) -> list[str]:
 def seen(session: Session, rollout: Json, now: float) -> Snapshot:
     """What a controller's cache would hold of this Rollout. ApiError (403) where it may not be seen."""
 
-    def answer(ask: Ask) -> list[Json]:
+    def answer(ask: Read) -> list[Json]:
         resource, space = resource_of(ask), ask.namespace or session.namespace
         if resource is None and not ask.path:
             return []

@@ -104,4 +104,6 @@ def missing_reference(rollout: Rollout, finding: Finding, now: float) -> Wait | 
     until = None if reported or finding.missing is None else expected_until(rollout.metadata, now)
     if until is None:
         return None
-    return Wait(wait_reasons.ARRIVING.code, f"{finding.message}; it may be about to be created", until=until)
+    return Wait(
+        wait_reasons.WAITING_FOR_REFERENCE.code, f"{finding.message}; it may be about to be created", until=until
+    )

@@ -19,8 +19,8 @@ class Reason:
 INVALID = Reason(
     "InvalidSpec", "the spec, or an object that it names, is not valid", "the spec or the object is corrected", "none"
 )
-ARRIVING = Reason(
-    "Arriving",
+WAITING_FOR_REFERENCE = Reason(
+    "WaitingForReference",
     "the Rollout was written a moment ago and names an object that does not exist yet",
     "the object appears; otherwise the Rollout becomes InvalidSpec",
     "3s",
@@ -52,7 +52,9 @@ SCALE_DOWN = Reason(
     "scaleDownDelaySeconds",
 )
 OLD_PODS = Reason("OldPods", "pods of an old version are still there", "they are gone", "none")
-ROUTER = Reason("Router", "the traffic router cannot be written", "the object that it names is corrected", "none")
+ROUTING_FAILED = Reason(
+    "TrafficRoutingFailed", "the traffic router cannot be written", "the object that it names is corrected", "none"
+)
 UNCONFIRMED = Reason(
     "WeightNotConfirmed",
     "a traffic router does not show that the weight is in force",
@@ -78,7 +80,7 @@ PLUGIN = Reason(
     "StepPlugin", "a step plugin runs and has not finished", "the plugin reports that it has finished", "none"
 )
 SERVICE = Reason("ServiceSwitch", "a Service moves when the version has ready pods", "its pods are ready", "none")
-RESTART = Reason("Restart", "pods are restarted one after another", "all pods are younger than restartAt", "none")
+RESTARTING = Reason("Restarting", "pods are restarted one after another", "all pods are younger than restartAt", "none")
 REFUSED = Reason(
     "WriteRefused",
     "the API server refuses a write: a right, a quota, a policy, or a field that is not valid",
@@ -91,8 +93,8 @@ CONFLICT = Reason(
     "the other writer stops; Serinus sets the field again at most a minute later",
     "none",
 )
-CACHE = Reason(
-    "Cache",
+CACHE_NOT_SYNCED = Reason(
+    "CacheNotSynced",
     "the controller cannot list a kind that the decision needs",
     "the kind can be listed: the right is granted, or the kind is installed",
     "none",
@@ -107,7 +109,7 @@ ABORTED = Reason("Aborted", "the update was aborted", "it is retried, or a new v
 
 ALL: tuple[Reason, ...] = (
     INVALID,
-    ARRIVING,
+    WAITING_FOR_REFERENCE,
     PODS,
     STABLE_SHORT,
     TRAFFIC,
@@ -116,17 +118,17 @@ ALL: tuple[Reason, ...] = (
     PAUSED,
     SCALE_DOWN,
     OLD_PODS,
-    ROUTER,
+    ROUTING_FAILED,
     UNCONFIRMED,
     ANALYSIS,
     INCONCLUSIVE,
     EXPERIMENT,
     PLUGIN,
     SERVICE,
-    RESTART,
+    RESTARTING,
     ABORTED,
     REFUSED,
     CONFLICT,
-    CACHE,
+    CACHE_NOT_SYNCED,
     SET_ASIDE,
 )

@@ -36,7 +36,7 @@ def plan_experiment(snapshot: ExperimentSnapshot) -> Plan:
     run_analyses(trial)
     _phase(trial)
     _progressing(trial)
-    _tell_held(trial)
+    _report_held(trial)
     return _finished(trial, "")
 
 
@@ -107,7 +107,7 @@ def _progressing(trial: Trial) -> None:
         _put(trial, PROGRESSING, "True", "ReplicaSetUpdated", f'Experiment "{name}" is progressing.')
 
 
-def _tell_held(trial: Trial) -> None:
+def _report_held(trial: Trial) -> None:
     """Reports held writes that do not end the Experiment: in a condition and in one Event."""
     refused = [h for h in trial.held if h.code == wait_reasons.REFUSED.code]
     contested = [h for h in trial.snapshot.held if h.code == wait_reasons.CONFLICT.code]

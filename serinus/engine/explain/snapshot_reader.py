@@ -32,7 +32,7 @@ ASKED_PODS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Read:
     """One object by its name, or, without a name, all that have the labels: in the Rollout's namespace, if it has one.
 
     `fields`: a field selector beside the labels. `needed`: without it nothing can be said; else who may not see it goes on
@@ -52,12 +52,12 @@ class Ask:
     """Of the API, in place of an object: a question of discovery."""
 
 
-def resource_of(ask: Ask) -> Resource | None:
+def resource_of(ask: Read) -> Resource | None:
     """What is asked for; None for a kind that nobody knows."""
     return ask.resource or BY_KIND.get(ask.kind)
 
 
-Asking = Generator[Ask, list[Json], Snapshot]
+Asking = Generator[Read, list[Json], Snapshot]
 """Takes what was found, which is empty where there is nothing."""
 
 
@@ -68,24 +68,24 @@ def gather(rollout: Json, now: float) -> Asking:
     found = yield from _workload(typed)
     labels = _labels(typed.spec.selector or ((found or {}).get("spec") or {}).get("selector"))
     sets = [
-        rs for rs in _typed((yield Ask("ReplicaSet", labels=labels)), ReplicaSet) if _owner(rs.metadata) in ("", uid)
+        rs for rs in _typed((yield Read("ReplicaSet", labels=labels)), ReplicaSet) if _owner(rs.metadata) in ("", uid)
     ]
     owned = {rs.metadata.uid for rs in sets}
-    pods = [pod for pod in _typed((yield Ask("Pod", labels=labels)), Pod) if _owner(pod.metadata) in owned]
+    pods = [pod for pod in _typed((yield Read("Pod", labels=labels)), Pod) if _owner(pod.metadata) in owned]
     hashes = sorted({h for rs in sets if (h := rs.metadata.labels.get(HASH))})
     of_them = f"{HASH} in ({','.join(hashes)})"
     services: dict[str, Service] = {}
     ingresses: dict[str, Ingress] = {}
     objects: dict[str, Json] = {}
     for name in sorted(references.services(typed)):
-        for obj in (yield Ask("Service", name)):
+        for obj in (yield Read("Service", name)):
             services[name] = converted(obj, Service, own=False)
     served = yield from _router_objects(typed, services, ingresses, objects)
     analyses = references.analyses(typed)
     if analyses:
         objects |= yield from _templates(analyses)
-    runs = (yield Ask("AnalysisRun", labels=of_them, needed=bool(analyses))) if hashes else []
-    experiments = (yield Ask("Experiment", labels=of_them)) if _experiments(typed) and hashes else []
+    runs = (yield Read("AnalysisRun", labels=of_them, needed=bool(analyses))) if hashes else []
+    experiments = (yield Read("Experiment", labels=of_them)) if _experiments(typed) and hashes else []
     return Snapshot(
         now,
         typed,
@@ -104,7 +104,7 @@ def gather(rollout: Json, now: float) -> Asking:
 
 def _router_objects(
     rollout: Rollout, services: dict[str, Service], ingresses: dict[str, Ingress], objects: dict[str, Json]
-) -> Generator[Ask, list[Json], dict[str, str]]:
+) -> Generator[Read, list[Json], dict[str, str]]:
     """Adds what the routers name. Returns the versions of other projects' kinds."""
     space, served, resources = rollout.metadata.namespace, dict[str, str](), dict[str, Resource | None]()
     for kind, name in sorted(references.router_objects(rollout)):
@@ -114,7 +114,7 @@ def _router_objects(
         if kind in resources and resources[kind] is None:
             continue
         where, own = located(name, space)
-        wanted = Ask(kind, "" if own == references.ANY else own, namespace=where, resource=resources.get(kind))
+        wanted = Read(kind, "" if own == references.ANY else own, namespace=where, resource=resources.get(kind))
         for obj in (yield wanted):
             named = name_from(where, obj["metadata"]["name"], space)
             if kind == "Service":
@@ -126,26 +126,26 @@ def _router_objects(
     return served
 
 
-def _discovered(kind: str) -> Generator[Ask, list[Json], Resource | None]:
+def _discovered(kind: str) -> Generator[Read, list[Json], Resource | None]:
     asking = discovery(registry.kinds()[kind])
     try:
         path = next(asking)
         while True:
-            path = asking.send(next(iter((yield Ask(kind, path=path))), None))
+            path = asking.send(next(iter((yield Read(kind, path=path))), None))
     except StopIteration as end:
         return end.value
 
 
-def _pod_events(pods: list[Pod], now: float) -> Generator[Ask, list[Json], tuple[PodEvent, ...]]:
+def _pod_events(pods: list[Pod], now: float) -> Generator[Read, list[Json], tuple[PodEvent, ...]]:
     """Warnings about pods that are not ready and do not tell why: volumes and probes are explained by Events only."""
     found: list[PodEvent] = []
     for pod in sorted((p for p in pods if unexplained(p, now)), key=lambda p: p.metadata.name)[:ASKED_PODS]:
         fields = f"involvedObject.uid={pod.metadata.uid},type=Warning"
-        found += _typed((yield Ask("Event", fields=fields, needed=False)), PodEvent)
+        found += _typed((yield Read("Event", fields=fields, needed=False)), PodEvent)
     return tuple(found)
 
 
-def answered(asking: Asking, answer: Callable[[Ask], list[Json]]) -> Snapshot:
+def answered(asking: Asking, answer: Callable[[Read], list[Json]]) -> Snapshot:
     """The snapshot, for who waits for each answer."""
     try:
         ask = next(asking)
@@ -155,7 +155,7 @@ def answered(asking: Asking, answer: Callable[[Ask], list[Json]]) -> Snapshot:
         return end.value
 
 
-async def answered_later(asking: Asking, answer: Callable[[Ask], Awaitable[list[Json]]]) -> Snapshot:
+async def answered_later(asking: Asking, answer: Callable[[Read], Awaitable[list[Json]]]) -> Snapshot:
     """The same, for an event loop."""
     try:
         ask = next(asking)
@@ -165,13 +165,13 @@ async def answered_later(asking: Asking, answer: Callable[[Ask], Awaitable[list[
         return end.value
 
 
-def _workload(rollout: Rollout) -> Generator[Ask, list[Json], Json | None]:
+def _workload(rollout: Rollout) -> Generator[Read, list[Json], Json | None]:
     named = references.workload(rollout)
-    found = (yield Ask(*named)) if named else []
+    found = (yield Read(*named)) if named else []
     return found[0] if found else None
 
 
-def _templates(analyses: list[Json]) -> Generator[Ask, list[Json], dict[str, Json]]:
+def _templates(analyses: list[Json]) -> Generator[Read, list[Json], dict[str, Json]]:
     """The templates that the analyses name, and those that these name in turn, by "Kind/name"."""
     found: dict[str, Json] = {}
     pending = [ref for analysis in analyses for ref in references.templates(analysis.get("templates") or [])]
@@ -181,7 +181,7 @@ def _templates(analyses: list[Json]) -> Generator[Ask, list[Json], dict[str, Jso
         if (kind, name) in asked:
             continue
         asked.add((kind, name))
-        for template in (yield Ask(kind, name)):
+        for template in (yield Read(kind, name)):
             found[f"{kind}/{name}"] = template
             pending += references.templates((template.get("spec") or {}).get("templates") or [])
     return found

@@ -29,7 +29,9 @@ ORDER: tuple[Change, ...] = ("pods", "traffic", "analyses", "objects", "metadata
 """What matters most comes first."""
 SERVING: frozenset[Change] = frozenset({"pods", "traffic"})
 HARMLESS: frozenset[Change] = frozenset({"objects", "metadata", "status"})
-REFUSED = frozenset(reason.code for reason in (wait_reasons.INVALID, wait_reasons.ARRIVING, wait_reasons.ROUTER))
+REFUSED = frozenset(
+    reason.code for reason in (wait_reasons.INVALID, wait_reasons.WAITING_FOR_REFERENCE, wait_reasons.ROUTING_FAILED)
+)
 """Waits of a Rollout that is left as it is."""
 PASSES = 10
 """More would mean that passes answer each other."""

@@ -24,7 +24,7 @@ from serinus.engine.planner import plan
 from serinus.engine.status import conditions
 from serinus.engine.status.phase import phase_of
 from serinus.engine.status.pod_troubles import of_version
-from serinus.engine.status.status_reason import told
+from serinus.engine.status.status_reason import reason_from_status
 
 _WAITS = {reason.code: reason for reason in wait_reasons.ALL}
 
@@ -68,7 +68,9 @@ def explain(snapshot: Snapshot) -> Why:
     phase, message = _stated(snapshot.rollout)
     pending = tuple(f"{a.verb} {a.kind} {a.name}: {a.because}" for a in decided.actions)
     pending += tuple(f"call plugin {c.name}: {c.because}" for c in decided.calls)
-    if any(wait.reason in (wait_reasons.INVALID.code, wait_reasons.ARRIVING.code) for wait in decided.waits):
+    if any(
+        wait.reason in (wait_reasons.INVALID.code, wait_reasons.WAITING_FOR_REFERENCE.code) for wait in decided.waits
+    ):
         return Why(phase, message, _reasons(decided, None, snapshot), pending=pending)
     metrics = () if conditions.promoted(status) else deciding(snapshot.analysis_runs, snapshot.rollout)
     context = build_context(snapshot)
@@ -103,7 +105,7 @@ def _decided(snapshot: Snapshot) -> Plan:
 def glance(rollout: Rollout) -> Why:
     """What the status alone tells, for who cannot see what `explain` looks at."""
     phase, message = _stated(rollout)
-    wait = told(rollout.spec, replace(rollout.status, phase=phase, message=message))
+    wait = reason_from_status(rollout.spec, replace(rollout.status, phase=phase, message=message))
     return Why(phase, message, (known(wait),) if wait else ())
 
 
@@ -130,7 +132,7 @@ def _reasons(decided: Plan, context: RolloutContext | None, snapshot: Snapshot) 
         since = wait.since if wait.since is not None else _moved(snapshot)
         reason = replace(known(wait), since=since, gives_up_at=_gives_up(wait, context, snapshot))
         found.setdefault(wait.message, reason)
-    first = told(snapshot.rollout.spec, snapshot.rollout.status)
+    first = reason_from_status(snapshot.rollout.spec, snapshot.rollout.status)
     return tuple(sorted(found.values(), key=lambda reason: first is None or reason.code != first.reason))
 
 

@@ -81,7 +81,7 @@ def phase(builder: PlanBuilder, kind: Kind) -> str:
     return (current(builder, kind) or {}).get("status", "")
 
 
-def hear(builder: PlanBuilder) -> None:
+def sync_runs(builder: PlanBuilder) -> None:
     """Take over what the current runs say: a failure aborts the update, an undecided one pauses it.
 
     A version inside the rollback window is not judged: what still measures may measure the version that it replaces.
@@ -119,7 +119,7 @@ def _pause(builder: PlanBuilder) -> None:
     builder.record_event("RolloutPaused", f"Rollout is paused ({INCONCLUSIVE_ANALYSIS})")
 
 
-def want(builder: PlanBuilder, kind: Kind, analysis: Json, index: int | None = None) -> str:
+def ensure_run(builder: PlanBuilder, kind: Kind, analysis: Json, index: int | None = None) -> str:
     """The phase of the current run, which is made where there is none or where a person went on after an undecided one."""
     known = current(builder, kind)
     if known is not None and known.get("status") not in COMPLETED and named(builder.context, known["name"]) is None:

@@ -40,7 +40,7 @@ def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
         abort(builder, f"Step Plugin {index + 1} ({name}) failed: {said.get('message', '')}")
         return False
     told = f": {said['message']}" if said and said.get("message") else ""
-    again = _again_at(said)
+    again = _requeue_at(said)
     if again is not None and now < again:
         builder.wait(wait_reasons.PLUGIN.code, f"step {index + 1}: plugin {name} is {phase}{told}")
         builder.requeue(again)  # the plugin is asked again then, which need not be the end of the wait
@@ -51,7 +51,7 @@ def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
     return False
 
 
-def _again_at(said: Json | None) -> float | None:
+def _requeue_at(said: Json | None) -> float | None:
     """When the plugin wants to be asked again (seconds since the epoch)."""
     since = parse_time(said.get("updatedAt")) if said else None
     if said is None or since is None:
@@ -61,7 +61,7 @@ def _again_at(said: Json | None) -> float | None:
     return since + seconds
 
 
-def wind_up(builder: PlanBuilder) -> None:
+def stop_plugins(builder: PlanBuilder) -> None:
     """Tell plugins that their work is not wanted: undone after an abort (the last first), ended after a promotion."""
     status, steps = builder.status, builder.context.steps
     ran = [e for e in status.canary.step_plugin_statuses if e["operation"] == "Run" and not e.get("disabled")]

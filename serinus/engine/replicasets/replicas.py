@@ -19,7 +19,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Fence:
+class SurgeLimits:
     """How far the sum of pods may leave the wanted number: pods above, pods missing."""
 
     surge: int
@@ -53,16 +53,16 @@ def approximate(replicas: int, weight: int, max_weight: int, surge: int) -> tupl
 def next_basic(
     replicas: int,
     target: tuple[int, int],
-    fence: Fence,
+    limits: SurgeLimits,
     canary: Count,
     stable: Count | None,
     others: tuple[Count, ...] = (),
 ) -> tuple[int, int]:
-    """(canary, stable) sizes to set now on the way to `target`, within the fence. `stable` is None when there is only one version."""
+    """(canary, stable) sizes to set now on the way to `target`, within the limits. `stable` is None when there is only one version."""
     want_canary, want_stable = target if stable is not None else (replicas, 0)
     old = stable or NONE
     c, s = canary.size, old.size
-    room = replicas + fence.surge - (c + s + sum(o.size for o in others))
+    room = replicas + limits.surge - (c + s + sum(o.size for o in others))
     if s < want_stable and room > 0:
         grown = min(room, want_stable - s)
         s, room = s + grown, room - grown
@@ -70,18 +70,18 @@ def next_basic(
         c += min(room, want_canary - c)
     if any(o.size for o in others):
         return c, s
-    return _shrink(replicas, (want_canary, want_stable), fence, canary, stable, c, s)
+    return _shrink(replicas, (want_canary, want_stable), limits, canary, stable, c, s)
 
 
 def make_room(
-    replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count, others: tuple[Count, ...]
+    replicas: int, target: tuple[int, int], limits: SurgeLimits, canary: Count, stable: Count, others: tuple[Count, ...]
 ) -> tuple[int, tuple[int, int]]:
     """(stable size, target) with which the canary can grow although a superseded version holds what surge there is.
 
     Where that version serves and the stable one has pods that do not, nothing could ever move: these make room. `avail` of
     `stable` counts all pods that are ready: those that minReadySeconds still waits for serve, and count by themselves soon.
     """
-    room = replicas + fence.surge - canary.size - stable.size - sum(o.size for o in others)
+    room = replicas + limits.surge - canary.size - stable.size - sum(o.size for o in others)
     useless, missing = stable.size - stable.avail, target[0] - canary.size
     if room > 0 or useless <= 0 or missing <= 0 or not any(o.avail for o in others):
         return stable.size, target
@@ -90,12 +90,12 @@ def make_room(
 
 
 def _shrink(
-    replicas: int, target: tuple[int, int], fence: Fence, canary: Count, stable: Count | None, c: int, s: int
+    replicas: int, target: tuple[int, int], limits: SurgeLimits, canary: Count, stable: Count | None, c: int, s: int
 ) -> tuple[int, int]:
     """Take pods from the side that has too many, never below `replicas - unavailable` available ones."""
     want_canary, want_stable = target
     old = stable or NONE
-    least = replicas - fence.unavailable
+    least = replicas - limits.unavailable
     growing = want_canary >= canary.size
     pool = min(canary.size, canary.avail) + old.size if growing else canary.size + min(old.size, old.avail)
     room = pool - least
@@ -105,22 +105,22 @@ def _shrink(
         if stable is None or old.size <= want_stable:
             return c, s
         drained, kept = max(want_stable, old.size - room), c
-        drained, kept = _balance(replicas, fence, drained, kept, old.avail, canary.avail, least)
+        drained, kept = _balance(replicas, limits, drained, kept, old.avail, canary.avail, least)
         return kept, drained
     if canary.size <= want_canary:
         return c, s
     drained, kept = max(want_canary, canary.size - room), s
-    drained, kept = _balance(replicas, fence, drained, kept, canary.avail, old.avail, least)
+    drained, kept = _balance(replicas, limits, drained, kept, canary.avail, old.avail, least)
     return drained, kept
 
 
 def _balance(
-    replicas: int, fence: Fence, drained: int, kept: int, drained_avail: int, kept_avail: int, least: int
+    replicas: int, limits: SurgeLimits, drained: int, kept: int, drained_avail: int, kept_avail: int, least: int
 ) -> tuple[int, int]:
-    kept -= max(0, drained + kept - replicas - fence.surge)
+    kept -= max(0, drained + kept - replicas - limits.surge)
     have = min(drained_avail, drained) + min(kept_avail, kept)
     kept += min(max(0, kept_avail - kept), max(0, least - have))
-    drained -= max(0, drained + kept - replicas - fence.surge)
+    drained -= max(0, drained + kept - replicas - limits.surge)
     return drained, kept
 
 

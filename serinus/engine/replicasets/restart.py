@@ -36,7 +36,7 @@ def restart(builder: PlanBuilder, wanted: Callable[[ReplicaSet], int | None], ro
     if at is None or s.spec.restart_at == status.restarted_at:
         return
     if s.now < at:
-        builder.wait(wait_reasons.RESTART.code, f"pods are restarted at {format_time(at)}", until=at)
+        builder.wait(wait_reasons.RESTARTING.code, f"pods are restarted at {format_time(at)}", until=at)
         return
     grows = {rs.metadata.name: None if s.cramped() else wanted(rs) for rs in s.sets}
     budget = _Budget(builder, room, surges=room is not None and any(count is not None for count in grows.values()))
@@ -46,7 +46,7 @@ def restart(builder: PlanBuilder, wanted: Callable[[ReplicaSet], int | None], ro
         return
     # No moment is promised: the next pod goes when another is ready, and no clock knows when that is.
     old = f"{count(left, 'pod')} {'is' if left == 1 else 'are'} older than restartAt"
-    builder.wait(wait_reasons.RESTART.code, f"{old}: {_next(builder, budget)}", since=at)
+    builder.wait(wait_reasons.RESTARTING.code, f"{old}: {_next(builder, budget)}", since=at)
     if builder.evicts():
         builder.requeue(s.now + AGAIN)
 

@@ -13,7 +13,7 @@ def abort(builder: PlanBuilder, why: str) -> None:
     """The update is taken back from this pass on. `why` goes into the condition and the Event."""
     builder.status.abort = True
     builder.abort_message = why
-    carry_out(builder)
+    apply_abort(builder)
 
 
 def full_promotion_wanted(status: RolloutStatus) -> bool:
@@ -24,7 +24,7 @@ def full_promotion_wanted(status: RolloutStatus) -> bool:
     return status.promote_full and (not status.abort or bool(status.aborted_at))
 
 
-def carry_out(builder: PlanBuilder) -> None:
+def apply_abort(builder: PlanBuilder) -> None:
     """What an abort means for the status, however it came."""
     s, status = builder.context, builder.status
     end_pauses(builder)

@@ -57,7 +57,7 @@ def promoted(status: RolloutStatus) -> bool:
     return bool(status.stable_rs) and status.stable_rs == status.current_pod_hash
 
 
-def settle(builder: PlanBuilder, *, healthy: bool, available: bool, progressed: bool, created: bool) -> None:
+def set_conditions(builder: PlanBuilder, *, healthy: bool, available: bool, progressed: bool, created: bool) -> None:
     """Write all conditions for the status as this pass leaves it.
 
     `healthy`: the update is complete and only it remains. `available`: enough pods serve. `progressed`: something moved in
@@ -101,11 +101,11 @@ def settle(builder: PlanBuilder, *, healthy: bool, available: bool, progressed: 
 def _completed(builder: PlanBuilder, done: bool) -> None:
     status, before = builder.status, find(builder.status, "Completed")
     if not done and (before is None or before.status == "True"):
-        told_not_completed(builder)
+        record_not_completed(builder)
     put(status, builder.context.now, "Completed", "True" if done else "False", "RolloutCompleted", "RolloutCompleted")
 
 
-def told_not_completed(builder: PlanBuilder) -> None:
+def record_not_completed(builder: PlanBuilder) -> None:
     new = builder.context.new
     if new is not None:
         builder.record_event(

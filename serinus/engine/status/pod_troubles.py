@@ -24,9 +24,9 @@ ABOUT_PODS = (
 TIMED_OUT = "has timed out progressing."
 """How the message of a passed progress deadline ends, before the trouble of the pods."""
 
-_NEW = frozenset({wait_reasons.PODS.code, wait_reasons.SERVICE.code, wait_reasons.RESTART.code})
+_NEW = frozenset({wait_reasons.PODS.code, wait_reasons.SERVICE.code, wait_reasons.RESTARTING.code})
 _STABLE = frozenset(
-    {wait_reasons.RESTART.code, wait_reasons.STABLE_SHORT.code, wait_reasons.ABORTED.code, wait_reasons.TRAFFIC.code}
+    {wait_reasons.RESTARTING.code, wait_reasons.STABLE_SHORT.code, wait_reasons.ABORTED.code, wait_reasons.TRAFFIC.code}
 )
 _LEAVING = frozenset({wait_reasons.OLD_PODS.code, wait_reasons.PODS.code})
 

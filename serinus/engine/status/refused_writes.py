@@ -17,7 +17,7 @@ from serinus.engine.status.conditions import CREATE_ERROR, drop, find, put, put_
 from serinus.engine.status.phase import phase_of
 
 
-def tell_held(builder: PlanBuilder) -> None:
+def report_held(builder: PlanBuilder) -> None:
     """Put the conditions of writes that this pass left out, and drop them if none is left out."""
     if not builder.held and not builder.context.snapshot.held:
         drop(builder.status, wait_reasons.REFUSED.code)
@@ -36,11 +36,11 @@ def tell_held(builder: PlanBuilder) -> None:
     _tell(builder, wait_reasons.CONFLICT.code, contested, wait_reasons.CONFLICT.code)
 
 
-def tell_only_held(builder: PlanBuilder, rs: ReplicaSet | None = None) -> None:
+def report_only_held(builder: PlanBuilder, rs: ReplicaSet | None = None) -> None:
     """The whole pass where nothing can be done before a write succeeds. `rs`: the ReplicaSet that is not made."""
     s, status = builder.context, builder.status
     drop(status, "InvalidSpec")
-    tell_held(builder)
+    report_held(builder)
     if rs is not None:
         put_creation_refused(builder, rs)
     status.observed_generation = str(s.rollout.metadata.generation)

@@ -32,12 +32,12 @@ ROUTING = "spec.strategy.canary.trafficRouting"
 """The field that is invalid when a router refuses what it is asked for."""
 
 
-def told(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
+def reason_from_status(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     """None where nothing is waited for, or nothing is known yet."""
     if status.phase in ("", "Healthy"):
         return None
     if status.message.startswith("InvalidSpec"):
-        reason = wait_reasons.ROUTER if f": {ROUTING}: " in status.message else wait_reasons.INVALID
+        reason = wait_reasons.ROUTING_FAILED if f": {ROUTING}: " in status.message else wait_reasons.INVALID
         return Wait(reason.code, status.message.removeprefix("InvalidSpec: "))
     if status.message.startswith(f"{wait_reasons.SET_ASIDE.code}: "):
         return Wait(wait_reasons.SET_ASIDE.code, status.message.removeprefix(f"{wait_reasons.SET_ASIDE.code}: "))
@@ -49,7 +49,7 @@ def told(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     if status.phase == "Degraded":
         return Wait(wait_reasons.PODS.code, status.message)
     if spec.restart_at and spec.restart_at != status.restarted_at:
-        return Wait(wait_reasons.RESTART.code, f"pods that are older than {spec.restart_at} are restarted")
+        return Wait(wait_reasons.RESTARTING.code, f"pods that are older than {spec.restart_at} are restarted")
     if spec.paused:
         return Wait(wait_reasons.PAUSED.code, "spec.paused is true: it is paused by hand")
     if status.pause_conditions:

@@ -26,11 +26,11 @@ from serinus.engine.replicasets.revision import ensure_new, trim_history
 from serinus.engine.replicasets.services import point, selected_hash
 from serinus.engine.replicasets.workload import follow, scale_down
 from serinus.engine.status import duration, scale_down_delay
-from serinus.engine.status.abort import carry_out, full_promotion_wanted
-from serinus.engine.status.conditions import promoted, settle
+from serinus.engine.status.abort import apply_abort, full_promotion_wanted
+from serinus.engine.status.conditions import promoted, set_conditions
 from serinus.engine.status.phase import phase_of
 from serinus.engine.status.promotion import end_pauses, goes_back, in_rollback_window, never_promoted, promote
-from serinus.engine.status.refused_writes import tell_held, tell_only_held
+from serinus.engine.status.refused_writes import report_held, report_only_held
 from serinus.engine.status.status_reason import switch_pause
 from serinus.engine.strategy.stages import count_pods
 
@@ -43,12 +43,12 @@ def plan_blue_green(builder: PlanBuilder) -> None:
     created = s.new is None
     new = ensure_new(builder, ephemeral_roles.for_new(s))
     if builder.missing(new) and s.stable is None:
-        tell_only_held(builder, new)
+        report_only_held(builder, new)
         return
     follow(builder)
     changed = _reset_if_changed(builder, new)
     _first_deploy(builder, new)
-    analyses.hear(builder)
+    analyses.sync_runs(builder)
     pass_ = _Pass(builder, new, changed=changed)
     pass_.controls()
     restart(builder, pass_.must_serve)
@@ -143,7 +143,7 @@ class _Pass:
             status.abort = False
             end_pauses(self.builder)
         elif status.abort:
-            carry_out(self.builder)
+            apply_abort(self.builder)
         if not status.abort:
             if status.aborted_at and not promoted(status):
                 duration.begin(status, s.now)
@@ -246,7 +246,7 @@ class _Pass:
             end_pauses(self.builder, BLUE_GREEN_PAUSE)
             return True
         pre = strategy.pre_promotion_analysis
-        if pre is not None and analyses.want(self.builder, PRE, pre) != SUCCESSFUL:
+        if pre is not None and analyses.ensure_run(self.builder, PRE, pre) != SUCCESSFUL:
             analyses.wait_for(self.builder, PRE, "before the switch")
             return False
         elapsed = self._elapsed()
@@ -310,7 +310,7 @@ class _Pass:
             return
         post = self.strategy.post_promotion_analysis
         judged = post is None or status.promote_full or self.fast_back
-        if not judged and analyses.want(self.builder, POST, post or {}) != SUCCESSFUL:
+        if not judged and analyses.ensure_run(self.builder, POST, post or {}) != SUCCESSFUL:
             analyses.wait_for(self.builder, POST, "after the switch")
             return
         back = "Rollback within window" if in_rollback_window(self.builder) else "Fast rollback"
@@ -359,9 +359,11 @@ class _Pass:
             or status.stable_rs != old.stable_rs
             or status.current_pod_hash != old.current_pod_hash
         )
-        tell_held(self.builder)
+        report_held(self.builder)
         created = created and not self.builder.missing(self.new)
-        settle(self.builder, healthy=healthy, available=self.saturated(active), progressed=progressed, created=created)
+        set_conditions(
+            self.builder, healthy=healthy, available=self.saturated(active), progressed=progressed, created=created
+        )
         by_hand = bool(status.pause_conditions) and self.strategy.auto_promotion_enabled is False
         duration.count_pause(status, s.now, manual=s.spec.paused or by_hand)
         status.phase, status.message = phase_of(s.spec, status)

@@ -23,11 +23,11 @@ from serinus.engine.replicasets.restart import restart
 from serinus.engine.replicasets.revision import ensure_new, trim_history
 from serinus.engine.replicasets.workload import follow, scale_down
 from serinus.engine.status import duration
-from serinus.engine.status.abort import carry_out, full_promotion_wanted
-from serinus.engine.status.conditions import find, promoted, settle, told_not_completed
+from serinus.engine.status.abort import apply_abort, full_promotion_wanted
+from serinus.engine.status.conditions import find, promoted, record_not_completed, set_conditions
 from serinus.engine.status.phase import phase_of
 from serinus.engine.status.promotion import end_pauses, goes_back, in_rollback_window, promote
-from serinus.engine.status.refused_writes import tell_held, tell_only_held
+from serinus.engine.status.refused_writes import report_held, report_only_held
 from serinus.engine.strategy import held_scaling, scaling, step_walk, traffic
 from serinus.engine.strategy.stages import count_pods
 
@@ -38,33 +38,33 @@ def plan_canary(builder: PlanBuilder) -> None:
     created = s.new is None
     new = ensure_new(builder, ephemeral_roles.for_new(s))
     if builder.missing(new) and s.stable is None:
-        tell_only_held(builder, new)
+        report_only_held(builder, new)
         return
     follow(builder)
     _reset_if_changed(builder, new)
-    analyses.hear(builder)
+    analyses.sync_runs(builder)
     _controls(builder)
     _initial_deploy(builder, new)
-    view = scaling.View(builder)
-    restart(builder, view.must_serve, view.room())
-    _walk(builder, view)
+    scale = scaling.ScalePlan(builder)
+    restart(builder, scale.must_serve, scale.room())
+    _walk(builder, scale)
     ephemeral_roles.keep_in_step(builder)
-    if not traffic.route(builder, view):
-        held_scaling.follow_replicas(builder, view)
+    if not traffic.route(builder, scale):
+        held_scaling.follow_replicas(builder, scale)
         held_scaling.count_pods(builder)
         return
     builder.record_held_events()
-    scaling.keep_in_use(builder, view)
+    scaling.keep_in_use(builder, scale)
     if scaling.frozen(builder):
         if s.spec.paused:
             builder.wait(wait_reasons.PAUSED.code, "spec.paused is true: the update stays where it is")
-        held_scaling.follow_replicas(builder, view)
+        held_scaling.follow_replicas(builder, scale)
     else:
-        scaling.resize(builder, view)
+        scaling.resize(builder, scale)
     scale_down(builder)
     trim_history(builder)
-    _promote_if_done(builder, view, new)
-    step_plugins.wind_up(builder)
+    _promote_if_done(builder, scale, new)
+    step_plugins.stop_plugins(builder)
     analyses.stop(builder)
     analyses.trim(builder)
     experiments.stop(builder)
@@ -123,7 +123,7 @@ def _controls(builder: PlanBuilder) -> None:
         end_pauses(builder)
         analyses.forget(builder, BACKGROUND, STEP)
     elif status.abort:
-        carry_out(builder)
+        apply_abort(builder)
         if s.rollout.status.abort:  # its reason was to be seen once
             analyses.forget(builder, BACKGROUND, STEP)
     if not status.abort:
@@ -142,18 +142,18 @@ def _initial_deploy(builder: PlanBuilder, new: ReplicaSet) -> None:
     how = "Stable ReplicaSet is gone" if status.stable_rs and status.stable_rs != hash_of(new) else "Initial deploy"
     s.stable = new
     if find(status, "Completed") is None:
-        told_not_completed(builder)
+        record_not_completed(builder)
     promote(builder, new, how)
 
 
-def _walk(builder: PlanBuilder, view: scaling.View) -> None:
+def _walk(builder: PlanBuilder, scale: scaling.ScalePlan) -> None:
     s, status = builder.context, builder.status
     over = promoted(status) or status.abort or status.promote_full or in_rollback_window(builder)
     if over or s.spec.paused or (s.new and builder.missing(s.new)):
         return
     canary = s.canary
     if canary and canary.analysis and (status.current_step_index or 0) >= int(canary.analysis.get("startingStep") or 0):
-        analyses.want(builder, BACKGROUND, canary.analysis)
+        analyses.ensure_run(builder, BACKGROUND, canary.analysis)
     held = traffic.held(s)
     for one in held:
         builder.hold_write(one)  # the pass that wanted it was at a later step, so that this one may not want it again
@@ -162,13 +162,13 @@ def _walk(builder: PlanBuilder, view: scaling.View) -> None:
     if any(p.reason != CANARY_PAUSE for p in status.pause_conditions):
         return
     analyses.forget_other_steps(builder)
-    step_walk.walk(builder, view.arrived)
+    step_walk.walk(builder, scale.arrived)
 
 
-def _promote_if_done(builder: PlanBuilder, view: scaling.View, new: ReplicaSet) -> None:
+def _promote_if_done(builder: PlanBuilder, scale: scaling.ScalePlan, new: ReplicaSet) -> None:
     s, status = builder.context, builder.status
     count = len(s.steps)
-    if promoted(status) or status.abort or scaling.frozen(builder) or not view.serves(new):
+    if promoted(status) or status.abort or scaling.frozen(builder) or not scale.serves(new):
         return
     weights = status.canary.weights
     if s.routing and count and weights and weights.canary.weight < s.max_weight:
@@ -214,9 +214,9 @@ def _write_status(builder: PlanBuilder, *, before_index: int | None, created: bo
         or status.current_step_index != before_index
         or status.current_step_hash != old.current_step_hash
     )
-    tell_held(builder)
+    report_held(builder)
     created = created and not builder.missing(new)
-    settle(builder, healthy=healthy, available=available, progressed=progressed, created=created)
+    set_conditions(builder, healthy=healthy, available=available, progressed=progressed, created=created)
     duration.count_pause(status, s.now, manual=s.spec.paused or _waits_for_person(builder))
     status.phase, status.message = phase_of(s.spec, status, available=own, has_traffic=has_traffic)
     if promoted(status) and not has_traffic:

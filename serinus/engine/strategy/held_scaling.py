@@ -14,16 +14,16 @@ from serinus.api.names import DESIRED_REPLICAS
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of
-from serinus.engine.replicasets.replicas import Fence, approximate, next_basic, share
+from serinus.engine.replicasets.replicas import SurgeLimits, approximate, next_basic, share
 from serinus.engine.replicasets.routes import service_names
 from serinus.engine.replicasets.services import selected_hash, selects
 from serinus.engine.status import scale_down_delay
 from serinus.engine.status.conditions import find, promoted
-from serinus.engine.strategy.scaling import View, count_of, follow_traffic, trim
+from serinus.engine.strategy.scaling import ScalePlan, count_of, follow_traffic, trim
 
 
-def follow_replicas(builder: PlanBuilder, view: View | None) -> None:
-    """Plan the sizes. `view`: what the steps want; None where they cannot be used: then what the gateway knows decides."""
+def follow_replicas(builder: PlanBuilder, scale: ScalePlan | None) -> None:
+    """Plan the sizes. `scale`: what the steps want; None where they cannot be used: then what the gateway knows decides."""
     s = builder.context
     sets = [rs for rs in s.sets if rs in (s.new, s.stable) or rs.spec.replicas]
     for rs in sets:
@@ -35,9 +35,9 @@ def follow_replicas(builder: PlanBuilder, view: View | None) -> None:
     elif s.canary is None or s.blue_green is not None:
         _promoted(builder)
     elif s.routing is not None:
-        _routed(builder, view)
+        _routed(builder, scale)
     else:
-        _by_pods(builder, view)
+        _by_pods(builder, scale)
 
 
 def changed(builder: PlanBuilder, rs: ReplicaSet) -> bool:
@@ -110,7 +110,7 @@ def _promoted(builder: PlanBuilder) -> bool:
     return True
 
 
-def _routed(builder: PlanBuilder, view: View | None) -> None:
+def _routed(builder: PlanBuilder, scale: ScalePlan | None) -> None:
     s = builder.context
     if _promoted(builder) or s.canary is None:
         return
@@ -123,9 +123,9 @@ def _routed(builder: PlanBuilder, view: View | None) -> None:
     if new is not None and builder.size(new) and _leads_to(builder, new):
         least = max(least[0], min(1, s.replicas)), least[1]
     before = at = None
-    if view is not None:
+    if scale is not None:
         index = builder.status.current_step_index or 0
-        before, at = view.targets(index - 1) if index else (0, s.replicas), view.targets(index)
+        before, at = scale.targets(index - 1) if index else (0, s.replicas), scale.targets(index)
     if stable is not None and _outdated(builder, stable):
         size = s.replicas
         if s.canary.dynamic_stable_scale:
@@ -158,24 +158,24 @@ def _between(builder: PlanBuilder, rs: ReplicaSet, before: int | None, at: int |
     return size if before is None or at is None else min(max(size, min(before, at)), max(before, at))
 
 
-def _by_pods(builder: PlanBuilder, view: View | None) -> None:
+def _by_pods(builder: PlanBuilder, scale: ScalePlan | None) -> None:
     """Pods alone divide the traffic: as many are taken and given at a time as maxSurge and maxUnavailable allow."""
     s, n = builder.context, builder.context.replicas
     stable, new = s.named(builder.status.stable_rs), s.new
     if new is None or builder.created(new):
         return
     stable = None if stable is new else stable
-    fence = view.fence if view else Fence(1, 0)
+    limits = scale.limits if scale else SurgeLimits(1, 0)
     want, keep = n, 0
     if stable is not None:
-        want, keep = _divided(builder, view, fence, new, stable)
+        want, keep = _divided(builder, scale, limits, new, stable)
     others = [r for r in s.others if r is not stable]
-    if view is not None:
-        trim(builder, view)
+    if scale is not None:
+        trim(builder, scale)
     sizes = next_basic(
         n,
         (want, keep),
-        fence,
+        limits,
         count_of(builder, new),
         count_of(builder, stable, ready=True) if stable else None,
         tuple(count_of(builder, r) for r in others),
@@ -187,21 +187,21 @@ def _by_pods(builder: PlanBuilder, view: View | None) -> None:
 
 
 def _divided(
-    builder: PlanBuilder, view: View | None, fence: Fence, new: ReplicaSet, stable: ReplicaSet
+    builder: PlanBuilder, scale: ScalePlan | None, limits: SurgeLimits, new: ReplicaSet, stable: ReplicaSet
 ) -> tuple[int, int]:
     """(new, stable) sizes for `spec.replicas`."""
     n, want = builder.context.replicas, builder.size(new)
     steps: tuple[tuple[int, int], ...] = ()
-    if view is not None:
+    if scale is not None:
         index = builder.status.current_step_index or 0
-        weights = view.weight(index - 1) if index else 0, view.weight(index)
-        steps = tuple(approximate(n, weight, 100, fence.surge) for weight in weights)
+        weights = scale.weight(index - 1) if index else 0, scale.weight(index)
+        steps = tuple(approximate(n, weight, 100, limits.surge) for weight in weights)
     if _begun(builder, new) and changed(builder, new):
         want = _between(builder, new, steps[0][0], steps[1][0]) if steps else _scaled(builder, new)
     keep = next((rest for given, rest in steps if given == want), max(0, n - want))
-    if view is not None and keep == 0 and n and builder.size(stable) and view.leads_to_stable():
+    if scale is not None and keep == 0 and n and builder.size(stable) and scale.leads_to_stable():
         keep = 1  # its Service leads to it
-        want = min(want, n + fence.surge - 1)
+        want = min(want, n + limits.surge - 1)
     return want, keep
 
 

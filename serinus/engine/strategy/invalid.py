@@ -18,9 +18,9 @@ from serinus.engine.core.plan import Plan, Snapshot, Wait
 from serinus.engine.status.conditions import find, put
 from serinus.engine.status.phase import phase_of
 from serinus.engine.status.promotion import in_rollback_window
-from serinus.engine.status.refused_writes import tell_held
+from serinus.engine.status.refused_writes import report_held
 from serinus.engine.strategy import held_scaling
-from serinus.engine.strategy.scaling import View
+from serinus.engine.strategy.scaling import ScalePlan
 from serinus.engine.strategy.spec_rules import RULES
 
 
@@ -65,20 +65,20 @@ def hold(snapshot: Snapshot, message: str) -> Plan:
     """The whole pass while the update is held: sizes follow `spec.replicas`, and people read why."""
     builder, replicas = PlanBuilder(build_context_from_status(snapshot)), snapshot.rollout.spec.replicas
     if replicas is not None and replicas >= 0:
-        held_scaling.follow_replicas(builder, _view(builder))
+        held_scaling.follow_replicas(builder, _scale_plan(builder))
     held_scaling.count_pods(builder)
-    tell_held(builder)
+    report_held(builder)
     builder.waits.insert(0, Wait(wait_reasons.INVALID.code, message))
     say(builder, message)
     return builder.finish(message if builder.status != snapshot.rollout.status else "")
 
 
-def _view(builder: PlanBuilder) -> View | None:
+def _scale_plan(builder: PlanBuilder) -> ScalePlan | None:
     """What the steps want, where they can be used, and are those of the update that is under way."""
     s = builder.context
     if s.canary is None or s.new is None or next(strategy_findings(s.rollout, RULES), None) is not None:
         return None
-    return View(builder) if s.rollout.status.current_step_hash == step_hash(s.steps) else None
+    return ScalePlan(builder) if s.rollout.status.current_step_hash == step_hash(s.steps) else None
 
 
 def say(builder: PlanBuilder, message: str) -> None:

@@ -16,8 +16,8 @@ from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import RolloutContext, hash_of, revision_of
 from serinus.engine.replicasets.replicas import (
     Count,
-    Fence,
     Routed,
+    SurgeLimits,
     approximate,
     capacity,
     make_room,
@@ -48,20 +48,20 @@ def count_of(builder: PlanBuilder, rs: ReplicaSet, *, ready: bool = False) -> Co
     return Count(size, max(avail, min(rs.status.ready_replicas, size)) if ready else avail)
 
 
-def _limits(s: RolloutContext, canary: CanaryStrategy, *, cramped: bool) -> Fence:
+def _limits(s: RolloutContext, canary: CanaryStrategy, *, cramped: bool) -> SurgeLimits:
     """`maxSurge` and `maxUnavailable` in pods. Surge first: no pod goes before one more is there, if there is room for it."""
 
-    def limits() -> Fence:
+    def limits() -> SurgeLimits:
         surge = scaled(canary.max_surge, s.replicas, round_up=True, default="25%")
         unavailable = min(s.replicas, scaled(canary.max_unavailable, s.replicas, round_up=False, default="25%"))
         if surge and not cramped:
             unavailable = 0
-        return Fence(surge, unavailable if surge or unavailable else 1)
+        return SurgeLimits(surge, unavailable if surge or unavailable else 1)
 
     return once(s.spec, ("surge limits", cramped), limits)
 
 
-class View:
+class ScalePlan:
     """Sizes as they should be at a step, and whether they are so."""
 
     def __init__(self, builder: PlanBuilder) -> None:
@@ -69,8 +69,8 @@ class View:
         canary = self.s.canary
         assert canary is not None
         self.canary = canary
-        self.fence = _limits(self.s, canary, cramped=self.s.cramped())
-        self.held = False
+        self.limits = _limits(self.s, canary, cramped=self.s.cramped())
+        self.keeps_stable_pod = False
         """Whether the last sizes without a router keep a pod only for the stable Service."""
 
     @property
@@ -136,18 +136,18 @@ class View:
     def _basic(self, weight: int) -> tuple[int, int]:
         s, new, stable = self.s, self.s.new, self.stable
         assert new is not None
-        target = approximate(s.replicas, weight, 100, self.fence.surge)
+        target = approximate(s.replicas, weight, 100, self.limits.surge)
         others = tuple(count_of(self.builder, r) for r in s.others if r is not stable)
         now, old = count_of(self.builder, new), None
         if stable:
             size, target = make_room(
-                s.replicas, target, self.fence, now, count_of(self.builder, stable, ready=True), others
+                s.replicas, target, self.limits, now, count_of(self.builder, stable, ready=True), others
             )
             old = Count(size, count_of(self.builder, stable).avail)
-        grown, left = next_basic(s.replicas, target, self.fence, now, old, others)
-        most = s.replicas + self.fence.surge
-        self.held = bool(old and old.size and not left and most > 1 and self.leads_to_stable())
-        if self.held:
+        grown, left = next_basic(s.replicas, target, self.limits, now, old, others)
+        most = s.replicas + self.limits.surge
+        self.keeps_stable_pod = bool(old and old.size and not left and most > 1 and self.leads_to_stable())
+        if self.keeps_stable_pod:
             room = most - 1 - sum(o.size for o in others)
             return min(grown, max(now.size, room)), 1
         return grown, left
@@ -173,7 +173,7 @@ class View:
         if self.canary.stable_service and selected_hash(self.builder, self.canary.stable_service) == hash_of(new):
             return True
         want, _ = self.targets(index)
-        return self.held and 0 < want < self.s.replicas and self._enough(new, want)
+        return self.keeps_stable_pod and 0 < want < self.s.replicas and self._enough(new, want)
 
     def arrived(self, index: int) -> bool:
         """Whether new and stable are as step `index` wants them, and the new one's pods serve."""
@@ -222,7 +222,7 @@ class View:
             return None
         index = self.builder.status.current_step_index or 0
         if self.s.routing is None:
-            if not self.fence.surge:
+            if not self.limits.surge:
                 return None
             new, stable = self.targets(index)
             return new if rs is self.s.new else stable
@@ -239,7 +239,7 @@ class View:
         left = sum(max(self.builder.size(r), r.status.replicas) for r in others)
         return max(
             0,
-            self.s.replicas + self.fence.surge - sum(self.targets(self.builder.status.current_step_index or 0)) - left,
+            self.s.replicas + self.limits.surge - sum(self.targets(self.builder.status.current_step_index or 0)) - left,
         )
 
     def routed(self, index: int) -> tuple[int, int]:
@@ -265,7 +265,7 @@ def frozen(builder: PlanBuilder) -> bool:
     )
 
 
-def keep_in_use(builder: PlanBuilder, view: View) -> None:
+def keep_in_use(builder: PlanBuilder, scale: ScalePlan) -> None:
     """A version that is in use again keeps no deadline of its past: once another replaces it, that one would have passed.
 
     With a router, deadlines of the new version, and with dynamicStableScale those of the stable one, follow its weight;
@@ -274,34 +274,34 @@ def keep_in_use(builder: PlanBuilder, view: View) -> None:
     s = builder.context
     if s.new is not None and (not s.routing or (frozen(builder) and not builder.status.abort)):
         scale_down_delay.drop_deadline(builder, s.new)
-    if view.stable and not (s.routing and view.canary.dynamic_stable_scale):
-        scale_down_delay.drop_deadline(builder, view.stable)
+    if scale.stable and not (s.routing and scale.canary.dynamic_stable_scale):
+        scale_down_delay.drop_deadline(builder, scale.stable)
 
 
-def resize(builder: PlanBuilder, view: View) -> None:
+def resize(builder: PlanBuilder, scale: ScalePlan) -> None:
     """Plan sizes: the stable version first, then the new one, then what is superseded."""
     s = builder.context
     assert s.new is not None
     if s.routing is None:
-        _resize_basic(builder, view)
+        _resize_basic(builder, scale)
     else:
-        _resize_routed(builder, view)
+        _resize_routed(builder, scale)
 
 
-def _resize_routed(builder: PlanBuilder, view: View) -> None:
-    s, status, new, stable = builder.context, builder.status, builder.context.new, view.stable
+def _resize_routed(builder: PlanBuilder, scale: ScalePlan) -> None:
+    s, status, new, stable = builder.context, builder.status, builder.context.new, scale.stable
     assert new is not None
     index = status.current_step_index or 0
-    want_new, want_stable = view.targets(index)
-    if stable and view.canary.dynamic_stable_scale:
+    want_new, want_stable = scale.targets(index)
+    if stable and scale.canary.dynamic_stable_scale:
         follow_traffic(builder, stable, want_stable)
     elif stable:
         builder.scale(stable, want_stable, f"the stable version has {count(want_stable, 'pod')}")
     if status.abort and stable:
-        _retire_aborted(builder, view, new, stable, want_new)
+        _retire_aborted(builder, scale, new, stable, want_new)
     else:
-        kept, _ = view.carrying(want_new, want_stable)
-        _resize_new(builder, new, kept, _why(builder, view, kept, index))
+        kept, _ = scale.carrying(want_new, want_stable)
+        _resize_new(builder, new, kept, _why(builder, scale, kept, index))
     leading = references(builder)
     free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)
     updating = not promoted(status)
@@ -310,7 +310,7 @@ def _resize_routed(builder: PlanBuilder, view: View) -> None:
             scale_down_delay.empty(builder, rs, "a newer version has taken its place and none of its pods serves")
 
     def delay(rs: ReplicaSet) -> int:
-        if view.canary.dynamic_stable_scale:
+        if scale.canary.dynamic_stable_scale:
             return DRAIN
         # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end. A
         # version that was stable until a moment ago has a lower number than the stable one; one that was released before
@@ -323,7 +323,7 @@ def _resize_routed(builder: PlanBuilder, view: View) -> None:
         )
         return min(s.scale_down_delay, DRAIN) if replaced else s.scale_down_delay
 
-    scale_down_delay.retire(builder, free, delay=delay, limit=view.canary.scale_down_delay_revision_limit)
+    scale_down_delay.retire(builder, free, delay=delay, limit=scale.canary.scale_down_delay_revision_limit)
 
 
 def _resize_new(builder: PlanBuilder, new: ReplicaSet, size: int, because: str) -> None:
@@ -356,17 +356,17 @@ def follow_traffic(builder: PlanBuilder, stable: ReplicaSet, want: int) -> None:
         )
 
 
-def _why(builder: PlanBuilder, view: View, size: int, index: int) -> str:
+def _why(builder: PlanBuilder, scale: ScalePlan, size: int, index: int) -> str:
     s = builder.context
     if promoted(builder.status):
         return f"{count(s.replicas, 'replica')} wanted"
     where = f"step {index + 1}/{len(s.steps)}" if index < len(s.steps) else "the end of the steps"
-    return f"{where} wants {count(size, 'pod')} of the new version (weight {view.weight(index)})"
+    return f"{where} wants {count(size, 'pod')} of the new version (weight {scale.weight(index)})"
 
 
-def _retire_aborted(builder: PlanBuilder, view: View, new: ReplicaSet, stable: ReplicaSet, want: int) -> None:
+def _retire_aborted(builder: PlanBuilder, scale: ScalePlan, new: ReplicaSet, stable: ReplicaSet, want: int) -> None:
     """The aborted version goes when its traffic has left, it was given time to drain, and the stable one carries everything."""
-    s, canary = builder.context, view.canary
+    s, canary = builder.context, scale.canary
     weights = s.rollout.status.canary.weights
     service = service_names(canary, builder.status)[0]
     drained = (weights is None or weights.canary.weight == 0) and selected_hash(builder, service) != hash_of(new)
@@ -390,36 +390,36 @@ def _retire_aborted(builder: PlanBuilder, view: View, new: ReplicaSet, stable: R
         builder.scale(new, 0, "aborted: its scale-down delay has passed")
 
 
-def _resize_basic(builder: PlanBuilder, view: View) -> None:
-    s, new, stable = builder.context, builder.context.new, view.stable
+def _resize_basic(builder: PlanBuilder, scale: ScalePlan) -> None:
+    s, new, stable = builder.context, builder.context.new, scale.stable
     assert new is not None
     if builder.missing(new):
         if stable:
             builder.scale(stable, s.replicas, f"the stable version has {s.replicas} pods: there is no other yet")
         return
-    want_new, want_stable = view.targets(builder.status.current_step_index or 0)
+    want_new, want_stable = scale.targets(builder.status.current_step_index or 0)
     if stable:
-        if view.held:
-            name = view.canary.stable_service
+        if scale.keeps_stable_pod:
+            name = scale.canary.stable_service
             builder.wait(
                 wait_reasons.SERVICE.code, f"{stable.metadata.name} keeps a pod until Service {name} has moved"
             )
         builder.scale(stable, want_stable, f"pods of both versions divide the traffic: {want_stable} of the stable one")
     builder.scale(new, want_new, f"pods of both versions divide the traffic: {want_new} of the new one")
-    trim(builder, view)
+    trim(builder, scale)
 
 
-def trim(builder: PlanBuilder, view: View) -> None:
+def trim(builder: PlanBuilder, scale: ScalePlan) -> None:
     """Superseded versions go where pods alone divide the traffic, as far as maxUnavailable allows."""
     s = builder.context
-    others = [r for r in s.others if r is not view.stable]
+    others = [r for r in s.others if r is not scale.stable]
     if any(builder.size(r) for r in others):
         # Pods above a ReplicaSet's size are on their way out, whatever its status still counts.
         total = sum(min(builder.size(r), r.status.available_replicas) for r in s.sets)
         for rs, size in zip(
             others,
             trim_others(
-                tuple(count_of(builder, r, ready=True) for r in others), total, s.replicas - view.fence.unavailable
+                tuple(count_of(builder, r, ready=True) for r in others), total, s.replicas - scale.limits.unavailable
             ),
             strict=True,
         ):

@@ -21,7 +21,7 @@ from serinus.engine.replicasets.revision import owner_reference
 from serinus.engine.replicasets.routes import Route, managed, service_names, set_by
 from serinus.engine.replicasets.services import carrier, point, replaced_has_share, selected_hash, selects
 from serinus.engine.status.conditions import promoted
-from serinus.engine.strategy.scaling import View, frozen
+from serinus.engine.strategy.scaling import ScalePlan, frozen
 from serinus.engine.strategy.steps.set_weight import last_weight
 from serinus.routing.registry import by_hash, routers_of
 from serinus.routing.router import ANY, Objects, RouteResult, Traffic, Write
@@ -33,20 +33,20 @@ VERIFY_SECONDS = 10.0
 """Between two looks at a weight that a router does not confirm."""
 
 
-def route(builder: PlanBuilder, view: View) -> bool:
+def route(builder: PlanBuilder, scale: ScalePlan) -> bool:
     """Plan Services and weight; False when a router refused, which ends the pass."""
     s, canary = builder.context, builder.context.canary
     assert canary is not None
     weights = builder.status.canary.weights
     recorded = weights.canary.weight if weights else None
-    weight = decide(builder, view, recorded) if s.routing else None
+    weight = decide(builder, scale, recorded) if s.routing else None
     # The status may not have been told of the last weight: nothing is written before anything else moves, whatever it says.
     if weight is not None and recorded is not None and (weight < recorded or not weight):
         if not _write(builder, canary, weight):
             return False
-        _services(builder, canary, view)
+        _services(builder, canary, scale)
         return True
-    led = _services(builder, canary, view)
+    led = _services(builder, canary, scale)
     if s.routing is None:
         builder.status.canary.weights = None
     if weight and weight > (recorded or 0) and led not in (None, hash_of(s.new)):
@@ -64,16 +64,16 @@ def held(s: RolloutContext) -> list[HeldWrite]:
     ]
 
 
-def _services(builder: PlanBuilder, canary: CanaryStrategy, view: View) -> str | None:
+def _services(builder: PlanBuilder, canary: CanaryStrategy, scale: ScalePlan) -> str | None:
     """Which revision the canary Service leads to after this pass; None where it is not known."""
     s, stable = builder.context, _stable(builder)
     canary_service, stable_service = service_names(canary, builder.status)
     if stable_service:
-        taken = view.takes_over()
+        taken = scale.takes_over()
         point(builder, stable_service, s.new if taken else stable, role="new version" if taken else "stable version")
     back = builder.status.abort
     target = stable if back else s.new
-    if canary_service and not _more_than_carried(builder, view, canary_service, target):
+    if canary_service and not _more_than_carried(builder, scale, canary_service, target):
         led = point(
             builder,
             canary_service,
@@ -84,7 +84,7 @@ def _services(builder: PlanBuilder, canary: CanaryStrategy, view: View) -> str |
     return None
 
 
-def _more_than_carried(builder: PlanBuilder, view: View, service: str, target: ReplicaSet | None) -> bool:
+def _more_than_carried(builder: PlanBuilder, scale: ScalePlan, service: str, target: ReplicaSet | None) -> bool:
     """Whether the canary Service stays where it leads to, because its share of the requests is more than `target` carries.
 
     A weight that the status does not name may be any. Where nobody answers now, nothing is lost.
@@ -100,7 +100,7 @@ def _more_than_carried(builder: PlanBuilder, view: View, service: str, target: R
     share = weights.canary.weight
     if share and selected_hash(builder, service_names(s.canary, builder.status)[1]) == hash_of(target):
         share = s.max_weight  # it has the rest already
-    return share > view.capacity(serving(target))
+    return share > scale.capacity(serving(target))
 
 
 def _stable(builder: PlanBuilder) -> ReplicaSet | None:
@@ -135,12 +135,12 @@ def all_on_new(builder: PlanBuilder, leads: set[str] | None) -> bool:
     return not builder.context.replicas or leads is None or leads <= {hash_of(builder.context.new)}
 
 
-def decide(builder: PlanBuilder, view: View, recorded: int | None) -> int | None:
+def decide(builder: PlanBuilder, scale: ScalePlan, recorded: int | None) -> int | None:
     """The weight to write now; None while nothing is to be written yet."""
     s, status, top = builder.context, builder.status, builder.context.max_weight
     stable, new = _stable(builder), s.new
     assert new is not None
-    want = min(_wanted(builder, view), top)
+    want = min(_wanted(builder, scale), top)
     if stable is None:
         return recorded
     avail = serving(stable)
@@ -154,10 +154,10 @@ def decide(builder: PlanBuilder, view: View, recorded: int | None) -> int | None
         # With dynamicStableScale few pods were left there: gateways have heard of the switch when these have drained.
         drains = s.canary and s.canary.dynamic_stable_scale and any(builder.size(r) for r in s.others)
         return 0 if led and not drains and (avail >= s.replicas or recorded == 0) else recorded
-    return _given_back(builder, view, recorded, want) if want < recorded else want
+    return _given_back(builder, scale, recorded, want) if want < recorded else want
 
 
-def _given_back(builder: PlanBuilder, view: View, recorded: int, want: int) -> int:
+def _given_back(builder: PlanBuilder, scale: ScalePlan, recorded: int, want: int) -> int:
     """A smaller weight, but for what only the version that has it now can carry. Others take over as their pods serve."""
     s, top, now = builder.context, builder.context.max_weight, carrier(builder)
     service = service_names(s.canary, builder.status)[1] if s.canary else ""
@@ -165,7 +165,7 @@ def _given_back(builder: PlanBuilder, view: View, recorded: int, want: int) -> i
     if now is None or takes is None or now is takes or not serving(now):
         return want
     avail = serving(takes)
-    carried = view.capacity(avail)
+    carried = scale.capacity(avail)
     if carried < top - want:
         builder.wait(
             wait_reasons.STABLE_SHORT.code,
@@ -174,7 +174,7 @@ def _given_back(builder: PlanBuilder, view: View, recorded: int, want: int) -> i
     return min(recorded, max(want, top - carried))
 
 
-def _wanted(builder: PlanBuilder, view: View) -> int:
+def _wanted(builder: PlanBuilder, scale: ScalePlan) -> int:
     s, status, new = builder.context, builder.status, builder.context.new
     assert new is not None
     avail, steps = new.status.available_replicas, len(s.steps)
@@ -183,19 +183,19 @@ def _wanted(builder: PlanBuilder, view: View) -> int:
     if by_hash(s.spec) and replaced_has_share(builder):
         return 0  # subsets move when they have no share
     if status.promote_full:
-        return view.capacity(avail)
+        return scale.capacity(avail)
     if not steps:
         return 0
     index = status.current_step_index or 0
     if index >= steps:
         # Fewer replicas do not complete an update that is held, although all of them are of the new version then.
-        whole = not frozen(builder) and view.arrived(steps)
+        whole = not frozen(builder) and scale.arrived(steps)
         want = s.max_weight if whole else last_weight(s.steps, steps)
     else:
         # While spec.paused holds a setWeight step back, its weight is written all the same; a smaller one needs no pods.
         asked, before = s.steps[index].set_weight, last_weight(s.steps, index)
-        want = asked if asked is not None and (asked <= before or view.arrived(index)) else before
-    allowed = view.allowed(new, index)
+        want = asked if asked is not None and (asked <= before or scale.arrived(index)) else before
+    allowed = scale.allowed(new, index)
     if allowed < want:
         builder.wait(
             wait_reasons.PODS.code,
@@ -216,7 +216,7 @@ def _write(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -> bool:
     written = [builder.act(action_of(write)) for a in answers for write in a.writes if not (errors and rises)]
     if errors:
         notices = [Event(notice.reason, notice.message, "Warning") for answer in answers for notice in answer.notices]
-        builder.refuse(wait_reasons.ROUTER.code, Event("TrafficRoutingError", errors[0], "Warning"), *notices)
+        builder.refuse(wait_reasons.ROUTING_FAILED.code, Event("TrafficRoutingError", errors[0], "Warning"), *notices)
         if _told(builder, errors[0]):
             builder.events.clear()  # one Event for one cause, however often the pass comes to it
         return False

@@ -126,7 +126,7 @@ class World:
         return p
 
     def _time_ends(self, wait: Wait) -> bool:
-        future = wait.reason == wait_reasons.RESTART.code and wait.until == parse_time(self.rollout.spec.restart_at)
+        future = wait.reason == wait_reasons.RESTARTING.code and wait.until == parse_time(self.rollout.spec.restart_at)
         return future or DEADLINES[wait.reason] != "none"
 
     def carry_out(self, p: Plan, kind: str, name: str) -> None:

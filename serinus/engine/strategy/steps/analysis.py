@@ -33,7 +33,7 @@ class AnalysisStep(StepKind):
         yield from argument_findings(f"{place.path}.analyses", part.get("args") or [])
 
     def complete(self, part: Json, run: StepRun) -> bool:
-        if analyses.want(run.builder, STEP, part, run.index) == SUCCESSFUL:
+        if analyses.ensure_run(run.builder, STEP, part, run.index) == SUCCESSFUL:
             analyses.forget(run.builder, STEP)
             return True
         analyses.wait_for(run.builder, STEP, run.place)
