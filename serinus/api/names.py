@@ -33,3 +33,6 @@ NOTIFICATION_SECRET = "argo-rollouts-notification-secret"
 
 NOTIFICATION_PENDING = "notifications.serinus.dev/pending"
 """The annotation of a Rollout that remembers messages that a receiver has not taken yet."""
+
+NOTIFICATION_THREADS = "notifications.serinus.dev/threads"
+"""The annotation of a Rollout that remembers the first message of each Slack thread."""

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 
-from serinus.api.names import NOTIFICATION_CONFIG_MAP, NOTIFICATION_PENDING, NOTIFICATION_SECRET
+from serinus.api.names import (
+    NOTIFICATION_CONFIG_MAP,
+    NOTIFICATION_PENDING,
+    NOTIFICATION_SECRET,
+    NOTIFICATION_THREADS,
+)
 
 CONFIG_MAP, SECRET = NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
 
@@ -17,8 +22,7 @@ NOTIFIED = "notified.notifications.argoproj.io"
 
 PENDING = NOTIFICATION_PENDING
 
-THREADS = "notifications.serinus.dev/threads"
-"""The annotation that remembers the first message of each Slack thread."""
+THREADS = NOTIFICATION_THREADS
 
 OWN_ANNOTATIONS = (NOTIFIED, PENDING, THREADS)
 

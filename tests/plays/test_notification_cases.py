@@ -287,6 +287,10 @@ def test_case(name: str) -> None:
     assert played.troubles == []
     failed = [line for line in played.trace if line.get("event") == "Warning NotificationFailed"]
     assert len(failed) == case.failed
+    copied = [
+        w for w in played.writes if "/replicasets" in w.path and "notifications.serinus.dev/pending" in str(w.body)
+    ]
+    assert copied == [], "a ReplicaSet does not have the memory of its Rollout's messages"
     assert not any("wait timed out" in str(line) for line in played.trace)
 
 

@@ -14,6 +14,8 @@ from serinus.api.names import (
     EPHEMERAL_METADATA,
     HASH,
     LAST_APPLIED,
+    NOTIFICATION_PENDING,
+    NOTIFICATION_THREADS,
     NOTIFIED,
     REVISION,
     REVISION_HISTORY,
@@ -33,7 +35,8 @@ from serinus.engine.replicasets.ephemeral_metadata import merged, notes
 from serinus.engine.status.promotion import note_replaced
 
 NOT_COPIED = frozenset(
-    {LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, NOTIFIED}
+    {LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS}
+    | {NOTIFIED, NOTIFICATION_PENDING, NOTIFICATION_THREADS}
     | {EPHEMERAL_METADATA, TEMPLATE_METADATA, TEMPLATE_HASH}
 )
 
