@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from serinus.analysis.phases import ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
+from serinus.analysis.providers.registry import known
 from serinus.api.analysis import AnalysisRun, AnalysisTemplateSpec
 from serinus.api.analysis import Metric as AnalysisMetric
 from serinus.api.meta import Json
@@ -20,8 +21,6 @@ from serinus.controller.cache import Cache
 
 _OWNER = ["namespace", "name"]
 PHASES = (PENDING, RUNNING, SUCCESSFUL, FAILED, ERROR, INCONCLUSIVE)
-TYPES = {"newRelic": "NewRelic", "cloudWatch": "CloudWatch", "skywalking": "skywalking", "plugin": "RPCPlugin"}
-"""Provider's key → its name in metrics, where that is not the key with a capital letter."""
 
 
 class AnalysisGauges(Collector):
@@ -93,5 +92,7 @@ def _metrics_of(template: Json) -> list[AnalysisMetric]:
 
 
 def _type(metric: AnalysisMetric) -> str:
-    provider = next((name for name, config in metric.provider.items() if config is not None), "")
-    return TYPES.get(provider) or provider[:1].upper() + provider[1:]
+    """The type of the metric's provider; of one that there is not, its key with a capital letter."""
+    key = next((name for name, config in metric.provider.items() if config is not None), "")
+    found = known(key)
+    return found.type if found is not None else key[:1].upper() + key[1:]

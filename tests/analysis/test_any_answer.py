@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import json
@@ -26,10 +27,14 @@ from serinus.analysis.providers import (
     wavefront,
     web,
 )
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.http import Answer, Http
+from serinus.analysis.providers.provider import QueryProvider
+from serinus.analysis.providers.registry import provider
 from serinus.analysis.providers.trouble import ProviderError
+from tests.support.analysis.provider_pages import KEYS, sample
+from tests.support.analysis.vendor import Vendor, World
 
-KEYS = (
+FIELDS = (
     "status data resultType result value values metric warnings errorType error series pointlist attributes columns type "
     "errors message actor account nrql results timeseries datapoints judgeResult score complete name id"
 )
@@ -37,7 +42,7 @@ WORDS = st.sampled_from(["success", "error", "vector", "matrix", "scalar", "numb
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | WORDS
 ANSWERS = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS.split()), inner, max_size=5),
     max_leaves=12,
 )
 ROWS: dict[str, Any] = {"data": {"actor": {"account": {"nrql": {"results": [{"a": 1}]}}}}}
@@ -110,6 +115,33 @@ def test_any_json_is_read_or_refused_in_words(reader: str, answer: Any, status: 
 def test_any_bytes_are_read_or_refused_in_words(reader: str, body: bytes) -> None:
     with contextlib.suppress(ProviderError):
         READERS[reader](Answer(200, {}, body))
+
+
+class Canned(Http):
+    """Gives the same answer to every request."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    async def request(self, *_: Any, **__: Any) -> Answer:
+        return self.answer
+
+
+QUERIES = [page for page, key in KEYS.items() if isinstance(provider(key), QueryProvider)]
+
+
+@pytest.mark.parametrize("page", QUERIES)
+@given(answer=damaged() | ANSWERS, status=STATUS)
+@settings(max_examples=60, deadline=None)
+def test_any_answer_to_the_sample_of_a_page_is_read_or_refused_in_words(page: str, answer: Any, status: int) -> None:
+    body = json.dumps(answer, allow_nan=False, default=str) if _finite(answer) else "NaN"
+    world = World(Vendor(), Canned(Answer(status, {}, body.encode())))
+    metric = sample(world, page, url="http://vendor")
+    one = provider(KEYS[page])
+    assert isinstance(one, QueryProvider)
+    call = world.call(metric)
+    with contextlib.suppress(ProviderError):
+        asyncio.run(one.query(call.config(one.key, one.config), call))
 
 
 def _finite(value: Any) -> bool:

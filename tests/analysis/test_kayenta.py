@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.providers.registry import provider
+from serinus.analysis.providers.kayenta import PROVIDER
 from serinus.api.analysis import Measurement
 from serinus.api.times import format_time
 from tests.support.analysis.vendor import Reply, World
@@ -130,4 +130,4 @@ async def test_a_canary_cannot_be_ended_and_stays_as_it_is(kayenta: World) -> No
     before = Measurement("Running", metadata=EXECUTION)
     metric = kayenta.metric("kayenta", config(kayenta))
     assert await kayenta.task(metric, before, "terminate") == before
-    await provider("kayenta").clean_up(kayenta.call(metric), 1)
+    await PROVIDER.clean_up(kayenta.call(metric), 1)

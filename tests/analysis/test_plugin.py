@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from serinus.analysis.providers import plugin as module
-from serinus.analysis.providers import registry
 from serinus.analysis.providers.plugin_interface import Answer, Question
-from serinus.analysis.providers.registry import provider
 from serinus.api.analysis import Measurement
 from serinus.api.times import format_time
 from tests.support.analysis.vendor import CONTROLLER, World
@@ -66,7 +64,7 @@ async def test_a_longer_measurement_is_resumed_and_ended(world: World, tmp_path:
     assert (ended.phase, ended.value, ended.message, ended.metadata) == ("Failed", "0.2", "too low", {"id": "7"})
     stopped = await world.task(metric, begun, "terminate")
     assert (stopped.phase, stopped.message) == ("Inconclusive", "Metric Terminated")
-    await provider("plugin").clean_up(world.call(metric), 3)
+    await module.PROVIDER.clean_up(world.call(metric), 3)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +111,7 @@ class Own:
 
 
 async def test_python_plugins_are_found_by_their_entry_point(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    registry.provider.cache_clear()
+    monkeypatch.setattr(module.PROVIDER, "_loaded", {})
     point = EntryPoint("org/own", "own:Own", "serinus.metric_plugins")
     monkeypatch.setattr(EntryPoint, "load", lambda _self: Own)  # pyright: ignore[reportUnknownLambdaType]
     monkeypatch.setattr(module, "entry_points", lambda group, name: [point] if name == "org/own" else [])

@@ -21,16 +21,16 @@ async def test_a_slow_metric_and_a_quick_one_are_due_at_the_same_moment(
 ) -> None:
     """Else each would have a pass and a status write of its own from the second round on."""
     world.vendor.says("/value", 1)
-    ask = Web.ask
+    query = Web.query
 
     async def slow_for_the_second(self: Web, config: Any, call: Any) -> Any:
-        reading = await ask(self, config, call)
+        reading = await query(self, config, call)
         if call.metric.name == "slow":
             await asyncio.sleep(0)
             world.now += 0.75
         return reading
 
-    monkeypatch.setattr(Web, "ask", slow_for_the_second)
+    monkeypatch.setattr(Web, "query", slow_for_the_second)
     metrics = [
         world.metric("web", {"url": f"{world.url}/value"}, name=name, interval="5s") for name in ("quick", "slow")
     ]

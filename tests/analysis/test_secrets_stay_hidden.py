@@ -19,12 +19,12 @@ from serinus.analysis.assessment import assess
 from serinus.analysis.hiding import STAND_IN, Hidden
 from serinus.analysis.providers.http import Http
 from serinus.analysis.providers.measuring import measure
-from serinus.analysis.providers.registry import PROVIDERS
 from serinus.analysis.resolved import resolve
 from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisRunStatus, Measurement, MetricResult
 from serinus.controller.metrics import Metrics
 from tests.support.analysis.mirror import ANSWERS, Mirror, leaks, started_mirror
+from tests.support.analysis.provider_pages import KEYS, place_of, provider_part
 from tests.support.analysis.provoking import ALL, ARGS, ARGUMENT, PLACES, PLAIN, Place, prepare
 from tests.support.analysis.vendor import CONTROLLER, ClusterError, World
 
@@ -32,7 +32,10 @@ SECRETS = {"marked": {"argument": ARGUMENT + "\n", "plain": PLAIN}}
 FROM_SECRETS = {"argument": ARGUMENT, "plain": PLAIN}
 """What not even the spec shows. Credentials that somebody wrote into a metric stand there."""
 STATUSES = (400, 401, 403, 404, 405, 422, 500, 503)
-CASES = [(name, place) for name in PROVIDERS for place in PLACES.get(name, [])]
+CASES = [
+    *((name, place) for name in PLACES for place in PLACES[name]),
+    *((key, place_of(page)) for page, key in KEYS.items() if key not in ("job", "plugin")),
+]
 in_module = pytest.mark.asyncio(loop_scope="module")
 each_place = pytest.mark.parametrize(("name", "place"), CASES, ids=[name for name, _ in CASES])
 
@@ -54,7 +57,7 @@ async def shown(
     world: World, name: str, config: dict[str, Any], before: Measurement | None = None, **fields: Any
 ) -> str:
     """All that a pass shows to anybody, as one text."""
-    metric = {"name": "value-{{args.plain}}", "provider": {name: config}, **fields}
+    metric = {"name": "value-{{args.plain}}", "provider": provider_part(name, config), **fields}
     spec = msgspec.convert({"metrics": [metric], "args": ARGS}, AnalysisRunSpec)
     resolved = resolve(spec, SECRETS)
     run = AnalysisRun(world.run.metadata, spec, AnalysisRunStatus(phase="Running", started_at="2026-09-21T13:33:00Z"))
@@ -80,7 +83,7 @@ def _no_record_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 def test_every_provider_is_provoked() -> None:
-    assert set(PLACES) == set(PROVIDERS), "a provider needs a line in PLACES"
+    assert {name for name, _ in CASES} == set(KEYS.values())
 
 
 @each_place

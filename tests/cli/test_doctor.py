@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.resources import LEASES, NAMESPACES
+from serinus.api.resources import LEASES, NAMESPACES, SECRETS
 from serinus.api.times import format_time
 from serinus.cli.leaders import leaders
 from tests.support.cli.cli_cluster import Space, rollout
@@ -120,3 +120,31 @@ def test_a_destination_that_takes_no_notifications_is_named(space: Space) -> Non
     said = "✖ notifications to slack:gone: on-a was not sent: Slack answered: channel_not_found"
     assert said in result.out
     assert "slack:back" not in result.out
+
+
+def template(provider: dict[str, Any]) -> dict[str, Any]:
+    spec = {"metrics": [{"name": "errors", "provider": provider}]}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AnalysisTemplate",
+        "metadata": {"name": "rate"},
+        "spec": spec,
+    }
+
+
+def test_a_metric_that_cannot_be_measured_is_found_before_a_release(space: Space) -> None:
+    space.put(template({"datadog": {"query": "a", "formula": "b"}}))
+    result = space.run("doctor")
+    assert "✖ AnalysisTemplate rate, metric errors, provider.datadog: Formula are only valid when queries" in result.out
+
+
+def test_a_secret_that_a_metric_needs_is_missing_until_it_is_created(space: Space) -> None:
+    space.put(template({"newRelic": {"query": "SELECT 1", "profile": "relic-of-doctor"}}))
+    said = "AnalysisTemplate rate, metric errors, Secret argo-rollouts/relic-of-doctor"
+    assert f"✖ {said}: is missing" in space.run("doctor").out
+    lead(space)
+    try:
+        space.cluster.client.create(SECRETS, "argo-rollouts", {"metadata": {"name": "relic-of-doctor"}})
+        assert f"✔ {said}: is there" in space.run("doctor").out
+    finally:
+        space.cluster.client.call("DELETE", LEASES.path("argo-rollouts", "argo-rollouts-controller-lock"))

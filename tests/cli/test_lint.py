@@ -156,3 +156,13 @@ def test_a_step_that_is_too_short_for_its_verdict_is_a_warning(tmp_path: Path) -
     assert done.err.startswith(
         "warning: Rollout web: step 2 lasts 5m at weight 10; metric m finds a threefold error rate"
     )
+
+
+def test_a_provider_of_serinus_behind_plugin_is_checked(tmp_path: Path) -> None:
+    """The schema of the CRDs keeps everything behind `plugin`, so a typo would be found by the first measurement."""
+    file = tmp_path / "template.yaml"
+    verdict = "provider: {plugin: {serinus.dev/sequential: {counts: 5}}}"
+    file.write_text(TEMPLATE.format(metric=verdict).removeprefix("---\n"))
+    result = run("lint", "-f", str(file))
+    assert result.code == 1
+    assert "spec.metrics[0].provider.plugin.serinus.dev/sequential.counts" in result.err

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
@@ -21,7 +21,7 @@ from serinus.analysis.providers.aws_credentials import credentials, region_of
 from serinus.analysis.providers.aws_signature import signed
 from serinus.analysis.providers.decoding import xml_of
 from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.durations import go_duration
 from serinus.api.meta import IntOrString
@@ -61,15 +61,18 @@ class MetricDataQuery(msgspec.Struct, rename="camel"):
 
 class CloudWatchConfig(msgspec.Struct, rename="camel"):
     interval: str = ""
-    metric_data_queries: list[MetricDataQuery] = []
+    metric_data_queries: Annotated[list[MetricDataQuery], REQUIRED] = []
 
 
-class CloudWatch(Answering[CloudWatchConfig]):
+class CloudWatch(QueryProvider[CloudWatchConfig]):
     type = "CloudWatch"
-    name = "cloudWatch"
+    key = "cloudWatch"
     config = CloudWatchConfig
+    request = "`metricDataQueries` over `interval`"
+    result = "a list of objects: `Id Label Messages StatusCode Timestamps Values`"
+    credentials = "AWS's own: environment, web identity, profile, container, machine"
 
-    async def ask(self, config: CloudWatchConfig, call: Call) -> Reading:
+    async def query(self, config: CloudWatchConfig, call: Call) -> Reading:
         try:
             interval = go_duration(config.interval or "5m")
         except ValueError as error:
@@ -161,3 +164,6 @@ def _result(member: ElementTree.Element) -> dict[str, Any]:
 
 def _message(member: ElementTree.Element) -> dict[str, str]:
     return {"Code": member.findtext("Code", ""), "Value": member.findtext("Value", "")}
+
+
+PROVIDER = CloudWatch()

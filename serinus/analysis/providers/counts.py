@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from serinus.analysis.providers.prometheus import Prometheus, PrometheusConfig
-from serinus.analysis.providers.provider import Answering, Call
+from serinus.analysis.providers.provider import Call, QueryProvider
 from serinus.analysis.providers.registry import provider
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.providers.web import Web, WebConfig, reading
@@ -46,7 +46,7 @@ async def _results(metric: SequentialMetric, call: Call) -> dict[str, Any]:
     texts = {field: query for field, query in metric.queries.items() if isinstance(query, str)}
     asked = provider(metric.provider)
     if isinstance(asked, Prometheus) and len(texts) == len(metric.queries) and "rangeQuery" not in metric.base:
-        return await asked.ask_all(_config(metric.base, PrometheusConfig), texts, _call(call, metric, metric.base))
+        return await asked.query_all(_config(metric.base, PrometheusConfig), texts, _call(call, metric, metric.base))
     if isinstance(asked, Web) and len(texts) == len(metric.queries):
         return await _of_one_page(asked, metric, texts, call)
     found = await asyncio.gather(*(_asked(asked, metric, query, call) for query in metric.queries.values()))
@@ -66,8 +66,8 @@ async def _of_one_page(web: Web, metric: SequentialMetric, paths: Mapping[str, s
 async def _asked(asked: Any, metric: SequentialMetric, query: str | Mapping[str, Any], call: Call) -> Any:
     part = {PATHS.get(metric.provider, "query"): query} if isinstance(query, str) else query
     config = {**metric.base, **part}
-    assert isinstance(asked, Answering)  # `COUNTING` names no others
-    return (await asked.ask(_config(config, asked.config), _call(call, metric, config))).result
+    assert isinstance(asked, QueryProvider)  # `COUNTING` names no others
+    return (await asked.query(_config(config, asked.config), _call(call, metric, config))).result
 
 
 def _config(config: Mapping[str, Any], kind: Any) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from serinus.analysis.conditions.values import Floats, plain_text
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse, one_of
 from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 from serinus.api.durations import go_duration
 
@@ -29,13 +30,13 @@ class SecretRef(msgspec.Struct):
 
 
 class DatadogConfig(msgspec.Struct, rename="camel"):
-    api_version: str = ""
+    api_version: Annotated[str, one_of("v1", "v2")] = ""
     interval: str = ""
     request_timeout: str = ""
     query: str = ""
     queries: dict[str, str] = {}
     formula: str = ""
-    aggregator: str = ""
+    aggregator: Annotated[str, one_of("avg", "min", "max", "sum", "last", "percentile", "mean", "l2norm", "area")] = ""
     secret_ref: SecretRef | None = None
 
 
@@ -45,12 +46,26 @@ class Credentials(msgspec.Struct, frozen=True):
     address: str
 
 
-class Datadog(Answering[DatadogConfig]):
+class Datadog(QueryProvider[DatadogConfig]):
     type = "Datadog"
-    name = "datadog"
+    key = "datadog"
     config = DatadogConfig
+    request = "API `v1` (`query`) or `v2` (`query`, or `queries` with a `formula`)"
+    result = "a number; nil without data; a list of numbers with groups (v2)"
+    credentials = "Secret `datadog`: `api-key app-key address`; `secretRef`; or `DD_API_KEY DD_APP_KEY DD_ADDRESS`"
 
-    async def ask(self, config: DatadogConfig, call: Call) -> Reading:
+    def validate(self, config: DatadogConfig) -> Iterator[str]:
+        try:
+            check(config)
+        except ProviderError as error:
+            yield str(error)
+
+    def secrets(self, config: DatadogConfig) -> tuple[SecretUse, ...]:
+        """None without `secretRef`: the environment of the controller may have the credentials."""
+        ref = config.secret_ref
+        return (SecretUse(ref.name, ref.namespaced),) if ref is not None and ref.name else ()
+
+    async def query(self, config: DatadogConfig, call: Call) -> Reading:
         check(config)
         keys = await _credentials(config, call)
         interval = _seconds(config.interval or "5m", "interval")
@@ -200,3 +215,6 @@ def _group_metadata(pairs: list[tuple[str, float]]) -> dict[str, str]:
         metadata["groups_truncated"] = "true"
     shown = [{"name": name, "value": int(value) if value == int(value) else value} for name, value in kept]
     return {"groups": json.dumps(shown, separators=(",", ":"), ensure_ascii=False), **metadata}
+
+
+PROVIDER = Datadog()

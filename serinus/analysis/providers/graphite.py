@@ -10,7 +10,7 @@ import msgspec
 
 from serinus.analysis.conditions.values import Floats
 from serinus.analysis.providers.http import bare
-from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.provider import Call, QueryProvider, Reading
 from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 
 SECONDS = 10
@@ -21,13 +21,15 @@ class GraphiteConfig(msgspec.Struct):
     query: str = ""
 
 
-class Graphite(Answering[GraphiteConfig]):
+class Graphite(QueryProvider[GraphiteConfig]):
     type = "Graphite"
-    name = "graphite"
+    key = "graphite"
     config = GraphiteConfig
+    request = "its render API: `query: target=…`"
+    result = "a list of numbers"
 
-    async def ask(self, config: GraphiteConfig, call: Call) -> Reading:
-        shown = call.shown_config(self.name, GraphiteConfig).address
+    async def query(self, config: GraphiteConfig, call: Call) -> Reading:
+        shown = call.shown_config(self.key, GraphiteConfig).address
         try:
             parts = urlsplit(config.address)
         except ValueError:
@@ -52,3 +54,6 @@ def _reading(found: Any) -> Reading:
     if not values:
         raise ProviderError("no values found")
     return Reading(values, f"[{','.join(f'{value:.6f}' for value in values)}]")
+
+
+PROVIDER = Graphite()

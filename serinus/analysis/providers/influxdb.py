@@ -14,7 +14,7 @@ from serinus.analysis.conditions.functions_of_numbers import parse_float
 from serinus.analysis.conditions.moments import SECOND, Time
 from serinus.analysis.conditions.values import go_text
 from serinus.analysis.providers.http import Answer, refused
-from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.times import parse_time
 
@@ -30,12 +30,18 @@ class InfluxdbConfig(msgspec.Struct):
     profile: str = ""
 
 
-class Influxdb(Answering[InfluxdbConfig]):
+class Influxdb(QueryProvider[InfluxdbConfig]):
     type = "Influxdb"
-    name = "influxdb"
+    key = "influxdb"
     config = InfluxdbConfig
+    request = "Flux"
+    result = "a list of values, each of its own type"
+    credentials = "Secret `influxdb` or `profile`: `address authToken org`"
 
-    async def ask(self, config: InfluxdbConfig, call: Call) -> Reading:
+    def secrets(self, config: InfluxdbConfig) -> tuple[SecretUse, ...]:
+        return (SecretUse(config.profile or SECRET),)
+
+    async def query(self, config: InfluxdbConfig, call: Call) -> Reading:
         secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET, public=PUBLIC) or {}
         address, token, org = (secret.get(key) for key in ("address", "authToken", "org"))
         if not address or not token or not org:
@@ -106,3 +112,6 @@ def _typed(value: str, kind: str) -> Any:
     if value == "" and kind != "string":
         return None
     return readers.get(kind, str)(value)
+
+
+PROVIDER = Influxdb()

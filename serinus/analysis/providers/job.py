@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
 from serinus.analysis.phases import FAILED, INCONCLUSIVE, SUCCESSFUL
-from serinus.analysis.providers.provider import Call, Cluster, begun, code_of, ended
+from serinus.analysis.providers.provider import Call, Cluster, VerdictProvider, begun, code_of, ended
 from serinus.analysis.providers.trouble import ProviderError
-from serinus.api.analysis import Measurement, Metric
+from serinus.api.analysis import Measurement
 from serinus.api.meta import Json
 from serinus.api.pod_trouble import trouble
 from serinus.api.reading import converted
@@ -42,11 +42,12 @@ class JobConfig(msgspec.Struct, omit_defaults=True):
     spec: Json = {}
 
 
-class Job:
-    type: ClassVar[str] = "Job"
-
-    def metadata(self, metric: Metric) -> Mapping[str, str]:
-        return {}
+class Job(VerdictProvider[JobConfig]):
+    type = "Job"
+    key = "job"
+    config = JobConfig
+    request = "a Job, watched without a polling delay; an image that cannot be pulled is Inconclusive"
+    fields = "JobTemplate {metadata, spec: batch/v1 JobSpec}"
 
     async def run(self, call: Call) -> Measurement:
         namespace = call.reach.environment.get(JOB_NAMESPACE) or call.namespace
@@ -195,3 +196,6 @@ def _hopeless(pods: Sequence[Json]) -> str:
 
 def _of_metric(job: Json, metric: str) -> bool:
     return (job["metadata"].get("annotations") or {}).get(METRIC, metric) == metric
+
+
+PROVIDER = Job()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from serinus.analysis.phases import FAILED, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.provider import Call, begun, ended
+from serinus.analysis.providers.provider import REQUIRED, Call, VerdictProvider, begun, ended
 from serinus.analysis.providers.trouble import ProviderError
-from serinus.api.analysis import Measurement, Metric
+from serinus.api.analysis import Measurement
 from serinus.api.durations import go_duration
 from serinus.api.times import format_deadline, format_time
 
@@ -24,42 +23,42 @@ EXECUTION = "canaryExecutionId"
 
 
 class Scope(msgspec.Struct):
-    scope: str = ""
-    region: str = ""
-    step: int = 0
+    scope: Annotated[str, REQUIRED] = ""
+    region: Annotated[str, REQUIRED] = ""
+    step: Annotated[int, REQUIRED] = 0
     start: str = ""
     end: str = ""
 
 
 class NamedScope(msgspec.Struct, rename="camel"):
-    name: str = ""
-    control_scope: Scope = msgspec.field(default_factory=Scope)
-    experiment_scope: Scope = msgspec.field(default_factory=Scope)
+    name: Annotated[str, REQUIRED] = ""
+    control_scope: Annotated[Scope, REQUIRED] = msgspec.field(default_factory=Scope)
+    experiment_scope: Annotated[Scope, REQUIRED] = msgspec.field(default_factory=Scope)
 
 
 class Threshold(msgspec.Struct):
     # `pass` is a word of the language.
-    passing: int = msgspec.field(default=0, name="pass")
-    marginal: int = 0
+    passing: Annotated[int, REQUIRED] = msgspec.field(default=0, name="pass")
+    marginal: Annotated[int, REQUIRED] = 0
 
 
 class KayentaConfig(msgspec.Struct, rename="camel"):
-    address: str = ""
-    application: str = ""
-    canary_config_name: str = ""
-    metrics_account_name: str = ""
-    configuration_account_name: str = ""
-    storage_account_name: str = ""
-    threshold: Threshold = msgspec.field(default_factory=Threshold)
-    scopes: list[NamedScope] = []
+    address: Annotated[str, REQUIRED] = ""
+    application: Annotated[str, REQUIRED] = ""
+    canary_config_name: Annotated[str, REQUIRED] = ""
+    metrics_account_name: Annotated[str, REQUIRED] = ""
+    configuration_account_name: Annotated[str, REQUIRED] = ""
+    storage_account_name: Annotated[str, REQUIRED] = ""
+    threshold: Annotated[Threshold, REQUIRED] = msgspec.field(default_factory=Threshold)
+    scopes: Annotated[list[NamedScope], REQUIRED] = []
     lookback: bool = False
 
 
-class Kayenta:
-    type: ClassVar[str] = "Kayenta"
-
-    def metadata(self, metric: Metric) -> Mapping[str, str]:
-        return {}
+class Kayenta(VerdictProvider[KayentaConfig]):
+    type = "Kayenta"
+    key = "kayenta"
+    config = KayentaConfig
+    request = "a canary, until it has a score"
 
     async def run(self, call: Call) -> Measurement:
         config = call.config("kayenta", KayentaConfig)
@@ -107,9 +106,6 @@ class Kayenta:
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
         """Kayenta's canaries cannot be ended from here: the measurement stays as it is (spec §9)."""
         return measurement
-
-    async def clean_up(self, call: Call, keep: int) -> None:
-        return None
 
 
 async def _asked(call: Call, method: str, path: str, body: bytes | None = None) -> Answer:
@@ -178,3 +174,6 @@ def _start(config: KayentaConfig, call: Call) -> str:
         return format_time(call.now - go_duration(call.metric.interval))
     except ValueError as error:
         raise ProviderError("an interval is needed where a scope has no start: ", error) from error
+
+
+PROVIDER = Kayenta()

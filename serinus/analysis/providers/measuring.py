@@ -15,9 +15,10 @@ import msgspec
 from serinus.analysis.assessment import Measured, shown, texts
 from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import ERROR, INCONCLUSIVE, SUCCESSFUL
+from serinus.analysis.providers import conclusion
 from serinus.analysis.providers.current import CURRENT, Current
-from serinus.analysis.providers.provider import Answering, Call, Provider, Reach
-from serinus.analysis.providers.registry import provider_of
+from serinus.analysis.providers.provider import Call, QueryProvider, Reach, VerdictProvider
+from serinus.analysis.providers.registry import AnyProvider, provider_of
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.resolved import Resolved
 from serinus.analysis.schedule import Task
@@ -86,7 +87,7 @@ class Round:
 def _begins(task: Task) -> bool:
     """Whether the call may begin something that only its answer names."""
     with suppress(ProviderError):
-        return task.call == "run" and not isinstance(provider_of(task.metric.metric), Answering)
+        return task.call == "run" and not isinstance(provider_of(task.metric.metric), QueryProvider)
     return False
 
 
@@ -115,7 +116,10 @@ async def _measured(task: Task, call: Call) -> Measured:
     return Measured(task, shown(measurement, hidden), reach.clock(), texts(metadata, hidden), clean=True)
 
 
-async def _called(provider: Provider, task: Task, call: Call) -> Measurement:
+async def _called(provider: AnyProvider, task: Task, call: Call) -> Measurement:
+    if isinstance(provider, QueryProvider):
+        return task.measurement or await conclusion.measured(provider, call)
+    assert isinstance(provider, VerdictProvider)
     if task.measurement is None:
         return await provider.run(call)
     if task.call == "resume":
@@ -140,5 +144,7 @@ async def clean_up(run: AnalysisRun, resolved: Resolved, trimmed: Mapping[str, i
         metric = resolved.metric(name)
         if metric is not None:
             with suppress(ProviderError, TimeoutError):
-                async with asyncio.timeout(LONGEST_CALL):
-                    await provider_of(metric.metric).clean_up(Call(run, metric.metric, reach), keep)
+                provider = provider_of(metric.metric)
+                if isinstance(provider, VerdictProvider):
+                    async with asyncio.timeout(LONGEST_CALL):
+                        await provider.clean_up(Call(run, metric.metric, reach), keep)

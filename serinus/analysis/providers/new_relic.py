@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -11,7 +11,7 @@ from serinus.analysis.conditions.budget import Budget
 from serinus.analysis.conditions.functions_of_text import floats
 from serinus.analysis.conditions.values import json_text
 from serinus.analysis.providers.graphql import data_of
-from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading, SecretUse
 from serinus.analysis.providers.trouble import ProviderError
 
 SECRET = "newrelic"
@@ -32,20 +32,26 @@ QUERY = (
 
 
 class NewRelicConfig(msgspec.Struct, rename="camel"):
-    query: str = ""
+    query: Annotated[str, REQUIRED] = ""
     profile: str = ""
     timeout: int | None = None
 
 
-class NewRelic(Answering[NewRelicConfig]):
+class NewRelic(QueryProvider[NewRelicConfig]):
     type = "NewRelic"
-    name = "newRelic"
+    key = "newRelic"
     config = NewRelicConfig
+    request = "NRQL"
+    result = "the row, or a list of rows"
+    credentials = "Secret `newrelic` or `profile`: `personal-api-key account-id region`"
 
     def shows(self, config: NewRelicConfig) -> Mapping[str, str]:
         return {"ResolvedNewRelicQuery": config.query}
 
-    async def ask(self, config: NewRelicConfig, call: Call) -> Reading:
+    def secrets(self, config: NewRelicConfig) -> tuple[SecretUse, ...]:
+        return (SecretUse(config.profile or SECRET),)
+
+    async def query(self, config: NewRelicConfig, call: Call) -> Reading:
         seconds = DEFAULT_SECONDS if config.timeout is None else config.timeout
         if seconds < 0:
             raise ProviderError("timeout value needs to be a positive value")
@@ -55,7 +61,7 @@ class NewRelic(Answering[NewRelicConfig]):
             raise ProviderError("account ID or personal API key not found")
         if not account.strip().isdigit():
             raise ProviderError(
-                f"the account-id in Secret {call.shown_config(self.name, NewRelicConfig).profile or SECRET} is no number"
+                f"the account-id in Secret {call.shown_config(self.key, NewRelicConfig).profile or SECRET} is no number"
             )
         region = (secret.get("region") or "us").lower()
         endpoint = secret.get("base-url-nerdgraph") or ENDPOINTS.get(region)
@@ -81,3 +87,6 @@ def _reading(data: dict[str, Any]) -> Reading:
     rows = floats(found)
     result = rows[0] if len(rows) == 1 else rows
     return Reading(result, json_text(result, Budget(), indent=None))
+
+
+PROVIDER = NewRelic()

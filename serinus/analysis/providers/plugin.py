@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from serinus.analysis.providers.plugin_interface import ENTRY_POINTS, Answer, Question, measured
-from serinus.analysis.providers.provider import Call, code_of
+from serinus.analysis.providers.provider import Call, VerdictProvider, code_of
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.verdicts import LONGEST_VALUE
 from serinus.api.analysis import Measurement, Metric
@@ -48,15 +47,19 @@ class Configured(msgspec.Struct, rename="camel"):
     args: list[str] = []
 
 
-class Plugin:
-    type: ClassVar[str] = "RPCPlugin"
+class PluginConfig(msgspec.Struct):
+    """The names of plugins, each with its own configuration."""
+
+
+class Plugin(VerdictProvider[PluginConfig]):
+    type = "RPCPlugin"
+    key = "plugin"
+    config = PluginConfig
+    request = "[your own program](plugin.md)"
 
     def __init__(self) -> None:
         self._loaded: dict[str, Any] = {}
         """Python plugins by name: made once, so that they may keep connections."""
-
-    def metadata(self, metric: Metric) -> Mapping[str, str]:
-        return {}
 
     async def run(self, call: Call) -> Measurement:
         before = Measurement(started_at=format_time(call.now))
@@ -189,3 +192,6 @@ def _checked(row: Configured) -> Path:
     if row.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != row.sha256:
         raise ValueError(f"{row.name}: {path} is not the file whose sha256 is {row.sha256}")
     return path
+
+
+PROVIDER = Plugin()

@@ -20,7 +20,7 @@ from serinus.analysis.providers.aws_signature import signed
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.oauth2 import basic, bearer
-from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.provider import Call, QueryProvider, Reading
 from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 from serinus.api.durations import go_duration
 
@@ -56,19 +56,22 @@ class PrometheusConfig(msgspec.Struct, rename="camel"):
     range_query: RangeQuery | None = None
 
 
-class Prometheus(Answering[PrometheusConfig]):
+class Prometheus(QueryProvider[PrometheusConfig]):
     type = "Prometheus"
-    name = "prometheus"
+    key = "prometheus"
     config = PrometheusConfig
+    request = '`query`, or `rangeQuery` with `start` and `end` as expressions (`now() - duration("5m")`)'
+    result = "a number for a scalar; a list of numbers for a vector or a matrix (kind `floats`)"
+    credentials = "`authentication`: `basicAuth`, `oauth2`, `sigv4` (Amazon's)"
 
     def shows(self, config: PrometheusConfig) -> Mapping[str, str]:
         return {"ResolvedPrometheusQuery": config.query} if config.query else {}
 
-    async def ask(self, config: PrometheusConfig, call: Call) -> Reading:
+    async def query(self, config: PrometheusConfig, call: Call) -> Reading:
         answer = await self._answer(config, call)
         return await call.read(answer, lambda: _reading(_data(answer)))
 
-    async def ask_all(self, config: PrometheusConfig, queries: Mapping[str, str], call: Call) -> dict[str, Any]:
+    async def query_all(self, config: PrometheusConfig, queries: Mapping[str, str], call: Call) -> dict[str, Any]:
         """The result of each query, by its name, all from one evaluation: nothing is scraped between them.
 
         Several series of a query stay several numbers. Queries that cannot stand in one expression, such as a scalar, are
@@ -84,7 +87,7 @@ class Prometheus(Answering[PrometheusConfig]):
             if not error.said.startswith(REFUSED):
                 raise
             each = [msgspec.structs.replace(config, query=query) for query in queries.values()]
-            found = await asyncio.gather(*(self.ask(one, call) for one in each))
+            found = await asyncio.gather(*(self.query(one, call) for one in each))
             return {name: one.result for name, one in zip(queries, found, strict=True)}
 
     async def ask_range(
@@ -280,3 +283,6 @@ def _sample(pair: Any) -> float:
     if value is None:
         raise ProviderError("bad_response: ", f"{pair[1]!r} is no number")
     return value
+
+
+PROVIDER = Prometheus()

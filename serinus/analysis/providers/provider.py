@@ -1,31 +1,30 @@
-"""What a provider is, and what it can reach.
+"""The protocol of metric providers, and what a provider can reach.
 
-Most providers answer at once: they are an `Answering`, which only has to ask. A Job, a Kayenta canary or a plugin may take
-longer: they are a `Provider` as a whole. Whatever goes wrong in one is a `ProviderError`; its text becomes the message of
-the measurement.
+A provider is one file of this folder with one class and the line `PROVIDER = ThatClass()`. The registry finds the file; the CRDs,
+`lint`, `doctor`, the metrics, the table of docs/providers and the tests ask the registry.
+
+Most providers return a reading (`QueryProvider`), which the conditions of the metric judge. A Job, a Kayenta canary or a plugin
+judges by itself and may take longer (`VerdictProvider`). Every failure is a `ProviderError`; its text becomes the message of the
+measurement.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from serinus.analysis.conditions.budget import STEPS
-from serinus.analysis.conditions.errors import TooMuchWork
 from serinus.analysis.hiding import Hidden
-from serinus.analysis.phases import ERROR, RUNNING
+from serinus.analysis.phases import RUNNING
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.http import Answer, Http
 from serinus.analysis.providers.lanes import Lanes
 from serinus.analysis.providers.reader import SMALL, Reader
 from serinus.analysis.providers.trouble import ProviderError
-from serinus.analysis.verdicts import LONGEST_VALUE, judged
 from serinus.api.analysis import AnalysisRun, Measurement, Metric
 from serinus.api.cutting import LONGEST_MESSAGE
 from serinus.api.meta import Json
@@ -36,9 +35,13 @@ from serinus.api.times import format_time
 C = TypeVar("C", bound=msgspec.Struct)
 T = TypeVar("T")
 
+REQUIRED = msgspec.Meta(extra={"required": True})
+"""For a field that the schema requires, as in `Annotated[str, REQUIRED]`."""
 
-QUICK = 20_000
-"""Steps of a condition that are made at once: about 20 ms. One that needs more begins again, apart from the event loop."""
+
+def one_of(*values: str) -> msgspec.Meta:
+    """For text whose values the schema lists."""
+    return msgspec.Meta(extra={"enum": "|".join(values)})
 
 
 class _Found(Protocol):
@@ -150,14 +153,14 @@ class Call:
     def config(self, name: str, kind: type[C]) -> C:
         """The provider's part of the metric. ProviderError names the field that is wrong."""
         try:
-            return converted(self.metric.provider.get(name) or {}, kind)
+            return converted(configured(self.metric, name) or {}, kind)
         except msgspec.ValidationError as error:
-            raise ProviderError(f"provider.{name} of metric '{self.metric.name}': ", error) from error
+            raise ProviderError(f"{path_of(name)} of metric '{self.metric.name}': ", error) from error
 
     def shown_config(self, name: str, kind: type[C]) -> C:
         """The same as people may see it: for messages. Empty where the stand-ins do not fit."""
         try:
-            return converted((self.shown or self.metric).provider.get(name) or {}, kind)
+            return converted(configured(self.shown or self.metric, name) or {}, kind)
         except msgspec.ValidationError:
             return kind()
 
@@ -175,73 +178,92 @@ class Call:
         return self.hidden.foreign(text, longest)
 
 
-class Provider(Protocol):
-    """`type`: its name in metrics. The calls return the measurement as it goes into the status."""
+class SecretUse(NamedTuple):
+    """A Secret that a provider reads. `namespaced`: in the namespace of the AnalysisRun; otherwise in the controller's."""
 
+    name: str
+    namespaced: bool = False
+
+
+class Provider(Generic[C]):
+    """What all metric providers have: their names, their configuration, their row in the docs.
+
+    A provider is a `QueryProvider` or a `VerdictProvider`. docs/providers/adding.md has the steps to add one.
+    """
+
+    key: ClassVar[str]
+    """The field of `provider`; or the name behind `provider.plugin`, such as `serinus.dev/sequential`."""
     type: ClassVar[str]
-
-    async def run(self, call: Call) -> Measurement: ...
-
-    async def resume(self, call: Call, measurement: Measurement) -> Measurement: ...
-
-    async def terminate(self, call: Call, measurement: Measurement) -> Measurement: ...
-
-    async def clean_up(self, call: Call, keep: int) -> None:
-        """Older measurements than the newest `keep` have left the status."""
-
-    def metadata(self, metric: Metric) -> Mapping[str, str]:
-        """What the metric's result shows, such as the query with its arguments. It is given the metric with stand-ins."""
-        ...
-
-
-class Answering(Generic[C]):
-    """A provider that answers at once. `name`: its key in `provider`; `config`: what stands there."""
-
-    type: ClassVar[str]
-    name: ClassVar[str]
+    """The label `type` of the controller's metrics."""
     config: type[C]
+    """The type of that field. The schema of the CRDs follows from it (fields.py)."""
+    fields: ClassVar[str] = ""
+    """The field's type in argoproj.fields.txt, where `config` does not say it."""
+    request: ClassVar[str] = ""
+    """For the table of docs/providers: what is asked."""
+    result: ClassVar[str] = "none: the provider returns the verdict"
+    """For the table: what conditions see."""
+    credentials: ClassVar[str] = ""
+    """For the table: where the credentials come from."""
 
-    async def ask(self, config: C, call: Call) -> Reading:
-        raise NotImplementedError
+    def validate(self, config: C) -> Iterator[str]:
+        """What is wrong with a configuration, as sentences. Only values without placeholders are checked."""
+        yield from ()
+
+    def secrets(self, config: C) -> tuple[SecretUse, ...]:
+        """The Secrets that a measurement needs. `serinus doctor` checks that they exist."""
+        return ()
 
     def shows(self, config: C) -> Mapping[str, str]:
-        """For the metadata of the metric's result."""
+        """For the metadata of the metric's result, such as the query with its arguments."""
         return {}
 
-    async def run(self, call: Call) -> Measurement:
-        started = format_time(call.now)
-        reading = await self.ask(call.config(self.name, self.config), call)
-        now = call.now
-        if not reading.large:
-            with suppress(TooMuchWork):
-                return self._concluded(call, reading, started, now, QUICK)
-        return await call.reach.reader.apart(lambda: self._concluded(call, reading, started, now, STEPS))
+    def metadata(self, metric: Metric) -> Mapping[str, str]:
+        """`shows` of a metric in which stand-ins replace secrets. Empty if the stand-ins do not fit."""
+        try:
+            return self.shows(converted(configured(metric, self.key) or {}, self.config))
+        except msgspec.ValidationError:
+            return {}
 
-    def _concluded(self, call: Call, reading: Reading, started: str, now: float, steps: int) -> Measurement:
-        verdict = judged(call.metric, reading.result, now, call.shown, steps)
-        return Measurement(
-            verdict.phase,
-            call.hidden.message(verdict.own, verdict.said, LONGEST_MESSAGE),
-            started,
-            format_time(now),
-            value="" if verdict.phase == ERROR else call.said(reading.value, LONGEST_VALUE),
-            metadata={key: call.said(text, LONGEST_VALUE) for key, text in reading.metadata.items()},
-        )
+
+class QueryProvider(Provider[C]):
+    """A provider that answers at once with a reading. The conditions of the metric judge it (conclusion.py)."""
+
+    async def query(self, config: C, call: Call) -> Reading:
+        raise NotImplementedError
+
+
+class VerdictProvider(Provider[C]):
+    """A provider that asks another judge: the exit of a Job, a canary's score, a plugin. Conditions are not used.
+
+    The calls return the measurement as the status shows it, which may be Running until `resume_at`.
+    """
+
+    async def run(self, call: Call) -> Measurement:
+        raise NotImplementedError
 
     async def resume(self, call: Call, measurement: Measurement) -> Measurement:
-        return measurement
+        raise NotImplementedError
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
+        """Ends an unfinished measurement. Returned as it is where it cannot be ended."""
         return measurement
 
     async def clean_up(self, call: Call, keep: int) -> None:
-        return None
+        """Removes what belongs to measurements that have left the status: all but the newest `keep`."""
 
-    def metadata(self, metric: Metric) -> Mapping[str, str]:
-        try:
-            return self.shows(converted(metric.provider.get(self.name) or {}, self.config))
-        except msgspec.ValidationError:
-            return {}
+
+def path_of(key: str) -> str:
+    """The field of a metric that holds the provider's part."""
+    return f"provider.{key}" if "/" not in key else f"provider.plugin.{key}"
+
+
+def configured(metric: Metric, key: str) -> Any:
+    """The provider's part of a metric, behind `provider` or behind `provider.plugin`; None without one."""
+    if "/" not in key:
+        return metric.provider.get(key)
+    plugins = metric.provider.get("plugin")
+    return plugins.get(key) if isinstance(plugins, dict) else None
 
 
 def begun(call: Call, metadata: Mapping[str, str], resume_at: float) -> Measurement:

@@ -1,49 +1,99 @@
-"""The providers there are. A new one is its file and a line here; it is imported when a metric first uses it."""
+"""The providers there are: every module of this folder that has a `PROVIDER`. Nothing lists them by name.
+
+The module of a provider is named after its key: `newRelic` is new_relic.py, `serinus.dev/sequential` is sequential.py. So a metric
+imports its own provider only.
+"""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
-from serinus.analysis.providers.provider import Provider
+import msgspec
+
+from serinus.analysis.providers import __path__ as folder
+from serinus.analysis.providers.provider import Provider, configured, path_of
 from serinus.analysis.providers.trouble import ProviderError
-from serinus.analysis.sequential.metric import PLUGIN, configuration
 from serinus.api.analysis import Metric
+from serinus.api.reading import converted
 
-PROVIDERS = {
-    "web": "web:Web",
-    "prometheus": "prometheus:Prometheus",
-    "job": "job:Job",
-    "datadog": "datadog:Datadog",
-    "newRelic": "new_relic:NewRelic",
-    "wavefront": "wavefront:Wavefront",
-    "cloudWatch": "cloud_watch:CloudWatch",
-    "graphite": "graphite:Graphite",
-    "influxdb": "influxdb:Influxdb",
-    "skywalking": "skywalking:SkyWalking",
-    "kayenta": "kayenta:Kayenta",
-    "plugin": "plugin:Plugin",
-}
-"""Key in `provider` -> module of this package and class."""
-
-BUILT_IN = {PLUGIN: "sequential:SequentialVerdicts"}
-"""Plugins that are part of Serinus: name behind `plugin` -> module and class."""
+AnyProvider = Provider[Any]
 
 
 @cache
-def provider(name: str) -> Provider:
+def _modules() -> frozenset[str]:
+    return frozenset(module.name for module in pkgutil.iter_modules(folder))
+
+
+def module_of(key: str) -> str:
+    """The name of the module that a provider with this key is in."""
+    name = key.rpartition("/")[2]
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+@cache
+def loaded(module: str) -> AnyProvider | None:
+    """The provider of a module of this folder; None if it has none."""
+    return getattr(importlib.import_module(f"serinus.analysis.providers.{module}"), "PROVIDER", None)
+
+
+@cache
+def providers() -> dict[str, AnyProvider]:
+    """All providers by key. This imports every module of the folder."""
+    found = [provider for module in sorted(_modules()) if (provider := loaded(module)) is not None]
+    return {provider.key: provider for provider in found}
+
+
+def known(key: str) -> AnyProvider | None:
+    """The provider with this key; None if there is none."""
+    module = module_of(key)
+    found = loaded(module) if module in _modules() else None
+    return found if found is not None and found.key == key else None
+
+
+def provider(key: str) -> AnyProvider:
     """The provider with this key. ProviderError if there is none."""
-    found = BUILT_IN.get(name) or PROVIDERS.get(name)
+    found = known(key)
     if found is None:
-        known = ", ".join(sorted(PROVIDERS))
-        raise ProviderError("no provider ", f"{name!r}: it is one of {known}")
-    module, _, kind = found.partition(":")
-    return getattr(importlib.import_module(f"serinus.analysis.providers.{module}"), kind)()
+        keys = ", ".join(sorted(key for key in providers() if "/" not in key))
+        raise ProviderError("no provider ", f"{key!r}: it is one of {keys}")
+    return found
 
 
-def provider_of(metric: Metric) -> Provider:
-    """The provider that a metric asks. ProviderError if it names none that there is, or several."""
-    names = [name for name, config in metric.provider.items() if config is not None]
-    if len(names) != 1:
-        raise ProviderError("no provider specified" if not names else "multiple providers specified")
-    return provider(PLUGIN if configuration(metric) is not None else names[0])
+def provider_of(metric: Metric) -> AnyProvider:
+    """The provider that a metric names. ProviderError if it names none that there is, or several."""
+    keys = [key for key, config in metric.provider.items() if config is not None]
+    if len(keys) != 1:
+        raise ProviderError("no provider specified" if not keys else "multiple providers specified")
+    return _built_in(metric) or provider(keys[0])
+
+
+def _built_in(metric: Metric) -> AnyProvider | None:
+    """The provider of Serinus's own that stands behind `plugin`; None for the plugins of others."""
+    plugins = metric.provider.get("plugin")
+    names = [name for name in plugins if "/" in name] if isinstance(plugins, dict) else []
+    return next((found for name in names if (found := known(name)) is not None), None)
+
+
+def problems(metric: Metric) -> Iterator[tuple[str, str]]:
+    """(field of the metric, what is wrong with it) for its provider's part. Values with placeholders are not checked."""
+    try:
+        found = provider_of(metric)
+    except ProviderError as error:
+        yield "provider", str(error)
+        return
+    part = configured(metric, found.key) or {}
+    open_values = b"{{" in msgspec.json.encode(part)
+    if open_values and "/" in found.key:
+        return  # a number may be an argument there: no schema stands in the way
+    try:
+        config = converted(part, found.config)
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at `$.")
+        yield f"{path_of(found.key)}{'.' + where.rstrip('`') if where else ''}", problem
+        return
+    if not open_values:
+        yield from ((path_of(found.key), problem) for problem in found.validate(config))

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from serinus.analysis.limits import number
 from serinus.analysis.phases import ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.analysis.providers.counts import NoCounts, counts
-from serinus.analysis.providers.provider import Call
+from serinus.analysis.providers.provider import Call, VerdictProvider
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.sequential.looks import FIELDS, checked_look
-from serinus.analysis.sequential.metric import SequentialMetric, sequential_metric
+from serinus.analysis.sequential.metric import PLUGIN, Sequential, SequentialMetric, sequential_metric
 from serinus.analysis.sequential.record import Record, record_of
 from serinus.analysis.sequential.settings import SetupError
 from serinus.analysis.sequential.shares import SampleRatio
@@ -49,17 +49,13 @@ class _Kept(NamedTuple):
     metric: SequentialMetric
 
 
-class SequentialVerdicts:
-    type: ClassVar[str] = "Sequential"
+class SequentialVerdicts(VerdictProvider[Sequential]):
+    type = "Sequential"
+    key = PLUGIN
+    config = Sequential
 
     def __init__(self) -> None:
         self._records: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
-
-    def metadata(self, metric: Metric) -> Mapping[str, str]:
-        return {}
-
-    async def clean_up(self, call: Call, keep: int) -> None:
-        return None
 
     async def run(self, call: Call) -> Measurement:
         """Goes on from a measurement that ended in an error: what was seen before it is still evidence."""
@@ -237,3 +233,6 @@ def _texts(record: Record, metric: SequentialMetric) -> tuple[str, str]:
     found, reason = summary(record, metric.interval), record.course.reason
     message = f"{found.missing}; look not used: {reason}" if reason else found.missing
     return message, msgspec.json.encode(found).decode()
+
+
+PROVIDER = SequentialVerdicts()

@@ -11,7 +11,7 @@ from serinus.analysis.conditions.functions_of_text import floats
 from serinus.analysis.conditions.values import json_text
 from serinus.analysis.providers.graphql import data_of
 from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.provider import Call, QueryProvider, Reading
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.durations import go_duration
 
@@ -24,12 +24,14 @@ class SkyWalkingConfig(msgspec.Struct):
     interval: str = ""
 
 
-class SkyWalking(Answering[SkyWalkingConfig]):
+class SkyWalking(QueryProvider[SkyWalkingConfig]):
     type = "skywalking"
-    name = "skywalking"
+    key = "skywalking"
     config = SkyWalkingConfig
+    request = "GraphQL over `interval`"
+    result = "the `data` of the answer"
 
-    async def ask(self, config: SkyWalkingConfig, call: Call) -> Reading:
+    async def query(self, config: SkyWalkingConfig, call: Call) -> Reading:
         try:
             interval = go_duration(config.interval)
         except ValueError as error:
@@ -42,7 +44,7 @@ class SkyWalking(Answering[SkyWalkingConfig]):
             headers={"Content-Type": "application/json"},
             body=msgspec.json.encode({"query": config.query, "variables": {"duration": duration}}),
             seconds=SECONDS,
-            shown=f"{call.shown_config(self.name, SkyWalkingConfig).address.rstrip('/')}/graphql",
+            shown=f"{call.shown_config(self.key, SkyWalkingConfig).address.rstrip('/')}/graphql",
         )
         return await call.read(answer, lambda: _reading(answer))
 
@@ -57,3 +59,6 @@ def _reading(answer: Answer) -> Reading:
 def _minute(seconds: float) -> str:
     """`2026-01-31 2359`, on this machine's clock: SkyWalking takes no time zone."""
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H%M")
+
+
+PROVIDER = SkyWalking()

@@ -9,7 +9,7 @@ import msgspec
 
 from serinus.analysis.conditions.values import Floats
 from serinus.analysis.providers.http import Answer, refused
-from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse
 from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 
 SECRET = "wavefront-api-tokens"
@@ -22,12 +22,18 @@ class WavefrontConfig(msgspec.Struct):
     query: str = ""
 
 
-class Wavefront(Answering[WavefrontConfig]):
+class Wavefront(QueryProvider[WavefrontConfig]):
     type = "Wavefront"
-    name = "wavefront"
+    key = "wavefront"
     config = WavefrontConfig
+    request = "its chart API, the point nearest to now"
+    result = "a number; a list with several series"
+    credentials = "Secret `wavefront-api-tokens`: key is the address"
 
-    async def ask(self, config: WavefrontConfig, call: Call) -> Reading:
+    def secrets(self, config: WavefrontConfig) -> tuple[SecretUse, ...]:
+        return (SecretUse(SECRET),)
+
+    async def query(self, config: WavefrontConfig, call: Call) -> Reading:
         tokens = await call.reach.secret(call.reach.namespace, SECRET) or {}
         scheme, _, host = config.address.rpartition("://")
         # Only a key that is itself written with http:// lets its token be sent in clear.
@@ -36,7 +42,7 @@ class Wavefront(Answering[WavefrontConfig]):
             raise ProviderError("API token not found")
         at = str(int(call.now * 1000))
         query = urlencode({"q": config.query, "s": at, "e": at, "p": "1", "g": "s", "i": "true"})
-        shown = call.shown_config(self.name, WavefrontConfig).address
+        shown = call.shown_config(self.key, WavefrontConfig).address
         answer = await call.reach.http.request(
             "GET",
             f"{_root(config.address)}{PATH}?{query}",
@@ -82,3 +88,6 @@ def _reading(found: dict[str, Any], now: float) -> Reading:
     if len(values) == 1:
         return Reading(values[0], shown[0], metadata)
     return Reading(values, f"[{','.join(shown)}]", metadata)
+
+
+PROVIDER = Wavefront()

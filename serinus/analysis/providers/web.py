@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,7 +15,7 @@ from serinus.analysis.providers.decoding import NotJson, json_of
 from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.jsonpath import JsonPathError, find
 from serinus.analysis.providers.oauth2 import bearer
-from serinus.analysis.providers.provider import Answering, Call, Reading
+from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.meta import Json
 
@@ -23,7 +23,7 @@ DEFAULT_SECONDS = 10
 
 
 class WebConfig(msgspec.Struct, rename="camel"):
-    url: str = ""
+    url: Annotated[str, REQUIRED] = ""
     method: str = ""
     headers: list[Header] = []
     timeout_seconds: int = 0
@@ -34,12 +34,15 @@ class WebConfig(msgspec.Struct, rename="camel"):
     authentication: Authentication | None = None
 
 
-class Web(Answering[WebConfig]):
+class Web(QueryProvider[WebConfig]):
     type = "Web"
-    name = "web"
+    key = "web"
     config = WebConfig
+    request = "any URL; `method headers body jsonBody jsonPath timeoutSeconds insecure`; JSONPath is kubectl's, `{range}` included"
+    result = "the first JSON value that `jsonPath` matches; the text if the answer is not JSON"
+    credentials = "`authentication.oauth2`"
 
-    async def ask(self, config: WebConfig, call: Call) -> Reading:
+    async def query(self, config: WebConfig, call: Call) -> Reading:
         answer = await self.answer(config, call)
         return await call.read(answer, lambda: reading(answer.body, config.json_path or "{$}"))
 
@@ -98,3 +101,6 @@ def reading(body: bytes, path: str) -> Reading:
         return Reading(result, json_text(result, Budget(), indent=None))
     except ConditionError as error:
         raise ProviderError("", error) from error
+
+
+PROVIDER = Web()

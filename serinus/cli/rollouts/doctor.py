@@ -63,8 +63,10 @@ def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]
     for resource in ARGOPROJ:
         yield _tried(session, resource, flags)
     yield _tried(session, REPLICA_SETS, flags)
-    yield _controller(session, now, flags)
+    found, namespace = _controller(session, now, flags)
+    yield found
     yield from _routers(session)
+    yield from _providers(session, namespace)
     yield from _notifications(session, flags)
     yield from _steps(session)
 
@@ -122,18 +124,21 @@ def _install(flags: str) -> str:
     return f"serinus install | kubectl apply{flags} --server-side -f -"
 
 
-def _controller(session: Session, now: float, flags: str) -> Finding:
+def _controller(session: Session, now: float, flags: str) -> tuple[Finding, str]:
+    """The finding, and the namespace of the controller; that of an installation if none leads."""
+    from serinus.api.installation import NAME
     from serinus.kube.errors import ApiError
 
     try:
         leases = session.client.list(LEASES).get("items") or []
     except ApiError as error:
-        return Finding("controller", error.message or str(error), "Ask for the right to read Leases, to see who leads.")
+        fix = "Ask for the right to read Leases, to see who leads."
+        return Finding("controller", error.message or str(error), fix), NAME
     leading = leaders(leases, now)
     if leading:
-        return Finding("controller", "; ".join(leader.told() for leader in leading))
+        return Finding("controller", "; ".join(leader.told() for leader in leading)), leading[0].namespace
     gone = "nobody holds its Lease" if ours(leases) else "there is no Lease of one"
-    return Finding("controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}")
+    return Finding("controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}"), NAME
 
 
 def _routers(session: Session) -> Iterator[Finding]:
@@ -141,6 +146,13 @@ def _routers(session: Session) -> Iterator[Finding]:
     from serinus.cli.rollouts.doctor_routers import checked
 
     yield from (Finding(*row) for row in checked(session))
+
+
+def _providers(session: Session, controller: str) -> Iterator[Finding]:
+    """Whether the metrics of the namespace's AnalysisTemplates can be measured."""
+    from serinus.cli.rollouts.doctor_providers import checked
+
+    yield from (Finding(*row) for row in checked(session, controller))
 
 
 COMMAND = Command(

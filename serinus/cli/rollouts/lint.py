@@ -58,6 +58,21 @@ def findings(obj: Json, objects: list[Json]) -> Iterator[Finding]:
         yield from _of_rollout(obj, [other for other in objects if _space(other) in (_space(obj), None)])
     elif obj["kind"] == "Experiment":
         yield from _of_experiment(obj)
+    elif obj["kind"] in (*_TEMPLATES, "AnalysisRun"):
+        yield from _of_metrics(obj)
+
+
+def _of_metrics(obj: Json) -> Iterator[Finding]:
+    """What providers behind `plugin` refuse: the schema of the CRDs covers the others."""
+    from serinus.analysis.providers.registry import problems
+    from serinus.api.analysis import AnalysisTemplate
+    from serinus.api.findings import Finding
+
+    for place, metric in enumerate(_typed(obj, AnalysisTemplate).spec.metrics):
+        own = [row for row in problems(metric) if row[0].startswith("provider.plugin.")]
+        for field, problem in own:
+            path = f"spec.metrics[{place}].{field}"
+            yield Finding(path, f"{path}: {problem}")
 
 
 def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Makes measurements fail in every way, with marked secrets wherever a metric or a provider may have one.
 
-`PLACES` has each provider of the registry: the metric in which every text holds a secret argument, and the credentials that
-the provider reads itself.
+Each provider is provoked with the sample of its page (provider_pages.py). `PLACES` has more configurations: every text holds a
+secret argument, and the provider reads credentials itself.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ import msgspec
 from serinus.analysis.assessment import assess, failed
 from serinus.analysis.phases import COMPLETED
 from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.providers import registry, sequential
 from serinus.analysis.providers.http import Http
 from serinus.analysis.providers.measuring import measure
 from serinus.analysis.providers.provider import Reach
-from serinus.analysis.providers.registry import provider
 from serinus.analysis.resolved import resolve
 from serinus.analysis.schedule import tasks
 from serinus.analysis.sequential.metric import PLUGIN
@@ -52,7 +52,8 @@ class VerdictRun:
         due: Mapping[str, float] = {}
         for _ in range(turns):
             if self.forgets:
-                provider.cache_clear()
+                sequential.PROVIDER = sequential.SequentialVerdicts()
+                registry.loaded.cache_clear()
             try:
                 resolved = resolve(self.run.spec, {})
             except AnalysisProblem as problem:

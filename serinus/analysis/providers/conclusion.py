@@ -1,0 +1,41 @@
+"""From a reading to a measurement: the conditions of the metric judge what a provider has read."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from serinus.analysis.conditions.budget import STEPS
+from serinus.analysis.conditions.errors import TooMuchWork
+from serinus.analysis.phases import ERROR
+from serinus.analysis.providers.provider import Call, QueryProvider, Reading
+from serinus.analysis.verdicts import LONGEST_VALUE, judged
+from serinus.api.analysis import Measurement
+from serinus.api.cutting import LONGEST_MESSAGE
+from serinus.api.times import format_time
+
+QUICK = 20_000
+"""Steps of a condition that are evaluated in the event loop: about 20 ms. A longer one is evaluated again in the reader's thread."""
+
+
+async def measured(provider: QueryProvider[Any], call: Call) -> Measurement:
+    """The finished measurement. ProviderError if the provider gives no reading."""
+    started = format_time(call.now)
+    reading = await provider.query(call.config(provider.key, provider.config), call)
+    now = call.now
+    if not reading.large:
+        with suppress(TooMuchWork):
+            return _concluded(call, reading, started, now, QUICK)
+    return await call.reach.reader.apart(lambda: _concluded(call, reading, started, now, STEPS))
+
+
+def _concluded(call: Call, reading: Reading, started: str, now: float, steps: int) -> Measurement:
+    verdict = judged(call.metric, reading.result, now, call.shown, steps)
+    return Measurement(
+        verdict.phase,
+        call.hidden.message(verdict.own, verdict.said, LONGEST_MESSAGE),
+        started,
+        format_time(now),
+        value="" if verdict.phase == ERROR else call.said(reading.value, LONGEST_VALUE),
+        metadata={key: call.said(text, LONGEST_VALUE) for key, text in reading.metadata.items()},
+    )
