@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from serinus.kube.config import Connection
     from serinus.kube.wire import Handler
 
+SHORT = "Run the controller against any Kubernetes API"
+
 
 JOB_KUBECONFIG = "ARGO_ROLLOUTS_ANALYSIS_JOB_KUBECONFIG"
 

@@ -18,6 +18,8 @@ import click
 from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import Instance, prepare
 
+SHORT = "Watch a whole canary with real traffic"
+
 
 @click.command("demo", short_help="Watch a whole canary with real traffic.")
 @click.option("--once", is_flag=True, help="Unattended: promotes automatically; code 0 only if all was as promised.")

@@ -9,6 +9,8 @@ import click
 from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import instance_at
 
+SHORT = "Stop Serinus on this machine"
+
 
 @click.command("down", short_help="Stop Serinus on this machine.")
 @click.option("--data", metavar="DIR", help="The instance's directory.  [default: ~/.serinus]")

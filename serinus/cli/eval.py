@@ -15,6 +15,8 @@ from serinus.api.nesting import TOO_DEEP, too_deep
 from serinus.api.visible import visible_json
 from serinus.cli.problems import Problem
 
+SHORT = "Evaluate a condition of an analysis on a result"
+
 
 @click.command("eval", short_help="Evaluate a condition on a result.")
 @click.argument("condition")

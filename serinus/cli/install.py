@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+SHORT = "Print what a cluster needs to run Serinus"
+
 
 @click.command("install")
 @click.option("-n", "--namespace", default="argo-rollouts", show_default=True, help="Namespace of the controller.")

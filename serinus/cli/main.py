@@ -15,28 +15,27 @@ import sys
 from itertools import pairwise
 
 from serinus.cli import rollouts as table
-from serinus.cli.commandline import Program, UsageProblem, find, parse, understand, unknown_command
+from serinus.cli.command_files import commands
+from serinus.cli.commandline import Program, Row, UsageProblem, find, parse, understand, unknown_command
 from serinus.cli.terminal import attach
 
 TYPE_CHECKING = False  # as in `typing`, which takes a sixth of the time that `--help` has
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-OWN = {
-    "up": ("serinus.cli.up", "Start Serinus on this machine"),
-    "down": ("serinus.cli.down", "Stop Serinus on this machine"),
-    "status": ("serinus.cli.status", "Whether Serinus runs here, and where"),
-    "reset": ("serinus.cli.reset", "Stop Serinus and delete all its data"),
-    "demo": ("serinus.cli.demo", "Watch a whole canary with real traffic"),
-    "eval": ("serinus.cli.eval", "Evaluate a condition of an analysis on a result"),
-    "verdict": ("serinus.cli.verdict", "The verdict of counts of requests and errors, with a stated error bound"),
-    "install": ("serinus.cli.install", "Print what a cluster needs to run Serinus"),
-    "upgrade": ("serinus.cli.upgrade", "List what a new version would change on a cluster"),
-    "migrate-routes": ("serinus.cli.migrate_routes", "Print HTTPRoutes in place of canary Ingresses"),
-    "controller": ("serinus.cli.controller", "Run the controller against any Kubernetes API"),
-    "node": ("serinus.cli.node", "Run the pods of any Kubernetes API on this machine"),
-}
-"""name -> (module that exports the click command `command`, one line about it)."""
+FIRST = ("up", "down", "status", "reset", "demo")
+"""What a new user types comes first in the list; the others follow by name."""
+
+
+def _own_commands() -> dict[str, tuple[str, str]]:
+    """name -> (module that exports the click command `command`, one line about it)."""
+    found = {
+        name.replace("_", "-"): (f"serinus.cli.{name}", short) for name, short, _ in commands(os.path.dirname(__file__))
+    }
+    return {name: found[name] for name in (*FIRST, *(name for name in found if name not in FIRST))}
+
+
+OWN = _own_commands()
 
 COMPLETING = ("__complete", "__completeNoDesc")
 """What shells ask: with a description of each candidate, and without."""
@@ -72,12 +71,12 @@ def _serinus(argv: Sequence[str]) -> int:
         return _run(table.program("serinus rollouts", "serinus rollouts"), argv)
     if argv[0] in OWN:
         return _own(argv[0], argv[1:])
-    found, rest = find(Program("serinus", "serinus", "", (table.Row(("rollouts",), "", ""),), table.CONNECTION), argv)
+    found, rest = find(Program("serinus", "serinus", "", (Row(("rollouts",), "", ""),), table.CONNECTION), argv)
     if found.path:
         return _run(table.program("serinus rollouts", "serinus rollouts"), rest)
     program = table.program("serinus", "serinus")
     if not argv[0].startswith("-") and not any(row.path[0] == argv[0] for row in program.rows):
-        known = Program("serinus", "serinus", "", (*program.rows, *(table.Row((name,), "", "") for name in OWN)))
+        known = Program("serinus", "serinus", "", (*program.rows, *(Row((name,), "", "") for name in OWN)))
         sys.stderr.write(f"Error: {unknown_command(known, argv[0])}\n")
         return 2
     return _run(program, argv)

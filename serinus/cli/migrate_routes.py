@@ -9,6 +9,8 @@ import click
 from serinus.api.visible import visible
 from serinus.cli.problems import Problem
 
+SHORT = "Print HTTPRoutes in place of canary Ingresses"
+
 Json = dict[str, Any]
 KINDS = ("Rollout", "Ingress", "Service")
 

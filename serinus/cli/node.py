@@ -11,6 +11,8 @@ import click
 from serinus.cli.controller_options import CONNECTION
 from serinus.cli.image_map import HELP, image_map_of
 
+SHORT = "Run the pods of any Kubernetes API on this machine"
+
 _OWN = (
     click.Option(["--name"], default="", help="Name of the Node.  [default: this machine's]"),
     click.Option(

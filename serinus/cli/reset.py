@@ -10,6 +10,8 @@ import click
 from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import instance_at, remove
 
+SHORT = "Stop Serinus and delete all its data"
+
 
 @click.command("reset", short_help="Stop Serinus and delete all its data.")
 @click.option("--data", metavar="DIR", help="The instance's directory.  [default: ~/.serinus]")

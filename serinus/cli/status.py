@@ -13,6 +13,8 @@ from serinus.local.cannot_run import CannotRun
 from serinus.local.data_directory import check_owner
 from serinus.local.instance import Instance, instance_at
 
+SHORT = "Whether Serinus runs here, and where"
+
 
 @click.command("status", short_help="Whether Serinus runs here, and where.")
 @click.option("--data", metavar="DIR", help="The instance's directory.  [default: ~/.serinus]")

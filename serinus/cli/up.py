@@ -14,6 +14,8 @@ from serinus.cli.image_map import HELP, image_map_of
 from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import instance_at, prepare
 
+SHORT = "Start Serinus on this machine"
+
 
 @click.command("up", short_help="Start Serinus on this machine.")
 @click.option("-d", "--detach", is_flag=True, help="Return when it is ready; stop it with `serinus down`.")

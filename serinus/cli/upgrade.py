@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from serinus.cli.upgrade_report import Report
     from serinus.kube.config import Connection
 
+SHORT = "List what a new version would change on a cluster"
+
 
 _REPEATED = ("kubeconfig", "context", "cluster", "user", "server", "as_user")
 

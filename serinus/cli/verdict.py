@@ -18,6 +18,8 @@ from serinus.cli.verdict_lines import looks_of
 from serinus.cli.verdict_plan import plan
 from serinus.cli.verdict_report import report_command
 
+SHORT = "The verdict of counts of requests and errors, with a stated error bound"
+
 DIGITS = 9
 """Decimals of what is printed."""
 

@@ -1,8 +1,12 @@
-"""The commands of `kubectl argo rollouts`: one line in this table and one file for each."""
+"""The commands of `kubectl argo rollouts`: every file of this folder that has a `SHORT`.
+
+`get_rollout.py` is `get rollout`. docs/adding-a-command.md has the steps to add one.
+"""
 
 from __future__ import annotations
 
-from serinus.cli.commandline import Flag, Program, Row
+from serinus.cli.command_files import rows
+from serinus.cli.commandline import Flag, Program
 
 LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
 
@@ -37,53 +41,19 @@ CONNECTION = (
 """kubectl's flags, which every command takes."""
 
 
-def _row(words: str, short: str, *aliases: str, module: str | None = None) -> Row:
-    path = tuple(words.split())
-    name = "_".join(path) if module is None else module
-    return Row(path, f"serinus.cli.rollouts.{name}" if name else "", short, aliases)
+GROUPS = {
+    "get": "Show one Rollout or Experiment with all that belongs to it",
+    "list": "List Rollouts or Experiments",
+    "notifications": "Look at, try and send notifications",
+    "notifications template": "Templates of notifications",
+    "notifications trigger": "Triggers of notifications",
+    "retry": "Retry an aborted Rollout or a failed Experiment",
+    "set": "Change a Rollout",
+    "terminate": "Stop an AnalysisRun or an Experiment",
+}
+"""Words that only hold other commands, each with one line about it."""
 
-
-ROWS = (
-    _row("abort", "Stop an update and send all traffic back to the stable version"),
-    _row("completion", "Print the completion script of a shell"),
-    _row("create", "Create Rollouts, Experiments, AnalysisTemplates and AnalysisRuns"),
-    _row("create analysisrun", "Create an AnalysisRun from a template", "ar"),
-    _row("dashboard", "Show Rollouts in a browser, and steer them there"),
-    _row("doctor", "Say whether Rollouts can work here, and what to do where they cannot"),
-    _row("get", "Show one Rollout or Experiment with all that belongs to it", module=""),
-    _row("get rollout", "Show a Rollout with its ReplicaSets, pods, experiments and analyses", "ro", "rollouts"),
-    _row("get experiment", "Show an Experiment with its ReplicaSets, pods and analyses", "exp", "experiments"),
-    _row("history", "Say which revisions there were, and who did what when"),
-    _row("lint", "Check the Rollouts of a file"),
-    _row("list", "List Rollouts or Experiments", module=""),
-    _row("list rollouts", "List Rollouts", "ro", "rollout"),
-    _row("list experiments", "List Experiments", "exp", "experiment"),
-    _row("notifications", "Look at, try and send notifications", module=""),
-    _row("notifications history", "Show the notifications of a Rollout, and why triggers send none"),
-    _row("notifications lint", "Check a configuration of notifications"),
-    _row("notifications send", "Send what a trigger says of a Rollout now"),
-    _row("notifications template", "Templates of notifications", module=""),
-    _row("notifications template get", "Show templates"),
-    _row("notifications template notify", "Make a template's message of a Rollout, and send or print it"),
-    _row("notifications trigger", "Triggers of notifications", module=""),
-    _row("notifications trigger get", "Show triggers"),
-    _row("notifications trigger run", "Say what a trigger's conditions are for a Rollout now"),
-    _row("pause", "Pause a Rollout"),
-    _row("promote", "Promote a rollout: end the current pause, or skip the current step"),
-    _row("restart", "Restart the pods of a Rollout"),
-    _row("retry", "Retry an aborted Rollout or a failed Experiment", module=""),
-    _row("retry rollout", "Retry an aborted Rollout", "ro", "rollouts"),
-    _row("retry experiment", "Retry a failed Experiment", "exp", "experiments"),
-    _row("set", "Change a Rollout", module=""),
-    _row("set image", "Change the image of a container"),
-    _row("status", "Follow a Rollout until it is done, and say how it ended"),
-    _row("terminate", "Stop an AnalysisRun or an Experiment", module=""),
-    _row("terminate analysisrun", "Stop an AnalysisRun", "ar", "analysisruns"),
-    _row("terminate experiment", "Stop an Experiment", "exp", "experiments"),
-    _row("undo", "Go back to an earlier revision"),
-    _row("version", "Show the version"),
-    _row("why", "Say why a Rollout waits, and what would release it"),
-)
+ROWS = rows(__file__, __name__, GROUPS)
 
 
 def program(name: str = "kubectl-argo-rollouts", typed: str = "kubectl argo rollouts") -> Program:

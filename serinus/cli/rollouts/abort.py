@@ -5,6 +5,8 @@ from __future__ import annotations
 from serinus.cli.change import FLAGS, act_on_all
 from serinus.cli.commandline import Call, Command
 
+SHORT = "Stop an update and send all traffic back to the stable version"
+
 
 def run(call: Call) -> int:
     return act_on_all(call, "Abort", "abort", ({"status": {"abort": True}}, None), "aborted")

@@ -11,6 +11,8 @@ import sys
 from serinus.cli.commandline import Call, Command
 from serinus.cli.problems import USAGE, Problem
 
+SHORT = "Print the completion script of a shell"
+
 BASH = """\
 _%FUNCTION%() {
     local IFS=$'\\n' word line last=":4" before="" glue=""

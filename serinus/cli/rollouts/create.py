@@ -9,6 +9,8 @@ from serinus.cli.commandline import Call, Command, Flag, understand
 from serinus.cli.problems import Problem
 from serinus.cli.session import Session, open_session
 
+SHORT = "Create Rollouts, Experiments, AnalysisTemplates and AnalysisRuns"
+
 
 def run(call: Call) -> int:
     from serinus.cli.manifests import complaints, documents

@@ -13,6 +13,9 @@ from serinus.cli.problems import USAGE, Problem
 from serinus.cli.rollouts.create import create, told
 from serinus.cli.session import Session, open_session
 
+SHORT = "Create an AnalysisRun from a template"
+ALIASES = "ar"
+
 INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
 
 

@@ -10,6 +10,8 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import USAGE, Problem
 from serinus.cli.session import connection_of
 
+SHORT = "Show Rollouts in a browser, and steer them there"
+
 
 def run(call: Call) -> int:
     import asyncio

@@ -19,6 +19,8 @@ from serinus.cli.session import Session, open_session
 if TYPE_CHECKING:
     from serinus.kube.errors import ApiError
 
+SHORT = "Say whether Rollouts can work here, and what to do where they cannot"
+
 Json = dict[str, Any]
 
 MOST_DESTINATIONS = 5

@@ -16,6 +16,9 @@ from serinus.cli.session import open_session
 from serinus.cli.tree import experiment_lines
 from serinus.cli.watching import Scene, Watching, surroundings
 
+SHORT = "Show an Experiment with its ReplicaSets, pods and analyses"
+ALIASES = "exp experiments"
+
 
 def run(call: Call) -> int:
     session, name = open_session(call), call.args[0]

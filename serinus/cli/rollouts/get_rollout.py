@@ -18,6 +18,9 @@ from serinus.cli.terminal import own
 from serinus.cli.tree import rollout_lines
 from serinus.cli.watching import Scene, Watching, referred, surroundings, workload_of
 
+SHORT = "Show a Rollout with its ReplicaSets, pods, experiments and analyses"
+ALIASES = "ro rollouts"
+
 CLEAR = own("\x1b[H\x1b[2J\x1b[0;0H")
 """Between two pictures of a watch."""
 

@@ -20,6 +20,8 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.rollouts.get_rollout import found
 from serinus.cli.session import Session, open_session
 
+SHORT = "Say which revisions there were, and who did what when"
+
 CAUSE = "kubernetes.io/change-cause"
 
 

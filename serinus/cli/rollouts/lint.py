@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from serinus.api.rollout import WorkloadRef
     from serinus.api.workloads import Workload
 
+SHORT = "Check the Rollouts of a file"
+
 T = TypeVar("T")
 _TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 

@@ -15,6 +15,9 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.output import OUTPUT, versioned, wanted, written
 from serinus.cli.session import open_session
 
+SHORT = "List Experiments"
+ALIASES = "exp experiment"
+
 
 def run(call: Call) -> int:
     session, everywhere = open_session(call), call.truth("all-namespaces")

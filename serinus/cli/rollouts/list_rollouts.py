@@ -14,6 +14,9 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.output import OUTPUT, versioned, wanted, written
 from serinus.cli.session import Session, open_session
 
+SHORT = "List Rollouts"
+ALIASES = "ro rollout"
+
 HEADS = ("NAME", "STRATEGY", "STATUS", "STEP", "SET-WEIGHT", "READY", "DESIRED", "UP-TO-DATE", "AVAILABLE")
 LEAST = (10, 9, 12, 4, 10, 5, 7, 10, 9)
 

@@ -13,6 +13,8 @@ from serinus.cli.problems import Problem
 from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, table
 from serinus.cli.session import open_session
 
+SHORT = "Show the notifications of a Rollout, and why triggers send none"
+
 Json = dict[str, Any]
 REASONS = ("NotificationSent", "NotificationFailed")
 

@@ -6,6 +6,8 @@ from serinus.cli.commandline import Call, Command
 from serinus.cli.problems import Problem
 from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, rollout
 
+SHORT = "Check a configuration of notifications"
+
 
 def run(call: Call) -> int:
     from serinus.notifications.lint import problems_of, problems_of_object

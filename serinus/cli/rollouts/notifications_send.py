@@ -8,6 +8,8 @@ from serinus.cli.commandline import Call, Command
 from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, missing, rollout
 from serinus.cli.rollouts.notifications_template_notify import DRY_RUN, deliver
 
+SHORT = "Send what a trigger says of a Rollout now"
+
 
 def run(call: Call) -> int:
     from serinus.notifications.due import subscribed

@@ -9,6 +9,8 @@ from typing import Any
 from serinus.cli.commandline import Call, Command
 from serinus.cli.rollouts.notifications_configuration import FLAGS, OUTPUT, chosen, configuration, shown, table
 
+SHORT = "Show templates"
+
 WIDEST = 100
 
 

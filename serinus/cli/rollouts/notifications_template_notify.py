@@ -12,6 +12,8 @@ from serinus.cli.rollouts.notifications_configuration import FLAGS, configuratio
 if TYPE_CHECKING:
     from serinus.notifications.configuration import Configuration
 
+SHORT = "Make a template's message of a Rollout, and send or print it"
+
 CONSOLE = "console"
 RECIPIENT = Flag(
     "recipient", "Where to: SERVICE:RECIPIENT; may be repeated. console:stdout prints", default=(), metavar="TO"

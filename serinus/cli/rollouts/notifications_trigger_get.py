@@ -8,6 +8,8 @@ from typing import Any
 from serinus.cli.commandline import Call, Command
 from serinus.cli.rollouts.notifications_configuration import FLAGS, OUTPUT, chosen, configuration, shown, table
 
+SHORT = "Show triggers"
+
 
 def run(call: Call) -> int:
     found = configuration(call)

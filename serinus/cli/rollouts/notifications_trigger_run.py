@@ -9,6 +9,8 @@ from serinus.cli.commandline import Call, Command
 from serinus.cli.problems import Problem
 from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, missing, rollout, table
 
+SHORT = "Say what a trigger's conditions are for a Rollout now"
+
 
 def run(call: Call) -> int:
     from serinus.analysis.conditions.errors import ConditionError

@@ -5,6 +5,8 @@ from __future__ import annotations
 from serinus.cli.change import FLAGS, act_on_all
 from serinus.cli.commandline import Call, Command
 
+SHORT = "Pause a Rollout"
+
 
 def run(call: Call) -> int:
     return act_on_all(call, "Pause", "pause", (None, {"spec": {"paused": True}}), "paused")

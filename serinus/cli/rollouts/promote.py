@@ -13,6 +13,8 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
 from serinus.cli.session import open_session
 
+SHORT = "Promote a rollout: end the current pause, or skip the current step"
+
 Json = dict[str, Any]
 
 SKIP_BOTH = "Cannot use skip-current-step and skip-all-steps flags at the same time"

@@ -11,6 +11,8 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import USAGE, Problem
 from serinus.cli.session import open_session
 
+SHORT = "Restart the pods of a Rollout"
+
 
 def run(call: Call) -> int:
     given = call.text("in")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from serinus.cli.change import FLAGS, act_on_all
 from serinus.cli.commandline import Call, Command
 
+SHORT = "Retry an aborted Rollout"
+ALIASES = "ro rollouts"
+
 
 def run(call: Call) -> int:
     return act_on_all(call, "Retry", "retry", ({"status": {"abort": False}}, None), "retried")

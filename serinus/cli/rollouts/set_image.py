@@ -10,6 +10,8 @@ from serinus.cli.commandline import Call, Command
 from serinus.cli.problems import USAGE, Problem
 from serinus.cli.session import Session, open_session
 
+SHORT = "Change the image of a container"
+
 Json = dict[str, Any]
 
 

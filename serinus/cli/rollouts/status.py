@@ -17,6 +17,8 @@ from serinus.cli.rollouts.get_rollout import deleted, found
 from serinus.cli.session import Session, open_session
 from serinus.cli.watching import Watching, referred, workload_of
 
+SHORT = "Follow a Rollout until it is done, and say how it ended"
+
 Goal = Callable[[str, Json], bool]
 """(phase, the Rollout) -> whether it is where it was to come."""
 

@@ -7,6 +7,9 @@ from serinus.cli.change import FLAGS, change
 from serinus.cli.commandline import Call, Command
 from serinus.cli.session import open_session
 
+SHORT = "Stop an Experiment"
+ALIASES = "exp experiments"
+
 
 def run(call: Call) -> int:
     session = open_session(call)

@@ -12,6 +12,8 @@ from serinus.cli.commandline import Call, Command, Flag
 from serinus.cli.problems import Problem
 from serinus.cli.session import Session, open_session
 
+SHORT = "Go back to an earlier revision"
+
 _WORKLOADS = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS, "PodTemplate": POD_TEMPLATES}
 
 

@@ -8,6 +8,8 @@ import sys
 import serinus
 from serinus.cli.commandline import Call, Command, Flag
 
+SHORT = "Show the version"
+
 
 def run(call: Call) -> int:
     name = call.found.program.name.split()[0]

@@ -26,6 +26,8 @@ from serinus.engine.explain.snapshot_reader import Read, answered, gather, resou
 from serinus.engine.explain.why import Reason, Why, explain, glance, sentence
 from serinus.kube.errors import ApiError
 
+SHORT = "Say why a Rollout waits, and what would release it"
+
 Json = dict[str, Any]
 
 
