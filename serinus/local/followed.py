@@ -13,21 +13,34 @@ log = logging.getLogger(__name__)
 
 LONGEST_REST = 65.0
 """A client-go watch that broke again and again within two minutes rests up to twice 30 s before it comes back."""
+BACKENDS = ("services", "endpointslices")
+"""Plurals that each provider of Traefik watches for itself."""
+_PROVIDERS = {"kubernetes/ingress": "ingress", "kubernetes/crd": "crd"}
+"""End of a provider's user agent: its name. That of the Gateway API has the user agent of client-go."""
+
+
+def provider(user_agent: str) -> str:
+    """The provider of Traefik that makes a request: `ingress`, `crd` or `gateway`; "" for another client."""
+    if "traefik" not in user_agent:
+        return ""
+    return _PROVIDERS.get(user_agent.rpartition(" ")[2], "gateway")
 
 
 class Followed:
     """The API server, and whether the gateway follows it: until its watches are there, weights would change unseen."""
 
-    def __init__(self, handler: Handler, more: frozenset[str] = frozenset()) -> None:
-        """`more`: plurals that it has to watch beside Ingresses, Services and their endpoints."""
+    def __init__(self, handler: Handler, more: frozenset[tuple[str, str]] = frozenset()) -> None:
+        """`more`: (provider, plural) that Traefik has to watch beside Ingresses."""
         self._handler = handler
-        self._missing = {"ingresses", "services", "endpointslices", *more}
+        routes = {("ingress", "ingresses"), *more}
+        self._missing = {(who, plural) for who, route in routes for plural in (route, *BACKENDS)}
         self._all = asyncio.Event()
 
     async def handle(self, request: Request) -> Response:
         response = await self._handler(request)
-        if self._missing and response.stream is not None and "traefik" in request.headers.get("user-agent", ""):
-            self._missing.discard(request.path.rpartition("/")[2])
+        if self._missing and response.stream is not None:
+            who = provider(request.headers.get("user-agent", ""))
+            self._missing.discard((who, request.path.rpartition("/")[2]))
             if not self._missing:
                 self._all.set()
         return response
@@ -44,5 +57,7 @@ class Followed:
     async def then(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Runs a controller once the gateway would hear what it changes, or cannot be waited for any longer."""
         if not await self.by_gateway(LONGEST_REST):
-            log.warning("The gateway does not watch %s; going on without it.", ", ".join(sorted(self._missing)))
+            log.warning(
+                "The gateway does not watch %s; going on without it.", ", ".join(sorted({m[1] for m in self._missing}))
+            )
         await start()

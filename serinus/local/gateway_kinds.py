@@ -26,6 +26,8 @@ class Kinds(NamedTuple):
     file: str
     read: dict[str, str]
     """Plural: version, of the kinds that Traefik's provider needs at its start."""
+    provider: str
+    """Of Traefik, as `followed.provider` names it."""
     weighted: tuple[str, ...]
     """Plurals of the kinds that have weights."""
 
@@ -39,6 +41,7 @@ GATEWAY_API = Kinds(
         ),
         "referencegrants": "v1beta1",
     },
+    provider="gateway",
     weighted=("grpcroutes", "httproutes"),
 )
 TRAEFIK = Kinds(
@@ -51,6 +54,7 @@ TRAEFIK = Kinds(
         ),
         "v1alpha1",
     ),
+    provider="crd",
     weighted=("traefikservices",),
 )  # fmt: skip
 
@@ -76,19 +80,19 @@ async def install(client: Client, *groups: Kinds) -> frozenset[str]:
     )
 
 
-async def in_use(client: Client, *groups: Kinds) -> frozenset[str]:
-    """Plurals of the kinds with weights of which there are objects.
+async def in_use(client: Client, *groups: Kinds) -> frozenset[tuple[str, str]]:
+    """(provider, plural) of the kinds with weights of which there are objects.
 
     Traefik has to watch them before a weight may change. After several breaks of its connection each of its watches rests for up to a
     minute, so the controllers wait for no other kind.
     """
-    found: set[str] = set()
+    found: set[tuple[str, str]] = set()
     for kinds in groups:
         for plural in kinds.weighted:
             path = f"/apis/{kinds.group}/{kinds.read[plural]}/{plural}"
             answer = await client.raw("GET", path, query={"limit": "1"})
             if json.loads(answer.body)["items"]:
-                found.add(plural)
+                found.add((kinds.provider, plural))
     return frozenset(found)
 
 

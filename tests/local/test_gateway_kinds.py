@@ -134,19 +134,24 @@ def test_a_provider_is_on_where_its_kinds_are_served(groups: frozenset[str], pro
 
 
 async def test_a_weight_waits_for_the_watches_of_routes_that_there_are(server: ApiServer, client: Client):
-    """Traefik's watches rest for up to a minute after several breaks: one that serves nobody holds up no release."""
+    """Traefik's watches rest for up to a minute after several breaks: one that serves nobody holds up no release. Each
+    of its providers watches Services for itself."""
     await install(client, GATEWAY_API, TRAEFIK)
     assert await in_use(client, GATEWAY_API, TRAEFIK) == frozenset()
     route = {"metadata": {"name": "web"}, "spec": {"parentRefs": [{"name": "gateway"}]}}
     await client.create(HTTP_ROUTES, {"apiVersion": f"{GROUP}/v1", "kind": "HTTPRoute", **route}, "default")
     followed = Followed(server.handle, await in_use(client, GATEWAY_API, TRAEFIK))
-    for path in (
-        "/apis/networking.k8s.io/v1/ingresses",
-        "/api/v1/services",
-        "/apis/discovery.k8s.io/v1/endpointslices",
-        f"/apis/{GROUP}/v1/httproutes",
+    ingress, gateway = "traefik/3.7 (linux/amd64) kubernetes/ingress", "traefik/v0.0.0 (linux/amd64) kubernetes/$Format"
+    services, slices = "/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"
+    for agent, path in (
+        (ingress, "/apis/networking.k8s.io/v1/ingresses"),
+        (ingress, services),
+        (ingress, slices),
+        (gateway, services),
+        (gateway, f"/apis/{GROUP}/v1/httproutes"),
+        (gateway, slices),
     ):
         assert not await followed.by_gateway(0)
-        watch = Request("GET", path, {"watch": "true", "timeoutSeconds": "1"}, {"user-agent": "traefik/3"}, b"")
+        watch = Request("GET", path, {"watch": "true", "timeoutSeconds": "1"}, {"user-agent": agent}, b"")
         assert (await followed.handle(watch)).stream is not None
     assert await followed.by_gateway(0)
