@@ -7,7 +7,9 @@ WORKDIR /src
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 RUN python -m venv /opt/serinus && /opt/serinus/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY serinus serinus
-RUN /opt/serinus/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+# Pip and setuptools have built it, and are not needed to run it.
+RUN /opt/serinus/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
+ && /opt/serinus/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.11-slim${DIGEST:+@${DIGEST}}
 COPY --from=build /opt/serinus /opt/serinus

@@ -68,8 +68,9 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@compile() { uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade "$$@"; }
 	build=$$(mktemp); trap 'rm -f "$$build"' EXIT; echo 'setuptools>=77' > "$$build"
 	{ echo '# What Serinus is developed and tested with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra dev; } > dev.tmp
-	{ echo '# What Serinus runs with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" -c dev.tmp; } > run.tmp
-	mv dev.tmp requirements-dev.lock; mv run.tmp requirements.lock
+	{ echo '# What `serinus up` and `serinus demo` run with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra demo -c dev.tmp; } > demo.tmp
+	{ echo '# What the controller and the CLI run with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" -c dev.tmp; } > run.tmp
+	mv dev.tmp requirements-dev.lock; mv demo.tmp requirements-demo.lock; mv run.tmp requirements.lock
 
 clean: ## Remove .venv and caches
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
@@ -80,9 +81,9 @@ $(BIN)/python:
 
 # --no-build-isolation: the pinned setuptools builds, nothing unpinned is fetched. editable_mode=compat: a plain path
 # instead of an import hook, which every start of a command would pay for.
-$(RUN): requirements.lock pyproject.toml | $(BIN)/python
+$(RUN): requirements-demo.lock pyproject.toml | $(BIN)/python
 	@echo "Installing what Serinus runs with into $(VENV) (once, about a minute) ..."
-	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --require-hashes -r requirements-demo.lock
 	$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	touch $@
 

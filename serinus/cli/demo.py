@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from serinus.local.cannot_run import CannotRun
+from serinus.local.extras import require
 from serinus.local.instance import Instance, prepare
 
 SHORT = "Watch a whole canary with real traffic"
@@ -50,6 +51,7 @@ def command(once: bool, analysis: bool, prometheus: str, port: int | None, rate:
             signal.signal(number, _interrupt)
         if prometheus and not analysis:
             raise click.UsageError("--prometheus is asked with --analysis only: add --analysis")
+        require("demo")
         program = _prometheus(prometheus) if analysis else None
         good = _demo(instance, Wanted(once, analysis, program, rate), port)
     except CannotRun as error:

