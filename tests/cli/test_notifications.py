@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli.cli_cluster import run
+from tests.support.cli.cli_cluster import Space, rollout, run
 
 CONFIG = """
 apiVersion: v1
@@ -87,3 +87,13 @@ def test_lint(files: tuple[str, str], tmp_path: Path) -> None:
     assert broken.code == 1
     assert "error: template.t1: message: line 1: bad character U+005B '['" in broken.out
     assert "warning: service.webhook.hook: the Secret has no key tok" in broken.out
+
+
+def test_history_lists_what_waits(space: Space) -> None:
+    pending = '[{"t":"on-rollout-paused","i":0,"s":"slack","r":"ops","a":1767225600}]'
+    made = rollout()
+    made["metadata"]["annotations"] = {"notifications.serinus.dev/pending": pending}
+    space.put(made)
+    result = space.run("notifications", "history", "web")
+    assert result.code == 0
+    assert "on-rollout-paused waits to be sent to slack:ops" in result.out

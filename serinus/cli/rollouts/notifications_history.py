@@ -1,4 +1,4 @@
-"""`notifications history`: what was told about a Rollout to whom, and why nothing was."""
+"""`notifications history`: the messages about a Rollout that were sent, wait or failed, and why none is sent now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any
 
+from serinus.api.notification_events import REASONS, Sending, waiting
 from serinus.api.resources import EVENTS, ROLLOUTS
 from serinus.api.times import age_words, parse_time
 from serinus.cli.commandline import Call, Command
@@ -16,7 +17,6 @@ from serinus.cli.session import open_session
 SHORT = "Show the notifications of a Rollout, and why triggers send none"
 
 Json = dict[str, Any]
-REASONS = ("NotificationSent", "NotificationFailed")
 
 
 def run(call: Call) -> int:
@@ -25,6 +25,7 @@ def run(call: Call) -> int:
     uid = about["metadata"].get("uid")
     events = session.list(EVENTS, fields=f"involvedObject.uid={uid}").get("items") or []
     rows = [_row(event) for event in events if event.get("reason") in REASONS]
+    rows += [_waiting(one) for one in waiting(about["metadata"].get("annotations"))]
     rows.sort(key=lambda row: row[0])
     sys.stdout.write(table(["AGE", "TIMES", "WHAT"], [[age, times, what] for _, age, times, what in rows]))
     _explain(call, about)
@@ -37,8 +38,13 @@ def _row(event: Json) -> tuple[float, str, str, str]:
     return age, age_words(age), str(event.get("count") or 1), str(event.get("message") or "")
 
 
+def _waiting(one: Sending) -> tuple[float, str, str, str]:
+    age = max(0.0, time.time() - one.at)
+    return age, age_words(age), str(one.count), f"{one.trigger} waits to be sent to {one.to}"
+
+
 def _explain(call: Call, about: Json) -> None:
-    """For each subscription: what it waits for, or why it can tell nothing."""
+    """For each subscription: when it sends a message, or why it sends none."""
     from serinus.notifications.due import by_condition, subscribed
     from serinus.notifications.names import NOTIFIED
     from serinus.notifications.state import read_state
@@ -81,7 +87,7 @@ def _explain(call: Call, about: Json) -> None:
 
 COMMAND = Command(
     run,
-    "Show the notifications that were sent about a Rollout (as long as the API server keeps Events, usually an hour).\n"
+    "Show the notifications about a Rollout that were sent, wait or failed (as long as the API server keeps Events, usually an hour).\n"
     "For each subscription, show why it sends no notification now.",
     "ROLLOUT",
     ("serinus notifications history guestbook",),
