@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
+    from xdist.workermanage import WorkerController
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 """The name of this process where several share a run, as `gw0`."""
@@ -80,6 +81,11 @@ def scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
     class Groups(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return group(nodeid)
+
+        def _reschedule(self, node: WorkerController) -> None:
+            # The process that replaces one that died gets work once it has collected the tests.
+            if node in self.registered_collections:
+                super()._reschedule(node)
 
     config.option.loadscopereorder = False  # True orders them by their number of tests
     return Groups(config, log)  # pyright: ignore[reportArgumentType] - the class of a log is private
