@@ -10,6 +10,8 @@ from serinus.api.meta import Json
 class _Evidence(msgspec.Struct, rename="camel"):
     harm: float = 0.0
     harm_limit: float = 0.0
+    safe: float = 0.0
+    safe_limit: float = 0.0
 
 
 class _Value(msgspec.Struct):
@@ -20,12 +22,26 @@ class _Value(msgspec.Struct):
 def verdict_words(measurement: Json) -> str:
     """ "" for a measurement without a sequential verdict."""
     metadata = measurement.get("metadata")
-    if not isinstance(metadata, dict) or "settings" not in metadata:
-        return ""
-    try:
-        value = msgspec.json.decode(str(measurement.get("value") or ""), type=_Value)
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return ""
-    if value.verdict not in ("harm", "safe", "undecided"):
+    value = (
+        _value(str(measurement.get("value") or "")) if isinstance(metadata, dict) and "settings" in metadata else None
+    )
+    if value is None:
         return ""
     return f"{value.verdict}, harm {value.evidence.harm:.2g} of {value.evidence.harm_limit:.3g}"
+
+
+def evidence_shares(value: str) -> dict[str, float]:
+    """The evidence for `harm` and for `safe` as a part of its limit, 1 where the verdict is reached; {} for another value."""
+    found = _value(value)
+    if found is None or not (found.evidence.harm_limit and found.evidence.safe_limit):
+        return {}
+    one = found.evidence
+    return {"harm": one.harm / one.harm_limit, "safe": one.safe / one.safe_limit}
+
+
+def _value(text: str) -> _Value | None:
+    try:
+        value = msgspec.json.decode(text, type=_Value)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return None
+    return value if value.verdict in ("harm", "safe", "undecided") else None

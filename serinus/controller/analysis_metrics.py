@@ -13,10 +13,12 @@ from prometheus_client.registry import Collector
 
 from serinus.analysis.phases import ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
 from serinus.analysis.providers.registry import known
+from serinus.analysis.sequential.metric import configuration
 from serinus.api.analysis import AnalysisRun, AnalysisTemplateSpec
 from serinus.api.analysis import Metric as AnalysisMetric
 from serinus.api.meta import Json
 from serinus.api.reading import converted
+from serinus.api.verdict_words import evidence_shares
 from serinus.controller.cache import Cache
 
 _OWNER = ["namespace", "name"]
@@ -39,6 +41,11 @@ class AnalysisGauges(Collector):
             "1 for the phase that the metric is in.",
             labels=[*_OWNER, "metric", "type", "dry_run", "phase"],
         )
+        evidence = GaugeMetricFamily(
+            "analysis_run_verdict_evidence",
+            "Evidence of a sequential verdict over its limit: 1 is a verdict.",
+            labels=[*_OWNER, "metric", "hypothesis"],
+        )
         for key, run in runs.items():
             info.add_metric([*key, run.status.phase or PENDING], 1)
             for phase in PHASES:
@@ -47,7 +54,9 @@ class AnalysisGauges(Collector):
                 types.add_metric([*key, name, kind], 1)
                 for phase in PHASES:
                     metric_phases.add_metric([*key, name, kind, dry, phase], float(now == phase))
-        yield from (info, phases, types, metric_phases)
+            for name, hypothesis, share in _evidence(run):
+                evidence.add_metric([*key, name, hypothesis], share)
+        yield from (info, phases, types, metric_phases, evidence)
         trials = GaugeMetricFamily("experiment_info", "One for each Experiment.", labels=[*_OWNER, "phase"])
         trial_phases = GaugeMetricFamily(
             "experiment_phase", "1 for the phase that it is in.", labels=[*_OWNER, "phase"]
@@ -81,6 +90,15 @@ def _metrics(run: AnalysisRun) -> Iterable[tuple[str, str, str, str]]:
         result = results.get(metric.name)
         dry = "true" if result is not None and result.dry_run else "false"
         yield metric.name, _type(metric), dry, (result.phase if result and result.phase else PENDING)
+
+
+def _evidence(run: AnalysisRun) -> Iterable[tuple[str, str, float]]:
+    """(metric, hypothesis, evidence over its limit) of its metrics with a sequential verdict."""
+    sequential = {metric.name for metric in run.spec.metrics if configuration(metric) is not None}
+    for result in run.status.metric_results:
+        if result.name in sequential and result.measurements:
+            for hypothesis, share in evidence_shares(result.measurements[-1].value).items():
+                yield result.name, hypothesis, share
 
 
 def _metrics_of(template: Json) -> list[AnalysisMetric]:

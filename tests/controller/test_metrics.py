@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from serinus.analysis.sequential.looks import Look
 from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
 from serinus.api.rollout import Rollout
@@ -18,6 +19,7 @@ from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import LoopClock
 from serinus.kube.queue import WorkQueue
+from tests.support.engine.kept_verdict import kept_verdict
 
 pytestmark = pytest.mark.looptime(start=0)
 WEB = ("a", "web")
@@ -63,6 +65,18 @@ async def test_runs_and_experiments_are_told_with_their_phases(seen: tuple[Metri
     told = [line for line in lines(metrics, "analysis_run_metric_phase") if line.endswith(" 1.0")]
     labels = 'dry_run="true",metric="errors",name="web",namespace="a",phase="Failed",type="Prometheus"'
     assert told == [f"analysis_run_metric_phase{{{labels}}} 1.0"]
+
+
+async def test_the_evidence_of_a_verdict_is_a_series_for_each_hypothesis(seen: tuple[Metrics, Cache]) -> None:
+    metrics, cache = seen
+    asked, result = kept_verdict([Look(20, 2, 180, 2)])
+    run = {"metadata": {"name": "web", "namespace": "a"}, "spec": {"metrics": [asked]}}
+    cache.analysis_runs.items[WEB] = msgspec.convert({**run, "status": {"metricResults": [result]}}, AnalysisRun)
+    labels = 'hypothesis="harm",metric="errors",name="web",namespace="a"'
+    (harm,) = [line for line in lines(metrics, "analysis_run_verdict_evidence") if "harm" in line]
+    name, _, share = harm.rpartition(" ")
+    assert name == f"analysis_run_verdict_evidence{{{labels}}}"
+    assert float(share) == pytest.approx(5.2 / 20, abs=0.01)
 
 
 async def test_what_is_counted_of_a_rollout_is_read_by_prometheus_and_goes_with_it(seen: tuple[Metrics, Cache]) -> None:
