@@ -64,7 +64,7 @@ class Metrics:
         self._rollouts.failed(key)
 
     def waits(self, key: Key, reasons: tuple[tuple[str, str], ...]) -> None:
-        """Why the Rollout waits now: (code of `engine/waits.py`, what keeps the pods that are waited for; "" for nothing)."""
+        """The reason for which the Rollout waits: (code of `engine/core/wait_reasons.py`, cause why pods are not ready, "" without one)."""
         if reasons:
             self._waits[key] = reasons
         else:

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 class HeldWrite(msgspec.Struct, frozen=True, omit_defaults=True):
     """A write that is not tried again before `until` (seconds since the epoch).
 
-    `code`: of `waits.py`, `WriteRefused` or `FieldConflict`. `fields`: those of the write, as `held.fields_of` gives them;
+    `code`: of `wait_reasons.py`, `WriteRefused` or `FieldConflict`. `fields`: those of the write, as `held.fields_of` gives them;
     None: all writes of this verb to the object are held back. `message`: a sentence for people. `reason`: the API
     server's, such as `Invalid`.
     """
@@ -113,7 +113,7 @@ class PluginCall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why nothing more happens now. `reason` is a stable code of `engine/waits.py`; times are seconds since the epoch.
+    """Why nothing more happens now. `reason` is a stable code of `wait_reasons.py`; times are seconds since the epoch.
 
     `cause`: what keeps the pods that are waited for from being ready, as Kubernetes spells it; "" where that is not known.
     """

@@ -1,8 +1,8 @@
-"""Why a Rollout waits, in words: the one place that turns a plan into what people read, wherever they read it.
+"""Why a Rollout waits: turns a plan into sentences for users.
 
-A plan is a pure function of what can be seen, so whoever sees the same (the command line, the dashboard's page of a Rollout)
-can explain it: nothing has to be written down for it, and it is never out of date. The first reason is the one that the
-status tells as well (`told.py`), so that a list, which sees no more than that, names the same.
+`plan` is pure, so any client with the same objects (the command line, the dashboard's page of a Rollout) can compute the explanation.
+It is not stored, and it is never out of date. The first reason is the one that follows from the status alone
+(`status/status_reason.py`), so that a list of Rollouts, which reads nothing else, names the same.
 """
 
 from __future__ import annotations

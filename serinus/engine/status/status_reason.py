@@ -1,9 +1,8 @@
-"""What the status alone tells of why a Rollout waits, in the codes of `wait_reasons.py`: for who sees no more of it than that.
+"""Why a Rollout waits, from its status alone, in the codes of `wait_reasons.py`.
 
-The planner knows better, because it sees the pods, Services and analyses: `why.explain`. This is what it says where it has
-no wait of its own (an abort that is carried out, an update that a person has to decide), and what a list of thousands of
-Rollouts shows of each, where to gather everything would cost several requests a line. Whatever the planner says of a
-settled Rollout includes what is told here.
+The planner knows more, because it reads pods, Services and analyses: `why.explain`. It uses this reason where it has no wait of its
+own, such as for an update that a person has to decide about. A list of thousands of Rollouts shows this reason for each, because
+reading all objects costs several requests for a line. A plan without actions always contains this reason.
 """
 
 from __future__ import annotations
