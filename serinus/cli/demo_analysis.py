@@ -25,7 +25,7 @@ from serinus.cli.demo_stage import (
     background,
 )
 from serinus.cli.demo_targets import Targets
-from serinus.cli.demo_verdict import WORSE, Outcome, SecondAct
+from serinus.cli.demo_verdict import LEAST_RATE, WORSE, Outcome, SecondAct
 from serinus.demo.prometheus import HOW_TO_GET_ONE, NoPrometheus, configuration, running, scraped
 from serinus.demo.verdict import Cost, Moments, cost, problems, success_rate, summary
 from serinus.kube.client import Client
@@ -75,10 +75,16 @@ class AnalysisWalk(Stage):
                     await self._bad_version()
                     self._spent, self._requests = cost(self.traffic.answers, self._moments), self.traffic.total
                     self._first_act = False
-                    self._outcome = await SecondAct(self, self._provider, self._with_address, self._runs.items).play()
+                    if self.settings.rate >= LEAST_RATE:
+                        self._outcome = await SecondAct(
+                            self, self._provider, self._with_address, self._runs.items
+                        ).play()
             except DemoFailed as error:
                 trouble = str(error)
             return self._tell_end(trouble)
+
+    def _second_problems(self) -> list[str]:
+        return self._outcome.problems() if self.settings.rate >= LEAST_RATE else []
 
     def _with_address(self, template: str) -> str:
         """The template with the address of the monitoring system in place of the written one."""
@@ -172,7 +178,7 @@ class AnalysisWalk(Stage):
         now = asyncio.get_running_loop().time()
         spent = self._spent
         found = (
-            [trouble] if trouble else [*problems(self._decided_by, self._threshold, spent), *self._outcome.problems()]
+            [trouble] if trouble else [*problems(self._decided_by, self._threshold, spent), *self._second_problems()]
         )
         self.screen.close()
         for problem in found:
@@ -196,8 +202,11 @@ class AnalysisWalk(Stage):
             print(
                 f"{spent.meanwhile} of {self._requests} requests failed meanwhile, the last one {spent.last:.2f} s after that."
             )
+            seconds = self._outcome.seconds
             print(
-                f"{self._outcome.seconds:.1f} s after its release {WORSE} was judged, with a stated error bound: {self._outcome.sentence}."
+                f"No second act: its verdict needs {LEAST_RATE:.0f} requests a second, --rate is lower."
+                if seconds is None
+                else f"{seconds:.1f} s after its release {WORSE} was judged, with a stated error bound: {self._outcome.sentence}."
             )
             print("How to write your own: docs/analysis.md and docs/verdicts.md")
         if not self._monitor:

@@ -16,8 +16,8 @@ GOOD_ERRORS, WORSE_ERRORS = 1, 3
 """Percent of the answers that fail."""
 THRESHOLDS = {"95-percent-of-new": 95, "99-percent-of-new": 99, "99-percent-of-old": 99}
 """Metric of the template -> its threshold in percent."""
-END_SECONDS = 60.0
-"""95 of 100 such versions are found within 20 seconds."""
+LEAST_RATE = 100.0
+"""Requests a second that a verdict within a minute needs."""
 
 
 @dataclass
