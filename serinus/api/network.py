@@ -25,6 +25,23 @@ class IngressSpec(msgspec.Struct, rename="camel", omit_defaults=True):
     tls: list[Json] = []
 
 
+class LoadBalancerIngress(msgspec.Struct, omit_defaults=True):
+    hostname: str = ""
+
+
+class LoadBalancerStatus(msgspec.Struct, omit_defaults=True):
+    ingress: list[LoadBalancerIngress] = []
+
+
+class IngressStatus(msgspec.Struct, rename="camel", omit_defaults=True):
+    load_balancer: LoadBalancerStatus = msgspec.field(default_factory=LoadBalancerStatus)
+
+
 class Ingress(msgspec.Struct, rename="camel", omit_defaults=True):
     metadata: ObjectMeta
     spec: IngressSpec = msgspec.field(default_factory=IngressSpec)
+    status: IngressStatus = msgspec.field(default_factory=IngressStatus)
+
+    def hostnames(self) -> tuple[str, ...]:
+        """Of its load balancers, as far as they are known."""
+        return tuple(each.hostname for each in self.status.load_balancer.ingress if each.hostname)

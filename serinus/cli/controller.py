@@ -80,6 +80,8 @@ def _options(given: dict[str, object], home: str) -> Options:
         analysis_workers=int(str(given["analysis_threads"])),
         self_service_notifications=bool(given["self_service_notification_enabled"]),
         only_analyses=given["controllers"] == "analysis",
+        aws_verify=bool(given["aws_verify_target_group"]) or bool(given["alb_verify_weight"]),
+        aws_tag=str(given["alb_tag_key_resource_id"]),
         resync=float(str(given["rollout_resync"])),
         leader_elect=bool(given["leader_elect"]),
         lease_namespace=home,

@@ -45,7 +45,6 @@ _NO_EFFECT = (
     "--ephemeral-metadata-update-pod-retries",
     "--kloglevel",
     "--aws-target-group-binding-api-version",
-    "--alb-tag-key-resource-id",
     "--alb-ingress-classes",
     "--nginx-ingress-classes",
     "--ingress-api-version",
@@ -57,9 +56,6 @@ _NO_EFFECT = (
     "--appmesh-crd-version",
     "--enable-pprof-address",
 )
-_NO_EFFECT_SWITCHES = ("--aws-verify-target-group", "--alb-verify-weight")
-
-
 CONNECTION = (
     click.Option(["--kubeconfig"], default="", metavar="FILE", help="Path to the kubeconfig."),
     click.Option(["--context"], default="", help="Name of the kubeconfig context to use."),
@@ -126,6 +122,18 @@ OWN = (
         False,
         "Namespaces may have a configuration of notifications of their own.",
     ),
+    _switch(
+        "--aws-verify-target-group",
+        False,
+        "Read from AWS which weights ALB Ingresses have, and complete a step when they are in force.",
+    ),
+    click.Option(["--alb-verify-weight"], type=bool, is_flag=False, flag_value="true", default=False, hidden=True),
+    click.Option(
+        ["--alb-tag-key-resource-id"],
+        default="ingress.k8s.aws/resource",
+        show_default=True,
+        help="Tag of a target group that names its Ingress and Service.",
+    ),
     _switch("--leader-elect", True, "Act only while holding the lease."),
     click.Option(
         ["--leader-election-lease-duration"],
@@ -178,10 +186,4 @@ OWN = (
 )
 
 
-IGNORED = (
-    *(click.Option([flag], hidden=True, expose_value=False, multiple=True) for flag in _NO_EFFECT),
-    *(
-        click.Option([flag], type=bool, is_flag=False, flag_value="true", hidden=True, expose_value=False)
-        for flag in _NO_EFFECT_SWITCHES
-    ),
-)
+IGNORED = (*(click.Option([flag], hidden=True, expose_value=False, multiple=True) for flag in _NO_EFFECT),)

@@ -23,7 +23,9 @@ from serinus.api.meta import WrittenMeta
 from serinus.api.rollout import Rollout
 from serinus.controller.analysis_runs import AnalysisRuns
 from serinus.controller.apply import Applier
+from serinus.controller.aws_read_back import AwsReadBack
 from serinus.controller.cache import Cache
+from serinus.controller.elbv2 import Elbv2
 from serinus.controller.events import Recorder, aborted_since
 from serinus.controller.jobs import Jobs
 from serinus.controller.messages import Subject
@@ -71,6 +73,10 @@ class Options:
     """Namespaces may have configurations of notifications of their own."""
     resync: float = 900.0
     """Seconds after which every Rollout is looked at again from the cache, without a call; 0: never."""
+    aws_verify: bool = False
+    """Weights of ALB Ingresses are read back from AWS."""
+    aws_tag: str = "ingress.k8s.aws/resource"
+    """The tag of a target group that names its Ingress and Service."""
     leader_elect: bool = True
     lease_namespace: str = "argo-rollouts"
     lease_duration: float = 4.0
@@ -142,6 +148,11 @@ class Controller:
             watched=self.options.namespace if self.options.self_service_notifications else None,
             tell=lambda about, event, kind: self.recorder.tell(about, event, kind=kind),
         )
+        self.read_back: AwsReadBack | None = None
+        if self.options.aws_verify:
+            elbv2 = Elbv2(self.reach, tag=self.options.aws_tag)
+            asking: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
+            self.read_back = AwsReadBack(elbv2, self.cache, asking, clock, self.queue.add)
         self._hands = Hands(self.options.workers)
         plugins = StepPlugins(client, self.options.lease_namespace, self._hands)
         applier = Applier(
@@ -160,7 +171,7 @@ class Controller:
             applier,
             self.queue,
             clock,
-            see=snapshot,
+            see=partial(snapshot, read_back=self.read_back.known) if self.read_back else snapshot,
             plan=plan or _engine_plan(),
             measures=self.metrics,
             tell_waits=self.metrics.waits,
@@ -280,6 +291,8 @@ class Controller:
                 if not self.options.only_analyses:
                     tasks.create_task(self.releaser.run())
                     tasks.create_task(self.router_releaser.run())
+                    if self.read_back is not None:
+                        tasks.create_task(self.read_back.run())
                     rollouts = (self.queue, self.reconciler, self._hands)
                     trials = (self.experiment_queue, self.experimenter, Hands(self.options.workers))
                     for queue, reconciler, hands in (rollouts, trials):

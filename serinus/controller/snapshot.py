@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from serinus.api.meta import Json
@@ -15,11 +15,16 @@ from serinus.engine.core import references
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.experiment.trial import ExperimentSnapshot
 from serinus.kube.informer import Key
-from serinus.routing.router import Objects
+from serinus.routing.router import Objects, ReadBack
 
 
-def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
-    """What is known of the Rollout at `now` (seconds since the epoch); None if it is not there or being deleted."""
+def snapshot(
+    cache: Cache, key: Key, now: float, *, read_back: Callable[[Rollout], dict[str, ReadBack]] | None = None
+) -> Snapshot | None:
+    """What is known of the Rollout at `now` (seconds since the epoch); None if it is not there or being deleted.
+
+    `read_back`: what load balancers have in force, where the controller reads that.
+    """
     rollout = cache.rollouts.items.get(key)
     if rollout is None or rollout.metadata.deletion_timestamp:
         return None
@@ -50,6 +55,7 @@ def snapshot(cache: Cache, key: Key, now: float) -> Snapshot | None:
         experiments=tuple(cache.experiments_of(rollout)),
         workload=_named(cache, f"workload {work[0]}", space, work[1]) if work else None,
         served=routed.served,
+        read_back=read_back(rollout) if read_back else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 The user's Ingress has a path to the root Service with the port `use-annotation`; the annotation `actions.<root Service>` says which
 Services get the requests. A header route is a path, an action and a condition of its own. Several Rollouts may share an Ingress: one
-annotation lists the keys of each. Whether AWS has the weight in force is not read back: that needs AWS' API, and routers make no calls.
+annotation lists the keys of each. Whether AWS has the weight in force is compared in `alb_verification.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from serinus.api.network import Ingress
 from serinus.api.resources import INGRESSES
 from serinus.api.rollout import CanaryStrategy, Rollout, SetHeaderRoute
 from serinus.api.routing_rules import Capabilities
+from serinus.routing.alb_verification import ASK_AGAIN, unregistered, unverified
 from serinus.routing.ingress_rules import either, leads_to, patched, paths_of, service_of
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import share
@@ -64,7 +65,9 @@ class AlbRouting(msgspec.Struct, rename="camel", omit_defaults=True):
 class Alb(Router[AlbRouting]):
     key = "alb"
     config = AlbRouting
-    capabilities = Capabilities(header_routes=True, exact_headers_only=True, ping_pong=True, experiments=True)
+    capabilities = Capabilities(
+        header_routes=True, exact_headers_only=True, ping_pong=True, experiments=True, verifies=True
+    )
     kinds = (INGRESSES,)
     permissions = (("networking.k8s.io", ("ingresses",), "get list watch patch"),)
 
@@ -106,7 +109,12 @@ class Alb(Router[AlbRouting]):
             if owners is None:
                 return RouteResult(error=_unreadable(ingress))
             writes += _led(ingress, owners, config, traffic)
-        return RouteResult(tuple(writes))
+        if writes and (why := unregistered(config.names(), traffic, objects)):
+            return RouteResult(pending=why, again_after=ASK_AGAIN)
+        why = unverified(config.names(), traffic, objects)
+        if writes and why is not None:
+            why = why or "the weights are being written"
+        return RouteResult(tuple(writes), verified=None if why is None else not why, unverified=why or "")
 
     def release(self, config: AlbRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         """All to the stable Service, and no key is the Rollout's own any more."""

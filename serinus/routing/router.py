@@ -73,6 +73,8 @@ class Traffic(msgspec.Struct, frozen=True):
     """Name of such a Service -> its first port, where it has one."""
     canary_ready: int = 0
     stable_ready: int = 0
+    stable_addresses: tuple[str, ...] = ()
+    """IP addresses of the stable version's ready pods, where something is read back."""
     now: float = 0.0
     """Seconds since the epoch."""
 
@@ -80,6 +82,20 @@ class Traffic(msgspec.Struct, frozen=True):
     def stable_weight(self) -> int:
         """What is left for the stable Service."""
         return max(0, self.max_weight - self.weight - sum(each.weight for each in self.additional))
+
+
+class ReadBack(msgspec.Struct, frozen=True):
+    """What the load balancer of an Ingress has in force, as its provider said.
+
+    `version`: resourceVersion of the Ingress that the controller knew when it asked. `forwards`: for each listener rule, the Services
+    that it divides requests between and their weights. `targets`: Service -> addresses that get requests; None where that was not
+    asked. `error`: why nothing is known, as a sentence.
+    """
+
+    version: str = ""
+    forwards: tuple[dict[str, int], ...] = ()
+    targets: dict[str, tuple[str, ...]] | None = None
+    error: str = ""
 
 
 class Objects(msgspec.Struct, frozen=True):
@@ -94,6 +110,8 @@ class Objects(msgspec.Struct, frozen=True):
     others: dict[str, Json] = {}
     served: dict[str, str] = {}
     """Key of a kind -> its version in use; "" where the API server does not serve the kind."""
+    read_back: dict[str, ReadBack] | None = None
+    """By name of the Ingress; None where the controller reads nothing back."""
 
     def get(self, kind: str, name: str) -> Json | None:
         return self.others.get(f"{kind}/{name}")
@@ -148,6 +166,8 @@ class RouteResult(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
     verified: bool | None = None
     """Whether the weight is seen to be in force, once there is nothing left to write; None where a router cannot tell."""
+    unverified: str = ""
+    """With `verified` False: why not, as a sentence."""
     pending: str = ""
     """Why these writes do not lead to the wanted traffic yet, as a sentence: the weight counts as not written, and the next
     pass asks again."""

@@ -46,6 +46,8 @@ class PlanBuilder:
         self.abort_message = ""
         self.invalid = ""
         """What is wrong with the spec where only updates need it: told while everything else goes on."""
+        self.unconfirmed = ""
+        """Why the weight is not known to be in force, where a router can tell."""
         self.spare: dict[str, int] = {}
         """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
         self.serving: dict[str, int] = {}

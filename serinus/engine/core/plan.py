@@ -14,6 +14,7 @@ from serinus.api.experiment import Experiment
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
+from serinus.routing.router import ReadBack
 
 Json = dict[str, Any]
 
@@ -63,6 +64,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     pod_events: tuple[PodEvent, ...] = ()
     """Warnings about pods that nothing else explains, where somebody asked for them. A controller does not watch Events."""
     served: dict[str, str] = {}
+    read_back: dict[str, ReadBack] | None = None
+    """What load balancers have in force, by name of the Ingress; None where the controller reads nothing back."""
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -25,7 +25,9 @@ from serinus.api.served_kind import discovery, located, name_from
 from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
 from serinus.engine.core import references
 from serinus.engine.core.plan import Snapshot
+from serinus.engine.status.conditions import TRAFFIC_VERIFIED
 from serinus.routing import registry
+from serinus.routing.router import ReadBack
 
 ASKED_PODS = 3
 """Pods whose Events are asked for: those of one version have the same trouble, mostly."""
@@ -99,7 +101,17 @@ def gather(rollout: Json, now: float) -> Asking:
         converted(found, Workload, own=False) if found else None,
         pod_events=(yield from _pod_events(pods, now)),
         served=served,
+        read_back=_read_back(typed, ingresses),
     )
+
+
+def _read_back(rollout: Rollout, ingresses: dict[str, Ingress]) -> dict[str, ReadBack] | None:
+    """What the controller wrote down of the load balancers: only it asks for their weights."""
+    told = next((c.message for c in rollout.status.conditions if c.type == TRAFFIC_VERIFIED), "")
+    asks = any(used.router.key == "alb" for used in registry.routers_of(rollout.spec))
+    if not told or not asks:
+        return None
+    return {name: ReadBack(one.metadata.resource_version, error=told) for name, one in ingresses.items()}
 
 
 def _router_objects(

@@ -24,6 +24,9 @@ WRITE_REFUSED = wait_reasons.REFUSED.code
 
 CREATE_ERROR = "ReplicaSetCreateError"
 
+TRAFFIC_VERIFIED = "TrafficVerified"
+"""The condition that is there, and False, while a router that can tell does not show that the weight is in force."""
+
 
 def find(status: RolloutStatus, kind: str) -> Condition | None:
     for condition in status.conditions:  # asked several times in each pass: a plain loop is the fastest

@@ -13,7 +13,7 @@ from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.held_writes import SHOWN, summed
 from serinus.engine.core.plan import HeldWrite
-from serinus.engine.status.conditions import CREATE_ERROR, drop, find, put, put_creation_refused
+from serinus.engine.status.conditions import CREATE_ERROR, TRAFFIC_VERIFIED, drop, find, put, put_creation_refused
 from serinus.engine.status.phase import phase_of
 
 
@@ -34,6 +34,16 @@ def report_held(builder: PlanBuilder) -> None:
         if one not in builder.held:
             builder.wait(one.code, one.message)
     _tell(builder, wait_reasons.CONFLICT.code, contested, wait_reasons.CONFLICT.code)
+
+
+def report_unconfirmed(builder: PlanBuilder) -> None:
+    """Put the condition of a weight that no router, or not AWS, shows to be in force; drop it where it is, or where none can tell."""
+    text, before = shortened(builder.unconfirmed), find(builder.status, TRAFFIC_VERIFIED)
+    if not text:
+        drop(builder.status, TRAFFIC_VERIFIED)
+        return
+    news = before is not None and before.message != text
+    put(builder.status, builder.context.now, TRAFFIC_VERIFIED, "False", wait_reasons.UNCONFIRMED.code, text, renew=news)
 
 
 def report_only_held(builder: PlanBuilder, rs: ReplicaSet | None = None) -> None:

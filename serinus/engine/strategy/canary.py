@@ -27,7 +27,7 @@ from serinus.engine.status.abort import apply_abort, full_promotion_wanted
 from serinus.engine.status.conditions import find, promoted, record_not_completed, set_conditions
 from serinus.engine.status.phase import phase_of
 from serinus.engine.status.promotion import end_pauses, goes_back, in_rollback_window, promote
-from serinus.engine.status.refused_writes import report_held, report_only_held
+from serinus.engine.status.refused_writes import report_held, report_only_held, report_unconfirmed
 from serinus.engine.strategy import held_scaling, scaling, step_walk, traffic
 from serinus.engine.strategy.stages import count_pods
 
@@ -215,6 +215,7 @@ def _write_status(builder: PlanBuilder, *, before_index: int | None, created: bo
         or status.current_step_hash != old.current_step_hash
     )
     report_held(builder)
+    report_unconfirmed(builder)
     created = created and not builder.missing(new)
     set_conditions(builder, healthy=healthy, available=available, progressed=progressed, created=created)
     duration.count_pause(status, s.now, manual=s.spec.paused or _waits_for_person(builder))

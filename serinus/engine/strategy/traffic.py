@@ -208,7 +208,7 @@ def _write(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -> bool:
     s, recorded = builder.context, builder.status.canary.weights
     wanted = _wanted_traffic(builder, canary, weight)
     snapshot = s.snapshot
-    objects = Objects(wanted.namespace, snapshot.ingresses, snapshot.objects, snapshot.served)
+    objects = Objects(wanted.namespace, snapshot.ingresses, snapshot.objects, snapshot.served, snapshot.read_back)
     answers = [used.route(wanted, objects) for used in routers_of(s.spec)]
     errors = [answer.error for answer in answers if answer.error]
     # No router gets a larger share where another one cannot be written; a smaller share is written wherever it can be.
@@ -228,10 +228,14 @@ def _write(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -> bool:
     pending = [answer.pending for answer in answers if answer.pending]
     if pending:
         builder.wait(wait_reasons.UNCONFIRMED.code, pending[0])
+        if snapshot.read_back is not None:
+            builder.unconfirmed = pending[0]
         return True
     _record(builder, canary, weight, wanted.canary_hash, _verified(answers))
     if builder.status.canary.weights and builder.status.canary.weights.verified is False:
-        builder.wait(wait_reasons.UNCONFIRMED.code, f"the router does not confirm weight {weight} yet")
+        reasons = (answer.unverified for answer in answers if answer.unverified)
+        builder.unconfirmed = next(reasons, f"the router does not confirm weight {weight} yet")
+        builder.wait(wait_reasons.UNCONFIRMED.code, builder.unconfirmed)
         builder.requeue(s.now + VERIFY_SECONDS)
     return True
 
@@ -266,12 +270,19 @@ def _wanted_traffic(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -
         additional_ports(builder),
         canary_ready=serving(carries) if carries else 0,
         stable_ready=serving(stable) if stable else 0,
+        stable_addresses=_addresses(builder, stable) if s.snapshot.read_back is not None else (),
         now=s.now,
     )
 
 
 def _managed(s: RolloutContext, routing: TrafficRouting) -> tuple[str, ...]:
     return once(s.spec, "managed routes", lambda: managed(s.steps, routing))
+
+
+def _addresses(builder: PlanBuilder, stable: ReplicaSet | None) -> tuple[str, ...]:
+    """IP addresses of the ready pods of a version."""
+    pods = builder.context.pods_of(stable) if stable else ()
+    return tuple(pod.status.pod_ip for pod in pods if pod.ready() and pod.status.pod_ip)
 
 
 def _has(builder: PlanBuilder, service: str, weight: int) -> str:

@@ -1,0 +1,87 @@
+"""What AWS has in force, compared with what the Rollout wants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from plain import Cluster, rollout
+
+from serinus.routing import registry
+from serinus.routing.router import ReadBack, RouteResult
+
+BACKEND = {"service": {"name": "web", "port": {"name": "use-annotation"}}}
+INGRESS: dict[str, Any] = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "front"},
+    "spec": {"rules": [{"http": {"paths": [{"path": "/*", "backend": BACKEND}]}}]},
+}
+
+
+def read(canary: int, stable: int, *, version: str = "1", **more: Any) -> dict[str, ReadBack]:
+    """What AWS says of the Ingress `front`: a rule of a header route, and the one that divides."""
+    forwards = ({"web-canary": 100}, {"web-canary": canary, "web": stable})
+    return {"front": ReadBack(version, forwards, **more)}
+
+
+def answer(weight: int, now: int, read_back: dict[str, ReadBack] | None, **fields: Any) -> RouteResult:
+    """Of the router, where the annotation has the weight `now`."""
+    there = Cluster(rollout({"alb": {"ingress": "front", "servicePort": 80}}), INGRESS)
+    there.route(now)
+    found = there.get("Ingress", "front")
+    there.objects["Ingress", "front"] = {**found, "metadata": {**found["metadata"], "resourceVersion": "1"}}
+    objects = msgspec.structs.replace(there.seen(), read_back=read_back)
+    used = registry.routers_of(there.rollout.spec)[0]
+    return used.route(there.traffic(weight, **fields), objects)
+
+
+@pytest.mark.parametrize(
+    ("weight", "read_back", "verified", "why"),
+    [
+        (20, None, None, ""),
+        (20, read(20, 80), True, ""),
+        (20, {}, False, "AWS was not asked yet for the weights of Ingress front"),
+        (20, read(20, 80, version="0"), False, "AWS was not asked yet for the weights of Ingress front"),
+        (20, read(0, 100), False, "Service web-canary of Ingress front is to have weight 20, and AWS has 0"),
+        (20, read(20, 100), False, "Service web of Ingress front is to have weight 80, and AWS has 100"),
+        (20, {"front": ReadBack("1", error="no answer")}, False, "no answer"),
+        (
+            20,
+            {"front": ReadBack("1", ({"web-canary": 100},))},
+            False,
+            "no listener rule of the load balancer of Ingress front forwards to both web and web-canary: read the Events of the "
+            "Ingress",
+        ),
+        (0, {}, None, ""),
+    ],
+    ids=["off", "same", "not asked", "of before", "canary", "stable", "error", "no rule", "no share"],
+)
+def test_a_weight_is_verified_when_aws_has_it(
+    weight: int, read_back: dict[str, ReadBack] | None, verified: bool | None, why: str
+):
+    found = answer(weight, weight, read_back)
+    assert (found.verified, found.unverified) == (verified, why)
+
+
+@pytest.mark.parametrize(
+    ("targets", "pending"),
+    [
+        (None, "AWS was not asked yet which pods of Service web it has registered"),
+        ({"web": ("10.0.0.1",)}, "AWS has registered 1 of 2 ready pods of Service web (Ingress front)"),
+        ({"web": ("10.0.0.1", "10.0.0.2", "10.0.0.9")}, ""),
+        ({}, ""),
+    ],
+    ids=["not asked", "one of two", "both", "type instance"],
+)
+def test_after_a_promotion_traffic_moves_when_aws_has_registered_the_pods(
+    targets: dict[str, tuple[str, ...]] | None, pending: str
+):
+    promoted = {"canary_hash": "new", "stable_hash": "new", "stable_addresses": ("10.0.0.1", "10.0.0.2")}
+    found = answer(0, 100, read(100, 0, targets=targets), **promoted)
+    assert (found.pending, bool(found.writes)) == (pending, not pending)
+
+
+def test_an_abort_does_not_wait_for_registered_pods():
+    assert answer(0, 20, {"front": ReadBack("1", error="no answer")}).writes
