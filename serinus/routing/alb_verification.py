@@ -28,10 +28,10 @@ def unverified(names: tuple[str, ...], traffic: Traffic, objects: Objects) -> st
 def unregistered(names: tuple[str, ...], traffic: Traffic, objects: Objects) -> str:
     """Why the stable Service must not get all requests yet; "" if it may.
 
-    After a promotion the canary's target group has all requests, and the new version's pods are moving to the stable one. An abort
-    waits for nothing: the stable Service has its pods.
+    After a promotion the canary's target group has all requests, and the pods of the same version are moving to the stable one. An abort
+    and a way back wait for nothing: the stable Service has its pods.
     """
-    promoted = traffic.canary_hash == traffic.stable_hash
+    promoted = bool(traffic.stable_hash) and traffic.shared_hash == traffic.stable_hash
     if objects.read_back is None or traffic.weight or not promoted:
         return ""
     for name in names:

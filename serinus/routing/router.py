@@ -73,6 +73,8 @@ class Traffic(msgspec.Struct, frozen=True):
     """Name of such a Service -> its first port, where it has one."""
     canary_ready: int = 0
     stable_ready: int = 0
+    shared_hash: str = ""
+    """The version that has the canary's share by the stored status; "" where none has."""
     stable_addresses: tuple[str, ...] = ()
     """IP addresses of the stable version's ready pods, where something is read back."""
     now: float = 0.0

@@ -85,7 +85,7 @@ async def started(play: Any, monkeypatch: pytest.MonkeyPatch) -> Aws:
     await play.store.put("ingresses", {**ingress, "status": {"loadBalancer": {"ingress": [{"hostname": HOST}]}}})
     play.controller(None, plan=None, aws_verify=True)
     play.tasks.append(asyncio.create_task(aws.follow()))
-    await play.until(lambda: settled_on(play, "blue"))
+    await play.until(lambda: settled_on(play, "blue") and aws.weights)
     return aws
 
 
@@ -160,6 +160,7 @@ async def test_an_abort_waits_for_nothing(play: Any, monkeypatch: pytest.MonkeyP
         return groups["ForwardConfig"]["TargetGroups"][0]["Weight"]
 
     await play.until(lambda: weight() == 0, seconds=20)
+    assert "away" not in condition(play), "nothing is to be verified any more"
 
 
 async def test_a_rollout_without_a_share_for_the_canary_asks_nothing(

@@ -78,10 +78,12 @@ def test_a_weight_is_verified_when_aws_has_it(
 def test_after_a_promotion_traffic_moves_when_aws_has_registered_the_pods(
     targets: dict[str, tuple[str, ...]] | None, pending: str
 ):
-    promoted = {"canary_hash": "new", "stable_hash": "new", "stable_addresses": ("10.0.0.1", "10.0.0.2")}
+    promoted = {"shared_hash": "new", "stable_hash": "new", "stable_addresses": ("10.0.0.1", "10.0.0.2")}
     found = answer(0, 100, read(100, 0, targets=targets), **promoted)
     assert (found.pending, bool(found.writes)) == (pending, not pending)
 
 
-def test_an_abort_does_not_wait_for_registered_pods():
-    assert answer(0, 20, {"front": ReadBack("1", error="no answer")}).writes
+def test_an_abort_and_a_way_back_do_not_wait_for_registered_pods():
+    away = {"front": ReadBack("1", error="no answer")}
+    assert answer(0, 20, away, shared_hash="new", stable_hash="old").writes
+    assert answer(0, 20, away, shared_hash="new", canary_hash="old", stable_hash="old").writes

@@ -250,7 +250,7 @@ def _wanted_traffic(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -
     s, meta, stable = builder.context, builder.context.rollout.metadata, _stable(builder)
     assert s.routing is not None
     canary_service, stable_service = service_names(canary, builder.status)
-    has = _has(builder, canary_service, weight)
+    has, recorded = _has(builder, canary_service, weight), builder.context.rollout.status.canary.weights
     carries = s.named(has) or s.new
     return Traffic(
         meta.name,
@@ -270,6 +270,7 @@ def _wanted_traffic(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -
         additional_ports(builder),
         canary_ready=serving(carries) if carries else 0,
         stable_ready=serving(stable) if stable else 0,
+        shared_hash=recorded.canary.pod_template_hash if recorded and recorded.canary.weight else "",
         stable_addresses=_addresses(builder, stable) if s.snapshot.read_back is not None else (),
         now=s.now,
     )
