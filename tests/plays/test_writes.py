@@ -8,14 +8,14 @@ import pytest
 
 from serinus.api.event_reasons import kept
 from tests.support.plays.controller_writes import abort_with_a_delay_of_30_seconds, without_kept_events
-from tests.support.plays.player import played
-from tests.support.plays.recordings import plays, reference
+from tests.support.plays.player import play, played
+from tests.support.plays.recordings import plays, reference, router_plays, scenario
 from tests.support.plays.writes import least_written
 
 BETWEEN = ("Progressing", "Pending")
 
 
-@pytest.mark.parametrize("name", plays())
+@pytest.mark.parametrize("name", [*plays(), *router_plays()])
 def test_a_play_costs_no_more_writes_than_in_argo_rollouts(name: str):
     """By one rule for both traces; and all that we sent against the least that the reference can have sent.
 
@@ -24,6 +24,22 @@ def test_a_play_costs_no_more_writes_than_in_argo_rollouts(name: str):
     theirs, done = least_written(reference(name)).total(), played(name)
     assert least_written(done.trace).total() <= theirs
     assert len(without_kept_events(done.writes)) <= theirs
+
+
+DELAYS = 35
+"""Seconds in which the longest delay of a play ends: scale-down after 30 s."""
+
+QUIET = 60
+"""Seconds for which a Rollout is watched after a play has ended."""
+
+
+@pytest.mark.parametrize("name", router_plays())
+def test_a_settled_rollout_with_a_router_writes_nothing(name: str):
+    """Argo Rollouts writes Mappings, ApisixRoutes, TraefikServices and VirtualNodes in every pass."""
+    what, ended = scenario(name), played(name).trace[-1]["t"]
+    done = play(f"{name}, watched", {**what, "do": [*what["do"], {"sleep": DELAYS + QUIET}]})
+    late = [write for write in done.writes if write.t > ended + DELAYS]
+    assert [(write.method, write.path, write.body) for write in late] == []
 
 
 @pytest.mark.parametrize("name", plays())

@@ -3,7 +3,7 @@
 A line of a trace is one version of an object. Counted are the lines that tell of what the controller changes:
 
 - each routine Event: kept ones, commands among them, are written whatever they cost (`serinus/api/event_reasons.py`);
-- each line of a Rollout, Service or Ingress after its first, and the first of an Ingress that the controller makes;
+- each line of a Rollout, a Service or a router's object after its first, and the first of an Ingress that the controller makes;
 - each line of an AnalysisRun or an Experiment, its end too, but for the one that tells that the user made it;
 - each line of a ReplicaSet of the Rollout's or an Experiment's in which more than its status changes, and its end;
 - a Deployment's size after its first line;
@@ -23,12 +23,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from serinus.api.event_reasons import kept
+from serinus.api.served_kind import kind_name
+from serinus.routing.registry import kinds
 
 Json = dict[str, Any]
 
 BY_OTHERS = {"ReplicaSet": "status.", "Deployment": "available"}
 """kind -> how the fields that other controllers write begin."""
-COUNTED = ("Rollout", "ReplicaSet", "Service", "Ingress", "Deployment", "AnalysisRun", "Experiment")
+OF_ROUTERS = tuple(kind_name(key) for key in kinds())
+COUNTED = ("Rollout", "ReplicaSet", "Service", "Ingress", "Deployment", "AnalysisRun", "Experiment", *OF_ROUTERS)
 MADE = ("ReplicaSet", "AnalysisRun", "Experiment")
 """Kinds that the controller makes, too."""
 CANARY_INGRESS = "Ingress/web-web-canary"
