@@ -18,7 +18,7 @@ from serinus.controller.messages import Subject
 from serinus.controller.snapshot import router_objects
 from serinus.controller.writes import Writes
 from serinus.engine.core.plan import Event, Plan
-from serinus.engine.strategy.router_release import dropped, may_release, release
+from serinus.engine.strategy.router_release import Release, dropped, may_release, release
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Key
@@ -37,7 +37,7 @@ class RouterReleaser:
     """One key, one look, until nothing is left to write."""
 
     def __init__(self, client: Client, cache: Cache, queue: WorkQueue[Key], clock: Clock) -> None:
-        self._cache, self._queue = cache, queue
+        self._cache, self._queue, self._clock = cache, queue, clock
         self._applier = Applier(client, clock, Writes(), _untold, _note, resource=cache.resource)
         self._before: dict[Key, list[Rollout]] = {}
         """The Rollouts, one for each edit, that last named what has to be given back. The first one is next."""
@@ -71,7 +71,12 @@ class RouterReleaser:
         if key not in self._before or not may_release(new):
             return
         old = self._before[key][0]
-        actions = release(old, new, router_objects(self._cache, old)) if dropped(old, new) else ()
+        now = self._clock.now()
+        due = release(old, new, router_objects(self._cache, old), now) if dropped(old, new) else Release()
+        if not due.actions and due.again_after is not None:
+            self._queue.add_at(key, now + due.again_after)
+            return
+        actions = due.actions
         rounds = self._rounds.get(key, 0) + 1
         if not actions or rounds > ROUNDS:
             self._rounds.pop(key, None)

@@ -16,7 +16,7 @@ from serinus.api.findings import Finding, invalid
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.times import format_deadline, parse_time
-from serinus.routing.router import Notice, Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.router import Notice, Objects, Reference, Router, RouteResult, Traffic
 from serinus.routing.writes import created, edited, not_found, removed, share
 
 Json = dict[str, Any]
@@ -70,17 +70,11 @@ class Ambassador(Router[AmbassadorRouting]):
         return RouteResult(tuple(writes), again_after=min(later, default=None))
 
     def release(self, config: AmbassadorRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-        """Weight 0, and the deletion when that is seen: nothing comes back later to end a drain."""
-        writes: list[Write] = []
-        for name in map(canary_mapping_name, _names(config)):
-            found = objects.get(KIND.key, name)
-            if found is None or not _leads_to(found, traffic.canary_service):
-                continue
-            if _spec(found).get("weight") == 0:
-                writes.append(removed(KIND, name, found, f"{traffic.rollout} leads the Mapping no more"))
-            else:
-                writes += edited(KIND, name, found, _weight(0), f"{traffic.rollout} leads the Mapping no more")
-        return RouteResult(tuple(writes))
+        """Weight 0, and the deletion when gateways have heard of it. A Mapping of that name that is not the Rollout's stays."""
+        alone = msgspec.structs.replace(traffic, weight=0, routes=(), additional=())
+        answers = [_mapping(name, alone, objects) for name in _names(config)]
+        later = [answer.again_after for answer in answers if answer.again_after is not None]
+        return RouteResult(tuple(w for answer in answers for w in answer.writes), again_after=min(later, default=None))
 
 
 PATH = "spec.strategy.canary.trafficRouting.ambassador.mappings"

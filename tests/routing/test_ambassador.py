@@ -113,13 +113,15 @@ def test_a_long_name_is_cut():
     assert canary_mapping_name("a" * 250) == "a" * 246 + "-canary"
 
 
-def test_letting_go_first_takes_the_share_and_then_the_mapping():
+def test_letting_go_first_takes_the_share_and_then_the_mapping_when_gateways_have_heard():
     there = cluster(mapping())
     there.route(40)
-    assert list(texts(there.release())) == ["patch Mapping front-canary"]
+    now = 1_800_000_000.0
+    assert list(texts(there.release(now=now))) == ["patch Mapping front-canary"]
     assert there.get(KIND, "front-canary")["spec"]["weight"] == 0
-    assert list(texts(there.release())) == ["delete Mapping front-canary"]
-    assert there.release() == []
+    assert there.release(now=now + 4) == []
+    assert list(texts(there.release(now=now + 5))) == ["delete Mapping front-canary"]
+    assert there.release(now=now + 5) == []
 
 
 def test_a_mapping_of_somebody_else_with_that_name_stays():

@@ -70,6 +70,16 @@ def test_all_traffic_goes_back_to_the_stable_service(how: str):
     assert weights(paused_and(LET_GO[how])) == [0, 20, 0]
 
 
+def test_a_canary_mapping_of_a_deleted_rollout_drains_before_it_goes():
+    what = scenario("ambassador-walk")
+    gate = next(i for i, each in enumerate(what["do"]) if "cli" in each)
+    done = play("let go", {**what, "do": [*what["do"][:gate], {"kubectl": "delete rollout web"}, {"sleep": 10}]})
+    lines = [line for line in done.trace if line.get("object") == "Mapping/web-canary"]
+    drained = next(line["t"] for line in lines if line.get("spec.weight") == 0)
+    gone = next(line["t"] for line in lines if line.get("deleted"))
+    assert 5 <= gone - drained < 6
+
+
 def test_a_spec_that_cannot_be_used_gives_nothing_back():
     broken = {
         "patch": [

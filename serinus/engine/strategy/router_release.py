@@ -6,6 +6,8 @@ nothing, so a router keeps its weights until the edit that drops it is valid.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from serinus.api.meta import ObjectMeta
 from serinus.api.reading import converted
 from serinus.api.rollout import Rollout
@@ -28,11 +30,18 @@ def may_release(new: Rollout | None) -> bool:
     return new is None or is_settled(new)
 
 
-def release(old: Rollout, new: Rollout | None, objects: Objects) -> tuple[Action, ...]:
-    """The writes that give back what `old` names and `new` does not; empty once that is done."""
+class Release(NamedTuple):
+    """`actions`: the writes that are due now. `again_after`: seconds after which more are due, where no object changes."""
+
+    actions: tuple[Action, ...] = ()
+    again_after: float | None = None
+
+
+def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> Release:
+    """The writes that give back what `old` names and `new` does not; nothing once that is done. `now`: seconds since the epoch."""
     canary, meta = old.spec.strategy.canary, old.metadata
     if canary is None or canary.traffic_routing is None:
-        return ()
+        return Release()
     free, routing = dropped(old, new), canary.traffic_routing
     canary_service, stable_service = service_names(canary, old.status)
     status = old.status
@@ -49,6 +58,7 @@ def release(old: Rollout, new: Rollout | None, objects: Objects) -> tuple[Action
         status.current_pod_hash,
         status.stable_rs,
         managed=managed(canary.steps, routing),
+        now=now,
     )
     # What the Rollout still names has its weights from the planner: nothing waits for it.
     given = Objects(
@@ -58,13 +68,16 @@ def release(old: Rollout, new: Rollout | None, objects: Objects) -> tuple[Action
         objects.served,
     )
     found: list[Action] = []
+    later: list[float] = []
     for used in registry.routers_of(old.spec):
-        for write in used.router.release(used.config, traffic, given).writes:
+        answer = used.router.release(used.config, traffic, given)
+        later += [] if answer.again_after is None else [answer.again_after]
+        for write in answer.writes:
             if _named(free, write.kind, write.name) and not (
                 new is None and _goes_along(objects, write.kind, write.name, meta.uid)
             ):
                 found.append(action_of(write))
-    return tuple(found)
+    return Release(tuple(found), min(later, default=None))
 
 
 def _named(free: frozenset[tuple[str, str]], kind: str, name: str) -> bool:
