@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from serinus.api.findings import Finding, internal, invalid, required
+from serinus.api.names import MANAGED_BY
 from serinus.api.rollout import CanaryStrategy, Rollout, RolloutStatus, SetHeaderRoute, WeightDestination
 from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind, located, name_from
@@ -156,6 +157,11 @@ class Istio(Router[IstioRouting]):
             if seen is None:
                 notice = Notice("DestinationRuleNotFound", f"DestinationRule `{rule.name}` not found")
                 return RouteResult(error=not_found(RULE, rule.name, objects), notices=(notice,))
+            other = istio_subsets.belongs_to(seen)
+            if other not in ("", traffic.rollout):
+                mark = f"annotation {MANAGED_BY}"
+                text = f"DestinationRule {rule.name} is managed by Rollout {other} ({mark}): name another one, or remove the annotation"
+                return RouteResult(error=text)
             lost = next(istio_subsets.missing(seen, sides), "")
             if lost:
                 text = f"DestinationRule {rule.name}: spec.subsets has no subset {lost}: add it, with the labels of the pods"

@@ -64,7 +64,8 @@ def _weights(traffic: Traffic) -> dict[str, int]:
 
 
 def _services(seen: Json) -> list[Any]:
-    weighted = (seen.get("spec") or {}).get("weighted")
+    spec = seen.get("spec")
+    weighted = spec.get("weighted") if isinstance(spec, dict) else None
     services = weighted.get("services") if isinstance(weighted, dict) else None
     return services if isinstance(services, list) else []
 
