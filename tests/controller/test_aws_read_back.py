@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from canary_scene import begin, phase, rollout, settled_on
 
 from serinus.analysis.providers.trouble import ProviderError
 from serinus.controller.elbv2 import TargetGroup
+from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
 
 pytestmark = pytest.mark.looptime(start=0)
 Json = dict[str, Any]

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from plain import Cluster, rollout
 
 from serinus.routing import registry
 from serinus.routing.router import ReadBack, RouteResult
+from tests.support.routing.plain import Cluster, rollout
 
 BACKEND = {"service": {"name": "web", "port": {"name": "use-annotation"}}}
 INGRESS: dict[str, Any] = {

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from plain import Cluster, rollout
 
 from serinus.api.served_kind import ServedKind
 from serinus.routing import registry
+from tests.support.routing.plain import Cluster, rollout
 
 Json = dict[str, Any]
 HASH, MANAGED_BY = "rollouts-pod-template-hash", "argo-rollouts.argoproj.io/managed-by-rollouts"
