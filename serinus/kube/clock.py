@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -17,16 +16,6 @@ class Clock(Protocol):
 class SystemClock:
     def now(self) -> float:
         return time.time()
-
-
-class LoopClock:
-    """Follows the running event loop's time from `start` (seconds since the epoch): virtual where the loop's is."""
-
-    def __init__(self, start: float = 1_767_225_600.0) -> None:
-        self._start = start
-
-    def now(self) -> float:
-        return self._start + asyncio.get_running_loop().time()
 
 
 def rfc3339(seconds: float) -> str:

@@ -19,8 +19,8 @@ from serinus.api.workloads import ReplicaSet
 from serinus.controller.process import Controller, Options
 from serinus.engine.core.plan import Action, Event, Plan, Snapshot, Wait
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.wire import Request, Response
+from tests.support.kube.loop_clock import LoopClock
 
 Json = dict[str, Any]
 Place = tuple[str, str, str]

@@ -12,7 +12,7 @@ from serinus.api.names import HASH
 from serinus.controller.cache import CONTAINER_MESSAGE, Cache
 from serinus.controller.metrics import Metrics
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 WEB = ("a", "web")

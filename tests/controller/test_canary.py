@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.faults import Faults
 from serinus.kube.wire import Request, Response
 from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
+from tests.support.kube.faults import Faults
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -15,12 +15,13 @@ from serinus.api.rollout import Rollout
 from serinus.controller.events import BURST, Recorder
 from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock, rfc3339
+from serinus.kube.clock import rfc3339
 from serinus.kube.errors import Unavailable
 from serinus.kube.queue import WorkQueue
 from serinus.kube.throttle import throttled
 from serinus.kube.wire import Request, Response
 from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -16,9 +16,9 @@ from serinus.api.times import format_time
 from serinus.controller.events import BURST, Recorder, aborted_since
 from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
-from serinus.kube.faults import Faults, Rates
 from serinus.kube.wire import Request, Response
+from tests.support.kube.faults import Faults, Rates
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -17,9 +17,9 @@ from serinus.controller.cache import Cache
 from serinus.controller.metrics import Metrics
 from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.queue import WorkQueue
 from tests.support.engine.kept_verdict import kept_verdict
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 WEB = ("a", "web")

@@ -15,7 +15,7 @@ from serinus.controller.cache import Cache
 from serinus.controller.metrics import Metrics
 from serinus.engine.core import wait_reasons
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 PLAIN = "notification_send_"

@@ -10,8 +10,8 @@ import pytest
 
 from serinus.engine.core.plan import Plan, Snapshot
 from serinus.kube.errors import Unavailable
-from serinus.kube.faults import Faults, Rates
 from serinus.kube.wire import Request, Response
+from tests.support.kube.faults import Faults, Rates
 
 pytestmark = pytest.mark.looptime(start=0)
 

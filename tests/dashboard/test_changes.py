@@ -11,7 +11,6 @@ import pytest
 from serinus.api.resources import DEPLOYMENTS, EVENTS, ROLLOUTS
 from serinus.dashboard.changes import ACTIONS, Changes, MovedOn, Refused, Seen, seen
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.record import person
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
@@ -19,6 +18,7 @@ from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import put
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -12,13 +12,13 @@ from serinus.api.resources import ROLLOUTS, SERVICES
 from serinus.dashboard.reasons import LOOK_SECONDS, STALE_SECONDS, Reasons
 from serinus.engine.core import wait_reasons
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import put_revisions
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

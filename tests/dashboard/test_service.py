@@ -17,7 +17,6 @@ from serinus.dashboard.hub import Page
 from serinus.dashboard.kept import Kept, Sent, keep_pod
 from serinus.dashboard.service import Service
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.errors import Unavailable
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
@@ -25,6 +24,7 @@ from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import put
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from serinus.kube.clock import LoopClock
 from serinus.kube.hands import Hands
 from serinus.kube.queue import WorkQueue, work
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

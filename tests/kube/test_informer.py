@@ -13,10 +13,10 @@ import pytest
 from serinus.api.network import Service
 from serinus.api.resources import ROLLOUTS, SERVICES
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.errors import Unavailable
 from serinus.kube.informer import Informer
 from serinus.kube.wire import Request, Response
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from serinus.kube.clock import LoopClock
 from serinus.kube.errors import Unavailable
 from serinus.kube.queue import WorkQueue, work
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

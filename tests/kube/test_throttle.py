@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from serinus.kube.clock import LoopClock
 from serinus.kube.throttle import throttled
 from serinus.kube.wire import Request, Response
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

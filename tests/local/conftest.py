@@ -12,15 +12,15 @@ import pytest
 
 from serinus.api.resources import PODS, Resource
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.errors import NotFound
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
-from serinus.local.node.fake import FakeRuntime
 from serinus.local.node.node import Node
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
+from tests.support.kube.loop_clock import LoopClock
+from tests.support.local.fake_node import FakeRuntime
 
 Json = dict[str, Any]
 

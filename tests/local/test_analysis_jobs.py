@@ -17,7 +17,7 @@ from serinus.analysis.resolved import resolve
 from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun
 from serinus.api.resources import ANALYSIS_RUNS, JOBS
-from serinus.local.node.fake import FakeProgram
+from tests.support.local.fake_node import FakeProgram
 
 pytestmark = pytest.mark.looptime
 

@@ -11,7 +11,6 @@ import pytest
 
 from serinus.api.resources import CRDS
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.wire import Request
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
@@ -21,6 +20,7 @@ from serinus.local.gateway_config import GatewaySettings, configuration
 from serinus.local.gateway_kinds import GATEWAY_API, TRAEFIK, Kinds, definitions, in_use, install
 from serinus.local.schema.kinds import Schemas
 from serinus.routing.gateway_api import KINDS
+from tests.support.kube.loop_clock import LoopClock
 
 Json = dict[str, Any]
 HTTP_ROUTES = KINDS["http"].resource("v1")

@@ -15,11 +15,11 @@ import msgspec
 import pytest
 
 from serinus.api.selectors import Selector
-from serinus.kube.clock import LoopClock
 from serinus.kube.wire import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Request
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from tests.support.kube.loop_clock import LoopClock
 
 Json = dict[str, Any]
 SMALL, LARGE = 500, 4000

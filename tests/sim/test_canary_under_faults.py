@@ -20,16 +20,16 @@ import pytest
 from serinus.api.resources import BY_KIND, INGRESSES, REPLICA_SETS, ROLLOUTS, SERVICES
 from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.errors import NotFound
-from serinus.kube.faults import Faults, Rates
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
-from serinus.local.node.fake import FakeProgram, FakeRuntime
 from serinus.local.node.node import Node
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
+from tests.support.kube.faults import Faults, Rates
+from tests.support.kube.loop_clock import LoopClock
+from tests.support.local.fake_node import FakeProgram, FakeRuntime
 from tests.support.long import few
 
 pytestmark = pytest.mark.looptime(start=0)

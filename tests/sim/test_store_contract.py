@@ -11,7 +11,6 @@ import pytest
 
 from serinus.api.resources import PODS, REPLICA_SETS, ROLLOUTS, SERVICES, Resource
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.errors import ApiError
 from serinus.kube.wire import Handler, Request, Response
 from serinus.local.apiserver.server import ApiServer
@@ -20,6 +19,7 @@ from serinus.local.schema.kinds import Schemas
 from tests.sim.history import template
 from tests.sim.loop import Loop
 from tests.sim.store import Store
+from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)
 

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from tests.support.kube.loop_clock import LoopClock
 
 Json = dict[str, Any]
 Send = Callable[..., Awaitable[tuple[int, Any]]]

@@ -18,12 +18,12 @@ from serinus.api.resources import CONFIG_MAPS, EVENTS, PODS
 from serinus.cli.node import command as node_command
 from serinus.cli.up import command as up_command
 from serinus.cli.up import welcome
-from serinus.kube.clock import LoopClock
 from serinus.local.cannot_run import CannotRun
 from serinus.local.node.config import ApiConfig
-from serinus.local.node.fake import FakeRuntime
 from serinus.local.node.image_map import read_image_map
 from serinus.local.node.images import ImageRule, Program, program_of
+from tests.support.kube.loop_clock import LoopClock
+from tests.support.local.fake_node import FakeRuntime
 
 BAD = [
     ("- image: [", "images.yaml cannot be read as YAML"),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.clock import LoopClock
 from serinus.local.node.logs import Logs, NoLog, last_line
+from tests.support.kube.loop_clock import LoopClock
 
 
 class Box:

@@ -13,9 +13,9 @@ import pytest
 from serinus.api.resources import CONFIG_MAPS, LEASES, NODES, PODS, SERVICES
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError
-from serinus.local.node.fake import FakeProgram
 from serinus.local.node.images import Program
 from serinus.local.node.node import Node
+from tests.support.local.fake_node import FakeProgram
 
 pytestmark = pytest.mark.looptime
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.clock import LoopClock
 from serinus.local.node.probes import BadProbe, Probe, follow, probe_of
 from serinus.local.node.runtime import CheckResult, ExecCheck, HttpCheck, TcpCheck
+from tests.support.kube.loop_clock import LoopClock
 
 PORTS: dict[str, Any] = {"ports": [{"name": "http", "containerPort": 8080}]}
 

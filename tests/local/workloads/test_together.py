@@ -21,7 +21,7 @@ from serinus.api.resources import (
     SERVICES,
     Resource,
 )
-from serinus.local.node.fake import FakeProgram
+from tests.support.local.fake_node import FakeProgram
 
 pytestmark = pytest.mark.looptime
 

@@ -12,11 +12,11 @@ from serinus.analysis.providers.provider import Reach
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.wire import Handler
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from tests.support.kube.loop_clock import LoopClock
 
 Json = dict[str, Any]
 SPACE = "default"

@@ -16,10 +16,10 @@ from serinus.api.resources import CONFIG_MAPS, EVENTS, NAMESPACES, ROLLOUTS, SEC
 from serinus.controller.process import Controller, Options
 from serinus.engine.core.plan import Plan, Snapshot
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from tests.support.kube.loop_clock import LoopClock
 
 NAP = "notifications.argoproj.io"
 CONFIG = {

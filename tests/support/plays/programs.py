@@ -9,9 +9,9 @@ from random import Random
 
 from serinus.api.meta import Json
 from serinus.kube.clock import Clock
-from serinus.local.node.fake import FakeProgram, FakeRuntime
 from serinus.local.node.images import ImageRule, Program
 from serinus.local.node.runtime import Launch
+from tests.support.local.fake_node import FakeProgram, FakeRuntime
 
 READY_AFTER = (1.47, 1.53)
 """Seconds from the start of a container until it listens, between these: pods are ready 1.5 s after they appear, as in

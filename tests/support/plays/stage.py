@@ -18,13 +18,13 @@ from serinus.analysis.providers.provider import Reach
 from serinus.api.resources import CRDS, Resource
 from serinus.controller.process import Options, run_controller
 from serinus.kube.client import Client
-from serinus.kube.clock import LoopClock
 from serinus.kube.wire import Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.store import MemoryStore
 from serinus.local.node.node import Node
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
+from tests.support.kube.loop_clock import LoopClock
 from tests.support.plays.monitoring import Monitoring
 from tests.support.plays.programs import Programs
 from tests.support.plays.recordings import ROUTERS
