@@ -1,1 +1,1 @@
-"""Watches Rollouts, asks the engine for a plan and carries it out."""
+"""Watches Rollouts, calls the engine for a plan and executes the plan."""

@@ -1,4 +1,4 @@
-"""Metrics of AnalysisRuns and Experiments, as Argo Rollouts names them: read from the cache while they are asked for.
+"""Metrics of AnalysisRuns and Experiments, with the names of Argo Rollouts. Each scrape reads them from the cache.
 
 Source: analysis, section 8.
 """
@@ -69,7 +69,7 @@ class AnalysisGauges(Collector):
         yield from self._templates()
 
     def _templates(self) -> Iterable[Metric]:
-        """Those of kinds that something refers to: others are not watched."""
+        """Templates of the kinds that an object refers to. The cache does not watch other kinds."""
         info = GaugeMetricFamily("analysis_template_info", "One for each template.", labels=_OWNER)
         metrics = GaugeMetricFamily(
             "analysis_template_metric_info", "The provider of each of its metrics.", labels=[*_OWNER, "type", "metric"]
@@ -102,7 +102,7 @@ def _evidence(run: AnalysisRun) -> Iterable[tuple[str, str, float]]:
 
 
 def _metrics_of(template: Json) -> list[AnalysisMetric]:
-    """None of one that cannot be read: what is wrong with it, whoever uses it is told."""
+    """The metrics of a template; empty if it cannot be read. The objects that use the template report the error."""
     try:
         return converted(template.get("spec") or {}, AnalysisTemplateSpec).metrics
     except msgspec.ValidationError:
@@ -110,7 +110,7 @@ def _metrics_of(template: Json) -> list[AnalysisMetric]:
 
 
 def _type(metric: AnalysisMetric) -> str:
-    """The type of the metric's provider; of one that there is not, its key with a capital letter."""
+    """The type of the metric's provider. For an unknown provider: its key, capitalized."""
     key = next((name for name, config in metric.provider.items() if config is not None), "")
     found = known(key)
     return found.type if found is not None else key[:1].upper() + key[1:]

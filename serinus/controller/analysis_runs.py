@@ -1,8 +1,9 @@
-"""Carries AnalysisRuns out: asks the providers when it is time, judges what they say, writes it down.
+"""Executes AnalysisRuns: calls the providers on time, evaluates the measurements and writes the status.
 
-All that is decided is pure (`serinus.analysis`); here are the calls, the versions that a write has seen, and the exact
-times, which the status keeps only in whole seconds. A measurement is written once: if the run changed meanwhile (somebody
-told it to stop), the same measurement is written onto what is there now; if its status changed, it is thrown away.
+`serinus.analysis` makes all decisions and is pure. This module has the calls, the versions of its own writes, and the
+exact times. The status keeps times in whole seconds only. Each measurement is written once. If the run's spec changed
+meanwhile (a user terminated it), the same measurement is written onto the new version. If its status changed, the
+measurement is discarded.
 """
 
 from __future__ import annotations
@@ -44,16 +45,16 @@ from serinus.kube.queue import WorkQueue
 log = logging.getLogger(__name__)
 
 REFUSED = (400, 413, 422)
-"""Codes of a write that the server will refuse again."""
+"""HTTP status codes of a write that the server will refuse again."""
 
 Tell = Callable[[AnalysisRun, Event], None]
 T = TypeVar("T")
 
 ATTEMPTS = 5
-"""After as many errors that nobody expected a run ends: what it judges must not wait for ever."""
+"""A run ends after this many unexpected errors in a row, so that its Rollout does not wait forever."""
 
 KEPT_SIZE = 100_000
-"""Characters of metrics that are kept between rounds; larger ones are filled in anew, so that thousands of runs fit into memory."""
+"""Characters of metrics that are cached between rounds. Larger metrics are resolved in each round, to bound memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,10 @@ class _Known:
 
 
 class AnalysisRuns:
-    """Call it with a key; it raises what went wrong, for the queue to try again with back-off.
+    """The handler of the queue: call it with a key. An error raises, and the queue retries the key with back-off.
 
-    `resolves` is told of the metrics of each run, once for each of its specs. `hands`: those of the workers that call it.
+    `resolves` is called with the metrics of each run, once per spec. `hands`: the hands of the workers that call this
+    handler.
     """
 
     def __init__(
@@ -86,20 +88,21 @@ class AnalysisRuns:
         self._reach, self._tell = reach, tell
         self._due: dict[Key, Mapping[str, float]] = {}
         self._written: dict[Key, int] = {}
-        """The version that the cache must have reached before the run is looked at again."""
+        """The version that the cache must have reached before the run is reconciled again."""
         self._rests: dict[Key, tuple[int, float]] = {}
-        """The version that a round has written, and when the next one is: the event of that write needs no look."""
+        """The version that a round wrote, and the time of the next round. The event of
+        that write needs no reconcile."""
         self._resolved: dict[Key, _Known] = {}
-        """Its metrics are the same in every round, as long as neither its spec nor a Secret changes."""
+        """Resolved metrics. They are the same in every round until the spec or a Secret changes."""
         self._woken: dict[Key, set[str]] = {}
-        """Metrics that need not wait for their time, since their Job has ended."""
+        """Metrics to measure now, because their Job has ended."""
         self._resolves, self._measures, self._hands = resolves, measures, hands or Hands(1)
         self._rounds: dict[Key, Round] = {}
-        """The calls that are under way."""
+        """The calls in progress."""
         self.aside = SetAside()
 
     def wake(self, key: Key, metric: str) -> None:
-        """What the unfinished measurement of this metric waits for has happened."""
+        """The condition that the unfinished measurement of this metric waits for is met."""
         if key in self._runs.items:
             self._woken.setdefault(key, set()).add(metric)
             self._queue.add(key)
@@ -114,7 +117,7 @@ class AnalysisRuns:
             return
         version = _number(run.metadata.resource_version)
         if version < self._written.get(key, 0):
-            return  # the event that brings our own write wakes it
+            return  # the event of our own write wakes it
         self._written.pop(key, None)
         seen, until = self._rests.pop(key, (0, 0.0))
         if version == seen and self._clock.now() < until and key not in self._woken:
@@ -159,7 +162,7 @@ class AnalysisRuns:
                 await clean_up(run, resolved, assessed.trimmed, self._reach)
 
     def failed(self, key: Key, error: Exception, delay: float) -> None:
-        """Tells of an attempt that raised; the next one comes in `delay` seconds."""
+        """Logs an attempt that raised. The next attempt follows in `delay` seconds."""
         fields = {"namespace": key[0], "analysisrun": key[1], "again_in": f"{delay:.1f}s"}
         if isinstance(error, Conflict):
             log.debug("something changed since it was seen: deciding again", extra={"fields": fields})
@@ -171,7 +174,7 @@ class AnalysisRuns:
             log.error("the analysis failed", exc_info=error, extra={"fields": fields})
 
     async def _set_aside(self, key: Key, run: AnalysisRun, error: Exception, seconds: float) -> Assessed | None:
-        """The run waits by itself. One that asks for too much ends, and so does one that cannot be assessed time and again."""
+        """Sets only this run aside. The run ends if it exceeds a limit, or if it repeatedly cannot be assessed."""
         now = self._clock.now()
         entry = self.aside.failed(key, run.metadata.generation, error, seconds, now)
         self._measures.failed(key)
@@ -189,7 +192,7 @@ class AnalysisRuns:
     async def _assess(
         self, key: Key, run: AnalysisRun, woken: Collection[str], taken: list[float]
     ) -> tuple[Assessed, Resolved | None]:
-        """(what has come of it, its metrics if they could be resolved). `taken`: gets the seconds of CPU time of each part."""
+        """(the assessment, the metrics if they could be resolved). `taken` receives the CPU seconds of each part."""
 
         def timed(work: Callable[[], T]) -> T:
             result, seconds = bounded(work)
@@ -209,7 +212,7 @@ class AnalysisRuns:
     async def _measured(
         self, key: Key, run: AnalysisRun, todo: Sequence[Task], secrets: Sequence[str] = ()
     ) -> list[Measured]:
-        """What came of the tasks. Other runs are worked on meanwhile, and whoever changes this one may end them."""
+        """The measurements of the tasks. Other runs proceed meanwhile. A change of this run may end the tasks early."""
         round_ = Round(run, todo, self._reach, secrets)
         if not todo or self._stopped(round_, self._runs.items.get(key)) is not None:
             return []
@@ -221,7 +224,8 @@ class AnalysisRuns:
             del self._rounds[key]
 
     def changed(self, key: Key, run: AnalysisRun | None) -> None:
-        """Ends the measurements under way of a run that is deleted (None, or on its way), replaced or told to end."""
+        """Ends the measurements in progress of a run that is deleted (None, or being
+        deleted), replaced or terminated."""
         round_ = self._rounds.get(key)
         gone = None if round_ is None else self._stopped(round_, run)
         if round_ is not None and gone is not None:
@@ -229,7 +233,7 @@ class AnalysisRuns:
 
     @staticmethod
     def _stopped(round_: Round, run: AnalysisRun | None) -> bool | None:
-        """Whether the run of these calls is gone (True), or only told to end meanwhile (False); None: they go on."""
+        """True: the run of these calls is gone. False: it was terminated meanwhile. None: the calls continue."""
         if run is None or run.metadata.deletion_timestamp or run.metadata.uid != round_.run.metadata.uid:
             return True
         return False if run.spec.terminate and not round_.run.spec.terminate else None
@@ -252,9 +256,10 @@ class AnalysisRuns:
         self._woken.pop(key, None)
 
     async def _secrets(self, run: AnalysisRun) -> dict[str, dict[str, str] | None]:
-        """The Secrets that its arguments name; None for one that is not there.
+        """The Secrets that the run's arguments name; None for a missing Secret.
 
-        AnalysisProblem if they may not be read; where the API is away, its error: the next attempt comes by itself.
+        AnalysisProblem if reading is forbidden. If the API is unavailable, its ApiError is raised, and the queue
+        retries.
         """
         names, space = secret_names(run.spec.args), run.metadata.namespace
         try:
@@ -266,10 +271,10 @@ class AnalysisRuns:
         return dict(zip(names, found, strict=True))
 
     async def _write(self, key: Key, run: AnalysisRun, assessed: Assessed) -> Assessed:
-        """Writes the status, and returns the one that the server took.
+        """Writes the status and returns the status that the server accepted.
 
-        The same measurements would be refused for ever: a run whose status is refused ends, and says why. Where the
-        ends of its measurements are refused too, only the phase and the message are written.
+        The server would refuse the same measurements forever. A run whose status is refused therefore ends with that
+        reason. If the server also refuses the final measurements, only the phase and the message are written.
         """
         try:
             await self._patch(key, run, assessed)
@@ -309,7 +314,7 @@ class AnalysisRuns:
         raise Conflict(409, "Conflict", f"AnalysisRun {key[1]} keeps changing")
 
     async def _expire(self, key: Key, run: AnalysisRun) -> None:
-        """`ttlStrategy`: a completed run is deleted after a while."""
+        """`ttlStrategy`: deletes a completed run after its TTL."""
         at = delete_at(run)
         if at is None:
             return

@@ -1,11 +1,11 @@
-"""Carries a Plan out: actions in order, then the status, then the events; the first failure ends it.
+"""Executes a Plan: the actions in order, then the status, then the Events. The first failure ends the pass.
 
-What the API server refuses for good, and what another writer undoes each time, ends the pass as well, and is remembered: the next plan
-leaves it out and goes on with everything else.
+A write that the API server refuses for good, or that another writer undoes each time, also ends the pass. It becomes a
+held write: the next plan omits it and proceeds with the rest.
 
-The versions that the plan has seen are preconditions, put into each patch: what has changed since is not overwritten,
-the write fails with a conflict and the next plan starts from what is there now. Doing it again does no harm: what
-exists already, or is gone already, counts as done.
+Each patch has the versions that the plan is based on as preconditions. If an object has changed since, the write fails
+with a conflict and nothing is overwritten; the next plan starts from the new state. Repeating a plan is harmless: an
+object that already exists, or is already gone, counts as done.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from serinus.kube.informer import Key
 
 Tell = Callable[[Subject, Event], None]
 Note = Callable[[Subject, str, str], None]
-"""(what it is about, what was done, because): one line for each decision."""
+"""(object, action, because): logs one decision."""
 Ask = Callable[[Question], Awaitable[Answer]]
 
 
@@ -50,16 +50,16 @@ class Applier:
     tell: Tell
     note: Note
     ask: Ask | None = None
-    """Asks a step plugin; it never raises. None where there are none."""
+    """Calls a step plugin; it never raises. None if there are no plugins."""
     resource: Callable[[str], Resource | None] = BY_KIND.get
-    """What objects of a kind are written by; None for a kind that the API server does not serve."""
+    """The resource for writing objects of a kind; None for a kind that the API server does not serve."""
     held: HeldWrites = field(default_factory=HeldWrites)
-    """What is not tried again for a while."""
+    """Writes that are not retried for a while."""
     messages: Messages | None = None
 
     async def apply(self, about: Subject, plan: Plan) -> int:
-        """Returns how many writes were made. Raises the ApiError of the first that failed, HeldBack of one that is not to be tried now;
-        the rest is not done."""
+        """Returns the number of writes. Raises the ApiError of the first failed write, or HeldBack for a write that
+        must not be tried now. The remaining actions are not executed."""
         done, written = _Pass(self, about), False
         try:
             for index, action in enumerate(plan.actions):
@@ -85,7 +85,7 @@ class Applier:
         return done.count
 
     async def _prepare(self, messages: Messages, done: _Pass, plan: Plan) -> None:
-        """Lets the messages of the Events be remembered. A refusal of that stops nothing."""
+        """Stores the messages of the Events before the status write. A refusal of that is ignored."""
         events = ordered(plan, done.acted, status=True)
         try:
             await messages.prepare(
@@ -96,12 +96,12 @@ class Applier:
                 raise
 
     async def tell_status(self, about: Subject, status: Json) -> None:
-        """Writes a status that no plan has made, onto the version that was seen. Raises the ApiError if that fails."""
+        """Writes a status that is not from a plan, onto the version in the cache. Raises the ApiError on failure."""
         done = _Pass(self, about)
         await done.act(done.status_action(status, "it cannot be worked on"))
 
     async def _call(self, done: _Pass, call: PluginCall, status: RolloutStatus) -> RolloutStatus:
-        """Asks a plugin and writes down what it says; returns the status with that."""
+        """Calls a plugin and writes its answer; returns the status with that answer."""
         rollout: Json = {"metadata": {"name": done.key[1], "namespace": done.key[0]}, "status": settled(status)}
         question = Question(
             call.operation, call.name, call.index, rollout, call.config, (call.known or {}).get("status")
@@ -121,13 +121,13 @@ class Applier:
 
 
 class _Written(msgspec.Struct):
-    """What counts of an object that was written; the rest of the answer is not even decoded."""
+    """The needed fields of a written object. The rest of the answer is not decoded."""
 
     metadata: ObjectMeta
 
 
 class _Pass:
-    """One plan being carried out: knows the versions that its own writes made."""
+    """One plan being executed. It records the versions that its own writes made."""
 
     def __init__(self, applier: Applier, about: Subject) -> None:
         self.applier, self.about = applier, about
@@ -137,15 +137,15 @@ class _Pass:
         self.versions: dict[tuple[str, str], str] = {(self.resource.kind, metadata.name): metadata.resource_version}
         self.count = 0
         self.acted: list[int] = []
-        """Indexes of the actions that changed something."""
+        """Indexes of the actions that changed an object."""
 
     def is_held(self, action: Action) -> bool:
-        """Whether the write is not to be tried now, or may not be."""
+        """Whether the write must not be tried now, or another writer may be undoing it."""
         held, now = self.applier.held, self.applier.clock.now()
         return bool(find_held(action, held.now(self.key, now), now)) or held.too_soon(self.key, action, now)
 
     async def act(self, action: Action, index: int | None = None) -> None:
-        """`index`: its place among the plan's actions."""
+        """`index`: the action's index in the plan."""
         held, now = self.applier.held, self.applier.clock.now()
         resource = self.applier.resource(action.kind)
         if resource is None:
@@ -176,7 +176,7 @@ class _Pass:
         self.applier.note(self.about, what, action.because)
 
     async def annotate(self, annotations: Json, uid: str) -> ObjectMeta:
-        """Writes annotations of the object itself, onto the version that the plan has seen. Returns its metadata."""
+        """Writes annotations of the object itself, onto the version that the plan is based on. Returns its metadata."""
         kind, name = self.resource.kind, self.key[1]
         body: Json = {"metadata": {"uid": uid, "annotations": annotations}}
         if version := self.versions.get((kind, name)):
@@ -197,7 +197,7 @@ class _Pass:
         try:
             made = await self.applier.client.create(resource, body, space, type=_Written)
         except AlreadyExists:
-            # Made by an earlier pass whose answer was lost, or by somebody else: the next plan sees which.
+            # An earlier pass with a lost answer, or another client, created it: the next plan sees which.
             found = await self.applier.client.get(resource, name, space, type=_Written)
             if action.kind == "ReplicaSet" and of_somebody_else(found.metadata, self.about.metadata.uid):
                 await self._step_aside(action.name)
@@ -209,7 +209,7 @@ class _Pass:
         return True
 
     async def _step_aside(self, name: str) -> None:
-        """A ReplicaSet of this name is not ours: counted, the collision gives the template another hash."""
+        """Another owner has the ReplicaSet of this name. A higher collision count gives the template another hash."""
         if not isinstance(self.about, Rollout):
             raise Invalid(422, "Invalid", f"ReplicaSet {name} belongs to somebody else")
         count = (self.about.status.collision_count or 0) + 1
@@ -267,20 +267,21 @@ class _Pass:
             return False
         except Unavailable as error:
             if error.code == 429:
-                return False  # a disruption budget says not now; the plan looks again by itself
+                return False  # a disruption budget blocks it for now; the plan requeues
             raise
         if action.uid:
             self.applier.writes.deleted(self.key, "Pod", action.name, action.uid, self.applier.clock.now())
         return True
 
     def status_action(self, status: Json, because: str) -> Action:
-        """The write of the status, which is held back as any other."""
+        """The write of the status. It can be held like any other write."""
         below = "status" if self.resource is ROLLOUTS else ""  # an Experiment's status has no subresource
         kind, name, uid = self.resource.kind, self.key[1], self.about.metadata.uid
         return Action("patch", kind, name, because, {"status": status}, subresource=below, uid=uid)
 
     def _doubt(self, kind: str, name: str, error: ApiError) -> None:
-        """The answer was lost, and the write may have been done; or the cache was proven old: both have to be looked into."""
+        """The answer was lost and the write may be done, or the cache is proven stale.
+        Both require a read of the API."""
         if error.code != 429:
             self.applier.writes.doubted(self.key, kind, name)
 

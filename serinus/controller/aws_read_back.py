@@ -1,7 +1,8 @@
-"""Reads from AWS which weights the load balancers of Ingresses have in force (`--aws-verify-target-group`).
+"""Reads from AWS which weights are in force on the load balancers of Ingresses (`--aws-verify-target-group`).
 
-A pass of a Rollout takes what is known, and never waits for AWS. Where that is old, or of an Ingress as it was before, AWS is asked beside
-the passes, and the answer wakes the Rollout. A Rollout whose canary has no share asks nothing.
+A pass of a Rollout uses the last known answer and never waits for AWS. If that answer is old, or is about an earlier
+version of the Ingress, AWS is read outside the pass. The new answer wakes the Rollout. A Rollout with canary weight 0
+causes no reads.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from serinus.routing.router import ReadBack
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
-"""Rollouts for which AWS is asked at once: its API has one limit for the whole account."""
+"""Rollouts for which AWS is read concurrently. The AWS API has one rate limit for the whole account."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """`promoted`: whether the targets of the stable Service were asked for. `at`: seconds since the epoch."""
+    """`promoted`: whether the targets of the stable Service were read. `at`: seconds since the epoch."""
 
     back: ReadBack
     promoted: bool
@@ -38,7 +39,7 @@ class _Known:
 
 
 class AwsReadBack:
-    """`wake`: a Rollout, when there is news for it."""
+    """`wake`: called with a Rollout's key when a new answer is available."""
 
     def __init__(
         self, elbv2: Elbv2, cache: Cache, queue: WorkQueue[Key], clock: Clock, wake: Callable[[Key], None]
@@ -46,14 +47,14 @@ class AwsReadBack:
         self._elbv2, self._cache, self._queue, self._clock, self._wake = elbv2, cache, queue, clock, wake
         self._known: dict[Key, dict[str, _Known]] = {}
         self._arns: dict[str, str] = {}
-        """DNS name -> ARN of a load balancer, which never changes."""
+        """DNS name -> ARN of a load balancer. It never changes."""
 
     async def run(self) -> None:
         """Runs until cancelled."""
         await work(self._queue, self._read, workers=AT_ONCE)
 
     def known(self, rollout: Rollout) -> dict[str, ReadBack]:
-        """By name of the Ingress, what AWS said; it is asked again where that is old."""
+        """Name of the Ingress -> the last answer of AWS. An old answer is read again."""
         key = (rollout.metadata.namespace, rollout.metadata.name)
         weights = rollout.status.canary.weights
         if weights is None or not weights.canary.weight:
@@ -64,7 +65,7 @@ class AwsReadBack:
         return {name: one.back for name, one in self._known.get(key, {}).items()}
 
     def _stale(self, key: Key, rollout: Rollout) -> bool:
-        """Whether AWS is to be asked about an Ingress that is there."""
+        """Whether AWS must be read for an existing Ingress."""
         there, now = self._known.get(key, {}), self._clock.now()
         for name in _names(rollout):
             one, ingress = there.get(name), self._ingress(key[0], name)
@@ -86,7 +87,7 @@ class AwsReadBack:
             self._known.pop(key, None)
             return
         if not self._stale(key, rollout):
-            return  # a pass asked while the answer was under way
+            return  # a pass queued this key during the last read
         found: dict[str, _Known] = {}
         for name in _names(rollout):
             ingress = self._ingress(key[0], name)
@@ -131,7 +132,7 @@ class AwsReadBack:
 
 
 def _names(rollout: Rollout) -> tuple[str, ...]:
-    """Of the Ingresses that the Rollout leads by ALB."""
+    """Names of the Ingresses that the Rollout manages with the ALB router."""
     used = (each for each in registry.routers_of(rollout.spec) if each.router.key == "alb")
     return tuple(ref.name for each in used for ref in each.references(rollout))
 
@@ -141,6 +142,6 @@ def _promoted(rollout: Rollout) -> bool:
 
 
 def _service(group: TargetGroup, ingress: Ingress) -> str:
-    """Of a target group of the Ingress; "" for one of another Ingress."""
+    """The Service of a target group of the Ingress; "" for a target group of another Ingress."""
     prefix = f"{ingress.metadata.namespace}/{ingress.metadata.name}-"
     return group.resource.removeprefix(prefix).rpartition(":")[0] if group.resource.startswith(prefix) else ""

@@ -44,7 +44,7 @@ class TooMuch(Exception):
 
 
 class _Elapsed(BaseException):
-    """Not an Exception, because the work may catch those."""
+    """Not an Exception, because `work` may catch those."""
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class _Memory:
     file: int = -1
 
     def data(self) -> int:
-        """Bytes that count for RLIMIT_DATA now. OSError where the system has no such file."""
+        """Bytes that count for RLIMIT_DATA now. OSError if the system has no such file."""
         if self.process != os.getpid():
             self.file = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
             self.process = os.getpid()

@@ -1,8 +1,8 @@
-"""All that decisions are made of, kept by watches, and who must look again when something of it changes.
+"""All objects that decisions depend on, kept current by watches, and which Rollouts each change wakes.
 
-Only what is used is kept: fields that no decision reads are dropped while decoding, pods and ReplicaSets are only those
-that carry a revision's label. Ingresses, workloads and other routers' objects are watched from the moment on that the
-first Rollout names one of the kind, so that who does not use them pays nothing and needs no right to read them.
+The cache keeps only used data. Decoding drops fields that no decision reads. Of pods and ReplicaSets it has only those
+with the label of a revision. Ingresses, workloads and objects of other routers are watched only after a Rollout first
+names their kind. A cluster that does not use a kind needs no right to read it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from serinus.routing import registry
 log = logging.getLogger(__name__)
 
 CONTAINER_MESSAGE = 2 * pod_trouble.LONGEST_MESSAGE
-"""Characters that are kept of what the kubelet says about a container."""
+"""Characters to keep of the kubelet's message about a container."""
 
 
 T = TypeVar("T", AnalysisRun, Experiment)
@@ -60,7 +60,7 @@ Who = tuple[str, Key]
 
 
 class _Deployment(Workload, kw_only=True):
-    kind: str = "Deployment"  # a list's items do not say it
+    kind: str = "Deployment"  # items of a list have no kind
 
 
 class _ReplicaSet(Workload, kw_only=True):
@@ -72,7 +72,8 @@ class _PodTemplate(Workload, kw_only=True):
 
 
 def _checked_template(obj: Any) -> Any:
-    """It stays as it was written. msgspec.ValidationError for one that is no template: it is left out and named, as any such object."""
+    """Checks the template and returns it unchanged. msgspec.ValidationError for an invalid one: the informer omits and
+    reports it."""
     converted(obj, AnalysisTemplate)
     return obj
 
@@ -88,7 +89,7 @@ _ON_DEMAND: dict[str, tuple[Resource, Any]] = {
 
 
 class Cache:
-    """`wake(key)` is called for every Rollout, by (namespace, name), that has reason to look again.
+    """Calls `wake(key)` with (namespace, name) for every Rollout that must be reconciled again.
 
     `namespace`: "" for all. `instance_id`: only Rollouts that are labelled with it; "": only those without the label.
     """
@@ -114,7 +115,7 @@ class Cache:
         self.analysis_runs = self._informer(ANALYSIS_RUNS, AnalysisRun, labels=mine)
         self.experiments = self._informer(EXPERIMENTS, Experiment, labels=mine, trim=_trimmed_written)
         self.others: dict[str, Informer[Any]] = {}
-        """By kind as `references` spells it: those that some Rollout names."""
+        """By kind as `references` spells it: the kinds that some Rollout or Experiment names."""
         self._named_by: dict[tuple[str, str, str], set[Who]] = {}
         self._by_uid: dict[str, Who] = {}
         self._by_namespace: dict[str, set[Key]] = {}
@@ -133,7 +134,7 @@ class Cache:
         self.services.on_change(lambda old, new: self._named_changed("Service", old, new))
 
     async def run(self) -> None:
-        """Keeps everything up to date until cancelled."""
+        """Keeps all informers current until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             try:
@@ -150,7 +151,7 @@ class Cache:
         return (*self._always(), *self.others.values())
 
     def of_kind(self, kind: str) -> Informer[Any] | None:
-        """The copy in which an object of this kind that we write is seen again."""
+        """The informer that shows our writes to objects of this kind."""
         own = next((informer for informer in self._always() if informer.resource.kind == kind), None)
         return own or self.others.get(kind)
 
@@ -162,7 +163,7 @@ class Cache:
             await informer.synced.wait()
 
     def missing(self, about: Rollout | Experiment) -> str:
-        """What of its world is not known yet, in words; "" when all is."""
+        """A sentence about the first needed list that is missing; "" if none is."""
         for informer in self._always():
             if not informer.synced.is_set():
                 return f"{informer.resource.plural} have not been listed yet{_because(informer.error)}"
@@ -173,7 +174,7 @@ class Cache:
         return ""
 
     def sets_of(self, rollout: Rollout) -> Iterable[ReplicaSet]:
-        """ReplicaSets that the Rollout controls, and those of its namespace that nobody does."""
+        """ReplicaSets that the Rollout controls, and those of its namespace without a controller."""
         keys = self._sets_of.get(rollout.metadata.uid, set()) | self._orphans.get(rollout.metadata.namespace, set())
         return (self.replica_sets.items[key] for key in sorted(keys))
 
@@ -181,17 +182,17 @@ class Cache:
         return (rs for name in names if (rs := self.replica_sets.items.get((namespace, name))) is not None)
 
     def experiment(self, uid: str) -> Experiment | None:
-        """The Experiment with this uid; None where it is not there any more."""
+        """The Experiment with this uid; None if it does not exist any more."""
         kind, key = self._by_uid.get(uid, ("", ("", "")))
         return self.experiments.items.get(key) if kind == "Experiment" else None
 
     def runs_of(self, about: Rollout | Experiment) -> Iterable[AnalysisRun]:
-        """AnalysisRuns that it controls, and those whose names one of its own could get."""
+        """AnalysisRuns that the object controls, and those whose names may collide with its own."""
         keys = self._runs_in.get(about.metadata.namespace, ())
         return _own(about, (self.analysis_runs.items[key] for key in sorted(keys)))
 
     def experiments_of(self, rollout: Rollout) -> Iterable[Experiment]:
-        """Experiments that the Rollout controls, and those whose names one of its own could get."""
+        """Experiments that the Rollout controls, and those whose names may collide with its own."""
         keys = self._experiments_in.get(rollout.metadata.namespace, ())
         return _own(rollout, (self.experiments.items[key] for key in sorted(keys)))
 
@@ -203,7 +204,7 @@ class Cache:
 
     def _rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
         if old and new and _same_spec(old.metadata, new.metadata):
-            new.spec = old.spec  # a write of the status: what was derived from the spec stays known
+            new.spec = old.spec  # only the status changed: keep the values derived from the spec
         key = self._referring("Rollout", old, new)
         if new is None:
             _discard(self._by_namespace, key[0], key)
@@ -221,7 +222,7 @@ class Cache:
         self._wake_owner(new or old)
 
     def _referring(self, kind: str, old: Rollout | Experiment | None, new: Rollout | Experiment | None) -> Key:
-        """Keep in mind what it names, so that changes of that wake it."""
+        """Index the objects that it names, so that their changes wake it."""
         before = _names(old) if old else frozenset[tuple[str, str]]()
         after = _names(new) if new else frozenset[tuple[str, str]]()
         some = new or old
@@ -249,7 +250,7 @@ class Cache:
             self._wake_one(self._by_uid[owner.uid])
 
     def _demand(self, kind: str) -> None:
-        """Starts to watch a kind that was not needed until now."""
+        """Starts to watch a kind that was not needed before."""
         if kind in self.others or kind == "Service":
             return
         informer = self._on_demand(kind)
@@ -273,29 +274,29 @@ class Cache:
             log.warning("objects of kind %s cannot be watched: the kind is not known", kind)
             return None
         if self._namespace and not resource.namespaced:
-            return None  # a Role gives no right to read it: for a controller of one namespace there is none
+            return None  # a Role cannot grant it: a controller of one namespace sees none
         return self._informer(resource, type_, trim=_TRIMMED.get(kind))
 
     def _wake_naming(self, kind: str) -> None:
-        """Another project's kind has been listed, or is no longer served."""
+        """Wakes all that name the kind: it has been listed, or is no longer served."""
         naming = [who for (named, _, _), those in self._named_by.items() if named == kind for who in those]
         for who in dict.fromkeys(naming):
             self._wake_one(who)
 
     def resource(self, kind: str) -> Resource | None:
-        """What objects of this kind are asked by; None for one that the API server does not serve."""
+        """The resource for objects of this kind; None for a kind that the API server does not serve."""
         informer = self.others.get(kind)
         if isinstance(informer, ServedInformer):
             return informer.resource if informer.version else None
         return BY_KIND.get(kind)
 
     def version(self, kind: str) -> str | None:
-        """The version of another project's kind that is in use, "" where it is not served; None for other kinds."""
+        """The version in use of another project's kind; "" if it is not served. None for other kinds."""
         informer = self.others.get(kind)
         return informer.version if isinstance(informer, ServedInformer) else None
 
     async def _wake_when_listed(self, informer: Informer[Any]) -> None:
-        """The first list may be empty, and tell nobody: those that wait for it look again."""
+        """Wakes all once the first list is complete. An empty list causes no change event."""
         await informer.synced.wait()
         for key in self.rollouts.items:
             self._wake(key)
@@ -340,7 +341,7 @@ class Cache:
                     new is None
                     and (of := (key[0], rs.metadata.annotations.get(EXPERIMENT_NAME, ""))) in self.experiments.items
                 ):
-                    self._wake_experiment(of)  # its name is free: an Experiment that was made anew may wait for that
+                    self._wake_experiment(of)  # the name is free: a recreated Experiment may wait for it
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         for pod, arrives in ((old, False), (new, True)):
@@ -366,7 +367,7 @@ class Cache:
 
 
 def _names(about: Rollout | Experiment) -> frozenset[tuple[str, str]]:
-    """What it names; nothing where it cannot be understood: its plan will tell that, and sets it aside."""
+    """The objects that it names; none on an error. The plan raises the same error and sets the object aside."""
     try:
         return references(about)
     except Exception:
@@ -374,7 +375,7 @@ def _names(about: Rollout | Experiment) -> frozenset[tuple[str, str]]:
 
 
 def _own(about: Rollout | Experiment, found: Iterable[T]) -> Iterable[T]:
-    """Those that it controls, and those whose names one of its own could get."""
+    """Objects that it controls, and those whose names may collide with its own."""
     uid, start = about.metadata.uid, f"{about.metadata.name}-"
     for obj in found:
         owner = obj.metadata.controller()
@@ -383,12 +384,13 @@ def _own(about: Rollout | Experiment, found: Iterable[T]) -> Iterable[T]:
 
 
 def _place(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
-    """Where it is looked up by whom it concerns: objects of the cluster have no namespace."""
+    """The index key of an object. Cluster-scoped objects have no namespace."""
     return (kind, "", name) if kind.startswith("Cluster") else (kind, *located(name, namespace))
 
 
 def _verdict(run: AnalysisRun) -> tuple[Any, ...]:
-    """What a Rollout reads of its run: measurements alone change nothing for it, but for what keeps one from its end."""
+    """The fields of a run that a Rollout reads. Measurements alone change nothing, except the message of an unfinished
+    one."""
     phases = [
         (result.name, result.phase, *(m.message for m in result.measurements[-1:] if m.phase not in COMPLETED))
         for result in run.status.metric_results
@@ -397,7 +399,7 @@ def _verdict(run: AnalysisRun) -> tuple[Any, ...]:
 
 
 def _same_spec(old: ObjectMeta, new: ObjectMeta) -> bool:
-    """The API counts the generation up with every change of the spec."""
+    """The API increments the generation with every change of the spec."""
     return old.uid == new.uid and old.generation == new.generation > 0
 
 
@@ -407,7 +409,7 @@ def _matters(old: Pod | None, new: Pod | None) -> bool:
 
 
 def _trouble(pod: Pod | None) -> tuple[tuple[str, str], ...]:
-    """What an Experiment reads of its pods; their numbers come with the ReplicaSet."""
+    """The fields of its pods that an Experiment reads. Their number comes from the ReplicaSet."""
     return pod_trouble.key(pod) if pod is not None else ()
 
 
@@ -418,7 +420,7 @@ def _essence(pod: Pod) -> tuple[Any, ...]:
 
 
 def _trimmed_pod(pod: Pod) -> Pod:
-    """Containers are kept of a pod that is not ready: they tell why."""
+    """Keeps containers only for a pod that is not ready: they have the cause."""
     status = pod.status
     conditions = [c for c in status.conditions if c.type in ("Ready", "PodScheduled")]
     kept = PodStatus(status.phase, conditions=conditions)
@@ -438,20 +440,20 @@ def _trimmed_container(one: ContainerStatus) -> ContainerStatus:
 
 
 def _trimmed_set(rs: ReplicaSet) -> ReplicaSet:
-    """Who wrote it counts only where somebody else changed its template."""
+    """Keeps managedFields only if another writer changed the template."""
     if not rs.metadata.managed_fields or rs.metadata.template_editor():
         return rs
     return structs.replace(rs, metadata=structs.replace(rs.metadata, managed_fields=[]))
 
 
 def _trimmed_written(obj: W) -> W:
-    """Of who wrote it when, the last one is left."""
+    """Keeps only the last write of managedFields."""
     last = FieldsWritten(obj.metadata.last_written())
     return structs.replace(obj, metadata=structs.replace(_trimmed(obj.metadata), managed_fields=[last]))
 
 
 def _trimmed(metadata: M) -> M:
-    """Without the copy of the whole object that kubectl leaves in an annotation."""
+    """Without kubectl's annotation with a copy of the whole object."""
     if LAST_APPLIED not in metadata.annotations:
         return metadata
     kept = {k: v for k, v in metadata.annotations.items() if k != LAST_APPLIED}

@@ -1,4 +1,4 @@
-"""How long updates took, by how they ended: read from `status.duration` as it changes (the CLI spec, section 5)."""
+"""Durations of updates by result, observed from changes of `status.duration` (the CLI spec, section 5)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from serinus.api.rollout import Rollout
 from serinus.api.times import parse_time
 
 BUCKETS = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
-"""Seconds: a release takes anything from moments to a day."""
+"""Seconds. A release takes between moments and a day."""
 SUPERSEDED = "Superseded"
 
 
 class Durations:
-    """Three histograms, labelled by how the update ended."""
+    """Three histograms, labelled with the result of the update."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def histogram(name: str, what: str) -> Histogram:
@@ -26,7 +26,7 @@ class Durations:
         self._paused = histogram("manual_pause_duration", "The pauses of an update that waited for a person.")
 
     def changed(self, old: Rollout, new: Rollout) -> None:
-        """Observes an update that has ended between the two, or was superseded by another."""
+        """Observes an update that ended, or was superseded by another, between the two versions."""
         before: dict[str, Any] = old.status.duration or {}
         after: dict[str, Any] = new.status.duration or {}
         if before is after or "rolloutStartedAt" not in before:

@@ -1,7 +1,7 @@
-"""AWS Elastic Load Balancing v2, as far as the controller reads it: which weights listener rules have, and which targets serve.
+"""AWS Elastic Load Balancing v2: the calls that read weights of listener rules and targets in service.
 
-The query protocol is used: forms in, XML out. Every region and every stand-in speaks it. An error shows AWS' code alone: a message about a
-signature repeats the request, with its session token.
+It uses the query protocol: forms in, XML out. Every region and every emulator supports it. An error shows only AWS'
+code, because a message about a signature repeats the request with its session token.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from serinus.analysis.providers.trouble import ProviderError
 
 VERSION = "2015-12-01"
 SECONDS = 10.0
-"""Of one request."""
+"""Time limit of one request."""
 PAGE = 300
 TAGS_AT_ONCE = 20
 MOST_PAGES = 100
@@ -40,7 +40,8 @@ ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """`resource`: the tag by which the load balancer controller knows it, `NAMESPACE/INGRESS-SERVICE:PORT`; "" without one."""
+    """`resource`: the tag by which the load balancer controller identifies it, `NAMESPACE/INGRESS-SERVICE:PORT`; ""
+    without one."""
 
     arn: str
     name: str
@@ -49,13 +50,13 @@ class TargetGroup:
 
 
 class Elbv2:
-    """The calls, each with paging. ProviderError with AWS' code and what to do."""
+    """The API calls, with paging. ProviderError has AWS' code and the remedy."""
 
     def __init__(self, reach: Reach, *, tag: str = "ingress.k8s.aws/resource") -> None:
         self._reach, self._tag = reach, tag
 
     async def load_balancer(self, hostname: str) -> str | None:
-        """The ARN of the load balancer with this DNS name; None where the account has none in the region."""
+        """The ARN of the load balancer with this DNS name; None if the account has none in the region."""
         async for page in self._pages("DescribeLoadBalancers", hostname, {"PageSize": str(PAGE)}):
             for each in page.findall("./DescribeLoadBalancersResult/LoadBalancers/member"):
                 if each.findtext("DNSName", "").lower() == hostname.lower():
@@ -63,7 +64,7 @@ class Elbv2:
         return None
 
     async def target_groups(self, hostname: str, arn: str) -> list[TargetGroup]:
-        """Those of a load balancer, with their tags."""
+        """Target groups of a load balancer, with their tags."""
         found: list[TargetGroup] = []
         async for page in self._pages("DescribeTargetGroups", hostname, {"LoadBalancerArn": arn}):
             for each in page.findall("./DescribeTargetGroupsResult/TargetGroups/member"):
@@ -90,7 +91,7 @@ class Elbv2:
         return [groups for groups in found if groups]
 
     async def targets(self, hostname: str, group: TargetGroup) -> tuple[str, ...]:
-        """Addresses that are registered and past their registration, and are not being taken out."""
+        """Addresses that have completed registration and are not being deregistered."""
         page = await self._ask("DescribeTargetHealth", hostname, {"TargetGroupArn": group.arn})
         rows = page.findall("./DescribeTargetHealthResult/TargetHealthDescriptions/member")
         serving = (row for row in rows if row.findtext("./TargetHealth/State", "") in IN_SERVICE)
