@@ -1,1 +1,1 @@
-"""One machine without a cluster: embedded API server, workload controllers, node, gateway."""
+"""Runs without a cluster on one machine: embedded API server, workload controllers, node, gateway."""

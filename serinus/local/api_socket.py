@@ -1,4 +1,4 @@
-"""Where the API server listens: a socket that outlives the process, held by the keeper."""
+"""The API server's listening socket. The keeper process holds it, so it outlives `serinus up`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def mark(instance: Instance) -> processes.Mark:
 
 
 async def listen(instance: Instance, host: str, wanted: int, remembered: int) -> socket.socket:
-    """The socket of the `up` before, if its port is wanted (0: any), else a new one. Raises CannotRun."""
+    """The previous `up`'s socket if its port matches (0: any), else a new one. Raises CannotRun."""
     kept = _fetch(instance)
     if kept is not None:
         if wanted in (0, kept.getsockname()[1]):
@@ -47,7 +47,7 @@ async def stop_keeper(instance: Instance) -> None:
 
 
 def _keep(instance: Instance, made: socket.socket) -> None:
-    # -S -E: half the memory, a third of the time to start; it needs nothing that is installed.
+    # -S -E need half the memory and a third of the start-up time. The keeper uses no installed package.
     process = subprocess.Popen(
         [sys.executable, "-S", "-E", str(Path(keeper.__file__)), str(made.fileno())],
         stdin=subprocess.DEVNULL,
@@ -69,7 +69,7 @@ def _fetch(instance: Instance) -> socket.socket | None:
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(2)
             path = str(instance.directory / keeper.SOCKET)
-            # The address holds 108 bytes; this is a short name of the same place.
+            # A socket address holds at most 108 bytes; this is a short name of the same path.
             door.connect(path if len(path) < 100 else f"/proc/self/fd/{directory}/{keeper.SOCKET}")
             _, fds, _, _ = socket.recv_fds(door, 1, 1)
         return socket.socket(fileno=fds[0]) if fds else None

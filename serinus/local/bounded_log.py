@@ -1,4 +1,4 @@
-"""The log of a background process: its standard error, which is a file that must not grow for ever."""
+"""The size-bounded log of a background process, which writes it to its standard error."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from serinus.kube.sparse_log import Sparse
 
 LARGEST = 5 << 20
-"""Bytes. One file more of that size is kept beside it, with `.1` at its end."""
+"""Bytes. One older file of this size is kept, with the suffix `.1`."""
 
 
 class BoundedLog(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to standard error. Where that is a file that is appended to, it begins anew beyond LARGEST bytes."""
+    """Writes to standard error. If that is a file opened for appending, it is rotated beyond LARGEST bytes."""
 
     def __init__(self, largest: int = LARGEST) -> None:
         super().__init__()
@@ -34,8 +34,8 @@ class BoundedLog(logging.StreamHandler):  # type: ignore[type-arg]
             return
         file = Path(os.readlink(f"/proc/self/fd/{number}"))
         if file.stat().st_ino != found.st_ino:
-            return  # somebody has moved it
+            return  # another process has moved the file
         shutil.copyfile(file, f"{file}.1")
         os.chmod(f"{file}.1", 0o600)
-        # Appended to by this process and its children, so that what they write next is at the new end.
+        # This process and its children append to the file, so later writes go to the new end.
         os.ftruncate(number, 0)

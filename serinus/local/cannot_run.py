@@ -1,7 +1,7 @@
-"""The one error with which a command about this machine ends."""
+"""The error that ends a command about the local instance."""
 
 from __future__ import annotations
 
 
 class CannotRun(Exception):
-    """Why the instance cannot be started or reached, and what to do: one or two sentences for the user."""
+    """The instance cannot start or be reached. One or two sentences for the user: the reason and what to do."""

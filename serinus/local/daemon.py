@@ -1,4 +1,4 @@
-"""`up` in the background: a session of its own, its words in a log, and one line back once it is ready or failed."""
+"""`up` in the background: its own session, a log file, and one line back when it is ready or has failed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from serinus.local.instance import Instance, explain
 
 LOG = "serinus.log"
 LARGEST_LOG = 10 << 20
-"""Bytes from which on a start begins a new log; one older is kept."""
+"""Bytes. A start rotates a larger log and keeps one older file."""
 _PROGRAM = "from serinus.cli.main import main; main()"
 
 
 def start(instance: Instance, arguments: Sequence[str]) -> dict[str, Any]:
-    """Runs `serinus up ARGUMENTS` in the background; its state once it is ready. Raises CannotRun with its reason."""
+    """Runs `serinus up ARGUMENTS` in the background and returns its state once it is ready. Raises CannotRun with its
+    reason."""
     log_file = instance.log_dir / LOG
     with suppress(OSError):
         if log_file.stat().st_size > LARGEST_LOG:
@@ -55,7 +56,7 @@ def start(instance: Instance, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def tell(ready_fd: int, said: dict[str, Any]) -> None:
-    """What the background process says to the one that waits for it; that one may be gone."""
+    """Sends one line from the background process to the process that waits for it, which may have ended."""
     try:
         os.write(ready_fd, json.dumps(said).encode() + b"\n")
         os.close(ready_fd)

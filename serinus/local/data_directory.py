@@ -1,11 +1,11 @@
-"""Whether the data directory is this user's alone: who may write it, who may read it, and what lies in it.
+"""Checks that only this user can read and write the data directory.
 
-Whoever can write here decides which token opens the API and which programs run as this user; whoever can read here has
-the Secrets. So the directory belongs to the effective user and has mode 0700, no other user can put another one in its
-place, and nothing in it is another user's or a symbolic link. The check comes after the mode is set: from then on only
-this user can change what was checked.
+A user who can write here controls the API token and the programs that run as this user. A user who can read here can
+read the Secrets. So the directory belongs to the effective user and has mode 0700. No other user can replace it, and it
+contains no symbolic link and no other user's file. The check runs after the mode is set: from then on only this user
+can change the checked files.
 
-Below a pod's own directory only the files of Serinus are looked at: the rest is the pod's.
+In a pod's own directory only Serinus' files are checked; the other files belong to the pod.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from serinus.local.cannot_run import CannotRun
 DIRECTORIES = ("certificates", "gateway", "log", "pods")
 SOCKETS = ("keeper.sock", "pods/logs.sock")
 _KEPT_BY_POD = ("process.json", "output")
-"""And the logs."""
+"""Including the logs."""
 _ELSEWHERE = "choose another directory with --data DIR"
 _MOST_LINKS = 40
 
 
 def check_place(directory: Path) -> None:
-    """Raises CannotRun where another user can put another directory in the place of this one."""
+    """Raises CannotRun if another user can replace this directory."""
     own = os.geteuid()
     for place, found in _way(directory):
         if found.st_uid not in (own, *_ROOTS):
@@ -47,7 +47,7 @@ def check_place(directory: Path) -> None:
 
 
 def check_owner(directory: Path) -> None:
-    """Raises CannotRun where another user owns the directory, and so decides what is read from it."""
+    """Raises CannotRun if another user owns the directory and so controls its contents."""
     try:
         found = directory.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -59,14 +59,15 @@ def check_owner(directory: Path) -> None:
 
 
 def make_private(directory: Path) -> None:
-    """Gives the directory, which exists, mode 0700. Raises CannotRun where it is another user's."""
+    """Sets mode 0700 on the existing directory. Raises CannotRun if another user owns it."""
     check_owner(directory)
     if stat.S_IMODE(directory.stat().st_mode) != 0o700:
         directory.chmod(0o700)
 
 
 def check_files(directory: Path) -> None:
-    """Raises CannotRun with the first file that is a link, another user's, of the wrong kind, or closed to this user."""
+    """Raises CannotRun with the first file that is a link, another user's, of the wrong kind, or inaccessible to this
+    user."""
     for path in _own_files(directory):
         try:
             found = path.lstat()
@@ -91,7 +92,7 @@ def _own_files(directory: Path) -> Iterator[Path]:
 
 
 def _wrong(name: str, path: Path, found: os.stat_result) -> str:
-    """What is wrong and what to do; "" where nothing is."""
+    """The problem and its fix; "" if there is none."""
     if stat.S_ISLNK(found.st_mode):
         return f"is a symbolic link to {os.readlink(path)}: remove it; Serinus follows no links in its directory"
     if found.st_uid != os.geteuid():
@@ -122,7 +123,7 @@ def _may_be_special(name: str, found: os.stat_result) -> bool:
 
 
 def _way(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every directory and symbolic link on the way from the root to the directory, without itself, as far as they exist."""
+    """Each existing directory and symbolic link on the path from the root to the directory, without the directory."""
     place, parts, links = Path("/"), list(reversed(directory.parts[1:])), 0
     yield place, place.lstat()
     while parts:
@@ -147,7 +148,7 @@ def _way(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _roots() -> tuple[int, ...]:
-    """Who may write anywhere. In a user namespace the root outside appears as the user that stands for nobody."""
+    """User ids that may write anywhere. In a user namespace, the outside root appears as the overflow user."""
     try:
         mapped = Path("/proc/self/uid_map").read_text().split()
         overflow = int(Path("/proc/sys/kernel/overflowuid").read_text())
@@ -160,7 +161,7 @@ _ROOTS = _roots()
 
 
 def _alone_in(gid: int) -> bool:
-    """Whether a group is the private one of this user, as many systems make one for each user."""
+    """Whether a group is this user's private group. Many systems create one for each user."""
     try:
         user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Stopping an instance from outside: in order where it runs, and what a crash left where it does not."""
+"""Stops an instance from another process: in order if it runs, else the processes that a crash left."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from serinus.local.kubeconfig_entry import remove_entry
 
 EXIT_SECONDS = 5.0
 PATIENCE = 60.0
-"""Seconds that a running `up` has to stop its pods (their grace periods run side by side) before it is killed."""
+"""Seconds that a running `up` has to stop its pods before it is killed. The pods' grace periods run in parallel."""
 
 
 def stop(instance: Instance) -> str:
-    """Stops everything of the instance; what was done, as a sentence. Raises CannotRun."""
+    """Stops the whole instance and returns a sentence that describes it. Raises CannotRun."""
     if not instance.is_ours:
         return f"Nothing runs in {instance.directory}."
-    prepare(instance)  # before anything that stands there is believed
+    prepare(instance)  # before any file in the directory is trusted
     pid = instance.holder()
     if pid:
         started = processes.started_at(pid)
@@ -34,7 +34,7 @@ def stop(instance: Instance) -> str:
             if not wait_released(instance, 5):
                 raise CannotRun(f"process {pid} does not end; it may belong to another user.")
         wait_ended(pid, started)
-    # With the lock in hand, so that no new `up` begins meanwhile.
+    # Holds the lock, so that no new `up` starts meanwhile.
     lock = hold(instance)
     try:
         left = asyncio.run(stop_left_behind(instance))
@@ -51,14 +51,14 @@ def stop(instance: Instance) -> str:
 
 
 def wait_ended(pid: int, started: str) -> None:
-    """Returns when the process is gone: it lets go of the directory a moment before it ends."""
+    """Returns when the process has ended; it releases the directory shortly before."""
     end = time.monotonic() + EXIT_SECONDS
     while processes.is_running(pid, started) and time.monotonic() < end:
         time.sleep(0.01)
 
 
 async def stop_left_behind(instance: Instance) -> str:
-    """Stops the processes of an `up` that was killed; what they were, "" when there were none."""
+    """Stops the processes of a killed `up` and returns their description, "" if there were none."""
     there, pods, _ = await asyncio.gather(
         gateway.stop_left_behind(instance.gateway_dir), _stop_pods(instance), stop_keeper(instance)
     )
@@ -67,7 +67,7 @@ async def stop_left_behind(instance: Instance) -> str:
 
 
 async def _stop_pods(instance: Instance) -> int:
-    """How many pods still had processes."""
+    """The number of pods that still had processes."""
     from serinus.kube.clock import SystemClock
     from serinus.local.node.node import STOP_GRACE
     from serinus.local.node.process import ProcessRuntime

@@ -1,4 +1,4 @@
-"""Events that `kubectl describe` shows. One that repeats is counted, not written again and again."""
+"""Events that `kubectl describe` shows. A repeated Event increases its count instead of creating a new Event."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from serinus.kube.errors import ApiError, NotFound
 log = logging.getLogger(__name__)
 
 REMEMBERED = 1024
-"""Events whose repetition is recognised: bounds memory, an older one starts a new line."""
+"""Events that are checked for repetition. The bound limits memory; an Event that was dropped starts a new entry."""
 
 WAITING = 512
-"""Events that wait to be written; while the API does not answer the oldest are dropped."""
+"""Events in the write queue. While the API does not answer, the oldest are dropped."""
 
 
 class Events:
-    """Writes events on behalf of `component`, in the background. A lost event harms nothing."""
+    """Writes Events for `component` in the background. Losing an Event is harmless."""
 
     def __init__(self, client: Client, clock: Clock, component: str, host: str = "") -> None:
         self._client, self._clock, self._component, self._host = client, clock, component, host
@@ -41,7 +41,7 @@ class Events:
         warning: bool = False,
         field: str = "",
     ) -> None:
-        """`field`: the part it is about, such as `spec.containers{web}`."""
+        """Records an Event. `field`: the part that it describes, such as `spec.containers{web}`."""
         if len(self._waiting) >= WAITING:
             self._waiting.popleft()
         self._waiting.append((resource, about, reason, message[:1024], warning, field, self._clock.now()))

@@ -1,4 +1,4 @@
-"""Whether the gateway follows the API server."""
+"""Tracks whether the gateway watches the API server."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from serinus.kube.wire import Handler, Request, Response
 log = logging.getLogger(__name__)
 
 LONGEST_REST = 65.0
-"""A client-go watch that broke again and again within two minutes rests up to twice 30 s before it comes back."""
+"""Seconds. A client-go watch that fails repeatedly within two minutes waits up to twice 30 s before it reconnects."""
 BACKENDS = ("services", "endpointslices")
-"""Plurals that each provider of Traefik watches for itself."""
+"""Plurals that each Traefik provider watches."""
 _PROVIDERS = {"kubernetes/ingress": "ingress", "kubernetes/crd": "crd"}
-"""End of a provider's user agent: its name. That of the Gateway API has the user agent of client-go."""
+"""The suffix of a provider's user agent is its name. The Gateway API provider has client-go's user agent."""
 
 
 def provider(user_agent: str) -> str:
-    """The provider of Traefik that makes a request: `ingress`, `crd` or `gateway`; "" for another client."""
+    """The Traefik provider that sends a request: `ingress`, `crd` or `gateway`; "" for another client."""
     if "traefik" not in user_agent:
         return ""
     return _PROVIDERS.get(user_agent.rpartition(" ")[2], "gateway")
 
 
 class Followed:
-    """The API server, and whether the gateway follows it: until its watches are there, weights would change unseen."""
+    """Wraps the API server and tracks the gateway's watches. Without them the gateway misses weight changes."""
 
     def __init__(self, handler: Handler, more: frozenset[tuple[str, str]] = frozenset()) -> None:
-        """`more`: (provider, plural) that Traefik has to watch beside Ingresses."""
+        """`more`: (provider, plural) that Traefik must watch beside Ingresses."""
         self._handler = handler
         routes = {("ingress", "ingresses"), *more}
         self._missing = {(who, plural) for who, route in routes for plural in (route, *BACKENDS)}
@@ -46,7 +46,7 @@ class Followed:
         return response
 
     async def by_gateway(self, seconds: float) -> bool:
-        """Whether it does within `seconds`."""
+        """Whether the gateway has all its watches within `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._all.wait()
@@ -55,7 +55,7 @@ class Followed:
         return True
 
     async def then(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Runs a controller once the gateway would hear what it changes, or cannot be waited for any longer."""
+        """Runs a controller once the gateway would observe its changes, or the wait has timed out."""
         if not await self.by_gateway(LONGEST_REST):
             log.warning(
                 "The gateway does not watch %s; going on without it.", ", ".join(sorted({m[1] for m in self._missing}))

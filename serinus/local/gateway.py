@@ -1,11 +1,11 @@
-"""The gateway: a real Traefik that reads Ingresses from our API server as it would from any cluster's.
+"""The gateway: a real Traefik that reads Ingresses from the embedded API server as from a cluster's.
 
-It is a process of its own, so that traffic flows on while `serinus up` is restarted: it is started, watched, started
-again with a growing delay when it ends, and stopped with the instance. After a crash of `up` the next one finds it by
-what it left in the data directory, and keeps it where it does what is wanted.
+It is a separate process, so traffic continues while `serinus up` restarts. `serinus up` starts and monitors it,
+restarts it with a growing delay when it ends, and stops it with the instance. After a crash, the next `up` finds it
+through a file in the data directory and keeps it if its configuration matches.
 
-Traefik looks for a configuration file in several places of the machine and takes options from the environment; it is
-given one file by name and no such environment, so that nothing of the user's own can change it.
+Traefik searches several paths for a configuration file and reads options from the environment. Serinus passes one file
+by name and removes such variables, so the user's own settings have no effect.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ STOP_SECONDS = 5.0
 
 
 def traefik_binary() -> str:
-    """The path of Traefik. CannotRun if it is not installed."""
+    """The path of Traefik. Raises CannotRun if it is not installed."""
     found = program_path("traefik")
     if not found:
         raise CannotRun(lacking("traefik is not installed"))
@@ -45,12 +45,12 @@ def traefik_binary() -> str:
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Without what would change Traefik: its own variables, and those of a cluster's pod."""
+    """The environment without Traefik's own variables and those of a cluster's pod."""
     return {k: v for k, v in environ.items() if not k.upper().startswith(("TRAEFIK_", "KUBERNETES_", "KUBECONFIG"))}
 
 
 def free_port(host: str, wanted: int, remembered: int = 0) -> int:
-    """`wanted`, or for 0 the remembered one if it is still free, else any. Raises CannotRun when it is taken."""
+    """`wanted`; for 0 the saved port if it is still free, else any free port. CannotRun if `wanted` is in use."""
     for port in [wanted] if wanted else [remembered, 0]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -76,7 +76,7 @@ def _mark(directory: Path) -> processes.Mark:
 
 
 def port_of_left_behind(directory: Path) -> int:
-    """The port that the gateway of a crashed `up` still holds; 0 where there is none."""
+    """The port that a crashed `up`'s gateway still holds; 0 if there is none."""
     pid, started = _mark(directory).read()
     if not processes.is_running(pid, started):
         return 0
@@ -88,7 +88,7 @@ def port_of_left_behind(directory: Path) -> int:
 
 
 class Gateway:
-    """`say` takes one sentence when something happened that a user may want to know."""
+    """`say` receives one sentence for each event that a user may need."""
 
     def __init__(self, settings: GatewaySettings, say: Callable[[str], None]) -> None:
         self._settings, self._say = settings, say
@@ -102,7 +102,7 @@ class Gateway:
         return f"http://{self._settings.host}:{self._settings.port}"
 
     async def start(self) -> None:
-        """Finds the one that a crashed `up` left behind if it does what is wanted, else starts one."""
+        """Adopts a crashed `up`'s gateway if its configuration matches, else starts one."""
         self._settings.directory.mkdir(exist_ok=True)
         made = {
             self._config_file: configuration(self._settings),
@@ -121,7 +121,7 @@ class Gateway:
 
     def _spawn(self) -> None:
         with (self._settings.directory / "output").open("wb") as output:
-            # A session of its own: Ctrl-C in the terminal is for `up`, which stops it in order.
+            # Its own session: Ctrl-C in the terminal reaches only `up`, which stops the gateway in order.
             self._child = subprocess.Popen(
                 [traefik_binary(), f"--configFile={self._config_file}"],
                 stdin=subprocess.DEVNULL,
@@ -135,7 +135,7 @@ class Gateway:
         self._mark.write(self._pid, self._started)
 
     async def ready(self, seconds: float = READY_SECONDS) -> None:
-        """Returns when it answers HTTP. Raises CannotRun with its own last words when it ends or stays silent."""
+        """Returns when it answers HTTP. Raises CannotRun with its last output if it ends or does not answer."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while not await answers(self._settings.host, self._settings.port):
@@ -156,7 +156,7 @@ class Gateway:
         return f"{lines[-1] if lines else 'it said nothing'} (more in {self._settings.log_file})"
 
     async def supervise(self) -> None:
-        """For ever: starts it again whenever it ends, at once the first time, then less and less often."""
+        """Restarts the gateway whenever it ends, without end: at once the first time, then with a growing delay."""
         loop = asyncio.get_running_loop()
         delay = FIRST_DELAY
         while True:
@@ -178,7 +178,7 @@ class Gateway:
 
 
 async def stop_left_behind(directory: Path) -> bool:
-    """Stops the gateway of an `up` that is gone. Whether there was one."""
+    """Stops the gateway of an `up` that has ended. Returns whether there was one."""
     mark = _mark(directory)
     pid, started = mark.read()
     there = processes.is_running(pid, started)
@@ -189,7 +189,7 @@ async def stop_left_behind(directory: Path) -> bool:
 
 
 async def answers(host: str, port: int) -> bool:
-    """Whether an HTTP server answers there; a name that no Ingress has gives a 404, which is an answer."""
+    """Whether an HTTP server answers there. A 404 for a host without an Ingress counts as an answer."""
     try:
         reader, writer = await asyncio.open_connection(host, port)
     except OSError:

@@ -1,4 +1,4 @@
-"""The Gateway API on one machine: a GatewayClass, and a Gateway on the gateway's port to which routes of all namespaces can attach."""
+"""The local Gateway API: a GatewayClass, and a Gateway on the gateway's port that accepts routes of all namespaces."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLASS: Json = {
 
 
 def gateway(port: int) -> Json:
-    """The Gateway `default/gateway`: routes of all namespaces may attach to it."""
+    """The Gateway `default/gateway`, which accepts routes of all namespaces."""
     listener = {"name": "web", "protocol": "HTTP", "port": port, "allowedRoutes": {"namespaces": {"from": "All"}}}
     return {
         "apiVersion": f"{GROUP}/v1",
@@ -46,7 +46,7 @@ async def prepare(client: Client, port: int) -> None:
 
 
 async def _move(client: Client, port: int) -> None:
-    """Our listener follows the gateway's port; what the user made of the Gateway stays."""
+    """Moves Serinus' listener to the gateway's port and keeps the user's changes to the Gateway."""
     found: Json = await client.get(GATEWAYS, NAME, SPACE)
     listeners: list[Json] = found["spec"].get("listeners") or []
     wanted = [{**each, "port": port} if each.get("name") == "web" else each for each in listeners]

@@ -1,4 +1,4 @@
-"""The configuration of the gateway's Traefik: one entry point, and a provider for each kind of routes that the API server serves."""
+"""Traefik's configuration: one entry point, and a provider for each kind of routes that the API server serves."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from serinus.local.gateway_kinds import GATEWAY_API, TRAEFIK
 
 CONFIG = "traefik.yaml"
 ROUTES = "routes.yaml"
-"""Both hold JSON, which is YAML."""
+"""Both contain JSON, which is valid YAML."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`directory` is the gateway's own; `token_file` and `ca_file` are how it reaches the API server at `endpoint`."""
+    """`directory`: the gateway's own. `token_file`, `ca_file`: credentials for the API server at `endpoint`."""
 
     directory: Path
     endpoint: str
@@ -26,14 +26,15 @@ class GatewaySettings:
     host: str = "127.0.0.1"
     port: int = 8080
     groups: frozenset[str] = frozenset()
-    """Groups of further kinds that it reads; the API server must serve them (`gateway_kinds`)."""
+    """Groups of additional kinds that Traefik reads; the API server must serve them (`gateway_kinds`)."""
 
 
 def configuration(settings: GatewaySettings) -> dict[str, Any]:
     """Traefik's static configuration (JSON is YAML).
 
-    A change of weight waits for the throttle before it reaches traffic. A pod that ends loses no request of an Ingress: Traefik repeats an
-    attempt that failed before an answer began on another pod, twice at most, and closes unused connections to pods after 5 s.
+    A weight change waits for the throttle before it affects traffic. An Ingress loses no request when a pod ends:
+    Traefik retries an attempt that failed before a response began on another pod, at most twice. It closes unused
+    connections to pods after 5 s.
     """
     place = {
         "endpoint": settings.endpoint,
@@ -42,7 +43,7 @@ def configuration(settings: GatewaySettings) -> dict[str, Any]:
     }
     further = {
         GATEWAY_API.group: {"kubernetesGateway": {**place, "statusAddress": {"ip": settings.host}}},
-        # Without this, a TraefikService with one Service that has no endpoints yet answers nothing at all.
+        # Without this, a TraefikService does not answer if one of its Services has no endpoints yet.
         TRAEFIK.group: {"kubernetesCRD": {**place, "allowEmptyServices": True, "safeNaming": True}},
     }
     return {
@@ -80,9 +81,10 @@ def configuration(settings: GatewaySettings) -> dict[str, Any]:
 
 
 def routes(settings: GatewaySettings) -> dict[str, Any]:
-    """Traefik's routes beside the Ingresses: a Kubernetes client without a kubeconfig connects to 8080, the gateway's default port.
+    """Traefik's routes beside the Ingresses. A Kubernetes client without a kubeconfig connects to 8080, the default
+    gateway port.
 
-    Any Ingress has precedence.
+    Every Ingress takes precedence.
     """
     places = [f"Path(`{path}`)" for path in ("/api", "/apis", "/version")]
     places += [f"PathPrefix(`{path}/`)" for path in ("/api/v1", "/apis", "/openapi")]

@@ -1,7 +1,7 @@
 """The Lease of the Rollout controller that runs inside `serinus up`.
 
-It is not renewed: the API server and the controller are one process, so the controller runs as long as the Lease can be
-read. `serinus doctor`, `serinus upgrade --check` and `kubectl get leases` see from it that a controller is there.
+The Lease is not renewed. The API server and the controller are one process, so a readable Lease means that the
+controller runs. `serinus doctor`, `serinus upgrade --check` and `kubectl get leases` use it to detect the controller.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NAMESPACE = "kube-system"
 
 
 async def lead_from_here(client: Client, clock: Clock) -> None:
-    """Writes the Lease, over that of an earlier process. Raises ApiError."""
+    """Writes the Lease and replaces that of an earlier process. Raises ApiError."""
     spec = {
         "holderIdentity": f"{IN_PROCESS}_{os.getpid()}",
         "leaseDurationSeconds": 2**31 - 1,

@@ -1,13 +1,14 @@
-"""One instance on this machine: its data directory, who holds it, and what it says of itself.
+"""One instance on this machine: its data directory, the process that holds it, and its saved state.
 
-    DIR/instance.json   whose directory this is, and the version of its layout
+    DIR/instance.json   marks the directory as Serinus' own, with its layout version
     DIR/lock            held (flock) by the running `serinus up`, with its process id
-    DIR/state.json      what `serinus status` shows; the ports are kept for the next start
-    DIR/kubeconfig      how to reach it, mode 0600
-    DIR/dashboard.token what a change through the dashboard takes, mode 0600
-    DIR/log/            what its processes say
+    DIR/state.json      the data for `serinus status`; the next start reuses the ports
+    DIR/kubeconfig      access to the instance, mode 0600
+    DIR/dashboard.token the token for changes through the dashboard, mode 0600
+    DIR/log/            the logs of its processes
 
-Nothing here is ever reset unasked: a directory that is not ours, or of another layout, is refused with what to do.
+Serinus never resets a directory without confirmation. It refuses a foreign directory or another layout and states the
+fix.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Instance:
 
     @property
     def is_ours(self) -> bool:
-        """Whether Serinus made it. Raises CannotRun where this user cannot see that."""
+        """Whether Serinus created the directory. Raises CannotRun if this user cannot read it."""
         try:
             return stat.S_ISREG((self.directory / "instance.json").stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
@@ -95,7 +96,7 @@ class Instance:
         return None
 
     def state(self) -> dict[str, Any]:
-        """What the last `up` wrote; {} where there is nothing, or nothing that can be read."""
+        """The state that the last `up` wrote; {} if it is absent or unreadable."""
         try:
             value: Any = json.loads(self.state_file.read_text())
         except (OSError, ValueError):
@@ -103,7 +104,7 @@ class Instance:
         return value if isinstance(value, dict) else {}
 
     def port(self, name: str) -> int:
-        """A port that the last `up` wrote into its state; 0 where it is none."""
+        """A port that the last `up` saved in its state; 0 if absent."""
         port = self.state().get(name)
         return port if isinstance(port, int) and 0 < port < 65536 else 0
 
@@ -115,13 +116,13 @@ class Instance:
 
 
 def instance_at(directory: str | Path | None) -> Instance:
-    """The instance whose data is in `directory`; the user's own one where none is given."""
+    """The instance with its data in `directory`; the user's default instance if none is given."""
     chosen = Path(directory or os.environ.get("SERINUS_DATA") or DEFAULT_DIR)
     return Instance(Path(os.path.abspath(chosen.expanduser())))
 
 
 def prepare(instance: Instance) -> None:
-    """Makes the directory, or checks that it is one of ours that this version can read, and closes it to other users.
+    """Creates the directory, or checks that this version can read it, and removes other users' access.
 
     Raises CannotRun.
     """
@@ -176,7 +177,7 @@ def _check_marker(instance: Instance, marker: Path) -> None:
 
 
 def hold(instance: Instance) -> int:
-    """Takes the instance for this process; the lock lasts until the returned descriptor closes. Raises CannotRun."""
+    """Locks the instance for this process until the returned descriptor closes. Raises CannotRun."""
     try:
         fd = os.open(instance.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -200,7 +201,7 @@ def hold(instance: Instance) -> int:
 
 
 def wait_released(instance: Instance, seconds: float, alive: Callable[[], bool] = lambda: True) -> bool:
-    """Whether the running `up` lets go within `seconds`."""
+    """Whether the running `up` releases the lock within `seconds`."""
     end = time.monotonic() + seconds
     while instance.holder() is not None:
         if time.monotonic() > end or not alive():
@@ -210,13 +211,13 @@ def wait_released(instance: Instance, seconds: float, alive: Callable[[], bool] 
 
 
 def remove(instance: Instance) -> None:
-    """Deletes everything the instance keeps. The caller has made sure that it does not run and is ours."""
+    """Deletes all data of the instance. The caller has checked that it does not run and that Serinus created it."""
     with suppress(FileNotFoundError):
         shutil.rmtree(instance.directory)
 
 
 def note_flaw(instance: Instance) -> Path:
-    """Writes the traceback of the exception that is handled now into the log; the file."""
+    """Logs the traceback of the current exception and returns the log file."""
     file = instance.log_dir / "serinus.log"
     with suppress(OSError), file.open("a") as log:
         log.write(traceback.format_exc())
@@ -224,7 +225,7 @@ def note_flaw(instance: Instance) -> Path:
 
 
 def explain(error: OSError, directory: Path) -> str:
-    """A failed read or write of the data directory as a sentence with what to do."""
+    """Turns a failed read or write of the data directory into a sentence with the fix."""
     full = f"The disk that holds {directory} is full. Free some space, then start again: nothing was lost."
     elsewhere = "choose another directory with --data DIR"
     where = error.filename or directory

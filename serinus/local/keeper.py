@@ -1,9 +1,9 @@
-"""Holds the API server's listening socket while `serinus up` is away.
+"""Holds the API server's listening socket while `serinus up` restarts.
 
-Run as a program of its own (`python keeper.py FD`, in the instance's directory): it keeps the socket open and gives it
-to whoever asks on `keeper.sock` beside it; only the owner of the directory can. So a client that connects while `up` is
-started again after a crash waits for a moment instead of being refused. That matters most for the gateway: a client-go
-watch that is refused rests longer each time, up to a minute, in which weights and pods would change behind its back.
+Runs as a separate program (`python keeper.py FD`, in the instance's directory). It keeps the socket open and passes it
+to clients of `keeper.sock` in the same directory; only the directory's owner can connect. So a client that connects
+while `up` restarts after a crash waits briefly and its connection is not refused. This matters most for the gateway.
+After each refused watch, client-go waits longer, up to a minute, and misses changes of weights and pods meanwhile.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main() -> None:
     kept = int(sys.argv[1])
     with suppress(FileNotFoundError):
         os.unlink(SOCKET)
-    # A relative name: the directory's own may be longer than the 108 bytes that an address can hold.
+    # A relative name: the directory's absolute path may exceed the 108 bytes of a socket address.
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(SOCKET)
         os.chmod(SOCKET, 0o600)

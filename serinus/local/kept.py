@@ -1,4 +1,4 @@
-"""A part of `serinus up` that runs beside the others until it is stopped."""
+"""A background part of `serinus up` that runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 5.0
-"""How long a part may take to end once it is cancelled."""
+"""Seconds that a part may take to end after its cancellation."""
 ASK_AGAIN = 0.5
 
 
 @asynccontextmanager
 async def kept(name: str, start: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
-    """Runs a part beside the block. One that fails is a flaw of ours: it is logged and begins again from what is there."""
+    """Runs a part beside the block. A failure is a bug: it is logged, and the part restarts."""
 
     async def keep() -> None:
         delay = 0.1
@@ -40,8 +40,8 @@ async def kept(name: str, start: Callable[[], Coroutine[Any, Any, None]]) -> Asy
 async def stopped(name: str, task: asyncio.Task[None], seconds: float = STOP_SECONDS) -> None:
     """Cancels the task and returns when it has ended.
 
-    A cancellation can be lost, to a library or a flaw of ours. Then it is repeated; after `seconds` the task is left
-    behind with an error in the log, so that nothing keeps the rest from being stopped.
+    A library or a bug can lose a cancellation, so it is repeated. After `seconds` the task is abandoned and an error is
+    logged, so that the other parts can still stop.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds

@@ -1,9 +1,8 @@
-"""One entry in a kubeconfig that is somebody's own: put in by `up --kubeconfig FILE`, taken out by `down`.
+"""One entry in a user's kubeconfig: added by `up --kubeconfig FILE`, removed by `down`.
 
-As `kubectl config` and kind do it: a cluster, a user and a context of one name, which becomes the current context. All
-else in the file stays, whatever it is; only comments and the order of keys are not kept, as with kubectl. The file is
-replaced as a whole, with mode 0600, and held by kubectl's own lock meanwhile (k8s.io/client-go/tools/clientcmd
-config.go, lockFile).
+Like `kubectl config` and kind: a cluster, a user and a context with the same name, which becomes the current context.
+All other content stays, except comments and the order of keys, as with kubectl. The file is replaced atomically with
+mode 0600, under kubectl's own lock (k8s.io/client-go/tools/clientcmd config.go, lockFile).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _SECTIONS = ("clusters", "contexts", "users")
 
 
 class Access(NamedTuple):
-    """How to reach the API server."""
+    """Address and credentials of the API server."""
 
     server: str
     ca_pem: str
@@ -36,14 +35,15 @@ class Access(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What stands in a file: its name, and the current context that it replaced."""
+    """The entry in a file: its name, and the current context that it replaced."""
 
     name: str
     before: str
 
 
 def read(file: Path) -> Json:
-    """What the file holds, {} where there is none. Raises CannotRun for what is no kubeconfig, and is left as it is."""
+    """The file's content, {} if it does not exist. Raises CannotRun for a file that is no kubeconfig and does not
+    change it."""
     try:
         if file.stat().st_uid not in (os.geteuid(), 0):
             raise CannotRun(f"--kubeconfig {file} belongs to another user: name a file of your own.")
@@ -74,7 +74,7 @@ def _no_kubeconfig(file: Path, why: str) -> CannotRun:
 
 
 def with_entry(config: Json, access: Access, known: str = "") -> tuple[Json, Entry]:
-    """The config with an entry for `access`. `known`: the name of the entry that an earlier `up` put in, if any."""
+    """The config with an entry for `access`. `known`: the name of the entry that an earlier `up` added, if any."""
     made = kubeconfig_of(*access)
     name, number = NAME, 1
     while name != known and not _free(config, name, made):
@@ -92,7 +92,7 @@ def with_entry(config: Json, access: Access, known: str = "") -> tuple[Json, Ent
 
 
 def without_entry(config: Json, entry: Entry, ca_data: str) -> Json:
-    """The config without the entry. It stays where its cluster is another one by now."""
+    """The config without the entry. The entry stays if its cluster has changed since."""
     if not _is_of(config, entry.name, ca_data):
         return config
     changed = _without(config, entry.name)
@@ -122,7 +122,7 @@ def _is_of(config: Json, name: str, ca_data: str) -> bool:
 
 
 def add(file: Path, access: Access, known: str = "") -> Entry:
-    """Puts the entry into the file, which is made where there is none. Raises CannotRun."""
+    """Adds the entry to the file and creates the file if it does not exist. Raises CannotRun."""
     with _changing(file) as target:
         changed, entry = with_entry(read(target), access, known)
         write_private(target, dump(changed))
@@ -130,7 +130,7 @@ def add(file: Path, access: Access, known: str = "") -> Entry:
 
 
 def remove(file: Path, entry: Entry, ca_pem: str) -> None:
-    """Takes the entry out of the file, if it is there. Raises CannotRun."""
+    """Removes the entry from the file, if present. Raises CannotRun."""
     if not file.exists():
         return
     ca_data = kubeconfig_of("", ca_pem, "")["clusters"][0]["cluster"]["certificate-authority-data"]
@@ -143,7 +143,7 @@ def remove(file: Path, entry: Entry, ca_pem: str) -> None:
 
 @contextmanager
 def _changing(file: Path) -> Generator[Path]:
-    """The file itself, where links lead to it, locked against kubectl."""
+    """The target of the links to the file, locked against kubectl."""
     target = Path(os.path.realpath(file))
     lock = target.with_name(target.name + ".lock")
     try:

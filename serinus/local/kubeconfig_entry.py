@@ -1,4 +1,4 @@
-"""Which kubeconfig of the user has this instance's entry: remembered in its state, so that `down` finds it after a crash."""
+"""Records in the instance's state which user kubeconfig has its entry, so that `down` finds it after a crash."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _KEY = "kubeconfigEntry"
 
 
 def entry_of_state(instance: Instance) -> dict[str, Any]:
-    """The part of the state that is about the entry; {} where there is none."""
+    """The part of the state about the entry; {} if there is none."""
     said = instance.state().get(_KEY)
     return {_KEY: said} if isinstance(said, dict) else {}
 
 
 def add_entry(instance: Instance, file: Path | None, access: Access) -> None:
-    """Puts the entry into `file`, and takes it out of the one before where that is another. Raises CannotRun."""
+    """Adds the entry to `file`, and removes it from the previous file if that is another. Raises CannotRun."""
     known = _remembered(instance)
     if known is not None and known[0] != file:
         remove_entry(instance)
@@ -32,7 +32,7 @@ def add_entry(instance: Instance, file: Path | None, access: Access) -> None:
 
 
 def remove_entry(instance: Instance) -> None:
-    """Takes the entry out of the user's kubeconfig, if one was put in. Raises CannotRun."""
+    """Removes the entry from the user's kubeconfig, if one was added. Raises CannotRun."""
     known = _remembered(instance)
     if known is None:
         return

@@ -1,6 +1,6 @@
-"""Processes that outlive the one that started them, told apart from a stranger that got the same number later.
+"""Processes that outlive their parent, identified even if another process later gets the same id.
 
-A process id alone says nothing after a crash or a reboot; together with the moment the process started it is unique.
+A process id alone is ambiguous after a crash or a reboot; with the process's start time it is unique.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ _IMPORTED = time.monotonic()
 
 
 def started_at(pid: int) -> str:
-    """When this process started, in the system's own terms; "" when there is no such process, or only its remains."""
+    """The process's start time in the system's own format; "" if the process does not exist or is a zombie."""
     try:
-        # The name may hold spaces and brackets; what follows its last bracket is regular: state, parent, …, start time.
+        # The name may contain spaces and brackets. Regular fields follow its last bracket: state, parent, …, start
+        # time.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if fields[0] in "ZX" else f"{_boot()}/{fields[19]}"
     except (OSError, IndexError):
         pass
     if os.path.exists("/proc/self/stat"):
         return ""
-    # Where there is no /proc (macOS), ps knows.
+    # Without /proc (macOS), ps reports it.
     found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return found.stdout.strip()
 
 
 def seconds_running() -> float:
-    """How long this process runs, its imports included; where there is no /proc, since this module was imported."""
+    """Seconds since this process started, imports included. Without /proc: since this module was imported."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
@@ -49,23 +50,23 @@ def _boot() -> str:
 
 
 def is_running(pid: int, started: str) -> bool:
-    """Whether the process that started at that moment still runs."""
+    """Whether the process with this start time still runs."""
     return bool(started) and started_at(pid) == started
 
 
 def send(pid: int, started: str, number: signal.Signals) -> None:
-    """Signals the process if it is still the one meant."""
+    """Signals the process if its start time still matches."""
     if is_running(pid, started):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
 async def ended(pid: int, started: str) -> None:
-    """Returns when the process is gone. Works for a process that is not our child."""
+    """Returns when the process has ended. Works for a process that is not a child."""
     try:
         fd = os.pidfd_open(pid)
     except (AttributeError, OSError):
-        while is_running(pid, started):  # noqa: ASYNC110 - nothing tells of a stranger's end
+        while is_running(pid, started):  # noqa: ASYNC110 - no notification of the end exists
             await asyncio.sleep(0.2)
         return
     try:
@@ -83,7 +84,7 @@ async def ended(pid: int, started: str) -> None:
 
 
 async def stop(pid: int, started: str, grace: float) -> None:
-    """SIGTERM, then SIGKILL after `grace` seconds; returns when it is gone."""
+    """Sends SIGTERM, then SIGKILL after `grace` seconds. Returns when the process has ended."""
     send(pid, started, signal.SIGTERM)
     try:
         async with asyncio.timeout(grace):
@@ -94,13 +95,13 @@ async def stop(pid: int, started: str, grace: float) -> None:
 
 
 class Mark:
-    """Which process it is, written where the next `up` or `down` finds it."""
+    """A process's identity, saved where the next `up` or `down` finds it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def read(self) -> tuple[int, str]:
-        """Process id and start; 0 where there is none."""
+        """Process id and start time; 0 if there is none."""
         try:
             value: Any = json.loads(self._file.read_text())
             return int(value["pid"]), str(value["started"])

@@ -1,4 +1,4 @@
-"""Files of Serinus are for its user alone; pods keep the umask with which their user started it."""
+"""Serinus' files are private to its user; pods keep the umask with which the user started Serinus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _given: list[int] = []
 
 
 def keep_private() -> None:
-    """From now on this process makes files and directories that only its user can read."""
+    """From now on this process creates files and directories that only its user can read."""
     before = os.umask(_PRIVATE)
     if not _given:
         _given.append(before)
@@ -19,7 +19,7 @@ def keep_private() -> None:
 
 @contextmanager
 def private_files() -> Generator[None]:
-    """Within the block this process makes files and directories that only its user can read."""
+    """Within the block this process creates files and directories that only its user can read."""
     before = os.umask(_PRIVATE)
     try:
         yield
@@ -28,5 +28,5 @@ def private_files() -> Generator[None]:
 
 
 def of_pods() -> int:
-    """The umask of this process before `keep_private`; -1, which leaves it as it is, where that was not called."""
+    """This process's umask before `keep_private`; -1 (no change) if that was not called."""
     return _given[0] if _given else -1

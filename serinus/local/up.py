@@ -1,9 +1,9 @@
-"""`serinus up`: the API server, what a cluster would bring beside it, the gateway and the Rollout controller, in order.
+"""`serinus up`: starts the API server, a cluster's other components, the gateway and the Rollout controller in order.
 
-Order of start: the directory and its lock; the API server; at once the gateway, which is the slowest; beside it the
-workload controllers, the node and the Rollout controller. Ready means that the API and the gateway answer.
-Order of stop: controllers first, so that nobody starts a pod that is being stopped; then the pods, which finish what the
-gateway still sends them; then the gateway; then the API.
+Start order: the directory and its lock; the API server; at once the gateway, which is the slowest. The workload
+controllers, the node and the Rollout controller start beside it. Ready means that the API and the gateway answer. Stop
+order: controllers first, so that they start no pod that is being stopped; then the pods, which finish the gateway's
+remaining requests; then the gateway; then the API.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 FOLLOW_SECONDS = 5.0
-"""How long `up` waits for the gateway's watches before it says that it is ready without them."""
+"""Seconds that `up` waits for the gateway's watches before it reports ready without them."""
 DASHBOARD_RESTS_AFTER = 300.0
-"""Seconds without anybody looking after which the dashboard watches nothing: it costs memory only while it is used."""
+"""Seconds without a client after which the dashboard stops its watches. It uses memory only while it is in use."""
 
 
 class PodLogs:
-    """The node's logs as the API server reads them."""
+    """The node's logs, in the API server's interface."""
 
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
@@ -82,25 +82,25 @@ class PodLogs:
 
 @dataclass(frozen=True, slots=True)
 class UpSettings:
-    """Ports of 0 are any free one. `parent`: process whose end ends this one; 0 for none."""
+    """Port 0: any free port. `parent`: id of the process whose end stops this one; 0 for none."""
 
     instance: Instance
     gateway_port: int = 8080
     api_port: int = 0
     kubeconfig: Path | None = None
     dashboard_port: int | None = None
-    """None: 3100, or any free one when that is taken."""
+    """None: 3100, or any free port if 3100 is in use."""
     parent: int = 0
     runtime: str = "process"
     """`process`: pods are local processes; `docker` or `podman`: containers of that engine."""
     image_map: Path | None = None
-    """Image rules of this run; they come before those of the ConfigMaps."""
+    """Image rules of this run; they take precedence over those of the ConfigMaps."""
 
 
 def run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) -> None:
     """Runs until SIGINT or SIGTERM. Raises CannotRun.
 
-    `ready` is called once, when all of it answers, with the state and `first`: whether the directory is a new one.
+    `ready` is called once, when everything answers, with the state and `first`: whether the directory is new.
     """
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[BoundedLog()]
@@ -159,9 +159,9 @@ async def _run(settings: UpSettings, ready: Callable[[dict[str, Any]], None]) ->
 
 
 async def _start(settings: UpSettings, parts: AsyncExitStack, stop: asyncio.Event) -> dict[str, Any]:
-    """Starts everything; what is where. What it started is undone, last first, when `parts` closes."""
+    """Starts all parts and returns their addresses. When `parts` closes, they stop in reverse order."""
     instance, clock = settings.instance, SystemClock()
-    # Whatever can be wrong from outside is looked at before anything starts, so that an error leaves nothing behind.
+    # External errors are checked before anything starts, so that an error leaves nothing behind.
     image_rules = read_image_map(settings.image_map) if settings.image_map else []
     runtime = await runtime_of(settings.runtime, instance.pods_dir, clock)
     gateway_port = port_of_left_behind(instance.gateway_dir)
