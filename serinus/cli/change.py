@@ -1,7 +1,7 @@
-"""How commands change an object: only the revision that the user saw, if one is named; told in an Event; or only tried.
+"""How commands change an object: with a revision as precondition, with an Event, or as a dry run.
 
-A status and a spec are two requests, as scripts know them. With `--revision` each carries the version that was looked at, so
-that nothing slips in between; what the controller writes meanwhile is looked at again.
+Status and spec are two requests, as in Argo Rollouts. With `--revision` each carries the resourceVersion that was
+read, so that it conflicts with any other write. After a conflict the object is read and checked again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from serinus.cli.session import Session, open_session
 
 Json = dict[str, Any]
 Patches = tuple[Json | None, Json | None]
-"""(merge patch of the status, merge patch of the spec), None where nothing is to be sent."""
+"""(merge patch of the status, merge patch of the spec); None: no request."""
 
 DRY_RUN = Flag("dry-run", "Say what would be done, and do nothing", default=False)
 FLAGS = (Flag("revision", "Act only while this is the current revision", default=0, metavar="N"), DRY_RUN)
@@ -29,10 +29,10 @@ REVISION = "rollout.argoproj.io/revision"
 
 @record()
 class Write:
-    """A change, decided on what was seen, and not made yet.
+    """A change that was decided from the object as read, and is not sent yet.
 
-    `words`: what it is, for `--dry-run`; empty if there is nothing to do. `send` makes it, may raise Conflict, and answers
-    the object that was changed, None if none was.
+    `words`: its description for `--dry-run`; empty if there is nothing to do. `send` makes the change. It may raise
+    Conflict, and returns the changed object, or None if it changed none.
     """
 
     words: str
@@ -42,9 +42,9 @@ class Write:
 def change(
     session: Session, call: Call, name: str, reason: str, patches: Patches, resource: Resource = ROLLOUTS
 ) -> bool:
-    """Make a change that does not depend on what is there. False where it was only tried (`--dry-run`).
+    """Make a change that does not depend on the current object. False for a dry run (`--dry-run`).
 
-    `reason`: of the Event that tells of it, in one word.
+    `reason`: of the Event that records the change, in one word.
     """
     if call.number("revision") or call.truth("dry-run"):
         return change_seen(session, call, name, reason, lambda _: patches, resource)
@@ -52,13 +52,13 @@ def change(
 
 
 class WithoutEffect(Problem):
-    """What was asked for cannot come about now. Nothing was sent."""
+    """The action would have no effect now. Nothing was sent."""
 
 
 def act(session: Session, call: Call, name: str, reason: str, action: str, decide: Callable[[Json], Patches]) -> bool:
-    """Carry out one of `effects.ACTIONS` on a Rollout. False, with a line on stderr, where what was asked for is so already.
+    """Carry out one of `effects.ACTIONS` on a Rollout. False, with a line on stderr, if the Rollout is already so.
 
-    WithoutEffect where it cannot come about.
+    WithoutEffect if the action would have no effect.
     """
 
     def effective(rollout: Json) -> Patches:
@@ -77,7 +77,7 @@ def act(session: Session, call: Call, name: str, reason: str, action: str, decid
 
 
 def _act_unread(session: Session, call: Call, name: str, reason: str, action: str, patches: Patches) -> bool:
-    """As `act`, with patches that do not depend on the Rollout: who may not read it (403) sends them all the same."""
+    """As `act`, with patches that do not depend on the Rollout. A user who may not read it (403) still sends them."""
     try:
         return act(session, call, name, reason, action, lambda _: patches)
     except Problem as problem:
@@ -88,9 +88,9 @@ def _act_unread(session: Session, call: Call, name: str, reason: str, action: st
 
 
 def act_on_all(call: Call, reason: str, action: str, patches: Patches, done: str) -> int:
-    """Carry out an action on each Rollout that is named, and print that it is `done`.
+    """Carry out an action on each named Rollout, and print `done` for each.
 
-    One on which it has no effect does not keep the others from it; any other failure ends it there.
+    A Rollout on which the action has no effect does not stop the others. Any other failure ends the command.
     """
     session, failed = open_session(call), list[WithoutEffect]()
     for name in call.args:
@@ -107,7 +107,7 @@ def act_on_all(call: Call, reason: str, action: str, patches: Patches, done: str
 
 
 class _Holds(Exception):
-    """What was asked for is so already."""
+    """The Rollout already has the requested state."""
 
 
 def change_seen(
@@ -118,7 +118,7 @@ def change_seen(
     decide: Callable[[Json], Patches],
     resource: Resource = ROLLOUTS,
 ) -> bool:
-    """Make a change that follows from what is there."""
+    """Make a change that depends on the current object."""
 
     def write(seen: Json) -> Write:
         patches = decide(seen)
@@ -137,7 +137,7 @@ def write_seen(
     decide: Callable[[Json], Write],
     resource: Resource = ROLLOUTS,
 ) -> bool:
-    """Make a change of any kind that follows from what is there."""
+    """Make a change of any kind that depends on the current object."""
     from serinus.kube.errors import Conflict
 
     revision = call.number("revision")
@@ -169,7 +169,8 @@ def _check(call: Call, seen: Json, resource: Resource, revision: int) -> None:
 def check_numbered(call: Call, rollout: Json, workload: Json | None = None) -> None:
     """With `--revision`: Problem where a newer spec has no number yet.
 
-    For what replaces the template: what the controller has not looked at may be a revision that the user did not see.
+    For commands that replace the template: a spec that the controller has not observed may be a revision that the
+    user did not see.
     """
     if not call.number("revision"):
         return
@@ -198,7 +199,7 @@ def _revision(obj: Json) -> int:
 def _sent(
     session: Session, call: Call, resource: Resource, name: str, patches: Patches, version: str = "", revision: int = 0
 ) -> Json | None:
-    """`version`: the one that was looked at, as a precondition. Conflict where it is not the current one."""
+    """`version`: the resourceVersion that was read, as a precondition. Conflict if it is not the current one."""
     from serinus.kube.errors import Conflict
 
     status, spec = patches
@@ -214,7 +215,7 @@ def _sent(
         except Conflict:
             if made is None:
                 raise
-            # The first half is done: to decide anew would do it twice, and skip a step.
+            # The status is written: deciding again would repeat it and skip a step.
             seen = session.get(resource, name)
             _check(call, seen, resource, revision)
             version = str(seen["metadata"]["resourceVersion"])
@@ -242,7 +243,7 @@ def _leaves(value: Any, path: str) -> list[tuple[str, Any]]:
 
 
 def tell(session: Session, resource: Resource, obj: Json, reason: str) -> None:
-    """Record in an Event who did it. A user who may not write Events leaves none: the change itself is done."""
+    """Record the user of the change in an Event. A user who may not write Events leaves none: the change is done."""
     import time
 
     from serinus.kube.errors import ApiError, Unavailable

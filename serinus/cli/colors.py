@@ -31,11 +31,11 @@ class Paint:
 
     @staticmethod
     def width(text: str) -> int:
-        """Characters that are seen."""
+        """The number of visible characters."""
         return len(unmarked(text))
 
 
 def paint(no_color: bool, environ: Mapping[str, str] | None = None) -> Paint:
-    """Colours unless they are unwanted: `--no-color`, `TERM=dumb`, `NO_COLOR`. A pipe gets them too, as users expect."""
+    """Colours unless `--no-color`, `TERM=dumb` or `NO_COLOR` turns them off. A pipe gets them too."""
     env = os.environ if environ is None else environ
     return Paint(not no_color and env.get("TERM") != "dumb" and not env.get("NO_COLOR"))

@@ -27,7 +27,7 @@ class Columns:
         return self._line(self._cells(row))
 
     def _cells(self, row: Sequence[str]) -> list[str]:
-        """Each on one line, whatever somebody wrote into it."""
+        """Each cell on one line, even if its text contains line breaks."""
         plain = [visible_line(cell) for cell in row]
         return [cell.ljust(least) for cell, least in zip(plain, self.least, strict=True)]
 

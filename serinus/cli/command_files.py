@@ -1,8 +1,8 @@
-"""The commands of a folder, found by its files. No module is imported: `--help` and completion must answer in milliseconds.
+"""The commands of a folder, from its files. No module is imported, so `--help` and completion take milliseconds.
 
-A command is a file with a line `SHORT = "…"` at its top level: the sentence of the list of commands. The name of the file gives the words
-of the command, and `ALIASES = "ro rollouts"` other spellings of the last word. Both lines are read as text, so they are plain strings on
-one line, below the imports (tests/cli/test_command_files.py checks that).
+A command is a file with a top-level line `SHORT = "…"`: its sentence in the list of commands. The name of the file
+gives the words of the command. `ALIASES = "ro rollouts"` has other spellings of the last word. Both lines are read as
+text, so they are plain strings on one line, below the imports (tests/cli/test_command_files.py checks that).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEAD = 4096
-"""Bytes of a file in which the lines are."""
+"""Bytes of a file that are searched for the lines."""
 
 
 def rows(init: str, package: str, groups: Mapping[str, str]) -> tuple[Row, ...]:
@@ -40,7 +40,7 @@ def commands(folder: str) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def _head(path: str) -> bytes:
-    """The beginning of a file, by the shortest way: this is done for fifty files at each start."""
+    """The beginning of a file, read fast: each start reads fifty files."""
     file = os.open(path, os.O_RDONLY)
     try:
         return os.read(file, HEAD)

@@ -1,4 +1,4 @@
-"""Command lines as kubectl's users type them: flags anywhere, `--watch=false`, `-wn prod`, commands within commands.
+"""Command lines in kubectl's syntax: flags anywhere, `--watch=false`, `-wn prod`, nested commands.
 
 A command is a row of a table (its words, its module, one line about it) and, in that module, a `COMMAND` with flags and
 a function. Modules are imported only when their command runs, and nothing here is slow to import: `--help` is answered
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class UsageProblem(Exception):
-    """A command line that cannot be carried out. `usage`: no command is named; show which there are, in place of an error."""
+    """An invalid command line. `usage`: it names no command, so the list of commands replaces the error."""
 
     def __init__(self, message: str = "", *, usage: Found | None = None) -> None:
         super().__init__(message)
@@ -27,9 +27,9 @@ class UsageProblem(Exception):
 
 
 class Flag:
-    """`default` decides what it takes: text, a switch, a number, or (an empty tuple) text as often as it is given.
+    """The type of `default` is the type of the flag: text, a switch, a number, or (an empty tuple) repeated text.
 
-    `deprecated`: what to use instead; said on stderr when the flag is given. `choices`: the only values; empty for any.
+    `deprecated`: the replacement, printed on stderr when the flag is given. `choices`: the valid values; empty for any.
     """
 
     __slots__ = ("choices", "default", "deprecated", "help", "metavar", "name", "short")
@@ -62,7 +62,7 @@ class Row:
 
 
 class Call:
-    """A command line, understood."""
+    """A parsed command line."""
 
     __slots__ = ("args", "found", "given")
 
@@ -83,14 +83,14 @@ class Call:
         return list(value) if isinstance(value, list | tuple) else [str(value)]
 
     def usage_problem(self, message: str) -> UsageProblem:
-        """The message, and how the command is typed."""
+        """The message, and the usage line of the command."""
         typed = " ".join((self.found.program.typed, *self.found.path))
         command = self.found.command
         usage = f"{typed} {command.usage}".rstrip() + " [flags]" if command else f"{typed} COMMAND"
         return UsageProblem(f"{message}\nUsage:\n  {usage}\nMore: {typed} --help")
 
     def again(self, *words: str) -> str:
-        """Another command of the same program for the same API server and namespace, for hints."""
+        """Another command line of the same program for the same API server and namespace, for hints."""
         return self.found.program.typed + "".join(f" {_quoted(word)}" for word in words) + self.connection()
 
     def connection(self, *, namespace: bool = True) -> str:
@@ -113,7 +113,7 @@ REPEATED = (
     *("kubeconfig", "context", "cluster", "user", "namespace", "server", "as", "as-group", "as-uid"),
     *("certificate-authority", "client-certificate", "client-key", "insecure-skip-tls-verify", "tls-server-name"),
 )
-"""Flags that a hint repeats: without them its command would act elsewhere. A token is left out."""
+"""Flags that a hint repeats, because its command must use the same API server. A token is left out."""
 
 
 def _quoted(word: str) -> str:
@@ -167,7 +167,7 @@ class Program:
 
 
 class Found:
-    """The place in the table that a command line names."""
+    """The position in the table that a command line names."""
 
     __slots__ = ("_command", "path", "program")
 
@@ -186,7 +186,7 @@ class Found:
 
     @property
     def takes_only_commands(self) -> bool:
-        """Whether a word after it can only be a further command. `create` is one itself, and takes no argument."""
+        """Whether a further word can only be a command. `create` is a command itself, and takes no argument."""
         return bool(self.program.children(self.path)) and (self.command is None or self.command.most == 0)
 
     @property
@@ -202,13 +202,13 @@ class Found:
 
 
 def understand(program: Program, argv: Sequence[str]) -> Call:
-    """The call that `argv` (without the program's name) asks for. UsageProblem if it asks for none.
+    """The call of `argv` (without the program's name). UsageProblem if it is invalid.
 
-    A call whose command is None, or with `help` given, asks for help.
+    A call whose command is None, or with `help` given, requests help.
     """
     found, rest = find(program, argv)
     if found.takes_only_commands and (place := _first_word(found, rest)) is not None and "--help" not in rest:
-        # Told before the flags are looked at: they belong to a command that is not known.
+        # Reported before the flags are parsed: they belong to an unknown command.
         raise UsageProblem(_unknown(found, rest, place))
     call = Call(found, *parse(found.flags, rest))
     if call.truth("help"):
@@ -229,7 +229,7 @@ def understand(program: Program, argv: Sequence[str]) -> Call:
 
 
 def _first_word(found: Found, rest: Sequence[str]) -> int | None:
-    """The place of the first word that is neither a flag nor the value of one."""
+    """The index of the first word that is neither a flag nor the value of one."""
     index = 0
     while index < len(rest) and rest[index] != "--":
         if not rest[index].startswith("-") or rest[index] == "-":
@@ -243,7 +243,7 @@ def _commands(found: Found) -> str:
 
 
 def _unknown(found: Found, rest: Sequence[str], place: int) -> str:
-    """What is wrong with `get rolout x` and `get shop`, and the command line that may have been meant."""
+    """The error for `get rolout x` and `get shop`, with the command line that the user may have meant."""
     word, program = rest[place], found.program
     if not found.path:
         return unknown_command(program, word)
@@ -265,7 +265,7 @@ def _unknown(found: Found, rest: Sequence[str], place: int) -> str:
 
 
 def find(program: Program, argv: Sequence[str]) -> tuple[Found, list[str]]:
-    """The command that the words of `argv` name, and what is left without these words."""
+    """The command that the words of `argv` name, and the remaining arguments."""
     found, rest, index = Found(program), list(argv), 0
     while index < len(rest):
         word = rest[index]

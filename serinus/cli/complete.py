@@ -1,8 +1,8 @@
-"""What may come next on a command line: `__complete WORD…`, which the shells' scripts and kubectl ask.
+"""Completion of a command line: `__complete WORD…`, which the shells' scripts and kubectl call.
 
-The answer has one candidate a line, a tab and a description where there is one, and a last line `:4`, which tells the
-asker to offer no file names, `:0`, to offer them, or `:6`, to put no blank behind the word. Names of live objects are asked
-of the API server; when it does not answer within a second there are simply none.
+The output has one candidate a line, with a tab and a description if there is one. Its last line is `:4` (offer no file
+names), `:0` (offer file names) or `:6` (add no blank after the word). Names of live objects come from the API server.
+If it does not answer within a second, there are none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WORDS = {
 
 
 def complete(program: Program, words: Sequence[str], *, described: bool = True) -> str:
-    """The answer for a command line whose last word is being typed."""
+    """The output for a command line whose last word is incomplete."""
     *before, typed = words or [""]
     found, rest = find(program, before)
     offered, directive = _offered(found, rest, before, typed)
@@ -67,7 +67,7 @@ def _own(module: str, typed: str, described: bool) -> str:
 
 
 def _written(offered: Iterable[tuple[str, str]], directive: str, typed: str, described: bool) -> str:
-    """Words that a shell would read as more than a word are left out: not every shell quotes what it puts on the line."""
+    """Without words that a shell would split or expand: not every shell quotes the words that it inserts."""
     from serinus.api.visible import visible_line
 
     lines = [
@@ -111,7 +111,7 @@ def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -
 
 
 def _values(flag: Flag, found: Found, rest: Sequence[str]) -> list[tuple[str, str]]:
-    """What may follow a flag."""
+    """Possible values of a flag."""
     if flag.choices:
         return [(word, "") for word in flag.choices]
     if flag.name in WORDS:
@@ -143,14 +143,14 @@ def _containers(name: str, found: Found, rest: Sequence[str]) -> list[tuple[str,
 
 
 def _call(found: Found, rest: Sequence[str]) -> Call:
-    """UsageProblem if what was typed so far makes no sense."""
+    """UsageProblem if the words so far are invalid."""
     from serinus.cli.commandline import Call
 
     return Call(found, *parse(found.flags, rest))
 
 
 def _open_flag(found: Found, before: Sequence[str]) -> Flag | None:
-    """The flag whose value is being typed."""
+    """The flag whose value is incomplete."""
     if not before or not before[-1].startswith("-") or "=" in before[-1]:
         return None
     word = before[-1]

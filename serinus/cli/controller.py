@@ -23,8 +23,8 @@ JOB_KUBECONFIG = "ARGO_ROLLOUTS_ANALYSIS_JOB_KUBECONFIG"
 
 
 SELDOM = (20_000, 20, 50)
-"""Thresholds of the garbage collector. The caches are large and live long, and every look at all of them finds nothing: with
-Python's own (700, 10, 10) it costs 500 analyses a tenth to a fifth of their processor time."""
+"""Thresholds of the garbage collector. The caches are large and long-lived, so full collections free nothing. Python's
+defaults (700, 10, 10) cost 500 analyses a tenth to a fifth of their processor time."""
 
 
 @click.command("controller", params=[*OWN, *CONNECTION, *IGNORED])
@@ -62,7 +62,7 @@ def command(**given: object) -> None:
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
-    """uvloop's, whose TLS and sockets cost a third less; None for the standard one where it is not installed."""
+    """uvloop, whose TLS and sockets cost a third less; None (the standard loop) if it is not installed."""
     try:
         import uvloop
     except ImportError:
@@ -95,7 +95,7 @@ def _options(given: dict[str, object], home: str) -> Options:
 
 
 def _job_cluster() -> Connection | None:
-    """Where the Jobs of analyses are made, if somebody says so: a kubeconfig, or `in-cluster`. ConfigError if neither."""
+    """The cluster for Jobs of analyses, if set: a kubeconfig, or `in-cluster`. ConfigError if it is neither."""
     import os
 
     from serinus.kube.config import ConfigError, Flags, in_cluster, load
@@ -119,7 +119,7 @@ def _limit(qps: float, burst: int) -> Callable[[Handler], Handler]:
 async def _run(
     connection: Connection, options: Options, elsewhere: Connection | None, limited: Callable[[Handler], Handler]
 ) -> int:
-    """Runs until a signal; returns the exit code."""
+    """Run until a signal arrives. Returns the exit code."""
     import asyncio
     import os
     import signal

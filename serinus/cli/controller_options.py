@@ -36,7 +36,7 @@ def _switch(name: str, default: bool, text: str) -> click.Option:
     )
 
 
-# Flags of the reference that mean nothing here: accepted, so that a manifest need not change. There are no such routers yet.
+# Flags of the reference without effect here. They are accepted so that manifests need no change.
 _NO_EFFECT = (
     "--experiment-threads",
     "--service-threads",

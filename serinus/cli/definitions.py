@@ -1,4 +1,4 @@
-"""Whether the CustomResourceDefinitions of a cluster have at least what ours have."""
+"""Check that the CustomResourceDefinitions of a cluster have at least the fields of this version's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEEPS = "x-kubernetes-preserve-unknown-fields"
 
 
 def lacking(there: list[Json]) -> dict[str, list[str]]:
-    """Name of each definition that lacks something -> what: fields by path, or that it is not there at all (["*"])."""
+    """Name of each definition that lacks fields -> their paths, or ["*"] for a definition that does not exist."""
     known = {crd["metadata"]["name"]: crd for crd in there}
     found: dict[str, list[str]] = {}
     for ours in crds():
@@ -46,7 +46,7 @@ def _schema(version: Json) -> Json:
 
 
 def _fields(theirs: Json, ours: Json, path: str) -> Iterator[str]:
-    """Paths that would be dropped when an object is stored; below a path that is dropped nothing more is told."""
+    """Paths that the API server would prune. Fields below a pruned path are not listed."""
     if theirs.get(KEEPS):
         return
     known: Json = theirs.get("properties") or {}

@@ -1,4 +1,4 @@
-"""`serinus demo`: a whole canary with real traffic, or one that is judged and taken back; on an instance of its own."""
+"""`serinus demo`: a canary with real traffic, or one that fails its analysis and rolls back, on its own instance."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def command(once: bool, analysis: bool, prometheus: str, port: int | None, rate:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`program`: the Prometheus that is asked, None for none; `rate` in requests a second."""
+    """`program`: the Prometheus to query, None for none. `rate`: in requests a second."""
 
     once: bool
     analysis: bool
@@ -150,7 +150,7 @@ async def _walk(instance: Instance, gateway: str, wanted: Wanted) -> bool:
 
 @contextmanager
 def _keys(attended: bool) -> Generator[asyncio.Event]:
-    """An event that any key sets; the terminal is as it was afterwards."""
+    """An event that any key sets. The terminal's mode is restored afterwards."""
     key = asyncio.Event()
     if not attended:
         yield key

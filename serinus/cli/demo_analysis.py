@@ -1,4 +1,4 @@
-"""The demo of automatic verdicts: a version of which a fifth of all answers fail is released, and taken back by itself."""
+"""The demo of analyses: a version with 20 % failed responses is released, and rolled back automatically."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from serinus.local.gateway import free_port
 ERRORS = 20
 """Percent of the new version's answers that fail."""
 LOOK_SECONDS = 3.0
-"""How long is looked at what is left when the new version is gone."""
+"""How long the demo shows the state after the rollback."""
 _WRITTEN = {"prometheus": "http://127.0.0.1:9090", "web": "http://127.0.0.1:8080"}
 """The address in the manifest of each provider."""
 
 
 class AnalysisWalk(Stage):
-    """`monitor`: where Prometheus answers; "" where there is none, and the application is asked itself."""
+    """`monitor`: the address of Prometheus; "" without one: the demo then queries the application directly."""
 
     manifests = MANIFESTS / "analysis"
 
@@ -61,7 +61,7 @@ class AnalysisWalk(Stage):
         self._outcome = Outcome()
 
     async def run(self) -> bool:
-        """The whole story. Whether all was as promised. The last line: the summary as JSON, on a terminal what to do next."""
+        """Run the demo. True if it met its promises. The last line: a JSON summary, or the next steps (terminal)."""
         async with (
             background(self.watch.rollouts.run()),
             background(self.watch.ingresses.run()),
@@ -87,7 +87,7 @@ class AnalysisWalk(Stage):
         return self._outcome.problems() if self.settings.rate >= LEAST_RATE else []
 
     def _with_address(self, template: str) -> str:
-        """The template with the address of the monitoring system in place of the written one."""
+        """The template with the address of the monitoring system in place of that of the manifest."""
         return template.replace(_WRITTEN[self._provider], self._monitor or self.settings.gateway)
 
     async def _first_version(self) -> None:
@@ -133,7 +133,7 @@ class AnalysisWalk(Stage):
 
     @property
     def _judged(self) -> MetricResult | None:
-        """What the newest run has of its metric."""
+        """The result of the metric in the newest run."""
         runs = sorted(self._runs.items.values(), key=lambda run: run.metadata.creation_timestamp or "")
         return runs[-1].status.metric_results[0] if runs and runs[-1].status.metric_results else None
 
@@ -156,7 +156,7 @@ class AnalysisWalk(Stage):
             self._moments.taken_back = asyncio.get_running_loop().time()
 
     def _see(self) -> None:
-        """Called by the watch, the moment that a run has changed."""
+        """The watch calls this when a run has changed."""
         self.watch.changed.set()
         if not self._first_act:
             return

@@ -1,4 +1,4 @@
-"""What the demo shows: on a terminal a live picture, elsewhere one line for each change, with its time."""
+"""The output of the demo: a live view on a terminal, elsewhere one line for each change, with its time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BAR = 40
 
 @dataclass
 class View:
-    """What is shown now. `ratio`: percent of the last seconds' answers by colour."""
+    """The current view. `ratio`: percent of the last seconds' responses by colour."""
 
     doing: str = ""
     why: str = ""
@@ -36,10 +36,10 @@ class View:
 class Screen(Protocol):
     view: View
     live: bool
-    """Whether a person sees it change."""
+    """Whether the view is redrawn on a terminal."""
 
     def say(self, text: str) -> None:
-        """One thing that happened; stays."""
+        """Print an event. It stays on the screen."""
         ...
 
     def refresh(self) -> None: ...
@@ -48,7 +48,7 @@ class Screen(Protocol):
 
 
 class Lines:
-    """Not a terminal: no redraw. A change of the reason for waiting is a change too."""
+    """Output that is no terminal: no redraw. A new reason for waiting is a change too."""
 
     def __init__(self) -> None:
         self.view, self.live = View(), False
@@ -69,7 +69,7 @@ class Lines:
 
 
 class Live:
-    """A terminal: what happened scrolls by, what is now stays below it."""
+    """Output on a terminal: events scroll, and the current state stays below them."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -77,7 +77,7 @@ class Live:
 
         self.view, self.live = View(), True
         self._start = time.monotonic()
-        # Rich draws by itself, below the Screen: all that it is given goes through `_words`. What others print while it draws
+        # Rich draws below the Screen, so all its text goes through `_words`. Output of other code while it draws
         # goes through the Screen, not through Rich, which would carry out their control sequences.
         self._console = Console(highlight=False, file=below(sys.stdout))
         self._live = RichLive(

@@ -1,6 +1,6 @@
-"""What every demo stands on: the instance's API watched, real traffic through its gateway, commands as a user types them.
+"""The base of every demo: a watch of the instance's API, real traffic through its gateway, commands of a user.
 
-Through the API a demo only watches; whatever changes something is `kubectl` or `kubectl argo rollouts`.
+A demo only watches through the API. All changes are made with `kubectl` or `kubectl argo rollouts`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ NAMESPACE, NAME, HOST = "default", "canary-demo", "canary.auto"
 OLD, NEW = "blue", "green"
 WEIGHT_ANNOTATION = "nginx.ingress.kubernetes.io/canary-weight"
 STUCK_SECONDS = 60.0
-"""After this long without the next thing happening the demo gives up and says what the Rollout said last."""
+"""The demo fails if the next event takes longer. It then prints the last message of the Rollout."""
 
 
 class DemoFailed(Exception):
-    """What did not happen, in a sentence."""
+    """The event that did not happen, in a sentence."""
 
 
 class Annotated(msgspec.Struct):
@@ -48,12 +48,12 @@ class DemoSettings:
     gateway: str
     rate: float
     gate_seconds: float
-    """How long the manual gate waits for a key before it opens by itself."""
+    """How long the manual gate waits for a key before the demo promotes."""
 
 
 @dataclass
 class Watcher:
-    """The Rollout and the weight of its route, as the API tells them."""
+    """The Rollout and the weight of its route, from the watch."""
 
     rollouts: Informer[Rollout]
     ingresses: Informer[Annotated]
@@ -83,7 +83,7 @@ class Watcher:
 
 
 class Stage:
-    """`manifests`: the folder in which commands are typed."""
+    """`manifests`: the working directory of commands."""
 
     manifests = MANIFESTS / "demo"
 
@@ -98,7 +98,7 @@ class Stage:
         self.began = asyncio.get_running_loop().time()
 
     def noticed(self) -> None:
-        """Called whenever something may have changed, five times a second at least."""
+        """Called after each possible change, and at least five times a second."""
 
     def status(self, field_name: str) -> str:
         rollout = self.watch.rollout
@@ -131,7 +131,7 @@ class Stage:
             await asyncio.sleep(min(0.1, left))
 
     async def until_answered(self) -> None:
-        """The gateway hears of the Ingress a moment after the Rollout is healthy; only then traffic may count."""
+        """Wait until the gateway serves the Ingress, shortly after the Rollout is healthy. Traffic counts from then."""
         import aiohttp
 
         loop = asyncio.get_running_loop()
@@ -190,7 +190,7 @@ class Stage:
 
 
 def why(rollout: Rollout | None) -> str:
-    """Why the Rollout does not go on by itself right now."""
+    """Why the Rollout does not continue now."""
     if rollout is None or rollout.status.phase in ("", "Healthy"):
         return ""
     status = rollout.status
@@ -203,7 +203,7 @@ def why(rollout: Rollout | None) -> str:
 
 
 def step_index(rollout: Rollout) -> int:
-    """The controller leaves the index at the end until it has seen a new image."""
+    """The index of the current step. It stays at the end until the controller has observed a new image."""
     return rollout.status.current_step_index or 0
 
 
@@ -216,7 +216,7 @@ def current_step(rollout: Rollout) -> dict[str, Any]:
 
 @asynccontextmanager
 async def background(work: Any) -> AsyncGenerator[None]:
-    """Runs a coroutine beside the block and ends it with it."""
+    """Run a coroutine during the block, and cancel it at the end of the block."""
     task = asyncio.ensure_future(work)
     try:
         yield

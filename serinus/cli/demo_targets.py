@@ -1,6 +1,6 @@
-"""Which pods Prometheus reads: a file of targets, written whenever the API tells of a pod that comes or goes.
+"""The pods that Prometheus scrapes: a file of targets, written when a pod is added or deleted.
 
-Prometheus could ask the API by itself (kubernetes_sd_configs), but Debian builds it without.
+Debian builds Prometheus without kubernetes_sd_configs, so Prometheus cannot read the pods from the API.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from serinus.kube.clock import SystemClock
 from serinus.kube.informer import Informer
 
 PORT = 8080
-"""Where the demo application listens."""
+"""The port of the demo application."""
 POD_HASH = "rollouts-pod-template-hash"
 
 
@@ -50,7 +50,7 @@ class Targets:
 
 
 def targets(pods: Iterable[ServingPod]) -> list[dict[str, Any]]:
-    """For Prometheus's file_sd_configs: pods that run, with their name and version as labels."""
+    """For Prometheus's file_sd_configs: the running pods, with their name and version as labels."""
     return [
         {
             "targets": [f"{pod.status.pod_ip}:{PORT}"],

@@ -1,4 +1,4 @@
-"""The second act of the demo of analyses: a version that is only a little worse, under thresholds and a sequential verdict."""
+"""The second act of the demo of analyses: thresholds and a sequential verdict judge a slightly worse version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEAST_RATE = 100.0
 
 @dataclass
 class Outcome:
-    """What each rule said of the same traffic. `thresholds`: metric -> (looks that failed, looks)."""
+    """The result of each rule for the same traffic. `thresholds`: metric -> (looks that failed, looks)."""
 
     verdict: str = ""
     sentence: str = ""
@@ -32,7 +32,7 @@ class Outcome:
     thresholds: Mapping[str, tuple[int, int]] | None = None
 
     def problems(self) -> list[str]:
-        """What was not as promised, a sentence each."""
+        """The promises that the demo did not meet, one sentence each."""
         return (
             [] if self.verdict == "harm" else [f"the sequential verdict on {WORSE} was {self.verdict or 'not given'!r}"]
         )
@@ -47,7 +47,7 @@ class Outcome:
         }
 
     def lines(self) -> list[str]:
-        """A row for each rule: of the worse version, and of the one that has served all along."""
+        """A row for each rule, with the worse version and the stable version."""
         found = self.thresholds or {}
         lenient, strict, of_good = (found.get(name, (0, 0)) for name in THRESHOLDS)
         return [
@@ -73,7 +73,7 @@ class SecondAct:
         self._stage, self._provider, self._fill_in, self._runs = stage, provider, fill_in, runs
 
     async def play(self) -> Outcome:
-        """Releases the good version, then the worse one, and waits until it is rolled back."""
+        """Release the good version, then the worse one, and wait until it is rolled back."""
         stage, loop = self._stage, asyncio.get_running_loop()
         say, view = stage.screen.say, stage.screen.view
         folder = stage.manifests = MANIFESTS / "verdict"
@@ -108,7 +108,7 @@ class SecondAct:
         return outcome
 
     def _seen(self, outcome: Outcome, released: float) -> bool:
-        """Takes over what the newest run has. Whether the sequential verdict is there."""
+        """Copy the results of the newest run. True if it has the sequential verdict."""
         run = max(self._runs.values(), key=lambda one: int(one.metadata.resource_version or 0), default=None)
         results = {result.name: result for result in run.status.metric_results} if run is not None else {}
         verdict = results.get("verdict")

@@ -1,4 +1,4 @@
-"""The demo: the walkthrough's canary on an instance of its own, with real traffic, told as it happens."""
+"""The demo: the canary of the walkthrough on its own instance, with real traffic and a live report."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from serinus.kube.client import Client
 
 WEIGHTS = (20, 50, 70, 100)
 LOOK_SECONDS = 4.0
-"""How long each state without a clock of its own is left to be looked at, and measured."""
+"""How long the demo shows, and measures, each state that has no duration."""
 
 
 LEAST_SECONDS = 2.0
-"""How long the first weight stands at least: so many requests show its share."""
+"""The least time of the first weight. It gives enough requests to show the share."""
 
 
 class Walk(Stage):
@@ -29,7 +29,7 @@ class Walk(Stage):
         self._phases = Phases()
 
     async def run(self) -> bool:
-        """The whole story. Whether all was as promised. The last line: the summary as JSON, on a terminal what to do next."""
+        """Run the demo. True if it met its promises. The last line: a JSON summary, or the next steps (terminal)."""
         async with (
             background(self.watch.rollouts.run()),
             background(self.watch.ingresses.run()),
@@ -82,7 +82,7 @@ class Walk(Stage):
         await self.look(LOOK_SECONDS)
 
     async def _gate(self) -> None:
-        """The pause without a duration: a person promotes; unattended, after a while, the demo does."""
+        """The pause without a duration. The user promotes; without a user the demo does so after `gate_seconds`."""
         say, seconds = self.screen.say, self.settings.gate_seconds
         promote = f"kubectl argo rollouts promote {NAME}"
         self.key.clear()
@@ -99,7 +99,7 @@ class Walk(Stage):
             await self.command("kubectl-argo-rollouts", ["promote", NAME], promote)
 
     async def _until_key(self, seconds: float) -> None:
-        """Returns when a key was pressed, somebody promoted the canary elsewhere, or `seconds` are over."""
+        """Wait until a key was pressed, the canary was promoted elsewhere, or `seconds` have passed."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         while not self.key.is_set() and self._paused():

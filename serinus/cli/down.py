@@ -1,4 +1,4 @@
-"""`serinus down`: stops what `serinus up` started, also after a crash."""
+"""`serinus down`: stops all processes that `serinus up` started, also after a crash."""
 
 from __future__ import annotations
 

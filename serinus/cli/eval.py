@@ -1,4 +1,4 @@
-"""`serinus eval`: what a condition of an analysis says of a result, without a run."""
+"""`serinus eval`: evaluates a condition of an analysis on a result, without an AnalysisRun."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def help_text(found: Found) -> str:
-    """What a command is for, and how it is typed."""
+    """The description and the usage of a command."""
     program, command = found.program, found.command
     row = program.row(found.path)
     typed = " ".join((program.typed, *found.path))

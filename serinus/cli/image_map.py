@@ -14,7 +14,7 @@ HELP = (
 
 
 def image_map_of(given: str | None, runtime: str) -> Path | None:
-    """The full path of the file. Raises UsageError where images run as they are."""
+    """The full path of the file. Raises UsageError with a runtime that runs images itself."""
     if given is None:
         return None
     if runtime != "process":

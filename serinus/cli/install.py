@@ -1,4 +1,4 @@
-"""`serinus install`: prints what a cluster needs, for `kubectl apply`."""
+"""`serinus install`: prints the manifests of an installation, for `kubectl apply`."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ def command(
     if only_crds or not crds:
         objects = [o for o in objects if (o["kind"] == "CustomResourceDefinition") == only_crds]
     if not crds and not only_crds:
-        # Deleting what was printed must not take the namespace's other objects along.
+        # Deleting the printed objects must not delete the namespace's other objects.
         objects = [o for o in objects if o["kind"] != "Namespace"]
     click.echo(dump_all(objects), nl=False)

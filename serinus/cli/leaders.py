@@ -1,4 +1,4 @@
-"""Which controllers lead on an API server, by their Leases: for `doctor` and `upgrade --check`."""
+"""The leading controllers of an API server, from their Leases: for `doctor` and `upgrade --check`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from serinus.api.times import age_words, parse_time
 
 Json = dict[str, Any]
 STALE = 60.0
-"""Seconds without a sign of life after which a controller counts as gone; the slowest lease is of 15."""
+"""Seconds without a renewal after which a controller counts as stopped. The longest lease takes 15."""
 
 
 class Leader(NamedTuple):
-    """A controller that lives. `seconds`: since its last sign of life."""
+    """A running controller. `seconds`: since it last renewed its Lease."""
 
     namespace: str
     lease: str
@@ -23,7 +23,7 @@ class Leader(NamedTuple):
 
     @property
     def in_process(self) -> bool:
-        """Whether it is a part of the `serinus up` that serves this API: it cannot go while the API answers."""
+        """Whether it is part of the `serinus up` that serves this API. It then runs as long as the API answers."""
         return self.identity.startswith(f"{IN_PROCESS}_")
 
     def told(self) -> str:
@@ -33,7 +33,7 @@ class Leader(NamedTuple):
 
 
 def ours(leases: Iterable[Json]) -> list[Json]:
-    """The Leases of controllers of Rollouts, whether they are held or not."""
+    """The Leases of Rollout controllers, held or not."""
     names = [(str((lease.get("metadata") or {}).get("name") or ""), lease) for lease in leases]
     return [lease for name, lease in names if name == LEASE or name.startswith(f"{LEASE}-")]
 

@@ -3,8 +3,8 @@
 `serinus NAME` runs the instance's own commands, each a click command in its module, and every Rollout command whose name
 does not clash; `serinus rollouts NAME` runs those that do. Only the module of the command asked for is imported.
 
-Exit codes: 0 done, 1 error (2 for a command line that is wrong, with the instance's own commands), 130 interrupted.
-Nothing that goes wrong shows a traceback.
+Exit codes: 0 done, 1 error, 2 invalid command line (only the instance's own commands), 130 interrupted.
+No failure shows a traceback.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 FIRST = ("up", "down", "status", "reset", "demo")
-"""What a new user types comes first in the list; the others follow by name."""
+"""The commands for new users, first in the list. The others follow by name."""
 
 
 def _own_commands() -> dict[str, tuple[str, str]]:
@@ -38,7 +38,7 @@ def _own_commands() -> dict[str, tuple[str, str]]:
 OWN = _own_commands()
 
 COMPLETING = ("__complete", "__completeNoDesc")
-"""What shells ask: with a description of each candidate, and without."""
+"""The commands of shell completion: with a description of each candidate, and without."""
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def rollouts() -> None:
 
 
 def kubectl_complete() -> None:
-    """`kubectl_complete-argo-rollouts …`, which kubectl's completion asks about `kubectl argo rollouts …`."""
+    """`kubectl_complete-argo-rollouts …`, which kubectl's completion calls for `kubectl argo rollouts …`."""
     sys.exit(_guarded(lambda argv: _run(table.program(), ["__complete", *argv]), sys.argv[1:]))
 
 
@@ -83,7 +83,7 @@ def _serinus(argv: Sequence[str]) -> int:
 
 
 def _names_a_rollout(argv: Sequence[str]) -> bool:
-    """Whether `serinus status …` has a name, and so is about a Rollout: the instance's own `status` takes none."""
+    """Whether `serinus status …` names a Rollout. The instance's own `status` takes no name."""
     try:
         found, rest = find(table.program(), argv)
         return bool(parse(found.flags, rest)[0])
@@ -100,7 +100,7 @@ def _own(name: str, argv: Sequence[str]) -> int:
 
 
 def _run(program: Program, argv: Sequence[str]) -> int:
-    """One Rollout command. The exit code."""
+    """Run one Rollout command. Returns the exit code."""
     if argv and argv[0] in COMPLETING:
         from serinus.cli.complete import complete
 
@@ -132,14 +132,14 @@ def _run(program: Program, argv: Sequence[str]) -> int:
 
 
 def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
-    """Runs a command; whatever happens, the exit code and no traceback."""
+    """Run a command. Every failure becomes an exit code, without a traceback."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
-            # Started without it (`>&-`). Opening takes its number too, which a socket would get otherwise.
+            # The process started without this stream (`>&-`). Opening it reserves its number, so that no socket gets it.
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # The signs of the tree are UTF-8 for everybody, and names come out as they went in.
+            # The signs of the tree are UTF-8 in every locale, and names are printed unchanged.
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     attach()
     try:
@@ -149,7 +149,7 @@ def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
+        # The reader closed the pipe.
         _forget_output()
         return 0
     except Exception as error:
@@ -164,14 +164,14 @@ def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
 
 
 def _detailed(argv: Sequence[str]) -> bool:
-    """Whether exit codes are to tell failures apart; else they are Argo Rollouts' 0 and 1."""
+    """Whether exit codes distinguish failures; otherwise they are Argo Rollouts' 0 and 1."""
     return any(f"{a}={b}".lower() == "--exit-codes=detailed" for a, b in pairwise(argv)) or any(
         a.lower() == "--exit-codes=detailed" for a in argv
     )
 
 
 def _forget_output() -> None:
-    """Output that cannot be written would make Python complain once more when it ends."""
+    """Discard output that cannot be written. Python would report the error again at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""Manifest files: YAML or JSON as kubectl reads it, and each object checked as the API server does it."""
+"""Manifest files: YAML or JSON as kubectl reads it, with the API server's checks of each object."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Manifest(NamedTuple):
 
 
 def documents(filename: str) -> list[Json]:
-    """The objects of a file (`-`: standard input), empty documents left out. Problem if it holds anything else."""
+    """The objects of a file (`-`: standard input), without empty documents. Problem for any other content."""
     return [manifest.obj for manifest in read(filename, text_of(filename))]
 
 
 def manifests(filename: str) -> list[Manifest]:
-    """The same with the items of Lists in place of the Lists, as kubectl sends them."""
+    """The same with each List replaced by its items, as kubectl sends them."""
     found: list[Manifest] = []
     for manifest in read(filename, text_of(filename)):
         items = manifest.obj.get("items")
@@ -50,7 +50,7 @@ def manifests(filename: str) -> list[Manifest]:
 
 
 def read(filename: str, text: str) -> list[Manifest]:
-    """The objects of a text that stands in this file."""
+    """The objects of the text of this file."""
     try:
         found = [Manifest(document.value, document.chunk) for document in yaml_documents(text, strict=True)]
     except YamlError as error:
@@ -88,7 +88,7 @@ def complaints(obj: Json) -> list[str]:
 
 
 def admitted(obj: Json) -> tuple[Json, list[Finding]]:
-    """(the object as the API server takes it: nulls that mean "absent" removed; why it refuses the object).
+    """(the object without nulls that mean "absent", as the API server admits it; why the API server refuses it).
 
     Unknown fields count: kubectl asks the API server to refuse them.
     """
@@ -106,7 +106,7 @@ def admitted(obj: Json) -> tuple[Json, list[Finding]]:
 
 
 def _finding(obj: Json, error: FieldError) -> Finding:
-    """The API server names only the type that it found; here the value is named, as a person looks for it."""
+    """A finding with the value. The API server's error has only its type."""
     if error.type != "FieldValueTypeInvalid":
         return Finding(error.path, error.message())
     value: Any = obj
@@ -120,7 +120,7 @@ def _finding(obj: Json, error: FieldError) -> Finding:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Built-in kinds take null as absent."""
+    """The object without nulls: built-in kinds read null as absent."""
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -62,7 +62,7 @@ def command(filenames: tuple[str, ...], gateway: str | None, check: tuple[str, s
 
 
 def _objects(filenames: tuple[str, ...]) -> list[Json]:
-    """The Rollouts, Ingresses and Services of these files. Raises Problem for one that the API server would refuse."""
+    """The Rollouts, Ingresses and Services of these files. Problem for an object that the API server would refuse."""
     from serinus.cli.manifests import complaints, manifests
 
     objects: list[Json] = []

@@ -1,4 +1,4 @@
-"""How reads answer: as a table for people, or as JSON, YAML or names for programs (`-o`).
+"""Output formats of read commands: a table for users, or JSON, YAML or names for programs (`-o`).
 
 The JSON is that of the dashboard's HTTP API, with a version: `{"apiVersion": "serinus.dev/v1", "kind": …}`.
 """
@@ -31,7 +31,7 @@ def versioned(kind: str, body: Json) -> Json:
 
 
 def written(value: Json, how: str) -> str:
-    """JSON or YAML, with a newline at its end. Control characters are escapes in both, so that the data are exact."""
+    """JSON or YAML, with a newline at its end. Both escape control characters, so the data are exact."""
     if how == "json":
         return visible_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
     from serinus.api.go_yaml_dump import dump
@@ -40,5 +40,5 @@ def written(value: Json, how: str) -> str:
 
 
 def line(value: Json) -> str:
-    """One object on one line, for watches. As everywhere, control characters are escapes: the data are exact."""
+    """One object on one line, for watches. Control characters are escaped, so the data are exact."""
     return visible_json(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

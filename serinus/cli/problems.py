@@ -1,4 +1,4 @@
-"""What is said when a command fails: one line with the error, and lines that say what to do."""
+"""The output of a failed command: one line with the error, and lines with the next step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ERROR, USAGE, DEGRADED, NOT_ALLOWED, NOT_FOUND, PAUSED, TIMED_OUT, INTERRUPTED =
 
 
 class Problem(Exception):
-    """A failure in words for the user. `hint`: further lines, what to do. `code`: for `--exit-codes=detailed`."""
+    """A failure with a message for the user. `hint`: further lines, the next step. `code`: for detailed exit codes."""
 
     def __init__(self, message: str, hint: str = "", *, code: int = ERROR) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Asks an Ingress controller and a Gateway for the same things, for `serinus migrate-routes --check`."""
+"""Sends the same requests to an Ingress controller and a Gateway, for `serinus migrate-routes --check`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READ = 64 * 1024
 
 
 def check(routes: Sequence[Json], before: str, after: str) -> tuple[int, tuple[str, ...]]:
-    """How many kinds of requests were made, and a sentence for each one that the two URLs answer differently. Raises Problem."""
+    """(number of kinds of requests, a sentence for each kind with different responses of the two URLs). Problem."""
     sides = [_address(url) for url in (before, after)]
     kinds = probes(routes)
     found: list[str] = []
@@ -44,7 +44,7 @@ def _address(url: str) -> SplitResult:
 
 
 def _ask(address: SplitResult, probe: Probe) -> Answer:
-    """One request on a connection of its own, as each of many clients makes it."""
+    """One request on its own connection, as many separate clients send it."""
     name, port = address.hostname or "", address.port
     connection = http.client.HTTPConnection(name, port or 80, timeout=SECONDS)
     if address.scheme == "https":
@@ -63,7 +63,7 @@ def _ask(address: SplitResult, probe: Probe) -> Answer:
 
 
 class _Named(http.client.HTTPSConnection):
-    """TLS for the host that is asked for, at the address of a gateway."""
+    """TLS for the requested host, at the address of a gateway."""
 
     def __init__(self, address: str, port: int, host: str) -> None:
         self._secured = ssl.create_default_context()

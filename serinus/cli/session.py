@@ -1,4 +1,4 @@
-"""The API server that a command line means, and what its refusals mean to a user."""
+"""The API server of a command line, and its errors in words for the user."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Json = dict[str, Any]
 
 @record()
 class Session:
-    """`namespace` is the one that the user is in."""
+    """`namespace`: the user's current namespace."""
 
     client: SyncClient
     namespace: str
     kubeconfig: str
 
     def get(self, resource: Resource, name: str) -> Json:
-        """One object of the user's namespace. Problem if there is none, in the API server's words."""
+        """One object of the user's namespace. If it does not exist: Problem with the API server's text."""
         from serinus.kube.errors import ApiError
 
         checked_name(name, "resource name")
@@ -37,7 +37,7 @@ class Session:
             raise self.problem(error, resource, name) from error
 
     def patch(self, resource: Resource, name: str, patch: Json, *, raises_conflict: bool = False) -> Json:
-        """Merge patch of the object itself. `raises_conflict`: a Conflict is for the caller to handle."""
+        """Merge patch of the object itself. `raises_conflict`: the caller handles a Conflict."""
         from serinus.kube.errors import ApiError, Conflict
 
         checked_name(name, "resource name")
@@ -49,7 +49,7 @@ class Session:
             raise self.problem(error, resource, name) from error
 
     def patch_status(self, resource: Resource, name: str, patch: Json, *, raises_conflict: bool = False) -> Json:
-        """Merge patch of the status, wherever this server keeps it: old definitions have no subresource for it."""
+        """Merge patch of the status. Old definitions have no status subresource: the patch then goes to the object."""
         from serinus.kube.errors import ApiError, Conflict, NotFound
 
         checked_name(name, "resource name")
@@ -63,7 +63,7 @@ class Session:
             raise self.problem(error, resource, name) from error
 
     def update(self, resource: Resource, obj: Json) -> Json:
-        """Replaces an object of the user's namespace. Conflict if somebody else wrote since it was read."""
+        """Replace an object of the user's namespace. Conflict if it changed since it was read."""
         from serinus.kube.errors import ApiError, Conflict
 
         try:
@@ -82,7 +82,7 @@ class Session:
             raise self.problem(error, resource) from error
 
     def problem(self, error: ApiError, resource: Resource, name: str = "") -> Problem:
-        """The error's own words, and what to do about it."""
+        """The error's own text, and a hint."""
         code = {401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: NOT_FOUND}.get(error.code, ERROR)
         return Problem(_message(error), self._hint(error, resource, name), code=code)
 
@@ -111,7 +111,7 @@ class Session:
         return ""
 
     def nearest(self, resource: Resource, name: str) -> str:
-        """A sentence with the name that the user may have meant; empty when nothing is near."""
+        """A sentence with the most similar name; empty if none is similar."""
         import difflib
 
         from serinus.kube.errors import ApiError
@@ -133,7 +133,7 @@ class Session:
 
 
 def open_session(call: Call) -> Session:
-    """The API server that the flags and the kubeconfig mean. Problem if they mean none; nothing is asked yet."""
+    """The API server that the flags and the kubeconfig name. Problem if they name none. This sends no request."""
     from serinus.kube.sync import SyncClient
 
     connection = connection_of(call)
@@ -141,7 +141,7 @@ def open_session(call: Call) -> Session:
 
 
 def connection_of(call: Call) -> Connection:
-    """What it takes to call that API server. Problem if the flags and the kubeconfig mean none."""
+    """The connection data of that API server. Problem if the flags and the kubeconfig name none."""
     from serinus.kube.config import ConfigError, Flags, load
 
     flags = Flags(
@@ -172,7 +172,7 @@ def connection_of(call: Call) -> Connection:
 
 
 def checked_name(name: str, what: str) -> None:
-    """Problem for what would be another path of the API: an empty name means all objects, and `../x` others."""
+    """Problem for a name that would change the API path: an empty name means all objects, and `../x` other objects."""
     if not name:
         raise Problem(f"{what} may not be empty", code=USAGE)
     if name in (".", ".."):

@@ -1,4 +1,4 @@
-"""`serinus status`: whether it runs here, and where."""
+"""`serinus status`: whether Serinus runs on this machine, and its addresses."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def command(data: str | None, output: str) -> None:
 
 
 def observe(instance: Instance) -> dict[str, Any]:
-    """`ready`, `pid`, `kubeconfig`, `gateway`, `dashboard`, `api` (URLs or null) and `data`, as they are now."""
+    """The current `ready`, `pid`, `kubeconfig`, `gateway`, `dashboard`, `api` (URLs or null) and `data`."""
     pid = instance.holder()
     state = instance.state() if pid is not None else {}
     ready = bool(state.get("ready")) and state.get("pid") == pid

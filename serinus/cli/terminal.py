@@ -1,10 +1,9 @@
-"""The one way to standard output and standard error: what other people wrote cannot steer the terminal.
+"""The only path to standard output and standard error. It keeps untrusted text from controlling the terminal.
 
-Names, messages and images come from objects, servers and programs that others write. `attach` puts a `Screen` in the place
-of both streams, and everything that is printed goes through it: control characters are written out (`serinus.api.visible`),
-on a terminal and in a pipe alike. Colours and cursor movements of our own are not recognised by their look, which anybody
-can imitate: the code prints a mark with a number that this process drew at its start, and only the Screen turns a mark into
-a sequence. No text from elsewhere can hold that number.
+Names, messages and images come from untrusted objects, servers and programs. `attach` replaces both streams by a
+`Screen`, and all output passes through it. The Screen writes control characters visibly (`serinus.api.visible`), on a
+terminal and in a pipe. For its own colours and cursor movements the code prints a mark. The mark contains a random
+number of this process, and only the Screen turns a mark into a sequence. Untrusted text cannot contain that number.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
 
 _DRAWN = f"<{os.urandom(12).hex()}:"
 _SEQUENCES: dict[str, str] = {}
-"""mark -> what a terminal gets. Bounded: `own` is called with constants."""
+"""mark -> control sequence. Bounded: `own` is called with constants."""
 
 
 def own(sequence: str) -> str:
-    """The mark that stands for a control sequence of ours until it is printed."""
+    """The mark that represents our control sequence until it is printed."""
     if not sequence:
         return ""
     for mark, known in _SEQUENCES.items():
@@ -38,7 +37,7 @@ def own(sequence: str) -> str:
 
 
 def unmarked(text: str) -> str:
-    """Without our marks: what is seen, and takes room."""
+    """The text without our marks, as it is visible."""
     if _DRAWN in text:
         for mark in _SEQUENCES:
             text = text.replace(mark, "")
@@ -46,7 +45,7 @@ def unmarked(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """What a terminal gets for `text`."""
+    """The output of `text` on a terminal."""
     text = visible(text)
     if _DRAWN in text:
         for mark, sequence in _SEQUENCES.items():
@@ -55,7 +54,7 @@ def shown(text: str) -> str:
 
 
 class Screen(io.TextIOBase):
-    """A text stream in front of another. It has no `buffer`: there is no way past it for bytes."""
+    """A text stream in front of another. It has no `buffer`, so bytes cannot bypass it."""
 
     def __init__(self, below: TextIO) -> None:
         super().__init__()
@@ -90,12 +89,12 @@ class Screen(io.TextIOBase):
         return True
 
     def below(self) -> TextIO:
-        """For a library that draws by itself, from text that was made `visible` before."""
+        """The stream below, for a library that draws from text that is already `visible`."""
         return self._below
 
 
 def attach() -> None:
-    """From here on all output goes through a Screen."""
+    """Send all further output through a Screen."""
     if not isinstance(sys.stdout, Screen):
         sys.stdout = Screen(sys.stdout)
     if not isinstance(sys.stderr, Screen):
@@ -103,5 +102,5 @@ def attach() -> None:
 
 
 def below(stream: TextIO) -> TextIO:
-    """What is below a Screen; another stream is its own."""
+    """The stream below a Screen; any other stream itself."""
     return stream.below() if isinstance(stream, Screen) else stream

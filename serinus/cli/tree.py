@@ -1,7 +1,7 @@
 """The text of `get rollout` and `get experiment`: a header and a tree, as lines.
 
-Rows end in blanks where their last cells are empty, as users' scripts know them. Widths are what is seen: colours do
-not count.
+Rows with empty last cells end in blanks, as in Argo Rollouts' output. Widths count visible characters, without
+colours.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROLLOUT, REVISION, REPLICA_SET, POD, EXPERIMENT, ANALYSIS_RUN, JOB = "⟳#⧉□
 
 @record()
 class Node:
-    """One row: what it is (`sign`, `name`), its cells, and what hangs below it. `name` may carry colours."""
+    """One row: its `sign` and `name`, its cells, and its child rows. `name` may contain colours."""
 
     sign: str
     name: str
@@ -73,7 +73,7 @@ def _header(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _images(sets: Sequence[ReplicaSetInfo], paint: Paint) -> list[tuple[str, str]]:
-    """Every image that runs, with the roles of what runs it."""
+    """Each running image, with the roles of its ReplicaSets."""
     tags: dict[str, list[str]] = {}
     for rs in sets:
         if rs.replicas <= 0:

@@ -93,7 +93,7 @@ def command(
             arguments += ["--runtime", runtime, *(["--image-map", str(rules)] if rules else [])]
             arguments += ["--dashboard-port", str(dashboard_port)] if dashboard_port is not None else []
             state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
-            # What the user waited for: this process, and the one that it started.
+            # The startup time for the user: this process, and the one that it started.
             state |= {"seconds": seconds_running()}
             click.echo(welcome(state, f"serinus down{_data_option(data)}", told=sys.stdout.isatty()))
             return
@@ -101,7 +101,7 @@ def command(
 
         def ready(state: dict[str, Any]) -> None:
             if ready_fd is not None:
-                daemon.tell(ready_fd, state)  # which prints it; here it would stand in the log, with the token
+                daemon.tell(ready_fd, state)  # which prints it; here it would appear in the log, with the token
             else:
                 click.echo(welcome(state, "Ctrl-C", told=sys.stdout.isatty()))
 
@@ -115,9 +115,9 @@ def command(
 
 
 def welcome(state: dict[str, Any], stop: str, *, told: bool) -> str:
-    """What is where, and the next command; at the first start also what pods are.
+    """The addresses and the next command; at the first start also a note about pods.
 
-    `told`: a person reads it, so the dashboard's address has its token. A log that others may read gets none.
+    `told`: the text goes to a user, so the dashboard's address has its token. A log, which others may read, has none.
     """
     gateway, dashboard = state["gateway"], str(state["dashboard"])
     if not told:

@@ -1,4 +1,4 @@
-"""`serinus upgrade --check`: what would change if this version took over the Rollouts of a cluster. It only reads."""
+"""`serinus upgrade --check`: the changes if this version took over the Rollouts of a cluster. It only reads."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _connection(given: dict[str, object]) -> tuple[Connection, str]:
 
 
 def _flags(given: dict[str, object]) -> str:
-    """The flags that name the API server, as they were given, with a blank in front."""
+    """The given flags that name the API server, with a blank in front."""
     from shlex import quote
 
     names = {str(option.name): option.opts[0] for option in CONNECTION}

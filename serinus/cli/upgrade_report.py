@@ -1,4 +1,4 @@
-"""What `serinus upgrade --check` finds out, and how it is told. Only lists and watches are asked of the API server."""
+"""The findings of `serinus upgrade --check`, and their text. It only lists and watches."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Forbidden
 
 PATIENCE = 60.0
-"""Seconds in which everything must have been listed."""
+"""The most seconds for all lists."""
 LOOK = 0.02
-"""Seconds between looks whether it has."""
+"""Seconds between checks whether all lists are complete."""
 SHOWN = 5
-"""Missing fields of a definition that are named in the text; -o json has all."""
+"""The most missing fields of a definition in the text; -o json has all."""
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """A controller that lives. `rival`: it has the same Rollouts, and replacing ours would not end it."""
+    """A running controller. `rival`: it manages the same Rollouts, and replacing ours would not stop it."""
 
     namespace: str
     lease: str
     identity: str
     seconds: float
-    """Since its last sign of life."""
+    """Since it last renewed its Lease."""
     rival: bool
 
 
 class Report(msgspec.Struct, frozen=True):
-    """`lacking`: name of a definition -> fields by path that it does not have, "*" where it is not there at all.
-    `unknown`: what could not be found out, in words."""
+    """`lacking`: name of a definition -> paths of its missing fields, "*" if the definition does not exist.
+    `unknown`: checks that were not possible, in words."""
 
     version: str
     safe: bool
@@ -55,9 +55,9 @@ class Report(msgspec.Struct, frozen=True):
 
 
 async def examined(client: Client, clock: Clock, home: str, scope: str, instance_id: str) -> Report:
-    """`home`: namespace of the controller that is to come. `scope`: the one whose Rollouts it leads, "" for all.
+    """`home`: namespace of the new controller. `scope`: the namespace whose Rollouts it manages, "" for all.
 
-    Problem where the Rollouts cannot be read.
+    Problem if the Rollouts cannot be read.
     """
     unknown: list[str] = []
     try:
@@ -94,14 +94,14 @@ async def _holders(
 
 
 def _holder(leader: Leader, own: str, home: str, scope: str) -> Holder:
-    # One of a single namespace has its lease there, so it is no rival of another namespace's. That of `serinus up` ends
-    # with the process that the new version replaces.
+    # A controller of a single namespace has its Lease there, so it is no rival in another namespace. The one of
+    # `serinus up` ends with the process that the new version replaces.
     rival = leader.lease == own and leader.namespace != home and not scope and not leader.in_process
     return Holder(leader.namespace, leader.lease, leader.identity, leader.seconds, rival)
 
 
 async def _takeovers(client: Client, clock: Clock, scope: str, instance_id: str) -> list[Takeover]:
-    """What the controller's own cache and planner make of what is there."""
+    """The plans of the controller's own cache and planner for the current objects."""
     cache = Cache(client, clock, Random(0), lambda _: None, namespace=scope, instance_id=instance_id)
     running = asyncio.create_task(cache.run())
     try:
@@ -119,7 +119,7 @@ async def _takeovers(client: Client, clock: Clock, scope: str, instance_id: str)
 
 
 async def _listed(cache: Cache) -> None:
-    """Returns when all is there that the Rollouts depend on. Problem for what may not be read."""
+    """Wait until all dependencies of the Rollouts are listed. Problem for a resource that may not be read."""
     while True:
         for informer in cache.informers():
             if informer.error_code in (401, 403, 404):

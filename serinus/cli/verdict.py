@@ -1,4 +1,4 @@
-"""`serinus verdict`: the verdict of counts of requests and errors, look by look, as an analysis gives it."""
+"""`serinus verdict`: the verdict on counts of requests and errors, look by look, as in an analysis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from serinus.cli.verdict_report import report_command
 SHORT = "The verdict of counts of requests and errors, with a stated error bound"
 
 DIGITS = 9
-"""Decimals of what is printed."""
+"""Decimals of printed numbers."""
 
 
 @click.group("verdict", invoke_without_command=True, short_help="The verdict of counts of requests and errors.")
@@ -70,7 +70,7 @@ def settings_of(settings: Settings) -> Settings:
 
 
 def print_verdicts(settings: Settings, lines: Iterable[bytes]) -> None:
-    """Each line with the verdict after it. Problem names the first line that is no look, and the field."""
+    """Print each line with the verdict after it. Problem names the first line that is no look, and the field."""
     tally = Tally(settings)
     for value, look in looks_of(lines):
         click.echo(visible_json(json.dumps(_shown(value, tally.add(look), tally))))

@@ -1,4 +1,4 @@
-"""`serinus verdict calibrate`: from looks of the past, in which nothing was released, how far errors come in bursts."""
+"""`serinus verdict calibrate`: measures bursts of errors in past looks without a release."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _seconds(text: str) -> float:
 
 
 def _harmed(settings: Settings, windows: Sequence[Sequence[Look]]) -> float | None:
-    """The part of windows in which harm was found; None without windows."""
+    """The share of windows with harm; None without windows."""
     if not windows:
         return None
     harmed = sum(any(one.verdict == "harm" for one in verdicts(settings, window)) for window in windows)

@@ -34,8 +34,8 @@ def looks_of_past(
 ) -> tuple[list[Look], int, SequentialMetric]:
     """(looks of the last `past` seconds, times without counts, the metric). `name`: of the metric, "" for the only one.
 
-    The canary's queries are left out where they need an argument that is not given: only the stable version is read then.
-    Problem says which field, query or argument is wrong.
+    The canary's queries are skipped if they need an argument that is not given. Only the stable version is read then.
+    Problem names the invalid field, query or argument.
     """
     template, metric = _metric(filename, name)
     given = dict(_argument(text) for text in arguments)

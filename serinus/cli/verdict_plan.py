@@ -1,4 +1,4 @@
-"""`serinus verdict plan`: how long the steps of a release must be to find a version that fails more often."""
+"""`serinus verdict plan`: computes the duration of steps that finds a version with more errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from serinus.api.times import age_words
 from serinus.cli.problems import Problem
 
 ENOUGH = 0.8
-"""A step that finds harm in a smaller part of releases is too short."""
+"""A step that finds harm in a smaller share of releases is too short."""
 
 
 @click.command("plan", short_help="How long steps must be to find harm.")

@@ -1,4 +1,4 @@
-"""`serinus verdict report`: what verdicts said of past releases, and what became of these."""
+"""`serinus verdict report`: the verdicts on past releases, and the outcomes of these releases."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _listed(namespace: str, kubeconfig: str, kube_context: str) -> Iterator[Json
 
 
 def _typed(objects: Iterable[Json]) -> tuple[list[AnalysisRun], list[Rollout]]:
-    """Each object once, by its uid; those of other kinds are left out. Problem for one that cannot be read."""
+    """Each object once, by its uid, without other kinds. Problem for an object that cannot be decoded."""
     runs: dict[str, AnalysisRun] = {}
     rollouts: dict[str, Rollout] = {}
     for obj in objects:

@@ -1,4 +1,4 @@
-"""Mirrors of what a watching command looks at, and waiting for them to change."""
+"""Informers for commands that watch, and the wait for changes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ AROUND = (REPLICA_SETS, PODS, EXPERIMENTS, ANALYSIS_RUNS)
 
 
 def surroundings(session: Session, workload: Json | None = None) -> Surroundings:
-    """All that may belong to a Rollout of the user's namespace, asked once.
+    """All objects of the user's namespace that may belong to a Rollout, listed once.
 
-    Kinds that the server does not know, or that the user may not see, count as none.
+    Kinds that the server does not serve, or that the user may not list, count as empty.
     """
     found: list[list[Json]] = []
     for resource in AROUND:
@@ -43,7 +43,7 @@ def surroundings(session: Session, workload: Json | None = None) -> Surroundings
 
 
 def workload_of(session: Session, rollout: Json) -> Json | None:
-    """The Deployment that a Rollout refers to; None if there is none, or if it may not be seen."""
+    """The Deployment that a Rollout refers to; None if it does not exist or is not readable."""
     name = referred(rollout)
     if not name:
         return None
@@ -63,16 +63,16 @@ def referred(rollout: Json) -> str:
 
 @record()
 class Scene:
-    """What is seen at one moment. `main`: the object itself, None if it is gone."""
+    """The objects at one time. `main`: the object itself, None if it is deleted."""
 
     main: Json | None
     around: Surroundings
     trouble: str = ""
-    """Why what is seen may be out of date."""
+    """Why the objects may be stale."""
 
 
 class Watching:
-    """One object and, with `wide`, all that may belong to it, kept current."""
+    """One object and, with `wide`, all objects that may belong to it, kept current."""
 
     def __init__(self, session: Session, resource: Resource, name: str, *, wide: bool, workload: str = "") -> None:
         self._session, self._name = session, name
@@ -83,7 +83,7 @@ class Watching:
         self._workload = self._mirror(DEPLOYMENTS, f"metadata.name={workload}") if workload else None
 
     def scenes(self, *, until: float | None = None, at_most: float = 0.0, at_least: float = 3600.0) -> Iterator[Scene]:
-        """What is seen, at each change: `at_most` seconds apart or more, and after `at_least` seconds without one.
+        """The objects at each change, at least `at_most` seconds apart, and after `at_least` seconds without a change.
 
         Ends at `until` (of time.monotonic). Problem when the server refuses to show the object itself.
         """
@@ -119,7 +119,7 @@ class Watching:
         return [self._main, *self._wide, *([self._workload] if self._workload else [])]
 
     def _mirror(self, resource: Resource, fields: str = "") -> Mirror:
-        from serinus.kube.mirror import Mirror  # not to ask for help with `get` alone
+        from serinus.kube.mirror import Mirror  # so that `get` alone prints no help
 
         session = self._session
         return Mirror(session.client, resource, session.namespace, self._news.set, fields=fields).start()

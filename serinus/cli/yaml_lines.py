@@ -1,4 +1,4 @@
-"""Where in a file a field stands, for messages that a person, or an editor, can follow."""
+"""Line numbers of fields in a file, for messages that a user or an editor can follow."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from serinus.api.go_yaml import Chunk
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _LEFT_OUT = ("canary", "blueGreen")
-"""Paths of findings leave the strategy's name out."""
+"""Names that paths of findings leave out: the strategies."""
 
 
 def line_of(chunk: Chunk, path: str) -> int:
-    """The line, from 1, of the field of this document, or of the innermost field around it that is there."""
+    """The line, from 1, of the field in this document, or of its innermost parent that exists."""
     try:
         node = yaml.compose(chunk.text, Loader=_LOADER)
     except yaml.YAMLError:
-        return chunk.line  # JSON has texts that YAML has not
+        return chunk.line  # JSON allows strings that YAML does not
     if node is None:
         return chunk.line
     line = node.start_mark.line

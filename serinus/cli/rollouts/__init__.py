@@ -1,4 +1,4 @@
-"""The commands of `kubectl argo rollouts`: every file of this folder that has a `SHORT`.
+"""The commands of `kubectl argo rollouts`: each file of this folder with a `SHORT`.
 
 `get_rollout.py` is `get rollout`. docs/adding-a-command.md has the steps to add one.
 """
@@ -51,7 +51,7 @@ GROUPS = {
     "set": "Change a Rollout",
     "terminate": "Stop an AnalysisRun or an Experiment",
 }
-"""Words that only hold other commands, each with one line about it."""
+"""Words that only group other commands, each with its description."""
 
 ROWS = rows(__file__, __name__, GROUPS)
 

@@ -1,4 +1,4 @@
-"""`abort`: stops an update; traffic goes back to the stable version."""
+"""`abort`: aborts an update. Traffic returns to the stable version."""
 
 from __future__ import annotations
 

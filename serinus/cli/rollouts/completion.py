@@ -1,7 +1,7 @@
 """`completion`: scripts that let a shell complete commands, flags and the names of live objects.
 
-Each asks the program that printed it: `kubectl-argo-rollouts __complete` or `serinus __complete`. For `kubectl argo
-rollouts` itself kubectl's own completion asks a program `kubectl_complete-argo-rollouts` on $PATH.
+Each script calls the program that printed it: `kubectl-argo-rollouts __complete` or `serinus __complete`. For `kubectl
+argo rollouts`, kubectl's own completion calls a program `kubectl_complete-argo-rollouts` on $PATH.
 """
 
 from __future__ import annotations

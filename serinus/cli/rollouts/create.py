@@ -46,13 +46,13 @@ def resource_of(obj: Json) -> Resource:
 
 
 def told(resource: Resource, made: Json, *, tried: bool) -> str:
-    """The line that scripts know; with `--dry-run` one that cannot be taken for it."""
+    """The line that scripts parse. The line for `--dry-run` differs from it."""
     name = f"{resource.singular}.argoproj.io/{made['metadata'].get('name') or made['metadata'].get('generateName')}"
     return f"{name} would be created" if tried else f"{name} created"
 
 
 def create(session: Session, resource: Resource, obj: Json, *, tried: bool = False) -> Json:
-    """The object made, in the namespace that it names, else in the user's. `tried`: the server only judges it."""
+    """Create the object in its own namespace, or in the user's. `tried`: a dry run on the server."""
     from serinus.kube.errors import ApiError
 
     meta = obj.setdefault("metadata", {})

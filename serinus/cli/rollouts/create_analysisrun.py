@@ -50,7 +50,7 @@ def arguments(texts: list[str]) -> dict[str, str]:
 def analysis_run(
     template: Json, given: dict[str, str], *, name: str = "", generate_name: str = "", instance_id: str = ""
 ) -> Json:
-    """The run to create. Problem if an argument has no value; one that the template lacks is told on stderr."""
+    """The run to create. Problem if an argument has no value. Arguments that the template lacks: a line on stderr."""
     own = str((template.get("metadata") or {}).get("name") or "")
     meta: Json = {"name": name} if name else {"generateName": generate_name or f"{own}-"}
     if instance_id:

@@ -1,4 +1,4 @@
-"""`dashboard`: a web page that shows Rollouts and steers them, on this machine alone."""
+"""`dashboard`: a web page that shows and controls Rollouts, on this machine only."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run(call: Call) -> int:
 
 
 def state_of_up(call: Call, server: str) -> dict[str, Any]:
-    """The state of the running `serinus up` that serves this API from this machine; {} if there is none."""
+    """The state of the `serinus up` that serves this API from this machine; {} if none runs."""
     from pathlib import Path
 
     from serinus.local.cannot_run import CannotRun
@@ -78,7 +78,7 @@ def state_of_up(call: Call, server: str) -> dict[str, Any]:
         try:
             check_owner(instance.directory)
         except (CannotRun, OSError):
-            continue  # another user says what stands there
+            continue  # another user controls its content
         pid = instance.holder()
         state = instance.state() if pid is not None else {}
         if state.get("ready") and state.get("pid") == pid and state.get("api") == server:

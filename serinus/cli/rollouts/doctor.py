@@ -1,4 +1,4 @@
-"""`doctor`: whether Rollouts can work on this API server, and what to do where they cannot."""
+"""`doctor`: checks whether Rollouts can work on this API server, and prints fixes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SHORT = "Say whether Rollouts can work here, and what to do where they cannot"
 Json = dict[str, Any]
 
 MOST_DESTINATIONS = 5
-"""Destinations of notifications that are listed, one by one, when they take no messages."""
+"""The most failing destinations of notifications that are listed one by one."""
 
 WORDS = {"waits": "could not be sent yet", "failed": "was not sent"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`fix`: what to do; "" where all is well. `warns`: Rollouts work all the same."""
+    """`fix`: what to do; "" without a problem. `warns`: a warning, Rollouts still work."""
 
     what: str
     found: str
@@ -54,7 +54,7 @@ def run(call: Call) -> int:
 
 
 def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]:
-    """All findings; only the first where the API server cannot be reached. `flags`: for commands that mend something."""
+    """All findings; only the first if the API server is unreachable. `flags`: for the commands in fixes."""
     where = session.client.connection.server
     try:
         version = session.client.call("GET", "/version")
@@ -74,7 +74,7 @@ def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]
 
 
 def _steps(session: Session) -> Iterator[Finding]:
-    """Steps that are too short for their sequential verdict, by the traffic that the latest AnalysisRuns counted."""
+    """Steps too short for their sequential verdict, from the traffic that the latest AnalysisRuns counted."""
     from serinus.cli.rollouts.doctor_steps import short
 
     for rollout, step in short(session):
@@ -84,7 +84,7 @@ def _steps(session: Session) -> Iterator[Finding]:
 
 
 def _notifications(session: Session, flags: str) -> Iterator[Finding]:
-    """Destinations that do not take the notifications of this namespace's Rollouts now; nothing where all do."""
+    """Destinations that do not accept the notifications of this namespace's Rollouts now; none if all do."""
     from serinus.kube.errors import ApiError
 
     events: list[Json] = []
@@ -144,7 +144,7 @@ def _controller(session: Session, now: float, flags: str) -> tuple[Finding, str]
 
 
 def _routers(session: Session) -> Iterator[Finding]:
-    """Whether what the namespace's Rollouts route with is there."""
+    """Whether the routing objects of the namespace's Rollouts exist."""
     from serinus.cli.rollouts.doctor_routers import checked
 
     yield from (Finding(*row) for row in checked(session))

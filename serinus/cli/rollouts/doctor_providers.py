@@ -1,4 +1,4 @@
-"""`doctor`: whether the metrics of the namespace's AnalysisTemplates can be measured: their providers, their Secrets."""
+"""`doctor`: checks the providers and Secrets of the metrics in the namespace's AnalysisTemplates."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from serinus.cli.session import Session
 
 Row = tuple[str, str, str]
-"""(subject, what was found, what to do; "" where all is well)."""
+"""(subject, finding, fix; "" without a problem)."""
 
 
 def checked(session: Session, controller: str) -> Iterator[Row]:
-    """A row for each problem and for each Secret. `controller`: its namespace. No rows where templates cannot be read."""
+    """A row for each problem and for each Secret. `controller`: its namespace. No rows if templates are unreadable."""
     try:
         templates = session.client.list(ANALYSIS_TEMPLATES, session.namespace).get("items") or []
     except ApiError:
@@ -32,7 +32,7 @@ def checked(session: Session, controller: str) -> Iterator[Row]:
         try:
             typed = converted(template, AnalysisTemplate)
         except msgspec.ValidationError:
-            continue  # `lint` and the AnalysisRun tell what is wrong with it
+            continue  # `lint` and the AnalysisRun report the error
         for metric in typed.spec.metrics:
             subject = f"AnalysisTemplate {typed.metadata.name}, metric {metric.name}"
             wrong = list(problems(metric))
@@ -45,7 +45,7 @@ def checked(session: Session, controller: str) -> Iterator[Row]:
 
 
 def _secrets(metric: Metric, own: str, controller: str) -> Iterator[tuple[str, str]]:
-    """(namespace, name) of the Secrets that a measurement reads, as far as no argument is part of the name."""
+    """(namespace, name) of the Secrets that a measurement reads. Names that contain an argument are left out."""
     provider = provider_of(metric)
     try:
         config: Any = converted(configured(metric, provider.key) or {}, provider.config)

@@ -1,4 +1,4 @@
-"""`doctor`: whether the objects that the namespace's Rollouts route with are there, and their kinds are installed."""
+"""`doctor`: checks that the routing objects of the namespace's Rollouts exist and their kinds are installed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Row = tuple[str, str, str]
-"""(what, found, what to do; "" where all is well)."""
+"""(object, finding, fix; "" without a problem)."""
 
 
 def checked(session: Session) -> Iterator[Row]:
-    """Nothing where the user may not read Rollouts: another check tells that."""
+    """Nothing if the user may not read Rollouts: another check reports that."""
     try:
         rollouts = session.client.list(ROLLOUTS, session.namespace).get("items") or []
     except ApiError:
@@ -34,12 +34,12 @@ def checked(session: Session) -> Iterator[Row]:
         try:
             typed = converted(rollout, Rollout)
         except msgspec.ValidationError:
-            continue  # `lint` and the Rollout's status tell what is wrong with it
+            continue  # `lint` and the Rollout's status report the error
         yield from _of_rollout(typed, objects)
 
 
 def _of_rollout(rollout: Rollout, objects: _Objects) -> Iterator[Row]:
-    """A router that this version lacks comes first: its objects are not looked up."""
+    """A router that this version does not support comes first, without a lookup of its objects."""
     named, canary = f"Rollout {rollout.metadata.name}", rollout.spec.strategy.canary
     for name in registry.without_router(canary.traffic_routing if canary else None):
         fix = f"This version has {registry.known()}. The controller leaves the Rollout as it is."
@@ -67,14 +67,14 @@ def _of_rollout(rollout: Rollout, objects: _Objects) -> Iterator[Row]:
 
 
 class _Objects:
-    """Asks the API server once for each kind and each object."""
+    """Reads each kind and each object from the API server once."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._resources: dict[str, Resource | None] = {}
 
     def exists(self, kind: str, namespace: str, name: str) -> bool | str | None:
-        """None where the kind is not served; a sentence where the user may not look."""
+        """None if the kind is not served; a sentence if the user may not read the object."""
         resource = self._resource(kind)
         if resource is None or name == ANY:
             return None if resource is None else True

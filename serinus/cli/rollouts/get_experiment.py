@@ -1,4 +1,4 @@
-"""`get experiment`: an Experiment with all that belongs to it."""
+"""`get experiment`: an Experiment with the objects that belong to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`get rollout`: a Rollout with all that belongs to it."""
+"""`get rollout`: a Rollout with the objects that belong to it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _json(rollout: Json, around: Surroundings) -> Json:
 
 
 def _lines(session: Session, rollout: Json, seconds: int) -> int:
-    """`--watch -o json`: one object a line, at each change."""
+    """`--watch -o json`: one line with the object for each change."""
     name, before = str(rollout["metadata"]["name"]), ""
     watching = Watching(session, ROLLOUTS, name, wide=True, workload=referred(rollout))
     until = time.monotonic() + seconds if seconds > 0 else None
@@ -84,7 +84,7 @@ def _lines(session: Session, rollout: Json, seconds: int) -> int:
 
 
 def found(get: GetObject, name: str) -> Json:
-    """The Rollout; Problem in the words that clients use for one that does not exist."""
+    """The Rollout. If it does not exist: Problem with the text that clients print."""
     try:
         return get(ROLLOUTS, name)
     except Problem as problem:
@@ -93,12 +93,12 @@ def found(get: GetObject, name: str) -> Json:
 
 
 def deleted(name: str) -> Problem:
-    """What to say when the Rollout goes while it is watched."""
+    """The message for a Rollout that is deleted during the watch."""
     return Problem(f'rollout.argoproj.io "{name}" not found', "It was deleted while it was watched.", code=NOT_FOUND)
 
 
 def show(watching: Watching, picture: Picture, until: float | None, what: str) -> int:
-    """Draws what is seen, again and again, until `until` or Ctrl-C: both are no error."""
+    """Draw each change until `until` or Ctrl-C. Neither is an error."""
     try:
         for scene in watching.scenes(until=until, at_most=FASTEST_SECONDS, at_least=SLOWEST_SECONDS):
             stale = f"\n\nOut of date: {scene.trouble}. Trying again." if scene.trouble else ""

@@ -1,7 +1,7 @@
-"""`history`: which revisions there were, and who did what to the Rollout when.
+"""`history`: the revisions of a Rollout, and its changes with user and time.
 
-Revisions are its ReplicaSets, kept as `revisionHistoryLimit` says. The rest are Events, which API servers keep for a
-while (an hour, usually), and, for the last change of each kind, the object's own record of who wrote it.
+Revisions are its ReplicaSets, limited by `revisionHistoryLimit`. The other rows are Events, which API servers keep for
+a while (usually an hour), and the last change of each field manager from `managedFields`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CAUSE = "kubernetes.io/change-cause"
 
 @dataclass(frozen=True)
 class Entry:
-    """`at`: RFC 3339. `who`: a program, or a person where one is named. `revision`: 0 where it is of none."""
+    """`at`: RFC 3339. `who`: a program, or a user if recorded. `revision`: 0 if the entry belongs to no revision."""
 
     at: str
     what: str
@@ -54,7 +54,7 @@ def _age(at: str, now: float) -> str:
 
 
 def history(session: Session, rollout: Json) -> list[Entry]:
-    """Everything that is known, the newest first."""
+    """All entries, the newest first."""
     meta: Json = rollout["metadata"]
     entries = [*_revisions(session, meta), *_events(session, meta), *_writers(meta)]
     return sorted(entries, key=lambda e: (parse_time(e.at) or 0.0, e.revision), reverse=True)
@@ -95,7 +95,7 @@ def _events(session: Session, meta: Json) -> list[Entry]:
 
 
 def _writers(meta: Json) -> list[Entry]:
-    """Who wrote the spec last, by program: older writes of the same program are not on record."""
+    """The last write of the spec by each program. Older writes of the same program are not recorded."""
     found: list[Entry] = []
     for record in meta.get("managedFields") or []:
         fields: Json = record.get("fieldsV1") or {}

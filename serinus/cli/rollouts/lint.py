@@ -1,4 +1,4 @@
-"""`lint`: checks the Rollouts of a file as the API server and the controller do, without asking either."""
+"""`lint`: checks the Rollouts of a file as the API server and the controller do, without calling either."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def run(call: Call) -> int:
 
 
 def findings(obj: Json, objects: list[Json]) -> Iterator[Finding]:
-    """Why the controller refuses an object that the API server takes, as far as this file tells.
+    """Why the controller refuses an object that the API server admits, from the objects of this file.
 
-    Objects that are not in the file are not missed: they may be on the cluster.
+    Objects that are not in the file are no finding: they may be on the cluster.
     """
     if obj["kind"] == "Rollout":
         yield from _of_rollout(obj, [other for other in objects if _space(other) in (_space(obj), None)])
@@ -65,7 +65,7 @@ def findings(obj: Json, objects: list[Json]) -> Iterator[Finding]:
 
 
 def _of_metrics(obj: Json) -> Iterator[Finding]:
-    """What providers behind `plugin` refuse: the schema of the CRDs covers the others."""
+    """Errors of the providers under `plugin`. The schema of the CRDs covers the others."""
     from serinus.analysis.providers.registry import problems
     from serinus.api.analysis import AnalysisTemplate
     from serinus.api.findings import Finding
@@ -98,7 +98,7 @@ def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
 
 
 def short_steps(obj: Json, objects: list[Json]) -> list[str]:
-    """Sentences about steps of a Rollout that are too short for their sequential verdict. They are no errors."""
+    """Warnings about steps of a Rollout that are too short for their sequential verdict. They are no errors."""
     from serinus.api.rollout import Rollout
     from serinus.engine.judging.short_steps import short_steps as found_in
 
@@ -142,13 +142,13 @@ def _named(obj: Json) -> str:
 
 
 def _key(obj: Json) -> str:
-    """`Kind.group`, as routers name the kinds of other projects; `Kind` for one of the core group."""
+    """`Kind.group`, as routers name the kinds of other projects; `Kind` for the core group."""
     group = str(obj["apiVersion"]).rpartition("/")[0]
     return f"{obj['kind']}.{group}" if group else str(obj["kind"])
 
 
 def _space(obj: Json) -> str | None:
-    """None for kinds without a namespace."""
+    """The namespace; None for cluster-scoped kinds."""
     if obj["kind"] == "ClusterAnalysisTemplate":
         return None
     return str((obj.get("metadata") or {}).get("namespace") or "")

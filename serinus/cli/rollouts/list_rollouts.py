@@ -51,7 +51,7 @@ def run(call: Call) -> int:
 
 
 def _told(items: list[Json], how: str) -> int:
-    """For programs: names, or what the dashboard's HTTP API has of each."""
+    """For programs: names, or the objects of the dashboard's HTTP API."""
     if how == "name":
         sys.stdout.write("".join(f"rollout.argoproj.io/{item['metadata']['name']}\n" for item in items))
         return 0
@@ -96,7 +96,7 @@ def _follow(
     seen: dict[tuple[str, str], list[str]],
     row: Callable[[Json], str],
 ) -> None:
-    """A line for each change of what the table shows, until Ctrl-C. A problem once the watch cannot be had."""
+    """Print a line for each change of the table until Ctrl-C. Problem if the watch fails."""
     from serinus.kube.errors import ApiError, Gone
 
     failures = 0

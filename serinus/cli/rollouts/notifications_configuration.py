@@ -1,4 +1,4 @@
-"""What the `notifications` commands look at: a configuration of files or of the cluster, and a Rollout."""
+"""The input of the `notifications` commands: a configuration from files or the cluster, and a Rollout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLAGS = (
 
 
 def configuration(call: Call) -> Configuration:
-    """What the flags say. Problem if it cannot be found or read."""
+    """The configuration that the flags name. Problem if it does not exist or cannot be read."""
     from serinus.notifications.configuration import read_configuration
 
     space, data = _config_map(call)
@@ -115,7 +115,7 @@ def _decoded(secret: Json) -> dict[str, bytes]:
 
 
 def rollout(call: Call, name: str) -> Json:
-    """A Rollout of the cluster, or of a file of that name; with its workload's template where it has one."""
+    """A Rollout of the cluster, or of a file of that name, with the template of its workload if it refers to one."""
     if Path(name).is_file():
         from serinus.api.go_yaml import YamlError, documents
 
@@ -169,7 +169,7 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 
 def chosen(known: Any, call: Call, what: str) -> list[str]:
-    """The names of the command line, or all. Problem for one that is not there."""
+    """The names of the command line, or all. Problem for a name that does not exist."""
     if not call.args:
         return sorted(known)
     for name in call.args:

@@ -1,4 +1,4 @@
-"""`notifications history`: the messages about a Rollout that were sent, wait or failed, and why none is sent now."""
+"""`notifications history`: sent, waiting and failed messages of a Rollout, and why none is sent now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`notifications lint`: says which keys of a configuration are wrong, and what to write instead."""
+"""`notifications lint`: reports invalid keys of a configuration, with proposals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`notifications send`: what a trigger would send for a Rollout now, to everyone who subscribed to it."""
+"""`notifications send`: the messages that a trigger would send for a Rollout now, to all its subscribers."""
 
 from __future__ import annotations
 

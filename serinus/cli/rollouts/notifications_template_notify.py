@@ -1,4 +1,4 @@
-"""`notifications template notify`: makes a template's message of a Rollout, and sends it or prints it."""
+"""`notifications template notify`: renders a template for a Rollout, and sends or prints the message."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(call: Call) -> int:
 
 
 def deliver(found: Configuration, names: tuple[str, ...], about: dict[str, Any], to: str, *, dry: bool) -> None:
-    """One message to one recipient. Problem if it cannot be made, or is not taken."""
+    """Send one message to one recipient. Problem if it cannot be rendered, or is not accepted."""
     import asyncio
     import time
 
@@ -85,7 +85,7 @@ async def _sent(service: Any, names: tuple[str, ...], made: Any, recipient: str)
 
 
 def _printed(definitions: Any, values: Any, now: float, message: str | None, to: str) -> str:
-    """All that the templates make, as YAML."""
+    """The rendered notification, as YAML."""
     import msgspec
 
     from serinus.api.go_yaml_dump import dump_all

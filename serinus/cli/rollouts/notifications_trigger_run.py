@@ -1,4 +1,4 @@
-"""`notifications trigger run`: what a trigger says of a Rollout now."""
+"""`notifications trigger run`: evaluates a trigger for a Rollout now."""
 
 from __future__ import annotations
 

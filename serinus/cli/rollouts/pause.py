@@ -1,4 +1,4 @@
-"""`pause`: holds a Rollout where it is."""
+"""`pause`: pauses a Rollout."""
 
 from __future__ import annotations
 

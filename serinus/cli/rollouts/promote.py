@@ -1,4 +1,4 @@
-"""`promote`: ends the pause of an update, skips its step, or skips all that is left of it.
+"""`promote`: ends the pause of an update, skips its current step, or skips all remaining steps.
 
 `requests` decides; the table of the command line's rules (section 1, "promote") is its source.
 """
@@ -41,7 +41,7 @@ def run(call: Call) -> int:
 def requests(
     rollout: Json, *, full: bool = False, skip_current: bool = False, skip_all: bool = False
 ) -> tuple[Json | None, Json | None]:
-    """(merge patch of the status, merge patch of the spec), None where nothing is to be sent. Problem if it cannot be."""
+    """(merge patch of the status, merge patch of the spec); None: no request. Problem if promotion is impossible."""
     strategy: Json = (rollout.get("spec") or {}).get("strategy") or {}
     if skip_current or skip_all:
         steps = len((strategy.get("canary") or {}).get("steps") or [])

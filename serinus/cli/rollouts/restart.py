@@ -1,4 +1,4 @@
-"""`restart`: every pod is replaced, a few at a time."""
+"""`restart`: replaces every pod, a few at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retry experiment`: a finished Experiment starts anew."""
+"""`retry experiment`: restarts a finished Experiment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALIASES = "exp experiments"
 def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
-        # An Experiment has no subresource for its status: this is written as a spec is.
+        # Experiments have no status subresource: this patch goes to the object.
         if change(session, call, name, "Retry", (None, {"status": None}), EXPERIMENTS):
             print(f"experiment '{name}' retried")
     return 0

@@ -1,4 +1,4 @@
-"""`retry rollout`: an aborted update is tried again from its first step."""
+"""`retry rollout`: restarts an aborted update from its first step."""
 
 from __future__ import annotations
 

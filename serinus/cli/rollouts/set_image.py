@@ -1,4 +1,4 @@
-"""`set image`: another image for a container, and thereby a new revision."""
+"""`set image`: sets the image of a container, which makes a new revision."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def run(call: Call) -> int:
 
 
 def _deployment(session: Session, rollout: Json) -> Json | None:
-    """Where the template is, if the Rollout has none of its own."""
+    """The Deployment that holds the template, if the Rollout has none of its own."""
     reference: Json = (rollout.get("spec") or {}).get("workloadRef") or {}
     return session.get(DEPLOYMENTS, str(reference["name"])) if reference else None
 
 
 def set_image(obj: Json, container: str, image: str) -> list[str]:
-    """Changes every container of this name (`*`: all) in the object's template; their names. Problem if there is none."""
+    """Set the image of each container of this name (`*`: all). Returns their names. Problem if there is none."""
     pod: Json = ((obj.get("spec") or {}).get("template") or {}).get("spec") or {}
     entries: list[Json] = [
         entry for field in ("initContainers", "containers", "ephemeralContainers") for entry in pod.get(field) or []

@@ -1,4 +1,4 @@
-"""`status`: follows a Rollout until it is done. Its exit code is what pipelines wait for."""
+"""`status`: follows a Rollout until it is done. Pipelines use its exit code."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from serinus.cli.watching import Watching, referred, workload_of
 SHORT = "Follow a Rollout until it is done, and say how it ended"
 
 Goal = Callable[[str, Json], bool]
-"""(phase, the Rollout) -> whether it is where it was to come."""
+"""(phase, the Rollout) -> whether the Rollout has reached the goal."""
 
 ENDED = ("Healthy", "Degraded")
 EXCEEDED = "Rollout status watch exceeded timeout"
-"""What scripts know, also after Ctrl-C."""
+"""The message that scripts parse, also after Ctrl-C."""
 
 
 def run(call: Call) -> int:
@@ -49,7 +49,7 @@ def run(call: Call) -> int:
 
 
 def _goal(text: str) -> Goal | None:
-    """What `--until` names: whether a Rollout with this phase is there. None without one."""
+    """The goal of `--until`, as a test of phase and Rollout. None without the flag."""
     if not text:
         return None
     if text in ("healthy", "paused", "degraded"):
@@ -61,7 +61,7 @@ def _goal(text: str) -> Goal | None:
 
 
 def _follow(session: Session, name: str, workload: str, until: float | None, goal: Goal | None) -> tuple[int, str, str]:
-    """Prints each change until the goal (else the end), `until`, or a signal.
+    """Print each change until the goal (without one: the end), `until`, or a signal.
 
     (0 if the goal was reached, INTERRUPTED by a signal, else ERROR; the last phase; the last message)
     """

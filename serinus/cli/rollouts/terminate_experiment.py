@@ -15,7 +15,7 @@ def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
         if change(session, call, name, "Terminate", (None, {"spec": {"terminate": True}}), EXPERIMENTS):
-            # Scripts wait for exactly this line, wrong word included.
+            # Scripts match exactly this line, wrong word included.
             print(f"experiment '{name}' retried")
     return 0
 

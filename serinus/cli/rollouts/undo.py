@@ -1,4 +1,4 @@
-"""`undo`: the pod template of an earlier revision becomes the current one."""
+"""`undo`: restores the pod template of an earlier revision."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _replica_sets(session: Session, rollout: Json) -> list[Json]:
 
 
 def _place(session: Session, rollout: Json) -> tuple[Resource, Json, str]:
-    """(resource, object, path in it): where the pod template is written."""
+    """(resource, object, path in it) that holds the pod template."""
     reference: Json = rollout["spec"].get("workloadRef") or {}
     if not reference:
         return ROLLOUTS, rollout, "/spec/template"

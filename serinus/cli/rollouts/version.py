@@ -1,4 +1,4 @@
-"""`version`: which version this is."""
+"""`version`: prints the version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHORT = "Show the version"
 
 def run(call: Call) -> int:
     name = call.found.program.name.split()[0]
-    # The plugin's first line is the one that scripts read: another program of this name has other versions.
+    # Scripts read the plugin's first line. Another program of this name has other versions.
     print(f"serinus: v{serinus.__version__}" if name == "serinus" else f"{name}: v{serinus.__version__}+serinus")
     if not call.truth("short"):
         for name, value in (

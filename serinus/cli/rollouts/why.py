@@ -1,7 +1,7 @@
-"""`why`: what a Rollout waits for, since when, until when, and what would release it.
+"""`why`: the reasons why a Rollout waits, with their start, their deadline and the action that ends them.
 
-The engine's own decision is made here once more, from what the API shows now: the answer needs no controller and is never
-out of date.
+The command runs the controller's planner on the objects that the API has now. The answer needs no controller and is
+always current.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def run(call: Call) -> int:
 
 
 def told(name: str, why: Why, now: float) -> str:
-    """The answer for people: the nearest reason first, then what else is waited for."""
-    # The status of an aborted or invalid Rollout has the reason's own sentence, which is printed below.
+    """The text output: the nearest reason first, then the other waits."""
+    # The status of an aborted or invalid Rollout contains the reason's sentence, which is printed below.
     again = any(reason.message in why.message or why.message in reason.message for reason in why.reasons)
     lines = [f"{name} is {why.phase or 'new'}" + (f": {why.message}" if why.message and not again else "")]
     if not why.reasons:
@@ -75,7 +75,7 @@ def _lines(reason: Reason, now: float) -> list[str]:
     if reason.since is not None:
         lines.append(f"Since:     {format_time(reason.since)} ({age_words(max(0, now - reason.since))} ago)")
     until = reason.until if reason.until is not None else reason.gives_up_at
-    if until is not None and until > now:  # a moment that has passed promises nothing
+    if until is not None and until > now:  # a time in the past is no deadline
         word = "Until:    " if reason.until is not None else "Gives up: "
         lines.append(f"{word} {format_time(until)} (in {age_words(until - now)})")
     lines.append(f"Released:  when {reason.ends}")
@@ -83,7 +83,7 @@ def _lines(reason: Reason, now: float) -> list[str]:
 
 
 def seen(session: Session, rollout: Json, now: float) -> Snapshot:
-    """What a controller's cache would hold of this Rollout. ApiError (403) where it may not be seen."""
+    """The objects of this Rollout as a controller's cache would hold them. ApiError (403) if they are not readable."""
 
     def answer(ask: Read) -> list[Json]:
         resource, space = resource_of(ask), ask.namespace or session.namespace
