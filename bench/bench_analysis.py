@@ -1,9 +1,9 @@
-"""What automatic verdicts cost: endless runs of web metrics, and one condition.
+"""The cost of automatic verdicts: endless runs of web metrics, and one condition.
 
     bench_analysis.py [SECONDS]     60 by default
 
-500 runs of 3 metrics every 5 s, on the embedded API server; CPU and memory of the controller's process alone. How late:
-how much longer than 5 s the pauses between two askings of a metric were, as the monitoring system saw them, so that the
+500 runs of 3 metrics every 5 s, on the embedded API server; CPU and memory of the controller's process alone. Lateness:
+how much longer than 5 s the intervals between two queries of a metric were. The monitoring system measures them, so the
 time of a call counts. Prints a line of JSON for each measurement.
 """
 
@@ -71,7 +71,7 @@ def process(*command: str, speaks: bool = True) -> Generator[tuple[int, str]]:
             yield running.pid, running.stdout.readline().strip() if speaks else ""
         finally:
             running.terminate()
-            running.stdout.read()  # what it says at its end finds somebody who listens
+            running.stdout.read()  # drain its last output, so that its write does not fail
 
 
 def run_of(number: int, url: str) -> dict[str, Any]:

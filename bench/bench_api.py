@@ -1,4 +1,4 @@
-"""The embedded API server over HTTPS: small reads, durable writes, and how soon 200 watchers hear of a change.
+"""The embedded API server over HTTPS: small reads, durable writes, and the latency of a change to 200 watchers.
 
 The server has one core, the load the other. Requests go to loopback, bounded in count. Prints one line of JSON.
 """

@@ -1,6 +1,6 @@
-"""What a user waits for, and what a release costs its visitors: real processes, real requests through the gateway.
+"""User waiting times, and lost requests during a release: real processes, real requests through the gateway.
 
-up                from `serinus up -d` to ready, and the memory of everything of ours
+up                from `serinus up -d` to ready, and the memory of all processes of Serinus
 first answer      from `kubectl apply` of a new image to the first answer of the new version
 there and back    20, 50, 70, 100 %, the same back to the other colour, and an abort, under 200 requests a second;
                   with quick pods, and with pods that take 3 s to start and 2 s to stop

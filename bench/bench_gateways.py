@@ -1,12 +1,12 @@
-"""Requests through releases on real gateways: how many are lost, and how long a version answers that all traffic has left.
+"""Requests through releases on real gateways: how many are lost, and how long a version still answers at weight 0.
 
-    bench_gateways.py [--requests N] [ROUTER ...]      20,000 for each router at 200 a second, and all routers, unless told otherwise
+    bench_gateways.py [--requests N] [ROUTER ...]      20,000 for each router at 200 a second, and all routers by default
 
 nginx, gateway-api, traefik       Traefik of `serinus up`: annotations of Ingresses, HTTPRoute, TraefikService
 istio-hosts, istio-subsets        istiod and Envoy beside `serinus up`; left out where they are not built (`make test-gateways`)
 
 A turn is a canary to its end and back, an abort at 50 %, and a third version in the middle of an update. Turns with quick pods and with
-pods that take 3 s to start and 2 s to stop follow each other until so many requests were sent. Prints one line of JSON for each router.
+pods that take 3 s to start and 2 s to stop alternate until N requests were sent. Prints one line of JSON for each router.
 """
 
 from __future__ import annotations

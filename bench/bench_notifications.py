@@ -1,4 +1,4 @@
-"""What notifications cost the controller: processor time of one status change, of one template, and of messages that wait.
+"""The cost of notifications for the controller: processor time of a status change and a template, and memory of queued messages.
 
 Each is the best of several runs of many calls. Sending is not measured: it is beside the work.
 """

@@ -1,6 +1,6 @@
-"""What receivers cost that are slow or silent: the memory of messages that wait, and the time of a release.
+"""The cost of slow or silent receivers: the memory of queued messages, and the time of a release.
 
-10,000 messages   through one receiver that takes 50 ms for each, in virtual time: their order, and the memory that they take
+10,000 messages   through one receiver that takes 50 ms for each, in virtual time: their order and memory
 a release         from a new image to its first weight, with and without ten subscriptions to a receiver that never answers;
                   alternately, in one run of `serinus up`, with real pods
 """

@@ -1,7 +1,7 @@
-"""What one decision costs: `plan()` of one Rollout, in microseconds of processor time.
+"""The cost of one decision: `plan()` of one Rollout, in microseconds of processor time.
 
-settled      nothing to do, as almost always: routed canary, basic canary, blue-green
-mid-way      20 % at a pause; while pods come up; an abort that takes the traffic back
+settled      nothing to do, the usual case: routed canary, basic canary, blue-green
+mid-way      20 % at a pause; while pods come up; an abort that returns the traffic
 limits       what the controller adds to each decision: limits of CPU time and memory (`serinus/controller/bounded.py`)
 machine      a loop of Python that never changes: the speed of this machine at this moment, to compare runs by
 

@@ -1,6 +1,6 @@
-"""What a play costs the API: writes of Serinus beside those of Argo Rollouts, as a table for docs/benchmarks.md.
+"""The API writes of a play: Serinus beside Argo Rollouts, as a table for docs/benchmarks.md.
 
-Each of the 71 recorded plays runs in virtual time; tests/support/plays/writes.py says how writes are counted.
+Each of the 71 recorded plays runs in virtual time; tests/support/plays/writes.py defines how writes are counted.
 """
 
 from __future__ import annotations

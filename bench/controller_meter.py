@@ -1,4 +1,4 @@
-"""What a running controller process costs: CPU and memory from /proc, API calls from its own metrics."""
+"""The cost of a running controller process: CPU and memory from /proc, API calls from its own metrics."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A monitoring system that answers at once and takes down when each metric was asked: `monitoring.py` prints its URL.
+"""A monitoring system that answers at once and records the time of each query: `monitoring.py` prints its URL.
 
 GET /asked?run=R&metric=M   {"successRate": 0.99, "requests": 1000}
-GET /late?interval=S        how much longer than S the pauses between two askings of a metric were, since the last /late
+GET /late?interval=S        how much longer than S the intervals between two queries of a metric were, since the last /late
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""From a patch of the image to the weight written, for each router, in turns on one real control plane.
+"""The time from an image patch to the written weight, for each router, in turns on one real control plane.
 
-    route_latency.py [COUNT]      canaries of each router, 40 unless told otherwise; needs root, and Go for the first build
+    route_latency.py [COUNT]      canaries of each router, 40 by default; needs root, and Go for the first build
 
-Every router has as many Rollouts. One canary of each router follows another, so that other work of the machine slows all of them alike.
+All routers have as many Rollouts. One canary of each router follows another, so that other work of the machine slows all of them alike.
 Prints one line of JSON for each router, in milliseconds, with the ratio of its median to that of nginx.
 """
 

@@ -1,10 +1,10 @@
-"""N Rollouts with one router on the real control plane: what the controller process costs.
+"""The cost of the controller process for N Rollouts with one router, on the real control plane.
 
     scale.py [--router R] [--minutes M] [N ...]      nginx, 500 and 2,000 by default; prints one line of JSON for each
 
 R is a router of scale_routes.py; `--router R,S` runs each N with R and then with S.
 
-With --minutes each N has so long, and what was not reached by then is told as `stopped`.
+With --minutes each N has M minutes; a phase that was not reached by then is reported as `stopped`.
 
 For each N, in a network and a data directory of its own (needs root, and Go for the first build): create → healthy,
 update → paused at 20 %, one by one from apply to weight, promote → healthy and the old pods gone, idle for 30 s; a restart
@@ -139,7 +139,7 @@ def _meter(cluster: Cluster) -> Meter:
 
 
 async def _calm(meter: Meter) -> None:
-    """Returns when the controller calls the API no more, save for its lease. What asking costs it is left out."""
+    """Return when the controller sends no API calls except for its lease. The cost of the measurement is excluded."""
     quiet = 0
     while quiet < 2:
         before = meter.cpu()

@@ -38,7 +38,7 @@ class _Rollout(msgspec.Struct):
 
 
 class Load:
-    """`prefix` tells the Rollouts of one run from others."""
+    """`prefix` separates the Rollouts of one run from others."""
 
     def __init__(self, client: Client, count: int, prefix: str, routing: Routing) -> None:
         self._client, self._prefix, self._routing = client, prefix, routing
@@ -54,7 +54,7 @@ class Load:
         self._missing: set[tuple[str, str]] = set()
         self._reached = asyncio.Event()
         self.asked: dict[tuple[str, str], float] = {}
-        """When each Rollout was asked for its last change."""
+        """The time of each Rollout's last change request."""
         self.weights: dict[tuple[str, str], float] = {}
         """Seconds from there to its weight of 20 in the object of its router."""
         self._weight_seen = asyncio.Event()
@@ -74,7 +74,7 @@ class Load:
         if new is None or not new.metadata.namespace.startswith(self._prefix):
             return
         key = (new.metadata.namespace, new.metadata.name)
-        # A phase that is told of an older spec is yesterday's.
+        # Ignore a phase of an older generation.
         current = new.status.observed_generation == str(new.metadata.generation)
         self._phases[key] = new.status.phase if current else ""
         if self._phases[key] == self._wanted:
@@ -126,7 +126,7 @@ class Load:
         return self.weights[key]
 
     async def promote(self, keys: Iterable[tuple[str, str]] | None = None) -> None:
-        """What `kubectl argo rollouts promote` writes."""
+        """Write the patch of `kubectl argo rollouts promote`."""
 
         async def one(key: tuple[str, str]) -> None:
             await self._client.patch(

@@ -46,7 +46,7 @@ class Routing(NamedTuple):
     """A router. Each function takes the name of a Rollout, whose Services are `NAME` and `NAME-canary`."""
 
     canary: Callable[[str], Json]
-    """What `strategy.canary` has beside its steps."""
+    """The fields of `strategy.canary` beside its steps."""
     objects: Callable[[str], list[tuple[Resource, Json]]]
     watched: Resource
     watched_name: Callable[[str], str]

@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """What hands out tests with `-n`; without it the hook is not called."""
+    """The hook that distributes tests with `-n`; it is not called without that flag."""
     return side_by_side.scheduler(config, log)
 
 

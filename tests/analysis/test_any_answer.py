@@ -1,4 +1,4 @@
-"""Whatever a monitoring system answers, a provider either reads it or says in words that it cannot."""
+"""For any answer of a monitoring system, a provider either reads it or reports why it cannot."""
 
 # pyright: reportPrivateUsage=false
 
@@ -67,7 +67,7 @@ VALID: list[Any] = [
 
 @st.composite
 def damaged(draw: st.DrawFn) -> Any:
-    """What a vendor answers, with something else in one place."""
+    """A vendor's answer with one value replaced."""
     answer = copy.deepcopy(draw(st.sampled_from(VALID)))
     at: Any = answer
     while True:

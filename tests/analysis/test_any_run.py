@@ -1,4 +1,4 @@
-"""Whatever a metric's limits are and whatever its provider says, runs keep their promises."""
+"""For any limits of a metric and any results of its provider, runs keep their promises."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_run_with_counts_ends_and_its_numbers_agree(drawn: tuple[Any, ...]) ->
 @given(RUNS)
 @settings(max_examples=200, deadline=None)
 def test_a_pass_without_news_changes_nothing(drawn: tuple[Any, ...]) -> None:
-    """A settled run costs nothing: whoever compares the status sees that there is nothing to write."""
+    """A settled run costs nothing: the status does not change, so no write is needed."""
     a, b, of_a, of_b, _ = drawn
     found = player([a, b], [of_a, of_b])
     for _ in range(4):

@@ -104,7 +104,7 @@ def test_expressions_give_what_expr_lang_gives(line: dict[str, Any]) -> None:
     ],
 )
 def test_what_the_language_can_do(text: str, value: Any) -> None:
-    """Each was asked of expr-lang 1.17.8."""
+    """The expected values come from expr-lang 1.17.8."""
     assert Condition(text).value(Floats([0.5, 2.0]), NOW) == value
 
 

@@ -80,7 +80,7 @@ async def test_blanks_and_other_signs_in_a_url_are_encoded_and_the_rest_is_left_
 
 @pytest.fixture
 async def secured(tmp_path: Path) -> AsyncIterator[str]:
-    """A server whose certificate nobody knows."""
+    """A server whose certificate no CA has signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     day = timedelta(days=1)

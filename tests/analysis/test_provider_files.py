@@ -1,4 +1,4 @@
-"""What follows from the providers is as they say: the schema, the index, the files."""
+"""The schema, the index and the files match the providers they are generated from."""
 
 from __future__ import annotations
 

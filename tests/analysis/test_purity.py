@@ -1,4 +1,4 @@
-"""What judges reads nothing but its arguments: only the providers touch network, clock and files."""
+"""The code that judges reads only its arguments: only the providers access network, clock and files."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ async def test_a_run_of_its_own_ends_as_recorded(world: World, name: str) -> Non
     world.vendor.says("/value", {"value": 0.99})
     obj = next(o for o in objects(play, world) if o["metadata"]["name"] == name)
     run = msgspec.convert(obj, AnalysisRun)
-    # Of `endless` six measurements were made before it was told to end.
+    # `endless` had six measurements before it was terminated.
     await carried_out(world, run, terminate_after=5.5 if name == "endless" else 0.0)
     assert comparable(flat(run)) == comparable(recorded(play, name))
 

@@ -1,4 +1,4 @@
-"""Metrics of one run that were asked together stay together, however long each took."""
+"""Metrics of one run that were queried together stay together, however long each query took."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from tests.support.analysis.vendor import CONTROLLER, ClusterError, World
 
 SECRETS = {"marked": {"argument": ARGUMENT + "\n", "plain": PLAIN}}
 FROM_SECRETS = {"argument": ARGUMENT, "plain": PLAIN}
-"""What not even the spec shows. Credentials that somebody wrote into a metric stand there."""
+"""Values that not even the spec shows: credentials that a user wrote into a metric."""
 STATUSES = (400, 401, 403, 404, 405, 422, 500, 503)
 CASES = [
     *((name, place) for name in PLACES for place in PLACES[name]),
@@ -56,7 +56,7 @@ async def world(mirror: Mirror) -> AsyncIterator[World]:
 async def shown(
     world: World, name: str, config: dict[str, Any], before: Measurement | None = None, **fields: Any
 ) -> str:
-    """All that a pass shows to anybody, as one text."""
+    """All output of a pass, as one text."""
     metric = {"name": "value-{{args.plain}}", "provider": provider_part(name, config), **fields}
     spec = msgspec.convert({"metrics": [metric], "args": ARGS}, AnalysisRunSpec)
     resolved = resolve(spec, SECRETS)

@@ -108,7 +108,7 @@ async def test_missing_counts_make_the_metric_inconclusive_at_a_stated_time(worl
 
 
 async def test_totals_are_compared_with_the_look_before(world: World) -> None:
-    """A counter that went back, as after a restart of a pod, is no look; counting goes on from there."""
+    """A counter that decreased, as after a restart of a pod, is not a look; counting continues from there."""
     totals: list[Any] = [[100, 0, 900, 9], [120, 0, 1080, 11], [10, 0, 90, 1], [30, 0, 270, 2]]
     run = prepared(world, totals, count=4)
     run = VerdictRun(world.http, world.cluster, metric({**page(world), "totals": True}, count=4), NOW)

@@ -1,4 +1,4 @@
-"""What comes of measurements: tables from spec/analysis.md §2, and what the recordings show."""
+"""Verdicts from measurements: tables from spec/analysis.md §2, and results of the recordings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an action would do now: an action without an effect is not reported as done, and the reason is named."""
+"""The effect of an action: an action without effect is not reported as done, and the reason is named."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ SCALARS: dict[str, Any] = {
     # tabs where kubectl takes them
     "\ta\t": "a", "{\n\ta: b,\n\tc: d }": {"a": "b", "c": "d"},
 }  # fmt: skip
-"""A value as it stands behind `v: ` -> what is read."""
+"""A value, as written after `v: ` -> the value that is read."""
 
 UNREADABLE = {
     ".inf": "no number in JSON", ".nan": "no number in JSON", "!!float .inf": "no number in JSON",
@@ -187,7 +187,7 @@ TEXTS = [text for text in (*SCALARS, *UNREADABLE) if text.isprintable()] + [
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_text_stays_text_however_it_looks(text: str) -> None:
-    """What is printed with -o yaml, or sent by the API server, is applied again."""
+    """Output of -o yaml, and objects of the API server, can be applied again."""
     assert load(dump({"v": text, text: [text]})) == {"v": text, text: [text]}
 
 

@@ -31,7 +31,7 @@ def test_a_template_hashes_as_argo_rollouts_hashed_it(seen: dict[str, Any]):
 
 @pytest.mark.parametrize("seen", RECORDED["steps"], ids=lambda seen: seen["hash"])
 def test_steps_hash_as_argo_rollouts_hashed_them(seen: dict[str, Any]):
-    """Another hash would start every canary in flight anew at the change of controllers."""
+    """Another hash would restart every canary in flight when the controller is replaced."""
     assert step_hash(msgspec.convert(seen["steps"], list[CanaryStep])) == seen["hash"]
 
 

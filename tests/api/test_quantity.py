@@ -44,7 +44,7 @@ from serinus.api.quantity import canonical, parse
     ],
 )
 def test_a_quantity_is_written_as_kubernetes_writes_it(typed: str | float, written: str):
-    """Pod template hashes are taken over this text: another text would restart everybody's pods."""
+    """Pod template hashes include this text: another text would restart all pods."""
     assert canonical(typed) == written
 
 

@@ -1,4 +1,4 @@
-"""The limit that a condition names and the number that it is about, as people see them."""
+"""The limit in a condition and the number that it compares, as users see them."""
 
 from __future__ import annotations
 

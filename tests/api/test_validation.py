@@ -91,7 +91,7 @@ _STEP = "Step must have one of the following set: experiment, setWeight, setCana
     ],
 )
 def test_recorded_mistakes_are_told_in_the_recorded_words(changes: dict[str, Any], text: str):
-    """What Argo Rollouts said on a real cluster; the objects are not even looked at."""
+    """Argo Rollouts' message on a real cluster; the referenced objects are not read."""
     assert said(canary(**changes), services={}, ingresses={}) == text
 
 

@@ -1,6 +1,6 @@
-"""Every rule with its whole message: dashboards and scripts look for these texts.
+"""Every rule with its whole message: dashboards and scripts search for these texts.
 
-Source: the Rollout resource, section 5; traffic routing, section 11. What `test_validation.py` has is not repeated.
+Source: the Rollout resource, section 5; traffic routing, section 11. Cases of `test_validation.py` are not repeated.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Completion offers words that no shell reads as more than a word, whoever named the objects and contexts."""
+"""Completion offers words that a shell reads as one word, for any name of objects and contexts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users of kubectl type is understood as kubectl would."""
+"""Command lines that kubectl accepts have the same meaning here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pods the demo's Prometheus is told to read."""
+"""The pods that the demo's Prometheus scrapes."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def test_a_pod_that_runs_is_read_with_its_version_as_a_label():
     "gone", [pod("Pending"), pod(ip=""), pod("Succeeded"), pod(deletionTimestamp="2026-01-01T00:00:00Z")]
 )
 def test_a_pod_that_does_not_serve_is_not_read(gone: ServingPod):
-    """Its series would go on as errors of the scrape."""
+    """Otherwise its series would continue as scrape errors."""
     assert targets([gone]) == []

@@ -1,4 +1,4 @@
-"""What other people wrote into objects reaches no terminal as more than text, in any command: the table names them all."""
+"""Text that other users wrote into objects reaches the terminal only as text, in any command: the table lists all commands."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def commands(file: Path) -> dict[tuple[str, ...], list[str]]:
 
 
 ENDLESS = {("dashboard",)}
-"""Ends when it is told to. It prints its own address."""
+"""Runs until it is stopped. It prints its own address."""
 
 ROWS = [row for row in program().rows if row.module and row.path not in ENDLESS]
 

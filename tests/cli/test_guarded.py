@@ -137,7 +137,7 @@ def test_undo_and_set_image_change_the_revision_that_was_seen(space: Space) -> N
 
 @pytest.mark.parametrize("command", ["undo web", "set image web web=web:9"])
 def test_a_newer_spec_that_has_no_number_yet_is_not_overwritten(space: Space, command: str) -> None:
-    """Between a release by somebody else and the controller's look at it the old number still stands there."""
+    """Between another user's release and the controller's next pass, the annotation still has the old number."""
     seen(space)
     old_revision(space)
     space.patch("Rollout", "web", {"status": {"observedGeneration": "1"}}, "status")
@@ -169,7 +169,7 @@ def test_a_release_by_somebody_else_in_between_is_left_alone(space: Space, comma
 
 
 def test_half_a_promotion_is_not_done_twice(space: Space) -> None:
-    """The pause was ended, then somebody wrote: to decide anew would skip the step that was just entered."""
+    """The pause was ended, then another client wrote: a second decision would skip the step that was just entered."""
     seen(space)
     space.patch("Rollout", "web", {"spec": {"paused": True}})
     refused: list[str] = []

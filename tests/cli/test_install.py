@@ -70,7 +70,7 @@ def test_no_rule_gives_everything():
 
 
 def test_all_that_the_controller_watches_it_may_read():
-    """What it also writes it asks for by name where no watch tells of the write: that takes `get`."""
+    """Resources that it writes need `get`: where no watch reports the write, it reads them by name."""
 
     async def nobody(request: Request) -> Response:
         raise AssertionError(f"{request.path}: nothing runs")

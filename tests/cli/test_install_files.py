@@ -30,7 +30,7 @@ def test_what_was_generated_is_not_out_of_date(tmp_path: Path):
 
 
 def rendered(folder: str) -> dict[str, Any]:
-    """What kubectl makes of a kustomization, by kind and name."""
+    """The objects that kubectl builds from a kustomization, by kind and name."""
     command = [str(KUBECTL), "kustomize", str(INSTALL / folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return by_name(list(yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))))

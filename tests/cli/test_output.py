@@ -1,4 +1,4 @@
-"""Answers for programs: JSON, YAML, names; exit codes that tell failures apart; and what `status` may wait for."""
+"""Output for programs: JSON, YAML, names; exit codes that identify failures; and the conditions that `status` can wait for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever goes wrong: a sentence with what to do, the right exit code, never a traceback."""
+"""Every failure gives a sentence with what to do, the right exit code, and no traceback."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(space: Space) -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("NAME")
-    # Only a write tells the command that nobody reads any more.
+    # The command detects a closed pipe only when it writes.
     for phase in ("Paused", "Progressing", "Degraded"):
         space.patch("Rollout", "web", {"status": {"phase": phase}}, "status")
     out, err = process.communicate(timeout=30)

@@ -1,4 +1,4 @@
-"""What `kubectl argo rollouts` of the reference printed in recorded plays, line by line, from the state it was printed of.
+"""The output of the reference's `kubectl argo rollouts` in recorded plays, line by line, from the same state.
 
 golden/commands.jsonl: one line for each command and state that differ: `play`, `do` (without `kubectl argo rollouts`), the
 Rollout's strategy and what its status held just before, then `out`, `err` and `code`. The screens of `get` are in golden/*.json

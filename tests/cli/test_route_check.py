@@ -1,4 +1,4 @@
-"""`serinus migrate-routes --check`: two servers are asked for the same things."""
+"""`serinus migrate-routes --check` sends the same queries to two servers."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_undo_is_refused_for_a_workload_of_another_kind(space: Space) -> None:
 def test_a_broken_list_watch_is_opened_again_until_it_fails_seven_times_in_a_row(
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One second apart; a watch that said something in between begins the count anew."""
+    """One second apart; a watch that received an event in between resets the count."""
     space.put(rollout())
     slept: list[float] = []
     monkeypatch.setattr(list_rollouts, "time", SimpleNamespace(time=time.time, sleep=slept.append))

@@ -18,9 +18,9 @@ SLOW = {
     *("aiohttp", "rich", "yaml", "msgspec", "asyncio", "click", "cryptography", "uvloop"),
     *("dataclasses", "inspect", "difflib", "http", "email", "ssl", "subprocess", "tempfile", "pathlib", "logging"),
 }
-"""What must not be imported to answer a question about the command itself.
+"""Modules that must not be imported to answer a question about the command itself.
 
-The second line: parts of the standard library that take 2 to 12 ms each (`dataclasses` imports `inspect`, and that the parser).
+The second line: parts of the standard library that take 2 to 12 ms each (`dataclasses` imports `inspect`, which imports the parser).
 """
 
 WATCHED = """

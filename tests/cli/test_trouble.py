@@ -1,4 +1,4 @@
-"""What goes wrong while a command runs: a slow API, a deletion, Ctrl-C, a reader that leaves, a narrow terminal, a flood."""
+"""Failures while a command runs: a slow API, a deletion, Ctrl-C, a reader that leaves, a narrow terminal, a flood."""
 
 from __future__ import annotations
 

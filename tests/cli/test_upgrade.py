@@ -1,4 +1,4 @@
-"""`serinus upgrade --check`: what a takeover would change, told before it happens; nothing is written."""
+"""`serinus upgrade --check` reports the changes of a takeover before it happens; it writes nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 @pytest.fixture
 def writes(cluster: Cluster) -> Iterator[list[str]]:
-    """What the check asked to have changed."""
+    """The write requests that the check sent."""
     found: list[str] = []
 
     def look(request: Request) -> Response | None:
@@ -54,7 +54,7 @@ def lead(space: Space, namespace: str, name: str = "argo-rollouts-controller-loc
 
 @contextmanager
 def definitions(cluster: Cluster, there: list[Json]) -> Generator[None]:
-    """What the API server says of its definitions."""
+    """The API server answers with these CustomResourceDefinitions."""
     before = cluster.before
 
     def answer(request: Request) -> Response | None:
@@ -130,7 +130,7 @@ def test_definitions_that_would_drop_a_field_are_told_with_what_to_do(space: Spa
 
 
 def test_the_controller_that_leads_is_named_and_one_that_stays_is_a_rival(space: Space, writes: list[str]) -> None:
-    """One in the same namespace is replaced by the installation; one elsewhere would go on beside it."""
+    """An Argo Rollouts in the same namespace is replaced by the installation; one elsewhere would continue beside it."""
     lead(space, space.name, "argo-rollouts-controller-lock-check")
     flags = ["--check", "--kubeconfig", str(space.cluster.kubeconfig), "--instance-id", "check"]
     with definitions(space.cluster, crds()):

@@ -1,6 +1,6 @@
-"""The program of tests/clientgo, which the embedded API server passes, asked of a real one: it checks what is really so.
+"""Runs the program of tests/clientgo, which the embedded API server passes, on a real API server: the checks hold there too.
 
-A check that the embedded engine passes and a real control plane does not would be a promise that nobody else keeps.
+A check that the embedded engine passes and a real control plane does not would be a promise that only ours keeps.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DIFFERENT = {
 
 @pytest.fixture
 def alone(cluster: Cluster, tmp_path: Path) -> Iterator[Cluster]:
-    """An API server that nobody else uses, with our CRDs; in the network of `cluster`."""
+    """An API server for this test only, with our CRDs; in the network of `cluster`."""
     made = Cluster(ControlPlane(cluster.plane.program, tmp_path / "alone", alone=True))
     try:
         made.plane.start()

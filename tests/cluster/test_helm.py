@@ -77,7 +77,7 @@ def test_resources_and_rights_of_people_can_be_left_out(program: Path) -> None:
 def test_helm_installs_and_removes_it_and_rollouts_stay(
     cluster: Cluster, there: ClusterInstance, program: Path, tmp_path: Path
 ) -> None:
-    """Without a pod of the controller, whose image nobody can pull here; its instance has no Rollouts of others."""
+    """Without a controller pod, whose image cannot be pulled here; its instance has no Rollouts of others."""
 
     def helm(*words: str) -> str:
         homes = {f"HELM_{kind}_HOME": str(tmp_path / kind) for kind in ("CACHE", "CONFIG", "DATA")}
@@ -101,6 +101,6 @@ def test_helm_installs_and_removes_it_and_rollouts_stay(
 
 @pytest.mark.parametrize("source", ["serinus install", "serinus install --namespaced", "kubectl kustomize install"])
 def test_a_real_api_server_takes_all_that_is_printed(there: ClusterInstance, source: str) -> None:
-    """The Deployment as well, which nobody runs here."""
+    """The Deployment as well, which does not run here."""
     said = there.shell(f"{source} | kubectl apply --server-side --force-conflicts --dry-run=server -f -", REPOSITORY)
     assert "deployment.apps/argo-rollouts serverside-applied" in said

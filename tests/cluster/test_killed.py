@@ -1,4 +1,4 @@
-"""The controller process dies at any moment of a canary on a real control plane: the next one goes on, nobody notices."""
+"""The controller process dies at any moment of a canary on a real control plane: the next one continues without an effect on users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KILLS = 4
 def test_a_canary_finishes_though_the_controller_is_killed_again_and_again(
     cluster: Cluster, there: ClusterInstance, tmp_path: Path
 ) -> None:
-    """No request is lost, nothing is made twice: all that a new process knows is what the API tells it."""
+    """No request is lost and nothing is created twice: a new process has only the state in the API."""
     manifest, automatic = tmp_path / "rollout.yaml", WALKTHROUGH / "automatic"
     text = (automatic / "canary-rollout.yaml").read_text()
     text = text.replace("pause: {}", "pause: {duration: 2s}").replace("duration: 30s", "duration: 2s")

@@ -80,7 +80,7 @@ def test_each_right_of_the_controller_is_used_and_none_is_missing(cluster: Clust
 def test_without_the_right_to_finalize_owners_no_child_could_be_made(
     cluster: Cluster, there: ClusterInstance, tmp_path: Path
 ) -> None:
-    """Where the API server asks for it, as on OpenShift; the audit log does not tell of that."""
+    """Where the API server requires it, as on OpenShift; the audit log does not show it."""
     for kind in ("Rollout", "AnalysisRun", "Experiment"):
         groups = [rule for rule in rules(RULES) if f"{kind.lower()}s/finalizers" not in rule["resources"]]
         role = {"apiVersion": RBAC, "kind": "Role", "metadata": {"name": "poor"}, "rules": groups}

@@ -1,6 +1,6 @@
-"""The embedded engine and a real control plane, asked the same by the same programs: the answers are the same.
+"""The same programs query the embedded engine and a real control plane: the answers are the same.
 
-What differs is listed in differences.yaml with a reason; one that is not listed fails, and so does one that is no longer so.
+differences.yaml lists each difference with a reason; an unlisted difference fails, and so does a listed one that is gone.
 """
 
 from __future__ import annotations

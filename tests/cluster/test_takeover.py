@@ -1,4 +1,4 @@
-"""An update that waits half-way under Argo Rollouts goes on under Serinus on a real control plane: no pod is restarted."""
+"""An update that waits half-way under Argo Rollouts continues under Serinus on a real control plane: no pod is restarted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UIDS = "kubectl get pods -l app=web -o jsonpath='{.items[*].metadata.uid}'"
 def test_what_argo_rollouts_left_half_way_is_taken_over_without_a_restart(
     cluster: Cluster, there: ClusterInstance
 ) -> None:
-    """The check says so before, and it is so: not a pod, not a selector, not a weight, until somebody promotes."""
+    """As the check reports, no pod, selector or weight changes until a user promotes."""
     left = next(one for one in left_behind(PLAY) if "get rollout" in one.about)
     cluster.kill("controller")
     try:

@@ -1,4 +1,4 @@
-"""What runs while Argo Rollouts is replaced goes on under Serinus: no pod is restarted, no run and no experiment begun again."""
+"""Runs and updates continue under Serinus when it replaces Argo Rollouts: no pod is restarted, no run or experiment begins again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Metrics:
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Nobody reads it."""
+                """The output is not read."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
         Thread(target=self.server.serve_forever, daemon=True).start()
@@ -65,7 +65,7 @@ class Taken:
         self.before: set[str] = set()
 
     def over(self, play: str, key: str, field: str, holds: Callable[[Any], bool], *, moves: bool = False) -> None:
-        """`moves`: whether its next step is due, so that whoever leads it goes on at once; the check says that too."""
+        """`moves`: whether its next step is due, so that a new controller continues at once; the check reports that too."""
         left = retold(left_when(play, key, field, holds), "$METRICS", self.metrics.address)
         self.cluster.kill("controller")
         try:

@@ -1,4 +1,4 @@
-"""Serinus is removed as docs/operations.md says: workloads go on serving, and go on under it when it comes back."""
+"""Serinus is removed as in docs/operations.md: workloads keep serving, and continue under it when it is installed again."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Store:
     # What a test does
 
     async def put(self, plural: str, obj: Json, *, status: bool = True) -> Json:
-        """Creates or replaces, as `kubectl apply` by somebody else would."""
+        """Create or replace, as another user's `kubectl apply` would."""
         meta = obj["metadata"]
         place = (plural, meta.setdefault("namespace", "a"), meta["name"])
         old = self.objects.get(place)
@@ -53,7 +53,7 @@ class Store:
         return await self._store(place, old, new)
 
     async def replace(self, plural: str, obj: Json) -> Json:
-        """Writes an object as it is, by somebody else."""
+        """Write an object unchanged, as another client."""
         place = (plural, obj["metadata"]["namespace"], obj["metadata"]["name"])
         return await self._store(place, self.objects[place], obj)
 

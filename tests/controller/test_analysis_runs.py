@@ -197,7 +197,7 @@ async def test_a_run_with_a_time_to_live_is_deleted_after_it(stage: Stage) -> No
 
 
 async def test_a_rotated_secret_and_a_changed_spec_count_from_the_next_round(stage: Stage) -> None:
-    """What a run says is worked out once and remembered: for as long as it is true."""
+    """A run is resolved once; the result is reused for as long as it is true."""
     await stage.client.create(SECRETS, {"metadata": {"name": "login"}, "stringData": {"token": "old"}}, SPACE)
     web = {"web": {"url": "http://metrics/?t={{args.key}}", "jsonPath": "{$.value}"}}
     metric: Json = {"name": "value", "interval": "5s", "provider": web, "successCondition": "result > 0.9"}

@@ -1,4 +1,4 @@
-"""An API server in trouble: the process stays, says who suffers and why, writes nothing twice, and recovers by itself."""
+"""An API server with faults: the process stays up, reports the affected objects, writes nothing twice, and recovers automatically."""
 
 from __future__ import annotations
 

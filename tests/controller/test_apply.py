@@ -1,4 +1,4 @@
-"""How a plan is carried out: in order, once, and never over somebody else's change."""
+"""The execution of a plan: in order, once, and never over another client's change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from serinus.kube.wire import Request, Response
 
 
 class Hands:
-    """An applier at work on `web`, and what was told of it."""
+    """An applier at work on `web`, and the events it recorded."""
 
     def __init__(self, store: Any) -> None:
         self.store, self.told, self.noted = store, list[str](), list[str]()

@@ -1,4 +1,4 @@
-"""What the cache keeps of what it hears."""
+"""The parts of watched objects that the cache keeps."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def crashing(message: str, *, ready: bool = False) -> dict[str, Any]:
 
 
 async def test_of_pods_that_are_ready_no_container_is_kept_and_of_others_little(store: Any) -> None:
-    """Thousands of pods are held: what tells why one does not start is held of those that do not."""
+    """The cache has thousands of pods: it keeps the reasons for a failed start only of pods that are not ready."""
     cache = Cache(Client(store), LoopClock(), Random(1), lambda _: None, namespace="", instance_id="")
     running = asyncio.create_task(cache.run())
     await cache.synced()

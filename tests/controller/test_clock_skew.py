@@ -59,14 +59,14 @@ class Server:
 
 
 def stuck(image: str) -> dict[str, Any]:
-    """Asks for pods that nobody brings, and says when that is enough."""
+    """Needs pods that never appear, and has a progress deadline."""
     made = rollout(image)
     made["spec"] |= {"progressDeadlineSeconds": 60, "progressDeadlineAbort": True}
     return made
 
 
 EXPECTED: list[list[tuple[float, str, str]]] = []
-"""What is written when the clocks are in step."""
+"""The writes when the clocks are in step."""
 
 
 @pytest.mark.parametrize("ahead", [0.0, MINUTES, -MINUTES], ids=["in step", "ahead", "behind"])
@@ -91,7 +91,7 @@ async def test_a_controller_with_a_wrong_clock_writes_the_same_at_the_same_momen
 
 @BOTH
 async def test_a_lease_is_judged_by_when_it_was_seen_to_change(play: Any, ahead: float) -> None:
-    """Whatever time is written there: a living leader keeps it, and a dead one is replaced within five seconds."""
+    """For any time in the Lease: a living leader keeps it, and a dead one is replaced within five seconds."""
     cut: list[bool] = []
 
     async def api(request: Request) -> Response:
@@ -126,7 +126,7 @@ async def test_a_clock_that_is_set_changes_no_leader(play: Any, ahead: float, wh
 
 
 async def test_a_leader_that_cannot_renew_stops_in_time_though_its_clock_is_set_back(play: Any) -> None:
-    """Before anybody else may lead, and not five minutes later."""
+    """Before another process may lead, and not five minutes later."""
     cut: list[bool] = []
 
     async def api(request: Request) -> Response:

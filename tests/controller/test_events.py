@@ -1,4 +1,4 @@
-"""Events are for people: each once, counted, never a flood, never in the way of the work, and none that matters is dropped."""
+"""Events are for users: each once, counted, never a flood, never delaying the work, and no important one is dropped."""
 
 from __future__ import annotations
 

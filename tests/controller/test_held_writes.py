@@ -38,7 +38,7 @@ class Kind:
 
     matches: Callable[[str, str], bool]
     named: str
-    """What the status names."""
+    """The name in the status."""
     change: Callable[[Json], None] = lambda _: None
 
 
@@ -218,7 +218,7 @@ async def test_a_weight_that_is_refused_is_not_recorded_and_ends_no_step(play: A
 
 
 async def test_a_refused_status_is_told_in_an_event_and_the_metric(play: Any) -> None:
-    """The one thing that the status cannot tell itself."""
+    """The one refusal that the status cannot show."""
     kind = Kind(lambda m, p: m == "PATCH" and p.endswith("/rollouts/web/status"), "")
     controller, api = await scene(play, kind, "no right")
     await play.store.put("rollouts", wanted(kind, "green"))
@@ -349,7 +349,7 @@ FIGHTS = {
 
 @pytest.mark.parametrize("what", FIGHTS)
 async def test_two_writers_do_not_race_and_the_other_one_is_named(play: Any, what: str) -> None:
-    """Prompt repairs first, then ever more rarely; one sentence with the field and the field manager; it heals by itself."""
+    """Prompt repairs first, then a growing delay; one sentence with the field and the field manager; it recovers automatically."""
     plural, name, undo, owned, field = FIGHTS[what]
     await begin(play)
     obj = rollout("blue")
@@ -380,7 +380,7 @@ async def test_two_writers_do_not_race_and_the_other_one_is_named(play: Any, wha
 
 
 async def test_sizes_that_serinus_changes_itself_are_no_conflict(play: Any) -> None:
-    """Somebody scales the Rollout up and down all the time: nobody undoes anything."""
+    """A user scales the Rollout up and down all the time: no writer undoes a change."""
     await begin(play)
     play.controller(plan=None)
     await play.until(lambda: settled_on(play, "blue"))
@@ -406,7 +406,7 @@ def blue_green(image: str) -> Json:
 
 @pytest.mark.parametrize("what", ["replicasets", "services/web-stable", "services/web-canary"])
 async def test_blue_green_keeps_the_active_version_while_a_write_is_refused(play: Any, what: str) -> None:
-    """Degraded with the reason; the version that has the requests keeps all of its pods; it goes on by itself."""
+    """Degraded with the reason; the version that has the requests keeps all of its pods; it recovers automatically."""
     await begin(play)
     await play.store.put("rollouts", blue_green("blue"))
     verb = "POST" if what == "replicasets" else "PATCH"
@@ -476,7 +476,7 @@ async def test_pods_that_cannot_be_patched(play: Any) -> None:
 
 
 async def test_a_service_that_another_writer_keeps_is_not_given_back_in_a_race(play: Any) -> None:
-    """The Rollout is gone; somebody gives its Service the label of it again each time."""
+    """The Rollout is gone; another writer sets its label on the Service again each time."""
     await begin(play)
     play.controller(plan=None)
     await play.until(lambda: settled_on(play, "blue"))

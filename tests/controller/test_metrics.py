@@ -1,4 +1,4 @@
-"""What is measured of waits, AnalysisRuns and Experiments: a series lives as long as its object."""
+"""Metrics of waits, AnalysisRuns and Experiments: a series lives as long as its object."""
 
 from __future__ import annotations
 

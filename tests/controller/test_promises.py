@@ -85,7 +85,7 @@ async def test_killed_at_any_call_the_next_one_finishes(play: Any, after: int) -
 
 
 def withheld(answer: Response, held: asyncio.Event) -> Response:
-    """The answer, which tells nothing of what it watches until `held` is set."""
+    """The answer, whose watch sends nothing until `held` is set."""
     stream = answer.stream
     if stream is not None:
 
@@ -105,7 +105,7 @@ async def test_nothing_is_decided_on_a_cache_older_than_the_own_writes(play: Any
     seen: list[tuple[int, bool]] = []
 
     async def blind(request: Request) -> Response:
-        """Tells nothing of ReplicaSets until `held` is set."""
+        """Withholds ReplicaSets until `held` is set."""
         answer = await play.store(request)
         return withheld(answer, held) if request.path.endswith("/replicasets") else answer
 
@@ -130,7 +130,7 @@ async def test_a_write_whose_answer_is_lost_is_looked_into_before_anything_else_
     seen: list[tuple[int, bool]] = []
 
     async def bad_line(request: Request) -> Response:
-        """Loses the answer to the first creation, and tells nothing of ReplicaSets until `held` is set."""
+        """Loses the answer to the first creation, and withholds ReplicaSets until `held` is set."""
         answer = await play.store(request)
         if request.method == "POST" and request.path.endswith("/replicasets") and not lost:
             lost.append(request.path)

@@ -20,7 +20,7 @@ def only_sees(seen: Snapshot) -> Plan:
 
 
 async def test_a_service_is_given_back_once_the_edit_that_lets_go_of_it_was_seen(play: Any) -> None:
-    """The edit comes first and the status that tells of it later: only the second may be acted on, and it must be."""
+    """The edit arrives before the status that reports it: the controller must act on the second, and only on the second."""
     led = play.service()
     led["metadata"]["annotations"] = {MANAGED_BY: "web"}
     led["spec"]["selector"][HASH] = "blue"

@@ -1,4 +1,4 @@
-"""One object that cannot be worked on is set aside; all others go on, and it is tried again by itself."""
+"""One object that cannot be handled is set aside; all others continue, and it is retried automatically."""
 
 from __future__ import annotations
 

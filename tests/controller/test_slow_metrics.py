@@ -1,4 +1,4 @@
-"""Metrics that do not answer keep nobody else waiting, and end with their runs. The whole controller, in virtual time."""
+"""Metrics that do not answer delay nothing else, and end with their runs. The whole controller, in virtual time."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ RUN = Question("Run", "org/check", 1, {"metadata": {"name": "web"}}, {"deep": Tr
 
 
 class Check:
-    """As somebody's package has it."""
+    """As in a third-party package."""
 
     async def run(self, question: Question) -> Answer:
         return Answer("Successful", f"{question.operation} {question.config}")

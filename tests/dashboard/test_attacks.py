@@ -48,7 +48,7 @@ async def test_nothing_is_changed_without_the_token(method: str, path: str) -> N
 
 
 async def test_a_foreign_page_cannot_use_the_session() -> None:
-    """Cookies of 127.0.0.1 go along with requests from any port of it: only the Origin tells them apart."""
+    """A browser sends cookies of 127.0.0.1 with requests from any of its ports: only the Origin separates them."""
     async with serving() as stage:
         await stage.put(scenes.rollout())
         session = await cookie(stage)

@@ -26,9 +26,9 @@ Json = dict[str, Any]
 
 
 class Contested:
-    """An API server on which somebody else writes a Rollout just before each of the first `times` writes of ours.
+    """An API server on which another client writes a Rollout just before each of the first `times` writes of ours.
 
-    `patch`: what the other's write sets in the status, beside a number.
+    `patch`: the fields that the other write sets in the status, beside a number.
     """
 
     def __init__(self, api: ApiServer, patch: Json, times: int) -> None:

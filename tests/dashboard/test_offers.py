@@ -1,4 +1,4 @@
-"""What is offered in each state, in words and as a command that a shell takes as it stands."""
+"""The actions offered in each state, in words and as a command for the shell."""
 
 from __future__ import annotations
 

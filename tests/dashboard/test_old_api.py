@@ -1,4 +1,4 @@
-"""What already talks to a dashboard of Rollouts goes on working: paths, fields, streams and errors of its HTTP API."""
+"""Clients of the Argo Rollouts dashboard keep working: paths, fields, streams and errors of its HTTP API."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_the_list_offers_actions_too(stage: Stage, page: Page) -> None:
 
 
 def test_what_moved_on_since_it_was_seen_is_not_promoted(stage: Stage, page: Page) -> None:
-    """Somebody else promotes first: a second promotion would skip a step that nobody looked at."""
+    """Another user promotes first: a second promotion would skip a step that no user reviewed."""
     scenes.with_revisions(stage.put, scenes.rollout())
     page.goto(stage.tokened)
     page.goto(stage.url + "rollout/default/web")

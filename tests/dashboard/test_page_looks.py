@@ -1,6 +1,6 @@
-"""Readable for everybody: no finding of axe (WCAG 2 A and AA) in light and dark, at desk and phone width.
+"""Accessibility: no finding of axe (WCAG 2 A and AA) in light and dark, at desk and phone width.
 
-The pictures of the documentation are taken here: SERINUS_PICTURES=1 writes them to docs/images.
+This test takes the pictures of the documentation: SERINUS_PICTURES=1 writes them to docs/images.
 """
 
 from __future__ import annotations

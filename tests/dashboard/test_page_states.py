@@ -146,7 +146,7 @@ def test_what_the_user_may_not_do_is_absent_with_the_reason(page: Page) -> None:
 
 
 def test_markup_in_names_and_messages_stays_text(stage: Stage, page: Page) -> None:
-    """A message is written by whoever may write a Rollout; it must not run in the browser of whoever looks."""
+    """Any user who may write a Rollout can set a message; it must not run in the browser of a reader."""
     evil = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
     made = scenes.rollout(message=evil, phase="Degraded", abort=True, pauseConditions=None, controllerPause=False)
     made["spec"]["template"]["spec"]["containers"][0]["image"] = evil

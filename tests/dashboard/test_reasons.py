@@ -27,7 +27,7 @@ WEB = ("default", "web")
 
 
 class Watched:
-    """An API server with a Rollout in its pause; `looks`: how often somebody asked for it."""
+    """An API server with a paused Rollout; `looks`: the number of its reads."""
 
     def __init__(self) -> None:
         self.looks, self.refused = 0, ""

@@ -1,4 +1,4 @@
-"""What the pages are told, in virtual time: lines as they change, in the right order, no more than needed."""
+"""The stream to the pages, in virtual time: lines as they change, in the right order, no more than needed."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_a_change_that_nobody_would_see_is_not_told() -> None:
 
 
 async def test_a_pod_that_comes_before_its_owners_are_known_is_shown() -> None:
-    """The watches of different kinds run side by side: their order is anybody's guess."""
+    """The watches of different kinds run side by side: their order is undefined."""
     async with room() as made:
         stored: list[Json] = []
 

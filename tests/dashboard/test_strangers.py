@@ -1,4 +1,4 @@
-"""Everybody on the machine may look at the dashboard. Nobody who only looks keeps its owner out."""
+"""Every user of the machine may open the dashboard. A read-only user cannot keep its owner out."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The terminal of the README: what the commands print for a release that its metrics took back.
+"""The terminal of the README: the commands' output for a release that its metrics rolled back.
 
-SERINUS_PICTURES=1 writes it to docs/images; without that it must be the one that is there.
+SERINUS_PICTURES=1 writes it to docs/images; without it, the picture must match that file.
 """
 
 from __future__ import annotations

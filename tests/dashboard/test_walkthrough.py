@@ -130,7 +130,7 @@ def test_the_promotion_by_keyboard_in_the_dashboard_of_kubectl(instance: Instanc
 
 
 def test_up_keeps_address_and_session_over_a_restart(instance: Instance, page: Page) -> None:
-    """A tab that was left open goes on, signed in, when Serinus is started again."""
+    """A tab that was left open continues, signed in, when Serinus is started again."""
     address = instance.status["dashboard"]
     page.goto(address)
     expect(page.locator("main")).to_contain_text("There are no Rollouts yet")

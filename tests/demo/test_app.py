@@ -105,7 +105,7 @@ def test_pipelined_requests_are_answered_in_order(green: App):
 
 
 def test_told_to_stop_it_answers_what_comes_finishes_what_it_began_and_ends():
-    """The gateway hears of a pod's end a moment later than the pod: until then nobody may see a refused connection."""
+    """The gateway receives a pod's end a moment later than the pod: until then no request may be refused."""
     app = App("--color=green", "--stop-delay=0.3")
     slow, late = app.connect(), app.connect()
     slow.request("POST", "/color", '[{"color":"green","delayPercent":100,"delayLength":0.6}]')

@@ -19,7 +19,7 @@ def traffic(*answers: tuple[float, str]) -> Traffic:
 
 
 def test_each_weight_is_measured_from_when_it_reached_traffic_until_the_next():
-    """The half second after a change belongs to nobody: the gateway may not have heard yet."""
+    """The half second after a change counts for no weight: the gateway may not have received it yet."""
     phases = Phases()
     for weight, now in ((0, 0.0), (20, 10.0), (20, 11.0), (50, 20.0)):
         phases.note(weight, now)

@@ -1,4 +1,4 @@
-"""What the demo of automatic verdicts says about itself, from answers and moments alone."""
+"""The texts of the automatic-verdict demo, from answers and times alone."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ from tests.support.instance.live import BIN, Instance, run
 from tests.support.side_by_side import WORKER
 
 ONLY_UP = "test_up.py"
-"""What is about `serinus up` itself."""
+"""The tests of `serinus up` itself."""
 collect_ignore = [] if UP in ENGINES else [ONLY_UP]
 
 
 def pytest_configure() -> None:
-    """Whoever names a cluster is told at once what it lacks."""
+    """Report at once what a named cluster lacks."""
     if THEIRS and (lacking := _lacking(THEIRS)):
         raise pytest.UsageError(lacking)
 

@@ -32,7 +32,7 @@ def held(instance: Instance, files: list[Path], at_once: int) -> tuple[list[Path
 
 
 def wanted(instance: Instance) -> list[Path]:
-    """All on one engine where all plays are asked for, else those of which virtual time does not answer every question."""
+    """On one engine all cases where all plays are selected, else those with questions that virtual time does not answer."""
     files = sorted(CASES.glob("*.yaml"))
     if os.environ.get("SERINUS_PLAYS") and (type(instance) is Instance or len(ENGINES) == 1):
         return files
@@ -44,7 +44,7 @@ def wanted(instance: Instance) -> list[Path]:
 def test_no_reported_fault_happens_here(instance: Instance):
     wrong, printed = held(instance, wanted(instance), AT_ONCE)
     assert len(wrong) <= 3, printed
-    if wrong:  # a question may be asked too late while five others are played: alone it counts
+    if wrong:  # a question may come too late while five others are played: alone it counts
         spaces = " ".join(f"namespace/case-{file.stem}"[:70] for file in wrong)
         instance.shell(f"kubectl wait --for=delete {spaces} --timeout=90s")
         still, again = held(instance, wrong, 1)

@@ -45,7 +45,7 @@ def test_blue_green(instance: Instance, tmp_path: Path):
             readme.type("kubectl argo rollouts set image shop shop=argoproj/rollouts-demo:red")
             assert there.colors(there.traffic.total - before)["red"] == 0
             readme.type("kubectl argo rollouts undo")
-            eventually(lambda: replicas(instance, "shop")[::2] == [3, 0])  # of blue and red; green's delay goes on
+            eventually(lambda: replicas(instance, "shop")[::2] == [3, 0])  # of blue and red; green's delay continues
             assert there.colors(100) == {"blue": 100}
         readme.type("kubectl delete")
         eventually(lambda: not instance.shell("kubectl get pods,rs -o name"))

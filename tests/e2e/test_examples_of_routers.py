@@ -96,7 +96,7 @@ def test_grpc(up: Instance, tmp_path: Path):
 
 @contextmanager
 def callers(address: str, host: str) -> Generator[list[str]]:
-    """Who answered each call. A call that fails is an answer with the name of its status."""
+    """The version that answered each call. A failed call counts as an answer with the name of its status."""
     answers: list[str] = []
     stopping = threading.Event()
 

@@ -77,14 +77,14 @@ def play(instance: Instance, out: Path, name: str) -> str:
 
 
 def wanted(instance: Instance) -> list[str]:
-    """All that were asked for; where the same run has another engine that plays them, a few."""
+    """All selected plays; where the same run has another engine that plays them, a few."""
     asked = os.environ.get("SERINUS_PLAYS")
     if not asked or (type(instance) is Instance and OWN in ENGINES):
         return [*SOME]
     if asked != "all":
         return asked.split(",")
     if THEIRS:
-        return plays()  # a cluster of somebody else keeps its definitions of routers, and their objects
+        return plays()  # another user's cluster keeps its definitions of routers, and their objects
     return [*plays(), *(SOME_OF_ROUTERS if len(ENGINES) > 1 else router_plays())]
 
 
@@ -97,7 +97,7 @@ def definitions_of_routers(instance: Instance) -> None:
 
 
 def differing(name: str, out: Path, said: str) -> list[str]:
-    """What is not as in Argo Rollouts, or went wrong with the recorder."""
+    """Differences from Argo Rollouts, or failures of the recorder."""
     trace = out / f"{name}.jsonl"
     if said or not trace.exists():
         return [said or f"{name}: no trace"]
@@ -117,7 +117,7 @@ def test_the_recorded_plays_end_and_go_as_in_argo_rollouts(instance: Instance, t
     names = wanted(instance)
     if not THEIRS and set(names) & set(router_plays()):
         definitions_of_routers(instance)
-    names.sort(key=lambda name: reference(name)[-1]["t"], reverse=True)  # nobody waits for a long one at the end
+    names.sort(key=lambda name: reference(name)[-1]["t"], reverse=True)  # no wait for a long one at the end
     with ThreadPoolExecutor(AT_ONCE) as pool:
         said = dict(zip(names, pool.map(lambda name: play(instance, tmp_path, name), names), strict=True))
     first = {name: wrong for name in names if (wrong := differing(name, tmp_path, said[name]))}

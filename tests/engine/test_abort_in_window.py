@@ -47,7 +47,7 @@ def test_a_rollback_inside_the_window_that_is_stuck_is_taken_back_once():
 
 
 def test_a_version_that_was_aborted_goes_through_its_steps_again_inside_the_window():
-    """The window is for versions that were stable; this one was taken back, and went live at once when it was asked for again."""
+    """The window is for versions that were stable; this one was rolled back, and went live at once when it was released again."""
     world = routed(replicas=4, steps=[{"setWeight": 25}, {"pause": {}}])
     world.patch("Rollout", "web", {"spec": {"rollbackWindow": {"revisions": 3}}})
     release(world, "green")

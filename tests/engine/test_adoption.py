@@ -1,6 +1,6 @@
-"""ReplicaSets that somebody else made: taken over as they are, or left alone. No pod restarts at the change of controllers.
+"""ReplicaSets of other creators are adopted unchanged, or left alone. No pod restarts when the controller is replaced.
 
-Promise: a revision is what its template means, and its name is the label on its ReplicaSet, whoever computed that.
+Promise: a revision is its template's meaning, and its name is the label on its ReplicaSet, whatever computed that.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def blue_green() -> World:
 
 
 def untouched(world: World) -> list[str]:
-    """What was written to anything that holds or leads to pods."""
+    """Writes to objects that own pods or route to them."""
     return [w for w in world.writes if w != "status" and not w.endswith("Rollout web")]
 
 
@@ -163,7 +163,7 @@ def of(kind: str, name: str, *, controller: bool = True) -> Json:
 def test_replica_sets_of_others_are_left_alone_also_while_a_version_with_their_template_is_released(
     labels: Json, owner: Json | None
 ):
-    """A Deployment beside the Rollout, an Experiment, another Rollout; and one that nobody controls and no Rollout made."""
+    """A Deployment beside the Rollout, an Experiment, another Rollout; and one without a controller that no Rollout created."""
     world = settled()
     foreign(world, "theirs", "green", labels=labels, owner=owner)
     was = copy.deepcopy(world.objects["ReplicaSet", "theirs"])
@@ -175,7 +175,7 @@ def test_replica_sets_of_others_are_left_alone_also_while_a_version_with_their_t
 
 
 def test_an_orphan_with_a_revisions_label_is_adopted_and_its_other_owners_stay():
-    """`kubectl delete rollout --cascade=orphan`, and the Rollout made anew: the pods run on."""
+    """`kubectl delete rollout --cascade=orphan`, then the Rollout is created again: the pods keep running."""
     world = settled()
     orphan = world.objects["ReplicaSet", "web-68fb5766d6"]
     orphan["metadata"]["ownerReferences"] = [of("Backup", "nightly", controller=False)]
@@ -278,7 +278,7 @@ def running(template: Json) -> World:
 @settings(max_examples=60, deadline=None)
 @given(respelled(), respelled())
 def test_another_spelling_of_the_template_restarts_nobody(first: Json, second: Json):
-    """What `kubectl apply` of the same thing in another hand comes to: a new generation, and nothing else."""
+    """`kubectl apply` of the same template in another spelling gives a new generation, and nothing else."""
     world = running(first)
     world.patch("Rollout", "web", {"spec": {"template": None}})
     world.patch("Rollout", "web", {"spec": {"template": second}})

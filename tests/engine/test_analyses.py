@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def runs(world: World) -> dict[str, bool]:
-    """name → whether it was told to stop."""
+    """name → whether it has `spec.terminate`."""
     return {name: run.spec.terminate for name, run in world.of("AnalysisRun").items()}
 
 
@@ -147,7 +147,7 @@ def test_a_step_that_could_never_end_is_refused():
 
 
 def test_an_undecided_verdict_in_a_timed_pause_is_what_the_update_waits_for():
-    """It was said to wait for 60 s, and waited for a person."""
+    """The status showed a wait of 60 s, and it waited for approval."""
     world = judged([{"setWeight": 50}, {"pause": {"duration": 60}}], analysis=CHECK)
     say(world, "web-77f97bbcbf-2", "Inconclusive")
     assert [p.reason for p in world.rollout.status.pause_conditions] == ["CanaryPauseStep", "InconclusiveAnalysisRun"]
@@ -191,7 +191,7 @@ def test_blue_green_switches_after_the_first_verdict_and_is_stable_after_the_sec
 
 
 def test_going_back_while_the_second_verdict_is_awaited_leads_the_traffic_back_at_once():
-    """The active Service stayed on the version that nobody wanted any more, for ever."""
+    """The active Service stayed on the abandoned version for ever."""
     world = blue_green(prePromotionAnalysis=CHECK, postPromotionAnalysis=CHECK)
     world.add(template())
     world.settle()

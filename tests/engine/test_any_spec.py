@@ -1,4 +1,4 @@
-"""Whatever the schema admits, in whatever surroundings: the planner answers, and writes to nothing that is not ours."""
+"""For any spec that the schema admits, in any surroundings: the planner answers, and writes only to its own objects."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_the_planner_answers_whatever_it_sees_and_leaves_what_is_not_ours(seen: 
 @settings(QUICK, max_examples=150)
 @given(st.data())
 def test_whatever_the_schema_admits_can_be_read(data: st.DataObject):
-    """An object that the API server takes and the controller cannot decode would be one that nobody is told about."""
+    """An object that the API server accepts and the controller cannot decode would never be reported."""
     obj: Json = {"metadata": {"name": "web"}}
     for part in ("spec", "status"):
         obj[part] = data.draw(any_of(SCHEMA["properties"][part], 1.0))

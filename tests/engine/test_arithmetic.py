@@ -1,4 +1,4 @@
-"""What holds for the sizes of a canary whatever the numbers are, and the worked examples that need a whole Rollout."""
+"""Invariants of canary sizes for all numbers, and the worked examples that need a whole Rollout."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def targets(
     new: Count | None = None,
     old: Count | None = None,
 ) -> tuple[int, int]:
-    """What a Rollout in mid-update wants of its (new, stable) ReplicaSets. Without counts there are none."""
+    """The sizes that a Rollout in mid-update sets for its (new, stable) ReplicaSets. Without counts there are none."""
     world = World(rollout("green", replicas=replicas, **strategy))
     snapshot = world.snapshot()
     builder = PlanBuilder(build_context(snapshot))

@@ -1,4 +1,4 @@
-"""`kubectl apply -f .` writes a Rollout before what it names: nobody reads Degraded because of that."""
+"""`kubectl apply -f .` writes a Rollout before the objects it references: its phase does not become Degraded meanwhile."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_write_of_the_status_is_not_one_of_what_it_names():
 
 
 def test_what_is_told_stays_told():
-    """A label that somebody puts on a Degraded Rollout does not make it look as if nobody had seen it."""
+    """A new label on a Degraded Rollout does not make it look unprocessed."""
     world = applied_first()
     world.now += 3
     world.settle()

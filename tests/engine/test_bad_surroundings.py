@@ -1,4 +1,4 @@
-"""What a Rollout names is missing, unfit or half gone: it says so, does no harm, and goes on when that is mended."""
+"""A referenced object is missing, invalid or half deleted: the status reports it, nothing is harmed, and a fix resumes the Rollout."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ CASES: list[tuple[Callable[[World], None], str]] = [
 def test_what_is_wrong_is_said_nothing_is_touched_and_it_goes_on_when_it_is_mended(
     harm: Callable[[World], None], text: str
 ):
-    """In the middle of a canary: pods, selectors and weights stay where they are, also while somebody promotes."""
+    """In the middle of a canary: pods, selectors and weights do not change, even while a user promotes."""
     world = mid_canary()
     before = dict(world.objects)
     harm(world)
@@ -184,7 +184,7 @@ def test_a_canary_replica_set_that_is_being_deleted_gets_no_traffic_and_is_made_
 
 
 def test_a_stable_replica_set_that_is_being_deleted_is_left_to_it_and_the_service_stays_until_pods_serve_anew():
-    """Nothing else can serve meanwhile: its pods go on as long as they are there."""
+    """No other version can serve meanwhile: its pods serve for as long as they exist."""
     world = routed()
     name = world.set_of("blue").metadata.name
     world.patch("ReplicaSet", name, {"metadata": {"deletionTimestamp": "2027-01-15T08:00:00Z"}})

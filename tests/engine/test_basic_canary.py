@@ -99,7 +99,7 @@ def test_an_abort_gives_every_pod_back_before_one_is_taken(steps: list[dict[str,
 
 
 def test_a_service_does_not_go_back_to_pods_that_are_going():
-    """Found by the simulation (27323): the emptied stable version's status still told of a pod."""
+    """Found by the simulation (27323): the emptied stable version's status still listed a pod."""
     services = [service("web"), service("web-canary")]
     given: dict[str, Any] = {"trafficRouting": None, "scaleDownDelaySeconds": None, "maxSurge": 0, "maxUnavailable": 1}
     world = World(*services, rollout(replicas=4, steps=[{"setWeight": 25}], **given))

@@ -143,7 +143,7 @@ def test_a_pod_that_is_not_ready_at_that_moment_does_not_cost_the_way_back(told:
 
 
 def test_a_version_that_had_the_requests_for_a_moment_has_its_whole_delay_again():
-    """Found by the simulation (49061): undone within milliseconds, before the status told of it."""
+    """Found by the simulation (49061): undone within milliseconds, before the status showed it."""
     world = promoted_to_green()
     world.settle()
     world.now += 30

@@ -277,7 +277,7 @@ def test_an_update_that_makes_no_progress_is_taken_back_when_that_was_asked():
     ids=lambda router: next(iter(router["plugins"])),
 )
 def test_a_router_that_is_not_there_is_told_before_the_objects_that_it_names(router: dict[str, Any]):
-    """Nobody looks its objects up, so that "not found" would be untrue of one that exists."""
+    """The planner does not read its objects, so "not found" would be wrong for one that exists."""
     world = routed()
     world.patch("Rollout", "web", {"spec": {"strategy": {"canary": {"trafficRouting": {"nginx": None, **router}}}}})
     world.settle()
@@ -288,7 +288,7 @@ def test_a_router_that_is_not_there_is_told_before_the_objects_that_it_names(rou
 
 
 def test_a_router_that_is_not_there_is_named_and_nothing_is_released_without_it():
-    """A weight that nobody writes would release the new version to everyone."""
+    """Without a writer of the weight, the new version would go to all users."""
     world = routed()
     world.patch(
         "Rollout",
@@ -382,7 +382,7 @@ def test_a_weight_that_the_status_was_not_told_of_is_taken_back_before_its_servi
 
 
 def test_a_canary_service_stays_while_the_weight_that_leads_there_is_not_known() -> None:
-    """Found by the simulation (12016): 100 % were written while the first version came up, and the status was not told."""
+    """Found by the simulation (12016): 100 % was written while the first version came up, and the status did not have it."""
     world = routed(replicas=5, steps=[{"setWeight": 100}, {"pause": {}}])
     release(world, "green")
     world.settle()

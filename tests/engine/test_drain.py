@@ -104,7 +104,7 @@ def test_with_dynamic_stable_scale_the_stable_service_always_leads_to_a_pod_and_
 
 
 def test_a_canary_whose_new_steps_begin_without_weight_keeps_its_pods_until_they_have_drained():
-    """Its pods went with the weight: a gateway that heard of the endpoints first had nowhere to send the canary's share."""
+    """Its pods went with the weight: a gateway that received the endpoints first had no target for the canary's share."""
     world = routed(replicas=4, steps=[{"setWeight": 50}, {"pause": {}}])
     release(world, "green")
     world.settle()
@@ -120,7 +120,7 @@ def test_a_canary_whose_new_steps_begin_without_weight_keeps_its_pods_until_they
 
 
 def test_the_old_stable_version_keeps_its_whole_delay_although_a_newer_one_comes_before_it_began():
-    """Found by the simulation (5716): the controller heard of the moved Service after it heard of the third revision."""
+    """Found by the simulation (5716): the controller received the moved Service after the third revision."""
     world = routed(scaleDownDelaySeconds=40, steps=[])
     release(world, "green")
     world.settle()

@@ -1,4 +1,4 @@
-"""`status.duration`: how an update ended, and when it began. Going back is not told as going forward."""
+"""`status.duration`: how an update ended, and when it began. A rollback is not shown as an update."""
 
 from __future__ import annotations
 

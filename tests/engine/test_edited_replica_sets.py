@@ -1,4 +1,4 @@
-"""Somebody changes the pod template of a Rollout's ReplicaSet in place: hash and meaning then tell two different things."""
+"""A user changes the pod template of a Rollout's ReplicaSet in place: its hash no longer matches its template."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_canary_that_is_edited_in_mid_update_is_put_right():
 )
 @pytest.mark.parametrize("writers", [[], [MADE], [MADE, {"manager": "kubectl", "subresource": "scale"}]])
 def test_another_spelling_is_still_no_new_revision(spelling: Json, writers: list[Json]):
-    """Promise: equal meaning makes no revision. Only a change of the template by somebody else says otherwise."""
+    """Promise: equal meaning makes no revision. The one exception is another writer's change of the template."""
     world = Shared(service("web"), service("web-canary"), ingress(), rollout())
     world.settle()
     blue = world.rollout.status.stable_rs

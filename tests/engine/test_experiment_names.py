@@ -1,6 +1,6 @@
-"""Names that an Experiment needs and that something else has: what goes away by itself is waited for, never an Error.
+"""An Experiment needs names that other objects have: it waits for temporary owners, and never reports an Error.
 
-And an Experiment that was edited or begun again: it runs what its spec says now.
+An Experiment that was edited or restarted runs its current spec.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def taken(lab: Lab, kind: str, meta: Json) -> str:
 @pytest.mark.parametrize("kind", ["Service", "ReplicaSet"])
 @pytest.mark.parametrize("holder", list(HOLDERS))
 def test_a_name_of_an_earlier_experiment_is_waited_for(holder: str, kind: str):
-    """A good version was aborted: the Service of the experiment before it was somebody else's for good."""
+    """A good version was aborted: the Service of the experiment before it belonged to another owner for good."""
     lab = experiment()
     name = taken(lab, kind, HOLDERS[holder](lab))
     before = lab.objects[kind, name]

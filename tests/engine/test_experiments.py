@@ -1,4 +1,4 @@
-"""Experiments: what each does by itself, and what a canary does with one as a step."""
+"""Experiments on their own, and an Experiment as a step of a canary."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_no_pod_goes_in_the_pass_that_gives_it_traffic():
 
 
 def test_a_smaller_canary_scale_does_not_take_pods_that_the_weight_needs():
-    """Found by the simulation: the update stood still, for the size that was asked never came."""
+    """Found by the simulation: the update stopped, for the planned size was never reached."""
     world = routed(replicas=4, steps=[{"setWeight": 50}, {"setCanaryScale": {"replicas": 1}}, {"pause": {}}])
     release(world, "green")
     world.settle()

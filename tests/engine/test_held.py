@@ -1,4 +1,4 @@
-"""A write that is held back: the plan goes on without it, and relies on nothing that would follow from it."""
+"""A write that is held back: the plan continues without it, and relies on nothing that depends on it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_an_update_stands_still_safely_and_says_why(denied: tuple[str, ...]):
 
 @pytest.mark.parametrize("denied", WRITES, ids=" ".join)
 def test_it_goes_on_when_nothing_is_held_back_any_more(denied: tuple[str, ...]):
-    """A controller that starts anew remembers nothing, and comes to the same end."""
+    """A restarted controller has no memory, and comes to the same end."""
     world = refusing(routed(steps=[{"setWeight": 50}]), *denied)
     release(world, "green")
     world.settle()
@@ -140,7 +140,7 @@ def test_an_eviction_that_is_refused_counts_no_pod_as_gone():
 
 
 def test_a_field_conflict_is_told_and_changes_no_phase():
-    """The other writer may be anybody, for as long as it likes: the Rollout serves, and says so."""
+    """The other writer may be any client, for any time: the Rollout serves, and reports it."""
     world = routed()
     world.settle()
     held = HeldWrite(

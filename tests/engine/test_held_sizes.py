@@ -189,7 +189,7 @@ def test_an_update_that_is_held_keeps_its_proportions(strategy: str, harm: str):
     HARMS[harm](world)
     world.after(5)
     before = shares(world)
-    # Without pods the weight falls, and dynamicStableScale gives the stable version more; without steps nothing tells
+    # Without pods the weight falls, and dynamicStableScale gives the stable version more; without steps nothing records
     # how pods alone divided the traffic.
     forgets = strategy == "dynamicStableScale" or (harm == "steps are wrong" and strategy == "pods alone")
     for replicas in (8, 2, 6, 4, 10, 4) if forgets else (8, 2, 0, 6, 4, 10, 4):

@@ -1,4 +1,4 @@
-"""ReplicaSets that somebody deletes: what is left takes over, and nobody is left waiting for what will not come back."""
+"""ReplicaSets that a user deletes: the remaining versions take over, and no Rollout waits for a lost object."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_deleted_canary_is_made_again_and_gets_its_weight_back():
 
 
 def test_a_superseded_canary_keeps_its_share_while_the_stable_version_has_no_pod():
-    """Found by the simulation (26659): everything was led to a stable version without pods."""
+    """Found by the simulation (26659): all traffic went to a stable version without pods."""
     world = routed(replicas=5, steps=[{"setWeight": 40}, {"pause": {}}])
     release(world, "green")
     world.settle()
@@ -112,7 +112,7 @@ def test_a_full_promotion_before_the_first_version_served_in_full_takes_nothing_
     "made", [lambda: routed(), lambda: blue_green(previewReplicaCount=2)], ids=["canary", "blue-green"]
 )
 def test_the_deadline_runs_for_a_version_whose_creation_was_not_heard_of(made: Any):
-    """Found by the simulation (474): the update began while paused, the answer was lost, no number of pods differed, and nobody gave up."""
+    """Found by the simulation (474): the update began while paused, the answer was lost, no pod count differed, and no deadline ran."""
     world = made()
     world.patch("Rollout", "web", {"spec": {"paused": True}})
     world.settle()

@@ -25,7 +25,7 @@ FIELDS = {"canary": ("canaryMetadata", "stableMetadata"), "blueGreen": ("preview
 
 
 class Pods(World):
-    """A world with Pod objects; `fails(n)` tells whether the n-th write of the world fails and ends its pass."""
+    """A world with Pod objects; `fails(n)`: whether the n-th write of the world fails and ends its pass."""
 
     def __init__(self, *objects: Json) -> None:
         super().__init__(*objects)
@@ -201,7 +201,7 @@ def test_metadata_that_people_put_on_pods_and_replica_sets_stays():
 @pytest.mark.parametrize("lost", [False, True], ids=["injected", "deleted with the injected one"])
 @pytest.mark.parametrize(("part", "key"), [("labels", "role"), ("annotations", "note")])
 def test_takeover_in_the_middle_brings_the_templates_value_back(part: str, key: str, lost: bool):
-    """Argo Rollouts recorded only what it injected, and deleted the template's own key where it took that back."""
+    """Argo Rollouts recorded only what it injected, and deleted the template's own key where it removed that."""
     world = made("canary", OWN, TRIAL, None)
     release(world, "green")
     world.settle()

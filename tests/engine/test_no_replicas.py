@@ -63,7 +63,7 @@ def test_a_full_promotion_that_is_stuck_is_taken_back_once():
 
 
 def test_a_preview_that_nobody_wants_any_more_goes_also_when_no_pods_are_wanted():
-    """Found by the simulation (26042): taken back after scaling to zero, its preview pods stayed for ever."""
+    """Found by the simulation (26042): rolled back after scaling to zero, its preview pods stayed for ever."""
     world = blue_green(2, previewReplicaCount=1, autoPromotionEnabled=False, scaleDownDelaySeconds=5)
     release(world, "green")
     world.settle()

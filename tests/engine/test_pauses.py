@@ -1,4 +1,4 @@
-"""When a pause ends, and that it is told."""
+"""When a pause ends, and that the end is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why pods do not start is said in the words of Kubernetes; of several, the commonest; and never a wrong reason."""
+"""The reason why pods do not start has Kubernetes' words; of several, the commonest; and never a wrong reason."""
 
 from __future__ import annotations
 

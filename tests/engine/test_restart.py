@@ -78,7 +78,7 @@ def test_a_restart_is_done_when_the_last_old_pod_is_on_its_way_out():
 
 
 def test_the_only_pod_that_serves_stays_while_a_new_version_does_not_come_up():
-    """Found by the simulation: each ReplicaSet was asked alone what it can spare, and the one that served had one too many."""
+    """Found by the simulation: each ReplicaSet computed its spare pods alone, and the one that served lost one too many."""
     made = a_rollout(replicas=1)
     made["spec"]["strategy"] = {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}}
     world = World(made)
@@ -165,7 +165,7 @@ def test_the_stable_pods_of_an_aborted_canary_have_another_beside_them_before_on
 
 
 def test_the_only_pod_of_an_active_version_that_is_being_replaced_stays():
-    """Found by the simulation (21879): the Service led to green, the status was not told, and red was asked for."""
+    """Found by the simulation (21879): the Service selected green, the status did not have it, and red was released."""
     world = blue_green(replicas=1, autoPromotionEnabled=False)
     release(world, "green")
     world.settle()

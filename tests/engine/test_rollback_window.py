@@ -88,7 +88,7 @@ def test_an_undo_inside_the_window_is_not_judged_and_becomes_stable(strategy: st
 
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_an_undo_in_the_middle_of_an_update_ends_the_runs_of_that_update_and_does_not_hear_them(verdict: str):
-    """red is judged while somebody goes back to blue, which was stable before green."""
+    """red is judged while a user goes back to blue, which was stable before green."""
     world = after_a_release(canary(analysis=CHECK, steps=[{"setWeight": 50}, {"analysis": CHECK}]))
     release(world, "red")
     world.settle()

@@ -22,7 +22,7 @@ class Said(msgspec.Struct, rename="camel"):
 
 
 class OneObject(Router[Said]):
-    """A router whose object says what it was asked for."""
+    """A router whose object has the desired state."""
 
     key = "istio"
     config = Said

@@ -1,4 +1,4 @@
-"""One answer to "why does it wait", whoever is asked: the command line, both views of the dashboard, the metric, the docs."""
+"""One answer to "why does it wait" everywhere: the command line, both views of the dashboard, the metric, the docs."""
 
 from __future__ import annotations
 

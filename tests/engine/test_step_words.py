@@ -1,4 +1,4 @@
-"""Each canary step has words that people read."""
+"""Each canary step has words for users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a takeover would change is told beyond its first pass, which often writes no more than a note."""
+"""The check reports a takeover's changes beyond its first pass, which often writes no more than a note."""
 
 from __future__ import annotations
 

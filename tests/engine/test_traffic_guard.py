@@ -210,7 +210,7 @@ def test_no_request_goes_to_a_version_that_lacks_the_pods_for_it(name: str, walk
 
 @pytest.mark.parametrize("walk", WALKS)
 def test_what_is_replaced_loses_its_share_although_the_new_version_never_serves(walk: str):
-    """The stable version grows for it: nobody has to wait for a version that cannot start."""
+    """The stable version grows for it: an update does not wait for a version that cannot start."""
     story = at_the_gate(WALKS[walk], OPTIONS["dynamicStableScale"])
     release(story.world, "yellow")
     story.world.once()

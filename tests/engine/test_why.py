@@ -1,4 +1,4 @@
-"""Why a Rollout waits, in the words that people read, and that no wait is without them."""
+"""Why a Rollout waits, in words for users, and that every wait has them."""
 
 from __future__ import annotations
 

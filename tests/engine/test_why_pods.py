@@ -1,4 +1,4 @@
-"""What keeps pods from starting is named wherever a Rollout is looked at, for each version whose pods are waited for."""
+"""The reason that keeps pods from starting appears in every view of a Rollout, for each version whose pods are awaited."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The real programs of Istio for the tests: istiod, built once from its Go module, and Envoy, from its wheel.
 
-Both are kept in `~/.cache/serinus`. The build of istiod takes minutes of processor time, so it happens only where it is asked for: with
+Both are kept in `~/.cache/serinus`. The build of istiod takes minutes of processor time, so it happens only on request: with
 `SERINUS_GATEWAYS=build` in the environment, which `make test-gateways` sets, or by `python tests/gateways/programs.py`.
 """
 

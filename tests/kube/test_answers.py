@@ -1,4 +1,4 @@
-"""Whatever a server or a proxy in front of it answers, a call ends in an error of the API that says what came."""
+"""For any answer of a server or a proxy in front of it, a failed call is an API error that names the answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NO_ANSWERS = [b"<html>Sign in</html>", b"", b"[]", b"null", b'"ok"', b"\xff\xfe"
 @pytest.mark.parametrize("kind", [Lease, dict])
 @pytest.mark.parametrize("call", CALLS)
 async def test_an_answer_of_no_kubernetes_api_is_a_reason_to_try_later(call: str, kind: Any, body: bytes):
-    """A captive portal, or a proxy that is set up wrong, answers 200. It ended the controller when it was asked for the Lease."""
+    """A captive portal, or a misconfigured proxy, answers 200. Such an answer to the read of the Lease ended the controller."""
 
     async def handle(_: Request) -> Response:
         return Response(200, body, "text/html")

@@ -1,4 +1,4 @@
-"""Whoever can use kubectl with a configuration can use Serinus with it; whoever cannot is told what to mend."""
+"""A configuration that works for kubectl works for Serinus; for any other, the error names the correction."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def kubeconfig(folder: Path, user: Json, **cluster: Any) -> str:
 @pytest.mark.parametrize("flag", ["", "secret"], ids=["file", "flag"])
 @pytest.mark.parametrize("user", USERS)
 def test_nothing_that_says_who_calls_is_read_for_a_plain_server(tmp_path: Path, user: str, flag: str) -> None:
-    """As client-go: `kubectl proxy` needs none, and on any other wire everybody reads along."""
+    """As client-go: `kubectl proxy` needs none, and on any other wire every listener can read it."""
     for server, sent in (("http://a", False), ("http://127.0.0.1:8001", False), ("https://a", True)):
         file = kubeconfig(tmp_path, USERS[user], server=server)
         found = load(Flags(kubeconfig=file, as_user="eve", token=flag), environ={})

@@ -1,4 +1,4 @@
-"""Handlers that wait for somebody else do not keep other keys waiting."""
+"""Handlers that wait for another system do not delay other keys."""
 
 from __future__ import annotations
 

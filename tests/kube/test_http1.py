@@ -20,7 +20,7 @@ def plain_socket(place: Any) -> socket.socket:
 
 
 class Server:
-    """`script(n, reader, writer)` answers the n-th connection; requests are read before it is asked."""
+    """`script(n, reader, writer)` answers the n-th connection; requests are read before it is called."""
 
     def __init__(self, script: Script) -> None:
         self.script, self.connections = script, 0
@@ -68,7 +68,7 @@ async def get(client: Http1, *, lasting: bool = False, safe: bool = True) -> Ans
 
 
 def once(text: bytes, *, pieces: int = 1) -> Script:
-    """Sends this to everybody, in so many pieces, and closes."""
+    """Send this to every client, in so many pieces, and close."""
 
     async def script(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asked(reader)
