@@ -1,13 +1,15 @@
-"""Kubernetes Events about Rollouts, Experiments and AnalysisRuns: written beside the work and never in its way.
+"""Kubernetes Events about Rollouts, Experiments and AnalysisRuns. A separate task writes them and never delays a
+reconcile.
 
 Two kinds (`serinus/api/event_reasons.py`):
 
-- Kept Events (aborts, verdicts, promotions, warnings) have no budget and a queue that routine Events cannot fill. While the
-  API is away they wait, at most `KEPT_QUEUE` different ones; a refused one (the namespace is being deleted) is logged.
-- Routine Events share a budget for each object, as in client-go. When their queue is full the oldest is dropped.
+- Kept Events (aborts, verdicts, promotions, warnings) have no budget and a queue that routine Events cannot fill. While
+  the API is unavailable they wait, at most `KEPT_QUEUE` different ones. A refused Event (the namespace is being
+  deleted) is logged.
+- Routine Events share a budget per object, as in client-go. When their queue is full, the oldest is dropped.
 
-Equal Events are one object with a count. The Events that an earlier process wrote about an object are listed before the
-first Event about it is written, so that they are counted on.
+Equal Events are one object with a count. Before the first Event about an object is written, the recorder lists the
+Events of an earlier process about it and continues their counts.
 """
 
 from __future__ import annotations
@@ -37,16 +39,16 @@ log = logging.getLogger(__name__)
 
 COMPONENT = "rollouts-controller"
 BURST = 25
-"""Routine Events of one object at once."""
+"""Routine Events of one object in a burst."""
 
 REFILL_SECONDS = 300.0
-"""After which an object may have one routine Event more. Both as in client-go."""
+"""Seconds per further routine Event of an object. Both values are those of client-go."""
 
 REPEAT_SECONDS = 10.0
-"""At least so long between two writes of the same kept Event; meanwhile its repeats are counted."""
+"""Minimum seconds between two writes of the same kept Event. Repeats in between are counted."""
 
 REMEMBERED = 4096
-"""Events whose count is known; the one not used for longest is forgotten."""
+"""Events with a known count. The least recently used is forgotten."""
 
 ROUTINE_QUEUE = 1000
 """Routine Events that wait to be written."""
@@ -55,14 +57,14 @@ KEPT_QUEUE = 10_000
 """Different kept Events that wait to be written: some 10 MB."""
 
 ATTEMPTS = 5
-"""At a routine Event; at a kept one before others get their turn."""
+"""Attempts for a routine Event. A kept Event goes to the end of its queue after as many."""
 
 LONGEST_PAUSE = 30.0
 LONGEST_MESSAGE = 1024
 LONGEST_NAME = 200
 
 Same = tuple[str, str, str, str]
-"""(uid of the object, type, reason, message): Events that agree in these are one."""
+"""(uid of the object, type, reason, message). Events with equal values are one Event."""
 
 
 class About(Protocol):
@@ -85,20 +87,20 @@ class _Waiting:
     involved: Json
     event: Event
     created: str
-    """When the object was made."""
+    """Creation time of the object."""
     kept: bool
     first: float
     last: float
     number: int
-    """Its place among all that were recorded: nanoseconds, no two the same."""
+    """Order in which it was recorded: nanoseconds, unique."""
     count: int = 1
     attempts: int = 0
     only_if_absent: bool = False
-    """An earlier process may have written it already."""
+    """Write it only if no earlier process has written it."""
 
     @property
     def name(self) -> str:
-        """Names sort by time, as client-go's do. It is the same in each attempt, and no other program makes the same."""
+        """A name that sorts by time, as in client-go. It is the same in each attempt, and unique across programs."""
         stem = str(self.involved["name"])[:LONGEST_NAME].rstrip("-.")
         digest = hashlib.blake2b("\0".join(self.same).encode(), digest_size=4).hexdigest()
         return f"{stem}.{self.number:016x}{digest}"
@@ -109,7 +111,7 @@ class _Source(msgspec.Struct):
 
 
 class _Found(msgspec.Struct, rename="camel"):
-    """An Event in the API, as far as it is compared."""
+    """The fields of an Event in the API that are compared."""
 
     metadata: ObjectMeta
     type: str = ""
@@ -128,18 +130,18 @@ class Recorder:
         self._kept: OrderedDict[Same, _Waiting] = OrderedDict()
         self._routine: OrderedDict[Same, _Waiting] = OrderedDict()
         self._repeats: OrderedDict[Same, _Waiting] = OrderedDict()
-        """Kept Events that were written less than REPEAT_SECONDS ago, the one to be written first before the others."""
+        """Repeats of kept Events that were written less than REPEAT_SECONDS ago, in the order in which they are due."""
         self._current: _Waiting | None = None
         self._written: OrderedDict[Same, _Written] = OrderedDict()
         self._looked_at: OrderedDict[str, None] = OrderedDict()
-        """UIDs of the objects about which earlier Events were looked for."""
+        """UIDs of the objects whose earlier Events were listed."""
         self._may_list = True
         self._begun = clock.now()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._news = asyncio.Event()
         self._number, self._failures = 0, 0
         self.dropped = 0
-        """Routine Events that were not written: too many of one object, or the API was away for too long."""
+        """Routine Events that were not written: too many of one object, or the API was unavailable for too long."""
         self.lost = 0
         """Kept Events that were not written: the API refused them, or more than KEPT_QUEUE waited."""
 
@@ -165,9 +167,9 @@ class Recorder:
             self._add(waiting)
 
     def tell_if_absent(self, about: About, event: Event, at: float, *, kind: str = "Rollout") -> None:
-        """Records a kept Event of an earlier moment, unless the API has it: the process before this one may have lost it.
+        """Records a kept Event of an earlier time, unless the API has it. The previous process may have lost it.
 
-        `at`: when it happened, in seconds since the epoch.
+        `at`: the time of the Event, in seconds since the epoch.
         """
         waiting = self._new(about, event, kind)
         waiting.first = waiting.last = at
@@ -175,7 +177,8 @@ class Recorder:
         self._add(waiting)
 
     async def run(self) -> None:
-        """Writes what was recorded, in order, until cancelled. What another process wrote meanwhile is looked for anew."""
+        """Writes the recorded Events in order, until cancelled. It lists again the Events that another process wrote
+        meanwhile."""
         self._begun = self._clock.now()
         self._written.clear()
         self._looked_at.clear()
@@ -187,12 +190,12 @@ class Recorder:
                 await self._attempt(waiting)
 
     async def flush(self) -> None:
-        """Writes what still waits; for the end, after `run`."""
+        """Writes the waiting Events. Call it at the end, after `run`."""
         while (waiting := self._next(at_the_end=True)) is not None:
             await self._attempt(waiting)
 
     def waiting(self) -> int:
-        """How many different Events wait to be written."""
+        """Number of different Events that wait to be written."""
         return len(self._kept) + len(self._routine) + len(self._repeats) + (self._current is not None)
 
     def _new(self, about: About, event: Event, kind: str) -> _Waiting:
@@ -231,7 +234,8 @@ class Recorder:
         return allowed
 
     def _next(self, *, at_the_end: bool = False) -> _Waiting | None:
-        """The Event to write now. It is `_current` until it is written or given up, so that a cancelled write is not lost."""
+        """The Event to write now. It stays `_current` until it is written or given up, so a cancelled write is not
+        lost."""
         if self._current is not None:
             return self._current
         repeat = next(iter(self._repeats.values()), None)
@@ -283,7 +287,8 @@ class Recorder:
             await asyncio.sleep(pause)
 
     def _later(self, waiting: _Waiting, why: str) -> None:
-        """It was tried often enough for now: a routine Event is dropped, a kept one goes behind the others."""
+        """Handles an Event after ATTEMPTS tries: drops a routine Event, and moves a kept
+        one to the end of its queue."""
         if not waiting.kept:
             self._give_up(waiting, why)
         elif (equal := self._kept.get(waiting.same)) is not None:
@@ -313,16 +318,16 @@ class Recorder:
                 patch = {"count": written.count + waiting.count, **_last(waiting)}
                 await self._client.patch(EVENTS, written.name, patch, space, type=msgspec.Raw)
             except NotFound:
-                del self._written[same]  # Events are deleted after an hour
+                del self._written[same]  # the API deletes Events after an hour
             else:
                 self._remember(same, _Written(written.name, written.count + waiting.count, self._clock.now()))
                 return
-        with suppress(AlreadyExists):  # an attempt whose answer was lost
+        with suppress(AlreadyExists):  # an earlier attempt succeeded and its answer was lost
             await self._client.create(EVENTS, _body(waiting), space, type=msgspec.Raw)
         self._remember(same, _Written(waiting.name, waiting.count, self._clock.now()))
 
     async def _look_for_earlier(self, waiting: _Waiting) -> None:
-        """The Events that an earlier process wrote about the object, listed once. An object made since has none."""
+        """Lists once the Events that an earlier process wrote about the object. An object created since has none."""
         uid, made = waiting.same[0], parse_time(waiting.created)
         if not self._may_list or uid in self._looked_at or made is None or made >= self._begun:
             return
@@ -350,9 +355,9 @@ class Recorder:
 
 
 def aborted_since(rollout: Rollout, earliest: float) -> tuple[Event, float] | None:
-    """The Event of the abort that the status reports, and when it was; None without one since `earliest`.
+    """The Event of the abort that the status reports, and its time; None without one since `earliest`.
 
-    The status is written before the Event. A process that is killed between the two leaves it to the next one.
+    The status is written before the Event. If a process is killed between the two, the next process writes the Event.
     """
     for condition in rollout.status.conditions:
         at = parse_time(condition.last_update_time)

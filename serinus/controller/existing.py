@@ -1,4 +1,4 @@
-"""A ReplicaSet that exists already under the name of one that a plan creates."""
+"""Handles an existing ReplicaSet with the name of one that a plan creates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from serinus.engine.core.plan import Action
 
 
 def missing_label(found: ObjectMeta, action: Action) -> Action | None:
-    """Gives our own ReplicaSet of that name the label by which it is found, which another writer removed or changed."""
+    """The action that restores our own ReplicaSet's hash label, which another writer removed or changed."""
     wanted = ((action.body.get("metadata") or {}).get("labels") or {}).get(HASH)
     if found.controller() is None or wanted is None or found.labels.get(HASH) == wanted:
         return None

@@ -1,4 +1,5 @@
-"""Names who changes a field back: asked of metadata.managedFields, once, when a write was undone several times.
+"""Finds the field manager that changes a field back. It reads metadata.managedFields once, after a write was undone
+several times.
 
 The cache does not hold managedFields, which would double its size.
 """
@@ -16,15 +17,16 @@ from serinus.kube.client import Client
 from serinus.kube.errors import NotFound
 
 MANAGERS = 3
-"""Names that one sentence has."""
+"""Maximum names in one sentence."""
 
 LONGEST_VALUE = 80
 
 
 async def sentence(client: Client, resource: Resource, namespace: str, action: Action) -> str:
-    """Which field is changed back and by whom; "" where the object has what the write sets: then nobody undoes it.
+    """Names the field and the manager that changes it back; "" if the object has the written values, so no conflict
+    exists.
 
-    ApiError where the API cannot be asked.
+    ApiError if the API cannot be read.
     """
     what = f"{action.kind} {action.name}"
     try:
@@ -51,7 +53,8 @@ def _who(live: Json, parts: tuple[str, ...], ours: str) -> str:
     owners = _names(e for e in entries if _owns(e.get("fieldsV1") or {}, parts))
     if owners:
         return f"the field belongs to the field manager {owners} (metadata.managedFields)"
-    # A client that removes a field leaves no entry for it, and neither does a webhook: others are no more than candidates.
+    # A removed field leaves no entry for the client that removed it, nor does a webhook. Other managers are only
+    # candidates.
     others = _names(e for e in entries if not e.get("subresource"))
     also = f"; the object is also written by {others}" if others else ""
     return f"metadata.managedFields does not name who does it, the API server's audit log does{also}"
@@ -63,7 +66,7 @@ def _names(entries: Any) -> str:
 
 
 def _owns(fields: Json, parts: tuple[str, ...]) -> bool:
-    """Whether fieldsV1 has this field, or a whole that it is part of."""
+    """Whether fieldsV1 contains this field, or a parent that is owned as a whole."""
     for part in parts:
         found = fields.get(f"f:{part}")
         if found is None:

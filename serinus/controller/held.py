@@ -1,10 +1,11 @@
-"""Remembers which writes are not tried again for a while, and how often each field was set again.
+"""Remembers which writes are held, and how often each field was set again.
 
-Two kinds, one mechanism. A write that the API server refuses for good is tried again ever more rarely, until its cause is mended. A
-field that was set to the same value several times within a short time, with nothing of ours between, is changed back by another writer:
-it is set again ever more rarely, until that one stops. The planner sees both (`engine/held.py`), and goes on without these writes.
+Two kinds use one mechanism. A write that the API server refuses for good is retried with a growing delay until its
+cause is fixed. A field that was set to the same value several times within a short time, with no other write of ours
+between, is changed back by another writer. It is set again with a growing delay until that writer stops. The planner
+reads both (`engine/held.py`) and proceeds without these writes.
 
-Nothing of this has to survive: a controller that starts anew tries each write once and learns the same.
+This state is not persisted: a restarted controller tries each write once and learns the same.
 """
 
 from __future__ import annotations
@@ -22,37 +23,37 @@ from serinus.kube.errors import ApiError
 from serinus.kube.informer import Key
 
 FIRST, LONGEST = 1.0, 60.0
-"""Seconds until a write is tried again; doubled each time, up to the longest."""
+"""Seconds until a write is retried: the first delay, doubled each time, up to the longest."""
 
 PROMPT = 3
-"""Times that a field is set again at once. Requests may depend on it; and two writers may just have met."""
+"""A field is set again this many times without delay. Requests may depend on it, or two writers may have met once."""
 
 QUIET = 60.0
-"""Seconds without another change, at least, after which a field counts as left alone."""
+"""Minimum seconds without another change after which a field counts as uncontested."""
 
 VARIANTS = 5
-"""Different writes to one object that may be refused before all of them are held back together."""
+"""Different writes to one object that may be refused before all writes to it are held."""
 
 LONGEST_WORDS = 1000
 REMEMBERED = 10_000
-"""Objects of which the last writes are known; the one not written for longest is forgotten."""
+"""Objects whose last writes are remembered. The least recently written is forgotten."""
 
 
 def back_off(times: int) -> float:
-    """Seconds to wait after this many tries."""
+    """Seconds to wait after this many attempts."""
     return min(LONGEST, FIRST * 2.0 ** min(max(0, times - 1), 16))
 
 
 @dataclass(slots=True)
 class _Field:
-    """The last value that was written, and how often in a row."""
+    """The last value written to a field, and how often in a row."""
 
     value: str
     when: float
     again: int = 0
 
     def delay(self) -> float:
-        """Seconds that have to pass after the last write of this value."""
+        """Minimum seconds after the last write of this value."""
         return 0.0 if self.again < PROMPT else back_off(self.again - PROMPT + 1)
 
     def quiet_at(self) -> float:
@@ -66,12 +67,12 @@ class _Refusal:
 
 
 Object = tuple[str, str]
-"""(kind, name), in the namespace of what is reconciled."""
+"""(kind, name), in the namespace of the reconciled object."""
 
 
 @dataclass(slots=True)
 class HeldWrites:
-    """Of all Rollouts, or all Experiments. Times are seconds since the epoch."""
+    """Held writes of all Rollouts, or of all Experiments. Times are seconds since the epoch."""
 
     _refused: dict[Key, list[_Refusal]] = field(default_factory=dict[Key, list[_Refusal]])
     _contested: dict[Key, dict[Object, HeldWrite]] = field(default_factory=dict[Key, dict[Object, HeldWrite]])
@@ -80,7 +81,8 @@ class HeldWrites:
     )
 
     def now(self, key: Key, now: float) -> tuple[HeldWrite, ...]:
-        """What a plan for `key` has to know. Conflicts stay until the field has been left alone for a while."""
+        """The held writes that a plan for `key` must omit. Conflicts stay until the field
+        is uncontested for a while."""
         if key not in self._refused and key not in self._contested:
             return ()
         refused = [one for one in self._refused.get(key, ()) if now < one.held.until + 2 * LONGEST]
@@ -91,12 +93,13 @@ class HeldWrites:
         return (*(one.held for one in refused if now < one.held.until), *self._conflicts(key, now))
 
     def requeue(self, key: Key, now: float) -> float | None:
-        """When a conflict that nothing else tells of may be over."""
+        """The time at which a conflict may be over. No event reports that."""
         ends = [self._quiet_at(key, where) for where in self._contested.get(key, {})]
         return min((at for at in ends if at > now), default=None)
 
     def refused(self, key: Key, action: Action, error: ApiError, now: float) -> tuple[HeldWrite, bool]:
-        """Notes that the API server refused this write; and whether it had refused the same before."""
+        """Records that the API server refused this write. Also returns whether it refused the same with the same
+        message before."""
         fields = fields_of(action)
         mine = self._refused.get(key, [])
         same = [r for r in mine if _object(r.held) == (action.kind, action.name) and r.held.verb == action.verb]
@@ -118,7 +121,7 @@ class HeldWrites:
         return held, known is not None and known.held.message == held.message
 
     def too_soon(self, key: Key, action: Action, now: float) -> bool:
-        """Whether this write would only set again what was set several times a moment ago."""
+        """Whether this write only sets values again that were set several times, before their delay has passed."""
         written = self._written.get((key, (action.kind, action.name)))
         if written is None:
             return False
@@ -130,13 +133,13 @@ class HeldWrites:
         return True
 
     def left_alone(self, key: Key, action: Action) -> None:
-        """Nobody changes these fields back, as was found out: they are counted anew."""
+        """Resets the counts of these fields: a read showed that no writer changes them back."""
         written = self._written.get((key, (action.kind, action.name)), {})
         for text in fields_of(action):
             written.pop(text.partition("=")[0], None)
 
     def contested(self, key: Key, action: Action, message: str) -> HeldWrite:
-        """Notes that another writer changes these fields back, as `message` says."""
+        """Records that another writer changes these fields back. `message` describes it."""
         where, fields = (action.kind, action.name), fields_of(action)
         before = self._contested.setdefault(key, {}).get(where)
         if before is not None and before.fields is not None and before.verb == action.verb:
@@ -148,12 +151,12 @@ class HeldWrites:
         return held
 
     def known(self, key: Key, action: Action) -> str:
-        """The sentence of a conflict about these fields; "" where none is known."""
+        """The message of a conflict about these fields; "" if none is known."""
         held = self._contested.get(key, {}).get((action.kind, action.name))
         return held.message if held and held.verb == action.verb and fields_of(action) <= (held.fields or set()) else ""
 
     def wrote(self, key: Key, action: Action, now: float) -> None:
-        """The write was done."""
+        """Records a successful write."""
         if key in self._refused:
             left = [r for r in self._refused[key] if not _same(r.held, action)]
             self._refused[key] = left
@@ -175,7 +178,7 @@ class HeldWrites:
             self._contested[key][where] = msgspec.structs.replace(held, until=until)
 
     def forget(self, key: Key) -> None:
-        """The Rollout is gone."""
+        """Drops the state of a deleted Rollout."""
         self._refused.pop(key, None)
         self._contested.pop(key, None)
 
@@ -210,7 +213,7 @@ def _same(held: HeldWrite, action: Action) -> bool:
 
 
 class HeldBack(Exception):
-    """A write was not done, and is not to be tried before `held.until`. `known`: this had been told before."""
+    """A write was not executed, and must not be retried before `held.until`. `known`: this was reported before."""
 
     def __init__(self, held: HeldWrite, known: bool = True) -> None:
         super().__init__(held.message)

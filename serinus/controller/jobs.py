@@ -1,7 +1,7 @@
-"""Tells which analysis may go on since its Job has ended, so that a verdict does not wait for the next look at it.
+"""Wakes an AnalysisRun when its Job ends, so that a verdict does not wait for the next poll.
 
-Jobs are watched from the first metric on that needs one: who has none pays nothing and needs no right to read them. Without
-that right the provider's own looks from time to time remain (spec/analysis.md §4, job).
+Jobs are watched only after a first metric needs one. Without Job metrics the controller needs no right to read Jobs.
+Without that right the provider still polls (spec/analysis.md §4, job).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Status(msgspec.Struct):
 
 
 class _Job(msgspec.Struct):
-    """Of a Job, what tells whose it is and whether it has ended."""
+    """The fields of a Job that identify its owner and show whether it has ended."""
 
     metadata: ObjectMeta
     status: _Status = msgspec.field(default_factory=_Status)
@@ -43,7 +43,7 @@ class _Job(msgspec.Struct):
 class Jobs:
     """Calls `ended(run, metric)` when the Job of a measurement ends.
 
-    `client`: of the cluster where Jobs are made. `namespace`: where they are, "" for all.
+    `client`: of the cluster that runs the Jobs. `namespace`: their namespace, "" for all.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Jobs:
         self._namespace, self._needed = namespace, asyncio.Event()
 
     def need(self, metrics: Resolved) -> None:
-        """Watch from now on, if one of the metrics is measured by a Job."""
+        """Starts the watch if a Job measures one of the metrics."""
         if any("job" in m.metric.provider for m in metrics.metrics):
             self._needed.set()
 
     async def run(self) -> None:
-        """Watches, once that is needed, until cancelled."""
+        """Runs the watch once it is needed, until cancelled."""
         await self._needed.wait()
         rng = Random(self._rng.random())
         jobs = Informer(self._client, JOBS, _Job, namespace=self._namespace, labels=UID, clock=self._clock, rng=rng)

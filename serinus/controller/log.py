@@ -15,7 +15,7 @@ _PLAIN = re.compile(r"[\w./:@+\-]+", re.ASCII)
 
 
 class Formatter(logging.Formatter):
-    """Fields of a record are what is given as `extra={"fields": {…}}`."""
+    """`extra={"fields": {…}}` of a record gives the fields of its line."""
 
     def __init__(self, how: Literal["text", "json"] = "text") -> None:
         super().__init__()
@@ -41,7 +41,7 @@ def _text(value: Any) -> str:
 
 
 def start(level: str = "info", how: Literal["text", "json"] = "text") -> None:
-    """Sends all log lines to stderr. `level`: debug, info, warn, error. ValueError for another."""
+    """Sends all log lines to stderr. `level`: debug, info, warn or error; ValueError for any other."""
     levels = {"debug": 10, "info": 20, "warn": 30, "warning": 30, "error": 40, "fatal": 50}
     if level not in levels:
         raise ValueError(f"{level!r} is no log level: use one of {', '.join(levels)}")

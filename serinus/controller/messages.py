@@ -1,4 +1,4 @@
-"""What a pass tells the sender of messages: the Events, and the object as the pass writes it."""
+"""The interface between a pass and the sender of messages: the Events, and the object as the pass writes it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ Annotate = Callable[[Json, str], Awaitable[ObjectMeta]]
 
 
 class Messages(Protocol):
-    """Messages to people about Events. `make`: gives the object as the pass writes it."""
+    """Messages to users about Events. `make` returns the object as the pass writes it."""
 
     async def prepare(
         self, before: Subject, make: Callable[[], Subject], events: Sequence[Event], write: Annotate
     ) -> None:
-        """Called before the write of a status, with the Events that happen by it."""
+        """Called before the write of a status, with the Events that this write causes."""
         ...
 
     def happened(self, make: Callable[[], Subject], events: Sequence[Event], *, complete: bool) -> None:
-        """Called after a pass with the Events that happened. `complete`: no write of the pass failed."""
+        """Called after a pass with its Events. `complete`: no write of the pass failed."""
         ...
 
 
 def as_written(about: Subject, plan: Plan, acted: Iterable[int], *, status: bool) -> Subject:
-    """The object after the actions that were done (by index) and, with `status`, the write of its status."""
+    """The object after the executed actions (by index) and, with `status`, after the write of its status."""
     annotations, labels = dict(about.metadata.annotations), dict(about.metadata.labels)
     for index in acted:
         action = plan.actions[index]

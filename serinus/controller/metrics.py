@@ -1,7 +1,7 @@
-"""Metrics as Argo Rollouts names them, so that dashboards and alerts go on working.
+"""Metrics with the names of Argo Rollouts, so that existing dashboards and alerts work.
 
-Gauges are read from the cache while they are asked for: a series lives exactly as long as its Rollout. Counters and
-histograms of a Rollout are removed with it.
+Each scrape reads the gauges from the cache: a series exists exactly as long as its Rollout. Counters and histograms of
+a Rollout are removed with it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Metrics:
     def watch(
         self, cache: Cache, queues: Mapping[str, WorkQueue[Key]], aside: Mapping[str, Callable[[], int]] | None = None
     ) -> None:
-        """Adds the gauges that are read from the cache and the queues, by name. `aside`: kind -> how many are set aside."""
+        """Adds the gauges that read the cache and the queues, by name. `aside`: kind -> number of objects that are set
+        aside."""
         self._cache = cache
         self.registry.register(_Gauges(cache, queues, aside or {}))
         self.registry.register(AnalysisGauges(cache))
@@ -64,7 +65,8 @@ class Metrics:
         self._rollouts.failed(key)
 
     def waits(self, key: Key, reasons: tuple[tuple[str, str], ...]) -> None:
-        """The reason for which the Rollout waits: (code of `engine/core/wait_reasons.py`, cause why pods are not ready, "" without one)."""
+        """Records why the Rollout waits: (code of `engine/core/wait_reasons.py`, cause of pods that are not ready or
+        "")."""
         if reasons:
             self._waits[key] = reasons
         else:
@@ -74,13 +76,13 @@ class Metrics:
         self._events.told((rollout.metadata.namespace, rollout.metadata.name), event.type, event.reason)
 
     def forget(self, key: Key) -> None:
-        """Removes the series of a Rollout that is gone."""
+        """Removes the series of a deleted Rollout."""
         self._waits.pop(key, None)
         self._rollouts.forget(key)
         self._events.forget(key)
 
     def counting(self, handler: Handler) -> Handler:
-        """The handler, with its requests counted. Names are not told apart: they come and go forever."""
+        """The handler with its requests counted. Labels omit object names, whose number is unbounded."""
 
         async def counted(request: Request) -> Response:
             kind, namespace = _subject(request.path)
@@ -98,12 +100,12 @@ class Metrics:
     def _requested(self, kind: str, namespace: str, verb: str, status: int) -> None:
         labels = (kind, namespace, verb, status)
         counter = self._counters.get(labels)
-        if counter is None:  # finding a series by its labels costs more than to count
+        if counter is None:  # looking up a series by labels costs more than counting
             counter = self._counters[labels] = self._requests.labels(kind, namespace, "", verb, str(status))
         counter.inc()
 
     def text(self) -> bytes:
-        """The exposition format of Prometheus."""
+        """The metrics in the exposition format of Prometheus."""
         series = (self._rollouts, self.experiments, self.runs, self._events, self.notifications)
         pieces = [*(line for one in series for line in one.lines()), *self._gauges()]
         return generate_latest(self.registry) + "".join(pieces).encode()
@@ -189,7 +191,7 @@ PHASES = ("Completed", "Progressing", "Paused", "Timeout", "Error", "Abort", "In
 
 
 def phase(rollout: Rollout) -> str:
-    """The phase as this metric has always told it: from the conditions, not from status.phase."""
+    """The phase for the phase labels of the metrics: from the conditions, not from status.phase."""
     found = {c.type: c for c in rollout.status.conditions}
     if (invalid := found.get("InvalidSpec")) and invalid.status == "True":
         return "InvalidSpec"

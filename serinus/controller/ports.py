@@ -1,4 +1,4 @@
-"""What a running controller tells over HTTP: `/metrics`, `/healthz` (it runs) and `/readyz` (it knows its world)."""
+"""HTTP endpoints of a running controller: `/metrics`, `/healthz` (it runs) and `/readyz` (its caches are synced)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from aiohttp import web
 
 
 class PortTaken(Exception):
-    """A port could not be opened, and what to do: a sentence for the user."""
+    """A port could not be opened. The message has the remedy, as a sentence for the user."""
 
 
 @asynccontextmanager
 async def serving(
     address: str, *, metrics: tuple[int, Callable[[], bytes]] | None, health: tuple[int, Callable[[], str]] | None
 ) -> AsyncGenerator[dict[str, int]]:
-    """Serves for as long as the block lasts; yields the ports, which 0 lets the system choose. PortTaken if it cannot.
+    """Serves until the block ends and yields the ports; for port 0 the system chooses one. PortTaken if a port cannot
+    be opened.
 
-    `metrics`: port and the text to give. `health`: port and why the process is not ready; "" when it is.
+    `metrics`: port and the text to serve. `health`: port and why the process is not ready, "" if it is.
     """
     runners: list[web.AppRunner] = []
     ports: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""The controller as a whole: caches that are always warm, an election, workers while it leads."""
+"""The controller process: caches that are always synced, leader election, and workers while it leads."""
 
 from __future__ import annotations
 
@@ -54,27 +54,27 @@ EVENTS_KEPT = 3600.0
 """Seconds for which an API server keeps Events (`--event-ttl`)."""
 
 LAST_WORDS = 2.0
-"""Seconds in which events that still wait are written at the end."""
+"""Seconds to write the waiting Events at shutdown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`namespace`: "" for all. Ports: None serves nothing, 0 takes any free one."""
+    """`namespace`: "" for all. Ports: None disables the server, 0 takes any free port."""
 
     namespace: str = ""
     instance_id: str = ""
     workers: int = 10
-    """Rollouts worked on at once; nearly all of a reconcile is waiting for the API."""
+    """Rollouts reconciled at once. A reconcile spends nearly all of its time waiting for the API."""
     analysis_workers: int = 30
-    """AnalysisRuns worked on at once. Those that wait for an answer of a monitoring system do not count (providers/lanes.py)."""
+    """AnalysisRuns reconciled at once. Runs that wait for a monitoring system do not count (providers/lanes.py)."""
     only_analyses: bool = False
-    """Rollouts and Experiments are somebody else's."""
+    """Another controller manages Rollouts and Experiments."""
     self_service_notifications: bool = False
-    """Namespaces may have configurations of notifications of their own."""
+    """Namespaces may have their own configurations of notifications."""
     resync: float = 900.0
-    """Seconds after which every Rollout is looked at again from the cache, without a call; 0: never."""
+    """Seconds between reconciles of every Rollout from the cache, without a call; 0: never."""
     aws_verify: bool = False
-    """Weights of ALB Ingresses are read back from AWS."""
+    """Read the weights of ALB Ingresses back from AWS."""
     aws_tag: str = "ingress.k8s.aws/resource"
     """The tag of a target group that names its Ingress and Service."""
     leader_elect: bool = True
@@ -88,7 +88,7 @@ class Options:
     health_port: int | None = None
 
     def lease(self) -> LeaseSettings:
-        """ValueError if its times do not fit together."""
+        """The settings of the lease. ValueError if its times contradict each other."""
         name = f"{LEASE}-{self.instance_id}" if self.instance_id else LEASE
         return LeaseSettings(
             name, self.lease_namespace, self.identity, self.lease_duration, self.renew_deadline, self.retry_period
@@ -96,7 +96,7 @@ class Options:
 
 
 class Controller:
-    """The parts, joined. `plan` decides; the default is the engine's."""
+    """All parts of the controller, connected. `plan` decides; the default is the engine's."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class Controller:
         )
         self.reach = dataclasses.replace(self.reach, weight_of=self._weight_of)
         self._sending = self.reach.http if reach else Http()
-        """Connections of its own: receivers of messages take none from analyses."""
+        """Separate connections: messages to receivers use none of the analyses' connections."""
         self.notifying = Notifying(
             client,
             self.cache,
@@ -230,7 +230,7 @@ class Controller:
         return weight_in_force(rollout, run) if rollout is not None else None
 
     async def run(self) -> None:
-        """Runs until cancelled; then stops at once: another process goes on from what was written."""
+        """Runs until cancelled, then stops at once. Another process continues from the written state."""
         options = self.options
         async with _serving(self) as ports:
             if ports:
@@ -251,14 +251,15 @@ class Controller:
                 await self._sending.close()
 
     def not_ready(self) -> str:
-        """Why the caches do not show the world yet, or no longer; "" when they do."""
+        """Why the caches are not synced, or have lost their connection; "" if they are current."""
         for informer in self.cache.informers():
             if not informer.synced.is_set() or informer.error:
                 return f"{informer.resource.plural}: {informer.error or 'not listed yet'}"
         return ""
 
     def _lane(self, key: Key) -> Lane:
-        """Rollouts in flight go before settled ones, and no namespace waits for another's thousands."""
+        """Rollouts in progress precede settled ones. Namespaces take turns, so a namespace with thousands of keys
+        delays no other."""
         rollout = self.cache.rollouts.items.get(key)
         settled = (
             rollout is not None
@@ -276,7 +277,7 @@ class Controller:
             for key, rollout in self.cache.rollouts.items.items():
                 self.queue.add(key)
                 if not rollout.status.observed_generation:
-                    self._added(rollout)  # those that were worked on before have been told of
+                    self._added(rollout)  # others already have this Event
                 if missed := aborted_since(rollout, self._clock.now() - EVENTS_KEPT):
                     self.recorder.tell_if_absent(rollout, *missed)
             for key in self.cache.analysis_runs.items:
@@ -317,7 +318,7 @@ class Controller:
             self.run_queue.add(key)
 
     def _unreadable(self, kind: str, key: Key, uid: str, why: str) -> None:
-        """Nothing else can be said on the object itself: its status is one of the things that cannot be read."""
+        """Reports an unreadable object only by an Event, because its status cannot be read either."""
         about = Rollout(WrittenMeta(name=key[1], namespace=key[0], uid=uid))
         self.recorder.tell(about, Event("SetAside", f"it cannot be read: {why}", "Warning"), kind=kind)
 
@@ -359,9 +360,9 @@ async def run_controller(
     reach: Reach | None = None,
     job_cluster: Client | None = None,
 ) -> None:
-    """Runs a controller until cancelled. `reach`: what providers of analyses may use, if not the real network.
+    """Runs a controller until cancelled. `reach`: the network access of analysis providers, if not the real network.
 
-    `job_cluster`: where the Jobs of analyses are made, if not in the cluster itself.
+    `job_cluster`: the cluster that runs the Jobs of analyses, if not this one.
 
     ValueError if the options contradict each other; `ports.PortTaken` if a port cannot be opened.
     """
@@ -375,7 +376,7 @@ def _by_namespace(key: Key) -> Lane:
 
 
 def lease_namespace(fallback: str) -> str:
-    """Where the Lease lives: the controller's own namespace, as the pod is told it."""
+    """The namespace of the Lease: the controller's own, from POD_NAMESPACE."""
     return os.environ.get("POD_NAMESPACE") or fallback
 
 
@@ -386,7 +387,7 @@ def _engine_plan() -> Callable[[Snapshot], Plan]:
 
 
 def _serving(controller: Controller) -> AbstractAsyncContextManager[dict[str, int]]:
-    from serinus.controller.ports import serving  # aiohttp's server: not needed where nothing is served
+    from serinus.controller.ports import serving  # aiohttp's server: not needed without ports
 
     options = controller.options
     metrics = None if options.metrics_port is None else (options.metrics_port, controller.metrics.text)

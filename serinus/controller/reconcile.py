@@ -1,7 +1,7 @@
-"""The loop of one Rollout: what is seen, what follows from it, what is done about it.
+"""The reconcile loop of one Rollout or Experiment: observe, plan, apply.
 
-Level-triggered: nothing is remembered but what makes decisions safe (the own writes that the cache does not show yet)
-and quiet (what was last logged). Where there is nothing to do, no call is made.
+It is level-triggered. It remembers only the own writes that the cache does not show yet, for safe decisions, and the
+last log lines, to avoid repeats. If there is nothing to do, it makes no call.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ log = logging.getLogger(__name__)
 S = TypeVar("S", bound=msgspec.Struct)
 
 LOOK_AFTER = 2.0
-"""Seconds after which a write that the cache does not show is looked after."""
+"""Seconds after which a write that the cache does not show is checked at the API."""
 
 SEARCHES = 5
-"""Looks, after which the cache is believed again: the object is beyond what is watched."""
+"""Checks after which the cache is trusted again: no watch covers the object."""
 
 BUSY = 1.0
-"""Seconds at least until the next look where a plan asks to be called at once and did nothing."""
+"""Minimum seconds until the next pass if a plan requests an immediate requeue and wrote nothing."""
 
 
 class Measures(Protocol):
-    """What is counted of reconciles."""
+    """The metrics of reconciles."""
 
     def reconciled(self, key: Key, seconds: float) -> None: ...
 
@@ -55,10 +55,10 @@ class Measures(Protocol):
 
 
 class Reconciler(Generic[S]):
-    """Call it with a key; it raises what went wrong, for the queue to try again with back-off.
+    """The handler of the queue: call it with a key. An error raises, and the queue retries the key with back-off.
 
-    `about`: the cache of what it reconciles, Rollouts or Experiments. `see`: what a decision about one may depend on, at a
-    time; None where it is not there.
+    `about`: the informer of the reconciled kind, Rollouts or Experiments. `see`: the snapshot of one object at a time;
+    None if the object is missing.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class Reconciler(Generic[S]):
         self.aside = SetAside()
         self._waits: dict[Key, tuple[tuple[str, str], ...]] = {}
         self._failing: dict[Key, str] = {}
-        """What the last attempt failed with: the same again is no news."""
+        """Error of the last attempt. The same error again is not reported again."""
 
     async def __call__(self, key: Key) -> None:
         began = self._clock.now()
         about = self._about.items.get(key)
         if about is None or about.metadata.deletion_timestamp:
-            self._forget(key)  # its children follow by their owner references
+            self._forget(key)  # the garbage collector deletes its children
             return
         missing = self._cache.missing(about)
         if missing:
             self._say_waits(about, (Wait(CACHE_NOT_SYNCED.code, missing),))
-            return  # the list that is missing wakes everyone
+            return  # the missing list wakes every object
         if await self._is_behind(key, began):
             self._queue.add_at(key, began + LOOK_AFTER)
             return
@@ -120,7 +120,7 @@ class Reconciler(Generic[S]):
         self._failing.pop(key, None)
 
     async def _decide(self, key: Key, about: Subject, held: tuple[HeldWrite, ...], now: float) -> Plan | None:
-        """What to do; None where nothing is to be done, or nothing can be said: then the object is set aside."""
+        """The plan; None if the object is gone, or if planning failed and the object is set aside."""
 
         def decide() -> Plan | None:
             seen = self._see(self._cache, key, now)
@@ -138,7 +138,7 @@ class Reconciler(Generic[S]):
         return plan
 
     async def _set_aside(self, key: Key, about: Subject, error: Exception, seconds: float, now: float) -> None:
-        """The object waits by itself: its status, an Event, a metric and the log tell why, once for each reason."""
+        """Sets only this object aside. Its status, an Event, a metric and the log report each reason once."""
         entry = self.aside.failed(key, about.metadata.generation, error, seconds, now)
         fields = {**self._named(key), "again_in": f"{entry.until - now:.1f}s"}
         news = self._failing.get(key) != entry.words
@@ -164,7 +164,7 @@ class Reconciler(Generic[S]):
                 log.warning("a write failed: %s", refused, extra={"fields": fields})
 
     def _hold_back(self, about: Subject, back: HeldBack, plan: Plan, known: tuple[HeldWrite, ...]) -> tuple[Wait, ...]:
-        """A write is not to be tried now: another plan follows at once, which does without it. Returns what is waited for."""
+        """Handles a held write: requeues at once for a plan that omits it. Returns the waits."""
         held, key = back.held, (about.metadata.namespace, about.metadata.name)
         if self._measures and held.code == REFUSED.code and held not in known:
             self._measures.failed(key)
@@ -174,14 +174,15 @@ class Reconciler(Generic[S]):
         if held not in known:
             self._queue.add_at(key, self._clock.now())
             return plan.waits
-        # No plan does without this one, such as the status: it waits for its time, and an Event tells what the status cannot.
+        # No plan can omit this write, such as the status. It waits until its time. An Event reports what the status
+        # cannot.
         if all(reason != held.code for reason, _ in self._waits.get(key, ())):
             self._applier.tell(about, Event("ReconciliationError", held.message, "Warning"))
         self._queue.add_at(key, held.until)
         return (*plan.waits, Wait(held.code, held.message))
 
     def failed(self, key: Key, error: Exception, delay: float) -> None:
-        """Tells of an attempt that raised; the next one comes in `delay` seconds."""
+        """Logs an attempt that raised. The next attempt follows in `delay` seconds."""
         fields = {**self._named(key), "again_in": f"{delay:.1f}s"}
         if isinstance(error, Conflict):
             log.debug("something changed since it was seen: deciding again", extra={"fields": fields})
@@ -196,7 +197,7 @@ class Reconciler(Generic[S]):
         log.log(level, "a write failed: %s", error.message, extra={"fields": fields})
         about = self._about.items.get(key)
         if about is not None and isinstance(error, Forbidden | Invalid):
-            # Time alone does not mend these: somebody has to give a right or change an object.
+            # Retries do not fix these errors: a user must grant a right or change an object.
             self._applier.tell(about, Event("ReconcileFailed", error.message, "Warning"))
 
     def _forget(self, key: Key) -> None:
@@ -210,15 +211,15 @@ class Reconciler(Generic[S]):
             self._measures.forget(key)
 
     async def _is_behind(self, key: Key, now: float) -> bool:
-        """Whether the cache is older than what was written for this Rollout."""
+        """Whether the cache is older than the last writes for this Rollout."""
         unseen = self._applier.writes.unseen(key, self._cache.of_kind)
         for expectation in unseen:
-            if not 0 <= now - expectation.since < LOOK_AFTER:  # less than none: the clock was set back
+            if not 0 <= now - expectation.since < LOOK_AFTER:  # negative: the clock was set back
                 await self._look_after(key, expectation, now)
         return bool(unseen) and bool(self._applier.writes.unseen(key, self._cache.of_kind))
 
     async def _look_after(self, key: Key, expectation: Expectation, now: float) -> None:
-        """Asks the API for an object whose event does not come: it is gone meanwhile, or the event was lost."""
+        """Reads from the API an object whose event is overdue: the object is gone, or the event was lost."""
         informer = self._cache.of_kind(expectation.kind)
         if informer is None:
             return
@@ -234,7 +235,8 @@ class Reconciler(Generic[S]):
         elif expectation.version == UNKNOWN and version:
             self._applier.writes.known(key, expectation, version, now)
         elif expectation.version == UNKNOWN:
-            # It is gone, and the cache will hear of it: what is decided until then names its uid.
+            # The object is gone, and the cache will receive the deletion. Decisions until then use its uid as
+            # precondition.
             self._applier.writes.drop(key, expectation)
         elif expectation.searches >= SEARCHES:
             log.warning(
@@ -250,11 +252,11 @@ class Reconciler(Generic[S]):
                 informer.relist()
 
     def _named(self, key: Key) -> dict[str, str]:
-        """Which object a log line is about."""
+        """The log fields that identify the object."""
         return {"namespace": key[0], self._about.resource.kind.lower(): key[1]}
 
     def _say_waits(self, about: Subject, waits: tuple[Wait, ...]) -> None:
-        """One line when the reasons to wait change; their numbers change all the time."""
+        """Logs a change of the wait reasons once. Numbers in their messages change constantly and do not count."""
         key = (about.metadata.namespace, about.metadata.name)
         reasons = tuple((wait.reason, wait.cause) for wait in waits)
         if self._waits.get(key, ()) == reasons:
@@ -267,7 +269,7 @@ class Reconciler(Generic[S]):
 
 
 def note(about: Subject, what: str, because: str) -> None:
-    """The log line of one decision."""
+    """Logs one decision."""
     kind = "rollout" if isinstance(about, Rollout) else "experiment"
     fields = {"namespace": about.metadata.namespace, kind: about.metadata.name}
     if because:

@@ -1,7 +1,7 @@
-"""Gives router objects back that no Rollout leads any more (see `engine/router_release.py`).
+"""Releases router objects that no Rollout manages any more (see `engine/router_release.py`).
 
-Which objects a Rollout named before its last change is known from the change itself. A controller that starts after the change does
-not know it.
+A change of a Rollout shows which objects it named before. A controller that starts after the change does not release
+them.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from serinus.kube.queue import WorkQueue, work
 log = logging.getLogger(__name__)
 
 EDITS = 20
-"""Edits of one Rollout that are remembered while it cannot be given back what they dropped."""
+"""Edits of one Rollout that are remembered while the objects that they dropped cannot be released."""
 
 ROUNDS = 10
-"""Passes after which a release ends, whatever is left: another writer undoes it."""
+"""Passes after which a release ends even if writes remain, because another writer undoes it."""
 
 
 class RouterReleaser:
-    """One key, one look, until nothing is left to write."""
+    """Releases objects per Rollout key, one pass at a time, until no write is left."""
 
     def __init__(self, client: Client, cache: Cache, queue: WorkQueue[Key], clock: Clock) -> None:
         self._cache, self._queue, self._clock = cache, queue, clock
         self._applier = Applier(client, clock, Writes(), _untold, _note, resource=cache.resource)
         self._before: dict[Key, list[Rollout]] = {}
-        """The Rollouts, one for each edit, that last named what has to be given back. The first one is next."""
+        """Earlier versions of a Rollout, one for each edit, that named objects to release. The first one is next."""
         self._rounds: dict[Key, int] = {}
         self._works = False
         cache.rollouts.on_change(self._rollout_changed)
@@ -98,7 +98,7 @@ class RouterReleaser:
 
 
 def _untold(about: Subject, event: Event) -> None:
-    """A Rollout that is gone has no Events."""
+    """Discards the Event: a deleted Rollout has none."""
 
 
 def _note(about: Subject, what: str, because: str) -> None:

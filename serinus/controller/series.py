@@ -1,7 +1,7 @@
-"""The series that there is one of for each object, kept and written without a general library.
+"""Metric series with one entry per object, stored and written without a general library.
 
-A library that keeps an object for each series takes seconds to write those of some thousand Rollouts, in which nothing
-else of the process happens: a scrape would cost the leader its lease. Here a Rollout costs its lines of text, no more.
+A library that keeps an object per series takes seconds to write the series of some thousand Rollouts. It blocks the
+process meanwhile, so a scrape could cost the leader its lease. Here a Rollout costs only its lines of text.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ BUCKETS = (0.01, 0.15, 0.25, 0.5, 1.0)
 
 
 class Reconciles:
-    """How long reconciles took, and how many failed, of each object of a kind. They go with the object: `forget`.
+    """Durations and failures of reconciles for each object of a kind. `forget` removes those of an object.
 
-    `kind`: what the names of the series begin with.
+    `kind`: prefix of the names of the series.
     """
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._found: dict[Key, list[float]] = {}
-        """For each bucket how many were not longer, then how many there were, then their seconds."""
+        """For each bucket the number of reconciles up to its limit, then the total number, then the total seconds."""
         self._errors: dict[Key, int] = defaultdict(int)
 
     def reconciled(self, key: Key, seconds: float) -> None:
@@ -60,7 +60,7 @@ class Reconciles:
 
 
 class Events:
-    """How often an Event of a reason was told of each Rollout."""
+    """The number of Events by reason for each Rollout."""
 
     def __init__(self) -> None:
         self._found: dict[Key, dict[tuple[str, str], int]] = {}
@@ -81,7 +81,7 @@ class Events:
 
 
 def gauge(name: str, meaning: str, values: Iterable[tuple[Key, str, float]]) -> Iterator[str]:
-    """`values`: (Rollout, further labels as they are written, value)."""
+    """`values`: (Rollout, further labels in text form, value)."""
     yield from head(name, "gauge", meaning)
     for key, labels, value in values:
         yield f"{name}{{{owner(key)}{labels}}} {float(value)}\n"
@@ -92,12 +92,12 @@ def head(name: str, kind: str, meaning: str) -> Iterator[str]:
 
 
 def owner(key: Key) -> str:
-    """The labels that name a Rollout. Names of objects hold nothing that would have to be escaped."""
+    """The labels that identify a Rollout. Names of objects contain no characters that need escaping."""
     return f'name="{key[1]}",namespace="{key[0]}"'
 
 
 def text(value: str) -> str:
-    """A label's value as it is written."""
+    """A label's value, escaped."""
     if value.isalnum():
         return value
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

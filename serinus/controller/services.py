@@ -1,4 +1,4 @@
-"""Gives Services back that no Rollout leads any more (see `engine/released.py`): one key, one look, at most one patch."""
+"""Releases Services that no Rollout manages any more (see `engine/released.py`): at most one patch per key and pass."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ log = logging.getLogger(__name__)
 
 
 class ServiceReleaser:
-    """Watches both sides: Services that carry a Rollout's name, and Rollouts that change or go."""
+    """Watches both sides: Services that have a Rollout's name, and Rollouts that change or are deleted."""
 
     def __init__(self, client: Client, cache: Cache, queue: WorkQueue[Key], clock: Clock) -> None:
         self._client, self._cache, self._queue, self._clock = client, cache, queue, clock
         self._held = HeldWrites()
         self._led: dict[Key, set[Key]] = defaultdict(set)
-        """By the Rollout: the Services that carry its name."""
+        """Rollout -> the Services that have its name."""
         cache.services.on_change(self._service_changed)
         cache.rollouts.on_change(self._rollout_changed)
 
     async def run(self) -> None:
-        """Runs until cancelled; begins with what is there."""
+        """Runs until cancelled. It begins with the existing Services."""
         for key, service in self._cache.services.items.items():
             if MANAGED_BY in service.metadata.annotations:
                 self._queue.add(key)
@@ -61,7 +61,7 @@ class ServiceReleaser:
                 self._queue.add(key)
 
     async def _lives(self, namespace: str, name: str) -> bool:
-        """Asks the API: the cache knows only the Rollouts of this instance, and may be late."""
+        """Whether the API has the Rollout. The cache has only the Rollouts of this instance, and may be stale."""
         try:
             await self._client.get(ROLLOUTS, name, namespace, type=Rollout)
         except NotFound:
@@ -76,7 +76,7 @@ class ServiceReleaser:
         owner = service.metadata.annotations.get(MANAGED_BY, "")
         rollout = self._cache.rollouts.items.get((key[0], owner))
         if owner and rollout is None and await self._lives(key[0], owner):
-            return  # another instance of the controller has it
+            return  # another instance of the controller manages it
         action = release(service, rollout)
         if action is None:
             return
@@ -104,12 +104,12 @@ class ServiceReleaser:
 
 
 def _said(rollout: Rollout) -> object:
-    """What of its status decides whether its spec may be acted on."""
+    """The fields of its status that decide whether the controller may act on its spec."""
     return rollout.status.observed_generation, rollout.status.conditions
 
 
 def _owner(service: Service | None) -> Key | None:
-    """The Rollout whose name the Service carries."""
+    """The Rollout whose name is in the Service's annotation."""
     if service is None or MANAGED_BY not in service.metadata.annotations:
         return None
     return service.metadata.namespace, service.metadata.annotations[MANAGED_BY]

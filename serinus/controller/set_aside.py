@@ -1,8 +1,8 @@
-"""Objects that the controller cannot work on: each waits by itself, and all others go on.
+"""Objects that the controller cannot process. Each is set aside alone, and all others proceed.
 
-An error that nobody expected, or an object that asks for too much (`bounded.py`), is no reason to try again at once: it is tried after
-1, 2, 4 … seconds, at most every five minutes. A change of its spec is tried sooner, but an object whose plans take long never gets more
-than a tenth of the controller's time, whoever changes it.
+An unexpected error, or an object that exceeds a limit (`bounded.py`), is not retried at once. Retries follow after 1,
+2, 4 … seconds, at most every five minutes. A change of the object's spec is tried sooner. But an object whose plans are
+slow never gets more than a tenth of the controller's time, however often it changes.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from serinus.engine.core.wait_reasons import SET_ASIDE
 from serinus.kube.informer import Key
 
 FIRST, LONGEST = 1.0, 300.0
-"""Seconds until the next attempt, doubled each time."""
+"""Seconds until the next attempt: the first delay, doubled each time, up to the longest."""
 
 SLOW = 0.5
-"""Seconds of CPU time of one attempt, from which on the next one waits even if it succeeded."""
+"""CPU seconds of one attempt from which the next one waits, even after a success."""
 
 SHARE = 10
-"""Times what an attempt took that pass until the next one, at least."""
+"""The minimum wait after an attempt, as a multiple of its CPU time."""
 
 
 @dataclass(slots=True)
@@ -35,31 +35,32 @@ class _Entry:
     generation: int | str | None
     until: float
     soonest: float
-    """When it is tried at the latest, and when at the earliest where its spec has changed."""
+    """Time of the next attempt: `until`, or `soonest` if its spec has changed."""
     failures: int = 0
     words: str = ""
 
 
 @dataclass(slots=True)
 class SetAside:
-    """Of one kind. Times are seconds since the epoch. Nothing of this has to survive: a new process learns the same, one by one."""
+    """Entries of one kind. Times are seconds since the epoch. They are not persisted: a new process learns the same
+    again."""
 
     _entries: dict[Key, _Entry] = field(default_factory=dict[Key, _Entry])
 
     def __len__(self) -> int:
-        """How many objects could not be worked on the last time."""
+        """Number of objects whose last attempt failed."""
         return sum(1 for entry in self._entries.values() if entry.failures)
 
     def until(self, key: Key, generation: int | str | None, now: float) -> float | None:
-        """When it is tried again; None for now."""
+        """Time of the next attempt; None for now."""
         entry = self._entries.get(key)
         if entry is None:
             return None
         at = entry.until if entry.generation == generation else entry.soonest
-        return at if now < at <= now + LONGEST else None  # later than the longest: the clock was set back
+        return at if now < at <= now + LONGEST else None  # later: the clock was set back
 
     def failed(self, key: Key, generation: int | str | None, error: Exception, seconds: float, now: float) -> _Entry:
-        """Notes an attempt that took `seconds` of CPU time; returns its entry, with what people read of it."""
+        """Records a failed attempt that took `seconds` of CPU time. Returns its entry, with the message for users."""
         old = self._entries.get(key)
         failures = old.failures + 1 if old else 1
         soonest = now + min(LONGEST, max(FIRST, SHARE * seconds))
@@ -68,7 +69,7 @@ class SetAside:
         return entry
 
     def worked(self, key: Key, generation: int | str | None, seconds: float, now: float) -> None:
-        """Notes an attempt that succeeded."""
+        """Records a successful attempt."""
         if seconds < SLOW:
             self._entries.pop(key, None)
             return
@@ -80,16 +81,17 @@ class SetAside:
 
 
 def words(error: Exception) -> str:
-    """What people read: the reason, and that it is Serinus's error unless the object asks for too much."""
+    """The message for users: the reason, and that it is an error of Serinus unless the object exceeds a limit."""
     if isinstance(error, TooMuch):
         return f"{error}: make it smaller"
     return shortened(f"an error of Serinus, which its log tells in full: {type(error).__name__}: {error}", 500)
 
 
 def status_of(about: Rollout | Experiment, said: str, now: float) -> Json | None:
-    """The patch of the status that reports it, made without the engine; None where the status says so already.
+    """The status patch that reports the error, made without the engine; None if the status already reports it.
 
-    A plan that succeeds takes the condition away. A Rollout is Degraded meanwhile; the phase of an Experiment may be final, and stays.
+    A successful plan removes the condition. A Rollout is Degraded meanwhile. The phase of an Experiment stays, because
+    it may be final.
     """
     code, at, conditions = SET_ASIDE.code, format_time(now), about.status.conditions
     old = next((c for c in conditions if c.type == code), None)

@@ -1,4 +1,4 @@
-"""Everything that a decision about one Rollout may depend on, taken out of the cache."""
+"""Takes all objects that a decision about one Rollout may depend on from the cache."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from serinus.routing.router import Objects, ReadBack
 def snapshot(
     cache: Cache, key: Key, now: float, *, read_back: Callable[[Rollout], dict[str, ReadBack]] | None = None
 ) -> Snapshot | None:
-    """What is known of the Rollout at `now` (seconds since the epoch); None if it is not there or being deleted.
+    """The snapshot of the Rollout at `now` (seconds since the epoch); None if it is missing or being deleted.
 
-    `read_back`: what load balancers have in force, where the controller reads that.
+    `read_back`: the weights in force on load balancers, if the controller reads them.
     """
     rollout = cache.rollouts.items.get(key)
     if rollout is None or rollout.metadata.deletion_timestamp:
@@ -60,7 +60,7 @@ def snapshot(
 
 
 def router_objects(cache: Cache, rollout: Rollout) -> Objects:
-    """What the Rollout's routers read, and the versions of the kinds that they need."""
+    """The objects that the Rollout's routers read, and the served versions of their kinds."""
     space = rollout.metadata.namespace
     found = Objects(space, {}, {}, {})
     for kind, name in references.router_objects(rollout):
@@ -75,7 +75,7 @@ def router_objects(cache: Cache, rollout: Rollout) -> Objects:
 
 
 def _router_objects(cache: Cache, kind: str, space: str, name: str) -> Iterator[tuple[str, Any]]:
-    """(name as the Rollout has it, object) of what one reference names: one, none, or all of a namespace."""
+    """(name as the Rollout has it, object) for each object of a reference: one, none, or all of a namespace."""
     where, own = located(name, space)
     if own != references.ANY:
         found = _named(cache, kind, where, own)
@@ -89,7 +89,7 @@ def _router_objects(cache: Cache, kind: str, space: str, name: str) -> Iterator[
 
 
 def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapshot | None:
-    """What is known of the Experiment at `now` (seconds since the epoch); None if it is not there or being deleted."""
+    """The snapshot of the Experiment at `now` (seconds since the epoch); None if it is missing or being deleted."""
     experiment = cache.experiments.items.get(key)
     if experiment is None or experiment.metadata.deletion_timestamp:
         return None
@@ -117,7 +117,7 @@ def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapsho
 
 
 def _templates(cache: Cache, space: str, asked: list[Json]) -> dict[str, Json]:
-    """The templates that analyses name, and those that these name in turn, by "Kind/name"."""
+    """The templates that analyses name, and the templates that these name in turn, by "Kind/name"."""
     found: dict[str, Json] = {}
     pending = [ref for analysis in asked for ref in references.templates(analysis.get("templates") or [])]
     while pending:

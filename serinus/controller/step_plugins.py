@@ -1,6 +1,7 @@
-"""Calls step plugins: Python objects from entry points, and executables that the ConfigMap `argo-rollouts-config` names.
+"""Calls step plugins: Python objects from entry points, and executables that the ConfigMap `argo-rollouts-config`
+names.
 
-Whatever a plugin does, its answer is an `Answer`: what goes wrong is one of the phase Error, with the reason.
+Every call returns an `Answer`. A failure is an Answer of the phase Error, with the reason.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from serinus.kube.hands import Hands
 
 CONFIG = "argo-rollouts-config"
 TIME_LIMIT = 60.0
-"""Seconds for one call; longer work says Running and is asked again."""
+"""Time limit of one call. Longer work returns Running, and the plugin is called again."""
 LONGEST_ANSWER = 64 * 1024
-"""Bytes: the answer's notes are kept in the Rollout's status."""
+"""Bytes. The Rollout's status stores the state in the answer."""
 LONGEST_COMPLAINT = 4 * 1024
 AT_ONCE, OF_ONE, BESIDE = 20, 10, 80
-"""Calls that have a place, calls of one namespace, calls that take longer than 10 s: each may be a process."""
+"""Concurrent calls, concurrent calls of one namespace, and calls that take longer than 10 s. Each may be a process."""
 
 
 class Configured(msgspec.Struct, rename="camel"):
-    """One row of `stepPlugins`."""
+    """One entry of `stepPlugins`."""
 
     name: str
     location: str = ""
@@ -45,9 +46,9 @@ class Configured(msgspec.Struct, rename="camel"):
 
 
 class StepPlugins:
-    """Finds plugins by name. `namespace`: the one whose ConfigMap is read, each time a name is not known yet.
+    """Finds plugins by name. `namespace`: has the ConfigMap, which is read whenever a name is unknown.
 
-    `hands`: of the workers that call it. Others are worked on while a plugin is asked; those of one namespace take turns.
+    `hands`: of the workers that call it. Other Rollouts proceed during a call. Calls of one namespace take turns.
     """
 
     def __init__(self, client: Client, namespace: str, hands: Hands | None = None) -> None:
@@ -72,7 +73,7 @@ class StepPlugins:
                 return await getattr(found, question.operation.lower())(question)
         except TimeoutError:
             return Answer("Error", f"no answer within {TIME_LIMIT:.0f} s")
-        except Exception as error:  # a plugin is other people's code: it must not take the controller along
+        except Exception as error:  # plugin code is foreign: its errors must not end the controller
             return Answer("Error", str(error) or type(error).__name__)
 
     async def _find(self, name: str) -> StepPlugin | Configured:
@@ -87,7 +88,7 @@ class StepPlugins:
         return self._known[name]
 
     async def _configured(self) -> list[Configured]:
-        from serinus.api import go_yaml  # only where a plugin is used
+        from serinus.api import go_yaml  # slow to import: only for plugins
 
         try:
             found = await self._client.get(CONFIG_MAPS, CONFIG, self._namespace)
@@ -103,7 +104,7 @@ class StepPlugins:
 
 
 async def execute(row: Configured, question: Question) -> Answer:
-    """One run of an executable: a line in, a line out. Raises OSError, ValueError with what is wrong."""
+    """One run of an executable: a line in, a line out. OSError or ValueError with the reason."""
     path = await asyncio.to_thread(_checked, row)
     process = await asyncio.create_subprocess_exec(
         str(path),
@@ -131,7 +132,7 @@ async def execute(row: Configured, question: Question) -> Answer:
 
 
 async def _exchanged(process: asyncio.subprocess.Process, asked: bytes, path: str) -> tuple[bytes, bytes]:
-    """(all that it printed, the end of its complaints). ValueError as soon as it has printed too much."""
+    """(its output, the end of its stderr). ValueError as soon as the output is too long."""
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None

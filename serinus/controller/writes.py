@@ -1,8 +1,8 @@
-"""Read your writes: no decision is made on a cache that is older than what was already written because of it.
+"""Read your writes: no decision uses a cache that is older than the writes already made for the same object.
 
-After a write the cache still shows, for a moment, the world before it. Who decides again then creates twice, or undoes.
-So each write leaves an expectation: the version that the cache must have reached (or the object's absence). A Rollout
-with open expectations waits; the watch event that fulfils them wakes it.
+After a write, the cache briefly shows the previous state. A decision from it could create an object twice or undo the
+write. Each write therefore leaves an expectation: the version that the cache must reach, or the absence of the object.
+A Rollout with open expectations waits. The watch event that fulfils them wakes it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from serinus.api.served_kind import located
 from serinus.kube.informer import Informer, Key, meta
 
 UNKNOWN = 1 << 63
-"""A version that no object has: which one there is has to be asked."""
+"""A version that no object has. The write's outcome is unknown; read the object from the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """`gone`: the object with this uid is to vanish or to be marked as deleted; else: is seen at `version` or later."""
+    """`gone`: the object with this uid must disappear or be marked as deleted. Otherwise it must appear at `version` or
+    later."""
 
     kind: str
     name: str
@@ -27,11 +28,11 @@ class Expectation:
     version: int = 0
     gone: bool = False
     since: float = 0.0
-    """When it was written, or last looked after (seconds since the epoch)."""
+    """Time of the write, or of the last check at the API (seconds since the epoch)."""
     searches: int = 0
 
     def met(self, cached: Any) -> bool:
-        """`cached`: the object as the cache has it, or None."""
+        """Whether it is fulfilled. `cached`: the object in the cache, or None."""
         if cached is None:
             return self.gone
         metadata = meta(cached)
@@ -42,7 +43,7 @@ class Expectation:
 
 
 class Writes:
-    """Open expectations by Rollout. Empty for one that has been seen to settle: it does not grow with uptime."""
+    """Open expectations by Rollout. A settled Rollout has none, so the size does not grow with uptime."""
 
     def __init__(self) -> None:
         self._open: dict[Key, dict[tuple[str, str], Expectation]] = {}
@@ -51,18 +52,18 @@ class Writes:
         return len(self._open)
 
     def wrote(self, key: Key, kind: str, name: str, written: Any, now: float) -> None:
-        """`name`: as the plan has it. `written`: metadata of the object as the API answered it."""
+        """`name`: as in the plan. `written`: metadata of the object in the API's answer."""
         metadata = meta(written)
         if metadata.resource_version.isdigit():
             number = int(metadata.resource_version)
             self._expect(key, Expectation(kind, name, metadata.uid, number, since=now))
 
     def doubted(self, key: Key, kind: str, name: str) -> None:
-        """Nobody knows which version the API has: it is to be asked before anything is decided."""
+        """The write's outcome is unknown; re-read before planning."""
         self._expect(key, Expectation(kind, name, "", UNKNOWN))
 
     def known(self, key: Key, expectation: Expectation, version: str, now: float) -> None:
-        """Which version the API has of an object that was in doubt: the cache has to come there."""
+        """Records the version that the API has of a doubted object. The cache must reach it."""
         if version.isdigit():
             self._expect(key, replace(expectation, version=int(version), since=now))
 
@@ -73,7 +74,8 @@ class Writes:
         self._open.setdefault(key, {})[expectation.kind, expectation.name] = expectation
 
     def unseen(self, key: Key, informers: Any) -> list[Expectation]:
-        """What the cache does not show yet. `informers(kind)`: its copy of the kind; None: nothing is expected."""
+        """Expectations that the cache does not fulfil. `informers(kind)`: the informer of a kind; None drops the
+        expectation."""
         waiting = self._open.get(key)
         if not waiting:
             return []
@@ -87,7 +89,7 @@ class Writes:
         return list(waiting.values())
 
     def searched(self, key: Key, expectation: Expectation, now: float) -> None:
-        """Notes that the API was asked again for what the cache does not show."""
+        """Records another check at the API for an overdue write."""
         self._expect(key, replace(expectation, since=now, searches=expectation.searches + 1))
 
     def drop(self, key: Key, expectation: Expectation) -> None:
@@ -97,5 +99,5 @@ class Writes:
             self._open.pop(key, None)
 
     def forget(self, key: Key) -> None:
-        """The Rollout is gone."""
+        """Drops the expectations of a deleted Rollout."""
         self._open.pop(key, None)

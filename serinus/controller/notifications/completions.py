@@ -1,4 +1,4 @@
-"""Versions that were promoted and whose pods are not available yet: `on-rollout-completed` waits for them."""
+"""Promoted versions whose pods are not available yet. `on-rollout-completed` waits for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REASON = "RolloutCompleted"
 
 
 class Completions:
-    """At most one Event for each Rollout."""
+    """Waiting Events, at most one per Rollout."""
 
     def __init__(self, values: Values) -> None:
         self._values = values
@@ -27,11 +27,11 @@ class Completions:
         self._waiting[about.metadata.uid] = event
 
     def of(self, uid: str) -> Event | None:
-        """The Event that waits."""
+        """The waiting Event."""
         return self._waiting.get(uid)
 
     def due(self, rollout: Rollout) -> Event | None:
-        """The Event whose version is available now. An Event of a version that was replaced meanwhile is forgotten."""
+        """The Event, if its version is available now. If the version was replaced meanwhile, the Event is dropped."""
         uid = rollout.metadata.uid
         event = self._waiting.get(uid)
         if event is None:

@@ -1,4 +1,5 @@
-"""What Rollouts remember of their notifications, in annotations: read, kept, and written back as a patch of these alone."""
+"""The notification state that annotations of a Rollout store: read, cached, and written back as a patch of these
+annotations alone."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ MOST_THREADS = 20
 
 @dataclass(slots=True)
 class Memory:
-    """`prepared`: those of `pending` whose Event has not happened yet: it happens with the write of the status."""
+    """`prepared`: entries of `pending` whose Event has not happened yet. The status write makes it happen."""
 
     uid: str
     state: State = field(default_factory=dict[str, int])
@@ -33,13 +34,13 @@ class Memory:
     prepared: list[Pending] = field(default_factory=list[Pending])
     threads: dict[str, str] = field(default_factory=dict[str, str])
     seen: dict[str, str] = field(default_factory=dict[str, str])
-    """The annotations as they were last read or written."""
+    """The annotations as last read or written."""
     version: int = 0
-    """Resource version of the last own write: what the cache shows of earlier ones is old."""
+    """Resource version of the last own write. Earlier versions in the cache are stale."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def texts(self) -> dict[str, str]:
-        """The annotations as they should be; "" for those that should not be."""
+        """The desired annotations; "" for an annotation to remove."""
         pending = self.pending[-MOST_ENTRIES:]
         while pending and len(msgspec.json.encode(pending)) > MOST_BYTES:
             pending = pending[1:]
@@ -51,12 +52,12 @@ class Memory:
         }
 
     def prepare(self, entry: Pending) -> None:
-        """Remembers a message of an Event that is about to happen."""
+        """Stores a message of an Event that is about to happen."""
         self.pending.append(entry)
         self.prepared.append(entry)
 
     def take(self, entry: Pending) -> Pending:
-        """Remembers a message that is under way; returns the entry that stands for it."""
+        """Stores a message in progress; returns the stored entry for it."""
         found = next((one for one in self.prepared if one.same(entry)), None)
         if found is None:
             self.pending.append(entry)
@@ -72,14 +73,14 @@ class Memory:
 
 
 class Memories:
-    """`queue`: keys of Rollouts whose annotations are to be written; `write` is the work on a key."""
+    """`queue`: keys of Rollouts whose annotations must be written. `write` is the handler."""
 
     def __init__(self, client: Client, queue: WorkQueue[Key]) -> None:
         self._client, self._queue = client, queue
         self._found: dict[Key, Memory] = {}
 
     def of(self, rollout: Rollout) -> Memory:
-        """What the Rollout remembers."""
+        """The state of the Rollout."""
         key, metadata = (rollout.metadata.namespace, rollout.metadata.name), rollout.metadata
         memory = self._found.get(key)
         if memory is None or memory.uid != metadata.uid:
@@ -89,7 +90,7 @@ class Memories:
         return memory
 
     def look(self, old: Rollout | None, new: Rollout) -> Memory:
-        """As `of`, after a change: an annotation that another writer changed is read again."""
+        """Like `of`, after a change. It reads an annotation again if another writer changed it."""
         memory = self.of(new)
         if old is None or _number(new.metadata) <= memory.version:
             return memory
@@ -104,7 +105,7 @@ class Memories:
         self._found.pop(key, None)
 
     def clear(self) -> None:
-        """Everything is read again: another process may have written meanwhile."""
+        """Discards the cached state. Another process may have written meanwhile."""
         self._found.clear()
 
     def changed(self, key: Key) -> None:
@@ -113,7 +114,7 @@ class Memories:
             self._queue.add(key)
 
     async def write(self, key: Key) -> None:
-        """Writes what differs. Raises the ApiError of a write that failed."""
+        """Writes the differences. Raises the ApiError of a failed write."""
 
         async def patch(annotations: Json, uid: str) -> ObjectMeta:
             body: Json = {"metadata": {"uid": uid, "annotations": annotations}}
@@ -122,10 +123,10 @@ class Memories:
         try:
             await self.write_by(key, patch)
         except (NotFound, Conflict):
-            self.forget(key)  # it is gone, or another object has its name
+            self.forget(key)  # it is gone, or a new object has its name
 
     async def write_by(self, key: Key, patch: Callable[[Json, str], Awaitable[ObjectMeta]]) -> None:
-        """As `write`, with a given request. `patch(annotations, uid)`: returns the metadata of the written object."""
+        """Like `write`, with a given request. `patch(annotations, uid)` returns the metadata of the written object."""
         memory = self._found.get(key)
         if memory is None:
             return

@@ -1,7 +1,7 @@
-"""Finds the messages that are due because of what happens.
+"""Finds the messages that are due after a change or an Event.
 
-`serinus.notifications` decides which messages are due, from the status as it was written and what the object remembers.
-Nothing here waits for a receiver. Only the process that leads sends.
+`serinus.notifications` decides which messages are due, from the stored status and the object's notification state. This
+module never waits for a receiver. Only the leader sends.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OWN_REASONS = ("NotificationSent", "NotificationFailed")
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The messages that an Event makes due in one configuration."""
+    """The messages that are due for an Event in one configuration."""
 
     configuration: Configuration
     happening: Happening
@@ -68,7 +68,7 @@ class Notifications:
         self._leads = False
 
     def lead(self) -> None:
-        """From now on messages are sent; begins with those that an earlier process could not deliver."""
+        """Starts sending messages, first those that an earlier process could not deliver."""
         self._leads = True
         self._memories.clear()
         for rollout in self._cache.rollouts.items.values():
@@ -83,7 +83,7 @@ class Notifications:
             self._judge(rollout, memory)
 
     def rest(self) -> None:
-        """Another process leads."""
+        """Stops sending: another process leads."""
         self._leads = False
         self._completions.clear()
         self._repetitions.forget_those_under_way()
@@ -95,9 +95,10 @@ class Notifications:
         events: Sequence[Event],
         write: Callable[[Json, str], Any],
     ) -> None:
-        """Remembers the messages of Events that are about to happen, so that they outlive this process.
+        """Stores the messages of Events that are about to happen, so that they survive this process.
 
-        `make`: gives the object as it will be. `write(annotations, uid)`: writes annotations of the object in the same pass.
+        `make` returns the object as it will be. `write(annotations, uid)` writes annotations of the object in the same
+        pass.
         """
         if not self._leads or not self._sources.configurations or not isinstance(before, Rollout):
             return
@@ -117,7 +118,7 @@ class Notifications:
     def _entries(
         self, before: Rollout, after: Rollout | Experiment, events: Sequence[Event], memory: Memory
     ) -> list[Pending]:
-        """The messages of Events, as they are remembered. Those of an earlier attempt at the same pass keep their time."""
+        """The messages of Events as stored. A message of an earlier attempt at the same pass keeps its time."""
         found: list[Pending] = []
         status, now = digest_of(before), self._clock.now()
         for event in events:
@@ -136,9 +137,9 @@ class Notifications:
     def happened(
         self, make: Callable[[], Rollout | Experiment], events: Sequence[Event], *, complete: bool = True
     ) -> None:
-        """Sends messages of the Events of a pass. `make`: gives the object as the pass has written it.
+        """Sends the messages of a pass' Events. `make` returns the object as the pass wrote it.
 
-        `complete`: the pass did everything; what was prepared for Events that did not happen is forgotten.
+        `complete`: no write failed. Prepared messages of Events that did not happen are then dropped.
         """
         if not self._leads or not self._sources.configurations:
             return
@@ -154,12 +155,12 @@ class Notifications:
             self._drop_prepared(about, self._memories.of(about))
 
     def run_happened(self, run: AnalysisRun, event: Event) -> None:
-        """As `happened`, for an AnalysisRun."""
+        """Like `happened`, for an AnalysisRun."""
         if self._leads:
             self._event(run, event)
 
     def rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
-        """Judges conditions by the object as it is stored."""
+        """Evaluates conditions on the stored object."""
         if new is None:
             if old is not None:
                 self._forget(old)
@@ -171,11 +172,11 @@ class Notifications:
         self._judge(new, memory)
 
     def configuration_changed(self) -> None:
-        """Messages that could not be made may be possible now."""
+        """Retries messages that could not be made: a configuration has changed."""
         self._repetitions.try_again()
 
     def _complete(self, rollout: Rollout, memory: Memory) -> None:
-        """Sends what waits for the pods of a promoted version, once they are available."""
+        """Sends the message that waits for the pods of a promoted version, once they are available."""
         waiting = self._completions.of(rollout.metadata.uid)
         if waiting is None:
             return
@@ -206,7 +207,7 @@ class Notifications:
     def _due_by(
         self, about: Subject, event: Event, *, absorbed: Callable[[str, str], bool], early: bool = False
     ) -> Iterator[_Judged]:
-        """`early`: conditions are not judged yet, so that all messages of the trigger may become due."""
+        """`early`: skip the conditions, so that all messages of the trigger may become due."""
         name, metadata = trigger_of(event.reason), about.metadata
         of_run = isinstance(about, AnalysisRun) and metadata.controller() and event.reason.startswith("AnalysisRun")
         for configuration, prefix in self._sources.of(metadata.namespace):

@@ -1,4 +1,4 @@
-"""A message that its receiver has not taken yet, as a Rollout remembers it: enough to make the message again."""
+"""An undelivered message as a Rollout stores it: enough data to render the message again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST_MESSAGE = 200
 class Pending(msgspec.Struct, rename=_SHORT, omit_defaults=True):
     """`at`: when the message became due, in seconds since the epoch. `namespace`: of the configuration.
 
-    `before`: digest of the status before the pass that made the Event; "" if that status was written already.
+    `before`: digest of the status before the pass that caused the Event; "" if that status was already written.
     """
 
     trigger: str
@@ -40,13 +40,13 @@ class Pending(msgspec.Struct, rename=_SHORT, omit_defaults=True):
     before: str = ""
 
     def of(self) -> Event | None:
-        """The Event that the message reports; None where a condition became true."""
+        """The Event that the message reports; None for a condition that became true."""
         if not self.event:
             return None
         return msgspec.convert(dict(zip(("reason", "message", "type"), self.event, strict=False)), Event)
 
     def same(self, other: Pending) -> bool:
-        """Whether both are one message, made at different moments."""
+        """Whether both are the same message, made at different times."""
         return self._what() == other._what()
 
     def reports(self, event: Event) -> bool:
@@ -57,10 +57,10 @@ class Pending(msgspec.Struct, rename=_SHORT, omit_defaults=True):
 
 
 def shortened(event: Event | Happening) -> tuple[str, str, str]:
-    """What is kept of an Event."""
+    """The stored fields of an Event."""
     return event.reason, event.message[:LONGEST_MESSAGE], event.type
 
 
 def digest_of(rollout: Rollout) -> str:
-    """A digest of the status: two statuses that differ have different digests."""
+    """A digest of the status. Different statuses have different digests."""
     return blake2b(msgspec.json.encode(rollout.status), digest_size=6).hexdigest()

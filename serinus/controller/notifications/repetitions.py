@@ -1,4 +1,4 @@
-"""Messages that this process has sent, sends now, or cannot send: so that none is sent twice."""
+"""Messages that this process has sent, is sending, or cannot send, so that none is sent twice."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from serinus.kube.clock import Clock
 from serinus.notifications.configuration import Configuration
 
 REMEMBERED = 4096
-"""Occurrences of which messages were made, over all objects; the oldest are forgotten."""
+"""Occurrences with a message, over all objects. The oldest are forgotten."""
 
 ABSORBED = 60.0
-"""Seconds for which the message of a condition replaces that of the Event with the same cause."""
+"""Seconds for which the message of a condition replaces the message of an Event with the same cause."""
 
 Mark = tuple[str, str]
 """(uid of the Rollout, key of the condition in its state)."""
 
 
 def occurrence_of(uid: str, configuration: Configuration, identity: str) -> str:
-    """The name of a message of one cause; "" where each Event counts. `uid`: of the Rollout, or of an object without one."""
+    """The key of a message of one cause; "" if each Event counts. `uid`: of the Rollout,
+    or of an object without one."""
     return f"{uid}/{configuration.namespace}/{identity}" if identity else ""
 
 
 class Repetitions:
-    """Bounded: it does not grow with uptime."""
+    """Bounded: its size does not grow with uptime."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -31,10 +32,10 @@ class Repetitions:
         self._by_condition: OrderedDict[Mark, float] = OrderedDict()
         self._under_way: Counter[Mark] = Counter()
         self._given_up: set[Mark] = set()
-        """Conditions whose message cannot be made or is refused, until a configuration changes."""
+        """Conditions whose message cannot be made or is refused. They stay until a configuration changes."""
 
     def is_known(self, occurrence: str) -> bool:
-        """Whether a message of this occurrence was made. "" is never known."""
+        """Whether a message of this occurrence was made. False for ""."""
         return bool(occurrence) and occurrence in self._occurrences
 
     def remember(self, occurrence: str) -> None:
@@ -55,13 +56,13 @@ class Repetitions:
         return at is not None and self._clock.now() - at < ABSORBED
 
     def absorb(self, uid: str, key: str) -> bool:
-        """As `is_absorbed`, for one Event: the next one counts again."""
+        """Like `is_absorbed`, for one Event only: the next Event counts again."""
         found = self.is_absorbed(uid, key)
         self._by_condition.pop((uid, key), None)
         return found
 
     def holds_back(self, uid: str, key: str) -> bool:
-        """Whether the condition's message is under way, or cannot be sent."""
+        """Whether the condition's message is in progress, or cannot be sent."""
         return (uid, key) in self._under_way or (uid, key) in self._given_up
 
     def departs(self, uid: str, key: str) -> None:
@@ -81,7 +82,7 @@ class Repetitions:
             self._given_up.add((uid, key))
 
     def try_again(self) -> None:
-        """What could not be sent may be possible now."""
+        """Allows retries of messages that could not be sent."""
         self._given_up.clear()
 
     def forget_those_under_way(self) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of messages: remembered on the Rollout, and reported by an Event, a metric and the log."""
+"""Records the results of messages: on the Rollout, and by an Event, a metric and the log."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Results:
     series: NotificationSeries
     tell: Callable[[Subject, Event, str], None]
     late: set[Line] = field(default_factory=set[Line])
-    """Destinations that do not take messages now, and of which an Event reported it."""
+    """Destinations that currently do not accept messages and have an Event about it."""
 
     def service(self, line: Line) -> tuple[str, Any, Reach] | str:
         configuration = self.sources.configurations.get(line[0])
@@ -82,7 +82,7 @@ class Results:
         self.give_up(letter.about, letter.line, letter.problem)
 
     def give_up(self, about: About, line: Line, problem: str) -> None:
-        """The message is not sent, and is not tried again."""
+        """Ends the message without delivery and without a retry."""
         self.series.failed(about.key, *about.label)
         if (memory := self._memory(about)) is not None:
             self.repetitions.give_up(memory.uid, about.due.key)
@@ -96,7 +96,7 @@ class Results:
         return Hidden(found.secrets if found else ()).foreign(problem, LONGEST_PROBLEM)
 
     def _settle(self, about: About, memory: Memory | None) -> None:
-        """The message is no longer under way, and need not be remembered as one that waits."""
+        """Removes the message from those in progress and from the Rollout's waiting messages."""
         if memory is None or about.root is None:
             return
         self.repetitions.arrives(memory.uid, about.due.key)

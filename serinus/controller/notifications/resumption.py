@@ -1,4 +1,4 @@
-"""Messages that an earlier process could not deliver: made again, from the status as it is now."""
+"""Renders undelivered messages of an earlier process again, from the current status."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Resumption:
     sender: Sender
 
     def send(self, rollout: Rollout, entry: Pending) -> None:
-        """Sends the message. Nothing is sent if its configuration or its trigger is no longer there."""
+        """Sends the message, unless its configuration or its trigger no longer exists."""
         event = entry.of()
         if event is not None and self.completions.is_early(rollout, event):
             self.completions.wait(rollout, event)
@@ -67,7 +67,7 @@ class Resumption:
     def _remember(
         self, rollout: Rollout, configuration: Configuration, entry: Pending, event: Event, values: dict[str, Any]
     ) -> None:
-        """The same occurrence, recorded again by this process, sends nothing more."""
+        """Suppresses a further message if this process records the same occurrence again."""
         run = self.values.run_of(rollout, event)
         which = identity(event.reason, event.message, values["rollout"], run)
         named = identity_of(entry.trigger, entry.index, Destination(entry.service, entry.recipient), which)

@@ -1,4 +1,4 @@
-"""Makes messages that are due, and hands them to the delivery."""
+"""Renders due messages and submits them to the delivery."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Sender:
     def _made(
         self, configuration: Configuration, due: Due, values: Mapping[str, Any], event: Happening | None
     ) -> Notification | str:
-        """The rendered message, or why there is none."""
+        """The rendered message, or the reason why it cannot be rendered."""
         service = configuration.services.get(due.to.service)
         if service is None:
             return f"notification service '{due.to.service}' is not supported"
@@ -80,7 +80,7 @@ class Sender:
 def entry_of(
     configuration: Configuration, due: Due, event: Happening | None, at: float, *, before: str = ""
 ) -> Pending:
-    """How a Rollout remembers the message."""
+    """The message as a Rollout stores it."""
     kept = shortened(event) if event is not None else ()
     return Pending(
         due.trigger, due.index, due.to.service, due.to.recipient, int(at), configuration.namespace, kept, before
@@ -94,7 +94,7 @@ def _about(subject: Subject, root: Rollout | None, due: Due, event: Happening | 
 
 
 def _definitions(configuration: Configuration, names: Sequence[str]) -> list[TemplateDefinition] | str:
-    """The templates, or the problem of the first that cannot be used."""
+    """The templates, or the problem of the first unusable one."""
     for name in names:
         if name not in configuration.templates:
             found = next((one for one in configuration.problems if one.key == f"template.{name}"), None)

@@ -1,4 +1,4 @@
-"""Metrics of notifications, named as in Argo Rollouts, and those of the queue of messages."""
+"""Metrics of notifications, named as in Argo Rollouts, and metrics of the message queue."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from serinus.controller.series import BUCKETS, head, owner, text
 from serinus.kube.informer import Key
 
 Labels = tuple[str, str]
-"""(type, reason) of an Event; a condition has the reason of its trigger."""
+"""(type, reason) of an Event. A condition has the reason of its trigger."""
 
 
 class NotificationSeries:
-    """They go with the object: `forget`. `waiting`: (messages, bytes) that wait; `problems`: keys of configurations in trouble."""
+    """`forget` removes the series of an object. `waiting`: (messages, bytes) waiting; `problems`: keys of
+    configurations with errors."""
 
     def __init__(self) -> None:
         self._sent: dict[Key, dict[Labels, int]] = {}

@@ -1,4 +1,5 @@
-"""The configurations of notifications, kept up to date: those of the controller's namespace, and of others where they may have one."""
+"""The configurations of notifications, kept current: of the controller's namespace, and of other namespaces if they may
+have one."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from serinus.notifications.services.registry import SERVICES
 from serinus.notifications.services.service import Reach
 
 ANSWER_SECONDS = 2.0
-"""For which a new leader waits for its configurations before it works on Rollouts."""
+"""Seconds for which a new leader waits for its configurations before it reconciles Rollouts."""
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,11 @@ class Secret(msgspec.Struct):
 
 
 class NotificationSources:
-    """`namespace`: the controller's own. `watched`: "" for all; None where only the own one may have a configuration.
+    """`namespace`: the controller's own. `watched`: "" for all; None if only the controller's namespace may have a
+    configuration.
 
-    `tell` is called for each new problem with the ConfigMap that has it, `changed` for each namespace with a new configuration.
+    `tell` is called with the ConfigMap for each new problem, `changed` with each namespace that has a new
+    configuration.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class NotificationSources:
         self.secrets.on_change(self._changed_object)
 
     async def run(self) -> None:
-        """Keeps the configurations up to date until cancelled."""
+        """Keeps the configurations current until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.config_maps.run())
             tasks.create_task(self.secrets.run())
@@ -83,13 +86,13 @@ class NotificationSources:
         await self.secrets.synced.wait()
 
     async def answered(self) -> None:
-        """Returns when all configurations have been read, or after a while if the API server refuses that."""
+        """Returns when all configurations have been read, or after ANSWER_SECONDS if the API server refuses that."""
         with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self.synced()
 
     def of(self, namespace: str) -> list[tuple[Configuration, str]]:
-        """The configurations that count for objects of a namespace, each with the namespace in its keys of the state."""
+        """The configurations for objects of a namespace, each with the namespace in its state keys."""
         found: list[tuple[Configuration, str]] = []
         if (own := self.configurations.get(self.namespace)) is not None:
             found.append((own, ""))
@@ -100,9 +103,9 @@ class NotificationSources:
         return found
 
     def reach_of(self, namespace: str, service: ServiceDefinition, recipient: str, reach: Reach) -> Reach | str:
-        """What a service of a namespace's configuration may use, or why it may not be used.
+        """The network access of a service in a namespace's configuration, or why the service is not allowed.
 
-        Other namespaces have the limits of the controller's configuration, and not the identity of its pod.
+        Other namespaces have the limits of the controller's configuration, without the identity of its pod.
         """
         if namespace == self.namespace:
             return reach
@@ -119,7 +122,7 @@ class NotificationSources:
         return replace(reach, ambient=False, http=LimitedHttp(reach.http, allowed, namespace))
 
     def problems(self) -> list[tuple[ConfigMap, Problem]]:
-        """All present problems, each with its ConfigMap."""
+        """All current problems, each with its ConfigMap."""
         return [
             (config_map, problem)
             for (namespace, _), config_map in self.config_maps.items.items()

@@ -1,4 +1,4 @@
-"""The object that a message is about, and where it is remembered."""
+"""The object that a message is about, and the Rollout that stores the message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Subject = Rollout | Experiment | AnalysisRun
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """`root`: key of the Rollout that remembers the message; None for an object that belongs to none."""
+    """`root`: key of the Rollout that stores the message; None for an object without a Rollout."""
 
     subject: Subject
     kind: str
@@ -26,7 +26,7 @@ class About:
     label: tuple[str, str]
     """(type, reason) for metrics."""
     pending: Pending | None = None
-    """How the Rollout remembers the message until it is delivered or given up."""
+    """The stored entry of the message, until it is delivered or given up."""
 
     @property
     def key(self) -> Key:

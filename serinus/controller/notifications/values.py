@@ -1,4 +1,4 @@
-"""Objects as templates and conditions see them: the cache's typed objects as JSON, with what belongs to them."""
+"""Objects as templates and conditions see them: the cache's typed objects as JSON, with their related objects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Values:
         self._cache = cache
 
     def of(self, about: Subject) -> Json:
-        """The object as JSON. A Rollout of a workload has the workload's template and selector."""
+        """The object as JSON. A Rollout with a workloadRef has the workload's template and selector."""
         made = settled(about)
         made["apiVersion"], made["kind"] = "argoproj.io/v1alpha1", type(about).__name__
         made["metadata"].pop("managedFields", None)
@@ -36,7 +36,7 @@ class Values:
         return made
 
     def root(self, about: Subject) -> Rollout | None:
-        """The Rollout that it belongs to; None if there is none."""
+        """The Rollout that the object belongs to; None if there is none."""
         if isinstance(about, Rollout):
             return about
         owner = about.metadata.controller()
@@ -49,7 +49,7 @@ class Values:
         return rollout if rollout is not None and rollout.metadata.uid == owner.uid else None
 
     def run_of(self, about: Subject, event: Event) -> str:
-        """uid of the AnalysisRun or the Experiment whose verdict the Event tells; "" for other Events."""
+        """uid of the AnalysisRun or the Experiment whose verdict the Event reports; "" for other Events."""
         if isinstance(about, AnalysisRun) and event.reason.startswith("AnalysisRun"):
             return about.metadata.uid
         run = self._named_run(about, event)
@@ -72,7 +72,7 @@ class Values:
         )
 
     def _named_run(self, about: Subject, event: Event) -> AnalysisRun | None:
-        """The run that an Event about its owner names."""
+        """The run that is named in an Event about its owner."""
         if isinstance(about, AnalysisRun) or not event.reason.startswith("AnalysisRun"):
             return None
         named = [run for run in self._cache.runs_of(about) if run.metadata.name in event.message]

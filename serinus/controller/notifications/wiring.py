@@ -1,4 +1,4 @@
-"""The parts of notifications, joined: the configurations, what is due, what is remembered, and the sending."""
+"""Connects the parts of notifications: configurations, due messages, stored state, and sending."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from serinus.notifications.services.service import Http, Reach
 
 
 class Notifying:
-    """`namespace`: the controller's own. `watched`: where others may have a configuration, "" for all; None for nowhere.
+    """`namespace`: the controller's own. `watched`: where others may have a configuration, "" for all; None for
+    nowhere.
 
     `tell`: records an Event about an object of a kind.
     """
@@ -69,11 +70,11 @@ class Notifying:
         cache.rollouts.on_change(self.notifications.rollout_changed)
 
     async def watch(self) -> None:
-        """Keeps the configurations up to date until cancelled."""
+        """Keeps the configurations current until cancelled."""
         await self.sources.run()
 
     async def lead(self) -> None:
-        """Sends until cancelled: for the process that leads. Nothing is sent before the configurations are read."""
+        """Sends until cancelled; for the leader. It sends nothing before the configurations are read."""
         await self.sources.synced()
         self._leads = True
         for config_map, problem in self.sources.problems():
