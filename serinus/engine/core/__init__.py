@@ -1,1 +1,1 @@
-"""What every stage of a pass shares: the context that it reads, the plan that it builds, and the reasons that it gives."""
+"""Shared by all stages of a pass: the context that they read, the plan that they build, and the reasons for waiting."""

@@ -1,4 +1,4 @@
-"""The AnalysisRuns of a Rollout as objects: how they are named, what stands in them, which is which.
+"""The AnalysisRuns of a Rollout as objects: their names, their specs, and their roles.
 
 Source: analysis, sections 1 ("Creating a run") and 5 ("Generated name").
 """
@@ -49,7 +49,7 @@ def named(s: RolloutContext, name: str) -> AnalysisRun | None:
 
 
 def spec_of(s: RolloutContext, analysis: RolloutAnalysis) -> AnalysisRunSpec:
-    """The spec of a new run. AnalysisProblem names what is missing or does not fit."""
+    """The spec of a new run. AnalysisProblem names a missing or invalid part."""
     rollout = msgspec.to_builtins(s.rollout)
     latest, stable = hash_of(s.new), s.rollout.status.stable_rs
     args = rollout_arguments(analysis.args, rollout, latest=latest, stable=stable)
@@ -70,7 +70,7 @@ def templates_of(objects: Mapping[str, Json]) -> tuple[dict[str, AnalysisTemplat
 def wanted_run(
     s: RolloutContext, kind: Kind, index: int | None, analysis: RolloutAnalysis, spec: AnalysisRunSpec
 ) -> Json:
-    """A new run as an object, under the name that it has if nothing is in the way."""
+    """A new run as an object, under the name that it has if no other object uses that name."""
     meta = s.rollout.metadata
     owner = Owner(
         meta.name, meta.namespace, meta.uid, meta.labels.get(INSTANCE_ID, ""), s.selector.get("matchLabels") or {}

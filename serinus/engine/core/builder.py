@@ -29,12 +29,12 @@ def patched(status: RolloutStatus, patch: Json | None) -> RolloutStatus:
 
 
 class PlanBuilder:
-    """Collects what one pass decides. `status` starts as a copy of what is stored."""
+    """Collects the decisions of one pass. `status` starts as a copy of the stored status."""
 
     def __init__(self, context: RolloutContext) -> None:
         self.context = context
         self.status = self.copy_of(context.rollout.status)
-        # The plan that could not be made is being made.
+        # This pass makes a plan, so the condition of an earlier failure no longer holds.
         self.status.conditions = [c for c in self.status.conditions if c.type != SET_ASIDE.code]
         self.actions: list[Action] = []
         self.events: list[Event] = []
@@ -42,43 +42,43 @@ class PlanBuilder:
         self.calls: list[PluginCall] = []
         self.requeue_at: float | None = None
         self.held: list[HeldWrite] = []
-        """What this pass would write, and does not try now."""
+        """Held writes that this pass leaves out."""
         self.abort_message = ""
         self.invalid = ""
-        """What is wrong with the spec where only updates need it: told while everything else goes on."""
+        """A finding that affects only updates. The pass reports it and continues with everything else."""
         self.unconfirmed = ""
-        """Why the weight is not known to be in force, where a router can tell."""
+        """Why a router that can confirm the weight does not confirm it."""
         self.spare: dict[str, int] = {}
         """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
         self.serving: dict[str, int] = {}
-        """ReplicaSet → how many of its pods serve when this pass has evicted some, while its pods are being replaced."""
+        """ReplicaSet → pods that still serve after the evictions of this pass, while its pods are being replaced."""
         self.staying: dict[str, int] = {}
-        """ReplicaSet → how many of its pods serve and are not being evicted, while some of its pods are."""
+        """ReplicaSet → pods that serve and are not being evicted, while some of its pods are evicted."""
         self._held_back: list[Event] = []
         self._created: dict[str, int | None] = {}
-        """ReplicaSet → place of its creation among the actions; None while that is held back."""
+        """ReplicaSet → index of its create action; None while the write is held."""
         self._sizes: dict[str, int] = {}
         self._touched: set[str] = set()
-        """ReplicaSets of which a write is planned."""
+        """ReplicaSets with a planned write."""
 
     @staticmethod
     def copy_of(status: RolloutStatus) -> RolloutStatus:
-        """A copy that may be changed: snapshots never are."""
+        """A mutable copy. Snapshots never change."""
         return _DECODER.decode(_ENCODER.encode(status))
 
     def ready_not_evicted(self, rs: ReplicaSet, count: int) -> int:
-        """`count` (its ready or available pods, as it was seen) without those that are being evicted: told of once."""
+        """`count` (its observed ready or available pods) without the evicted ones."""
         return min(count, self.serving.get(rs.metadata.name, count)) if self.serving else count
 
     def available_not_evicted(self, rs: ReplicaSet, count: int) -> int:
-        """`count` (its available pods, as it was seen) without any that this pass evicts: what may be led to, or decide sizes."""
+        """`count` (its observed available pods) without the evicted ones. Services and sizes depend on this number."""
         return min(count, self.staying.get(rs.metadata.name, count)) if self.staying else count
 
     def evicts(self) -> bool:
         return any(action.verb == "evict" for action in self.actions)
 
     def act(self, action: Action) -> bool:
-        """Plan a write. False where it is held back: nothing that would follow from it may be relied on."""
+        """Plan a write. False if the write is held: the pass must not rely on its effects."""
         snapshot = self.context.snapshot
         held = find_held(action, snapshot.held, snapshot.now) if snapshot.held else None
         if held is None:
@@ -90,7 +90,7 @@ class PlanBuilder:
         return False
 
     def hold_write(self, held: HeldWrite) -> None:
-        """Note that the pass does without this write: the status names it, and a pass follows when it may be tried."""
+        """Record that the pass leaves out this write. The status names it, and the pass requeues for a retry."""
         if held not in self.held:
             self.held.append(held)
             self.wait(held.code, held.message)
@@ -100,7 +100,7 @@ class PlanBuilder:
         self.events.append(Event(reason, message, "Warning" if warning else "Normal", len(self.actions)))
 
     def hold_events(self, start: int) -> None:
-        """Keep the Events from index `start` on until the weight that they speak of is decided (`record_held_events`)."""
+        """Keep the Events from index `start` until the weight that they mention is decided (`record_held_events`)."""
         self._held_back += self.events[start:]
         del self.events[start:]
 
@@ -122,7 +122,7 @@ class PlanBuilder:
             self.requeue(wait.until)
 
     def refuse(self, reason: str, event: Event, *others: Event) -> None:
-        """Something outside does not let the pass go on: the stored status stays, only this is told."""
+        """Stop because of an external refusal: keep the stored status, and record only these Events."""
         self.status = self.copy_of(self.context.rollout.status)
         self.events, self._held_back = [*others, event], []
         self.wait(reason, event.message)
@@ -142,23 +142,23 @@ class PlanBuilder:
         return rs is not None and rs.metadata.name in self._created
 
     def missing(self, rs: ReplicaSet) -> bool:
-        """Whether the ReplicaSet does not exist and its creation is held back."""
+        """Whether the ReplicaSet does not exist because its creation is held."""
         return self._created.get(rs.metadata.name, 0) is None
 
     def size(self, rs: ReplicaSet | None) -> int:
-        """The ReplicaSet's size after what is planned so far."""
+        """The ReplicaSet's size after the actions planned so far."""
         return self._sizes.get(rs.metadata.name, rs.spec.replicas) if rs else 0
 
     def is_size(self, rs: ReplicaSet, want: int) -> bool:
-        """Whether the ReplicaSet was seen to have the wanted size; pods to spare do not count."""
+        """Whether the observed ReplicaSet has the wanted size. Spare pods do not count."""
         return rs.spec.replicas in (want, want + self.spare.get(rs.metadata.name, 0))
 
     def scale(
         self, rs: ReplicaSet, size: int, because: str, *, annotations: Json | None = None, settled: bool = True
     ) -> None:
-        """Plan a size (and, with it, the note of the wanted replicas); nothing when both are right already.
+        """Plan a size and the desired-replicas annotation; no action if both are right already.
 
-        `settled`: whether it is the size for these replicas; one on the way there leaves the note as it is.
+        `settled`: whether this is the final size for these replicas. An intermediate size keeps the annotation.
         """
         if size > 0 and (spare := self.spare.get(rs.metadata.name)):
             size, because = size + spare, f"{because}; one more while its pods are restarted"
@@ -224,7 +224,7 @@ class PlanBuilder:
         )
 
     def version(self, rs: ReplicaSet) -> str:
-        """The version seen is a precondition of the first write to an object in a pass; later ones follow our own write."""
+        """The observed version is the precondition of a pass's first write to an object. Later writes have none."""
         return "" if rs.metadata.name in self._touched else rs.metadata.resource_version
 
     def finish(self, because: str = "") -> Plan:

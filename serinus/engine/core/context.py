@@ -1,7 +1,7 @@
-"""What one Rollout looks like now: its ReplicaSets told apart, its settings with defaults filled in.
+"""The observed state of one Rollout: its ReplicaSets by role, and its settings with defaults.
 
 Vocabulary: *new* is the ReplicaSet of the current template, *stable* the one whose hash is `status.stableRS`, *others* the
-rest. Nothing here decides; it only names what the snapshot holds.
+rest. This module decides nothing: it only names the objects of the snapshot.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEFAULT_HISTORY_LIMIT = 10
 
 
 def hash_of(rs: ReplicaSet | None) -> str:
-    """The revision's identity, which is stored on the ReplicaSet and never computed anew."""
+    """The revision's identity, which is stored on the ReplicaSet and never recomputed."""
     return rs.metadata.labels.get(HASH, "") if rs else ""
 
 
@@ -38,13 +38,13 @@ def revision_of(rs: ReplicaSet) -> int:
 
 
 def born(rs: ReplicaSet) -> tuple[str, int]:
-    """Orders ReplicaSets as they were made. A timestamp has whole seconds; within one, the first revision tells."""
+    """Sort key by creation. Timestamps have whole seconds; within one second, the first revision decides."""
     first = rs.metadata.annotations.get(REVISION_HISTORY, "").split(",")[0]
     return rs.metadata.creation_timestamp, int(first) if first.isdigit() else revision_of(rs)
 
 
 def serving(rs: ReplicaSet) -> int:
-    """Its available pods, without those that go because it was made smaller: its status tells of them a moment longer."""
+    """Its available pods, without those removed by a scale-down. The status still counts them for a moment."""
     return min(rs.spec.replicas, rs.status.available_replicas)
 
 
@@ -54,13 +54,13 @@ def by_age(sets: list[ReplicaSet]) -> list[ReplicaSet]:
 
 @dataclass(slots=True)
 class RolloutContext:
-    """A snapshot, told apart. `new` is None until its ReplicaSet was planned."""
+    """A snapshot sorted by role. `new` is None until its ReplicaSet is planned."""
 
     snapshot: Snapshot
     template: Json
     """The pod template: the Rollout's own, or its workload's."""
     selector: Json
-    """matchLabels/matchExpressions as they stand in the spec, or in the workload's."""
+    """matchLabels/matchExpressions of the Rollout's spec, or of its workload's."""
     computed_hash: str
     sets: list[ReplicaSet]
     """All ReplicaSets of this Rollout, oldest first."""
@@ -68,7 +68,7 @@ class RolloutContext:
     stable: ReplicaSet | None
     others: list[ReplicaSet]
     orphans: list[ReplicaSet] = field(default_factory=list[ReplicaSet])
-    """Matching ReplicaSets that nobody controls: to be adopted."""
+    """Matching ReplicaSets without a controller, for adoption."""
 
     rollout: Rollout = field(init=False)
     spec: RolloutSpec = field(init=False)
@@ -91,7 +91,7 @@ class RolloutContext:
 
     @property
     def scale_down_delay(self) -> int:
-        """Seconds that a superseded ReplicaSet goes on serving after traffic has left it."""
+        """Seconds for which a superseded ReplicaSet keeps its pods after traffic has left it."""
         if self.blue_green:
             seconds = self.blue_green.scale_down_delay_seconds
             return DEFAULT_SCALE_DOWN_DELAY if seconds is None else seconds
@@ -125,7 +125,7 @@ class RolloutContext:
         return any(rs.spec.replicas or rs.status.replicas for rs in self.others)
 
     def cramped(self) -> bool:
-        """Whether the cluster has no room for more pods, so that some have to go before others can come."""
+        """Whether the cluster has no room for more pods, so that some must end before others start."""
         refused = any(c.type == "ReplicaFailure" for rs in self.sets for c in rs.status.conditions)
         return refused or any(pod.unschedulable() for pod in self.snapshot.pods)
 
@@ -133,20 +133,20 @@ class RolloutContext:
         return [p for p in self.snapshot.pods if (owner := p.metadata.controller()) and owner.uid == rs.metadata.uid]
 
     def named(self, pod_hash: str) -> ReplicaSet | None:
-        for rs in self.sets if pod_hash else ():  # asked several times in each pass: a plain loop is the fastest
+        for rs in self.sets if pod_hash else ():  # called several times in each pass: a plain loop is the fastest
             if rs.metadata.labels.get(HASH) == pod_hash:
                 return rs
         return None
 
 
 def build_context(snapshot: Snapshot) -> RolloutContext:
-    """Tell the ReplicaSets of a (valid) Rollout apart."""
+    """Sort the ReplicaSets of a (valid) Rollout by role."""
     rollout = snapshot.rollout
     template, selector, computed = _identity(snapshot)
     owned, orphans = claim(snapshot, selector)
     new = find_new(owned, computed, template)
     if new is not None:
-        # A pass notes on it what it writes (revision.py); the cache's object stays as it is.
+        # A pass records its writes on this copy (revision.py). The cache's object does not change.
         copy = structs.replace(new, metadata=structs.replace(new.metadata))
         owned[owned.index(new)] = new = copy
     stable_hash = rollout.status.stable_rs
@@ -156,7 +156,7 @@ def build_context(snapshot: Snapshot) -> RolloutContext:
 
 
 def build_context_from_status(snapshot: Snapshot) -> RolloutContext:
-    """The versions that the status names, where the spec does not tell which there are. No template, no orphans."""
+    """The versions by the status, for a spec that cannot identify them. No template, no orphans."""
     owned, _ = claim(snapshot, {})
     status = snapshot.rollout.status
 
@@ -170,7 +170,7 @@ def build_context_from_status(snapshot: Snapshot) -> RolloutContext:
 
 
 def _identity(snapshot: Snapshot) -> tuple[Json, Json, str]:
-    """(pod template, selector, hash); worked out once where nothing but the Rollout's spec decides."""
+    """(pod template, selector, hash); memoized if they depend only on the Rollout's spec."""
     collisions, spec = snapshot.rollout.status.collision_count, snapshot.rollout.spec
 
     def found() -> tuple[Json, Json, str]:
@@ -181,7 +181,7 @@ def _identity(snapshot: Snapshot) -> tuple[Json, Json, str]:
 
 
 def resolve(snapshot: Snapshot) -> tuple[Json, Json]:
-    """(pod template, selector): a workloadRef gives the template always, the selector only where the Rollout has none."""
+    """(pod template, selector). A workloadRef provides the template, and the selector if the Rollout has none."""
     spec, work = snapshot.rollout.spec, snapshot.workload
     template, selector = spec.template, spec.selector
     if spec.workload_ref and work:
@@ -201,7 +201,7 @@ def resolve(snapshot: Snapshot) -> tuple[Json, Json]:
 
 
 def claim(snapshot: Snapshot, selector: Json) -> tuple[list[ReplicaSet], list[ReplicaSet]]:
-    """(owned, orphans): ours are those we control; a matching one that nobody controls is to be adopted; others' stay theirs."""
+    """(owned, orphans). The Rollout controls the owned ones. Orphans match the selector and have no controller."""
     uid, owned, orphans = snapshot.rollout.metadata.uid, list[ReplicaSet](), list[ReplicaSet]()
     for rs in by_age(list(snapshot.replica_sets)):
         owner = rs.metadata.controller()
@@ -218,10 +218,10 @@ def claim(snapshot: Snapshot, selector: Json) -> tuple[list[ReplicaSet], list[Re
 
 
 def find_new(owned: list[ReplicaSet], computed: str, template: Json) -> ReplicaSet | None:
-    """The ReplicaSet of this template: by its hash, by the hash of another spelling that was found to mean the same, else by
+    """The ReplicaSet of this template: by its hash, by the recorded hash of an equivalent template, else by
     meaning (promise: a revision is what its template means).
 
-    The meaning tells nothing where somebody else changed a ReplicaSet's template: its pods were made from another one.
+    A ReplicaSet whose template another writer changed is not compared by meaning: its pods have another template.
     """
     live = [r for r in owned if not r.metadata.deletion_timestamp]
     for rs in live:

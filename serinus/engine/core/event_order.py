@@ -1,4 +1,4 @@
-"""The order in which the Events of one pass are recorded: that of Argo Rollouts, which scripts and its own tests compare."""
+"""The order of the Events of one pass: that of Argo Rollouts, which scripts and its own tests compare."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from serinus.engine.core.plan import Event, Plan
 
 _FIRST = {"RolloutUpdated": 0, "NewReplicaSetCreated": 1, "RolloutNotCompleted": 2, "SkipSteps": 3}
-"""A new version begins with these, whichever write brings it."""
+"""These come first for a new version, whichever write carries them."""
 _LAST = {"RolloutCompleted": 9}
 """The first version is promoted before it gets its size."""
 
 
 def ordered(plan: Plan, done: Iterable[int], *, status: bool) -> list[Event]:
-    """The Events of the actions that were done (by index) and, with `status`, those of the status.
+    """The Events of the completed actions (by index) and, with `status`, those of the status.
 
-    They come in the order in which the pass decided: a completed step before the sizes of the next, a new size before the
-    promotion that it completes.
+    They have the order of the decisions: a completed step before the sizes of the next, a new size before the promotion
+    that it completes.
     """
-    # What was decided after n actions comes behind action n - 1; the size of a ReplicaSet that the pass makes, behind both.
+    # Events decided after n actions follow action n - 1. The size of a ReplicaSet that the pass creates follows both.
     placed = [
         (float(index) if event.after is None else event.after - 0.25, event)
         for index in done

@@ -1,8 +1,8 @@
-"""Writes that are held back for a while: the API server refused them, or another writer undoes them.
+"""Held writes: the API server refused them, or another writer undoes them.
 
-The planner leaves such a write out and relies on nothing that would follow from it; everything else of the pass goes on. The
-controller remembers what is held back (`controller/held.py`). A controller that starts anew remembers nothing: it tries the
-write once and gets the same answer. The status keeps the sentence in a condition, for everybody who sees no more than that.
+The planner leaves a held write out and does not rely on its effects. The rest of the pass continues. The controller
+stores held writes in memory (`controller/held.py`). After a restart it tries the write once and gets the same answer. A
+condition in the status contains the sentence, for clients that read only the status.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from serinus.api.rollout import RolloutStatus
 from serinus.engine.core.plan import Action, HeldWrite
 
 _TIME = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"')
-"""A moment differs each time that the same write is planned."""
+"""Times differ each time the same write is planned."""
 
 CREATED, DELETED = "created", "deleted"
 
@@ -28,7 +28,7 @@ SHOWN = 3
 
 
 def find_held(action: Action, held: Iterable[HeldWrite], now: float) -> HeldWrite | None:
-    """What holds this write back; None where it may be tried."""
+    """The held write that blocks this action; None if the action may be tried."""
     for one in held:
         if now < one.until and (one.verb, one.kind, one.name) == (action.verb, action.kind, action.name):
             if one.fields is None:
@@ -40,9 +40,9 @@ def find_held(action: Action, held: Iterable[HeldWrite], now: float) -> HeldWrit
 
 
 def fields_of(action: Action) -> frozenset[str]:
-    """What the write sets, as `path=value`: each field of a patch; for a new object one entry that stands for all of it.
+    """The fields that the write sets, as `path=value`. A new object has one entry for the whole object.
 
-    Two writes with the same fields mean the same. The size of a new ReplicaSet is left out, which is decided last.
+    Two writes with the same fields are equivalent. The size of a new ReplicaSet is left out: it is decided last.
     """
     if action.verb == "patch":
         return frozenset(f"{path_of(parts)}={text}" for parts, text in leaves(action.body))
@@ -62,34 +62,34 @@ def leaves(patch: Json, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 
 
 def path_of(parts: Iterable[str]) -> str:
-    """As kubectl writes it: metadata.annotations[example.com/owner]."""
+    """The path in kubectl's form: metadata.annotations[example.com/owner]."""
     return "".join(f".{p}" if re.fullmatch(r"[A-Za-z0-9_-]+", p) else f"[{p}]" for p in parts).removeprefix(".")
 
 
 def text_of(value: Any) -> str:
-    """A value as JSON, in which all moments are alike."""
+    """A value as JSON, with each time replaced by one placeholder."""
     return _TIME.sub('"time"', msgspec.json.encode(value, order="sorted").decode())
 
 
 def refusal(verb: str, kind: str, name: str, words: str) -> str:
-    """The sentence of a refused write. `words`: of the API server."""
+    """The sentence for a refused write. `words`: the API server's message."""
     return f"cannot {verb} {kind} {name}: {words}"
 
 
 def words_of(held: HeldWrite) -> str:
-    """What the API server said of a refused write."""
+    """The API server's message for a refused write."""
     return held.message.removeprefix(refusal(held.verb, held.kind, held.name, ""))
 
 
 def summed(held: Iterable[HeldWrite]) -> str:
-    """The sentences in one, which is bounded however many writes are held back."""
+    """The sentences in one. Its length is bounded for any number of held writes."""
     sentences = list(dict.fromkeys(h.message for h in held))
     rest = f"; and {len(sentences) - SHOWN} more" if len(sentences) > SHOWN else ""
     return "; ".join(sentences[:SHOWN]) + rest
 
 
 def known_from(status: RolloutStatus, actions: Iterable[Action], now: float) -> tuple[HeldWrite, ...]:
-    """What is held back of these actions as the status tells it, for who does not see what the controller remembers."""
+    """The held writes among these actions according to the status, for clients without the controller's memory."""
     found: list[HeldWrite] = []
     for condition in status.conditions:
         text = condition.message

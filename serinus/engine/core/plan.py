@@ -1,6 +1,6 @@
-"""What the planner reads (`Snapshot`) and what it answers (`Plan`): plain serialisable values.
+"""The planner's input (`Snapshot`) and output (`Plan`): plain serialisable values.
 
-A decision can be written down, shown and replayed: `plan(snapshot)` is a function of nothing else.
+A decision can be stored, shown and replayed: `plan(snapshot)` depends on nothing else.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Json = dict[str, Any]
 
 
 class HeldWrite(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A write that is not tried again before `until` (seconds since the epoch).
+    """A write that is not retried before `until` (seconds since the epoch).
 
     `code`: of `wait_reasons.py`, `WriteRefused` or `FieldConflict`. `fields`: those of the write, as `held.fields_of` gives them;
-    None: all writes of this verb to the object are held back. `message`: a sentence for people. `reason`: the API
-    server's, such as `Invalid`.
+    None: all writes of this verb to the object are held. `message`: a sentence for users. `reason`: the API server's,
+    such as `Invalid`.
     """
 
     code: str
@@ -38,15 +38,15 @@ class HeldWrite(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Everything that a decision about one Rollout may depend on, as the cache has it.
+    """All objects that a decision about one Rollout may depend on, as the cache contains them.
 
     `replica_sets`: every ReplicaSet of the namespace that the Rollout owns or whose labels match its selector.
     `pods`: the pods owned by those. `services`, `ingresses`: those that the Rollout names (and the canary Ingresses that
     a router derives), by name; a missing one is absent. `objects`, whole: other router objects, by "Kind.group/name", and
-    templates of analyses (nested ones too), by "Kind/name". `analysis_runs`: those that the Rollout owns, and others of a name
-    that one of its own could get; `experiments` likewise. `workload`: what `workloadRef` names, None when absent. `held`:
-    writes that the API server refused, or that another writer undoes, a moment ago. `served`: the version in use of each kind
-    of other projects that the routers need, "" where the API server does not serve it.
+    templates of analyses (nested ones too), by "Kind/name". `analysis_runs`: those that the Rollout owns, and others of
+    a name that one of its own could get; `experiments` likewise. `workload`: the object of `workloadRef`, None when
+    absent. `held`: writes that the API server refused, or that another writer undid. `served`: the version in use of
+    each kind of other projects that the routers need, "" where the API server does not serve it.
     """
 
     now: float
@@ -62,17 +62,17 @@ class Snapshot(msgspec.Struct, frozen=True):
     workload: Workload | None = None
     held: tuple[HeldWrite, ...] = ()
     pod_events: tuple[PodEvent, ...] = ()
-    """Warnings about pods that nothing else explains, where somebody asked for them. A controller does not watch Events."""
+    """Warnings about pods without another explanation, if a client read them. A controller does not watch Events."""
     served: dict[str, str] = {}
     read_back: dict[str, ReadBack] | None = None
-    """What load balancers have in force, by name of the Ingress; None where the controller reads nothing back."""
+    """The weights in force on load balancers, by name of the Ingress; None if the controller does not read them."""
 
 
 class Event(msgspec.Struct, frozen=True):
     """A Kubernetes Event about the Rollout.
 
-    `after`: how many of the plan's actions were decided before it; None: with the action that it belongs to, or last. Only
-    the order of Events follows from it.
+    `after`: how many of the plan's actions were decided before it; None: with its own action, or last. It affects only
+    the order of Events.
     """
 
     reason: str
@@ -82,12 +82,13 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One write. `because` is a sentence for people.
+    """One write. `because` is a sentence for users.
 
     create: `body` is the object. patch: `body` is a JSON merge patch. delete: background propagation. evict: of a pod.
     `uid` and `resource_version` are preconditions: the write fails with a conflict when the object is another or newer.
-    `events` are told at the end of the pass, if the write has succeeded. A create that finds the object (AlreadyExists) and
-    a delete, an evict or a patch of a Pod that does not find it count as done; an eviction that is refused (429) is skipped.
+    `events` are recorded at the end of the pass, if the write has succeeded. A create that finds the object
+    (AlreadyExists) and a delete, an evict or a patch of a Pod that does not find it count as done; an eviction that is
+    refused (429) is skipped.
     """
 
     verb: Literal["create", "patch", "delete", "evict"]
@@ -102,9 +103,9 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PluginCall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One call of a step plugin, to be made after the writes; its answer goes into the status (`step_plugins.answered`).
+    """One call of a step plugin, made after the writes. The status stores its answer (`step_plugins.answered`).
 
-    `index`: of the step. `known`: what the plugin said last time, None at first. `config`: as the step has it.
+    `index`: of the step. `known`: the plugin's last answer, None at first. `config`: the step's.
     """
 
     index: int
@@ -116,9 +117,10 @@ class PluginCall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why nothing more happens now. `reason` is a stable code of `wait_reasons.py`; times are seconds since the epoch.
+    """Why the Rollout does not continue. `reason` is a stable code of `wait_reasons.py`; times are seconds since the
+    epoch.
 
-    `cause`: what keeps the pods that are waited for from being ready, as Kubernetes spells it; "" where that is not known.
+    `cause`: Kubernetes' reason why the awaited pods are not ready, such as `ImagePullBackOff`; "" if unknown.
     """
 
     reason: str
@@ -130,11 +132,12 @@ class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What to do, in order; the first failure ends the pass and the next one plans anew from what is observed.
+    """The writes, in order. The first failure ends the pass; the next pass plans from the observed state.
 
-    `actions` come first, then `status` (a JSON merge patch of the Rollout's /status, with the seen resourceVersion as
-    precondition), then the Events of both in the order of `event_order.ordered`, then `calls`, whose answers make a second
-    write of the status. `requeue_at`: when to look again without an event (seconds since the epoch).
+    `actions` come first, then `status` (a JSON merge patch of the Rollout's /status, with the observed resourceVersion
+    as precondition). The Events of both follow in the order of `event_order.ordered`. `calls` come last; their answers
+    cause a second write of the status. `requeue_at`: when the next pass starts without an event (seconds since the
+    epoch).
     """
 
     actions: tuple[Action, ...] = ()

@@ -1,4 +1,4 @@
-"""The objects that a Rollout or an Experiment names, and how long a missing one may still be on its way.
+"""The objects that a Rollout or an Experiment names, and how long to wait for a missing one.
 
 A change of a named object starts a pass, and the snapshot contains it. `kubectl apply -f .` writes one object after another, often
 a Rollout before the Services and templates that it names. So a missing object is an error only after a few seconds: until then
@@ -22,7 +22,7 @@ from serinus.routing.router import ANY
 
 Reference = tuple[str, str]
 """(kind, name): in the Rollout's namespace, or `NAMESPACE/NAME` (see `api/served_kind.py`). ANY stands for every name:
-templates lead to others, which are not known before they are read; routers select some by their labels."""
+templates name further templates, which are unknown until they are read; routers select some by their labels."""
 
 TEMPLATES: set[Reference] = {("AnalysisTemplate", ANY), ("ClusterAnalysisTemplate", ANY)}
 
@@ -30,7 +30,7 @@ WORKLOADS = frozenset({"Deployment", "ReplicaSet", "PodTemplate"})
 """Kinds that a workloadRef may name."""
 
 GRACE = 3.0
-"""Seconds for which a missing object may be on its way. The API server writes whole seconds, so that it is at least two."""
+"""Seconds to wait for a missing object. The API server writes whole seconds, so at least two."""
 
 
 def services(rollout: Rollout) -> frozenset[str]:
@@ -39,12 +39,12 @@ def services(rollout: Rollout) -> frozenset[str]:
 
 
 def router_objects(rollout: Rollout) -> frozenset[Reference]:
-    """What the routers of the Rollout read or write."""
+    """Objects that the routers of the Rollout read or write."""
     return frozenset((ref.kind, ref.name) for ref in registry.references(rollout))
 
 
 def analyses(rollout: Rollout) -> list[Json]:
-    """All analyses that the Rollout asks for, as they stand in its spec; those of its experiments too."""
+    """All analyses in the Rollout's spec, including those of its experiments."""
     canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
     found: list[Json | None] = []
     if blue_green:
@@ -58,7 +58,7 @@ def analyses(rollout: Rollout) -> list[Json]:
 
 
 def templates(references: Iterable[Json]) -> list[Reference]:
-    """What references to templates name (`templateName`, `clusterScope`)."""
+    """The templates that these references name (`templateName`, `clusterScope`)."""
     kinds = ("AnalysisTemplate", "ClusterAnalysisTemplate")
     return [(kinds[bool(r.get("clusterScope"))], str(r.get("templateName") or "")) for r in references]
 
@@ -70,7 +70,7 @@ def workload(rollout: Rollout) -> Reference | None:
 
 
 def of_experiment(experiment: Experiment) -> frozenset[Reference]:
-    """What an Experiment names: its Services, and templates of analyses."""
+    """The objects that an Experiment names: its Services, and templates of analyses."""
     name, spec = experiment.metadata.name, experiment.spec
     found = {("Service", t.service.name or f"{name}-{t.name}") for t in spec.templates if t.service is not None}
     return frozenset(found | (TEMPLATES if spec.analyses else set()))
@@ -90,7 +90,7 @@ def of_rollout(rollout: Rollout) -> frozenset[Reference]:
 
 
 def expected_until(meta: WrittenMeta, now: float) -> float | None:
-    """When a missing object counts as missing, in seconds since the epoch; None if that time is over.
+    """When the wait for a missing object ends, in seconds since the epoch; None if that time has passed.
 
     The object with `meta` names it. If the clock of the API server is wrong, nothing waits longer than GRACE.
     """

@@ -1,4 +1,4 @@
-"""Services that no Rollout leads any more: what was put on them is taken off again.
+"""Services that no Rollout manages any more: the annotation and the selector's hash are removed.
 
 Source: traffic routing, section 10 ("Service selectors"). A spec that is not usable changes nothing, so a Service stays
 as it is until the edit that drops it is valid.
@@ -27,7 +27,7 @@ def named_services(rollout: Rollout) -> set[str]:
 
 
 def release(service: Service, rollout: Rollout | None) -> Action | None:
-    """The patch that gives a Service back; None while its Rollout (None: it is gone) still has it.
+    """The patch that releases a Service; None while its Rollout (None: deleted) still names it.
 
     `rollout` is the one whose name the Service carries.
     """
@@ -45,6 +45,6 @@ def release(service: Service, rollout: Rollout | None) -> Action | None:
 
 
 def is_settled(rollout: Rollout) -> bool:
-    """Whether its spec was seen and found usable."""
+    """Whether the controller has observed its spec and found it valid."""
     seen = rollout.status.observed_generation == str(rollout.metadata.generation)
     return seen and not any(c.type == "InvalidSpec" for c in rollout.status.conditions)

@@ -1,7 +1,8 @@
 """The kinds of canary steps: each module of `serinus/engine/strategy/steps` with a `KIND`. No list names them.
 
-A kind answers every question about its steps: is it valid, is it complete, why does it wait, what does it do in words. The walk over
-the steps, validation, the status, the command line and the dashboard ask the kind. How to add one: docs/adding-a-step.md.
+A kind defines everything about its steps: validity, completion, the reason for waiting, and the description. The walk
+over the steps, validation, the status, the command line and the dashboard call the kind. How to add one:
+docs/adding-a-step.md.
 """
 
 from __future__ import annotations
@@ -82,14 +83,14 @@ class StepKind:
     alone: ClassVar[bool] = False
     """A step has at most one part of the kinds with this mark."""
     stops_deadline: ClassVar[bool] = False
-    """`progressDeadlineSeconds` does not run during such a step: it lasts as long as a person or a verdict needs."""
+    """`progressDeadlineSeconds` does not run during such a step: a user or a verdict decides how long it lasts."""
 
     def describe(self, part: Any) -> str:
         """The step in the Event RolloutStepCompleted and in `next`. Tools compare the texts of Argo Rollouts' kinds."""
         raise NotImplementedError
 
     def words(self, part: Any) -> str:
-        """What the step does, as the end of a sentence. `part` is JSON as it is stored, which may be malformed."""
+        """The step's effect, as the end of a sentence. `part` is the stored JSON, which may be malformed."""
         raise NotImplementedError
 
     def validate(self, part: Any, place: StepPlace) -> Iterator[Finding]:
@@ -98,7 +99,7 @@ class StepKind:
         return iter(())
 
     def complete(self, part: Any, run: StepRun) -> bool:
-        """Whether the step is complete. If not, the kind adds a wait, and plans what the step needs."""
+        """Whether the step is complete. If not, the kind adds a wait and plans the writes that the step needs."""
         raise NotImplementedError
 
     def reason(self, part: Any, known: StepStatus) -> Wait | None:
@@ -144,7 +145,9 @@ def describe(step: CanaryStep) -> str:
 
 
 def step_words(step: Json) -> str:
-    """What a step does, as the end of a sentence: `set the weight to 20 %`. The command line and the dashboard show it."""
+    """The effect of a step, as the end of a sentence: `set the weight to 20 %`. The command line and the dashboard show
+    it.
+    """
     for field, kind in kinds().items():
         if step.get(field) is not None:
             return kind.words(step[field])
@@ -152,5 +155,5 @@ def step_words(step: Json) -> str:
 
 
 def stops_deadline(step: CanaryStep) -> bool:
-    """Whether `progressDeadlineSeconds` stands still during the step."""
+    """Whether `progressDeadlineSeconds` does not run during the step."""
     return any(kind.stops_deadline for kind, _ in parts_of(step))

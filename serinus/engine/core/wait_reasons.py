@@ -1,4 +1,4 @@
-"""Every reason for which a Rollout waits: a stable code, the sentence's meaning, and what ends it.
+"""Every reason for which a Rollout waits: a stable code, its meaning, and the event that ends the wait.
 
 The codes are part of the interface (metric labels, `serinus why`); `deadline` says whether time alone can end the wait.
 """

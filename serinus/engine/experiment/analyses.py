@@ -55,7 +55,7 @@ def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating
                 because = "the experiment is over"
                 trial.act(Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid))
             elif run is not None and finished(run) and trial.spec.terminate and old.phase not in COMPLETED:
-                # It ends with the run that was required of it, else it would wait for its verdict for ever.
+                # It ends with its required run; otherwise it would wait for the verdict forever.
                 return RunStatus(old.name, old.analysis_run, run.status.phase, run.status.message)
             return old
         if run is None:
@@ -80,7 +80,7 @@ def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating
 
 def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunStatus:
     if trial.room.used >= MOST_A_PASS:
-        trial.requeue(trial.now)  # the others follow in the next pass: what is planned is all in memory at once
+        trial.requeue(trial.now)  # the others follow in the next pass: all planned objects are in memory at once
         return old
     try:
         spec = _spec(trial, analysis)

@@ -1,8 +1,8 @@
-"""`plan_experiment`: what to do next about one Experiment. Pure, as `plan` is for Rollouts.
+"""`plan_experiment` decides the next writes for one Experiment. Pure, as `plan` is for Rollouts.
 
     templates (ReplicaSet, Service, status of each) → analyses → phase
 
-Source: analysis, section 6. Traffic leads to a template's Service only while the Experiment runs, and its pods stay for the
+Source: analysis, section 6. A template's Service gets traffic only while the Experiment runs. Its pods stay for the
 scale-down delay afterwards.
 """
 
@@ -23,7 +23,7 @@ from serinus.engine.experiment.validation import invalid_experiment
 
 
 def plan_experiment(snapshot: ExperimentSnapshot) -> Plan:
-    """The writes, the status, the Events, and when to look again. Never raises for what a user can write."""
+    """The writes, the status, the Events, and the time of the next pass. Never raises for an invalid object."""
     if snapshot.experiment.metadata.deletion_timestamp:
         return Plan()
     trial = Trial(snapshot)
@@ -75,7 +75,7 @@ def _phase(trial: Trial) -> None:
 
 
 def _waits_for_required(trial: Trial) -> bool:
-    """Whether it may only end with the verdict of an analysis: once it is told to end, none of them begins any more."""
+    """Whether only a required analysis can end it. No analysis starts after `terminate`, so existing runs count."""
     required = {a.name for a in trial.spec.analyses if a.required_for_completion}
     if not trial.spec.terminate:
         return bool(required)

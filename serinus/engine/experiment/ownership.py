@@ -1,7 +1,7 @@
-"""Whose a ReplicaSet or a Service is that has a name which an Experiment needs.
+"""The owner of a ReplicaSet or a Service that has a name which an Experiment needs.
 
-An object of an earlier Experiment goes away by itself: an Experiment that was deleted and made again, the one that a Rollout
-has left, or one that has ended. Its name is waited for. Anything else ends the Experiment.
+An object of an earlier Experiment disappears automatically, so the template waits for its name. Earlier means deleted
+and recreated, replaced by its Rollout, or ended. Any other owner ends the Experiment.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from serinus.engine.experiment.trial import Trial
 class Whose(Enum):
     OURS = auto()
     ORPHAN = auto()
-    """Ours, but without an owner, as `kubectl delete --cascade=orphan` leaves it."""
+    """Made for this template, but without an owner, such as after `kubectl delete --cascade=orphan`."""
     LEAVING = auto()
     """Of an earlier Experiment, or being deleted."""
     THEIRS = auto()
 
 
 class Held(NamedTuple):
-    """What keeps a template from running.
+    """The reason why a template does not run.
 
-    `until`: the wait, in words; "" without one. `patient`: the wait ends by itself, and the progress deadline does not count
-    it. `refused`: why the template ends in Error.
+    `until`: the wait, in words; "" without one. `patient`: the wait ends automatically, and the progress deadline does
+    not count it. `refused`: why the template ends in Error.
     """
 
     until: str = ""
@@ -41,7 +41,7 @@ class Held(NamedTuple):
 
 
 def whose(trial: Trial, meta: ObjectMeta, template: str) -> Whose:
-    """Whose the object is; `template`: the name of the template that needs its name."""
+    """The owner of the object. `template`: the template that needs its name."""
     own, owner = trial.experiment.metadata, meta.controller()
     if meta.deletion_timestamp:
         return Whose.LEAVING
@@ -60,7 +60,7 @@ def whose(trial: Trial, meta: ObjectMeta, template: str) -> Whose:
 
 
 def ends_by_itself(trial: Trial, meta: ObjectMeta) -> bool:
-    """Whether the earlier Experiment that owns it is still there: it lets go after its own scale-down delay."""
+    """Whether the earlier Experiment that owns it still exists. It releases the object after its scale-down delay."""
     owner = meta.controller()
     return owner is not None and owner.uid in trial.snapshot.others
 
@@ -71,7 +71,7 @@ def owner_words(meta: ObjectMeta) -> str:
 
 
 def adopt(trial: Trial, kind: str, meta: ObjectMeta) -> None:
-    """Become the owner of an object that an earlier Experiment of this name has left behind."""
+    """Adopt an object that an earlier Experiment of this name has left."""
     owners = [msgspec.to_builtins(owner) for owner in meta.owner_references] + [trial.owner]
     trial.act(
         Action(

@@ -1,4 +1,4 @@
-"""The Services of an Experiment's templates: each is there while the template's pods are wanted.
+"""The Services of an Experiment's templates. Each exists while the template's pods are wanted.
 
 Source: analysis, section 6 ("Service").
 """
@@ -18,7 +18,7 @@ from serinus.engine.experiment.trial import Planned, Trial
 def run_service(
     trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: int, status: TemplateStatus
 ) -> Held:
-    """Make the template's Service while its pods are wanted, delete it when they are gone. What keeps it from that."""
+    """Create the template's Service while its pods are wanted, then delete it. Returns the obstacle, if any."""
     if template.service is None:
         return Held()
     name = template.service.name or rs.metadata.name

@@ -1,4 +1,4 @@
-"""The versions that an Experiment compares: a ReplicaSet for each, and how it does.
+"""The versions that an Experiment compares: a ReplicaSet and a status for each.
 
 Source: analysis, section 6 ("RS", "Scale-down", "Template status").
 """
@@ -25,7 +25,7 @@ from serinus.engine.experiment.services import run_service
 from serinus.engine.experiment.trial import PROGRESSING, Trial
 
 WAITS_FOR_TRAFFIC = 2
-"""Seconds between the status that takes the traffic away and the end of the pods that had it."""
+"""Seconds between the status that removes the traffic and the end of the pods that received it."""
 
 
 def run_templates(trial: Trial) -> None:
@@ -75,7 +75,7 @@ def _edited(template: ExperimentTemplate, rs: ReplicaSet) -> bool:
 
 
 def _replace(trial: Trial, rs: ReplicaSet, before: TemplateStatus | None) -> Held:
-    """The ReplicaSet of the old template goes, once requests can no longer lead to its pods."""
+    """Delete the ReplicaSet of the old template once its pods no longer receive requests."""
     meta = rs.metadata
     held = Held(f"the template has changed: ReplicaSet {meta.name} is replaced")
     trial.status.available_at = None
@@ -176,7 +176,7 @@ def _judged(
 
 
 def _trouble(trial: Trial, rs: ReplicaSet | None, wanted: int) -> Trouble | None:
-    """What keeps the template's pods from being ready."""
+    """Why the template's pods are not ready."""
     if rs is None:
         return None
     uid = rs.metadata.uid
@@ -210,7 +210,7 @@ def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) 
 
 
 def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: int, status: TemplateStatus) -> str:
-    """Plan the size; at the end only after the delay. Why the API server refuses it; "" where it does not."""
+    """Plan the size; at the end only after the delay. Returns the API server's refusal; "" without one."""
     have, meta = rs.spec.replicas, rs.metadata
     # A deadline of an earlier end (the Experiment was begun again) would cut the next delay short.
     notes: Json = {SCALE_DOWN_DEADLINE: None} if wanted and SCALE_DOWN_DEADLINE in meta.annotations else {}

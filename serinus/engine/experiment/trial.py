@@ -1,4 +1,4 @@
-"""One pass over an Experiment: what it was given, the status as it will be, and what is to be written."""
+"""One pass over an Experiment: its input, the new status, and the planned writes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ ORDER = (SUCCESSFUL, RUNNING, PROGRESSING, PENDING, INCONCLUSIVE, ERROR, FAILED)
 
 
 class ExperimentSnapshot(msgspec.Struct, frozen=True):
-    """Everything that a decision about one Experiment may depend on.
+    """All objects that a decision about one Experiment may depend on.
 
     `replica_sets`, `analysis_runs`: those it owns, and others whose names its own could get. `services`: by name, those
-    that it made or wants to make. `objects`: templates of analyses by "Kind/name". `others`: by uid, further
-    Experiments that own such a ReplicaSet or Service. `held`: writes that the API server refused, or that another writer
-    undoes, a moment ago. `pods`: those of its ReplicaSets.
+    that it created or needs. `objects`: templates of analyses by "Kind/name". `others`: by uid, further Experiments
+    that own such a ReplicaSet or Service. `held`: writes that the API server refused, or that another writer undid.
+    `pods`: those of its ReplicaSets.
     """
 
     now: float
@@ -51,14 +51,14 @@ class ExperimentSnapshot(msgspec.Struct, frozen=True):
 
 
 class Planned(NamedTuple):
-    """What has become of a write. `refused`: the API server's words, where it does not do it."""
+    """The result of planning a write. `refused`: the API server's message if it refused the write."""
 
     planned: bool = True
     refused: str = ""
 
 
 class Trial:
-    """One pass over an Experiment: the status as it will be, and what is to be written."""
+    """One pass over an Experiment: the new status and the planned writes."""
 
     def __init__(self, snapshot: ExperimentSnapshot) -> None:
         self.snapshot, self.now = snapshot, snapshot.now
@@ -73,7 +73,7 @@ class Trial:
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self.held: list[HeldWrite] = []
-        """What this pass would write, and does not try now."""
+        """Held writes that this pass leaves out."""
         self.requeue_at: float | None = None
 
     @cached_property
@@ -107,7 +107,7 @@ class Trial:
         }
 
     def act(self, action: Action) -> Planned:
-        """Plan a write, unless it is held back."""
+        """Plan a write, unless it is held."""
         held = find_held(action, self.snapshot.held, self.now)
         if held is None:
             self.actions.append(action)
@@ -124,12 +124,12 @@ class Trial:
             self.requeue_at = at
 
     def ends_at(self) -> float | None:
-        """When the wanted duration is over; None without one, or before it has begun."""
+        """When the duration ends; None without a duration, or before it has begun."""
         begun = parse_time(self.status.available_at)
         return begun + go_duration(self.spec.duration) if begun is not None and self.spec.duration else None
 
     def terminating(self) -> bool:
-        """As it is stored: nothing new begins, what runs comes to its end."""
+        """Whether the Experiment is ending according to the stored status: nothing starts, and running parts end."""
         stored = self.stored
         required = {a.name for a in self.spec.analyses if a.required_for_completion}
         needed = [run for run in stored.analysis_runs if run.name in required]

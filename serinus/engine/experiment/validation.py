@@ -1,4 +1,4 @@
-"""What keeps an Experiment from being carried out. Source: analysis, section 7 ("Experiment")."""
+"""Validation of an Experiment. Source: analysis, section 7 ("Experiment")."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from serinus.engine.core.context import DEFAULT_PROGRESS_DEADLINE
 
 
 def invalid_experiment(experiment: Experiment) -> str:
-    """The first thing wrong with it; "" where nothing is."""
+    """The first error; "" if the Experiment is valid."""
     spec, seen = experiment.spec, set[str]()
     deadline = DEFAULT_PROGRESS_DEADLINE if spec.progress_deadline_seconds is None else spec.progress_deadline_seconds
     for i, template in enumerate(spec.templates):

@@ -1,7 +1,7 @@
-"""What an AnalysisRun has measured against what is asked of it, as people look at it: `serinus why`, the dashboard.
+"""The measurements of an AnalysisRun beside its conditions, for `serinus why` and the dashboard.
 
-It judges nothing: phases and counts are those that the analysis wrote. Source: the status of AnalysisRuns (spec of analyses,
-section 3).
+This module decides no verdict: phases and counts are those that the analysis wrote. Source: the status of AnalysisRuns
+(spec of analyses, section 3).
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """One measurement. `number`: what a limit is about, None where there is none. `at`: seconds since the epoch."""
+    """One measurement. `number`: the number that is compared with a limit, None without one. `at`: seconds since the
+    epoch.
+    """
 
     value: str
     phase: str
@@ -76,9 +78,9 @@ def measured(run: AnalysisRun) -> tuple[Measured, ...]:
 
 
 def deciding(runs: Iterable[AnalysisRun], rollout: Rollout) -> tuple[Measured, ...]:
-    """Of the runs that judge the update that is under way: the metrics that went wrong, or else those still measured.
+    """Of the runs that judge the current update: the failed metrics, or else those still measured.
 
-    A run of an earlier revision with the same template, or of an attempt before a retry, has decided nothing now.
+    A run of an earlier revision with the same template, or of an attempt before a retry, does not count.
     """
     names = {known["name"] for known in _named(rollout.status) if known}
     current = [run for run in runs if _of_this_update(run, rollout)]
@@ -129,9 +131,7 @@ def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[
         failure_condition=asked.failure_condition,
         failure_limit=asked.failure_limit,
     )
-    with suppress(
-        AnalysisProblem
-    ):  # one from a Secret, or too long, is not shown: the condition stays as it was written
+    with suppress(AnalysisProblem):  # the condition stays as written with an argument from a Secret or a long one
         metric = with_arguments(metric, values, room)
     limits = [
         (found, succeeds)

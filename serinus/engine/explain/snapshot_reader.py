@@ -1,8 +1,8 @@
-"""The snapshot of one Rollout, gathered from the API by whoever has no cache: `serinus why`, the dashboard's page.
+"""The snapshot of one Rollout, read from the API by clients without a cache: `serinus why`, the dashboard's page.
 
-No request is made here. `gather` yields what is to be asked, takes the answers and returns the snapshot, so that a caller
-that blocks and one that does not ask for the same. What a user may not see is no reason to call it missing: where something
-that is needed is refused there is no snapshot, and `why.glance` says what the status tells.
+This module sends no requests. `gather` yields each read, takes the answer and returns the snapshot, so blocking and
+asynchronous callers share it. A forbidden object is not a missing object. If a needed read is forbidden there is no
+snapshot, and `why.glance` explains the status alone.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from serinus.routing import registry
 from serinus.routing.router import ReadBack
 
 ASKED_PODS = 3
-"""Pods whose Events are asked for: those of one version have the same trouble, mostly."""
+"""Pods whose Events are read. Pods of one version usually have the same trouble."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One object by its name, or, without a name, all that have the labels: in the Rollout's namespace, if it has one.
+    """One object by name, or, without a name, all with the labels; namespaced kinds in the Rollout's namespace.
 
-    `fields`: a field selector beside the labels. `needed`: without it nothing can be said; else who may not see it goes on
-    without.
+    `fields`: a field selector beside the labels. `needed`: without it there is no snapshot; a forbidden read that is
+    not needed counts as empty.
     """
 
     kind: str
@@ -51,20 +51,20 @@ class Read:
     resource: Resource | None = None
     """None for the built-in kind of this name."""
     path: str = ""
-    """Of the API, in place of an object: a question of discovery."""
+    """A discovery path of the API, instead of an object."""
 
 
 def resource_of(ask: Read) -> Resource | None:
-    """What is asked for; None for a kind that nobody knows."""
+    """The resource of the read; None for an unknown kind."""
     return ask.resource or BY_KIND.get(ask.kind)
 
 
 Asking = Generator[Read, list[Json], Snapshot]
-"""Takes what was found, which is empty where there is nothing."""
+"""Takes the objects found, which may be empty."""
 
 
 def gather(rollout: Json, now: float) -> Asking:
-    """What a controller's cache would hold of this Rollout at `now`. msgspec.ValidationError where it cannot be read."""
+    """The contents of a controller's cache for this Rollout at `now`. msgspec.ValidationError if undecodable."""
     typed = converted(rollout, Rollout)
     uid = typed.metadata.uid
     found = yield from _workload(typed)
@@ -106,7 +106,7 @@ def gather(rollout: Json, now: float) -> Asking:
 
 
 def _read_back(rollout: Rollout, ingresses: dict[str, Ingress]) -> dict[str, ReadBack] | None:
-    """What the controller wrote down of the load balancers: only it asks for their weights."""
+    """The weights of load balancers as the controller recorded them. Only the controller reads the load balancers."""
     told = next((c.message for c in rollout.status.conditions if c.type == TRAFFIC_VERIFIED), "")
     asks = any(used.router.key == "alb" for used in registry.routers_of(rollout.spec))
     if not told or not asks:
@@ -117,7 +117,7 @@ def _read_back(rollout: Rollout, ingresses: dict[str, Ingress]) -> dict[str, Rea
 def _router_objects(
     rollout: Rollout, services: dict[str, Service], ingresses: dict[str, Ingress], objects: dict[str, Json]
 ) -> Generator[Read, list[Json], dict[str, str]]:
-    """Adds what the routers name. Returns the versions of other projects' kinds."""
+    """Adds the objects that the routers name. Returns the versions of other projects' kinds."""
     space, served, resources = rollout.metadata.namespace, dict[str, str](), dict[str, Resource | None]()
     for kind, name in sorted(references.router_objects(rollout)):
         if kind in registry.kinds() and kind not in resources:
@@ -149,7 +149,7 @@ def _discovered(kind: str) -> Generator[Read, list[Json], Resource | None]:
 
 
 def _pod_events(pods: list[Pod], now: float) -> Generator[Read, list[Json], tuple[PodEvent, ...]]:
-    """Warnings about pods that are not ready and do not tell why: volumes and probes are explained by Events only."""
+    """Warnings about unready pods whose status gives no cause. Only Events report volumes and probes."""
     found: list[PodEvent] = []
     for pod in sorted((p for p in pods if unexplained(p, now)), key=lambda p: p.metadata.name)[:ASKED_PODS]:
         fields = f"involvedObject.uid={pod.metadata.uid},type=Warning"
@@ -158,7 +158,7 @@ def _pod_events(pods: list[Pod], now: float) -> Generator[Read, list[Json], tupl
 
 
 def answered(asking: Asking, answer: Callable[[Read], list[Json]]) -> Snapshot:
-    """The snapshot, for who waits for each answer."""
+    """The snapshot, for a blocking caller."""
     try:
         ask = next(asking)
         while True:
@@ -205,8 +205,9 @@ def _experiments(rollout: Rollout) -> bool:
 
 
 def _labels(selector: LabelSelector | Json | None) -> str:
-    """A query for what the selector selects. Without one that can be used: the label that every ReplicaSet and pod of a
-    Rollout has; the owners tell the rest."""
+    """The selector as a query. If the selector is invalid, the label that every ReplicaSet and pod of a Rollout has;
+    owner references then select.
+    """
     try:
         return Selector.of(selector).text() or HASH
     except ValueError:
@@ -218,6 +219,6 @@ def _typed(items: list[Json], kind: type[Any]) -> list[Any]:
 
 
 def _owner(meta: ObjectMeta) -> str:
-    """UID of what controls it; "" for nothing."""
+    """UID of its controller; "" without one."""
     controller = meta.controller()
     return controller.uid if controller else ""

@@ -1,8 +1,8 @@
-"""What a controller that starts now would do with each Rollout: the planner's own answer, carried out in thought. Pure.
+"""The effects of a controller start on each Rollout, by simulation with the planner. Pure.
 
-A first pass often writes no more than a status or an annotation, and the next one goes on from there. So what such a pass
-writes is put into the snapshot and the plan made again, until a write would change pods, traffic or an analysis, or until
-nothing is left to write.
+A first pass often writes only a status or an annotation, and the next pass continues from there. Such writes are
+applied to the snapshot, and planning repeats. It stops when a write would change pods, traffic or an analysis, or when
+no write is left.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Json = dict[str, Any]
 T = TypeVar("T", Rollout, ReplicaSet, Pod, Service, AnalysisRun, Experiment)
 Change = Literal["pods", "traffic", "analyses", "objects", "metadata", "status"]
 ORDER: tuple[Change, ...] = ("pods", "traffic", "analyses", "objects", "metadata", "status")
-"""What matters most comes first."""
+"""Most important first."""
 SERVING: frozenset[Change] = frozenset({"pods", "traffic"})
 HARMLESS: frozenset[Change] = frozenset({"objects", "metadata", "status"})
 REFUSED = frozenset(
     reason.code for reason in (wait_reasons.INVALID, wait_reasons.WAITING_FOR_REFERENCE, wait_reasons.ROUTING_FAILED)
 )
-"""Waits of a Rollout that is left as it is."""
+"""Waits of a Rollout that the controller does not change."""
 PASSES = 10
-"""More would mean that passes answer each other."""
+"""More passes would mean an endless loop."""
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -46,8 +46,9 @@ class Write(msgspec.Struct, frozen=True):
 
 
 class Takeover(msgspec.Struct, frozen=True):
-    """`changes`: what would change, in the order of ORDER; empty where nothing is written. `refused`: why the Rollout would
-    be left as it is, which is written down in its status; "" where it is led."""
+    """`changes`: the kinds of change, in the order of ORDER; empty without writes. `refused`: why the controller would
+    not manage the Rollout, which its status records; "" otherwise.
+    """
 
     namespace: str
     name: str
@@ -55,7 +56,7 @@ class Takeover(msgspec.Struct, frozen=True):
     writes: tuple[Write, ...]
     refused: str = ""
     lost: bool = False
-    """Whether it is refused though whoever leads it now does not refuse it."""
+    """Whether it is refused although the present controller does not refuse it."""
 
     @property
     def serving(self) -> bool:
@@ -85,7 +86,7 @@ def takeover(snapshot: Snapshot) -> Takeover:
 
 def _writes(snapshot: Snapshot, decided: Plan) -> list[Write]:
     found = [Write(a.verb, a.kind, a.name, _change(snapshot, a), a.because) for a in decided.actions]
-    # A plugin is code of the user's own: what it does cannot be told.
+    # A plugin is the user's code: its effects are unknown.
     found += [Write("call", "plugin", call.name, "analyses", call.because) for call in decided.calls]
     if decided.status is not None:
         name = snapshot.rollout.metadata.name
@@ -107,7 +108,7 @@ def _change(snapshot: Snapshot, action: Action) -> Change:
     spec = action.verb != "patch" or "spec" in action.body
     if action.kind in ("Deployment", "Service"):
         return ("pods" if action.kind == "Deployment" else "traffic") if spec else "metadata"
-    return "traffic"  # Ingresses and whatever else routers write: an annotation is a weight there
+    return "traffic"  # Ingresses and other router objects, where an annotation can be a weight
 
 
 def _change_of_set(snapshot: Snapshot, action: Action) -> Change:
@@ -121,7 +122,7 @@ def _change_of_set(snapshot: Snapshot, action: Action) -> Change:
 
 
 def _carried_out(snapshot: Snapshot, decided: Plan) -> Snapshot:
-    """What is seen once the harmless writes of a plan are done."""
+    """The snapshot after the harmless writes of a plan."""
     patches = {(a.kind, a.name): a.body for a in decided.actions if a.verb == "patch"}
     gone = {(a.kind, a.name) for a in decided.actions if a.verb == "delete"}
 

@@ -1,4 +1,4 @@
-"""The course of a sequential verdict, look by look, computed again from the looks that its measurement keeps. Pure."""
+"""The course of a sequential verdict, look by look, recomputed from the looks in its measurement. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from serinus.analysis.sequential.tally import Tally
 from serinus.api.analysis import Measurement
 
 SHOWN = 60
-"""Looks of a curve: of more, evenly spread ones and the latest."""
+"""Most looks of a curve. Of more looks, it shows evenly spread ones and the latest."""
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class CurvePoint(msgspec.Struct, frozen=True):
 class Curve(msgspec.Struct, frozen=True, rename="camel"):
     """`harm_limit`, `safe_limit`: as logarithms. `earlier`: looks before the first point, of which only sums are kept.
 
-    `words`: where it stands, as a sentence.
+    `words`: its present state, as a sentence.
     """
 
     points: tuple[CurvePoint, ...]

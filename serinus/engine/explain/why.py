@@ -1,8 +1,8 @@
 """Why a Rollout waits: turns a plan into sentences for users.
 
 `plan` is pure, so any client with the same objects (the command line, the dashboard's page of a Rollout) can compute the explanation.
-It is not stored, and it is never out of date. The first reason is the one that follows from the status alone
-(`status/status_reason.py`), so that a list of Rollouts, which reads nothing else, names the same.
+It is not stored, and it is never out of date. The first reason is the one from the status alone
+(`status/status_reason.py`), so a list of Rollouts shows the same reason.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ class Reason(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     message: str
     meaning: str
     ends: str
-    """What would release it."""
+    """The event that would end the wait."""
     since: float | None = None
     until: float | None = None
     gives_up_at: float | None = None
     cause: str = ""
-    """What keeps the pods that are waited for from being ready, as Kubernetes spells it."""
+    """Kubernetes' reason why the awaited pods are not ready."""
 
 
 class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """`reasons`: what is waited for, first what the status tells of. `next`: the step that comes then. `pending`: what the
-    controller is about to do, which stays so only where no controller works. `observed`: what the decision rests on."""
+    """`reasons`: the waits, first the one from the status. `next`: the following step. `pending`: planned writes; they
+    stay pending only without a running controller. `observed`: the facts behind the decision.
+    """
 
     phase: str
     message: str
@@ -55,15 +56,15 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     pending: tuple[str, ...] = ()
     observed: tuple[str, ...] = ()
     metrics: tuple[Measured, ...] = ()
-    """What decided, or is being measured, where analyses judge the version."""
+    """The metrics that decided or are being measured, if analyses judge the version."""
     short_steps: tuple[str, ...] = ()
     """Steps that are too short for their sequential verdict, as sentences."""
 
 
 def explain(snapshot: Snapshot) -> Why:
-    """Why this Rollout is where it is. Never raises for what a user can write."""
+    """Why this Rollout has its present state. Never raises for an invalid object."""
     if any(c.type == wait_reasons.SET_ASIDE.code for c in snapshot.rollout.status.conditions):
-        return glance(snapshot.rollout)  # the plan that it tells of is not to be tried here
+        return glance(snapshot.rollout)  # the planner failed for this Rollout: do not repeat the plan here
     decided, status = _decided(snapshot), snapshot.rollout.status
     phase, message = _stated(snapshot.rollout)
     pending = tuple(f"{a.verb} {a.kind} {a.name}: {a.because}" for a in decided.actions)
@@ -84,7 +85,7 @@ def explain(snapshot: Snapshot) -> Why:
 
 
 def _stated(rollout: Rollout) -> tuple[str, str]:
-    """The phase and message of the status; calculated for that of an older controller, which has none."""
+    """The phase and message of the status; computed for the status of an older controller, which has neither."""
     status = rollout.status
     return (
         (status.phase, status.message) if status.phase or status == RolloutStatus() else phase_of(rollout.spec, status)
@@ -92,7 +93,7 @@ def _stated(rollout: Rollout) -> tuple[str, str]:
 
 
 def _decided(snapshot: Snapshot) -> Plan:
-    """The plan of a controller that knows which writes are held back, as far as the status tells it."""
+    """The plan of the controller, with the held writes that the status reports."""
     decided, status = plan(snapshot), snapshot.rollout.status
     while held := known_from(status, decided.actions, snapshot.now):
         if all(one in snapshot.held for one in held):
@@ -103,7 +104,7 @@ def _decided(snapshot: Snapshot) -> Plan:
 
 
 def glance(rollout: Rollout) -> Why:
-    """What the status alone tells, for who cannot see what `explain` looks at."""
+    """The explanation from the status alone, for users who may not read the objects that `explain` needs."""
     phase, message = _stated(rollout)
     wait = reason_from_status(rollout.spec, replace(rollout.status, phase=phase, message=message))
     return Why(phase, message, (known(wait),) if wait else ())
@@ -137,7 +138,7 @@ def _reasons(decided: Plan, context: RolloutContext | None, snapshot: Snapshot) 
 
 
 def known(wait: Wait) -> Reason:
-    """The wait with what its code means and what ends it."""
+    """The wait, with the meaning of its code and the event that ends it."""
     reason = _WAITS[wait.reason]
     return Reason(wait.reason, wait.message, reason.meaning, reason.ends, wait.since, wait.until, cause=wait.cause)
 
@@ -155,7 +156,7 @@ def _gives_up(wait: Wait, context: RolloutContext | None, snapshot: Snapshot) ->
 
 
 def _next(context: RolloutContext) -> str:
-    """The step after the current one; a pause that waits is followed by what its promotion brings."""
+    """The step after the current one. After a pause, it is the result of the promotion."""
     status, steps = context.rollout.status, context.steps
     if conditions.promoted(status) or status.abort:
         return ""
@@ -168,7 +169,7 @@ def _next(context: RolloutContext) -> str:
 
 
 def _observed(context: RolloutContext, reasons: tuple[Reason, ...]) -> tuple[str, ...]:
-    """What the decision rests on; with it, the trouble of pods that nothing waits for now."""
+    """The facts behind the decision, and the trouble of pods that no wait mentions."""
     lines: list[str] = []
     weights = context.rollout.status.canary.weights
     if weights:
