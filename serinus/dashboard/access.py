@@ -1,14 +1,14 @@
-"""Who may ask, and who may change something.
+"""Access control of the dashboard: which requests may read and which may change something.
 
-The server listens on 127.0.0.1, so its dangers are other pages in the user's browser and other users of the machine:
+The server listens on 127.0.0.1, so the threats are other pages in the user's browser and other users of the machine:
 
-- A name that an attacker owns may resolve to 127.0.0.1 (DNS rebinding): the Host header must be one of ours.
-- Another page may send requests here: an Origin that is not ours is refused, and without CORS headers its scripts
-  cannot read an answer anyway.
-- Changing anything takes the token that the command printed: as a bearer token, or as the session cookie that the
-  tokened URL sets. A cookie counts only together with our own Origin: ports of one host share cookies and SameSite.
+- An attacker's host name may resolve to 127.0.0.1 (DNS rebinding): the Host header must be one of the dashboard's.
+- Another page may send requests here: a foreign Origin is refused. Without CORS headers its scripts cannot read a
+  response.
+- Each change needs the token that the command printed: as a bearer token, or as the session cookie that the URL with
+  the token sets. A cookie counts only with the dashboard's own Origin: ports of one host share cookies and SameSite.
 
-The session is derived from the token, so it outlives a restart that keeps the token, and nothing is stored.
+The session is derived from the token, so it survives a restart that keeps the token. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HEADERS = {
 
 
 class Denied(Exception):
-    """The request is refused: HTTP status and a sentence that says what to do."""
+    """The request is refused: HTTP status, and a sentence with the fix."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class Denied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is looked at of a request. Header values; empty where not sent."""
+    """The parts of a request that are checked. Header values; empty if not sent."""
 
     method: str
     host: str
@@ -58,10 +58,10 @@ class Asked:
 class Access:
     token: str = field(repr=False)
     hosts: frozenset[str]
-    """Host headers that are ours, with the port: `localhost:3100`."""
+    """The dashboard's own Host headers, with the port: `localhost:3100`."""
     read_only: bool = False
     private: bool = False
-    """Reading takes the token as well."""
+    """Reading needs the token too."""
 
     @property
     def session(self) -> str:
@@ -72,11 +72,11 @@ class Access:
         return hmac.compare_digest(_bytes(given), _bytes(self.token))
 
     def signed_in(self, asked: Asked) -> bool:
-        """Whether it comes from somebody who has the token."""
+        """Whether the request carries the token or its session cookie."""
         return self._bearer(asked) or hmac.compare_digest(_bytes(asked.cookie), _bytes(self.session))
 
     def check(self, asked: Asked, *, public: bool = False) -> None:
-        """Denied if the request must not be served. `public`: files of the page, which tell nothing."""
+        """Raises Denied if the request is refused. `public`: the page's own files, which contain no data."""
         if asked.host.lower() not in self.hosts:
             raise Denied(
                 421,
@@ -113,5 +113,5 @@ class Access:
 
 
 def _bytes(text: str) -> bytes:
-    """Header values may hold bytes that are no text."""
+    """Header values may contain bytes that are not text."""
     return text.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Bodies of requests, which have to arrive in time."""
+"""Reads request bodies within a time limit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS = 10.0
 
 
 async def read(request: web.Request) -> bytes:
-    """The whole body. Denied where it does not arrive in time."""
+    """The whole body. Raises Denied if it does not arrive in time."""
     try:
         async with asyncio.timeout(SECONDS):
             return await request.read()

@@ -1,8 +1,8 @@
-"""The changes that a page or a client asks for, carried out with the user's own rights.
+"""Changes that a page or a client requests, made with the user's own rights.
 
-They act on what the user saw: a change names the version (and the step) that was on the screen, and is refused when the
-Rollout has moved on. Between looking and writing nothing slips in: the patch carries the resource version that was
-looked at. They do what the command line does; its section 1 is the source.
+A request names the version (and the step) on the user's screen, and is refused if the Rollout has moved on. The patch
+carries the resource version that was checked, so no write can come between check and patch. Changes do the same as the
+command line; section 1 of its specification is the source.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from serinus.kube.wire import JSON_PATCH, MERGE_PATCH
 Json = dict[str, Any]
 
 TRIES = 5
-"""Attempts while the controller writes in between."""
+"""Attempts when a write of the controller causes a Conflict."""
 
 _WORKLOADS = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS, "PodTemplate": POD_TEMPLATES}
 
@@ -38,20 +38,20 @@ _REASONS = {
     "restart": "Restart",
     "pause": "Pause",
 }
-"""Of the Event that tells of the action, in one word: the same as the commands have."""
+"""Reason of the action's Event; the commands use the same."""
 
 ACTIONS = tuple(_REASONS)
 
 AGENT = "serinus-dashboard"
-"""In the Events about its changes, and in managedFields."""
+"""Component of the dashboard's Events, and manager in managedFields."""
 
 
 class Refused(Exception):
-    """The change makes no sense now; a sentence for the user."""
+    """The change does not apply now; a sentence for the user."""
 
 
 class NothingToDo(Refused):
-    """What was asked for is so already; `rollout`: as it is."""
+    """The requested state already holds. `rollout`: its current state."""
 
     def __init__(self, message: str, rollout: Json) -> None:
         super().__init__(message)
@@ -59,22 +59,22 @@ class NothingToDo(Refused):
 
 
 class MovedOn(Refused):
-    """The Rollout is no longer what the user saw."""
+    """The Rollout differs from the one on the user's screen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was on the user's screen; None where the client does not say."""
+    """The state on the user's screen; None where the client does not send it."""
 
     version: str | None = None
     """status.currentPodHash"""
     step: int | None = None
     paused: bool | None = None
-    """Whether it was in a pause."""
+    """Whether the Rollout was paused."""
 
 
 def seen(rollout: Json) -> Json:
-    """What a page sends back with a change."""
+    """The state that a page sends back with a change."""
     status: Json = rollout.get("status") or {}
     return {
         "version": str(status.get("currentPodHash") or ""),
@@ -88,10 +88,10 @@ class Changes:
         self._client, self._clock = client, clock
 
     async def act(self, namespace: str, name: str, action: str, was: Seen) -> Json:
-        """Carries out one of ACTIONS. The Rollout afterwards. ApiError, Refused."""
+        """Performs one of ACTIONS and returns the Rollout afterwards. Raises ApiError and Refused."""
 
         def patches(rollout: Json) -> tuple[Json | None, Json | None]:
-            # What ends a step must be about the step that was seen; the rest is about the version.
+            # A promotion must match the step on the screen; other changes must match the version.
             _still(rollout, was, step=action == "promote")
             found = no_effect(action, rollout)
             if found is not None:
@@ -108,7 +108,7 @@ class Changes:
         return await self._told(_REASONS[action], await self._patched(namespace, name, patches))
 
     async def set_image(self, namespace: str, name: str, container: str, image: str, was: Seen) -> Json:
-        """Another image for every container of this name, in the Rollout or the Deployment that it refers to."""
+        """Sets the image of each container with this name, in the Rollout or the Deployment that it references."""
         if not container or not image or any(c.isspace() for c in image):
             raise Refused(f"{image!r} is no image: write NAME:TAG, such as web:2")
         for attempt in range(1, TRIES + 1):
@@ -127,7 +127,7 @@ class Changes:
         raise AssertionError("the last attempt returns or raises")
 
     async def undo(self, namespace: str, name: str, revision: int, was: Seen) -> Json:
-        """The pod template of a revision (0: the one before) becomes the current one."""
+        """Makes the pod template of a revision (0: the previous one) the current one."""
         for attempt in range(1, TRIES + 1):
             rollout = await self._client.get(ROLLOUTS, name, namespace)
             _still(rollout, was)
@@ -153,7 +153,8 @@ class Changes:
         raise AssertionError("the last attempt returns or raises")
 
     async def _told(self, reason: str, rollout: Json) -> Json:
-        """Records in an Event who did it. A user who may not write Events leaves none: the change itself is done."""
+        """Records the change in an Event. If the user may not write Events, none is recorded and the change still
+        holds."""
         namespace = str(rollout["metadata"].get("namespace") or "")
         event = change_event(ROLLOUTS, rollout, reason, self._clock.now(), component=AGENT)
         for pause in (*RETRY_SECONDS, None):
@@ -178,7 +179,7 @@ class Changes:
                 if status is not None:
                     rollout = await self._patch_status(namespace, name, _at(rollout, status))
                 if spec is not None:
-                    # After the first write the second belongs to it: looking again would promote a second time.
+                    # The second write belongs to the first; a check in between would promote a second time.
                     patch = spec if status is not None else _at(rollout, spec)
                     rollout = await self._client.patch(ROLLOUTS, name, patch, namespace)
             except Conflict:
@@ -193,14 +194,14 @@ class Changes:
             return await self._client.patch(
                 ROLLOUTS, name, patch, namespace, content_type=MERGE_PATCH, subresource="status"
             )
-        except NotFound:  # old definitions have no subresource for it
+        except NotFound:  # old definitions have no status subresource
             return await self._client.patch(ROLLOUTS, name, patch, namespace)
 
     async def _json_patch(self, resource: Resource, name: str, namespace: str, patch: list[Json]) -> None:
         await self._client.patch(resource, name, patch, namespace, content_type=JSON_PATCH)
 
     async def _template(self, rollout: Json) -> tuple[Resource, Json, str]:
-        """(resource, object, path in it) of the pod template."""
+        """The pod template's location: (resource, object, path in it)."""
         reference: Json = (rollout.get("spec") or {}).get("workloadRef") or {}
         if not reference:
             return ROLLOUTS, rollout, "/spec/template"
@@ -212,7 +213,7 @@ class Changes:
 
 
 def _still(rollout: Json, was: Seen, *, step: bool = False) -> None:
-    """MovedOn when the Rollout is not what was seen."""
+    """Raises MovedOn if the Rollout differs from the state on the screen."""
     now, name = seen(rollout), rollout["metadata"]["name"]
     if was.version is not None and was.version != now["version"]:
         raise MovedOn(f"{name} has another version now than the one you saw. Nothing was changed: look again.")
@@ -224,12 +225,12 @@ def _still(rollout: Json, was: Seen, *, step: bool = False) -> None:
 
 
 def _at(rollout: Json, patch: Json) -> Json:
-    """The patch, which fails if the object is no longer the one that was read."""
+    """The patch with the object's resource version; it fails if the object has changed since it was read."""
     return {**patch, "metadata": {"resourceVersion": rollout["metadata"]["resourceVersion"]}}
 
 
 def _version(obj: Json) -> Json:
-    """As in `_at`: a patch that sets another version than the object has is a conflict."""
+    """As in `_at`: a patch with a different resource version is a Conflict."""
     return {"op": "replace", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}
 
 

@@ -1,4 +1,4 @@
-"""One Rollout as its page shows it: what is live, why it waits, what comes next, who did what, what can be done."""
+"""The data of one Rollout's page: live versions, wait reasons, next step, history, and available actions."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from serinus.engine.explain.why import Why, glance
 Json = dict[str, Any]
 
 NOTIFICATIONS = 50
-"""Messages that the page lists: those that wait first, then the newest."""
+"""Notifications that the page lists: pending ones first, then the newest."""
 
 EVENTS = 50
 """Routine Events that the page lists, newest first."""
 
 KEPT_EVENTS = 200
-"""Aborts, verdicts, promotions, warnings and commands that the page lists: routine Events do not push them out."""
+"""Aborts, verdicts, promotions, warnings and commands that the page lists. Routine Events do not displace them."""
 
 
 def detail(
     rollout: Json, around: Surroundings, refusals: Refusals, events: Iterable[Json], why: Why | None = None
 ) -> Json:
-    """`why`: the engine's answer; without it the page says what the status tells."""
+    """`why`: the engine's explanation; without it the page uses the status."""
     info, why, events = rollout_info(rollout, around), why or _reasons(rollout), list(events)
     meta = info.metadata
     return {
@@ -78,7 +78,7 @@ def detail(
 
 
 def live(info: RolloutInfo, whole: int = 100) -> str:
-    """Which version serves whom, in a sentence."""
+    """A sentence with each version's share of the traffic."""
     stable = next((rs for rs in info.replica_sets if rs.stable or rs.active), None)
     new = next((rs for rs in info.replica_sets if rs.canary or rs.preview), None)
     if stable is None:
@@ -94,13 +94,13 @@ def live(info: RolloutInfo, whole: int = 100) -> str:
 
 
 def whole(rollout: Json) -> int:
-    """The weight that means all of the traffic."""
+    """The weight that stands for all of the traffic."""
     canary = (rollout["spec"].get("strategy") or {}).get("canary") or {}
     return int((canary.get("trafficRouting") or {}).get("maxTrafficWeight") or 100)
 
 
 def traffic(rollout: Json, info: RolloutInfo) -> list[Json]:
-    """Share of each version, of `whole`: what was asked for and what is so, as far as the status says."""
+    """Desired and actual share of each version, out of `whole`, as far as the status has them."""
     stable = next((rs for rs in info.replica_sets if rs.stable or rs.active), None)
     new = next((rs for rs in info.replica_sets if rs.canary or rs.preview), None)
     weights: Json = ((rollout.get("status") or {}).get("canary") or {}).get("weights") or {}
@@ -210,7 +210,7 @@ def _set(rs: ReplicaSetInfo) -> Json:
 
 
 def _analysis(run: AnalysisRunInfo, whole: Json) -> Json:
-    """`whole`: the AnalysisRun itself."""
+    """`whole`: the complete AnalysisRun."""
     return {
         "name": str(run.metadata.get("name") or ""),
         "status": run.status,
@@ -222,11 +222,11 @@ def _analysis(run: AnalysisRunInfo, whole: Json) -> Json:
 
 
 def metrics(run: Json) -> list[Json]:
-    """Each metric of an AnalysisRun: what was measured, and what it is measured against."""
+    """Each metric of an AnalysisRun: its measurements and its conditions."""
     try:
         found = measured(converted(run, AnalysisRun))
     except ValidationError:
-        return []  # another controller wrote what we cannot read: its verdict and message are shown all the same
+        return []  # unreadable data of another controller: its verdict and message are shown all the same
     return [_with_icons(to_builtins(metric)) for metric in found]
 
 
@@ -236,7 +236,7 @@ def _with_icons(metric: Json) -> Json:
 
 
 def _reasons(rollout: Json) -> Why:
-    """What the status tells, where the engine cannot be asked."""
+    """The reasons from the status, for when the engine's explanation is unavailable."""
     typed = read(rollout)
     return glance(typed) if typed else Why("", "")
 
@@ -257,7 +257,7 @@ def _whole_run(run: AnalysisRunInfo, runs: dict[str, Json]) -> Json:
 
 
 def _events(events: Iterable[Json]) -> list[Json]:
-    # Many happen within the second that their times are written in: the versions tell their order.
+    # Event times have a resolution of one second, so resource versions give the order.
     latest = sorted(events, key=lambda e: int(str((e.get("metadata") or {}).get("resourceVersion") or 0)), reverse=True)
     found: list[Json] = [
         {

@@ -1,4 +1,4 @@
-"""The page's own files, read once. Only what lies in `static` is served, by exact name."""
+"""The page's own files, read once. Only files in `static` are served, by exact name."""
 
 from __future__ import annotations
 

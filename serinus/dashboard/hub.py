@@ -1,7 +1,7 @@
-"""What the open pages are told: the lines of the list as they change, and one Rollout for whoever looks at it.
+"""Updates for open pages: changed lines of the list, and one Rollout for each page that shows it.
 
-Changes within a blink are one. A line is made and encoded once, however many pages are open, and sent only if it says
-something new. What a page has not taken yet is a set of keys, so a slow page costs no more than there are Rollouts.
+Changes within BLINK_SECONDS are merged. A line is made and encoded once for all pages, and sent only if it differs. A
+page's unread changes are a set of keys, so a slow page uses no more memory than one key per Rollout.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from serinus.kube.informer import Key
 log = logging.getLogger(__name__)
 
 BLINK_SECONDS = 0.03
-"""Longer than a burst of writes, shorter than an eye notices."""
+"""Longer than a burst of writes, and too short to notice."""
 
 AT_ONCE = 200
-"""Lines made before others get a turn."""
+"""Lines made before other tasks run."""
 
 
 MOST_PAGES = 500
 MOST_STRANGERS = 100
-"""Pages of those who are not signed in: they may look, and must not keep out who owns the dashboard."""
+"""Pages that are not signed in: they may read, and must not lock out the dashboard's owner."""
 
 
 class TooManyPages(Exception):
-    """No place for one more page: a sentence for the user."""
+    """The limit of open pages is reached: a sentence for the user."""
 
 
 class Page:
@@ -45,7 +45,7 @@ class Page:
         self.focus_changed = True
         self.state_changed = True
         self.complete = False
-        """Whether it has had the first picture, whole."""
+        """Whether the page has received the complete first list."""
         self.wake = asyncio.Event()
         self.wake.set()
 
@@ -73,18 +73,18 @@ class Hub:
         self._busy = False
 
     def changed(self, key: Key) -> None:
-        """Something of this Rollout is different."""
+        """Marks the Rollout as changed."""
         self._dirty.add(key)
         self._something.set()
 
     def state_changed(self) -> None:
-        """How good the whole view is has changed."""
+        """Notifies all pages that the state of the view has changed."""
         for page in self._pages:
             page.state_changed = True
             page.wake.set()
 
     def check_place(self, *, stranger: bool) -> None:
-        """Raises TooManyPages where one more cannot be opened."""
+        """Raises TooManyPages if no further page can open."""
         if len(self._pages) >= MOST_PAGES:
             raise TooManyPages(f"{MOST_PAGES} pages are open already: close one.")
         if stranger and sum(page.stranger for page in self._pages) >= MOST_STRANGERS:
@@ -94,7 +94,7 @@ class Hub:
             )
 
     def open(self, focus: Key | None = None, *, stranger: bool = False) -> Page:
-        """A page that looks at everything, or at one Rollout alone. `stranger`: not signed in. Raises TooManyPages."""
+        """Opens a page for all Rollouts, or for `focus` alone. `stranger`: not signed in. Raises TooManyPages."""
         self.check_place(stranger=stranger)
         page = Page(focus, stranger=stranger)
         if focus is None:
@@ -107,7 +107,7 @@ class Hub:
 
     @property
     def quiet(self) -> bool:
-        """Whether every change that was told is in `lines`."""
+        """Whether `lines` contains every reported change."""
         return not self._dirty and not self._busy
 
     @property
@@ -115,7 +115,7 @@ class Hub:
         return len(self._pages)
 
     async def run(self, world: World) -> None:
-        """Makes lines of what changed, until cancelled."""
+        """Makes the lines of changed Rollouts, until cancelled."""
         while True:
             await self._something.wait()
             await asyncio.sleep(BLINK_SECONDS)
@@ -165,7 +165,7 @@ def line_of(world: World, key: Key) -> bytes | None:
 
 
 def shown(make: Callable[[], dict[str, object]], instead: Callable[[str], dict[str, object]]) -> dict[str, object]:
-    """What `make` returns; `instead`, with the reason, where an object holds something that nobody expects."""
+    """The result of `make`; if an object has unexpected content, `instead` with the reason."""
     try:
         return make()
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError, msgspec.ValidationError) as error:

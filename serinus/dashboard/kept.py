@@ -1,8 +1,8 @@
-"""What the dashboard keeps of each object: the fields that it shows, the rest as text in the smallest form.
+"""The dashboard's cached form of each object: the fields that it shows, as compact text.
 
-Thousands of Rollouts with their ReplicaSets and pods are held for as long as a browser tab is open. Decoded JSON costs
-ten times its text, so it stays text and is decoded when a row is made. What is kept of the pods of one application is the
-same text but for when they were made, so that stands apart and the text is there once.
+The cache holds thousands of Rollouts with their ReplicaSets and pods while a browser tab is open. Decoded JSON needs
+ten times the memory of its text, so it stays text and is decoded when a row is made. The texts of one application's
+pods differ only in their creation time. That time is stored separately, so they share one text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NOTHING = msgspec.Raw(b"{}")
 
 
 class Sent(msgspec.Struct):
-    """Any object, as far as one of the functions below looks at it."""
+    """Any object, with the fields that the functions below read."""
 
     metadata: ObjectMeta
     spec: msgspec.Raw = _NOTHING
@@ -31,17 +31,17 @@ class Sent(msgspec.Struct):
 
 
 class Kept(msgspec.Struct, gc=False):
-    """What is left of it: what it is found by, and what is shown, as text."""
+    """The cached part of an object: its keys, and the shown fields as text."""
 
     namespace: str
     name: str
     uid: str
     version: str
     owner_uid: str
-    """UID of what controls it."""
+    """UID of the controlling owner."""
     text: bytes | str
     created: str = ""
-    """When it was made, where the text does not say so."""
+    """The creation time, if the text does not contain it."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -49,11 +49,11 @@ class Kept(msgspec.Struct, gc=False):
 
     @property
     def metadata(self) -> ObjectMeta:
-        """For the informer, which tells by it what is newer."""
+        """For the informer, which compares versions with it."""
         return ObjectMeta(name=self.name, namespace=self.namespace, uid=self.uid, resource_version=self.version)
 
     def json(self) -> Json:
-        """What is kept, as the API sends it."""
+        """The cached object in the API's form."""
         shown = msgspec.json.decode(self.text)
         if self.created:
             shown["metadata"]["creationTimestamp"] = self.created
@@ -106,7 +106,7 @@ def keep_pod(sent: Sent) -> Kept:
 
 
 def keep_owned(sent: Sent) -> Kept:
-    """Experiments and AnalysisRuns: whole, but for the metadata that nobody is shown."""
+    """Experiments and AnalysisRuns: complete, except for metadata that is never shown."""
     annotations = _only(sent.metadata.annotations, REVISION)
     return _slim(sent, _decoded(sent.spec), _decoded(sent.status), {}, annotations)
 
@@ -115,7 +115,7 @@ Keep = Callable[[Sent], Kept]
 
 
 def _shared(sent: Sent, spec: Json, status: Json) -> Kept:
-    """With a text that others may have as well: interned, it goes with the last of them."""
+    """The cached pod with an interned text, which is freed with its last user."""
     created = sys.intern(sent.metadata.creation_timestamp)
     meta = msgspec.structs.replace(sent.metadata, creation_timestamp="")
     slim = _slim(Sent(meta), spec, status, {}, {}, pod=True)
@@ -136,7 +136,7 @@ def _slim(sent: Sent, spec: Json, status: Json, labels: Json, annotations: Json,
     return Kept(
         sys.intern(meta.namespace),
         meta.name,
-        # What it owns names it by the same text. A pod owns nothing.
+        # Owned objects refer to it by the same text. A pod owns nothing.
         meta.uid if pod else sys.intern(meta.uid),
         meta.resource_version,
         sys.intern(owner.uid) if owner else "",
@@ -149,7 +149,7 @@ def _filled(obj: Json) -> Json:
 
 
 def exact(text: bytes) -> bytes:
-    """The same bytes without the room that the encoder left behind them, a quarter of what is kept."""
+    """The same bytes without the encoder's spare capacity, which is a quarter of the cache's size."""
     return bytes(memoryview(text))
 
 

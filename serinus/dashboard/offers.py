@@ -1,5 +1,5 @@
-"""What can be done with a Rollout now: each action with its effect in words, the command that does the same, and, where
-it cannot be done, why not. Pure: the page shows it before it asks for the change.
+"""Available actions of a Rollout: each with its effect, the equivalent command, and, if blocked, the reason. Pure: the
+page shows them before it requests a change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PROGRAM = "kubectl argo rollouts"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """`blocked`: why it cannot be done now; empty when it can. `hidden`: it is not for this user, `blocked` says why."""
+    """`blocked`: why the action is unavailable, or empty. `hidden`: the user lacks the right (see `blocked`)."""
 
     id: str
     label: str
@@ -30,22 +30,22 @@ class Offer:
     blocked: str = ""
     hidden: bool = False
     heavy: bool = False
-    """It moves traffic or pods at once, without the remaining steps."""
+    """The action moves traffic or pods at once, without the remaining steps."""
 
 
 Refusals = Mapping[Right, str]
-"""Why rights are missing; those that the user has are not in it."""
+"""Missing right -> reason."""
 
 
 def offers(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Offer]:
-    """In the order in which they are shown."""
+    """The actions, in display order."""
     status: Json = rollout.get("status") or {}
 
     def blocked(action: str) -> str:
         found = no_effect(action, rollout)
         return found.why if found else ""
 
-    # It works after an abort too; who wants that goes by retry here, which is tried step by step.
+    # Full promotion also works after an abort. The page then offers only retry, which repeats the steps.
     full = "it is aborted" if status.get("abort") else blocked("promote-full")
     needs: dict[str, Right] = {"pause": SPEC, "restart": SPEC}
     found = [
@@ -80,7 +80,7 @@ def offers(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Offer]:
 
 
 def rollback(info: RolloutInfo, rs: ReplicaSetInfo, refusals: Refusals, referenced: bool) -> Offer:
-    """Going back to the revision of this ReplicaSet."""
+    """Rolls back to the revision of this ReplicaSet."""
     images = ", ".join(rs.images)
     steps = "at once, as this revision is stable: the update that is under way ends" if rs.stable else _way(info)
     effect = f"The pod template of revision {rs.revision} ({images}) becomes a new revision. It goes out {steps}."
@@ -89,14 +89,14 @@ def rollback(info: RolloutInfo, rs: ReplicaSetInfo, refusals: Refusals, referenc
 
 
 def image_change(info: RolloutInfo, container: str, refusals: Refusals, referenced: bool) -> Offer:
-    """Another image for a container; the page completes the command with the image."""
+    """Changes a container's image; the page completes the command with the image."""
     effect = f"Container {container} gets this image, which makes a new revision. It goes out {_way(info)}."
     offer = _offer(info, "set-image", "Change image", effect)
     return _allowed(offer, refusals.get(WORKLOAD if referenced else SPEC, ""))
 
 
 def command(action: str, name: str, namespace: str) -> str:
-    """What a user would type for it."""
+    """The equivalent command line."""
     words = {
         "promote-full": f"promote {shlex.quote(name)} --full",
         "retry": f"retry rollout {shlex.quote(name)}",

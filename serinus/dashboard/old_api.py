@@ -1,7 +1,7 @@
-"""The HTTP API of Rollouts' dashboard, so that what already talks to one goes on working.
+"""The HTTP API of Argo Rollouts' dashboard, so that its existing clients continue to work.
 
 Source: the command line, section 3. Every failure of a call is HTTP 500 with `{"code": 2, "message": …}`. Unlike the
-original, a change takes the dashboard's token, and `undo` and `set` answer.
+original, a change needs the dashboard's token, and `undo` and `set` return a response.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Json = dict[str, Any]
 
 COMMENT_SECONDS = 15.0
 SYNC_SECONDS = 10.0
-"""How long a call waits for the first list."""
+"""Seconds that a call waits for the first list."""
 
 AGAIN_SECONDS = 1.0
-"""A watched Rollout is told at least this often."""
+"""Seconds. A watched Rollout is sent at least this often."""
 
 
 def add_routes(app: web.Application, base: str, service: Service) -> None:
@@ -144,7 +144,7 @@ class _OldApi:
         )
 
     async def _synced(self) -> web.StreamResponse | None:
-        """None once the first list was taken, else the failure to answer with."""
+        """None once the first list is complete, else the failure response."""
         rollouts = self._service.world.rollouts
         try:
             async with asyncio.timeout(0.01 if rollouts.error else SYNC_SECONDS):
@@ -155,7 +155,7 @@ class _OldApi:
 
 
 async def _streamed(request: web.Request, results: AsyncIterator[Json]) -> web.StreamResponse:
-    """Each result as a server-sent event, or as a line of JSON for who does not ask for those."""
+    """Streams each result as a server-sent event, or as a line of JSON if the client does not accept events."""
     events = "text/event-stream" in request.headers.get("Accept", "")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream" if events else "application/json"})
     await response.prepare(request)
@@ -172,7 +172,7 @@ async def _streamed(request: web.Request, results: AsyncIterator[Json]) -> web.S
             await write(request, response, b"data: %b \n\n" % body if events else body + b"\n")
             following = asyncio.ensure_future(anext(results))
     except (ConnectionError, asyncio.CancelledError):
-        return response  # the client has gone, or the server stops
+        return response  # the client has disconnected, or the server stops
     finally:
         following.cancel()
         await asyncio.wait((following,))

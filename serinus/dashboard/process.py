@@ -1,4 +1,4 @@
-"""A dashboard as a process of its own, and as a part of a larger one."""
+"""Runs a dashboard as a separate process, or as part of another one."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ log = logging.getLogger(__name__)
 
 
 SHORTEST_TOKEN = 16
-"""Letters. A file with less was cut off while it was written."""
+"""Characters. A shorter token comes from an interrupted write."""
 
 
 class PortTaken(Exception):
-    """No listener on the port asked for; a sentence for the user."""
+    """The requested port cannot be bound; a sentence for the user."""
 
 
 class BadToken(Exception):
-    """The file of the token holds something else; a sentence for the user."""
+    """The token file has other content; a sentence for the user."""
 
 
 def bound(port: int) -> socket.socket:
-    """A listening socket on 127.0.0.1; port 0 is any free one. PortTaken."""
+    """A listening socket on 127.0.0.1; port 0 is any free one. Raises PortTaken."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -56,7 +56,7 @@ def bound(port: int) -> socket.socket:
 
 
 def bound_near(port: int, remembered: int = 0) -> socket.socket:
-    """As `bound`, for who would rather have another port than none: the remembered one, `port`, or any free one."""
+    """As `bound`, but with a fallback: the remembered port, then `port`, then any free one."""
     for candidate in (remembered, port):
         with suppress(PortTaken):
             if candidate:
@@ -69,9 +69,9 @@ def new_token() -> str:
 
 
 def kept_token(file: Path) -> str:
-    """The token in the file, which is made for this user alone: sessions outlive a restart. OSError.
+    """The token in the file. A missing file is created with mode 0600, so sessions survive a restart. Raises OSError.
 
-    BadToken where the file holds something else.
+    Raises BadToken if the file has other content.
     """
     with suppress(FileNotFoundError):
         content = file.read_bytes()
@@ -91,7 +91,7 @@ def kept_token(file: Path) -> str:
 
 @asynccontextmanager
 async def served(service: Service, settings: Settings, listening: socket.socket) -> AsyncGenerator[Server]:
-    """A dashboard that answers within the block."""
+    """Serves a dashboard within the block."""
     server = Server(service, settings)
     await server.start(listening)
     watching = asyncio.ensure_future(_kept(server))
@@ -106,7 +106,7 @@ async def served(service: Service, settings: Settings, listening: socket.socket)
 async def run_dashboard(
     connection: Connection, settings: Settings, listening: socket.socket, ready: Callable[[Server], None]
 ) -> None:
-    """Until SIGINT or SIGTERM. `ready` is called once it answers."""
+    """Runs until SIGINT or SIGTERM. `ready` is called once it answers."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -121,7 +121,7 @@ async def run_dashboard(
 
 
 async def _kept(server: Server) -> None:
-    """What fails here is a flaw of ours: it is logged, and the watches begin again."""
+    """Runs the watches. A failure is a bug in Serinus: it is logged, and the watches restart."""
     while True:
         try:
             await server.run()

@@ -1,8 +1,8 @@
-"""Why one Rollout waits, for its page: the engine's own answer, as `serinus why` has it.
+"""Wait reasons for one Rollout's page: the engine's explanation, as in `serinus why`.
 
-The list keeps too little of each object for that (pod templates, Services, Ingresses, analysis templates are not there), so
-the page gathers what the engine looks at, a handful of requests. It does so again when something of the Rollout has changed,
-and not more often than a person can read.
+The list's cache lacks the necessary objects (pod templates, Services, Ingresses, analysis templates). So the page reads
+the engine's inputs with a few requests. It reads them again when the Rollout or an object it owns has changed, but not
+more often than a user can read.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 LOOK_SECONDS = 0.5
-"""At least so long between two looks at one Rollout."""
+"""Minimum seconds between two reads for one Rollout."""
 
 STALE_SECONDS = 10.0
-"""What nothing told of (a Service is changed, and no controller works) is seen after this long."""
+"""Seconds after which unreported changes are read, such as those of a Service while no controller runs."""
 
 KEPT = 32
-"""Rollouts whose last look is kept: more than anybody has open."""
+"""Rollouts whose last snapshot is cached: more than a user has open."""
 
 
 @dataclass
@@ -43,20 +43,20 @@ class _Look:
     at: float
     snapshot: Snapshot
     again: bool = False
-    """Whether another look is due already."""
+    """Whether another read is already scheduled."""
 
 
 class Reasons:
-    """`again` is called with the key of a Rollout whose reasons are to be asked for once more."""
+    """`again` receives the key of each Rollout whose reasons must be read again."""
 
     def __init__(self, client: Client, clock: Clock, again: Callable[[Key], None]) -> None:
         self._client, self._clock, self._again = client, clock, again
         self._looks: dict[Key, _Look] = {}
 
     async def of(self, key: Key, mark: str) -> Why | None:
-        """The reasons now; None while it is too soon to look again, or where that fails: the status tells some.
+        """The current reasons; None if a new read is too early or fails. The page then uses the status.
 
-        `mark`: differs whenever something of the Rollout does.
+        `mark`: changes whenever the Rollout or an object that it owns does.
         """
         # Imported here for the reason that `service.detail` gives.
         from serinus.engine.explain.why import explain

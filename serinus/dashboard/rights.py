@@ -1,4 +1,4 @@
-"""What the user may do, asked of the API server before a button is shown. The API server has the last word anyway."""
+"""The user's rights, read from the API server before a button is shown. The API server still checks each change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from serinus.kube.errors import ApiError
 REVIEWS = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False)
 
 KEPT_SECONDS = 60.0
-"""Rights change seldom; a minute later the buttons follow."""
+"""Rights rarely change; the buttons follow within a minute."""
 
 KEPT_ANSWERS = 4096
 
@@ -37,7 +37,7 @@ class Rights:
         self._answers: dict[tuple[str, Right], tuple[float, str]] = {}
 
     async def refusals(self, namespace: str) -> dict[Right, str]:
-        """Why what is not allowed in the namespace is not; what is allowed is missing."""
+        """Denied right in the namespace -> reason. Allowed rights are absent."""
         return {right: why for right in (STATUS, SPEC, WORKLOAD) if (why := await self._refusal(namespace, right))}
 
     async def _refusal(self, namespace: str, right: Right) -> str:
@@ -48,7 +48,7 @@ class Rights:
         try:
             why = await self._ask(namespace, right)
         except ApiError:
-            why = ""  # no answer is no refusal: the change itself will tell
+            why = ""  # no answer does not count as a denial: the change itself will show it
         if len(self._answers) >= KEPT_ANSWERS:
             self._answers.clear()
         self._answers[namespace, right] = (now, why)

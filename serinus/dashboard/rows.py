@@ -1,6 +1,6 @@
-"""One line of the list: what a Rollout looks like from afar, as small JSON.
+"""One line of the list: a Rollout's summary as small JSON.
 
-Times are seconds since the epoch; the page counts down by itself.
+Times are seconds since the epoch; the page runs the countdown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from serinus.api.times import parse_time
 from serinus.engine.status.status_reason import reason_from_status
 
 PODS = 12
-"""Pods of a ReplicaSet that a card draws; more are a number."""
+"""Pods of a ReplicaSet that a card draws individually; more appear as a number."""
 
 
 def row(info: RolloutInfo, rollout: Json) -> Json:
@@ -48,7 +48,7 @@ def row(info: RolloutInfo, rollout: Json) -> Json:
 
 
 def unreadable(ns: str, name: str, error: str) -> Json:
-    """The line of a Rollout that cannot be understood: it is shown, with the reason, and hides no other."""
+    """The line of an unreadable Rollout: it appears with the reason and does not hide other Rollouts."""
     return {
         "ns": ns,
         "name": name,
@@ -72,7 +72,7 @@ def unreadable(ns: str, name: str, error: str) -> Json:
 
 
 def read(rollout: Json) -> Rollout | None:
-    """The Rollout in types; None where a field holds what it may not."""
+    """The typed Rollout; None if a field has an invalid value."""
     try:
         return converted(rollout, Rollout)
     except msgspec.ValidationError:

@@ -1,7 +1,7 @@
-"""The dashboard's HTTP server: pages, files, the stream, changes, and the HTTP API that other clients know.
+"""The dashboard's HTTP server: pages, files, the stream, changes, and Argo Rollouts' HTTP API.
 
-Below the root path: `api/v1/…` is the API of old clients, `api/ui/v1/…` that of the page, `static/…` its files; every
-other path is the page itself, which reads its own address.
+Below the root path: `api/v1/…` is the API of existing clients, `api/ui/v1/…` the page's own, `static/…` its files.
+Every other path serves the page itself, which reads its own address.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ HOST = "127.0.0.1"
 NAMES = ("localhost", "127.0.0.1", "[::1]")
 LONGEST_BODY = 16 * 1024
 END_SECONDS = 1.0
-"""How long open streams may take to end when the server stops."""
+"""Seconds that open streams may take to end when the server stops."""
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class _Change(msgspec.Struct):
-    """Body of a change from the page."""
+    """Body of the page's change request."""
 
     version: str | None = None
     step: int | None = None
@@ -62,7 +62,7 @@ class Server:
         self._listener: Listener | None = None
 
     async def start(self, listening: socket.socket) -> None:
-        """Answers on a socket that is bound."""
+        """Serves on a bound socket."""
         self.port = listening.getsockname()[1]
         hosts = {f"{name}:{self.port}" for name in NAMES} | {host.lower() for host in self._settings.hosts}
         hosts |= {name for name in NAMES if self.port == 80}
@@ -94,7 +94,7 @@ class Server:
         self._listener.start()
 
     async def run(self) -> None:
-        """Keeps what it shows up to date, until cancelled."""
+        """Keeps the view up to date, until cancelled."""
         await self._service.run()
 
     async def close(self) -> None:
@@ -104,13 +104,13 @@ class Server:
             await self._runner.cleanup()
 
     def url(self, *, tokened: bool = False) -> str:
-        """Where a browser finds it; `tokened`: with the right to change something."""
+        """The dashboard's URL; `tokened`: with the token, which allows changes."""
         plain = f"http://{HOST}:{self.port}{self._root}"
         return f"{plain}/?token={self._settings.token}" if tokened else plain
 
     @property
     def _cookie(self) -> str:
-        # Browsers keep one set of cookies for all ports of a host.
+        # Browsers share cookies between all ports of a host.
         return f"serinus_{self.port}"
 
     @web.middleware
@@ -144,7 +144,7 @@ class Server:
             return _error(400, f"the body is not what this call takes: {error}")
 
     def _sign_in(self, request: web.Request) -> web.StreamResponse:
-        """The tokened URL: a session cookie, and on to the same page without the token."""
+        """Handles the URL with the token: sets a session cookie and redirects to the same page without the token."""
         asked = self._asked(request)
         self._access.check(asked, public=True)
         if not self._access.is_token(request.query["token"]):
@@ -153,7 +153,7 @@ class Server:
             )
         left = {key: value for key, value in request.query.items() if key != "token"}
         response = web.Response(status=303, headers={"Location": str(request.rel_url.with_query(left))})
-        # Lax, not Strict: an address pasted in a chat opens signed in. Changes check the Origin as well.
+        # Lax, not Strict: a URL opened from a chat is signed in. Changes check the Origin as well.
         response.set_cookie(self._cookie, self._access.session, httponly=True, samesite="Lax", path=self._root or "/")
         return response
 
@@ -168,7 +168,7 @@ class Server:
         )
 
     def _may_change(self, request: web.Request) -> str:
-        """Empty, or why this client may change nothing."""
+        """Why this client may not change anything; empty if it may."""
         if self._access.read_only:
             return "This dashboard is read-only: it was started with --read-only."
         if not self._access.signed_in(self._asked(request)):

@@ -1,6 +1,6 @@
-"""All that the dashboard knows and can do, without HTTP: the world it watches, the pages that are open, the changes.
+"""The dashboard's core without HTTP: watched objects, open pages and changes.
 
-It looks at all namespaces. Where that is forbidden it looks at the user's own, and says so.
+It watches all namespaces. If that is forbidden, it watches the user's own namespace and reports so.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from serinus.kube.informer import Informer, Key
 Json = dict[str, Any]
 
 LOOK_SECONDS = 0.5
-"""Between looks at whether the API server still answers."""
+"""Seconds between checks that the API server still answers."""
 
 
 class KeptEvent(msgspec.Struct, rename="camel", omit_defaults=True):
-    """What is shown of an Event."""
+    """The displayed fields of an Event."""
 
     metadata: ObjectMeta
     type: str = ""
@@ -50,7 +50,7 @@ class KeptEvent(msgspec.Struct, rename="camel", omit_defaults=True):
 
 @dataclass
 class _Watched:
-    """The Events of a Rollout that somebody looks at."""
+    """The Events of a Rollout that is shown on an open page."""
 
     informer: Informer[KeptEvent]
     task: asyncio.Task[None]
@@ -58,8 +58,8 @@ class _Watched:
 
 
 class Service:
-    """`home`: the user's namespace. `rest_after`: seconds without a page or a call after which it watches nothing
-    until somebody comes again; None for never.
+    """`home`: the user's namespace. `rest_after`: seconds without a page or a call after which the watches stop until
+    the next request; None for never.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Service:
         self.reasons = Reasons(client, clock, self.hub.changed)
         self._client, self._rng = client, rng
         self._confined = ""
-        """Why only the user's own namespace is looked at; empty when all are."""
+        """Why only the user's own namespace is watched; empty if all are."""
         self.world = self._new_world("")
         self._events: dict[Key, _Watched] = {}
 
     def asked(self) -> None:
-        """Somebody wants to know something: the watches begin if they rested."""
+        """Notes a request and restarts stopped watches."""
         self._asked = self.clock.now()
         self._wanted.set()
 
@@ -99,7 +99,7 @@ class Service:
                 self._forget(self.world.namespace)
 
     def _forget(self, namespace: str) -> None:
-        """Begins with nothing; what is shown next is of this namespace, "" for all."""
+        """Discards all data. The new view covers this namespace, "" for all."""
         self.hub.lines.clear()
         self.world = self._new_world(namespace)
         self.hub.state_changed()
@@ -137,7 +137,7 @@ class Service:
         return self._rest_after is not None and self.clock.now() - self._asked >= self._rest_after
 
     def state(self) -> Json:
-        """How good the view is: `view` is loading, ok, stale, forbidden, missing or unreachable; `reason` says why."""
+        """The state of the view: `view` is loading, ok, stale, forbidden, missing or unreachable; `reason`: why."""
         rollouts = self.world.rollouts
         reason = rollouts.error
         if rollouts.synced.is_set():
@@ -162,7 +162,7 @@ class Service:
 
     async def detail(self, key: Key) -> Json | None:
         """The Rollout's page; None if there is no such Rollout."""
-        # With it comes the engine, which the list does without: imported when the first page of a Rollout is opened.
+        # This imports the engine, which the list does not need: only when the first Rollout page opens.
         from serinus.dashboard.detail import detail
 
         rollout = self.world.json(key)
@@ -178,7 +178,7 @@ class Service:
 
     @contextmanager
     def looking_at(self, key: Key) -> Generator[None]:
-        """Keeps the Rollout's Events while somebody looks at it."""
+        """Watches the Rollout's Events while a page shows it."""
         watched = self._events.get(key) or self._follow(key)
         watched.pages += 1
         try:
@@ -219,14 +219,14 @@ class Service:
 
 
 def _mark(rollout: Json, around: Surroundings) -> str:
-    """Differs whenever the Rollout, or what belongs to it, was written."""
+    """Changes whenever the Rollout or an object that it owns is written."""
     below = (around.replica_sets, around.pods, around.experiments, around.analysis_runs)
     return " ".join(str(obj["metadata"].get("resourceVersion")) for part in ([rollout], *below) for obj in part)
 
 
 class _Forbidden(Exception):
-    """All namespaces may not be looked at."""
+    """The user may not list Rollouts in all namespaces."""
 
 
 class _NobodyLooks(Exception):
-    """No page is open, and none was for a while."""
+    """No page has been open for a while."""

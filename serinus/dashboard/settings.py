@@ -1,4 +1,4 @@
-"""How a dashboard is started. Parsed once, at the border."""
+"""Settings of a dashboard, parsed once at the border."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass
 
 PORT = 3100
-"""Where users of Rollouts look for it."""
+"""The port of Argo Rollouts' dashboard."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`token`: what a change takes. `hosts`: further Host headers that are ours, with their port where it is not 80."""
+    """`token`: required for changes. `hosts`: additional own Host headers, with the port unless it is 80."""
 
     token: str
     root_path: str = "rollouts"
     read_only: bool = False
     private: bool = False
-    """Reading takes the token as well."""
+    """Reading needs the token too."""
     hosts: tuple[str, ...] = ()
 
     @property
@@ -28,7 +28,7 @@ class Settings:
 
 
 def checked_root(path: str) -> str:
-    """The root path; ValueError if it cannot be part of an address."""
+    """The root path. Raises ValueError if it cannot be part of a URL."""
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", path) or "//" in path or ".." in path:
         raise ValueError(
             f"{path!r} cannot be a path: use letters, digits, '-', '_', '.', '~' and '/', such as rollouts"

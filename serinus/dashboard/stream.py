@@ -1,8 +1,8 @@
 """Server-sent events: one stream for each open page.
 
-Events: `state` (how good the view is), `rows` (lines of the list: `{"rows": [...], "gone": ["ns/name"], "all": bool}`,
-`all` with the last piece of the first picture), `rollout` (the one that is looked at; null when there is none), `beat`
-(nothing new, the connection lives).
+Events: `state` (the state of the view), `rows` (lines of the list: `{"rows": [...], "gone": ["ns/name"], "all": bool}`,
+`all` with the last part of the first list), `rollout` (the one that the page shows; null if there is none), `beat`
+(nothing new; the connection is alive).
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from serinus.dashboard.service import Service
 from serinus.kube.informer import Key
 
 BEAT_SECONDS = 10.0
-"""A page that hears nothing for two and a half of these takes the connection for dead."""
+"""Seconds. A page that receives nothing for two and a half of these treats the connection as dead."""
 
 PIECE = 500
 """Lines in one event."""
 
 READ_SECONDS = 60.0
-"""A client that reads nothing for so long loses its stream, and comes back for a new one."""
+"""Seconds. A client that reads nothing for this long loses its stream and reconnects."""
 
 
 async def stream(request: web.Request, service: Service, focus: Key | None, may_change: str) -> web.StreamResponse:
-    """Answers until the client goes. `may_change`: empty, or why this client may change nothing. Raises TooManyPages."""
+    """Streams until the client disconnects. `may_change`: why this client may not change anything, or empty. Raises
+    TooManyPages."""
     service.hub.check_place(stranger=is_stranger(request))
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -45,7 +46,7 @@ async def stream(request: web.Request, service: Service, focus: Key | None, may_
                     continue
                 await _send(request, response, service, page, may_change)
     except (ConnectionError, asyncio.CancelledError):
-        # The browser has gone, or the server stops.
+        # The browser has disconnected, or the server stops.
         return response
     finally:
         service.hub.close(page)
@@ -64,7 +65,7 @@ async def _send(
             page.focus_changed = False
             await write(request, response, _event(b"rollout", await _focused(service, page.focus)))
         return
-    # The first picture is complete when the first list was taken and all lines of it are made.
+    # The first list is complete when the API's first list is read and all its lines are made.
     whole = not page.complete and service.world.rollouts.synced.is_set() and service.hub.quiet
     page.complete = page.complete or whole
     ordered = sorted(keys)
@@ -82,18 +83,18 @@ LASTS: web.RequestKey[Callable[[], None]] = web.RequestKey("lasts", Callable[[],
 
 
 def is_stranger(request: web.Request) -> bool:
-    """Whether the server found that this client is not signed in."""
+    """Whether the server has found this client not signed in."""
     return not request.get(SIGNED_IN, False)
 
 
 def lasts(request: web.Request) -> None:
-    """Says that the answer is a stream, which has a place of its own."""
+    """Marks the response as a stream, which has its own connection limit."""
     if (found := request.get(LASTS)) is not None:
         found()
 
 
 async def write(request: web.Request, response: web.StreamResponse, data: bytes) -> None:
-    """Sends a piece of a stream. ConnectionError where the client has gone, or does not read."""
+    """Sends a part of a stream. Raises ConnectionError if the client has disconnected or does not read."""
     try:
         async with asyncio.timeout(READ_SECONDS):
             await response.write(data)

@@ -1,7 +1,7 @@
-"""The Rollouts of an API server and what belongs to them, kept current by watches.
+"""The Rollouts of an API server and the objects that belong to them, kept current by watches.
 
-A change of any object is told as the key of the Rollout that it belongs to, however deep it hangs: a pod belongs to a
-ReplicaSet, that to a Rollout or to an Experiment of one.
+A change of any object is reported with the key of its Rollout, at any depth: a pod belongs to a ReplicaSet, which
+belongs to a Rollout or to an Experiment of one.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _BELOW: tuple[tuple[Resource, Keep, str], ...] = (
     (EXPERIMENTS, keep_owned, ""),
     (ANALYSIS_RUNS, keep_owned, ""),
 )
-"""With the label that what belongs to a Rollout has: a cluster holds far more ReplicaSets and pods than those."""
+"""Filtered by the label of a Rollout's objects: a cluster has far more ReplicaSets and pods than those."""
 
 
 class World:
-    """`changed` is called with the key of each Rollout that looks different now. `namespace`: "" for all."""
+    """`changed` receives the key of each Rollout that looks different now. `namespace`: "" for all."""
 
     def __init__(
         self, client: Client, clock: Clock, rng: Random, changed: Callable[[Key], None], namespace: str = ""
@@ -51,7 +51,7 @@ class World:
         self._keys: dict[str, Key] = {}
         """Key of each Rollout by its UID."""
         self._owners: dict[str, str] = {}
-        """UID -> UID of the owner, of what may own something itself."""
+        """UID -> owner's UID, for objects that may own others."""
         self._owned: dict[Resource, dict[str, tuple[Kept, ...]]] = {resource: {} for resource, *_ in _BELOW}
         """By the owner's UID."""
         self.rollouts.on_change(self._on_rollout)
@@ -63,16 +63,16 @@ class World:
         async with asyncio.TaskGroup() as group:
             for found in (self.rollouts, *self.below.values()):
                 group.create_task(found.run())
-                # One list after the other: all of their texts at once would be the most that is ever in memory.
+                # One list at a time: all their texts at once would be the peak of memory use.
                 await _listed_or_failed(found)
 
     def json(self, key: Key) -> Json | None:
-        """The Rollout as far as it is kept."""
+        """The cached part of the Rollout."""
         found = self.rollouts.items.get(key)
         return found.json() if isinstance(found, Kept) else None
 
     def around(self, key: Key) -> Surroundings:
-        """What belongs to the Rollout."""
+        """The objects that belong to the Rollout."""
         rollout = self.rollouts.items.get(key)
         if not isinstance(rollout, Kept):
             return Surroundings()
@@ -88,7 +88,7 @@ class World:
         )
 
     def info(self, key: Key) -> RolloutInfo | None:
-        """What clients show of it; None if there is no such Rollout."""
+        """The Rollout's data for clients; None if there is no such Rollout."""
         rollout = self.json(key)
         return None if rollout is None else rollout_info(rollout, self.around(key))
 

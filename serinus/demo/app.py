@@ -1,20 +1,20 @@
-"""The demo application: answers its colour, so that anyone can see which version served a request.
+"""The demo application: returns its colour, so that the version which served a request is visible.
 
-It speaks the language of the usual rollouts demo, so that its page, its images' tags and its parameters carry over:
+It is compatible with the usual rollouts demo: its page, its images' tags and its parameters work here.
 
-    GET /        the page of squares: asks /color 50 times a second and draws each answer
-    GET /color   the colour as a JSON string, "green"; status 500 with the same body when it is told to fail
-    POST /color  the same, with the wishes of the page for each colour, as a JSON list:
+    GET /        the page of squares: requests /color 50 times a second and draws each answer
+    GET /color   the colour as a JSON string, "green"; status 500 with the same body if a failure is set
+    POST /color  the same, with the page's settings for each colour, as a JSON list:
                  [{"color": "green", "delayPercent": 50, "delayLength": 1, "return500": 10}]
                  (half of the answers 1 second late, a tenth of them a 500)
-    GET /metrics       how its requests went, for Prometheus: http_requests_total{code="200"} and so on
+    GET /metrics       counts of its requests, for Prometheus: http_requests_total{code="200"} and so on
     GET /metrics.json  the same as {"requests": 10, "errors": 1, "successRate": 0.9}
 
 A tag is a colour, or `bad-` and a colour (15 % of answers fail), or `slow-` and a colour (every answer 2 seconds late).
-Without a colour each answer names a random one.
+Without a colour, each answer has a random one.
 
-Twenty of these run at once on a laptop, so it is one HTTP/1.1 server of its own on asyncio's protocols, and keeps out
-what would cost memory or start-up (TLS, an HTTP library).
+Twenty instances run at once on a laptop. So it has its own HTTP/1.1 server on asyncio's protocols, without TLS or an
+HTTP library, which would cost memory or start-up time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    # asyncio takes TLS if it is there: 4 MB and 10 ms for something that is never used here.
+    # asyncio imports TLS if present: 4 MB and 10 ms for an unused feature.
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
 
 import asyncio
@@ -65,11 +65,11 @@ class Settings:
 
 
 class BadSetting(Exception):
-    """A setting that means nothing; the message names it, its value and what would do."""
+    """An invalid setting; the message has its name, its value and the valid values."""
 
 
 def with_tag(settings: Settings, tag: str) -> Settings:
-    """The settings that an image's tag stands for; raises BadSetting for a tag that does not exist."""
+    """The settings for an image's tag; raises BadSetting for an unknown tag."""
     kind, dash, color = tag.rpartition("-")
     if color not in COLORS or kind not in ("", "bad", "slow") or bool(dash) != bool(kind):
         raise BadSetting(f"color {tag!r}: use one of {', '.join(COLORS)}, or bad-COLOR, or slow-COLOR")
@@ -81,7 +81,7 @@ def with_tag(settings: Settings, tag: str) -> Settings:
 
 
 def read_settings(args: Sequence[str], env: Mapping[str, str]) -> Settings:
-    """From `--name value` or `--name=value`, else the environment (name in capitals), else the defaults.
+    """Reads `--name value` or `--name=value`, else the environment (name in capitals), else the defaults.
 
     argparse would take a third of the start-up time.
     """
@@ -118,7 +118,7 @@ def read_settings(args: Sequence[str], env: Mapping[str, str]) -> Settings:
 
 
 def answer_color(settings: Settings, body: bytes, chance: random.Random) -> Answer:
-    """What /color says. `body` may hold the page's wishes; those for other colours than ours do not concern us."""
+    """The response of /color. `body` may contain the page's settings; those for other colours are ignored."""
     color = settings.color or chance.choice(COLORS)
     late, status = settings.latency, 200
     if settings.error_rate and chance.uniform(0, 100) < settings.error_rate:
@@ -142,7 +142,7 @@ def _number(value: Any) -> float:
 
 
 def answer(settings: Settings, method: str, path: str, body: bytes, chance: random.Random, counts: Counts) -> Answer:
-    """What is answered; `counts` counts it, save where it is asked for itself."""
+    """The response to a request. `counts` counts it, unless the request reads the counts."""
     path = path.partition("?")[0]
     if path in ("/metrics", "/metrics.json"):
         if method not in ("GET", "HEAD"):

@@ -1,4 +1,4 @@
-"""How the demo application's own requests went: for Prometheus as text, for anyone else as JSON."""
+"""Request counts of the demo application: as text for Prometheus, as JSON for other clients."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(slots=True)
 class Counts:
-    """Answers by status, since the process started. Asking for them does not count."""
+    """Answers by status since the process started. Requests for the counts are not counted."""
 
     by_status: dict[int, int] = field(default_factory=lambda: {200: 0, 500: 0})
-    """200 and 500 are there from the start: a rate counts from the first answer only where a zero was seen before it."""
+    """200 and 500 start at zero: a rate includes the first answer only if a zero was scraped before it."""
 
     def note(self, status: int) -> None:
         self.by_status[status] = self.by_status.get(status, 0) + 1

@@ -1,7 +1,7 @@
-"""The little of HTTP/1.1 that the demo application needs: a server on asyncio's protocols, without a library.
+"""The part of HTTP/1.1 that the demo application needs: a server on asyncio's protocols, without a library.
 
-Told to stop, it goes on answering for `stop_delay`, each answer with `Connection: close`, because whoever sends the
-traffic may not have heard yet; then it closes what is idle, finishes what it has begun, and ends.
+After `stop` it answers for another `stop_delay` with `Connection: close`, because clients may not have observed the
+stop yet. Then it closes idle connections, finishes open requests, and ends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Answer:
     body: bytes
     content_type: str = "application/json"
     after: float = 0.0
-    """Seconds to wait before it is sent."""
+    """Seconds to wait before the answer is sent."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class BadRequest(Exception):
 
 
 def take_request(buffer: bytearray) -> Request | None:
-    """The first whole request, removed from the buffer; None while it is not all there. Raises BadRequest."""
+    """Removes the first complete request from the buffer and returns it; None if incomplete. Raises BadRequest."""
     end = buffer.find(b"\r\n\r\n")
     if end < 0:
         if len(buffer) > MAX_HEAD:
@@ -84,7 +84,7 @@ def take_request(buffer: bytearray) -> Request | None:
 
 
 def _take_chunks(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
-    """A chunked body and where it ends; None while it is not all there."""
+    """A chunked body and its end; None if incomplete."""
     body = b""
     while True:
         line_end = buffer.find(b"\r\n", start)
@@ -106,7 +106,7 @@ def _take_chunks(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
 
 @dataclass
 class Server:
-    """One listener. `respond(method, path, body)` gives the answers; all times in seconds."""
+    """One listener. `respond(method, path, body)` returns the answers; all times in seconds."""
 
     host: str
     port: int
@@ -117,10 +117,10 @@ class Server:
     draining: bool = False
     connections: set[Connection] = field(default_factory=lambda: set[Connection]())
     idle: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once draining is over and the last connection is gone."""
+    """Set once draining is over and the last connection has closed."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Listens until `stop`, then drains. Raises OSError when the address cannot be had."""
+        """Listens until `stop`, then drains. Raises OSError if the address is unavailable."""
         loop = asyncio.get_running_loop()
         if self.start_delay:
             waiter = asyncio.ensure_future(stop.wait())
@@ -144,7 +144,7 @@ class Server:
 
 
 class Connection(asyncio.Protocol):
-    """One client. Requests are answered one at a time, in order, whatever was pipelined."""
+    """One client. Requests are answered one at a time in order, even if pipelined."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

@@ -1,4 +1,4 @@
-"""A real Prometheus for the demo: found on this machine, told which pods to read by a file."""
+"""Runs a real Prometheus for the demo: an installed binary, with a file of pods to scrape."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ STOP_SECONDS = 5.0
 
 
 class NoPrometheus(Exception):
-    """Why there is none, in a sentence."""
+    """Prometheus is unavailable: a sentence with the reason."""
 
 
 def find(given: str) -> str | None:
-    """The program: the one given, else the one on PATH, else None. NoPrometheus if the one given cannot be run."""
+    """The program: the given one, else the one on PATH, else None. Raises NoPrometheus if the given one cannot run."""
     if not given:
         return shutil.which("prometheus")
     found = shutil.which(given) or shutil.which(str(Path(given).expanduser().absolute()))
@@ -36,14 +36,14 @@ def find(given: str) -> str | None:
 
 
 def configuration(targets: Path) -> str:
-    """JSON, which is YAML: what the file of targets names is read once a second."""
+    """JSON, which is valid YAML. Prometheus reads the target file once a second."""
     job = {"job_name": "pods", "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}]}
     return json.dumps({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}, indent=1)
 
 
 @asynccontextmanager
 async def running(program: str, directory: Path, config: str, port: int) -> AsyncGenerator[str]:
-    """Runs it beside the block; gives its URL once it answers. NoPrometheus if it does not."""
+    """Runs it beside the block and yields its URL once it answers. Raises NoPrometheus if it does not."""
     log = _prepared(directory, config)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -54,7 +54,7 @@ async def running(program: str, directory: Path, config: str, port: int) -> Asyn
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            # The API is on this machine; no proxy leads there.
+            # The API is on this machine, so no proxy applies.
             env={**os.environ, "NO_PROXY": "*", "no_proxy": "*"},
         )
     try:
@@ -73,7 +73,7 @@ async def running(program: str, directory: Path, config: str, port: int) -> Asyn
 
 
 async def scraped(url: str) -> int:
-    """How many pods the Prometheus at this URL reads metrics of; 0 where it does not answer."""
+    """The number of pods that the Prometheus at this URL scrapes; 0 if it does not answer."""
     import aiohttp
 
     try:
@@ -88,7 +88,7 @@ async def scraped(url: str) -> int:
 
 
 def _prepared(directory: Path, config: str) -> Path:
-    """The file of its log; its directory and configuration are there."""
+    """Creates its directory and configuration and returns its log file."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "prometheus.yml").write_text(config)
     return directory / "prometheus.log"

@@ -1,7 +1,7 @@
-"""Which share of real traffic the new version got at each weight, and whether that is what was asked for.
+"""Compares the new version's measured share of traffic with each weight.
 
-A phase lasts from the moment a weight was written until the next one was. Its first half second is not counted: that
-is how long the gateway may take to hear of it and finish what it had begun.
+A phase lasts from one weight's write to the next. Its first half second is not counted: the gateway may take that long
+to observe the weight and finish open requests.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from serinus.demo.traffic import Traffic, share
 
 SETTLE_SECONDS = 0.5
 TOLERANCE = 2.0
-"""Points (percent of all answers) by which a share may differ from its weight."""
+"""Allowed difference between share and weight, in points (percent of all answers)."""
 
 
 @dataclass(slots=True)
 class Phase:
-    """Times in seconds of the clock that stamps the answers; `end` is None while it lasts."""
+    """Times in seconds of the clock that stamps the answers; `end` is None while the phase lasts."""
 
     weight: int
     start: float
@@ -28,12 +28,12 @@ class Phase:
 
 @dataclass
 class Phases:
-    """The weights that were seen, in order."""
+    """The observed weights, in order."""
 
     seen: list[Phase] = field(default_factory=list[Phase])
 
     def note(self, weight: int, now: float) -> bool:
-        """Takes down the weight in force; whether it is a new one."""
+        """Records the current weight and returns whether it is new."""
         if self.seen and self.seen[-1].weight == weight:
             return False
         self.close(now)
@@ -53,7 +53,7 @@ class Measured:
 
 
 def measure(phases: Phases, traffic: Traffic, color: str, now: float) -> list[Measured]:
-    """The share of `color` among the answers of each phase in which it was to have a share."""
+    """The share of `color` among the answers of each phase with a non-zero weight."""
     found: list[Measured] = []
     for phase in phases.seen:
         counts = traffic.between(phase.start + SETTLE_SECONDS, now if phase.end is None else phase.end)
@@ -63,7 +63,7 @@ def measure(phases: Phases, traffic: Traffic, color: str, now: float) -> list[Me
 
 
 def problems(measured: Sequence[Measured], wanted: Sequence[int], failed: int) -> list[str]:
-    """What was not as promised, a sentence each; [] when all was."""
+    """A sentence for each failed check; [] if there is none."""
     found = [f"{failed} request{'' if failed == 1 else 's'} failed"] if failed else []
     for weight in wanted:
         shares = [m for m in measured if m.weight == weight and m.requests]

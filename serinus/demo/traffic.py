@@ -1,7 +1,7 @@
-"""Real requests at a steady rate, and who answered them.
+"""Sends real requests at a steady rate and records which version answered.
 
-The rate is open-loop: a slow answer holds no later request back, as with visitors who do not know of each other. Every
-request counts, and only an answer with status 200 and a colour in it is not a failure.
+The rate is open-loop: a slow answer delays no later request, as with independent visitors. Every request counts. An
+answer without status 200 and a colour is a failure.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from dataclasses import dataclass, field
 import aiohttp
 
 KEEP = 100_000
-"""Answers kept one by one (the oldest go first): 8 minutes at 200 a second. The counts go on."""
+"""Answers stored individually (the oldest are dropped first): 8 minutes at 200 a second. The totals continue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One answer. `sent` in seconds of the loop's clock; `color` is empty where there was none."""
+    """One answer. `sent` in seconds of the loop's clock; `color` is empty if there was none."""
 
     sent: float
     color: str
     failure: str = ""
-    """Why it failed; empty for a good answer."""
+    """The failure's reason; empty for a good answer."""
 
 
 @dataclass
 class Traffic:
-    """`GET url` with this Host header, `rate` times a second, until cancelled."""
+    """Sends `GET url` with this Host header, `rate` times a second, until cancelled."""
 
     url: str
     host: str
@@ -52,7 +52,7 @@ class Traffic:
                     due += 1 / self.rate
                     await asyncio.sleep(max(0.0, due - loop.time()))
             finally:
-                # What is under way is still answered and counted: stopping the clock must not look like a failure.
+                # Open requests are still answered and counted, so that the stop does not look like a failure.
                 if self._open:
                     await asyncio.wait(self._open, timeout=10)
 
@@ -74,17 +74,17 @@ class Traffic:
         self.total += 1
         if seen.failure:
             self.failed += 1
-            # The kinds are few; a message with a changing number in it must not make them many.
+            # The number of kinds is bounded, because a message may contain a changing number.
             if len(self.failures) < 20 or seen.failure in self.failures:
                 self.failures[seen.failure] += 1
         self.answers.append(seen)
 
     def between(self, start: float, end: float) -> Counter[str]:
-        """How often each colour answered what was sent in [start, end); failures count as the colour ""."""
+        """Answers by colour for requests sent in [start, end); failures count as the colour ""."""
         return Counter(seen.color for seen in self.answers if start <= seen.sent < end)
 
 
 def share(counts: Counter[str], color: str) -> float:
-    """The percentage of the answers that this colour gave, of those that have a colour; 0 where there are none."""
+    """The percentage of this colour among the answers that have a colour; 0 if there are none."""
     answered = sum(n for name, n in counts.items() if name)
     return 100 * counts[color] / answered if answered else 0.0

@@ -1,4 +1,4 @@
-"""How a version that fails too often was found out and taken back, and what it cost."""
+"""Measures the automatic rollback of a version that fails too often, and the failed requests it caused."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ from typing import Any
 from serinus.demo.traffic import Seen
 
 GATEWAY_SECONDS = 2.0
-"""How long after weight 0 the gateway may still send a request to the new version: 0.1 s as a rule, more where the
-machine is busy with other things."""
+"""Seconds after weight 0 in which the gateway may still send a request to the new version: usually 0.1 s, more on a
+busy machine."""
 
 TOLD_TO_FAIL = "status 500"
-"""How a request fails that the demo application was told to fail; every other failure is one of ours."""
+"""The failure that the demo application returns on purpose; any other failure is Serinus' own."""
 
 
 @dataclass
 class Moments:
-    """Times in seconds of the clock that stamps the answers; None: not yet."""
+    """Times in seconds of the clock that stamps the answers; None if not reached."""
 
     released: float | None = None
     """The new version was applied."""
     measured: float | None = None
-    """The measurement that decided was seen."""
+    """The deciding measurement was observed."""
     decided: float | None = None
-    """The run was seen to have failed."""
+    """The run's failure was observed."""
     taken_back: float | None = None
-    """The new version was seen to have weight 0."""
+    """Weight 0 of the new version was observed."""
 
 
 @dataclass
 class Cost:
-    """Requests that failed. `after`: sent when the old version had all of the traffic again, or before the release."""
+    """Failed requests. `after`: sent while the old version had all of the traffic, after the rollback or before the
+    release."""
 
     meanwhile: int = 0
     after: int = 0
     last: float = 0.0
-    """Seconds from weight 0 to the last of them that was sent; 0 if none came later."""
+    """Seconds from weight 0 to the sending of the last failed request; 0 if none came later."""
     foreign: Counter[str] = field(default_factory=Counter[str])
-    """Those that failed in another way than the new version's own errors."""
+    """Failures other than the new version's own errors."""
 
 
 def cost(answers: Sequence[Seen], moments: Moments) -> Cost:
@@ -64,7 +65,7 @@ def cost(answers: Sequence[Seen], moments: Moments) -> Cost:
 
 
 def success_rate(value: str) -> float | None:
-    """The share of good answers from 0 to 1 in the value of a measurement; None where it has none."""
+    """The share of good answers, from 0 to 1, in a measurement's value; None if it has none."""
     try:
         found: Any = json.loads(value)
     except ValueError:
@@ -77,7 +78,7 @@ def success_rate(value: str) -> float | None:
 
 
 def problems(value: float | None, threshold: float, spent: Cost) -> list[str]:
-    """What was not as promised, a sentence each; [] when all was."""
+    """A sentence for each failed check; [] if there is none."""
     found: list[str] = []
     if value is None or value >= threshold:
         found.append(f"the value that decided was {value}, and the threshold is {threshold}")
@@ -92,8 +93,8 @@ def problems(value: float | None, threshold: float, spent: Cost) -> list[str]:
 def summary(
     provider: str, moments: Moments, value: float | None, threshold: float, spent: Cost, requests: int, seconds: float
 ) -> dict[str, Any]:
-    """`verdict_seconds` from the release; `taken_back_seconds` from the verdict to weight 0, both
-    as a watch of the API sees them; `last_failure_seconds` from weight 0 to the last request that failed."""
+    """`verdict_seconds`: release to verdict. `taken_back_seconds`: deciding measurement to weight 0. Both as observed
+    by a watch. `last_failure_seconds`: weight 0 to the last failed request."""
     return {
         "provider": provider,
         "verdict_seconds": _between(moments.released, moments.decided),
