@@ -1,7 +1,8 @@
 """Typed calls on the Kubernetes API over any transport.
 
-Every call names a `Resource`. Objects come back as the `type` asked for: a msgspec Struct that declares only the fields
-it needs (the rest is never kept in memory), or `dict` for the whole object. They are read as `api/reading.py` says.
+Every call names a `Resource`. Objects are returned as the requested `type`: a msgspec Struct that declares only the
+fields it needs (the rest is never kept in memory), or `dict` for the whole object. `api/reading.py` defines how they
+are read.
 """
 
 from __future__ import annotations
@@ -60,14 +61,15 @@ class _Object(msgspec.Struct):
 
 
 AROUND = 3
-"""Levels of a list or a watch event around its objects, at most: what is deeper than `DEEPEST` within them is cut."""
+"""Maximum levels of a list or a watch event around its objects. Parts deeper than
+`DEEPEST` within an object are cut."""
 
 _event_decoder = msgspec.json.Decoder(_Event)
 _object_decoder = msgspec.json.Decoder(_Object)
 
 
 def _read(answer: Response, type_: Any, resource: Resource) -> Any:
-    """The object in its type. Unavailable for an answer that is none of a Kubernetes API, such as a proxy's page.
+    """The object in its type. Unavailable if the answer is not from a Kubernetes API, such as a proxy's page.
 
     msgspec.ValidationError for an object that does not fit its type.
     """
@@ -80,14 +82,15 @@ def _read(answer: Response, type_: Any, resource: Resource) -> Any:
 
 
 def _read_page(answer: Response, type_: Any, resource: Resource) -> Any:
-    """A page of a list. One object that nests too deeply hides no other: where they are read one by one, it comes without that part."""
+    """A page of a list. If objects are read one by one, a too deeply nested object loses its deep part and hides no
+    other."""
     if type_ is msgspec.Raw:
         try:
             return _reader(ObjectList[msgspec.Raw], resource).read(answer.body)[0]
         except RecursionError:
             answer.body = without_deep(answer.body, DEEPEST + AROUND)
         except msgspec.DecodeError:
-            pass  # is told below
+            pass  # `_read` raises the error
     return _read(answer, ObjectList[type_], resource)
 
 
@@ -112,7 +115,7 @@ def _no_answer_of_an_api(code: int, body: bytes, resource: Resource) -> Unavaila
 
 
 class Client:
-    """One API server. `user_agent` appears in managedFields as the manager's name."""
+    """One API server. managedFields shows `user_agent` as the manager's name."""
 
     def __init__(self, handler: Handler, *, user_agent: str = "serinus") -> None:
         self._handler = handler
@@ -120,7 +123,7 @@ class Client:
 
     @property
     def manager(self) -> str:
-        """Under which name managedFields has what this client writes."""
+        """The manager's name of this client in managedFields."""
         return self._headers["user-agent"].partition("/")[0]
 
     async def raw(
@@ -133,7 +136,7 @@ class Client:
         content_type: str = JSON,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """The answer as it is; raises an ApiError for a status of 400 and above."""
+        """The raw answer. Raises an ApiError for a status of 400 and above."""
         payload = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         sent = {**self._headers, **(headers or {})}
         if payload:
@@ -162,7 +165,7 @@ class Client:
         fields: str = "",
         limit: int = 0,
     ) -> ObjectList[T]:
-        """All objects, page by page where `limit` is given; `metadata` is that of the last page."""
+        """All objects, in pages if `limit` is given. `metadata` is that of the last page."""
         items: list[T] = []
         metadata = ListMeta()
         async for page in self.pages(resource, namespace, type=type, labels=labels, fields=fields, limit=limit):
@@ -180,7 +183,7 @@ class Client:
         fields: str = "",
         limit: int = 0,
     ) -> AsyncIterator[ObjectList[T]]:
-        """As `list`, each page when it comes: for who need not have all of them at once."""
+        """Like `list`, but yields each page on arrival, for callers that do not need all objects at once."""
         query = _selectors(labels, fields) | ({"limit": str(limit)} if limit else {})
         while True:
             answer = await self.raw("GET", resource.path(namespace), query=query)
@@ -202,10 +205,10 @@ class Client:
         timeout: float = 0,
         opened: Callable[[], None] | None = None,
     ) -> AsyncIterator[WatchEvent[T]]:
-        """Changes after `resource_version`, until the server ends the watch (then it simply ends).
+        """Changes after `resource_version`. It returns when the server ends the watch.
 
-        Raises Gone when the version is too old: list again. Raises Unavailable when the connection breaks.
-        `opened` is called once the server has accepted the watch: it may be long until the first change.
+        Raises Gone if the version is too old: list again. Raises Unavailable if the connection breaks. `opened` is
+        called once the server has accepted the watch; the first change may follow much later.
         """
         query = _selectors(labels, fields) | {"watch": "true", "allowWatchBookmarks": "true"}
         if resource_version:
@@ -299,7 +302,7 @@ def _selectors(labels: str, fields: str) -> dict[str, str]:
 
 
 async def lines(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The stream's lines, whole, however its pieces were cut."""
+    """The stream's complete lines, independent of the sizes of its pieces."""
     rest = b""
     async for piece in stream:
         *whole, rest = (rest + piece).split(b"\n")

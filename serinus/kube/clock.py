@@ -1,4 +1,4 @@
-"""Time as an argument. Nothing below reads a clock of its own, so that tests can let virtual time pass."""
+"""Time as an argument. This package never reads the clock directly, so tests can use virtual time."""
 
 from __future__ import annotations
 

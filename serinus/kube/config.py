@@ -1,11 +1,12 @@
-"""Which API server, and as whom: kubeconfig files, connection flags and service accounts, by kubectl's rules.
+"""The API server and the credentials to use: kubeconfig files, connection flags and service accounts, by kubectl's
+rules.
 
-`--kubeconfig` names the one file that counts; else `$KUBECONFIG` may name several (missing ones are skipped; of two
-entries with one name, and of two current contexts, the first stands); else `~/.kube/config`; else, in a pod, its
-service account. Paths in a file are relative to that file. Flags override what the file says. `…-data` beats a file,
-`tokenFile` beats `token`. Errors name file, field, what was found and what to do.
+`--kubeconfig` names a single file. Otherwise `$KUBECONFIG` may name several: missing ones are skipped; of two entries
+with one name, and of two current contexts, the first wins. Otherwise `~/.kube/config` is used; otherwise, in a pod, its
+service account. Paths in a file are relative to that file. Flags override the file. `…-data` overrides a file path,
+`tokenFile` overrides `token`. Errors name the file, the field, the value found and the remedy.
 
-Imports nothing that is slow: every command starts here.
+It imports no slow module, because every command starts here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 @record(frozen=True)
 class Flags:
-    """kubectl's connection flags; empty where not given."""
+    """kubectl's connection flags; empty if not given."""
 
     kubeconfig: str = ""
     context: str = ""
@@ -48,12 +49,12 @@ class Flags:
 
 @record(frozen=True)
 class Connection:
-    """All that it takes to call an API server. Certificates and keys are PEM; secrets are kept out of its text form."""
+    """All settings to call an API server. Certificates and keys are PEM. Its repr omits secrets."""
 
     server: str
     """URL without a slash at its end."""
     namespace: str = "default"
-    """Where the user is: what `-n` says, else the context."""
+    """The namespace of `-n`, otherwise that of the context."""
     context: str = ""
     ca: bytes = b""
     insecure: bool = False
@@ -98,7 +99,7 @@ def load(flags: Flags | None = None, *, environ: Mapping[str, str] | None = None
 
 
 def names(section: str, kubeconfig: str = "", *, environ: Mapping[str, str] | None = None) -> list[str]:
-    """What the kubeconfig calls its `contexts`, `clusters` or `users`. ConfigError if it cannot be read."""
+    """The names of `contexts`, `clusters` or `users` in the kubeconfig. ConfigError if it cannot be read."""
     files, required = _files(Flags(kubeconfig=kubeconfig), os.environ if environ is None else environ)
     return sorted(merged(files, required).entries[section])
 
@@ -156,7 +157,7 @@ def _connection(files: Merged, flags: Flags, env: Mapping[str, str]) -> Connecti
         raise ConfigError(f"{place} must be a URL such as https://127.0.0.1:6443, found {server!r}. Correct it there.")
     secure = server.startswith("https://")
     insecure, ca = _trust(flags, cluster) if secure else (False, b"")
-    # With --server the name of the kubeconfig's server means nothing.
+    # With --server the server name in the kubeconfig does not apply.
     expected = flags.tls_server_name or ("" if flags.server or not cluster else cluster.text("tls-server-name"))
     return Connection(
         server=server,
@@ -169,7 +170,7 @@ def _connection(files: Merged, flags: Flags, env: Mapping[str, str]) -> Connecti
         impersonate=impersonation(flags.as_user, flags.as_uid, flags.as_groups, user),
         timeout=_timeout(flags.request_timeout),
         disable_compression=flags.disable_compression or (cluster.truth("disable-compression") if cluster else False),
-        # As client-go: over plain HTTP nobody says who calls, so no token, password or program is read.
+        # As in client-go: plain HTTP has no authentication, so no token, password or program is read.
         **(_credentials(flags, user) if secure else {}),
     )
 
@@ -206,7 +207,7 @@ def _proxy(server: str, env: Mapping[str, str], cluster: Entry | None) -> str:
 
 
 def _credentials(flags: Flags, user: Entry | None) -> Json:
-    """The fields of a Connection that say who calls. A token from a flag replaces every other way."""
+    """The credential fields of a Connection. A token from a flag replaces every other credential."""
     if flags.token:
         return {"token": flags.token}
     found: Json = {}
@@ -256,7 +257,7 @@ def _exec_plugin(user: Entry) -> ExecPlugin | None:
     args, env = entry.value.get("args") or [], entry.value.get("env") or []
     if not isinstance(args, list) or not isinstance(env, list):
         raise ConfigError(f"{entry.file}: {entry.where}.args and .env must be lists. Correct it there.")
-    # A path is relative to the file, a bare name is looked up in $PATH.
+    # A path is relative to the file. A bare name is searched in $PATH.
     program = str(entry.file.parent / command) if os.sep in command else command
     for name, rows in (("args", args), ("env", env)):
         for place, row in enumerate(cast(list[Any], rows)):

@@ -1,4 +1,4 @@
-"""A connected socket to an API server for code without an event loop, through a proxy and TLS where they are wanted."""
+"""Connects a socket to an API server for code without an event loop, with an optional proxy and TLS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def dialed(
     host: str, port: int, proxy: Proxy | None, tls: ssl.SSLContext | None, server_name: str, *,
     timeout: float, tunneled: bool,
 ) -> Any:  # fmt: skip
-    """What `http.client` takes for a socket. `tunneled`: without it an HTTP proxy is only connected to. OSError if it fails."""
+    """A socket for `http.client`. Without `tunneled` it is only connected to the HTTP proxy. OSError on failure."""
     line: Any = socket.create_connection((proxy.host, proxy.port) if proxy else (host, port), timeout)
     try:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -38,7 +38,7 @@ def dialed(
 
 
 def _talk(line: socket.socket, proxy: Proxy, host: str, port: int) -> None:
-    """Byte by byte where the end is not known: what comes after it is the API server's."""
+    """Reads byte by byte if the length is unknown: bytes after the proxy's answer belong to the API server."""
     talk = tunnel(proxy, host, port)
     got = None
     try:
@@ -56,7 +56,7 @@ def _talk(line: socket.socket, proxy: Proxy, host: str, port: int) -> None:
 
 
 class TlsInTls:
-    """TLS to the API server inside TLS to a proxy: the standard library wraps no socket twice."""
+    """TLS to the API server inside TLS to a proxy. The standard library cannot wrap a socket twice."""
 
     def __init__(self, outer: ssl.SSLSocket, tls: ssl.SSLContext, server_name: str) -> None:
         self._outer, self._in, self._out = outer, ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -97,7 +97,7 @@ class TlsInTls:
         return io.BufferedReader(_Reader(self))
 
     def close(self) -> None:
-        """As with sockets: readers that are open keep the connection."""
+        """As with sockets: open readers keep the connection."""
         self._closed = True
         if self._readers <= 0:
             self._outer.close()

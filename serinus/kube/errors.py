@@ -1,11 +1,11 @@
-"""Errors of the Kubernetes API, one class for each thing a caller may do next.
+"""Errors of the Kubernetes API, one class for each reaction of a caller.
 
 ApiError                    any answer that is not a success, or none
-├── NotFound      404       gone already: often a success
-├── AlreadyExists 409       look at what is there
-├── Conflict      409       read again, decide again
+├── NotFound      404       already gone: often a success
+├── AlreadyExists 409       read the existing object
+├── Conflict      409       read again, plan again
 ├── Gone          410       list again
-├── Forbidden     403, 401  somebody must give rights
+├── Forbidden     403, 401  a user must grant rights
 ├── Invalid       422, 400  the object must change
 └── Unavailable   429, 5xx, no connection: try again later (`retry_after` seconds where the server says so)
 """
@@ -38,8 +38,8 @@ class ApiError(Exception):
 
     @property
     def refused(self) -> bool:
-        """Whether the server has understood the write and does not do it: time alone does not mend that, somebody has to change an
-        object, a right, a quota or a policy."""
+        """Whether the server understood the write and refuses it. Retries do not fix that: a user must change an object, a
+        right, a quota or a policy."""
         if self.code in (404, 408, 409, 410, 429) or not 400 <= self.code < 500:
             return bool(_DENIED.search(str(self)))
         return True
@@ -80,7 +80,7 @@ _BY_CODE: dict[int, type[ApiError]] = {
 
 def error_from(code: int, body: bytes, retry_after: float | None = None) -> ApiError:
     """The error for an answer with this HTTP status code, read from its Status object where it has one."""
-    from serinus.api.nesting import too_deep  # only failures pay for it
+    from serinus.api.nesting import too_deep  # slow to import: only for failures
 
     try:
         found = None if too_deep(body) else json.loads(body)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import subprocess
 
 MOST_OUTPUT = 1 << 20
-"""Bytes. A credential has some kilobytes; a program gone wrong writes without end."""
+"""Bytes. A credential has some kilobytes; a faulty program writes without end."""
 
 
 class ExecFailed(Exception):
-    """The program gave no credential: what it said, and what to do."""
+    """The program returned no credential. The message has its output and the remedy."""
 
 
 @record(frozen=True)
@@ -36,12 +36,12 @@ class Credential:
     client_certificate: bytes = b""
     client_key: bytes = field(default=b"", repr=False)
     expires: float | None = None
-    """Seconds since the epoch; None: when it is refused."""
+    """Seconds since the epoch. None: the credential is valid until it is refused."""
 
 
 def ask(plugin: ExecPlugin, *, timeout: float = 60.0) -> Credential:
-    """Runs the program, which may take `timeout` seconds, and returns what it gave. ExecFailed if it gave nothing."""
-    import subprocess  # slow to import: most kubeconfigs hold their credentials
+    """Runs the program for at most `timeout` seconds and returns its credential. ExecFailed if it returns none."""
+    import subprocess  # slow to import, rarely needed
 
     info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": {"interactive": False}}
     env = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(info)}
@@ -78,7 +78,7 @@ def ask(plugin: ExecPlugin, *, timeout: float = 60.0) -> Credential:
 
 
 def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:
-    """Output, a little more than MOST_OUTPUT of it at most, and the end of its errors. TimeoutExpired at `until`."""
+    """Output, a little more than MOST_OUTPUT at most, and the end of its stderr. TimeoutExpired at `until`."""
     import selectors
     import subprocess
 
@@ -103,7 +103,7 @@ def _said(process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """With all that it started: they hold its output open."""
+    """Kills the program and its children, which hold its output open."""
     import signal
     from contextlib import suppress
 

@@ -1,7 +1,7 @@
-"""Whose turn it is: what is urgent before what is not, and each share of the urgent (a namespace) as often as any other.
+"""The order of keys: urgent keys first, and an equal number of turns for each share (a namespace).
 
-One namespace with thousands of keys cannot starve another with one, and what is urgent cannot starve the rest: of
-`PATIENCE` turns one is given to what is not urgent, if anything of it waits.
+A namespace with thousands of keys cannot starve a namespace with one. Urgent keys cannot starve the rest: one of
+`PATIENCE` turns is for the other keys, if any wait.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ PATIENCE = 8
 
 
 def one_lane(_: object) -> Lane:
-    """No differences: first come, first served."""
+    """One lane for all keys: first come, first served."""
     return True, None
 
 
 class Turns(Generic[K]):
-    """A line of keys. `lane` is asked whenever a key is added: one that has become urgent meanwhile is moved forward."""
+    """A fair queue of keys. Each `add` calls `lane` again: a key that has become urgent meanwhile moves forward."""
 
     def __init__(self, lane: Callable[[K], Lane] = one_lane) -> None:
         self._lane, self._taken = lane, 0
         self._urgent: OrderedDict[Hashable, deque[K]] = OrderedDict()
         self._others: OrderedDict[Hashable, deque[K]] = OrderedDict()
         self._waiting: dict[K, bool] = {}
-        """Whether its place is among the urgent ones: one that was moved is still found at its old place, and passed over."""
+        """Key -> whether its place is among the urgent ones. A moved key is also still at its old place, where `take`
+        skips it."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -57,7 +58,7 @@ class Turns(Generic[K]):
                 share, keys = line.popitem(last=False)
                 key = keys.popleft()
                 if keys:
-                    line[share] = keys  # behind the others
+                    line[share] = keys  # to the end of the line
                 if self._waiting.get(key) is urgent:
                     del self._waiting[key]
                     return key

@@ -1,6 +1,7 @@
-"""How many keys of a queue are worked on at once, where some of the work is waiting for somebody else.
+"""Limits how many keys of a queue are processed at once, without counting handlers that wait for a user's server.
 
-A handler that waits for a server of a user's own gives its hand away meanwhile: as many keys go on as before, however many wait.
+A handler that waits for a user's server releases its hand meanwhile. So the number of active keys stays the same,
+however many wait.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from contextlib import asynccontextmanager
 
 
 class Hands:
-    """`count`: how many keys are worked on at once."""
+    """A semaphore. `count`: keys processed at once."""
 
     def __init__(self, count: int) -> None:
         self.count, self.away_now = count, 0
         self.more: Callable[[], None] = lambda: None
-        """Called when a hand was given away: somebody may work with it."""
+        """Called when a hand was released: another worker may use it."""
         self._free = count
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._gone: set[asyncio.Task[object] | None] = set()
 
     async def take(self) -> None:
-        """A hand, as soon as one is free."""
+        """Acquires a hand; waits until one is free."""
         if self._free > 0:
             self._free -= 1
             return
@@ -37,16 +38,16 @@ class Hands:
             raise
 
     def done(self) -> None:
-        """The task has ended its work on a key."""
+        """Releases the hand after the work on a key."""
         task = asyncio.current_task()
         if task in self._gone:
-            self._gone.discard(task)  # it ended while its hand was away
+            self._gone.discard(task)  # it ended while its hand was released
         else:
             self._give()
 
     @asynccontextmanager
     async def away(self) -> AsyncGenerator[None]:
-        """The hand is somebody else's meanwhile. To be entered by the task that has taken it."""
+        """Releases the hand inside the block. Only the task that holds the hand may enter it."""
         task = asyncio.current_task()
         self._gone.add(task)
         self.away_now += 1

@@ -1,7 +1,7 @@
-"""HTTP/1.1 for one client and one server: connections that are kept, answers whole or as a stream, nothing else.
+"""A minimal HTTP/1.1 client for one server: kept connections, and whole or streamed answers.
 
-A controller's time goes into requests, most of them some hundred bytes on a connection that is there already. A general
-client spends more on each than all that the controller thinks about it; this one writes the bytes and waits for the answer.
+Requests dominate a controller's CPU time. Most have some hundred bytes on an open connection. A general client spends
+more on each than all of the controller's own code; this one only writes the bytes and waits for the answer.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from serinus.kube.proxies import Proxy
 
 Place = tuple[int, int, int, str, Any]
-"""What `getaddrinfo` finds."""
+"""A result of `getaddrinfo`."""
 
 IDLE_SECONDS = 60.0
-"""A kept connection that was not used for longer is not used again: servers close them at some point."""
+"""A connection that was idle for longer is not reused, because servers close idle connections."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """`body` is whole, unless `stream` is there. Names of headers are lower case."""
+    """`body` is complete unless `stream` is set. Names of headers are lower case."""
 
     status: int
     headers: dict[str, str]
@@ -39,7 +39,7 @@ class Answer:
 
 
 class Http1:
-    """`tls`: None for plain HTTP. `server_hostname`: to check its certificate against."""
+    """`tls`: None for plain HTTP. `server_hostname`: the name to check the server's certificate against."""
 
     def __init__(
         self,
@@ -58,8 +58,8 @@ class Http1:
     async def request(
         self, head: bytes, body: bytes, tls: ssl.SSLContext | None, server_hostname: str, *, lasting: bool, safe: bool
     ) -> Answer:
-        """`head`: request line and headers, up to the empty line. `lasting`: the answer is streamed, if it is a good one.
-        `safe`: it may be sent a second time where a kept connection turns out to be dead. OSError when it fails."""
+        """`head`: request line and headers, up to the empty line. `lasting`: a successful answer is streamed. `safe`:
+        the request may be repeated if a kept connection turns out to be dead. OSError on failure."""
         while True:
             line = self._kept()
             fresh = line is None
@@ -75,7 +75,7 @@ class Http1:
                 if fresh or line.began or not safe:
                     raise
             except BaseException:
-                line.close()  # cancelled or timed out: the rest of this answer must not be another's
+                line.close()  # cancelled or timed out: no other request may read the rest
                 raise
 
     def _kept(self) -> Line | None:
@@ -114,7 +114,7 @@ class Http1:
 
     @staticmethod
     async def _secure(line: Line, tls: ssl.SSLContext, name: str) -> None:
-        """From here on the connection speaks TLS, inside whatever it spoke before."""
+        """Starts TLS on the connection, inside its present protocol."""
         assert line.transport is not None
         loop = asyncio.get_running_loop()
         made = await loop.start_tls(line.transport, line, tls, server_hostname=name)
@@ -123,7 +123,7 @@ class Http1:
         line.transport = made
 
     async def _open(self, host: str, places: Sequence[Place]) -> socket:
-        """A connected socket to the first place that takes one."""
+        """A socket connected to the first address that accepts."""
         loop = asyncio.get_running_loop()
         failed: OSError = OSError(f"{host} has no address")
         for place in places:
@@ -196,12 +196,12 @@ async def _body(line: Line, status: int, headers: dict[str, str]) -> bytes:
     else:
         found = b"".join([piece async for piece in _pieces(line, headers)])
         if "transfer-encoding" not in headers:
-            line.close()  # its end was the connection's
+            line.close()  # the end of the connection ended the answer
     return zlib.decompress(found, 31) if headers.get("content-encoding") == "gzip" and found else found
 
 
 async def _pieces(line: Line, headers: dict[str, str]) -> AsyncIterator[bytes]:
-    """The body as it comes: of chunks, or up to the end of the connection."""
+    """Yields the body on arrival: its chunks, or everything up to the end of the connection."""
     if headers.get("transfer-encoding", "").lower() != "chunked":
         while line.buffer or await line.more():
             yield line.take(len(line.buffer))

@@ -1,8 +1,8 @@
-"""A `Handler` of a remote API server, over HTTP/1.1 connections that are kept.
+"""A `Handler` of a remote API server, over kept HTTP/1.1 connections.
 
-Watches and followed logs hold a connection each and may last; everything else shares a bounded number and must answer
-in time. A lost connection, a time-out, a name that does not resolve are all `Unavailable`: try again later. Whether a
-write that was cut off took place is unknown: callers decide again from what they then observe.
+Watches and followed logs each hold a connection and may last. All other requests share a bounded number of connections
+and must be answered in time. A lost connection, a time-out and an unresolved name are all `Unavailable`: try again
+later. The outcome of a write that was cut off is unknown: callers decide again from the observed state.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from serinus.kube.tunnel import authorization
 from serinus.kube.wire import Request, Response
 
 ANSWER_SECONDS = 30.0
-"""An API server ends a slow request after 60 s; half of it, as a controller has better things to do than to wait."""
+"""An API server ends a slow request after 60 s. Half of that limits how long a controller waits."""
 
 CONNECT_SECONDS = 10.0
 AT_ONCE = 32
-"""Requests under way at once, watches apart."""
+"""Concurrent requests, without watches."""
 
 _PLAIN = "/:@!$&'()*+,;=~-._"
-"""What stands in a path as it is."""
+"""Characters that a path contains unescaped."""
 
 TOKEN_SECONDS = 10.0
-"""A token file is read again after this: kubelets renew it long before the old one ends."""
+"""A token file is read again after this. Kubelets renew it long before the old token expires."""
 
 
 class HttpsHandler:
@@ -62,11 +62,11 @@ class HttpsHandler:
         self._prefix = url.path.rstrip("/")
         self._to_proxy: list[tuple[str, str]] = []
         if proxy is not None and proxy.scheme != "socks5" and not secure:
-            # A plain request through an HTTP proxy is sent to the proxy; everything else goes through a tunnel.
+            # A plain request through an HTTP proxy goes to the proxy; all others go through a tunnel.
             self._prefix = connection.server.rstrip("/")
             self._to_proxy = [("Proxy-Authorization", said)] if (said := authorization(proxy)) else []
         self._host = url.netloc.rpartition("@")[2]
-        # Compressing costs both sides more than a loopback saves.
+        # On a loopback, compression costs more than it saves.
         self._plain = connection.disable_compression or local
 
     async def __call__(self, request: Request) -> Response:
@@ -130,7 +130,7 @@ class HttpsHandler:
                 await stream.aclose()
 
     async def _identity(self, *, renew: bool) -> list[tuple[str, str]]:
-        """The headers that say who calls. `renew`: what was sent has been refused."""
+        """The authentication headers. `renew`: the server has refused the previous ones."""
         plugin = self._connection.exec_plugin
         token = (await self._ask(renew)).token if plugin is not None else self._current_token(renew)
         return identity(self._connection, token)
@@ -179,7 +179,7 @@ class HttpsHandler:
 
 
 def _kept_alive(address: Any) -> socket.socket:
-    """A socket that notices within half a minute that the other side is gone: a watch may be silent for long."""
+    """A socket that detects a lost peer within half a minute, because a watch may be silent for long."""
     family, type_, proto, _, _ = address
     made = socket.socket(family, type_, proto)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

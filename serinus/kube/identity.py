@@ -1,4 +1,4 @@
-"""The headers that say who calls, for both transports."""
+"""The authentication headers, for both transports."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from serinus.kube.config import Connection
 
 MOST_TOKEN = 1 << 20
-"""Bytes of a token file that are read. Servers take headers of some 10 KB."""
+"""Maximum bytes to read from a token file. Servers accept headers of some 10 KB."""
 
 
 def identity(connection: Connection, token: str) -> list[tuple[str, str]]:
-    """`token`: the one that counts now; empty for user and password, if any.
+    """`token`: the current one; empty for user and password, if any.
 
-    Forbidden for what no header may hold. The message never has the value: it may be a secret.
+    Forbidden if a value is not valid in a header. The message omits the value, which may be a secret.
     """
     headers = list(connection.impersonate)
     if token:
@@ -38,7 +38,7 @@ def identity(connection: Connection, token: str) -> list[tuple[str, str]]:
 
 
 def token_of(file: str, held: str = "") -> str:
-    """The content of a token file, without blanks around it. `held`: what was read before, for a file that is gone now.
+    """The content of a token file, stripped. `held`: the previous content, for a file that no longer exists.
 
     Forbidden if there is none.
     """

@@ -1,4 +1,5 @@
-"""Acting as another user: `--as` and the fields `as`, `as-uid`, `as-groups` and `as-user-extra` of a kubeconfig's user."""
+"""Impersonation of another user: `--as` and the fields `as`, `as-uid`, `as-groups` and `as-user-extra` of a
+kubeconfig's user."""
 
 from __future__ import annotations
 
@@ -7,13 +8,15 @@ from typing import cast
 from serinus.kube.kubeconfig import ConfigError, Entry, Json, kind_of
 
 _OF_NAMES = "!#$&'*+-.^_`|~"
-"""What a header's name may hold beside letters and digits; other bytes are percent-encoded, as by client-go."""
+"""Characters allowed in a header's name besides letters and digits. Other bytes are
+percent-encoded, as in client-go."""
 
 
 def impersonation(
     as_user: str, as_uid: str, as_groups: tuple[str, ...], user: Entry | None = None
 ) -> tuple[tuple[str, str], ...]:
-    """The headers that say as whom to act: what the flags give, else what the kubeconfig's user has. ConfigError if they do not fit."""
+    """The impersonation headers from the flags, otherwise from the kubeconfig's user. ConfigError if the settings
+    conflict."""
     from urllib.parse import quote
 
     name = as_user or (user.text("as") if user else "")
@@ -30,7 +33,7 @@ def impersonation(
 
 
 def _extra(user: Entry | None) -> dict[str, tuple[str, ...]]:
-    """What else is said of the user to act as. Without it the API server would judge another, perhaps freer user."""
+    """Extra fields of the impersonated user. Without them the API server might authorize a user with more rights."""
     given = user.value.get("as-user-extra") if user else None
     if not user or not given:
         return {}

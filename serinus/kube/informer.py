@@ -1,10 +1,10 @@
-"""A copy of one resource, kept by list and watch.
+"""A local copy of one resource, kept current by list and watch.
 
-One list, then one watch that is resumed from the last version seen: a connection that merely broke costs nothing but
-the events it missed. Only 410 Gone lists again, and then only the differences are told. Versions never go back: an
-event that is older than what is held is dropped, so repeated and late events do no harm. Objects are read field by
-field (`api/reading.py`): a field that cannot be read is named in `partial`. An object that cannot be read at all is left
-out and named in `invalid`; it does not hide the others.
+It lists once, then watches. A broken watch resumes from the last version seen and receives only the missed events. Only
+410 Gone causes a new list, and listeners then receive only the differences. Versions never go back: an event older than
+the cached object is dropped, so repeated and late events are harmless. Objects are read field by field
+(`api/reading.py`): `partial` names a field that cannot be read. An object that cannot be read at all is omitted and
+named in `invalid`; the other objects are not affected.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ Key = tuple[str, str]
 log = logging.getLogger(__name__)
 
 PAGE = 500
-"""Objects of one page of a list: bounds what is held as text at once."""
+"""Objects per page of a list. It bounds the raw text in memory."""
 
 WATCH_SECONDS = 300.0
-"""A watch is ended by the server after once to twice this, so that clients spread over its replicas again."""
+"""The server ends a watch after once to twice this time, so that clients spread over its replicas again."""
 
 FIRST_DELAY, LONGEST_DELAY = 0.1, 30.0
-"""Seconds between attempts while the API does not answer: doubled each time."""
+"""Seconds between attempts while the API does not answer; doubled each time."""
 
 STEADY = 1.0
 """Seconds that a watch must last to count as a success."""
 
 TOMBSTONES = 1024
-"""Deletions that are remembered, so that a late event about a deleted object does not bring it back."""
+"""Deletions to remember, so that a late event about a deleted object does not restore it."""
 
 
 SHOWN = 1_000
-"""Characters that are kept of why an object cannot be read."""
+"""Maximum characters of the reason why an object cannot be read."""
 
 
 class _HeadMeta(msgspec.Struct, rename="camel"):
-    """Of an object that may be anything: bookmarks carry `creationTimestamp: null`."""
+    """Metadata of an arbitrary object. Bookmarks have `creationTimestamp: null`."""
 
     name: str = ""
     namespace: str = ""
@@ -69,9 +69,9 @@ _HEAD = Reader(_Head)
 
 
 class Informer(Generic[T]):
-    """Items of `resource` as `type`, of one namespace ("" for all) and the selectors given.
+    """Items of `resource` as `type`, of one namespace ("" for all) and the given selectors.
 
-    `trim`: applied to each object before it is kept; a cache is as large as what it keeps.
+    `trim`: applied to each object before it is cached, to limit memory.
     """
 
     def __init__(
@@ -89,23 +89,23 @@ class Informer(Generic[T]):
     ) -> None:
         self.items: dict[Key, T] = {}
         self.invalid: dict[Key, str] = {}
-        """Objects that could not be read: what was found and where."""
+        """Objects that could not be read: the value found and its place."""
         self.partial: dict[Key, str] = {}
-        """Objects of which fields could not be read: which, and what was found there."""
+        """Objects with fields that could not be read: the fields, and the values found."""
         self.synced = asyncio.Event()
         self.error = ""
-        """Why there is no connection now; "" while there is."""
+        """The current connection error; "" while connected."""
         self.error_code = 0
-        """HTTP status of the answer that `error` tells of; 0 without an answer."""
+        """HTTP status of the answer behind `error`; 0 without an answer."""
         self.contact = 0.0
-        """When the API was last heard, in seconds since the epoch."""
+        """Time of the last contact with the API, in seconds since the epoch."""
         self.lists = 0
         self._client, self._resource, self._type = client, resource, type
         self._namespace, self._labels, self._fields = namespace, labels, fields
         self._clock, self._rng, self._trim = clock, rng or Random(), trim
         self._reader = Reader(type, own=resource.group == OWN_GROUP)
         self._free = resource.group == OWN_GROUP or type is dict
-        """Whether parts of the objects are anything, as somebody wrote it: later walks over them are recursive."""
+        """Whether objects contain arbitrary user data. Later code walks it recursively."""
         self._listeners: list[Callable[[T | None, T | None], None]] = []
         self._unreadable: list[Callable[[Key, str, str], None]] = []
         self._version = ""
@@ -118,21 +118,21 @@ class Informer(Generic[T]):
         return self._resource
 
     def on_change(self, fn: Callable[[T | None, T | None], None]) -> None:
-        """Calls `fn(old, new)` after each change; None for an object that was not or is no more."""
+        """Calls `fn(old, new)` after each change. `old` is None for a new object, `new` for a deleted one."""
         self._listeners.append(fn)
 
     def on_unreadable(self, fn: Callable[[Key, str, str], None]) -> None:
-        """Calls `fn(key, uid, why)` when an object cannot be read, once for each reason in a row."""
+        """Calls `fn(key, uid, why)` when an object cannot be read. Equal reasons in a row cause one call."""
         self._unreadable.append(fn)
 
     def relist(self) -> None:
-        """Lists again: for whoever has reason to think that an event was lost."""
+        """Lists again. Call it if an event may have been lost."""
         self._version = ""
         if self._watching is not None:
             self._watching.cancel()
 
     async def run(self) -> None:
-        """Keeps `items` up to date until cancelled. `synced` is set after the first list."""
+        """Keeps `items` current until cancelled. `synced` is set after the first list."""
         failures = 0
         while True:
             began, retry_after = self._clock.now(), None
@@ -147,16 +147,16 @@ class Informer(Generic[T]):
                 retry_after = error.retry_after
             except msgspec.MsgspecError as error:
                 self._lost(f"the answer is no list or event: {error}")
-            # What worked for a while starts anew: the first attempt after it is made at once.
+            # After a steady connection the failures start at zero: the next attempt is made at once.
             failures = 0 if self._opened >= began and self._clock.now() - self._opened >= STEADY else failures + 1
             if failures > 1 or self.error:
                 await self._rest(failures, retry_after)
 
     async def _watch_until_relist(self) -> None:
-        """As `_watch`; also ends quietly when `relist` was called."""
+        """Like `_watch`, but also returns after a call of `relist`."""
         self._watching = watching = asyncio.ensure_future(self._watch())
         try:
-            # `wait` tells a cancelled watch from being cancelled itself.
+            # `wait` distinguishes a cancelled watch from a cancellation of this task.
             await asyncio.wait((watching,))
         finally:
             self._watching = None
@@ -220,7 +220,7 @@ class Informer(Generic[T]):
                 self._version = version
 
     def _read(self, raw: msgspec.Raw) -> tuple[Key, T | None]:
-        """The object as it is kept; None where it cannot be. Nothing that an object holds raises."""
+        """The cached form of the object; None if it cannot be read. No content of an object raises."""
         try:
             if self._free and (CUT in bytes(raw) or too_deep(bytes(raw))):
                 raise ValueError(TOO_DEEP)
@@ -235,7 +235,7 @@ class Informer(Generic[T]):
         except Exception as error:
             log.exception("a %s could not be read", self._resource.kind)
             return self._leave_out(raw, f"{type(error).__name__}: {error}"), None
-        # Thousands of objects share a few namespaces.
+        # Interned, because thousands of objects share a few namespaces.
         key = (sys.intern(metadata.namespace), metadata.name)
         self.invalid.pop(key, None)
         if not left_out:
@@ -315,7 +315,7 @@ def meta(obj: Any) -> ObjectMeta:
 
 
 def _head(raw: msgspec.Raw) -> _HeadMeta:
-    """Name and version of an object that may be anything; empty where it has none."""
+    """Name and version of an arbitrary object; empty if it has none."""
     try:
         return _HEAD.read(raw)[0].metadata
     except RecursionError:
@@ -325,5 +325,6 @@ def _head(raw: msgspec.Raw) -> _HeadMeta:
 
 
 def _number(version: str) -> int:
-    """Versions are compared as numbers, which the API conventions permit; one that is none is taken as newest."""
+    """Compares versions as numbers, which the API conventions permit. A version that is
+    not a number counts as newest."""
     return int(version) if version.isdigit() else 1 << 62

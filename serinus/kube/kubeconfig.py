@@ -1,6 +1,6 @@
-"""Kubeconfig files as they stand: read within bounds, merged by kubectl's rules, with the place of every value.
+"""Raw kubeconfig files: read with size limits, merged by kubectl's rules, with the source of every value.
 
-Imports nothing that is slow: every command starts here.
+It imports no slow module, because every command starts here.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from serinus.api.records import field, record
 Json = dict[str, Any]
 
 MOST_FILE = 16 << 20
-"""Bytes of a kubeconfig, certificate or key. A kubeconfig of 10,000 clusters has less; a device file has no end."""
+"""Maximum bytes of a kubeconfig, certificate or key. A kubeconfig of 10,000 clusters has less; a device file has no
+end."""
 
 
 class ConfigError(Exception):
-    """Why no connection can be made of what is configured, and what to do: sentences for the user."""
+    """Why the configuration gives no connection, and the remedy, as sentences for the user."""
 
 
 @record(frozen=True)
 class Entry:
-    """One named cluster, user or context, and the file it stands in."""
+    """One named cluster, user or context, and the file that contains it."""
 
     file: Path
     where: str
@@ -58,7 +59,7 @@ class Entry:
         return str(self.file.parent / Path(found).expanduser()) if found else ""
 
     def pem(self, key: str) -> bytes:
-        """What `<key>-data` holds in base64, else the content of the file that `key` names."""
+        """The decoded value of `<key>-data`, otherwise the content of the file that `key` names."""
         data = self.text(f"{key}-data")
         if data:
             try:
@@ -121,7 +122,7 @@ def _parse(file: Path) -> Json:
         if data.lstrip().startswith(b"{"):
             content: Any = json.loads(data)
         else:
-            from serinus.api import go_yaml  # slow to import: only where it is needed
+            from serinus.api import go_yaml  # slow to import, rarely needed
 
             content = go_yaml.load(data)
     except (ValueError, RecursionError) as error:
@@ -135,13 +136,13 @@ def _parse(file: Path) -> Json:
 
 
 def named(merged: Merged, section: str, name: str, asked_by: str) -> Entry | None:
-    """The entry of this name; None for no name. ConfigError if it is named and not there."""
+    """The entry of this name; None for no name. ConfigError if the named entry does not exist."""
     if not name:
         return None
     entries = merged.entries[section]
     if name in entries:
         return entries[name]
-    import difflib  # only where something is misspelt
+    import difflib  # only for a misspelt name
 
     near = difflib.get_close_matches(name, entries, n=1)
     advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(entries)) or 'none'}."

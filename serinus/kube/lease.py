@@ -1,10 +1,11 @@
-"""One leader among many, by a Lease that its holder keeps renewing.
+"""Leader election with a Lease that the holder renews.
 
-What to do is a pure function (`decide`) of what is seen; the loop asks it, calls the API and keeps the time. Clocks of
-different machines are never compared, nor one with itself after it was set: a lease is over when it was *seen* unchanged for
-its duration, by a time that nobody sets (the loop's); what is written as a time is for people. A leader counts
-from the moment at which it sent the renewal that succeeded, and steps down at `renew_deadline`, before anybody else may
-take over. When the API is slow or away, it steps down, and leads again later: that is no error.
+The pure function `decide` chooses the next move from the observed lease. The loop calls the API and measures the time.
+It never compares clocks of different machines, nor a wall clock with itself. A lease has expired when this process
+*observed* no change for the lease's duration, measured with the loop's monotonic time. The times written into it are
+informative. A leader counts from the time at which it sent its last successful renewal. It stops at `renew_deadline`,
+before another process may take over. If the API is slow or unavailable, it stops and leads again later; that is not an
+error.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LeaseSettings:
-    """Who takes over after a crash waits `duration` and at most one `retry` more: by default 4.5 s."""
+    """Failover takes at most `duration` + `retry`: by default 4.5 s."""
 
     name: str
     namespace: str
     identity: str
     duration: float = 4.0
-    """Seconds; whole ones, as the API stores no others."""
+    """Seconds, as a whole number: the API stores no fractions."""
     renew_deadline: float = 3.0
     """Seconds without a successful renewal after which the leader stops."""
     retry: float = 0.5
@@ -44,7 +45,8 @@ class LeaseSettings:
 
     @property
     def renew_every(self) -> float:
-        """Seconds between renewals: each is a write, so as few as leave two more attempts before the deadline."""
+        """Seconds between renewals. Each is a write, so the interval is the longest that leaves two more attempts
+        before the deadline."""
         return self.renew_deadline / 3
 
     def __post_init__(self) -> None:
@@ -72,7 +74,7 @@ Move = Literal["create", "take", "renew", "wait"]
 
 
 def decide(lease: Lease | None, identity: str, unchanged: float) -> Move:
-    """What to do about the lease as it is. `unchanged`: seconds since it was first seen as it is now."""
+    """The next move for the observed lease. `unchanged`: seconds since this version was first observed."""
     if lease is None:
         return "create"
     holder = lease.spec.holder_identity or ""
@@ -84,7 +86,7 @@ def decide(lease: Lease | None, identity: str, unchanged: float) -> Move:
 
 
 class Election:
-    """Leads or waits, for as long as `run` runs."""
+    """Leads or waits while `run` runs."""
 
     def __init__(self, client: Client, clock: Clock, rng: Random, settings: LeaseSettings) -> None:
         self._client, self._clock, self._rng, self._settings = client, clock, rng, settings
@@ -93,7 +95,8 @@ class Election:
         self.leading = False
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
-        """Runs `lead()` while this is the leader, cancels it when that ends; forever. Gives the lease up at the end."""
+        """Runs `lead()` while this process is the leader and cancels it on loss of the lease; forever. It releases the
+        lease at the end."""
         try:
             while True:
                 sent = await self._acquire()
@@ -111,7 +114,7 @@ class Election:
                 await asyncio.shield(self._release())
 
     async def _acquire(self) -> float:
-        """Returns when the request was sent that made this the leader."""
+        """The time at which the request was sent that made this process the leader."""
         while True:
             sent = _elapsed()
             try:
@@ -123,7 +126,7 @@ class Election:
             await asyncio.sleep(self._settings.retry * (0.8 + 0.2 * self._rng.random()))
 
     async def _hold(self, renewed: float, task: asyncio.Future[None]) -> None:
-        """Renews until it could not be done in time, or the work ended by itself."""
+        """Renews until a renewal misses the deadline, or the task ends."""
         while not task.done():
             await asyncio.wait((task,), timeout=self._settings.renew_every)
             left = renewed + self._settings.renew_deadline - _elapsed()
@@ -140,7 +143,8 @@ class Election:
                 renewed = sent
 
     async def _attempt(self) -> bool:
-        """Looks where it has to, and writes at most once with success. Whether this is the leader now."""
+        """Reads the lease if needed and makes at most one successful write. Returns
+        whether this process is the leader."""
         if not self.leading or self._lease is None:
             await self._look()
         for _ in range(2):
@@ -150,8 +154,8 @@ class Election:
             try:
                 await self._write(move)
             except (Conflict, AlreadyExists, NotFound):
-                # Somebody else was faster, or an answer of ours was lost. A lease that says it is ours is not enough:
-                # others count from when it was written. So it is renewed once more.
+                # Another process was faster, or our own answer was lost. A lease with our identity is not enough,
+                # because other processes count from the time of its write. So it is renewed once more.
                 await self._look()
             else:
                 return True
@@ -192,7 +196,7 @@ class Election:
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
     async def _release(self) -> None:
-        """So that the next leader need not wait. Failing is harmless: the lease ends by itself."""
+        """Frees the lease for the next leader. A failure is harmless, because the lease expires."""
         if self._lease is None or self._lease.spec.holder_identity != self._settings.identity:
             return
         body = self._body(self._lease.spec.lease_transitions or 0, self._lease, fresh=False)
@@ -206,7 +210,7 @@ class Election:
 
 
 def _elapsed() -> float:
-    """Seconds since some moment; whatever is done to the wall clock, it goes on as before."""
+    """Monotonic seconds, independent of the wall clock."""
     return asyncio.get_running_loop().time()
 
 

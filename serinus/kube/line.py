@@ -1,4 +1,4 @@
-"""One connection of the HTTP client: what has come and is not read yet, and how to wait for more."""
+"""One connection of the HTTP client: a buffer of unread bytes, and calls that wait for more."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from serinus.kube.proxies import Proxy
 
 HIGH_WATER = 1 << 20
-"""Bytes of a stream that wait to be read before the server is made to wait."""
+"""Unread bytes of a stream above which reading from the server pauses."""
 
 
 class BrokenAnswer(OSError):
-    """What came is no HTTP/1.1 answer, or ended before its end."""
+    """The bytes are not an HTTP/1.1 answer, or the answer is incomplete."""
 
 
 class Line(asyncio.Protocol):
-    """One connection. `began`: whether anything of the current answer has come."""
+    """One connection. `began`: whether any byte of the current answer has arrived."""
 
     def __init__(self) -> None:
         self.buffer = bytearray()
@@ -33,7 +33,7 @@ class Line(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one, and no subclass
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transport is compatible, but no subclass
 
     def data_received(self, data: bytes) -> None:
         self.began = True
@@ -57,7 +57,7 @@ class Line(asyncio.Protocol):
             self._waiter.set_result(None)
 
     async def more(self) -> bool:
-        """Waits until more has come; False at the end. OSError if the connection broke."""
+        """Waits for more bytes; False at the end. OSError if the connection broke."""
         if self.closed:
             if self._error is not None:
                 raise self._error if isinstance(self._error, OSError) else BrokenAnswer(str(self._error))
@@ -74,14 +74,14 @@ class Line(asyncio.Protocol):
         return len(self.buffer) > had or await self.more()
 
     async def line(self) -> bytes:
-        """Up to the next line's end, which is taken off."""
+        """The next line, without its line end."""
         while (end := self.buffer.find(b"\r\n")) < 0:
             if len(self.buffer) > MOST_HEAD or not await self.more():
                 raise BrokenAnswer("it ended in the middle of a line")
         return self.take(end, 2)
 
     async def to_empty_line(self) -> bytes:
-        """Everything up to and with the first empty line. BrokenAnswer for one that does not come."""
+        """Everything up to and including the first empty line. BrokenAnswer if none arrives."""
         while (end := self.buffer.find(b"\r\n\r\n")) < 0:
             if len(self.buffer) > MOST_HEAD:
                 raise BrokenAnswer("its headers have no end")
@@ -107,7 +107,7 @@ class Line(asyncio.Protocol):
 
 
 async def talk(line: Line, proxy: Proxy, host: str, port: int) -> None:
-    """Asks the proxy for a connection to the server. ProxyRefused where it makes none."""
+    """Requests a connection to the server from the proxy. ProxyRefused if the proxy refuses."""
     told = tunnel(proxy, host, port)
     got = None
     try:
