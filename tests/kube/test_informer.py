@@ -31,7 +31,7 @@ def service(name: str, version: int, **selector: Any) -> dict[str, Any]:
 
 
 class Shelf:
-    """An API server with one resource. Its watches tell what `tell` is given and break when told to."""
+    """An API server with one resource. Its watches send the events given to `tell`, and break on request."""
 
     def __init__(self, *objects: dict[str, Any], version: int = 10) -> None:
         self.objects, self.version = list(objects), version

@@ -43,7 +43,7 @@ def test_times_that_would_allow_two_leaders_are_refused() -> None:
 
 
 class Api:
-    """One Lease. `slow` seconds pass before each answer, after what was asked is done."""
+    """One Lease. `slow` seconds pass before each answer, after the request is carried out."""
 
     def __init__(self) -> None:
         self.lease: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""What a controller may rely on: no key is lost, none is worked on twice at once, failures wait longer and longer."""
+"""The guarantees of a work queue: no key is lost, none is handled twice at once, failures wait longer and longer."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_failures_wait_longer_each_time_up_to_a_bound_and_success_forgets_
 
 
 async def test_an_event_does_not_wait_for_the_back_off(queue: WorkQueue[str]) -> None:
-    """What was in the way may be gone: whoever mended it must not wait out an old failure."""
+    """The obstacle may be gone: a user who fixed it must not wait out an old failure."""
     for _ in range(12):
         queue.retry("a")
     start = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""Nobody outside decides how much is logged."""
+"""No client or server decides how much is logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls and mirrors without an event loop, over real sockets: what is survived, what is told."""
+"""Calls and mirrors without an event loop, over real sockets: which faults they survive, and which they report."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Whatever a file of the data directory holds, `up` and `down` end soon: with all there, or with one sentence.
+"""For any content of a file in the data directory, `up` and `down` end soon: with all objects there, or with one sentence.
 
-The files are those that `up` itself makes, so a new one is covered without a word here.
+The files are those that `up` itself makes, so a new one is covered without an edit here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CONTENTS: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `up` leaves with a pod that ran, after a crash: everything that it ever makes is there."""
+    """The files that `up` leaves with a pod that ran, after a crash: all that it ever creates."""
     instance = Instance(tmp_path_factory.mktemp("made") / "data")
     copy = instance.data.with_name("copy")
     try:

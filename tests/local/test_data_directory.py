@@ -1,4 +1,4 @@
-"""Nobody but its user can read the data directory, or prepare one in which another user's `up` then trusts."""
+"""Only its user can read the data directory; no other user can prepare one that `up` then trusts."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_links_that_lead_in_circles_are_an_error_and_no_hang(tmp_path: Path):
 
 
 def readable(directory: Path) -> str:
-    """What of a directory this user can read."""
+    """The files in a directory that this user can read."""
     found: list[Path] = []
     for path in directory.rglob("*"):
         try:

@@ -26,7 +26,7 @@ from serinus.local.gateway_config import GatewaySettings, configuration
 
 @pytest.fixture
 async def settings(tmp_path: Path) -> AsyncGenerator[GatewaySettings]:
-    """Nobody answers as API server: for its life that does not matter."""
+    """No API server answers: the gateway's lifecycle does not need one."""
     token = tmp_path / "token"
     token.write_text("t")
     chosen = GatewaySettings(

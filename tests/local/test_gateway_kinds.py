@@ -134,7 +134,7 @@ def test_a_provider_is_on_where_its_kinds_are_served(groups: frozenset[str], pro
 
 
 async def test_a_weight_waits_for_the_watches_of_routes_that_there_are(server: ApiServer, client: Client):
-    """Traefik's watches rest for up to a minute after several breaks: one that serves nobody holds up no release. Each
+    """Traefik's watches rest for up to a minute after several breaks: one without routes delays no release. Each
     of its providers watches Services for itself."""
     await install(client, GATEWAY_API, TRAEFIK)
     assert await in_use(client, GATEWAY_API, TRAEFIK) == frozenset()

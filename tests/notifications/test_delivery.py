@@ -23,7 +23,7 @@ class Clock:
 
 
 class Receiver:
-    """Answers as told; `seen`: (time, body)."""
+    """Answers with `answer`; `seen`: (time, body)."""
 
     def __init__(self, answer: Callable[[int], int], seconds: float = 0.0) -> None:
         self.seen: list[tuple[float, str]] = []

@@ -1,4 +1,4 @@
-"""What other namespaces' configurations may use: types, hosts, redirects, and not the identity of the controller's pod."""
+"""The limits of other namespaces' configurations: types, hosts, redirects, and no use of the controller pod's identity."""
 
 from __future__ import annotations
 

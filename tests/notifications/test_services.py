@@ -286,7 +286,7 @@ async def test_slack_sections_that_are_no_json() -> None:
 
 
 class Smtp(asyncio.Protocol):
-    """A mail server that takes everything, or answers one command with what it is told."""
+    """A mail server that accepts everything, or answers one command with the given reply."""
 
     def __init__(self, log: list[str], refuse: dict[str, str]) -> None:
         self._log, self._refuse, self._data, self._buffer = log, refuse, False, b""

@@ -1,4 +1,4 @@
-"""Events come in the order of Argo Rollouts: its own tests compare it, and people read it as the story of an update."""
+"""Events come in the order of Argo Rollouts: its own tests compare it, and users read it as the history of an update."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ LIFE = [
 ]
 
 OURS: dict[str, list[tuple[str, str]]] = {
-    # The reference tells each of these with the status before it.
+    # The reference reports each of these with the status before it.
     "notify-life": [
         *LIFE,
         ("ch", "web Progressing step 2"),  # resumed, and step completed: one status
@@ -41,7 +41,7 @@ OURS: dict[str, list[tuple[str, str]]] = {
         ("ch", "web Paused step 1"),
         ("ch", "web Paused step 1"),
     ],
-    # The reference tells generation 5 before that update has begun, and never that it is done.
+    # The reference reports generation 5 before that update has begun, and never its completion.
     "notify-when": [
         ("a", "web is Healthy at 1"),
         ("b", "web is Healthy at 1"),

@@ -1,4 +1,4 @@
-"""What Argo Rollouts left is taken over as it is: no pod and no traffic changes where nothing was under way."""
+"""Serinus takes over the state of Argo Rollouts unchanged: no pod and no traffic changes where nothing was under way."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ WANTED = {
     "nginx-quick-revisions": "it acts in the very moment in which a Rollout becomes Healthy: writes are still under way",
     "nginx-pause-command": "one pod of two has 60 % of the requests: it gets a second one",
 }
-"""Plays in which Argo Rollouts left what we never leave (docs/differences.md), and what is mended at once."""
+"""Plays in which Argo Rollouts left a state that we never leave (docs/differences.md), and the immediate fix."""
 
 
 @pytest.mark.parametrize("name", [name for name in plays() if name.startswith(KINDS) and "analysis" not in name])
 def test_a_takeover_changes_no_pod_and_no_traffic(name: str) -> None:
-    """At any moment at which a user did something, and at the end: updates that wait go on waiting."""
+    """At any moment at which a user acted, and at the end: waiting updates keep waiting."""
     moments = [(left, takeover(seen(left))) for left in left_behind(name)]
     assert moments
     changing = [f"{left.about}: {found.writes}" for left, found in moments if found.serving]

@@ -18,7 +18,7 @@ def test_every_case_is_played():
 
 
 def test_a_case_can_fail():
-    """The question at the end of the play, and one that is asked all the time."""
+    """The question at the end of the play, and one that is checked all the time."""
     held = case("going-back-is-told")
     (phase, *_), nothing = (
         held["expect"],

@@ -1,7 +1,7 @@
-"""Where Serinus means to differ from Argo Rollouts: each rule is kept by our play, and broken by the reference's.
+"""Intended differences from Argo Rollouts: our play keeps each rule, and the reference's breaks it.
 
-So none of these tests would pass with the reference's behaviour, and none can pass by looking at the wrong thing.
-docs/differences.md says the same to people.
+So none of these tests passes with the reference's behaviour, and none can pass by checking the wrong object.
+docs/differences.md lists the same for users.
 """
 
 from __future__ import annotations

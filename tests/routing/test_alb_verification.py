@@ -1,4 +1,4 @@
-"""What AWS has in force, compared with what the Rollout wants."""
+"""The rules in force at AWS, compared with the Rollout's desired ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INGRESS: dict[str, Any] = {
 
 
 def read(canary: int, stable: int, *, version: str = "1", **more: Any) -> dict[str, ReadBack]:
-    """What AWS says of the Ingress `front`: a rule of a header route, and the one that divides."""
+    """The rules at AWS of the Ingress `front`: a rule of a header route, and the one that splits."""
     forwards = ({"web-canary": 100}, {"web-canary": canary, "web": stable})
     return {"front": ReadBack(version, forwards, **more)}
 

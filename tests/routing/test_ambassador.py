@@ -91,7 +91,7 @@ def test_a_new_share_ends_the_drain():
 
 @pytest.mark.parametrize("text", [None, "", "soon", "2200-01-01T00:00:00Z", 7])
 def test_a_drain_that_nobody_began_begins_now(text: Any):
-    """Argo Rollouts, or somebody, left it at weight 0."""
+    """Argo Rollouts, or another client, left it at weight 0."""
     left = mapping("front-canary", "web-canary:80", weight=0)
     left["metadata"]["annotations"] = {"note": "x"} if text is None else {"note": "x", DELETE_AFTER: text}
     there = cluster(mapping(), left)

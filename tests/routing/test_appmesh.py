@@ -282,7 +282,7 @@ def test_random_histories_keep_every_promise(seed: int):
 
 
 def moves(trace: list[Json]) -> list[str]:
-    """What is written at the promotion, in order."""
+    """The writes at the promotion, in order."""
     fields = {"VirtualRouter/web": "spec.routes", "VirtualNode/web-stable": HASH, "VirtualNode/web-canary": HASH}
     lines = [line for line in trace if line.get("object") in fields]
     found = [line["object"] for line in lines if any(fields[line["object"]] in key for key in line)]

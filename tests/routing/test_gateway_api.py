@@ -221,7 +221,7 @@ def test_several_header_routes_stand_in_their_order_and_one_is_replaced():
 
 
 def defaulted(there: Cluster, *, names: bool = True) -> None:
-    """What a real API server adds to a rule that is written; without names of rules, an old one takes these away."""
+    """The defaults that a real API server adds to a written rule; without names of rules, an old one removes these."""
     found = there.get(HTTP, "web")
     for rule in found["spec"]["rules"][1:]:
         if not names:

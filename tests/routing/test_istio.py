@@ -564,7 +564,7 @@ MODELS["istio by subsets"] = RouterModel(
 
 
 DRAINS = (228, 356, 410)
-"""An abort without a delay, and promotions with dynamicStableScale: pods went before gateways had heard of weights and subsets."""
+"""An abort without a delay, and promotions with dynamicStableScale: pods went before gateways received weights and subsets."""
 
 
 @pytest.mark.parametrize("model", ["istio", "istio by subsets"])

@@ -49,7 +49,7 @@ def test_a_router_may_watch_what_it_reads(key: str):
 
 @pytest.mark.parametrize("key", ROUTERS)
 def test_a_router_takes_any_configuration_without_raising(key: str):
-    """What is missing is an error of the spec, told to people; a Rollout comes from anybody."""
+    """A missing router is an error of the spec, shown to users; a Rollout is untrusted input."""
     field = key if key in registry.FIELDS else "plugins"
     part = {} if field == key else {key: {}}
     spec = rollout({field: part})

@@ -59,7 +59,7 @@ class Target:
 
 @dataclass(slots=True)
 class _Count:
-    """What a target has had. Seconds are of CPU time, those of making the inputs included."""
+    """The inputs of a target. Seconds are of CPU time, including those of making the inputs."""
 
     inputs: int = 0
     seconds: float = 0.0
@@ -74,7 +74,7 @@ class _Run:
     position: mmap.mmap
     counts: dict[str, _Count] = field(default_factory=dict[str, _Count])
     faults: dict[str, str] = field(default_factory=dict[str, str])
-    """By what tells one fault from another."""
+    """By the text that identifies a fault."""
 
 
 class _TooSlow(BaseException):

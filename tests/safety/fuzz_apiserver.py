@@ -68,7 +68,7 @@ async def _some(stream: Any) -> None:
 
 
 def consistent(api: ApiServer) -> None:
-    """What is listed is what is stored, each object where it says that it is, and none larger than an object may be."""
+    """A list equals the store: each entry's key and version match its object, and none exceeds the size limit."""
     for resource in api.store.resources():
         for entry in api.store.list(resource):
             obj = entry.object()
@@ -85,7 +85,7 @@ def consistent(api: ApiServer) -> None:
 
 
 async def good_client(api: ApiServer) -> None:
-    """Somebody who does nothing wrong goes on, beside all of that."""
+    """A well-behaved client keeps working beside all of that."""
     base, headers = "/api/v1/namespaces/default/configmaps", {"content-type": JSON, "user-agent": "good/1"}
     body = msgspec.json.encode({"metadata": {"name": "good"}, "data": {"a": "b"}})
     assert (await api.handle(Request("POST", base, {}, headers, body))).status == 201

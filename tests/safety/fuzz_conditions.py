@@ -1,4 +1,4 @@
-"""Conditions of metrics, as anybody may write them, on answers as any provider may give them."""
+"""Conditions of metrics, as any user may write them, on answers as any provider may give them."""
 
 from __future__ import annotations
 

@@ -270,7 +270,7 @@ def text_of(value: Any) -> bytes:
 
 
 class Api:
-    """Answers lists; what is odd comes once more by the watch. `fed`: resources of which the watch has told everything."""
+    """Answers lists; odd objects come once more by the watch. `fed`: resources whose watch has sent everything."""
 
     def __init__(self, objects: dict[str, list[Any]]) -> None:
         self.objects = objects
@@ -294,7 +294,7 @@ class Api:
 
 
 class Faults(logging.Handler):
-    """What the log tells of exceptions: they are caught there, and are faults none the less."""
+    """Exceptions in the log: the controller caught them, and they are faults none the less."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -306,7 +306,7 @@ class Faults(logging.Handler):
 
 
 async def anything_goes(objects: dict[str, list[Any]]) -> None:
-    """What a decision raises sets one object aside; it has to be raised soon, and no other object may notice."""
+    """An exception in a decision sets one object aside; it must be raised soon, and no other object may be affected."""
     await _cached(objects, (Exception,))
 
 

@@ -1,4 +1,4 @@
-"""Templates of notifications, as anybody may write them, with values of any kind."""
+"""Templates of notifications, as any user may write them, with values of any kind."""
 
 from __future__ import annotations
 

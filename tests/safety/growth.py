@@ -1,4 +1,4 @@
-"""What a pattern costs on text that was made to be slow for it. Run by test_growth.py in a process with a limit of CPU time.
+"""The cost of a pattern on text made to be slow for it. Run by test_growth.py in a process with a limit of CPU time.
 
 Reads `module:name` lines, tries each pattern, and prints the name before it begins: where the time runs out, the last name
 is the slow one.
@@ -20,7 +20,7 @@ MOST_LETTERS = 8
 
 
 def letters(pattern: Any) -> list[str]:
-    """One letter of each class that the pattern tells apart."""
+    """One letter of each class that the pattern distinguishes."""
     found = dict.fromkeys("a1 ")
 
     def walk(node: Any) -> None:
@@ -52,7 +52,7 @@ def attacks(pattern: Any) -> list[str]:
 
 
 def searched(module: Any, name: str) -> bool:
-    """Whether its module looks for the pattern anywhere in a text, which begins anew at each letter."""
+    """Whether its module searches for the pattern anywhere in a text, which restarts at each letter."""
     return re.search(rf"\b{name}\.(search|finditer|findall|sub|split)\(", inspect.getsource(module)) is not None
 
 

@@ -284,7 +284,7 @@ def requests(random: Random) -> list[Request]:
 
 
 def bytes_on_the_wire(random: Random) -> list[bytes]:
-    """What several connections send: requests that are whole, cut off, mixed up, or no HTTP at all."""
+    """The bytes of several connections: requests that are whole, cut off, mixed up, or no HTTP at all."""
     found: list[bytes] = []
     for _ in range(random.randrange(1, 6)):
         one = request(random)

@@ -28,7 +28,7 @@ MOST = 2.5
 
 TRIES = 3
 FASTEST = 0.005
-"""Seconds. Less on the small size tells nothing."""
+"""Seconds. Less on the small size proves nothing."""
 
 POD: Json = {"containers": [{"name": "c", "image": "i"}]}
 SCHEMA: Json = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -133,7 +133,7 @@ def _removing(value: Json) -> Json:
 
 
 def _half(obj: Json) -> Json:
-    """What is applied again without half of it: fields are given up."""
+    """A second apply without half of the object: fields are given up."""
     return {**obj, "data": dict(list(obj.get("data", {}).items())[::2])} if "data" in obj else obj
 
 

@@ -65,7 +65,7 @@ def test_a_pattern_that_grows_faster_is_found(tmp_path: Path):
 
 
 def test_no_pattern_hides_in_a_function():
-    """`re.match(...)` with the pattern written in place is not seen by the test above. Only simple ones may stand there."""
+    """The test above does not see `re.match(...)` with an inline pattern. Only simple ones are allowed there."""
     hidden: list[str] = []
     for file in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):

@@ -63,7 +63,7 @@ def test_one_in_quadratic_time_is_found():
 
 
 def ended(work: Work) -> str:
-    """What a controller makes of it: it ends by itself, within the limits."""
+    """The controller's work on it: it ends without help, within the limits."""
     try:
         bounded.bounded(work)
     except AnalysisProblem as problem:

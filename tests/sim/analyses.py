@@ -80,7 +80,7 @@ def _strategy(rng: Random, strategy: Json) -> tuple[Json, tuple[Json, ...]]:
         else:
             for name in STEPS[: rng.choice((1, 1, 2))]:
                 steps.insert(rng.randint(0, len(steps)), {"analysis": asked(name)})
-    # Both templates of steps are there always: other steps, which somebody may write, use them.
+    # Both templates of steps always exist: other steps, which a user may write, use them.
     return {"canary": {**canary, "steps": steps}}, tuple(_template(rng, name) for name in (*used, *STEPS))
 
 
@@ -205,7 +205,7 @@ def _actions(rng: Random, history: History) -> tuple[Action, ...]:
 
 
 def _there_and_back(rng: Random, length: float) -> list[Action]:
-    """A version is replaced before it was judged; the next one goes live, and the first is asked for again."""
+    """A version is replaced before it was judged; the next one goes live, and the first is released again."""
     at, (first, second) = rng.uniform(3.0, length / 2), rng.sample(("v2", "v3", "v4", "v5"), 2)
     found: list[Action] = []
     for pause, kind, value in (

@@ -1,14 +1,14 @@
-"""What goes wrong between a controller and the API: a list of episodes, each with a beginning, a length and a rate.
+"""Faults between a controller and the API: a list of episodes, each with a beginning, a length and a rate.
 
 An episode is data, with a seed of its own: leaving one out does not change what the others do, so that a history can be
-shrunk. What an episode may be:
+shrunk. Kinds of episodes:
 
     slow            the answer comes late                          refused   429, Retry-After 1; nothing was done
     failed          500; nothing was done                          conflict  409 for a write with a version; nothing was done
     lost            no answer; nothing was done                    unheard   carried out, but no answer
-    late            events of one kind are told late               deaf      no event of one kind for the whole episode
+    late            events of one kind arrive late                 deaf      no event of one kind for the whole episode
     broken          a watch ends in the middle                     expired   410 in place of a watch, and in a running one
-    repeated        an event is told twice                         away      nothing gets through in either direction
+    repeated        an event arrives twice                         away      nothing gets through in either direction
     denied          a write is refused for good (422 or 403), as by a policy or a quota; nothing was done
 """
 
@@ -79,7 +79,7 @@ class Weather:
         return None
 
     def lasts(self, kind: str, plural: str, who: int) -> float:
-        """Seconds for which an episode that strikes without chance goes on; 0 when there is none."""
+        """Seconds until an active episode without chance ends; 0 when there is none."""
         found, left = self._by_kind.get(kind), 0.0
         if found is None:
             return left
@@ -92,7 +92,7 @@ class Weather:
 
 @dataclass(slots=True)
 class Limit:
-    """Kills a controller at its nth write: before it is carried out, or after (and before it hears of it)."""
+    """Kills a controller at its nth write: before it is carried out, or after (and before its answer arrives)."""
 
     write: int
     after: bool

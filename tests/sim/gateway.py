@@ -1,19 +1,19 @@
 """The gateway that clients send through, and the requests they would lose.
 
-It hears of Ingresses and of the endpoints of Services with a delay of its own for each object, in order for one object
-and in any order between them. Requests are sent at every instant: so whenever what the gateway knows or what a pod does
-changes, each way that a request may take is looked at, and one that ends at a pod that does not serve, or at a Service
-without endpoints, is a lost request.
+It receives Ingresses and the endpoints of Services with a delay of its own for each object, in order for one object
+and in any order between them. Requests are sent at every instant. So each change of the gateway's state or of a pod
+checks every path that a request may take. A path that ends at a pod that does not serve, or at a Service without
+endpoints, is a lost request.
 
-As ingress-nginx does, it sends the canary's share to the main Service for as long as it knows no endpoint of the canary's:
-that is no loss where there are some and it will hear of them.
+Like ingress-nginx, it sends the canary's share to the main Service while it has no endpoint of the canary's:
+that is no loss where endpoints exist and it will receive them.
 
-What excuses a loss, and nothing else does:
-- before a Service led to a serving pod for the first time, and for as long as the Rollout is gone, or its own
-  numbers allow that no pod serves, and for `PATIENCE` after that (a controller that has not heard of it yet takes the last
-  pod rightly), nobody expects an answer;
-- a pod that the history crashed loses what is sent to it until the gateway has heard of it;
-- somebody else edited or deleted the canary Ingress, until the gateway has heard of the next write of a controller;
+Only these excuse a loss:
+- before a Service led to a serving pod for the first time, while the Rollout is gone, while its own numbers allow that
+  no pod serves, and for `PATIENCE` after that (a controller that has not received the change yet may rightly remove
+  the last pod);
+- a pod that the history crashed loses its requests until the gateway has received the crash;
+- another client edited or deleted the canary Ingress, until the gateway has received the next write of a controller;
 - a Service whose every remaining pod of the revision it selects was crashed or evicted by the history within `PATIENCE`.
 """
 
@@ -32,7 +32,7 @@ from tests.sim.workloads import Workloads
 
 Json = dict[str, Any]
 SLOWEST = 0.5
-"""Seconds after which the gateway has heard of everything."""
+"""Seconds after which the gateway has received every change."""
 
 PATIENCE = 60.0
 """Seconds for which a pod that the history took excuses what it was needed for."""
@@ -54,13 +54,13 @@ class Gateway:
         self.canary: tuple[str, float] = ("", 0.0)
         """(Service, share of the requests) that the canary Ingress says, as the gateway knows it."""
         self.foreign = False
-        """Whether somebody else wrote, or deleted, what the gateway knows of the canary Ingress."""
+        """Whether the gateway's state of the canary Ingress comes from another writer's edit or deletion."""
         self.answered: set[str] = set()
         """Services that led to a serving pod before."""
         self.left: dict[str, float] = {}
         """By revision: when the last request could go there, as far as the gateway goes."""
         self.idle = float("inf")
-        """Until when nobody expects an answer."""
+        """Until when a lost request is excused."""
         self.routed = False
         self.formerly: dict[str, list[tuple[float, str]]] = {}
         """By Service: what it selected before, and until when."""
@@ -101,7 +101,7 @@ class Gateway:
         return (found[0], min(1.0, max(0.0, found[1] / found[2]))) if found else ("", 0.0)
 
     def _later(self, name: str) -> None:
-        """The endpoints controller looks a moment later; the gateway hears of what it wrote later still."""
+        """The endpoints controller acts a moment later; the gateway receives its write later still."""
         if name not in self._due:
             self._due.add(name)
             self.loop.call_later(self.rng.uniform(0.0, 0.1), self._publish, name)
@@ -183,7 +183,7 @@ def may_have_none(rollout: Json) -> bool:
     spec, status = rollout["spec"], rollout.get("status") or {}
     wanted = spec.get("replicas", 1)
     if wanted == 1 and spec.get("restartAt") and _frozen(spec, status):
-        return True  # the only pod is to be replaced, and none may be made beside it
+        return True  # the only pod must be replaced, and none may be created beside it
     if not is_basic(spec):
         return wanted == 0
     canary = spec["strategy"]["canary"]
@@ -193,7 +193,7 @@ def may_have_none(rollout: Json) -> bool:
 
 
 def _frozen(spec: Json, status: Json) -> bool:
-    """Whether no pod may be made beside one that is to be replaced."""
+    """Whether no pod may be created beside one that must be replaced."""
     canary: Json = spec["strategy"].get("canary") or {}
     if not canary:
         return False

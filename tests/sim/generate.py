@@ -130,7 +130,7 @@ def _blue_green(rng: Random) -> tuple[Json, tuple[str, ...]]:
 
 
 def waits_for_a_person(spec: Json) -> bool:
-    """Whether an update stops somewhere until somebody promotes it."""
+    """Whether an update stops somewhere until a user promotes it."""
     if "blueGreen" in spec:
         return spec["blueGreen"].get("autoPromotionEnabled") is False
     return any(step.get("pause") == {} for step in spec["canary"].get("steps", []))

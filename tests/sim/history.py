@@ -1,4 +1,4 @@
-"""A history as data: what the world is like, what people do, what goes wrong. A run is a function of it."""
+"""A history as data: the world, the users' actions, the faults. A run is a function of it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ TIER = {"tier": "normal"}
 
 Closing = Literal["release", "abort", "pause", "back", "judged"]
 """How a history ends, under faults: a release to its end; one that is aborted at, or left in, its first pause that waits
-for a person; one that is taken back there; one that is left to the verdict of its analyses."""
+for approval; one that is rolled back there; one that is left to the verdict of its analyses."""
 
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something that a person, or the world, does `at` seconds after the start. What `value` means depends on `kind`."""
+    """An action of a user, or of the world, `at` seconds after the start. The meaning of `value` depends on `kind`."""
 
     at: float
     kind: str
@@ -61,7 +61,7 @@ class History(msgspec.Struct, frozen=True):
     templates: tuple[Json, ...] = ()
     """AnalysisTemplates; empty in a history without analyses."""
     verdicts: dict[str, str] = {}
-    """What monitoring finds out about an image (`probes.Verdict`); "good" where nothing stands here."""
+    """The monitoring result for an image (`probes.Verdict`); "good" where none is given."""
     troubles: tuple[Trouble, ...] = ()
     """Of the monitoring."""
     late_troubles: tuple[Trouble, ...] = ()

@@ -1,4 +1,4 @@
-"""What promises about verdicts need to know of the past: measurements that were counted, verdicts that were reached."""
+"""The past that promises about verdicts need: measurements that were counted, verdicts that were reached."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = {
 """Field of the Rollout's status → `rollout-type` of the runs that it names."""
 
 COMMANDS = ("abort", "promoteFull", "pauseConditions", "currentStepIndex", "abortedAt")
-"""What a person writes into the status to change the course of an update."""
+"""The status fields that a user writes to change the course of an update."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Judged:
     phase: str
     at: float
     cut_short: bool
-    """Somebody had told it to end."""
+    """A user had terminated it."""
 
 
 class Ledger:
@@ -50,7 +50,7 @@ class Ledger:
         """Those of them that the Rollout named while they were there: they counted."""
         self.was_stable: set[str] = set()
         self.first_led: set[str] = set()
-        """Versions that the active Service was led to when it led to none: nothing served that they could be worse than."""
+        """Versions that the active Service selected when it selected none before: no serving version to compare with."""
         self.commanded = float("-inf")
         """When a person last wrote what changes the course of an update."""
 
@@ -110,7 +110,7 @@ class Ledger:
 
 
 def _course(rollout: Json) -> Any:
-    """What of a spec decides how an update goes."""
+    """The fields of a spec that decide the course of an update."""
     spec = rollout.get("spec") or {}
     return spec.get("template"), spec.get("strategy"), spec.get("paused")
 

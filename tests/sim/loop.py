@@ -1,7 +1,7 @@
-"""An event loop of virtual time: when everybody waits, the clock jumps to the next appointment.
+"""An event loop of virtual time: when every task waits, the clock jumps to the next timer.
 
 Only what the controller and its client need of asyncio is here: tasks, futures, timers. No sockets, no threads, no real
-clock. What is due at the same moment runs in the order in which it was asked for, so that a run is a function of its seed.
+clock. Calls due at the same moment run in the order in which they were scheduled, so that a run is a function of its seed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from contextvars import Context
 from typing import Any
 
 EPOCH = 1_767_225_600.0
-"""What a wall clock shows when a run begins: 2026-01-01T00:00:00Z."""
+"""The wall clock when a run begins: 2026-01-01T00:00:00Z."""
 
 STUCK = 10_000
-"""Calls at one and the same moment after which something is said to turn in a circle."""
+"""Calls at one and the same moment after which the loop reports an endless circle."""
 
 
 class Appointment:
-    """A call that is to be made; as `asyncio.Handle` and `TimerHandle`, without their weight."""
+    """A scheduled call; as `asyncio.Handle` and `TimerHandle`, without their weight."""
 
     __slots__ = ("args", "cancelled_", "context", "fn", "when_")
 

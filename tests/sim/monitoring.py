@@ -1,8 +1,8 @@
-"""The monitoring system that analyses ask, and the Jobs that they run: what it finds out is a property of the image.
+"""The monitoring system that analyses query, and the Jobs that they run: the result is a property of the image.
 
-It stands where providers reach the network (`Reach.http`), so the real providers `web` and `prometheus` ask it, and plays
+It replaces the network of providers (`Reach.http`), so the real providers `web` and `prometheus` query it, and acts as
 the Job controller for the provider `job`. Every answer carries a number of its own, which the provider puts into the
-measurement's value: so it can be told which answers were counted, and whether one was counted twice.
+measurement's value: it shows which answers were counted, and whether one was counted twice.
 """
 
 from __future__ import annotations

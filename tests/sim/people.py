@@ -1,4 +1,4 @@
-"""What people and the world do in a history: each kind of action is a function of the world and its value."""
+"""Actions of users and the world in a history: each kind of action is a function of the world and its value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EDITED: list[Json] = [
     {"manager": "rollouts-controller", "fieldsV1": {"f:spec": {"f:selector": {}, "f:template": {}}}},
     {"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:template": {}}}},
 ]
-"""What the API server notes when somebody edits the template that the controller made."""
+"""The API server's managedFields after a user edits the template that the controller wrote."""
 
 
 def act(world: World, action: Action) -> None:
@@ -107,7 +107,7 @@ def delete(world: World, _: Any) -> None:
 
 
 def note(world: World, _: Any) -> None:
-    """Somebody annotates what the controller writes to as well."""
+    """A user annotates objects that the controller writes too."""
     for plural in dict.fromkeys(("services", "ingresses", world.router.plural, "rollouts")):
         for obj in world.store.all(plural):
             patch = {"metadata": {"annotations": {FOREIGN: str(world.loop.at)}}}
@@ -127,7 +127,7 @@ def evict(world: World, value: list[float]) -> None:
 
 
 def edit_router(world: World, _: Any) -> None:
-    """Somebody turns the weight by hand; they mean no harm to the rest."""
+    """A user sets the weight by hand and leaves the rest."""
     router = world.router
     obj = world.store.get(router.plural, router.name)
     patch: Json = router.by_hand(obj) if obj is not None else {}
@@ -138,20 +138,20 @@ def edit_router(world: World, _: Any) -> None:
 
 
 def delete_router(world: World, _: Any) -> None:
-    """Only what the router makes comes back by itself."""
+    """Only the router's own objects are created again."""
     if world.router.made:
         world.store.delete(world.router.plural, world.router.name, SOMEBODY)
 
 
 def delete_run(world: World, value: int) -> None:
-    """Somebody deletes an AnalysisRun."""
+    """A user deletes an AnalysisRun."""
     runs = world.store.all("analysisruns")
     if runs:
         world.store.delete("analysisruns", runs[value % len(runs)]["metadata"]["name"], SOMEBODY)
 
 
 def end_run(world: World, value: int) -> None:
-    """Somebody has a run end now, with what it has measured."""
+    """A user ends a run now, with its measurements so far."""
     runs = [r for r in world.store.all("analysisruns") if (r.get("status") or {}).get("phase") == "Running"]
     if runs:
         name = runs[value % len(runs)]["metadata"]["name"]
@@ -159,7 +159,7 @@ def end_run(world: World, value: int) -> None:
 
 
 def edit_set(world: World, value: list[Any]) -> None:
-    """Somebody puts another image into a ReplicaSet, past its Rollout."""
+    """A user puts another image into a ReplicaSet, past its Rollout."""
     sets = list(world.sets().values())
     if sets:
         rs = sets[int(value[0]) % len(sets)]
@@ -170,7 +170,7 @@ def edit_set(world: World, value: list[Any]) -> None:
 
 
 def strip_set(world: World, value: list[Any]) -> None:
-    """Somebody removes an annotation that the controller keeps on a ReplicaSet, or makes it larger."""
+    """A user removes an annotation that the controller keeps on a ReplicaSet, or changes its size."""
     sets = list(world.sets().values())
     if sets:
         name = sets[int(value[0]) % len(sets)]["metadata"]["name"]
@@ -187,7 +187,7 @@ def take_metadata(world: World, _: Any) -> None:
 
 
 def break_steps(world: World, seconds: float) -> None:
-    """The steps make no sense for a while, and are mended."""
+    """The steps are invalid for a while, and then fixed."""
     canary = world.canary
     if not canary:
         return

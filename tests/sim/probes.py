@@ -10,7 +10,7 @@ import msgspec
 Json = dict[str, Any]
 
 Verdict = Literal["good", "bad", "silent", "undecided", "undecided in steps"]
-"""What monitoring finds out about an image, whenever it is asked. "silent": it never answers as it should, so that the
+"""The monitoring result for an image, at any time. "silent": it never gives a valid answer, so that the
 analysis ends in Error. "undecided in steps" is good in the background."""
 
 Truth = Literal["good", "bad", "silent", "undecided"]
@@ -22,7 +22,7 @@ BACKGROUND = "background"
 
 TROUBLES = ("slow", "hangs", "down", "failing", "nonsense", "nan", "flaps")
 ERRORS = 4
-"""What a metric tolerates in a row where it does not say (`consecutiveErrorLimit`)."""
+"""The errors in a row that a metric tolerates by default (`consecutiveErrorLimit`)."""
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,9 +1,9 @@
-"""The ten promises of the design, each a function that says how it was broken.
+"""The ten promises of the design, each a function that reports how it was broken.
 
-A promise is looked at when something happens that could break it: a write of a controller (`WRITES`), a decision
+A promise is checked when something happens that could break it: a write of a controller (`WRITES`), a decision
 (`PLANS`), a change of what the gateway or a pod does (`lost requests`), and the end, when all is settled (`SETTLED`).
 
-What a controller could not know yet excuses it, and only that: pods that the history crashed or evicted less than
+Only events that a controller could not have received yet excuse it: pods that the history crashed or evicted less than
 `PATIENCE` seconds ago count as if they were still there, and the smallest size that the Rollout had in that time counts.
 """
 
@@ -88,7 +88,7 @@ def _delay(dog: Watchdog, pod_hash: str) -> float:
         return 0
     delay, current = strategy.get("scaleDownDelaySeconds", 30), world.status.get("currentPodHash")
     if pod_hash == current:
-        # A canary that starts anew, with other steps, is resized as they say; its pods end gracefully.
+        # A canary that restarts, with other steps, is resized by them; its pods end gracefully.
         return strategy.get("abortScaleDownDelaySeconds", 30) if world.status.get("abort") else 0
     settled_ = current == world.status.get("stableRS")
     return delay if settled_ and dog.role.get(pod_hash) == "stable" else min(DRAIN, delay)
@@ -267,7 +267,7 @@ def level_triggered(dog: Watchdog, change: Change) -> Iterator[str]:
     if change.plural != "replicasets" or change.old is not None or change.new is None:
         return
     if dog.world.edited and kind_of_owner(change.new) == "Experiment":
-        return  # it compares versions, of which somebody has made one like the other
+        return  # it compares versions, of which a user has made one like the other
     image, owner = image_of(change.new), change.new["metadata"]["ownerReferences"][0]["uid"]
     for rs in dog.world.store.all("replicasets"):
         theirs = rs["metadata"].get("ownerReferences") or [{"uid": ""}]
@@ -361,7 +361,7 @@ def promoted_with_all_pods(dog: Watchdog, change: Change) -> Iterator[str]:
 
 
 def commands_are_safe(dog: Watchdog, change: Change) -> Iterator[str]:
-    """Nobody passes a pause that waits for a person, and an aborted version becomes stable only if a person says so."""
+    """Only a user ends a pause that waits for approval, and only a user's command makes an aborted version stable."""
     if change.plural != "rollouts" or change.old is None or change.new is None:
         return
     was: Json = change.old.get("status") or {}
@@ -396,7 +396,7 @@ def commands_are_safe(dog: Watchdog, change: Change) -> Iterator[str]:
 
 
 def settles_in_order(dog: Watchdog) -> Iterator[str]:
-    """What a settled Rollout says of itself is so: phase, sizes, Services and weight belong together."""
+    """The status of a settled Rollout is true: phase, sizes, Services and weight match."""
     world = dog.world
     status, sets = world.status, world.sets()
     sizes = {h: rs["spec"]["replicas"] for h, rs in sets.items() if rs["spec"]["replicas"]}
@@ -423,7 +423,7 @@ def settles_in_order(dog: Watchdog) -> Iterator[str]:
 
 
 def sizes_follow_replicas(dog: Watchdog) -> Iterator[str]:
-    """However long a person takes, and whatever is wrong with an update: the version in charge has the size that is asked."""
+    """For any waiting time and any fault of an update: the version in charge has the desired size."""
     world, status = dog.world, dog.world.status
     wanted, sets = world.spec.get("replicas", 1), world.sets()
     stable = sets.get(status.get("stableRS", ""))
@@ -463,7 +463,7 @@ def settled(dog: Watchdog) -> None:
 
 
 def watch(world: World) -> Watchdog:
-    """Whoever holds a world to the promises from now on."""
+    """The watchdog that checks the promises of a world from now on."""
     return Watchdog(world, WRITES + (verdict_promises.WRITES if world.history.templates else ()), PLANS)
 
 

@@ -24,7 +24,7 @@ CANARY = "web-canary"
 class Subsets:
     """`led`: Service -> the hash of the version that the object's subset for it selects, "" for none.
 
-    The Rollout then names no Services. The gateway hears of a subset as it does of a Service's selector.
+    The Rollout then names no Services. The gateway receives a subset like a Service's selector.
     """
 
     plural: str
@@ -39,9 +39,9 @@ class RouterModel:
     """`routing`: of the Rollout's `trafficRouting`. `objects`: what the user applies, in the Service's order.
 
     `plural`, `name`: of the object that has the weight, whether the user makes it or the router. `weight`: (canary Service, its
-    weight, out of) as that object says; None where it leads nothing to the canary. `by_hand`: the merge patch by which somebody
-    turns the weight to 0, from the object as it is. `ours`: the paths of the object that the router may change.
-    `made`: the router makes the object, so that it comes back after somebody deleted it. `subsets`: another object of the user's, where
+    weight, out of) as that object says; None where it routes nothing to the canary. `by_hand`: the merge patch by which a user
+    sets the weight to 0, from the object as it is. `ours`: the paths of the object that the router may change.
+    `made`: the router makes the object, so that it is created again after a deletion. `subsets`: another object of the user's, where
     the router selects pods by it, in place of the Services.
     """
 

@@ -27,7 +27,7 @@ QUIET = 130.0
 """Seconds without a write after which nothing more is to come: longer than every delay and deadline of a history."""
 
 HORIZON = 4000.0
-"""Seconds after which it is said to settle never."""
+"""Seconds after which the run reports that it never settles."""
 
 PATIENT = 1500.0
 """Seconds for which a person waits for what a closing needs."""
@@ -87,8 +87,8 @@ def _story(world: World, dog: Watchdog, history: History, plan: Planner | None, 
 
 
 def _stable_never_serves(world: World) -> bool:
-    """A first version becomes stable before it serves. One that never will leaves its share of the pods without anybody,
-    which no new Rollout has to cope with."""
+    """A first version becomes stable before it serves. One that never will has its share of the pods without service,
+    a state that no new Rollout has to handle."""
     rs = world.sets().get(world.status.get("stableRS", ""))
     image = str(rs["spec"]["template"]["spec"]["containers"][0]["image"]) if rs else ""
     return image.endswith(f":{BAD}")
@@ -121,7 +121,7 @@ def _settle(world: World, dog: Watchdog, stop: Callable[[], bool]) -> bool:
 
 
 def _close(world: World, history: History, stop: Callable[[], bool]) -> None:
-    """The closing: what people do at the end, each thing when its time has come."""
+    """The closing: the users' last actions, each at its time."""
     _do(world, "unpaused")
     if world.spec.get("replicas") == 0:
         _do(world, "scale", 2)
@@ -132,7 +132,7 @@ def _close(world: World, history: History, stop: Callable[[], bool]) -> None:
 def _end(world: World, history: History, stop: Callable[[], bool]) -> None:
     """The closing once x1 is the stable version."""
     if history.closing == "judged":
-        # Somebody may have written steps that wait for nothing: then only the background finds out, perhaps too late.
+        # A user may have written steps without a wait: then only the background analysis detects it, perhaps too late.
         if history.verdicts.get("x2") == "good" or stops(world.spec["strategy"]):
             _do(world, "image", "x2")
         return
@@ -179,7 +179,7 @@ def _promoted(world: World, image: str) -> bool:
 
 
 def _new_waits(world: World) -> bool:
-    """Whether the version that was asked for stands at a pause which only a person ends."""
+    """Whether the new version is at a pause which only a user ends."""
     status, rollout = world.status, world.rollout
     if rollout is None or status.get("phase") != "Paused" or status.get("currentPodHash") == status.get("stableRS"):
         return False

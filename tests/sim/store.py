@@ -1,8 +1,8 @@
 """A lean Kubernetes API: objects, versions, preconditions, merge patches, watches. A `Handler`, as the real one is.
 
-What the simulation needs of an API server and nothing else, so that thousands of histories are cheap; that it answers as
-the embedded API server does is held by `test_store_contract.py`. Objects are dicts that nobody changes in place; the bytes
-of a version are made once and shared by all who watch.
+It has only the features that the simulation needs, so that thousands of histories are cheap. `test_store_contract.py`
+checks that it answers as the embedded API server does. Objects are dicts that are never changed in place. The bytes of
+a version are made once and shared by all watches.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class World:
 
     async def until(self, true: Callable[[Json, dict[str, int]], bool]) -> None:
         async with asyncio.timeout(1200):
-            while not true(await self.status(), await self.sizes()):  # noqa: ASYNC110 - the API tells, no event does
+            while not true(await self.status(), await self.sizes()):  # noqa: ASYNC110 - the API has the state, no event does
                 await asyncio.sleep(0.5)
 
     async def settled(self, colour: str) -> None:

@@ -71,7 +71,7 @@ class Script:
         return obj or {}
 
     def essence(self, obj: Any) -> Any:
-        """What the controller reads of an object; versions as whether they changed."""
+        """The fields of an object that the controller reads; versions as whether they changed."""
         if not isinstance(obj, dict) or "metadata" not in obj:
             return None
         meta, spec = obj["metadata"], obj.get("spec") or {}
@@ -128,7 +128,7 @@ class Script:
         return self.said
 
     async def watched(self, resource: Resource, version: str, count: int, labels: str = "") -> None:
-        """Changes since a version, as they are told again."""
+        """Changes since a version, as a new watch sends them."""
         events = self.client.watch(resource, "", resource_version=version, labels=labels)
         found: list[Any] = []
         async for event in events:

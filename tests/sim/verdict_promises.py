@@ -1,10 +1,10 @@
-"""What holds of every analysis, each a function that says how it was broken; as in `promises.py`.
+"""Promises about every analysis, each a function that reports how it was broken; as in `promises.py`.
 
     no verdict without its measurements · no measurement counted twice · every run ends · a failed verdict aborts, an undecided
     one waits · a verdict judges the version that was measured, and no other
 
-Looked at after each write of a controller (`WRITES`), and once all has settled (`SETTLED`). The verdict of a run that a
-person told to end (`spec.terminate`) is as good as what it has measured.
+Checked after each write of a controller (`WRITES`), and once all has settled (`SETTLED`). The verdict of a run that a
+user terminated (`spec.terminate`) is as good as its measurements.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from tests.sim.watchdog import OnWrite, Watchdog
 WORST = ("", "Successful", "Inconclusive", "Error", "Failed")
 COUNTERS = ("successful", "failed", "inconclusive")
 NOTICE = 30.0
-"""Seconds for which a verdict that meets a command of a person is not yet heard of by both."""
+"""Seconds in which a verdict and a user's command may cross, before each side has received the other."""
 
 TERMINATED = "Metric Terminated"
-"""What a measurement says that was cut short, since its run ends: nobody gave that one."""
+"""The message of a measurement that was cut short because its run ends: no provider gave it."""
 
 REFUSED = "its status is refused"
 """How the message of a run begins that ended since the API server took no more measurements: no metric decided that."""
@@ -193,8 +193,8 @@ def old_verdict_judges_nobody(dog: Watchdog, change: Change) -> Iterator[str]:
 
 
 def failed_verdict_aborts(dog: Watchdog) -> Iterator[str]:
-    """What a verdict that counted has condemned is aborted, and what it left undecided waits for a person: unless a person
-    has decided otherwise since, or asked for something else."""
+    """A counted verdict that failed aborts the update, and an undecided one waits for approval: unless a user
+    has decided otherwise since, or released another version."""
     status = dog.world.status
     for name, judged in dog.ledger.judged.items():
         if name not in dog.ledger.heard or judged.cut_short:

@@ -1,4 +1,4 @@
-"""Who looks at a world while it runs, and what they have seen of it."""
+"""The observers of a running world, and their records."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Violation:
 
 
 class Watchdog:
-    """Has promises looked at when something happens in a world, and remembers what they need to know of the past.
+    """Checks promises when something happens in a world, and records the past that they need.
 
-    `writes` are asked after each write of a controller, `plans` after each decision.
+    `writes` run after each write of a controller, `plans` after each decision.
     """
 
     def __init__(self, world: World, writes: tuple[OnWrite, ...] = (), plans: tuple[OnPlan, ...] = ()) -> None:
@@ -34,7 +34,7 @@ class Watchdog:
         self.replicas: list[tuple[float, int]] = []
         """(when, spec.replicas) of each change."""
         self.leading: dict[str, float] = {}
-        """By hash: the share of the requests that was led there, up to the change that is looked at."""
+        """By hash: the share of the requests that was routed there, up to the change that is checked."""
         self.last_led: dict[str, float] = {}
         """By hash: when Services and Ingress led to it last; infinity while they do."""
         self.role: dict[str, str] = {}

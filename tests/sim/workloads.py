@@ -1,6 +1,6 @@
-"""What a cluster does by itself: ReplicaSets get pods, pods become ready and end gracefully, orphans are collected.
+"""A cluster's own controllers: ReplicaSets get pods, pods become ready and end gracefully, orphans are collected.
 
-Each part acts a little later than what made it act, as controllers of a real cluster do, and none of them is faulty: only
+Each part acts a little later than its cause, as controllers of a real cluster do, and none of them is faulty: only
 the pods are, as the history wants it. A pod that is deleted serves on for its grace period.
 """
 
@@ -19,7 +19,7 @@ from tests.sim.store import Change, Store
 
 Json = dict[str, Any]
 JUDGES = ("experiments", "analysisruns")
-"""What a Rollout owns, and owns something itself."""
+"""Kinds that a Rollout owns, and that own something themselves."""
 NODE, SETS, COLLECTOR = "node", "replicaset-controller", "garbage-collector"
 
 
@@ -194,7 +194,7 @@ class Workloads:
         self.loop.call_later(seconds, self._begins, pod)
 
     def evict(self, pod: Running) -> None:
-        """Somebody drains the node: the pod ends gracefully, its ReplicaSet makes another."""
+        """A user drains the node: the pod ends gracefully, its ReplicaSet creates another."""
         if not pod.ending:
             self._hit(pod)
             self.store.delete("pods", pod.name, "somebody")
@@ -202,7 +202,7 @@ class Workloads:
     # Garbage
 
     def _collect(self) -> None:
-        """Who was owned by something that is gone goes as well."""
+        """Objects of a deleted owner are deleted as well."""
         uids = {o["metadata"]["uid"] for kind in ("rollouts", "replicasets", *JUDGES) for o in self.store.all(kind)}
         for kind in ("replicasets", self.routed, "services", "pods", "jobs", *JUDGES):
             for obj in self.store.all(kind):

@@ -1,4 +1,4 @@
-"""The whole system, joined for one history: API, cluster, gateway, controllers, and the people who use them."""
+"""The whole system, joined for one history: API, cluster, gateway, controllers, and their users."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ USER, SOMEBODY = "user", "somebody"
 
 
 class NoMetrics:
-    """Nobody reads them here: whatever is counted is not."""
+    """The simulation reads no metrics: nothing is counted."""
 
     def __getattr__(self, name: str) -> NoMetrics:
         return self
@@ -40,7 +40,7 @@ class NoMetrics:
 
 
 def _measured(change: Change) -> bool:
-    """Whether a run goes on as it did: only its measurements changed."""
+    """Whether a run continues unchanged: only its measurements changed."""
     old, new = change.old or {}, change.new or {}
     return (old.get("status") or {}).get("phase") == (new.get("status") or {}).get("phase") == "Running"
 
@@ -68,13 +68,13 @@ class World:
         self.plans = self.kills = self.writes = 0
         self.ended = False
         self.edited: set[str] = set()
-        """ReplicaSets whose template somebody else has changed."""
+        """ReplicaSets whose template another client has changed."""
         self.permits = 0
-        """How often a person let an update go on."""
+        """How often a user promoted an update."""
         self.calm_since = 0.0
         """When the weather changed last."""
         self.last_write = 0.0
-        """When anything but a lease was last written, by anyone."""
+        """When anything but a lease was last written, by any client."""
         self.store.listeners.append(self._seen)
 
     def _seen(self, change: Change) -> None:
@@ -126,7 +126,7 @@ class World:
         self.controllers[who] = (controller, self.loop.create_task(controller.run()))
 
     def _failed(self, key: Any, error: Exception, delay: float) -> None:
-        """What the API refuses is tried again; any other error is a bug."""
+        """A request that the API refuses is retried; any other error is a bug."""
         if not isinstance(error, ApiError):
             where = traceback.extract_tb(error.__traceback__)[-1]
             self.loop.errors.append(f"{error!r} at {where.filename}:{where.lineno}")
@@ -138,7 +138,7 @@ class World:
         return decided
 
     def _arm(self, kill: Kill) -> None:
-        """Kills whoever works now at its next writes."""
+        """Kills the working controller at its next writes."""
         who = max(self.wires, key=lambda w: self.wires[w].last_work)
         wire = self.wires[who]
         wire.kill, wire.writes = Limit(kill.write, kill.after), 0
@@ -234,7 +234,7 @@ class World:
         return {key: "Failed" if phase == "Error" else phase for key, phase in phases.items()}
 
     def fingerprint(self) -> Json:
-        """What the end of a history is compared by."""
+        """The fields by which ends of histories are compared."""
         status, sets = self.status, self.sets()
         images = {pod_hash: image_of(rs) for pod_hash, rs in sets.items()}
         available = status.get("availableReplicas", 0)

@@ -224,7 +224,7 @@ ODD_OWNERS: list[Json] = [
 
 @pytest.mark.parametrize("odd", ODD_OWNERS, ids=str)
 async def test_owners_that_cannot_be_read_change_nothing(send: Any, odd: Json) -> None:
-    """managedFields are a client's to send. kube-apiserver goes on with those that it has."""
+    """managedFields are a client's to send. kube-apiserver keeps those that it has."""
     base = "/api/v1/namespaces/default/configmaps"
     obj: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "b"}}
     assert (await send("POST", base, obj, user_agent="first/1"))[0] == 201

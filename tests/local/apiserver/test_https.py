@@ -109,7 +109,7 @@ async def test_a_change_reaches_two_hundred_watchers(session: aiohttp.ClientSess
 async def test_a_watcher_that_goes_away_is_forgotten(session: aiohttp.ClientSession, api: ApiServer) -> None:
     log = api.store.log("configmaps")
     response = await session.get(MAPS, params={"watch": "true"})
-    while not log.waiting:  # noqa: ASYNC110 - what it waits for tells nobody
+    while not log.waiting:  # noqa: ASYNC110 - no event reports the awaited state
         await asyncio.sleep(0)
     response.close()
     while log.waiting:  # noqa: ASYNC110

@@ -1,4 +1,4 @@
-"""Whatever stands in a query or a header: an answer that names the parameter and the value, and never a failure of the server."""
+"""For any query or header: an answer that names the parameter and the value, and never a failure of the server."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ async def test_no_way_of_writing_makes_an_object_larger_than_the_bound(
 
 
 async def test_an_object_at_the_bound_can_shrink_and_be_deleted(send: Any, api: ApiServer) -> None:
-    """Otherwise nobody could get rid of one that was stored before there was a bound."""
+    """Otherwise an object stored before the limit existed could not be deleted."""
     huge = config_map(a=TOO_BIG * 2)
     huge["metadata"] |= {"namespace": "default", "uid": "u", "finalizers": ["a.b/c"]}
     with pytest.MonkeyPatch.context() as patched:

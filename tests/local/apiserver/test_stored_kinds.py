@@ -81,7 +81,7 @@ SAMPLES: dict[str, tuple[str, list[Any]]] = {
         ["Rollout/a", "cpu: <unknown>/80%", "1", 3, 0, "AGE"],
     ),
 }
-"""What a chart says of an object, and its cells in `kubectl get -o wide` behind the name."""
+"""A chart's manifest of an object, and its cells in `kubectl get -o wide` after the name."""
 
 
 def sample(kind: str, name: str = "one") -> Json:
@@ -213,7 +213,7 @@ async def test_an_autoscaler_is_read_in_both_versions(answer: Answer):
 
 
 async def test_impersonation_is_answered_with_a_warning(answer: Answer):
-    """`--as nobody` may do everything, `kubectl auth can-i` included; a client is told that it proves nothing."""
+    """`--as nobody` may do everything, `kubectl auth can-i` included; a warning states that it proves nothing."""
     review = {"spec": {"resourceAttributes": {"verb": "delete", "resource": "pods"}}}
     url = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     for response in (

@@ -1,4 +1,4 @@
-"""Who has no token can neither shut others out, nor fill the log, nor grow memory."""
+"""A client without a token can neither shut others out, nor fill the log, nor grow memory."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ async def test_a_watcher_that_reads_nothing_loses_its_stream(
         "metadata": {"name": "m", "namespace": "default"},
         "data": {"a": "x" * 1_000_000},
     }
-    while not log.waiting:  # noqa: ASYNC110 - what it waits for tells nobody
+    while not log.waiting:  # noqa: ASYNC110 - no event reports the awaited state
         await asyncio.sleep(0)
     async with asyncio.timeout(30):
         while server.connections:

@@ -1,4 +1,4 @@
-"""What `kubectl get` shows: columns and cells by kind. And discovery, which tells kubectl what there is to get."""
+"""The output of `kubectl get`: columns and cells by kind. And discovery, from which kubectl reads the kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command lines, and engines that do not answer: no container engine runs here, programs of that name stand in."""
+"""The command lines, and engines that do not answer: no container engine runs here, fake programs of that name do."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 @pytest.mark.parametrize("name", ENGINES)
 async def test_the_engine_that_is_named_is_the_one_that_is_used(engine: Engine, tmp_path: Path, name: str):
-    """Nobody who asks for docker gets podman's images, or the other way round."""
+    """A user of docker does not get podman's images, or the other way round."""
     engine("docker", "exit 0")
     engine("podman", "exit 0")
     runtime = await runtime_of(name, tmp_path, SystemClock())

@@ -1,4 +1,4 @@
-"""What asks for a separation that is not there is named on creation."""
+"""Fields that request a missing isolation are named on creation."""
 
 from __future__ import annotations
 

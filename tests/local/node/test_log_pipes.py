@@ -41,7 +41,7 @@ def log(directory: Path, name: str = "0.log", container: str = "c") -> Path:
 async def test_a_log_is_bounded_at_any_rate_and_loses_nothing_of_its_end(runtime: ProcessRuntime, tmp_path: Path):
     """64 MiB as fast as they can be written; what is kept are the last lines, whole and in order."""
     running = await runtime.start(launch("seq 1 8000000"))
-    while not log(tmp_path, "0.log.1").exists():  # noqa: ASYNC110 - the writer tells nobody
+    while not log(tmp_path, "0.log.1").exists():  # noqa: ASYNC110 - the writer sends no event
         await asyncio.sleep(0.001)
     assert (await runtime.ended(running)).code == 0
     kept = [log(tmp_path, name).read_text() for name in ("0.log.1", "0.log")]
@@ -59,7 +59,7 @@ async def test_a_line_without_an_end_is_bounded_too(runtime: ProcessRuntime, tmp
 
 async def test_one_that_writes_for_ever_holds_up_no_other(runtime: ProcessRuntime, tmp_path: Path):
     await runtime.start(launch("exec yes", container="loud"))
-    while not log(tmp_path, "0.log.1", "loud").exists():  # noqa: ASYNC110 - the writer tells nobody
+    while not log(tmp_path, "0.log.1", "loud").exists():  # noqa: ASYNC110 - the writer sends no event
         await asyncio.sleep(0.001)
     assert all(log(tmp_path, container="loud").exists() for _ in range(20_000)), "a log is there while it is rotated"
     for attempt in range(3):
@@ -122,7 +122,7 @@ async def test_a_path_longer_than_an_address_of_a_socket_will_do(tmp_path: Path)
 
 
 def test_a_log_that_cannot_be_written_holds_up_nobody(tmp_path: Path):
-    """A full disk, or a directory that is gone: lines are lost, and the container goes on."""
+    """A full disk, or a missing directory: lines are lost, and the container keeps running."""
     place = tmp_path / "c"
     place.mkdir()
     os.mkfifo(place / "output")

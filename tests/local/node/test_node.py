@@ -96,7 +96,7 @@ async def test_an_image_that_does_not_exist_is_waited_for_and_runs_once_it_does(
 
 
 async def test_a_new_image_rule_is_tried_at_once(world: Any, make: Any) -> None:
-    """Nobody wants to wait five minutes for the back-off after correcting a typing error."""
+    """A corrected typing error must not wait five minutes for the back-off."""
     missing = True
     world.runtime.script = lambda image, attempt: FakeProgram(missing=missing)
     await world.client.create(PODS, make.pod(), "default")
@@ -374,7 +374,7 @@ async def exists(world: Any, resource: Any, name: str, namespace: str) -> bool:
 async def test_a_node_that_failed_and_runs_again_looks_after_its_pods_as_before(
     world: Any, make: Any, tmp_path: Path
 ) -> None:
-    """`serinus up` runs a part that failed again: pods that it had must not be left without anybody."""
+    """`serinus up` restarts a part that failed: its pods must not be left without an owner."""
     await world.stop()
     node = Node(Client(world.api.handle), world.runtime, world.clock, Random(1), data_dir=tmp_path)
     first = asyncio.create_task(node.run())

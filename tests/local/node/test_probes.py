@@ -45,7 +45,7 @@ def test_a_probe_that_cannot_be_asked_is_named(probe: dict[str, Any], says: str)
 
 
 class Patient:
-    """Answers as the times say, and notes what it was asked and what was concluded."""
+    """Answers by the times, and records the time of each probe and each result."""
 
     def __init__(self, healthy: Any) -> None:
         self.clock, self.healthy = LoopClock(0), healthy
@@ -71,7 +71,7 @@ CHECK = TcpCheck("127.77.0.9", 1)
 
 @pytest.mark.looptime
 async def test_a_long_period_does_not_delay_the_first_success() -> None:
-    """Whoever is ready after half a second shall not wait ten."""
+    """A pod that is ready after half a second must not wait ten."""
     patient = await Patient(lambda now: now >= 0.5).watch(Probe(CHECK, period=10), 5)
     assert patient.told
     assert patient.told[0][1]

@@ -46,7 +46,7 @@ def pid_of(running: Running) -> int:
 
 async def until(true: Any) -> None:
     async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - a process of another program tells nobody
+        while not true():  # noqa: ASYNC110 - a process of another program sends no event
             await asyncio.sleep(0.01)
 
 
@@ -173,7 +173,7 @@ SERVE = (
 
 
 async def test_only_the_containers_own_listener_counts(runtime: ProcessRuntime) -> None:
-    """Somebody who listens on every address would answer for every pod."""
+    """A process that listens on every address would answer for every pod."""
     with socket.create_server(("0.0.0.0", 0)) as stranger:
         port = stranger.getsockname()[1]
         running = await runtime.start(launch("sleep", "100"))

@@ -1,4 +1,4 @@
-"""Real processes, real requests: whoever follows the EndpointSlices loses no request while pods come and go."""
+"""Real processes, real requests: a client that follows the EndpointSlices loses no request while pods come and go."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_an_update_of_real_processes_loses_no_request(tmp_path: Path, make
         await client.create(SERVICES, make.service(), "default")
         await client.create(DEPLOYMENTS, make.deployment(replicas=2, image="argoproj/rollouts-demo:blue"), "default")
         async with asyncio.timeout(20):
-            while answers["ok"] < 20:  # noqa: ASYNC110 - requests tell nobody
+            while answers["ok"] < 20:  # noqa: ASYNC110 - requests send no event
                 await asyncio.sleep(0.01)
             patch = make.deployment(replicas=2, image="argoproj/rollouts-demo:green")["spec"]["template"]
             await client.patch(DEPLOYMENTS, "web", {"spec": {"template": patch}}, "default")

@@ -1,4 +1,4 @@
-"""Whatever is sent, the server answers: objects of the right field names and any values at all."""
+"""The server answers any input: objects of the right field names and any values at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server says about objects: unknown fields, defaults, and what is wrong, in the words users know."""
+"""The server's answers about objects: unknown fields, defaults, and errors, in Kubernetes' words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who owns which field, after updates and after server-side apply."""
+"""The owner of each field, after updates and after server-side apply."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_removing_a_label_frees_it(deployment: Kind, template: Json):
 
 
 def test_items_with_the_same_keys_cannot_be_applied(deployment: Kind, template: Json):
-    """Nobody could own one of them and not the other."""
+    """No manager could own one of them and not the other."""
     containers = template["spec"]["containers"]
     containers[0]["ports"].append({"containerPort": 80, "protocol": "TCP"})
     containers.append(copy.deepcopy(containers[0]))

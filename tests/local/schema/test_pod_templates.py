@@ -49,7 +49,7 @@ CASES = [
 
 
 def spec_with(field: tuple[str, ...], amount: Any) -> Json:
-    """A pod's spec that has the amount at this place, and what must stand beside it."""
+    """A pod's spec with the amount at this place, and its required fields."""
     spec: Json = {"containers": [{"name": "web", "image": "web:1"}]}
     value: Any = amount
     for name in reversed(field):

@@ -121,7 +121,7 @@ async def test_a_settled_system_asks_nothing_but_its_heartbeat(world: Any, make:
 
 
 async def test_a_crash_at_any_moment_of_an_update_changes_nothing_about_its_end(world: Any, make: Any) -> None:
-    """Pods of a crashed node go on running; nothing is created twice."""
+    """Pods of a crashed node keep running; nothing is created twice."""
     await world.client.create(SERVICES, make.service(), "default")
     await world.client.create(DEPLOYMENTS, make.deployment(), "default")
     for i in range(25):
@@ -279,7 +279,7 @@ async def test_a_job_runs_to_its_end_and_tries_again_after_a_failure(world: Any)
 
 
 def one_by_one(exits: list[int]) -> Any:
-    """The image is asked for twice at each start, once to pull it."""
+    """Each start queries the image twice, once to pull it."""
     asked, codes = 0, iter(exits)
 
     def script(image: str, attempt: int) -> FakeProgram:
