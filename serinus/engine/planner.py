@@ -1,4 +1,4 @@
-"""`plan`: what to do next about one Rollout. Pure: the same snapshot gives the same plan, anywhere, at any time."""
+"""`plan` decides the next writes for one Rollout. Pure: the same snapshot always gives the same plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from serinus.engine.strategy.canary import plan_canary
 
 
 def plan(snapshot: Snapshot) -> Plan:
-    """The writes, the status, the Events, and when to look again. Never raises for what a user can write."""
+    """The writes, the status, the Events, and the time of the next pass. Never raises for an invalid object."""
     rollout = snapshot.rollout
     meta, spec = rollout.metadata, rollout.spec
     if meta.deletion_timestamp:
@@ -70,11 +70,11 @@ def plan(snapshot: Snapshot) -> Plan:
 
 
 def _always_a_reason(builder: PlanBuilder) -> None:
-    """What the status tells everybody is among the reasons of a pass that has nothing to do."""
+    """A pass without actions includes the reason from the status among its waits."""
     stored = builder.context.rollout.status
     if builder.actions or builder.calls or builder.status != stored:
         return
     wait = reason_from_status(builder.context.spec, stored)
     if wait is not None and all(wait.reason != other.reason for other in builder.waits):
-        # The pass did not come to it: something else has to happen first, and time alone ends nothing.
+        # The pass stopped before this wait, so the wait has no deadline.
         builder.waits.append(structs.replace(wait, until=None))

@@ -1,6 +1,6 @@
-"""Analyses in a Rollout: when a run is made, what its verdict leads to, and when it is stopped or deleted.
+"""Analyses in a Rollout: the creation of runs, the effects of verdicts, and when runs are stopped or deleted.
 
-The status names the run that counts now; a run that it does not name is stopped, and its verdict means nothing any more.
+The status names the current run. A run that it does not name is stopped, and its verdict has no effect.
 Source: analysis, section 5.
 """
 
@@ -41,12 +41,12 @@ KINDS = (BACKGROUND, STEP, PRE, POST)
 
 
 def current(builder: PlanBuilder, kind: Kind) -> Json | None:
-    """{name, status, message} of the run that counts now."""
+    """{name, status, message} of the current run."""
     return _known(builder.status, kind)
 
 
 def _known(status: RolloutStatus, kind: Kind) -> Json | None:
-    # Asked ten times in each pass: a dict of these would hash every kind each time.
+    # Called ten times in each pass: a dict would hash every kind each time.
     canary, blue_green = status.canary, status.blue_green
     if kind is BACKGROUND:
         return canary.current_background_analysis_run_status
@@ -77,14 +77,15 @@ def forget(builder: PlanBuilder, *kinds: Kind) -> None:
 
 
 def phase(builder: PlanBuilder, kind: Kind) -> str:
-    """Of the run that counts now; "" without one, or while it is not known."""
+    """The phase of the current run; "" without one, or while it is unknown."""
     return (current(builder, kind) or {}).get("status", "")
 
 
 def sync_runs(builder: PlanBuilder) -> None:
-    """Take over what the current runs say: a failure aborts the update, an undecided one pauses it.
+    """Copy the state of the current runs: a failed run aborts the update, an inconclusive one pauses it.
 
-    A version inside the rollback window is not judged: what still measures may measure the version that it replaces.
+    A version inside the rollback window is not judged: a run that still measures may measure the version that it
+    replaces.
     """
     if in_rollback_window(builder):
         forget(builder, *KINDS)
@@ -110,7 +111,7 @@ def sync_runs(builder: PlanBuilder) -> None:
 
 
 def _pause(builder: PlanBuilder) -> None:
-    """Nobody but a person can decide: the update waits for one."""
+    """Pause the update until a user decides."""
     status = builder.status
     if any(p.reason == INCONCLUSIVE_ANALYSIS for p in status.pause_conditions):
         return
@@ -120,10 +121,10 @@ def _pause(builder: PlanBuilder) -> None:
 
 
 def ensure_run(builder: PlanBuilder, kind: Kind, analysis: Json, index: int | None = None) -> str:
-    """The phase of the current run, which is made where there is none or where a person went on after an undecided one."""
+    """The phase of the current run. Creates one if none exists, or if a user resumed after an inconclusive run."""
     known = current(builder, kind)
     if known is not None and known.get("status") not in COMPLETED and named(builder.context, known["name"]) is None:
-        known = None  # somebody deleted it: without its measurements there is no verdict
+        known = None  # another client deleted it: without its measurements there is no verdict
     if known is not None and known.get("status") == INCONCLUSIVE and not builder.status.pause_conditions:
         known = None
         builder.status.controller_pause = False
@@ -147,7 +148,7 @@ def _begin(builder: PlanBuilder, kind: Kind, analysis: RolloutAnalysis, index: i
 
 
 def wait_for(builder: PlanBuilder, kind: Kind, where: str) -> None:
-    """Say that the update waits for a verdict."""
+    """Add the wait for a verdict."""
     known = current(builder, kind)
     if known is None:
         return
@@ -160,14 +161,14 @@ def wait_for(builder: PlanBuilder, kind: Kind, where: str) -> None:
 
 
 def _measured(result: MetricResult) -> str:
-    """Its phase; with it, what keeps the pods of an unfinished measurement (a Job) from being ready."""
+    """Its phase, and why the pods of an unfinished measurement (a Job) are not ready."""
     last = result.measurements[-1] if result.measurements else None
     why = f": {last.message}" if last is not None and last.message and last.phase not in COMPLETED else ""
     return f"{result.name}: {result.phase or 'not measured'}{why}"
 
 
 def forget_other_steps(builder: PlanBuilder) -> None:
-    """A step's run means nothing once another step is the current one."""
+    """A step's run no longer counts when another step is the current one."""
     known, steps, index = current(builder, STEP), builder.context.steps, builder.status.current_step_index or 0
     if known is None:
         return
@@ -178,10 +179,10 @@ def forget_other_steps(builder: PlanBuilder) -> None:
 
 
 def stop(builder: PlanBuilder) -> None:
-    """Stop the runs that do not count any more: all of them once the update is over or taken back.
+    """Stop the runs that do not count any more: all of them once the update is completed or aborted.
 
-    The status has to be stored before: stopping a run can make it Inconclusive, which would pause an update whose end could
-    not be written.
+    The status must be stored before. Stopping a run can make it Inconclusive, and that would pause an update whose end
+    is not stored.
     """
     s = builder.context
     if not s.snapshot.analysis_runs:
@@ -201,7 +202,7 @@ def _counting(status: RolloutStatus) -> set[str]:
 
 
 def _names(status: RolloutStatus) -> set[str]:
-    """Of the runs that this status has, whatever has become of the update."""
+    """Names of all runs in this status, for any state of the update."""
     canary, blue_green = status.canary, status.blue_green
     runs = (
         canary.current_background_analysis_run_status,
@@ -213,7 +214,8 @@ def _names(status: RolloutStatus) -> set[str]:
 
 
 def trim(builder: PlanBuilder) -> None:
-    """Delete old runs, but none whose verdict was acted on in this pass: where that is not stored, it would be made again."""
+    """Delete old runs, except those whose verdict had an effect in this pass: an unstored effect would recreate the
+    run."""
     if not builder.context.snapshot.analysis_runs:
         return
     counting = _names(builder.status) | _names(builder.context.rollout.status)
@@ -222,7 +224,7 @@ def trim(builder: PlanBuilder) -> None:
 
 
 def finding(snapshot: Snapshot) -> Finding | None:
-    """The first thing wrong with an analysis that the Rollout asks for; None where all of them can be run."""
+    """The first error in the Rollout's analyses; None if all of them can run."""
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     if not analyses_of(spec):
         return None

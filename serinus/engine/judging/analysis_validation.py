@@ -29,7 +29,8 @@ _METADATA = {"metadata.name", "metadata.namespace", "metadata.uid", "metadata.la
 class _Asked:
     """`path`: of the field that names the templates. `endless`: whether the analysis may run for as long as the update.
 
-    `experiment`: the step's experiment that asks for the analysis; None where the Rollout itself does. `arms`: its templates, by name.
+    `experiment`: the step's experiment that names the analysis; None if the Rollout itself does. `arms`: its templates,
+    by name.
     """
 
     path: str
@@ -40,9 +41,9 @@ class _Asked:
 
 
 def findings(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]:
-    """What keeps an analysis of this Rollout from being run. `objects`: the templates, by "Kind/name".
+    """Errors that prevent an analysis of this Rollout. `objects`: the templates, by "Kind/name".
 
-    Templates that are missing are not told here.
+    Missing templates are not among them.
     """
     asked = analyses_of(rollout.spec)
     if not asked:
@@ -69,7 +70,7 @@ def argument_findings(path: str, args: list[Json]) -> Iterator[Finding]:
 
 
 def analyses_of(spec: RolloutSpec) -> tuple[_Asked, ...]:
-    """All analyses that the spec asks for, in the order in which they are checked."""
+    """All analyses in the spec, in the order of the checks."""
     return once(spec, "analyses", lambda: tuple(_asked(spec)))
 
 
@@ -118,7 +119,7 @@ def _of_step(path: str, experiment: Json) -> Iterator[_Asked]:
 
 
 def _given_by(experiment: Json, args: Sequence[Argument], arms: Mapping[str, tuple[str, str]]) -> set[str]:
-    """The arguments whose values the running Experiment fills in. AnalysisProblem for one that it cannot fill in."""
+    """The arguments whose values the running Experiment provides. AnalysisProblem for one without a value."""
     finished_at = "later" if experiment.get("duration") else ""
     filled = experiment_arguments(args, arms, available_at="later", finished_at=finished_at)
     return {old.name for old, new in zip(args, filled, strict=True) if old.value != new.value}

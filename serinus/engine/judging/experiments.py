@@ -1,4 +1,4 @@
-"""Experiments as steps of a canary: one is made, its end awaited, and those that no longer count are ended.
+"""Experiments as steps of a canary: create one, wait for its end, and end those that no longer count.
 
 Source: analysis, section 6 ("Canary step").
 """
@@ -64,11 +64,11 @@ def named(s: RolloutContext, name: str) -> Experiment | None:
 
 
 def _pause(builder: PlanBuilder) -> None:
-    """Nobody but a person can decide. The Experiment stays the current one, so that it is not begun again meanwhile."""
+    """Pause until a user decides. The Experiment stays the current one, so that no new one starts meanwhile."""
     status = builder.status
     if any(p.reason == INCONCLUSIVE_EXPERIMENT for p in status.pause_conditions):
         return
-    if status.controller_pause:  # the condition was taken away: a person wants another try
+    if status.controller_pause:  # a user removed the condition: try again
         status.controller_pause, status.canary.current_experiment = False, ""
         return
     status.pause_conditions.append(PauseCondition(INCONCLUSIVE_EXPERIMENT, format_deadline(builder.context.now)))
@@ -114,7 +114,7 @@ def _begin(builder: PlanBuilder, asked: Json, index: int) -> bool:
 
 
 def _spec(s: RolloutContext, asked: Json) -> Json:
-    """The spec of the Experiment that a step asks for. AnalysisProblem for an argument that leads nowhere, and for too many pods."""
+    """The spec of the step's Experiment. AnalysisProblem for an unresolved argument, and for too many pods."""
     spec: Json = {"templates": _templates(s, asked.get("templates") or [])}
     for part in ("duration", "dryRun", "analysisRunMetadata", "scaleDownDelaySeconds"):
         if asked.get(part) is not None:
@@ -134,7 +134,7 @@ def _spec(s: RolloutContext, asked: Json) -> Json:
 
 
 def _templates(s: RolloutContext, asked: list[Json]) -> list[Json]:
-    """Each with a copy of the pods of a version, of which a step may ask for thousands: TooLarge before they are made."""
+    """The step's templates, each with a copy of a version's pod template. Raises TooLarge before it makes too many."""
     room, made = Room("templates of an Experiment with their pods"), list[Json]()
     sizes: dict[str, int] = {}
     for one in asked:
@@ -178,7 +178,7 @@ def _without_hash(rs: ReplicaSet) -> Json:
 
 
 def additional(builder: PlanBuilder) -> tuple[WeightDestination, ...]:
-    """Where a running Experiment of the current step gets a share of the traffic itself (`weight` of its templates)."""
+    """The share of traffic that a running Experiment of the current step gets (`weight` of its templates)."""
     s, status = builder.context, builder.status
     found = named(s, status.canary.current_experiment)
     index = status.current_step_index or 0
@@ -203,9 +203,9 @@ def additional_ports(builder: PlanBuilder) -> dict[str, int]:
 
 
 def stop(builder: PlanBuilder) -> None:
-    """End every Experiment that does not count any more, and forget the current one once the update is over.
+    """End every Experiment that does not count any more. Clear the current one once the update is over.
 
-    The status has to be stored before: how an Experiment ends that was told to decides about an update that still names it.
+    The status must be stored before: the end of a terminated Experiment decides about an update that still names it.
     """
     s, status = builder.context, builder.status
     index = status.current_step_index or 0
@@ -230,7 +230,7 @@ def stop(builder: PlanBuilder) -> None:
 
 
 def trim(builder: PlanBuilder) -> None:
-    """Delete old Experiments, but none that was acted on in this pass: where that is not stored, it would be made again."""
+    """Delete old Experiments, except those with an effect in this pass: an unstored effect would recreate them."""
     if not builder.context.snapshot.experiments:
         return
     counting = {status.canary.current_experiment for status in (builder.status, builder.context.rollout.status)}

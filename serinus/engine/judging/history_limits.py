@@ -1,4 +1,4 @@
-"""Which finished AnalysisRuns and Experiments of a Rollout are kept, and which go.
+"""Which finished AnalysisRuns and Experiments of a Rollout are kept, and which are deleted.
 
 Source: analysis, section 5 ("History"), which holds for Experiments as well.
 """
@@ -24,9 +24,9 @@ def surplus(
     judged: Sequence[AnalysisRun | Experiment],
     counting: set[str],
 ) -> Iterator[Action]:
-    """Deletes what judged versions that are gone, and what is beyond `spec.analysis`'s limits, the oldest first.
+    """Deletes those of deleted versions, and those beyond the limits of `spec.analysis`, the oldest first.
 
-    `counting`: names of those that count now, which stay.
+    `counting`: names of the current ones, which stay.
     """
     if not judged:
         return

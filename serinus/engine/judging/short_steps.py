@@ -31,9 +31,9 @@ from serinus.api.times import age_words
 from serinus.engine.core.analysis_runs import templates_of, typed
 
 RATIO = 3.0
-"""How many times more often than the stable version the version fails that a step should find."""
+"""A step should find a version that fails this many times more often than the stable version."""
 ENOUGH = 0.8
-"""A step that finds it in a smaller part of releases is too short."""
+"""A step that finds it in a smaller share of releases is too short."""
 SURE = 0.95
 
 
@@ -87,7 +87,7 @@ def _short_steps(rollout: Rollout, templates: Mapping[str, Json], runs: Sequence
 
 
 def _pause(step: CanaryStep) -> float:
-    """Seconds of a pause with a duration; 0 for other steps, and for a pause until somebody promotes."""
+    """Seconds of a pause with a duration; 0 for other steps, and for a pause until promotion."""
     duration = step.pause.duration if step.pause is not None else None
     if duration is None:
         return 0.0
@@ -99,7 +99,7 @@ def _pause(step: CanaryStep) -> float:
 def _sequential(
     asked: RolloutAnalysis, templates: Mapping[str, Json], rollout: Json
 ) -> Iterator[tuple[Metric, SequentialMetric]]:
-    """The metrics with a sequential verdict against the stable version. What cannot be run is reported by others."""
+    """The metrics with a sequential verdict against the stable version. Other checks report invalid analyses."""
     with suppress(AnalysisProblem, SetupError):
         for metric in metrics_known_now(asked, *templates_of(templates), rollout):
             config = configuration(metric)
@@ -162,7 +162,7 @@ def _traffic_words(requests: float, rate: float) -> str:
 
 
 class _Value(msgspec.Struct):
-    """The part of a verdict's value that says how much traffic there was."""
+    """The part of a verdict's value that contains the amount of traffic."""
 
     looks: int = 0
     requests: dict[str, float] = {}

@@ -1,7 +1,7 @@
-"""Steps that a plugin carries out: when it is called, and what follows from what it says. The call itself is the controller's.
+"""Steps that a plugin runs: when to call it, and the effects of its answer. The controller makes the call.
 
-What a plugin said is kept in `status.canary.stepPluginStatuses`, one entry for each step and operation, so that a controller
-that comes later goes on from there. Source: canary strategy, section 3 ("Plugin"); the Rollout resource, section 9.
+`status.canary.stepPluginStatuses` contains the plugin's answers, one entry for each step and operation. After a restart
+the controller continues from them. Source: canary strategy, section 3 ("Plugin"); the Rollout resource, section 9.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from serinus.engine.status.abort import abort
 from serinus.engine.status.conditions import promoted
 
 LEAST_BACKOFF = 10.0
-"""Seconds; a shorter one that a plugin asks for, or none, means `BACKOFF`."""
+"""Seconds; a shorter delay from the plugin, or none, means `BACKOFF`."""
 BACKOFF = 30.0
 
 
@@ -43,7 +43,7 @@ def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
     again = _requeue_at(said)
     if again is not None and now < again:
         builder.wait(wait_reasons.PLUGIN.code, f"step {index + 1}: plugin {name} is {phase}{told}")
-        builder.requeue(again)  # the plugin is asked again then, which need not be the end of the wait
+        builder.requeue(again)  # the plugin is called again then, which may not end the wait
         return False
     builder.wait(wait_reasons.PLUGIN.code, f"step {index + 1}: plugin {name} is asked{told}")
     because = f"step {index + 1} is carried out by the plugin {name}"
@@ -52,7 +52,7 @@ def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
 
 
 def _requeue_at(said: Json | None) -> float | None:
-    """When the plugin wants to be asked again (seconds since the epoch)."""
+    """When the next call of the plugin is due (seconds since the epoch)."""
     since = parse_time(said.get("updatedAt")) if said else None
     if said is None or since is None:
         return None
@@ -62,7 +62,7 @@ def _requeue_at(said: Json | None) -> float | None:
 
 
 def stop_plugins(builder: PlanBuilder) -> None:
-    """Tell plugins that their work is not wanted: undone after an abort (the last first), ended after a promotion."""
+    """Plan calls that undo the plugins' work after an abort (the last first), or end it after a promotion."""
     status, steps = builder.status, builder.context.steps
     ran = [e for e in status.canary.step_plugin_statuses if e["operation"] == "Run" and not e.get("disabled")]
     if status.abort:

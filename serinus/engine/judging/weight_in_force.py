@@ -1,4 +1,4 @@
-"""The share of requests that the version judged by an AnalysisRun gets now, for the check that its queries count what they say."""
+"""The present share of requests of the version that an AnalysisRun judges, to check the counts of its queries."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from serinus.api.rollout import Rollout
 
 
 def weight_in_force(rollout: Rollout, run: AnalysisRun) -> float | None:
-    """From 0 to 1, of the requests of canary and stable version together. None where the weight does not say it.
+    """From 0 to 1, of the requests of canary and stable version together. None if the weight does not determine it.
 
-    A router splits requests by weight. Pods alone, header and mirror routes, and a weight that the router has not confirmed
-    do not, and a run of another version is not about this weight.
+    A router splits requests by weight. The weight says nothing without a router, with header or mirror routes, while
+    unconfirmed, or for a run of another version.
     """
     canary, status = rollout.spec.strategy.canary, rollout.status
     weights = status.canary.weights

@@ -1,7 +1,7 @@
 """`antiAffinity`: while an update is under way, new pods keep away from the nodes of the stable version.
 
 The term names the stable version by its hash and is no part of the revision's identity. It stays after the promotion,
-where it keeps away from nothing. Source: the Rollout resource, section 6; canary strategy, section 7.
+but then it matches no pod. Source: the Rollout resource, section 6; canary strategy, section 7.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def wanted(s: RolloutContext, stable_hash: str, new_hash: str) -> AntiAffinity | None:
-    """What the strategy asks for now; None outside of an update."""
+    """The strategy's anti-affinity; None outside of an update."""
     strategy = s.canary or s.blue_green
     return strategy.anti_affinity if strategy and stable_hash and stable_hash != new_hash else None
 
@@ -44,7 +44,7 @@ def kept_apart(template: Json, rule: AntiAffinity, stable_hash: str, namespace: 
 
 
 def affinity_patch(template: Json, rule: AntiAffinity, stable_hash: str, namespace: str) -> Json | None:
-    """Merge patch of a ReplicaSet's `spec` that brings its template there; None when it is."""
+    """Merge patch of a ReplicaSet's `spec` that adds the term; None if its template is right."""
     have = ((template.get("spec") or {}).get("affinity") or {}).get("podAntiAffinity") or {}
     want = kept_apart(template, rule, stable_hash, namespace)["spec"]["affinity"]["podAntiAffinity"]
     if have == want:

@@ -1,7 +1,7 @@
 """Labels and annotations that pods carry by their role, without a new revision (`canaryMetadata`, `stableMetadata`, …).
 
-A key that is no longer wanted gets the template's own value back, or goes where the template has none. Pods are compared with
-what they should carry, not with the last write, so a write that failed is made again. Source: canary strategy, section 7.
+A key that is no longer wanted gets the template's own value, or is removed if the template has none. Pods are compared
+with the desired metadata, not with the last write, so a failed write is repeated. Source: canary strategy, section 7.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def notes(template: Json, wanted: PodMetadata | None) -> dict[str, str]:
 
 
 def has_no_role_metadata(rs: ReplicaSet, wanted: PodMetadata | None, template: Json | None = None) -> bool:
-    """Whether the role of a ReplicaSet adds nothing, never added anything, and no key of `template` is lost: no patch is needed.
+    """Whether no patch is needed: the role adds nothing, never added anything, and no key of `template` is lost.
 
-    Parameters as of `Targets`, which gives the same answer slowly. Most ReplicaSets are like this in every pass.
+    Parameters as of `Targets`, which gives the same answer more slowly. This holds for most ReplicaSets.
     """
     notes = rs.metadata.annotations
     if EPHEMERAL_METADATA in notes or TEMPLATE_METADATA in notes or (wanted and (wanted.labels or wanted.annotations)):
@@ -49,10 +49,10 @@ def has_no_role_metadata(rs: ReplicaSet, wanted: PodMetadata | None, template: J
 
 
 class Targets:
-    """What a ReplicaSet's template and its pods should carry: for each key that is or was injected, its value.
+    """The desired metadata of a ReplicaSet's template and pods: the value of each key that is or was injected.
 
-    `template`: the Rollout's, for the ReplicaSet of the current template. It decides about its own values, and a key of it that
-    the ReplicaSet's template has lost comes back (Argo Rollouts deletes the template's own key with an injected one).
+    `template`: the Rollout's, for the ReplicaSet of the current template. Its own values win. A key of it that the
+    ReplicaSet's template has lost is restored (Argo Rollouts deletes the template's own key with an injected one).
     """
 
     def __init__(self, rs: ReplicaSet, wanted: PodMetadata | None, template: Json | None = None) -> None:

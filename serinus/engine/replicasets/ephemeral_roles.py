@@ -16,7 +16,7 @@ from serinus.engine.status.conditions import promoted
 
 
 def _roles(s: RolloutContext) -> tuple[PodMetadata | None, PodMetadata | None]:
-    """(metadata of the version on trial, metadata of the one in charge)."""
+    """(metadata of the new version, metadata of the stable one)."""
     if s.canary:
         return s.canary.canary_metadata, s.canary.stable_metadata
     if s.blue_green:
@@ -25,13 +25,13 @@ def _roles(s: RolloutContext) -> tuple[PodMetadata | None, PodMetadata | None]:
 
 
 def for_new(s: RolloutContext) -> PodMetadata | None:
-    """What a ReplicaSet that is made now carries from its birth."""
+    """The metadata of a new ReplicaSet at its creation."""
     trial, charge = _roles(s)
     return trial if s.stable is not None and s.new is not s.stable else charge
 
 
 def keep_in_step(builder: PlanBuilder) -> None:
-    """Plan the changes on ReplicaSets first (so that new pods are right), then on their running pods."""
+    """Plan the changes of ReplicaSets first (so that new pods are right), then of their running pods."""
     s = builder.context
     trial, charge = _roles(s)
     new_wants = charge if promoted(builder.status) else trial
@@ -57,7 +57,7 @@ def _one(builder: PlanBuilder, rs: ReplicaSet, targets: Targets) -> None:
             )
         )
         if not planned:
-            return  # its new pods would not be as these
+            return  # its new pods would differ from these
     if builder.size(rs) == 0 or not any(targets.values.values()):
         return
     for pod in builder.context.pods_of(rs):

@@ -1,4 +1,4 @@
-"""How many pods each side of a canary gets: integer arithmetic only.
+"""The number of pods of each side of a canary: integer arithmetic only.
 
 Rules and worked examples: canary strategy, section 2 ("Replica arithmetic"). Weights are out of `max_weight` (100 unless
 the router says otherwise); sizes are pods. `size` is a ReplicaSet's spec.replicas, `avail` its available pods.
@@ -41,7 +41,7 @@ def approximate(replicas: int, weight: int, max_weight: int, surge: int) -> tupl
         rounded_up = high < total or zero_ok
         if rounded_up:
             candidates.append((high, total))
-        # A half goes up; where up would leave no stable pod it goes down, so that a higher weight never means fewer canary pods.
+        # Round a half up, but down if no stable pod would remain. A higher weight never means fewer canary pods.
         if (exact - low != Fraction(1, 2) or not rounded_up) and (low > 0 or zero_ok):
             candidates.append((low, total))
     if not candidates:
@@ -76,10 +76,10 @@ def next_basic(
 def make_room(
     replicas: int, target: tuple[int, int], limits: SurgeLimits, canary: Count, stable: Count, others: tuple[Count, ...]
 ) -> tuple[int, tuple[int, int]]:
-    """(stable size, target) with which the canary can grow although a superseded version holds what surge there is.
+    """(stable size, target) that let the canary grow although a superseded version uses all surge.
 
-    Where that version serves and the stable one has pods that do not, nothing could ever move: these make room. `avail` of
-    `stable` counts all pods that are ready: those that minReadySeconds still waits for serve, and count by themselves soon.
+    If that version serves and the stable one has pods that do not, the update would be stuck: these pods end first.
+    `avail` of `stable` counts all ready pods, including those within minReadySeconds.
     """
     room = replicas + limits.surge - canary.size - stable.size - sum(o.size for o in others)
     useless, missing = stable.size - stable.avail, target[0] - canary.size
@@ -92,7 +92,7 @@ def make_room(
 def _shrink(
     replicas: int, target: tuple[int, int], limits: SurgeLimits, canary: Count, stable: Count | None, c: int, s: int
 ) -> tuple[int, int]:
-    """Take pods from the side that has too many, never below `replicas - unavailable` available ones."""
+    """Remove pods from the side with too many, never below `replicas - unavailable` available ones."""
     want_canary, want_stable = target
     old = stable or NONE
     least = replicas - limits.unavailable
@@ -127,8 +127,9 @@ def _balance(
 def trim_others(others: tuple[Count, ...], available: int, least: int) -> tuple[int, ...]:
     """Sizes of superseded ReplicaSets where pods alone split the traffic.
 
-    `others` in order of creation; `available` counts the pods of all ReplicaSets that are to stay; `least` of them must. Pods that are
-    not available go first and without limit, then whole ReplicaSets from the newest while enough remains.
+    `others` in order of creation; `available` counts the available pods of all ReplicaSets; at least `least` of them
+    stay. Pods that are not available go first and without limit, then whole ReplicaSets from the newest while enough
+    remains.
     """
     sizes = [min(o.size, o.avail) for o in others]
     spare = available - least

@@ -1,9 +1,9 @@
-"""`restartAt`: pods that were born before it are evicted one after another, and the ReplicaSets bring new ones.
+"""`restartAt`: pods created before it are evicted one after another, and the ReplicaSets replace them.
 
-One more pod comes first, so that as many serve as are wanted: in mid-update too, within `maxSurge` where pods alone divide the
-traffic. Where it cannot (no surge is wanted, sizes are frozen, the cluster is full), as many at a time may be missing as
-maxUnavailable allows, at least one; but never the last one of a version that a part of the requests goes to for now.
-Evictions respect PodDisruptionBudgets. Source: the Rollout resource, section 8.
+One extra pod starts first, so that enough pods serve, also during an update. Without a router, `maxSurge` limits it. If
+no extra pod is possible (no surge, frozen sizes, a full cluster), maxUnavailable pods may be missing, at least one. The
+last pod of a version that has a temporary share of the requests is never evicted. Evictions respect
+PodDisruptionBudgets. Source: the Rollout resource, section 8.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from serinus.engine.replicasets.routes import service_names
 from serinus.engine.replicasets.services import selected_hash
 
 AGAIN = 30.0
-"""Seconds until the next look after an eviction: one that was refused changes no pod, so that nothing else tells of it."""
+"""Seconds until the next pass after an eviction. A refused eviction changes no pod, so no event follows it."""
 
 
 def restart(builder: PlanBuilder, wanted: Callable[[ReplicaSet], int | None], room: int | None = None) -> None:
-    """Plan evictions and the pods to spare; note it as done when every pod is young enough.
+    """Plan evictions and spare pods. Record the restart as done when every pod is newer than `restartAt`.
 
-    `wanted`: how many pods of a ReplicaSet must serve; None where its size cannot grow for the restart. `room`: how many pods
-    may be there beyond those of all ReplicaSets together; None for any number.
+    `wanted`: how many pods of a ReplicaSet must serve; None if its size cannot grow for the restart. `room`: how many
+    pods may exist beyond those of all ReplicaSets together; None for any number.
     """
     s, status = builder.context, builder.status
     at = parse_time(s.spec.restart_at)
@@ -44,7 +44,7 @@ def restart(builder: PlanBuilder, wanted: Callable[[ReplicaSet], int | None], ro
     if not left:
         status.restarted_at = s.spec.restart_at
         return
-    # No moment is promised: the next pod goes when another is ready, and no clock knows when that is.
+    # No deadline: the next eviction follows when another pod is ready.
     old = f"{count(left, 'pod')} {'is' if left == 1 else 'are'} older than restartAt"
     builder.wait(wait_reasons.RESTARTING.code, f"{old}: {_next(builder, budget)}", since=at)
     if builder.evicts():
@@ -60,10 +60,10 @@ def _next(builder: PlanBuilder, budget: _Budget) -> str:
 
 
 class _Budget:
-    """How many pods of all ReplicaSets together may still be missing, and how many more may come first.
+    """How many pods of all ReplicaSets together may still be missing, and how many extra pods may start first.
 
-    `room`: as of `restart`. `surges`: pods alone divide the traffic, and more of them may come first: then all ReplicaSets
-    together keep as many serving as are wanted, whatever the size of each.
+    `room`: as of `restart`. `surges`: there is no router, and extra pods may start first. Then all ReplicaSets together
+    keep the wanted number of serving pods, whatever the size of each.
     """
 
     def __init__(self, builder: PlanBuilder, room: int | None, *, surges: bool) -> None:
@@ -82,7 +82,7 @@ class _Budget:
         return taken
 
     def takes_room(self) -> bool:
-        """Whether one more pod fits; it is taken."""
+        """Whether one more pod fits. Reserves its room."""
         if self.room is None:
             return True
         self.room -= 1
@@ -90,7 +90,7 @@ class _Budget:
 
 
 def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, wanted: int | None, budget: _Budget) -> int:
-    """Plan the evictions of one ReplicaSet; returns how many of its pods are too old, and not yet on their way out."""
+    """Plan the evictions of one ReplicaSet. Returns how many old pods it still has that are not being deleted."""
     s, pods = builder.context, builder.context.pods_of(rs)
     old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
     if not old:
@@ -105,7 +105,7 @@ def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, wanted: int | N
         spared = serving if budget.surges else serving - rs.spec.replicas + budget.missing
         if _shares_traffic(builder, rs):
             budget.held = budget.held or spared >= serving == 1
-            spared = min(spared, serving - 1)  # its share has nowhere else to go
+            spared = min(spared, serving - 1)  # no other pod can serve its share
         allowed = budget.take(min(len(now), spared))
     because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
     evictions = (Action("evict", "Pod", p.metadata.name, because, uid=p.metadata.uid) for p in now[: max(0, allowed)])
@@ -118,8 +118,8 @@ def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, wanted: int | N
 
 
 def _shares_traffic(builder: PlanBuilder, rs: ReplicaSet) -> bool:
-    """Whether requests are led here that would be lost without a pod, and that will go elsewhere before long: a router's
-    share, or all while a blue-green version is replaced that is not promoted yet."""
+    """Whether it has a temporary share of the requests, which would fail without a pod. That is a router's share, or
+    all requests while an unpromoted blue-green version is replaced."""
     s = builder.context
     if s.blue_green is not None:
         passing = rs is not s.new and rs is not s.stable

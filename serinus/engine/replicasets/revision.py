@@ -1,4 +1,4 @@
-"""The ReplicaSet of the current template: made when it is missing, renumbered when it comes back, its notes kept in step.
+"""The ReplicaSet of the current template: created if missing, renumbered if reused, its annotations kept up to date.
 
 Source: the Rollout resource, section 2.
 """
@@ -54,7 +54,7 @@ def owner_reference(builder: PlanBuilder) -> Json:
 
 
 def adopt_orphans(builder: PlanBuilder) -> None:
-    """Take ReplicaSets that match and that nobody controls (made by an older controller, or orphaned on purpose)."""
+    """Adopt matching ReplicaSets without a controller (from an older controller, or orphaned on purpose)."""
     for rs in builder.context.orphans:
         owners = [msgspec.to_builtins(o) for o in rs.metadata.owner_references] + [owner_reference(builder)]
         builder.act(
@@ -71,7 +71,7 @@ def adopt_orphans(builder: PlanBuilder) -> None:
 
 
 def ensure_new(builder: PlanBuilder, metadata: PodMetadata | None) -> ReplicaSet:
-    """The new ReplicaSet, planned with size 0 where it is missing (`metadata` is injected into its pods), in step where it exists."""
+    """The new ReplicaSet: planned with size 0 if missing (with `metadata` injected into its pods), else updated."""
     s = builder.context
     note_replaced(builder)
     if s.new is None:
@@ -84,7 +84,7 @@ def ensure_new(builder: PlanBuilder, metadata: PodMetadata | None) -> ReplicaSet
 
 
 def wait_for_the_name(builder: PlanBuilder) -> None:
-    """A ReplicaSet whose predecessor of the same name is still being deleted is made when that is gone, which is an event."""
+    """A ReplicaSet waits while another of its name is being deleted. The end of the deletion starts a pass."""
     leaving = {rs.metadata.name for rs in builder.context.sets if rs.metadata.deletion_timestamp}
     held = [a.name for a in builder.actions if a.verb == "create" and a.kind == "ReplicaSet" and a.name in leaving]
     for name in held:
@@ -152,7 +152,7 @@ def _template(builder: PlanBuilder, pod_hash: str, metadata: PodMetadata | None)
 
 
 def _restored(builder: PlanBuilder, rs: ReplicaSet) -> Json | None:
-    """Merge patch of the template that somebody else changed, back to the Rollout's; None where it means the same."""
+    """Merge patch that restores the Rollout's template after another writer changed it; None if it is equivalent."""
     meta, wanted = rs.metadata, builder.context.template
     if not meta.template_editor():
         return None
@@ -163,7 +163,7 @@ def _restored(builder: PlanBuilder, rs: ReplicaSet) -> Json | None:
 
 
 def _keep_in_step(builder: PlanBuilder, rs: ReplicaSet) -> None:
-    """Annotations of the Rollout, revision number, minReadySeconds and pod template on an existing ReplicaSet."""
+    """Sync the Rollout's annotations, revision number, minReadySeconds and pod template to an existing ReplicaSet."""
     have, wanted = rs.metadata.annotations, _copied(builder)
     revision = _next_revision(builder, rs)
     if revision != revision_of(rs):
@@ -173,7 +173,7 @@ def _keep_in_step(builder: PlanBuilder, rs: ReplicaSet) -> None:
             wanted[REVISION_HISTORY] = ",".join([*history, have[REVISION]])
     notes = {k: v for k, v in wanted.items() if have.get(k) != v}
     if notes and hash_of(rs) != builder.context.computed_hash:
-        notes[TEMPLATE_HASH] = builder.context.computed_hash  # worth no write of its own: a takeover writes nothing
+        notes[TEMPLATE_HASH] = builder.context.computed_hash  # not worth a separate write: a takeover writes nothing
     patch: Json = {"metadata": {"annotations": notes}} if notes else {}
     if rs.spec.min_ready_seconds != builder.context.spec.min_ready_seconds:
         patch["spec"] = {"minReadySeconds": builder.context.spec.min_ready_seconds}

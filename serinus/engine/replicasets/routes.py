@@ -1,4 +1,4 @@
-"""Header and mirror routes (`setHeaderRoute`, `setMirrorRoute`): which of them exist at a step, and which Services lead where.
+"""Header and mirror routes (`setHeaderRoute`, `setMirrorRoute`) that exist at a step, and the roles of the Services.
 
 The routes of a canary are those that its steps so far have set, and none once it is promoted, aborted or without a pod.
 Source: traffic routing, section 10; canary strategy, sections 3 and 7.
@@ -19,7 +19,7 @@ Route = SetHeaderRoute | SetMirrorRoute
 
 
 def set_by(steps: list[CanaryStep], routing: TrafficRouting) -> tuple[Route, ...]:
-    """The routes after these steps, in the order of `managedRoutes`. A step without a match takes its route away."""
+    """The routes after these steps, in the order of `managedRoutes`. A step without a match removes its route."""
     found: dict[str, Route] = {}
     for step in steps:
         route = step.set_header_route or step.set_mirror_route
@@ -32,7 +32,7 @@ def set_by(steps: list[CanaryStep], routing: TrafficRouting) -> tuple[Route, ...
 
 
 def managed(steps: list[CanaryStep], routing: TrafficRouting) -> tuple[str, ...]:
-    """Names of all routes that the Rollout may have: those are its own to remove."""
+    """Names of all routes that the Rollout may have, and so may remove."""
     named = [r.name for step in steps if (r := step.set_header_route or step.set_mirror_route)]
     return tuple(dict.fromkeys([m.name for m in routing.managed_routes] + named))
 

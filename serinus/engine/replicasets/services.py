@@ -19,13 +19,13 @@ from serinus.routing.registry import by_hash
 
 
 def selected_hash(builder: PlanBuilder, name: str) -> str:
-    """The revision that a Service selects as it was seen; "" when it selects all, or is not there."""
+    """The revision that the observed Service selects; "" if it selects all revisions, or does not exist."""
     service = builder.context.snapshot.services.get(name)
     return service.spec.selector.get(HASH, "") if service else ""
 
 
 def selects(builder: PlanBuilder, name: str) -> str:
-    """The revision that a Service selects once this pass is carried out; "" when it selects all, or is not there."""
+    """The revision that a Service selects after this pass; "" if it selects all revisions, or does not exist."""
     for action in builder.actions:
         if action.kind == "Service" and action.name == name:
             return action.body.get("spec", {}).get("selector", {}).get(HASH) or selected_hash(builder, name)
@@ -33,10 +33,10 @@ def selects(builder: PlanBuilder, name: str) -> str:
 
 
 def carrier(builder: PlanBuilder) -> ReplicaSet | None:
-    """The version that a canary's share of the requests goes to, as it was seen: not always the newest one.
+    """The version that was observed to receive the canary's share of the requests. It may not be the newest one.
 
-    The Service says it, whatever the status recorded for whom; the newest version where the Service selects none of them. Where a
-    router selects pods by their hash, the status says it.
+    The Service's selector decides, not the status; the newest version if the Service selects none of them. If a router
+    selects pods by their hash, the status decides.
     """
     canary, weights = builder.context.canary, builder.context.rollout.status.canary.weights
     if by_hash(builder.context.spec):
@@ -84,7 +84,7 @@ def point(builder: PlanBuilder, name: str, rs: ReplicaSet | None, *, role: str) 
 
 
 def _wants_none(builder: PlanBuilder) -> bool:
-    """Whether a blue-green Rollout wants no pods and none serves: its Services then say what is active, and no more."""
+    """Whether a blue-green Rollout wants no pods and none serves. Its Services then only record the active version."""
     s = builder.context
     return s.blue_green is not None and not s.replicas and not any(r.status.available_replicas for r in s.sets)
 
@@ -110,7 +110,7 @@ def _switch(builder: PlanBuilder, service: Service, have: str, want: str, becaus
 
 
 def references(builder: PlanBuilder) -> Json:
-    """hash → what still leads to it, as seen: such a ReplicaSet is never scaled down."""
+    """hash → the object or role that still refers to it, as observed. Such a ReplicaSet is never scaled down."""
     canary, old = builder.context.canary, builder.context.rollout.status
     found: Json = {}
     if old.canary.weights:

@@ -15,11 +15,11 @@ from serinus.engine.core.plan import Action
 from serinus.engine.status.conditions import find, promoted
 
 DRAIN = 3.0
-"""Seconds; gateways follow a Service within a fraction of one, and the moment is stored in whole seconds, cut off."""
+"""Seconds; gateways follow a Service within a fraction of one, and the stored time is truncated to whole seconds."""
 
 
 def follow(builder: PlanBuilder) -> None:
-    """Note which generation of the workload is followed: on the Rollout, and in its status once it is seen there."""
+    """Record the generation of the followed workload: on the Rollout, and in its status once it is observed there."""
     s, meta = builder.context, builder.context.rollout.metadata
     work = s.snapshot.workload
     if s.spec.workload_ref is None or work is None:
@@ -34,7 +34,7 @@ def follow(builder: PlanBuilder) -> None:
 
 
 def scale_down(builder: PlanBuilder) -> None:
-    """Take pods from the Deployment as the Rollout's first revision gets its own (`workloadRef.scaleDown`)."""
+    """Scale down the Deployment as the Rollout's first revision gets pods (`workloadRef.scaleDown`)."""
     s, work, reference = builder.context, builder.context.snapshot.workload, builder.context.spec.workload_ref
     if reference is None or work is None or work.kind != "Deployment" or s.new is None or revision_of(s.new) != 1:
         return
@@ -60,7 +60,7 @@ def scale_down(builder: PlanBuilder) -> None:
 
 
 def _still_asked(builder: PlanBuilder) -> bool:
-    """Whether gateways may not have followed the Services yet, which left the Deployment's pods when the Rollout became healthy."""
+    """Whether gateways may not have followed the Services yet. These moved when the Rollout became healthy."""
     healthy = find(builder.context.rollout.status, "Healthy")
     since = parse_time(healthy.last_transition_time) if healthy else None
     until = (since or 0) + DRAIN

@@ -1,4 +1,4 @@
-"""An update is taken back, by a person or because something said that it must be."""
+"""Abort of an update, by a user or after a failed check."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from serinus.engine.status.promotion import end_pauses
 
 
 def abort(builder: PlanBuilder, why: str) -> None:
-    """The update is taken back from this pass on. `why` goes into the condition and the Event."""
+    """Abort the update from this pass on. `why` goes into the condition and the Event."""
     builder.status.abort = True
     builder.abort_message = why
     apply_abort(builder)
 
 
 def full_promotion_wanted(status: RolloutStatus) -> bool:
-    """Whether `promoteFull` holds: of an abort and a full promotion the later one does.
+    """Whether `promoteFull` applies. Of an abort and a full promotion, the later one applies.
 
-    An abort that was carried out took `promoteFull` away, so one that is there with `abortedAt` came after it.
+    An abort removes `promoteFull`, so a `promoteFull` beside `abortedAt` came after it.
     """
     return status.promote_full and (not status.abort or bool(status.aborted_at))
 
 
 def apply_abort(builder: PlanBuilder) -> None:
-    """What an abort means for the status, however it came."""
+    """The effects of an abort on the status, for any cause."""
     s, status = builder.context, builder.status
     end_pauses(builder)
     status.promote_full = False

@@ -1,4 +1,4 @@
-"""Conditions of a Rollout: what is true of it now, since when, and whether it still makes progress.
+"""Conditions of a Rollout: its present state, the time of the last change, and whether it makes progress.
 
 A condition is rewritten only when its status or reason changes (or, for Progressing, when there was progress, which restarts
 the progress deadline); a rewritten one moves to the end of the list. Source: the Rollout resource, section 4.
@@ -20,16 +20,16 @@ from serinus.engine.status.pod_troubles import TIMED_OUT, of_version
 from serinus.engine.status.scale_down_delay import deadline_of
 
 WRITE_REFUSED = wait_reasons.REFUSED.code
-"""The condition that is there while the API server refuses a write."""
+"""The condition that exists while the API server refuses a write."""
 
 CREATE_ERROR = "ReplicaSetCreateError"
 
 TRAFFIC_VERIFIED = "TrafficVerified"
-"""The condition that is there, and False, while a router that can tell does not show that the weight is in force."""
+"""The condition that exists, with status False, while a router that can confirm the weight does not confirm it."""
 
 
 def find(status: RolloutStatus, kind: str) -> Condition | None:
-    for condition in status.conditions:  # asked several times in each pass: a plain loop is the fastest
+    for condition in status.conditions:  # called several times in each pass: a plain loop is the fastest
         if condition.type == kind:
             return condition
     return None
@@ -38,9 +38,9 @@ def find(status: RolloutStatus, kind: str) -> Condition | None:
 def put(
     status: RolloutStatus, now: float, kind: str, value: str, reason: str, message: str, *, renew: bool = False
 ) -> None:
-    """Set a condition; unchanged status and reason leave it as it is, unless it is to be renewed.
+    """Set a condition. With the same status and reason it stays unchanged, unless `renew` is set.
 
-    Its message is cut to what people read: a name or a value in it may be as long as an object.
+    Its message is cut to a readable length: a name or a value in it may be as long as an object.
     """
     old = find(status, kind)
     if old and old.status == value and old.reason == reason and not renew:
@@ -61,11 +61,11 @@ def promoted(status: RolloutStatus) -> bool:
 
 
 def set_conditions(builder: PlanBuilder, *, healthy: bool, available: bool, progressed: bool, created: bool) -> None:
-    """Write all conditions for the status as this pass leaves it.
+    """Write all conditions for the status at the end of this pass.
 
-    `healthy`: the update is complete and only it remains. `available`: enough pods serve. `progressed`: something moved in
-    the right direction since the status was stored. `created`: the new ReplicaSet is made in this pass. What is held back has
-    been told before.
+    `healthy`: the update is complete and no other version remains. `available`: enough pods serve. `progressed`: the
+    update made progress since the status was stored. `created`: this pass creates the new ReplicaSet. `report_held` has
+    set the conditions of held writes before.
     """
     s, status, now = builder.context, builder.status, builder.context.now
     if not builder.invalid:
@@ -188,7 +188,8 @@ def _progressing(
 
 
 def put_creation_refused(builder: PlanBuilder, rs: ReplicaSet) -> None:
-    """The new ReplicaSet cannot be made: no progress until its deadline is over. Source: the Rollout resource, section 4."""
+    """The new ReplicaSet cannot be created: no progress until its deadline is over. Source: the Rollout resource,
+    section 4."""
     status, name = builder.status, rs.metadata.name
     before = find(status, "Progressing")
     if before and f'"{name}"' in before.message and before.reason in (CREATE_ERROR, "ProgressDeadlineExceeded"):
@@ -200,7 +201,7 @@ def put_creation_refused(builder: PlanBuilder, rs: ReplicaSet) -> None:
 
 
 def _give_up_when_late(builder: PlanBuilder, name: str) -> None:
-    """When the progress deadline is over: no progress is expected any more, or the update is aborted."""
+    """After the progress deadline: no progress is expected any more, or the update is aborted."""
     s, status, before = builder.context, builder.status, find(builder.status, "Progressing")
     if (before is None or before.reason != "ProgressDeadlineExceeded") and not timed_out(builder):
         return
@@ -215,11 +216,11 @@ def _give_up_when_late(builder: PlanBuilder, name: str) -> None:
         put(status, s.now, "Progressing", "False", "ProgressDeadlineExceeded", message)
         after = find(status, "Progressing")
         if after is not None and found is not None and found.lasting:
-            after.message = message  # the trouble may be another one than when the deadline passed
+            after.message = message  # the trouble may have changed since the deadline passed
 
 
 def _abort_stuck(builder: PlanBuilder, message: str) -> None:
-    """`progressDeadlineAbort`: the next pass takes traffic and pods back."""
+    """`progressDeadlineAbort`: the next pass rolls back traffic and pods."""
     builder.status.abort, builder.status.aborted_at = True, format_time(builder.context.now)
     builder.status.promote_full = False
     builder.abort_message = message
@@ -228,7 +229,7 @@ def _abort_stuck(builder: PlanBuilder, message: str) -> None:
 
 
 def deadline(s: RolloutContext, status: RolloutStatus) -> float | None:
-    """When the update counts as stuck (seconds since the epoch); None while the clock stands still."""
+    """When the update counts as stuck (seconds since the epoch); None while the deadline does not run."""
     before = find(status, "Progressing")
     if before is None or before.reason in (
         "RolloutPaused",
@@ -249,17 +250,18 @@ def deadline(s: RolloutContext, status: RolloutStatus) -> float | None:
     )
     if since is None:
         return None
-    # While an old version is in its delay the update is not stuck; one that is empty keeps the note of an abort.
+    # While an old version is in its scale-down delay the update is not stuck. An empty one may keep an abort's
+    # deadline.
     delays = [at for r in s.others if r.spec.replicas and (at := deadline_of(r)) is not None]
     return max([since + seconds, *delays])
 
 
 def timed_out(builder: PlanBuilder) -> bool:
-    """Whether the progress deadline is over; while it is not, look again then."""
+    """Whether the progress deadline is over. Otherwise, requeue at that time."""
     at = deadline(builder.context, builder.status)
     if at is None:
         return False
-    # Times are stored in whole seconds, cut off: one second more, so that the deadline is never short.
+    # Stored times are truncated to whole seconds. One more second keeps the deadline from being short.
     if builder.context.now <= at + 1:
         builder.requeue(at + 1.001)
         return False
@@ -267,7 +269,7 @@ def timed_out(builder: PlanBuilder) -> bool:
 
 
 def _failure(s: RolloutContext, status: RolloutStatus, now: float) -> None:
-    """ReplicaFailure is copied from the ReplicaSet that has it, the new one first."""
+    """Copy ReplicaFailure from the ReplicaSet that has it, the new one first."""
     for rs in (s.new, s.stable, *s.others):
         for failed in rs.status.conditions if rs else ():
             if failed.type == "ReplicaFailure":

@@ -1,4 +1,4 @@
-"""`status.duration`: when an update began, how it ended, and how long people kept it waiting.
+"""`status.duration`: start of an update, how it ended, and how long it waited for users.
 
 Source: the Rollout resource, section 3 ("duration").
 """
@@ -15,7 +15,7 @@ def begin(status: RolloutStatus, now: float) -> None:
 
 
 def begin_version(status: RolloutStatus, now: float, *, back: bool) -> None:
-    """A new template: an update begins. One that goes back before the last update has ended belongs to that one."""
+    """A new template: an update begins. A rollback before the end of an update belongs to that update."""
     known: Json = status.duration or {}
     if not back or "rolloutStartedAt" not in known or "completionStatus" in known:
         begin(status, now)
@@ -40,7 +40,7 @@ def finish(status: RolloutStatus, now: float) -> None:
 
 
 def count_pause(status: RolloutStatus, now: float, *, manual: bool) -> None:
-    """Note when a pause that waits for a person begins, and add it up when it ends."""
+    """Record the start of a pause that waits for a user, and add its length when it ends."""
     if status.duration is None or (not manual and "manualPauseStartedAt" not in status.duration):
         return
     duration: Json = dict(status.duration)

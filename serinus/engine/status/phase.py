@@ -1,6 +1,6 @@
-"""The one word and one line that everybody looks at: `status.phase` and `status.message`.
+"""`status.phase` and `status.message`: one word and one line for all clients.
 
-Source: the Rollout resource, section 3 ("Phase, message"): the first rule that matches. Healthy says more here than in the
+Source: the Rollout resource, section 3 ("Phase, message"): the first rule that matches. Healthy means more than in the
 source: the current version's own pods are available, and all requests go to it.
 """
 
@@ -10,13 +10,13 @@ from serinus.api.rollout import RolloutSpec, RolloutStatus
 from serinus.engine.status.conditions import WRITE_REFUSED, find, promoted
 
 TRAFFIC_SHIFTING = "traffic is still shifting to the current version"
-"""Of a canary that is promoted (or was gone back on) while requests still go to another version."""
+"""Message of a promoted or rolled back canary while requests still go to another version."""
 
 
 def phase_of(
     spec: RolloutSpec, status: RolloutStatus, *, available: int | None = None, has_traffic: bool = True
 ) -> tuple[str, str]:
-    """(phase, message) of a Rollout whose status is complete but for these two.
+    """(phase, message) of a Rollout whose status is complete except for these two.
 
     `available`: the current version's own available pods; `status.availableReplicas` of a canary counts those of all versions.
     `has_traffic`: whether all requests go to the current version. Without them the status alone decides.

@@ -1,6 +1,6 @@
-"""What keeps the pods of a Rollout's versions from being ready: added to the waits, the status and the deadline's message.
+"""Adds the reason why pods are not ready to the waits, the status and the deadline's message.
 
-The rules are in `api/pod_trouble.py`. Only a version that has fewer available pods than it is to have is looked at.
+The rules are in `api/pod_trouble.py`. Only a version with fewer available pods than desired is checked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ABOUT_PODS = (
 """Messages of `phase.py` after which the trouble of the new version's pods follows."""
 
 TIMED_OUT = "has timed out progressing."
-"""How the message of a passed progress deadline ends, before the trouble of the pods."""
+"""The end of the message for a passed progress deadline, before the trouble of the pods."""
 
 _NEW = frozenset({wait_reasons.PODS.code, wait_reasons.SERVICE.code, wait_reasons.RESTARTING.code})
 _STABLE = frozenset(
@@ -32,7 +32,7 @@ _LEAVING = frozenset({wait_reasons.OLD_PODS.code, wait_reasons.PODS.code})
 
 
 def of_version(s: RolloutContext, rs: ReplicaSet | None) -> Trouble | None:
-    """Why the version lacks pods; None where it does not, or nothing is known to be wrong."""
+    """Why the version lacks pods; None if it has enough, or if no cause is known."""
     if rs is None or rs.status.available_replicas >= rs.spec.replicas:
         return None
     return trouble(
@@ -46,7 +46,7 @@ def of_version(s: RolloutContext, rs: ReplicaSet | None) -> Trouble | None:
 
 
 def write_down(builder: PlanBuilder) -> None:
-    """Let `status.message` end with the trouble, where it is about pods of the new version and the trouble lasts."""
+    """Append a lasting trouble to a `status.message` about pods of the new version."""
     status = builder.status
     if status.phase == "Progressing" and status.message in ABOUT_PODS:
         found = of_version(builder.context, builder.context.new)
@@ -55,7 +55,7 @@ def write_down(builder: PlanBuilder) -> None:
 
 
 def name_causes(builder: PlanBuilder) -> None:
-    """Let each wait for pods name what keeps them."""
+    """Add the trouble to each wait for pods."""
     builder.waits = [_with_cause(builder.context, wait) for wait in builder.waits]
 
 
@@ -69,9 +69,9 @@ def _with_cause(s: RolloutContext, wait: Wait) -> Wait:
     if found is None:
         return wait
     before, timed_out, _ = wait.message.partition(TIMED_OUT)
-    if timed_out:  # what follows is the trouble of the moment at which the deadline passed
+    if timed_out:  # the rest is the trouble at the time when the deadline passed
         message = f"{before}{timed_out} {found.sentence}"
-    elif found.lasting and found.lasting in wait.message:  # the status has said it
+    elif found.lasting and found.lasting in wait.message:  # the status contains it already
         message = wait.message.replace(found.lasting, found.sentence)
     else:
         message = f"{wait.message}: {found.sentence}"

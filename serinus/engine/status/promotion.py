@@ -1,4 +1,4 @@
-"""What makes a version the stable one, and what makes an update a way back that needs no second trial."""
+"""Promotion of a version to stable, and rollbacks to a version that needs no second trial."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from serinus.engine.status import duration
 
 
 def in_rollback_window(builder: PlanBuilder) -> bool:
-    """A template that was stable a short while ago needs no second trial (`rollbackWindow.revisions`)."""
+    """Whether the template was stable recently, so that it needs no second trial (`rollbackWindow.revisions`)."""
     s = builder.context
     window = s.spec.rollback_window
     if (
@@ -37,19 +37,19 @@ def goes_back(builder: PlanBuilder) -> bool:
 
 
 def never_promoted(rs: ReplicaSet) -> bool:
-    """Whether it was replaced before it became stable: going back to it is an update like any other."""
+    """Whether it was replaced before it became stable. A rollback to it is an ordinary update."""
     return UNPROMOTED in rs.metadata.annotations
 
 
 def note_replaced(builder: PlanBuilder) -> None:
     """Mark the versions that were replaced before they were promoted.
 
-    Those that were asked for after the stable one, and are not wanted any more: a revision's number grows whenever it is asked
-    for. To be called before the new version gets its number, or the stable one a new number.
+    These have a higher revision number than the stable one and are no longer wanted. A revision gets a new number each
+    time it is wanted. Call this before the new version gets its number, or the stable one a new number.
     """
     s = builder.context
     if s.stable is None or (s.blue_green is None and s.spec.rollback_window is None):
-        return  # there is no way back without a second trial
+        return  # every rollback needs a trial
     for rs in s.sets:
         if rs in (s.new, s.stable) or rs.metadata.deletion_timestamp or never_promoted(rs):
             continue
@@ -79,7 +79,7 @@ def promote(builder: PlanBuilder, new: ReplicaSet, how: str, *, fast: bool = Fal
 
 
 def end_pauses(builder: PlanBuilder, reason: str = "") -> None:
-    """Those of one reason, or all. It is told when none is left; an abort tells of itself."""
+    """End the pauses of one reason, or all. Records an Event when none is left; an abort has its own Event."""
     status = builder.status
     left = [p for p in status.pause_conditions if reason and p.reason != reason]
     if status.pause_conditions and not left and not status.abort:

@@ -1,8 +1,8 @@
-"""What people read of writes that are held back: two conditions, one Event each, and the phase.
+"""Reports held writes to users: two conditions, one Event each, and the phase.
 
-`WriteRefused`: the API server does not do a write (a right, a quota, a policy, or a field that is not valid). The Rollout is Degraded for
-as long. `FieldConflict`: another writer changes a field back each time; the Rollout goes on, and says so.
-Source of `ReplicaSetCreateError`: the Rollout resource, section 4.
+`WriteRefused`: the API server refuses a write (a right, a quota, a policy, or an invalid field). The Rollout is
+Degraded meanwhile. `FieldConflict`: another writer reverts a field each time. The Rollout continues and reports the
+conflict. Source of `ReplicaSetCreateError`: the Rollout resource, section 4.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from serinus.engine.status.phase import phase_of
 
 
 def report_held(builder: PlanBuilder) -> None:
-    """Put the conditions of writes that this pass left out, and drop them if none is left out."""
+    """Set the conditions of writes that this pass left out. Remove them if none is left out."""
     if not builder.held and not builder.context.snapshot.held:
         drop(builder.status, wait_reasons.REFUSED.code)
         drop(builder.status, wait_reasons.CONFLICT.code)
@@ -37,7 +37,7 @@ def report_held(builder: PlanBuilder) -> None:
 
 
 def report_unconfirmed(builder: PlanBuilder) -> None:
-    """Put the condition of a weight that no router, or not AWS, shows to be in force; drop it where it is, or where none can tell."""
+    """Set the condition of an unconfirmed weight. Remove it once confirmed, or if no router can confirm it."""
     text, before = shortened(builder.unconfirmed), find(builder.status, TRAFFIC_VERIFIED)
     if not text:
         drop(builder.status, TRAFFIC_VERIFIED)
@@ -47,7 +47,7 @@ def report_unconfirmed(builder: PlanBuilder) -> None:
 
 
 def report_only_held(builder: PlanBuilder, rs: ReplicaSet | None = None) -> None:
-    """The whole pass where nothing can be done before a write succeeds. `rs`: the ReplicaSet that is not made."""
+    """The whole pass if every action depends on a held write. `rs`: the ReplicaSet that is not created."""
     s, status = builder.context, builder.status
     drop(status, "InvalidSpec")
     report_held(builder)

@@ -1,6 +1,6 @@
-"""Old pods go on serving for a while after traffic has left them (promise: drain after observe).
+"""Old pods stay for a delay after traffic has left them (promise: drain after observe).
 
-The moment is written on the ReplicaSet (annotation `scale-down-deadline`), so that any controller that comes later keeps it.
+The ReplicaSet records the deadline (annotation `scale-down-deadline`), so it survives a restart of the controller.
 Source: canary strategy, section 5.
 """
 
@@ -25,14 +25,14 @@ def has_deadline(rs: ReplicaSet) -> bool:
 
 
 def mark(builder: PlanBuilder, rs: ReplicaSet, seconds: int, because: str) -> str:
-    """Write the deadline, `seconds` from now; it, as written."""
+    """Write the deadline, `seconds` from now. Returns it as written."""
     at = format_deadline(builder.context.now + seconds)
     builder.annotate(rs, {SCALE_DOWN_DEADLINE: at}, because)
     return at
 
 
 def set_deadline(builder: PlanBuilder, rs: ReplicaSet, seconds: int, because: str) -> None:
-    """The ReplicaSet serves at least `seconds` longer."""
+    """Keep the ReplicaSet for at least `seconds` more."""
     at = mark(builder, rs, seconds, f"{because}; it is scaled down then")
     builder.wait(
         wait_reasons.SCALE_DOWN.code,
@@ -48,7 +48,7 @@ def drop_deadline(builder: PlanBuilder, rs: ReplicaSet) -> None:
 
 
 def passed(builder: PlanBuilder, rs: ReplicaSet) -> bool:
-    """Whether the deadline is over; while it is not, look again then."""
+    """Whether the deadline is over. Otherwise, add a wait until then."""
     at = deadline_of(rs)
     if at is None or builder.context.now >= at:
         return True
@@ -61,7 +61,7 @@ def passed(builder: PlanBuilder, rs: ReplicaSet) -> bool:
 def retire(
     builder: PlanBuilder, candidates: list[ReplicaSet], *, delay: Callable[[ReplicaSet], int], limit: int | None
 ) -> None:
-    """Scale down superseded ReplicaSets, newest revision first: `delay` (seconds, of each) after nothing leads there any more.
+    """Scale down superseded ReplicaSets, newest revision first, each `delay` seconds after its last reference ends.
 
     At most `limit` of them (None: all) are kept for the delay.
     """
@@ -84,6 +84,6 @@ def retire(
 
 
 def empty(builder: PlanBuilder, rs: ReplicaSet, because: str) -> None:
-    """Scale to nothing, and take the deadline away with it."""
+    """Scale to 0 and remove the deadline."""
     notes = {SCALE_DOWN_DEADLINE: None} if has_deadline(rs) else {}
     builder.scale(rs, 0, because, annotations=notes)

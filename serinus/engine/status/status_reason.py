@@ -1,8 +1,9 @@
 """Why a Rollout waits, from its status alone, in the codes of `wait_reasons.py`.
 
-The planner knows more, because it reads pods, Services and analyses: `why.explain`. It uses this reason where it has no wait of its
-own, such as for an update that a person has to decide about. A list of thousands of Rollouts shows this reason for each, because
-reading all objects costs several requests for a line. A plan without actions always contains this reason.
+The planner can give more reasons, because it reads pods, Services and analyses: `why.explain`. It uses this reason if
+it has no other wait, such as for an update that needs a user's decision. A list of thousands of Rollouts shows this
+reason for each, because reading all objects costs several requests for a line. A plan without actions always contains
+this reason.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ _BY_MESSAGE = {
     "waiting for post-promotion verification to complete": wait_reasons.ANALYSIS,
     "old replicas are pending termination": wait_reasons.OLD_PODS,
 }
-"""What `phase.py` writes while it is Progressing, where that says enough. The trouble of pods may follow (`pod_troubles.py`)."""
+"""The messages of `phase.py` for Progressing that suffice as a reason. The trouble of pods may follow
+(`pod_troubles.py`)."""
 
 ROUTING = "spec.strategy.canary.trafficRouting"
-"""The field that is invalid when a router refuses what it is asked for."""
+"""The field that InvalidSpec names when a router refuses."""
 
 
 def reason_from_status(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
-    """None where nothing is waited for, or nothing is known yet."""
+    """The wait; None without one, or if the status does not determine it."""
     if status.phase in ("", "Healthy"):
         return None
     if status.message.startswith("InvalidSpec"):
@@ -52,7 +54,7 @@ def reason_from_status(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     if spec.paused:
         return Wait(wait_reasons.PAUSED.code, "spec.paused is true: it is paused by hand")
     if status.pause_conditions:
-        # An undecided verdict may come upon a pause that time would end: then only a person ends both.
+        # An inconclusive verdict may come during a timed pause. Then only a user ends both.
         undecided = (p for p in status.pause_conditions if p.reason in (INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT))
         return _pause(spec, status, next(undecided, status.pause_conditions[0]))
     return _step(spec, status) or _pods(spec, status)
