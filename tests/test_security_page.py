@@ -1,4 +1,4 @@
-"""SECURITY.md tells what is there: its tests, its files, and its way to report."""
+"""SECURITY.md matches the repository: its tests, its files, and its way to report."""
 
 from __future__ import annotations
 

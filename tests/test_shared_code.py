@@ -1,4 +1,4 @@
-"""What several tests use is in `tests/support`, and each part of it has one name."""
+"""Code that several tests use is in `tests/support`, and each part of it has one name."""
 
 from __future__ import annotations
 

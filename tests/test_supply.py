@@ -1,4 +1,4 @@
-"""What is installed is what was pinned: every file by its hash, wherever something is installed, and audited."""
+"""The installed packages are the pinned ones: every file by its hash, in every install, and audited."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ INSTALLS = re.compile(
     r"""|\b(?:npm|npx|gem|cargo)["',\s]+(?:install|i)\b[^\n]*"""
 )
 SAID = {("serinus/local/extras.py", "pip install 'serinus[{extra}]', in the environment that holds serinus.\"")}
-"""Sentences for a person whose environment was not made from the lock files."""
+"""Messages for a user whose environment was not made from the lock files."""
 
 
 def test_nothing_is_installed_but_by_its_hash() -> None:

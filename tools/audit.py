@@ -31,7 +31,7 @@ Package = tuple[str, str]
 
 
 class NoService(Exception):
-    """Why nothing can be asked here."""
+    """Why nothing can be queried here."""
 
 
 def packages(locks: Sequence[str]) -> list[Package]:

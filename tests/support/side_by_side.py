@@ -75,7 +75,7 @@ def place(nodeid: str, *, shared: bool) -> tuple[int, ...]:
 
 
 def scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
-    """What hands out the groups, in the order of the collection."""
+    """The scheduler of the groups, in the order of the collection."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Groups(LoadScopeScheduling):

@@ -1,6 +1,6 @@
-"""The pages of docs/providers: their samples, and what follows from them for the tests of every provider.
+"""The pages of docs/providers: their samples, and the tests that each provider's page defines.
 
-A provider needs no row in a table of tests: its page says what it is asked with, and which credentials it reads.
+A provider needs no row in a table of tests: its page lists its query fields, and the credentials that it reads.
 """
 
 from __future__ import annotations

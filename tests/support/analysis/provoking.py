@@ -17,7 +17,7 @@ ARGUMENT = "ArgSecret-9f&\"é <b>'\\/+=?#%zz"
 """The secret argument: with a character of each kind that some encoding escapes."""
 
 PLAIN = "PlainSecret-77aa"
-"""One that may stand in the host, in a header or in a number's place."""
+"""A value that may appear in the host, in a header or in a number's place."""
 
 OWN = {
     key: f"Own{key}-51c+/{key}=="

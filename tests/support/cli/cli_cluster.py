@@ -47,9 +47,9 @@ def run(*args: str, **env: str) -> Result:
 
 
 class Cluster:
-    """An API server of its own thread.
+    """An API server with a thread of its own.
 
-    `writes`: (method, path below the namespace, body) of all that changed something; Events, which only tell, apart.
+    `writes`: (method, path below the namespace, body) of all writes except Events.
     """
 
     def __init__(self, directory: Path) -> None:

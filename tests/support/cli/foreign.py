@@ -71,5 +71,5 @@ def objects() -> dict[str, list[Json]]:
 
 
 def foreign(text: str) -> str:
-    """What a terminal would carry out or hide."""
+    """Characters that a terminal would execute or hide."""
     return "".join(sorted({sign for sign in text if visible(sign) != sign}))

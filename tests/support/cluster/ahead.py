@@ -12,12 +12,12 @@ from tests.support.cluster.network import NoNetwork, ask_for_network
 
 
 def build_ahead() -> None:
-    """Begins. Whoever needs a program waits for it then, and is told why it is not there."""
+    """Start the builds. A test that needs a program waits for its build, and receives its error."""
     threading.Thread(target=_build, daemon=True).start()
 
 
 def _build() -> None:
-    # A failure is told by the fixture that meets it again; without a network of their own nobody would use the programs.
+    # The fixture that repeats the build reports the failure; without a network of their own the programs have no use.
     with contextlib.suppress(NoBinary, NoNetwork, AssertionError):
         ask_for_network()
         binary()

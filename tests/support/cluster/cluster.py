@@ -28,7 +28,7 @@ START_SECONDS = 60.0
 HOME = "argo-rollouts"
 """The namespace of the controller and of its lease."""
 ACCOUNT = f"system:serviceaccount:{HOME}:{NAME}"
-"""Who the controller is: it has the rights that `serinus install` gives, and no others."""
+"""The controller's service account: it has the rights that `serinus install` gives, and no others."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Cluster:
         self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *self.apply_installation())
 
     def apply_installation(self, *flags: str) -> list[str]:
-        """Applies what `serinus install` prints but for the Deployment, which nobody could run. The definitions' names."""
+        """Apply the output of `serinus install` except the Deployment, which cannot run here. Returns the definitions' names."""
         command = [str(BIN / "serinus"), "install", *flags]
         printed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
         texts = [t for t in printed.split("\n---\n") if "\nkind: Deployment\n" not in t]
@@ -166,7 +166,7 @@ def as_list(objects: tuple[dict[str, Any], ...]) -> dict[str, Any]:
 
 
 def answer(port: int, path: str) -> str | None:
-    """What an HTTP server on this machine answers; None while it does not."""
+    """The answer of an HTTP server on this machine; None while it does not answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)

@@ -1,6 +1,6 @@
 """The fixture `cluster`: one real control plane for a whole run, in a network of its own.
 
-Imported by tests/conftest.py; everything heavy is imported when somebody asks for it.
+Imported by tests/conftest.py; everything heavy is imported on first use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the e2e suite needs of an instance, on a cluster: a namespace of its own, requests, kubectl."""
+"""The part of an instance that the e2e suite needs, on a cluster: a namespace of its own, requests, kubectl."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.instance.live import Instance, eventually
 
 GONE_SECONDS = 90.0
 IMAGES = "configmap serinus-images -n kube-system"
-"""What a test may change outside its namespace: the rules for images of the whole node."""
+"""The settings outside its namespace that a test may change: the rules for images of the whole node."""
 
 PLAYS = "rec-"
 """How the namespaces of the recorder begin."""

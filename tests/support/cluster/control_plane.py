@@ -1,7 +1,7 @@
 """etcd, kube-apiserver and kube-controller-manager as processes, in a directory and on ports of their own.
 
-Nothing schedules and nothing watches nodes: the one node binds pods itself. Everybody has a token of their own, so that
-the audit log tells who did what.
+Nothing schedules and nothing watches nodes: the one node binds pods itself. Each user has a token, so that
+the audit log shows the author of each request.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ControlPlane:
     directory: Path
     audit: bool = False
     alone: bool = False
-    """Only the API server: nobody but the clients of a test changes anything."""
+    """Only the API server: only the clients of a test change anything."""
     groups: dict[str, str] = field(default_factory=lambda: {ADMIN: "system:masters"})
     """User -> group."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
@@ -86,7 +86,7 @@ class ControlPlane:
     def stop(self) -> None:
         """Ends all, last started first."""
         for name, process in reversed(self.processes.items()):
-            # What it stores goes with the directory: only the API server's clients get the time to be told.
+            # Its data goes with the directory: only the API server's clients get time to receive the end.
             process.send_signal(signal.SIGKILL if name == "etcd" else signal.SIGTERM)
             try:
                 process.wait(STOP_SECONDS)
@@ -124,7 +124,7 @@ class ControlPlane:
             "--profiling=false",
         ]
         if self.alone:
-            flags.append("--disable-admission-plugins=ServiceAccount")  # nobody makes accounts
+            flags.append("--disable-admission-plugins=ServiceAccount")  # no controller creates accounts
         if self.audit:
             policy = self.directory / "audit-policy.yaml"
             policy.write_text(AUDIT)
@@ -203,7 +203,7 @@ rules:
 - level: Request
   omitStages: [ResponseStarted]
 """
-"""Every change with what was asked; of the controller, which is the only service account here, that it read as well."""
+"""Every change with its request body; of the controller, which is the only service account here, its reads as well."""
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""What a controller made, by the audit log."""
+"""The objects that a controller created, by the audit log."""
 
 from __future__ import annotations
 

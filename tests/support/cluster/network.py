@@ -1,6 +1,6 @@
 """A network of the tests' own: nothing but a loopback interface, on which a range of addresses for pods is local.
 
-A real API server takes no loopback address as an endpoint, so pods need others; here they harm nobody. The thread that
+A real API server takes no loopback address as an endpoint, so pods need others; here they cause no conflict. The thread that
 enters it moves there with everything it starts; it comes back at the end, and the network ends with its last process.
 """
 
@@ -33,7 +33,7 @@ def outside(work: Callable[[], T]) -> T:
 
 
 def ask_for_network() -> None:
-    """NoNetwork where `own_network` cannot be had: to be asked before minutes are spent on what would run there."""
+    """Raise NoNetwork where `own_network` is unavailable: call it before minutes of work that would need it."""
     with own_network():
         pass
 

@@ -68,7 +68,7 @@ class Ledger:
 
 
 def summary(total: int, bad: list[Bad]) -> dict[str, Any]:
-    """What a measurement prints of a scenario: the counts, and of what is bad each kind by what was happening."""
+    """The printed results of a scenario: the counts, and the bad answers of each kind by the event at that time."""
     lost = [b for b in bad if b.lost]
     found: dict[str, Any] = {"requests": total, "lost": len(lost), "wrongly_answered": len(bad) - len(lost)}
     if bad:

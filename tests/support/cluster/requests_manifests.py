@@ -1,4 +1,4 @@
-"""What the scenarios of requests deploy: `web`, its Services and its Ingress, by canary, blue-green or pod by pod."""
+"""The manifests of the request scenarios: `web`, its Services and its Ingress, by canary, blue-green or pod by pod."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What happens behind a host while requests go on: whole releases, ways back, and takeovers.
+"""Events behind a host while requests continue: whole releases, rollbacks, and takeovers.
 
-Each says what is happening and who may answer meanwhile; `requests_ledger.py` judges.
+Each names the event and the versions that may answer meanwhile; `requests_ledger.py` judges.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def blue_green(scene: Scene) -> None:
     """A switch, the way back while the old pods still are there, and an abort before a switch."""
     _stands(scene, *map(manifests.service, ("web", "web-preview")), manifests.rollout(manifests.blue_green()))
     for color, before in (("green", "blue"), ("yellow", "green")):
-        # Nobody sees what is not promoted.
+        # No request reaches a version that is not promoted.
         scene.image(color)
         scene.phase("Paused")
         scene.ledger.now(f"switch to {color}", color, before)

@@ -55,7 +55,7 @@ class Scene:
     def status(self) -> Json:
         found = self.there.get("rollout", NAME)
         status = found.get("status") or {}
-        # A workload's template is followed a moment later; whoever changes one waits for Paused first.
+        # A change of a workload's template is observed a moment later; a caller that makes one waits for Paused first.
         return status if status.get("observedGeneration") == str(found["metadata"]["generation"]) else {}
 
     def phase(self, *wanted: str) -> None:
@@ -71,7 +71,7 @@ class Scene:
         eventually(so, SECONDS)
 
     def healthy(self, color: str, *before: str) -> None:
-        """Until it is; then nobody but this version may answer, once gateways have followed."""
+        """Wait until it is; then only this version may answer, once gateways have followed."""
         self.phase("Healthy")
         since = time.monotonic()
         self.ledger.now(f"Healthy with {color}, gateways follow", color, *before)
@@ -83,7 +83,7 @@ class Scene:
         self.ledger.now(f"all is {color}", color)
 
     def only(self, color: str) -> None:
-        """Until only this version is asked; from then on no other may answer."""
+        """Wait until only this version answers; from then on no other may answer."""
         eventually(lambda: self.asking.colors(50) == {color: 50}, SECONDS)
         self.ledger.now(f"all is {color}", color)
 

@@ -1,4 +1,4 @@
-"""An update that Argo Rollouts left half-way, taken over, ended, and let go again, while requests go on."""
+"""Take over an update that Argo Rollouts left half-way, complete it, and release it again, while requests continue."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ PLAY = "nginx-walk"
 
 
 def from_argo_rollouts_and_back(scene: Scene) -> None:
-    """Said before what would change; then ended by Serinus; then a second one half-way, and nobody leads it any more.
+    """Check the changes before; complete the update with Serinus; leave a second one half-way, without a controller.
 
-    Argo Rollouts' own program does not run here: that it finds its state is what the recorded plays hold. That nothing
-    changes for requests between the two controllers is seen here.
+    Argo Rollouts' own program does not run here: the recorded plays check that it finds its state. This test checks that
+    nothing changes for requests between the two controllers.
     """
     left = next(one for one in left_behind(PLAY) if "get rollout" in one.about)
     left = retold(left, '"web.test"', f'"{scene.host}"')

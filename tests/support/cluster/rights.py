@@ -1,4 +1,4 @@
-"""Which rights a service account has used, as the audit log of the API server tells, and which it has."""
+"""The rights that a service account has used, by the audit log of the API server, and those that it has."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def given(rows: tuple[Row, ...]) -> set[Right]:
 
 
 def used(audit: Path, account: str) -> set[Right]:
-    """What it asked for and was allowed."""
+    """The rights that it used in allowed requests."""
     return {_right(entry) for entry in _of(audit, account) if not _refused(entry)}
 
 
 def refused(audit: Path, account: str = "") -> list[str]:
-    """What it was not allowed; without `account`, what no service account was."""
+    """The requests that were denied to it; without `account`, to all service accounts."""
     return sorted({f"{entry['verb']} {entry['requestURI']}" for entry in _of(audit, account) if _refused(entry)})
 
 
@@ -57,7 +57,7 @@ def _of(audit: Path, account: str) -> Iterator[dict[str, Any]]:
 
 
 def _refused(entry: dict[str, Any]) -> bool:
-    """Forbidden by RBAC. A namespace that is being deleted is a 403 as well, which no right would mend."""
+    """Forbidden by RBAC. A namespace that is being deleted is a 403 as well, which no right would fix."""
     return entry.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid"
 
 

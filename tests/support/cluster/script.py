@@ -48,7 +48,7 @@ def steps() -> list[Step]:
 
 
 def run_script(instance: Instance, namespace: str) -> list[tuple[str, ...]]:
-    """What each step printed, in lines."""
+    """The output of each step, in lines."""
     return [_run(step, instance, namespace) for step in steps()]
 
 

@@ -1,4 +1,4 @@
-"""What Argo Rollouts left, put on the real control plane while nobody leads it; and what `serinus upgrade --check` says."""
+"""The state left by Argo Rollouts, put on the real control plane without a controller; and the report of `serinus upgrade --check`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 FIRST = ("AnalysisTemplate", "Deployment", "Service", "Ingress", "Experiment", "ReplicaSet", "AnalysisRun")
 """After the Rollout, in this order: owners before what they own."""
 OWN_STATUS = ("Rollout", "AnalysisRun", "Experiment")
-"""Whose statuses are the controller's: nobody else would write them again. Only a Rollout's is a part of its own in the API."""
+"""Kinds whose status only the controller writes. Only a Rollout's status is a subresource in the API."""
 
 
 def put(there: ClusterInstance, obj: Json, owner: Json | None = None) -> Json:

@@ -23,7 +23,7 @@ SPACE = "default"
 
 
 class Metrics(Http):
-    """A monitoring system: `value` is what it says, `asked` what was asked and when."""
+    """A monitoring system: `value` is its answer, `asked` its queries and their times."""
 
     def __init__(self, clock: LoopClock) -> None:
         super().__init__()

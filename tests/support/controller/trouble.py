@@ -9,7 +9,7 @@ from typing import Any
 from serinus.kube.wire import Request, Response
 
 Answer = Callable[[Request], Awaitable[Response | None]]
-"""What is answered instead; None for what the API itself would."""
+"""The answer instead; None for the API's own."""
 MINUTES = 60
 
 

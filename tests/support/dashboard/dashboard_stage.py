@@ -57,7 +57,7 @@ class Stage:
         assert ready.wait(20)
 
     def shut(self) -> None:
-        """Stops the dashboard; the API server goes on."""
+        """Stop the dashboard; the API server keeps running."""
         if self._stop is not None and self._serving is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._serving.result(20)

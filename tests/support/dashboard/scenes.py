@@ -177,7 +177,7 @@ def measured(*values: tuple[str, str]) -> list[Json]:
 
 
 def metric(name: str, phase: str, measurements: list[Json], **asked: Any) -> tuple[Json, Json]:
-    """(the metric as it was asked for, its result)."""
+    """(the desired metric, its result)."""
     count = {word.lower(): sum(m["phase"] == word for m in measurements) for word in ("Successful", "Failed")}
     provider = {"job": {"spec": {"template": {}}}}
     return {"name": name, "provider": provider, **asked}, {

@@ -1,4 +1,4 @@
-"""A picture of what a terminal shows, as SVG: the same text gives the same bytes, so a test can tell when one is out of date."""
+"""A picture of a terminal's content, as SVG: the same text gives the same bytes, so a test can detect an outdated one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that nobody would write and every API server would take: drawn from the published schema of a Rollout."""
+"""Objects that no user would write and every API server would accept: drawn from the published schema of a Rollout."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ sizes = st.integers(0, 4)
 
 @st.composite
 def replica_sets(draw: st.DrawFn, name: str, template: Json) -> Json:
-    """Ours, somebody else's, nobody's; half deleted; with a status that lags."""
+    """Ours, another owner's, without an owner; half deleted; with a status that lags."""
     spec: Json = {"replicas": draw(sizes), "selector": {}}
     spec["template"] = draw(st.sampled_from([template, {}, {"metadata": {}, "spec": {"containers": []}}]))
     status = draw(
@@ -234,7 +234,7 @@ def workloads(draw: st.DrawFn, template: Json) -> Json:
 
 @st.composite
 def surroundings(draw: st.DrawFn, template: Json) -> list[Json]:
-    """What stands around the Rollout `web`: any of it may be missing, another's, half deleted."""
+    """The objects around the Rollout `web`: any of them may be missing, another's, half deleted."""
     found: list[Json] = []
     for name in draw(st.lists(st.sampled_from([f"web-{h}" for h in HASHES[:3]]), max_size=3, unique=True)):
         found.append(draw(replica_sets(name, template)))

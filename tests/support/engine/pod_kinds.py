@@ -13,7 +13,7 @@ BEFORE = "2025-12-31T23:58:00Z"
 
 @dataclass(frozen=True)
 class Kind:
-    """`code`, `words`: what is said of it. `details`: words that change from attempt to attempt, so that no status has them.
+    """`code`, `words`: the report about it. `details`: words that change from attempt to attempt, so that no status has them.
 
     `weak`: not in a status at all. `events`: (reason, message) of Warnings about the pod.
     """

@@ -47,7 +47,7 @@ def merged(obj: Any, patch: Any) -> Any:
 
 
 class World:
-    """`settle` plans until nothing is left to do; what was written and told is kept."""
+    """`settle` plans until nothing is left to do; writes and Events are recorded."""
 
     def __init__(self, *objects: Json) -> None:
         self.now, self.version = 1_800_000_000.0, 1
@@ -109,7 +109,7 @@ class World:
         )
 
     def plan(self) -> Plan:
-        """What would be done now."""
+        """The plan for the present state."""
         p = plan(self.snapshot())
         for wait in p.waits:
             assert wait.until is None or self._time_ends(wait), f"{wait} promises a moment at which nothing ends"

@@ -45,12 +45,12 @@ class Instance:
         return {**os.environ, "KUBECONFIG": self.status["kubeconfig"], "PATH": path}
 
     def shell(self, command: str, cwd: Path | None = None, *, check: bool = True) -> str:
-        """What a command typed in a shell prints."""
+        """The output of a command typed in a shell."""
         done = run(["bash", "-c", command], env=self.environment(), cwd=cwd, check=check)
         return done.stdout + ("" if check else done.stderr)
 
     def ask(self, host: str, path: str = "/color", headers: dict[str, str] | None = None) -> tuple[int, str]:
-        """What curl with this host name would print; a new connection each time, as with curl."""
+        """The output of curl with this host name; a new connection each time, as with curl."""
         address = urlsplit(self.status["gateway"])
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
         try:

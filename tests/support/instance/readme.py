@@ -1,7 +1,7 @@
 """A README whose ```sh blocks are typed, one after another, in a copy of its folder.
 
-A ```text block that follows is what the reader is told to see: its lines must be in the output, in this order; `…` stands
-for anything. `http://127.0.0.1:8080`, or without `http://`, is where the gateway is unless asked otherwise; in a test it is wherever it is.
+A ```text block that follows is the output that the README shows: its lines must be in the output, in this order; `…` stands
+for anything. `http://127.0.0.1:8080`, or without `http://`, is the gateway's default address; a test replaces it with the real one.
 """
 
 from __future__ import annotations

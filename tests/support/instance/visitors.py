@@ -41,7 +41,7 @@ class Visitors:
         self._thread.join(30)
 
     def colors(self, count: int) -> Counter[str]:
-        """Who answers the next `count` requests (failures count as ""); the gateway's half second is let pass first."""
+        """The versions that answer the next `count` requests (a failure is ""), after the gateway's half second."""
         begun = self.traffic.total + int(RATE / 2)
         end = time.monotonic() + 60
         while self.traffic.total < begun + count:
@@ -58,7 +58,7 @@ class Visitors:
             assert time.monotonic() < end, f"{dict(found)} after {seconds} s"
 
     def share(self, color: str, count: int = 400) -> float:
-        """The percentage of the next answers that this colour gives, from its first one on: the gateway has heard of it then."""
+        """The percentage of the next answers that this colour gives, from its first one on: the gateway has received it then."""
         begun, end = self.traffic.total, time.monotonic() + 60
         while (new := self.traffic.total - begun) < 1 or color not in {
             a.color for a in list(self.traffic.answers)[-new:]

@@ -3,15 +3,15 @@
     slow            the answer comes late
     refused         429 with Retry-After; nothing was done
     failed          500; nothing was done
-    conflict        409 for a write that says which version it saw; nothing was done
+    conflict        409 for a write with a resourceVersion; nothing was done
     lost            the connection breaks before the request arrives
     lost answer     the connection breaks after the request was carried out
-    broken watch    a watch ends in the middle: what came after must be fetched by resuming
+    broken watch    a watch ends in the middle: later events must be fetched by resuming
     expired watch   410 instead of a watch: the history is gone
-    late events     a watch is silent for a while, then goes on
+    late events     a watch is silent for a while, then continues
     repeated event  an event comes twice
 
-An event that a watch loses while it goes on is no fault that Kubernetes has: versions are told in order or not at all.
+A watch that loses an event and continues is not a fault of Kubernetes: versions arrive in order or not at all.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ class ProxyServer:
                 _pump(inner, other.sendall)
 
     def _http(self, line: socket.socket) -> bytes | None:
-        """What goes to the target first; None where it is refused."""
+        """The first bytes to the target; None where it is refused."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += line.recv(1)

@@ -26,7 +26,7 @@ from serinus.local.node.runtime import (
 
 @dataclass(frozen=True, slots=True)
 class FakeProgram:
-    """What one start of a container does. Times in seconds.
+    """The behaviour of one start of a container. Times in seconds.
 
     `listens_after`: when it answers; None for never. `runs_for`: when it ends by itself, with `exit_code`; None for
     never. `stops_in`: how long it takes after SIGTERM. `missing`: its image does not exist. `refuses`: why it cannot be
@@ -58,7 +58,7 @@ Script = Callable[[str, int], FakeProgram]
 
 
 class FakeRuntime:
-    """`script` may be replaced at any time; it is asked at every start and every pull."""
+    """`script` may be replaced at any time; each start and each pull calls it."""
 
     name = "fake"
 
@@ -80,7 +80,7 @@ class FakeRuntime:
         return ()
 
     def does(self, launch: Launch) -> FakeProgram:
-        """What this start of a container does; to be replaced where its image does not tell."""
+        """The behaviour of this start of a container; override it where its image does not define it."""
         return self.script(launch.image, launch.attempt)
 
     async def start(self, launch: Launch) -> Running:
@@ -113,7 +113,7 @@ class FakeRuntime:
                 self._end(container, code)
 
     def live(self) -> list[Launch]:
-        """What runs now."""
+        """The running containers."""
         return [c.launch for c in self._containers.values() if not c.end.is_set()]
 
     async def found(self, pod: PodRef) -> Sequence[Running]:

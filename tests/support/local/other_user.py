@@ -9,13 +9,13 @@ from collections.abc import Callable
 import pytest
 
 STRANGER = 54321
-"""A user id that nobody has."""
+"""An unused user id."""
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 
 
 def as_user(uid: int, act: Callable[[], object]) -> str:
-    """What `act` returned, as text, or the exception that it raised: `Type: message`. It runs in a forked process."""
+    """The result of `act`, as text, or the exception that it raised: `Type: message`. It runs in a forked process."""
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:

@@ -1,4 +1,4 @@
-"""An HTTP server that answers as a test says and keeps what it was asked."""
+"""An HTTP server that answers as a test configures it and records its requests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Black-box cases in virtual time: a play, and then questions, each asked until its answer is right or its time is over.
+"""Black-box cases in virtual time: a play, and then questions, each repeated until its answer is right or its time is over.
 
-`tests/recordings/cases.py` has the form, and asks the same of a running instance with the real programs
-(tests/e2e/test_cases.py). Questions that need a gateway or kubectl's own tables are asked there only.
+`tests/recordings/cases.py` has the form, and runs the same on an instance with the real programs
+(tests/e2e/test_cases.py). Questions that need a gateway or kubectl's own tables run there only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.plays.stage import Stage
 
 CASES = RECORDINGS / "cases"
 WITHIN = 10.0
-"""Seconds for which a question is asked by default."""
+"""Seconds for which a question is repeated by default."""
 ASKED_EVERY = 0.4
 NEVER_EVERY = 0.5
 LIVE_ONLY = {

@@ -1,10 +1,10 @@
-"""What in a trace is up to chance or to the machine, and is therefore the same in a copy that is compared.
+"""The parts of a trace that depend on chance or the machine, and are therefore unified in a copy that is compared.
 
 - uids: a Job of an analysis has its run's uid in its name;
 - the order of an AnalysisRun's results: in the reference metrics are measured at the same time, and the first to end is
   written first (ours are in the order of the metrics: tests/plays/test_where_we_differ.py);
 - the order of an object's fields, which each API server has its own of;
-- how often a metric was measured that goes on until something else ends it.
+- the number of measurements of a metric that continues until something else ends it.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ SERVER = "https://in.this.process"
 
 
 def rollouts(line: str, handle: Handler, namespace: str, clock: Clock) -> str:
-    """What `kubectl argo rollouts LINE` prints, on stdout and then on stderr, and a failure's exit code."""
+    """The output of `kubectl argo rollouts LINE`, on stdout and then on stderr, and a failure's exit code."""
     return _printed(main.rollouts, ["--server", SERVER, "-n", namespace, *line.split()], handle, clock)
 
 

@@ -22,7 +22,7 @@ def without_kept_events(writes: list[Write]) -> list[Write]:
 
 
 def abort_with_a_delay_of_30_seconds() -> list[Write]:
-    """What our controller writes from the abort until everything is over."""
+    """Our controller's writes from the abort until everything is over."""
     what = scenario("nginx-abort-delay")
     what["objects"] = what["objects"].replace("abortScaleDownDelaySeconds: 3", "abortScaleDownDelaySeconds: 30")
     done = play("an abort with a delay of 30 s", {**what, "settle": 35})

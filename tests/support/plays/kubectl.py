@@ -29,7 +29,7 @@ class Kubectl:
         self._kinds = BY_KIND | {kind.kind: kind for kind in kinds}
 
     async def apply(self, manifests: list[Json]) -> str:
-        """Client-side apply: a patch of what changed since it was applied last. What is refused is printed."""
+        """Client-side apply: a patch of the changes since the last apply. A refusal is printed."""
         return "".join([await self._tried(m) for m in manifests])
 
     async def _tried(self, manifest: Json) -> str:

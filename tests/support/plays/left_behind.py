@@ -1,7 +1,7 @@
-"""What Argo Rollouts left on a cluster when a user acted, or at the end: whole objects, rebuilt from a recording.
+"""The state that Argo Rollouts left when a user acted, or at the end: whole objects, rebuilt from a recording.
 
-A trace has of each object what the recorder looks at; the rest comes from the manifests of the play. What is not recorded
-is as the reference writes it: names, labels and owners of ReplicaSets and pods, `status.observedGeneration`.
+A trace has the fields of each object that the recorder reads; the rest comes from the manifests of the play. Fields
+that are not recorded are as the reference writes them: names, labels and owners of ReplicaSets and pods, `status.observedGeneration`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What Argo Rollouts left in the middle of something that runs: an analysis, an Experiment, an update of a workload.
+"""The state that Argo Rollouts left in the middle of an analysis, an Experiment, or an update of a workload.
 
-As left_behind.py, at a moment of the trace. What a trace does not have of an AnalysisRun or an Experiment (their specs) is
-made of the play's templates as the reference makes it: analysis, sections 3 and 6.
+As left_behind.py, at a moment of the trace. A trace lacks the specs of AnalysisRuns and Experiments: they are
+made from the play's templates as the reference does: analysis, sections 3 and 6.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The monitoring system of a play: it answers what the play says, and tells what it was asked, as the recorder's does."""
+"""The monitoring system of a play: it gives the play's answers, and reports its queries, like the recorder's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNKNOWN = {"status": 404, "body": "not found"}
 class Monitoring(Http):
     """An HTTP client of providers of which every request ends here.
 
-    `answers`: path -> the body, or its `status`, `headers` and `body`; they may be changed at any time. `tell` is told each request.
+    `answers`: path -> the body, or its `status`, `headers` and `body`; they may be changed at any time. `tell` receives each request.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
-"""What passes by within a moment in virtual time may stand for longer in a live play: how long is up to the machine.
+"""A state that passes within a moment in virtual time may last longer in a live play: the length depends on the machine.
 
-`compare.py` forgets what stood for less than 0.3 s. On a busy machine a command starts later, a write takes longer, and the
+`compare.py` ignores states that lasted less than 0.3 s. On a busy machine a command starts later, a write takes longer, and the
 second pod is ready long after the first; so a live play may show more of what happened, but nothing else, and in no other
 order.
 """
@@ -27,7 +27,7 @@ def only_passes_by(name: str, line: str) -> bool:
     thing, field, ours = found[1], found[2], ast.literal_eval(found[3])
     lasting, everything = _ways(name, 0.3)[thing].get(field, []), _ways(name, 0.0)[thing].get(field, [])
     if field == "replicas":
-        # Of sizes only turning points are told: one more size at an end takes the place of what stood there.
+        # Of sizes only turning points are recorded: one more size at an end replaces the size before it.
         return ours == everything and max(ours) == max(lasting) and ours[-1] == lasting[-1]
     return within(lasting, ours) and within(ours, everything)
 

@@ -1,7 +1,7 @@
-"""Plays a scenario in virtual time, and writes its trace down as `record.py` does.
+"""Plays a scenario in virtual time, and writes its trace as `record.py` does.
 
-What is seen of an object, how an object's history becomes lines, and how lines become a trace is the recorder's own code;
-its clock is the event loop's, its watches are ours, and what a play does is done in this process.
+The recorder's own code selects an object's fields, turns an object's history into lines, and lines into a trace.
+Its clock is the event loop's, its watches are ours, and the play's actions run in this process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the containers of a play do, in virtual time: those of a Rollout listen, those of a Job end as their command says."""
+"""The containers of a play, in virtual time: those of a Rollout listen, those of a Job end as their command says."""
 
 from __future__ import annotations
 

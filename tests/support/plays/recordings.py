@@ -94,14 +94,14 @@ def program(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # `dataclass` and others look a module up by its name; nobody else does.
+    # `dataclass` and others look a module up by its name; no other code does.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
 
 def compared(name: str, ours: Path) -> str:
-    """What the comparer prints about our trace of a play beside the reference's."""
+    """The comparer's output about our trace of a play beside the reference's."""
     theirs = folder(name) / "argo-rollouts" / f"{name}.jsonl"
     printed = io.StringIO()
     with tempfile.TemporaryDirectory() as directory:
@@ -145,7 +145,7 @@ class Difference:
 
 
 def lists() -> dict[Path, str]:
-    """The page that tells people of some differences -> these differences as YAML."""
+    """The page that describes some differences -> these differences as YAML."""
     found = {LIST.with_suffix(".md"): LIST.read_text()}
     for page in sorted(set(PAGES.glob("*.md")) - {PAGES / "adding.md"}):
         for block in re.findall(r"^```yaml\n(# differences\n.*?)^```$", page.read_text(), re.M | re.S):
@@ -175,10 +175,10 @@ def listed(name: str) -> list[Difference]:
 
 
 def surprises(name: str, report: str, *, passes_by: Callable[[str, str], bool] | None = None) -> list[str]:
-    """What is wrong: differences that are not listed, and listed ones that no longer occur.
+    """The errors: differences that are not listed, and listed ones that no longer occur.
 
-    In virtual time every listed line must occur. `passes_by` is given for a live play, and says which differences are only
-    of how long something stood there (`passing.py`); then one line of a row is enough.
+    In virtual time every listed line must occur. `passes_by` is given for a live play, and selects the differences that are only
+    in how long a state lasted (`passing.py`); then one line of a row is enough.
     """
     rows, seen, live = listed(name), differences(report), passes_by is not None
     unlisted = [d for d in seen if not any(row.allows(d, live=live) for row in rows)]

@@ -1,6 +1,6 @@
-"""What a play must not show. Each rule takes a trace and returns a sentence for each time that it is broken.
+"""Rules against wrong plays. Each rule takes a trace and returns a sentence for each violation.
 
-Traces of real clusters are exact to some 30 ms between kinds of objects: what stands for less than `SKEW` proves nothing,
+Traces of real clusters are exact to some 30 ms between kinds of objects: a state of less than `SKEW` proves nothing,
 unless two lines are of one object.
 """
 
@@ -196,7 +196,7 @@ def a_pause_begins_again_when_promoted(trace: Trace) -> list[str]:
 
 
 def a_condition_flips(trace: Trace) -> list[str]:
-    """A condition that goes from one status and reason to another and back within a second has told nothing."""
+    """A condition that changes from one status and reason to another and back within a second informs no reader."""
     wrong: list[str] = []
     past: dict[str, list[tuple[float, str]]] = {}
     for m in moments(trace):

@@ -1,4 +1,4 @@
-"""A trace told as moments: after each line, what every object looks like."""
+"""A trace as moments: the state of every object after each line."""
 
 from __future__ import annotations
 

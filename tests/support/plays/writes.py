@@ -1,18 +1,18 @@
-"""How many writes a play cost the controller, by one rule for its trace and the reference's.
+"""The number of writes that a play cost the controller, by one rule for its trace and the reference's.
 
-A line of a trace is one version of an object. Counted are the lines that tell of what the controller changes:
+A line of a trace is one version of an object. Counted are the lines of the controller's changes:
 
 - each routine Event: kept ones, commands among them, are written whatever they cost (`serinus/api/event_reasons.py`);
 - each line of a Rollout, a Service or a router's object after its first, and the first of an Ingress that the controller makes;
-- each line of an AnalysisRun or an Experiment, its end too, but for the one that tells that the user made it;
+- each line of an AnalysisRun or an Experiment, its end too, except the one for the user's creation;
 - each line of a ReplicaSet of the Rollout's or an Experiment's in which more than its status changes, and its end;
 - a Deployment's size after its first line;
 - each pod that goes beyond those by which its ReplicaSet shrank: it was evicted.
 
-Not counted is what others write: other pods, the status of ReplicaSets and Deployments, other ReplicaSets. What a user's
-command changes in a status is counted on both sides. `flipped: n` stands for n lines.
+Writes of others are not counted: other pods, the status of ReplicaSets and Deployments, other ReplicaSets. A user
+command's change of a status is counted on both sides. `flipped: n` stands for n lines.
 
-So it is the least that was written: a write that changes nothing the trace speaks of has no line. Of our own controller
+So it is the minimum: a write that changes nothing in the trace has no line. Of our own controller
 the requests are known as well (`Played.writes`).
 """
 

@@ -80,7 +80,7 @@ class Cluster:
         return self.objects[kind if isinstance(kind, str) else kind.key, name]
 
     def traffic(self, weight: int, *, additional: dict[str, int] | None = None, **fields: Any) -> Traffic:
-        """What the Rollout wants at this weight. `additional`: Service of an experiment -> its weight."""
+        """The Rollout's desired traffic at this weight. `additional`: Service of an experiment -> its weight."""
         canary = self.rollout.spec.strategy.canary
         assert canary is not None
         given: Json = {
@@ -96,7 +96,7 @@ class Cluster:
         return Traffic("web", NAMESPACE, UID, OWNER, canary, weight=weight, additional=more, **given | fields)
 
     def seen(self) -> Objects:
-        """What the routers' references select, as a controller's cache gives it."""
+        """The objects that the routers' references select, as a controller's cache gives them."""
         ingresses: dict[str, Ingress] = {}
         others: dict[str, Json] = {}
         named = {(ref.kind, ref.name) for ref in registry.references(self.rollout)}
@@ -134,7 +134,7 @@ class Cluster:
         raise AssertionError(f"it never settles: {written[-1]}")
 
     def error(self, weight: int = 0, **fields: Any) -> str:
-        """What the routers refuse with."""
+        """The errors of the routers."""
         answers = self.answers(self.traffic(weight, **fields))
         assert all(not answer.writes for answer in answers if answer.error)
         return "; ".join(answer.error for answer in answers if answer.error)
