@@ -1,6 +1,6 @@
-"""`python -m serinus.local.apiserver --data DIR`: the API server alone, for developing against it.
+"""`python -m serinus.local.apiserver --data DIR`: runs the API server alone, for development.
 
-Prints the path of the kubeconfig and serves until it is interrupted.
+Prints the path of the kubeconfig and serves until interrupted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cells of a table's row, by kind: one function from an object to what a person reads."""
+"""Table cells by kind: one function from an object to its displayed columns."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Cells = Callable[[Json, float], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Columns as (name, type, 1 if only `-o wide` shows it), and the function that fills them."""
+    """Columns as (name, type, 1 if only `-o wide` shows it), and the function that computes the cells."""
 
     columns: tuple[tuple[str, str, int], ...]
     cells: Cells
 
 
 def age(timestamp: str | None, now: float) -> str:
-    """The time since `timestamp`; `<unknown>` where there is none."""
+    """The time since `timestamp`; `<unknown>` if it is absent."""
     since = parse_time(timestamp)
     return "<unknown>" if since is None else age_words(now - since)
 
 
 def custom_cells(columns: list[Json], obj: Json, now: float) -> list[Any]:
-    """Cells of additionalPrinterColumns (simple JSON paths, as definitions may have)."""
+    """Cells of additionalPrinterColumns (simple JSON paths, as in definitions)."""
     return [_custom(column, obj, now) for column in columns]
 
 
@@ -52,7 +52,7 @@ def _custom(column: Json, obj: Json, now: float) -> Any:
 
 
 def follow(obj: Any, path: str) -> Any:
-    """The first value at a JSON path such as `.status.conditions[?(@.type=="Ready")].status`; None if there is none."""
+    """The first value at a JSON path such as `.status.conditions[?(@.type=="Ready")].status`; None if absent."""
     rest = path.removeprefix("$")
     while rest and obj is not None:
         if rest.startswith("["):
@@ -60,7 +60,7 @@ def follow(obj: Any, path: str) -> Any:
             obj = _inside(obj, inside.strip())
             continue
         rest = rest.removeprefix(".")
-        # A dot in a key is written `\.`.
+        # A dot in a key is escaped as `\.`.
         length = 0
         while length < len(rest) and (rest[length] not in ".[" or (length and rest[length - 1] == "\\")):
             length += 1
@@ -94,7 +94,7 @@ def _meta(obj: Json, now: float) -> tuple[str, str]:
 
 
 def containers(template: Json) -> list[str]:
-    """The cells Containers and Images of a pod template."""
+    """The Containers and Images cells of a pod template."""
     found = (template.get("spec") or {}).get("containers") or []
     return [",".join(str(c.get("name", "")) for c in found), ",".join(str(c.get("image", "")) for c in found)]
 
@@ -401,7 +401,7 @@ def _pod(obj: Json, now: float) -> list[Any]:
 
 
 def columns(text: str) -> tuple[tuple[str, str, int], ...]:
-    """`Name Ready Age | Containers#`: behind the bar only `-o wide` shows; `#` marks numbers, `?` booleans, `_` stands for a space."""
+    """`Name Ready Age | Containers#`: only `-o wide` shows columns after `|`; `#`: number, `?`: boolean, `_`: a space."""
     plain, _, wide = text.partition("|")
     result: list[tuple[str, str, int]] = []
     for part, priority in ((plain, 0), (wide, 1)):

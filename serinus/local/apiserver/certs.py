@@ -1,4 +1,5 @@
-"""Who we are and who may come in: a CA of our own, the server's certificate, a token, and the kubeconfig with all three."""
+"""The server's identity and credentials: an own CA, the server's certificate, a token, and the kubeconfig with all
+three."""
 
 from __future__ import annotations
 
@@ -26,16 +27,16 @@ from serinus.api.go_yaml_dump import dump
 _YEARS = 10
 _RENEW_DAYS = 30
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
-"""What an Authorization header can carry (RFC 6750), and is not cut off."""
+"""Valid characters of a bearer token (RFC 6750), and a minimum length that detects a truncated one."""
 
 
 class Unreadable(Exception):
-    """A file of the identity that is there and cannot be what it should be: which, why, and what to do."""
+    """An identity file has invalid content: the message has the file, the reason and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Files of one instance. `token` is the secret itself."""
+    """Identity files of one instance. `token` is the secret itself."""
 
     ca: Path
     certificate: Path
@@ -48,7 +49,7 @@ class Identity:
         return self.ca.read_text()
 
     def ssl_context(self) -> ssl.SSLContext:
-        """For the server: TLS 1.2 and above."""
+        """The server's TLS context: TLS 1.2 and above."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.certificate, self.key)
@@ -61,10 +62,10 @@ def identity(
     now: float,
     names: Sequence[str] = ("localhost", "kubernetes", "kubernetes.default.svc", "127.0.0.1"),
 ) -> Identity:
-    """The identity kept in `directory`, made where there is none or it is about to expire. `now`: epoch seconds.
+    """The identity in `directory`; a missing or soon expiring one is created anew. `now`: epoch seconds.
 
-    Files with secrets have mode 0600. The key of the CA is not kept: a new certificate comes with a new CA. Raises
-    Unreadable for a file that holds something else, and OSError.
+    Files with secrets have mode 0600. The CA's key is not stored: a new certificate comes with a new CA. Raises
+    Unreadable for a file with other content, and OSError.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = Identity(directory / "ca.crt", directory / "server.crt", directory / "server.key", "", directory / "token")
@@ -117,7 +118,7 @@ def _damaged(file: Path, what: str) -> Unreadable:
 
 
 def found_in(file: Path) -> str:
-    """What a file holds, in words short enough for an error."""
+    """A short description of a file's content, for an error."""
     content = file.read_bytes()
     if not content:
         return "it is empty"
@@ -131,7 +132,7 @@ def found_in(file: Path) -> str:
 def _make(files: Identity, now: float, names: Sequence[str]) -> None:
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "serinus-ca")])
-    # A clock that is a little behind must not refuse a fresh certificate.
+    # A clock that is slightly behind must not refuse a fresh certificate.
     start = datetime.fromtimestamp(now, UTC) - timedelta(hours=1)
     end = start + timedelta(days=365 * _YEARS)
 
@@ -157,7 +158,7 @@ def _make(files: Identity, now: float, names: Sequence[str]) -> None:
     certificate = server.sign(ca_key, hashes.SHA256())
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    # The certificate is the last: a start that was interrupted begins anew.
+    # The certificate is written last: an interrupted start begins again.
     files.certificate.unlink(missing_ok=True)
     write_private(files.ca, ca_certificate.public_bytes(pem).decode())
     write_private(files.key, private.decode())
@@ -172,8 +173,8 @@ def _name(name: str) -> x509.GeneralName:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read, whole or not at all."""
-    # A name that nobody can guess, opened only if it is new: the directory may be one where others write.
+    """Atomically writes a file that only its owner can read."""
+    # An unguessable name, opened only if it is new: other users may write in the directory.
     descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w") as file:
@@ -187,13 +188,13 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_kubeconfig(path: Path, server: str, ca_pem: str, token: str) -> None:
-    """A kubeconfig with one context, `serinus`, mode 0600."""
+    """Writes a kubeconfig with one context, `serinus`, mode 0600."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_private(path, dump(kubeconfig_of(server, ca_pem, token)))
 
 
 def kubeconfig_of(server: str, ca_pem: str, token: str) -> dict[str, Any]:
-    """A kubeconfig with one cluster, context and user, each called `serinus`."""
+    """A kubeconfig with one cluster, context and user, each named `serinus`."""
     return {
         "apiVersion": "v1",
         "kind": "Config",

@@ -1,8 +1,8 @@
-"""An object in another version of its kind.
+"""Converts an object to another version of its kind.
 
-Stored objects keep the version in which they were written last. Versions differ in apiVersion alone, save for
-HorizontalPodAutoscalers: autoscaling/v1 knows one metric, the utilization of CPU. A version that does not know a field
-leaves it out. A cluster keeps such fields in annotations; here nothing acts upon them.
+Stored objects keep the version of their last write. Versions differ only in apiVersion, except for
+HorizontalPodAutoscalers: autoscaling/v1 has one metric, CPU utilization. Conversion drops fields that a version lacks.
+A cluster keeps such fields in annotations; Serinus has no controller for them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 def converted(obj: Json, resource: Resource) -> Json:
-    """The object as `resource` has it; the same one where the version is the same, else `obj` is changed."""
+    """The object in the version of `resource`: unchanged if the version is the same, else `obj` is modified."""
     if obj.get("apiVersion") != resource.api_version:
         rule = _RULES.get((resource.group_resource, resource.version))
         if rule is not None:

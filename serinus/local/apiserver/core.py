@@ -1,4 +1,4 @@
-"""What every part of the API server works with: the store, the served kinds, time and chance, and one call."""
+"""Shared state of the API server's parts: the store, the served kinds, clock, random numbers, and one call."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Core:
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"
 
     def suffix(self) -> str:
-        """Five letters that do not form words: what `generateName` appends."""
+        """Five letters that do not form words, as `generateName` appends them."""
         return "".join(self.rng.choices("bcdfghjklmnpqrstvwxz2456789", k=5))
 
 
 @dataclass(slots=True)
 class Call:
-    """One request on a served resource."""
+    """One request to a served resource."""
 
     request: Request
     kind: Kind
@@ -62,21 +62,21 @@ class Call:
 
     @property
     def key(self) -> str:
-        """The name of the resource in the store."""
+        """The resource's name in the store."""
         return self.kind.resource.group_resource
 
     def flag(self, name: str) -> bool:
-        """Whether this parameter of the query says true. Raises 400 for a value that is no truth."""
+        """Whether this query parameter is true. Raises 400 for a value that is not a boolean."""
         return truth(self.request.query, name)
 
     def headers(self) -> dict[str, str]:
-        """The warnings collected on the way, and that of a kind which has no effect."""
+        """Headers with the collected warnings, and the warning of a kind without effect."""
         idle = no_effect.warning(self.key, self.resource.kind)
         return warning_header([*self.warnings, *([idle] if idle else [])])
 
 
 def as_version(entry: Entry, resource: Resource, several: bool) -> bytes:
-    """The stored body under the version asked for."""
+    """The stored body in the requested version."""
     if not several:
         return entry.body
     obj = entry.object()

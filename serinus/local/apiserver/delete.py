@@ -1,8 +1,8 @@
 """delete and deletecollection: preconditions, finalizers, grace periods, propagation.
 
-An object with finalizers, or a running pod, is only marked (`deletionTimestamp`); it goes when the last finalizer is
-removed, or the node deletes the pod with grace 0. Dependents are the garbage collector's: here `foregroundDeletion` and
-`orphan` finalizers are set for it.
+An object with finalizers, or a running pod, is only marked (`deletionTimestamp`). It is removed with its last
+finalizer, or when the node deletes the pod with grace 0. The garbage collector deletes dependents: this module sets the
+`foregroundDeletion` and `orphan` finalizers for it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Json = dict[str, Any]
 
 _CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 _LONGEST_GRACE = 2**31 - 1
-"""Seconds: 68 years. More would be a time that no calendar has, and the pod could not be deleted."""
+"""Seconds: 68 years. A longer time has no calendar date, and the pod could not be deleted."""
 
 _PERMANENT = ("default", "kube-system", "kube-public")
 
 
 def is_free(obj: Json) -> bool:
-    """Whether nothing holds an object that is marked for deletion any more."""
+    """Whether an object that is marked for deletion can be removed now."""
     meta = obj["metadata"]
     if meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
         return False
@@ -41,7 +41,7 @@ def is_free(obj: Json) -> bool:
 
 
 def options_of(call: Call) -> Json:
-    """DeleteOptions of the body, or else of the query. Raises 400 and 422."""
+    """DeleteOptions from the body, with the query for absent fields. Raises 400 and 422."""
     body: Any = body_of(call.request, media=(JSON, YAML)) or {}
     if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
         raise bad_request("the body of a deletion must be DeleteOptions")
@@ -112,7 +112,7 @@ async def delete_collection(core: Core, call: Call, *, dry: bool, options: Json)
 async def delete_entry(
     core: Core, resource: Resource, entry: Entry, options: Json, *, dry: bool = False
 ) -> tuple[Entry, bool]:
-    """Deletes or marks one object: (its state then, whether it is gone)."""
+    """Deletes or marks one object. Returns (its state afterwards, whether it is removed)."""
     obj = entry.object()
     meta: Json = obj["metadata"]
     _check_preconditions(resource, entry, meta, options.get("preconditions") or {})
@@ -122,7 +122,7 @@ async def delete_entry(
     before = msgspec.json.encode(obj)
     _hold(core, resource, obj, options)
     if meta.get("deletionTimestamp"):
-        # Already on its way: only a shorter grace period changes anything.
+        # Already marked: only a shorter grace period has an effect.
         if grace < int(meta.get("deletionGracePeriodSeconds") or 0):
             meta["deletionGracePeriodSeconds"] = grace
             meta["deletionTimestamp"] = rfc3339(core.clock.now() + grace)
@@ -152,7 +152,7 @@ def _check_preconditions(resource: Resource, entry: Entry, meta: Json, wanted: J
 
 
 def _grace(resource: Resource, obj: Json, options: Json) -> int:
-    """Seconds. Only pods that a node may be running get any."""
+    """Seconds. Only pods that a node may be running get a grace period."""
     if resource.group_resource != "pods":
         return 0
     spec: Json = obj.get("spec") or {}
@@ -166,7 +166,7 @@ def _grace(resource: Resource, obj: Json, options: Json) -> int:
 
 
 def _hold(core: Core, resource: Resource, obj: Json, options: Json) -> None:
-    """Sets what keeps the object until others have done their part."""
+    """Sets the finalizers and status that keep the object until its cleanup is done."""
     meta: Json = obj["metadata"]
     finalizers: list[str] = [f for f in meta.get("finalizers", []) if f not in ("foregroundDeletion", "orphan")]
     policy = options.get("propagationPolicy")
@@ -185,7 +185,7 @@ def _hold(core: Core, resource: Resource, obj: Json, options: Json) -> None:
 
 
 async def remove(core: Core, resource: Resource, entry: Entry) -> Entry:
-    """Takes the object out of the store."""
+    """Removes the object from the store."""
     if resource == CRDS:
         return await _remove_crd(core, entry)
     gone = await core.store.delete(resource.group_resource, entry.namespace, entry.name, expected=entry.version)
@@ -195,7 +195,7 @@ async def remove(core: Core, resource: Resource, entry: Entry) -> Entry:
 
 
 async def _remove_crd(core: Core, entry: Entry) -> Entry:
-    """A definition goes with its objects; it waits for those that finalizers hold."""
+    """Removes a definition with its objects; it stays while finalizers hold any of them."""
     spec: Json = entry.object()["spec"]
     rows = [
         r
@@ -221,7 +221,7 @@ async def _remove_crd(core: Core, entry: Entry) -> Entry:
 
 
 async def _finish_crd(core: Core, resource: Resource) -> None:
-    """The last object of a definition that waits for them is gone: the definition follows."""
+    """Removes a definition that waited for the removal of its last object."""
     entry = core.store.latest(CRDS.group_resource, "", resource.group_resource)
     if entry is None or _CLEANUP.encode() not in entry.body:
         return

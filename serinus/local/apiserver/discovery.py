@@ -1,4 +1,4 @@
-"""Which groups, versions and resources there are: per-group documents and the aggregated ones (`apidiscovery.k8s.io/v2`)."""
+"""Discovery of groups, versions and resources: per-group documents and aggregated ones (`apidiscovery.k8s.io/v2`)."""
 
 from __future__ import annotations
 

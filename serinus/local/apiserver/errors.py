@@ -1,7 +1,7 @@
-"""Failures as a Kubernetes API server words them: `Status` objects with reason, details, causes and code.
+"""Failures in the format of a Kubernetes API server: `Status` objects with reason, details, causes and code.
 
-`StatusError` is raised anywhere below `ApiServer.handle`, which turns it into the answer. The texts are part of the
-interface: kubectl prints them and programs compare reasons.
+Any code below `ApiServer.handle` may raise `StatusError`; `handle` turns it into the response. The texts are part of
+the interface: kubectl prints them and programs compare reasons.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from serinus.kube.wire import Response
 
 Json = dict[str, Any]
 MOST_FLAWS = 200
-"""Flaws that one answer names: each repeats its path and value, so that thousands would make an answer of many megabytes."""
+"""Maximum flaws in one response. Each repeats its path and value, so thousands would need many megabytes."""
 
 _LONGEST_FLAW = 4096
 
 
 class Flaw(Protocol):
-    """One thing wrong in an object: what a `FieldError` of the schemas is."""
+    """One invalid field of an object, in the form of the schemas' `FieldError`."""
 
     @property
     def path(self) -> str: ...
@@ -32,7 +32,7 @@ class Flaw(Protocol):
 
 
 class StatusError(Exception):
-    """An answer that is not a success. `retry_after` in seconds becomes the header of that name."""
+    """An error response. `retry_after` in seconds becomes the header of that name."""
 
     def __init__(
         self, code: int, reason: str, message: str, details: Json | None = None, *, retry_after: int = 0
@@ -65,7 +65,7 @@ class StatusError(Exception):
 
 
 def about(resource: Resource, name: str = "") -> Json:
-    """`details` that name an object by the plural of its resource."""
+    """`details` that identify an object by its resource's plural."""
     details: Json = {"name": name} if name else {}
     if resource.group:
         details["group"] = resource.group
@@ -166,12 +166,12 @@ def too_large_version(asked: int, current: int) -> StatusError:
 
 
 def not_offered(what: str) -> StatusError:
-    """For parts of the API that need a real cluster: says what to do here instead."""
+    """The error for parts of the API that need a real cluster, with the alternative."""
     return StatusError(501, "NotImplemented", what, {})
 
 
 def invalid(group: str, kind: str, name: str, flaws: Iterable[Flaw]) -> StatusError:
-    """422 with a cause for each flaw; equal flaws are named once, as the real server does, and at most MOST_FLAWS of all."""
+    """422 with a cause for each flaw. Like the real server, it lists equal flaws once; the limit is MOST_FLAWS."""
     causes: dict[str, Json] = {}
     more = 0
     for flaw in flaws:

@@ -1,4 +1,4 @@
-"""Events go after an hour, as in every cluster: what is told of the past does not grow with uptime."""
+"""Deletes Events after an hour, as every cluster does, so that their number does not grow with uptime."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _SWEEP_SECONDS = 60.0
 
 
 class EventExpiry:
-    """Looks when an event is added, once a minute at most: nothing is done while nothing happens."""
+    """Checks when an Event is added, at most once a minute, so an idle server does no work."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._swept = -math.inf
 
     async def sweep(self) -> None:
-        """Removes events that were last seen an hour ago."""
+        """Removes Events that were last observed over an hour ago."""
         now = self._core.clock.now()
         if now - self._swept < _SWEEP_SECONDS:
             return

@@ -1,4 +1,4 @@
-"""The API server over HTTPS: who may come in, and requests as values. Nothing here knows Kubernetes objects."""
+"""The API server over HTTPS: authentication, and requests as values. It is independent of Kubernetes objects."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ from serinus.local.apiserver.negotiation import LONGEST_BODY
 
 _OPEN = ("/healthz", "/livez", "/readyz")
 MISDIRECTED = "/misdirected"
-"""Prefix of requests that Kubernetes clients sent to the gateway, for want of a kubeconfig. They need no token."""
+"""Path prefix of requests that clients without a kubeconfig sent to the gateway. They need no token."""
 _DISCOVERY = ("/api", "/apis", "/version")
 _CLOSING_SECONDS = 2.0
 _LINGERING_SECONDS = 2.0
-"""For the rest of a body that is not read, so that its sender comes to read the answer."""
+"""Seconds to discard the rest of a body, so that its sender reads the response."""
 
 BODY_SECONDS = 30.0
-"""For a whole body, of 3 MiB at most."""
+"""Seconds for a whole body, of 3 MiB at most."""
 
 READ_SECONDS = 60.0
-"""A client that reads nothing of a stream for so long loses it, and watches again from where it was."""
+"""Seconds. A client that reads nothing of a stream for this long loses it and resumes from its last version."""
 
 _CLOSING = (401, 408, 413)
-"""Answers after which a connection ends: the rest of the body may still be on its way."""
+"""Status codes after which the connection closes: the rest of the body may still arrive."""
 
 _SERVER = {"server": "serinus"}
-"""Instead of the versions of everything below, which are nobody's business."""
+"""Replaces the default header, which reveals the versions of libraries."""
 
 
 class HttpsServer:
     """Serves a Handler on 127.0.0.1. Every path but the health endpoints needs the bearer token.
 
-    `misdirected`: the sentence for clients that the gateway passed on.
+    `misdirected`: the message for clients that the gateway forwarded.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class HttpsServer:
         self.port = 0
 
     async def start(self, port: int = 0, host: str = "127.0.0.1", *, sock: socket.socket | None = None) -> int:
-        """Listens, on `sock` where one is given; returns the port (a free one for 0). Raises OSError where it is taken."""
+        """Listens, on `sock` if given. Returns the port (a free one for 0). Raises OSError if it is in use."""
         silence_senders()
         self._server = web.Server(
             self._answer,
@@ -101,13 +101,13 @@ class HttpsServer:
 
     @property
     def connections(self) -> int:
-        """Open connections on which at least the handshake is done."""
+        """Open connections with at least the handshake done."""
         return len(self._server.connections) if self._server is not None else 0
 
     def _signed_in(self, request: web.BaseRequest) -> bool:
         sent = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         scheme, _, token = sent.partition(b" ")
-        # The name of a scheme is case-insensitive (RFC 9110, section 11.1).
+        # Scheme names are case-insensitive (RFC 9110, section 11.1).
         return hmac.compare_digest(token.strip(), self._token) and scheme.lower() == b"bearer"
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -121,7 +121,7 @@ class HttpsServer:
                 self._listener.lasts(request.protocol)
                 return await self._streamed(request, response)
             answer = _plain(response, closing=response.status in _CLOSING)
-            # Here, and not after this call: what a client does not read is a request that has not ended.
+            # Send it within this block: a response that the client has not read is an open request.
             await answer.prepare(request)
             await answer.write_eof()
             return answer
@@ -130,7 +130,7 @@ class HttpsServer:
         if self._misdirected and request.path.startswith(f"{MISDIRECTED}/"):
             return await self._direct(request)
         if not (signed_in or request.path in _OPEN):
-            # The body is not even read: what is unknown gets no work.
+            # An unauthenticated request causes no work: its body is not read.
             refused = unauthorized().response()
             return Response(401, refused.body, headers={"www-authenticate": 'Bearer realm="serinus"'})
         if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
@@ -151,7 +151,7 @@ class HttpsServer:
         return await self._handler(Request(request.method, path, dict(request.query.items()), headers, body))
 
     async def _direct(self, request: web.BaseRequest) -> Response:
-        """Discovery, without which kubectl prints nothing but noise; then the sentence in place of any object."""
+        """Serves discovery, without which kubectl prints unclear errors. Any other request gets the message."""
         path = request.path.removeprefix(MISDIRECTED)
         if request.method != "GET" or not (path in _DISCOVERY or path.startswith("/openapi/")):
             return StatusError(403, "Forbidden", self._misdirected).response()
@@ -181,7 +181,7 @@ class HttpsServer:
             if request.transport is not None:
                 request.transport.abort()
         except ConnectionError:
-            pass  # the reader went away; the stream is closed below
+            pass  # the client disconnected; the stream is closed below
         finally:
             await _ended(response.stream)
         return answer
@@ -201,7 +201,7 @@ async def _ended(stream: AsyncIterator[bytes]) -> None:
 
 
 async def _body(request: web.BaseRequest) -> bytes | None:
-    """The whole body; None where it is too large, of which then no more is read."""
+    """The whole body; None if it is too large, in which case the rest is not read."""
     if not request.body_exists:
         return b""
     if (request.content_length or 0) > LONGEST_BODY:

@@ -1,4 +1,4 @@
-"""From a body to an object that may be written: identity, unknown fields, metadata, schema."""
+"""Turns a request body into an object that may be written: identity, unknown fields, metadata, schema."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
     if why:
         raise unreadable(call, why)
     if not call.kind.custom:
-        # Before defaults come in, which may hide that a list stood where a map belongs.
+        # Runs before defaulting, which may hide a list in place of a map.
         found: list[FieldError] = []
         check(call.kind.node, obj, "", found)
         _check_decodes(call, found)
@@ -67,7 +67,7 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
 
 
 def without_nulls(value: Any) -> Any:
-    """Null is no value in a built-in kind: what a server written in Go does not even see."""
+    """Removes nulls: in a built-in kind they have no meaning, since Go's decoder ignores them."""
     if isinstance(value, dict):
         given: Json = value
         return {k: without_nulls(v) if isinstance(v, (dict, list)) else v for k, v in given.items() if v is not None}
@@ -90,7 +90,7 @@ def _json_type(value: Any) -> str:
 
 
 def check_place(call: Call, obj: Json) -> None:
-    """Namespace and name of the body must be those of the URL, where both say one."""
+    """Namespace and name of the body must match the URL, where both have them."""
     meta = obj["metadata"]
     if call.resource.namespaced:
         if meta.setdefault("namespace", call.namespace) != call.namespace:
@@ -106,7 +106,7 @@ def check_place(call: Call, obj: Json) -> None:
 
 
 def check_namespace(core: Core, call: Call) -> None:
-    """New objects need a namespace that exists and is not on its way out."""
+    """New objects need an existing namespace that is not being deleted."""
     if not call.resource.namespaced:
         return
     entry = core.store.latest("namespaces", "", call.namespace)
@@ -123,14 +123,14 @@ def check_namespace(core: Core, call: Call) -> None:
 
 
 def is_well_formed(call: Call, obj: Json) -> bool:
-    """Whether fields have the types of the schema and there is a name: what rules of single kinds build upon."""
+    """Whether fields have the schema's types and a name exists, as the rules of single kinds require."""
     found: list[FieldError] = []
     check(call.kind.node, obj, "", found)
     return not found and bool(obj["metadata"].get("name"))
 
 
 def check_valid(call: Call, obj: Json, old: Json | None) -> None:
-    """Raises 422 with every flaw of metadata and schema; 400 where a built-in kind could not even be decoded."""
+    """Raises 422 with each flaw of metadata and schema; 400 if Go's decoder would reject a built-in kind."""
     flaws: list[Flaw] = [*objectmeta.flaws(call.key, obj["metadata"])]
     schema: Sequence[FieldError] = call.kind.validate(obj, old)
     _check_decodes(call, schema)
@@ -140,7 +140,7 @@ def check_valid(call: Call, obj: Json, old: Json | None) -> None:
 
 
 def _check_decodes(call: Call, found: Sequence[FieldError]) -> None:
-    """Raises 400 where a server written in Go could not even decode a built-in kind."""
+    """Raises 400 where Go's decoder would reject a built-in kind."""
     wrong = [flaw for flaw in found if flaw.type == "FieldValueTypeInvalid"]
     if wrong and not call.kind.custom:
         definition = definition_name(call.resource.group, call.resource.version, call.resource.kind)
@@ -149,5 +149,5 @@ def _check_decodes(call: Call, found: Sequence[FieldError]) -> None:
 
 
 def fresh(obj: Json) -> Json:
-    """A copy that shares nothing with the original."""
+    """A deep copy."""
     return msgspec.json.decode(msgspec.json.encode(obj))

@@ -1,4 +1,4 @@
-"""What the client wants to read and what it sent: Accept and Content-Type, and bodies as JSON values."""
+"""Content negotiation: Accept and Content-Type, and bodies as JSON values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _DISCOVERY_VERSIONS = ("v2", "v2beta1")
 LONGEST_BODY = 3 << 20
 _LONG_KEYS_MATTER = 1 << 16
-"""Bytes. Nothing below a long key is repeated often in a smaller body, and most bodies are spared the look."""
+"""Bytes. A smaller body cannot repeat a long key often, so most bodies skip the check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ PLAIN = View()
 
 @lru_cache(maxsize=256)
 def accepted(header: str) -> View:
-    """The first thing of the Accept header that can be served. Raises 406 where nothing can."""
+    """The first form of the Accept header that can be served. Raises 406 if there is none."""
     for media, parameters in _offers(header):
         kind = parameters.get("as", "")
         if media in ("*/*", "application/*"):
@@ -63,7 +63,7 @@ def accepted(header: str) -> View:
 
 
 def _offers(header: str) -> list[tuple[str, dict[str, str]]]:
-    """Media types with their parameters, the most wanted first; those of `q=0` are not wanted at all (RFC 9110, 12.4.2)."""
+    """Media types with their parameters, by preference; those with `q=0` are excluded (RFC 9110, 12.4.2)."""
     found: list[tuple[float, str, dict[str, str]]] = []
     for offer in header.split(",") if header.strip() else ["*/*"]:
         media, *pairs = (part.strip() for part in offer.split(";"))
@@ -75,7 +75,7 @@ def _offers(header: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def _quality(text: str) -> float:
-    """From 0 to 1; 1 for what is no such number, as Go's libraries have it."""
+    """From 0 to 1; 1 for an invalid number, as in Go's libraries."""
     return float(text) if _QUALITY.fullmatch(text) else 1.0
 
 
@@ -91,14 +91,14 @@ def answer(view: View, value: Any, status: int = 200, headers: dict[str, str] | 
 
 
 def body_of(request: Request, *, media: tuple[str, ...] = (JSON, YAML)) -> Any:
-    """The decoded body. Raises 400 for what cannot be read, 413 over 3 MiB, 415 for another type."""
+    """The decoded body. Raises 400 if it is unreadable, 413 over 3 MiB, 415 for an unsupported type."""
     value = _decoded(request, media)
     check_keys(value, len(request.body))
     return value
 
 
 def check_keys(value: Any, size: int) -> None:
-    """Raises 400 for a key of more than LONGEST_KEY characters. `size`: bytes of the value as text."""
+    """Raises 400 for a key of more than LONGEST_KEY characters. `size`: the value's bytes as text."""
     if size > _LONG_KEYS_MATTER and (key := long_key(value)):
         raise bad_request(f"the key {key} is too long: keys may have at most {LONGEST_KEY} characters")
 
@@ -119,7 +119,7 @@ def _decoded(request: Request, media: tuple[str, ...]) -> Any:
     if sent not in (YAML, APPLY_PATCH):
         return _json(request.body)
     if request.body.lstrip()[:1] in (b"{", b"["):
-        # JSON is YAML, and read faster as what it is; what only looks like it is read as YAML.
+        # JSON is valid YAML, and the JSON parser is faster; input that only resembles JSON is parsed as YAML.
         with suppress(StatusError):
             return _json(request.body)
     return _yaml(request.body)

@@ -1,7 +1,7 @@
-"""The kinds that are stored and listed, but that nothing here acts upon, and the warning that says so.
+"""Kinds that are stored and listed but have no controller here, and the warning about it.
 
-Charts bring these objects beside what they run. A cluster serves the kinds, so `kubectl apply` must not fail on them; a
-reader must not believe either that they protect or run something.
+Charts contain such objects. A cluster serves the kinds, so `kubectl apply` must accept them. The warning states that
+they neither protect nor run anything.
 """
 
 from __future__ import annotations
@@ -37,6 +37,6 @@ WARNINGS: dict[str, str] = {
 
 
 def warning(group_resource: str, kind: str) -> str:
-    """The warning for an object of this kind; "" for kinds that have an effect."""
+    """The warning for an object of this kind; "" for kinds with an effect."""
     why = WARNINGS.get(group_resource)
     return f"{kind} is stored, but has no effect here: {why}" if why else ""

@@ -1,4 +1,4 @@
-"""Rules of `metadata`: what users may write there, and what only the server sets."""
+"""Rules of `metadata`: fields that users may write, and fields that only the server sets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _NAMES: dict[str, tuple[re.Pattern[str], int, str]] = {
 
 
 def wrong_types(meta: Json) -> str:
-    """Why `metadata` cannot be read at all; "" where it can."""
+    """Why `metadata` is unreadable; "" if it is readable."""
     kinds: tuple[tuple[str, type, str], ...] = (
         ("name", str, "string"), ("generateName", str, "string"), ("namespace", str, "string"), ("uid", str, "string"),
         ("resourceVersion", str, "string"), ("labels", dict, "map"), ("annotations", dict, "map"), ("finalizers", list, "list"),
@@ -80,7 +80,7 @@ def _shown(value: Any) -> str:
 
 
 def flaws(group_resource: str, meta: Json) -> list[FieldError]:
-    """What is wrong in the metadata of an object about to be written."""
+    """Flaws in the metadata of an object before a write."""
     found: list[FieldError] = []
     name = meta.get("name", "")
     pattern, longest, text = _NAMES.get(group_resource, (_DNS_SUBDOMAIN, 253, _SUBDOMAIN_TEXT))
@@ -142,7 +142,7 @@ def _key(path: str, key: str) -> list[FieldError]:
 
 
 def keep_system_fields(old: Json, new: Json) -> None:
-    """What clients cannot change in an update: they get it as it was."""
+    """Restores the fields that clients cannot change in an update."""
     for key in (
         "uid",
         "creationTimestamp",

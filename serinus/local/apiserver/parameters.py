@@ -1,4 +1,4 @@
-"""Parameters of a query: what is not of its type is refused with the parameter and the value found."""
+"""Query parameters: a value of the wrong type is refused with the parameter and the value found."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from serinus.local.apiserver.errors import StatusError, bad_request
 LARGEST = 2**63 - 1
 _SHOWN = 100
 _TRUE, _FALSE = ("", "1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
-"""A parameter without a value (`?watch`) is true, as it is for kube-apiserver."""
+"""A parameter without a value (`?watch`) is true, as in kube-apiserver."""
 
 
 def shown(value: object) -> str:
-    """A value for a message: as much as a person reads."""
+    """A value for a message, shortened to a readable length."""
     text = str(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
@@ -23,12 +23,12 @@ def invalid_parameter(name: str, value: object, rule: str) -> StatusError:
 
 
 def number(value: object) -> int | None:
-    """The whole number that a text or a number is, of 64 bits with a sign; None where it is none."""
+    """The signed 64-bit integer of a text or number; None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     if isinstance(value, str):
         digits = value.removeprefix("-")
-        # Not str.isdigit alone: it takes other scripts' digits, and int() refuses those with thousands of digits.
+        # Not str.isdigit alone: it accepts other scripts' digits, and int() refuses thousands of digits.
         if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
             return None
         value = int(value)
@@ -36,7 +36,7 @@ def number(value: object) -> int | None:
 
 
 def whole(query: Mapping[str, str], name: str, *, least: int = -LARGEST) -> int | None:
-    """The number of this parameter; None where it is absent or empty. Raises 400 for what is none, or is less than `least`."""
+    """The number of this parameter; None if absent or empty. Raises 400 if it is not a number or is below `least`."""
     text = query.get(name, "")
     if not text:
         return None
@@ -48,7 +48,7 @@ def whole(query: Mapping[str, str], name: str, *, least: int = -LARGEST) -> int 
 
 
 def truth(query: Mapping[str, str], name: str) -> bool:
-    """Whether this parameter says true; False where it is absent. Raises 400 for any other text."""
+    """Whether this parameter is true; False if absent. Raises 400 for any other text."""
     text = query.get(name)
     if text is None or text in _FALSE:
         return False
@@ -58,7 +58,7 @@ def truth(query: Mapping[str, str], name: str) -> bool:
 
 
 def one_of(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    """The value of this parameter, "" where it is absent. Raises 400 for one that is no choice."""
+    """The value of this parameter, "" if absent. Raises 400 for an unsupported value."""
     text = query.get(name, "")
     if text and text not in choices:
         raise invalid_parameter(name, text, "supported values: " + ", ".join(f'"{choice}"' for choice in choices))

@@ -10,7 +10,7 @@ from serinus.local.apiserver.errors import bad_request, no_such_path
 
 @dataclass(frozen=True, slots=True)
 class ResourcePath:
-    """`name` and `subresource` are "" where the path has none; `rest` is what follows the subresource."""
+    """`name` and `subresource` are "" if the path has none; `rest` follows the subresource."""
 
     group: str
     version: str
@@ -22,7 +22,7 @@ class ResourcePath:
 
 
 def segments(path: str) -> tuple[str, ...]:
-    """The decoded parts of a path as sent. Raises 400 for parts that only a trick contains."""
+    """The decoded segments of a raw path. Raises 400 for segments that only an attack contains."""
     path = path.removeprefix("/").removesuffix("/")
     parts = path.split("/") if path else []
     decoded = tuple(unquote(part) if "%" in part else part for part in parts)
@@ -37,7 +37,7 @@ def segments(path: str) -> tuple[str, ...]:
 
 
 def resource_path(parts: tuple[str, ...]) -> ResourcePath | None:
-    """What a path below /api or /apis names; None for discovery paths and everything else."""
+    """The resource that a path below /api or /apis names; None for discovery and all other paths."""
     if parts[:1] == ("api",) and len(parts) >= 3:
         group, version, rest = "", parts[1], parts[2:]
     elif parts[:1] == ("apis",) and len(parts) >= 4:

@@ -1,4 +1,4 @@
-"""The row of `kubectl get pods`. The words are those of `serinus.api.pod_status`."""
+"""The row of `kubectl get pods`. `serinus.api.pod_status` supplies the status text."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def pod_cells(pod: Json, age: Callable[[str | None], str]) -> list[Any]:
 
 
 def _word(pod: Json) -> str:
-    """The STATUS column. A pod that has ended keeps its word while it is deleted, as in Kubernetes since 1.33."""
+    """The STATUS column. A finished pod keeps its status while it is deleted, as in Kubernetes since 1.33."""
     ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
     return pod_status({**pod, "metadata": {}} if ended else pod)

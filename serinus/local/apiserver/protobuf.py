@@ -1,8 +1,8 @@
-"""Bodies in Kubernetes' protobuf encoding, read as JSON values.
+"""Decodes bodies in Kubernetes' protobuf encoding to JSON values.
 
-kubectl's typed commands (`create deployment`, `auth can-i`, `drain`, …) send nothing else, and accept JSON as the answer.
-Only reading is needed, and only of built-in kinds; `protobuf_fields.json` (made by tools/distil_protobuf.py) is the table
-of their fields. Empty values that Go's JSON would leave out are left out here too.
+kubectl's typed commands (`create deployment`, `auth can-i`, `drain`, …) send only protobuf, and accept JSON responses.
+So only decoding of built-in kinds is needed. `protobuf_fields.json` (made by tools/distil_protobuf.py) is the table of
+their fields. Empty values that Go's JSON omits are omitted here too.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _PACKAGES = {
 
 
 class UnknownMessage(ValueError):
-    """A kind that is not known in this encoding: it must be sent as JSON."""
+    """The encoding has no table for this kind; the client must send JSON."""
 
 
 def decode(body: bytes) -> Json:
-    """The object in `body`, with apiVersion and kind. Raises ValueError for what is not in this encoding."""
+    """The object in `body`, with apiVersion and kind. Raises ValueError if the body is not in this encoding."""
     if not body.startswith(_MAGIC):
         raise ValueError("it does not start with the bytes k8s\\0")
     envelope = dict(_pairs(body[4:]))
@@ -71,7 +71,7 @@ def _table() -> dict[str, Fields]:
 
 
 def _pairs(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, value): a number for varints, bytes for everything else."""
+    """(field number, value): a number for varints, bytes for all other types."""
     at, end = 0, len(data)
     while at < end:
         tag, at = _varint(data, at)
@@ -176,7 +176,7 @@ def _value(kind: str, raw: int | bytes) -> Any:
 
 
 def _time(data: bytes, *, micro: bool) -> str | None:
-    """RFC 3339; None for no time, which is written as an empty message."""
+    """RFC 3339; None for no time, which is encoded as an empty message."""
     if not data:
         return None
     parts = dict(_pairs(data))

@@ -1,4 +1,4 @@
-"""get and list: selectors, pages, and which moment of the store is shown."""
+"""get and list: selectors, pages, and the store version that is shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Selects = Callable[[Entry], bool]
 
 
 class _Continue(msgspec.Struct):
-    """Where the next page starts, and at which version of the store."""
+    """Start of the next page, and its store version."""
 
     rv: int
     namespace: str
@@ -41,7 +41,7 @@ def get(core: Core, call: Call) -> Response:
 
 
 def shown(core: Core, call: Call, entry: Entry) -> bytes:
-    """One object in the form that the client asked for."""
+    """One object in the requested form."""
     body = as_version(entry, call.resource, core.registry.several(call.resource))
     if call.view.kind == "Table":
         return tables.table(
@@ -136,7 +136,7 @@ def _moment(core: Core, call: Call, namespace: str, version: int, start: _Contin
 
 
 class Refused(StatusError):
-    """A failure whose Status carries metadata."""
+    """A failure with metadata in its Status."""
 
     def __init__(self, failure: StatusError, status: Json) -> None:
         super().__init__(failure.code, failure.reason, failure.message, failure.details)
@@ -154,7 +154,7 @@ def _bad_options(text: str) -> StatusError:
 
 
 def version_number(text: str) -> int:
-    """A resourceVersion of a query; 0 for none."""
+    """The resourceVersion of a query; 0 for none."""
     if not text:
         return 0
     if not text.isascii() or not text.isdigit() or len(text) > 19:
@@ -180,7 +180,7 @@ def _start(text: str, version: str, newest: int, namespace: str) -> _Continue:
         token = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Continue)
     except (ValueError, msgspec.MsgspecError, RecursionError):
         token = _Continue(0, "", "")
-    # -1 stands for the newest version: such a token goes on with a list whose version is gone.
+    # -1 means the newest version: such a token continues a list whose version was compacted.
     if not (token.rv == -1 or 0 < token.rv <= newest) or namespace not in ("", token.namespace):
         raise bad_request("continue key is not valid: it is not one that this server gave for this list")
     return token
@@ -191,7 +191,8 @@ def _all(_: Entry) -> bool:
 
 
 def selection(core: Core, call: Call) -> Selects:
-    """The predicate of the call's selectors; `everything` of the collection's namespace is decided elsewhere."""
+    """The predicate of the call's selectors. Without selectors it matches all entries; other code restricts the
+    namespace."""
     query = call.request.query
     labels = label_selector(query.get("labelSelector", ""))
     terms = field_selector(query.get("fieldSelector", ""))

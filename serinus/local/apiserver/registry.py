@@ -1,4 +1,4 @@
-"""Which resources are served now, and under which paths."""
+"""The resources that are served now, and their paths."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ REVIEWS: tuple[Resource, ...] = tuple(
         ("authentication.k8s.io", "SelfSubjectReview", False),
     )
 )
-"""Questions rather than objects: they can only be created, and the answer is not kept."""
+"""Reviews, not objects: they can only be created, and the result is not stored."""
 
 _STABILITY = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
 
 
 def version_rank(version: str) -> tuple[int, int, int]:
-    """Sort key, best first: v2, v1, v1beta2, v1beta1, v1alpha1, and then what is no Kubernetes version."""
+    """Sort key, best first: v2, v1, v1beta2, v1beta1, v1alpha1, then names that are not Kubernetes versions."""
     found = _STABILITY.fullmatch(version)
     if not found:
         return (3, 0, 0)
@@ -41,7 +41,7 @@ def version_rank(version: str) -> tuple[int, int, int]:
 
 @dataclass(slots=True)
 class Registry:
-    """The served kinds; a thin cache over the schemas."""
+    """The served kinds: a thin cache over the schemas."""
 
     schemas: Schemas
     _groups: dict[str, dict[str, list[Resource]]] | None = None
@@ -62,7 +62,7 @@ class Registry:
         return next((r for r in REVIEWS if (r.group, r.version, r.plural) == (group, version, plural)), None)
 
     def groups(self) -> Mapping[str, Mapping[str, list[Resource]]]:
-        """group -> version -> resources; core first, versions best first."""
+        """group -> version -> resources. The core group and the best versions come first."""
         if self._groups is None:
             groups: dict[str, dict[str, list[Resource]]] = {}
             for resource in (*self.schemas.resources(), *REVIEWS):
@@ -82,7 +82,7 @@ class Registry:
         ]
 
     def several(self, resource: Resource) -> bool:
-        """Whether stored objects may have another version than the one asked for."""
+        """Whether stored objects may have a version other than the requested one."""
         return len(self.groups().get(resource.group, {})) > 1 and len(self.versions(resource)) > 1
 
     def add_crd(self, crd: Json) -> list[FieldError]:

@@ -1,4 +1,4 @@
-"""Who may do what: whoever holds the token may do everything, and these answers say so."""
+"""Access reviews: a client with the token may do everything, and the results state so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RULES = {
 
 
 def review(resource: Resource, body: Json, is_token: bool) -> Json:
-    """The review with its status. `is_token` says whether a TokenReview's token is this server's."""
+    """The review with its status. `is_token`: whether a TokenReview's token is this server's."""
     status: Json = {
         "SelfSubjectRulesReview": _RULES,
         "SelfSubjectReview": {"userInfo": USER},

@@ -1,4 +1,4 @@
-"""Label and field selectors of queries, as predicates; and the 400 that a wrong one gets."""
+"""Label and field selectors of queries as predicates, and the 400 for an invalid one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def everything(_: Labels) -> bool:
 
 @lru_cache(maxsize=512)
 def label_selector(text: str) -> Matches:
-    """The predicate over an object's labels; `everything` itself for an empty selector. Raises 400 for what is none."""
+    """The predicate over an object's labels; `everything` for an empty selector. Raises 400 for an invalid one."""
     try:
         selector = Selector.parse(text)
     except ValueError as error:
@@ -33,7 +33,7 @@ _TERM = re.compile(r"\s*+([^=!\s]++)\s*+(==|=|!=)(.*)")
 
 @lru_cache(maxsize=512)
 def field_selector(text: str) -> tuple[tuple[str, bool, str], ...]:
-    """(field, whether equal is asked for, value) of each term. Raises 400."""
+    """(field, whether the operator is equality, value) of each term. Raises 400."""
     terms: list[tuple[str, bool, str]] = []
     for part in re.split(r"(?<!\\),", text):
         if not part.strip():
@@ -46,7 +46,7 @@ def field_selector(text: str) -> tuple[tuple[str, bool, str], ...]:
 
 
 def selects(selector: Mapping[str, Any] | None, labels: Labels) -> bool:
-    """Whether a LabelSelector object matches. An absent one, and one that makes no sense, match nothing."""
+    """Whether a LabelSelector object matches. An absent or invalid one matches nothing."""
     try:
         return Selector.of(selector).matches(labels)
     except ValueError:
@@ -54,7 +54,7 @@ def selects(selector: Mapping[str, Any] | None, labels: Labels) -> bool:
 
 
 def as_text(selector: Mapping[str, Any] | None) -> str:
-    """A LabelSelector object as text: what Scale and tables show."""
+    """A LabelSelector object as text, for Scale and tables."""
     try:
         return Selector.of(selector).text()
     except ValueError:

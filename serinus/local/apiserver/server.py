@@ -1,4 +1,4 @@
-"""The API server as one `Handler`: request in, response out, no sockets, no threads, no clock of its own."""
+"""The API server as one `Handler`: request in, response out. It has no sockets, threads or clock."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ _HEALTH = ("healthz", "livez", "readyz")
 class ApiServer:
     """A small Kubernetes API server over `store`. Call `start` once before `handle`.
 
-    `logs` serves `pods/log`; it may be set later. `token` is only what TokenReviews are answered by: who is let in is
-    decided where the connection is.
+    `logs` serves `pods/log`; it may be set later. `token` is used only to answer TokenReviews: the HTTPS server
+    authenticates clients.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class ApiServer:
         self._expiry = EventExpiry(self.core)
 
     async def start(self, crds: list[Json] | None = None) -> None:
-        """Installs what every cluster has: namespaces, their service accounts, and the given definitions.
+        """Installs a cluster's default objects: namespaces, their service accounts, and the given definitions.
 
-        `crds` are those of argoproj.io unless told otherwise. Doing it again changes nothing.
+        `crds` defaults to those of argoproj.io. A repeated call changes nothing.
         """
         for entry in self.store.list(CRDS.group_resource):
             self.core.registry.add_crd(entry.object())
@@ -90,11 +90,11 @@ class ApiServer:
             await self._ensure_crd(crd)
 
     def close(self) -> None:
-        """Ends every watch. The store is its owner's to close."""
+        """Ends every watch. The store's owner closes the store."""
         self._watches.close()
 
     async def handle(self, request: Request) -> Response:
-        """The answer. Never raises, save when it is cancelled."""
+        """Returns the response. Raises only on cancellation."""
         try:
             response = await self._route(request)
             if request.headers.get("impersonate-user"):
@@ -113,7 +113,7 @@ class ApiServer:
         except (OverflowError, RecursionError) as error:
             return bad_request(f"the object holds a value that cannot be stored: {error}").response()
         except Exception:
-            # A flaw of ours: say so without its inside; the log has the rest.
+            # A bug in Serinus: the response has no internals; the log has the rest.
             _log.exception("%s %s failed", request.method, request.path)
             return StatusError(
                 500, "InternalError", "Internal error occurred: see the log of the API server"
@@ -282,7 +282,7 @@ class ApiServer:
         if entry is None:
             await self._own("POST", CRDS.path(), msgspec.json.encode(crd))
         elif entry.object().get("spec") != crd.get("spec"):
-            # An upgrade brings its own schema.
+            # An upgrade installs its own schema.
             body = entry.object()
             body["spec"] = crd["spec"]
             await self._own("PUT", CRDS.path(name=entry.name), msgspec.json.encode(body))

@@ -1,11 +1,11 @@
 """The store in a SQLite file.
 
-What survives: an acknowledged write is in the write-ahead log and synced to the disk (`synchronous=FULL`), so it survives
-kill -9 of Serinus, and a power cut as far as the disk keeps what it says it has synced. Writes that wait for the disk
-at the same time share one transaction and one sync (group commit), which is what makes 500 durable writes a second cheap.
-A write that was not acknowledged may or may not be there after a crash, never half of it.
+Durability: an acknowledged write is in the write-ahead log and synced to the disk (`synchronous=FULL`). So it survives
+kill -9 of Serinus, and a power failure if the disk keeps what it reports as synced. Concurrent writes share one
+transaction and one sync (group commit), which allows 500 durable writes a second. After a crash an unacknowledged write
+is either complete or absent, never partial.
 
-One process uses a file at a time: SQLite's own lock is held while it is open and ends with the process, however it ends.
+One process uses a file at a time. It holds SQLite's own lock, which ends with the process.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PRAGMA user_version = {FORMAT};
 
 
 def open_store(path: Path) -> SqliteStore:
-    """The store in this file, made if there is none. Raises StoreError: one sentence with what to do."""
+    """Opens the store in this file and creates it if needed. Raises StoreError: one sentence with the fix."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -60,15 +60,15 @@ def open_store(path: Path) -> SqliteStore:
             connection.close()
         if isinstance(error, sqlite3.Error):
             raise StoreError(_explained(path, error)) from error
-        if isinstance(error, (TypeError, ValueError, IndexError)):  # tables that are ours by name hold something else
+        if isinstance(error, (TypeError, ValueError, IndexError)):  # tables with Serinus' names have other content
             raise StoreError(_explained(path, sqlite3.DatabaseError(str(error)))) from error
         raise
 
 
 def _check_log(path: Path) -> None:
-    """StoreError where the write-ahead log is none: SQLite would take it for empty, and lose what it held.
+    """Raises StoreError for an invalid write-ahead log: SQLite would treat it as empty and lose its content.
 
-    Zeros at its start are what a power cut leaves of a log whose first write was not acknowledged.
+    Zeros at its start are valid: a power failure leaves them if the log's first write was not acknowledged.
     """
     log = path.with_name(path.name + "-wal")
     try:
@@ -130,7 +130,7 @@ def _explained(path: Path, error: sqlite3.Error) -> str:
 
 
 class SqliteStore(Store):
-    """See the module. Get one with `open_store`."""
+    """A store in a SQLite file; `open_store` creates it."""
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection, *, history: int = 1000, history_bytes: int = 4 << 20
@@ -153,19 +153,19 @@ class SqliteStore(Store):
             self._shelves.setdefault(resource, Shelf()).put((entry.namespace, entry.name), entry)
 
     def close(self) -> None:
-        """Waits for the write under way; later writes fail."""
+        """Waits for the current write; later writes fail."""
         self._thread.shutdown(wait=True)
         self._connection.close()
 
     async def settled(self) -> None:
-        """Returns when everything written so far is durable. Raises StoreError where it never will be."""
+        """Returns when all earlier writes are durable. Raises StoreError if they never will be."""
         if self._newest is not None and not self._newest.done():
             await asyncio.shield(self._newest)
 
     def _commit(self, change: Change) -> Awaitable[Entry]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Entry] = loop.create_future()
-        # A caller that goes away does not take the write back, and nobody may be left to look at its failure.
+        # A cancelled caller does not undo the write, and its failure may have no reader.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._queue.append((change, done))
         self._newest = done
@@ -189,7 +189,7 @@ class SqliteStore(Store):
         self._writer = None
 
     def _fail(self, batch: list[tuple[Change, asyncio.Future[Entry]]], error: Exception) -> None:
-        # Later writes were decided on these: they fail with them.
+        # Later writes depend on these, so they fail too.
         doomed, self._queue = batch + self._queue, []
         self._ahead.clear()
         text = (

@@ -1,13 +1,13 @@
-"""Where objects live: one interface, in memory or in a SQLite file.
+"""The object store: one interface, in memory or in a SQLite file.
 
-Theory of operation. All objects are kept in memory as encoded JSON with a small index (labels, selectable fields); the
-file, where there is one, is the record that survives. A write gets the next number of the one counter (the
-resourceVersion), is on its way (`ahead`) until it is durable, and only then is published: readers and watchers never see
-what a crash could take back. Writers decide on `latest`, which includes what is on its way, so that a read-modify-write
-needs no lock as long as it does not await between the two.
+Theory of operation. All objects are in memory as encoded JSON with a small index (labels, selectable fields). The file,
+if any, is the durable copy. A write gets the next number of the one counter (the resourceVersion). It is pending
+(`ahead`) until it is durable, and is published only then: readers and watchers never see a write that a crash could
+undo. Writers read `latest`, which includes pending writes. So a read-modify-write needs no lock if it does not await in
+between.
 
-Every published change goes to its resource's log, which is bounded in count and bytes. Watchers are cursors on the log: a
-slow one costs nothing and gets 410 once the log has moved on.
+Every published change is appended to its resource's log, which is bounded in count and bytes. Watchers are cursors on
+the log: a slow one costs nothing and gets 410 once the log has dropped its position.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ import msgspec
 
 Json = dict[str, Any]
 Name = tuple[str, str]
-"""(namespace, name); namespace is "" for objects of the cluster."""
+"""(namespace, name); namespace is "" for cluster-scoped objects."""
 
 LARGEST_OBJECT = 3 << 19
-"""Bytes of an object as JSON: 1.5 MiB, the largest request that etcd takes (`--max-request-bytes`)."""
+"""Bytes of an object as JSON: 1.5 MiB, etcd's largest request (`--max-request-bytes`)."""
 
 MARK_BYTES = 4096
-"""Bytes by which an object at the bound may still grow while it is deleted: the deletion is marked in it."""
+"""Bytes by which an object at the limit may grow when it is marked for deletion."""
 
 _NO_LABELS: dict[str, str] = {}
 _encode = msgspec.json.Encoder().encode
 
 
 class StoreError(Exception):
-    """The store cannot be opened or written: one sentence with what to do."""
+    """The store cannot be opened or written: one sentence with the fix."""
 
 
 class ObjectTooLarge(Exception):
-    """The object would be stored with more bytes than an object may have. `size`: the bytes that it has."""
+    """The object exceeds the size limit. `size`: its bytes."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"{size} bytes")
@@ -48,7 +48,7 @@ class ObjectTooLarge(Exception):
 
 
 class VersionMismatch(Exception):
-    """The object is not at the expected version. `found` is its latest version, 0 where there is none."""
+    """The object is not at the expected version. `found` is its latest version, 0 if it does not exist."""
 
     def __init__(self, found: int) -> None:
         super().__init__(f"found version {found}")
@@ -56,7 +56,7 @@ class VersionMismatch(Exception):
 
 
 class Compacted(Exception):
-    """The log no longer reaches back that far. `oldest` is the first version it still knows all changes after."""
+    """The log has dropped these changes. `oldest` is the first version after which it still has all changes."""
 
     def __init__(self, oldest: int) -> None:
         super().__init__(f"history starts at {oldest}")
@@ -79,7 +79,7 @@ class Entry:
         return msgspec.json.decode(self.body)
 
     def at(self, version: int) -> Entry:
-        """The same object under another resourceVersion."""
+        """The same object with another resourceVersion."""
         obj = self.object()
         obj["metadata"]["resourceVersion"] = str(version)
         return Entry(self.resource, self.namespace, self.name, version, _encode(obj), self.labels, self.fields)
@@ -110,7 +110,7 @@ _SELECTABLE: dict[str, tuple[str, ...]] = {
 
 
 def selectable_fields(resource: str) -> tuple[str, ...]:
-    """What field selectors of this resource may name beside metadata.name and metadata.namespace."""
+    """Fields that this resource's field selectors support, beside metadata.name and metadata.namespace."""
     return _SELECTABLE.get(resource, ())
 
 
@@ -129,7 +129,7 @@ def entry_of(resource: str, obj: Json, version: int) -> Entry:
 
 
 def check_size(entry: Entry, before: Entry | None) -> None:
-    """Raises ObjectTooLarge for an object over the bound, save where a larger one shrinks or is marked for deletion."""
+    """Raises ObjectTooLarge over the limit, unless a larger object shrinks or is marked for deletion."""
     size = len(entry.body)
     if size <= LARGEST_OBJECT:
         return
@@ -157,7 +157,7 @@ def _field(obj: Json, path: str) -> str:
 
 @dataclass(slots=True)
 class Log:
-    """Changes of one resource, oldest first; `floor` is the version up to which changes have been forgotten."""
+    """Changes of one resource, oldest first; `floor` is the version up to which changes were dropped."""
 
     floor: int
     changes: deque[Change] = field(default_factory=deque[Change])
@@ -177,7 +177,7 @@ class Log:
         self.wake()
 
     def wake(self) -> None:
-        """Lets everyone who waits look again."""
+        """Wakes all waiting watchers."""
         for waiter in self.waiting:
             if not waiter.done():
                 waiter.set_result(None)
@@ -191,7 +191,7 @@ class Log:
         return first + bisect_right(self.changes, version, key=lambda change: change.version)
 
     def after(self, cursor: int) -> list[Change]:
-        """Changes from `cursor` on. Raises Compacted where some of them are gone."""
+        """Changes from `cursor` on. Raises Compacted if some were dropped."""
         first = self.next - len(self.changes)
         if cursor < first:
             raise Compacted(self.floor)
@@ -208,7 +208,7 @@ class Log:
 
 
 class Shelf:
-    """All objects of one resource. Keys are sorted when somebody lists."""
+    """All objects of one resource. A list sorts the keys on demand."""
 
     __slots__ = ("_order", "entries")
 
@@ -231,7 +231,7 @@ class Shelf:
         return self._order
 
     def within(self, namespace: str) -> list[Entry]:
-        """Entries by namespace and name; of all namespaces for ""."""
+        """Entries sorted by namespace and name; "" for all namespaces."""
         order = self.ordered()
         if namespace:
             order = order[bisect_right(order, (namespace, "")) : bisect_right(order, (namespace, "\U0010ffff"))]
@@ -239,7 +239,7 @@ class Shelf:
 
 
 class Store:
-    """The interface, and all of it that does not depend on durability. One event loop uses it."""
+    """The interface, and its parts that do not depend on durability. One event loop uses it."""
 
     def __init__(self, *, history: int = 1000, history_bytes: int = 4 << 20) -> None:
         self.revision = 1
@@ -257,12 +257,12 @@ class Store:
         return shelf.entries.get((namespace, name)) if shelf else None
 
     def latest(self, resource: str, namespace: str, name: str) -> Entry | None:
-        """The object as the next writer must take it: with what is still on its way to the disk."""
+        """The object that the next writer must read: with pending writes."""
         pending = self._ahead.get((resource, namespace, name))
         return pending[1] if pending else self.get(resource, namespace, name)
 
     def list(self, resource: str, namespace: str = "") -> list[Entry]:
-        """Published objects, in the order of namespace and name."""
+        """Published objects, sorted by namespace and name."""
         shelf = self._shelves.get(resource)
         return shelf.within(namespace) if shelf else []
 
@@ -284,11 +284,11 @@ class Store:
         return [state[key] for key in sorted(state)]
 
     def resources(self) -> list[str]:
-        """Group resources that have objects."""
+        """Group resources with objects."""
         return [name for name, shelf in self._shelves.items() if shelf.entries]
 
     def pending(self, resource: str) -> Iterator[Entry]:
-        """Objects of the resource with what is on its way: for checks that must not miss a write made just now."""
+        """Objects of the resource with pending writes, for checks that must include the most recent write."""
         shelf = self._shelves.get(resource)
         for key, entry in list(shelf.entries.items()) if shelf else []:
             if (resource, *key) not in self._ahead:
@@ -307,9 +307,9 @@ class Store:
         return list(self._logs.values())
 
     def put(self, resource: str, obj: Json, *, expected: int | None = None) -> Awaitable[Entry]:
-        """Writes `obj` and sets its resourceVersion. The write counts for `latest` at once; await it for durability.
+        """Writes `obj` and sets its resourceVersion. `latest` includes the write at once; await it for durability.
 
-        `expected` is the version it must have (0: must not exist); raises VersionMismatch at once, and ObjectTooLarge.
+        `expected` is the required version (0: must not exist). Raises VersionMismatch at once, and ObjectTooLarge.
         """
         meta: Json = obj["metadata"]
         key = (resource, str(meta.get("namespace") or ""), str(meta["name"]))
@@ -323,7 +323,7 @@ class Store:
         return self._commit(Change(self._assigned, entry, before, deleted=False))
 
     def delete(self, resource: str, namespace: str, name: str, *, expected: int | None = None) -> Awaitable[Entry]:
-        """Removes the object; the entry is its last state at the version of the deletion. KeyError if there is none."""
+        """Removes the object. The entry is its last state at the deletion's version. KeyError if it does not exist."""
         key = (resource, namespace, name)
         before = self.latest(*key)
         self._check(before, expected)
@@ -334,10 +334,10 @@ class Store:
         return self._commit(Change(self._assigned, before.at(self._assigned), before, deleted=True))
 
     async def settled(self) -> None:
-        """Returns when everything written so far is durable."""
+        """Returns when all earlier writes are durable."""
 
     def close(self) -> None:
-        """Ends the use of the store; what was acknowledged is kept."""
+        """Closes the store; acknowledged writes are kept."""
 
     def _commit(self, change: Change) -> Awaitable[Entry]:
         raise NotImplementedError
@@ -363,7 +363,7 @@ class Store:
 
 
 class _Done:
-    """An awaitable that is done: a write in memory costs no turn of the event loop."""
+    """A completed awaitable: a write in memory costs no turn of the event loop."""
 
     __slots__ = ("_entry",)
 
@@ -376,7 +376,7 @@ class _Done:
 
 
 class MemoryStore(Store):
-    """Nothing survives the process; every write is done at once."""
+    """A store without persistence; every write completes at once."""
 
     def _commit(self, change: Change) -> Awaitable[Entry]:
         self._publish(change)

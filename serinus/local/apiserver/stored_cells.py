@@ -1,4 +1,4 @@
-"""The rows of `kubectl get` for the kinds that are stored and have no effect here. Source: Kubernetes' printers."""
+"""The rows of `kubectl get` for kinds that are stored without effect. Source: Kubernetes' printers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What single kinds need beyond the rules of all: fields that only the server fills in."""
+"""Kind-specific processing on writes: fields that only the server sets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serinus.local.apiserver.core import Core
 
 Json = dict[str, Any]
 Prepare = Callable[[Core, Json, Json | None], None]
-"""(core, object about to be written, the object it replaces)."""
+"""(core, object to write, the object it replaces)."""
 
 WITH_GENERATION = frozenset(
     ("deployments.apps", "replicasets.apps", "jobs.batch", "ingresses.networking.k8s.io", "ingressclasses.networking.k8s.io",
@@ -20,11 +20,11 @@ WITH_GENERATION = frozenset(
      "validatingadmissionpolicies.admissionregistration.k8s.io", "validatingadmissionpolicybindings.admissionregistration.k8s.io",
      "poddisruptionbudgets.policy", "pods", "endpointslices.discovery.k8s.io", "customresourcedefinitions.apiextensions.k8s.io")
 )  # fmt: skip
-"""Built-in kinds that count changes of their spec; every custom resource does."""
+"""Built-in kinds with a `generation`; every custom resource has one."""
 
 CREATE_ON_UPDATE = frozenset(("leases.coordination.k8s.io", "endpoints", "events", "services"))
 NEEDS_VERSION = frozenset(("leases.coordination.k8s.io", "customresourcedefinitions.apiextensions.k8s.io"))
-"""Built-in kinds whose updates must name the version they replace; every custom resource does."""
+"""Built-in kinds whose updates must contain the replaced resourceVersion; the same holds for every custom resource."""
 
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
@@ -32,14 +32,14 @@ RETURN_DELETED = frozenset(("pods", "services", "podtemplates", "serviceaccounts
 
 
 def prepare(core: Core, group_resource: str, new: Json, old: Json | None) -> None:
-    """Fills in what the server decides. `old` is None for a creation."""
+    """Sets the fields that the server decides. `old` is None for a creation."""
     rule = _RULES.get(group_resource)
     if rule is not None:
         rule(core, new, old)
 
 
 def companions(group_resource: str, obj: Json) -> list[tuple[Resource, Json]]:
-    """What comes into being together with a new object: a namespace's default service account."""
+    """Objects created together with a new object: a namespace's default service account."""
     if group_resource != NAMESPACES.group_resource:
         return []
     meta = {"name": "default", "namespace": obj["metadata"]["name"]}
@@ -65,7 +65,8 @@ def _pod(core: Core, new: Json, old: Json | None) -> None:
 
 
 def _quality(spec: Json) -> str:
-    """BestEffort without any request or limit, Guaranteed where all limits equal the requests, else Burstable."""
+    """The pod's QoS class: BestEffort without requests or limits, Guaranteed if all limits equal the requests, else
+    Burstable."""
     wants: list[tuple[Json, Json]] = []
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
         resources = container.get("resources") if isinstance(container, dict) else None
@@ -145,7 +146,7 @@ def _job(core: Core, new: Json, old: Json | None) -> None:
 
 
 def _ingress(core: Core, new: Json, old: Json | None) -> None:
-    """The default class, as the admission plugin DefaultIngressClass writes it: into new Ingresses that name none."""
+    """Sets the default class on new Ingresses without one, as the admission plugin DefaultIngressClass does."""
     spec = new.get("spec")
     named = (new["metadata"].get("annotations") or {}).get("kubernetes.io/ingress.class")
     if old is not None or not isinstance(spec, dict) or spec.get("ingressClassName") or named:

@@ -1,4 +1,4 @@
-"""scale, eviction, binding and log."""
+"""The subresources scale, eviction, binding and log."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ Json = dict[str, Any]
 
 
 class LogSource(Protocol):
-    """Where the output of containers is read."""
+    """Source of container logs."""
 
     async def read(
         self, namespace: str, pod: str, container: str, *, follow: bool, tail_lines: int | None, since_seconds: int | None,
         timestamps: bool, previous: bool, limit_bytes: int | None,
     ) -> AsyncIterator[bytes]:  # fmt: skip
-        """The log in pieces, until its end, or for ever with `follow`. Raises LogsUnavailable."""
+        """The log in chunks: until its end, or without end with `follow`. Raises LogsUnavailable."""
         ...
 
 
 class LogsUnavailable(Exception):
-    """There is no log to read (yet): the sentence says why."""
+    """The log is not available (yet): the sentence has the reason."""
 
 
 def _path(obj: Json, path: str) -> Any:
@@ -62,7 +62,7 @@ def _set_path(obj: Json, path: str, value: Any) -> None:
 
 
 def _count(value: Any) -> int:
-    """A number of replicas. A definition may let other values stand there, which count as none."""
+    """A number of replicas. A definition may allow other types there, which count as 0."""
     return value if isinstance(value, int) else 0
 
 
@@ -97,7 +97,7 @@ def _scale_of(call: Call, obj: Json) -> Json:
 
 
 async def scale(core: Core, call: Call) -> Response:
-    """GET, PUT and PATCH of the Scale that stands for the object's number of replicas."""
+    """GET, PUT and PATCH of the Scale, which represents the object's replica count."""
     entry = core.store.latest(call.key, call.namespace, call.name)
     if entry is None:
         raise not_found(call.resource, call.name)
@@ -144,7 +144,7 @@ def _wanted_scale(call: Call, current: Json) -> Json:
 
 
 async def bind(core: Core, call: Call) -> Response:
-    """POST pods/{name}/binding: the scheduler's choice of a node."""
+    """POST pods/{name}/binding: assigns the pod to a node."""
     body: Any = body_of(call.request)
     node = (
         (body.get("target") or {}).get("name")
@@ -235,7 +235,7 @@ def _healthy_object(pod: Json) -> bool:
 
 
 async def log(core: Core, call: Call, logs: LogSource | None) -> Response:
-    """GET pods/{name}/log: the text of one container."""
+    """GET pods/{name}/log: the log of one container."""
     entry = core.store.get(call.key, call.namespace, call.name)
     if entry is None:
         raise not_found(call.resource, call.name)

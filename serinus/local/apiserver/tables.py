@@ -1,7 +1,7 @@
-"""Tables: what `kubectl get` shows of each kind.
+"""Tables: the output of `kubectl get` for each kind.
 
-A column is (name, type, priority); priority 1 is shown by `-o wide` only. Kinds without columns of their own show name
-and age; custom resources what their definition's additionalPrinterColumns say.
+A column is (name, type, priority); only `-o wide` shows priority 1. Kinds without own columns show name and age; custom
+resources show their definition's additionalPrinterColumns.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def partial(body: bytes) -> bytes:
 def table(
     kind: Kind, objects: list[Json], version: str, now: float, query: Mapping[str, str], *, columns: bool = True, meta: Json | None = None
 ) -> bytes:  # fmt: skip
-    """The Table of these objects. `now` (epoch seconds) gives ages; `columns` is False for later events of a watch."""
+    """The Table of these objects. `now` (epoch seconds) determines ages; `columns` is False for later events of a
+    watch."""
     row = _ROWS.get(kind.resource.group_resource)
     include = included(query)
     value: Json = {
@@ -67,7 +68,7 @@ def table(
 
 
 def included(query: Mapping[str, str]) -> str:
-    """How much of each object a row carries. Raises 400 for a value that is no choice."""
+    """The part of each object that a row contains. Raises 400 for an unsupported value."""
     return one_of(query, "includeObject", ("Metadata", "None", "Object")) or "Metadata"
 
 

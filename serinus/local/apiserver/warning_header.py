@@ -1,7 +1,8 @@
-"""The Warning header of an answer: sentences that clients print.
+"""The Warning header of a response: sentences that clients print.
 
-Bounded as kube-apiserver bounds it (k8s.io/apiserver, `endpoints/filters/warning.go`): over 4,096 in all, each sentence is cut at 256
-characters and the rest is left out. A client that meets a longer header, or a control character in it, loses the whole answer.
+Limits as in kube-apiserver (k8s.io/apiserver, `endpoints/filters/warning.go`): beyond 4,096 characters in all, each
+sentence is cut at 256 characters and the rest is dropped. A longer header, or a control character in it, makes clients
+reject the whole response.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _MOST_TRIED = 200
 
 
 def warning_header(sentences: Iterable[str]) -> dict[str, str]:
-    """The header as a mapping, empty without sentences. Equal sentences are one."""
+    """The header as a mapping, empty without sentences. Equal sentences appear once."""
     clean = list(dict.fromkeys(_clean(sentence) for sentence in sentences if sentence))
     if not clean:
         return {}

@@ -1,7 +1,7 @@
 """watch: changes after a version, as lines of JSON.
 
-Each change is encoded once for all watchers that see it in the same form. A change that moves an object into or out of
-a selector becomes ADDED or DELETED for that watcher. Bookmarks tell quiet watchers how far they are.
+Each change is encoded once for all watchers with the same form. A change that moves an object into or out of a selector
+becomes ADDED or DELETED for that watcher. Bookmarks give idle watchers the current version.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BOOKMARK_SECONDS = 60.0
 SHORTEST_SECONDS, LONGEST_SECONDS = 1800, 3600
 _KEPT_LINES = 256
 MOST_AT_ONCE = 256 << 10
-"""Bytes of lines that are given to a reader in one piece."""
+"""Bytes of lines that a reader receives in one chunk."""
 
 
 class Watches:
@@ -39,7 +39,7 @@ class Watches:
         self._closing = False
 
     def start(self, call: Call) -> Response:
-        """The stream; wrong options are answered before it starts."""
+        """Starts a stream; errors in options are returned before it starts."""
         core, query = self._core, call.request.query
         selects = selection(core, call)
         asked = version_number(query.get("resourceVersion", ""))
@@ -70,7 +70,7 @@ class Watches:
         return Response(200, stream=stream)
 
     def close(self) -> None:
-        """Ends every watch; clients connect again later."""
+        """Ends every watch; clients reconnect later."""
         self._closing = True
         for log in self._core.store.logs():
             log.wake()
@@ -86,7 +86,7 @@ class Watches:
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
         head = call.view.kind == "Table"
-        # Forgotten as they are sent: a reader that is slow keeps no old objects in memory.
+        # Each line is released when sent, so a slow reader keeps no old objects in memory.
         first.reverse()
         while first:
             yield self._line(call, "ADDED", first.pop(), head=head)
@@ -111,7 +111,7 @@ class Watches:
                     size += len(line)
                 if size > MOST_AT_ONCE:
                     break
-            del changes  # while a slow reader takes these lines, the log may let go of what comes next
+            del changes  # while a slow reader receives these lines, the log may drop the next ones
             if pieces:
                 yield b"".join(pieces)
                 continue
@@ -217,11 +217,11 @@ def _wants_initial(call: Call) -> bool | None:
 
 
 async def _wait(log: Log, cursor: int, seconds: float) -> None:
-    """Until there is a change from `cursor` on, or the time is over."""
+    """Waits for a change from `cursor` on, or until the timeout."""
     if log.next != cursor:
         return
     waiter = log.wait()
-    # At least a millisecond: a wait shorter than what the clock can tell would be over before its time, again and again.
+    # At least a millisecond: a wait below the clock's resolution would end early, again and again.
     timer = asyncio.get_running_loop().call_later(max(0.001, seconds), _release, waiter)
     try:
         await waiter

@@ -1,7 +1,7 @@
 """create, update and patch.
 
-Each decides on the latest state and hands the result to the store without awaiting in between, so two writers of one
-object can never overwrite each other: the second sees the first. What stays to await is the disk.
+Each operation reads the latest state and passes the result to the store without awaiting in between. So two writers of
+one object cannot overwrite each other: the second sees the first one's write. Only the disk sync is awaited.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
 def dry_run(call: Call, options: Json | None = None) -> bool:
-    """Whether nothing shall be kept. Raises 422 for anything but `All`."""
+    """Whether this is a dry run. Raises 422 for any value but `All`."""
     value = call.request.query.get("dryRun", "")
     listed = (options or {}).get("dryRun") or []
     values: list[Any] = [value] if value else listed if isinstance(listed, list) else [listed]
@@ -54,7 +54,7 @@ def dry_run(call: Call, options: Json | None = None) -> bool:
 
 
 def manager(call: Call) -> str:
-    """Who writes, for managedFields: the query says it, or else the program's name in its User-Agent."""
+    """The manager for managedFields: the query's fieldManager, else the program's name in the User-Agent."""
     named = call.request.query.get("fieldManager", "")
     if len(named.encode()) > _LONGEST_MANAGER:
         flaw = FieldError("fieldManager", "FieldValueTooLong", named, "may not be more than 128 bytes")
@@ -168,7 +168,8 @@ async def patch(core: Core, call: Call) -> Response:
 
 
 def patched(call: Call, obj: Json, media: str, value: Any) -> Any:
-    """The object after a patch of this media type. Raises 400, 413 and 422 for one that cannot be read or does not fit."""
+    """The object after a patch of this media type. Raises 400, 413 and 422 if the patch is unreadable or does not
+    apply."""
     try:
         if media == JSON_PATCH:
             if not isinstance(value, list):
@@ -188,7 +189,7 @@ def patched(call: Call, obj: Json, media: str, value: Any) -> Any:
 
 
 def check_patched(value: Any, entry: Entry) -> None:
-    """Raises 422 and 413 for what a patch made deeper or larger than an object may be, before more work goes into it."""
+    """Raises 422 and 413 if a patch made the object too deep or too large, before more work is done on it."""
     if nests_too_deep(value):
         raise StatusError(
             422, "Invalid", f"the patch nests the object too deeply: at most {DEEPEST} levels are kept", {}
@@ -238,16 +239,16 @@ async def _apply(core: Core, call: Call, value: Any) -> Response:
 
 
 def live(call: Call, entry: Entry) -> Json:
-    """The stored object under the version that the call speaks."""
+    """The stored object in the call's version."""
     return converted(entry.object(), call.resource)
 
 
 async def replace(
     core: Core, call: Call, entry: Entry, new: Json, *, dry: bool, applied: bool = False, tracked_as: str = ""
 ) -> Response:
-    """Writes `new` over the entry, by the rules of the call's subresource. Answers the object as it is then.
+    """Replaces the entry with `new` by the rules of the call's subresource. Returns the resulting object.
 
-    `tracked_as` is the subresource that managedFields shall name, where the call has another one.
+    `tracked_as`: the subresource for managedFields, if it differs from the call's.
     """
     old = live(call, entry)
     _check_identity(call, entry, old, new)
@@ -281,7 +282,7 @@ async def replace(
 
 
 def _install_crd(core: Core, call: Call, new: Json, old: Json | None, *, dry: bool) -> None:
-    """Serves what a definition defines, at once. Raises 422 for an invalid one, which then serves nothing new."""
+    """Serves a definition's kinds at once. Raises 422 for an invalid one, which then adds no kinds."""
     if call.resource != CRDS or call.subresource or (old and old.get("spec") == new.get("spec")):
         return
     flaws = core.registry.add_crd(new)
@@ -308,7 +309,7 @@ def _check_identity(call: Call, entry: Entry, old: Json, new: Json) -> None:
 
 
 def _isolated(call: Call, old: Json, new: Json, applied: bool) -> Json:
-    """The part of `new` that this subresource may write, over the rest of `old`."""
+    """`old` with the part of `new` that this subresource may write."""
     if call.subresource == "status":
         result: Json = {**old, "status": new.get("status")}
         if result["status"] is None:
@@ -337,14 +338,14 @@ def _check_finalizers(call: Call, old: Json, new: Json) -> None:
 
 
 def _desired(call: Call, obj: Json) -> Any:
-    """What `generation` counts changes of."""
+    """The part of the object whose changes increment `generation`."""
     if not call.kind.custom:
         return obj.get("spec")
     return {k: v for k, v in obj.items() if k != "metadata" and not (k == "status" and call.kind.has_status)}
 
 
 def _same(old: Json, new: Json) -> bool:
-    """Whether a write would change nothing: then nothing is written, and no watcher wakes."""
+    """Whether a write would change nothing. Then nothing is written, and no watcher wakes."""
 
     def timeless(obj: Json) -> Json:
         managed = obj["metadata"].get("managedFields") or []
@@ -355,13 +356,13 @@ def _same(old: Json, new: Json) -> bool:
 
 
 def _in_order(obj: Json) -> Json:
-    """apiVersion, kind and metadata first: people read stored objects too."""
+    """Puts apiVersion, kind and metadata first, since users read stored objects too."""
     first = {key: obj[key] for key in ("apiVersion", "kind", "metadata")}
     return first | obj
 
 
 def _imagined(core: Core, call: Call, obj: Json, version: str) -> Entry:
-    """The entry that a dry run would have written."""
+    """The entry that a dry run returns."""
     if version:
         obj["metadata"]["resourceVersion"] = version
     entry = entry_of(call.key, _in_order(obj), int(version or 0))
