@@ -1,13 +1,14 @@
-"""A listening socket on a machine that others use as well: how many connections it has, and how long they may be silent.
+"""A listening socket on a shared machine, with limits on the number of connections and on their silence.
 
-Whoever can reach the port may connect, also without a token. So a connection is a stranger's until a request on it was admitted:
+Any client that can reach the port may connect, even without a token. A connection counts as a stranger until a request
+on it is admitted:
 
-- Strangers share a small number of places. One more takes the place of the one that has been silent for longest, so that neither
-  silent connections nor slow ones keep a newcomer out.
-- A stranger has HEAD_SECONDS to finish the TLS handshake and a request. Whoever is signed in has a number of places of their own.
-- A request that is not answered after BUSY_SECONDS, as its client reads nothing, loses its connection.
+- Strangers share a small number of places. A further stranger replaces the one that has been silent for longest, so
+  that neither silent nor slow connections exclude a newcomer.
+- A stranger has HEAD_SECONDS to finish the TLS handshake and a request. Signed-in clients have separate places.
+- A connection is closed if its request is not answered after BUSY_SECONDS because the client does not read.
 
-Nothing here knows HTTP: the server above says when a request begins, whether it is admitted, and when it has ended.
+This module has no HTTP. The server above reports when a request begins, whether it is admitted, and when it ends.
 """
 
 from __future__ import annotations
@@ -23,28 +24,28 @@ from dataclasses import dataclass
 
 HEAD_SECONDS = 10.0
 IDLE_SECONDS = 300.0
-"""A connection that is signed in may be silent for so long between requests."""
+"""Maximum silence of a signed-in connection between requests."""
 
 BUSY_SECONDS = 120.0
-"""For one answer that is not a stream. The slowest request takes seconds; the rest is up to the client."""
+"""Time limit of one answer that is not a stream. The slowest request takes seconds; the rest depends on the client."""
 
 STRANGERS = 256
-"""Also as many as may sign in at the same moment."""
+"""Also the maximum number of clients that sign in at the same time."""
 
 SIGNED_IN = 512
 _SPARE_FILES = 256
-"""File descriptors that the rest of the process needs: children, logs, the store."""
+"""File descriptors that the rest of the process needs: child processes, logs, the store."""
 
 _LOOK_SECONDS = 1.0
 _YOUNG_SECONDS = 0.5
-"""A connection keeps its place for so long at least; newcomers wait in the socket's backlog, in their order."""
+"""A connection keeps its place for at least this time. Newcomers wait in the socket's backlog, in order."""
 
 _AGAIN_SECONDS = 0.02
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class _Guest:
-    """One connection. `since`: when it became silent or busy, by the loop's clock; `lasting`: it carries a stream."""
+    """One connection. `since`: when it became silent or busy, in the loop's time; `lasting`: it carries a stream."""
 
     __slots__ = ("busy", "lasting", "protocol", "signed_in", "since", "sock", "task", "transport")
 
@@ -75,7 +76,7 @@ class Places:
     busy_seconds: float = BUSY_SECONDS
 
     def fitting(self) -> Places:
-        """No more than this process may have open: two thirds of its files for those who are signed in."""
+        """Reduces the places to the process's limit of open files. Strangers get at most a third of it."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = self.strangers + self.signed_in if soft == resource.RLIM_INFINITY else max(32, soft - _SPARE_FILES)
         strangers = min(self.strangers, most // 3)
@@ -85,7 +86,8 @@ class Places:
 
 
 class Listener:
-    """Accepts connections on `listening` and gives each a protocol of `make`. `start` it, and `close` it, in one event loop."""
+    """Accepts connections on `listening` and gives each a protocol from `make`. Call `start` and `close` in one event
+    loop."""
 
     def __init__(
         self,
@@ -105,7 +107,7 @@ class Listener:
         self._tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._look())]
 
     async def close(self) -> None:
-        """Stops listening. Connections stay their protocols' to end, save those that have none yet."""
+        """Stops listening. It closes connections without a protocol; the protocols close the others."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -116,7 +118,7 @@ class Listener:
 
     @contextmanager
     def serving(self, protocol: object, *, signed_in: bool) -> Generator[bool]:
-        """A request on the connection of this protocol. Yields whether there is a place: False where all of the signed in are taken."""
+        """Marks a request on this protocol's connection. Yields False if all places for signed-in clients are taken."""
         guest = self._by_protocol.get(id(protocol))
         if guest is None:
             yield True
@@ -132,7 +134,7 @@ class Listener:
             guest.since = loop.time()
 
     def lasts(self, protocol: object) -> None:
-        """The request that is served now is answered by a stream, which may take for ever."""
+        """Marks the current request as answered by a stream, which has no time limit."""
         if (guest := self._by_protocol.get(id(protocol))) is not None:
             guest.lasting = True
 
@@ -157,7 +159,7 @@ class Listener:
                 if error.errno not in _FULL:
                     await asyncio.sleep(_AGAIN_SECONDS)
                     continue
-                # No file is left: a stranger's makes room, and the backlog waits meanwhile.
+                # No file descriptor is left: close a stranger. The backlog waits meanwhile.
                 self._end(self._most_silent())
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
@@ -176,7 +178,8 @@ class Listener:
             guest.task = asyncio.create_task(self._welcome(guest))
 
     def _most_silent(self) -> _Guest | None:
-        """The stranger that loses its place first: one that is silent before one whose answer is not read. Streams stay."""
+        """The stranger to close next: silent ones first, then those that do not read
+        their answer. Streams are exempt."""
         strangers = (guest for guest in self._guests if not guest.signed_in and not guest.lasting)
         return min(strangers, key=lambda guest: (guest.busy, guest.since), default=None)
 
@@ -208,7 +211,7 @@ class Listener:
             guest.transport.abort()
 
     async def _look(self) -> None:
-        """Ends the connections that have been silent, or busy with one answer, for too long."""
+        """Closes connections that are silent, or busy with one answer, for too long."""
         loop, places = asyncio.get_running_loop(), self.places
         while True:
             await asyncio.sleep(min(_LOOK_SECONDS, places.head_seconds / 2))

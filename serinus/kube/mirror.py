@@ -1,7 +1,8 @@
-"""A collection of the API server, kept current by a thread: what commands that watch look at.
+"""A collection of the API server, kept current by a thread, for commands that watch.
 
-Lost watches are opened again from where they ended; when that is too long ago, and after every break, all is listed
-again. A break is waited out for as long as it lasts, a refusal is not: `refusal` holds it.
+An ended watch resumes from its last version. If that version is too old, and after every lost connection, the
+collection is listed again. Lost connections are retried without limit. A refusal ends the thread: `refusal` has the
+error.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ AGAIN_SECONDS = 1.0
 
 
 class Mirror:
-    """`changed` is called from the thread at every change, the first list and a refusal included."""
+    """The thread calls `changed` at every change, including the first list and a refusal."""
 
     def __init__(
         self, client: SyncClient, resource: Resource, namespace: str, changed: Callable[[], None], *, fields: str = ""
@@ -29,7 +30,7 @@ class Mirror:
         self.refusal: ApiError | None = None
         self.listed = False
         self.trouble: Unavailable | None = None
-        """Why it may be out of date just now."""
+        """Why the copy may be out of date; None if it is current."""
         self._client, self._namespace, self._changed, self._fields = client.clone(), namespace, changed, fields
         self._objects: dict[tuple[str, str], Json] = {}
         self._lock, self._ended = threading.Lock(), threading.Event()
@@ -39,11 +40,11 @@ class Mirror:
         return self
 
     def stop(self) -> None:
-        """The thread ends at the next thing it hears; it never keeps the process alive."""
+        """Ends the thread at the next event. The thread never keeps the process alive."""
         self._ended.set()
 
     def objects(self) -> list[Json]:
-        """All objects as last seen, by namespace and name."""
+        """All objects as last seen, sorted by namespace and name."""
         with self._lock:
             return [self._objects[key] for key in sorted(self._objects)]
 
@@ -61,7 +62,7 @@ class Mirror:
             except ApiError as error:
                 return self._refused(error)
             except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-                # What came is no object of this API. A thread has nobody to raise to.
+                # The answer is not an object of this API. A thread cannot raise to its caller.
                 return self._refused(
                     ApiError(0, "", f"the answer about {self.resource.plural} makes no sense: {error}")
                 )
@@ -80,7 +81,7 @@ class Mirror:
         return str((found.get("metadata") or {}).get("resourceVersion") or "")
 
     def _follow(self, version: str) -> str:
-        """Takes over changes until the watch ends; the version to go on from."""
+        """Applies changes until the watch ends; returns the version to resume from."""
         for kind, obj in self._client.watch(self.resource, self._namespace, version=version, fields=self._fields):
             version = str((obj.get("metadata") or {}).get("resourceVersion") or version)
             if self._ended.is_set():
@@ -94,7 +95,7 @@ class Mirror:
                     self._objects[_key(obj)] = obj
             self._changed()
         else:
-            # An API server that ends every watch at once must not be asked without a pause.
+            # Pause, in case the API server ends every watch at once.
             self._ended.wait(0.05)
         return version
 

@@ -1,9 +1,9 @@
-"""Through which proxy an API server is called: `proxy-url` of the kubeconfig, else the environment, by client-go's rules.
+"""Selects the proxy for an API server: `proxy-url` of the kubeconfig, otherwise the environment, by client-go's rules.
 
-`proxy-url` counts for every server. `HTTPS_PROXY` (for http:// servers `HTTP_PROXY`; upper case first) does not count for
-localhost, loopback addresses, and what `NO_PROXY` lists: `*`, a name with its subdomains, `.name` for the subdomains alone,
-an address, a network such as `10.0.0.0/8`, each with a port or without. Source: golang.org/x/net/http/httpproxy and
-k8s.io/client-go/tools/clientcmd/validation.go.
+`proxy-url` applies to every server. `HTTPS_PROXY` (for http:// servers `HTTP_PROXY`; upper case first) does not apply
+to localhost, loopback addresses, and the entries of `NO_PROXY`: `*`, a name with its subdomains, `.name` for the
+subdomains only, an address, a network such as `10.0.0.0/8`, each with or without a port. Source:
+golang.org/x/net/http/httpproxy and k8s.io/client-go/tools/clientcmd/validation.go.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from urllib.parse import unquote, urlsplit
 from serinus.api.records import field, record
 
 SCHEMES = {"http": 80, "https": 443, "socks5": 1080}
-"""scheme -> port where the URL has none."""
+"""scheme -> default port."""
 
 
 class BadProxy(ValueError):
-    """A URL that names no proxy. The text says what is wrong, without the URL: it may hold a password."""
+    """An invalid proxy URL. The message omits the URL, which may contain a password."""
 
 
 @record(frozen=True)
 class Proxy:
-    """`scheme`: one of SCHEMES. `host` is resolved here, the API server's name at the proxy."""
+    """`scheme`: one of SCHEMES. `host` is resolved locally, the API server's name at the proxy."""
 
     scheme: str
     host: str
@@ -33,12 +33,12 @@ class Proxy:
 
     @property
     def where(self) -> str:
-        """For messages: without user and password."""
+        """The address for messages, without user and password."""
         return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 def proxy_at(url: str) -> Proxy:
-    """BadProxy for a URL that cannot be used."""
+    """Parses the URL. BadProxy if it is not usable."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -69,7 +69,7 @@ def of_environment(server: str, environ: Mapping[str, str]) -> str:
 
 
 def _direct(host: str, port: int, exceptions: str) -> bool:
-    import ipaddress  # slow to import: only where a proxy is named
+    import ipaddress  # slow to import: only with a proxy
 
     try:
         address = ipaddress.ip_address(host)

@@ -1,8 +1,8 @@
-"""A queue of keys: what has to be looked at, never why.
+"""A queue of keys to reconcile. It stores no reasons.
 
-A key waits at most once, is never worked on twice at once, and one that is added while it is worked on waits again
-afterwards. Times go through one heap and one timer of the loop, so ten thousand waiting keys cost one wake-up. A key
-that is handed out loses its appointment: whoever works on it decides anew when to look again.
+A key waits at most once and is never processed twice at once. A key that is added while it is processed waits again
+afterwards. Delayed keys share one heap and one timer of the loop, so ten thousand waiting keys cost one wake-up. Taking
+a key drops its delayed entry: the handler decides when to requeue it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ K = TypeVar("K", bound=Hashable)
 log = logging.getLogger(__name__)
 
 LONGEST_SLEEP = 60.0
-"""Seconds after which the clock is read again: the wall clock may be set, or the machine suspended, while we sleep."""
+"""Seconds after which the clock is read again. Meanwhile the wall clock may be set, or the machine suspended."""
 
 SET = 1.0
-"""Seconds by which the wall clock and the loop's time part at once only when the clock is set (or the machine was suspended)."""
+"""A larger jump, in seconds, between the wall clock and the loop's time means that the clock was set or the machine
+suspended."""
 
 SHORTEST_SLEEP = 0.001
-"""Seconds. A key is handed out a little late rather than early: its handler would find that it is not time yet."""
+"""Seconds. A key is delivered a little late rather than early, because an early handler would find nothing due."""
 
 
 class WorkQueue(Generic[K]):
-    """`first_delay`, `longest_delay`: seconds of the first and the longest wait of `retry`, which doubles each time.
+    """`first_delay`, `longest_delay`: seconds of the first and the longest delay of `retry`, which doubles each time.
 
-    `lane`: of a key that is added, whether it is urgent and whose share it takes.
+    `lane`: whether an added key is urgent, and the share that it belongs to.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class WorkQueue(Generic[K]):
         lane: Callable[[K], Lane] = one_lane,
     ) -> None:
         self.added = self.retried = 0
-        """How many keys were added, and how many of them after a failure, since it began."""
+        """Keys added since the start, and keys retried after a failure."""
         self._clock, self._rng = clock, rng or Random()
         self._first, self._longest = first_delay, longest_delay
         self._ready: Turns[K] = Turns(lane)
@@ -62,11 +63,11 @@ class WorkQueue(Generic[K]):
         self._entries = 0
         self._timer: asyncio.TimerHandle | None = None
         self._offset: float | None = None
-        """Of the wall clock from the loop's time, when the timer was set last."""
+        """Difference between the wall clock and the loop's time when the timer was last set."""
         self._getters: deque[asyncio.Future[None]] = deque()
 
     def __len__(self) -> int:
-        """How many keys wait to be worked on now."""
+        """Number of keys that wait for processing now."""
         return len(self._ready)
 
     def add(self, key: K) -> None:
@@ -80,7 +81,7 @@ class WorkQueue(Generic[K]):
             self._wake()
 
     def add_at(self, key: K, when: float) -> None:
-        """Adds the key at `when`, seconds since the epoch; of several times the earliest stands."""
+        """Adds the key at `when`, seconds since the epoch. Of several times, the earliest counts."""
         if when <= self._clock.now():
             self._when.pop(key, None)
             self.add(key)
@@ -96,7 +97,7 @@ class WorkQueue(Generic[K]):
             self._arm()
 
     def retry(self, key: K, *, after: float | None = None) -> float:
-        """Adds the key after its back-off, and not before `after` seconds. Returns the delay in seconds."""
+        """Adds the key after its back-off, at the earliest after `after` seconds. Returns the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self.retried += 1
@@ -106,7 +107,7 @@ class WorkQueue(Generic[K]):
         return delay
 
     def forget(self, key: K) -> None:
-        """The next `retry` of this key starts with the first delay again."""
+        """Resets the back-off of this key."""
         self._failures.pop(key, None)
 
     async def get(self) -> K:
@@ -118,7 +119,7 @@ class WorkQueue(Generic[K]):
                 await getter
             except asyncio.CancelledError:
                 if getter.done() and not getter.cancelled():
-                    self._wake()  # its wake-up was ours: pass it on
+                    self._wake()  # pass the consumed wake-up on
                 raise
             finally:
                 if getter in self._getters:
@@ -135,7 +136,7 @@ class WorkQueue(Generic[K]):
             self.add(key)
 
     def idle(self) -> bool:
-        """Whether no key waits for work now and none is worked on."""
+        """Whether no key waits for processing and none is processed."""
         return not self._ready and not self._working
 
     def _wake(self) -> None:
@@ -159,7 +160,8 @@ class WorkQueue(Generic[K]):
         self._timer = None
         now = self._clock.now()
         if self._offset is not None and abs(now - asyncio.get_running_loop().time() - self._offset) > SET:
-            # The clock was set. A failed write would wait for so much longer: whoever waits looks again, and says until when.
+            # The clock was set. Retries could be late by that jump, so all delayed keys are added now and set their
+            # times again.
             now = float("inf")
         while self._heap and self._heap[0][0] <= now:
             when, _, key = heapq.heappop(self._heap)
@@ -171,7 +173,7 @@ class WorkQueue(Generic[K]):
         self._arm()
 
     def _compact(self) -> None:
-        """Drops appointments that were moved: without this the heap grows with every change of mind."""
+        """Drops outdated heap entries. Without this the heap grows with every changed time."""
         self._heap = [entry for entry in self._heap if self._when.get(entry[2]) == entry[0]]
         heapq.heapify(self._heap)
 
@@ -183,10 +185,11 @@ async def work(
     workers: int | Hands = 1,
     failed: Callable[[K, Exception, float], None] | None = None,
 ) -> None:
-    """Works on the queue's keys, forever, `workers` at a time: with `Hands` more of them while some handlers are away.
+    """Processes the queue's keys forever, `workers` at a time; with `Hands`, more of them while handlers have released
+    theirs.
 
-    A handler that raises has its key retried with back-off; one that returns has its failures forgotten. `failed` is
-    told the key, the error and the seconds until the next attempt; without it they are logged.
+    If a handler raises, its key is retried with back-off. If it returns, the back-off is reset. `failed` is called with
+    the key, the error and the seconds until the next attempt; without it, failures are logged.
     """
     tell = failed or _log_failure
     hands = workers if isinstance(workers, Hands) else Hands(workers)
@@ -196,7 +199,7 @@ async def work(
         nonlocal working
         while working <= hands.count + hands.away_now:
             key = await queue.get()
-            await hands.take()  # free, unless one who was away has come back
+            await hands.take()  # free, unless a released hand was taken again
             try:
                 await handler(key)
             except Exception as error:

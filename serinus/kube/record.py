@@ -1,4 +1,5 @@
-"""The Event that tells who changed an object: commands and the dashboard leave the same one, and `serinus history` reads it."""
+"""The Event that records the author of a change. Commands and the dashboard create the same one, and `serinus history`
+reads it."""
 
 from __future__ import annotations
 
@@ -14,11 +15,12 @@ Json = dict[str, Any]
 REVISION = "rollout.argoproj.io/revision"
 
 RETRY_SECONDS = (0.2, 1.0)
-"""Pauses before the Event of a change is tried again: the API may be away for a moment."""
+"""Seconds before each retry to create the Event of a change. The API may be briefly unavailable."""
 
 
 def change_event(resource: Resource, obj: Json, reason: str, at: float, *, component: str) -> Json:
-    """`reason`: the change in one word. `at`: seconds since the epoch. `component`: the program that was used."""
+    """`reason`: the change in one word. `at`: seconds since the epoch. `component`: the
+    program that made the change."""
     meta, when = obj["metadata"], datetime.fromtimestamp(at, UTC)
     stamp = when.strftime("%Y-%m-%dT%H:%M:%SZ")
     revision = (meta.get("annotations") or {}).get(REVISION) or "none"
@@ -42,7 +44,7 @@ def change_event(resource: Resource, obj: Json, reason: str, at: float, *, compo
 
 
 def person() -> str:
-    """The user of this machine: the API server's audit knows whom the credentials belong to."""
+    """The user of this machine. The API server's audit log has the owner of the credentials."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

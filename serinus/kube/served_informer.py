@@ -1,7 +1,7 @@
-"""A copy of objects of another project's kind, which may be installed later and removed again.
+"""A copy of the objects of another project's kind, which may be installed later and removed again.
 
-The API server is asked first which version of the kind it serves. Where it serves none there are no objects, and it is asked
-again every AGAIN seconds; where the definition goes away while the kind is watched, the same begins anew.
+It first reads from the API server which version of the kind is served. If none is served, there are no objects, and it
+checks again every AGAIN seconds. If the definition is removed while the kind is watched, it starts over.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 AGAIN = 10.0
-"""Seconds between two questions whether a kind is served: one request, or two."""
+"""Seconds between two checks whether a kind is served. A check takes one or two requests."""
 
 
 class _Unserved(Exception):
-    """The kind was served when it was asked for, and is no longer."""
+    """The kind was served at the check and is not served any more."""
 
 
 class ServedInformer(Informer[Json]):
-    """`version`: the one in use; "" where the kind is not served, or not asked for yet. `known` is called after each list, and
-    when the kind is found not to be served."""
+    """`version`: the one in use; "" if the kind is not served, or not checked yet. `known` is called after each list,
+    and when a check finds that the kind is not served."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ServedInformer(Informer[Json]):
         self._kind, self._known = kind, known
 
     async def run(self) -> None:
-        """Keeps `items` up to date until cancelled, whether the kind is served or not."""
+        """Keeps `items` current until cancelled, whether the kind is served or not."""
         failures = 0
         while True:
             try:
@@ -116,7 +116,7 @@ class ServedInformer(Informer[Json]):
 
 
 def _trimmed(obj: Json) -> Json:
-    """Without what no router reads: who wrote which field, and kubectl's copy of the whole object."""
+    """Drops parts that no router reads: managedFields, and kubectl's copy of the whole object."""
     meta: Json = {k: v for k, v in obj["metadata"].items() if k != "managedFields"}
     notes: Json = meta.get("annotations") or {}
     if LAST_APPLIED in notes:

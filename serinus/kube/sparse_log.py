@@ -1,4 +1,5 @@
-"""Logs that nobody can fill from outside: a line that repeats is written a few times a minute, and then counted."""
+"""Limits log lines that external clients can cause: a repeated line is written a few times a minute, and then only
+counted."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ from collections.abc import Callable
 
 SECONDS = 60.0
 MOST = 5
-"""Lines of one kind in that time. A kind is a place in the code and a type of failure, whatever the values are."""
+"""Lines of one kind in that time. A kind is a place in the code and a type of failure, regardless of values."""
 
 _KINDS = 500
 
 
 class Sparse(logging.Filter):
-    """For a handler. The first line after a quiet minute says how many were left out."""
+    """A filter for a handler. The first line after each period reports how many were omitted."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -38,7 +39,7 @@ class Sparse(logging.Filter):
 
 
 class OwnFlaws(logging.Filter):
-    """For the logger of an HTTP server: requests that are none are their senders' flaws, and are not logged."""
+    """A filter for the logger of an HTTP server. It drops errors of clients that send no valid request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         from aiohttp.http_exceptions import HttpProcessingError
@@ -47,7 +48,7 @@ class OwnFlaws(logging.Filter):
 
 
 def silence_senders() -> None:
-    """Takes what senders do wrong out of the log of aiohttp's server. Doing it again changes nothing."""
+    """Drops errors caused by clients from the log of aiohttp's server. It is idempotent."""
     logger = logging.getLogger("aiohttp.server")
     if not any(isinstance(found, OwnFlaws) for found in logger.filters):
         logger.addFilter(OwnFlaws())

@@ -1,7 +1,7 @@
-"""Calls on the Kubernetes API without an event loop, for commands that start, ask and end.
+"""Calls on the Kubernetes API without an event loop, for short-lived commands.
 
-Only the standard library, imported when the first call is made. One connection is kept for requests; each watch has its
-own. Errors are those of `serinus.kube.errors`; an `Unavailable` names the address.
+It uses only the standard library and imports it at the first call. One connection is kept for requests. Each watch has
+a separate connection. Errors are those of `serinus.kube.errors`; an `Unavailable` names the address.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ Json = dict[str, Any]
 
 ANSWER_SECONDS = 32.0
 SILENCE_SECONDS = 330.0
-"""A watch that is silent for longer than API servers let one last is dead."""
+"""A watch that is silent for longer than API servers' maximum duration of a watch is dead."""
 
 
 class SyncClient:
-    """One API server. Not for several threads: each has its own."""
+    """One API server. It is not thread-safe: each thread needs a client."""
 
     def __init__(self, connection: Connection, *, user_agent: str = "kubectl-argo-rollouts") -> None:
         self.connection, self._agent = connection, user_agent
@@ -45,11 +45,11 @@ class SyncClient:
         self._credential: Credential | None = None
         self._server = urlsplit(connection.server)
         self._proxy = proxy_at(connection.proxy) if connection.proxy else None
-        # A plain request through an HTTP proxy is sent to the proxy; everything else goes through a tunnel.
+        # A plain request through an HTTP proxy goes to the proxy; all others go through a tunnel.
         self._absolute = bool(self._proxy and self._proxy.scheme != "socks5" and self._server.scheme == "http")
 
     def clone(self) -> SyncClient:
-        """The same server and credential, connections of its own: for another thread."""
+        """A client for another thread: the same server and credential, separate connections."""
         other = SyncClient(self.connection, user_agent=self._agent)
         other._tls, other._credential = self._tls, self._credential
         return other
@@ -63,7 +63,7 @@ class SyncClient:
         return self.call("GET", resource.path(namespace, name))
 
     def list(self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "") -> Json:
-        """The whole List object, its pages joined; all namespaces without `namespace`."""
+        """The whole List object with all pages joined. Without `namespace`: all namespaces."""
         query = _query(labelSelector=labels, fieldSelector=fields, limit="500")
         found = self.call("GET", resource.path(namespace), query=query)
         while token := (found.get("metadata") or {}).get("continue"):
@@ -94,7 +94,7 @@ class SyncClient:
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None,
         content_type: str = JSON,
     ) -> Json:  # fmt: skip
-        """The object answered. An ApiError for a status of 400 and above, or for no answer."""
+        """The object in the answer. ApiError for a status of 400 and above, or for no answer."""
         payload = None if body is None else json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
         answer = self._asked(method, path, query or {}, payload, content_type)
         with self._reaching():
@@ -106,7 +106,7 @@ class SyncClient:
     ) -> Iterator[tuple[str, Json]]:
         """(ADDED, MODIFIED, DELETED or BOOKMARK, object) after `version`, until the server ends the watch.
 
-        Gone when the version is too old: list again. Unavailable when the connection breaks.
+        Gone if the version is too old: list again. Unavailable if the connection breaks.
         """
         query = _query(labelSelector=labels, fieldSelector=fields, resourceVersion=version)
         query |= {"watch": "true", "allowWatchBookmarks": "true"}
@@ -128,7 +128,7 @@ class SyncClient:
         self, method: str, path: str, query: Mapping[str, str], payload: bytes | None, content_type: str,
         *, lasting: bool = False,
     ) -> HTTPResponse:  # fmt: skip
-        # A name may be anything that a user types: the API server says what is wrong with it.
+        # A user may type any name: the API server reports invalid ones.
         base = self.connection.server if self._absolute else self._server.path
         target = base + quote(path, safe="/:") + (f"?{urlencode(query)}" if query else "")
         answer = self._once(method, target, payload, content_type, lasting, renew=False)
@@ -155,7 +155,7 @@ class SyncClient:
             who.append(("Proxy-Authorization", said))
         for attempt in (1, 2):
             if self._kept is not None and self._kept.sock is None:
-                self._kept = None  # the server ended it with its last answer
+                self._kept = None  # the server closed it after its last answer
             reused = self._kept is not None and not lasting
             with self._reaching():
                 line = self._connect(SILENCE_SECONDS) if lasting else self._kept or self._connect(self._limit())
@@ -171,7 +171,7 @@ class SyncClient:
                 return line.getresponse()
             except (HTTPException, OSError) as error:
                 self.close()
-                # A kept connection may have been closed by the server while it was idle; nothing was done then.
+                # The server may have closed a kept connection while it was idle; then it processed nothing.
                 if reused and attempt == 1 and isinstance(error, RemoteDisconnected | ConnectionError):
                     continue
                 raise self._unavailable(error) from error
@@ -190,7 +190,7 @@ class SyncClient:
         host, port = server.hostname or "", server.port or (443 if secure else 80)
         tls = self._context() if secure else None
         line = HTTPSConnection(host, port, context=tls) if secure else HTTPConnection(host, port)
-        line.auto_open = 0  # it would not know of the proxy
+        line.auto_open = 0  # a reconnect would bypass the proxy
         name = self.connection.tls_server_name
         line.sock = dialed(host, port, self._proxy, tls, name, timeout=timeout, tunneled=not self._absolute)
         return line
@@ -200,13 +200,13 @@ class SyncClient:
             held = self._credential
             pair = (held.client_certificate, held.client_key) if held and held.client_certificate else None
             certificate, key = pair or (self.connection.client_certificate, self.connection.client_key)
-            from serinus.kube.tls import tls_context  # ssl is slow to import: not needed over plain HTTP
+            from serinus.kube.tls import tls_context  # ssl is slow to import: only for TLS
 
             self._tls = tls_context(self.connection, certificate, key)
         return self._tls
 
     def _identity(self, renew: bool) -> list[tuple[str, str]]:
-        """The headers that say who calls. `renew`: what was sent has been refused."""
+        """The authentication headers. `renew`: the server has refused the previous ones."""
         connection, token = self.connection, self.connection.token
         if connection.exec_plugin is not None:
             soon = self._credential and self._credential.expires and self._credential.expires - 30 < time.time()
@@ -231,7 +231,7 @@ class SyncClient:
 
 
 class _Reaching:
-    """Turns what goes wrong on a connection into Unavailable."""
+    """Converts connection errors into Unavailable."""
 
     def __init__(self, client: SyncClient) -> None:
         self._client = client

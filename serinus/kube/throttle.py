@@ -1,6 +1,6 @@
-"""Requests no faster than was asked for: a token bucket before the API server, as `--qps` and `--burst` mean it.
+"""Client-side rate limit: a token bucket before the API server, with the meaning of `--qps` and `--burst`.
 
-Watches, which last, and leases, on which leading depends, do not wait.
+Watches and leases do not wait. A watch lasts, and leadership depends on the lease.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from serinus.kube.wire import Handler, Request, Response
 
 
 def throttled(handler: Handler, *, qps: float, burst: int) -> Handler:
-    """The handler, at most `burst` requests at once and `qps` a second on average; in the order in which they came.
+    """The handler, limited to `burst` requests at once and `qps` a second on average, in order of arrival.
 
     ValueError unless both are above 0.
     """
     if qps <= 0 or burst < 1:
         raise ValueError(f"qps is {qps:g} and burst {burst}: both must be above 0")
     free_at = float("-inf")
-    """When the bucket was, or will be, empty, by the loop's time, which nobody sets: each request moves it by one part of a second."""
+    """When the bucket was or will be empty, in the loop's monotonic time. Each request adds 1/`qps` seconds."""
 
     async def waiting(request: Request) -> Response:
         nonlocal free_at

@@ -1,4 +1,4 @@
-"""How an API server is trusted, and how it knows the client: one TLS context for both transports."""
+"""TLS contexts for both transports: how the client verifies an API server and authenticates itself."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from serinus.kube.errors import Forbidden
 
 
 def proxy_context() -> ssl.SSLContext:
-    """For https:// proxies: always checked, against the authorities of this machine. The kubeconfig speaks of the API server."""
+    """For https:// proxies: always verified against the system's authorities. The kubeconfig only covers the API
+    server."""
     return ssl.create_default_context()
 
 
 def tls_context(connection: Connection, certificate: bytes, key: bytes) -> ssl.SSLContext:
-    """Checks the server as the kubeconfig says. Forbidden when its certificates cannot be used, and what to check."""
+    """Verifies the server as the kubeconfig specifies. Forbidden if its certificates are unusable, with the remedy."""
     try:
         context = ssl.create_default_context(cadata=connection.ca.decode() if connection.ca else None)
         if connection.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if certificate:
-            import tempfile  # slow to import: most sign in with a token
+            import tempfile  # slow to import: most users sign in with a token
 
-            # The standard library loads a client certificate from files only.
+            # The standard library loads a client certificate only from files.
             with tempfile.TemporaryDirectory(prefix="serinus-") as folder:
                 pair = os.path.join(folder, "pair.pem")
                 with open(os.open(pair, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:

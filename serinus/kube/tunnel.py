@@ -1,6 +1,7 @@
-"""How a proxy is asked for a connection to the API server: CONNECT of HTTP (RFC 9110, 9.3.6) and SOCKS5 (RFC 1928, 1929).
+"""Requests a connection to the API server from a proxy: CONNECT of HTTP (RFC 9110, 9.3.6) and SOCKS5 (RFC 1928, 1929).
 
-Pure: a generator yields (bytes to send, bytes wanted back) and is sent what came. Both transports carry it out.
+Pure: a generator yields (bytes to send, number of bytes to read) and receives the bytes read. Both transports execute
+it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 
 Talk = Generator[tuple[bytes, int], bytes, None]
 TO_EMPTY_LINE = 0
-"""Wanted back: everything up to and with the first empty line."""
+"""To read: everything up to and including the first empty line."""
 MOST_HEAD = 1 << 20
-"""Bytes of a status line and its headers. Go's client takes ten times as much: long warnings must not cost the answer."""
+"""Bytes of a status line and its headers. Go's client accepts ten times as much. Long warnings must not fail the
+answer."""
 
 _REFUSED = {
     1: "a general failure", 2: "its rules do not allow it", 3: "network unreachable", 4: "host unreachable",
@@ -25,16 +27,16 @@ _REFUSED = {
 
 
 class ProxyRefused(OSError):
-    """The proxy makes no connection: its own words."""
+    """The proxy refuses the connection. The message is the proxy's."""
 
 
 def tunnel(proxy: Proxy, host: str, port: int) -> Talk:
-    """ProxyRefused where the proxy refuses. Afterwards the connection is that of the API server."""
+    """ProxyRefused if the proxy refuses. Afterwards the connection leads to the API server."""
     return _socks5(proxy, host, port) if proxy.scheme == "socks5" else _connect(proxy, host, port)
 
 
 def authorization(proxy: Proxy) -> str:
-    """Value of the header Proxy-Authorization; empty where the URL has no user."""
+    """Value of the header Proxy-Authorization; empty if the URL has no user."""
     if not proxy.username:
         return ""
     import base64

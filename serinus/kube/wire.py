@@ -1,7 +1,7 @@
 """One request and one answer of the Kubernetes API, as values.
 
-A `Handler` answers requests. The embedded API server is one (called in-process, no sockets); `https.py` makes one of
-a remote API server. Everything above speaks to a Handler and cannot tell them apart.
+A `Handler` answers requests. The embedded API server is a handler (called in-process, without sockets). `https.py`
+provides one for a remote API server. Callers of a Handler cannot distinguish them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class Request:
-    """`path` without query; `query` has the last value of each key; header names are lower case."""
+    """`path` has no query; `query` has the last value of each key; header names are lower case."""
 
     method: str
     path: str
@@ -36,7 +36,8 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """`stream` is set for watches and followed logs: pieces of bytes, one JSON line each for a watch; `body` is then empty."""
+    """`stream` is set for watches and followed logs: pieces of bytes, for a watch one JSON line per event; `body` is
+    then empty."""
 
     status: int
     body: bytes = b""
