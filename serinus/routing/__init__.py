@@ -1,1 +1,1 @@
-"""Traffic routers: desired traffic and the objects they own go in, actions come out."""
+"""Traffic routers: functions from desired traffic and the routers' objects to actions."""

@@ -1,8 +1,9 @@
-"""The AWS load balancer controller: annotations of an Ingress divide the requests. Source: traffic routing, section 2.
+"""The AWS load balancer controller: annotations of an Ingress set the weights. Source: traffic routing, section 2.
 
-The user's Ingress has a path to the root Service with the port `use-annotation`; the annotation `actions.<root Service>` says which
-Services get the requests. A header route is a path, an action and a condition of its own. Several Rollouts may share an Ingress: one
-annotation lists the keys of each. Whether AWS has the weight in force is compared in `alb_verification.py`.
+The user's Ingress has a path to the root Service with the port `use-annotation`. The annotation `actions.<root
+Service>` lists the Services and their weights. A header route has a separate path, action and condition. Several
+Rollouts may share an Ingress: one annotation lists the keys of each. `alb_verification.py` checks whether AWS has the
+weight in force.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ Groups = list[tuple[str, int]]
 """(Service, weight) in the order of the action."""
 
 OWNERS = "rollouts.argoproj.io/managed-alb-annotations"
-"""Rollout -> the annotations that are its own, as JSON."""
+"""Rollout -> the annotations that it owns, as JSON."""
 OLD_OWNERS = "rollouts.argoproj.io/managed-alb-actions"
-"""Its name in old versions of Argo Rollouts."""
+"""The name of OWNERS in old versions of Argo Rollouts."""
 REASON = "PatchingALBIngress"
 USE_ANNOTATION = "use-annotation"
 LONGEST = 604_800
@@ -49,13 +50,13 @@ class AlbRouting(msgspec.Struct, rename="camel", omit_defaults=True):
     ingresses: list[str] = []
     service_port: int = 0
     root_service: str = ""
-    """The Service that the Ingress names; the stable Service where it is not set."""
+    """The Service that the Ingress names; the stable Service if unset."""
     annotation_prefix: str = ""
     stickiness_config: Stickiness | None = None
 
     @property
     def prefix(self) -> str:
-        """Of the annotations that this load balancer controller reads."""
+        """Prefix of the annotations that this load balancer controller reads."""
         return self.annotation_prefix or "alb.ingress.kubernetes.io"
 
     def names(self) -> tuple[str, ...]:
@@ -75,7 +76,7 @@ class Alb(Router[AlbRouting]):
         return canary.ping_pong is None
 
     def validate(self, config: AlbRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
-        at = path.replace(".canary.", ".")  # as all paths of what needs the Rollout alone
+        at = path.replace(".canary.", ".")  # path form of checks that need only the Rollout
         if canary.ping_pong and not config.root_service:
             text = "Root service field is required for the configuration with ALB and ping-pong feature enabled"
             yield invalid(f"{at}.rootService", "", text)
@@ -117,7 +118,7 @@ class Alb(Router[AlbRouting]):
         return RouteResult(tuple(writes), verified=None if why is None else not why, unverified=why or "")
 
     def release(self, config: AlbRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-        """All to the stable Service, and no key is the Rollout's own any more."""
+        """Sends all traffic to the stable Service and removes the Rollout's keys."""
         found = [objects.ingresses[name] for name in config.names() if name in objects.ingresses]
         return RouteResult(tuple(write for ingress in found for write in _given_back(ingress, config, traffic)))
 
@@ -135,7 +136,7 @@ def _named(config: AlbRouting) -> Iterator[tuple[str, str]]:
 
 
 def _owners(ingress: Ingress) -> Json | None:
-    """Rollout -> its keys; None where the annotation cannot be read."""
+    """Rollout -> its keys; None if the annotation cannot be parsed."""
     try:
         owners = json.loads(ingress.metadata.annotations.get(OWNERS) or "{}")
     except (ValueError, RecursionError):
@@ -144,7 +145,7 @@ def _owners(ingress: Ingress) -> Json | None:
 
 
 def _keys(owners: Json, rollout: str) -> list[str]:
-    """The annotations that are the Rollout's own."""
+    """The annotations that the Rollout owns."""
     keys = owners.get(rollout)
     return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
 
@@ -157,7 +158,7 @@ def _unreadable(ingress: Ingress) -> str:
 
 
 def _led(ingress: Ingress, owners: Json, config: AlbRouting, traffic: Traffic) -> list[Write]:
-    """What one Ingress lacks."""
+    """The missing changes of one Ingress."""
     root, prefix = config.root_service or traffic.stable_service, config.prefix
     routes = {route.name: route for route in traffic.routes if isinstance(route, SetHeaderRoute)}
     weights: Groups = [(traffic.canary_service, traffic.weight)]
@@ -182,7 +183,7 @@ def _led(ingress: Ingress, owners: Json, config: AlbRouting, traffic: Traffic) -
 def _given_back(ingress: Ingress, config: AlbRouting, traffic: Traffic) -> list[Write]:
     owners = _owners(ingress)
     root = f"{config.prefix}/actions.{config.root_service or traffic.stable_service}"
-    if owners is None:  # nobody can say whose they are: those that this Rollout named
+    if owners is None:  # the owners are unknown: use the names in this Rollout
         mine = [root] if root in ingress.metadata.annotations else []
         owners = {traffic.rollout: mine}
         left: dict[str, str | None] = {}
@@ -202,10 +203,11 @@ def _given_back(ingress: Ingress, config: AlbRouting, traffic: Traffic) -> list[
 def _stale(
     ingress: Ingress, owners: Json, wanted: dict[str, str | None], config: AlbRouting, traffic: Traffic
 ) -> tuple[dict[str, str | None], set[str]]:
-    """(annotations, header routes to remove) of the Rollout's keys that are not wanted any more.
+    """(annotations, header routes to remove) for keys of the Rollout that are no longer wanted.
 
-    A key that has a condition is of a header route and goes. Another one is of a root Service, to which paths may still lead: the
-    load balancer controller refuses an Ingress with such a path and no action, so that the stable Service gets its requests.
+    A key with a condition belongs to a header route and is removed. Any other key belongs to a root Service, and paths
+    may still use it. The load balancer controller refuses an Ingress with such a path and no action, so its action
+    sends all requests to the stable Service.
     """
     mine = set(_keys(owners, traffic.rollout))
     foreign = {key for rollout in owners if rollout != traffic.rollout for key in _keys(owners, rollout)}
@@ -243,7 +245,7 @@ def _action(config: AlbRouting, groups: Groups) -> str:
 
 
 def _conditions(route: SetHeaderRoute) -> str:
-    """All headers must have one of their values."""
+    """Requires each header to have one of its values."""
     values: dict[str, list[str]] = {}
     for match in route.match:
         exact = match.header_value.exact if match.header_value else ""
@@ -264,7 +266,7 @@ def _rules(
     order: tuple[str, ...],
     others: frozenset[str],
 ) -> list[Json]:
-    """The rules with a path for each header route, ahead of the paths that are none."""
+    """The rules with a path for each header route, before all other paths."""
     missing = [name for name in routes if not leads_to(ingress, name)]
     headers = {*routes, *others}
     rank = {name: place for place, name in reversed(list(enumerate(order)))}
@@ -275,7 +277,8 @@ def _rules(
         if paths and routes:
             paths = [_path(name) for name in missing] + paths
             paths.sort(key=lambda path: service_of(path) not in headers)
-        # Header routes of other Rollouts keep their places: two that both want the first one would write forever.
+        # Header routes of other Rollouts keep their places. Otherwise two Rollouts that both want the first place would
+        # write forever.
         own = iter(sorted((p for p in paths if service_of(p) in routes), key=lambda p: rank[service_of(p) or ""]))
         paths = [next(own) if service_of(path) in routes else path for path in paths]
         found.append(rule if paths == before else {**rule, "http": {**rule["http"], "paths": paths}})
@@ -288,7 +291,7 @@ def _path(name: str) -> Json:
 
 
 def _by_annotation(path: Json) -> bool:
-    """Whether an annotation says where the path leads."""
+    """Whether an annotation decides where the path leads."""
     service: Json = (path.get("backend") or {}).get("service") or {}
     return (service.get("port") or {}).get("name") == USE_ANNOTATION
 
@@ -296,7 +299,7 @@ def _by_annotation(path: Json) -> bool:
 def _telling(
     ingress: Ingress, wanted: dict[str, str | None], root: str, routes: list[str], traffic: Traffic
 ) -> tuple[str, str]:
-    """(why, the Event's message) of a change; the weight is told before a route."""
+    """(reason, the Event's message) of a change. A weight has precedence over a route."""
     start, notes = f"Updating Ingress `{ingress.metadata.name}`", ingress.metadata.annotations
     changed = {key for key, value in wanted.items() if notes.get(key) != value}
     route = next((r for r in routes if any(k.endswith((f"/actions.{r}", f"/conditions.{r}")) for k in changed)), "")

@@ -1,7 +1,9 @@
-"""What AWS has in force for an Ingress, compared with what the Rollout wants. Source: traffic routing, section 2 (VerifyWeight).
+"""Compares the weights in force at AWS with the desired weights of the Rollout. Source: traffic routing, section 2
+(VerifyWeight).
 
-The controller reads AWS (`controller/aws_read_back.py`) and gives the answer as values: nothing is called here. A listener rule counts
-if it forwards to both the canary's and the stable target group; the rule of a header route has one of them alone.
+The controller reads AWS (`controller/aws_read_back.py`) and passes the result as values; this module makes no calls. A
+listener rule counts if it forwards to both the canary's and the stable target group. The rule of a header route has
+only one of them.
 """
 
 from __future__ import annotations
@@ -12,13 +14,13 @@ from serinus.api.plurals import count
 from serinus.routing.router import Objects, ReadBack, Traffic
 
 ASK_AGAIN = 10.0
-"""Seconds between two looks at AWS."""
+"""Seconds between two reads of AWS."""
 
 
 def unverified(names: tuple[str, ...], traffic: Traffic, objects: Objects) -> str | None:
-    """Why the weights are not known to be in force; "" where they are, None where nothing is read back.
+    """Why the weights are not known to be in force; "" if they are. None if nothing is read back.
 
-    Without a share for the canary nothing is asked: pods lose their traffic with the delays that hold without a read-back.
+    With canary weight 0 there is no check: scale-down then uses the delays of a Rollout without read-back.
     """
     if objects.read_back is None or not traffic.weight:
         return None
@@ -28,8 +30,8 @@ def unverified(names: tuple[str, ...], traffic: Traffic, objects: Objects) -> st
 def unregistered(names: tuple[str, ...], traffic: Traffic, objects: Objects) -> str:
     """Why the stable Service must not get all requests yet; "" if it may.
 
-    After a promotion the canary's target group has all requests, and the pods of the same version are moving to the stable one. An abort
-    and a way back wait for nothing: the stable Service has its pods.
+    After a promotion the canary's target group has all requests, and pods of the same version are moving to the stable
+    one. An abort or a rollback does not wait, because the stable Service has its pods.
     """
     promoted = bool(traffic.stable_hash) and traffic.shared_hash == traffic.stable_hash
     if objects.read_back is None or traffic.weight or not promoted:
@@ -51,7 +53,7 @@ def unregistered(names: tuple[str, ...], traffic: Traffic, objects: Objects) -> 
 
 
 def _reading(name: str, objects: Objects) -> tuple[ReadBack | None, str]:
-    """(what AWS says of the Ingress as it is now, why nothing is known)."""
+    """(the reading of the current Ingress, why there is none)."""
     reading, ingress = (objects.read_back or {}).get(name), objects.ingresses.get(name)
     if reading is None or ingress is None or reading.version != ingress.metadata.resource_version:
         return None, f"AWS was not asked yet for the weights of Ingress {name}"

@@ -1,7 +1,8 @@
 """Ambassador (Emissary): a second Mapping with a weight beside the user's. Source: traffic routing, section 5.
 
-The canary Mapping comes with the first share and goes with the last one: it gets weight 0, stays for DRAIN seconds until every gateway
-has heard of it, and is then deleted. Argo Rollouts sleeps for these seconds inside of its pass; here the Mapping says when they end.
+The router creates the canary Mapping with the first canary weight. After the last one it sets weight 0, waits DRAIN
+seconds until every gateway has received that, and deletes the Mapping. Argo Rollouts sleeps for these seconds inside
+its pass; here an annotation of the Mapping has the time of the deletion.
 """
 
 from __future__ import annotations
@@ -65,12 +66,13 @@ class Ambassador(Router[AmbassadorRouting]):
         later = [answer.again_after for answer in answers if answer.again_after is not None]
         writes = [write for answer in answers for write in answer.writes]
         for i, write in enumerate(each for each in writes if each.reason):
-            if i:  # one Event for one weight, whatever the number of Mappings
+            if i:  # one Event per weight, regardless of the number of Mappings
                 writes[writes.index(write)] = msgspec.structs.replace(write, reason="", message="")
         return RouteResult(tuple(writes), again_after=min(later, default=None))
 
     def release(self, config: AmbassadorRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-        """Weight 0, and the deletion when gateways have heard of it. A Mapping of that name that is not the Rollout's stays."""
+        """Sets weight 0, and deletes the canary Mapping after the drain. A Mapping of that name that is not the
+        Rollout's stays."""
         alone = msgspec.structs.replace(traffic, weight=0, routes=(), additional=())
         answers = [_mapping(name, alone, objects) for name in _names(config)]
         later = [answer.again_after for answer in answers if answer.again_after is not None]
@@ -107,7 +109,7 @@ def _own_weight(name: str) -> str:
 
 
 def _mapping(name: str, traffic: Traffic, objects: Objects) -> RouteResult:
-    """What one Mapping and its canary Mapping lack."""
+    """The missing changes of one Mapping and its canary Mapping."""
     canary = canary_mapping_name(name)
     found, because = objects.get(KIND.key, canary), f"the canary is to get {share(traffic)}"
     if found is None:
@@ -127,7 +129,7 @@ def _mapping(name: str, traffic: Traffic, objects: Objects) -> RouteResult:
 
 
 def _first(name: str, traffic: Traffic, objects: Objects, because: str) -> RouteResult:
-    """The canary Mapping is made from the user's one."""
+    """Creates the canary Mapping from the user's Mapping."""
     base = objects.get(KIND.key, name)
     if base is None:
         told = Notice("AmbassadorMappingNotFound", f'Ambassador mapping "{name}" not found')
@@ -150,7 +152,7 @@ def _first(name: str, traffic: Traffic, objects: Objects, because: str) -> Route
 
 
 def _weight(weight: int, now: float | None = None) -> Any:
-    """The edit that sets the weight. `now`: a Mapping without a share is deleted DRAIN seconds later."""
+    """The edit that sets the weight. `now`: with weight 0 the Mapping is marked for deletion DRAIN seconds later."""
 
     def edit(mapping: Json) -> None:
         mapping["spec"] = {**_spec(mapping), "weight": weight}
@@ -165,7 +167,7 @@ def _weight(weight: int, now: float | None = None) -> Any:
 
 
 def _until(found: Json, now: float) -> float | None:
-    """When the drain ends; None where none was begun, or the time is no time that this router wrote."""
+    """The end of the drain. None if no drain has begun, or if this router cannot have written the time."""
     text = (found["metadata"].get("annotations") or {}).get(DELETE_AFTER)
     until = parse_time(text) if isinstance(text, str) else None
     return until if until is not None and until <= now + DRAIN + 1 else None

@@ -1,7 +1,8 @@
-"""APISIX: rules of the user's ApisixRoute get the weights, and each header route is a second ApisixRoute that the Rollout owns.
+"""APISIX: rules of the user's ApisixRoute get the weights, and each header route is a second ApisixRoute that the
+Rollout owns.
 
-Source: traffic routing, section 6. A header route follows the first ApisixRoute: it is made again from it whenever that changes. Argo
-Rollouts writes both in every pass; here they are written when something changes.
+Source: traffic routing, section 6. A header route is a copy of the first ApisixRoute and is updated whenever that
+changes. Argo Rollouts writes both in every pass; here they are written only on a change.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class ApisixRouting(msgspec.Struct, omit_defaults=True):
     route: ApisixRoute = msgspec.field(default_factory=ApisixRoute)
 
     def rules(self) -> tuple[str, ...]:
-        """Names of the rules that get weights: the one named as the ApisixRoute where none is given."""
+        """Names of the rules that get weights. Default: the name of the ApisixRoute."""
         return tuple(self.route.rules) or (self.route.name,)
 
 
@@ -81,7 +82,7 @@ class Apisix(Router[ApisixRouting]):
         return RouteResult((*writes, *_gone(traffic, objects)))
 
     def release(self, config: ApisixRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-        """The header routes go even where the first ApisixRoute is gone, or stays with the Rollout."""
+        """Deletes the header routes, even if the first ApisixRoute is gone."""
         if objects.get(KIND.key, config.route.name) is None:
             return RouteResult(_gone(msgspec.structs.replace(traffic, routes=()), objects))
         return super().release(config, traffic, objects)
@@ -91,7 +92,7 @@ ROUTER = Apisix()
 
 
 def _items(value: Any, key: str) -> list[Json]:
-    """The objects of the list at this key; empty for anything else."""
+    """The objects in the list at this key; empty for any other value."""
     found = value.get(key) if isinstance(value, dict) else None
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
@@ -105,7 +106,7 @@ def _backends(rule: Json) -> list[Json]:
 
 
 def _wrong(seen: Json, name: str, traffic: Traffic) -> str:
-    """Why a rule has no place for the weights, in Argo Rollouts' words; "" where it has."""
+    """Why a rule cannot have the weights, in Argo Rollouts' words; "" if it can."""
     every = _items(seen.get("spec"), "http")
     if not every:
         return "spec.http was not found in Apisix Route manifest"
@@ -128,7 +129,8 @@ def _wrong(seen: Json, name: str, traffic: Traffic) -> str:
 def _header_route(
     base: Json, found: Json | None, route: SetHeaderRoute, config: ApisixRouting, traffic: Traffic, objects: Objects
 ) -> tuple[Write, ...]:
-    """The second ApisixRoute: that of the user, but that the named rules lead to the canary alone, before those of the user."""
+    """The second ApisixRoute: a copy of the user's in which the named rules lead only to the canary, with a higher
+    priority."""
     because = f"header route {route.name} leads to the canary"
     spec = copy.deepcopy(base["spec"])
     for rule in _named({"spec": spec}, config.rules()):
@@ -163,7 +165,7 @@ def _expr(match: HeaderRoutingMatch) -> Json:
 
 
 def _gone(traffic: Traffic, objects: Objects) -> tuple[Write, ...]:
-    """The deletion of the Rollout's header routes that are not wanted any more."""
+    """Deletes the Rollout's header routes that are no longer wanted."""
     wanted = {route.name for route in traffic.routes}
     every = ((name, objects.get(KIND.key, name)) for name in traffic.managed if name not in wanted)
     return tuple(

@@ -1,8 +1,9 @@
-"""AWS App Mesh: weights in the routes of a VirtualRouter, and the pods of each VirtualNode by their hash.
+"""AWS App Mesh: weights in the routes of a VirtualRouter, and the pod hash of each VirtualNode.
 
-Source: traffic routing, section 7. All objects are the user's. A VirtualNode moves to another version when it has no share or that
-version serves, and the stable node moves before it gets a share back. Argo Rollouts writes the nodes in every pass, and takes the pods
-of the canary node away while it still has all requests; here a node keeps them until its weight was seen to be 0.
+Source: traffic routing, section 7. The user creates all objects. The canary node moves to another version only if it
+has no weight or that version is ready. The stable node moves before it gets a weight again. Argo Rollouts writes the
+nodes in every pass, and removes the pods of the canary node while it still has all requests. Here a node keeps them
+until its weight is observed to be 0.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ROUTER_KIND = ServedKind(GROUP, "VirtualRouter", "virtualrouters", VERSIONS)
 NODE = ServedKind(GROUP, "VirtualNode", "virtualnodes", VERSIONS)
 RULES = ("httpRoute", "tcpRoute", "http2Route", "grpcRoute")
 NO_CANARY, NO_STABLE = "canary-hash", "stable-hash"
-"""Hashes that no pod has: two VirtualNodes must not select the same pods."""
+"""Hashes that no pod has, because two VirtualNodes must not select the same pods."""
 UNASSOCIATED = "Virtual-service is not associated with virtual-router"
 MALFORMED = "not well-formed"
 
@@ -114,7 +115,7 @@ class AppMesh(Router[AppMeshRouting]):
         return _moves(router, seen, config, traffic, objects)
 
     def release(self, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-        """The weights first; then the stable node selects every version, and the canary node none."""
+        """Writes the weights first. Then the stable node selects every version, and the canary node none."""
         used = config.virtual_service
         service = objects.get(SERVICE.key, used.name) if used else None
         router = _router_name(service) if service else ""
@@ -134,14 +135,14 @@ ROUTER = AppMesh()
 
 
 def _at(value: Any, *keys: str) -> Any:
-    """The value below these keys; None where one of them is missing or no object."""
+    """The value at this path of keys; None if a key is missing or a value is no object."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
 def _router_name(service: Json) -> str:
-    """Of the VirtualRouter of a VirtualService; `NAMESPACE/NAME` for one of another namespace, which is not looked at."""
+    """Name of a VirtualService's VirtualRouter; `NAMESPACE/NAME` for another namespace, which is not read."""
     ref = _at(service, "spec", "provider", "virtualRouter", "virtualRouterRef")
     name, space = _at(ref, "name"), _at(ref, "namespace")
     if not isinstance(name, str):
@@ -157,7 +158,7 @@ def _missing(what: str, kind: ServedKind, name: str, subject: str, traffic: Traf
 
 
 def _rule(route: Any) -> str:
-    """The field of a route that divides requests; "" for a route of a kind that does not."""
+    """The field of a route that contains its targets; "" for an unsupported kind of route."""
     return next((rule for rule in RULES if isinstance(_at(route, rule), dict)), "")
 
 
@@ -171,7 +172,7 @@ def _routes(router: Json) -> list[Any]:
 
 
 def _unfit(name: str, router: Json) -> Iterator[Finding]:
-    """The first thing that makes a VirtualRouter unfit, in Argo Rollouts' words; all of its routes are looked at."""
+    """The errors of a VirtualRouter, in Argo Rollouts' words, over all of its routes."""
     routes = _routes(router)
     of = f"AppMesh virtual-router {name}"
     if not routes:
@@ -194,14 +195,14 @@ def _unfit(name: str, router: Json) -> Iterator[Finding]:
 
 
 def _chosen(router: Json, config: AppMeshRouting) -> list[tuple[int, Json]]:
-    """(index, route) of those that get weights."""
+    """(index, route) of the routes that get weights."""
     names = config.virtual_service.routes if config.virtual_service else []
     routes = [(i, route) for i, route in enumerate(_routes(router)) if isinstance(route, dict)]
     return [(i, route) for i, route in routes if not names or route.get("name") in names]
 
 
 def _wrong(name: str, router: Json, config: AppMeshRouting, space: str) -> str:
-    """Why the routes have no place for the weights; "" where they have."""
+    """Why the routes cannot have the weights; "" if they can."""
     for finding in _unfit(name, router):
         return finding.message
     wanted = config.virtual_service.routes if config.virtual_service else []
@@ -243,7 +244,7 @@ def _weights(config: AppMeshRouting, traffic: Traffic) -> Any:
 
 
 def _moves(router: str, seen: Json, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-    """One pass moves nodes or changes weights: which of two writes a proxy hears of first is not known."""
+    """One pass writes either nodes or weights, because a proxy may receive two writes in any order."""
     because = f"the canary is to get {share(traffic)}"
     stable = traffic.stable_hash or NO_STABLE
     same = traffic.canary_hash == stable
@@ -260,7 +261,7 @@ def _moves(router: str, seen: Json, config: AppMeshRouting, traffic: Traffic, ob
 
 
 def _node(name: str, wanted: str, because: str, objects: Objects) -> tuple[Write, ...]:
-    """Makes a VirtualNode select the pods with this hash; "" for those with any."""
+    """Makes a VirtualNode select the pods with this hash; "" selects pods of any version."""
     seen = objects.get(NODE.key, name)
     if seen is None:
         return ()

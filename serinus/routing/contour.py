@@ -1,7 +1,9 @@
-"""Contour's HTTPProxy: the weights of its services. The configuration is that of Argo Rollouts' plugin `argoproj-labs/contour`.
+"""Contour's HTTPProxy: the weights of its services. The configuration is that of Argo Rollouts' plugin
+`argoproj-labs/contour`.
 
-Source: the README and the source code of that plugin, and the reference of `projectcontour.io/v1`. The HTTPProxy is the user's. Each of its
-routes with both Services gets the weights, and so does `spec.tcpproxy`; every other route stays as it is.
+Source: the README and the source code of that plugin, and the reference of `projectcontour.io/v1`. The user creates the
+HTTPProxy. Each of its routes with both Services gets the weights, and so does `spec.tcpproxy`. All other routes are
+unchanged.
 """
 
 from __future__ import annotations
@@ -21,22 +23,23 @@ from serinus.routing.writes import edited, not_found, share, shares
 Json = dict[str, Any]
 KIND = ServedKind("projectcontour.io", "HTTPProxy", "httpproxies", ("v1",))
 FAILED = "failed to set weight via plugin"
-"""Argo Rollouts' words, which people search for."""
+"""Argo Rollouts' words, which users search for."""
 
 
 class ContourRouting(msgspec.Struct, rename="camel", omit_defaults=True):
-    """`httpProxy` is the form of the plugin's first version. `namespace`: of the HTTPProxies; the Rollout's where it is not set."""
+    """`httpProxy` is the form of the plugin's first version. `namespace`: of the
+    HTTPProxies; default: the Rollout's."""
 
     http_proxies: list[str] = []
     http_proxy: str = ""
     namespace: str = ""
 
     def names(self) -> tuple[str, ...]:
-        """Of the HTTPProxies, each once."""
+        """Names of the HTTPProxies, without duplicates."""
         return tuple(dict.fromkeys(name for name in (self.http_proxy, *self.http_proxies) if name))
 
     def referred(self, own: str) -> tuple[str, ...]:
-        """The same as `Reference` names them for a Rollout in the namespace `own`."""
+        """The same names in the form of `Reference`, for a Rollout in the namespace `own`."""
         return tuple(name_from(self.namespace, name, own) for name in self.names())
 
 
@@ -73,7 +76,7 @@ class Contour(Router[ContourRouting]):
             proxies.append(seen)
         verified = _verified(proxies)
         if writes and verified:
-            verified = False  # Contour has reported on the objects as they were before
+            verified = False  # Contour's report is about the previous objects
         return RouteResult(tuple(writes), verified=verified)
 
 
@@ -93,7 +96,7 @@ def _routes(proxy: Json) -> list[Json]:
 
 
 def _services(route: Json) -> list[Json]:
-    """Those that answer requests; a mirror gets copies."""
+    """Services that answer requests. A mirror only gets copies."""
     return [each for each in _list(route, "services") if each.get("mirror") is not True]
 
 
@@ -107,14 +110,14 @@ def _divided(proxy: Json, traffic: Traffic) -> list[Json]:
 
 
 def _foreign(route: Json, traffic: Traffic) -> int:
-    """What services that are not the Rollout's keep of the weights."""
+    """Sum of the weights of services that are not the Rollout's."""
     ours = (traffic.canary_service, traffic.stable_service)
     weights = [each.get("weight", 0) for each in _services(route) if each.get("name") not in ours]
     return sum(weight for weight in weights if isinstance(weight, int))
 
 
 def _wrong(name: str, proxy: Json, traffic: Traffic) -> str:
-    """Why the HTTPProxy has no place for the weights, in the plugin's words where it has some; "" where it has."""
+    """Why the HTTPProxy cannot have the weights, in the plugin's words if it has any; "" if it can."""
     routes = _divided(proxy, traffic)
     if not routes:
         there = {name for route in _routes(proxy) for name in _names(route)}
@@ -140,7 +143,7 @@ def _divide(proxy: Json, traffic: Traffic) -> None:
 
 
 def _verified(proxies: list[Json]) -> bool | None:
-    """Whether Contour has accepted the present generations; None where it reports no condition `Valid` on one of them."""
+    """Whether Contour has accepted the current generations; None if one has no condition `Valid`."""
     reports = [report for proxy in proxies if (report := _report(proxy)) is not None]
     return all(reports) if len(reports) == len(proxies) else None
 

@@ -1,8 +1,9 @@
 """Routes of the Gateway API: HTTPRoute, GRPCRoute, TCPRoute and TLSRoute. Source: traffic routing, section 9.
 
-The configuration is that of Argo Rollouts' plugin `argoproj-labs/gatewayAPI`, which Serinus does not need. The routes are the user's:
-each rule with the stable and the canary Service among its backends gets the weights, and every other rule stays as it is. A header
-route of a step is a further rule for each of these rules, with the name of the managed route.
+The configuration is that of Argo Rollouts' plugin `argoproj-labs/gatewayAPI`, which Serinus does not need. The user
+creates the routes. Each rule with the stable and the canary Service among its backends gets the weights; all other
+rules are unchanged. A header route of a step adds one rule, with the name of the managed route, for each of these
+rules.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ GRPC = ServedKind(GROUP, "GRPCRoute", "grpcroutes", ("v1", "v1alpha2"))
 TCP = ServedKind(GROUP, "TCPRoute", "tcproutes", ("v1", "v1alpha2"))
 TLS = ServedKind(GROUP, "TLSRoute", "tlsroutes", ("v1", "v1alpha3", "v1alpha2"))
 KINDS = {"http": HTTP, "grpc": GRPC, "tcp": TCP, "tls": TLS}
-"""By the first part of their fields in the configuration."""
+"""By prefix of their fields in the configuration."""
 WITH_HEADERS = (HTTP, GRPC)
 NO_ROUTES = (
     "No routes configured. At least one of 'httpRoutes', 'grpcRoutes', 'tcpRoutes', 'tlsRoutes', 'httpRoute', 'grpcRoute', "
     "'tcpRoute' or 'tlsRoute' must be set"
 )
 FAILED = "failed to set weight via plugin"
-"""Argo Rollouts' words, which people search for."""
+"""Argo Rollouts' words, which users search for."""
 NOT_TYPED = "failed to set header route via plugin: invalid header match type"
 EXPERIMENTS = r"-[0-9a-z]{5,10}-\d+-\d+-."
-"""After the Rollout's name: the Services that its experiments make (`web-77f97bbcbf-2-1-baseline`)."""
+"""Suffix after the Rollout's name of Services for its experiments (`web-77f97bbcbf-2-1-baseline`)."""
 SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
@@ -49,7 +50,7 @@ class NamedRoute(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class GatewayApiRouting(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A single route has header routes; one of a list where it says so; a selected one never."""
+    """A single route gets header routes; a route in a list only with `useHeaderRoutes`; a selected route never."""
 
     http_route: str = ""
     grpc_route: str = ""
@@ -64,7 +65,7 @@ class GatewayApiRouting(msgspec.Struct, rename="camel", omit_defaults=True):
     tcp_route_selector: Json | None = None
     tls_route_selector: Json | None = None
     namespace: str = ""
-    """Of the routes; the Rollout's where it is not set."""
+    """Namespace of the routes; default: the Rollout's."""
     disable_in_progress_label: bool = False
     in_progress_label_key: str = "rollouts.argoproj.io/gatewayapi-canary"
     in_progress_label_value: str = "in-progress"
@@ -82,7 +83,7 @@ class GatewayApiRouting(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Route(NamedTuple):
-    """One route that the Rollout leads. `name` as in `Reference`; `seen`: None where it is missing."""
+    """One route that the Rollout manages. `name` as in `Reference`; `seen`: None if it is missing."""
 
     of: str
     name: str
@@ -146,7 +147,7 @@ class GatewayApi(Router[GatewayApiRouting]):
             writes += edited(route.kind, route.name, route.seen, _edit(route, config, traffic), because)
         verified = _verified(routes)
         if verified and any("spec" in write.body for write in writes):
-            verified = False  # what the gateways report is of the routes before
+            verified = False  # the gateways' reports are about the previous routes
         return RouteResult(tuple(writes), verified=verified)
 
 
@@ -154,7 +155,7 @@ ROUTER = GatewayApi()
 
 
 def _space(config: GatewayApiRouting, own: str) -> str:
-    """`NAMESPACE/` of the routes, "" for the Rollout's own."""
+    """`NAMESPACE/` of the routes, "" for the Rollout's own namespace."""
     return f"{config.namespace}/" if config.namespace not in ("", own) else ""
 
 
@@ -186,7 +187,7 @@ def _routes(config: GatewayApiRouting, traffic: Traffic, objects: Objects) -> It
 
 
 def _wrong(route: Route, traffic: Traffic, objects: Objects) -> str:
-    """Why the route has no place for the weights, in Argo Rollouts' words; "" where it has."""
+    """Why the route cannot have the weights, in Argo Rollouts' words; "" if it can."""
     if route.seen is None:
         return f"{FAILED}: {not_found(route.kind, route.name, objects)}"
     if any(_divides(rule, traffic) for rule in _rules(route.seen)):
@@ -211,7 +212,7 @@ def _backends(rule: Any) -> list[Json]:
 
 
 def _to(rule: Any, service: str, traffic: Traffic) -> list[Json]:
-    """The rule's backends that are this Service. One of another namespace is somebody else's."""
+    """The rule's backends with this Service. A backend in another namespace is not the Rollout's."""
     own = (None, "", traffic.namespace)
     return [each for each in _backends(rule) if each.get("name") == service and each.get("namespace") in own]
 
@@ -234,7 +235,8 @@ def _edit(route: Route, config: GatewayApiRouting, traffic: Traffic) -> Callable
 
 
 def _weigh(rule: Json, traffic: Traffic) -> None:
-    """Both Services get their weights. Services of an experiment come after them; those of one that is over go."""
+    """Sets the weights of both Services. Appends the Services of a running experiment and removes those of an ended
+    one."""
     for service, weight in ((traffic.canary_service, traffic.weight), (traffic.stable_service, traffic.stable_weight)):
         for backend in _to(rule, service, traffic):
             backend["weight"] = weight
@@ -252,7 +254,7 @@ def _weigh(rule: Json, traffic: Traffic) -> None:
 
 
 def _is_of_an_experiment(backend: Json, traffic: Traffic) -> bool:
-    """Whether it leads to a Service that an experiment of this Rollout makes, running or not."""
+    """Whether the backend is a Service of an experiment of this Rollout, running or not."""
     name = backend.get("name")
     ours = backend.get("namespace") in (None, "", traffic.namespace)
     if not ours or not isinstance(name, str) or name in (traffic.canary_service, traffic.stable_service):
@@ -263,12 +265,13 @@ def _is_of_an_experiment(backend: Json, traffic: Traffic) -> bool:
 
 
 def _header_routes(traffic: Traffic) -> list[SetHeaderRoute]:
-    """In the order of precedence. The plugin has no mirror routes: a setMirrorRoute step changes nothing."""
+    """Header routes in the order of precedence. The plugin has no mirror routes: a
+    setMirrorRoute step changes nothing."""
     return [each for each in traffic.routes if isinstance(each, SetHeaderRoute)]
 
 
 def _lead_headers(spec: Json, rules: list[Json], traffic: Traffic, *, wanted: bool) -> None:
-    """The rules of header routes stand behind the user's: at equal paths, more headers have precedence wherever they stand."""
+    """Puts the rules of header routes after the user's. At equal paths, more headers have precedence in any order."""
     steps = [step.set_header_route for step in traffic.canary.steps if step.set_header_route]
     unnamed = [{**made, "name": None} for step in steps for made in _header_rules(step, rules, traffic)]
     ours = [rule for rule in spec["rules"] if _is_managed(rule, unnamed, traffic)]
@@ -278,9 +281,9 @@ def _lead_headers(spec: Json, rules: list[Json], traffic: Traffic, *, wanted: bo
 
 
 def _is_managed(rule: Any, unnamed: list[Json], traffic: Traffic) -> bool:
-    """By its name; and, where the route's definition has no names of rules, by all that it says.
+    """Whether the rule is managed: by its name, or by its content if the route's definition has no rule names.
 
-    A rule of the user's whose only backend is the canary Service stays.
+    A user's rule with the canary Service as its only backend stays.
     """
     if not isinstance(rule, dict):
         return False
@@ -293,7 +296,7 @@ def _is_managed(rule: Any, unnamed: list[Json], traffic: Traffic) -> bool:
 
 
 def _alike(rule: Json, wanted: Json) -> bool:
-    """Equal but for what the API server adds: a weight of 1, and no name where the definition has none."""
+    """Whether both are equal, except for additions of the API server: a weight of 1, and no name if the definition has none."""
     return _plain(rule) == _plain(wanted) and (rule.get("name") or wanted.get("name")) in (None, wanted.get("name"))
 
 
@@ -319,7 +322,7 @@ def _header_rules(step: SetHeaderRoute, rules: list[Json], traffic: Traffic) -> 
 
 
 def _header(match: HeaderRoutingMatch) -> Json | None:
-    """The condition as a route has it; None without a value."""
+    """The condition in the form of the route; None without a value."""
     value = match.header_value
     if value is None or not (value.exact or value.prefix or value.regex):
         return None
@@ -330,7 +333,7 @@ def _header(match: HeaderRoutingMatch) -> Json | None:
 
 
 def _label(metadata: Json, config: GatewayApiRouting, traffic: Traffic) -> None:
-    """While the canary has a share. GitOps tools can leave out routes that have the label."""
+    """Sets the label while the canary has a weight. GitOps tools can ignore routes with this label."""
     labels: Json = metadata.get("labels") or {}
     if traffic.weight:
         metadata["labels"] = {**labels, config.in_progress_label_key: config.in_progress_label_value}
@@ -339,13 +342,13 @@ def _label(metadata: Json, config: GatewayApiRouting, traffic: Traffic) -> None:
 
 
 def _verified(routes: list[Route]) -> bool | None:
-    """Whether the gateways have taken the routes as they are; None where no gateway reports anything."""
+    """Whether the gateways have accepted the current routes; None if no gateway reports."""
     told = [answer for route in routes if route.seen for answer in _parents(route.seen)]
     return all(told) if told else None
 
 
 def _parents(seen: Json) -> Iterator[bool]:
-    """For each parent of the route that reports conditions: whether they hold for the present generation."""
+    """For each parent of the route with conditions: whether they are true for the current generation."""
     status, meta = seen.get("status"), seen["metadata"]
     space = str(meta.get("namespace") or "")
     named = [_parent(ref, space) for ref in _list(seen["spec"].get("parentRefs")) if isinstance(ref, dict)]
@@ -364,7 +367,7 @@ def _parent(ref: Json, space: str) -> tuple[Any, ...]:
 
 
 def _holds(condition: Json, generation: Any) -> bool:
-    """A gateway that reports no generation is believed."""
+    """Whether the condition is true and current. A condition without a generation counts as current."""
     seen = condition.get("observedGeneration")
     fresh = not isinstance(seen, int) or not isinstance(generation, int) or seen >= generation
     return fresh and condition.get("status") == "True"

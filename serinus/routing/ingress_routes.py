@@ -1,7 +1,7 @@
-"""HTTPRoutes in place of Ingresses with nginx's canary annotations, and the Rollouts that lead them. Pure.
+"""Converts Ingresses with nginx's canary annotations, and the Rollouts that manage them, to HTTPRoutes. Pure.
 
-Each Ingress becomes one HTTPRoute for each of its hosts, because all rules of a route are for all of its hosts. What has no counterpart is
-named in a sentence and left out: nothing is guessed.
+Each Ingress becomes one HTTPRoute per host, because all rules of a route apply to all of its hosts. A feature without a
+counterpart is reported in a sentence and omitted.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FROM_SERVER = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "
 
 
 class Migration(NamedTuple):
-    """`objects`: to apply, HTTPRoutes first. `lost`: what they do not do, each with its object and field."""
+    """`objects`: to apply, HTTPRoutes first. `lost`: features that are lost, each with its object and field."""
 
     objects: tuple[Json, ...]
     lost: tuple[str, ...]
 
 
 class _Leads(NamedTuple):
-    """The Rollout that an Ingress belongs to, with its two Services."""
+    """The Rollout of an Ingress, with its two Services."""
 
     rollout: Json
     stable: str
@@ -37,7 +37,8 @@ class _Leads(NamedTuple):
 
 
 def migrated(objects: list[Json], gateway: str) -> Migration:
-    """Of these Rollouts, Ingresses and Services; others are passed over. `gateway`: `NAME`, or `NAMESPACE/NAME`."""
+    """The migration of these Rollouts, Ingresses and Services; other kinds are ignored. `gateway`: `NAME`, or
+    `NAMESPACE/NAME`."""
     lost: list[str] = []
     ingresses = {_key(each): each for each in objects if each["kind"] == "Ingress"}
     ports = {_key(each): (each.get("spec") or {}).get("ports") or [] for each in objects if each["kind"] == "Service"}
@@ -92,7 +93,7 @@ def _note(ingress: Json, key: str) -> str:
 
 
 def _number(ingress: Json, key: str, otherwise: int) -> int:
-    """nginx passes over what is no number."""
+    """The number at `key`. nginx ignores values that are not numbers."""
     text = _note(ingress, key)
     return int(text) if text.isascii() and text.isdecimal() else otherwise
 
@@ -203,7 +204,7 @@ def _tell_of_the_rest(ingress: Json, pairs: list[Json], lost: list[str]) -> None
 
 
 def _rollout(rollout: Json, routes: dict[tuple[str, str], list[Json]], lost: list[str]) -> Json:
-    """The Rollout with the Gateway API router in nginx's place."""
+    """The Rollout with the Gateway API router instead of nginx."""
     made = copy.deepcopy(rollout)
     made.pop("status", None)
     for field in FROM_SERVER:

@@ -1,5 +1,5 @@
-"""What the routers of Ingresses share: which Ingresses a Rollout names, which Services their rules lead to, and how they
-are changed."""
+"""Functions for all Ingress routers: the Ingresses that a Rollout names, the Services of their rules, and their
+patches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 def either(path: str, names: str, one: str, several: Sequence[str]) -> Iterator[Finding]:
-    """One object is named, or several: both and none are wrong."""
+    """Finds an error unless exactly one of the two fields is set: one object, or several."""
     if bool(one) == bool(several):
         found = "Both are configured." if one else "Neither are configured."
         yield internal(path, f"Either {names} must be configured. {found}")
@@ -43,7 +43,8 @@ def patched(
     because: str,
     message: str,
 ) -> list[Write]:
-    """The merge patch to these annotations (None: absent) and rules, nothing else; no patch where the Ingress has them."""
+    """The merge patch that sets only these annotations (None: absent) and rules. It is empty if the Ingress already has
+    them."""
     meta, patch = ingress.metadata, Json()
     changed = {key: value for key, value in annotations.items() if meta.annotations.get(key) != value}
     if changed:

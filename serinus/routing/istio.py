@@ -1,7 +1,8 @@
-"""Istio: weights in VirtualServices, and by which pods the subsets of a DestinationRule are served. Source: traffic routing, section 3.
+"""Istio: weights in VirtualServices, and the pods of a DestinationRule's subsets. Source: traffic routing, section 3.
 
-Both kinds of objects are the user's. A subset moves to another version when its weight was seen to be 0, and a weight rises when
-its subset was seen to lead there: one pass writes the DestinationRule or the VirtualServices, never both.
+The user creates both kinds of objects. A subset moves to another version when its weight is observed to be 0. A weight
+rises when its subset is observed to select that version. One pass writes the DestinationRule or the VirtualServices,
+never both.
 """
 
 from __future__ import annotations
@@ -126,7 +127,8 @@ class Istio(Router[IstioRouting]):
         return RouteResult(tuple(_weighed(config, traffic, objects)))
 
     def release(self, config: IstioRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-        """Weights to the stable side; when they are seen, the hashes and the mark of the DestinationRule go."""
+        """Sends all weights to the stable side. Once that is observed, it removes the hashes and the annotation of the
+        DestinationRule."""
         alone = msgspec.structs.replace(traffic, weight=0, routes=(), additional=())
         writes = tuple(_weighed(config, alone, objects))
         rule = config.destination_rule
@@ -138,7 +140,7 @@ class Istio(Router[IstioRouting]):
         return RouteResult(edited(RULE, rule.name, seen, lambda found: istio_subsets.let_go(found, sides), because))
 
     def _refused(self, config: IstioRouting, traffic: Traffic, objects: Objects) -> RouteResult | None:
-        """Why traffic cannot be led so."""
+        """The error that prevents the routing; None without one."""
         sides, rule = _of(config, traffic), config.destination_rule
         for use in config.uses:
             name = _reference_name(use.name, objects.namespace)
@@ -186,7 +188,7 @@ def _moved(config: IstioRouting, traffic: Traffic, objects: Objects) -> tuple[st
     )
     for name, version, ready, is_its_share in wanted:
         now = istio_subsets.hash_in(seen, name)
-        # A share that the version is to have moves with it: somebody changed the hash, or it is the promoted one.
+        # A weight for this version moves with the subset: another client changed the hash, or the version was promoted.
         free = is_its_share or not _has_share(config, traffic, objects, name)
         if not version or now == version or (ready and free):
             hashes[name] = version or now
@@ -211,7 +213,7 @@ def _moved(config: IstioRouting, traffic: Traffic, objects: Objects) -> tuple[st
 
 
 def _weighed(config: IstioRouting, traffic: Traffic, objects: Objects) -> Iterator[Write]:
-    """The VirtualServices with the weights and the header and mirror routes. Those that are missing or unfit are passed over."""
+    """Writes the weights and the header and mirror routes of the VirtualServices. It skips missing or invalid ones."""
     sides = _of(config, traffic)
     specs: dict[str, Json] = {}
     told: dict[str, list[str]] = {}
@@ -243,7 +245,7 @@ def _weighed(config: IstioRouting, traffic: Traffic, objects: Objects) -> Iterat
 
 
 def _told_routes(before: Json, after: Json, traffic: Traffic) -> Iterator[str]:
-    """Argo Rollouts' words for header and mirror routes that come, change or go."""
+    """Argo Rollouts' words for header and mirror routes that are added, changed or removed."""
     was, now = ({r.get("name"): r for r in s.get("http") or () if isinstance(r, dict)} for s in (before, after))
     for route in traffic.routes:
         kind = "headerRoute" if isinstance(route, SetHeaderRoute) else "mirrorRoute"
@@ -260,7 +262,7 @@ def _lead(route: Json | None) -> Json:
 
 
 def _left(routes: list[Json], sides: Sides, traffic: Traffic) -> str:
-    """What is told where destinations that are not the Rollout's have a share."""
+    """The message about destinations that are not the Rollout's and have a weight."""
     for route in routes:
         each = share(route, sides, traffic.weight)
         if each.foreign:
@@ -284,7 +286,7 @@ def _seen_routes(config: IstioRouting, traffic: Traffic, objects: Objects) -> It
 
 
 def _has_share(config: IstioRouting, traffic: Traffic, objects: Objects, subset: str) -> bool:
-    """Whether requests get to a subset, by what is seen of all VirtualServices."""
+    """Whether requests reach a subset, according to all observed VirtualServices."""
     sides = _of(config, traffic)
     role = "canary" if subset == sides.canary_subset else "stable"
     for use in config.uses:
@@ -326,7 +328,7 @@ def _sides(
 
 
 def _services(canary: CanaryStrategy, status: RolloutStatus) -> tuple[str, str]:
-    """(canary, stable). Ping and pong are used only where neither Service is set."""
+    """(canary, stable). Ping and pong are used only if neither Service is set."""
     pair = canary.ping_pong
     if pair is None or canary.canary_service or canary.stable_service:
         return canary.canary_service, canary.stable_service
@@ -336,7 +338,8 @@ def _services(canary: CanaryStrategy, status: RolloutStatus) -> tuple[str, str]:
 
 
 def _reference_name(name: str, own: str) -> str:
-    """A VirtualService as `Reference` names it: `web`, `web.NAMESPACE` and `web.NAMESPACE.svc.cluster.local` are its forms here."""
+    """A VirtualService's name in the form of `Reference`. It may be `web`, `web.NAMESPACE` or
+    `web.NAMESPACE.svc.cluster.local`."""
     short = name.removesuffix(".cluster.local")
     if short != name:
         short = short.removesuffix(".svc")

@@ -1,7 +1,7 @@
-"""Inside an Istio VirtualService: which routes are the Rollout's, whose destination is whose, and what weight each gets.
+"""The content of an Istio VirtualService: its routes for the Rollout, the side of each destination, and the weights.
 
-Source: traffic routing, section 3. Functions that change something change the copy that they are given. What is not of the form that
-Istio documents is passed over: no shape of an object raises.
+Source: traffic routing, section 3. Functions that change an object change the given copy. Content that does not have
+the form in Istio's documentation is skipped: no shape of an object raises.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TcpRoute(msgspec.Struct, omit_defaults=True):
 
 
 class VirtualServiceUse(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A VirtualService, and which of its routes get weights."""
+    """A VirtualService, and the selection of its routes that get weights."""
 
     name: str = ""
     routes: list[str] = []
@@ -41,10 +41,10 @@ class VirtualServiceUse(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Sides(NamedTuple):
-    """How a destination is told to be the canary's or the stable version's: by host, or by subset of a DestinationRule.
+    """Identifies the destinations of the canary and the stable version: by host, or by subset of a DestinationRule.
 
-    `reserved`: subsets whose weight the user sets (`additionalSubsetNames`). `trials`: Service of an experiment -> its weight;
-    `past_trials`: further names that the steps give to such Services.
+    `reserved`: subsets whose weight the user sets (`additionalSubsetNames`). `trials`: Service of an experiment -> its
+    weight; `past_trials`: further names that the steps give to such Services.
     """
 
     canary: str
@@ -57,7 +57,8 @@ class Sides(NamedTuple):
     past_trials: frozenset[str] = frozenset()
 
     def role(self, destination: Any) -> Role:
-        """A subset decides before a host: both subsets may be of one host, and that may be the stable Service."""
+        """The role of a destination. A subset has precedence over a host: both subsets may have the stable Service's
+        host."""
         to = destination.get("destination") if isinstance(destination, dict) else None
         host, subset = _text(to, "host").partition(".")[0], _text(to, "subset")
         if self.canary_subset and subset:
@@ -71,12 +72,13 @@ class Sides(NamedTuple):
         return "past trial" if self.is_trial(host) else "foreign"
 
     def is_trial(self, name: str) -> bool:
-        """Whether an experiment of a step of the Rollout makes the Service; its own name is ROLLOUT-HASH-REVISION-STEP-TEMPLATE."""
+        """Whether the Service is of an experiment step of the Rollout. The default name is
+        ROLLOUT-HASH-REVISION-STEP-TEMPLATE."""
         return name in self.past_trials or re.match(rf"{re.escape(self.rollout)}-[0-9a-z]+-\d+-\d+-.", name) is not None
 
 
 class Share(NamedTuple):
-    """The weights of one route. `foreign`: what destinations that are not the Rollout's keep of 100."""
+    """The weights of one route. `foreign`: sum of the weights of destinations that are not the Rollout's, of 100."""
 
     canary: int
     stable: int
@@ -85,7 +87,8 @@ class Share(NamedTuple):
 
 
 def share(route: Json, sides: Sides, weight: int) -> Share:
-    """What the canary's `weight` of 100 is in this route: foreign destinations keep theirs, the rest is divided."""
+    """Divides the route for the canary's `weight` of 100. Foreign destinations keep their
+    weights; the rest is divided."""
     held = {"foreign": 0, "reserved": 0}
     for destination in _list(route, "route"):
         role = sides.role(destination)
@@ -94,14 +97,14 @@ def share(route: Json, sides: Sides, weight: int) -> Share:
     left, stable = max(0, 100 - held["foreign"]), 100 - weight - sum(sides.trials.values())
     canary = _part(weight, left)
     trials = {name: _part(trial, left) for name, trial in sorted(sides.trials.items())}
-    if stable <= 0:  # what rounding leaves is the canary's
+    if stable <= 0:  # the canary gets the rounding rest
         return Share(max(0, left - sum(trials.values())), 0, trials, held["foreign"])
     stable = max(0, left - canary - sum(trials.values()) - held["reserved"])
     return Share(canary, stable, trials, held["foreign"])
 
 
 def divide(route: Json, sides: Sides, weight: int) -> None:
-    """Write the weights into a route: those of past experiments go, those of present ones come."""
+    """Writes the weights into a route. Removes destinations of past experiments and adds those of present ones."""
     wanted = share(route, sides, weight)
     destinations: list[Any] = []
     missing = dict(wanted.trials)
@@ -126,7 +129,7 @@ def divide(route: Json, sides: Sides, weight: int) -> None:
 
 
 def leads_to(spec: Any, routes: list[Json], managed: Collection[str], sides: Sides, role: Role) -> bool:
-    """Whether requests get to a side: by a weight of `routes`, or by a header or mirror route that is there."""
+    """Whether requests reach a side: by a weight in `routes`, or by an existing header or mirror route."""
     for route in [*routes, *(each for each in _routes(spec, "http") if each.get("name") in managed)]:
         for destination in _list(route, "route"):
             if sides.role(destination) == role and weight_of(destination, route) > 0:
@@ -137,7 +140,7 @@ def leads_to(spec: Any, routes: list[Json], managed: Collection[str], sides: Sid
 
 
 def problems(use: VirtualServiceUse, spec: Any, managed: Collection[str], sides: Sides) -> Iterator[str]:
-    """Why the VirtualService has no place for the weights, in Argo Rollouts' words."""
+    """Why the VirtualService cannot have the weights, in Argo Rollouts' words."""
     if not any(_routes(spec, protocol) for protocol in PROTOCOLS):
         yield "Unable to get any of the HTTP, TCP or TLS routes for the Istio VirtualService"
     for protocol in PROTOCOLS:
@@ -146,7 +149,7 @@ def problems(use: VirtualServiceUse, spec: Any, managed: Collection[str], sides:
 
 
 def chosen(use: VirtualServiceUse, spec: Any, managed: Collection[str]) -> list[Json]:
-    """The routes that get weights, of all protocols; those of `managed` are written anew from the first of them."""
+    """The routes that get weights, of all protocols. The first HTTP route is the model for those of `managed`."""
     return [route for protocol in PROTOCOLS for route in _chosen(use, spec, protocol, managed)]
 
 
@@ -157,7 +160,8 @@ def managed_routes(
     managed: Collection[str],
     sides: Sides,
 ) -> str:
-    """Put header and mirror routes first, in their order, and take others of `managed` away. Returns the problem, or ""."""
+    """Puts header and mirror routes first, in their order, and removes others of
+    `managed`. Returns the problem, or ""."""
     if not isinstance(spec.get("http"), list):
         return "spec.http not found" if wanted else ""
     model = next(iter(_chosen(use, spec, "http", managed)), None)
@@ -171,7 +175,7 @@ def managed_routes(
 
 
 def weight_of(destination: Any, route: Json) -> int:
-    """A destination that stands alone gets everything, another without a weight nothing."""
+    """The weight of a destination. Without a weight, a single destination has 100, and one of several has 0."""
     weight = destination.get("weight") if isinstance(destination, dict) else None
     if weight is None:
         return 100 if len(_list(route, "route")) == 1 else 0
@@ -183,13 +187,13 @@ def host_of(destination: Any) -> str:
 
 
 def foreign_hosts(route: Json, sides: Sides) -> list[str]:
-    """Hosts of the destinations that keep a weight and are not the Rollout's."""
+    """Hosts of the destinations that have a weight and are not the Rollout's."""
     of_others = (d for d in _list(route, "route") if sides.role(d) == "foreign" and weight_of(d, route) > 0)
     return [host_of(destination) for destination in of_others]
 
 
 def _part(weight: int, left: int) -> int:
-    """`weight` of 100, of what is left: never more, and not nothing where something is asked."""
+    """The share `weight` of 100 of the rest `left`: at most `left`, and at least 1 for a weight above 0."""
     return min(left, max(1, weight * left // 100)) if weight > 0 else 0
 
 
@@ -239,7 +243,7 @@ def _chosen(use: VirtualServiceUse, spec: Any, protocol: str, managed: Collectio
 
 
 def _matching(asked: TlsRoute | TcpRoute, there: list[Json], protocol: str) -> list[Json]:
-    """Routes whose match blocks have this port and no other, and for TLS these names and no others."""
+    """Routes whose match blocks have exactly this port, and for TLS exactly these names."""
     found: list[Json] = []
     for route in there:
         blocks = [block for block in _list(route, "match") if isinstance(block, dict)]

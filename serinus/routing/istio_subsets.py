@@ -1,6 +1,8 @@
-"""Inside an Istio DestinationRule: which pods the subsets of a Rollout select. Source: traffic routing, section 3.
+"""The content of an Istio DestinationRule: the pods that the subsets of a Rollout select. Source: traffic routing,
+section 3.
 
-A subset gets pods by the hash label of a version. Argo Rollouts removes every subset that it does not know; here they stay.
+A subset selects pods by the hash label of a version. Argo Rollouts removes every subset that it does not know; here
+they stay.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ Json = dict[str, Any]
 
 
 def subsets(rule: Json) -> list[Json]:
-    """Those that have a name."""
+    """The subsets that have a name."""
     spec = rule.get("spec")
     found = spec.get("subsets") if isinstance(spec, dict) else None
     every = found if isinstance(found, list) else []
@@ -24,7 +26,7 @@ def subsets(rule: Json) -> list[Json]:
 
 
 def hash_in(rule: Json, name: str) -> str:
-    """The version that a subset selects; "" where it selects pods of every version, or is not there."""
+    """The version that a subset selects; "" if it selects pods of every version, or does not exist."""
     return next((str(_labels(each).get(HASH) or "") for each in subsets(rule) if each["name"] == name), "")
 
 
@@ -34,7 +36,7 @@ def missing(rule: Json, sides: Sides) -> Iterator[str]:
 
 
 def lead(rule: Json, hashes: dict[str, str], rollout: str) -> None:
-    """Let each named subset select one version, and say whose the DestinationRule is."""
+    """Makes each named subset select one version, and records the owner of the DestinationRule."""
     rule["metadata"]["annotations"] = {**(rule["metadata"].get("annotations") or {}), MANAGED_BY: rollout}
     for subset in subsets(rule):
         if subset["name"] in hashes:
@@ -57,7 +59,7 @@ def with_trials(rule: Json, sides: Sides, trials: tuple[WeightDestination, ...],
 
 
 def let_go(rule: Json, sides: Sides) -> None:
-    """Take every hash away: the subsets select the pods of all versions, as before the Rollout."""
+    """Removes every hash: the subsets select the pods of all versions, as before the Rollout."""
     with_trials(rule, sides, (), set())
     for subset in subsets(rule):
         if HASH in _labels(subset):

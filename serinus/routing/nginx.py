@@ -1,8 +1,8 @@
-"""The nginx Ingress controller, and every gateway that understands its canary annotations.
+"""The nginx Ingress controller, and every gateway that supports its canary annotations.
 
-For each stable Ingress the router keeps a second one whose rules lead to the canary Service and whose annotations carry
-the weight. Source: traffic routing, section 1. The canary Ingress is never deleted: it stays at weight 0 and goes with the
-Rollout. Foreign annotations on it survive.
+For each stable Ingress the router maintains a canary Ingress. Its rules lead to the canary Service, and its annotations
+have the weight. Source: traffic routing, section 1. The canary Ingress is never deleted before the Rollout: it stays at
+weight 0. The router keeps its foreign annotations.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class NginxRouting(msgspec.Struct, rename="camel", omit_defaults=True):
 
     @property
     def prefix(self) -> str:
-        """Of the annotations that this Ingress controller reads."""
+        """Prefix of the annotations that this Ingress controller reads."""
         return self.annotation_prefix or "nginx.ingress.kubernetes.io"
 
     def prefixed(self, key: str) -> str:
-        """The annotation that a key of `additionalIngressAnnotations` becomes."""
+        """The annotation for a key of `additionalIngressAnnotations`."""
         return key if key.startswith(self.prefix) else f"{self.prefix}/{key}"
 
 
@@ -61,7 +61,7 @@ class Nginx(Router[NginxRouting]):
     permissions = (("networking.k8s.io", ("ingresses",), "get list watch create patch"),)
 
     def validate(self, config: NginxRouting, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
-        at = path.replace(".canary.", ".")  # as all paths of what needs the Rollout alone
+        at = path.replace(".canary.", ".")  # path form of checks that need only the Rollout
         wrong = list(label_key(f"{at}.annotationPrefix", config.prefixed("canary")))
         yield from wrong
         if not wrong:
@@ -139,7 +139,7 @@ def wanted_annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting
 
 
 def canary_spec(stable: Ingress, traffic: Traffic) -> Json | None:
-    """The stable rules that lead to the stable Service, leading to the canary Service; None when there is none."""
+    """The stable rules to the stable Service, redirected to the canary Service; None without any."""
     rules = [r for r in (_to_canary(rule, traffic) for rule in stable.spec.rules) if r]
     if not rules:
         return None
@@ -171,7 +171,8 @@ def _controlled(meta: ObjectMeta, uid: str) -> bool:
 
 
 def _orphan(found: Ingress, spec: Json, nginx: NginxRouting) -> bool:
-    """A canary Ingress that nobody controls and that leads where ours is to lead: left by `kubectl delete --cascade=orphan`."""
+    """Whether `kubectl delete --cascade=orphan` left this canary Ingress: it has no
+    controller and the rules of ours."""
     canary = found.metadata.annotations.get(f"{nginx.prefix}/canary") == "true"
     return canary and found.metadata.controller() is None and found.spec.rules == spec["rules"]
 

@@ -1,7 +1,9 @@
-"""OpenShift's Route: the weights of its backends. The configuration is that of Argo Rollouts' plugin `argoproj-labs/openshift`.
+"""OpenShift's Route: the weights of its backends. The configuration is that of Argo Rollouts' plugin
+`argoproj-labs/openshift`.
 
-Source: the README and the source code of that plugin, and the reference of `route.openshift.io/v1`. The Route is the user's. The stable
-Service is one of its backends (`spec.to`, `spec.alternateBackends`); the canary Service becomes one when it first has a share.
+Source: the README and the source code of that plugin, and the reference of `route.openshift.io/v1`. The user creates
+the Route. The stable Service is one of its backends (`spec.to`, `spec.alternateBackends`). The router adds the canary
+Service with its first weight.
 """
 
 from __future__ import annotations
@@ -21,20 +23,21 @@ from serinus.routing.writes import edited, not_found, share, shares
 Json = dict[str, Any]
 KIND = ServedKind("route.openshift.io", "Route", "routes", ("v1",))
 FAILED = "failed to set weight via plugin"
-"""Argo Rollouts' words, which people search for."""
+"""Argo Rollouts' words, which users search for."""
 DEFAULT_WEIGHT = 100
-"""Of a backend without one."""
+"""Weight of a backend without one."""
 MOST_ALTERNATES = 3
-"""Entries of `spec.alternateBackends` that OpenShift accepts."""
+"""Maximum entries of `spec.alternateBackends` in OpenShift."""
 
 
 class OpenShiftRouting(msgspec.Struct, omit_defaults=True):
-    """`routes`: names, or `NAMESPACE/NAME` with the Rollout's namespace: a Route leads to Services of its own namespace."""
+    """`routes`: names, or `NAMESPACE/NAME` with the Rollout's namespace. A Route can only use Services of its own
+    namespace."""
 
     routes: list[str] = []
 
     def names(self) -> tuple[str, ...]:
-        """Of the Routes, without a namespace."""
+        """Names of the Routes, without a namespace."""
         return tuple(dict.fromkeys(name.rpartition("/")[2] for name in self.routes))
 
 
@@ -92,7 +95,7 @@ def _spec(route: Json) -> Json:
 
 
 def _backends(route: Json) -> list[Json]:
-    """All Services that the Route leads to. `kind` may be left out."""
+    """All Services of the Route. `kind` is optional."""
     return [
         each
         for each in (_spec(route).get("to"), *_alternates(route))
@@ -105,14 +108,14 @@ def _names(route: Json) -> set[str]:
 
 
 def _foreign(route: Json, traffic: Traffic) -> int:
-    """What backends that are not the Rollout's keep of 100."""
+    """Sum of the weights of backends that are not the Rollout's."""
     ours = (traffic.canary_service, traffic.stable_service)
     weights = [each.get("weight", DEFAULT_WEIGHT) for each in _backends(route) if each.get("name") not in ours]
     return sum(weight for weight in weights if isinstance(weight, int))
 
 
 def _wrong(name: str, route: Json, traffic: Traffic) -> str:
-    """Why the Route has no place for the weights; "" where it has."""
+    """Why the Route cannot have the weights; "" if it can."""
     there, stable, canary = _names(route), traffic.stable_service, traffic.canary_service
     of_pair = traffic.canary.ping_pong is not None and canary in there
     if stable not in there and not of_pair:
@@ -133,7 +136,7 @@ def _wrong(name: str, route: Json, traffic: Traffic) -> str:
 
 
 def _divide(route: Json, traffic: Traffic) -> None:
-    """Foreign backends keep their weights. A Service without a share is not added."""
+    """Sets the weights. Foreign backends keep theirs. A Service with weight 0 is not added."""
     canary, stable = shares(traffic, _foreign(route, traffic))
     there = _names(route)
     for service, weight in ((traffic.canary_service, canary), (traffic.stable_service, stable)):

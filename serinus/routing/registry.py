@@ -1,4 +1,4 @@
-"""The routers there are: every module of this folder that has a `ROUTER`. Nothing lists them by name."""
+"""The available routers: every module of this folder that has a `ROUTER`. No list names them."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ FIELDS = {
     "traefik": "traefik",
     "apisix": "apisix",
 }
-"""Fields of `trafficRouting` that name a router, in the order in which routers are asked; plugins come after them."""
+"""Fields of `trafficRouting` that name a router, in the order in which routers run; plugins follow."""
 
 PATH = "spec.strategy.canary.trafficRouting"
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete")
 
 
 class Used(msgspec.Struct, frozen=True):
-    """A router with what a Rollout says to it."""
+    """A router with its configuration in a Rollout."""
 
     router: Router[Any]
     config: Any
@@ -49,7 +49,7 @@ class Used(msgspec.Struct, frozen=True):
 
 @cache
 def routers() -> dict[str, Router[Any]]:
-    """By key, in the order in which they are asked."""
+    """Key -> router, in the order in which they run."""
     found: list[Router[Any]] = []
     for module in pkgutil.iter_modules(serinus.routing.__path__):
         router = getattr(importlib.import_module(f"serinus.routing.{module.name}"), "ROUTER", None)
@@ -60,7 +60,7 @@ def routers() -> dict[str, Router[Any]]:
 
 
 def asked(routing: TrafficRouting | None) -> dict[str, Any]:
-    """Key of a router -> its part of `trafficRouting`, for each that this names, whether it exists or not."""
+    """Key of a router -> its part of `trafficRouting`, for each key in it, whether the router exists or not."""
     if routing is None:
         return {}
     own = {key: part for key, field in FIELDS.items() if (part := getattr(routing, field)) is not None}
@@ -73,12 +73,12 @@ def path_of(key: str) -> str:
 
 
 def routers_of(spec: RolloutSpec) -> tuple[Used, ...]:
-    """The routers that a Rollout uses, with their parts read."""
+    """The routers that a Rollout uses, with their parsed configurations."""
     return _parsed(spec)[0]
 
 
 def by_hash(spec: RolloutSpec) -> bool:
-    """Whether a router of a Rollout selects pods by the hash of their version itself."""
+    """Whether a router of the Rollout selects pods by the hash of their version."""
     return once(spec, "routers by hash", lambda: any(u.router.by_hash(u.config) for u in routers_of(spec)))
 
 
@@ -117,13 +117,13 @@ def references(rollout: Rollout) -> tuple[Reference, ...]:
 
 
 def without_router(routing: TrafficRouting | None) -> list[str]:
-    """What this part of a Rollout asks for that no router here does (its keys in `trafficRouting`)."""
+    """The keys in `trafficRouting` for which no router exists."""
     unknown = [key for key in asked(routing) if key not in routers()]
     return [key if key in FIELDS else f"plugins.{key}" for key in unknown]
 
 
 def known() -> str:
-    """The routers of this version, for the sentence about one that it lacks."""
+    """The routers of this version, for the error about a missing one."""
     own = ", ".join(key for key in routers() if key in FIELDS)
     plugins = ", ".join(key for key in routers() if key not in FIELDS)
     return own + (f", and the plugins {plugins}" if plugins else "")
@@ -136,7 +136,7 @@ def kinds() -> dict[str, ServedKind]:
 
 
 def permissions() -> tuple[Rule, ...]:
-    """The rights that all routers together need: one row for each resource."""
+    """The rights of all routers, one row per resource."""
     rows: dict[tuple[str, tuple[str, ...]], set[str]] = {}
     for router in routers().values():
         for group, names, verbs in router.permissions:

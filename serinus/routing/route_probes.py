@@ -1,8 +1,9 @@
-"""Requests that show whether an Ingress controller and a Gateway lead the same way, and the comparison of their answers. Pure.
+"""Requests that show whether an Ingress controller and a Gateway route equally, and the comparison of their answers.
+Pure.
 
-Each match of an HTTPRoute gives requests on both sides of its border: the path itself, below it, and beside it. Answers change from
-request to request, because a canary divides them and because applications do. So each request is made several times, and a kind of answer
-that one side gives repeatedly and the other side never is a difference.
+Each match of an HTTPRoute gives requests on both sides of its border: the path, below it, and beside it. Answers vary
+between requests, because a canary divides them and because applications vary. Each request is therefore repeated. A
+difference is an answer that one side gives repeatedly and the other side never.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 SOME_HOST = "serinus-check"
-"""In place of the `*` of a wildcard host."""
+"""Replaces the `*` of a wildcard host."""
 BELOW, BESIDE = "/serinus-check", "serinus-check"
-"""Appended to a path: below it, and another path that only begins as it does."""
+"""Suffixes for a path: below it, and another path with the same prefix."""
 REPEATED = 3
-"""Requests with an answer that count. A status of one request in twenty on both sides is unlikely to look like a difference then."""
+"""Minimum equal answers that count. A status of one request in twenty on both sides then rarely looks like a
+difference."""
 MOST_CONTENTS = 5
-"""Different contents of one side; with more of them the application answers each request differently, and only statuses are compared."""
+"""Maximum different contents of one side. With more, the application varies its answers, and only statuses are
+compared."""
 
 
 class Probe(NamedTuple):
-    """A GET request. `host` is empty where a route is for all hosts."""
+    """A GET request. `host` is empty for a route of all hosts."""
 
     host: str
     path: str
@@ -35,7 +38,7 @@ class Probe(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`content` identifies the body of an answer. `error`: why there was none."""
+    """`content` identifies the body of an answer. `error`: the reason for no answer."""
 
     status: int = 0
     location: str = ""
@@ -47,7 +50,7 @@ class Answer(NamedTuple):
 
 
 def probes(routes: Sequence[Json]) -> tuple[Probe, ...]:
-    """Of HTTPRoutes, each once, in their order."""
+    """The probes of HTTPRoutes, without duplicates, in order."""
     return tuple(dict.fromkeys(each for route in routes for each in _of_route(route)))
 
 
@@ -72,7 +75,8 @@ def _paths(match: Json) -> Iterator[str]:
 
 
 def difference(probe: Probe, before: Sequence[Answer], after: Sequence[Answer]) -> str:
-    """A sentence; "" where both sides answer alike. `before`: of the Ingress controller, `after`: of the Gateway."""
+    """A sentence about the difference; "" for equal sides. `before`: of the Ingress controller, `after`: of the
+    Gateway."""
     statuses = [Counter(str(each) for each in side) for side in (before, after)]
     if odd := _one_sided(*statuses):
         return f"{probe}: {odd}"
@@ -83,7 +87,7 @@ def difference(probe: Probe, before: Sequence[Answer], after: Sequence[Answer]) 
 
 
 def _one_sided(before: Counter[str], after: Counter[str]) -> str:
-    """The first kind of answer that only one side gives, as often as counts."""
+    """The first answer that only one side gives, often enough to count."""
     named = (("the Ingress controller", before, after), ("the Gateway", after, before))
     for side, mine, theirs in named:
         for kind, count in mine.most_common():

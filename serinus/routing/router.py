@@ -1,9 +1,10 @@
-"""The protocol of traffic routers: desired traffic and the objects as they are go in, writes come out. No I/O.
+"""The protocol of traffic routers: functions from desired traffic and the observed objects to writes. No I/O.
 
-A router is one file of this folder with one class and the line `ROUTER = ThatClass()`. Nothing else names it: the registry finds the file,
-and validation, watches, rights, `doctor`, `lint`, the simulation and the plays ask the registry. docs/routers/adding.md has the steps.
+A router is one file of this folder with one class and the line `ROUTER = ThatClass()`. No other code names it. The
+registry finds the file; validation, watches, rights, `doctor`, `lint`, the simulation and the plays use the registry.
+docs/routers/adding.md has the steps.
 
-A router decides from what it sees and never remembers: called again with what it wrote, it writes nothing.
+A router is stateless: called again with its own writes applied, it writes nothing.
 """
 
 from __future__ import annotations
@@ -28,15 +29,16 @@ Rule = tuple[str, tuple[str, ...], str]
 """A right that the controller needs: (API group, resources, verbs)."""
 
 ANY = "*"
-"""In place of an object's name: all of its kind in the namespace."""
+"""In place of an object's name: all objects of the kind in the namespace."""
 
 
 class Reference(NamedTuple):
-    """An object that a Rollout's router reads or writes: it is watched, and its changes wake the Rollout.
+    """An object that a Rollout's router reads or writes. It is watched, and its changes wake the Rollout.
 
-    `kind`: "Ingress", or the key of a ServedKind. `name`: `NAME`, `NAMESPACE/NAME`, or ANY for a selection by labels, in which the
-    router chooses with `Objects.matching`. `path`: the field that names an object which must exist: without it the
-    Rollout is InvalidSpec. "" where `route` tells that it is missing. `made`: the router makes the object, which may be missing.
+    `kind`: "Ingress", or the key of a ServedKind. `name`: `NAME`, `NAMESPACE/NAME`, or ANY for a selection by labels,
+    in which the router chooses with `Objects.matching`. `path`: the field that names a required object; if that is
+    missing, the Rollout is InvalidSpec. "" if `route` reports the missing object. `made`: the router creates the
+    object, so it may be missing.
     """
 
     kind: str
@@ -46,12 +48,13 @@ class Reference(NamedTuple):
 
 
 class Traffic(msgspec.Struct, frozen=True):
-    """What a Rollout wants of its routers. Weights are out of `max_weight`; `owner` is an ownerReference to the Rollout.
+    """The desired traffic of a Rollout. Weights are out of `max_weight`; `owner` is an ownerReference to the Rollout.
 
-    `routes`: the header and mirror routes that exist now, in the order of precedence; `managed`: the names of all that the
-    Rollout may ever have: one of these that is not in `routes` is removed. With ping-pong, `canary_service` and `stable_service`
-    are the two of the pair in their present roles. Hashes and ready pods are those of both versions; the canary's are of the version
-    that its share goes to, which is the replaced one until that has no share any more.
+    `routes`: the header and mirror routes that exist now, in the order of precedence. `managed`: the names of all
+    routes that the Rollout may ever have; a route in `managed` but not in `routes` is removed. With ping-pong,
+    `canary_service` and `stable_service` are the two of the pair in their present roles. Hashes and ready pods are
+    those of both versions. The canary's are of the version that its weight goes to; this is the replaced version until
+    its weight is 0.
     """
 
     rollout: str
@@ -68,30 +71,30 @@ class Traffic(msgspec.Struct, frozen=True):
     routes: tuple[SetHeaderRoute | SetMirrorRoute, ...] = ()
     managed: tuple[str, ...] = ()
     additional: tuple[WeightDestination, ...] = ()
-    """Services of a running experiment and their shares; the stable Service gets what is left."""
+    """Services of a running experiment and their weights. The stable Service gets the rest."""
     additional_ports: dict[str, int] = {}
-    """Name of such a Service -> its first port, where it has one."""
+    """Name of such a Service -> its first port, if it has one."""
     canary_ready: int = 0
     stable_ready: int = 0
     shared_hash: str = ""
-    """The version that has the canary's share by the stored status; "" where none has."""
+    """The version that has the canary's weight in the stored status; "" if none has."""
     stable_addresses: tuple[str, ...] = ()
-    """IP addresses of the stable version's ready pods, where something is read back."""
+    """IP addresses of the stable version's ready pods, if weights are read back."""
     now: float = 0.0
     """Seconds since the epoch."""
 
     @property
     def stable_weight(self) -> int:
-        """What is left for the stable Service."""
+        """The rest for the stable Service."""
         return max(0, self.max_weight - self.weight - sum(each.weight for each in self.additional))
 
 
 class ReadBack(msgspec.Struct, frozen=True):
-    """What the load balancer of an Ingress has in force, as its provider said.
+    """The state in force on the load balancer of an Ingress, as read from its provider.
 
-    `version`: resourceVersion of the Ingress that the controller knew when it asked. `forwards`: for each listener rule, the Services
-    that it divides requests between and their weights. `targets`: Service -> addresses that get requests; None where that was not
-    asked. `error`: why nothing is known, as a sentence.
+    `version`: resourceVersion of the Ingress at the time of the read. `forwards`: for each listener rule, its Services
+    and their weights. `targets`: Service -> addresses that get requests; None if they were not read. `error`: why
+    nothing is known, as a sentence.
     """
 
     version: str = ""
@@ -101,32 +104,32 @@ class ReadBack(msgspec.Struct, frozen=True):
 
 
 class Objects(msgspec.Struct, frozen=True):
-    """The objects that the router's references name, as they were seen.
+    """The observed objects that the router's references name.
 
     `ingresses` are typed; `others` are whole, by `Kind.group/name`. They must not be changed: `writes.edited` copies.
     """
 
     namespace: str = ""
-    """The Rollout's."""
+    """The Rollout's namespace."""
     ingresses: dict[str, Ingress] = {}
     others: dict[str, Json] = {}
     served: dict[str, str] = {}
-    """Key of a kind -> its version in use; "" where the API server does not serve the kind."""
+    """Key of a kind -> its version in use; "" if the API server does not serve the kind."""
     read_back: dict[str, ReadBack] | None = None
-    """By name of the Ingress; None where the controller reads nothing back."""
+    """By name of the Ingress; None if the controller reads nothing back."""
 
     def get(self, kind: str, name: str) -> Json | None:
         return self.others.get(f"{kind}/{name}")
 
     def version(self, kind: ServedKind) -> str:
-        """The version to write an object of this kind in."""
+        """The version for writes of this kind."""
         return self.served.get(kind.key) or kind.versions[0]
 
     def is_served(self, kind: ServedKind) -> bool:
         return self.served.get(kind.key) != ""
 
     def matching(self, kind: str, selector: Selector, namespace: str = "") -> list[tuple[str, Json]]:
-        """(name, object) of those that the selector selects, by name; of the Rollout's namespace without another."""
+        """(name, object) of the selected objects, sorted by name. Default namespace: the Rollout's."""
         found: list[tuple[str, Json]] = []
         for key, obj in sorted(self.others.items()):
             of, _, name = key.partition("/")
@@ -137,9 +140,10 @@ class Objects(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """One change of an object. create: `body` is the object; patch: a JSON merge patch of the version seen; delete: no body.
+    """One change of an object. create: `body` is the object; patch: a JSON merge patch of the observed version; delete:
+    no body.
 
-    `name` as in `Reference`. `reason` and `message` are of the Event that tells of it, once it is done; "" tells nothing.
+    `name` as in `Reference`. `reason` and `message` are of the Event after the write; "" for no Event.
     """
 
     verb: Literal["create", "patch", "delete"]
@@ -154,27 +158,27 @@ class Write(msgspec.Struct, frozen=True):
 
 
 class Notice(NamedTuple):
-    """A Warning of the Rollout beside `error`, such as VirtualServiceNotFound."""
+    """A Warning Event of the Rollout in addition to `error`, such as VirtualServiceNotFound."""
 
     reason: str
     message: str
 
 
 class RouteResult(msgspec.Struct, frozen=True):
-    """`error`: why traffic cannot be led so, naming object and field; `writes` is then empty."""
+    """`error`: why the routing is impossible, naming object and field; `writes` is then empty."""
 
     writes: tuple[Write, ...] = ()
     error: str = ""
     notices: tuple[Notice, ...] = ()
     verified: bool | None = None
-    """Whether the weight is seen to be in force, once there is nothing left to write; None where a router cannot tell."""
+    """Whether the weight is observed to be in force once no writes are left; None if a router cannot verify it."""
     unverified: str = ""
-    """With `verified` False: why not, as a sentence."""
+    """The reason, as a sentence, if `verified` is False."""
     pending: str = ""
-    """Why these writes do not lead to the wanted traffic yet, as a sentence: the weight counts as not written, and the next
-    pass asks again."""
+    """Why these writes do not reach the desired traffic yet, as a sentence. The weight counts as not written, and the
+    next pass calls the router again."""
     again_after: float | None = None
-    """Seconds after which to ask again where no object changes."""
+    """Seconds until the next call if no object changes."""
 
 
 class Router(Generic[C]):
@@ -183,7 +187,7 @@ class Router(Generic[C]):
     key: ClassVar[str]
     """Its field of `trafficRouting`, or the plugin's name ("argoproj-labs/gatewayAPI")."""
     config: type[C]
-    """That field's type, read as `api/reading.py` reads: null is absent, unknown fields are left out."""
+    """The type of that field, parsed like `api/reading.py`: null is absent, unknown fields are dropped."""
     capabilities: ClassVar[Capabilities] = Capabilities()
     kinds: ClassVar[tuple[ServedKind | Resource, ...]] = ()
     """Kinds of the objects that it reads or writes."""
@@ -194,14 +198,14 @@ class Router(Generic[C]):
         return True
 
     def by_hash(self, config: C) -> bool:
-        """Whether objects of the router select pods by the hash of their version, in place of the two Services.
+        """Whether objects of the router select pods by the hash of their version, instead of by the two Services.
 
-        A version that is replaced then gives its share back before another one gets it.
+        A replaced version then releases its weight before another version gets it.
         """
         return False
 
     def validate(self, config: C, canary: CanaryStrategy, path: str) -> Iterator[Finding]:
-        """What is wrong with the router's own fields; nothing else is looked at. `path`: of the router in the Rollout."""
+        """Errors in the router's own fields, from these fields alone. `path`: of the router in the Rollout."""
         yield from ()
 
     def references(self, rollout: Rollout, config: C) -> tuple[Reference, ...]:
@@ -209,17 +213,19 @@ class Router(Generic[C]):
         raise NotImplementedError
 
     def check(self, rollout: Rollout, config: C, objects: Objects) -> Iterator[Finding]:
-        """What makes the objects unfit for this Rollout. Absent ones are passed over: `references` tells of them."""
+        """Errors that make the objects unusable for this Rollout. Missing objects are skipped: `references` covers
+        them."""
         yield from ()
 
     def route(self, config: C, traffic: Traffic, objects: Objects) -> RouteResult:
-        """What is to be written so that the objects are as `traffic` says."""
+        """The writes that make the objects match `traffic`."""
         raise NotImplementedError
 
     def release(self, config: C, traffic: Traffic, objects: Objects) -> RouteResult:
-        """The last writes, after the Rollout is gone or names this router no more: all to the stable Service.
+        """The last writes, after the Rollout is deleted or no longer names this router: all traffic to the stable
+        Service.
 
-        Objects that the Rollout owns go with it; nothing is made anew.
+        Objects that the Rollout owns are deleted with it. Nothing is created.
         """
         alone = structs.replace(traffic, weight=0, routes=(), additional=())
         done = self.route(config, alone, objects)

@@ -1,4 +1,4 @@
-"""The routers' part in the validation of a Rollout (`serinus/api/validation.py`)."""
+"""Validation of a Rollout's traffic routing (`serinus/api/validation.py`)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _capabilities(key: str) -> Capabilities:
 
 
 def _exists(ref: Reference, lookup: Lookup) -> bool:
-    """What is not looked into counts as there."""
+    """Whether the object exists. An object that was not looked up counts as existing."""
     if ref.name == ANY or ref.name.endswith(f"/{ANY}"):
         return True
     if ref.kind == "Ingress":

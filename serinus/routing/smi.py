@@ -1,6 +1,8 @@
-"""The TrafficSplit of the Service Mesh Interface, which the Rollout makes and owns. Source: traffic routing, section 4.
+"""The TrafficSplit of the Service Mesh Interface, which the Rollout creates and owns. Source: traffic routing, section
+4.
 
-v1alpha1 has weights as quantities ("5"), later versions as integers. The TrafficSplit goes with the Rollout by garbage collection.
+v1alpha1 has weights as quantities ("5"), later versions as integers. Garbage collection deletes the TrafficSplit with
+the Rollout.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ IN_QUANTITIES = "v1alpha1"
 
 class SmiRouting(msgspec.Struct, rename="camel", omit_defaults=True):
     root_service: str = ""
-    """The Service that requests are sent to; the stable Service where it is not set."""
+    """The Service that receives the requests; the stable Service if unset."""
     traffic_split_name: str = ""
 
 
@@ -68,7 +70,7 @@ ROUTER = Smi()
 
 
 def _spec(config: SmiRouting, traffic: Traffic, *, in_quantities: bool) -> Json:
-    """The canary comes first, then the Services of an experiment; the stable Service gets what is left."""
+    """The canary is first, then the Services of an experiment. The stable Service gets the rest."""
     weights = [(traffic.canary_service, traffic.weight)]
     weights += [(each.service_name, each.weight) for each in traffic.additional]
     weights.append((traffic.stable_service, traffic.stable_weight))
@@ -77,7 +79,8 @@ def _spec(config: SmiRouting, traffic: Traffic, *, in_quantities: bool) -> Json:
 
 
 def _left_behind(seen: Json, spec: Json) -> bool:
-    """A TrafficSplit that nobody controls and that leads where ours is to lead: `kubectl delete --cascade=orphan` left it."""
+    """Whether `kubectl delete --cascade=orphan` left this TrafficSplit: it has no
+    controller and the Services of ours."""
     found: Json = seen.get("spec") or {}
     controlled = any(owner.get("controller") for owner in seen["metadata"].get("ownerReferences") or [])
     return not controlled and found.get("service") == spec["service"] and _names(found) == _names(spec)

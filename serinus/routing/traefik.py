@@ -1,7 +1,7 @@
 """Traefik's weighted TraefikService: two of its services get the weights. Source: traffic routing, section 8.
 
-The object is the user's. Its other services, their order and everything else in it stay as they are. Argo Rollouts writes it in every
-pass; here it is written when a weight changes.
+The user creates the object. The router keeps its other services, their order and all other fields. Argo Rollouts writes
+it in every pass; here it is written only if a weight changes.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _named(seen: Json, name: str) -> list[Json]:
 
 
 def _wrong(seen: Json, traffic: Traffic) -> str:
-    """Why the object has no place for the weights, in Argo Rollouts' words; "" where it has."""
+    """Why the object cannot have the weights, in Argo Rollouts' words; "" if it can."""
     if not _services(seen):
         return "spec.weighted.services was not found in traefik service manifest"
     for role, name in (("canary", traffic.canary_service), ("stable", traffic.stable_service)):

@@ -1,8 +1,8 @@
-"""How routers write: an object is made, edited or removed; what somebody else put into it stays as it is.
+"""Writes of routers: create, edit or delete an object. Fields of other writers are unchanged.
 
-An edit is a JSON merge patch with the version that was seen as precondition. A merge patch has lists as one value: where one of them
-changes, its other entries are sent as they were read, and the precondition keeps a foreign change meanwhile from being
-overwritten. A JSON patch by index would need the same precondition, and fails with 422 instead of 409 where it does not hold.
+An edit is a JSON merge patch with the observed version as precondition. A merge patch replaces a list as a whole. If an
+entry changes, the other entries are sent as read, and the precondition prevents that a concurrent change is
+overwritten. A JSON patch by index would need the same precondition, and fails with 422 instead of 409 on a mismatch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def edited(
     reason: str = "",
     message: str = "",
 ) -> tuple[Write, ...]:
-    """The patch from `seen` to what `edit` makes of a copy of it; nothing where both are equal. `name` as in `Reference`."""
+    """The patch from `seen` to the result of `edit` on a copy; nothing if both are equal. `name` as in `Reference`."""
     after = copy.deepcopy(seen)
     edit(after)
     patch = difference(seen, after)
@@ -48,7 +48,7 @@ def created(
     reason: str = "",
     message: str = "",
 ) -> Write:
-    """A new object, in the version that the API server serves. `owned`: it goes with the Rollout."""
+    """A new object, in the version that the API server serves. `owned`: deleted with the Rollout."""
     space, own = located(name, traffic.namespace)
     metadata: Json = {**(body.get("metadata") or {}), "name": own, "namespace": space}
     if owned:
@@ -58,7 +58,7 @@ def created(
 
 
 def removed(kind: ServedKind, name: str, seen: Json, because: str, *, reason: str = "", message: str = "") -> Write:
-    """The deletion of the object that was seen, and of no later one of its name."""
+    """The deletion of the observed object, but of no later one with its name."""
     meta = seen["metadata"]
     uid, version = meta.get("uid", ""), meta.get("resourceVersion", "")
     return Write("delete", kind.key, name, {}, because, reason, message, uid, version)
@@ -71,14 +71,14 @@ def controls(uid: str, seen: Json) -> bool:
 
 
 def share(traffic: Traffic) -> str:
-    """`20 of 100`: for the sentence that says why something is written."""
+    """`20 of 100`, for the reason of a write."""
     return f"{traffic.weight} of {traffic.max_weight}"
 
 
 def shares(traffic: Traffic, foreign: int) -> tuple[int, int]:
-    """(canary, stable) where backends of others keep `foreign`, less than `max_weight`: the rest is divided in proportion.
+    """(canary, stable) if backends of others have `foreign`, less than `max_weight`: the rest is divided in proportion.
 
-    The canary never gets nothing where it is to have a share, and the stable Service never keeps one where it is to have none.
+    The canary gets at least 1 for a weight above 0. The stable Service gets 0 if its weight is 0.
     """
     left = traffic.max_weight - foreign
     if traffic.stable_weight <= 0:
@@ -88,7 +88,7 @@ def shares(traffic: Traffic, foreign: int) -> tuple[int, int]:
 
 
 def not_found(kind: ServedKind, name: str, objects: Objects) -> str:
-    """The error for an object that is missing, in Kubernetes' words; else that its kind is not installed."""
+    """The error for a missing object, in Kubernetes' words, or the error that its kind is not installed."""
     if not objects.is_served(kind):
         return f"the API server does not serve {kind.group_resource}: install the definition of {kind.kind}"
     return f'{kind.group_resource} "{located(name, objects.namespace)[1]}" not found'
