@@ -1,4 +1,4 @@
-"""Arguments: what a Rollout hands to a run, what a run makes of its own, and whose value wins (spec/analysis.md §1)."""
+"""Arguments: values from a Rollout, values of a run, and their precedence (spec/analysis.md §1)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from serinus.analysis.templating import filled
 from serinus.api.analysis import Argument, SecretKeyRef
 
 Secrets = Mapping[str, Mapping[str, str] | None]
-"""The Secrets that the arguments name, decoded, by name; None for one that is not there."""
+"""The Secrets that the arguments name, decoded, by name; None for a Secret that does not exist."""
 
 FOR_VALIDATION = "temp-for-secret"
-"""Stands for secret values while a run is validated, so that none gets into a message."""
+"""Replaces secret values while a run is validated, so that no message contains one."""
 
 ARGUMENTS = "arguments of an analysis"
-"""What a message calls them that are too long together."""
+"""The noun for the message about arguments that are too long together."""
 
 OF_EXPERIMENTS = ("templates.", "experiment.")
-"""How the placeholders begin that the arguments of an Experiment's analyses may hold."""
+"""Prefixes of the placeholders in the arguments of an Experiment's analyses."""
 
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 
@@ -31,9 +31,9 @@ _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 def argument_values(
     args: Sequence[Argument], secrets: Secrets | None, stand_in: str = FOR_VALIDATION
 ) -> dict[str, str]:
-    """name -> value. A Secret wins over a value. `secrets`: None puts `stand_in` in their places.
+    """name -> value. A Secret takes precedence over a value. `secrets`: None uses `stand_in` for their values.
 
-    AnalysisProblem for one that has no value: a `fieldRef` has none here, only a Rollout resolves it.
+    AnalysisProblem for an argument without a value. A `fieldRef` has none here: only a Rollout resolves it.
     """
     values: dict[str, str] = {}
     for arg in args:
@@ -65,7 +65,7 @@ def secret_names(args: Sequence[Argument]) -> list[str]:
 
 
 def secret_values(args: Sequence[Argument], values: Mapping[str, str]) -> list[str]:
-    """What no text may show."""
+    """The secret values, which no text may show."""
     found = [values[a.name] for a in args if a.value_from and a.value_from.secret_key_ref and a.name in values]
     return [value for value in found if value]
 
@@ -90,7 +90,7 @@ def merged_arguments(of_templates: Sequence[Sequence[Argument]], given: Collecti
 
 
 def overridden(declared: Sequence[Argument], given: Sequence[Argument]) -> list[Argument]:
-    """Declared arguments with the caller's values; what is not declared is dropped. AnalysisProblem if one has nothing."""
+    """Declared arguments with the caller's values. Others are dropped. AnalysisProblem for one without a value."""
     by_name = {arg.name: arg for arg in given}
     found: list[Argument] = []
     for arg in declared:
@@ -106,9 +106,9 @@ def overridden(declared: Sequence[Argument], given: Sequence[Argument]) -> list[
 def rollout_arguments(
     args: Sequence[Argument], rollout: Mapping[str, Any], *, latest: str, stable: str, room: Room | None = None
 ) -> list[Argument]:
-    """A Rollout's arguments as plain values. `rollout`: its JSON. `room`: what they may take together, if other objects share it.
+    """A Rollout's arguments as plain values. `rollout`: its JSON. `room`: their limit, if other objects share it.
 
-    AnalysisProblem for a field that is not there; TooLarge for values that do not fit into `room`.
+    AnalysisProblem for a field that does not exist; TooLarge for values that do not fit into `room`.
     """
     found: list[Argument] = []
     left = room or Room(ARGUMENTS)
@@ -146,8 +146,8 @@ def experiment_arguments(
 ) -> list[Argument]:
     """An Experiment's arguments as plain values (spec/analysis.md §6, Analyses).
 
-    `templates`: name -> (pod template hash, name of the ReplicaSet). Times are RFC 3339, "" while there is none.
-    AnalysisProblem for `{{templates.…}}` or `{{experiment.…}}` that is not known; any other `{{ … }}` stays as it is.
+    `templates`: name -> (pod template hash, name of the ReplicaSet). Times are RFC 3339, "" for none.
+    AnalysisProblem for an unknown `{{templates.…}}` or `{{experiment.…}}`. Any other `{{ … }}` is unchanged.
     """
     left = Room(ARGUMENTS)
     times = {"experiment.availableAt": available_at, "experiment.finishedAt": finished_at}

@@ -1,11 +1,10 @@
-"""What has come of a run: its status after measurements, Events, and when to go on (spec/analysis.md §2 and §5). Pure.
+"""A run after measurements: its status, Events, and the time of the next pass (spec/analysis.md §2 and §5). Pure.
 
-The same for a run of a Rollout, of an Experiment, and one of its own. A pass is
+Runs of Rollouts, runs of Experiments and runs without an owner are equal. A pass is
 
     resolve() ─► tasks() ─► the providers, all at once ─► assess()
 
-and `failed()` where resolving was not possible. Everything is read from the run, nothing is remembered in between, save
-the exact times (schedule.py).
+and `failed()` if the run cannot be resolved. All state is in the run, except the exact times (schedule.py).
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of a task. `ended`: exactly when, in seconds since the epoch. `metadata`: of the metric, such as
+    """The result of a task. `ended`: the exact time, in seconds since the epoch. `metadata`: of the metric, such as
     `ResolvedPrometheusQuery`."""
 
     task: Task
@@ -51,12 +50,12 @@ class Measured:
     ended: float
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     clean: bool = False
-    """Its texts were searched for secrets already, for those of its provider too."""
+    """Its texts were already searched for secrets, including those of its provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """`due`: metric -> when it is measured next, exactly; `next`: the earliest of them, None without any.
+    """`due`: metric -> the exact time of its next measurement; `next`: the earliest of them, None without any.
 
     `trimmed`: metrics whose old measurements left the status: their providers may clean up (metric -> how many stay).
     """
@@ -69,7 +68,7 @@ class Assessed:
 
 
 def failed(run: AnalysisRun, message: str, ended: Sequence[Measured] = ()) -> Assessed:
-    """A run that cannot be carried out: Error, with neither `startedAt` nor `completedAt` (spec §2).
+    """A run that cannot be executed: Error, with neither `startedAt` nor `completedAt` (spec §2).
 
     `ended`: the results of `endings(run)`. A measurement that stays unfinished in a completed run is never ended.
     """
@@ -85,7 +84,7 @@ def assess(
     now: float,
     due: Mapping[str, float] | None = None,
 ) -> Assessed:
-    """The run after these measurements (none: nothing was due). `due`: what the pass before said, if it is known."""
+    """The run after these measurements (none: nothing was due). `due`: from the previous pass, if known."""
     terminating = is_terminating(run)
     after = msgspec.structs.replace(run, status=_with_measurements(run, resolved, measured))
     events: list[Event] = []
@@ -107,7 +106,7 @@ def assess(
     trimmed = {m.name: m.kept for m in resolved.metrics if _trims(m, new.get(m.name))}
     later = msgspec.structs.replace(run, status=status)
     if status.phase in COMPLETED or is_terminating(later):
-        # What is under way is ended in a pass of its own, at once.
+        # Another pass, at once, ends the unfinished measurements.
         again = None if status.phase in COMPLETED else now
         return Assessed(status, tuple(events), {}, again, trimmed)
     exact = dict(due or {}) | {one.task.metric.name: _exactly(one) for one in measured}
@@ -120,7 +119,7 @@ def assess(
 
 
 def _with_measurements(run: AnalysisRun, resolved: Resolved, measured: Sequence[Measured]) -> AnalysisRunStatus:
-    """The status with what was measured, counted. Results stand in the order of the metrics."""
+    """The status with the measurements and their counters. Results have the order of the metrics."""
     results = {result.name: result for result in run.status.metric_results}
     hidden = Hidden(resolved.secrets)
     for one in measured:
@@ -139,7 +138,7 @@ def _with_measurements(run: AnalysisRun, resolved: Resolved, measured: Sequence[
 
 
 def shown(measurement: Measurement, hidden: Hidden) -> Measurement:
-    """The measurement as the status may show it: without secrets, each text within its bound."""
+    """The measurement for the status: without secrets, each text within its limit."""
     return msgspec.structs.replace(
         measurement,
         message=hidden.text(measurement.message, LONGEST_MESSAGE),
@@ -174,7 +173,7 @@ def _assessed(metric: ResolvedMetric, result: MetricResult, *, terminating: bool
 
 
 class _RunPhase:
-    """Goes through the metrics, as they stand in the spec, and finds the phase and the message of the run."""
+    """Reads the metrics in the order of the spec, and finds the phase and the message of the run."""
 
     def __init__(self, message: str) -> None:
         self.phase, self.message = "", message
@@ -228,7 +227,7 @@ def _status(
 
 
 def _exactly(one: Measured) -> float:
-    """When its metric may be measured again, or looked at if it is unfinished."""
+    """When its metric may be measured again, or resumed if it is unfinished."""
     if one.measurement.finished_at is None:
         return one.ended + RESUME_SECONDS
     return one.ended + pause_after(one.task.metric, one.measurement)
@@ -247,7 +246,7 @@ def _weight(phase: str) -> Literal["Normal", "Warning"]:
 
 
 def delete_at(run: AnalysisRun) -> float | None:
-    """When the `ttlStrategy` of a completed run lets it be deleted, in seconds since the epoch; None for never.
+    """When the `ttlStrategy` of a completed run permits its deletion, in seconds since the epoch; None for never.
 
     More whole seconds than the limit must have passed since `completedAt` (spec §5, TTL).
     """

@@ -1,4 +1,4 @@
-"""AnalysisRuns to be made: names, labels, owners, and when one that is there will do (spec/analysis.md §5 and §6). Pure."""
+"""AnalysisRuns to create: names, labels, owners, and the reuse of existing runs (spec/analysis.md §5 and §6). Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _INFIX = {"Background": "", "PrePromotion": "-pre", "PostPromotion": "-post"}
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who asks for a run. `instance_id`: of the controller; "" without one."""
+    """The owner of a run. `instance_id`: of the controller; "" without one."""
 
     name: str
     namespace: str
@@ -44,7 +44,7 @@ def rollout_run(
     step: int | None = None,
     metadata: PodMetadata | None = None,
 ) -> Json:
-    """The run of a Rollout, under the name that it has if nothing is in the way. `step`: index, for the use Step."""
+    """The run of a Rollout, with its first-choice name. `step`: index, for the use Step."""
     infix = f"-{step}" if use == "Step" else _INFIX[use]
     own = metadata or PodMetadata()
     labels = {HASH: pod_hash, ROLLOUT_TYPE: use} | ({STEP_INDEX: str(step)} if use == "Step" else {})
@@ -99,11 +99,11 @@ def _object(
 
 
 def placed(wanted: Json, existing: Callable[[str], AnalysisRun | None]) -> tuple[Json, AnalysisRun | None]:
-    """(the run to create, None), or (…, the run that is there and will do). `existing`: by name.
+    """(the run to create, None), or (…, the existing run to use). `existing`: by name.
 
-    A run that is unfinished, of the same owner and asks the same will do; otherwise `<name>.1` and so on is tried. That a
-    run is made twice after a crash, or for a stale cache, is thus not possible. One that is being terminated will not do
-    (in the reference it would): it measures nothing more, and would pass a retry unseen.
+    An unfinished run with the same owner and spec is used. Otherwise `<name>.1` and so on are tried. So a crash or a
+    stale cache never creates a run twice. A terminating run is not used (the reference uses it): it takes no more
+    measurements, and a retry would succeed without any.
     """
     name, number = str(wanted["metadata"]["name"]), 0
     while True:

@@ -1,4 +1,4 @@
-"""Text that was escaped, layer by layer: percent, JSON, Python and HTML. Each character knows its place in the text as written. Pure."""
+"""Decodes escaped text in layers: percent, JSON, Python and HTML. Each character has its original position. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 LAYERS = 4
-"""How often text is decoded: a URL in JSON in a page of HTML are three."""
+"""The number of decoding passes: a URL in JSON in an HTML page needs three."""
 
 _ESCAPE = re.compile(
     r"(?P<percent>(?:%[0-9a-fA-F]{2})+)|(?P<hex>(?:\\x[0-9a-fA-F]{2})+)|(?P<unicode>(?:\\u[0-9a-fA-F]{4})+)"
@@ -20,7 +20,7 @@ _BREAKS = re.compile(r"(?:\r?\n)[ \t]*")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Text after some decoding. Character `i` stands for `starts[i]` to `ends[i]` of the text as it was."""
+    """Decoded text. Character `i` comes from `starts[i]` to `ends[i]` of the original text."""
 
     text: str
     starts: list[int]
@@ -28,7 +28,7 @@ class Layer:
 
 
 def layers_of(text: str) -> Iterator[Layer]:
-    """The text, and what it says when it is decoded once, twice, …"""
+    """The text, and the text decoded once, twice, …"""
     layer = Layer(text, list(range(len(text))), list(range(1, len(text) + 1)))
     yield layer
     for _ in range(LAYERS):
@@ -60,7 +60,7 @@ def _decoded(layer: Layer) -> Layer:
 
 
 def _meanings(match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
-    """(text, where its escape begins and ends) of each character that an escape, or a row of them, stands for."""
+    """(text, start and end of its escape) of each character that an escape, or a sequence of them, encodes."""
     kind, start, written = match.lastgroup, match.start(), match[0]
     if kind in ("percent", "hex"):
         width = 3 if kind == "percent" else 4
@@ -90,7 +90,7 @@ def _meanings(match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
 
 
 def without_breaks(layer: Layer) -> Layer:
-    """Without line breaks: base64 is often written in lines."""
+    """The layer without line breaks: base64 is often written in lines."""
     breaks = [match.span() for match in _BREAKS.finditer(layer.text)]
     if not breaks:
         return layer

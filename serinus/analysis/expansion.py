@@ -1,7 +1,7 @@
-"""How large an object may become when values are put into it, one by one, before the whole is ever in memory.
+"""Limits the size of an object whose placeholders are filled, before the whole object is in memory.
 
-A placeholder is short and its value may be long: an object of 300 KB could become one of gigabytes. Kubernetes stores no object
-of more than 1.5 MiB (etcd, `--max-request-bytes`), so an author who writes everything out has the same bound.
+A placeholder is short and its value may be long: 300 KB could become gigabytes. Kubernetes stores no object of more
+than 1.5 MiB (etcd, `--max-request-bytes`), so an object without placeholders has the same limit.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 from serinus.analysis.problems import AnalysisProblem
 
 LARGEST = 1_500_000
-"""Characters of one object with the values of its arguments: the metrics of a run, the arguments of one, an Experiment."""
+"""Characters of one object with its argument values: the metrics or the arguments of a run, or an Experiment."""
 
 
 MOST_WORK = 3_000_000
-"""Characters of all analyses of one Rollout, as they are checked; what each template and metric costs beside its text is counted too.
-More than a thousand analyses of ten metrics: each is checked before anything begins, on the loop that serves all Rollouts."""
+"""Characters of all analyses of one Rollout during validation, with a fixed cost of each template and metric.
+More than a thousand analyses of ten metrics fit. All are validated first, on the event loop of all Rollouts."""
 
 TEMPLATE, METRIC = 50, 200
-"""What a template and a metric count for beside their text."""
+"""The fixed cost of a template and of a metric, in addition to their text."""
 
 
 class TooLarge(AnalysisProblem):
-    """`path`: of the field that did not fit any more. The walk through the object adds its parts, the innermost first."""
+    """`path`: of the first field that did not fit. The walk through the object adds its parts, the innermost first."""
 
     def __init__(self, most: int, what: str) -> None:
         super().__init__(what)
@@ -34,7 +34,7 @@ class TooLarge(AnalysisProblem):
 
 
 class Room:
-    """What is left of `most` characters. `what`: the plural that has them, for the message."""
+    """The rest of `most` characters. `what`: a plural noun for the message."""
 
     __slots__ = ("_left", "_most", "_what")
 
@@ -47,7 +47,7 @@ class Room:
         return self._most - self._left
 
     def take(self, characters: int) -> None:
-        """TooLarge where there is not so much left. To be asked before anything is made."""
+        """TooLarge if fewer characters are left. Call it before building the text."""
         self._left -= characters
         if self._left < 0:
             raise TooLarge(self._most, self._what)

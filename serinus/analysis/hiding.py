@@ -1,8 +1,8 @@
-"""Keeps secrets out of text that people read: the messages, values and metadata of measurements. Pure.
+"""Removes secrets from text for users: the messages, values and metadata of measurements. Pure.
 
-A server may send back what it was sent, in any form: a URL percent-encodes it, JSON, HTML and Python escape it, Basic
-authentication is base64. So text is decoded layer by layer, each layer is searched, and what is found is replaced in the text
-as it was written. Text is cut to its bound afterwards: a secret that was cut in two is no longer found.
+A server may return a received secret in any form: percent-encoded, escaped as JSON, HTML or Python, or in base64 (Basic
+authentication). So text is decoded layer by layer, each layer is searched, and matches are replaced in the original
+text. Text is shortened afterwards, because the search would not find a secret that was cut in two.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from serinus.analysis.escapes import Layer, layers_of, without_breaks
 from serinus.api.cutting import shortened
 
 STAND_IN = "*****"
-"""In the place of a secret, as in Argo Rollouts."""
+"""Replaces a secret, as in Argo Rollouts."""
 
 SHORT = 4
-"""A secret with fewer characters occurs everywhere by chance. Text that is not the controller's own and contains one is
-replaced as a whole (`Hidden.foreign`); the controller's own words are made without secrets and stay."""
+"""A secret with fewer characters often occurs by chance. Foreign text that contains one is replaced as a whole
+(`Hidden.foreign`). The controller's own text is made without secrets and stays."""
 
 ROW = 8
-"""Characters in a row of a secret that foreign text does not show either: others cut and change what they quote."""
+"""Consecutive characters of a secret that foreign text must not show: other programs cut and change quotes."""
 
 _LONGEST_IN_ROWS = 4096
 
 _WIDEST = 14
-"""Characters that one of a secret may take in text: `%255Cu0061` has ten."""
+"""Most characters in text for one character of a secret: `%255Cu0061` has ten."""
 
 _FURTHEST = 200_000
 _BEYOND = 1_000
@@ -42,7 +42,7 @@ _PLUS = str.maketrans("+", " ")
 
 @dataclass(frozen=True, slots=True)
 class _Forms:
-    """How a secret looks after decoding: `plain` in lower case; `base64`: what any text with it has in common there."""
+    """A secret after decoding: `plain` in lower case; `base64`: the common part of any base64 text that contains it."""
 
     plain: frozenset[str]
     base64: frozenset[str]
@@ -56,7 +56,7 @@ class Hidden:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._forms: dict[str, _Forms] = {}
         self._clean: set[str] = set()
-        """Texts that were made here: they are not searched once more."""
+        """Texts that were already searched: they are not searched again."""
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
@@ -66,16 +66,16 @@ class Hidden:
                 self._clean.clear()
 
     def text(self, text: str, longest: int) -> str:
-        """The controller's own words without secrets, of at most `longest` characters. Secrets below SHORT are not searched."""
+        """The controller's own text without secrets, at most `longest` characters. Secrets below SHORT are ignored."""
         if text in self._clean:
             return shortened(text, longest)
         further = _WIDEST * max((forms.longest for forms in self._forms.values()), default=0)
         return self._shown(text, longest, min(_FURTHEST, further), _whole)
 
     def foreign(self, text: str, longest: int, *, short: bool = True) -> str:
-        """The same for text that a server, a library or a plugin made: it shows no part of a secret either.
+        """The same for text of a server, a library or a plugin. It shows no part of a secret.
 
-        `short`: one that contains a secret below SHORT is all replaced.
+        `short`: text that contains a secret below SHORT is replaced as a whole.
         """
         if text in self._clean:
             return shortened(text, longest)
@@ -88,11 +88,11 @@ class Hidden:
         return self._shown(text, longest, _WIDEST * 4 * ROW, _in_part)
 
     def message(self, own: str, said: str, longest: int) -> str:
-        """One message of the controller's own words and of what somebody else said."""
+        """One message of the controller's own text and foreign text."""
         return self.text(own + (self.foreign(said, longest) if said else ""), longest)
 
     def _shown(self, text: str, longest: int, further: int, found: _Search) -> str:
-        """`further`: characters beyond `longest` in which a secret may end that begins before."""
+        """`further`: characters beyond `longest` that may contain the end of a secret."""
         forms = [forms for forms in self._forms.values() if not forms.short]
         if not forms:
             return shortened(text, longest)
@@ -117,7 +117,7 @@ _Search = Callable[[str, frozenset[str]], Iterator[tuple[int, int]]]
 
 
 def _spans(layer: Layer, forms: Iterable[_Forms], found: _Search) -> Iterator[tuple[int, int]]:
-    """Where secrets stand in the text as it was written."""
+    """The positions of secrets in the original text."""
     folded, joined = _folded(layer.text), without_breaks(layer)
     same = joined.text.translate(_URL_ALPHABET)
     lower = same.lower()
@@ -132,7 +132,7 @@ def _spans(layer: Layer, forms: Iterable[_Forms], found: _Search) -> Iterator[tu
 
 
 def _whole(text: str, forms: frozenset[str]) -> Iterator[tuple[int, int]]:
-    """Where one of the forms stands in the text."""
+    """The positions of the forms in the text."""
     for form in forms:
         start = text.find(form)
         while start >= 0:
@@ -141,7 +141,7 @@ def _whole(text: str, forms: frozenset[str]) -> Iterator[tuple[int, int]]:
 
 
 def _in_part(text: str, forms: frozenset[str]) -> Iterator[tuple[int, int]]:
-    """Where one of the forms stands in the text, or a row of its characters."""
+    """The positions of the forms in the text, or of consecutive characters of them."""
     yield from _whole(text, frozenset(form for form in forms if len(form) < ROW))
     rows = _rows(forms)
     if not rows:
@@ -172,7 +172,7 @@ def _whole_run(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _folded(text: str) -> str:
-    """In lower case, character by character, and with blanks for plus signs, as in the query of a URL."""
+    """The text in lower case, character by character, with blanks for plus signs, as in the query of a URL."""
     lower = text.lower()
     if len(lower) != len(text):
         lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
@@ -201,13 +201,13 @@ def _forms(secret: str) -> _Forms:
 
 
 def _percent(text: str) -> str:
-    """As a URL has it (RFC 3986, section 2.3: what is not escaped)."""
+    """The text as in a URL (RFC 3986, section 2.3 lists the characters that are not escaped)."""
     data = text.encode("utf-8", "surrogatepass")
     return "".join(chr(b) if chr(b) in _UNRESERVED else f"%{b:02X}" for b in data)
 
 
 def _cores(data: bytes) -> Iterator[str]:
-    """What base64 of any text with `data` in it contains: one form for each place of its beginning among three bytes."""
+    """The base64 of any text that contains `data` includes one of these: one for each offset within three bytes."""
     for before in range(3):
         text = base64.b64encode(bytes(before) + data).decode().rstrip("=")
         core = text[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]

@@ -1,4 +1,4 @@
-"""The numbers of a metric: text is read, what is left out has its default (spec/analysis.md §2, Defaults)."""
+"""The numbers of a metric, parsed from text, with defaults (spec/analysis.md §2, Defaults)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ UNLIMITED = 0
 """As `count`: the metric is measured for as long as the run lasts."""
 
 RETRY_SECONDS = 10.0
-"""After a measurement that gave an error, whatever the interval is."""
+"""The pause after a measurement with an error, for any interval."""
 
 RESUME_SECONDS = 1.0
-"""At least this long until an unfinished measurement is looked at again, whatever its provider says."""
+"""The least pause before an unfinished measurement is resumed, for any provider."""
 
 KEPT = 10
-"""Measurements of a metric that stay in the status, where no rule says otherwise."""
+"""Measurements of a metric that stay in the status, unless a rule sets another number."""
 
 
 def number(value: int | str | None, default: int = 0) -> int:
@@ -33,7 +33,7 @@ def number(value: int | str | None, default: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`count`: how many measurements there will be at most (UNLIMITED: no bound). `failures`: -1 for off; `successes`: 0."""
+    """`count`: the most measurements (UNLIMITED: no limit). `failures`: -1 turns it off; `successes`: 0 does."""
 
     count: int
     failures: int
@@ -45,10 +45,10 @@ class Limits:
 
 
 def limits_of(metric: Metric) -> Limits:
-    """For a metric with its arguments filled in, and validated."""
+    """The limits of a valid metric with its arguments filled in."""
     count = number(metric.count)
     if configuration(metric) is not None:
-        # One measurement, which takes all looks and ends the metric, whichever way it ends.
+        # One measurement takes all looks. Its end, with any result, ends the metric.
         return Limits(
             1,
             0,

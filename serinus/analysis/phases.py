@@ -17,7 +17,7 @@ BAD = frozenset((FAILED, ERROR, INCONCLUSIVE))
 
 
 def severity(phase: str) -> int:
-    """A number that grows with how bad a phase is; -1 for none."""
+    """A number that is higher for a worse phase; -1 for none."""
     return BY_SEVERITY.index(phase) if phase in BY_SEVERITY else -1
 
 

@@ -1,12 +1,12 @@
-"""What ends an AnalysisRun before it measures, or keeps one from being made: the text is its message."""
+"""The error that ends an AnalysisRun before it measures, or prevents its creation. Its text is the message."""
 
 from __future__ import annotations
 
 
 class AnalysisProblem(Exception):
-    """A template, a run or an argument that cannot be used as it is.
+    """An invalid template, run or argument.
 
-    `missing`: (kind, name) of an object that does not exist. `argument`: the name of the argument that has no value.
+    `missing`: (kind, name) of an object that does not exist. `argument`: the name of the argument without a value.
     """
 
     def __init__(self, message: str, *, missing: tuple[str, str] | None = None, argument: str = "") -> None:

@@ -1,4 +1,4 @@
-"""A run with everything filled in: its metrics, which of them are only watched, and how many measurements stay."""
+"""A resolved run: its metrics with values, the dry-run metrics, and the number of measurements that stay."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from serinus.analysis.validation import check_metrics
 from serinus.api.analysis import AnalysisRunSpec, DryRun, MeasurementRetention, Metric
 
 MOST_MATCHES = 50_000
-"""Pairs of a rule's pattern and a metric's name that are tried, for a third of a second."""
+"""Most pairs of a rule's pattern and a metric's name to match: a third of a second."""
 
 
 _PLAIN = re.compile(r"(\^?)([\w-]*+)(\$?)", re.ASCII)
-"""A pattern that is a name, or a part of one: the same without a regular expression."""
+"""A pattern that is a name or a part of a name, and needs no regular expression."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedMetric:
-    """`dry_run`: it is measured and shown, and decides nothing. `kept`: measurements that stay in the status.
+    """`dry_run`: it is measured and shown, without an effect. `kept`: measurements that stay in the status.
 
-    `shown`: the metric with stand-ins for secret values, from which all that people read is made; None: it has none.
+    `shown`: the metric with stand-ins for secret values, the source of all texts for users; None: it has none.
     """
 
     metric: Metric = field(repr=False)
@@ -47,7 +47,7 @@ class ResolvedMetric:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`secrets`: what no text may show. `size`: characters of the metrics, at most `expansion.LARGEST`."""
+    """`secrets`: values that no text may show. `size`: characters of the metrics, at most `expansion.LARGEST`."""
 
     metrics: tuple[ResolvedMetric, ...]
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -62,7 +62,7 @@ class Resolved:
 
 
 def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
-    """The metrics of a run. AnalysisProblem, worded as the run's message, if it cannot be carried out as it is.
+    """The metrics of a run. AnalysisProblem, worded as the run's message, if the run is invalid.
 
     `secrets`: every Secret of `secret_names(spec.args)`. The run is validated with stand-ins for their values.
     """
@@ -83,7 +83,7 @@ def resolve(spec: AnalysisRunSpec, secrets: Secrets) -> Resolved:
     except AnalysisProblem as problem:
         raise AnalysisProblem(f"Analysis spec invalid: {problem}") from None
     resolved = tuple(
-        # Names are labels of metrics, and parts of names of Jobs: they have the stand-ins that were checked.
+        # Names are labels of metrics and parts of Job names, so they keep the stand-ins that were validated.
         ResolvedMetric(
             replace(metric, name=name),
             limits_of(valid),
@@ -110,7 +110,7 @@ def _dry_runs(rules: Sequence[DryRun], names: Mapping[str, None]) -> set[str]:
 
 
 def _retentions(rules: Sequence[MeasurementRetention], names: Mapping[str, None]) -> dict[str, int]:
-    """The last rule that matches wins."""
+    """The number for each metric. The last matching rule applies."""
     _bounded("measurementRetention", [rule.metric_name for rule in rules], names)
     found: dict[str, int] = {}
     for index, rule in enumerate(rules):
@@ -120,7 +120,7 @@ def _retentions(rules: Sequence[MeasurementRetention], names: Mapping[str, None]
 
 
 def _bounded(what: str, patterns: Sequence[str], names: Mapping[str, None]) -> None:
-    """AnalysisProblem for too many. A whole name (`^name$`) costs nothing, a part of one a hundredth of a regular expression."""
+    """AnalysisProblem for too many matches. `^name$` costs nothing, a part of a name 1/100 of a regular expression."""
     plain = [_PLAIN.fullmatch(pattern) for pattern in patterns]
     cost = sum(100 if found is None else not (found[1] and found[3]) for found in plain) * len(names)
     if cost > 100 * MOST_MATCHES:

@@ -1,7 +1,7 @@
-"""What a run needs next: which metrics to measure now, and when to look again (spec/analysis.md §2, Reconcile). Pure.
+"""The next work of a run: metrics to measure now, and the time of the next pass (spec/analysis.md §2, Reconcile). Pure.
 
-Times in the status are whole seconds. A controller that remembers the exact ones (`Assessed.due`) hands them in, so that an
-interval is never shorter than written; after a restart it is up to a second shorter, once.
+Times in the status are whole seconds. The controller passes the exact ones (`Assessed.due`) while it has them, so that
+no interval is shorter than specified. After a restart one interval is up to a second shorter.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Task:
 
 
 def results_of(run: AnalysisRun) -> dict[str, MetricResult]:
-    """By the metric's name; the first one where somebody wrote two of a name."""
+    """The results by metric name; the first one if the status has two of a name."""
     return {result.name: result for result in reversed(run.status.metric_results)}
 
 
 def is_terminating(run: AnalysisRun) -> bool:
-    """No more measurements: it was asked for, or a metric that counts has ended badly."""
+    """Whether the run takes no more measurements: `terminate` is set, or a metric without dry run ended badly."""
     return run.spec.terminate or any(result.phase in BAD and not result.dry_run for result in run.status.metric_results)
 
 
@@ -48,10 +48,9 @@ def tasks(
     due: Mapping[str, float] | None = None,
     woken: Collection[str] = (),
 ) -> list[Task]:
-    """The calls to make now, all at the same time. None for a run that is completed.
+    """The calls to make now, all at the same time. None for a completed run.
 
-    `woken`: metrics whose unfinished measurement is looked at before its time, as what it waits for has changed: its Job
-    has ended.
+    `woken`: metrics whose unfinished measurement is resumed early, because its Job has ended.
     """
     if run.status.phase in COMPLETED:
         return []
@@ -76,10 +75,10 @@ def tasks(
 
 
 def endings(run: AnalysisRun) -> list[Task]:
-    """The calls that end the unfinished measurements of a run that cannot go on.
+    """The calls that end the unfinished measurements of a run that cannot continue.
 
-    Its metrics are those of the spec, without arguments: filling them in may be the reason why it cannot go on, and a
-    measurement says itself what to end.
+    The metrics are those of the spec, without arguments, because the arguments may be the cause of the failure. A
+    measurement contains all data that its end needs.
     """
     found: list[Task] = []
     results = results_of(run)
@@ -91,7 +90,7 @@ def endings(run: AnalysisRun) -> list[Task]:
 
 
 def unfilled(run: AnalysisRun) -> Resolved:
-    """The metrics of a run as its spec has them, with the default limits."""
+    """The metrics of the spec of a run, with the default limits."""
     return Resolved(tuple(ResolvedMetric(metric, limits_of(Metric())) for metric in run.spec.metrics))
 
 
@@ -100,7 +99,7 @@ def due_at(
 ) -> float | None:
     """When the metric is measured next, in seconds since the epoch; 0 for at once, None for never.
 
-    `exact`: what `Assessed.due` said, where that is later than what the status can say.
+    `exact`: the time from `Assessed.due`. It applies if it is later than the time from the status.
     """
     if result is not None and result.phase in COMPLETED:
         return None
@@ -116,7 +115,7 @@ def _due(
         if not metric.limits.initial_delay:
             return 0.0
         started = parse_time(run.status.started_at)
-        # The delay begins when the run does: at its first assessment, which sets `startedAt`.
+        # The delay begins with the run: its first assessment sets `startedAt`.
         return None if started is None else started + metric.limits.initial_delay
     if last.finished_at is None:
         return parse_time(last.resume_at) or 0.0

@@ -1,6 +1,6 @@
-"""The status of a run, cut until it can be stored: measurements keep what an answer or an error said, and there may be thousands.
+"""Shortens the status of a run until it can be stored. There may be thousands of measurements with long texts.
 
-Phases, times and counters always stay: decisions are made of them. What is cut is only shown.
+Phases, times and counters always stay, because decisions use them. Only texts for display are shortened.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from serinus.api.analysis import AnalysisRunStatus, Measurement, MetricResult
 from serinus.api.cutting import shortened
 
 LARGEST = 600_000
-"""Characters of all values, messages and notes of a status: beside a spec of as much, the object stays below 1.5 MiB."""
+"""Characters of all texts of a status: with a spec of the same size, the object stays below 1.5 MiB."""
 
 STEPS = (2_000, 500, 100, 20)
 """Characters to which each text is cut, until all of them fit. The newest measurement of a metric keeps four times as much."""
 
 
 def fitted(status: AnalysisRunStatus, most: int = LARGEST) -> AnalysisRunStatus:
-    """The same status, or one with shorter texts where they take more than `most` characters together."""
+    """The same status, or one with shorter texts if they have more than `most` characters together."""
     for step in STEPS:
         if _size(status) <= most:
             break
@@ -52,6 +52,6 @@ def _cut(result: MetricResult, longest: int) -> MetricResult:
 
 
 def _cut_one(one: Measurement, longest: int) -> Measurement:
-    """Notes stay: a provider may need them to go on with its measurement, such as the name of a Job."""
+    """Metadata stays: a provider may need it to resume its measurement, such as the name of a Job."""
     value, message = shortened(one.value, longest), shortened(one.message, longest)
     return one if (value, message) == (one.value, one.message) else structs.replace(one, value=value, message=message)

@@ -24,10 +24,10 @@ Reference = tuple[bool, str]
 def found_templates(
     refs: Sequence[TemplateRef], namespaced: Templates, of_cluster: Templates
 ) -> list[AnalysisTemplate]:
-    """What the references lead to, each once: those of the namespace, then those of the cluster.
+    """The referenced templates, each once: those of the namespace, then those of the cluster.
 
-    Nested references are followed, parents first; templates that refer to one another do no harm.
-    AnalysisProblem names the first that is missing.
+    Nested references are followed, parents first. Circular references are harmless.
+    AnalysisProblem names the first missing template.
     """
     walked = dict(_walk(refs, namespaced, of_cluster, set()))
     return [template for _, template in sorted(walked.items(), key=lambda item: item[0][0])]
@@ -59,7 +59,7 @@ def run_spec(
 ) -> AnalysisRunSpec:
     """The spec of a run of these templates with the caller's arguments and rules.
 
-    AnalysisProblem if the templates clash, and for an argument that has no value.
+    AnalysisProblem if the templates conflict, and for an argument without a value.
     """
     return AnalysisRunSpec(
         metrics=_metrics(templates),

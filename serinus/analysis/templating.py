@@ -1,7 +1,7 @@
-"""`{{args.NAME}}` in metrics: every text of a metric may hold it (spec/analysis.md §1, Templating).
+"""`{{args.NAME}}` in metrics: every text of a metric may contain it (spec/analysis.md §1, Templating).
 
-Any other `{{ … }}` belongs to another tool (a Go template in an annotation of a Job, a legend of Prometheus) and stays as it
-is, byte for byte. Argo Rollouts refuses it.
+Any other `{{ … }}` belongs to another tool (a Go template in an annotation of a Job, a legend of Prometheus) and is
+unchanged, byte for byte. Argo Rollouts refuses it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHOWN = 1_000
 
 @lru_cache
 def _placeholder(prefixes: tuple[str, ...]) -> re.Pattern[str]:
-    """Group 1 is the tag and the whitespace after it, group 2 is "" where the tag has no end. In linear time: nothing is tried twice."""
+    """Group 1: the tag and the whitespace after it. Group 2: "" if the tag has no end. The match takes linear time."""
     return re.compile(r"\{\{\s*+((?:" + "|".join(map(re.escape, prefixes)) + r")[^{}]*+)(\}\}|)")
 
 
@@ -35,8 +35,8 @@ def filled(
 ) -> str:
     """`text` with the value of each placeholder: a tag that begins with one of `prefixes`, whitespace around it allowed.
 
-    AnalysisProblem for a placeholder that `value_of` does not know, and for one without its closing braces. TooLarge where the
-    text with its values does not fit into `room`.
+    AnalysisProblem for a placeholder without a value in `value_of`, and for one without its closing braces. TooLarge if
+    the text with its values does not fit into `room`.
     """
     left = room or Room()
     left.take(len(text))
@@ -81,10 +81,9 @@ def filled_everywhere(value: Any, value_of: Callable[[str], str | None], room: R
 
 
 def with_arguments(metric: Metric, values: Mapping[str, str], room: Room | None = None) -> Metric:
-    """The metric with the values of its arguments. `room`: what the metrics of the run may take together.
+    """The metric with the values of its arguments. `room`: the limit of all metrics of the run.
 
-    AnalysisProblem for an argument that has no value here, for a metric that nests too deeply to be walked, and for one that does
-    not fit into `room`.
+    AnalysisProblem for an argument without a value, and for a metric that nests too deeply or does not fit into `room`.
     """
 
     def value_of(tag: str) -> str | None:
@@ -101,6 +100,6 @@ def with_arguments(metric: Metric, values: Mapping[str, str], room: Room | None 
 
 
 def names_in(*texts: str | int | None) -> set[str]:
-    """The arguments that these texts refer to."""
+    """The arguments that these texts name."""
     found = (_placeholder(ARGUMENTS).findall(text) for text in texts if isinstance(text, str))
     return {tag.rstrip().removeprefix("args.") for tags in found for tag, _ in tags}

@@ -1,4 +1,4 @@
-"""Which runs are valid (spec/analysis.md §7). Texts are the reference's, in its order: the first one is told."""
+"""Validation of runs (spec/analysis.md §7). Texts and order are the reference's: only the first error is reported."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from serinus.api.analysis import AnalysisRunSpec, AnalysisTemplate, Argument, Me
 from serinus.api.durations import go_duration
 
 DUMMY = "dummy-value"
-"""Stands for a value that only an update gives."""
+"""Replaces a value that only an update has."""
 
 
 def check_metrics(metrics: Sequence[Metric]) -> None:
-    """AnalysisProblem with the first thing that is wrong with metrics whose arguments are filled in."""
+    """AnalysisProblem with the first error of metrics whose arguments are filled in."""
     if not metrics:
         raise AnalysisProblem("no metrics specified")
     seen: set[str] = set()
@@ -60,7 +60,7 @@ def _wrong(metric: Metric) -> Iterator[str]:
 
 
 def _wrong_verdict(metric: Metric) -> Iterator[str]:
-    """What allows no sequential verdict. Values that only an update gives are left out."""
+    """The error of a sequential verdict, if any. Values that only an update has are not checked."""
     config = configuration(metric)
     if config is not None:
         known = {key: value for key, value in config.items() if value != DUMMY}
@@ -103,13 +103,13 @@ def check_for_rollout(
     later: Collection[str] = (),
     work: Room | None = None,
 ) -> AnalysisRunSpec:
-    """The spec of the run that this analysis of a Rollout would make. AnalysisProblem if it could not be made, or never end.
+    """The spec of the run of this analysis of a Rollout. AnalysisProblem if it cannot be created, or would never end.
 
-    Metrics are judged as the run will measure them, with the values of their arguments filled in. A value that only an
-    update gives (a hash, a field of the status) is not known here: limits that depend on one are not judged. A background
-    analysis may run for ever; a step, and what blue-green waits for, may not. `rollout`: its JSON, None where a `fieldRef`
-    cannot be looked up. `later`: further arguments whose values are not known yet.
-    `work`: what all analyses of the Rollout may take together; TooLarge where this one does not fit.
+    Metrics are checked with the values of their arguments. Values that only an update has (a hash, a field of the
+    status) are unknown here, so limits that depend on them are not checked. Only a background analysis may run without
+    an end: a step, and a blue-green pre- or post-promotion analysis, must end. `rollout`: its JSON, None if a
+    `fieldRef` cannot be resolved. `later`: further arguments without known values.
+    `work`: the limit of all analyses of the Rollout; TooLarge if this one does not fit.
     """
     total = work or Room()
     templates = found_templates(asked.templates, namespaced, of_cluster)
@@ -126,7 +126,7 @@ def check_for_rollout(
             before = room.used
             filled = _filled(template, metric, values, room)
             total.take(room.used - before)
-            # What decides how often it is measured, and when it ends, may follow from a value that is not known yet.
+            # Its number of measurements and its end may depend on an unknown value.
             judged = not unknown & names_in(*_limits(metric))
             metrics.append(filled if judged else Metric(filled.name, filled.provider))
             if judged and not background:
@@ -140,9 +140,9 @@ def check_for_rollout(
 def metrics_known_now(
     asked: RolloutAnalysis, namespaced: Templates, of_cluster: Templates, rollout: Mapping[str, Any] | None
 ) -> list[Metric]:
-    """The metrics of this analysis with the arguments that are known before an update; DUMMY for the others.
+    """The metrics of this analysis with the arguments known before an update; DUMMY for the others.
 
-    AnalysisProblem if the run could not be made.
+    AnalysisProblem if the run cannot be created.
     """
     templates = found_templates(asked.templates, namespaced, of_cluster)
     unknown = {arg.name for arg in asked.args if _given_later(arg, rollout)}

@@ -1,4 +1,4 @@
-"""From values to phases: of a measurement, of a metric (spec/analysis.md §2). Pure."""
+"""The phases of measurements and metrics, from their values (spec/analysis.md §2). Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from serinus.api.analysis import Measurement, Metric, MetricResult
 
 NO_DATA = "metric result is nil or empty: no data returned from the metric provider"
 LONGEST_VALUE = 10_000
-"""Characters of a value in the status: what conditions see is whole, what is shown of a large answer is its beginning."""
+"""Characters of a value in the status. Conditions use the whole value; the status shows its beginning."""
 
 
 MOST_KEPT = 200_000
-"""Characters of the conditions that are kept as they were read: each may be a hundred bytes of memory."""
+"""Characters of the cached conditions: each may take a hundred bytes of memory."""
 
 
 class _Conditions:
-    """Conditions that are read once, however often they are asked; the one not asked for longest is forgotten."""
+    """A cache of parsed conditions. The least recently used one is dropped."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Condition] = OrderedDict()
@@ -47,7 +47,7 @@ _conditions = _Conditions()
 
 
 class Judged(NamedTuple):
-    """The phase of a measurement, and why a condition had no value: in words of ours, and in those about the result."""
+    """The phase of a measurement, and why a condition had no value: our text, and text that depends on the result."""
 
     phase: str
     own: str = ""
@@ -55,11 +55,11 @@ class Judged(NamedTuple):
 
 
 class _NoValue(Exception):
-    """(the controller's own words, what depends on the condition's values)."""
+    """(the controller's own text, text that depends on the condition's values)."""
 
 
 def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None, steps: int = STEPS) -> Judged:
-    """What the conditions make of a result. `shown`: the metric as people may see it, if that is another.
+    """The phase of a result by the conditions. `shown`: the metric without secret values, if it has any.
 
     `steps`: of each condition. TooMuchWork for one that needs more than these, and not more than STEPS.
     """
@@ -77,7 +77,7 @@ def judged(metric: Metric, result: Any, now: float, shown: Metric | None = None,
 
 
 def _holds(name: str, text: str, shown: str, result: Any, now: float, steps: int) -> bool | None:
-    """What the condition says; None without a condition."""
+    """The value of the condition; None without a condition."""
     if not text:
         return None
     try:
@@ -105,7 +105,7 @@ def counted(result: MetricResult, phase: str) -> MetricResult:
 
 
 def exceeded(limits: Limits, result: MetricResult) -> tuple[str, str] | None:
-    """(phase, which limit) of a metric that went beyond one of its limits: errors weigh more than the rest."""
+    """(phase, limit) of a metric that exceeded one of its limits. Errors take precedence."""
     if result.consecutive_error > limits.errors:
         return ERROR, f"consecutiveErrors ({result.consecutive_error}) > consecutiveErrorLimit ({limits.errors})"
     if result.inconclusive > limits.inconclusive:
@@ -116,7 +116,7 @@ def exceeded(limits: Limits, result: MetricResult) -> tuple[str, str] | None:
 
 
 def metric_phase(limits: Limits, result: MetricResult, *, terminating: bool) -> str:
-    """The phase of a metric that has been measured: the first rule that applies."""
+    """The phase of a measured metric: the first rule that applies."""
     if result.phase in COMPLETED:
         return result.phase
     last = last_measurement(result)

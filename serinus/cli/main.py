@@ -135,7 +135,7 @@ def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     """Run a command. Every failure becomes an exit code, without a traceback."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
-            # The process started without this stream (`>&-`). Opening it reserves its number, so that no socket gets it.
+            # The process has no such stream (`>&-`). Opening it reserves its number, so that no socket gets it.
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

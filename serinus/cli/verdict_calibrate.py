@@ -90,7 +90,7 @@ def _seconds(text: str) -> float:
 
 
 def _harmed(settings: Settings, windows: Sequence[Sequence[Look]]) -> float | None:
-    """The share of windows with harm; None without windows."""
+    """The share of windows in which harm was found; None without windows."""
     if not windows:
         return None
     harmed = sum(any(one.verdict == "harm" for one in verdicts(settings, window)) for window in windows)

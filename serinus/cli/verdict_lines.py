@@ -14,7 +14,7 @@ from serinus.cli.problems import Problem
 
 
 def looks_of(lines: Iterable[bytes]) -> Iterator[tuple[Any, Look]]:
-    """(the line as JSON, its look), without blank lines. Problem names the first line that is no look, and the field."""
+    """(the line as JSON, its look), without blank lines. Problem names the first invalid line, and the field."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:

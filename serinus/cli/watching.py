@@ -119,7 +119,7 @@ class Watching:
         return [self._main, *self._wide, *([self._workload] if self._workload else [])]
 
     def _mirror(self, resource: Resource, fields: str = "") -> Mirror:
-        from serinus.kube.mirror import Mirror  # so that `get` alone prints no help
+        from serinus.kube.mirror import Mirror  # imported here: `get` without a watch does not need it
 
         session = self._session
         return Mirror(session.client, resource, session.namespace, self._news.set, fields=fields).start()

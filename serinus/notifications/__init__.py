@@ -1,1 +1,1 @@
-"""Messages about Rollouts to people and programs: which are due, their text, and their delivery."""
+"""Messages about Rollouts to users and programs: triggers, texts, and delivery."""

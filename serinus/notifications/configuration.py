@@ -1,7 +1,7 @@
-"""A ConfigMap and its Secret as services, templates, triggers and subscriptions. Each key stands alone.
+"""A ConfigMap and its Secret as services, templates, triggers and subscriptions. Each key is independent.
 
-A key that cannot be used keeps its last good version and is named in `problems`; all others work. Keys that did not change
-are not read again.
+An invalid key keeps its last valid version, and `problems` names it. All other keys work. Unchanged keys are not
+parsed again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from serinus.notifications.triggers import Trigger, read_trigger
 
 @dataclass(frozen=True, slots=True)
 class ServiceDefinition:
-    """One `service.<type>[.<name>]`. `allowed`: recipients that may be used, as patterns; all where empty."""
+    """One `service.<type>[.<name>]`. `allowed`: patterns of permitted recipients; empty permits all."""
 
     name: str
     type: str
@@ -45,14 +45,14 @@ class GlobalSubscription:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A key as it was read: its text with the Secret's values (they count where it names them), and what came of it."""
+    """A parsed key: its text, the values of the Secret that it names, the result, and its problems."""
 
     text: str
     secrets: tuple[tuple[str, bytes], ...]
     value: Any
     problems: tuple[Problem, ...]
     good: Any
-    """The last version that could be used; None if there never was one."""
+    """The last valid version; None if there never was one."""
 
 
 NO_DEFAULTS = Defaults()
@@ -71,7 +71,7 @@ class Configuration:
     secrets: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
     problems: tuple[Problem, ...] = ()
     limits: Mapping[str, Limit] = field(default_factory=dict[str, Limit])
-    """By key. They count in the controller's own configuration, for those of other namespaces."""
+    """By key. Those of the controller's own configuration apply to the configurations of other namespaces."""
     known: Mapping[str, _Read] = field(default_factory=dict[str, _Read], repr=False)
 
     @property
@@ -87,7 +87,7 @@ _GROUPS = ("service", "template", "trigger", "defaultTriggers", "subscriptions")
 def read_configuration(
     namespace: str, data: Mapping[str, str], secrets: Mapping[str, bytes], before: Configuration = EMPTY
 ) -> Configuration:
-    """The configuration. It never fails: what is wrong is in its `problems`. `before`: the one that it replaces."""
+    """The configuration. It never fails: `problems` lists the errors. `before`: the previous configuration."""
     known = {key: _read_key(key, data[key], secrets, before.known.get(key)) for key in sorted(data)}
     services: dict[str, ServiceDefinition] = {}
     templates: dict[str, TemplateDefinition] = {}
@@ -103,7 +103,7 @@ def read_configuration(
         group, _, name = key.partition(".")
         value = one.value if one.value is not None else one.good
         if key in LIMIT_KEYS:
-            limits[key] = value if value is not None else Limit()  # a limit that was never readable allows nothing
+            limits[key] = value if value is not None else Limit()  # a limit that was never valid allows nothing
         if value is None:
             continue
         if group == "service":
@@ -248,7 +248,7 @@ def _dangling(
     defaults: Defaults,
     subscriptions: list[Subscription],
 ) -> list[Problem]:
-    """References to what is not there."""
+    """References to missing objects of the configuration."""
     found: list[Problem] = []
 
     def refer(key: str, name: str, what: str, known: Mapping[str, Any], where: str = "") -> None:

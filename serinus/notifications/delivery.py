@@ -1,7 +1,7 @@
-"""Sends messages beside the work and never in its way: one queue for each destination, in order, bounded, with patience.
+"""Sends messages in the background: one bounded, ordered queue for each destination, with retries.
 
-A message that a receiver does not take now is tried again with growing pauses until it is `PATIENCE` old; those behind it wait,
-so that their order stays. One that the receiver refuses is given up at once.
+A message that a receiver does not accept now is retried with growing pauses until it is `PATIENCE` old. The messages
+behind it wait, so their order stays. A message that the receiver refuses is dropped at once.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from serinus.notifications.texts import Notification
 log = logging.getLogger(__name__)
 
 PATIENCE = 3600.0
-"""Seconds after which a message that could not be delivered is given up."""
+"""Seconds after which an undelivered message is dropped."""
 
 PAUSES = (10.0, 30.0, 60.0, 120.0, 300.0)
 """Seconds between attempts after the quick ones of the service; the last repeats."""
 
 MOST_WAITING = 10_000
-"""Messages of one destination that wait; beyond, the oldest is given up."""
+"""Most waiting messages of one destination. Beyond that the oldest is dropped."""
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Of all messages that wait."""
+"""Most bytes of all waiting messages."""
 
 AT_ONCE = 100
-"""Attempts at one moment, over all destinations."""
+"""Most concurrent attempts, over all destinations."""
 
 Line = tuple[str, str, str]
 """(namespace of the configuration, service, recipient)."""
@@ -40,7 +40,7 @@ Line = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Letter:
-    """One message on its way. `at`: when it became due, in seconds since the epoch. `about`: what only the sender reads."""
+    """One queued message. `at`: when it became due, in seconds since the epoch. `about`: data of the sender."""
 
     line: Line
     notification: Notification
@@ -62,10 +62,10 @@ class Clock(Protocol):
 
 
 class Office(Protocol):
-    """Who knows the services and wants to know what became of messages."""
+    """The owner of the services. It receives the result of each message."""
 
     def service(self, line: Line) -> tuple[str, Any, Reach] | str:
-        """(type, options, what it may use) as they are now, or why there is none."""
+        """The current (type, options, context), or why there is none."""
         ...
 
     def threads(self, letter: Letter) -> Mapping[str, str]: ...
@@ -73,16 +73,16 @@ class Office(Protocol):
     def delivered(self, letter: Letter, remembered: Mapping[str, str] | None) -> None: ...
 
     def delayed(self, letter: Letter, until: float) -> None:
-        """Not taken yet, after all quick attempts."""
+        """The message was not accepted yet, after all quick attempts."""
         ...
 
     def failed(self, letter: Letter) -> None:
-        """Given up."""
+        """The message was dropped."""
         ...
 
 
 class Delivery:
-    """`submit` returns at once; `run` sends until cancelled. What waits then stays, for the next `run`."""
+    """`submit` returns at once; `run` sends until cancelled. Waiting messages stay for the next `run`."""
 
     def __init__(self, office: Office, clock: Clock) -> None:
         self._office, self._clock = office, clock
@@ -97,7 +97,7 @@ class Delivery:
         line.append(letter)
         self._bytes += letter.size
         while len(line) > MOST_WAITING or (self._bytes > MOST_BYTES and len(line) > 1):
-            # The first may be under way.
+            # The first may be in transmission.
             oldest = line[1]
             del line[1]
             self._bytes -= oldest.size
@@ -106,7 +106,7 @@ class Delivery:
         self._start(letter.line)
 
     def waiting(self) -> list[Letter]:
-        """Those on their way, the order of each destination kept."""
+        """The queued messages, in the order of each destination."""
         return [letter for line in self._lines.values() for letter in line]
 
     @property
@@ -125,7 +125,7 @@ class Delivery:
                 self._workers.clear()
 
     def clear(self) -> None:
-        """Forgets what waits: somebody else sends it."""
+        """Drop all waiting messages: another controller sends them."""
         self._lines.clear()
         self._bytes = 0
 
@@ -148,7 +148,7 @@ class Delivery:
                 del self._lines[line]
 
     async def _deliver(self, letter: Letter) -> None:
-        """Returns when the letter is delivered or given up."""
+        """Send the letter until it is delivered or dropped."""
         while True:
             outcome = await self._attempt(letter)
             if outcome is None:
@@ -170,7 +170,7 @@ class Delivery:
         return max(PAUSES[min(after - len(quick), len(PAUSES) - 1)], asked), False
 
     async def _attempt(self, letter: Letter) -> float | None:
-        """None when the letter is done with; otherwise seconds that the receiver asks to wait."""
+        """None if the letter is finished; otherwise the seconds that the receiver requests."""
         found = self._office.service(letter.line)
         if isinstance(found, str):
             letter.problem = found
@@ -199,7 +199,7 @@ class Delivery:
         except Refused as error:
             letter.problem = str(error)
         except Exception as error:
-            # A fault of ours must end neither the queue nor the controller.
+            # A bug here must end neither the queue nor the controller.
             log.exception("sending through the service %s failed", letter.line[1])
             letter.problem = f"{type(error).__name__} in Serinus"
         else:

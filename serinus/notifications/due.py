@@ -1,7 +1,7 @@
-"""Which messages are due: a pure function of what happened, the object as it was written, and what it remembers.
+"""Due messages: a pure function of the Event, the object as written, and its record of sent messages.
 
-Two ways, one identity. An Event is told by the trigger of its reason. A trigger with `when` is also told when its condition
-becomes true. What one way has told, the other does not tell again.
+An Event fires the trigger of its reason. A trigger with `when` also fires when its condition becomes true. Both share
+one identity, so the message is sent only once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """An Event as it was told. `identity`: what tells it from the next of its kind; "" where each one counts."""
+    """A recorded Event. `identity`: distinguishes its occurrences; "" if each Event counts."""
 
     reason: str
     message: str
@@ -37,7 +37,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A message to be made and sent. `key`: under which the object remembers it; "" where it need not."""
+    """A message to render and send. `key`: its key in the object's record; "" if it needs no record."""
 
     trigger: str
     index: int
@@ -49,7 +49,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`over`: keys of conditions that hold no more. `problems`: conditions that could not be judged, subscriptions that lead nowhere."""
+    """`over`: keys of conditions that are no longer true. `problems`: failed conditions, dangling subscriptions."""
 
     due: tuple[Due, ...] = ()
     over: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ NOTHING = Judged()
 def subscribed(
     configuration: Configuration, annotations: Mapping[str, str], labels: Mapping[str, str], *, general: bool = True
 ) -> tuple[Found, tuple[Problem, ...]]:
-    """Who is told of which trigger: first what the configuration says (where `general`), then the annotations."""
+    """The destinations of each trigger: first from the configuration (if `general`), then from the annotations."""
     found: Found = {}
     for one in configuration.subscriptions if general else ():
         if one.selector is None or one.selector.matches(labels):
@@ -85,7 +85,7 @@ def by_event(
     told: Callable[[str], bool] = lambda _: False,
     prefix: str = "",
 ) -> Judged:
-    """What is due because of an Event. `told`: whether the message of a key is on its way, or was just told by its condition."""
+    """Messages due because of an Event. `told`: whether a key's message is queued, or its condition just sent it."""
     name = trigger_of(happening.reason)
     trigger, destinations = configuration.triggers.get(name), found.get(name, [])
     if trigger is None or not destinations:
@@ -128,7 +128,7 @@ def by_condition(
     told: Callable[[str], bool] = lambda _: False,
     prefix: str = "",
 ) -> Judged:
-    """What is due because a condition has become true, and which conditions hold no more."""
+    """Messages due because a condition has become true, and the conditions that are no longer true."""
     seen: Mapping[str, Any] | None = None
     due: list[Due] = []
     over: list[str] = []
@@ -157,7 +157,7 @@ def by_condition(
 def _judged(
     name: str, condition: Condition, values: Mapping[str, Any], now: float, *, empty: bool
 ) -> tuple[bool, str | None, list[Problem]]:
-    """(whether the condition holds, the value of oncePer, what went wrong). `empty`: what no condition means."""
+    """(whether the condition is true, the value of oncePer, problems). `empty`: the result without a condition."""
     problems: list[Problem] = []
     holds = empty
     if condition.when is not None:
@@ -176,12 +176,12 @@ def _judged(
 
 
 def identity_of(trigger: str, index: int, to: Destination, occurrence: str) -> str:
-    """The identity of a message: the condition, the destination and the occurrence of its Event; "" where each Event counts."""
+    """The identity of a message: condition, destination and occurrence of its Event; "" if each Event counts."""
     return f"{trigger}[{index}]:{to}:{occurrence}" if occurrence else ""
 
 
 def once_of(condition: Condition, values: Mapping[str, Any], now: float) -> str | None:
-    """The value of oncePer; None where there is none, or it fails."""
+    """The value of oncePer; None if there is none, or it fails."""
     if condition.once_per is None:
         return None
     try:
@@ -197,7 +197,7 @@ def _failed(name: str, condition: Condition, what: str, error: ConditionError) -
 
 
 def dangling(configuration: Configuration, found: Found) -> list[Problem]:
-    """Subscriptions of an object that can tell nobody anything."""
+    """Subscriptions of an object that name a missing trigger or service."""
     problems: list[Problem] = []
     for trigger, destinations in found.items():
         if trigger not in configuration.triggers:

@@ -1,8 +1,8 @@
-"""Values of configuration keys: YAML in which a text stays the text that was written, read into structs.
+"""Values of configuration keys: YAML with scalars as written, decoded into structs.
 
-The reference reads YAML 1.1, where `recipients: [x, y]` holds `true`. Here every scalar is a text until a field wants a number
-or a boolean. Field names are matched without case, as Go's decoder does; unknown ones are named with the known one that is most
-like them.
+The reference reads YAML 1.1, where `recipients: [x, y]` contains `true`. Here every scalar is a text until a field
+requires a number or a boolean. Field names match without case, as in Go's decoder. Unknown names are reported with
+the most similar known name.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _Builder:
 
 
 def read(value: Any, kind: type[S], where: str = "") -> tuple[S, list[tuple[str, str]]]:
-    """(the value as `kind`, [(path of an unknown field, the known one most like it or "")]). ConfigurationError names the field."""
+    """(the value as `kind`, [(path of an unknown field, the most similar known one or "")]). ConfigurationError."""
     unknown: list[tuple[str, str]] = []
     fitting = _fitting(value, msgspec.inspect.type_info(kind), where, unknown)
     try:
@@ -85,7 +85,7 @@ def read(value: Any, kind: type[S], where: str = "") -> tuple[S, list[tuple[str,
 
 
 def _fitting(value: Any, kind: Any, path: str, unknown: list[tuple[str, str]]) -> Any:
-    """The value with the names that the type's fields have, without null and unknown fields."""
+    """The value with the field names of the type, without null and unknown fields."""
     if isinstance(kind, msgspec.inspect.UnionType):
         kind = next((one for one in kind.types if not isinstance(one, msgspec.inspect.NoneType)), kind)
     if isinstance(kind, msgspec.inspect.StructType) and isinstance(value, dict):
@@ -120,7 +120,7 @@ _NAMES = {
 
 
 def _plainly(message: str) -> str:
-    """msgspec's words as those of people who write YAML."""
+    """msgspec's error in the terms of YAML."""
     found = _EXPECTED.fullmatch(message)
     if found is None:
         return message
@@ -129,7 +129,7 @@ def _plainly(message: str) -> str:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """The known name that was probably meant; "" if none is near."""
+    """The most similar known name; "" if none is similar."""
     lower = {one.lower(): one for one in known}
     found = difflib.get_close_matches(name.lower(), list(lower), 1, 0.6)
     return lower[found[0]] if found else ""

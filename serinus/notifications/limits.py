@@ -1,7 +1,7 @@
-"""What the configurations of other namespaces may use: types of services, and hosts.
+"""The types of services and the hosts that configurations of other namespaces may use.
 
-The controller's own ConfigMap has them as `serinus.allowedServices` and `serinus.allowedHosts`: a list of patterns for all
-namespaces, or a map from patterns of namespaces to such lists.
+The controller's own ConfigMap sets them with `serinus.allowedServices` and `serinus.allowedHosts`: a list of patterns
+for all namespaces, or a map from patterns of namespaces to such lists.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEEPS_METHOD = (307, 308)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`entries`: (pattern of namespaces, patterns of what these may use). What no entry allows is refused."""
+    """`entries`: (pattern of namespaces, their permitted patterns). All other values are refused."""
 
     entries: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
@@ -51,7 +51,7 @@ def matches(text: str, patterns: Iterable[str]) -> bool:
 
 
 def is_host_allowed(address: str, patterns: Iterable[str]) -> bool:
-    """`address`: a host with or without a port. A pattern with a port allows that port alone."""
+    """`address`: a host with or without a port. A pattern with a port allows only that port."""
     try:
         name = urlsplit(f"//{address}").hostname or ""
     except ValueError:
@@ -80,7 +80,7 @@ class LimitedHttp:
         shown: str | None = None,
         follow: bool = True,
     ) -> Answer:
-        """As the client's own. Refused for a host that is not allowed."""
+        """The client's request. Refused for a host that is not allowed."""
         for _ in range(REDIRECTS + 1):
             self.check(host_of(url))
             answer = await self.http.request(

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration or a subscription beyond what keeps it from being read: texts that mean something else."""
+"""Errors in valid configurations and subscriptions: texts with another meaning than intended."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def problems_of(found: Configuration) -> Iterator[Problem]:
 
 
 def problems_of_object(found: Configuration, metadata: Mapping[str, Any]) -> Iterator[Problem]:
-    """Those of the subscriptions of an object."""
+    """Errors and warnings of the subscriptions of an object."""
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     wanted, problems = subscribed(found, annotations, metadata.get("labels") or {})
     yield from problems

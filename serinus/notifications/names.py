@@ -1,4 +1,4 @@
-"""Names that configurations of notifications have, in the reference and here."""
+"""Names in configurations of notifications, of the reference and of Serinus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFIX = "notifications.argoproj.io/"
 SUBSCRIBE = f"{PREFIX}subscribe."
 SUBSCRIPTIONS = f"{PREFIX}subscriptions"
 NOTIFIED = "notified.notifications.argoproj.io"
-"""The annotation that remembers which conditions have been told."""
+"""The annotation that records the conditions whose messages were sent."""
 
 PENDING = NOTIFICATION_PENDING
 
@@ -30,5 +30,8 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def trigger_of(reason: str) -> str:
-    """The trigger of an Event: `RolloutStepCompleted` gives `on-rollout-step-completed`, `PatchingALBIngress` `on-patching-alb-ingress`."""
+    """The trigger of an Event reason: `RolloutStepCompleted` gives `on-rollout-step-completed`.
+
+    `PatchingALBIngress` gives `on-patching-alb-ingress`.
+    """
     return "on-" + "-".join(_WORD.split(reason)).lower()

@@ -1,4 +1,4 @@
-"""What tells one occurrence of an Event from the next: the same is told once, however often it is recorded."""
+"""The identity of an occurrence of an Event: each occurrence is sent once, even if it is recorded repeatedly."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def identity(reason: str, message: str, rollout: Json, run: str = "") -> str:
 
 
 def is_available(rollout: Json) -> bool:
-    """Whether the version that was promoted can be called completed: it is healthy, and this was judged for the present spec."""
+    """Whether the promoted version is completed: it is healthy, and the status is of the current spec."""
     status: Json = rollout.get("status") or {}
     return status.get("phase") == "Healthy" and is_observed(rollout)
 
 
 def is_observed(rollout: Json) -> bool:
-    """Whether the status is about the spec as it is, not about the one before."""
+    """Whether the status is of the current spec, not of the previous one."""
     metadata, status = rollout.get("metadata") or {}, rollout.get("status") or {}
     return str(status.get("observedGeneration") or "") == str(metadata.get("generation") or "")

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: one finding, and where."""
+"""An error in a configuration, with its position."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`key`: of the ConfigMap, or the annotation. `field`: within it. `proposal`: what to write instead."""
+    """`key`: of the ConfigMap, or the annotation. `field`: within it. `proposal`: the correction."""
 
     key: str
     message: str
@@ -22,7 +22,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ConfigurationError(Exception):
-    """A key of the configuration cannot be used. `field`: where in it."""
+    """An invalid key of the configuration. `field`: its position in the value."""
 
     def __init__(self, message: str, field: str = "", proposal: str = "") -> None:
         super().__init__(message)

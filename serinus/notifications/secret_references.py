@@ -1,4 +1,4 @@
-"""`$name` in service options stands for a value of the Secret (spec: secrets)."""
+"""`$name` in service options is replaced by a value of the Secret (spec: secrets)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _REFERENCE = re.compile(r"[$][\w-]+")
 
 
 def filled(value: Any, secrets: Mapping[str, bytes]) -> tuple[Any, list[str]]:
-    """(the value with the Secret's values put in, texts that name a key that the Secret lacks). Unknown names stay as written."""
+    """(the value with the Secret's values, texts that name a missing key). Unknown names stay as written."""
     missing: list[str] = []
 
     def one(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What an object remembers of the conditions that have been told: the annotation of the reference, read and kept small.
+"""The object's record of sent conditions: the reference's annotation, parsed and limited in size.
 
 Key: `[<oncePer value>:][<namespace of the ConfigMap>:]<trigger>:[<i>].<hash>:<service>:<recipient>`, value: Unix seconds.
 """
@@ -16,7 +16,7 @@ from serinus.notifications.triggers import Condition
 MOST_ENTRIES = 30
 MOST_BYTES = 4096
 LONGEST = 120
-"""Characters of a value or a recipient; of longer ones a digest is kept."""
+"""Characters of a value or a recipient. Longer ones are stored as a digest."""
 
 State = dict[str, int]
 
@@ -31,7 +31,7 @@ def key_of(trigger: str, condition: Condition, to: Destination, *, once: str | N
 def full_key_of(
     trigger: str, condition: Condition, to: Destination, *, once: str | None = None, namespace: str = ""
 ) -> str:
-    """The key as the reference writes it, however long."""
+    """The key as the reference writes it, in full length."""
     parts = [] if once is None else [once]
     parts += [namespace] if namespace else []
     return ":".join([*parts, trigger, condition.key, to.service, to.recipient])

@@ -1,7 +1,7 @@
 """Templates for `on-rollout-step-completed` that were written for Argo Rollouts.
 
-There they see the status before the step was completed, so the shipped catalog and all who copied it add 1 to
-`currentStepIndex`. Here templates see the status just written. Those that add 1 get the index that they mean.
+In Argo Rollouts templates see the status before the step was completed, so its catalog, and copies of it, add 1 to
+`currentStepIndex`. Here templates see the status just written. Templates that add 1 get the index from before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def adds_one(text: str) -> bool:
 
 
 def before_the_step(values: Mapping[str, Any], message: str) -> Mapping[str, Any]:
-    """The variables with the index of the step that the Event's message names."""
+    """The variables with the index of the step in the Event's message."""
     found = _NUMBER.search(message)
     if found is None:
         return values

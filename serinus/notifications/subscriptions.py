@@ -1,4 +1,4 @@
-"""Who wants to be told of what: annotations of the object, and what the configuration subscribes for all."""
+"""Subscriptions: annotations of the object, and general subscriptions of the configuration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Subscription(msgspec.Struct):
 
 
 class SubscriptionList(msgspec.Struct):
-    """What `subscriptions` of a ConfigMap holds."""
+    """The value of `subscriptions` in a ConfigMap."""
 
     entries: list[Subscription] = []
 
@@ -49,7 +49,7 @@ class _WantedList(msgspec.Struct):
 
 
 class Defaults(NamedTuple):
-    """Triggers of subscriptions that name none. `services`: those that replace `triggers` for their service."""
+    """Triggers of subscriptions without one. `services`: those that replace `triggers` for their service."""
 
     triggers: tuple[str, ...] = ()
     services: Mapping[str, tuple[str, ...]] = {}
@@ -62,7 +62,7 @@ Found = dict[str, list[Destination]]
 
 
 def from_annotations(annotations: Mapping[str, str], defaults: Defaults) -> tuple[Found, list[Problem]]:
-    """The destinations of each trigger as the annotations name them, without repetitions, and annotations that cannot be read."""
+    """The destinations of each trigger from the annotations, without duplicates, and the invalid annotations."""
     found: Found = {}
     problems: list[Problem] = []
     for key in sorted(annotations):
@@ -98,13 +98,13 @@ def _list(key: str, value: str, defaults: Defaults, found: Found) -> list[Proble
 
 
 def recipient_of(text: str) -> Destination:
-    """`service:recipient` as a ConfigMap has it; what follows a second colon is part of the recipient."""
+    """`service:recipient` of a ConfigMap. A second colon is part of the recipient."""
     service, _, recipient = text.partition(":")
     return Destination(service, recipient)
 
 
 def add(found: Found, trigger: str, destinations: Iterable[Destination]) -> None:
-    """Adds those that the trigger does not have yet."""
+    """Add the destinations that the trigger does not have yet."""
     known = found.setdefault(trigger, [])
     known += [one for one in dict.fromkeys(destinations) if one not in known]
 

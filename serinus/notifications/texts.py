@@ -1,4 +1,4 @@
-"""What the templates of a configuration make: one message with a part for each type of service."""
+"""Renders the templates of a configuration: one message with a section for each type of service."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from serinus.notifications.templates.template import Template
 
 MESSAGE = "message"
 PER_SERVICE = "webhook"
-"""The section that has a part for each service by its name."""
+"""The section with a part for each service name."""
 
 Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A section: its values as written, and the texts in it that are templates."""
+    """A section: its values as written, and its texts that are templates."""
 
     kind: type[msgspec.Struct]
     values: dict[str, Any]
@@ -49,15 +49,15 @@ class TemplateDefinition:
     message: Template | None
     parts: Mapping[str, Part]
     source: Any = field(compare=False, default=None)
-    """As it was written."""
+    """The source as written."""
     unknown: tuple[tuple[str, str], ...] = ()
     adds_one: bool = False
-    """Whether it adds 1 to the index of the step, as templates for Argo Rollouts do (`step_numbers`)."""
+    """Whether the template adds 1 to the step index, as templates for Argo Rollouts do (`step_numbers`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """`section`: rendered, of the type that was asked for; None where no template has one."""
+    """`section`: the rendered section of the requested type; None if no template has one."""
 
     message: str
     section: Any = None
@@ -147,9 +147,9 @@ def _put(value: Any, place: Place, text: str) -> None:
 def render(
     definitions: Sequence[TemplateDefinition], service: str, kind: str, variables: Mapping[str, Any], now: float
 ) -> Notification:
-    """The one notification that several templates fill, for a service of a type. TemplateError names template and field.
+    """One notification from several templates, for a type of service. TemplateError names template and field.
 
-    What is not empty replaces the message of an earlier template. Sections of most types are replaced as a whole.
+    A message that is not empty replaces that of an earlier template. Sections of most types are replaced as a whole.
     """
     owner = next((one for one in SECTIONS.values() if one.type == kind), None)
     message = ""

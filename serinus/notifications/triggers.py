@@ -1,4 +1,4 @@
-"""Triggers: under which conditions which templates are sent."""
+"""Triggers: conditions, and the templates that they send."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Holder(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One entry of a trigger. `key`: what names it in the state of an object, `[i].hash`."""
+    """One entry of a trigger. `key`: its name in the state of an object, `[i].hash`."""
 
     index: int
     when_text: str
@@ -49,7 +49,7 @@ class Trigger:
     name: str
     conditions: tuple[Condition, ...]
     unknown: tuple[tuple[str, str], ...] = ()
-    """Fields that mean nothing, with what was probably meant."""
+    """Unknown fields, with the most similar known ones."""
 
 
 def read_trigger(name: str, value: Any) -> Trigger:

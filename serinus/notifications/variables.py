@@ -1,4 +1,4 @@
-"""What templates and conditions can name."""
+"""The variables of templates and conditions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def variables(
     analysis_run: Json | None = None,
     experiment: Json | None = None,
 ) -> dict[str, Any]:
-    """`rollout`: as it was just written. `event`: reason, message, type. Absent ones are nil."""
+    """`rollout`: as just written. `event`: reason, message, type. Absent values are nil."""
     found: dict[str, Any] = {"rollout": rollout, "secrets": dict(secrets)}
     more = {"event": event, "analysisRuns": analysis_runs, "analysisRun": analysis_run, "experiment": experiment}
     return found | {name: value for name, value in more.items() if value is not None}

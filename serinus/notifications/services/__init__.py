@@ -1,1 +1,1 @@
-"""One file for each type of service that messages are sent through."""
+"""One file for each type of service."""

@@ -70,7 +70,7 @@ class Opsgenie(Service[OpsgenieOptions, OpsgenieSection]):
 
 
 def _address(text: str) -> str:
-    """A host, for which the vendor's client takes http where it has no `api` in it."""
+    """The address of a host. The vendor's client uses http if the host has no `api` in it."""
     if text.startswith(("http://", "https://")):
         return text.rstrip("/")
     host = text or "api.opsgenie.com"
@@ -93,7 +93,7 @@ class AlertmanagerSection(msgspec.Struct, rename="camel"):
 
 
 class Alertmanager(Service[AlertmanagerOptions, AlertmanagerSection]):
-    """All targets get the alert; it is delivered when one has taken it."""
+    """All targets get the alert. It is delivered when one of them has accepted it."""
 
     type = "alertmanager"
     section = "alertmanager"

@@ -1,4 +1,4 @@
-"""Chats with one request for one message: Mattermost, Rocket.Chat, Telegram, Webex, Pushover."""
+"""Chats with one request per message: Mattermost, Rocket.Chat, Telegram, Webex, Pushover."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class TelegramOptions(msgspec.Struct):
 
 
 class Telegram(Service[TelegramOptions, NoSection]):
-    """`apiURL` is our own option: for a Bot API server of one's own."""
+    """`apiURL` is our own option, for a self-hosted Bot API server."""
 
     type = "telegram"
     Options = TelegramOptions
@@ -136,7 +136,7 @@ class Telegram(Service[TelegramOptions, NoSection]):
             if thread:
                 form["message_thread_id"] = thread
         base = f"{options.api_url.rstrip('/')}/bot{options.token}"
-        # The bot's name is asked for first, as every client of this API does: a wrong token is told as such.
+        # The first request reads the bot's name, as other clients do: the error then names a wrong token.
         await ask(job, "POST", f"{base}/getMe", headers=FORM)
         await ask(job, "POST", f"{base}/sendMessage", headers=FORM, body=urlencode(form).encode())
         return None

@@ -122,7 +122,7 @@ class GitHub(Service[GitHubOptions, GitHubSection]):
 
 
 def full_name(url: str) -> str:
-    """`owner/repository` of any form of a repository's URL. Refused if it has none."""
+    """`owner/repository` from any form of a repository's URL. Refused if it has none."""
     path = _BEFORE_PATH.sub("", url.strip())
     parts = [part for part in path.removesuffix(".git").split("/") if part]
     if len(parts) < 2:
@@ -144,7 +144,7 @@ async def _token(options: GitHubOptions, job: Job) -> str:
         "Authorization": f"Bearer {signed_token(claims, options.private_key)}",
         "Accept": "application/vnd.github+json",
     }
-    # An enterprise server has the tokens of installations below the address that is given, as the reference asks for them.
+    # An enterprise server has installation tokens below the given address. The reference requests them there too.
     base = options.enterprise_base_url.rstrip("/") or API
     url = f"{base}/app/installations/{options.installation_id}/access_tokens"
     answer = await ask(job, "POST", url, headers=headers, insecure=options.insecure_skip_verify)

@@ -1,4 +1,4 @@
-"""JSON Web Tokens, signed with RSA (RS256): how GitHub Apps and Google's service accounts prove who they are."""
+"""JSON Web Tokens, signed with RSA (RS256): the authentication of GitHub Apps and Google's service accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marks in graphs: annotations of Grafana, deployments of New Relic."""
+"""Markers in graphs: annotations of Grafana, deployments of New Relic."""
 
 from __future__ import annotations
 

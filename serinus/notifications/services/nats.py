@@ -1,4 +1,4 @@
-"""NATS: one connection for one message, in its text protocol (https://docs.nats.io/reference/reference-protocols/nats-protocol)."""
+"""NATS: one connection per message (https://docs.nats.io/reference/reference-protocols/nats-protocol)."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def _publish(
     await writer.drain()
     while line := await reader.readline():
         if line.startswith(b"PONG"):
-            return  # the server has read all that came before
+            return  # the server has read all earlier commands
         if line.startswith(b"-ERR"):
             raise Refused(f"{host} answered: {line[5:].decode('utf-8', 'replace').strip()[:200]}")
         if line.startswith(b"PING"):
@@ -113,7 +113,7 @@ def _address(url: str) -> tuple[str, int, bool]:
 
 
 def signature_of(seed: str, nonce: str) -> dict[str, str]:
-    """Who signs, and the signature of what the server sent. Refused if the seed is none of a user."""
+    """The public key, and the signature of the server's nonce. Refused if the seed is no user seed."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 

@@ -1,4 +1,4 @@
-"""Queues of Amazon and Google: SQS and Pub/Sub, by their HTTP interfaces."""
+"""Queues of Amazon and Google: SQS and Pub/Sub, through their HTTP APIs."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
 
 
 async def _aws_keys(options: AwsSqsOptions, job: Job, region: str) -> AwsKeys:
-    """The keys of the options, else those of the controller's own identity."""
+    """The keys of the options, otherwise those of the controller's own identity."""
     if options.key and options.secret:
         return AwsKeys(options.key, options.secret)
     if not job.reach.ambient:

@@ -1,4 +1,4 @@
-"""All types of services by name. A new one is one class and one entry here."""
+"""All types of services by name. A new type needs one class and one entry here."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ SERVICES: dict[str, Service[Any, Any]] = {
 }  # fmt: skip
 
 SECTIONS: dict[str, Service[Any, Any]] = {service.section: service for service in SERVICES.values() if service.section}
-"""By the name of their part of templates."""
+"""By the name of their section of templates."""

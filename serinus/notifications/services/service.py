@@ -1,7 +1,7 @@
-"""What a service is: its options, its section of templates, and how it sends one message.
+"""The protocol of services: their options, their section of templates, and the sending of one message.
 
-A service does not repeat anything: it says of a failure whether trying again may help (`Delayed`) or not (`Refused`), and the
-delivery decides when. Neither error holds a secret: addresses are named by their host alone.
+A service does not retry: its error states whether a retry may help (`Delayed`) or not (`Refused`), and the delivery
+decides when. Neither error contains a secret: they name addresses only by host.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from serinus.analysis.providers.http import Answer
 from serinus.analysis.providers.trouble import ProviderError
 
 SECONDS = 10.0
-"""For one attempt at one message, all its requests included."""
+"""Time limit of one attempt at one message, with all its requests."""
 
 
 class Delayed(Exception):
-    """The message was not taken now. `after`: seconds that the receiver asks to wait."""
+    """The receiver did not accept the message now. `after`: seconds to wait, as the receiver requests."""
 
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class Delayed(Exception):
 
 
 class Refused(Exception):
-    """The message was not taken, and the same message will not be."""
+    """The receiver refused the message, and will refuse it again."""
 
 
 class Http(Protocol):
@@ -51,7 +51,7 @@ class Http(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What services may use. `ambient`: whether the identity of the controller's own pod counts. `clock`: seconds since the epoch."""
+    """The context of services. `ambient`: whether the identity of the controller's pod counts. `clock`: epoch seconds."""
 
     http: Http
     clock: Callable[[], float]
@@ -76,7 +76,7 @@ class Job:
 
 
 class Tls(msgspec.Struct, rename="camel", kw_only=True):
-    """Options of the HTTP client. The limits of connections mean nothing here: all services share one pool."""
+    """Options of the HTTP client. The connection limits have no effect: all services share one pool."""
 
     insecure_skip_verify: bool = False
     max_idle_conns: int = 0
@@ -86,7 +86,7 @@ class Tls(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class NoSection(msgspec.Struct):
-    """Of services that send nothing but the message."""
+    """The section of services that send only the message."""
 
 
 class BasicAuth(msgspec.Struct):
@@ -99,7 +99,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Service(Generic[O, T]):
-    """`type`: as in `service.<type>`. `section`: the field of templates. `merges`: of several templates, what is not empty counts."""
+    """`type`: as in `service.<type>`. `section`: the field of templates. `merges`: later sections replace only set fields."""
 
     type: ClassVar[str]
     section: ClassVar[str] = ""
@@ -108,19 +108,19 @@ class Service(Generic[O, T]):
     Section: type[T]
 
     def check(self, options: O) -> str:
-        """What is wrong with the options beyond their types; "" if nothing is."""
+        """An error in the options beyond their types; "" for none."""
         return ""
 
     def quick_retries(self, options: O) -> tuple[float, ...]:
-        """Seconds before the first repetitions; those after them are the delivery's own."""
+        """Seconds before the first retries. The delivery sets the later ones."""
         return (1.0, 2.0, 4.0)
 
     def host(self, options: O, recipient: str) -> str:
-        """The host that a message goes to; "" if it is not known before."""
+        """The host of a message; "" if it is not known in advance."""
         return ""
 
     async def send(self, options: O, job: Job) -> Mapping[str, str] | None:
-        """Returns what is to be remembered for the next message of the same thread. Raises Delayed or Refused."""
+        """Send the message. Returns the data to record for its thread. Raises Delayed or Refused."""
         raise NotImplementedError
 
 
@@ -141,7 +141,7 @@ def chosen(found: Mapping[str, str], recipient: str, what: str) -> str:
 
 
 def parsed(text: str, what: str, kind: type[Any] = list) -> Any:
-    """JSON that a template made. Refused if it is none."""
+    """JSON from a template. Refused if it is invalid."""
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError) as error:
@@ -163,7 +163,7 @@ async def ask(
     seconds: float = SECONDS,
     accept: Callable[[Answer], bool] = lambda answer: answer.ok,
 ) -> Answer:
-    """The answer that `accept` takes. Delayed without an answer, for 429 and for 5xx but 501; Refused for all others."""
+    """A response that `accept` accepts. Delayed without a response, for 429 and 5xx except 501; otherwise Refused."""
     sent = dict(headers or {})
     if json is not None:
         body = msgspec.json.encode(json)
@@ -189,6 +189,6 @@ async def ask(
 
 
 def retry_after(answer: Answer) -> float | None:
-    """Seconds that the answer asks to wait."""
+    """The wait in seconds that the response requests."""
     value = answer.headers.get("retry-after", "")
     return float(value) if value.isdecimal() and len(value) < 6 else None

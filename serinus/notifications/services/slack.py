@@ -1,4 +1,4 @@
-"""Slack's Web API, with threads that a restart does not lose."""
+"""Slack's Web API, with threads that survive a restart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serinus.notifications.services.service import Delayed, Job, Refused, Servic
 TEMPORARY = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 )
-"""Errors of Slack after which the same message may be taken."""
+"""Errors of Slack after which a retry may succeed."""
 
 _EMOJI = re.compile(r"^:.+:$")
 
@@ -81,7 +81,7 @@ class Slack(Service[SlackOptions, SlackSection]):
 
 
 def thread_of(recipient: str, key: str) -> str:
-    """What a thread is remembered by: recipients and keys may be long."""
+    """The key of a recorded thread, shortened: recipients and keys may be long."""
     return hashlib.sha1(f"{recipient}\0{key}".encode(), usedforsecurity=False).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Microsoft Teams: connectors, which take MessageCards, and workflows, which take Adaptive Cards."""
+"""Microsoft Teams: connectors, which accept MessageCards, and workflows, which accept Adaptive Cards."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class WebhookSection(msgspec.Struct):
 
 
 class Webhook(Service[WebhookOptions, WebhookSection]):
-    """`method` is GET and the body the message where the template has no part for this service."""
+    """Without a section in the template, `method` is GET and the body is the message."""
 
     type = "webhook"
     section = "webhook"
@@ -76,7 +76,7 @@ class Webhook(Service[WebhookOptions, WebhookSection]):
 
 
 def _seconds(text: str, default: float) -> float:
-    """Whole nanoseconds, as Go's decoder wants them, or a duration."""
+    """Seconds from whole nanoseconds, as in Go, or from a duration."""
     if not text or text == "0":
         return default
     return int(text) / NANOSECONDS if text.isdecimal() else go_duration(text)

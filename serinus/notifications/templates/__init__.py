@@ -1,1 +1,1 @@
-"""Go's text/template with the text functions of sprig: read once, rendered within limits of work and output."""
+"""Go's text/template with the text functions of sprig: parsed once, rendered within limits of work and output."""

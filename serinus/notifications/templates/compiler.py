@@ -1,4 +1,4 @@
-"""A tree to something that runs: every part is a function of the `State` of one rendering."""
+"""Compiles a tree: every node becomes a function of the `State` of one rendering."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Continue(Exception):
 
 
 def compile_body(parts: list[n.Part], functions: Mapping[str, Function]) -> Body:
-    """The template as something to run. It has been checked by the parser."""
+    """The compiled template. The parser has checked it."""
     maker = _Compiler(functions)
     run = maker.parts(parts)
     return Body(run, maker.most)
@@ -290,7 +290,7 @@ class _Compiler:
 
 
 def _void(_value: Any) -> None:
-    """A declaration writes nothing."""
+    """A declaration has no output."""
 
 
 def _jump(kind: type[Exception]) -> Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class TemplateError(Exception):
-    """A template cannot be read or rendered. `line`: where, from 1; 0 where no place is known."""
+    """A template cannot be parsed or rendered. `line`: from 1; 0 if unknown."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(f"line {line}: {message}" if line else message)

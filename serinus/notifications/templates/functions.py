@@ -1,4 +1,4 @@
-"""How functions of templates are kept and called. The functions stand in files by subject."""
+"""The registration and calls of template functions. The functions are in files by subject."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.values import MISSING, Work, type_name
 
 LARGEST = 256 * 1024
-"""Characters of a text that one function makes."""
+"""Most characters of a text that one function returns."""
 
 
 @dataclass(slots=True)
 class Call:
-    """What a function can reach. `now`: nanoseconds since the epoch."""
+    """The context of a function. `now`: nanoseconds since the epoch."""
 
     work: Work
     now: int
@@ -29,7 +29,7 @@ class Function:
     """`takes`: a letter for each parameter, the last one repeated where `more`:
     a any value, s text, i integer, f number, b true or false, m map, l list, t time.
 
-    `pure`: the same arguments always give the same.
+    `pure`: the result depends only on the arguments.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Function:
 
 class Table(dict[str, Function]):
     def add(self, names: str, takes: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """A decorator. `takes` as in Function; `*` at its end: the last parameter repeats, also no time."""
+        """A decorator. `takes` as in Function; `*` at its end: the last parameter occurs zero or more times."""
 
         def keep(work: Callable[..., Any]) -> Callable[..., Any]:
             for name in names.split():
@@ -51,7 +51,7 @@ class Table(dict[str, Function]):
 
 
 def call(function: Function, arguments: list[Any], run: Call) -> Any:
-    """The function's value. TemplateError where the arguments do not fit, or it fails."""
+    """The function's value. TemplateError if the arguments do not fit, or it fails."""
     takes, count = function.takes, len(arguments)
     if function.more:
         if count < len(takes) - 1:
@@ -75,7 +75,7 @@ _WANTED = {
 
 
 def converted(kind: str, value: Any) -> Any:
-    """A value as a parameter of that kind takes it. Numbers without a fraction are integers, whichever way they came."""
+    """A value converted for a parameter of that kind. Numbers without a fraction are integers in any form."""
     if kind == "a":
         return None if value is MISSING else value
     if value is None or value is MISSING:
@@ -101,7 +101,7 @@ _ZERO_DECIMALS = re.compile(r"\.0*$")
 
 
 def to_int(value: Any) -> int:
-    """An integer of anything, as sprig's `int` makes it: 0 where there is none."""
+    """Any value as an integer, as in sprig's `int`: 0 if it has none."""
     if isinstance(value, bool):
         return int(value)
     if type(value) is int:
@@ -119,7 +119,7 @@ def to_int(value: Any) -> int:
 
 
 def to_float(value: Any) -> float:
-    """A number of anything, as sprig's `float64` makes it: 0 where there is none."""
+    """Any value as a number, as in sprig's `float64`: 0 if it has none."""
     if is_number(value) or isinstance(value, bool):
         return float(value)
     try:
@@ -135,7 +135,7 @@ def fits(characters: int) -> None:
 
 
 def sized(text: str, run: Call) -> str:
-    """A text that a function made; TemplateError if it is too long."""
+    """A function's text; TemplateError if it is too long."""
     fits(len(text))
     run.work.spend_text(len(text))
     return text

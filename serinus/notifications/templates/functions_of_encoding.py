@@ -25,7 +25,7 @@ ENCODINGS = Table()
 
 
 def _encodable(value: Any) -> Any:
-    """Bytes as Go's JSON has them."""
+    """Bytes as in Go's JSON."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, dict) and any(isinstance(item, bytes) for item in value.values()):
@@ -140,7 +140,7 @@ def _pattern(pattern: str) -> Any:
 
 
 def _matches(run: Call, pattern: str, text: str, most: int = -1) -> Iterator[Any]:
-    """At most that many matches; an empty one right behind another is none, as in Go."""
+    """At most that many matches. As in Go, an empty match directly after another does not count."""
     found, end = 0, -1
     run.work.spend_text(len(text))
     for match in _pattern(pattern).finditer(raw(text)):

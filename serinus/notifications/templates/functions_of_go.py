@@ -1,4 +1,4 @@
-"""The functions of text/template itself, save `and`, `or` and `call`, which the compiler makes."""
+"""The functions of text/template itself, except `and`, `or` and `call`, which are in the compiler."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ _BASIC = (bool, int, float, str)
 
 
 def equal(a: Any, b: Any) -> bool:
-    """`eq` of two values: numbers by value. TemplateError where Go cannot compare them."""
+    """`eq` of two values: numbers by value. TemplateError if Go cannot compare them."""
     if a is None or b is None:
         return a is b
     if is_number(a) and is_number(b):

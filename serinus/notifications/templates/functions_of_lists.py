@@ -1,4 +1,4 @@
-"""sprig's functions of lists and maps. None of them changes what it is given, save `set`, `unset` and `merge`, as in sprig."""
+"""sprig's functions of lists and maps. As in sprig, only `set`, `unset` and `merge` change their arguments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _kind(value: Any) -> str:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Go's DeepEqual, for which numbers of either kind are one."""
+    """Go's DeepEqual, but integers and floats of the same value are equal."""
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if isinstance(a, list) and isinstance(b, list):

@@ -1,4 +1,4 @@
-"""sprig's functions of numbers: `add` and its like make integers of what they get."""
+"""sprig's functions of numbers: `add` and similar ones convert their arguments to integers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from serinus.notifications.templates.values import shown
 NUMBERS = Table()
 
 MOST_NUMBERS = 10_000
-"""Elements of `until` and `seq`."""
+"""Most elements of `until` and `seq`."""
 
 
 @NUMBERS.add("add", "a*")
@@ -43,7 +43,7 @@ def _mul(_run: Call, *values: Any) -> int:
 
 
 def _divided(a: Any, b: Any) -> tuple[int, int]:
-    """Quotient and remainder as in Go: cut towards zero."""
+    """Quotient and remainder as in Go: truncated towards zero."""
     whole, by = to_int(a), to_int(b)
     if by == 0:
         raise TemplateError("runtime error: integer divide by zero")
@@ -82,7 +82,7 @@ def _minf(_run: Call, *values: Any) -> float:
 
 
 def _exact(name: str, work: Callable[[Decimal, Decimal], Decimal]) -> None:
-    """addf and its like reckon in decimal, so that 0.1 and 0.2 are 0.3."""
+    """addf and similar ones use decimal arithmetic, so that 0.1 and 0.2 are 0.3."""
 
     @NUMBERS.add(name, "aa*")
     def _(_run: Call, *values: Any) -> float:

@@ -1,4 +1,4 @@
-"""sprig's functions of time. The zone `Local` is UTC: a text means the same wherever the controller runs."""
+"""sprig's functions of time. The zone `Local` is UTC, so results do not depend on the machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ZERO = Time(days_from_civil(1, 1, 1) * DAY * SECOND)
 
 
 def _moment(run: Call, value: Any) -> Time:
-    """A time of a time or of seconds since the epoch; now of anything else, as in sprig."""
+    """The time of a time or of seconds since the epoch; for other values the current time, as in sprig."""
     if isinstance(value, Time):
         return value
     return Time(value * SECOND if type(value) is int else run.now)

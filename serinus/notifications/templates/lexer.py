@@ -1,4 +1,4 @@
-"""A template's text to tokens, as Go's text/template/parse/lex.go makes them."""
+"""Splits a template into tokens, as Go's text/template/parse/lex.go does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _COMMENT = re.compile(r"\{\{(?:-[ \t\r\n])?/\*.*?\*/(?:[ \t\r\n]-)?\}\}", re.DOT
 
 
 def tokens(source: str) -> Iterator[Token]:
-    """The tokens of a template. TemplateError where Go's lexer has one."""
+    """The tokens of a template. TemplateError for the errors of Go's lexer."""
     at, line, trim = 0, 1, False
     while True:
         start = source.find("{{", at)
@@ -70,7 +70,7 @@ def tokens(source: str) -> Iterator[Token]:
 
 
 def _action(source: str, at: int, line: int) -> Generator[Token, None, tuple[int, int, bool]]:
-    """The tokens of one action; returns (where the text goes on, its line, whether blanks go)."""
+    """The tokens of one action. Returns (where the text continues, its line, whether blanks are trimmed)."""
     depth = 0
     while True:
         if at >= len(source):
@@ -95,7 +95,7 @@ def _action(source: str, at: int, line: int) -> Generator[Token, None, tuple[int
 
 
 def _check_end(source: str, at: int, kind: str, text: str, line: int) -> None:
-    """What may stand behind a word, a field or a number."""
+    """TemplateError for an invalid character after a word, a field or a number."""
     after = source[at : at + 1]
     if kind in ("word", "field", "variable") and after and after not in " \t\r\n.,|:()" and source[at : at + 2] != "}}":
         raise TemplateError(f"bad character {_named(after)}", line)

@@ -1,4 +1,4 @@
-"""Numbers and texts as they are written in templates."""
+"""Literals of templates: numbers and texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from serinus.notifications.templates.lexer import Token
 
 
 def number(text: str) -> int | float:
-    """A number as Go writes them: `0x1F`, `1_000`, `017`, `1e3`, `.5`."""
+    """A number in Go's syntax: `0x1F`, `1_000`, `017`, `1e3`, `.5`."""
     plain = text.replace("_", "")
     if re.fullmatch(r"[+-]?0[0-7]+", plain):
         return int(plain, 8)
@@ -30,7 +30,7 @@ _QUOTED = re.compile(
 
 
 def unquoted(token: Token) -> str:
-    """A quoted string of Go, whose escapes Python reads the same way."""
+    """The value of a quoted Go string. Python reads its escapes the same way."""
     if _QUOTED.fullmatch(token.text) is None:
         raise TemplateError(f"invalid syntax: {token.text}", token.line)
     try:

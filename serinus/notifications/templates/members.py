@@ -1,4 +1,4 @@
-"""What stands behind a dot, and what `range` goes over."""
+"""Fields after a dot, and the values that `range` iterates."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.values import MISSING, type_name
 
 MOST_NUMBERS = 100_000
-"""Of `range N`."""
+"""The most iterations of `range N`."""
 
 
 def member(value: Any, name: str, line: int) -> Any:
-    """`value.name`. TemplateError as Go has it for nil and for what has no fields."""
+    """`value.name`. TemplateError, as in Go, for nil and for values without fields."""
     if isinstance(value, dict):
         return value.get(name, MISSING)
     if value is MISSING:
@@ -40,7 +40,7 @@ def invoked(owner: Any, name: str, arguments: list[Any], line: int) -> Any:
 
 
 def pairs_of(value: Any, line: int) -> list[tuple[Any, Any]]:
-    """What `range` goes over, with its keys."""
+    """The values that `range` iterates, with their keys."""
     if isinstance(value, list):
         return list(enumerate(value))
     if isinstance(value, dict):

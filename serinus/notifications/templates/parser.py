@@ -1,4 +1,4 @@
-"""Tokens to a tree, as Go's text/template/parse/parse.go reads them."""
+"""Parses tokens into a tree, as Go's text/template/parse/parse.go does."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from serinus.notifications.templates.lexer import Token, tokens
 from serinus.notifications.templates.literals import number, string, unquoted
 
 DEEPEST = 100
-"""Levels of parentheses and blocks."""
+"""Most levels of parentheses and blocks."""
 
 MAIN = ""
-"""The name of the template itself, among those that it defines."""
+"""The name of the template itself, among the templates that it defines."""
 
 
 @dataclass(slots=True)
 class _End:
-    """`{{end}}`, `{{else}}`: what ended a list of parts. `pipe`: whether `else` goes on as `else if` or `else with`."""
+    """The action that ended a list of parts: `{{end}}` or `{{else}}`. `pipe`: for `else if` and `else with`."""
 
     kind: str
     again: str = ""
@@ -28,7 +28,7 @@ class _End:
 
 @dataclass(slots=True)
 class _Scope:
-    """Variables in sight."""
+    """Variables in scope."""
 
     names: list[str] = field(default_factory=lambda: ["$"])
     loops: int = 0
@@ -37,7 +37,7 @@ class _Scope:
 def parse(source: str, functions: Container[str]) -> dict[str, list[n.Part]]:
     """The templates that the text defines by name; its own is `MAIN`. TemplateError names line and cause.
 
-    `functions`: names that may be called.
+    `functions`: the names of the functions.
     """
     return _Parser(source, functions).run()
 
@@ -69,7 +69,7 @@ class _Parser:
         return token
 
     def _skip(self) -> Token:
-        """The next token that is no blank; it stays."""
+        """The next token that is no blank. It is not consumed."""
         while self._token.kind == "space":
             self._at += 1
         return self._token
@@ -216,7 +216,7 @@ class _Parser:
         return n.Pipe(commands, line, tuple(declares), assigns)
 
     def _declared(self, where: str) -> tuple[list[str], bool]:
-        """Variables that the pipeline gives values to, and whether they exist already."""
+        """Variables that the pipeline sets, and whether they exist already."""
         begun, found = self._at, list[str]()
         while self._skip().kind == "variable":
             found.append(self._next().text)

@@ -1,4 +1,4 @@
-"""Go's `fmt.Sprintf` for the verbs that texts use, and `%q`."""
+"""Go's `fmt.Sprintf` for the verbs of texts, and `%q`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serinus.analysis.conditions.values import float_text
 from serinus.notifications.templates.values import shown, text_of, type_name
 
 WIDEST = 1000
-"""Characters of width or precision; Go refuses more than a million."""
+"""The highest width or precision. Go refuses more than a million."""
 
 _VERB = re.compile(r"%([+\-# 0]*)(\*|\d+)?(?:\.(\*|\d+)?)?(.)?", re.DOTALL)
 _NAMES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
@@ -36,7 +36,7 @@ def quoted(text: str) -> str:
 
 
 def sprint(values: Sequence[Any], work: Budget) -> str:
-    """`print`: a blank between two values of which neither is a text."""
+    """`print`: a blank between two values if neither is a text."""
     found: list[str] = []
     for position, value in enumerate(values):
         if position and not isinstance(value, str) and not isinstance(values[position - 1], str):
@@ -46,7 +46,7 @@ def sprint(values: Sequence[Any], work: Budget) -> str:
 
 
 def sprintf(layout: str, values: Sequence[Any], work: Budget) -> str:
-    """`printf`. A verb that does not fit its value is written as Go writes it: `%!d(string=a)`."""
+    """`printf`. A verb that does not fit its value prints as in Go: `%!d(string=a)`."""
     rest = list(values)
 
     def one(match: re.Match[str]) -> str:

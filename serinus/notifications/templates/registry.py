@@ -1,4 +1,4 @@
-"""All functions of templates by name, and the names that sprig has and this package refuses."""
+"""All template functions by name, and the names of sprig that this package refuses."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ REFUSED = frozenset((
     "osIsAbs", "wrap", "wrapWith", "abbrevboth", "urlParse", "urlJoin", "deepCopy", "mustDeepCopy", "semver",
     "semverCompare", "hello",
 ))  # fmt: skip
-"""Functions of sprig that reach the network, the host, keys or chance, or that no known template uses."""
+"""Functions of sprig that use the network, the host, keys or randomness, or that no known template uses."""

@@ -1,4 +1,4 @@
-"""`and`, `or` and `call`, and calls of what is no function."""
+"""`and`, `or` and `call`, and calls of values that are no function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from serinus.notifications.templates.values import MISSING, GoFunction, truth, t
 
 
 def failing(message: str, line: int) -> Eval:
-    """What Go refuses only when it is reached."""
+    """An error that Go reports only when the node is executed."""
 
     def run(_state: State) -> Any:
         raise TemplateError(message, line)

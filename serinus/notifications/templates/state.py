@@ -1,4 +1,4 @@
-"""What a rendering carries along."""
+"""The state of a rendering."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.functions import Call
 
 LARGEST_OUTPUT = 256 * 1024
-"""Characters of a rendered template."""
+"""Most characters of a rendered template."""
 
 
 @dataclass(slots=True)
 class State:
-    """One rendering. `dot`: what `.` means now; `frame`: values of variables."""
+    """One rendering. `dot`: the current value of `.`; `frame`: values of variables."""
 
     dot: Any
     frame: list[Any]
@@ -38,7 +38,7 @@ Eval = Callable[[State], Any]
 
 @dataclass(slots=True)
 class Body:
-    """A template that may be called. `variables`: how many values its frame holds."""
+    """A template that may be called. `variables`: the size of its frame."""
 
     run: Run
     variables: int

@@ -1,4 +1,4 @@
-"""A template: read once, rendered with values again and again."""
+"""A template: parsed once, rendered many times."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from serinus.notifications.templates.state import State
 from serinus.notifications.templates.values import Work
 
 LONGEST = 128 * 1024
-"""Characters of a template."""
+"""Most characters of a template."""
 
 STEPS = 200_000
-"""Steps of one rendering: some 0.2 s."""
+"""Most steps of one rendering: about 0.2 s."""
 
 
 class Template:
-    """A text in Go's template language. TemplateError names the line and what is wrong with it.
+    """A text in Go's template language. TemplateError names the line and the error.
 
-    It reaches the values that it is given and nothing else.
+    A template can use only the values passed to it.
     """
 
     def __init__(self, source: str) -> None:
@@ -32,7 +32,7 @@ class Template:
             raise TemplateError(f"it is longer than {LONGEST} characters")
         self.source = source
         self.plain = "{{" not in source
-        """Whether it always renders as it is written."""
+        """Whether the template has no actions and renders as written."""
         if self.plain:
             return
         try:
@@ -57,7 +57,7 @@ class Template:
 
 
 def _explained(error: TemplateError) -> TemplateError:
-    """Says of a function that sprig has why it is not here."""
+    """The error, with the reason for a function of sprig that is refused here."""
     name = error.message.removeprefix('function "').removesuffix('" not defined')
     if name in REFUSED:
         return TemplateError(f'function "{name}" is not available in notification templates', error.line)

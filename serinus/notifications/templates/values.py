@@ -1,7 +1,7 @@
-"""Values of templates: Go's over Python's, and how they are shown, compared with nothing, and named in errors.
+"""Values of templates: Go's values in Python, their output, their truth, and their type names in errors.
 
-Decoded JSON is itself; `[]byte` is bytes; times and durations are those of the conditions' language. A key that a map lacks
-gives `MISSING`, which shows as `<no value>` and has every field, as the invalid value of Go's reflect does.
+Decoded JSON is itself; `[]byte` is bytes; times and durations are those of the conditions' language. A missing key of
+a map gives `MISSING`. It prints as `<no value>` and has every field, as the invalid value of Go's reflect.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MISSING: Final = _Missing()
 
 @dataclass(frozen=True, slots=True)
 class GoFunction:
-    """A function that is a value, such as `.time.Now`: for `call`."""
+    """A function as a value, such as `.time.Now`: for `call`."""
 
     name: str
     work: Callable[..., Any]
@@ -42,7 +42,7 @@ class GoFunction:
 
 
 class Work(Budget):
-    """What is left for rendering one template."""
+    """The remaining work limit of one rendering."""
 
     __slots__ = ()
 
@@ -54,7 +54,7 @@ class Work(Budget):
 
 
 def type_name(value: Any) -> str:
-    """The type as Go names it in errors: the conditions' names, and those of the values that only templates have."""
+    """The type name in Go's errors: the names of conditions, and those of values that only templates have."""
     match value:
         case _Missing():
             return "<nil>"
@@ -72,7 +72,7 @@ def truth(value: Any) -> bool:
 
 
 def shown(value: Any, work: Budget) -> str:
-    """A value as Go's %v prints it. Cost is paid from `work`."""
+    """A value as Go's %v prints it. The cost is subtracted from `work`."""
     kind = type(value)
     if kind is str:
         work.spend_text(len(value))
@@ -99,5 +99,5 @@ def shown(value: Any, work: Budget) -> str:
 
 
 def text_of(value: Any, work: Budget) -> str:
-    """A value as text, as sprig's `toString` makes it: bytes are their characters."""
+    """A value as text, as in sprig's `toString`: bytes are their characters."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else shown(value, work)
