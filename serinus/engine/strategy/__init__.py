@@ -1,1 +1,1 @@
-"""The order of a pass for each strategy, and the sizes and weights that it wants."""
+"""The order of a pass for each strategy, and its desired sizes and weights."""

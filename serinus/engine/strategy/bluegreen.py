@@ -2,8 +2,8 @@
 
     revision → reset on a new template → sizes → pause → preview Service → active Service → metadata → promotion → status
 
-Both Services move only to a ReplicaSet with ready pods, and the old version keeps its pods for the delay after the switch
-was seen. Source: the Rollout resource, section 6; its quirks that cost traffic (section 10) are not followed.
+Both Services move only to a ReplicaSet with ready pods. The old version keeps its pods for the delay after the observed
+switch. Source: the Rollout resource, section 6; its quirks that cost traffic (section 10) are not followed.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def plan_blue_green(builder: PlanBuilder) -> None:
 
 
 def _reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> bool:
-    """A new template ends pauses, an abort and a full promotion, and starts anew; whether it is one."""
+    """A new template ends pauses, an abort and a full promotion, and restarts the update. Returns whether it is new."""
     s, status, pods = builder.context, builder.status, hash_of(new)
     before, status.current_pod_hash = status.current_pod_hash, pods
     status.canary, status.current_step_hash, status.current_step_index = CanaryStatus(), "", None
@@ -93,7 +93,7 @@ def _first_deploy(builder: PlanBuilder, new: ReplicaSet) -> None:
 
 
 class _Pass:
-    """What one pass knows: the strategy, both Services as they were seen, and which of its ways it goes."""
+    """The state of one pass: the strategy, both observed Services, and whether it is halted or a fast rollback."""
 
     def __init__(self, builder: PlanBuilder, new: ReplicaSet, *, changed: bool) -> None:
         self.builder, self.new, self.changed = builder, new, changed
@@ -107,13 +107,13 @@ class _Pass:
         self.halted = self.s.spec.paused or any(p.reason == INCONCLUSIVE_ANALYSIS for p in self.status.pause_conditions)
         self.fast_back = self._goes_back_fast()
         self.over = False
-        """The new version was aborted and its time is up: it has no pods any more, or is about to lose them."""
+        """Whether the aborted new version's delay has passed: it has no pods any more, or is about to lose them."""
 
     def _goes_back_fast(self) -> bool:
-        """A version that was stable, and still has its pods or is young enough to be trusted, needs no second trial.
+        """A version that was stable needs no second trial if it still has its pods or is inside the rollback window.
 
-        Its deadline is the record of that and stays until the active Service leads to it, so that a pod which is not ready
-        at this moment does not cost the way back. Just after a promotion the old version has its pods and no deadline yet.
+        Its scale-down deadline records that, and stays until the active Service selects it. So a briefly unready pod
+        does not prevent the rollback. Just after a promotion the old version has its pods and no deadline yet.
         """
         if self.builder.created(self.new) or promoted(self.status) or never_promoted(self.new):
             return False
@@ -124,9 +124,10 @@ class _Pass:
 
     @property
     def fast(self) -> bool:
-        """No pause and no analysis lies before the switch: going back, by order, or since nothing serves yet.
+        """Whether the switch needs no pause and no analysis: a rollback, a full promotion, or no version serves yet.
 
-        The stable version is gone back to where the active Service leads to another that was still being judged.
+        A rollback to the stable version happens if the active Service selects another version that was still being
+        judged.
         """
         serves = self.s.named(self.seen_active)
         back = promoted(self.status) or self.fast_back
@@ -152,7 +153,7 @@ class _Pass:
             status.aborted_at = None
 
     def wanted(self) -> int:
-        """Pods of the new version: few while it is looked at (`previewReplicaCount`), all before it takes over."""
+        """Pods of the new version: `previewReplicaCount` during the preview, all before the switch."""
         count, status = self.strategy.preview_replica_count, self.status
         if count is None or self.stable in (None, self.new) or self.fast:
             return self.s.replicas
@@ -177,21 +178,20 @@ class _Pass:
                 self.new, self.wanted(), f"the new version gets {count(self.wanted(), 'pod')} before it takes over"
             )
         leading = {self.seen_active, status.stable_rs, status.current_pod_hash}
-        if s.replicas:  # else no pods are wanted at all, and the preview Service will not find any to move to
+        if s.replicas:  # else no pods are wanted, and the preview Service has no ready pods to move to
             leading.add(self.preview)
         leading |= {s.rollout.status.blue_green.active_selector, s.rollout.status.stable_rs}
         free = sorted((r for r in s.others if hash_of(r) not in leading), key=revision_of, reverse=True)
         serves = s.named(self.seen_active)
         if serves is not None and serves is not self.new and serves is not self.stable:
-            scale_down_delay.drop_deadline(
-                builder, serves
-            )  # its delay begins anew when the requests have left it again
+            scale_down_delay.drop_deadline(builder, serves)  # its delay restarts when the requests have left it again
             builder.scale(serves, s.replicas, f"requests go to it: {s.replicas} replicas are wanted")
         limit = self.strategy.scale_down_delay_revision_limit
         scale_down_delay.retire(builder, free, delay=lambda _: s.scale_down_delay, limit=limit)
 
     def _retire_aborted(self) -> None:
-        """The aborted version goes after the delay, once the active Service was seen to lead elsewhere."""
+        """Scale down the aborted version after the delay, once the active Service is observed to select another
+        version."""
         builder, delay = self.builder, self.strategy.abort_scale_down_delay_seconds
         delay = DEFAULT_ABORT_DELAY if delay is None else delay
         size = builder.size(self.new)
@@ -220,7 +220,7 @@ class _Pass:
         return (want > 0 or not self.s.replicas) and whole and not self.builder.created(new)
 
     def must_serve(self, rs: ReplicaSet) -> int | None:
-        """Pods that must serve while others are replaced; None where the size cannot grow for that."""
+        """Pods that must serve during a restart; None if the size cannot grow for it."""
         if rs is self.stable:
             return self.s.replicas
         return self.wanted() if rs is self.new and not self.status.abort else None
@@ -228,11 +228,11 @@ class _Pass:
     def saturated(self, rs: ReplicaSet | None) -> bool:
         if rs is None or not self.builder.is_size(rs, self.s.replicas):
             return False
-        # What this pass evicts serves no longer: it was free to go while few were wanted (`previewReplicaCount`).
+        # Pods that this pass evicts no longer serve: they were spare while few were wanted (`previewReplicaCount`).
         return self.builder.ready_not_evicted(rs, rs.status.available_replicas) in (self.s.replicas, rs.spec.replicas)
 
     def pause(self) -> bool:
-        """Begin or end the pause before the switch; whether the switch may be made."""
+        """Begin or end the pause before the switch. Returns whether the switch may happen."""
         status, strategy = self.status, self.strategy
         if status.abort or self.halted or promoted(status):
             return False
@@ -263,7 +263,7 @@ class _Pass:
             return True
         begun = next((p for p in status.pause_conditions if p.reason == BLUE_GREEN_PAUSE), None)
         if begun is None:
-            if status.controller_pause:  # the condition was taken away: a person resumed
+            if status.controller_pause:  # a user removed the condition: the update was resumed
                 status.controller_pause = False
                 return True
             begun = PauseCondition(BLUE_GREEN_PAUSE, format_deadline(now))
@@ -279,7 +279,7 @@ class _Pass:
         return True
 
     def switch(self, elapsed: bool) -> None:
-        """Move both Services as far as their pods serve; an abort moves the active one back even while paused."""
+        """Move both Services if the target's pods serve. An abort moves the active one back even while paused."""
         builder, strategy = self.builder, self.strategy
         if strategy.preview_service and (self.over or not self.halted):
             shown, role = (self.stable, "stable version") if self.over else (self.new, "new version")
@@ -291,7 +291,8 @@ class _Pass:
             self.active = point(builder, strategy.active_service, self.new, role="new version")
 
     def _stable_takes_over(self) -> bool:
-        """Whether the stable version serves with all its pods, or with as many as the version that has the requests now."""
+        """Whether the stable version serves with all its pods, or with as many as the version that the active Service
+        selects."""
         now, stable, builder = self.s.named(self.seen_active), self.stable, self.builder
         if now is None or stable is None or now is stable:
             return True
@@ -339,7 +340,8 @@ class _Pass:
         selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: self.active}}
         status.selector = Selector.of(selector if active else s.selector).text()
         status.observed_generation = str(s.rollout.metadata.generation)
-        # A Service that leads to no revision stays so while no pods are wanted: it may serve from what is to be replaced.
+        # A Service without a revision stays so while no pods are wanted: it may select the pods that the Rollout
+        # replaces.
         switched = self.active == status.current_pod_hash or not (s.replicas or self.active)
         serving = promoted(status) and switched and self.saturated(self.new)
         if serving:

@@ -1,10 +1,10 @@
-"""One pass over a canary Rollout: the order in which things are looked at, and what each may change.
+"""One pass over a canary Rollout: the order of its stages, and the effects of each.
 
     revision → reset on a new template or new steps → controls (abort, promote, pause) → steps → metadata
       → traffic (weight and Services) → sizes → promotion → status
 
-Traffic comes before sizes, so that what loses its pods has lost its traffic first; and what loses pods is judged by what was
-*seen* to be written, not by what this pass plans. Source: canary strategy, sections 1 to 8.
+Traffic comes before sizes, so a version loses its traffic before its pods. Scale-down uses only *observed* state, never
+writes planned in the same pass. Source: canary strategy, sections 1 to 8.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> None:
     pods, now_steps = hash_of(new), _hash_of_steps(s)
     same = status.current_step_hash == now_steps and status.current_pod_hash in ("", pods)
     if builder.invalid and status.current_pod_hash == pods:
-        return  # steps that cannot be used are none yet
+        return  # invalid steps do not count yet
     first, template_changed = not status.current_pod_hash, status.current_pod_hash != pods
     status.current_pod_hash, status.current_step_hash = pods, now_steps
     if same:
@@ -90,7 +90,7 @@ def _reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> None:
     canary.current_experiment, canary.step_plugin_statuses = "", []
     canary.current_step_analysis_run_status = canary.current_background_analysis_run_status = None
     status.current_step_index = 0 if s.steps else None
-    if template_changed or not promoted(status):  # other steps for the stable version release nothing
+    if template_changed or not promoted(status):  # new steps for the stable version start no update
         duration.begin_version(status, s.now, back=template_changed and goes_back(builder))
     if new is s.stable and template_changed and not first:
         duration.complete(status, "FastRolledBack")
@@ -105,11 +105,11 @@ def _hash_of_steps(s: RolloutContext) -> str:
 
 
 def _controls(builder: PlanBuilder) -> None:
-    """What people asked for: abort, retry, full promotion."""
+    """The users' commands: abort, retry, full promotion."""
     s, status = builder.context, builder.status
     done, count = promoted(status), len(s.steps)
     index = status.current_step_index
-    known = not builder.invalid or status.current_step_hash == _hash_of_steps(s)  # else they are not counted either
+    known = not builder.invalid or status.current_step_hash == _hash_of_steps(s)  # else the index is not adjusted
     if known:
         status.current_step_index = None if not count else min(max(index or 0, 0), count)
     if done:
@@ -124,7 +124,7 @@ def _controls(builder: PlanBuilder) -> None:
         analyses.forget(builder, BACKGROUND, STEP)
     elif status.abort:
         apply_abort(builder)
-        if s.rollout.status.abort:  # its reason was to be seen once
+        if s.rollout.status.abort:  # keep their status for the pass that reports the abort's reason
             analyses.forget(builder, BACKGROUND, STEP)
     if not status.abort:
         if status.aborted_at and not done:
@@ -135,7 +135,7 @@ def _controls(builder: PlanBuilder) -> None:
 
 
 def _initial_deploy(builder: PlanBuilder, new: ReplicaSet) -> None:
-    """Without a stable version there is nothing to compare with, and nothing else to serve: this one becomes stable at once."""
+    """Without a stable version there is none to compare with, and none to serve: the new one becomes stable at once."""
     s, status = builder.context, builder.status
     if status.stable_rs and s.stable is not None:
         return
@@ -156,9 +156,9 @@ def _walk(builder: PlanBuilder, scale: scaling.ScalePlan) -> None:
         analyses.ensure_run(builder, BACKGROUND, canary.analysis)
     held = traffic.held(s)
     for one in held:
-        builder.hold_write(one)  # the pass that wanted it was at a later step, so that this one may not want it again
+        builder.hold_write(one)  # the pass that planned it was at a later step, so this one may not plan it again
     if held or any((h.verb, h.kind) == ("create", "AnalysisRun") for h in builder.held):
-        return  # steps rely on the weight, the Services and the analysis: one that cannot be written holds them
+        return  # steps rely on the weight, the Services and the analysis: a held write of one stops them
     if any(p.reason != CANARY_PAUSE for p in status.pause_conditions):
         return
     analyses.forget_other_steps(builder)

@@ -1,11 +1,13 @@
-"""Sizes while an update is held: they follow `spec.replicas` in the proportions of the step where it stands; nothing else moves.
+"""Sizes while an update is held: they follow `spec.replicas` in the proportions of the current step. Nothing else
+changes.
 
-An update is held while `spec.paused` is true, while a person has to decide about an undecided analysis, while a router
-refuses, and while the spec, or an object that it names, is not usable. A ReplicaSet records for which `spec.replicas` it has
-its size (the annotation desired-replicas). Where that is the same still, the size stays: a pause stops an update between two
-sizes too. Autoscalers and people scale a Rollout at any time, and the update may be held for days.
+An update is held while `spec.paused` is true, after an inconclusive analysis until a user decides, while a router
+refuses, and while the spec or an object that it names is invalid. A ReplicaSet records the `spec.replicas` that its
+size belongs to (the annotation desired-replicas). If that is unchanged, the size stays: a pause can stop an update
+between two sizes. Autoscalers and users scale a Rollout at any time, and the update may be held for days.
 
-A version that is kept whole has one right size, `spec.replicas`: it gets it back when another writer scales its ReplicaSet.
+A version that is kept whole has one right size, `spec.replicas`. It is restored when another writer scales the
+ReplicaSet.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from serinus.engine.strategy.scaling import ScalePlan, count_of, follow_traffic,
 
 
 def follow_replicas(builder: PlanBuilder, scale: ScalePlan | None) -> None:
-    """Plan the sizes. `scale`: what the steps want; None where they cannot be used: then what the gateway knows decides."""
+    """Plan the sizes. `scale`: the steps' sizes; None if the steps are invalid. Then the gateway's weights decide."""
     s = builder.context
     sets = [rs for rs in s.sets if rs in (s.new, s.stable) or rs.spec.replicas]
     for rs in sets:
@@ -41,14 +43,14 @@ def follow_replicas(builder: PlanBuilder, scale: ScalePlan | None) -> None:
 
 
 def changed(builder: PlanBuilder, rs: ReplicaSet) -> bool:
-    """Whether `spec.replicas` is another than the one that the ReplicaSet has its size for."""
+    """Whether `spec.replicas` differs from the one that the ReplicaSet's size belongs to."""
     if builder.created(rs) or rs.metadata.deletion_timestamp:
         return False
     return _made_for(builder, rs) != builder.context.replicas
 
 
 def _outdated(builder: PlanBuilder, rs: ReplicaSet) -> bool:
-    """Whether the size has to be looked at: `spec.replicas` has changed, or a version that is kept whole was scaled."""
+    """Whether the size needs a check: `spec.replicas` has changed, or a version that is kept whole was scaled."""
     if changed(builder, rs):
         return True
     resized = builder.size(rs) != builder.context.replicas and not builder.created(rs)
@@ -78,7 +80,7 @@ def _begun(builder: PlanBuilder, rs: ReplicaSet) -> bool:
 
 
 def _restore_record(builder: PlanBuilder, rs: ReplicaSet) -> None:
-    """Write the record anew where another writer removed it: without it, a later change of `spec.replicas` is not noticed."""
+    """Restore the record after another writer removed it. Without it, a later change of `spec.replicas` is missed."""
     if _recorded(rs) is None and not rs.metadata.deletion_timestamp:
         record = str(_made_for(builder, rs))
         builder.annotate(rs, {DESIRED_REPLICAS: record}, f"the annotation {DESIRED_REPLICAS} was removed")
@@ -90,7 +92,8 @@ def _recorded(rs: ReplicaSet) -> int | None:
 
 
 def _made_for(builder: PlanBuilder, rs: ReplicaSet) -> int:
-    """The `spec.replicas` that the size belongs to: as recorded, else as the other sizes have it, else as it is now."""
+    """The `spec.replicas` that the size belongs to: as recorded, else as recorded for other sizes, else the present
+    one."""
     own = _recorded(rs)
     if own is not None:
         return own
@@ -101,7 +104,7 @@ def _made_for(builder: PlanBuilder, rs: ReplicaSet) -> int:
 
 
 def _promoted(builder: PlanBuilder) -> bool:
-    """The stable version where no other is on its way; whether that is so."""
+    """Scale the stable version if no update is in progress. Returns whether that is the case."""
     s = builder.context
     if not promoted(builder.status) or s.new is None:
         return False
@@ -115,7 +118,7 @@ def _routed(builder: PlanBuilder, scale: ScalePlan | None) -> None:
     if _promoted(builder) or s.canary is None:
         return
     stable, new = s.named(builder.status.stable_rs), s.new
-    # The stored status may not have heard of the weight that is in force: this pass has asked for it again.
+    # The stored status may lack the weight in force. This pass has planned that weight again.
     known = [weights for weights in (s.rollout.status.canary.weights, builder.status.canary.weights) if weights]
     given = max((weights.canary.weight for weights in known), default=0)
     rest = max((weights.stable.weight for weights in known), default=s.max_weight)
@@ -140,26 +143,26 @@ def _routed(builder: PlanBuilder, scale: ScalePlan | None) -> None:
 
 
 def _leads_to(builder: PlanBuilder, new: ReplicaSet) -> bool:
-    """Whether the canary Service leads to it, or will once this pass is carried out."""
+    """Whether the canary Service selects it, now or after this pass."""
     canary = builder.context.canary
     name = service_names(canary, builder.status)[0] if canary else ""
     return hash_of(new) in (selected_hash(builder, name), selects(builder, name))
 
 
 def _scaled(builder: PlanBuilder, rs: ReplicaSet) -> int:
-    """The size in the proportion that it has now: rounded down, so that no share grows because few replicas were wanted."""
+    """The size in its present proportion, rounded down, so that no share grows with few replicas."""
     made_for, size = _made_for(builder, rs), builder.size(rs)
     return size * builder.context.replicas // made_for if made_for else size
 
 
 def _between(builder: PlanBuilder, rs: ReplicaSet, before: int | None, at: int | None) -> int:
-    """The size of a version that is between two steps: what they want bounds it, where that is known."""
+    """The size of a version between two steps. The sizes of both steps bound it, if they are known."""
     size = min(builder.size(rs), _scaled(builder, rs))
     return size if before is None or at is None else min(max(size, min(before, at)), max(before, at))
 
 
 def _by_pods(builder: PlanBuilder, scale: ScalePlan | None) -> None:
-    """Pods alone divide the traffic: as many are taken and given at a time as maxSurge and maxUnavailable allow."""
+    """Without a router: maxSurge and maxUnavailable limit how many pods change at a time."""
     s, n = builder.context, builder.context.replicas
     stable, new = s.named(builder.status.stable_rs), s.new
     if new is None or builder.created(new):
@@ -200,7 +203,7 @@ def _divided(
         want = _between(builder, new, steps[0][0], steps[1][0]) if steps else _scaled(builder, new)
     keep = next((rest for given, rest in steps if given == want), max(0, n - want))
     if scale is not None and keep == 0 and n and builder.size(stable) and scale.leads_to_stable():
-        keep = 1  # its Service leads to it
+        keep = 1  # its Service selects it
         want = min(want, n + limits.surge - 1)
     return want, keep
 
@@ -220,7 +223,7 @@ def _blue_green(builder: PlanBuilder) -> None:
 
 
 def count_pods(builder: PlanBuilder) -> None:
-    """Write the numbers of pods into the status: autoscalers read them, whatever becomes of the update."""
+    """Write the numbers of pods into the status. Autoscalers read them in any state of the update."""
     s, status = builder.context, builder.status
     live = [rs for rs in s.sets if not builder.created(rs)]
     active = s.named(status.blue_green.active_selector) if s.blue_green else None

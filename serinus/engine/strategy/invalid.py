@@ -1,7 +1,9 @@
-"""A Rollout whose spec, or what it names, cannot be used: the parts that it holds, and the status that reports it.
+"""A Rollout whose spec, or an object that it names, is invalid: the parts that it stops, and the status that reports
+it.
 
-It holds the update: no step, no weight, no promotion. Versions that serve already follow `spec.replicas`. What is wrong with
-steps, and with templates of analyses, concerns nothing else: the first version, a way back that needs no trial, and an abort go on.
+The update is held: no step, no weight, no promotion. Versions that serve already follow `spec.replicas`. Errors in
+steps and in templates of analyses affect nothing else: a first version, a rollback without a trial, and an abort
+continue.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from serinus.engine.strategy.spec_rules import RULES
 
 
 def first_finding(snapshot: Snapshot) -> Finding | None:
-    """What is wrong with the Rollout itself and with what it names, but for the content of templates."""
+    """The first error of the Rollout and of the objects that it names, except for the content of analysis templates."""
     return validation.validate(
         snapshot.rollout,
         services=snapshot.services,
@@ -38,7 +40,7 @@ def first_finding(snapshot: Snapshot) -> Finding | None:
 
 
 def concerns_only_updates(snapshot: Snapshot, first: Finding) -> bool:
-    """Whether this finding and all others are about what nothing but an update needs."""
+    """Whether this finding and all others affect only updates."""
     return first.of_update and validation.concerns_only_updates(
         snapshot.rollout,
         services=snapshot.services,
@@ -53,7 +55,7 @@ def concerns_only_updates(snapshot: Snapshot, first: Finding) -> bool:
 def is_tried(builder: PlanBuilder) -> bool:
     """Whether steps and analyses decide about the wanted version.
 
-    They do not about the first version, the stable one, one that is aborted, and one inside the rollback window.
+    They do not decide about the first version, the stable one, an aborted one, or one inside the rollback window.
     """
     s, status = builder.context, builder.context.rollout.status
     wanted = hash_of(s.new) or s.computed_hash
@@ -62,7 +64,7 @@ def is_tried(builder: PlanBuilder) -> bool:
 
 
 def hold(snapshot: Snapshot, message: str) -> Plan:
-    """The whole pass while the update is held: sizes follow `spec.replicas`, and people read why."""
+    """The whole pass while the update is held: sizes follow `spec.replicas`, and the status contains the reason."""
     builder, replicas = PlanBuilder(build_context_from_status(snapshot)), snapshot.rollout.spec.replicas
     if replicas is not None and replicas >= 0:
         held_scaling.follow_replicas(builder, _scale_plan(builder))
@@ -74,7 +76,7 @@ def hold(snapshot: Snapshot, message: str) -> Plan:
 
 
 def _scale_plan(builder: PlanBuilder) -> ScalePlan | None:
-    """What the steps want, where they can be used, and are those of the update that is under way."""
+    """The sizes of the steps; None if the steps are invalid or not those of the current update."""
     s = builder.context
     if s.canary is None or s.new is None or next(strategy_findings(s.rollout, RULES), None) is not None:
         return None
@@ -82,10 +84,10 @@ def _scale_plan(builder: PlanBuilder) -> ScalePlan | None:
 
 
 def say(builder: PlanBuilder, message: str) -> None:
-    """The condition InvalidSpec, and the phase that follows from it."""
-    message = shortened(message)  # as it is stored, to be compared with what is
+    """Set the condition InvalidSpec and the phase that follows from it."""
+    message = shortened(message)  # as the condition stores it, for the comparison
     status, stored = builder.status, builder.context.rollout
-    # A pass that came to its end has taken the condition away already: what is stored tells since when it holds.
+    # A complete pass has already removed the condition. The stored one has the transition time.
     old = find(stored.status, "InvalidSpec")
     status.conditions = [c for c in status.conditions if c.type != "InvalidSpec"] + ([old] if old else [])
     changed = old is not None and old.message != message

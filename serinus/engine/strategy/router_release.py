@@ -1,7 +1,7 @@
-"""Router objects that a Rollout names no more, or that outlive it: all traffic goes to the stable Service.
+"""Router objects that a Rollout no longer names, or that outlive it: all their traffic goes to the stable Service.
 
-Argo Rollouts leaves the last weights there for good. Objects that the Rollout controls go with it. A spec that cannot be used changes
-nothing, so a router keeps its weights until the edit that drops it is valid.
+Argo Rollouts leaves the last weights in place. Objects that the Rollout controls are deleted with it. A spec that
+cannot be used changes nothing, so a router keeps its weights until the edit that drops it is valid.
 """
 
 from __future__ import annotations
@@ -20,25 +20,26 @@ from serinus.routing.router import ANY, Objects, Traffic
 
 
 def dropped(old: Rollout, new: Rollout | None) -> frozenset[tuple[str, str]]:
-    """(kind, name) of what the routers of `old` may have written and those of `new` do not name. `new`: None for a deleted one."""
+    """(kind, name) of objects that the routers of `old` may have written and those of `new` (None: deleted) do not
+    name."""
     before = {(ref.kind, ref.name) for ref in registry.references(old)}
     return frozenset(before - ({(ref.kind, ref.name) for ref in registry.references(new)} if new else set()))
 
 
 def may_release(new: Rollout | None) -> bool:
-    """Whether the present spec was seen and found usable."""
+    """Whether the controller has observed the present spec and found it valid."""
     return new is None or is_settled(new)
 
 
 class Release(NamedTuple):
-    """`actions`: the writes that are due now. `again_after`: seconds after which more are due, where no object changes."""
+    """`actions`: the writes that are due now. `again_after`: seconds after which more are due without a change."""
 
     actions: tuple[Action, ...] = ()
     again_after: float | None = None
 
 
 def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> Release:
-    """The writes that give back what `old` names and `new` does not; nothing once that is done. `now`: seconds since the epoch."""
+    """The writes that release the objects that only `old` names; none once released. `now`: seconds since the epoch."""
     canary, meta = old.spec.strategy.canary, old.metadata
     if canary is None or canary.traffic_routing is None:
         return Release()
@@ -60,7 +61,7 @@ def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> 
         managed=managed(canary.steps, routing),
         now=now,
     )
-    # What the Rollout still names has its weights from the planner: nothing waits for it.
+    # The planner sets the weights of objects that the Rollout still names.
     given = Objects(
         objects.namespace,
         {name: one for name, one in objects.ingresses.items() if _named(free, "Ingress", name)},

@@ -1,4 +1,4 @@
-"""How many pods each ReplicaSet has: what the current step asks, what traffic needs, and what may go.
+"""The number of pods of each ReplicaSet: the step's sizes, the pods that traffic needs, and scale-down.
 
 Source: canary strategy, sections 2, 3 ("At desired counts") and 5.
 """
@@ -35,21 +35,22 @@ from serinus.routing.registry import by_hash
 
 DEFAULT_ABORT_DELAY = 30
 DRAIN = 2
-"""Seconds that pods stay after traffic has left them where no longer delay is set: gateways follow within a fraction of one,
-and what was under way has to end."""
+"""Seconds for which pods stay after traffic has left them, if no longer delay is set. Gateways follow within a fraction
+of one, and running requests must end."""
 
 
 def count_of(builder: PlanBuilder, rs: ReplicaSet, *, ready: bool = False) -> Count:
-    """What decides about other pods: those that a restart evicts no longer count.
+    """The pods that count in decisions about other pods. Pods that a restart evicts do not count.
 
-    `ready`: what is lost when pods go; those that are ready serve, whatever minReadySeconds still waits for.
+    `ready`: also count ready pods within minReadySeconds. They serve, so their removal loses capacity.
     """
     size, avail = builder.size(rs), builder.available_not_evicted(rs, rs.status.available_replicas)
     return Count(size, max(avail, min(rs.status.ready_replicas, size)) if ready else avail)
 
 
 def _limits(s: RolloutContext, canary: CanaryStrategy, *, cramped: bool) -> SurgeLimits:
-    """`maxSurge` and `maxUnavailable` in pods. Surge first: no pod goes before one more is there, if there is room for it."""
+    """`maxSurge` and `maxUnavailable` in pods. Surge first: with room for one more pod, none ends before that pod
+    exists."""
 
     def limits() -> SurgeLimits:
         surge = scaled(canary.max_surge, s.replicas, round_up=True, default="25%")
@@ -62,7 +63,7 @@ def _limits(s: RolloutContext, canary: CanaryStrategy, *, cramped: bool) -> Surg
 
 
 class ScalePlan:
-    """Sizes as they should be at a step, and whether they are so."""
+    """The desired sizes at a step, and whether the ReplicaSets have them."""
 
     def __init__(self, builder: PlanBuilder) -> None:
         self.builder, self.s = builder, builder.context
@@ -80,7 +81,7 @@ class ScalePlan:
         return None if stable is self.s.new else stable
 
     def weight(self, index: int) -> int:
-        """The weight for which pods are wanted at step `index`."""
+        """The weight that determines the sizes at step `index`."""
         status, steps, top = self.builder.status, self.s.steps, self.s.max_weight if self.s.routing else 100
         if status.promote_full or not status.stable_rs or promoted(status):
             return top
@@ -95,7 +96,7 @@ class ScalePlan:
         status = self.builder.status
         if not self.s.routing or status.promote_full or promoted(status):
             return None
-        # With dynamicStableScale the stable version has to grow until it carries everything, whatever a step says of the canary.
+        # With dynamicStableScale the stable version must grow to full size, whatever canary scale a step sets.
         if status.abort and (self.canary.abort_scale_down_delay_seconds != 0 or self.canary.dynamic_stable_scale):
             return None
         return active_scale(self.s.steps, index)
@@ -127,9 +128,9 @@ class ScalePlan:
         )
         if self.stable is None:
             return wanted.canary(), 0
-        # Gateways may hear of a weight before they hear of a Service: where it leads to, somebody answers.
+        # Gateways may receive a weight before a Service change: one pod stays behind the stable Service.
         least = 1 if s.replicas and self.leads_to_stable() else 0
-        # What a replaced version still has goes back to the stable one, as at the beginning of every update.
+        # The share of a replaced version returns to the stable one, as at the beginning of every update.
         stable = s.replicas if replaced_has_share(self.builder) else wanted.stable()
         return wanted.canary(), max(least, stable)
 
@@ -153,9 +154,10 @@ class ScalePlan:
         return grown, left
 
     def leads_to_stable(self) -> bool:
-        """Whether the stable Service was seen to lead to the stable ReplicaSet: one pod stays there until it has moved.
+        """Whether the observed stable Service selects the stable ReplicaSet. One pod stays there until the Service
+        moves.
 
-        The same of what a router selects by hash, of which the status tells.
+        For a router that selects by hash, the status decides.
         """
         if by_hash(self.s.spec):
             weights = self.s.rollout.status.canary.weights
@@ -164,7 +166,7 @@ class ScalePlan:
         return bool(name) and selected_hash(self.builder, name) == hash_of(self.stable)
 
     def takes_over(self) -> bool:
-        """Whether the new version has all pods but the one that is kept for the stable Service, which moves to it then."""
+        """Whether the new version has all pods except the one for the stable Service, which can then move."""
         status, new = self.builder.status, self.s.new
         index = status.current_step_index or 0
         ended = status.promote_full or index >= len(self.s.steps)
@@ -176,7 +178,7 @@ class ScalePlan:
         return self.keeps_stable_pod and 0 < want < self.s.replicas and self._enough(new, want)
 
     def arrived(self, index: int) -> bool:
-        """Whether new and stable are as step `index` wants them, and the new one's pods serve."""
+        """Whether new and stable have the sizes of step `index`, and the new one's pods serve."""
         new, stable = self.s.new, self.stable
         if new is None or self.builder.created(new):
             return False
@@ -202,7 +204,7 @@ class ScalePlan:
     def serves(self, new: ReplicaSet) -> bool:
         """Whether the new version could carry everything."""
         if self.builder.created(new) or new.status.observed_generation < new.metadata.generation:
-            return False  # its status tells of the size before: a step may have made it smaller a moment ago
+            return False  # its status is of an earlier size: a step may just have made it smaller
         avail, threshold = new.status.available_replicas, self.canary.replica_progress_threshold
         return avail >= self.s.replicas or (threshold is not None and self._enough(new, self.s.replicas))
 
@@ -217,7 +219,7 @@ class ScalePlan:
         return self.capacity(avail)
 
     def must_serve(self, rs: ReplicaSet) -> int | None:
-        """Pods that must serve while others are replaced; None where the size cannot grow for that."""
+        """Pods that must serve during a restart; None if the size cannot grow for it."""
         if frozen(self.builder) or rs not in (self.s.new, self.stable):
             return None
         index = self.builder.status.current_step_index or 0
@@ -232,7 +234,7 @@ class ScalePlan:
         return new if rs is self.s.new else stable
 
     def room(self) -> int | None:
-        """Pods that fit beside those that are wanted (`maxSurge`); None where a router divides the traffic, which sets no limit."""
+        """Pods that fit beside the wanted ones (`maxSurge`); None with a router, which sets no limit."""
         if self.s.routing is not None:
             return None
         others = [r for r in self.s.others if r is not self.stable]
@@ -243,13 +245,13 @@ class ScalePlan:
         )
 
     def routed(self, index: int) -> tuple[int, int]:
-        """(new, stable) sizes where a router splits the traffic: no pod goes that was seen to be needed for its weight."""
+        """(new, stable) sizes with a router. Pods that an observed weight needs stay."""
         return self.carrying(*self.targets(index))
 
     def carrying(self, want_new: int, want_stable: int) -> tuple[int, int]:
-        """The sizes of a step, (new, stable), and what the weights that gateways know of need beyond them."""
+        """The sizes of a step, (new, stable), increased to what the gateways' weights need."""
         s, status, new = self.s, self.builder.status, self.s.new
-        # What was seen leads there still; what this pass writes leads there soon.
+        # Observed weights are still in force; weights that this pass writes will be soon.
         told = [w for w in (s.rollout.status.canary.weights, status.canary.weights) if w]
         if not promoted(status):
             weights = [w.canary.weight for w in told if w.canary.pod_template_hash == hash_of(new)]
@@ -259,14 +261,14 @@ class ScalePlan:
 
 
 def frozen(builder: PlanBuilder) -> bool:
-    """Whether sizes stay as they are: a person paused everything, or an analysis could not decide."""
+    """Whether sizes stay as they are: a user paused the Rollout, or an analysis was inconclusive."""
     return builder.context.spec.paused or any(
         p.reason == INCONCLUSIVE_ANALYSIS for p in builder.status.pause_conditions
     )
 
 
 def keep_in_use(builder: PlanBuilder, scale: ScalePlan) -> None:
-    """A version that is in use again keeps no deadline of its past: once another replaces it, that one would have passed.
+    """Remove the old deadline of a version that is in use again. It would have passed when another version replaces it.
 
     With a router, deadlines of the new version, and with dynamicStableScale those of the stable one, follow its weight;
     while the update is frozen they wait.
@@ -279,7 +281,7 @@ def keep_in_use(builder: PlanBuilder, scale: ScalePlan) -> None:
 
 
 def resize(builder: PlanBuilder, scale: ScalePlan) -> None:
-    """Plan sizes: the stable version first, then the new one, then what is superseded."""
+    """Plan sizes: the stable version first, then the new one, then superseded ones."""
     s = builder.context
     assert s.new is not None
     if s.routing is None:
@@ -312,9 +314,9 @@ def _resize_routed(builder: PlanBuilder, scale: ScalePlan) -> None:
     def delay(rs: ReplicaSet) -> int:
         if scale.canary.dynamic_stable_scale:
             return DRAIN
-        # A canary that a newer one replaces lost its weight when that one appeared: only what is under way has to end. A
-        # version that was stable until a moment ago has a lower number than the stable one; one that was released before
-        # may have been stable, and came back for a moment within its delay.
+        # A replaced canary lost its weight when the newer one appeared, so only running requests must end. A version
+        # that was stable until now has a lower number than the stable one. One with a revision history may have been
+        # stable, and may have returned within its delay.
         replaced = (
             updating
             and stable is not None
@@ -327,7 +329,7 @@ def _resize_routed(builder: PlanBuilder, scale: ScalePlan) -> None:
 
 
 def _resize_new(builder: PlanBuilder, new: ReplicaSet, size: int, because: str) -> None:
-    """The last pods go a drain after the weight that led to them: gateways hear of weights and pods in any order."""
+    """The last pods stay for DRAIN after their weight: gateways receive weights and pods in any order."""
     serves = new.status.ready_replicas and builder.size(new) and builder.context.replicas
     written, seen = builder.status.canary.weights, builder.context.rollout.status.canary.weights
     if size or not serves:
@@ -340,7 +342,7 @@ def _resize_new(builder: PlanBuilder, new: ReplicaSet, size: int, because: str) 
 
 
 def follow_traffic(builder: PlanBuilder, stable: ReplicaSet, want: int) -> None:
-    """dynamicStableScale: pods come at once; they go when the last change of weights was a drain ago."""
+    """dynamicStableScale: scale up at once; scale down DRAIN seconds after the last change of weights."""
     written, seen = builder.status.canary.weights, builder.context.rollout.status.canary.weights
     if want + builder.spare.get(stable.metadata.name, 0) >= builder.size(stable):
         scale_down_delay.drop_deadline(builder, stable)
@@ -365,7 +367,8 @@ def _why(builder: PlanBuilder, scale: ScalePlan, size: int, index: int) -> str:
 
 
 def _retire_aborted(builder: PlanBuilder, scale: ScalePlan, new: ReplicaSet, stable: ReplicaSet, want: int) -> None:
-    """The aborted version goes when its traffic has left, it was given time to drain, and the stable one carries everything."""
+    """Scale down the aborted version after its traffic has left, its delay has passed, and the stable one carries
+    everything."""
     s, canary = builder.context, scale.canary
     weights = s.rollout.status.canary.weights
     service = service_names(canary, builder.status)[0]
@@ -380,7 +383,7 @@ def _retire_aborted(builder: PlanBuilder, scale: ScalePlan, new: ReplicaSet, sta
         )
         builder.scale(new, max(size, want), "aborted: sizes follow the traffic")
     elif delay == 0 and by_hash(s.spec):
-        # No Service has moved away from it: gateways may not have heard of the weight yet.
+        # No Service has moved away from it: gateways may not have received the weight yet.
         _resize_new(builder, new, want, "aborted: no traffic leads to it and no delay is wanted")
     elif delay == 0:
         builder.scale(new, want, "aborted: no traffic leads to it and no delay is wanted")
@@ -410,11 +413,11 @@ def _resize_basic(builder: PlanBuilder, scale: ScalePlan) -> None:
 
 
 def trim(builder: PlanBuilder, scale: ScalePlan) -> None:
-    """Superseded versions go where pods alone divide the traffic, as far as maxUnavailable allows."""
+    """Scale down superseded versions without a router, as far as maxUnavailable allows."""
     s = builder.context
     others = [r for r in s.others if r is not scale.stable]
     if any(builder.size(r) for r in others):
-        # Pods above a ReplicaSet's size are on their way out, whatever its status still counts.
+        # Pods above a ReplicaSet's size are ending, although its status still counts them.
         total = sum(min(builder.size(r), r.status.available_replicas) for r in s.sets)
         for rs, size in zip(
             others,

@@ -36,7 +36,7 @@ class SpecRules(Rules):
                 path, " ".join(f"step.{name}: {'true' if is_set else 'false'}" for name, is_set in every), _STEP
             )
         if not parts:
-            # "true" stands for "is missing" here: odd, but scripts know it.
+            # Here "true" means "is missing": odd, but scripts expect it.
             yield invalid(path, " ".join(f"step.{_name(field)}: true" for field in _ordered()), _STEP)
         place, found = StepPlace(path, routing, capabilities, managed), list[Finding]()
         for kind, part in parts:

@@ -1,4 +1,5 @@
-"""The stages of a pass that canary and blue-green share. Each returns a value; the strategy decides where it is used."""
+"""The stages of a pass that canary and blue-green share. Each returns a value, and the strategy decides where to use
+it."""
 
 from __future__ import annotations
 

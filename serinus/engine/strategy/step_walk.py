@@ -42,7 +42,7 @@ def walk(builder: PlanBuilder, arrived: Callable[[int], bool]) -> None:
 
 
 def _leave_pause(builder: PlanBuilder) -> None:
-    """End the pause of a step that a person skipped: the next pause has its own time."""
+    """End the pause of a step that a user skipped: the next pause has its own time."""
     steps, index = builder.context.steps, builder.status.current_step_index or 0
     if index >= len(steps) or steps[index].pause is None:
         end_pauses(builder, CANARY_PAUSE)

@@ -1,7 +1,7 @@
-"""Where requests go: the weight of the canary, and what both Services select.
+"""Routing of requests: the weight of the canary, and the selectors of both Services.
 
-A weight rises only when the Service it leads to selects pods that carry it, so Services move first; a weight that falls is
-written before anything moves. Source: canary strategy, sections 4 and 8; traffic routing, section 10.
+A weight rises only when its Service selects enough pods, so Services move first. A lower weight is written before any
+other change. Source: canary strategy, sections 4 and 8; traffic routing, section 10.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from serinus.routing.registry import by_hash, routers_of
 from serinus.routing.router import ANY, Objects, RouteResult, Traffic, Write
 
 TOLD_BY = 200
-"""Characters by which an error is known again in a condition, where a long one is cut."""
+"""Characters that identify an error in a condition, which cuts long errors."""
 
 VERIFY_SECONDS = 10.0
-"""Between two looks at a weight that a router does not confirm."""
+"""Seconds between two checks of a weight that a router does not confirm."""
 
 
 def route(builder: PlanBuilder, scale: ScalePlan) -> bool:
-    """Plan Services and weight; False when a router refused, which ends the pass."""
+    """Plan Services and weight. False if a router refused, which ends the pass."""
     s, canary = builder.context, builder.context.canary
     assert canary is not None
     weights = builder.status.canary.weights
     recorded = weights.canary.weight if weights else None
     weight = decide(builder, scale, recorded) if s.routing else None
-    # The status may not have been told of the last weight: nothing is written before anything else moves, whatever it says.
+    # The status may lack the last weight. So weight 0 is written before any other change, whatever weight it records.
     if weight is not None and recorded is not None and (weight < recorded or not weight):
         if not _write(builder, canary, weight):
             return False
@@ -50,12 +50,12 @@ def route(builder: PlanBuilder, scale: ScalePlan) -> bool:
     if s.routing is None:
         builder.status.canary.weights = None
     if weight and weight > (recorded or 0) and led not in (None, hash_of(s.new)):
-        weight = recorded or 0  # more only once its Service leads there: why it does not is told
+        weight = recorded or 0  # more only once its Service selects the new version: a wait gives the reason
     return weight is None or _write(builder, canary, weight)
 
 
 def held(s: RolloutContext) -> list[HeldWrite]:
-    """The writes that lead requests and are held back: what the last step asked for is not so."""
+    """Held writes to routers and Services: the routing of the last step is not in force."""
     leading = references.router_objects(s.rollout) | {("Service", name) for name in references.services(s.rollout)}
     return [
         one
@@ -65,7 +65,7 @@ def held(s: RolloutContext) -> list[HeldWrite]:
 
 
 def _services(builder: PlanBuilder, canary: CanaryStrategy, scale: ScalePlan) -> str | None:
-    """Which revision the canary Service leads to after this pass; None where it is not known."""
+    """The revision that the canary Service selects after this pass; None if unknown."""
     s, stable = builder.context, _stable(builder)
     canary_service, stable_service = service_names(canary, builder.status)
     if stable_service:
@@ -85,9 +85,9 @@ def _services(builder: PlanBuilder, canary: CanaryStrategy, scale: ScalePlan) ->
 
 
 def _more_than_carried(builder: PlanBuilder, scale: ScalePlan, service: str, target: ReplicaSet | None) -> bool:
-    """Whether the canary Service stays where it leads to, because its share of the requests is more than `target` carries.
+    """Whether the canary Service stays where it is, because `target` cannot carry its share of the requests.
 
-    A weight that the status does not name may be any. Where nobody answers now, nothing is lost.
+    Without a recorded weight, any weight is possible. If the selected version has no serving pods, nothing is lost.
     """
     s, weights = builder.context, builder.status.canary.weights
     leads = s.named(selected_hash(builder, service))
@@ -109,10 +109,10 @@ def _stable(builder: PlanBuilder) -> ReplicaSet | None:
 
 
 def reached(builder: PlanBuilder) -> set[str] | None:
-    """Revisions that get requests once this pass is carried out; None where every pod gets its share, whatever its version.
+    """Revisions that get requests after this pass; None if every pod gets its share, whatever its version.
 
-    The Services are asked, not the recorded weights alone: after a way back in mid-update the canary's weight is recorded for
-    the version that is wanted, and its Service leads to the one that is left until the weight is gone.
+    This reads the Services, not only the recorded weights. After a rollback during an update, the canary's weight is
+    recorded for the wanted version, while its Service selects the abandoned one until the weight is 0.
     """
     s, status = builder.context, builder.status
     canary_service, stable_service = service_names(s.canary, status) if s.canary else ("", "")
@@ -131,12 +131,12 @@ def reached(builder: PlanBuilder) -> set[str] | None:
 
 
 def all_on_new(builder: PlanBuilder, leads: set[str] | None) -> bool:
-    """Whether every request goes to the new version, as far as Services and weights decide that. `leads`: of `reached`."""
+    """Whether every request goes to the new version, by Services and weights. `leads`: the result of `reached`."""
     return not builder.context.replicas or leads is None or leads <= {hash_of(builder.context.new)}
 
 
 def decide(builder: PlanBuilder, scale: ScalePlan, recorded: int | None) -> int | None:
-    """The weight to write now; None while nothing is to be written yet."""
+    """The weight to write now; None before the first weight is due."""
     s, status, top = builder.context, builder.status, builder.context.max_weight
     stable, new = _stable(builder), s.new
     assert new is not None
@@ -148,17 +148,18 @@ def decide(builder: PlanBuilder, scale: ScalePlan, recorded: int | None) -> int 
         # Until the first version serves in full there is no traffic to divide.
         return want if avail >= (top - want) * s.replicas // top else None
     if promoted(status) and not replaced_has_share(builder):
-        # The stable Service must be seen to lead to the promoted version before the canary's share goes to it.
+        # The stable Service must be observed to select the promoted version before it gets the canary's share.
         service = service_names(s.canary, status)[1] if s.canary else ""
         led = not service or selected_hash(builder, service) == hash_of(new)
-        # With dynamicStableScale few pods were left there: gateways have heard of the switch when these have drained.
+        # With dynamicStableScale few pods were left there. Once they have drained, gateways have received the switch.
         drains = s.canary and s.canary.dynamic_stable_scale and any(builder.size(r) for r in s.others)
         return 0 if led and not drains and (avail >= s.replicas or recorded == 0) else recorded
     return _given_back(builder, scale, recorded, want) if want < recorded else want
 
 
 def _given_back(builder: PlanBuilder, scale: ScalePlan, recorded: int, want: int) -> int:
-    """A smaller weight, but for what only the version that has it now can carry. Others take over as their pods serve."""
+    """A smaller weight, except for the share that only the present version can carry. Others take over as their pods
+    serve."""
     s, top, now = builder.context, builder.context.max_weight, carrier(builder)
     service = service_names(s.canary, builder.status)[1] if s.canary else ""
     takes = s.named(selected_hash(builder, service)) or _stable(builder)
@@ -181,18 +182,18 @@ def _wanted(builder: PlanBuilder, scale: ScalePlan) -> int:
     if promoted(status) or status.abort or avail == 0:
         return 0
     if by_hash(s.spec) and replaced_has_share(builder):
-        return 0  # subsets move when they have no share
+        return 0  # subsets change only while they have no share
     if status.promote_full:
         return scale.capacity(avail)
     if not steps:
         return 0
     index = status.current_step_index or 0
     if index >= steps:
-        # Fewer replicas do not complete an update that is held, although all of them are of the new version then.
+        # A scale-down does not complete a held update, although all remaining pods are of the new version.
         whole = not frozen(builder) and scale.arrived(steps)
         want = s.max_weight if whole else last_weight(s.steps, steps)
     else:
-        # While spec.paused holds a setWeight step back, its weight is written all the same; a smaller one needs no pods.
+        # While spec.paused stops a setWeight step, its weight is still written. A smaller weight needs no pods.
         asked, before = s.steps[index].set_weight, last_weight(s.steps, index)
         want = asked if asked is not None and (asked <= before or scale.arrived(index)) else before
     allowed = scale.allowed(new, index)
@@ -211,17 +212,17 @@ def _write(builder: PlanBuilder, canary: CanaryStrategy, weight: int) -> bool:
     objects = Objects(wanted.namespace, snapshot.ingresses, snapshot.objects, snapshot.served, snapshot.read_back)
     answers = [used.route(wanted, objects) for used in routers_of(s.spec)]
     errors = [answer.error for answer in answers if answer.error]
-    # No router gets a larger share where another one cannot be written; a smaller share is written wherever it can be.
+    # If one router fails, no router gets a larger share. A smaller share is written wherever possible.
     rises = recorded is not None and weight > recorded.canary.weight
     written = [builder.act(action_of(write)) for a in answers for write in a.writes if not (errors and rises)]
     if errors:
         notices = [Event(notice.reason, notice.message, "Warning") for answer in answers for notice in answer.notices]
         builder.refuse(wait_reasons.ROUTING_FAILED.code, Event("TrafficRoutingError", errors[0], "Warning"), *notices)
         if _told(builder, errors[0]):
-            builder.events.clear()  # one Event for one cause, however often the pass comes to it
+            builder.events.clear()  # one Event for one cause, for any number of passes
         return False
     if not all(written):
-        return True  # the status keeps the weight that was written last: nothing loses its pods because of this one
+        return True  # the status keeps the last written weight, so this weight scales nothing down
     for after in (answer.again_after for answer in answers):
         if after is not None:
             builder.requeue(s.now + after)
@@ -287,7 +288,7 @@ def _addresses(builder: PlanBuilder, stable: ReplicaSet | None) -> tuple[str, ..
 
 
 def _has(builder: PlanBuilder, service: str, weight: int) -> str:
-    """The version that gets the canary's share. Without a share nobody has it: the new version is the next."""
+    """The version that gets the canary's share. Without a share it is the new version, which is next."""
     new = hash_of(builder.context.new)
     if not weight:
         return new
@@ -297,7 +298,7 @@ def _has(builder: PlanBuilder, service: str, weight: int) -> str:
 
 
 def _verified(answers: Sequence[RouteResult]) -> bool | None:
-    """False where one router does not see the weight in force; None where none can tell."""
+    """False if one router does not confirm the weight; None if no router can confirm it."""
     told = [answer.verified for answer in answers if answer.verified is not None]
     return all(told) if told else None
 

@@ -1,4 +1,4 @@
-"""`pause`: the update waits for a person, or for a time. Source: canary strategy, section 3."""
+"""`pause`: the update waits for a user, or for a time. Source: canary strategy, section 3."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PauseStep(StepKind):
         builder, status = run.builder, run.builder.status
         begun = next((p for p in status.pause_conditions if p.reason == CANARY_PAUSE), None)
         if begun is None:
-            if status.controller_pause:  # a person removed the condition: the update was resumed
+            if status.controller_pause:  # a user removed the condition: the update was resumed
                 status.controller_pause = False
                 return True
             begun = PauseCondition(CANARY_PAUSE, format_deadline(builder.context.now))
