@@ -1,11 +1,11 @@
-"""Limits of CPU time and memory for pure work on users' objects, so that one object cannot stop the process for all others.
+"""Limits of CPU time and memory for pure work on users' objects, so that one object cannot stop the process.
 
-Plans are computed on the event loop. A slow plan delays everything, including the renewal of the lease. A plan that needs too much
-memory ends the process, again after each start. The engine limits the size of its results (`analysis/expansion.py`) and needs time in
-proportion to its input. These limits apply where it fails to.
+Plans are computed on the event loop. A slow plan delays everything, including the renewal of the lease. A plan that
+needs too much memory ends the process, again after each start. The engine limits the size of its results
+(`analysis/expansion.py`) and needs time in proportion to its input. These limits apply if that fails.
 
-The limits are set for each call, because one call must not use up the limit of another. Setting them costs a few microseconds: the
-file with the process's memory stays open, and the signal handler stays installed.
+The limits are set for each call, because one call must not use up the limit of another. Setting them costs a few
+microseconds: the file with the process's memory stays open, and the signal handler stays installed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Timer:
 
 @dataclass(slots=True)
 class _Memory:
-    """The open file with the memory that a process uses. After a fork the file still shows the parent, so the child opens its own."""
+    """The open file with a process's memory use. After a fork it still shows the parent, so the child opens another."""
 
     process: int = -1
     file: int = -1
@@ -114,7 +114,8 @@ def _in_time(work: Callable[[], T], seconds: float) -> T:
 
 
 def _limit_memory(memory: int) -> tuple[int, int] | None:
-    """Set the limit; the previous limits, to be restored. None if no limit was set: only Linux reports the memory in use."""
+    """Sets the limit and returns the previous limits. None if no limit was set: only
+    Linux reports the memory in use."""
     with suppress(OSError, ValueError, IndexError):
         now = _memory.data()
         soft, hard = resource.getrlimit(resource.RLIMIT_DATA)

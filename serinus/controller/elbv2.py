@@ -40,8 +40,7 @@ ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """`resource`: the tag by which the load balancer controller identifies it, `NAMESPACE/INGRESS-SERVICE:PORT`; ""
-    without one."""
+    """`resource`: the value of the load balancer controller's tag, `NAMESPACE/INGRESS-SERVICE:PORT`; "" without one."""
 
     arn: str
     name: str

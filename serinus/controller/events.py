@@ -177,8 +177,7 @@ class Recorder:
         self._add(waiting)
 
     async def run(self) -> None:
-        """Writes the recorded Events in order, until cancelled. It lists again the Events that another process wrote
-        meanwhile."""
+        """Writes the recorded Events in order, until cancelled. It first forgets counts that may be outdated."""
         self._begun = self._clock.now()
         self._written.clear()
         self._looked_at.clear()
@@ -234,8 +233,7 @@ class Recorder:
         return allowed
 
     def _next(self, *, at_the_end: bool = False) -> _Waiting | None:
-        """The Event to write now. It stays `_current` until it is written or given up, so a cancelled write is not
-        lost."""
+        """The Event to write now. It stays `_current` until written or given up, so a cancelled write is not lost."""
         if self._current is not None:
             return self._current
         repeat = next(iter(self._repeats.values()), None)
@@ -287,8 +285,7 @@ class Recorder:
             await asyncio.sleep(pause)
 
     def _later(self, waiting: _Waiting, why: str) -> None:
-        """Handles an Event after ATTEMPTS tries: drops a routine Event, and moves a kept
-        one to the end of its queue."""
+        """Handles an Event after ATTEMPTS tries: drops a routine Event, or requeues a kept one behind the others."""
         if not waiting.kept:
             self._give_up(waiting, why)
         elif (equal := self._kept.get(waiting.same)) is not None:

@@ -1,5 +1,4 @@
-"""Finds the field manager that changes a field back. It reads metadata.managedFields once, after a write was undone
-several times.
+"""Finds the field manager that changes a field back, from one read of metadata.managedFields after repeated writes.
 
 The cache does not hold managedFields, which would double its size.
 """
@@ -23,8 +22,7 @@ LONGEST_VALUE = 80
 
 
 async def sentence(client: Client, resource: Resource, namespace: str, action: Action) -> str:
-    """Names the field and the manager that changes it back; "" if the object has the written values, so no conflict
-    exists.
+    """Names the field and the manager that changes it back; "" if the object has the written values.
 
     ApiError if the API cannot be read.
     """

@@ -81,8 +81,7 @@ class HeldWrites:
     )
 
     def now(self, key: Key, now: float) -> tuple[HeldWrite, ...]:
-        """The held writes that a plan for `key` must omit. Conflicts stay until the field
-        is uncontested for a while."""
+        """The held writes that a plan for `key` must omit. Conflicts stay until the field is uncontested."""
         if key not in self._refused and key not in self._contested:
             return ()
         refused = [one for one in self._refused.get(key, ()) if now < one.held.until + 2 * LONGEST]
@@ -98,8 +97,8 @@ class HeldWrites:
         return min((at for at in ends if at > now), default=None)
 
     def refused(self, key: Key, action: Action, error: ApiError, now: float) -> tuple[HeldWrite, bool]:
-        """Records that the API server refused this write. Also returns whether it refused the same with the same
-        message before."""
+        """Records a refusal by the API server. Also returns whether it refused the same write with the same message
+        before."""
         fields = fields_of(action)
         mine = self._refused.get(key, [])
         same = [r for r in mine if _object(r.held) == (action.kind, action.name) and r.held.verb == action.verb]

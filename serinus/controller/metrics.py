@@ -52,8 +52,8 @@ class Metrics:
     def watch(
         self, cache: Cache, queues: Mapping[str, WorkQueue[Key]], aside: Mapping[str, Callable[[], int]] | None = None
     ) -> None:
-        """Adds the gauges that read the cache and the queues, by name. `aside`: kind -> number of objects that are set
-        aside."""
+        """Adds the gauges of the cache and the queues, by name. `aside`: kind -> number
+        of objects that are set aside."""
         self._cache = cache
         self.registry.register(_Gauges(cache, queues, aside or {}))
         self.registry.register(AnalysisGauges(cache))
@@ -65,8 +65,7 @@ class Metrics:
         self._rollouts.failed(key)
 
     def waits(self, key: Key, reasons: tuple[tuple[str, str], ...]) -> None:
-        """Records why the Rollout waits: (code of `engine/core/wait_reasons.py`, cause of pods that are not ready or
-        "")."""
+        """Records why the Rollout waits: (code of `engine/core/wait_reasons.py`, cause of unready pods or "")."""
         if reasons:
             self._waits[key] = reasons
         else:

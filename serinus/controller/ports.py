@@ -17,8 +17,7 @@ class PortTaken(Exception):
 async def serving(
     address: str, *, metrics: tuple[int, Callable[[], bytes]] | None, health: tuple[int, Callable[[], str]] | None
 ) -> AsyncGenerator[dict[str, int]]:
-    """Serves until the block ends and yields the ports; for port 0 the system chooses one. PortTaken if a port cannot
-    be opened.
+    """Serves until the block ends and yields the ports. The system chooses a port for 0. PortTaken on failure.
 
     `metrics`: port and the text to serve. `health`: port and why the process is not ready, "" if it is.
     """

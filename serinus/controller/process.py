@@ -258,8 +258,7 @@ class Controller:
         return ""
 
     def _lane(self, key: Key) -> Lane:
-        """Rollouts in progress precede settled ones. Namespaces take turns, so a namespace with thousands of keys
-        delays no other."""
+        """Unsettled Rollouts precede settled ones. Namespaces take turns, so a large namespace delays no other."""
         rollout = self.cache.rollouts.items.get(key)
         settled = (
             rollout is not None

@@ -42,8 +42,8 @@ class _Entry:
 
 @dataclass(slots=True)
 class SetAside:
-    """Entries of one kind. Times are seconds since the epoch. They are not persisted: a new process learns the same
-    again."""
+    """Entries of one kind. Times are seconds since the epoch. They are not persisted: a
+    new process learns them again."""
 
     _entries: dict[Key, _Entry] = field(default_factory=dict[Key, _Entry])
 

@@ -1,5 +1,4 @@
-"""Calls step plugins: Python objects from entry points, and executables that the ConfigMap `argo-rollouts-config`
-names.
+"""Calls step plugins: Python objects from entry points, and executables from the ConfigMap `argo-rollouts-config`.
 
 Every call returns an `Answer`. A failure is an Answer of the phase Error, with the reason.
 """

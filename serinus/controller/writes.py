@@ -19,8 +19,7 @@ UNKNOWN = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """`gone`: the object with this uid must disappear or be marked as deleted. Otherwise it must appear at `version` or
-    later."""
+    """`gone`: the object with this uid must disappear or be marked as deleted. Otherwise it must reach `version`."""
 
     kind: str
     name: str
@@ -74,8 +73,7 @@ class Writes:
         self._open.setdefault(key, {})[expectation.kind, expectation.name] = expectation
 
     def unseen(self, key: Key, informers: Any) -> list[Expectation]:
-        """Expectations that the cache does not fulfil. `informers(kind)`: the informer of a kind; None drops the
-        expectation."""
+        """Expectations that the cache does not fulfil. `informers(kind)`: its informer; None drops the expectation."""
         waiting = self._open.get(key)
         if not waiting:
             return []

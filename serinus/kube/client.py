@@ -82,8 +82,7 @@ def _read(answer: Response, type_: Any, resource: Resource) -> Any:
 
 
 def _read_page(answer: Response, type_: Any, resource: Resource) -> Any:
-    """A page of a list. If objects are read one by one, a too deeply nested object loses its deep part and hides no
-    other."""
+    """A page of a list. If objects are read one by one, a too deeply nested object only loses its deep part."""
     if type_ is msgspec.Raw:
         try:
             return _reader(ObjectList[msgspec.Raw], resource).read(answer.body)[0]

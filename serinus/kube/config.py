@@ -176,7 +176,7 @@ def _connection(files: Merged, flags: Flags, env: Mapping[str, str]) -> Connecti
 
 
 def _trust(flags: Flags, cluster: Entry | None) -> tuple[bool, bytes]:
-    """(insecure-skip-tls-verify, the authorities). Either flag replaces both fields of the kubeconfig, as in client-go."""
+    """(insecure-skip-tls-verify, the authorities). As in client-go, either flag replaces both kubeconfig fields."""
     if flags.insecure_skip_tls_verify or flags.certificate_authority:
         insecure, place = flags.insecure_skip_tls_verify, "--certificate-authority"
         ca = read(Path(flags.certificate_authority), place) if flags.certificate_authority else b""

@@ -38,8 +38,8 @@ class ApiError(Exception):
 
     @property
     def refused(self) -> bool:
-        """Whether the server understood the write and refuses it. Retries do not fix that: a user must change an object, a
-        right, a quota or a policy."""
+        """Whether the server understood the write and refuses it. Retries do not fix that: a user must change an
+        object, a right, a quota or a policy."""
         if self.code in (404, 408, 409, 410, 429) or not 400 <= self.code < 500:
             return bool(_DENIED.search(str(self)))
         return True

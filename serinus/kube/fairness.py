@@ -29,8 +29,7 @@ class Turns(Generic[K]):
         self._urgent: OrderedDict[Hashable, deque[K]] = OrderedDict()
         self._others: OrderedDict[Hashable, deque[K]] = OrderedDict()
         self._waiting: dict[K, bool] = {}
-        """Key -> whether its place is among the urgent ones. A moved key is also still at its old place, where `take`
-        skips it."""
+        """Key -> whether its place is among the urgent ones. `take` skips the old place of a moved key."""
 
     def __len__(self) -> int:
         return len(self._waiting)

@@ -1,5 +1,4 @@
-"""Impersonation of another user: `--as` and the fields `as`, `as-uid`, `as-groups` and `as-user-extra` of a
-kubeconfig's user."""
+"""Impersonation of another user: `--as` and `as`, `as-uid`, `as-groups` and `as-user-extra` of a kubeconfig's user."""
 
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ percent-encoded, as in client-go."""
 def impersonation(
     as_user: str, as_uid: str, as_groups: tuple[str, ...], user: Entry | None = None
 ) -> tuple[tuple[str, str], ...]:
-    """The impersonation headers from the flags, otherwise from the kubeconfig's user. ConfigError if the settings
-    conflict."""
+    """The impersonation headers from the flags, otherwise from the kubeconfig's user. ConfigError if they conflict."""
     from urllib.parse import quote
 
     name = as_user or (user.text("as") if user else "")

@@ -16,8 +16,7 @@ from serinus.api.records import field, record
 Json = dict[str, Any]
 
 MOST_FILE = 16 << 20
-"""Maximum bytes of a kubeconfig, certificate or key. A kubeconfig of 10,000 clusters has less; a device file has no
-end."""
+"""Maximum bytes of a kubeconfig, certificate or key. 10,000 clusters need less; a device file has no end."""
 
 
 class ConfigError(Exception):

@@ -45,8 +45,7 @@ class LeaseSettings:
 
     @property
     def renew_every(self) -> float:
-        """Seconds between renewals. Each is a write, so the interval is the longest that leaves two more attempts
-        before the deadline."""
+        """Seconds between renewals. The interval is the longest that leaves two more attempts before the deadline."""
         return self.renew_deadline / 3
 
     def __post_init__(self) -> None:
@@ -95,8 +94,8 @@ class Election:
         self.leading = False
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
-        """Runs `lead()` while this process is the leader and cancels it on loss of the lease; forever. It releases the
-        lease at the end."""
+        """Runs `lead()` while this process leads and cancels it on loss of the lease; forever. It releases the lease at
+        the end."""
         try:
             while True:
                 sent = await self._acquire()

@@ -86,8 +86,8 @@ class Places:
 
 
 class Listener:
-    """Accepts connections on `listening` and gives each a protocol from `make`. Call `start` and `close` in one event
-    loop."""
+    """Accepts connections on `listening`, each with a protocol from `make`. Use `start`
+    and `close` in one event loop."""
 
     def __init__(
         self,

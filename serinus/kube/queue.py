@@ -28,8 +28,7 @@ LONGEST_SLEEP = 60.0
 """Seconds after which the clock is read again. Meanwhile the wall clock may be set, or the machine suspended."""
 
 SET = 1.0
-"""A larger jump, in seconds, between the wall clock and the loop's time means that the clock was set or the machine
-suspended."""
+"""Seconds. A larger jump between wall clock and loop's time means that the clock was set or the machine suspended."""
 
 SHORTEST_SLEEP = 0.001
 """Seconds. A key is delivered a little late rather than early, because an early handler would find nothing due."""
@@ -185,8 +184,7 @@ async def work(
     workers: int | Hands = 1,
     failed: Callable[[K, Exception, float], None] | None = None,
 ) -> None:
-    """Processes the queue's keys forever, `workers` at a time; with `Hands`, more of them while handlers have released
-    theirs.
+    """Processes the queue's keys forever, `workers` at a time; with `Hands`, more while handlers have released theirs.
 
     If a handler raises, its key is retried with back-off. If it returns, the back-off is reset. `failed` is called with
     the key, the error and the seconds until the next attempt; without it, failures are logged.

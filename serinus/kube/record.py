@@ -1,5 +1,4 @@
-"""The Event that records the author of a change. Commands and the dashboard create the same one, and `serinus history`
-reads it."""
+"""The Event that records the author of a change, for commands, the dashboard and `serinus history`."""
 
 from __future__ import annotations
 

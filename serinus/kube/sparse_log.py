@@ -1,5 +1,4 @@
-"""Limits log lines that external clients can cause: a repeated line is written a few times a minute, and then only
-counted."""
+"""Limits log lines that external clients can cause: a few equal lines a minute are written, the rest is counted."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ Talk = Generator[tuple[bytes, int], bytes, None]
 TO_EMPTY_LINE = 0
 """To read: everything up to and including the first empty line."""
 MOST_HEAD = 1 << 20
-"""Bytes of a status line and its headers. Go's client accepts ten times as much. Long warnings must not fail the
-answer."""
+"""Bytes of a status line and its headers. Go's client accepts ten times as much. Long warnings must not fail it."""
 
 _REFUSED = {
     1: "a general failure", 2: "its rules do not allow it", 3: "network unreachable", 4: "host unreachable",

@@ -36,8 +36,8 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """`stream` is set for watches and followed logs: pieces of bytes, for a watch one JSON line per event; `body` is
-    then empty."""
+    """`stream` is set for watches (one JSON line per event) and followed logs, in pieces of bytes; `body` is then
+    empty."""
 
     status: int
     body: bytes = b""

@@ -1,5 +1,4 @@
-"""Compares the weights in force at AWS with the desired weights of the Rollout. Source: traffic routing, section 2
-(VerifyWeight).
+"""Compares the weights in force at AWS with the desired weights. Source: traffic routing, section 2 (VerifyWeight).
 
 The controller reads AWS (`controller/aws_read_back.py`) and passes the result as values; this module makes no calls. A
 listener rule counts if it forwards to both the canary's and the stable target group. The rule of a header route has

@@ -1,5 +1,4 @@
-"""APISIX: rules of the user's ApisixRoute get the weights, and each header route is a second ApisixRoute that the
-Rollout owns.
+"""APISIX: rules of the user's ApisixRoute get the weights. Each header route is a second ApisixRoute of the Rollout.
 
 Source: traffic routing, section 6. A header route is a copy of the first ApisixRoute and is updated whenever that
 changes. Argo Rollouts writes both in every pass; here they are written only on a change.
@@ -129,8 +128,7 @@ def _wrong(seen: Json, name: str, traffic: Traffic) -> str:
 def _header_route(
     base: Json, found: Json | None, route: SetHeaderRoute, config: ApisixRouting, traffic: Traffic, objects: Objects
 ) -> tuple[Write, ...]:
-    """The second ApisixRoute: a copy of the user's in which the named rules lead only to the canary, with a higher
-    priority."""
+    """The second ApisixRoute: a copy in which the named rules lead only to the canary, with a higher priority."""
     because = f"header route {route.name} leads to the canary"
     spec = copy.deepcopy(base["spec"])
     for rule in _named({"spec": spec}, config.rules()):

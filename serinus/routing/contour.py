@@ -1,5 +1,4 @@
-"""Contour's HTTPProxy: the weights of its services. The configuration is that of Argo Rollouts' plugin
-`argoproj-labs/contour`.
+"""Contour's HTTPProxy: the weights of its services. It is configured like the plugin `argoproj-labs/contour`.
 
 Source: the README and the source code of that plugin, and the reference of `projectcontour.io/v1`. The user creates the
 HTTPProxy. Each of its routes with both Services gets the weights, and so does `spec.tcpproxy`. All other routes are

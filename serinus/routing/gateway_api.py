@@ -235,8 +235,7 @@ def _edit(route: Route, config: GatewayApiRouting, traffic: Traffic) -> Callable
 
 
 def _weigh(rule: Json, traffic: Traffic) -> None:
-    """Sets the weights of both Services. Appends the Services of a running experiment and removes those of an ended
-    one."""
+    """Sets the weights of both Services. Appends Services of a running experiment and removes those of an ended one."""
     for service, weight in ((traffic.canary_service, traffic.weight), (traffic.stable_service, traffic.stable_weight)):
         for backend in _to(rule, service, traffic):
             backend["weight"] = weight
@@ -296,7 +295,7 @@ def _is_managed(rule: Any, unnamed: list[Json], traffic: Traffic) -> bool:
 
 
 def _alike(rule: Json, wanted: Json) -> bool:
-    """Whether both are equal, except for additions of the API server: a weight of 1, and no name if the definition has none."""
+    """Whether both are equal, except for additions of the API server: a weight of 1, and no name if it has no names."""
     return _plain(rule) == _plain(wanted) and (rule.get("name") or wanted.get("name")) in (None, wanted.get("name"))
 
 

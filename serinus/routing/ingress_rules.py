@@ -1,5 +1,4 @@
-"""Functions for all Ingress routers: the Ingresses that a Rollout names, the Services of their rules, and their
-patches."""
+"""Functions for all Ingress routers: the named Ingresses, the Services of their rules, and their patches."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ def patched(
     because: str,
     message: str,
 ) -> list[Write]:
-    """The merge patch that sets only these annotations (None: absent) and rules. It is empty if the Ingress already has
-    them."""
+    """The merge patch of only these annotations (None: absent) and rules; empty if the Ingress has them."""
     meta, patch = ingress.metadata, Json()
     changed = {key: value for key, value in annotations.items() if meta.annotations.get(key) != value}
     if changed:

@@ -127,8 +127,8 @@ class Istio(Router[IstioRouting]):
         return RouteResult(tuple(_weighed(config, traffic, objects)))
 
     def release(self, config: IstioRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-        """Sends all weights to the stable side. Once that is observed, it removes the hashes and the annotation of the
-        DestinationRule."""
+        """Sends all weights to the stable side. Once observed, it removes the
+        DestinationRule's hashes and annotation."""
         alone = msgspec.structs.replace(traffic, weight=0, routes=(), additional=())
         writes = tuple(_weighed(config, alone, objects))
         rule = config.destination_rule

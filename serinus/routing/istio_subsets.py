@@ -1,5 +1,4 @@
-"""The content of an Istio DestinationRule: the pods that the subsets of a Rollout select. Source: traffic routing,
-section 3.
+"""The content of an Istio DestinationRule: the pods of a Rollout's subsets. Source: traffic routing, section 3.
 
 A subset selects pods by the hash label of a version. Argo Rollouts removes every subset that it does not know; here
 they stay.
@@ -44,7 +43,7 @@ def lead(rule: Json, hashes: dict[str, str], rollout: str) -> None:
 
 
 def with_trials(rule: Json, sides: Sides, trials: tuple[WeightDestination, ...], used: set[str]) -> None:
-    """A subset for each Service of an experiment, by its name; those of past ones go when no route uses them."""
+    """Adds a subset for each Service of an experiment, by its name. Removes past ones that no route uses."""
     present = {each["name"] for each in subsets(rule)}
     new = [t for t in sorted(trials, key=lambda t: t.service_name) if t.service_name not in present]
     for subset in subsets(rule):

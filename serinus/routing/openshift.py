@@ -1,5 +1,4 @@
-"""OpenShift's Route: the weights of its backends. The configuration is that of Argo Rollouts' plugin
-`argoproj-labs/openshift`.
+"""OpenShift's Route: the weights of its backends. It is configured like the plugin `argoproj-labs/openshift`.
 
 Source: the README and the source code of that plugin, and the reference of `route.openshift.io/v1`. The user creates
 the Route. The stable Service is one of its backends (`spec.to`, `spec.alternateBackends`). The router adds the canary
@@ -31,8 +30,7 @@ MOST_ALTERNATES = 3
 
 
 class OpenShiftRouting(msgspec.Struct, omit_defaults=True):
-    """`routes`: names, or `NAMESPACE/NAME` with the Rollout's namespace. A Route can only use Services of its own
-    namespace."""
+    """`routes`: names, or `NAMESPACE/NAME` with the Rollout's namespace, because a Route cannot use other Services."""
 
     routes: list[str] = []
 

@@ -1,5 +1,4 @@
-"""Requests that show whether an Ingress controller and a Gateway route equally, and the comparison of their answers.
-Pure.
+"""Requests that show whether an Ingress controller and a Gateway route equally, and a comparison of the answers. Pure.
 
 Each match of an HTTPRoute gives requests on both sides of its border: the path, below it, and beside it. Answers vary
 between requests, because a canary divides them and because applications vary. Each request is therefore repeated. A
@@ -18,11 +17,9 @@ SOME_HOST = "serinus-check"
 BELOW, BESIDE = "/serinus-check", "serinus-check"
 """Suffixes for a path: below it, and another path with the same prefix."""
 REPEATED = 3
-"""Minimum equal answers that count. A status of one request in twenty on both sides then rarely looks like a
-difference."""
+"""Minimum equal answers that count. A status of one request in twenty on both sides then rarely differs."""
 MOST_CONTENTS = 5
-"""Maximum different contents of one side. With more, the application varies its answers, and only statuses are
-compared."""
+"""Maximum different contents of one side. With more, the application varies, and only statuses are compared."""
 
 
 class Probe(NamedTuple):
@@ -75,8 +72,7 @@ def _paths(match: Json) -> Iterator[str]:
 
 
 def difference(probe: Probe, before: Sequence[Answer], after: Sequence[Answer]) -> str:
-    """A sentence about the difference; "" for equal sides. `before`: of the Ingress controller, `after`: of the
-    Gateway."""
+    """A sentence about the difference; "" if none. `before`: of the Ingress controller, `after`: of the Gateway."""
     statuses = [Counter(str(each) for each in side) for side in (before, after)]
     if odd := _one_sided(*statuses):
         return f"{probe}: {odd}"

@@ -140,8 +140,8 @@ class Objects(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """One change of an object. create: `body` is the object; patch: a JSON merge patch of the observed version; delete:
-    no body.
+    """One change of an object. create: `body` is the object; patch: a merge patch of the observed version; delete: no
+    body.
 
     `name` as in `Reference`. `reason` and `message` are of the Event after the write; "" for no Event.
     """
@@ -182,7 +182,7 @@ class RouteResult(msgspec.Struct, frozen=True):
 
 
 class Router(Generic[C]):
-    """One traffic router. A subclass sets the class variables and writes `references` and `route`; the rest has defaults."""
+    """One traffic router. A subclass sets the class variables and implements `references` and `route`."""
 
     key: ClassVar[str]
     """Its field of `trafficRouting`, or the plugin's name ("argoproj-labs/gatewayAPI")."""
@@ -213,8 +213,8 @@ class Router(Generic[C]):
         raise NotImplementedError
 
     def check(self, rollout: Rollout, config: C, objects: Objects) -> Iterator[Finding]:
-        """Errors that make the objects unusable for this Rollout. Missing objects are skipped: `references` covers
-        them."""
+        """Errors that make the objects unusable for this Rollout. It skips missing
+        objects: `references` covers them."""
         yield from ()
 
     def route(self, config: C, traffic: Traffic, objects: Objects) -> RouteResult:
@@ -222,8 +222,7 @@ class Router(Generic[C]):
         raise NotImplementedError
 
     def release(self, config: C, traffic: Traffic, objects: Objects) -> RouteResult:
-        """The last writes, after the Rollout is deleted or no longer names this router: all traffic to the stable
-        Service.
+        """The last writes, after the Rollout is deleted or no longer names this router: all to the stable Service.
 
         Objects that the Rollout owns are deleted with it. Nothing is created.
         """

@@ -1,5 +1,4 @@
-"""The TrafficSplit of the Service Mesh Interface, which the Rollout creates and owns. Source: traffic routing, section
-4.
+"""The TrafficSplit of the Service Mesh Interface, which the Rollout owns. Source: traffic routing, section 4.
 
 v1alpha1 has weights as quantities ("5"), later versions as integers. Garbage collection deletes the TrafficSplit with
 the Rollout.

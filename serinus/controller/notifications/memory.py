@@ -1,5 +1,5 @@
-"""The notification state that annotations of a Rollout store: read, cached, and written back as a patch of these
-annotations alone."""
+"""The notification state in annotations of a Rollout: read, cached, and written back as a
+patch of these annotations."""
 
 from __future__ import annotations
 

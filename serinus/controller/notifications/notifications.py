@@ -137,7 +137,7 @@ class Notifications:
     def happened(
         self, make: Callable[[], Rollout | Experiment], events: Sequence[Event], *, complete: bool = True
     ) -> None:
-        """Sends the messages of a pass' Events. `make` returns the object as the pass wrote it.
+        """Sends the messages of a pass's Events. `make` returns the object as the pass wrote it.
 
         `complete`: no write failed. Prepared messages of Events that did not happen are then dropped.
         """

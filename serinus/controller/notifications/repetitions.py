@@ -18,8 +18,7 @@ Mark = tuple[str, str]
 
 
 def occurrence_of(uid: str, configuration: Configuration, identity: str) -> str:
-    """The key of a message of one cause; "" if each Event counts. `uid`: of the Rollout,
-    or of an object without one."""
+    """The key of a message of one cause; "" if each Event counts. `uid`: of the Rollout, or of a standalone object."""
     return f"{uid}/{configuration.namespace}/{identity}" if identity else ""
 
 

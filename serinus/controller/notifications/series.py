@@ -12,8 +12,8 @@ Labels = tuple[str, str]
 
 
 class NotificationSeries:
-    """`forget` removes the series of an object. `waiting`: (messages, bytes) waiting; `problems`: keys of
-    configurations with errors."""
+    """`forget` removes an object's series. `waiting`: (messages, bytes) waiting; `problems`: configurations with
+    errors."""
 
     def __init__(self) -> None:
         self._sent: dict[Key, dict[Labels, int]] = {}

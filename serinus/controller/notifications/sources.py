@@ -1,5 +1,4 @@
-"""The configurations of notifications, kept current: of the controller's namespace, and of other namespaces if they may
-have one."""
+"""The current configurations of notifications: of the controller's namespace, and of other namespaces if allowed."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ class Secret(msgspec.Struct):
 
 
 class NotificationSources:
-    """`namespace`: the controller's own. `watched`: "" for all; None if only the controller's namespace may have a
-    configuration.
+    """`namespace`: the controller's own. `watched`: "" for all; None if only the own one may have a configuration.
 
     `tell` is called with the ConfigMap for each new problem, `changed` with each namespace that has a new
     configuration.

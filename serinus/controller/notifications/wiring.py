@@ -26,8 +26,7 @@ from serinus.notifications.services.service import Http, Reach
 
 
 class Notifying:
-    """`namespace`: the controller's own. `watched`: where others may have a configuration, "" for all; None for
-    nowhere.
+    """`namespace`: the controller's own. `watched`: other namespaces with configurations, "" for all; None for none.
 
     `tell`: records an Event about an object of a kind.
     """
