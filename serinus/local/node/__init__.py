@@ -1,1 +1,1 @@
-"""The node of one machine: runs pods, as local processes or through docker or podman."""
+"""The node of one machine: runs pods as local processes, or with docker or podman."""

@@ -1,7 +1,7 @@
-"""Each pod has a loopback address of its own: on Linux all of 127.0.0.0/8 is this machine, with no privilege needed.
+"""Gives each pod a loopback address: on Linux, all of 127.0.0.0/8 is local and needs no privilege.
 
-The first choice follows from the pod's uid, so that several instances on one machine rarely meet; an address on which
-somebody listens, or that was used a moment ago, is passed over.
+The first choice depends on the pod's uid, so instances on one machine rarely collide. An address is skipped if another
+program listens on it or if it was in use moments ago.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from serinus.kube.clock import Clock
 
 POOL = "127.77.0.0/16"
 REST = 60.0
-"""Seconds before an address is given out again: a gateway may still hold connections to its last pod."""
+"""Seconds before an address is reused: a gateway may still hold connections to its last pod."""
 
 
 class PoolExhausted(Exception):
-    """No address is free; the message says what to do."""
+    """No address is free; the message has the fix."""
 
 
 class Addresses:
-    """`occupied()`: addresses on which a stranger listens now."""
+    """`occupied()`: addresses on which other programs listen now."""
 
     def __init__(self, clock: Clock, pool: str = POOL, occupied: Callable[[], Iterable[str]] = lambda: ()) -> None:
         self._clock, self._pool, self._occupied = clock, ipaddress.ip_network(pool), occupied
@@ -30,7 +30,7 @@ class Addresses:
         self._resting: dict[str, float] = {}
 
     def take(self, uid: str, wanted: str = "") -> str:
-        """The address of this pod: `wanted` (what it had) if it is of the pool and free, else a new one."""
+        """The pod's address: `wanted` (its previous one) if it is in the pool and free, else a new one."""
         holder = self._taken.get(wanted)
         if wanted and holder in (None, uid) and ipaddress.ip_address(wanted) in self._pool:
             self._taken[wanted] = uid
@@ -43,7 +43,7 @@ class Addresses:
         for i in range(size):
             number = (start + i) % size
             address = str(self._pool[number])
-            # .0 and .255 are legal here, but look wrong to people and to some programs.
+            # .0 and .255 are valid here, but look wrong to users and to some programs.
             if number % 256 in (0, 255) or address in self._taken or address in self._resting or address in strangers:
                 continue
             self._taken[address] = uid

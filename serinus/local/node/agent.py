@@ -1,6 +1,6 @@
-"""The node as a process of its own, for any API server: it registers, takes pods, runs them on this machine.
+"""The node as a separate process, for any API server: it registers, accepts pods and runs them on this machine.
 
-It is what `serinus up` runs inside, as an ordinary client: nothing here knows which API server answers.
+`serinus up` runs the same node in its own process. The node is an ordinary client and works with any API server.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from serinus.local.node.runtimes import runtime_of
 from serinus.local.umask import keep_private
 
 POOL = "10.200.0.0/16"
-"""API servers of real clusters refuse loopback addresses as endpoints, so the pool of `serinus up` does not do."""
+"""API servers of real clusters refuse loopback addresses as endpoints, so `serinus up`'s pool does not work there."""
 
 DRAIN = 2.0
-"""Seconds: gateways hear of a change from another process than this node does, which may be as late as they are."""
+"""Seconds. Gateways receive changes from another process than this node, which may lag as much as they do."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
-    """`name`: of the Node object. `instance`: where pods keep their files; it belongs to one node at a time."""
+    """`name`: of the Node object. `instance`: directory of the pods' files; one node uses it at a time."""
 
     name: str
     instance: Instance
@@ -52,7 +52,8 @@ class AgentSettings:
 
 
 def run(connection: Connection, settings: AgentSettings, ready: Callable[[], None]) -> None:
-    """Runs until SIGINT or SIGTERM, then ends its pods. `ready` is called once the API server answers. CannotRun."""
+    """Runs until SIGINT or SIGTERM, then ends its pods. `ready` is called once the API server answers. Raises
+    CannotRun."""
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[BoundedLog()]
     )
@@ -105,7 +106,7 @@ async def _run(connection: Connection, settings: AgentSettings, ready: Callable[
 
 
 async def _may_register(client: Client) -> None:
-    """CannotRun if the API server is not there or wants to know nothing of us; later troubles are waited out."""
+    """Raises CannotRun if the API server is unreachable or refuses this client. Later failures are retried."""
     try:
         await client.list(NODES, limit=1)
     except ApiError as error:
@@ -113,7 +114,7 @@ async def _may_register(client: Client) -> None:
 
 
 def check_pool(pool: str) -> None:
-    """CannotRun unless its addresses are this machine's."""
+    """Raises CannotRun unless its addresses belong to this machine."""
     try:
         network = ipaddress.IPv4Network(pool)
     except ValueError as error:

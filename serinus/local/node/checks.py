@@ -1,6 +1,6 @@
-"""Asks a container over the network, once: HTTP and TCP, as a kubelet's probes do.
+"""Checks a container over the network once: HTTP and TCP, like a kubelet's probes.
 
-Small on purpose: an HTTP client library would be the largest thing that runs here, twenty times a second.
+Deliberately small: an HTTP client library would be the largest part here, and runs twenty times a second.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def _http(check: HttpCheck) -> CheckResult:
     context = None
     if check.scheme == "https":
         context = ssl.create_default_context()
-        # As a kubelet: a probe asks whether it lives, not who it is.
+        # Like a kubelet: a probe checks that the server is alive, not its identity.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     reader, writer = await asyncio.open_connection(check.host, check.port, ssl=context, limit=_HEAD)
     try:

@@ -1,4 +1,4 @@
-"""What containers read from the API: image rules are watched, ConfigMaps and Secrets asked for."""
+"""The API data of containers: image rules are watched; ConfigMaps and Secrets are read on demand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _ConfigMap(msgspec.Struct):
 
 
 class ApiConfig:
-    """`first`: image rules that come before those of the ConfigMaps."""
+    """`first`: image rules that precede those of the ConfigMaps."""
 
     def __init__(self, client: Client, clock: Clock, first: Sequence[ImageRule] = ()) -> None:
         self._client, self._first = client, first

@@ -1,4 +1,4 @@
-"""One container through its whole life: image, configuration, start, probes, restarts, end."""
+"""The life cycle of one container: image, configuration, start, probes, restarts, end."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from serinus.local.node.runtime import (
 from serinus.local.node.supervision import Supervision, ports_of
 
 FIRST_DELAY, LONGEST_DELAY = 10.0, 300.0
-"""Seconds between restarts and between pulls: doubled each time. The first restart is at once, as a kubelet's."""
+"""Seconds between restarts and between pulls, doubled each time. As in a kubelet, the first restart is immediate."""
 
 STEADY = 600.0
-"""Seconds that a container must run before its next crash counts as its first."""
+"""Seconds that a container must run to reset its crash count."""
 
 CONFIG_RETRY = 2.0
 
@@ -52,7 +52,7 @@ class Container:
         return next((c for c in listed if c.get("name") == self.name), {})
 
     def _recall(self, before: Json) -> None:
-        """Goes on from what the API says of it."""
+        """Restores the container's state from its status in the API."""
         state = self.state
         state.restarts = int(before.get("restartCount") or 0)
         state.last, state.image_id = before.get("lastState") or {}, str(before.get("imageID") or "")
@@ -66,10 +66,10 @@ class Container:
         return self._restart == "Always" or (self._restart == "OnFailure" and code != 0)
 
     async def run(self, found: Running | None) -> None:
-        """Until it is over. `found`: it still runs from an earlier life of the node."""
+        """Runs the container until its end. `found`: the running container from an earlier node process."""
         if self.state.over and found is None:
             return
-        # One that is found stays as ready as it was: traffic flows on while its probes are asked again.
+        # A found container keeps its readiness, so traffic continues while its probes restart.
         kept = self.state.ready and found is not None
         if found is None:
             self.state.ready = self.state.started = False
@@ -93,7 +93,7 @@ class Container:
             await self._rest()
 
     def _lost(self, started: str | None) -> None:
-        """It ran when the node was last alive, and does no more."""
+        """Records a container that ended while the node was not running."""
         now = self._home.clock.now()
         self.state.state = podstatus.terminated(
             255, parse_time(started) or now, now, known=False, message="it ended while the node was not running"
@@ -105,11 +105,11 @@ class Container:
         self._home.changed()
 
     def _count(self) -> None:
-        """What comes next is a restart; it is counted when it is made."""
+        """Marks the next start as a restart; it is counted when it happens."""
         self.state.last, self._restarting = self.state.state, True
 
     async def _start(self) -> Running | None:
-        """Starts it; None if it could not be, which counts as a crash."""
+        """Starts the container; None if that fails, which counts as a crash."""
         home = self._home
         program = await self._program()
         if program is None:
@@ -211,7 +211,7 @@ class Container:
         )
 
     async def _rest(self) -> None:
-        """Waits before the next start, and says why."""
+        """Waits before the next start and reports the reason."""
         home, state = self._home, self.state
         delay = 0.0 if self._crashes <= 1 else min(FIRST_DELAY * 2 ** min(self._crashes - 2, 20), LONGEST_DELAY)
         ended: Json = state.state.get("terminated") or {}
@@ -230,7 +230,7 @@ class Container:
             await asyncio.sleep(delay)
 
     async def _watch(self, running: Running) -> None:
-        """Probes and hooks of one start; until cancelled."""
+        """Runs the probes and hooks of one start until cancelled."""
         home, launch = self._home, self._launch
         home.say("Started", f"Started container {self.name}", False, self._path)
         await Supervision(
@@ -274,7 +274,7 @@ class Container:
                 await self._kill(running, grace_of(home.pod()))
 
     async def _kill(self, running: Running, grace: float) -> None:
-        """SIGTERM, then SIGKILL after `grace` seconds; returns at its end."""
+        """Sends SIGTERM, then SIGKILL after `grace` seconds. Returns when the container has ended."""
         await self._home.runtime.signal(running, kill=grace <= 0)
         try:
             async with asyncio.timeout(max(grace, 0.01)):
@@ -284,14 +284,14 @@ class Container:
             await self._ended.wait()
 
     async def restart(self) -> None:
-        """Its definition changed: ends it, so that it starts with the new one."""
+        """Ends the container after a definition change, so that it starts with the new one."""
         if self._running is not None:
             self._home.say("Killing", f"Container {self.name} definition changed, will be restarted", False, self._path)
             self._crashes = 0
             await self._kill(self._running, grace_of(self._home.pod()))
 
     async def stop(self, grace: float) -> None:
-        """Ends it for good: the preStop hook, SIGTERM, and SIGKILL when `grace` seconds have passed in all."""
+        """Ends the container permanently: the preStop hook, SIGTERM, and SIGKILL after `grace` seconds in all."""
         self._stopping = True
         running = self._running
         if running is None:
@@ -302,7 +302,7 @@ class Container:
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     await self._until_ended(self._hook("preStop", running))
-        # A hook that used up the time still leaves the program two seconds, as a kubelet does.
+        # If the hook uses all the time, the program still gets two seconds, as in a kubelet.
         left = grace - (self._home.clock.now() - began)
         await self._kill(running, max(left, 2.0) if grace > 0 else 0.0)
 

@@ -1,9 +1,8 @@
-"""Containers of real images, through the command line of docker or podman.
+"""Runs real images with the docker or podman command line.
 
-`docker run` stays in the foreground as a local process, so that logs, exit codes and finding a container again work as
-for processes. The pod's address belongs to this machine: each declared TCP port is published on it, and the program
-inside listens as it does anywhere. Neither engine runs where this is developed: the command lines are tested, the
-engines are not.
+`docker run` stays in the foreground as a local process, so logs, exit codes and re-adoption work as for processes. The
+pod's address belongs to this machine. Each declared TCP port is published on it, and the program inside listens as
+usual. Neither engine is available in development: the command lines are tested, the engines are not.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ _OF_THE_CLIENT = (
     "HTTP",
 )
 ANSWER_SECONDS = 20.0
-"""How long an engine may take to say that it is there: one on a virtual machine wakes up slowly."""
+"""Seconds that an engine may take to answer: on a virtual machine it starts slowly."""
 
 
 class NoEngine(Exception):
-    """The container engine does not answer; the message says what to do."""
+    """The container engine does not answer; the message has the fix."""
 
 
 async def check_engine(name: str, *, seconds: float = ANSWER_SECONDS) -> None:
-    """Returns if the engine called `name` answers. Raises NoEngine with the command that was tried and its words."""
+    """Returns if the engine `name` answers. Raises NoEngine with the command and its output."""
     fault = await _fault(name, seconds)
     if not fault:
         return
@@ -58,7 +57,7 @@ async def check_engine(name: str, *, seconds: float = ANSWER_SECONDS) -> None:
 
 
 async def _fault(name: str, seconds: float) -> str:
-    """Why the engine cannot be used; "" if it answers."""
+    """Why the engine is unusable; "" if it answers."""
     if shutil.which(name) is None:
         return f"the command `{name}` is not in PATH"
     try:
@@ -106,7 +105,7 @@ class DockerRuntime(ProcessRuntime):
     async def signal(self, running: Running, *, kill: bool) -> None:
         name = self._names.get(running.id)
         if name is None or not kill:
-            # The command line passes SIGTERM on to the container.
+            # The command line forwards SIGTERM to the container.
             await super().signal(running, kill=kill)
         else:
             await self._call("rm", "--force", name)
@@ -125,7 +124,7 @@ class DockerRuntime(ProcessRuntime):
         return CheckResult(code == 0, output.strip()[-200:] or f"exit code {code}")
 
     async def _call(self, *arguments: str, timeout: float = 300.0) -> tuple[int, str]:
-        """(exit code, what it said)."""
+        """Runs the engine's command line and returns (exit code, output)."""
         try:
             return await _output(self.engine, *arguments, seconds=timeout)
         except OSError as error:
@@ -134,12 +133,12 @@ class DockerRuntime(ProcessRuntime):
             ) from error
 
     def base(self) -> dict[str, str]:
-        """The client's environment, which says where its engine is. Containers get only what `--env` passes."""
+        """The client's environment, which locates its engine. Containers get only variables passed with `--env`."""
         return dict(os.environ)
 
 
 async def _output(engine: str, *arguments: str, seconds: float) -> tuple[int, str]:
-    """(exit code, what it said). Raises OSError where it cannot be started."""
+    """(exit code, output). Raises OSError if it cannot start."""
     process = await asyncio.create_subprocess_exec(
         engine,
         *arguments,
@@ -171,10 +170,10 @@ def pull_command(image: str) -> tuple[str, ...]:
 
 
 def _by_name(launch: Launch) -> set[str]:
-    """The variables that the engine takes from its client's environment, which other users cannot read.
+    """The variables that the engine reads from its client's environment, which other users cannot read.
 
-    A command line stands in /proc for everybody, and variables often hold Secrets. Those that would change the client
-    itself have to go on the command line.
+    Every user can read a command line in /proc, and variables often contain Secrets. Variables that would change the
+    client itself must stay on the command line.
     """
     return {
         key
@@ -184,7 +183,7 @@ def _by_name(launch: Launch) -> set[str]:
 
 
 def run_command(name: str, launch: Launch) -> tuple[str, ...]:
-    """The arguments of `docker run`. Where the launch has no `argv`, the image's own command runs."""
+    """The arguments of `docker run`. Without `argv` in the launch, the image's own command runs."""
     words = ["run", "--rm", "--init", "--name", name, "--hostname", launch.pod.name[:63]]
     words += ["--label", f"serinus.pod={launch.pod.uid}", "--label", f"serinus.container={launch.container}"]
     for port in launch.ports:
@@ -195,7 +194,7 @@ def run_command(name: str, launch: Launch) -> tuple[str, ...]:
     if launch.working_dir:
         words += ["--workdir", launch.working_dir]
     if launch.argv:
-        # --entrypoint takes one word; the rest of `command` goes before the arguments.
+        # --entrypoint accepts one word; the rest of `command` precedes the arguments.
         words += ["--entrypoint", launch.argv[0], launch.image, *launch.argv[1:]]
     else:
         words.append(launch.image)

@@ -1,4 +1,4 @@
-"""Ends what is left of containers: all that end at about the same time are looked for in one pass over the processes."""
+"""Ends remaining processes of containers. Containers that end at about the same time share one process scan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Ending:
-    """`directory`: that of the pods."""
+    """`directory`: the pods' directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -20,7 +20,7 @@ class Ending:
         self._work: asyncio.Task[None] | None = None
 
     async def of(self, place: Path) -> None:
-        """Returns when no process is left of the container, or the pod, whose directory this is."""
+        """Returns when no process of this directory's container or pod remains."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((place, done))
         if self._work is None or self._work.done():
@@ -34,7 +34,7 @@ class Ending:
             try:
                 left = await asyncio.to_thread(end_all, self._directory, places)
             except Exception:
-                # A flaw of ours: whoever waits must go on, or nothing would end.
+                # A bug in Serinus: waiting callers must continue, or no container would end.
                 log.exception("looking for processes of %s failed", ", ".join(sorted(map(str, places))))
                 left = set[int]()
             if left:

@@ -1,4 +1,5 @@
-"""A container's environment and command line, as Kubernetes makes them. Pure: ConfigMaps and Secrets are given."""
+"""A container's environment and command line, by the rules of Kubernetes. Pure: the caller passes ConfigMaps and
+Secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ _FIELD_KEY = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
 class MissingConfig(Exception):
-    """Something that the container refers to is not there; the message names it."""
+    """An object or key that the container references does not exist; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Host:
 
 
 def sources(pod: Json, container: Json) -> set[Source]:
-    """Which ConfigMaps and Secrets the container's environment needs, optional ones included."""
+    """The ConfigMaps and Secrets that the container's environment references, optional ones included."""
     found: set[Source] = set()
     for entry in container.get("env") or []:
         origin: Json = entry.get("valueFrom") or {}
@@ -49,7 +50,7 @@ def sources(pod: Json, container: Json) -> set[Source]:
 def environment(
     pod: Json, container: Json, base: Mapping[str, str], host: Host, given: Mapping[Source, Json]
 ) -> dict[str, str]:
-    """`base` first, then envFrom, then env; later ones win and may use `$(EARLIER)`. MissingConfig if one is absent."""
+    """Merges `base`, envFrom and env in this order; later ones win and may use `$(EARLIER)`. Raises MissingConfig."""
     env = dict(base)
     for entry in container.get("envFrom") or []:
         env |= _all_of(entry, given)
@@ -65,7 +66,7 @@ def environment(
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
-    """`$(NAME)` becomes its value, `$$` a dollar; what is not known stays as it is."""
+    """Replaces `$(NAME)` with its value and `$$` with a dollar; an unknown name stays unchanged."""
 
     def one(found: re.Match[str]) -> str:
         name = found[1]
@@ -119,7 +120,7 @@ def _value_from(
 
 
 def field_of(pod: Json, path: str, env: Mapping[str, str], host: Host) -> str:
-    """The value of a `fieldRef`. MissingConfig if there is no such field."""
+    """The value of a `fieldRef`. Raises MissingConfig if there is no such field."""
     meta: Json = pod["metadata"]
     spec: Json = pod.get("spec") or {}
     known = {

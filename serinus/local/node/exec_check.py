@@ -1,4 +1,4 @@
-"""Asks a container by running a command beside it, as exec probes and hooks do."""
+"""Checks a container with a command that runs beside it, for exec probes and hooks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from serinus.local.node.runtime import CheckResult, ExecCheck
 from serinus.local.umask import of_pods
 
 KEPT = 4096
-"""Bytes of the end of what a command says: it may say any amount within its time."""
+"""Bytes kept from the end of a command's output, which has no size limit of its own."""
 
 
 async def run(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> CheckResult:
-    """Its answer within `timeout` seconds. `base`: what comes below the container's own environment."""
+    """The command's result within `timeout` seconds. `base`: variables that the container's own override."""
     mask = of_pods()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -29,7 +29,7 @@ async def run(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> Chec
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # uvloop knows no `umask`.
+            # uvloop does not support `umask`.
             preexec_fn=partial(os.umask, mask) if mask >= 0 else None,
         )
     except (OSError, ValueError) as error:
@@ -49,7 +49,7 @@ async def run(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> Chec
 
 
 async def end_of(stream: asyncio.StreamReader | None) -> bytes:
-    """The last bytes of all that comes."""
+    """The last bytes of the output."""
     kept = b""
     while stream is not None and (piece := await stream.read(1 << 16)):
         kept = (kept + piece)[-KEPT:]
@@ -57,6 +57,6 @@ async def end_of(stream: asyncio.StreamReader | None) -> bytes:
 
 
 def kill_group(pid: int) -> None:
-    """All that is left of a session whose leader was ours. Its number is not given to others while any of it lives."""
+    """Kills the remaining processes of a session that Serinus started. Its id is not reused while one of them lives."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

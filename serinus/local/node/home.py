@@ -1,4 +1,4 @@
-"""What a container needs of its pod and node."""
+"""The context of a container: its pod and node."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Say = Callable[[str, str, bool, str], None]
 
 
 class Config(Protocol):
-    """What containers read from the API."""
+    """The API data that containers read."""
 
     async def rules(self, namespace: str) -> Sequence[ImageRule]:
-        """ImageError if they make no sense."""
+        """The image rules of a namespace. Raises ImageError if they are invalid."""
         ...
 
     async def changed(self, timeout: float) -> None:
@@ -28,13 +28,13 @@ class Config(Protocol):
         ...
 
     async def fetch(self, namespace: str, wanted: set[Source]) -> dict[Source, Json]:
-        """Those of the wanted that exist."""
+        """The existing objects among `wanted`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """What a container needs of its pod and node. `pod()` is the pod as it is now; `changed()` reports a new state."""
+    """The context of a container. `pod()` returns the current pod; `changed()` reports a new state."""
 
     runtime: Runtime
     clock: Clock
@@ -48,6 +48,6 @@ class Home:
 
 
 def grace_of(pod: Json) -> float:
-    """Seconds that the containers of a pod have to end."""
+    """The grace period of a pod's containers, in seconds."""
     given = pod["spec"].get("terminationGracePeriodSeconds")
     return 30.0 if given is None else float(given)

@@ -1,7 +1,7 @@
-"""Fields of a pod that ask for a separation which local processes do not have. Pure.
+"""Pod fields that request isolation, which local processes do not have. Pure.
 
-They are accepted, since the manifests of a cluster must work as they are; but nobody shall believe that they protect
-something, so the answer to whoever creates such a pod, or what makes such pods, has a warning that names them.
+They are accepted, because a cluster's manifests must work unchanged. But they have no effect, so the response to the
+creation of such a pod, or of its owner, has a warning that names them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WHY = "local processes have all rights of the user that runs Serinus, and --run
 
 
 def warning(obj: Json) -> str:
-    """One warning with every such field of a pod, or of the pod template in `spec.template`; "" where there is none."""
+    """One warning with each such field of a pod, or of the pod template in `spec.template`; "" if there is none."""
     spec = _object(obj.get("spec"))
     found = list(_fields(_object(_object(spec.get("template")).get("spec")), "spec.template.spec"))
     if obj.get("kind") == "Pod":
@@ -42,7 +42,7 @@ def _context(holder: Json, path: str) -> Iterator[str]:
     context = _object(holder.get("securityContext"))
     for name in _CONTEXT:
         value = context.get(name)
-        # 0 is a user; false, where it does not restrict, asks for nothing.
+        # 0 is a user id; `false` requests nothing unless it restricts the pod.
         asked = value is False if name == _RESTRICTS_WHERE_FALSE else value not in (None, [], {}) and value is not False
         if asked:
             yield f"{path}.securityContext.{name}"

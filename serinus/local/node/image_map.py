@@ -1,4 +1,4 @@
-"""The file of `--image-map`: image rules for one run, in the form of `images.yaml` of the ConfigMap `serinus-images`."""
+"""The file of `--image-map`: one run's image rules, in the format of `images.yaml` in the ConfigMap `serinus-images`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from serinus.local.node.images import ImageError, ImageRule, read_rules
 
 
 def read_image_map(file: Path) -> list[ImageRule]:
-    """The rules of the file; a relative `workingDir` is relative to the file. Raises CannotRun with what to mend."""
+    """The rules of the file; a relative `workingDir` is relative to the file. Raises CannotRun with the fix."""
     try:
         text = file.read_text("utf-8")
     except OSError as error:

@@ -1,8 +1,8 @@
-"""What an image means on this machine: the command that stands for it. Pure.
+"""Maps an image to a command on this machine. Pure.
 
-In this order: the rules of the user (the file of `--image-map`, then the ConfigMap `serinus-images` in the pod's
-namespace, then the one in kube-system; the first rule that matches), the container's own `command`, the demo
-application. The container's own `command` replaces that of a rule. Any other image is an error, which says what to do.
+Precedence: the user's rules (the file of `--image-map`, then the ConfigMap `serinus-images` in the pod's namespace,
+then the one in kube-system; the first matching rule wins), the container's own `command`, the demo application. The
+container's own `command` replaces that of a rule. Any other image is an error that states the fix.
 
     apiVersion: v1
     kind: ConfigMap
@@ -40,7 +40,7 @@ DEMO_PORT = 8080
 
 
 class ImageError(Exception):
-    """An image that cannot be run here; the message is for the user. `reason` as a kubelet would give it."""
+    """An image that cannot run here; the message is for the user. `reason` as in a kubelet."""
 
     def __init__(self, message: str, *, reason: str = "ErrImagePull") -> None:
         super().__init__(message)
@@ -49,9 +49,9 @@ class ImageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`command` is empty where a container engine runs the image's own. `env` comes below the container's own.
+    """`command` is empty if a container engine runs the image's own. The container's own variables override `env`.
 
-    `because`: a sentence that says where the command comes from; "" for none.
+    `because`: a sentence with the command's source; "" for none.
     """
 
     command: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class ImageRule:
-    """`place`: where the rule is written, such as `ConfigMap shop/serinus-images: images.yaml[0]`."""
+    """`place`: the rule's location, such as `ConfigMap shop/serinus-images: images.yaml[0]`."""
 
     pattern: str
     command: tuple[str, ...]
@@ -75,7 +75,7 @@ class ImageRule:
 
 
 def split(image: str) -> tuple[str, str]:
-    """(repository without the default registry, tag); the tag is `latest` where none is given."""
+    """(repository without the default registry, tag); the default tag is `latest`."""
     name = image.partition("@")[0]
     for registry in ("docker.io/", "index.docker.io/", "registry-1.docker.io/"):
         name = name.removeprefix(registry)
@@ -86,12 +86,12 @@ def split(image: str) -> tuple[str, str]:
 
 
 def config_map_place(namespace: str) -> str:
-    """Where the rules of a namespace are written, as errors and Events name it."""
+    """The location of a namespace's rules, for errors and Events."""
     return f"ConfigMap {namespace}/{CONFIG_MAP}: {KEY}"
 
 
 def read_rules(text: str, where: str) -> list[ImageRule]:
-    """The rules in `text`. ImageError names the place (`where`), the field, the value found, and what to write."""
+    """The rules in `text`. ImageError has the location (`where`), the field, the value found, and the fix."""
     try:
         found = list(go_yaml.documents(text, strict=True))
     except go_yaml.YamlError as error:
@@ -151,7 +151,7 @@ def _words(value: Any, where: str) -> tuple[str, ...]:
 
 
 def program_of(container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
-    """The program that a container runs here. ImageError if there is none."""
+    """The program that a container runs here. Raises ImageError if there is none."""
     image = str(container.get("image") or "")
     repository, tag = split(image)
     command = tuple(str(w) for w in container.get("command") or ())
@@ -187,7 +187,7 @@ def _because(image: str, program: str) -> str:
 
 
 def _unknown(container: Json, image: str, repository: str, rules: Sequence[ImageRule], namespace: str) -> str:
-    """The error for an image that no rule matches, with a rule and the command that applies it, to be typed."""
+    """The error for an image without a matching rule, with a rule and the command that applies it."""
     rule = f"- {{image: {json.dumps(f'{repository}:*')}, command: [{', '.join(_stand_in(container))}]}}"
     place = config_map_place(namespace)
     if any(r.place.startswith(place) for r in rules):
@@ -203,7 +203,7 @@ def _unknown(container: Json, image: str, repository: str, rules: Sequence[Image
 
 
 def _stand_in(container: Json) -> tuple[str, ...]:
-    """A command that works as it stands: a web server where the container declares a TCP port."""
+    """A command that works unchanged: a web server if the container declares a TCP port."""
     if any((p.get("protocol") or "TCP") == "TCP" for p in container.get("ports") or []):
         return "python3", "-m", "http.server", "--bind", "$(HOST)", "--directory", "/usr/share", "$(PORT)"
     return "sleep", "infinity"
@@ -227,4 +227,4 @@ def _demo(image: str, tag: str) -> tuple[str, ...]:
 
 
 _PACKAGES = str(Path(__file__).resolve().parents[3])
-"""Where the package is: the demo runs in the pod's directory, and must find it even if it is not installed."""
+"""The package's location: the demo runs in the pod's directory and needs it if Serinus is not installed."""

@@ -1,8 +1,8 @@
-"""Ends containers that take more than they may: memory beyond `resources.limits.memory`, or too many processes.
+"""Ends containers that exceed a limit: memory beyond `resources.limits.memory`, or too many processes.
 
-There is no cgroup that an ordinary user may always make, and a limit on addresses (RLIMIT_AS) ends programs that only
-reserve them, as Go, Java and Node.js do. So what is resident is looked at every second; a container can be beyond its
-limit for as long. Where no container has a limit, only the number of processes of the machine is looked at.
+An ordinary user cannot always create a cgroup. A limit on addresses (RLIMIT_AS) ends programs that only reserve memory,
+as Go, Java and Node.js do. So resident memory is checked every second; a container can exceed its limit for that long.
+Without limits, only the number of processes on the machine is checked.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from serinus.local.node.pod_processes import Process, end_all, exact_memory, of_
 
 LOOK = 1.0
 MOST_PROCESSES = 1024
-"""Of one container. A fork bomb has as many within a second, and no program that is meant to run here."""
+"""Processes of one container. A fork bomb reaches this within a second; a normal program does not."""
 
 
 class Verdict(NamedTuple):
-    """Why a container was ended, as its status says it."""
+    """Why a container was ended, for its status."""
 
     reason: str
     message: str
 
 
 class Limits:
-    """`verdicts`: of the containers that were ended, by their directory; whoever reports the end takes it out."""
+    """`verdicts`: of ended containers, by directory; the code that reports the end removes the entry."""
 
     def __init__(self, directory: Path, *, most: int = MOST_PROCESSES) -> None:
         self._directory, self._most = directory, most
         self.verdicts: dict[Path, Verdict] = {}
 
     async def keep(self, memory: Callable[[], Mapping[Path, int]]) -> None:
-        """For ever. `memory()`: the limits in bytes of what runs now, 0 for none."""
+        """Checks without end. `memory()`: the limits in bytes of running containers, 0 for none."""
         while True:
             await asyncio.sleep(LOOK)
             limits = memory()
@@ -46,7 +46,7 @@ class Limits:
                 await asyncio.to_thread(end_all, self._directory, {place})
 
     def look(self, limits: Mapping[Path, int]) -> dict[Path, Verdict]:
-        """The containers that are beyond a limit now."""
+        """The containers that exceed a limit now."""
         found = of_containers(self._directory)
         judged = {place: self._judged(found.get(place, []), limit) for place, limit in limits.items()}
         return {place: verdict for place, verdict in judged.items() if verdict is not None}
@@ -56,7 +56,7 @@ class Limits:
             return Verdict(
                 "TooManyProcesses", f"it had {len(processes)} processes, and a container may have {self._most} here"
             )
-        # What processes share counts several times in the quick sum, so only a sum beyond the limit is looked into.
+        # The quick sum counts shared memory several times, so only a sum beyond the limit is checked exactly.
         if limit and sum(p.memory for p in processes) > limit and (exact := exact_memory(processes)) > limit:
             return Verdict(
                 "OOMKilled",

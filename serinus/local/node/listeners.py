@@ -1,6 +1,6 @@
-"""Who listens: a port that answers on a pod's address may be somebody else's, listening on every address.
+"""Finds the owner of a listening port: a program that listens on all addresses also answers on a pod's address.
 
-Read from /proc/net/tcp, only once an address answers; where there is none (macOS), an answer is taken as it is.
+Read from /proc/net/tcp, only once an address answers. Without it (macOS), every answer counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LISTEN = "0A"
 
 
 def listening() -> list[tuple[str, int, str]]:
-    """(address, port, inode) of each listening TCP socket; wildcard addresses as 0.0.0.0."""
+    """(address, port, inode) of each listening TCP socket; 0.0.0.0 for wildcard addresses."""
     found: list[tuple[str, int, str]] = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -33,7 +33,7 @@ def listening() -> list[tuple[str, int, str]]:
 
 
 def forbidden(ip: str, ports: Iterable[int]) -> list[int]:
-    """Those of the ports on which this user may not listen: the low ones, unless the user is root."""
+    """The given ports on which this user may not listen: the low ones, unless the user is root."""
     return [port for port in ports if 0 < port < 1024 and _is_forbidden(ip, port)]
 
 
@@ -55,10 +55,10 @@ def _address(text: str) -> str:
 
 
 def is_own(ip: str, port: int, session: int) -> bool:
-    """Whether what listens on this port at this address belongs to the container with this session of processes.
+    """Whether the listener on this port and address belongs to the container with this process session.
 
-    A listener on exactly this address is its own: nobody else is given it. One on all addresses must be one of its
-    processes.
+    A listener on exactly this address belongs to the container, since no other one gets the address. A listener on all
+    addresses must be one of its processes.
     """
     sockets = listening()
     if not sockets or any((a, p) == (ip, port) for a, p, _ in sockets):

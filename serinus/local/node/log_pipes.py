@@ -1,4 +1,4 @@
-"""The pipes that containers write into, and the program that makes logs of them (`log_writer.py`)."""
+"""The pipes that containers write to, and the program that turns them into logs (`log_writer.py`)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AGAIN = 1.0
 
 
 class LogPipes:
-    """`directory`: that of the pods. The writer is started when it is first needed, and outlives this process."""
+    """`directory`: the pods' directory. The writer starts on first use and outlives this process."""
 
     def __init__(self, directory: Path, *, limit: int = LIMIT) -> None:
         self._directory, self._limit = directory, limit
@@ -38,14 +38,14 @@ class LogPipes:
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self, place: Path, attempt: int) -> int:
-        """A descriptor that a container writes its log to; the caller closes it. Raises OSError."""
+        """A descriptor for the container's output; the caller closes it. Raises OSError."""
         pipe = place / PIPE
         with suppress(FileNotFoundError):
             if not stat.S_ISFIFO(pipe.lstat().st_mode):
                 pipe.unlink()
         with suppress(FileExistsError):
             os.mkfifo(pipe, 0o600)
-        # For reading too: then there is always a reader, and a writer that comes back finds the pipe whole.
+        # Open for reading too: the pipe always has a reader, and a restarted writer finds it intact.
         descriptor = os.open(pipe, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             os.set_blocking(descriptor, True)
@@ -56,13 +56,13 @@ class LogPipes:
         return descriptor
 
     async def drained(self, place: Path) -> None:
-        """Returns when all that a container wrote until now is in its log."""
+        """Returns when the log contains all output up to now."""
         if self._is_there():
             with suppress(OSError):
                 await self._ask({"place": str(place.relative_to(self._directory))})
 
     async def keep(self, running: Callable[[], Iterable[tuple[Path, int]]]) -> None:
-        """For ever: starts the writer again when it ends. `running()`: the places and attempts of what runs."""
+        """Restarts the writer whenever it ends. `running()`: directories and attempts of running containers."""
         while True:
             if not self._is_there():
                 for place, attempt in running():
@@ -70,7 +70,7 @@ class LogPipes:
                         os.close(await self.open(place, attempt))
             pid, started = self._mark.read()
             if not processes.is_running(pid, started):
-                await asyncio.sleep(AGAIN)  # nothing runs that has a log
+                await asyncio.sleep(AGAIN)  # no running container has a log
                 continue
             await processes.ended(pid, started)
             if self._child is not None:
@@ -79,7 +79,7 @@ class LogPipes:
             log.warning("The writer of logs ended by itself; it is started again when something is to be written.")
 
     async def stop(self) -> None:
-        """Ends the writer, once all of it is written."""
+        """Stops the writer once it has written everything."""
         self._hang_up()
         pid, started = self._mark.read()
         if processes.is_running(pid, started):
@@ -109,7 +109,7 @@ class LogPipes:
                 self._hang_up()
                 raise OSError(f"the writer of logs does not answer within {ANSWER_SECONDS:g} s") from None
             except BaseException:
-                self._hang_up()  # else the answer to this would be taken for that to the next
+                self._hang_up()  # else the next request would receive this one's response
                 raise
             if answer != b"\n":
                 if not answer:
@@ -153,7 +153,7 @@ class LogPipes:
 
 
 class _Short:
-    """A name of a socket that fits the 108 bytes of an address, within the block."""
+    """Within the block, a socket name that fits the 108 bytes of an address."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._directory = path, -1

@@ -1,15 +1,15 @@
-"""Writes the logs of containers, within bounds, while `serinus up` lives and after it died.
+"""Writes size-bounded container logs while `serinus up` runs and after it has ended.
 
-Run as a program of its own (`python log_writer.py FD LIMIT`, in the directory of the pods). Each container writes into a
-pipe with a name, `<pod>/<container>/output`; this program reads the pipes and writes `<pod>/<container>/<attempt>.log`. A
-log that reaches LIMIT bytes is renamed to `<attempt>.log.1` and begun anew, so at most twice LIMIT is kept, however fast
-a container writes: one that is faster than the disk waits.
+Runs as a separate program (`python log_writer.py FD LIMIT`, in the pods' directory). Each container writes to a named
+pipe, `<pod>/<container>/output`; this program reads the pipes and writes `<pod>/<container>/<attempt>.log`. A log that
+reaches LIMIT bytes is renamed to `<attempt>.log.1` and a new one begins, so at most twice LIMIT is kept. A container
+that writes faster than the disk must wait.
 
-Containers have their pipe open for reading as well, so the end of this program breaks no pipe: they wait until it is
-started again. Requests come on the listening socket FD, one JSON object a line, and each is answered with a line:
+Containers also open their pipe for reading, so the end of this program breaks no pipe: they wait until it restarts.
+Requests arrive on the listening socket FD, one JSON object per line. Each gets a one-line response:
 
-    {"place": "<pod>/<container>", "attempt": N}     read this pipe from now on; what comes belongs to that attempt
-    {"place": "<pod>/<container>"}                   answered when all that is in the pipe by now is in the file
+    {"place": "<pod>/<container>", "attempt": N}     read this pipe from now on; its output belongs to that attempt
+    {"place": "<pod>/<container>"}                   answered when the pipe's current content is in the file
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from contextlib import suppress
 
 CHUNK = 64 * 1024
 LONGEST_LINE = 64 * 1024
-"""A log is cut at the end of a line, unless that is farther away than this."""
+"""A log is cut at a line end, unless that is farther away than this."""
 NICE = 5
-"""Whoever serves requests goes before whoever writes logs."""
+"""Processes that serve requests take precedence over the log writer."""
 
 
 class Log:
-    """One pipe and the file that it is written to."""
+    """One pipe and its log file."""
 
     def __init__(self, place: str, attempt: int, limit: int) -> None:
         self.place, self.limit = place, limit
@@ -55,7 +55,7 @@ class Log:
         self._file = -1
 
     def read(self) -> int:
-        """How many bytes were moved; 0 at the end of the pipe, -1 where nothing is in it now."""
+        """Bytes that were copied; 0 at the end of the pipe, -1 if it is empty now."""
         try:
             piece = os.read(self.pipe, CHUNK)
         except BlockingIOError:
@@ -66,7 +66,7 @@ class Log:
         return len(piece)
 
     def drain(self) -> None:
-        """What is in the pipe now; a container that writes on and on is not waited for."""
+        """Copies the pipe's current content. A container that never stops writing cannot block this."""
         for _ in range(64):
             if self.read() <= 0:
                 return
@@ -84,7 +84,7 @@ class Log:
         self._append(piece)
 
     def _append(self, piece: bytes) -> None:
-        # On a full disk lines are lost; the container must not wait for room.
+        # A full disk loses lines; the container must not wait for free space.
         with suppress(OSError):
             while piece and self._file >= 0:
                 written = os.write(self._file, piece)
@@ -92,7 +92,7 @@ class Log:
                 piece = piece[written:]
 
     def _rotate(self) -> None:
-        # There is a log at every moment: the new one takes the name of the full one, which has another by then.
+        # A log always exists: the full one is linked under its new name before the new one replaces it.
         old, new = f"{self.path}.old", f"{self.path}.new"
         with suppress(OSError):
             with suppress(FileNotFoundError):
@@ -164,7 +164,7 @@ class Visitor:
         self.socket, self._rest = connection, b""
 
     def lines(self) -> list[bytes]:
-        """What was asked. Raises OSError at its end."""
+        """The received request lines. Raises OSError when the connection ends."""
         piece = self.socket.recv(CHUNK)
         if not piece:
             raise ConnectionResetError

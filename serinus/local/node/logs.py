@@ -1,9 +1,9 @@
-"""Logs of containers: files that `log_writer.py` writes, a process of its own, so that the end of the node harms no log.
+"""Container logs: `log_writer.py` writes the files in a separate process, so the node's end loses no output.
 
-    DIR/<namespace>_<pod>_<uid>/<container>/<attempt>.log      and .log.1, what was before the last rotation
+    DIR/<namespace>_<pod>_<uid>/<container>/<attempt>.log      and .log.1, the lines before the last rotation
 
-A log that reaches its limit is renamed and begun anew. Lines carry no time of their own: `--timestamps` and `--since` go
-by when the file was seen to grow, looked at every second.
+A log that reaches its limit is renamed and a new one begins. Lines have no timestamp: `--timestamps` and `--since` use
+the time at which the file was observed to grow, checked every second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from serinus.kube.clock import Clock, rfc3339_micro
 
 LIMIT = 10 * 1024 * 1024
-"""Bytes of one log before it is rotated: as a kubelet's containerLogMaxSize. At most twice this is kept."""
+"""Bytes of one log before its rotation, as a kubelet's containerLogMaxSize. At most twice this is kept."""
 
 LOOK = 1.0
 POLL = 0.1
@@ -30,11 +30,11 @@ _MARKS = 4096
 
 
 class NoLog(LookupError):
-    """There is no such log; the message is for the user."""
+    """The log does not exist; the message is for the user."""
 
 
 def _changed_at(path: Path) -> float:
-    """0 for one that has gone meanwhile."""
+    """The modification time; 0 if the file no longer exists."""
     try:
         return path.stat().st_mtime
     except OSError:
@@ -43,14 +43,14 @@ def _changed_at(path: Path) -> float:
 
 @dataclass(slots=True)
 class _Marks:
-    """When the file, told by its inode, was seen to have which size."""
+    """Observed sizes of a file, identified by inode, and their times."""
 
     inode: int
     ends: deque[int]
     times: deque[float]
 
     def at(self, offset: int) -> float | None:
-        """When the line that starts at this offset was there."""
+        """When the line at this offset was first observed."""
         if not self.ends:
             return None
         i = bisect_right(self.ends, offset)
@@ -58,7 +58,7 @@ class _Marks:
 
 
 class Logs:
-    """Reads the logs below `directory`. `running(namespace, pod, container)`: whether more may come."""
+    """Reads the logs below `directory`. `running(namespace, pod, container)`: whether more output may follow."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory, self._clock = directory, clock
@@ -66,21 +66,22 @@ class Logs:
         self.running: Callable[[str, str, str], bool] = lambda namespace, pod, container: False
 
     def container(self, namespace: str, pod: str, container: str) -> Path:
-        """The directory of its logs. NoLog if there is none yet."""
+        """The directory of the container's logs. Raises NoLog if there is none yet."""
         found = sorted(self._find(f"{namespace}_{pod}_*/{container}"), key=_changed_at)
         if not found:
             raise NoLog(f'container "{container}" in pod "{pod}" has not started yet: it has no log')
         return found[-1]
 
     def _find(self, pattern: str) -> list[Path]:
-        """What is there; a directory that goes while it is read makes Python's glob fail as a whole: then once more."""
+        """The matching files. If a directory disappears during the scan, Python's glob fails as a whole; then it is
+        repeated."""
         for _ in range(5):
             with suppress(FileNotFoundError):
                 return list(self._directory.glob(pattern))
         return []
 
     async def watch(self) -> None:
-        """Notes when logs grow; until cancelled."""
+        """Records when logs grow, until cancelled."""
         while True:
             await asyncio.sleep(LOOK)
             self.look()
@@ -118,7 +119,7 @@ class Logs:
         previous: bool = False,
         limit_bytes: int | None = None,
     ) -> AsyncIterator[bytes]:
-        """Pieces of the log. NoLog if there is none, raised at once."""
+        """The log in chunks. Raises NoLog at once if there is none."""
         directory = self.container(namespace, pod, container)
         attempts = sorted(int(p.stem) for p in directory.glob("*.log") if p.stem.isdigit())
         if previous:
@@ -152,7 +153,7 @@ class Logs:
         while True:
             alive = running()
             if (now := _inode(path)) != inode:
-                # It was rotated: first what has been written to it since the last look.
+                # After a rotation: first the rest of the old file.
                 if _inode(older) == inode:
                     async for piece in _chunks(older, offset):
                         yield self._stamped(older, 0, piece) if timestamps else piece
@@ -216,7 +217,7 @@ def _inode(path: Path) -> int:
 
 
 def last_line(path: Path) -> str:
-    """The last line that is not empty, cut to what fits a message; "" if there is none."""
+    """The last non-empty line, shortened to fit a message; "" if there is none."""
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)
@@ -228,7 +229,7 @@ def last_line(path: Path) -> str:
 
 
 def _tail_offset(path: Path, lines: int) -> int:
-    """Where the last `lines` lines begin."""
+    """The offset of the last `lines` lines."""
     try:
         size = path.stat().st_size
     except OSError:
@@ -252,7 +253,7 @@ def _tail_offset(path: Path, lines: int) -> int:
 
 
 async def _chunks(path: Path, offset: int) -> AsyncIterator[bytes]:
-    """From `offset` to the end as it is now; cut at line ends where there are any, so that lines can be marked."""
+    """Chunks from `offset` to the current end, cut at line ends where possible, so that lines can get timestamps."""
     with suppress(FileNotFoundError), path.open("rb") as file:
         file.seek(offset)
         while piece := file.read(_CHUNK):

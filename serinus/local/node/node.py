@@ -1,7 +1,7 @@
-"""The node: takes pods that nobody runs yet, runs each, keeps its Node object and Lease alive, finds processes again.
+"""The node: binds and runs unscheduled pods, maintains its Node object and Lease, and re-adopts processes.
 
-Pods are taken whatever their nodeSelector, affinity, tolerations or requests say: there is one machine, and it is to
-run the YAML that a cluster gets.
+Pods are accepted regardless of nodeSelector, affinity, tolerations and requests: there is one machine, and it must run
+a cluster's YAML.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ MOST_PODS = 250
 
 
 class Node:
-    """`data_dir/pods` holds what pods leave on disk: give the same to the runtime, and to `logs` if they are given.
+    """`data_dir/pods` contains the pods' files. If `runtime` or `logs` is given, it must use the same directory.
 
-    `drain`: seconds between a pod's leaving the EndpointSlices and its SIGTERM, in which gateways follow.
-    `image_rules`: come before those of the ConfigMaps `serinus-images`.
+    `drain`: seconds between a pod's removal from the EndpointSlices and its SIGTERM, for the gateways to follow.
+    `image_rules`: precede those of the ConfigMaps `serinus-images`.
     """
 
     def __init__(
@@ -81,16 +81,16 @@ class Node:
         self._unbound: WorkQueue[tuple[str, str]] = WorkQueue(clock, rng)
         self._workers: dict[str, pods.PodWorker] = {}
         self._failures: dict[str, int] = {}
-        """How often the worker of a pod has failed, by uid."""
+        """Failures of each pod's worker, by uid."""
         self._group: asyncio.TaskGroup | None = None
         self.logs = logs or Logs(data_dir / "pods", clock)
         self.logs.running = self._runs
         self._pods.on_change(self._changed)
 
     async def run(self) -> None:
-        """Until cancelled; processes then go on running, for the next node to find. `stop_all` ends them.
+        """Runs until cancelled. The processes continue for the next node; `stop_all` ends them.
 
-        May be called again after it has failed: what it supervised then is found again, as after a crash.
+        May be called again after a failure: it re-adopts the running processes, as after a crash.
         """
         self._group = None
         self._workers.clear()
@@ -101,7 +101,7 @@ class Node:
             await self._pods.synced.wait()
             await self._slices.synced.wait()
             await self._remove_orphans()
-            # Addresses that are in use first: none may be given to another pod.
+            # Reserves addresses in use first: no other pod may get them.
             for pod in self._pods.items.values():
                 if self._is_mine(pod) and (ip := (pod.get("status") or {}).get("podIP")):
                     self._addresses.take(pod["metadata"]["uid"], ip)
@@ -114,7 +114,7 @@ class Node:
             await work(self._unbound, self._bind, workers=4)
 
     async def stop_all(self, grace: float = STOP_GRACE) -> None:
-        """Ends all processes of all pods: SIGTERM, and SIGKILL after `grace` seconds. The pods stay in the API."""
+        """Ends all processes of all pods: SIGTERM, then SIGKILL after `grace` seconds. The pods stay in the API."""
         await self._runtime.stop_all(grace)
 
     def _runs(self, namespace: str, pod: str, container: str) -> bool:
@@ -134,7 +134,7 @@ class Node:
 
     def _changed(self, old: Json | None, new: Json | None) -> None:
         if self._group is None:
-            return  # what is there is looked at when everything that it needs is known
+            return  # existing pods are processed once all that they need is available
         if old is not None and (new is None or new["metadata"]["uid"] != old["metadata"]["uid"]):
             worker = self._workers.get(old["metadata"]["uid"])
             if worker is not None:
@@ -197,7 +197,7 @@ class Node:
         try:
             await worker.run()
         except Exception as error:
-            # A flaw in one pod's worker must not take the others with it: it begins again from what the API says.
+            # A bug in one pod's worker must not stop the others: the worker restarts from the API's state.
             log.exception("pod %s/%s: its worker failed and starts again", worker.ref.namespace, worker.ref.name)
             failures = self._failures[uid] = self._failures.get(uid, 0) + 1
             await worker.report_failure(error)
@@ -238,7 +238,7 @@ class Node:
         await self._client.patch(NODES, self._name, {"status": node["status"]}, subresource="status")
 
     async def _renew(self) -> None:
-        """The Lease is the heartbeat; the Node object is only written when something changes."""
+        """Renews the Lease, which is the heartbeat; the Node object is written only on changes."""
         spec = {
             "holderIdentity": self._name,
             "leaseDurationSeconds": LEASE_SECONDS,

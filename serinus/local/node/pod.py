@@ -1,6 +1,6 @@
 """One pod on this node: its containers in order, its status, its end.
 
-A pod that is deleted gets its SIGTERM only when no EndpointSlice names it as ready and the gateway had time to follow.
+A deleted pod gets SIGTERM only after every EndpointSlice has dropped it as ready and the gateway had time to follow.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from serinus.local.node.traffic import Traffic
 log = logging.getLogger(__name__)
 
 FORCED_GRACE = 2.0
-"""Seconds for the processes of a pod that was removed from the API without waiting for them, as a kubelet gives."""
+"""Grace period in seconds for a pod that was force-deleted from the API, as in a kubelet."""
 
 TRAFFIC_PATIENCE = 10.0
-"""Seconds that the end of a pod waits at most for its address to leave the EndpointSlices."""
+"""Maximum seconds that a pod's end waits for its address to leave the EndpointSlices."""
 
 RETRY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What all pods of a node share."""
+    """Objects that all pods of a node share."""
 
     client: Client
     runtime: Runtime
@@ -87,7 +87,7 @@ class PodWorker:
         self._node.events.say(PODS, self._about, reason, message, warning=warning, field=field)
 
     async def report_failure(self, error: Exception) -> None:
-        """Says in the pod's status and in an Event that its worker failed by a flaw of ours."""
+        """Reports a failure of the worker, caused by a bug, in the pod's status and in an Event."""
         while isinstance(error, ExceptionGroup) and error.exceptions:
             error = error.exceptions[0]
         message = f"the node failed on this pod ({type(error).__name__}: {error}); it tries again ever more rarely"
@@ -97,7 +97,7 @@ class PodWorker:
             await self._node.client.patch(PODS, self.ref.name, body, self.ref.namespace, subresource="status")
 
     def update(self, pod: Json) -> None:
-        """The pod changed in the API."""
+        """Handles a change of the pod in the API."""
         before, self.pod = self.pod, pod
         if pod["metadata"].get("deletionTimestamp"):
             self._leaving.set()
@@ -112,7 +112,7 @@ class PodWorker:
             self._dirty.set()  # a readiness gate, perhaps
 
     def removed(self) -> None:
-        """The pod is no longer in the API."""
+        """Handles the pod's removal from the API."""
         self._gone = True
         self._leaving.set()
 
@@ -121,7 +121,7 @@ class PodWorker:
         return any(c.name == container and "running" in c.state.state for c in (*self.init, *self.containers))
 
     async def run(self) -> None:
-        """Until the pod has ended and left the API. Cancelled, it leaves everything running."""
+        """Runs until the pod has ended and is removed from the API. Cancellation leaves all processes running."""
         if self.pod["metadata"].get("deletionTimestamp"):
             self._leaving.set()
         living, writing = asyncio.create_task(self._live()), asyncio.create_task(self._write())
@@ -148,7 +148,7 @@ class PodWorker:
             raise
         async with asyncio.TaskGroup() as group:
             if self._leaving.is_set():
-                # Nothing is started any more; what still runs is taken over, so that it ends in order.
+                # Starts no containers; adopts the running ones so that they end in order.
                 for container in (*self.init, *self.containers):
                     if container.name in found:
                         group.create_task(container.run(found[container.name]))
@@ -179,7 +179,7 @@ class PodWorker:
         )
 
     async def _write(self) -> None:
-        """Writes the status whenever it changed; states that follow each other faster are written as one."""
+        """Writes the status whenever it changes; rapid changes are merged into one write."""
         while True:
             await self._dirty.wait()
             self._dirty.clear()
@@ -204,7 +204,7 @@ class PodWorker:
                 self._written = status
 
     def _merged(self, live: Json) -> Json:
-        """What the API holds, with our own last word on what is ours: the cache may lag behind it."""
+        """The API's status with the fields that this node wrote last: the cache may lag behind them."""
         if self._written is None:
             return live
         ours = {c["type"]: c for c in self._written["conditions"]}

@@ -1,8 +1,8 @@
-"""All processes of a container, also those that left its session: daemons, and what `setsid` or `nohup` started.
+"""All processes of a container, including those that left its session: daemons, and children of `setsid` or `nohup`.
 
-There is no cgroup that an ordinary user may always make, so processes are told by what they inherit: the variable
-SERINUS_CONTAINER in their first environment, the container's pipe as their output, or a parent that is told so. A
-process that gives up all three on purpose (another environment, other files, a parent that has ended) is not found.
+An ordinary user cannot always create a cgroup, so processes are identified by inheritance: the variable
+SERINUS_CONTAINER in their initial environment, the container's pipe as their output, or a parent so identified. A
+process that deliberately drops all three (another environment, other files, an ended parent) is not found.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 VARIABLE = "SERINUS_CONTAINER"
-"""Its value is the container's directory, which has the pod's uid in its name."""
+"""Its value is the container's directory, whose name contains the pod's uid."""
 _MARK = f"\0{VARIABLE}=".encode()
 _PIPE = "/output"
 _PATIENCE = 10.0
 
 
 class Process(NamedTuple):
-    """`memory`: bytes that are resident."""
+    """`memory`: resident bytes."""
 
     pid: int
     memory: int
 
 
 def of_containers(directory: Path) -> dict[Path, list[Process]]:
-    """The processes of every container below the directory of the pods, by the container's own directory."""
+    """The processes of each container below the pods' directory, by container directory."""
     places: dict[int, Path | None] = {}
     parents: dict[int, int] = {}
     memory: dict[int, int] = {}
@@ -51,9 +51,9 @@ def of_containers(directory: Path) -> dict[Path, list[Process]]:
 
 
 def end_all(directory: Path, places: Set[Path]) -> set[int]:
-    """Kills all processes of the containers, or pods, with these directories. Those that are left after 10 s.
+    """Kills all processes of the containers or pods with these directories. Returns those still alive after 10 s.
 
-    They are stopped before they are killed, so that none starts another one meanwhile.
+    They are stopped (SIGSTOP) before they are killed, so that none starts another one meanwhile.
     """
     end = time.monotonic() + _PATIENCE
     stopped: set[int] = set()
@@ -71,7 +71,7 @@ def end_all(directory: Path, places: Set[Path]) -> set[int]:
 
 
 def exact_memory(processes: list[Process]) -> int:
-    """Bytes that the processes take together, what they share counted once."""
+    """Bytes that the processes use together; shared memory counts once."""
     return sum(_shared_out(process) for process in processes)
 
 
@@ -84,12 +84,12 @@ def _shared_out(process: Process) -> int:
 
 
 def marked(env: Mapping[str, str], place: Path) -> dict[str, str]:
-    """The environment with the mark of a container."""
+    """The environment with the container's mark."""
     return {**env, VARIABLE: str(place)}
 
 
 def _stat(pid: str) -> list[str]:
-    """The fields after the name: state, parent, …; none for a process that is gone, or only its remains."""
+    """The fields after the name: state, parent, …; empty for an ended process or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""A pod's status from the states of its containers, as a kubelet would report it. Pure."""
+"""Computes a pod's status from its containers' states, like a kubelet. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _OURS = {"PodScheduled", "PodReadyToStartContainers", "Initialized", "Containers
 
 @dataclass(slots=True)
 class ContainerState:
-    """`state`, `last`: as in a ContainerStatus. `over`: it has ended and is not started again. `hint`: why it is not
-    ready, where that is known."""
+    """`state`, `last`: as in a ContainerStatus. `over`: ended for good, without restart. `hint`: why it is not ready,
+    if known."""
 
     name: str
     image: str
@@ -49,7 +49,7 @@ class ContainerState:
 
 @dataclass(frozen=True, slots=True)
 class PodView:
-    """`sidecars`: names of init containers that go on running."""
+    """`sidecars`: names of init containers that keep running."""
 
     init: Sequence[ContainerState]
     containers: Sequence[ContainerState]
@@ -75,7 +75,7 @@ def initialized(view: PodView) -> bool:
 
 
 def status_of(pod: Json, view: PodView, now: float) -> Json:
-    """The `status` to write; conditions of others are kept, times of conditions that did not change too."""
+    """The `status` to write. It keeps other writers' conditions, and the times of unchanged conditions."""
     old: Json = pod.get("status") or {}
     now_phase = phase(view)
     watched = [*(c for c in view.init if c.name in view.sidecars), *view.containers]
@@ -160,7 +160,7 @@ def terminated(
     id_: str = "",
     reason: str = "",
 ) -> Json:
-    """`reason`: where more is known than the code says."""
+    """`reason`: if it is more specific than the exit code."""
     reason = reason or ("ContainerStatusUnknown" if not known else "Completed" if code == 0 else "Error")
     return {
         "terminated": {

@@ -1,4 +1,4 @@
-"""What a container is started with: its command, environment, directory and limits, from its spec and what that names."""
+"""Builds a container's command, environment, directory and limits from its spec and the referenced objects."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from serinus.local.node.runtime import Launch
 
 
 class NotYet(Exception):
-    """The container cannot be started as things are; the message names the field or the object, and what to do."""
+    """The container cannot start now; the message has the field or object, and the fix."""
 
 
 async def prepare(home: Home, name: str, spec: Json, field: str, program: Program, attempt: int) -> Launch:
-    """Raises NotYet. `field`: `containers` or `initContainers`; `attempt`: 0 for the first start."""
+    """The launch of a container. `field`: `containers` or `initContainers`; `attempt`: 0 for the first start. Raises
+    NotYet."""
     pod = home.pod()
     ports = tuple(int(p["containerPort"]) for p in spec.get("ports") or [] if p.get("protocol", "TCP") == "TCP")
     base = {**base_environment(home, pod, ports), **program.env}
@@ -52,7 +53,7 @@ async def prepare(home: Home, name: str, spec: Json, field: str, program: Progra
 
 
 def base_environment(home: Home, pod: Json, ports: tuple[int, ...]) -> dict[str, str]:
-    """What every container finds in its environment."""
+    """The default environment of every container."""
     return {
         "POD_IP": home.ip,
         "HOST": home.ip,
@@ -62,16 +63,16 @@ def base_environment(home: Home, pod: Json, ports: tuple[int, ...]) -> dict[str,
 
 
 def memory_limit(spec: Json) -> int:
-    """Bytes that a container may use; 0 for no limit."""
+    """The container's memory limit in bytes; 0 for none."""
     given = ((spec.get("resources") or {}).get("limits") or {}).get("memory")
     return int(quantity.parse(given)) if given is not None else 0
 
 
 def unusable(path: str, spec: Json, argv: tuple[str, ...], env: Mapping[str, str], working_dir: str) -> str:
-    """The first text that no process can be given, with its field and what to do; "" where all can.
+    """The first text that a process cannot receive, with its field and the fix; "" if there is none.
 
-    Commands and environments are strings of C, which end at the first NUL character (execve(2)); half of a surrogate
-    pair is no character at all.
+    Commands and environments are C strings, which end at the first NUL character (execve(2)); half of a surrogate pair
+    is not a character.
     """
     own = [f"{path}.{key}[{i}]" for key in ("command", "args") for i in range(len(spec.get(key) or []))]
     places = own if len(own) == len(argv) else [f"word {i + 1} of the command of {path}" for i in range(len(argv))]

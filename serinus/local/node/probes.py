@@ -1,4 +1,4 @@
-"""Probes: what they ask (`probe_of`, pure), and when they have asked often enough to know (`follow`)."""
+"""Probes: their definition (`probe_of`, pure), and their execution with thresholds (`follow`)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from serinus.kube.clock import Clock
 from serinus.local.node.runtime import Check, CheckResult, ExecCheck, HttpCheck, TcpCheck
 
 FIRST_LOOK, GROWTH = 0.025, 1.3
-"""Seconds between the first looks at a starting container, growing by this factor up to the probe's period: a period of
-ten seconds shall not make a pod wait ten seconds. Such extra looks never count as failures."""
+"""Seconds between the first checks of a starting container, growing by this factor up to the probe's period. So a
+period of ten seconds does not delay a pod by ten seconds. These extra checks never count as failures."""
 
 
 class BadProbe(Exception):
-    """A probe that cannot be asked; the message names the field."""
+    """An invalid probe; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Times in seconds. `grace`: replaces the pod's grace period when this probe ends the container."""
+    """Times in seconds. `grace`: replaces the pod's grace period if this probe ends the container."""
 
     check: Check
     initial_delay: float = 0.0
@@ -33,7 +33,7 @@ class Probe:
 
 
 def probe_of(container: Json, field: str, ip: str, env: Mapping[str, str], working_dir: str = "") -> Probe | None:
-    """The probe `readinessProbe`, `livenessProbe` or `startupProbe`, or None. BadProbe if it makes no sense."""
+    """The probe `readinessProbe`, `livenessProbe` or `startupProbe`, or None. Raises BadProbe if it is invalid."""
     given: Json | None = container.get(field)
     if not given:
         return None
@@ -70,7 +70,7 @@ def check_of(
     if command := given.get("exec"):
         return ExecCheck(tuple(str(w) for w in command.get("command") or ()), env, working_dir)
     if grpc := given.get("grpc"):
-        # Whether it serves is all that is asked: the health protocol would need a library for this alone.
+        # Checks only that the port answers: the health protocol would need a library.
         return TcpCheck(ip, port_of(container, grpc.get("port"), f"{field}.grpc.port"))
     return None
 
@@ -94,8 +94,8 @@ async def follow(
     *,
     eager: bool = True,
 ) -> None:
-    """Asks forever; calls `tell(healthy, message)` each time a threshold is reached. `eager`: look often until it first
-    succeeds."""
+    """Probes without end and calls `tell(healthy, message)` at each threshold. `eager`: check often until the first
+    success."""
     if probe.initial_delay:
         await asyncio.sleep(probe.initial_delay)
     successes = failures = 0

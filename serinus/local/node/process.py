@@ -1,12 +1,12 @@
-"""Containers as local processes.
+"""Runs containers as local processes.
 
-Each is the leader of a session of its own and writes its log into a pipe whose reader is a process of its own, so that
-both outlive the node: a crash of `serinus up` stops nothing. Its number and the moment it started stand in the pod's
-directory; the next node finds it by both, and one that does not match is somebody else's.
+Each process leads its own session and writes its log to a pipe with a separate reader process, so both outlive the
+node: a crash of `serinus up` stops nothing. The pod's directory contains the process id and start time. The next node
+finds the process by both; one that does not match belongs to another program.
 
     DIR/<namespace>_<pod>_<uid>/<container>/process.json     {attempt, pid, started, at}
-    DIR/…/<container>/output                                 the pipe it writes to
-    DIR/…/<container>/<attempt>.log                          what came out of it
+    DIR/…/<container>/output                                 the pipe for its output
+    DIR/…/<container>/<attempt>.log                          its output
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ PASSED_ON = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 )
-"""What a container gets of this machine's environment: what programs need to run at all, and none of its secrets."""
+"""Variables of this machine that a container receives: those that programs need to run, and no secrets."""
 
 
 class _Record(msgspec.Struct):
-    """What is remembered of a container's process. `at`: seconds since the epoch. `memory`: its limit in bytes."""
+    """The saved data of a container's process. `at`: seconds since the epoch. `memory`: its limit in bytes."""
 
     attempt: int = 0
     pid: int = 0
@@ -82,7 +82,7 @@ class ProcessRuntime:
         self._directory, self._clock = directory, clock
         self._own: dict[int, subprocess.Popen[bytes]] = {}
         self._places: dict[str, Path] = {}
-        """By the identity of what runs."""
+        """Container directory by running id."""
         self._pipes = LogPipes(directory, limit=log_limit)
         self._limits = Limits(directory)
         self._ending = Ending(directory)
@@ -105,7 +105,7 @@ class ProcessRuntime:
                 f"workingDir {launch.working_dir!r} is no directory on this machine: create it, or name another"
             )
         if (place / "process.json").exists():
-            await self._ending.of(place)  # an earlier start may have ended while nobody looked
+            await self._ending.of(place)  # an earlier start may have ended unobserved
         for old in place.glob("*.log*"):
             number = old.name.partition(".")[0]
             if number.isdigit() and int(number) < launch.attempt - 1:
@@ -121,7 +121,7 @@ class ProcessRuntime:
             ) from error
         try:
             try:
-                process = subprocess.Popen(  # noqa: ASYNC220 - a millisecond, and nothing may come between it and its record
+                process = subprocess.Popen(  # noqa: ASYNC220 - takes a millisecond; its record must follow
                     argv,
                     env=marked({**self.base(), **launch.env}, place),
                     cwd=directory,
@@ -169,7 +169,7 @@ class ProcessRuntime:
             await processes.ended(pid, started)
             why = await self._over(running)
             return Exit(137, True, *why) if why else Exit(UNKNOWN_EXIT, known=False)
-        # A child stays, as a zombie at least, until it is asked for: its number cannot be another's.
+        # A child stays at least a zombie until it is reaped, so its id cannot be reused.
         if own.poll() is None:
             await _child_ended(own)
         self._own.pop(pid, None)
@@ -178,7 +178,7 @@ class ProcessRuntime:
         return Exit(128 - code if code < 0 else code, True, *(why or ()))
 
     async def _over(self, running: Running) -> Verdict | None:
-        """With its first process a container ends as a whole, and its log is complete."""
+        """Ends the whole container after its first process, and completes its log."""
         kill_group(_identity(running)[0])
         place = self._places.pop(running.id, None)
         if place is not None:
@@ -192,7 +192,7 @@ class ProcessRuntime:
             group.create_task(self._limits.keep(lambda: {p: said.memory for p, said in self._running().items()}))
 
     def _running(self) -> dict[Path, _Record]:
-        """What runs, by its directory."""
+        """The running containers' records, by directory."""
         found = {place: _read(place / "process.json") for place in set(self._places.values())}
         return {place: said for place, said in found.items() if processes.is_running(said.pid, said.started)}
 
@@ -203,7 +203,7 @@ class ProcessRuntime:
         if kill:
             kill_group(pid)
         else:
-            # To the first process only, as in a container: what it started is its own affair.
+            # To the first process only, as in a container: it must stop its own children.
             processes.send(pid, started, signal.SIGTERM)
 
     async def check(self, running: Running, check: Check, timeout: float) -> CheckResult:
@@ -224,7 +224,7 @@ class ProcessRuntime:
         return logs.last_line(self._place(pod, container) / f"{attempt}.log")
 
     async def pods(self) -> Sequence[PodRef]:
-        # No part of such a name can have an underscore.
+        # No part of such a name can contain an underscore.
         found = [d.name.split("_") for d in self._directory.glob("*_*_*") if d.is_dir()]
         return [PodRef(*parts) for parts in found if len(parts) == 3]
 
@@ -249,7 +249,7 @@ class ProcessRuntime:
                 await self.ended(one)
 
         await asyncio.gather(*(stop(one) for one in running))
-        # What a container left behind whose first process ended while nobody looked.
+        # Remaining processes of containers whose first process ended unobserved.
         left = await asyncio.to_thread(of_containers, self._directory)
         await asyncio.gather(*(self._ending.of(place) for place in left))
         await self._pipes.stop()
@@ -264,7 +264,7 @@ async def _child_ended(process: subprocess.Popen[bytes]) -> None:
     try:
         fd = os.pidfd_open(process.pid)
     except (AttributeError, OSError):
-        while process.poll() is None:  # noqa: ASYNC110 - a system without pidfd has nothing better
+        while process.poll() is None:  # noqa: ASYNC110 - the only way without pidfd
             await asyncio.sleep(0.02)
         return
     try:

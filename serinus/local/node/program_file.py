@@ -1,4 +1,4 @@
-"""Which file of this machine a container's command means."""
+"""Finds the local file of a container's command."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from serinus.local.node.runtime import CannotStart, Launch
 
 
 def working_dir(launch: Launch, default: Path) -> Path | None:
-    """The directory that it starts in; None where there is none of that name."""
+    """The directory in which it starts; None if it does not exist."""
     directory = Path(launch.working_dir).expanduser() if launch.working_dir else default
     return directory if directory.is_dir() else None
 
 
 def found_program(launch: Launch, directory: Path) -> list[str]:
-    """The program, searched as a shell would with the container's own PATH; relative to its working directory."""
+    """The program, found as a shell would with the container's own PATH, relative to its working directory."""
     first, *rest = launch.argv
     if "/" in first:
         path = (directory / first).resolve() if not first.startswith("/") else Path(first)
@@ -34,7 +34,7 @@ def found_program(launch: Launch, directory: Path) -> list[str]:
 
 
 def why_not(command: str, error: OSError) -> str:
-    """Why the system does not start it, and what to do."""
+    """Why the system does not start it, and the fix."""
     if error.errno == errno.EACCES:
         return f"command {command!r} may not be run: make it executable (chmod +x)"
     if error.errno == errno.ENOEXEC:

@@ -1,6 +1,6 @@
-"""What runs containers: the protocol, and the values it speaks in.
+"""The container runtime: the protocol and its data types.
 
-`process.py` runs local processes, `docker.py` real images, `fake.py` nothing at all, in virtual time.
+`process.py` runs local processes, `docker.py` real images, `fake.py` nothing, in virtual time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from serinus.api.meta import Json
 from serinus.local.node.images import ImageRule, Program
 
 UNKNOWN_EXIT = 255
-"""Exit code of a process that ended while nobody was its parent: how it ended cannot be known."""
+"""Exit code of a process that ended without a parent: its real code is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class PodRef:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """`attempt`: 0 for the first start. `ports`: the TCP ports it declares."""
+    """`attempt`: 0 for the first start. `ports`: the declared TCP ports."""
 
     pod: PodRef
     container: str
@@ -38,14 +38,14 @@ class Launch:
     image: str
     ports: tuple[int, ...] = ()
     own: tuple[str, ...] = ()
-    """Names of `env` that come from the pod and not from this machine."""
+    """Names in `env` that come from the pod, not from this machine."""
     memory: int = 0
-    """Bytes that it may use; 0 for no limit."""
+    """Memory limit in bytes; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running container, ours or found again. `started`: seconds since the epoch."""
+    """A running container, started or re-adopted by this node. `started`: seconds since the epoch."""
 
     id: str
     container: str
@@ -55,9 +55,9 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """`code`: 128 + N if signal N ended it. `known`: whether the code is what it really ended with.
+    """`code`: 128 + N if signal N ended it. `known`: whether the code is the real exit code.
 
-    `reason`, `message`: why the runtime ended it, "" where it did not.
+    `reason`, `message`: why the runtime ended it, "" if it did not.
     """
 
     code: int
@@ -83,7 +83,7 @@ class TcpCheck:
 
 @dataclass(frozen=True, slots=True)
 class Listens:
-    """Whether the container itself listens on its own address: nobody else's answer counts."""
+    """Checks that the container itself listens on its own address; another program's answer does not count."""
 
     host: str
     port: int
@@ -106,42 +106,42 @@ class CheckResult:
 
 
 class CannotStart(Exception):
-    """The program cannot be started; the message is for the user."""
+    """The program cannot start; the message is for the user."""
 
 
 class Runtime(Protocol):
     name: str
 
     async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
-        """What the container runs. ImageError if its image is not to be had."""
+        """The container's program. Raises ImageError if its image is unavailable."""
         ...
 
     def remarks(self, launch: Launch) -> Sequence[str]:
-        """Why the program may fail once it runs: sentences for the user."""
+        """Warnings about possible failures of the program: sentences for the user."""
         ...
 
     async def start(self, launch: Launch) -> Running:
-        """CannotStart if it cannot be."""
+        """Starts a container. Raises CannotStart."""
         ...
 
     async def found(self, pod: PodRef) -> Sequence[Running]:
-        """Containers of this pod that still run from an earlier life of the node."""
+        """Containers of this pod that still run from an earlier node process."""
         ...
 
     async def ended(self, running: Running) -> Exit:
-        """Waits for the end."""
+        """Waits for the container's end."""
         ...
 
     async def signal(self, running: Running, *, kill: bool) -> None:
-        """SIGTERM, or SIGKILL to all of its processes. One that is gone is no error."""
+        """Sends SIGTERM, or SIGKILL to all of its processes. An ended container is not an error."""
         ...
 
     async def check(self, running: Running, check: Check, timeout: float) -> CheckResult:
-        """Asks once. Never raises: no answer is an answer."""
+        """Runs the check once. Never raises: a missing answer is a result."""
         ...
 
     def directory(self, pod: PodRef) -> Path | None:
-        """Where the pod's files are; None if this runtime keeps none."""
+        """The directory of the pod's files; None if this runtime has none."""
         ...
 
     def last_line(self, pod: PodRef, container: str, attempt: int) -> str:
@@ -149,17 +149,17 @@ class Runtime(Protocol):
         ...
 
     async def pods(self) -> Sequence[PodRef]:
-        """Pods of which anything is left, running or not."""
+        """Pods with remaining files or processes, running or not."""
         ...
 
     async def forget(self, pod: PodRef) -> None:
-        """Ends what is left of this pod, at once, and removes its files and logs."""
+        """Ends the pod's remaining processes at once, and removes its files and logs."""
         ...
 
     async def keep(self) -> None:
-        """Keeps up what containers need beside their processes; until cancelled, or nothing is needed."""
+        """Maintains the helpers of containers, until cancelled or unneeded."""
         ...
 
     async def stop_all(self, grace: float) -> None:
-        """Ends all containers: SIGTERM, and SIGKILL after `grace` seconds. Files and logs stay."""
+        """Ends all containers: SIGTERM, then SIGKILL after `grace` seconds. Files and logs stay."""
         ...

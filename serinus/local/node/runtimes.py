@@ -11,7 +11,7 @@ from serinus.local.node.process import ProcessRuntime
 
 
 async def runtime_of(name: str, directory: Path, clock: Clock) -> ProcessRuntime:
-    """The runtime called `process`, `docker` or `podman`. Raises CannotRun where its engine does not answer."""
+    """The runtime `process`, `docker` or `podman`. Raises CannotRun if its engine does not answer."""
     if name not in ENGINES:
         return ProcessRuntime(directory, clock)
     try:

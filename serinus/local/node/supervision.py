@@ -1,4 +1,4 @@
-"""Whether one start of a container is started, ready and alive: its probes, or its listener where it has none."""
+"""Tracks whether a container is started, ready and alive: by its probes, or by its listening ports."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from serinus.local.node.podstatus import ContainerState
 from serinus.local.node.runtime import CheckResult, Listens, Running
 
 LISTEN_PATIENCE = 2.0
-"""Seconds after which a container that listens on some of its ports is ready without the rest, and one that listens on
-none is told what is missing."""
+"""Seconds after which a container that listens on some of its ports becomes ready without the rest. One that listens on
+none gets a hint."""
 
 
 def ports_of(spec: Json) -> list[int]:
@@ -25,7 +25,7 @@ def ports_of(spec: Json) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Supervision:
-    """`spec()` is the container as it is now. `kill(grace)` ends this start, `post_start()` runs its hook."""
+    """`spec()` returns the current container. `kill(grace)` ends this start, `post_start()` runs its hook."""
 
     home: Home
     name: str
@@ -40,7 +40,7 @@ class Supervision:
     post_start: Callable[[], Awaitable[None]]
 
     async def run(self) -> None:
-        """Until cancelled, or nothing is left to ask. The state's `ready`, `started` and `hint` are kept up to date."""
+        """Updates the state's `ready`, `started` and `hint` until cancelled or no checks remain."""
         home, running = self.home, self.running
         try:
             startup, readiness, liveness = (
@@ -111,8 +111,8 @@ class Supervision:
         self.home.changed()
 
     async def _await_listener(self) -> None:
-        """Without a readiness probe, a container that declares ports is ready once it listens on them: requests that
-        arrive before would be lost."""
+        """Without a readiness probe, a container is ready once it listens on its declared ports: earlier requests would
+        fail."""
         home, running, ports = self.home, self.running, ports_of(self.spec())
         open_: set[int] = set()
         pause = probes.FIRST_LOOK

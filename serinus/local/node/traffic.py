@@ -1,4 +1,4 @@
-"""Whether an address may still get traffic: asked before a pod is ended."""
+"""Tracks whether an address may still receive traffic, for the end of pods."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from serinus.local.workloads.objects import EndpointSlice
 
 
 class Traffic:
-    """`drain`: seconds that a gateway gets to follow once an address has left the slices."""
+    """`drain`: seconds for gateways to follow after an address has left the slices."""
 
     def __init__(self, slices: Informer[EndpointSlice], *, drain: float = 1.0) -> None:
         self._slices, self._drain = slices, drain
         self._ready: Counter[str] = Counter()
         self._gone: dict[str, float] = {}
-        """Address → when it stopped being named as ready (seconds of the loop's clock); only the latest ones."""
+        """Address -> when it was last dropped as ready (seconds of the loop's clock); only recent ones."""
         self._waiting: dict[str, set[asyncio.Event]] = {}
         slices.on_change(self._changed)
 
@@ -41,15 +41,15 @@ class Traffic:
         self._gone[address] = now
 
     def reaches(self, address: str) -> bool:
-        """Whether a slice names this address as ready."""
+        """Whether a slice lists this address as ready."""
         return self._ready[address] > 0
 
     async def left(self, address: str, timeout: float) -> None:
-        """Returns once no slice names the address as ready and gateways had time to follow, at most after `timeout`
-        seconds; at once for one that was not named for so long already.
+        """Returns once no slice lists the address as ready and `drain` seconds have passed, at most after `timeout`
+        seconds.
 
-        A selector that moves takes an address out of the slices before its pod is deleted: it is the time since then
-        that counts, and not whether the address is still listed.
+        A selector change removes an address from the slices before its pod is deleted. So the time since the removal
+        counts: if `drain` has already passed, this returns at once.
         """
         if self.reaches(address):
             event = asyncio.Event()

@@ -1,7 +1,7 @@
-"""Volumes of a pod, as directories: `$SERINUS_VOLUMES/<name>`.
+"""A pod's volumes as directories: `$SERINUS_VOLUMES/<name>`.
 
-Processes share this machine's files, so nothing can be mounted at a path of its own; a program finds its volumes
-through the environment. ConfigMaps and Secrets are written once, when the pod starts; a hostPath is a link.
+Processes share this machine's files, so nothing can be mounted at its own path; a program finds its volumes through the
+environment. ConfigMaps and Secrets are written once, at pod start; a hostPath is a link.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ VARIABLE = "SERINUS_VOLUMES"
 
 
 def needed(pod: Json) -> set[Source]:
-    """Which ConfigMaps and Secrets the volumes hold, optional ones included."""
+    """The ConfigMaps and Secrets in the volumes, optional ones included."""
     found: set[Source] = set()
     for volume in pod["spec"].get("volumes") or []:
         for origin in _origins(volume):
@@ -33,7 +33,8 @@ def _origins(volume: Json) -> list[Json]:
 
 
 def make(pod: Json, directory: Path, host: Host, ip: str, given: Mapping[Source, Json]) -> list[str]:
-    """Makes the volumes below `directory`; sentences about what cannot be had here. MissingConfig as for variables."""
+    """Creates the volumes below `directory`. Returns sentences about unsupported ones. Raises MissingConfig as for
+    variables."""
     remarks: list[str] = []
     for volume in pod["spec"].get("volumes") or []:
         name = str(volume.get("name"))
