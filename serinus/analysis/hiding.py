@@ -164,7 +164,7 @@ def _rows(forms: frozenset[str]) -> frozenset[str]:
 
 
 def _whole_run(text: str, start: int, end: int) -> tuple[int, int]:
-    """The base64 around a place in it: the characters beside a secret hold bits of it."""
+    """The whole base64 text around a position: the characters next to a secret hold bits of it."""
     while start > 0 and _OF_BASE64.fullmatch(text[start - 1]):
         start -= 1
     match = _OF_BASE64.match(text, end)

@@ -1,1 +1,1 @@
-"""The language of `successCondition` and `failureCondition`: parsed once, checked against the result's type, bounded."""
+"""The language of `successCondition` and `failureCondition`: parsed once, checked for the result's type, limited."""

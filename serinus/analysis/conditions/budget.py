@@ -1,22 +1,22 @@
-"""How much work one evaluation may do: conditions come from users, results from anywhere."""
+"""Limits the work of one evaluation, because conditions and results are untrusted."""
 
 from __future__ import annotations
 
 from serinus.analysis.conditions.errors import ConditionError, TooMuchWork
 
 STEPS = 500_000
-"""Steps of an evaluation: below half a second. A list of 10,000 values with a predicate of three nodes takes 40,000."""
+"""Most steps of an evaluation: below 0.5 s. A list of 10,000 values with a predicate of three nodes takes 40,000."""
 
 CHARACTERS_A_STEP = 8
-"""Text is cheaper than list elements: all text that a condition makes has at most 4 million characters."""
+"""Text is cheaper than list elements: a condition can create at most 4 million characters."""
 
 
 DEEPEST = 200
-"""Levels of a value that a function walks: a result has at most 128 of its own, and `reduce` can wrap it again and again."""
+"""Most levels of a value that a function walks: a result has at most 128, and `reduce` can add more."""
 
 
 class Budget:
-    """What is left for one evaluation. Everything that loops or makes something pays before it does.
+    """The remaining budget of one evaluation. Every loop and every allocation pays in advance.
 
     `with budget:` surrounds one level of a recursive walk over a value.
     """

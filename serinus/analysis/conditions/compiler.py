@@ -1,7 +1,7 @@
-"""A tree to something that runs, for one type of result: every node gives its type and a function of a `Run`.
+"""Compiles a tree for one type of result: every node becomes its type and a function of a `Run`.
 
-Checking and making are one walk, so that the rule of a node stands in one place. What cannot fit whatever the values are
-is an error here, even in a branch that would never run; what only the values show is an error when it runs.
+One walk checks and compiles, so each node has its rule in one place. An error for all values is an error here, even in
+a branch that never runs. An error that depends on the values occurs when the condition runs.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ FUNCTIONS = Table({**NUMBERS, **TEXTS, **LISTS, **TIMES})
 ENVIRONMENT = "$env"
 RESULT = "result"
 OWN = ("asInt", "asFloat", "isNaN", "isInf", "isNil", "default")
-"""Functions that the environment brings, beside the language's own."""
+"""Functions of the environment, in addition to the language's own."""
 
 
 class _Ended(Exception):
-    """`?.` met nil: its chain ends here."""
+    """`?.` found nil, which ends its chain."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Made:
 
 
 def compile_for(node: n.Node, result: Type) -> Made:
-    """What the tree means for a result of that type. ConditionError if it means nothing."""
+    """The tree compiled for a result of that type. ConditionError if it is invalid."""
     return _Compiler(result).make(node)
 
 
 def compile_open(node: n.Node) -> Made:
-    """What the tree means where `Run.result` is a map of variables: a name that it lacks is nil. ConditionError as above."""
+    """The tree compiled for a `Run.result` that is a map of variables: a missing name is nil. ConditionError."""
     return _Compiler(t.MAP, is_open=True).make(node)
 
 

@@ -1,4 +1,4 @@
-"""A condition: read once, then asked about result after result."""
+"""A condition: parsed once, evaluated for many results."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from serinus.analysis.conditions.values import go_type
 from serinus.api.nesting import TOO_DEEP, nests_too_deep
 
 MOST_TYPES = 16
-"""Compiled forms that a condition keeps; a metric's results have one or two types."""
+"""Most compiled forms of a condition. A metric's results have one or two types."""
 
 
 class Condition:
-    """A condition in expr-lang, as `successCondition` has it. ConditionError if it cannot be read.
+    """A condition in expr-lang, as in `successCondition`. ConditionError if it cannot be parsed.
 
-    It reaches the result and nothing else, neither loops for long nor eats memory (see budget.py), and whatever is wrong
-    with it or its result is a ConditionError.
+    It can access only the result, and its time and memory are limited (budget.py). Every error of the condition or its
+    result is a ConditionError.
     """
 
     def __init__(self, text: str) -> None:
@@ -31,7 +31,7 @@ class Condition:
         self._made: dict[Type, Made] = {}
 
     def value(self, result: Any, now: float = 0.0, steps: int = STEPS) -> Any:
-        """Whatever the expression gives. `now`: seconds since the epoch. `steps`: TooMuchWork where it takes more."""
+        """The value of the expression. `now`: seconds since the epoch. `steps`: TooMuchWork if it takes more."""
         if isinstance(result, list | dict) and nests_too_deep(result):
             raise ConditionError(f"the result cannot be judged: {TOO_DEEP}")
         kind = type_of(result)
@@ -43,14 +43,14 @@ class Condition:
         return made.run(Run(result, round(now * 1e6) * 1000, Budget(steps)))
 
     def holds(self, result: Any, now: float = 0.0, steps: int = STEPS) -> bool:
-        """Whether the condition is true of this result. ConditionError if it is neither true nor false."""
+        """Whether the condition is true for this result. ConditionError if it is neither true nor false."""
         value = self.value(result, now, steps)
         if type(value) is not bool:
             raise ConditionError(f"expected bool, but got {go_type(value)}")
         return value
 
     def time(self, now: float) -> float:
-        """Seconds since the epoch that the expression means: `now() - duration("1h")`. ConditionError if it is no time."""
+        """The expression's time in seconds since the epoch: `now() - duration("1h")`. ConditionError for other types."""
         value = self.value(None, now)
         if not isinstance(value, Time):
             raise ConditionError(f"expected time.Time, but got {go_type(value)}")

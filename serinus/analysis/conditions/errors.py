@@ -1,10 +1,10 @@
-"""The one error of conditions: what is wrong with a condition, or with the result it was given."""
+"""The error of conditions: an invalid condition, or a result that does not fit it."""
 
 from __future__ import annotations
 
 
 class ConditionError(Exception):
-    """A condition that cannot be read, or has no value for this result. The text is what a measurement shows."""
+    """A condition that cannot be parsed, or has no value for this result. Measurements show its text."""
 
 
 class TooMuchWork(ConditionError):

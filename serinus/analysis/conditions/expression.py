@@ -1,4 +1,4 @@
-"""An expression over named variables, as `when` and `oncePer` of notifications have it."""
+"""An expression over named variables, as in `when` and `oncePer` of notifications."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from serinus.analysis.conditions.values import go_text, go_type
 
 
 class Expression:
-    """An expression in expr-lang that declares no names. ConditionError if it cannot be read, or its literals clash.
+    """An expression in expr-lang without declared names. ConditionError if it cannot be parsed, or its literals clash.
 
-    A name or a field that is not there is nil.
+    A missing name or field is nil.
     """
 
     def __init__(self, text: str) -> None:
@@ -24,7 +24,7 @@ class Expression:
         self._made = compile_open(parse(text))
 
     def value(self, variables: Mapping[str, Any], now: float = 0.0) -> Any:
-        """Whatever it gives. ConditionError if it fails. `now`: seconds since the epoch."""
+        """Its value. ConditionError if it fails. `now`: seconds since the epoch."""
         return self._made.run(Run(variables, round(now * 1e6) * 1000))
 
     def holds(self, variables: Mapping[str, Any], now: float = 0.0) -> bool:

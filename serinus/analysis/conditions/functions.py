@@ -1,4 +1,4 @@
-"""What functions of conditions are, and how their arguments are checked. The functions stand in files by subject."""
+"""The type of condition functions, and the checks of their arguments. The functions are in files by subject."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from serinus.analysis.conditions.values import go_type, is_number, truncated, wr
 
 @dataclass(slots=True)
 class Run:
-    """One evaluation: what a condition can reach. `now`: nanoseconds since the epoch."""
+    """The context of one evaluation. `now`: nanoseconds since the epoch."""
 
     result: Any
     now: int = 0
     budget: Budget = field(default_factory=Budget)
     elements: list[tuple[Any, int, Any]] = field(default_factory=list[tuple[Any, int, Any]])
-    """Of the predicates under way, innermost last: (element, index, accumulator)."""
+    """(element, index, accumulator) of each active predicate, innermost last."""
     variables: list[Any] = field(default_factory=list[Any])
 
 
@@ -30,7 +30,7 @@ Work = Callable[[Sequence[Any], Run], Any]
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`takes`: the types that each argument may have, "any" where only the run tells; the last one repeats up to `most`."""
+    """`takes`: the types of each argument, "any" if known only at run time; the last one repeats up to `most`."""
 
     name: str
     work: Work
@@ -40,7 +40,7 @@ class Function:
     most: int = 0
 
     def check(self, arguments: Sequence[Type]) -> Type:
-        """The type of a call with such arguments. ConditionError if it cannot be."""
+        """The type of a call with such arguments. ConditionError if the call is invalid."""
         count = len(arguments)
         if count < self.least:
             raise ConditionError(f"not enough arguments to call {self.name}")
@@ -86,7 +86,7 @@ TEXT = (t.STRING,)
 NUMBER = (*t.NUMBERS,)
 WHOLE = (t.INT,)
 MANY = 1_000
-"""Arguments of a function that takes any number of them."""
+"""The limit for a function with any number of arguments."""
 
 
 def text(value: Any) -> str:
@@ -108,14 +108,14 @@ def whole(value: Any, name: str) -> int:
 
 
 def items(value: Any, does: str) -> list[Any]:
-    """A list. `does`: what cannot be done with anything else, such as `reverse`."""
+    """A list. `does`: the operation for the error with other types, such as `reverse`."""
     if not isinstance(value, list):
         raise ConditionError(f"cannot {does} {go_type(value)}")
     return value
 
 
 def to_index(value: Any) -> int:
-    """An index: numbers are cut to whole ones."""
+    """An index. Fractions are truncated."""
     if type(value) is int:
         return value
     if type(value) is float:

@@ -41,7 +41,7 @@ def _last(args: Sequence[Any], _run: Run) -> Any:
 
 @LISTS.add("get", t.UNKNOWN, (t.MAP, t.ANYTHING, t.STRING), None)
 def _get(args: Sequence[Any], _run: Run) -> Any:
-    """The element, or nil if there is none: no error for what is out of range."""
+    """The element, or nil if there is none. An index out of range is no error."""
     owner, key = args
     if isinstance(owner, dict):
         return owner.get(key) if isinstance(key, str) else None
@@ -125,13 +125,13 @@ def _flatten(args: Sequence[Any], run: Run) -> list[Any]:
 
 
 def in_order(pairs: list[tuple[Any, Any]], order: str, run: Run) -> list[Any]:
-    """The values of (key, value) pairs, by key. ConditionError for keys that have no order among them."""
+    """The values of (key, value) pairs, by key. ConditionError for keys without an order."""
     run.budget.spend(len(pairs) * (1 + len(pairs).bit_length()))
     falling = order == "desc"
 
     def compare(a: tuple[Any, Any], b: tuple[Any, Any]) -> int:
         x, y = (b[0], a[0]) if falling else (a[0], b[0])
-        # NaN is less than nothing and nothing is less than it: without this, what is sorted would depend on the way.
+        # NaN has no order with any number. Without this rule the result would depend on the sort algorithm.
         if _nan(x) or _nan(y):
             return _nan(y) - _nan(x)
         return -1 if less(x, y) else (1 if less(y, x) else 0)

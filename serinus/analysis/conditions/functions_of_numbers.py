@@ -24,7 +24,7 @@ _VALUES = (*t.NUMBERS, t.DURATION, t.ANYTHING)
 
 
 def parse_float(value: str) -> float | None:
-    """A number as Go's ParseFloat reads it; None for what it does not."""
+    """A number as Go's ParseFloat parses it; None if that fails."""
     if len(value) > 1_000:
         return None
     if _DECIMAL.fullmatch(value):
@@ -75,7 +75,7 @@ def _as_float(args: Sequence[Any], run: Run) -> float:
 
 
 def _short(value: str) -> str:
-    """Values in error texts end up in the status of the AnalysisRun: not without bounds."""
+    """A shortened value for error texts, which the status of the AnalysisRun stores."""
     return value if len(value) <= 200 else f"{value[:200]}…"
 
 
@@ -91,13 +91,13 @@ def _is_inf(args: Sequence[Any], _run: Run) -> bool:
 
 @NUMBERS.add("isNil", t.BOOL, None)
 def _is_nil(_args: Sequence[Any], run: Run) -> bool:
-    """Looks at the whole result, whatever it is given (spec §3)."""
+    """Whether the whole result is nil. The argument has no effect (spec §3)."""
     return run.result is None
 
 
 @NUMBERS.add("default", t.UNKNOWN, None, None)
 def _default(args: Sequence[Any], run: Run) -> Any:
-    """The whole result, or the default if that is nil: not the first argument (spec §3)."""
+    """The whole result, or the default if the result is nil. The first argument has no effect (spec §3)."""
     return args[1] if run.result is None else run.result
 
 
@@ -152,7 +152,7 @@ def _float(args: Sequence[Any], _run: Run) -> float:
 
 
 def _flat(args: Sequence[Any], run: Run, depth: int = 0) -> list[Any]:
-    """Arguments, with lists among them opened."""
+    """The arguments, with lists flattened."""
     if depth > 50:
         raise ConditionError("lists are nested more than 50 levels deep")
     found: list[Any] = []

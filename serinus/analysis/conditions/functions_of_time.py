@@ -1,4 +1,4 @@
-"""now, date, duration, timezone, and the methods of what they give."""
+"""now, date, duration, timezone, and the methods of their results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def time_package(now: float) -> Named:
 
 @TIMES.add("now", t.TIME)
 def _now(_args: Sequence[Any], run: Run) -> Time:
-    """When the measurement is judged, in UTC: a condition means the same wherever it runs."""
+    """The time of the evaluation, in UTC, so that results do not depend on the machine."""
     return Time(run.now)
 
 
@@ -64,7 +64,7 @@ def _timezone(args: Sequence[Any], _run: Run) -> Named:
 
 @TIMES.add("date", t.TIME, None, None, None, least=1)
 def _date(args: Sequence[Any], run: Run) -> Time:
-    """`date(text)`, `date(text, layout)`, `date(text, layout, zone)`; a zone may also stand in front of the text."""
+    """`date(text)`, `date(text, layout)`, `date(text, layout, zone)`; a zone may also precede the text."""
     rest, where = list(args), UTC
     if isinstance(rest[0], Named) and rest[0].zone:
         where = rest.pop(0).zone or UTC
@@ -120,7 +120,7 @@ def _add_date(time: Time, years: int, months: int, days: int) -> Time:
 
 
 def _multiple(nanoseconds: int, of: Duration, half: bool = False) -> int:
-    """Cut to a multiple, or rounded to the nearest one (halves away from zero)."""
+    """Truncated to a multiple, or rounded to the nearest one (halves away from zero)."""
     size = of.nanoseconds
     if size <= 0:
         return nanoseconds
@@ -186,7 +186,7 @@ OF_PACKAGE: dict[str, MethodOf] = {
     "Now": MethodOf(_T, (), lambda package: Time(package.number)),
     "Parse": MethodOf(_T, (_S,), _parse),
 }
-"""Of the variable `time`, which conditions of notifications have."""
+"""The methods of the variable `time` in conditions of notifications."""
 OF_NAMED: dict[str, MethodOf] = {"String": MethodOf(_S, (), str)}
 
 
@@ -201,7 +201,7 @@ def methods(kind: Type) -> dict[str, MethodOf] | None:
 
 
 def check_method(kind: Type, name: str, arguments: Sequence[Type]) -> Type:
-    """The type of `value.name(arguments)`. ConditionError if there is no such method, or it takes something else."""
+    """The type of `value.name(arguments)`. ConditionError for an unknown method or wrong arguments."""
     found = (methods(kind) or {}).get(name)
     if found is None:
         raise ConditionError(f"type {kind} has no method {name}")

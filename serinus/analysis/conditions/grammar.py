@@ -1,4 +1,4 @@
-"""What binds how strongly, and which functions take a predicate (expr-lang 1.17)."""
+"""Operator precedence, and the functions with a predicate (expr-lang 1.17)."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ PREDICATES = {
     "sortBy": "ape?",
     "reduce": "ape?",
 }
-"""Functions with a predicate: a = list, p = predicate, e = expression, ? = the last one may be left out."""
+"""Functions with a predicate: a = list, p = predicate, e = expression, ? = the last one is optional."""

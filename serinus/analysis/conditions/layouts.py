@@ -1,6 +1,6 @@
-"""Times as text, by Go's layouts: what `2006-01-02 15:04:05` would look like for this time.
+"""Formats and parses times by Go's layouts, such as `2006-01-02 15:04:05`.
 
-A layout is cut into pieces once; each piece has one way to write it and one to read it.
+A layout is split into pieces once. Each piece has one function to format it and one to parse it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DATES = (
     "Monday, 02-Jan-06 15:04:05 MST",
     "Mon, 02 Jan 2006 15:04:05 MST",
 )
-"""What `date(text)` tries, in order."""
+"""The layouts of `date(text)`, in order."""
 
 _PIECES = re.compile(
     r"January|Jan|Monday|Mon|MST|2006|__2|002|_2|01|02|03|04|05|06|15|PM|pm|Z070000|Z07:00:00|Z0700|Z07:00|Z07"
@@ -125,7 +125,7 @@ _WORDS = {
 
 
 def parse_time(text: str, layout: str, zone: Zone = UTC) -> Time:
-    """The time that `text` means. `zone`: where the clock hangs if the text does not say. ConditionError if it is none."""
+    """The time of `text`. `zone`: the time zone if the text has none. ConditionError if it is invalid."""
     expected, pieces, at = "", list[str](), 0
     for match in _PIECES.finditer(layout):
         piece = match.group()
@@ -138,11 +138,11 @@ def parse_time(text: str, layout: str, zone: Zone = UTC) -> Time:
             offset = _OFFSET[piece[1:]]
             expected += f"(Z|{offset})" if piece[0] == "Z" else f"({offset})"
         else:
-            # Atomic, so that no layout makes the match try more than one way.
+            # Atomic, so that no layout causes backtracking.
             expected += f"((?>{_NUMBER.get(piece) or _WORDS[piece]}))"
         pieces.append(piece)
         if piece in ("05", "5") and layout[at : at + 1] not in (".", ","):
-            # As in Go: a fraction may follow the seconds, whether the layout says so or not.
+            # As in Go: a fraction may follow the seconds, even if the layout has none.
             expected += _FRACTION
             pieces.append(".9")
     found = re.fullmatch(expected + re.escape(layout[at:]), text, re.ASCII)
@@ -168,7 +168,7 @@ def _understood(read: _Read, piece: str, value: str) -> None:
     elif piece == "06":
         read.year = int(value) + (1900 if int(value) >= 69 else 2000)
     elif piece in _CLOCK:
-        # 99 is refused like every hour that there is not.
+        # 99 is refused like every invalid hour.
         read.clock[_CLOCK[piece][0]] = 99 if piece in ("03", "3") and int(value) > 12 else int(value)
     elif piece in ("PM", "pm"):
         read.afternoon = value.lower() == "pm"

@@ -1,7 +1,7 @@
-"""Text of a condition to tokens.
+"""Splits the text of a condition into tokens.
 
 The tokens are those of expr-lang 1.17: words such as `in` or `contains` are operators, `#` is the element of a predicate,
-`//` and `/* */` are comments, numbers may hold `_`.
+`//` and `/* */` are comments, numbers may contain `_`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from serinus.analysis.conditions.errors import ConditionError
 
 LONGEST = 20_000
-"""Characters of a condition. Real ones have less than 200; beyond this it is a mistake or an attack."""
+"""Most characters of a condition. Real ones have fewer than 200; a longer text is a mistake or an attack."""
 
 WORDS = frozenset(("matches", "contains", "startsWith", "endsWith", "in", "not", "and", "or", "let", "if", "else"))
 
@@ -38,7 +38,7 @@ _INTEGERS = {"0x": 16, "0o": 8, "0b": 2}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`kind`: Number, String, Identifier, Operator, Bracket or EOF. `value`: the number or text it stands for."""
+    """`kind`: Number, String, Identifier, Operator, Bracket or EOF. `value`: its number or text."""
 
     kind: str
     value: str | int | float
@@ -49,7 +49,7 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """All tokens, EOF last. ConditionError for what is none."""
+    """All tokens, EOF last. ConditionError for invalid text."""
     if len(text) > LONGEST:
         raise ConditionError(f"the condition has {len(text)} characters: at most {LONGEST} are read")
     found: list[Token] = []

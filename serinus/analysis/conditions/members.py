@@ -1,4 +1,4 @@
-"""What stands behind a dot or in square brackets."""
+"""Members after a dot or in square brackets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from serinus.analysis.conditions.values import Groups, from_raw, go_type, raw
 
 
 def member_type(owner: Type, key: Type, node: n.Member) -> Type:
-    """The type of `owner[key]`. ConditionError where it cannot be."""
+    """The type of `owner[key]`. ConditionError if it is invalid."""
     if owner == t.UNKNOWN:
         return t.UNKNOWN
     if owner == t.GROUPS:
@@ -32,7 +32,7 @@ def member_type(owner: Type, key: Type, node: n.Member) -> Type:
 
 
 def fetch(owner: Any, key: Any) -> Any:
-    """`owner[key]`: nil for a key that a map lacks, from the end for a negative index. ConditionError out of range."""
+    """`owner[key]`: nil for a missing key of a map, from the end for a negative index. ConditionError out of range."""
     if isinstance(owner, dict):
         if not isinstance(key, str) and (not isinstance(owner, Groups) or isinstance(key, list | dict)):
             raise ConditionError(f"cannot use {go_type(key)} to get an element from {go_type(owner)}")
@@ -53,7 +53,7 @@ def _no(owner: Any, key: Any) -> Any:
 
 
 def cut(owner: Any, start: Any, end: Any, run: Run) -> Any:
-    """`owner[start:end]`: bounds outside are moved to the ends. Of a string, bytes are counted."""
+    """`owner[start:end]`: bounds outside are clamped. Indices of a string count bytes."""
     if not isinstance(owner, list | str):
         raise ConditionError(f"cannot slice {go_type(owner)}")
     whole = raw(owner) if isinstance(owner, str) else owner

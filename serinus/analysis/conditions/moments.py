@@ -1,6 +1,6 @@
-"""Points in time, lengths of time, and their names: what `now()`, `date()` and `duration()` give.
+"""Times, durations and their names: the results of `now()`, `date()` and `duration()`.
 
-Days are counted with plain arithmetic, because Go's years go from 0 to 9999 and beyond, and Python's dates do not.
+Days are computed with plain arithmetic, because Go's years include 0 and exceed 9999, unlike Python's dates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def days_from_civil(year: int, month: int, day: int) -> int:
 
 
 def civil_from_days(days: int) -> tuple[int, int, int]:
-    """(year, month, day) of the day that many days from 1970-01-01."""
+    """(year, month, day) of the day with this number of days from 1970-01-01."""
     days += 719_468
     era = days // 146_097
     of_era = days - era * 146_097
@@ -40,7 +40,7 @@ def civil_from_days(days: int) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A time zone. `offset`: seconds east of UTC, where it is the same all year; else `key` names it in the tz database."""
+    """A time zone. `offset`: seconds east of UTC, if constant; otherwise `key` names it in the tz database."""
 
     name: str
     offset: int = 0
@@ -96,7 +96,7 @@ def _decimal(value: int, size: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """`nanoseconds` since the epoch, and the offset (with its name) in which it is shown."""
+    """`nanoseconds` since the epoch, and the offset (with its name) for its output."""
 
     nanoseconds: int
     offset: int = 0
@@ -115,12 +115,12 @@ class Time:
 
     @property
     def zone_name(self) -> str:
-        """The abbreviation of the zone, or the offset where it has none."""
+        """The abbreviation of the zone, or the offset if it has none."""
         return self.zone or offset_text(self.offset)
 
     @property
     def local(self) -> int:
-        """Whole seconds since the epoch on the clocks of its zone."""
+        """Whole seconds since the epoch in the local time of its zone."""
         return self.nanoseconds // SECOND + self.offset
 
     @property

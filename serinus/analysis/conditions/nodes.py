@@ -1,4 +1,4 @@
-"""What a condition consists of, as the parser found it."""
+"""The syntax tree of a condition."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Node:
-    """`depth`: how many nodes lie below one another from here; the parser keeps it within bounds."""
+    """`depth`: the number of levels from here. The parser limits it."""
 
     depth: int = field(default=1, init=False, compare=False)
 
@@ -44,7 +44,7 @@ class Binary(Node):
 
 @dataclass(slots=True)
 class Logic(Node):
-    """A row of terms joined by the same `and` or `or`: one node however long it is."""
+    """Terms joined by the same `and` or `or`: one node for any number of terms."""
 
     operator: str
     terms: list[Node]
@@ -59,7 +59,7 @@ class Conditional(Node):
 
 @dataclass(slots=True)
 class Member(Node):
-    """`a.b`, `a["b"]`, `a[0]`. `optional`: nil in front of it ends its chain."""
+    """`a.b`, `a["b"]`, `a[0]`. `optional`: a nil owner ends its chain."""
 
     owner: Node
     key: Node
@@ -69,7 +69,7 @@ class Member(Node):
 
 @dataclass(slots=True)
 class Chain(Node):
-    """What `?.` may end early, giving nil."""
+    """The expression that `?.` may end early, with nil."""
 
     inner: Node
 
@@ -123,13 +123,13 @@ class Let(Node):
 
 @dataclass(slots=True)
 class Sequence(Node):
-    """`a; b`: the last one counts."""
+    """`a; b`: the value is that of the last one."""
 
     nodes: list[Node]
 
 
 def children(node: Node) -> list[Node]:
-    """What a node consists of."""
+    """The children of a node."""
     match node:
         case Unary():
             return [node.operand]

@@ -1,4 +1,4 @@
-"""Operators: what they take (checked before the run) and what they give."""
+"""Operators: their operand types (checked before the run) and their results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mismatch(operator: str, left: Type, right: Type) -> ConditionError:
 
 
 def result_type(operator: str, left: Type, right: Type) -> Type:
-    """The type of `left operator right`. ConditionError if they clash whatever their values are."""
+    """The type of `left operator right`. ConditionError if the types clash for all values."""
     found = _result_type(operator, left, right)
     if found is None:
         raise mismatch(operator, left, right)
@@ -125,7 +125,7 @@ def negative(value: Any) -> Any:
 
 
 def whole(work: Work) -> Work:
-    """`==` of what can only be whole numbers: that findIndex found nothing is an error there, not a false."""
+    """`==` of integer types. A nil, such as findIndex without a match, is an error, not false."""
 
     def checked(a: Any, b: Any, budget: Budget) -> bool:
         if a is None or b is None:
@@ -278,6 +278,6 @@ WORK: dict[str, Work] = {
 
 
 def _ordered(a: Any, b: Any, operator: str) -> bool:
-    """True. ConditionError, in the order of the condition, for what has no order."""
+    """True. ConditionError, with the operands in the order of the condition, for types without an order."""
     less(a, b, operator)
     return True

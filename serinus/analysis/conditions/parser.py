@@ -1,9 +1,9 @@
-"""Tokens of a condition to a tree, by operator precedence.
+"""Parses the tokens of a condition into a tree, by operator precedence.
 
-The grammar is that of expr-lang 1.17 (spec/analysis.md §3). Written by hand, for three reasons: precedence by numbers is
-the whole grammar; the errors name the token as the reference does; a parser generator alone would cost 45 ms at every
-start of the controller's and the command's first condition. Depth and number of nodes are bounded here, so that whatever
-walks the tree later cannot run out of stack.
+The grammar is that of expr-lang 1.17 (spec/analysis.md §3). The parser is written by hand for three reasons: the
+grammar is only a table of precedences; the errors name the token as the reference does; a parser generator would cost
+45 ms at the first condition of each process. The parser limits depth and number of nodes, so that later walks of the
+tree cannot overflow the stack.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from serinus.analysis.conditions.grammar import BINARY, COMPARISONS, NEGATED, PR
 from serinus.analysis.conditions.lexer import WORDS, Token, tokens
 
 DEEPEST = 150
-"""Nodes below one another. Conditions of people have less than 20."""
+"""Most levels of nodes. Real conditions have fewer than 20."""
 
 NESTED = 50
-"""Brackets within brackets: each costs the parser several calls."""
+"""Most levels of brackets: each costs the parser several calls."""
 
 MOST_NODES = 5_000
 
@@ -27,7 +27,7 @@ Made = TypeVar("Made", bound=n.Node)
 
 
 def parse(text: str) -> n.Node:
-    """The tree of a condition. ConditionError says which token is in the way."""
+    """The tree of a condition. ConditionError names the unexpected token."""
     return _Parser(tokens(text)).whole()
 
 
@@ -208,7 +208,7 @@ class _Parser:
         return self._literal()
 
     def _group(self, node: n.Node) -> n.Node:
-        """What stands in brackets is closed: neither a chain nor a row of `and` goes on behind them."""
+        """An expression in brackets is complete: no chain and no sequence of `and` continues after it."""
         return self._new(n.Sequence([node])) if isinstance(node, n.Logic | n.Chain) else node
 
     def _literal(self) -> n.Node:
@@ -233,7 +233,7 @@ class _Parser:
         raise self._unexpected()
 
     def _list(self, end: str) -> list[n.Node]:
-        """Expressions up to `end`; a comma may stand behind the last."""
+        """Expressions up to `end`, with an optional comma after the last."""
         found: list[n.Node] = []
         while not self._take(end, "Bracket"):
             if found:
@@ -268,7 +268,7 @@ class _Parser:
         return key
 
     def _call(self, name: str, piped: n.Node | None = None) -> n.Node:
-        """The arguments of `name`, which was just read. `piped`: what stood in front of `|`."""
+        """The arguments of `name`, which was just parsed. `piped`: the operand in front of `|`."""
         self._expect("(", "Bracket")
         first = [] if piped is None else [piped]
         if name not in PREDICATES:
@@ -336,5 +336,5 @@ class _Parser:
 
 
 def _opened(node: n.Node) -> tuple[n.Node, bool]:
-    """A chain goes on behind its last member: what it holds, and whether it is one."""
+    """(the inner node of a chain, which further members extend, or the node itself; whether it is a chain)."""
     return (node.inner, True) if isinstance(node, n.Chain) else (node, False)

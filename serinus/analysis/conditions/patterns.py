@@ -7,7 +7,7 @@ from serinus.api.patterns import compiled
 
 
 class Pattern:
-    """A pattern, compiled. ConditionError if it is none."""
+    """A compiled pattern. ConditionError if it is invalid."""
 
     def __init__(self, pattern: str) -> None:
         try:

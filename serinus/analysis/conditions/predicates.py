@@ -1,4 +1,4 @@
-"""Functions that ask a condition of each element: all, any, filter, map, count, sum, reduce, sortBy …"""
+"""Functions that evaluate a predicate on each element: all, any, filter, map, count, sum, reduce, sortBy …"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serinus.analysis.conditions.values import Groups, go_type
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is asked of each element, and what asking costs."""
+    """The predicate of each element, and the cost of its evaluation."""
 
     run: Callable[[Run], Any]
     cost: int
@@ -28,7 +28,7 @@ Work = Callable[[list[Any], Body | None, Run, Any, bool], Any]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`tests`: the predicate must give true or false. `gives`: from the types of element and predicate."""
+    """`tests`: the predicate must be true or false. `gives`: the result type, from those of element and predicate."""
 
     work: Work
     gives: Callable[[Type, Type], Type]
@@ -36,7 +36,7 @@ class Rule:
 
 
 def _each(values: list[Any], body: Body | None, run: Run) -> Iterator[tuple[int, Any, Any]]:
-    """(index, element, what the predicate says of it); the element itself without a predicate."""
+    """(index, element, value of the predicate); without a predicate the value is the element itself."""
     for index, value in enumerate(values):
         run.budget.spend(1 if body is None else body.cost)
         yield index, value, value if body is None else _asked(body, run, value, index)
@@ -137,7 +137,7 @@ def _sort_by(values: list[Any], body: Body | None, run: Run, order: Any, given: 
 
 
 def _reduce(values: list[Any], body: Body | None, run: Run, start: Any, given: bool) -> Any:
-    """Without a start, the first element is it."""
+    """Without an initial value, the first element is used."""
     assert body is not None
     if not values and not given:
         raise ConditionError("reduce of empty array with no initial value")

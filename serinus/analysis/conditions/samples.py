@@ -1,4 +1,4 @@
-"""Results as one writes them down, for `serinus eval` and for tests: JSON, and how the provider would give it."""
+"""Results in JSON, for `serinus eval` and for tests, with the provider's type."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from serinus.analysis.conditions.functions_of_text import floats
 from serinus.analysis.conditions.values import Floats
 
 KINDS = ("json", "float", "floats")
-"""json: what web, New Relic, SkyWalking … give; float: one number; floats: a list of numbers, as of Prometheus."""
+"""json: from web, New Relic, SkyWalking …; float: one number; floats: a list of numbers, as from Prometheus."""
 
 
 class Sample(msgspec.Struct):
-    """One condition with the result it is given."""
+    """One condition and a result."""
 
     condition: str
     result: Any = None
@@ -24,7 +24,7 @@ class Sample(msgspec.Struct):
 
 
 def as_result(value: Any, kind: str) -> Any:
-    """The value as a condition gets it. Numbers may be written "NaN", "+Inf", "-Inf". ConditionError if it is not of the kind."""
+    """The value for the condition. "NaN", "+Inf" and "-Inf" are numbers. ConditionError if it is not of the kind."""
     if kind == "json":
         return floats(value)
     if kind == "float":
@@ -52,5 +52,5 @@ def answer(sample: Sample, now: float) -> dict[str, Any]:
 
 
 def judged(sample: Sample, now: float) -> bool:
-    """What the condition says of its result. ConditionError if it says nothing."""
+    """The value of the condition for its result. ConditionError if it has none."""
     return Condition(sample.condition).holds(as_result(sample.result, sample.kind), now)

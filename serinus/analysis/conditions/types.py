@@ -1,4 +1,4 @@
-"""What is known of a value before a condition runs. A clash is an error even in a branch that is never taken."""
+"""Static types of a condition's values. A type clash is an error even in a branch that never runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serinus.analysis.conditions.values import Floats
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """`name` as Go has it; `element` of a list whose elements are all of one type."""
+    """`name`: Go's name; `element`: the type of a list's elements, if they have one type."""
 
     name: str
     element: Type | None = None
@@ -21,7 +21,7 @@ class Type:
 
 
 UNKNOWN = Type("unknown")
-"""Only the run will tell: what stands in decoded JSON."""
+"""Known only at run time: values in decoded JSON."""
 NIL = Type("nil")
 BOOL = Type("bool")
 INT = Type("int")
@@ -39,7 +39,7 @@ NUMBERS = (INT, FLOAT)
 
 
 def list_of(element: Type | None) -> Type:
-    """A list literal, or what a function makes of a list."""
+    """The type of a list literal, or of a function's list."""
     return Type("[]interface {}", None if element in (UNKNOWN, None) else element)
 
 
@@ -52,7 +52,7 @@ def element_of(kind: Type) -> Type:
 
 
 def common(a: Type, b: Type) -> Type:
-    """The type of what is either `a` or `b`."""
+    """The common type of `a` and `b`."""
     if a == b or b == NIL:
         return a
     if is_list(a) and is_list(b):
@@ -61,7 +61,7 @@ def common(a: Type, b: Type) -> Type:
 
 
 def type_of(value: Any) -> Type:
-    """The type of a whole result. What is inside decoded JSON is unknown."""
+    """The type of a whole result. Types inside decoded JSON are unknown."""
     match value:
         case None:
             return NIL

@@ -1,4 +1,4 @@
-"""Values of conditions: Go's types over Python's, and what Go does with them.
+"""Values of conditions: Go's types and operations in Python.
 
 float64 is float, int is int (kept within 64 bits), string is str (bytes that are no UTF-8 as surrogates), nil is None;
 `[]float64` is `Floats`, every other list is list, `map[string]interface {}` is dict.
@@ -17,7 +17,7 @@ from serinus.analysis.conditions.moments import Duration, Named, Time
 
 
 class Floats(list[float]):
-    """A list whose elements are known to be numbers: what Prometheus and Graphite give."""
+    """A list whose elements are numbers, from Prometheus and Graphite."""
 
 
 class Ints(list[int]):
@@ -25,7 +25,7 @@ class Ints(list[int]):
 
 
 class Groups(dict[Any, Any]):
-    """A map whose keys may be anything: what groupBy and fromPairs give."""
+    """A map with keys of any type, from groupBy and fromPairs."""
 
 
 def go_type(value: Any) -> str:
@@ -64,12 +64,12 @@ def is_number(value: Any) -> bool:
 
 
 def wrapped(value: int) -> int:
-    """An int as 64 bits hold it."""
+    """An int wrapped to 64 bits."""
     return (value + 2**63) % 2**64 - 2**63
 
 
 def truncated(value: float) -> int:
-    """A float cut to an int. What does not fit becomes the smallest int, as on amd64."""
+    """A float truncated to an int. Values out of range become the smallest int, as on amd64."""
     if math.isnan(value) or not -(2.0**63) <= value < 2.0**63:
         return -(2**63)
     return int(value)
@@ -89,7 +89,7 @@ def from_raw(data: bytes) -> str:
 
 
 def equal(a: Any, b: Any, budget: Budget) -> bool:
-    """`==`: numbers by value, lists element by element, maps as Go's DeepEqual, which tells 1 from 1.0."""
+    """`==`: numbers by value, lists element by element, maps as Go's DeepEqual, which distinguishes 1 and 1.0."""
     budget.spend(1)
     if is_number(a) and is_number(b):
         return a == b
@@ -115,7 +115,7 @@ def _identical(a: Any, b: Any, budget: Budget) -> bool:
 
 
 def less(a: Any, b: Any, operator: str = "<") -> bool:
-    """a < b for what has an order. ConditionError for everything else."""
+    """a < b for types with an order. ConditionError for all others."""
     if is_number(a) and is_number(b):
         return a < b
     if type(a) is type(b) and isinstance(a, str | Time | Duration):
@@ -154,7 +154,7 @@ def json_number(value: float) -> str:
 
 
 def _scientific(value: float) -> tuple[str, int]:
-    """Shortest digits that read back as the same number: (mantissa, decimal exponent)."""
+    """(mantissa, decimal exponent) with the fewest digits that parse to the same number."""
     digits = repr(abs(value))
     number, _, shift = digits.partition("e")
     whole, _, part = number.partition(".")

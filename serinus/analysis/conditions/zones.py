@@ -1,4 +1,4 @@
-"""Time zones by name, from the tz database that Python brings or the machine has."""
+"""Time zones by name, from the tz database of Python or the machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def zone(name: str) -> Zone:
 
 
 def time_in(time: Time, where: Zone) -> Time:
-    """The same moment, on the clocks of `where`."""
+    """The same time in the zone `where`."""
     if not where.key:
         return Time(time.nanoseconds, where.offset, where.name if where.name != "Local" else "UTC")
     local = _datetime(time.nanoseconds // SECOND).astimezone(zoneinfo.ZoneInfo(where.key))
@@ -33,7 +33,7 @@ def time_in(time: Time, where: Zone) -> Time:
 
 
 def wall_time(local: int, where: Zone) -> int:
-    """Seconds since the epoch when the clocks of `where` show `local` (seconds since their own 1970)."""
+    """Seconds since the epoch at the local time `local` of `where` (seconds since 1970 in local time)."""
     if not where.key:
         return local - where.offset
     naive = _datetime(local).replace(tzinfo=zoneinfo.ZoneInfo(where.key))
@@ -41,7 +41,7 @@ def wall_time(local: int, where: Zone) -> int:
 
 
 def offset_of(where: Zone, abbreviation: str) -> int:
-    """What `CET` means in `where`; 0 for abbreviations that it does not know, as in Go."""
+    """The offset of an abbreviation such as `CET` in `where`; 0 for unknown ones, as in Go."""
     if where.key:
         for month in (1, 7):
             at = datetime(2024, month, 1, tzinfo=zoneinfo.ZoneInfo(where.key))

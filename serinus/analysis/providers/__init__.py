@@ -1,1 +1,1 @@
-"""What measures: one file for each provider, registered by a line in registry.py. All that touches the network is here."""
+"""Metric providers: one file for each, which registry.py finds. All network access of analyses is here."""

@@ -1,4 +1,4 @@
-"""How web and prometheus prove who asks: the `authentication` part of both."""
+"""The `authentication` field of web and prometheus."""
 
 from __future__ import annotations
 

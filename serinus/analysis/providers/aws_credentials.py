@@ -1,7 +1,7 @@
-"""AWS keys, from where AWS's own programs look for them, in their order:
+"""AWS keys from the sources of AWS's own programs, in their order:
 
-the environment; a web identity (a service account's role); the credentials file's profile; a container's endpoint (ECS, EKS
-Pod Identity); the machine's metadata service. `role_arn`: a role taken on with what was found.
+the environment; a web identity (a service account's role); the credentials file's profile; a container's endpoint
+(ECS, EKS Pod Identity); the machine's metadata service. `role_arn`: a role to assume with these keys.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SESSION = "serinus"
 
 
 class Asking(Protocol):
-    """The part of an HTTP client that is used here."""
+    """The subset of an HTTP client that this module uses."""
 
     async def request(
         self,
@@ -53,7 +53,7 @@ class Reach(Protocol):
 
 
 async def credentials(reach: Reach, *, profile: str = "", role_arn: str = "", region: str = "") -> AwsKeys:
-    """Keys for requests. ProviderError if none are found, and where they were looked for."""
+    """Keys for requests. If there are none: ProviderError with the searched sources."""
     keys = _from_file(reach.environment, profile) if profile else None
     keys = keys or await _default(reach, region)
     if keys is None:

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4: requests that prove who sent them, without sending the key."""
+"""AWS Signature Version 4: authenticates requests without sending the key."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def signed(
     service: str,
     now: float,
 ) -> dict[str, str]:
-    """The headers with the signature. The request has to be sent with exactly this method, URL and body."""
+    """The headers with the signature. The request must have exactly this method, URL and body."""
     parts = urlsplit(url)
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"

@@ -1,4 +1,4 @@
-"""The body of an answer, read and decompressed in pieces, until it is complete or larger than it may be."""
+"""Reads and decompresses the body of a response in pieces, up to a limit."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from serinus.analysis.providers.trouble import ProviderError
 
 ENCODINGS = "gzip, deflate"
 PIECE = 64 * 1024
-"""Bytes, before and after: a kilobyte may stand for a megabyte."""
+"""Bytes before and after decompression: a kilobyte may decompress to a megabyte."""
 
 _WINDOW = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
 async def body_of(answer: aiohttp.ClientResponse, largest: int) -> bytes:
-    """At most `largest` bytes, decompressed. ProviderError for more, and for what cannot be decompressed."""
+    """At most `largest` bytes, decompressed. ProviderError for more, and for invalid compression."""
     inflated = _Inflated(answer.headers.get("Content-Encoding", "").strip().lower())
     pieces: list[bytes] = []
     size = 0
@@ -44,7 +44,7 @@ class _Inflated:
         self._inflater = zlib.decompressobj(_WINDOW[encoding]) if encoding in _WINDOW else None
 
     def next(self, data: bytes) -> tuple[bytes, bytes]:
-        """(a piece, what is left of the data)."""
+        """(a piece, the rest of the data)."""
         if self._inflater is None:
             return data, b""
         if self._encoding == "deflate" and not self._begun and data[0] & 0x0F != 8:
@@ -60,6 +60,6 @@ class _Inflated:
         return piece, b"" if self._inflater.eof else self._inflater.unconsumed_tail
 
     def check(self) -> None:
-        """ProviderError where the end is missing."""
+        """ProviderError if the end is missing."""
         if self._inflater is not None and self._begun and not self._inflater.eof:
             raise ProviderError("the answer broke off")

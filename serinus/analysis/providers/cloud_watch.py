@@ -1,6 +1,6 @@
 """Amazon CloudWatch, by GetMetricData (spec/analysis.md §4, cloudWatch).
 
-Its query protocol is used: forms in, XML out. It is the one that every region and every stand-in speaks.
+It uses AWS's query protocol (forms in, XML out), which every region and every emulator supports.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _time(seconds: float) -> str:
 
 
 def _fields(queries: list[MetricDataQuery]) -> Iterator[tuple[str, str]]:
-    """The queries as the query protocol writes lists of structures."""
+    """The queries as lists of structures in the query protocol."""
     for position, query in enumerate(queries, 1):
         root = f"MetricDataQueries.member.{position}"
         plain = {"Id": query.id, "Expression": query.expression, "Label": query.label}
@@ -146,7 +146,7 @@ def _plain(root: ElementTree.Element) -> ElementTree.Element:
 
 
 def _result(member: ElementTree.Element) -> dict[str, Any]:
-    """One series, with the names that conditions know."""
+    """One series, with the field names of conditions."""
     try:
         values = Floats(float(value.text or "") for value in member.findall("./Values/member"))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""From a reading to a measurement: the conditions of the metric judge what a provider has read."""
+"""From a reading to a measurement: evaluates the conditions of the metric on the provider's reading."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from serinus.api.cutting import LONGEST_MESSAGE
 from serinus.api.times import format_time
 
 QUICK = 20_000
-"""Steps of a condition that are evaluated in the event loop: about 20 ms. A longer one is evaluated again in the reader's thread."""
+"""Most steps of a condition in the event loop: about 20 ms. Longer ones run again in the reader's thread."""
 
 
 async def measured(provider: QueryProvider[Any], call: Call) -> Measurement:
-    """The finished measurement. ProviderError if the provider gives no reading."""
+    """The finished measurement. ProviderError if the provider has no reading."""
     started = format_time(call.now)
     reading = await provider.query(call.config(provider.key, provider.config), call)
     now = call.now

@@ -1,4 +1,4 @@
-"""The counts of a look, asked of any provider that gives numbers, all for the same instant."""
+"""The counts of a look, from any provider of numbers, all for the same time."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from serinus.analysis.sequential.settings import SetupError
 from serinus.api.reading import converted
 
 PATHS = {"web": "jsonPath"}
-"""Where the text of a query goes, if that is not `query`."""
+"""The field for the text of a query, if it is not `query`."""
 
 
 class NoCounts(Exception):
-    """A look that cannot be used now, with the reason. `said`: the end of it, if somebody else made it."""
+    """A look that is not usable now, with the reason. `said`: the foreign text at its end."""
 
     def __init__(self, own: str, said: str = "") -> None:
         super().__init__(own + said)
@@ -32,7 +32,7 @@ class NoCounts(Exception):
 
 
 async def counts(metric: SequentialMetric, call: Call) -> dict[str, float]:
-    """A number for each query of the metric, by its field. NoCounts for a gap, SetupError for what no wait mends."""
+    """A number for each query of the metric, by its field. NoCounts for a gap, SetupError for a permanent error."""
     at = call.now
     frozen = dataclasses.replace(call, reach=dataclasses.replace(call.reach, clock=lambda: at))
     try:
@@ -54,7 +54,7 @@ async def _results(metric: SequentialMetric, call: Call) -> dict[str, Any]:
 
 
 async def _of_one_page(web: Web, metric: SequentialMetric, paths: Mapping[str, str], call: Call) -> dict[str, Any]:
-    """All numbers of one answer: several answers could be of several moments."""
+    """All numbers of one response: several responses could be of different times."""
     answer = await web.answer(_config(metric.base, WebConfig), _call(call, metric, metric.base))
 
     def numbers() -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _config(config: Mapping[str, Any], kind: Any) -> Any:
 
 
 def _call(call: Call, metric: SequentialMetric, config: Mapping[str, Any]) -> Call:
-    """The call as if the metric were one of the counting provider."""
+    """The call with a metric of the counting provider."""
     inner = msgspec.structs.replace(call.metric, provider={metric.provider: dict(config)})
     counts = (configuration(call.shown) or {}).get("counts") if call.shown is not None else {metric.provider: config}
     part = counts.get(metric.provider) if isinstance(counts, dict) else None

@@ -1,6 +1,6 @@
-"""The measurement under way, for code that works for it at any depth.
+"""The current measurement, for code at any call depth.
 
-Each measurement is a task of its own, so each has its own. Outside of one there is nothing.
+Each measurement is a separate task, so each has its own value. Outside of a measurement there is none.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from serinus.analysis.hiding import Hidden
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """`namespace`: of the AnalysisRun. `hidden`: what its texts must not show; it grows with each credential that is used.
+    """`namespace`: of the AnalysisRun. `hidden`: secrets that its texts must not show. Each used credential is added.
 
-    `keep`: called with each work that a thread does for it, which goes on when the measurement is cancelled.
+    `keep`: called with each work in a thread. Such work continues when the measurement is cancelled.
     """
 
     namespace: str
@@ -30,7 +30,7 @@ CURRENT: ContextVar[Current | None] = ContextVar("measurement", default=None)
 
 
 def hide(*secrets: str) -> None:
-    """Keeps these out of all that the measurement under way shows. To be called before a credential is used."""
+    """Hide these in all texts of the current measurement. Call it before a credential is used."""
     current = CURRENT.get()
     if current is not None:
         current.hidden.add(*secrets)

@@ -21,7 +21,7 @@ SECRET = "datadog"
 PUBLIC = ("address",)
 DEFAULT_ADDRESS = "https://api.datadoghq.com"
 MOST_GROUPS = 100
-"""Groups in the metadata of a measurement: the lowest and the highest half, where there are more."""
+"""Groups in the metadata of a measurement. If there are more: the lowest and the highest half."""
 
 
 class SecretRef(msgspec.Struct):
@@ -61,7 +61,7 @@ class Datadog(QueryProvider[DatadogConfig]):
             yield str(error)
 
     def secrets(self, config: DatadogConfig) -> tuple[SecretUse, ...]:
-        """None without `secretRef`: the environment of the controller may have the credentials."""
+        """No Secret without `secretRef`: the environment of the controller may have the credentials."""
         ref = config.secret_ref
         return (SecretUse(ref.name, ref.namespaced),) if ref is not None and ref.name else ()
 
@@ -90,7 +90,7 @@ class Datadog(QueryProvider[DatadogConfig]):
 
 
 def check(config: DatadogConfig) -> None:
-    """ProviderError for what Datadog could not answer."""
+    """ProviderError for a query that Datadog cannot answer."""
     v2 = config.api_version == "v2"
     if not config.query and not config.queries:
         raise ProviderError("Must have either a query or queries." + REVIEW)

@@ -1,7 +1,7 @@
-"""JSON and XML of answers, within bounds that keep any single step short.
+"""JSON and XML of responses, within limits that keep each step short.
 
-The decoder holds the interpreter until it is done, and the collector of garbage goes through all that was made: what counts is
-the number of values, not of bytes. Measured on one core: 150,000 values of the worst shape take 25 ms, 1 MB of text takes 1 ms.
+The decoder holds the GIL until it is done, and the garbage collector visits all new values. So the limit is the number
+of values, not of bytes. On one core 150,000 values of the worst shape take 25 ms, and 1 MB of text takes 1 ms.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.nesting import TOO_DEEP, nests_too_deep, too_deep
 
 MOST_VALUES = 150_000
-"""Values of an answer, counted by its brackets and commas. 10,000 series with ten labels each have 140,000."""
+"""Most values of a response, counted by brackets and commas. 10,000 series with ten labels each have 140,000."""
 
 PIECE = 32 * 1024
-"""Bytes that are read at once, where an answer is read in pieces."""
+"""Bytes of one piece, if a response is read in pieces."""
 
 BROKEN = "Could not parse JSON body: "
 
@@ -38,7 +38,7 @@ def json_of(body: bytes) -> Any:
     if values > MOST_VALUES:
         raise ProviderError(f"the answer has more than {MOST_VALUES} values: ask for less")
     collects = gc.isenabled()
-    gc.disable()  # else each 700 values are gone through again and again, which takes five times as long
+    gc.disable()  # otherwise the collector runs after each 700 values, which takes five times as long
     try:
         found = _decoded(body)
     except RecursionError:
@@ -61,7 +61,7 @@ def _decoded(body: bytes) -> Any:
 def xml_of(body: bytes) -> ElementTree.Element:
     """The decoded text. ElementTree.ParseError; ProviderError for too many elements, or definitions of entities.
 
-    Entities may stand for much text, and for entities again.
+    Entities may expand to long texts, and to other entities.
     """
     if b"<!DOCTYPE" in body[:PIECE] or b"<!ENTITY" in body:
         raise ProviderError("the answer cannot be read: it defines entities of XML")

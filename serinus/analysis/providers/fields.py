@@ -1,7 +1,7 @@
-"""The lines of `serinus/api/argoproj.fields.txt` for the provider part of a metric, made from the configurations of the providers.
+"""The lines of `serinus/api/argoproj.fields.txt` for metric providers, from the providers' configurations.
 
-`tools/write_install.py` writes them. A type says what a field is; `REQUIRED` and `one_of` say what the schema of the CRDs has
-beside it: decoding does not use them, because Argo Rollouts' providers check by themselves.
+`tools/write_install.py` writes them. The type annotation is the type of a field. `REQUIRED` and `one_of` add rules to
+the schema of the CRDs. Decoding does not use them, because Argo Rollouts' providers do their own checks.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _field(path: str, info: inspect.Type, *, required: bool) -> Iterator[str]:
 
 
 def _plain(info: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:
-    """Without `| None`, and what the annotations say."""
+    """The type without `| None`, and its annotations."""
     extra: dict[str, Any] = {}
     while True:
         if isinstance(info, inspect.Metadata):

@@ -45,7 +45,7 @@ class Graphite(QueryProvider[GraphiteConfig]):
 
 
 def _reading(found: Any) -> Reading:
-    """The values of the first series; there is nothing where Graphite has null."""
+    """The values of the first series, without Graphite's nulls."""
     try:
         points: list[Any] = found[0]["datapoints"] if found else []
         values = Floats(float(value) for value, _ in points if value is not None)

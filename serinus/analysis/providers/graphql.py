@@ -1,4 +1,4 @@
-"""What GraphQL answers: data, or errors in the place of it."""
+"""Responses of GraphQL: data or errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from serinus.analysis.providers.trouble import ProviderError
 
 
 def data_of(answer: Answer) -> dict[str, Any]:
-    """`data` of the answer. ProviderError with the messages of its errors."""
+    """`data` of the response. ProviderError with the messages of its errors."""
     if not answer.ok:
         raise refused(answer)
     found = answer.json()

@@ -51,7 +51,7 @@ class Http(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The context of services. `ambient`: whether the identity of the controller's pod counts. `clock`: epoch seconds."""
+    """The context of services. `ambient`: whether the controller pod's identity counts. `clock`: epoch seconds."""
 
     http: Http
     clock: Callable[[], float]
@@ -99,7 +99,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Service(Generic[O, T]):
-    """`type`: as in `service.<type>`. `section`: the field of templates. `merges`: later sections replace only set fields."""
+    """`type`: as in `service.<type>`. `section`: the field of templates. `merges`: later templates replace set fields."""
 
     type: ClassVar[str]
     section: ClassVar[str] = ""
