@@ -51,7 +51,7 @@ Tell = Callable[[AnalysisRun, Event], None]
 T = TypeVar("T")
 
 ATTEMPTS = 5
-"""A run ends after this many unexpected errors in a row, so that its Rollout does not wait forever."""
+"""A run ends after this many unexpected errors in a row, so that its owner does not wait forever."""
 
 KEPT_SIZE = 100_000
 """Characters of metrics that are cached between rounds. Larger metrics are resolved in each round, to bound memory."""
@@ -90,8 +90,7 @@ class AnalysisRuns:
         self._written: dict[Key, int] = {}
         """The version that the cache must have reached before the run is reconciled again."""
         self._rests: dict[Key, tuple[int, float]] = {}
-        """The version that a round wrote, and the time of the next round. The event of
-        that write needs no reconcile."""
+        """The version that a round wrote, and the time of the next one. The event of that write needs no reconcile."""
         self._resolved: dict[Key, _Known] = {}
         """Resolved metrics. They are the same in every round until the spec or a Secret changes."""
         self._woken: dict[Key, set[str]] = {}
@@ -102,7 +101,7 @@ class AnalysisRuns:
         self.aside = SetAside()
 
     def wake(self, key: Key, metric: str) -> None:
-        """The condition that the unfinished measurement of this metric waits for is met."""
+        """Wakes the run: the unfinished measurement of this metric can end now."""
         if key in self._runs.items:
             self._woken.setdefault(key, set()).add(metric)
             self._queue.add(key)
@@ -224,8 +223,7 @@ class AnalysisRuns:
             del self._rounds[key]
 
     def changed(self, key: Key, run: AnalysisRun | None) -> None:
-        """Ends the measurements in progress of a run that is deleted (None, or being
-        deleted), replaced or terminated."""
+        """Ends the running measurements of a run that is deleted (None, or being deleted), replaced or terminated."""
         round_ = self._rounds.get(key)
         gone = None if round_ is None else self._stopped(round_, run)
         if round_ is not None and gone is not None:

@@ -280,8 +280,7 @@ class _Pass:
         return Action("patch", kind, name, because, {"status": status}, subresource=below, uid=uid)
 
     def _doubt(self, kind: str, name: str, error: ApiError) -> None:
-        """The answer was lost and the write may be done, or the cache is proven stale.
-        Both require a read of the API."""
+        """Requires a read of the API: the write may be done without an answer, or the cache is proven stale."""
         if error.code != 429:
             self.applier.writes.doubted(self.key, kind, name)
 

@@ -79,9 +79,10 @@ _memory = _Memory()
 
 
 def bounded(work: Callable[[], T], *, seconds: float = SECONDS, memory: int = MEMORY) -> tuple[T, float]:
-    """The result of `work`, and the CPU time in seconds that it took. `work` must not wait for anything.
+    """The result of `work`, and its CPU time in seconds. `work` must not wait.
 
-    Raises TooMuch if `work` exceeds a limit, and any exception of `work`. Outside the main thread only memory is limited.
+    Raises TooMuch if `work` exceeds a limit, and any exception of `work`. Outside the main thread only memory is
+    limited.
     """
     began = time.process_time()
     limits = _limit_memory(memory)
@@ -114,8 +115,7 @@ def _in_time(work: Callable[[], T], seconds: float) -> T:
 
 
 def _limit_memory(memory: int) -> tuple[int, int] | None:
-    """Sets the limit and returns the previous limits. None if no limit was set: only
-    Linux reports the memory in use."""
+    """Sets the limit and returns the previous limits. None without a limit: only Linux reports the memory in use."""
     with suppress(OSError, ValueError, IndexError):
         now = _memory.data()
         soft, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -72,8 +72,7 @@ class _PodTemplate(Workload, kw_only=True):
 
 
 def _checked_template(obj: Any) -> Any:
-    """Checks the template and returns it unchanged. msgspec.ValidationError for an invalid one, which the informer
-    omits."""
+    """Checks the template and returns it unchanged. msgspec.ValidationError if it is invalid: the informer omits it."""
     converted(obj, AnalysisTemplate)
     return obj
 
@@ -389,7 +388,7 @@ def _place(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
 
 
 def _verdict(run: AnalysisRun) -> tuple[Any, ...]:
-    """The fields of a run that a Rollout reads. Of measurements these are only the messages of unfinished ones."""
+    """The fields of a run that a Rollout reads. Of measurements it reads only the message of an unfinished last one."""
     phases = [
         (result.name, result.phase, *(m.message for m in result.measurements[-1:] if m.phase not in COMPLETED))
         for result in run.status.metric_results

@@ -1,5 +1,4 @@
-"""Kubernetes Events about Rollouts, Experiments and AnalysisRuns. A separate task writes them and never delays a
-reconcile.
+"""Kubernetes Events about Rollouts, Experiments and AnalysisRuns. A separate task writes them without delaying passes.
 
 Two kinds (`serinus/api/event_reasons.py`):
 

@@ -97,8 +97,7 @@ class HeldWrites:
         return min((at for at in ends if at > now), default=None)
 
     def refused(self, key: Key, action: Action, error: ApiError, now: float) -> tuple[HeldWrite, bool]:
-        """Records a refusal by the API server. Also returns whether it refused the same write with the same message
-        before."""
+        """Records a refusal by the API server. Also returns whether it is a repetition with the same message."""
         fields = fields_of(action)
         mine = self._refused.get(key, [])
         same = [r for r in mine if _object(r.held) == (action.kind, action.name) and r.held.verb == action.verb]

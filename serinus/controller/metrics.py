@@ -52,8 +52,7 @@ class Metrics:
     def watch(
         self, cache: Cache, queues: Mapping[str, WorkQueue[Key]], aside: Mapping[str, Callable[[], int]] | None = None
     ) -> None:
-        """Adds the gauges of the cache and the queues, by name. `aside`: kind -> number
-        of objects that are set aside."""
+        """Adds the gauges of the cache and the queues, by name. `aside`: kind -> number of objects set aside."""
         self._cache = cache
         self.registry.register(_Gauges(cache, queues, aside or {}))
         self.registry.register(AnalysisGauges(cache))

@@ -42,8 +42,7 @@ class _Entry:
 
 @dataclass(slots=True)
 class SetAside:
-    """Entries of one kind. Times are seconds since the epoch. They are not persisted: a
-    new process learns them again."""
+    """Entries of one kind. Times are seconds since the epoch. A new process learns the entries again."""
 
     _entries: dict[Key, _Entry] = field(default_factory=dict[Key, _Entry])
 

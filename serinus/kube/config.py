@@ -1,5 +1,4 @@
-"""The API server and the credentials to use: kubeconfig files, connection flags and service accounts, by kubectl's
-rules.
+"""Finds the API server and credentials in kubeconfig files, flags and service accounts, by kubectl's rules.
 
 `--kubeconfig` names a single file. Otherwise `$KUBECONFIG` may name several: missing ones are skipped; of two entries
 with one name, and of two current contexts, the first wins. Otherwise `~/.kube/config` is used; otherwise, in a pod, its

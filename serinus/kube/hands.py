@@ -47,7 +47,7 @@ class Hands:
 
     @asynccontextmanager
     async def away(self) -> AsyncGenerator[None]:
-        """Releases the hand inside the block. Only the task that holds the hand may enter it."""
+        """Releases the hand for the block and acquires one again after it. The task must hold a hand."""
         task = asyncio.current_task()
         self._gone.add(task)
         self.away_now += 1

@@ -325,6 +325,5 @@ def _head(raw: msgspec.Raw) -> _HeadMeta:
 
 
 def _number(version: str) -> int:
-    """Compares versions as numbers, which the API conventions permit. A version that is
-    not a number counts as newest."""
+    """The version as a number, which the API conventions permit. A version that is no number counts as newest."""
     return int(version) if version.isdigit() else 1 << 62

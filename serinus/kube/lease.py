@@ -3,7 +3,7 @@
 The pure function `decide` chooses the next move from the observed lease. The loop calls the API and measures the time.
 It never compares clocks of different machines, nor a wall clock with itself. A lease has expired when this process
 *observed* no change for the lease's duration, measured with the loop's monotonic time. The times written into it are
-informative. A leader counts from the time at which it sent its last successful renewal. It stops at `renew_deadline`,
+informational. A leader counts from the time at which it sent its last successful renewal. It stops at `renew_deadline`,
 before another process may take over. If the API is slow or unavailable, it stops and leads again later; that is not an
 error.
 """
@@ -94,8 +94,7 @@ class Election:
         self.leading = False
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
-        """Runs `lead()` while this process leads and cancels it on loss of the lease; forever. It releases the lease at
-        the end."""
+        """Runs `lead()` while this process leads; forever. On cancellation it releases the lease."""
         try:
             while True:
                 sent = await self._acquire()
@@ -142,8 +141,7 @@ class Election:
                 renewed = sent
 
     async def _attempt(self) -> bool:
-        """Reads the lease if needed and makes at most one successful write. Returns
-        whether this process is the leader."""
+        """Reads the lease if needed and tries to write it. Returns whether this process is the leader."""
         if not self.leading or self._lease is None:
             await self._look()
         for _ in range(2):

@@ -10,8 +10,7 @@ from serinus.kube.errors import Forbidden
 
 
 def proxy_context() -> ssl.SSLContext:
-    """For https:// proxies: always verified against the system's authorities. The kubeconfig covers only the API
-    server."""
+    """For https:// proxies: always verified against the system's authorities. The kubeconfig is for the API server."""
     return ssl.create_default_context()
 
 

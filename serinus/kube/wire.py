@@ -36,8 +36,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """`stream` is set for watches (one JSON line per event) and followed logs, in pieces of bytes; `body` is then
-    empty."""
+    """`stream` is set for watches (one JSON line per event) and followed logs, as pieces of bytes; `body` is empty."""
 
     status: int
     body: bytes = b""

@@ -71,8 +71,7 @@ class Ambassador(Router[AmbassadorRouting]):
         return RouteResult(tuple(writes), again_after=min(later, default=None))
 
     def release(self, config: AmbassadorRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-        """Sets weight 0, and deletes the canary Mapping after the drain. A Mapping of that name with another target
-        stays."""
+        """Sets weight 0, and deletes the canary Mapping after the drain. A foreign Mapping of that name stays."""
         alone = msgspec.structs.replace(traffic, weight=0, routes=(), additional=())
         answers = [_mapping(name, alone, objects) for name in _names(config)]
         later = [answer.again_after for answer in answers if answer.again_after is not None]

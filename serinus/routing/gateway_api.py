@@ -295,7 +295,7 @@ def _is_managed(rule: Any, unnamed: list[Json], traffic: Traffic) -> bool:
 
 
 def _alike(rule: Json, wanted: Json) -> bool:
-    """Whether both are equal, except for additions of the API server: a weight of 1, and no name if it has no names."""
+    """Whether both are equal, apart from a weight of 1 that the API server adds and a name that it may drop."""
     return _plain(rule) == _plain(wanted) and (rule.get("name") or wanted.get("name")) in (None, wanted.get("name"))
 
 

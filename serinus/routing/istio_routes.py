@@ -57,8 +57,7 @@ class Sides(NamedTuple):
     past_trials: frozenset[str] = frozenset()
 
     def role(self, destination: Any) -> Role:
-        """The role of a destination. A subset has precedence over a host, because both may have the stable Service's
-        host."""
+        """The role by subset, then by host, because both subsets may have the stable Service as host."""
         to = destination.get("destination") if isinstance(destination, dict) else None
         host, subset = _text(to, "host").partition(".")[0], _text(to, "subset")
         if self.canary_subset and subset:

@@ -30,7 +30,7 @@ MOST_ALTERNATES = 3
 
 
 class OpenShiftRouting(msgspec.Struct, omit_defaults=True):
-    """`routes`: names, or `NAMESPACE/NAME` with the Rollout's namespace, because a Route cannot use other Services."""
+    """`routes`: names, or `NAMESPACE/NAME` with the Rollout's namespace: Routes only use Services of theirs."""
 
     routes: list[str] = []
 

@@ -140,8 +140,7 @@ class Objects(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """One change of an object. create: `body` is the object; patch: a merge patch of the observed version; delete: no
-    body.
+    """One change of an object. create: `body` is the object; patch: a merge patch of the version seen; delete: empty.
 
     `name` as in `Reference`. `reason` and `message` are of the Event after the write; "" for no Event.
     """

@@ -1,5 +1,4 @@
-"""The notification state in annotations of a Rollout: read, cached, and written back as a
-patch of these annotations."""
+"""The notification state in annotations of a Rollout: read, cached, and patched without other fields."""
 
 from __future__ import annotations
 
@@ -66,7 +65,7 @@ class Memory:
         return found
 
     def drop(self, entry: Pending) -> None:
-        """The message was delivered or given up."""
+        """Removes a message that was delivered or given up."""
         for line in (self.pending, self.prepared):
             if entry in line:
                 line.remove(entry)

@@ -172,7 +172,7 @@ class Notifications:
         self._judge(new, memory)
 
     def configuration_changed(self) -> None:
-        """Retries messages that could not be made: a configuration has changed."""
+        """Allows retries of messages that could not be made."""
         self._repetitions.try_again()
 
     def _complete(self, rollout: Rollout, memory: Memory) -> None:

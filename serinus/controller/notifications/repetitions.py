@@ -44,7 +44,7 @@ class Repetitions:
                 self._occurrences.popitem(last=False)
 
     def condition_sent(self, uid: str, key: str) -> None:
-        """The condition became true, and its message was made."""
+        """Records that the condition became true and its message was made."""
         self._by_condition[uid, key] = self._clock.now()
         if len(self._by_condition) > REMEMBERED:
             self._by_condition.popitem(last=False)
@@ -69,7 +69,7 @@ class Repetitions:
             self._under_way[uid, key] += 1
 
     def arrives(self, uid: str, key: str) -> None:
-        """The message was delivered or given up."""
+        """Ends a message that was delivered or given up."""
         left = self._under_way.get((uid, key), 0) - 1
         if left > 0:
             self._under_way[uid, key] = left

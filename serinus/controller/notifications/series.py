@@ -12,8 +12,7 @@ Labels = tuple[str, str]
 
 
 class NotificationSeries:
-    """`forget` removes an object's series. `waiting`: (messages, bytes) waiting; `problems`: configurations with
-    errors."""
+    """`forget` removes an object's series. `waiting`: waiting (messages, bytes); `problems`: faulty configurations."""
 
     def __init__(self) -> None:
         self._sent: dict[Key, dict[Labels, int]] = {}
