@@ -1,6 +1,6 @@
 """How long commands take from their start to their end, beside a Python that does nothing.
 
-`bench_cli.py [ROUNDS]`: each round starts every program once, in a new order, so that what else runs on the machine hits
+`bench_cli.py [ROUNDS]`: each round starts every program once, in a new order, so that other load of the machine affects
 them alike. The API server is the embedded one over HTTPS with 20 Rollouts. Prints one line of JSON for each program: median
 and best wall time and median processor time, in milliseconds, and medians as ratios to `python -c pass`.
 """

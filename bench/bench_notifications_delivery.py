@@ -46,7 +46,7 @@ TRIGGERS = (
 
 
 class SlowReceiver:
-    """Takes each message after a while. It is also what the delivery asks for services, and reports to."""
+    """Takes each message after a while. It is also the delivery's source of services, and its report target."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -32,7 +32,7 @@ WEIGHTS = (0.01, 0.05, 0.2, 0.5)
 
 
 def first_harm(settings: Settings, looks: Iterator[Look]) -> int | None:
-    """The number of the look that said harm, with the code that runs use."""
+    """The number of the look that found harm, with the code that runs use."""
     tally = Tally(settings)
     return next((at for at, look in enumerate(looks, start=1) if tally.add(look).verdict == "harm"), None)
 
@@ -64,7 +64,7 @@ def ever_harm_at_one_weight(looks: Iterator[Look]) -> bool:
 
 
 def false_aborts(seed: int, runs: int) -> None:
-    """A version like the stable one, looked at LOOKS times: how often it is aborted."""
+    """A version like the stable one, with LOOKS looks: how often it is aborted."""
     worst = 0.0
     for rate in RATES:
         for requests in TRAFFIC:
@@ -151,7 +151,7 @@ def cost() -> None:
             for look in looks:
                 tally.add(look)
 
-        # Time of this process: what else runs on the machine does not count.
+        # Time of this process: other load of the machine does not count.
         seconds = min(timeit.repeat(once, timer=time.process_time, number=500, repeat=7)) / 500 / len(looks)
         print(json.dumps({"one look": name, "ms": round(seconds * 1000, 4)}), flush=True)
 

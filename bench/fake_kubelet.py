@@ -1,4 +1,4 @@
-"""Makes every pod ready as soon as it is there, and runs nothing: one write a pod, so that others are what is measured.
+"""Makes every pod ready as soon as it exists, and runs nothing: one write a pod, so that the benchmark measures the other parts.
 
 Pods are not bound to a node: the API server then removes a deleted pod at once, as if its kubelet had answered.
 

@@ -65,7 +65,7 @@ async def measure(cluster: Cluster, count: int, router: str, seconds: float | No
 
 
 async def _measure(cluster: Cluster, count: int, work: Load, found: dict[str, Any]) -> None:
-    """Fills `found`; `doing` is what it is at."""
+    """Fills `found`; `doing` is its current phase."""
     meter = _meter(cluster)
     found["start_memory_mb"] = round(meter.memory("VmRSS"), 1)
     for name, start, phase in (
@@ -203,7 +203,7 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
 
 
 def _option(words: list[str], name: str) -> str:
-    """Takes an option with its value out of the words; "" where it is not given."""
+    """Removes an option with its value from the words; "" where it is not given."""
     if name not in words:
         return ""
     at = words.index(name)

@@ -1,4 +1,4 @@
-"""Fixtures for all tests, and what a run says at its end about those that it left out."""
+"""Fixtures for all tests, and the summary of the tests that a run left out."""
 
 from __future__ import annotations
 

@@ -25,13 +25,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dashboard": {"api", "engine", "kube"},
     "demo": set(),
 }
-"""Every room and what of ours it may import beside itself. `engine` asks the routers and what of `analysis` is as pure as it is."""
+"""Every room and the rooms that it may import. `engine` calls the routers and the parts of `analysis` that are as pure."""
 
 ENGINE = ("core", "status", "replicasets", "judging", "strategy", "planner", "explain")
 """The parts of the engine, from the lowest: each imports itself and those before it."""
 
 BESIDE = {"experiment": {"core"}}
-"""Parts of the engine beside these, and what each imports. The planner imports them."""
+"""Parts of the engine beside these, and their imports. The planner imports them."""
 
 PROCESSES = {
     ("cli", "up"): {"local"},
@@ -77,11 +77,11 @@ PROCESSES = {
     ("cli", "upgrade_report"): {"controller", "engine"},
     ("local", "up"): {"controller", "dashboard"},
 }
-"""Where whole processes are put together: a command starts what it is the command of, `up` starts everything."""
+"""The rooms that assemble whole processes: a command starts its own part, `up` starts everything."""
 
 
 def imports(file: Path) -> Iterator[tuple[int, str]]:
-    """(line, module) of each import of ours, wherever in the file it stands."""
+    """(line, module) of each import of ours, anywhere in the file."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names if alias.name.startswith("serinus."))

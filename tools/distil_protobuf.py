@@ -1,8 +1,8 @@
-"""Writes serinus/local/apiserver/protobuf_fields.json: how the built-in kinds look in Kubernetes' protobuf encoding.
+"""Writes serinus/local/apiserver/protobuf_fields.json: the fields of the built-in kinds in Kubernetes' protobuf encoding.
 
     python tools/distil_protobuf.py GO_MODULE_CACHE/k8s.io VERSION      (VERSION such as v0.34.4)
 
-Source: the struct tags of k8s.io/api and k8s.io/apimachinery, which carry field numbers, JSON names and what is left out
+Source: the struct tags of k8s.io/api and k8s.io/apimachinery, which carry field numbers, JSON names and the fields left out
 when empty. The table: message -> field number -> [JSON name ("" for inlined), type, 1 if an empty value is left out];
 types are s(tring) b(ool) i(nt) d(ouble) y (bytes), T(ime), M(icroTime), D(uration), Q(uantity), I(ntOrString),
 R(aw JSON), F(ieldsV1), or a message's name, with "[]" or "{}" before it for lists and maps from text.

@@ -61,7 +61,7 @@ def main(target: Path = TARGET) -> None:
 
 
 def distilled(schema: Any, reached: list[str]) -> Any:
-    """One schema without what JSON schema needs and OpenAPI has not (null types, fixed kinds); adds the names that it refers to."""
+    """One schema without the parts that OpenAPI lacks (null types, fixed kinds); adds the names that it refers to."""
     if isinstance(schema, list):
         return [distilled(item, reached) for item in schema]
     if not isinstance(schema, dict):

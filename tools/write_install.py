@@ -1,4 +1,4 @@
-"""Writes what of install/ follows from serinus/api/installation.py: `python tools/write_install.py [DIR]`.
+"""Writes the generated part of install/ from serinus/api/installation.py: `python tools/write_install.py [DIR]`.
 
 The kustomizations and the chart's templates are written by hand; tests/cli/test_install_files.py compares the rest.
 """

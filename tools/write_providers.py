@@ -1,4 +1,4 @@
-"""Writes what follows from the metric providers: `python tools/write_providers.py`.
+"""Writes the files generated from the metric providers: `python tools/write_providers.py`.
 
 The provider's part of a metric in serinus/api/argoproj.fields.txt, and the table of docs/providers/README.md.
 tests/analysis/test_provider_files.py compares them. Then run `python tools/write_install.py`, which writes the CRDs.

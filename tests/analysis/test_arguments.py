@@ -1,4 +1,4 @@
-"""Arguments of analyses: what is a placeholder, whose value wins, and what is judged once the values are filled in."""
+"""Arguments of analyses: placeholders, the precedence of values, and validation after the values are filled in."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ SECRET = {"secretKeyRef": {"name": "s", "key": "k"}}
 def test_an_argument_without_a_value_is_named(
     background: bool, args: list[dict[str, Any]], given: dict[str, Any], message: str
 ) -> None:
-    """The update waited for ever, and nothing said for what."""
+    """The update waited for ever, without a reason in the status."""
     checked = template({"successCondition": "result == '{{args.who}}'"}, *args)
     if not message:
         check(checked, background=background, **given)
@@ -220,7 +220,7 @@ def test_an_argument_without_a_value_is_named(
 def test_defaults_clash_only_where_one_of_them_would_count(
     one: dict[str, Any], two: dict[str, Any], given: dict[str, Any], clash: bool
 ) -> None:
-    """Defaults that the Rollout overrides were compared all the same; a declaration alone took away another's Secret."""
+    """Defaults that the Rollout overrides were compared all the same; a declaration alone removed another's Secret."""
     texts = {"successCondition": "result == '{{args.x}}'"}
     templates = (
         template({**texts, "name": "a"}, {"name": "x", **one}, name="one"),

@@ -1,4 +1,4 @@
-"""Conditions mean what they mean to the reference, and can do no harm."""
+"""Conditions have the reference's meaning, and are harmless."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 
 def test_every_recorded_condition_gives_the_recorded_value_or_an_error() -> None:
-    """841 conditions with what the reference's evaluator said."""
+    """841 conditions with the results of the reference's evaluator."""
     wrong: list[str] = []
     for line in lines("conditions.jsonl"):
         try:
@@ -126,7 +126,7 @@ def test_times_that_do_not_exist_are_errors(text: str) -> None:
 
 
 def test_a_clash_of_types_is_an_error_even_where_it_would_not_run() -> None:
-    """A mistake in a condition shows at the first measurement, not on the day when its branch is taken."""
+    """A mistake in a condition shows at the first measurement, not when its branch first runs."""
     with pytest.raises(ConditionError, match="mismatched types float64 and string"):
         Condition('result > 0 || result > "x"').holds(1.0)
     assert Condition('true || result[0] > "x"').holds([1.0])
@@ -171,7 +171,7 @@ ENDLESS = [
 
 @pytest.fixture
 def bounded() -> Iterator[None]:
-    """Far above what a slow machine needs: only what never ends, or eats memory, gets there."""
+    """Far above the need of a slow machine: only an endless or memory-hungry condition reaches it."""
     tracemalloc.start()
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.alarm(60)

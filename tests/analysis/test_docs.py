@@ -1,4 +1,4 @@
-"""docs/analysis.md: its samples give what it says, and nothing is missing from it."""
+"""docs/analysis.md: its samples give the documented results, and it is complete."""
 
 from __future__ import annotations
 

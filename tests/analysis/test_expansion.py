@@ -1,4 +1,4 @@
-"""A small object never becomes a large one: arguments, pods of an Experiment's templates and secrets that stand for one another."""
+"""A small object never becomes a large one: arguments, pods of an Experiment's templates and secrets that reference one another."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from serinus.api.meta import ObjectMeta
 from tests.support.analysis.run_player import made
 
 MEMORY = 40_000_000
-"""Bytes that an expansion may take before it is refused: a few times what it may have."""
+"""Bytes that an expansion may take before it is refused: a few times the allowed size."""
 
 
 def metrics(count: int, placeholders: int) -> list[dict[str, Any]]:

@@ -105,7 +105,7 @@ async def test_the_pause_until_the_next_look_grows_with_the_age(world: World) ->
 
 
 async def test_a_young_job_is_not_asked_without_a_pause(world: World) -> None:
-    """At age 0 the root is 0: without a least pause the run would be looked at for ever in the same instant."""
+    """At age 0 the root is 0: without a least pause the run would be checked for ever in the same instant."""
     world.now = float(int(world.now))
     later = await world.task(metric(world), await begun(world), "resume")
     assert later.resume_at == format_time(world.now + 1)

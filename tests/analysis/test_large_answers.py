@@ -31,7 +31,7 @@ async def world() -> AsyncIterator[World]:
 
 @pytest.fixture(autouse=True)
 def _only_own_garbage() -> Iterator[None]:
-    """The collector goes through the objects of the test, and not through all of the test run."""
+    """The collector visits the objects of the test, and not those of the whole test run."""
     gc.collect()
     gc.freeze()
     yield
@@ -70,7 +70,7 @@ PROVIDERS: dict[str, Any] = {
 
 
 async def longest_step(done: asyncio.Event) -> float:
-    """Seconds of processor time of this thread between two turns, beyond what others took from it."""
+    """Seconds of processor time of this thread between two turns, minus the time of other threads."""
     longest = 0.0
     while not done.is_set():
         before = time.thread_time()
@@ -125,7 +125,7 @@ async def test_definitions_of_entities_are_refused(world: World) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_decoding_holds_the_interpreter_shortly(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It cannot be interrupted, whichever thread does it. The walk over what was decoded can."""
+    """No thread can interrupt the decoder. The walk over the decoded value can be interrupted."""
     monkeypatch.setattr(decoding, "nests_too_deep", lambda _: False)
     taken: list[float] = []
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""docs/providers: the sample of each page, carried out against a server that answers as the page says."""
+"""docs/providers: the sample of each page, run against a server that answers as on the page."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from tests.support.analysis.vendor import CONTROLLER, World
 
 
 def reach_of(client: Client, world: World) -> Reach:
-    """That this has the right types is what the type checker says."""
+    """The type checker verifies these types."""
     cluster: Cluster = client
     return Reach(world.http, cluster, lambda: world.now)
 

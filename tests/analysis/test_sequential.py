@@ -1,4 +1,4 @@
-"""Sequential verdicts: known answers, what must not change the evidence, and what is never a look."""
+"""Sequential verdicts: known answers, changes that must not affect the evidence, and inputs that are never a look."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_a_split_far_from_the_weight_is_reported(canary: int, wrong: bool) -> No
 
 
 def test_each_look_counts_with_the_weight_that_was_in_force() -> None:
-    """10 % and then 50 % of the requests, as the weights say: neither is compared with the other weight."""
+    """10 % and then 50 % of the requests, by the weights: neither is compared with the other weight."""
     found = SampleRatio()
     for weight in (0.1, 0.5):
         found.add(weight, 2000 * weight, 2000 * (1 - weight))

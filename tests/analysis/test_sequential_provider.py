@@ -1,4 +1,4 @@
-"""Sequential verdicts through an AnalysisRun: what decides, what is not used, what is an error of set-up."""
+"""Sequential verdicts through an AnalysisRun: the deciding data, the unused data, and set-up errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def played(world: World, looks: list[Any], **config: Any) -> tuple[Analysi
 @pytest.mark.parametrize("forgets", [False, True])
 @pytest.mark.parametrize("name", ["three-times", "budget", "nothing-yet", "strict"])
 async def test_known_answers_until_the_verdict(world: World, name: str, *, forgets: bool) -> None:
-    """Also where each look is taken by a controller that has just started: the object has all that is needed."""
+    """Also where a restarted controller takes each look: the object has all necessary state."""
     stream = STREAMS[name]
     run = prepared(world, [row[:4] for row in stream["rows"]], **stream["settings"])
     run.forgets = forgets
@@ -93,7 +93,7 @@ async def test_stored_looks_give_the_same_verdict_again(world: World) -> None:
 
 
 async def test_a_gap_is_no_look_and_is_told(world: World) -> None:
-    """Neither a page without data nor a provider that is away counts as zero errors."""
+    """Neither a page without data nor an unavailable provider counts as zero errors."""
     missing = {"canary": {"requests": 20}, "stable": {"requests": 180, "errors": 2}}
     _, run = await played(world, [[20, 0, 180, 2], missing, Reply("", 503), [20, 0, 180, 1]], count=4)
     assert [(value["looks"], value["unused"]) for value in run.values] == [(1, 0), (1, 1), (1, 2), (2, 2)]

@@ -29,7 +29,7 @@ def test_a_status_that_fits_is_left_alone():
 def test_texts_are_cut_until_all_of_them_fit():
     large = status(100, 10, 10_000)
     cut = fitted(large)
-    assert len(msgspec.json.encode(cut)) < LARGEST + 400 * 1_000  # what is not text: phases and times
+    assert len(msgspec.json.encode(cut)) < LARGEST + 400 * 1_000  # not text: phases and times
     newest, oldest = cut.metric_results[0].measurements[-1], cut.metric_results[0].measurements[0]
     assert len(newest.value) > len(oldest.value) > 0
     assert newest.value.endswith("…")

@@ -1,4 +1,4 @@
-"""Templates, arguments, validation: what becomes of what users write (spec/analysis.md §1 and §7)."""
+"""Templates, arguments, validation: the results of users' specs (spec/analysis.md §1 and §7)."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def test_an_inconclusive_measurement_ends_a_run_inconclusively_with_a_normal_eve
 
 
 def test_when_a_metric_fails_the_others_are_wound_up_in_the_next_pass() -> None:
-    """The recording analysis-prometheus: what runs becomes Successful, and takes over its last message."""
+    """The recording analysis-prometheus: a metric that still runs becomes Successful, with its last message."""
     player = run_of(metric("good", interval="1s"), metric("bad", count=2, interval="1s"), metric("wrong", count=1))
     player.answers = {"good": [0.99], "bad": [0.1], "wrong": [OSError("no answer")]}
     player.turn()

@@ -77,7 +77,7 @@ def test_the_pull_policy_follows_the_tag(image: str, policy: str):
 
 @pytest.mark.long
 def test_the_table_of_field_order_is_what_its_generator_prints():
-    """Guards against edits by hand, and shows what a newer Kubernetes would change."""
+    """Guards against edits by hand, and shows the changes of a newer Kubernetes."""
     if shutil.which("go") is None:
         pytest.skip("Go is not installed: the table of field order was not generated anew")
     offline = {**os.environ, "GOPROXY": "off", "GOTOOLCHAIN": "local"}

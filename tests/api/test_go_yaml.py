@@ -1,4 +1,4 @@
-"""YAML means what kubectl makes of it: by tables, and compared with kubectl where there is one."""
+"""YAML has kubectl's meaning: by tables, and compared with kubectl where one is installed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SCALARS: dict[str, Any] = {
     },
     "{2001-01-01: a}": {"2001-01-01": "a"}, "{!!binary aGk=: a}": {"hi": "a"}, "{? a : b}": {"a": "b"}, "{a: 1, a: 2}": {"a": 2},
     "[http://x:80/a, b:c, -]": ["http://x:80/a", "b:c", "-"], "a#b": "a#b", "a #b": "a", '"a\\tb"': "a\tb", "&x 5": 5,
-    # tabs where kubectl takes them
+    # tabs where kubectl accepts them
     "\ta\t": "a", "{\n\ta: b,\n\tc: d }": {"a": "b", "c": "d"},
 }  # fmt: skip
 """A value, as written after `v: ` -> the value that is read."""
@@ -67,7 +67,7 @@ UNREADABLE = {
 }  # fmt: skip
 
 FILES: dict[str, tuple[list[Any], str]] = {
-    # merges, in go-yaml's order: what comes later wins, except between the mappings of one list
+    # merges, in go-yaml's order: the later one wins, except between the mappings of one list
     "§b: &b {x: 1, z: 2}\nv:\n  x: 9\n  <<: *b\n": ([{"b": {"x": 1, "z": 2}, "v": {"x": 1, "z": 2}}], ""),
     "§b: &b {x: 1}\nv:\n  <<: *b\n  x: 9\n": ([{"b": {"x": 1}, "v": {"x": 9}}], ""),
     "§b: &b {x: 1}\nc: &c {x: 5, z: 6}\nv: {<<: [*b, *c]}\n": (
@@ -195,7 +195,7 @@ KUBECTL = Path(sys.executable).parent / "kubectl"
 
 
 def by_kubectl(text: str) -> tuple[list[Any], bool]:
-    """(what kubectl reads, whether it reads all), without an API server."""
+    """(the objects that kubectl reads, whether it reads all), without an API server."""
     command = [str(KUBECTL), "patch", "--local", "-f", "-", "--type", "merge", "-p", "{}", "-o", "json"]
     done = subprocess.run(
         command, input=text, capture_output=True, text=True, env={"KUBECONFIG": "/dev/null"}, timeout=60, check=False
@@ -245,7 +245,7 @@ def test_kubectl_reads_the_same_documents(text: str) -> None:
     wanted, error = FILES[text]
     inside = '"apiVersion": "x/v1", "kind": "Foo", "metadata": {"name": "a"}, '
     found, complete = by_kubectl(text.replace("{§", "{" + inside).replace("§", HEAD))
-    if error or not wanted:  # kubectl prints nothing, or what came before the error
+    if error or not wanted:  # kubectl prints nothing, or the output before the error
         assert not complete
     else:
         own = [{k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata")} for obj in found]

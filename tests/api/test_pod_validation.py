@@ -1,4 +1,4 @@
-"""`data/pod_template_findings.jsonl`: templates and what Kubernetes 1.34's own code says about them."""
+"""`data/pod_template_findings.jsonl`: templates and the findings of Kubernetes 1.34's own code."""
 
 import json
 from pathlib import Path

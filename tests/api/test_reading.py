@@ -52,7 +52,7 @@ def at(value: Any, path: Path) -> Any:
 
 
 def without(value: Any, path: Path) -> Any:
-    """A copy without what is at the path."""
+    """A copy without the value at the path."""
     left = copy.deepcopy(value)
     del at(left, path[:-1])[path[-1]]
     return left
@@ -103,7 +103,7 @@ def test_null_counts_as_absent_wherever_it_stands(kind: Any):
 
 @pytest.mark.parametrize("kind", FOREIGN, ids=lambda k: k.__name__)
 def test_a_value_of_another_type_costs_one_field_of_somebody_elses_object(kind: Any):
-    """The field is named, with what was found; the rest of the object is there."""
+    """The error names the field and the value found; the rest of the object is there."""
     whole = sample(inspect.type_info(kind))
     for path in paths(whole):
         if path in (("metadata",), ("kind",)):
@@ -112,7 +112,7 @@ def test_a_value_of_another_type_costs_one_field_of_somebody_elses_object(kind: 
         at(broken, path[:-1])[path[-1]] = 1.5
         try:
             msgspec.convert(broken, kind)
-            continue  # any value may stand here
+            continue  # any value is allowed here
         except msgspec.ValidationError:
             pass
         found, left_out = Reader(kind).read(json.dumps(broken).encode())
@@ -144,7 +144,7 @@ def test_what_has_no_metadata_cannot_be_read(text: bytes):
 
 @pytest.mark.parametrize("number", [10**30, -(10**30), 2**64, 2**63, -(2**63) - 1])
 def test_a_whole_number_beyond_64_bits_can_be_written_again(number: int) -> None:
-    """Where any JSON may stand, such as in what a step plugin said: Go reads it as a floating-point number."""
+    """Where any JSON is allowed, such as in a step plugin's status: Go reads it as a floating-point number."""
     entry = {"index": 0, "name": "a/b", "operation": "Run", "status": {"n": [number], "id": "1" * 30, "m": 2**63 - 1}}
     text = {"metadata": {"name": "web"}, "spec": {}, "status": {"canary": {"stepPluginStatuses": [entry]}}}
     found, left_out = Reader(Rollout, own=True).read(json.dumps(text).encode())

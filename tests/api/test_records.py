@@ -1,4 +1,4 @@
-"""`record` gives what a plain dataclass gives: those who use it notice no difference but the time it takes to import."""
+"""`record` gives the same as a plain dataclass: its users see no difference except the import time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packaged schemas are what the tool makes of Kubernetes' own, and hold together."""
+"""The packaged schemas are the tool's output for Kubernetes' own, and are consistent."""
 
 from __future__ import annotations
 

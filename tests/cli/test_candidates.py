@@ -49,7 +49,7 @@ HARMFUL = [
 def test_a_candidate_is_one_word_for_every_shell(
     space: Space, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A shell may put on the command line what it is offered, as it is."""
+    """A shell may put a candidate on the command line unchanged."""
     config: Json = yaml.safe_load(space.cluster.kubeconfig.read_text())
     for section, inner in (("contexts", "context"), ("users", "user")):
         config[section] += [{"name": name, inner: config[section][0][inner]} for name in (*HARMFUL, MARKED)]

@@ -1,4 +1,4 @@
-"""The commands that change something, against a real API server: what is sent, what is printed, how it ends."""
+"""The commands that change something, against a real API server: their requests, their output, their exit codes."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_a_new_file_is_a_command_with_its_words_its_sentence_and_its_aliases(tmp
 
 @pytest.mark.parametrize("file", sorted((FOLDER / "rollouts").glob("*.py")), ids=lambda file: file.stem)
 def test_every_file_with_a_command_is_found_by_its_sentence(file: Path) -> None:
-    """The line is read as text: one that spans two lines, or stands too far down, would hide the command."""
+    """The line is read as text: one that spans two lines, or is too far down, would hide the command."""
     module = importlib.import_module(f"serinus.cli.rollouts.{file.stem}")
     row = next((row for row in ROLLOUTS if row.module == module.__name__), None)
     assert (row is not None) == hasattr(module, "COMMAND")

@@ -1,4 +1,4 @@
-"""Shells ask for what may come next, and commands ask clusters: both without importing anything slow."""
+"""Shells query completions, and commands query clusters: both without a slow import."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEAVY = (
 
 
 def imported(*argv: str, env: dict[str, str] | None = None) -> tuple[set[str], str]:
-    """Heavy modules that a command imports, and what it prints."""
+    """Heavy modules that a command imports, and its output."""
     code = (
         "import sys; from serinus.cli import main; sys.argv = sys.argv[1:]\n"
         "try:\n main.serinus() if sys.argv[0] == 'serinus' else main.rollouts()\n"

@@ -1,4 +1,4 @@
-"""`serinus controller`: what it says of an environment that it cannot work with."""
+"""`serinus controller`: its errors in an environment that it cannot work with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`serinus doctor`: each failure names what to do."""
+"""`serinus doctor`: each failure names the action that fixes it."""
 
 from __future__ import annotations
 

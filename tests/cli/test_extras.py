@@ -1,4 +1,4 @@
-"""A command whose packages are not installed says which extra brings them."""
+"""A command whose packages are not installed names the extra that has them."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def given(row: Row, file: Path) -> list[str]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A manifest whose every text is marked but for what makes it one."""
+    """A manifest whose every text is marked except its type."""
     path = tmp_path / "manifest.yaml"
     obj = {"apiVersion": "argoproj.io/v1alpha1", **rollout()}
     made = {**marked(obj, False), "kind": "Rollout", "apiVersion": obj["apiVersion"]}
@@ -117,7 +117,7 @@ def test_no_command_passes_a_control_character_on(hostile: Space, file: Path, ro
 
 
 def exact(more: list[str], done: Result) -> None:
-    """As data a text is what it was."""
+    """As data, a text is unchanged."""
     if more[:1] != ["-o"] or more[1] not in ("json", "yaml") or done.code or not done.out:
         return
     read = json.loads(done.out) if more[1] == "json" else yaml.safe_load(done.out)
@@ -180,7 +180,7 @@ def test_the_instance_s_own_commands_do_not_either(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
-    # What commands read from standard input holds it too.
+    # The commands' standard input has it too.
     look = {"canary": {"requests": 9, "errors": 1}, "stable": {"requests": 9, "errors": 1}}
     lines = json.dumps({**look, "condition": MARKED, "result": MARKED, "note": MARKED}, ensure_ascii=False)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode() + b"\n")))

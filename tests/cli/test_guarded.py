@@ -1,4 +1,4 @@
-"""Commands that act on the revision that the user saw, that can be tried first, and that leave a trace of who did it."""
+"""Commands that act on the revision that the user saw, that have a dry run, and that record their author."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_newer_spec_that_has_no_number_yet_is_not_overwritten(space: Space, co
 
 @pytest.mark.parametrize("command", OF_A_ROLLOUT)
 def test_a_release_by_somebody_else_in_between_is_left_alone(space: Space, command: str) -> None:
-    """It comes after our look and before our write."""
+    """It comes after our read and before our write."""
     seen(space, aborted=command.startswith("retry"))
     old_revision(space)
     old = space.get("Rollout", "web")

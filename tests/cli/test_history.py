@@ -1,4 +1,4 @@
-"""`serinus history`: revisions, and who did what when."""
+"""`serinus history`: revisions, and the author and time of each change."""
 
 from __future__ import annotations
 

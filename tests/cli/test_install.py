@@ -1,4 +1,4 @@
-"""`serinus install`: what it prints, and that the controller's rights are those that it uses."""
+"""`serinus install`: its output, and that the controller has exactly the rights that it uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""install/ is what follows from the code, and real kubectl renders it."""
+"""install/ matches the code, and real kubectl renders it."""
 
 from __future__ import annotations
 

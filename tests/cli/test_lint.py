@@ -1,4 +1,4 @@
-"""`lint` ends with 0 exactly for what the API server and the controller would take, read as kubectl reads it."""
+"""`lint` ends with 0 exactly for input that the API server and the controller would accept, read as kubectl reads it."""
 
 from __future__ import annotations
 

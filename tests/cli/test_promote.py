@@ -1,4 +1,4 @@
-"""`promote` sends exactly what its table says."""
+"""`promote` sends exactly the patches of its table."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ WITHOUT_EFFECT: dict[tuple[str, str], tuple[int, list[str]]] = {
         ],
     ),
 }
-"""(exit code, stderr) where the reference printed success of what changed nothing (docs/differences.md)."""
+"""(exit code, stderr) where the reference printed success although nothing changed (docs/differences.md)."""
 
 
 @pytest.mark.parametrize("case", RECORDED, ids=[f"{case['play']}: {case['do']}" for case in RECORDED])

@@ -1,6 +1,6 @@
 """`get rollout` and `get experiment`, character for character: screens that users' scripts and eyes know.
 
-`screens/*.txt` hold what was printed for a state; here the state is made by hand. Most come from recorded plays with
+`screens/*.txt` have the output for a state; here the state is made by hand. Most come from recorded plays with
 `NAMESPACE` = play, pods of one age sorted by name.
 """
 
@@ -122,7 +122,7 @@ def test_colours_say_which_version_is_which() -> None:
 
 
 def test_what_belongs_to_another_rollout_is_not_shown() -> None:
-    """A namespace holds many Rollouts; names that look alike do not make an object ours."""
+    """A namespace has many Rollouts; a similar name does not make an object ours."""
     rollout, around = nginx_walk()
     foreign = replica_set("web-5b8c6d7f9", "other:1", 3, 4, owner="web-2", revision=3)
     stray = pod(STABLE, "stray", 3)

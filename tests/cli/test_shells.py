@@ -1,4 +1,4 @@
-"""Completion in the shells themselves: what is typed with a Tab is carried out. Shells that are not installed are passed over."""
+"""Completion in the shells themselves: each typed line with a Tab is executed. Shells that are not installed are skipped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def environment(space: Space) -> dict[str, str]:
 
 
 class Terminal:
-    """A shell that believes that a person types."""
+    """A shell in a terminal, as for a user who types."""
 
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
         self.seen = ""
@@ -41,7 +41,7 @@ class Terminal:
         os.write(self._line, keys.encode())
 
     def wait(self, text: str) -> None:
-        """Until the shell has shown `text`, which what was typed does not hold."""
+        """Wait until the shell has shown `text`, which the typed text does not contain."""
         until = time.monotonic() + SECONDS
         while text not in self.seen:
             ready, _, _ = select.select([self._line], [], [], max(0, until - time.monotonic()))
@@ -63,7 +63,7 @@ SHELLS = {
 @pytest.mark.parametrize("program", ["kubectl-argo-rollouts", "serinus rollouts"])
 @pytest.mark.parametrize("shell", [pytest.param(shell, marks=needs(shell)) for shell in SHELLS])
 def test_a_tab_completes_commands_flags_namespaces_and_live_names(space: Space, shell: str, program: str) -> None:
-    """Each Tab leaves one candidate: the command that comes out of them finds the Rollout."""
+    """Each Tab leaves one candidate: the resulting command finds the Rollout."""
     space.put(rollout("checkout", status={"phase": "Paused", "message": "all words were found"}))
     command, setup = SHELLS[shell]
     terminal = Terminal(command, environment(space))

@@ -56,11 +56,11 @@ def run(*words: str, entry: str = "rollouts", **env: str) -> subprocess.Complete
     ids=lambda given: " ".join(given) if isinstance(given, list) else given,
 )
 def test_a_question_about_the_command_imports_nothing_slow(entry: str, words: list[str]) -> None:
-    """Shells ask at every Tab: a tenth of a second is felt."""
+    """Shells run it at every Tab: users notice a tenth of a second."""
     command = [sys.executable, "-c", WATCHED.format(entry=entry), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     imported = set(json.loads(done.stderr.splitlines()[-1]))
-    wrong = "no-such-command" in words  # looks for the nearest one
+    wrong = "no-such-command" in words  # searches for the nearest one
     assert not imported & (SLOW - {"difflib"} if wrong else SLOW)
 
 

@@ -1,4 +1,4 @@
-"""The one way to the terminal: nothing goes past it, and only our own sequences come out of it."""
+"""The one way to the terminal: no output bypasses it, and only our own sequences leave it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.cli.foreign import MARKED, foreign
 
 
 def test_colours_are_those_of_the_program_alone() -> None:
-    """Sequences that look like ours, and whole marks of another process, are text."""
+    """Sequences like ours, and whole marks of another process, are text."""
     paint, screen = Paint(True), io.StringIO()
     out = terminal.Screen(screen)
     print(f"{paint('✔', 'stable')} \x1b[32m✔\x1b[0m <{'0' * 24}:0>", file=out)
@@ -34,7 +34,7 @@ def test_colours_are_those_of_the_program_alone() -> None:
 
 
 def test_there_is_no_way_around_the_screen() -> None:
-    """No entry point without it, no bytes past it, and what lies below it for the demo's picture alone."""
+    """Every entry point uses it, no bytes bypass it, and only the demo's picture uses the layer below."""
     project = tomllib.loads((Path(serinus.__file__).parents[1] / "pyproject.toml").read_text())["project"]
     for name, target in project["scripts"].items():
         module, _, function = target.partition(":")

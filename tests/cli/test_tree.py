@@ -1,6 +1,6 @@
-"""The text of `get`: what was recorded of the reference, and every sign, tag and width of the rules.
+"""The text of `get`: recordings of the reference, and every sign, tag and width of the rules.
 
-golden/NAME.json: the objects of one moment of a recorded play, and what `get` printed of them. More of them, made by
+golden/NAME.json: the objects of one moment of a recorded play, and the output of `get` for them. More of them, made by
 hand: test_screens.py.
 """
 

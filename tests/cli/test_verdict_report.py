@@ -1,4 +1,4 @@
-"""`serinus verdict report`: verdicts of past releases beside what became of these."""
+"""`serinus verdict report`: verdicts of past releases beside their outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`serinus why`: the engine's own reasons, from what the API shows."""
+"""`serinus why`: the engine's own reasons, from the API's objects."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NGINX: Json = {
 }
 
 SEEN: Json = {"observedGeneration": "1"}
-"""So that what is missing is not taken for what is about to come."""
+"""So that a missing object is not reported as one that is about to appear."""
 
 
 def test_an_object_that_is_missing_is_named_with_what_releases_it(space: Space) -> None:

@@ -1,4 +1,4 @@
-"""The Helm chart, rendered by a real helm, is what `serinus install` prints."""
+"""The Helm chart, rendered by a real helm, equals the output of `serinus install`."""
 
 from __future__ import annotations
 

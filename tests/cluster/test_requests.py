@@ -1,4 +1,4 @@
-"""No request is lost on a real control plane behind a real gateway; `bench/lost_requests.py` asks 100,000 times."""
+"""No request is lost on a real control plane behind a real gateway; `bench/lost_requests.py` sends 100,000."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def healthy(there: ClusterInstance, *names: str) -> None:
 
 
 def test_each_right_of_the_controller_is_used_and_none_is_missing(cluster: Cluster, there: ClusterInstance) -> None:
-    """Also what other tests of this run made the controller do counts."""
+    """The controller's actions for other tests of this run count too."""
     have = given((*RULES, *ROUTED, *CLUSTER_RULES)) - set(UNUSED)
     there.shell(f"kubectl apply -f {MANIFEST}")
     try:

@@ -23,7 +23,7 @@ RESTARTS = "kubectl get pods -o jsonpath='{.items[*].status.containerStatuses[*]
 
 
 class Metrics:
-    """The monitoring system that the analyses ask."""
+    """The monitoring system that the analyses query."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -58,7 +58,7 @@ def metrics(cluster: Cluster) -> Iterator[Metrics]:
 
 
 class Taken:
-    """A moment of a play, put on the cluster, said to be safe, and then led by Serinus."""
+    """A moment of a play, put on the cluster, checked to be safe, and then managed by Serinus."""
 
     def __init__(self, cluster: Cluster, there: ClusterInstance, metrics: Metrics) -> None:
         self.cluster, self.there, self.metrics = cluster, there, metrics
@@ -153,7 +153,7 @@ def test_an_experiment_goes_on_with_its_pods_and_its_analysis(taken: Taken) -> N
 
 @pytest.mark.parametrize("mode", ["onsuccess", "progressively"])
 def test_an_update_of_a_workload_goes_on(taken: Taken, mode: str) -> None:
-    """The Deployment stays empty, and what was followed of it is not followed again."""
+    """The Deployment stays empty, and its observed changes are not followed again."""
     taken.over(f"workload-{mode}", "Rollout/web", "status.phase", lambda phase: phase == "Paused")
     eventually(lambda: taken.cluster.metrics_port, 5)
     taken.there.shell("kubectl argo rollouts promote web")

@@ -22,7 +22,7 @@ def test_without_serinus_workloads_serve_and_heal_and_it_can_come_back(
     eventually(lambda: there.ask("canary.auto") == (200, '"blue"'))
     with visitors(str(there.status["gateway"]), "canary.auto") as asking:
         before = there.shell(UIDS)
-        cluster.kill("controller")  # what deleting its Deployment does
+        cluster.kill("controller")  # the effect of deleting its Deployment
         try:
             printed = subprocess.run(
                 [str(BIN / "serinus"), "install", "--no-crds"], capture_output=True, text=True, check=True, timeout=60
@@ -46,7 +46,7 @@ def test_without_serinus_workloads_serve_and_heal_and_it_can_come_back(
         # The size is the Rollout's again: one pod of each version. Which one stays of two that are about as old is chance.
         pods = set(eventually(lambda: len(found := there.shell(UIDS).split()) == 2 and found, 60))
         assert grown & pods, "nothing was restarted"
-        # For good: the pods outlive the Rollout, and its Services lead to all of them.
+        # For good: the pods outlive the Rollout, and its Services select all of them.
         there.shell("kubectl delete rollout canary-demo --cascade=orphan")
         selector = "kubectl get service canary-demo -o jsonpath='{.spec.selector}'"
         eventually(lambda: "rollouts-pod-template-hash" not in there.shell(selector))

@@ -38,7 +38,7 @@ class Store:
         self.requests: list[tuple[str, str]] = []
         self._news = asyncio.Condition()
 
-    # What a test does
+    # The actions of a test
 
     async def put(self, plural: str, obj: Json, *, status: bool = True) -> Json:
         """Create or replace, as another user's `kubectl apply` would."""
@@ -77,7 +77,7 @@ class Store:
     def writes(self) -> list[tuple[str, str]]:
         return [(verb, path) for verb, path in self.requests if verb != "GET" and "/events" not in path]
 
-    # What the API does
+    # The actions of the API
 
     async def __call__(self, request: Request) -> Response:
         self.requests.append((request.method, request.path))
@@ -174,7 +174,7 @@ class Store:
                 (i for i, e in enumerate(self.log) if e[0] > int(request.query["resourceVersion"])), len(self.log)
             )
             while True:
-                while place < len(self.log):  # it grows while a piece is being taken
+                while place < len(self.log):  # it grows while a piece is being read
                     _, kind, type_, obj = self.log[place]
                     place += 1
                     if kind == plural and namespace in ("", obj["metadata"]["namespace"]) and _selected(obj, request):
@@ -279,7 +279,7 @@ def _sizes(mine: list[ReplicaSet], new: ReplicaSet, wanted: int, service: Servic
 
 
 async def kubelet(store: Store) -> None:
-    """Makes pods of ReplicaSets, as far as their status shows it: after a second each has what it asks for."""
+    """Makes pods of ReplicaSets, as far as their status shows it: after a second each has its desired pods."""
     while True:
         for (plural, _, _), rs in list(store.objects.items()):
             size = rs.get("spec", {}).get("replicas", 1) if plural == "replicasets" else None
@@ -335,7 +335,7 @@ class Play:
     async def until(self, true: Callable[[], Any], seconds: float = 600, every: float = 0.1) -> None:
         """Lets virtual time pass until it is so."""
         async with asyncio.timeout(seconds):
-            while not true():  # noqa: ASYNC110 - any state of the world may be asked for
+            while not true():  # noqa: ASYNC110 - the condition may be any state of the world
                 await asyncio.sleep(every)
 
     def healthy(self, name: str = "web") -> bool:

@@ -80,7 +80,7 @@ async def test_a_long_job_is_the_verdict_the_moment_it_ends(stage: Stage, elsewh
         stage.begin(jobs=jobs)
     pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "test", "image": "test"}]}}
     await stage.run(provider={"job": {"spec": {"template": pod}}}, successCondition="")
-    await asyncio.sleep(100)  # by now the provider itself looks every 14 seconds
+    await asyncio.sleep(100)  # by now the provider itself polls every 14 seconds
     (job,) = (await jobs.list(JOBS, SPACE)).items
     assert ("ownerReferences" in job["metadata"]) is not elsewhere, "nobody there would know the owner"
     done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}

@@ -99,7 +99,7 @@ DENIED = 'admission webhook "images.example.com" denied the request: demo:green 
 async def test_a_refused_write_is_told_where_people_look_and_others_go_on(
     play: Any, trouble: Answer, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A right that is missing, and webhooks that say no."""
+    """A missing right, and webhooks that deny."""
     await begin(play)
     api = Trouble(play.store)
     play.controller(api, plan=None)

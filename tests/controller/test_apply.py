@@ -143,7 +143,7 @@ async def test_a_replica_set_of_that_name_that_is_somebody_elses_gives_way_to_an
 
 @pytest.mark.parametrize("labels", [{}, {HASH: "edited"}])
 async def test_our_own_replica_set_without_its_label_gets_it_back(hands: Hands, labels: dict[str, str]) -> None:
-    """Without the label the cache does not see it, and the name is taken: the Rollout would wait for ever."""
+    """Without the label the cache does not have it, and the name is taken: the Rollout would wait for ever."""
     uid = hands.store.get("rollouts", "web")["metadata"]["uid"]
     owner = {"kind": "Rollout", "name": "web", "uid": uid, "controller": True}
     labels = {"app": "web", **labels}
@@ -171,7 +171,7 @@ async def test_the_label_of_a_replica_set_is_no_race_either(hands: Hands) -> Non
 
 @pytest.mark.parametrize("code", [400, 403, 413, 422])
 async def test_a_refused_write_is_held_back_and_not_sent_again_before_its_time(hands: Hands, code: int) -> None:
-    """The next plan knows of it; nothing after it was done."""
+    """The next plan includes it; nothing after it was done."""
     hands.answers["a/replicasets"] = code
     create = action("create", "ReplicaSet", "web-1")
     with pytest.raises(HeldBack) as first:

@@ -21,7 +21,7 @@ HOST = "web-1.eu-west-1.elb.amazonaws.com"
 
 @dataclass
 class Aws:
-    """The load balancer of one Ingress. `late`: seconds until it has an annotation's weights in force. `broken`: what each call says."""
+    """The load balancer of one Ingress. `late`: seconds until it has an annotation's weights in force. `broken`: the error of each call."""
 
     store: Any
     late: float = 3.0

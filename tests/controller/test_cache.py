@@ -51,7 +51,7 @@ async def test_a_controller_of_one_namespace_does_not_wait_for_what_it_may_not_r
 
 
 async def test_nulls_and_wrong_fields_of_others_lose_no_object(store: Any) -> None:
-    """Each kind that a decision is made of is in the cache, without the field; what is left out is counted."""
+    """The cache has each kind that a decision needs, without the field; omitted objects are counted."""
     cache = Cache(Client(store), LoopClock(), Random(1), lambda _: None, namespace="", instance_id="")
     metrics = Metrics()
     metrics.watch(cache, {})

@@ -19,7 +19,7 @@ WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
 
 
 class Eyes:
-    """Looks at every write as it happens: no weight without the pods for it."""
+    """Checks every write as it happens: no weight without the pods for it."""
 
     def __init__(self, store: Any) -> None:
         self.store = store

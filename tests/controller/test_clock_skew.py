@@ -42,7 +42,7 @@ class SetClock(LoopClock):
 
 
 class Server:
-    """The API with a clock of its own, by which objects are created; notes who wrote what when."""
+    """The API with a clock of its own, which sets creation times; records the author and time of each write."""
 
     def __init__(self, store: Any) -> None:
         self.store = store
@@ -71,14 +71,14 @@ EXPECTED: list[list[tuple[float, str, str]]] = []
 
 @pytest.mark.parametrize("ahead", [0.0, MINUTES, -MINUTES], ids=["in step", "ahead", "behind"])
 async def test_a_controller_with_a_wrong_clock_writes_the_same_at_the_same_moments(play: Any, ahead: float) -> None:
-    """Steps, pauses, delays and the progress deadline: what it compares are times that it wrote itself."""
+    """Steps, pauses, delays and the progress deadline: it compares only times that it wrote itself."""
     server = Server(play.store)
     await begin(play)
     play.controller(server, plan=None, clock=SetClock(ahead))
     await play.until(lambda: settled_on(play, "blue"))
     await play.store.put("rollouts", rollout("green"))
     await play.until(lambda: settled_on(play, "green"))
-    play.tasks[0].cancel()  # from here on no pod comes
+    play.tasks[0].cancel()  # from here on no pod appears
     await play.store.put("rollouts", stuck("red"))
     await play.until(lambda: phase(play) == "Degraded")
     await asyncio.sleep(60)

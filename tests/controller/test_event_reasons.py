@@ -1,4 +1,4 @@
-"""Each reason of an Event is classified as kept or routine: the source is read for what it emits."""
+"""Each reason of an Event is classified as kept or routine: the test reads the source for the reasons it emits."""
 
 from __future__ import annotations
 

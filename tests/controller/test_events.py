@@ -109,7 +109,7 @@ async def test_a_warning_is_written_whatever_its_reason(store: Any) -> None:
 
 @pytest.mark.parametrize("code", [429, 500, 503])
 async def test_what_matters_waits_while_the_api_is_away_and_routine_does_not_push_it_out(store: Any, code: int) -> None:
-    """An hour long; meanwhile a hundred other objects have more routine Events than the queue takes."""
+    """An hour long; meanwhile a hundred other objects have more routine Events than the queue accepts."""
     door = Door(store, code)
     door.shut = True
     recorder = Recorder(Client(door), LoopClock())
@@ -145,7 +145,7 @@ async def test_one_namespace_that_takes_no_events_does_not_hold_up_another(store
 
 
 async def test_a_refused_event_holds_up_no_other(store: Any) -> None:
-    """A namespace that is being deleted takes none."""
+    """A namespace that is being deleted accepts none."""
     door = Door(store, 403, only="RolloutAborted")
     door.shut = True
     recorder = await run(store, ABORT, Event("RolloutCompleted", "done"), handler=door)

@@ -1,6 +1,6 @@
-"""Writes that the API server refuses, and writers that change back what is written, held against the whole controller.
+"""Writes that the API server refuses, and writers that undo the controller's writes, against the whole controller.
 
-Each row of the first table is a kind of object that is written; each is refused in several ways.
+Each row of the first table is a kind of written object; each is refused in several ways.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REFUSALS = {
 
 @dataclass
 class Kind:
-    """Which requests are refused, and a Rollout whose update needs them."""
+    """The refused requests, and a Rollout whose update needs them."""
 
     matches: Callable[[str, str], bool]
     named: str
@@ -75,7 +75,7 @@ KINDS = {
 
 
 class Refusing(Trouble):
-    """Refuses what matches; counts the tries."""
+    """Refuses matching requests; counts the tries."""
 
     def __init__(self, store: Any, kind: Kind, how: str) -> None:
         super().__init__(store)
@@ -163,7 +163,7 @@ async def test_when_its_cause_is_mended_the_update_goes_on_by_itself(play: Any, 
 
 @pytest.mark.parametrize("what", [k for k in KINDS if k != "Rollout patch"])
 async def test_the_progress_deadline_runs_meanwhile(play: Any, what: str) -> None:
-    """With progressDeadlineAbort the stable version has everything back; the message says what was refused."""
+    """With progressDeadlineAbort the stable version has everything back; the message names the refused write."""
     kind = KINDS[what]
     _, api = await scene(play, kind, "invalid")
     obj = wanted(kind, "green")
@@ -274,7 +274,7 @@ async def test_an_experiment_that_cannot_have_what_it_needs_ends_in_error_and_sa
     assert len(api.tries) <= 2, "what is over is not tried again"
 
 
-# Another writer changes back what is written
+# Another writer undoes the controller's writes
 
 
 @dataclass
@@ -497,7 +497,7 @@ async def test_a_service_that_another_writer_keeps_is_not_given_back_in_a_race(p
 
 
 async def test_an_analysis_run_whose_measurements_are_refused_ends_in_error(play: Any) -> None:
-    """The same measurements would be refused again: the run says why, and is not measured for ever."""
+    """The same measurements would be refused again: the run reports why, and is not measured for ever."""
     provider: Json = {"web": {"url": "http://127.0.0.1:9/", "jsonPath": "{$.ok}"}}
     spec = {"metrics": [{"name": "m", "provider": provider, "interval": "5s", "count": 3}]}
     await play.store.put("analysisruns", {"metadata": {"name": "run", "namespace": "a"}, "spec": spec})

@@ -162,7 +162,7 @@ experiment_info experiment_phase analysis_run_info analysis_run_phase analysis_r
 analysis_template_info analysis_template_metric_info controller_clientset_k8s_request argo_rollouts_controller_info
 build_info workqueue_depth workqueue_adds workqueue_retries
 """
-"""As dashboards of Argo Rollouts ask for them (the CLI spec, section 5); those of notifications apart, which are not sent."""
+"""The queries of Argo Rollouts' dashboards (the CLI spec, section 5), except those of notifications, which are not sent."""
 
 
 async def test_every_metric_that_dashboards_know_is_there(seen: tuple[Metrics, Cache]) -> None:

@@ -124,7 +124,7 @@ async def test_nothing_is_decided_on_a_cache_older_than_the_own_writes(play: Any
 
 
 async def test_a_write_whose_answer_is_lost_is_looked_into_before_anything_else_is_decided(play: Any) -> None:
-    """It may have been done: who plans on the cache, which does not show it yet, may take from both sides at once."""
+    """It may have been done: a plan from the cache, which does not show it yet, may take from both sides at once."""
     await begin(play)
     held, lost = asyncio.Event(), list[str]()
     seen: list[tuple[int, bool]] = []
@@ -150,7 +150,7 @@ async def test_a_write_whose_answer_is_lost_is_looked_into_before_anything_else_
 
 
 async def test_an_event_that_is_lost_for_good_is_noticed(play: Any) -> None:
-    """Not what Kubernetes does; but a proxy in between may, and a Rollout must not wait forever."""
+    """Kubernetes does not do this; but a proxy in between may, and a Rollout must not wait forever."""
     await begin(play)
 
     async def forgetful(request: Request) -> Response:
@@ -179,7 +179,7 @@ async def test_what_was_in_the_way_is_gone_and_it_goes_on_at_once(play: Any) -> 
 
 
 async def test_a_change_by_somebody_else_is_not_overwritten(play: Any) -> None:
-    """A Service that changed between the look and the write: the write fails, and the next one knows of the change."""
+    """A Service that changed between the read and the write: the write fails, and the next one includes the change."""
     await begin(play)
     tampered = False
 

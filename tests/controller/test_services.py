@@ -13,7 +13,7 @@ pytestmark = pytest.mark.looptime(start=0)
 
 
 def only_sees(seen: Snapshot) -> Plan:
-    """A pass that has nothing to say but which generation it saw."""
+    """A pass whose only result is the generation that it saw."""
     generation = str(seen.rollout.metadata.generation)
     known = seen.rollout.status.observed_generation == generation
     return Plan((), None if known else {"observedGeneration": generation}, "seen")

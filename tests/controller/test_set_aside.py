@@ -142,7 +142,7 @@ DEEP = b'{"a":' * 3_000 + b"1" + b"}" * 3_000
 @pytest.mark.looptime(start=0)
 @pytest.mark.parametrize("plural", KINDS)
 async def test_an_object_that_cannot_be_read_is_told_and_hides_no_other(play: Any, plural: str):
-    """As it is listed at the start, and as it comes with a watch."""
+    """From the list at the start, and from a watch."""
 
     async def handler(request: Request) -> Response:
         answer = await play.store(request)

@@ -11,7 +11,7 @@ from tests.support.dashboard.dashboard_stage import Stage
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE = 15_000
-"""Milliseconds that a browser test waits for what it expects; two busy cores are slow at times."""
+"""Milliseconds that a browser test waits for an expected state; two busy cores are slow at times."""
 
 
 expect.set_options(timeout=PATIENCE)

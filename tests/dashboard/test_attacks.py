@@ -1,4 +1,4 @@
-"""Other pages in the user's browser, other programs on the machine: what they may not do."""
+"""Other pages in the user's browser, other programs on the machine: actions that are denied to them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_a_foreign_page_cannot_use_the_session() -> None:
 
 @pytest.mark.parametrize("path", ["/rollouts/", "/rollouts/api/ui/v1/stream", "/rollouts/api/v1/rollouts/default/info"])
 async def test_a_name_that_is_not_ours_gets_nothing(path: str) -> None:
-    """DNS rebinding: the attacker's name leads to 127.0.0.1, and its page then has our Origin."""
+    """DNS rebinding: the attacker's name resolves to 127.0.0.1, and its page then has our Origin."""
     async with serving() as stage:
         for host in (
             "evil.example",
@@ -177,7 +177,7 @@ async def test_bad_requests_get_an_answer_in_words(method: str, path: str, optio
 
 
 async def test_a_slow_reader_costs_the_others_nothing() -> None:
-    """A page that takes nothing holds a set of keys, never a growing line of messages."""
+    """A page that reads nothing has a set of keys, never a growing line of messages."""
     async with serving() as stage:
         await stage.put(scenes.rollout())
         reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)

@@ -1,4 +1,4 @@
-"""Changes act on what was seen, whatever the controller writes in between."""
+"""Changes act on the state that the user saw, whatever the controller writes in between."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_no_action_is_taken_on_a_version_that_nobody_saw(action: str) -> N
 
 
 async def test_a_paused_spec_and_a_pause_end_together_and_once() -> None:
-    """The second write follows the first without another look: that would skip a step more."""
+    """The second write follows the first without another read: that would skip one more step."""
     client, changes, contested = await world({})
     contested.only_spec = True
     await put(client, scenes.rollout(spec={"paused": True}))

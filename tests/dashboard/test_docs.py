@@ -1,4 +1,4 @@
-"""The page of the documentation knows every option and every key."""
+"""The page of the documentation has every option and every key."""
 
 from __future__ import annotations
 

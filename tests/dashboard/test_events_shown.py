@@ -1,4 +1,4 @@
-"""The page of a Rollout lists what matters, however much routine there was since."""
+"""The page of a Rollout lists the important Events, however many routine ones there were since."""
 
 from __future__ import annotations
 

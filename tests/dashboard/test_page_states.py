@@ -1,4 +1,4 @@
-"""Loading, empty, forbidden, missing, unreachable, stale: each looks different and says what to do."""
+"""Loading, empty, forbidden, missing, unreachable, stale: each looks different and shows what to do."""
 
 from __future__ import annotations
 

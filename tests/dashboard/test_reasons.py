@@ -1,4 +1,4 @@
-"""The page of a Rollout asks what `serinus why` asks: no more often than is needed, and never calls missing what it may not see."""
+"""The page of a Rollout queries the same as `serinus why`: no more often than needed, and a forbidden object is never called missing."""
 
 from __future__ import annotations
 

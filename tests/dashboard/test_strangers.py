@@ -24,7 +24,7 @@ async def test_open_streams_of_strangers_leave_places_for_the_owner(path: str) -
         url = f"http://127.0.0.1:{stage.port}{path}"
         opened = await asyncio.gather(*(http.get(url) for _ in range(MOST_STRANGERS)))
         assert {answer.status for answer in opened} == {200}
-        while stage.service.hub.pages < MOST_STRANGERS:  # noqa: ASYNC110 - the old API opens its page with the first look
+        while stage.service.hub.pages < MOST_STRANGERS:  # noqa: ASYNC110 - the old API opens its page with the first read
             await asyncio.sleep(0)
         refused = await stage.ask("GET", path)
         assert (refused.status, "not signed in" in refused.json["message"]) == (503, True)

@@ -165,7 +165,7 @@ def test_on_the_port_of_up_its_dashboard_is_named(instance: Instance) -> None:
 
 
 def test_doctor_and_the_upgrade_check_are_content_with_a_healthy_instance(instance: Instance) -> None:
-    """The controller is a part of `serinus up`; both know it, and end with code 0."""
+    """The controller is a part of `serinus up`; both support it, and end with code 0."""
     doctor = instance.shell("serinus doctor")
     assert "✖" not in doctor
     assert "✔ controller: part of the serinus up that serves this API" in doctor

@@ -1,4 +1,4 @@
-"""The demo application as its page, a gateway and a node meet it: the real process, real sockets."""
+"""The demo application with its page, a gateway and a node: the real process, real sockets."""
 
 from __future__ import annotations
 

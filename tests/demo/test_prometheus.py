@@ -1,4 +1,4 @@
-"""How the demo finds a Prometheus, and what it does where that is none."""
+"""How the demo finds a Prometheus, and its behaviour where there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's verdict: what it prints as success is what real answers showed."""
+"""The demo's verdict: its reported success matches the real answers."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ needs_up = pytest.mark.skipif(UP not in ENGINES, reason="the demo starts a `seri
 
 
 def demo(monitor: str, *, check: bool = True) -> tuple[str, dict[str, Any]]:
-    """(what it said, its summary)."""
+    """(its output, its summary)."""
     done = run(
         [str(BIN / "serinus"), "demo", "--analysis", "--once", "--port", "0", "--prometheus", monitor], check=check
     )
@@ -110,7 +110,7 @@ def test_the_end_of_a_job_is_the_verdict(instance: Instance, tmp_path: Path):
     eventually(lambda: instance.get("rollout", "judged")["status"]["phase"] == "Degraded")
     assert newest(instance) == {"phase": "Failed", "metric": "Failed"}
     assert "job" in instance.get("rollout", "judged")["status"]["message"]
-    # Without a router the pods are the weight: the red one goes.
+    # Without a router the pods are the weight: the red one is removed.
     red = (
         "kubectl get rs -o jsonpath='{range .items[*]}{.spec.template.spec.containers[0].image} {.spec.replicas};{end}'"
     )

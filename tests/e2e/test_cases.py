@@ -1,4 +1,4 @@
-"""Inputs from public bug reports, asked of a running instance with the real kubectl and through the real gateway.
+"""Inputs from public bug reports, checked on a running instance with the real kubectl and through the real gateway.
 
 tests/plays/test_virtual_cases.py has most of them in virtual time.
 """
@@ -22,7 +22,7 @@ AT_ONCE = 6
 
 
 def held(instance: Instance, files: list[Path], at_once: int) -> tuple[list[Path], str]:
-    """(cases that do not hold, what the program printed)."""
+    """(cases that do not hold, the program's output)."""
     command = [sys.executable, str(RECORDINGS / "cases.py"), "--kubeconfig", instance.status["kubeconfig"]]
     command += ["--bin", str(BIN), "--gateway", instance.status["gateway"], "--jobs", str(at_once)]
     done = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, timeout=1200, check=False)

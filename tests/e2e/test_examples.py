@@ -1,4 +1,4 @@
-"""The examples, typed as their READMEs have them, while visitors ask 100 times a second: none of them is lost."""
+"""The examples, typed as their READMEs have them, while visitors send 100 requests a second: no request is lost."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def callers(address: str, host: str) -> Generator[list[str]]:
 
 @pytest.mark.long
 def test_alb(up: Instance, tmp_path: Path):
-    """Nothing serves its annotations here: the test sees what is written, beside the annotations of the user."""
+    """No controller handles its annotations here: the test sees the writes, beside the annotations of the user."""
     ingress_class = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "alb"}}
     up.shell(
         f"kubectl apply -f - <<'EOF'\n{json.dumps({**ingress_class, 'spec': {'controller': 'ingress.k8s.aws/alb'}})}\nEOF"

@@ -63,7 +63,7 @@ def slow_pods(instance: Instance) -> None:
 
 
 def play(instance: Instance, out: Path, name: str) -> str:
-    """Plays one in its namespace, into a trace in `out`; what went wrong with the recorder, or nothing."""
+    """Plays one in its namespace, into a trace in `out`; returns the recorder's errors, or nothing."""
     script = out / f"{name}.yaml"
     script.write_text(yaml.safe_dump(scenario(name), sort_keys=False))
     recorder = [sys.executable, str(RECORDINGS / "record.py"), "--kubeconfig", instance.status["kubeconfig"]]
@@ -105,7 +105,7 @@ def differing(name: str, out: Path, said: str) -> list[str]:
 
 
 def again(instance: Instance, out: Path, name: str) -> list[str]:
-    """The same when it is played alone; on a busy machine a command may come too late for what it was to see."""
+    """The same when it is played alone; on a busy machine a command may come too late for its purpose."""
     instance.shell(f"kubectl wait --for=delete namespace/rec-{name} --timeout=90s")
     return differing(name, out, play(instance, out, name))
 

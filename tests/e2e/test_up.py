@@ -1,4 +1,4 @@
-"""`serinus up`, `down`, `status` and `reset` as typed, with what a crash and a mistake leave behind."""
+"""`serinus up`, `down`, `status` and `reset` as typed, and the leftovers of a crash and a mistake."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.instance.live import BIN, WALKTHROUGH, Instance, eventually, 
 
 
 def processes_of(data: Path) -> list[str]:
-    """Command lines of what still runs for this instance."""
+    """Command lines of the processes that still run for this instance."""
     found: list[str] = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -146,7 +146,7 @@ def test_reset_touches_nothing_that_is_not_ours(tmp_path: Path):
 
 @pytest.mark.long
 def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp_path: Path):
-    """The plan is made from what is there, so it does not matter when the planner dies."""
+    """The plan depends only on existing objects, so it does not matter when the planner dies."""
     manifest = tmp_path / "canary-rollout.yaml"
     automatic = WALKTHROUGH / "automatic"
     text = (automatic / "canary-rollout.yaml").read_text()
@@ -169,7 +169,7 @@ def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp
         instance.up()
     eventually(lambda: instance.get("rollout", "canary-demo")["status"]["phase"] == "Healthy", 120)
     assert "green" in colors
-    # After ten breaks in a row the gateway's watch rests for up to a minute; meanwhile nothing is taken from it.
+    # After ten breaks in a row the gateway's watch rests for up to a minute; meanwhile it keeps all routes.
     eventually(lambda: set(instance.colors("canary.auto", 20)) == {"green"}, 90)
     sets = json.loads(shell("kubectl get rs -o json"))["items"]
     assert len(sets) == 2
@@ -177,7 +177,7 @@ def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp
 
 
 def test_kubectl_without_a_kubeconfig_says_where_the_api_is(instance: Instance, tmp_path: Path):
-    """kubectl then asks http://localhost:8080, which is the gateway's default port."""
+    """kubectl then connects to http://localhost:8080, which is the gateway's default port."""
     environment = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"} | {"HOME": str(tmp_path)}
     gateway = instance.status["gateway"].replace("127.0.0.1", "localhost")
     manifest = tmp_path / "web.yaml"

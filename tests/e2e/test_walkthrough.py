@@ -1,4 +1,4 @@
-"""The walkthrough, typed as it stands: the real kubectl, the user's own manifests, real requests."""
+"""The walkthrough, typed as written: the real kubectl, the user's own manifests, real requests."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.support.engine.world import World, release, rollout, routed, service
 
 Json = dict[str, Any]
 OLD = {"68fb5766d6": "59b4dc6c7b", "77f97bbcbf": "6d8bcbd5cf"}
-"""Hashes of ours, and what an older controller (which hashed a creationTimestamp, too) called the same templates."""
+"""Hashes of ours, and an older controller's (which hashed a creationTimestamp, too) for the same templates."""
 
 
 def renamed(value: Any) -> Any:
@@ -220,7 +220,7 @@ SPELLINGS["1536Mi"] = ["1536Mi", "1.5Gi", "1572864Ki", 1610612736]
 
 @st.composite
 def respelled(draw: st.DrawFn, value: Any = None) -> Any:
-    """The same template in another hand: order of keys, amounts, defaults, and empty fields that say nothing."""
+    """The same template in another spelling: order of keys, amounts, defaults, and empty fields without meaning."""
     template = copy.deepcopy(RICH)
     if draw(st.booleans()):
         template = with_defaults(template)

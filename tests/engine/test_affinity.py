@@ -1,4 +1,4 @@
-"""`antiAffinity`: the new version's pods keep away from the nodes of the stable one, and that makes no new revision."""
+"""`antiAffinity`: the new version's pods avoid the nodes of the stable one, and that makes no new revision."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ def test_whatever_the_schema_admits_can_be_read(data: st.DataObject):
 @settings(QUICK, max_examples=150)
 @given(st.sampled_from(BASES).flatmap(mutated), st.booleans())
 def test_whatever_is_asked_comes_to_rest(obj: Json, ready: bool):
-    """A Rollout that is written again and again, with nothing new to say, would keep the whole cluster busy."""
+    """A Rollout that is written again and again without a change would keep the whole cluster busy."""
     obj["metadata"].pop("resourceVersion")
     world = World(*(service(n) for n in ("web", "web-canary", "web-preview")), ingress(), obj)
     template = copy.deepcopy(BASES[0]["spec"]["template"])

@@ -92,7 +92,7 @@ def test_a_step_of_a_basic_canary_stays_within_surge_and_availability(
 def test_a_basic_canary_arrives_whatever_its_pods_do_on_the_way(
     replicas: int, weight: int, limits: SurgeLimits, canary: Count, stable: Count, data: st.DataObject
 ):
-    """Pods come and fail at random for a while; once they are ready in the end, the wanted sizes are reached and stay."""
+    """Pods start and fail at random for a while; once they are ready in the end, the desired sizes are reached and stay."""
     limits = SurgeLimits(limits.surge, min(limits.unavailable, replicas))
     target = approximate(replicas, weight, 100, limits.surge)
     for turn in range(4 * (replicas + canary.size + stable.size) + 12):
@@ -227,7 +227,7 @@ FULL, NONE = Count(10, 10), Count(0, 0)
         ),
         ({"steps": SCALE_9, "abortScaleDownDelaySeconds": 0}, {"abort": True}, 0, Count(9, 9), FULL, (9, 10)),
         ({"steps": SCALE_9, "abortScaleDownDelaySeconds": 30}, {"abort": True}, 0, Count(9, 9), FULL, (0, 10)),
-        # Aborted, the stable version is given all of its pods at once: the reference goes back through the earlier weights.
+        # Aborted, the stable version gets all of its pods at once: the reference goes back through the earlier weights.
         ({"steps": STEPS_20_60, **DYNAMIC}, {"abort": True, **recorded(60)}, 0, Count(6, 6), Count(4, 4), (6, 10)),
         ({"steps": STEPS_20_60, **DYNAMIC}, {"abort": True, **recorded(60)}, 0, Count(1, 1), Count(4, 4), (6, 10)),
         ({"steps": STEPS_20_60, **DYNAMIC}, {"abort": True, **recorded(60)}, 0, Count(2, 2), Count(8, 4), (6, 10)),

@@ -13,7 +13,7 @@ JUDGED = [{"setWeight": 50}, {"analysis": {"templates": [{"templateName": "check
 
 
 def written(world: World, name: str = "web", *, kind: str = "Rollout", ago: float = 0.5, subresource: str = "") -> None:
-    """As the API server writes down who wrote an object when: in whole seconds."""
+    """As the API server records the author and time of an object: in whole seconds."""
     entry = {
         "manager": "kubectl",
         "operation": "Update",

@@ -199,7 +199,7 @@ def test_a_stable_replica_set_that_is_being_deleted_is_left_to_it_and_the_servic
 
 @pytest.mark.parametrize("status", [{}, {"abort": True}], ids=["at a pause", "aborted"])
 def test_when_somebody_deletes_the_stable_replica_set_the_only_pods_that_are_left_serve(status: Json):
-    """Its template is gone with it: the other version is all there is, and it says that and why."""
+    """Its template is gone with it: only the other version exists, and the status gives the fact and the reason."""
     world = mid_canary()
     world.patch("Rollout", "web", {"status": status})
     world.settle()

@@ -1,4 +1,4 @@
-"""Canaries without a router: pods alone divide the traffic, and taking one away before another serves costs requests."""
+"""Canaries without a router: pods alone divide the traffic, and removing one before another serves costs requests."""
 
 from __future__ import annotations
 

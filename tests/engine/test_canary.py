@@ -363,7 +363,7 @@ def test_a_weight_that_falls_while_all_is_paused_is_written_once():
 
 
 def test_a_weight_that_the_status_was_not_told_of_is_taken_back_before_its_service_moves() -> None:
-    """Found by the simulation (3256): the weight was written, its status was not, and a new version came at once."""
+    """Found by the simulation (3256): the weight was written, its status was not, and a new version appeared at once."""
     world = routed(replicas=7, steps=[{"setWeight": 33}, {"pause": {}}])
     release(world, "green")
     world.settle()

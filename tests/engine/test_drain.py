@@ -1,4 +1,4 @@
-"""Drain after observe: no pod goes that may still get traffic, whichever way it lost it."""
+"""Drain after observe: no pod that may still get traffic is removed, however it lost the traffic."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_an_abort_ends_although_a_step_says_a_size_that_leaves_the_stable_versio
 
 
 def test_a_version_that_came_back_during_a_pause_drains_when_another_replaces_it():
-    """Its scale-down delay of before has passed long ago: it says nothing about the traffic that it had since."""
+    """Its earlier scale-down delay has passed long ago: it does not cover the traffic that it had since."""
     world = routed(steps=[{"setWeight": 50}, {"pause": {}}], scaleDownDelaySeconds=40)
     release(world, "green")
     world.settle()
@@ -174,7 +174,7 @@ def test_a_version_that_came_back_during_a_pause_drains_when_another_replaces_it
 
 
 def test_a_version_that_was_stable_and_came_back_for_a_moment_keeps_its_whole_delay():
-    """Its requests left it when the next version became stable: being released once more takes nothing from the delay."""
+    """Its requests left it when the next version became stable: another release of it does not shorten the delay."""
     world = routed(steps=[{"setWeight": 50}], scaleDownDelaySeconds=40)
     release(world, "green")
     for _ in range(4):

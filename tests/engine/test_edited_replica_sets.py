@@ -15,7 +15,7 @@ MADE: Json = {"manager": "serinus", "fieldsV1": {"f:spec": {"f:selector": {}, "f
 
 
 class Shared(World):
-    """A world whose API server records who owns a ReplicaSet's template."""
+    """A world whose API server records the field managers of a ReplicaSet's template."""
 
     def add(self, obj: Json) -> None:
         super().add(obj)
@@ -63,7 +63,7 @@ def released(world: World, image: str) -> None:
 
 @pytest.mark.parametrize("strategy", ["canary", "blueGreen"])
 def test_an_update_to_the_edited_content_is_released(strategy: str):
-    """The pods run blue, whatever the ReplicaSet's template says now: green goes out as any version does."""
+    """The pods run blue, whatever the ReplicaSet's template has now: green is released like any version."""
     world = settled(strategy)
     blue = world.rollout.status.stable_rs
     world.edit(f"web-{blue}", {"template": template("green")})
@@ -90,7 +90,7 @@ def test_a_template_label_that_was_edited_first_is_released(strategy: str):
 
 @pytest.mark.parametrize("strategy", ["canary", "blueGreen"])
 def test_the_current_replica_set_gets_the_rollouts_template_back(strategy: str):
-    """Pods that it makes later are those that the Rollout asks for. No pod is restarted for it, and an Event names the editor."""
+    """Its later pods are those of the Rollout's template. No pod is restarted for it, and an Event names the editor."""
     world = settled(strategy)
     blue = world.rollout.status.stable_rs
     world.edit(
@@ -166,7 +166,7 @@ def test_another_spelling_is_still_no_new_revision(spelling: Json, writers: list
 
 
 def test_the_replica_set_that_undo_went_back_to_is_known_after_an_edit():
-    """`undo` writes a template with its defaults spelled out: the ReplicaSet remembers that it stands for that one too."""
+    """`undo` writes a template with its defaults spelled out: the ReplicaSet records that it matches that one too."""
     world = settled("canary")
     blue = world.rollout.status.stable_rs
     released(world, "green")

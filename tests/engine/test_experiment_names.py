@@ -27,7 +27,7 @@ def owned_by(kind: str, name: str, uid: str) -> Json:
 
 
 def other(lab: Lab, *, of: str = "", phase: str = "", terminate: bool = False) -> Json:
-    """The metadata of what another Experiment owns, which is there. `of`: uid of its Rollout."""
+    """The metadata of an object owned by another Experiment, which exists. `of`: uid of its Rollout."""
     meta: Json = {"name": "other", "uid": "other-uid"}
     if of:
         meta["ownerReferences"] = [{**ROLLOUT, "uid": of}]

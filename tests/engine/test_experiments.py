@@ -106,7 +106,7 @@ def test_told_to_stop_it_ends_its_runs_and_succeeds():
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_told_to_stop_it_ends_although_a_required_analysis_has_no_verdict_yet(begun: bool):
-    """It stayed Running for ever: a required analysis was waited for, whose end was not looked at any more."""
+    """It stayed Running for ever: it waited for a required analysis, whose end was no longer checked."""
     lab = Lab(analyses=[{"name": "probe", "templateName": "check", "requiredForCompletion": True}])
     lab.settle(ready=begun)
     assert (("AnalysisRun", "exp-probe") in lab.objects) == begun

@@ -1,5 +1,5 @@
-"""Healthy means: the version that is wanted has its own available pods, and all requests go to it. For the phase, the
-conditions, the metric and what clients show alike."""
+"""Healthy means: the desired version has its own available pods, and all requests go to it. This holds for the phase, the
+conditions, the metric and the clients' output alike."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GATE: list[Json] = [{"setWeight": 70}, {"pause": {}}]
 
 
 def without_pods(world: World, image: str) -> None:
-    """Every pod of a version fails, and none comes back yet."""
+    """Every pod of a version fails, and none recovers yet."""
     name = world.set_of(image).metadata.name
     status = {"availableReplicas": 0, "readyReplicas": 0}
     world.objects["ReplicaSet", name]["status"].update(status)
@@ -81,7 +81,7 @@ SITUATIONS: dict[str, Callable[[], World]] = {
 
 
 def told(world: World) -> tuple[str, str, str, str]:
-    """(phase, what clients show, the metric's phase, the Healthy condition)"""
+    """(phase, the phase in clients, the metric's phase, the Healthy condition)"""
     conditions = {c.type: c.status for c in world.rollout.status.conditions}
     shown, _ = phase_and_message(world.objects["Rollout", "web"])
     return world.rollout.status.phase, shown, metric_phase(world.rollout), conditions["Healthy"]

@@ -25,7 +25,7 @@ def refused(action: Action, world: World) -> HeldWrite:
 
 
 class Refusing(World):
-    """An API that refuses the writes of a kind, for a controller that remembers it."""
+    """An API that refuses the writes of a kind, for a controller that records it."""
 
     def refuse(self, verb: str, kind: str, name: str = "") -> None:
         self.denied = (verb, kind, name)
@@ -103,7 +103,7 @@ def test_it_goes_on_when_nothing_is_held_back_any_more(denied: tuple[str, ...]):
     "steps", [[{"setWeight": 50}, {"pause": {}}], [{"setWeight": 50}, {"pause": {}}, {"setWeight": 80}]]
 )
 def test_a_weight_that_follows_a_promotion_and_is_refused_is_named_and_tried_again(steps: list[dict[str, Any]]):
-    """The stored step is the pause still, which asks for a weight that is in force: nothing else would show the refusal."""
+    """The stored step is still the pause, whose weight is in force: nothing else would show the refusal."""
     world = routed(steps=steps)
     release(world, "green")
     world.settle()

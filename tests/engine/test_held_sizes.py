@@ -1,4 +1,4 @@
-"""Sizes follow spec.replicas in every state in which a Rollout waits, in the proportions of the step where it stands."""
+"""Sizes follow spec.replicas in every waiting state of a Rollout, in the proportions of its current step."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_a_superseded_canary_keeps_its_share_while_the_stable_version_has_no_pod
 
 
 def test_a_canary_keeps_all_requests_until_the_stable_service_leads_to_a_pod():
-    """Found by the simulation (18690): scaled to none and back, its Service still led to the version before."""
+    """Found by the simulation (18690): scaled to none and back, its Service still selected the version before."""
     world = routed(replicas=2, steps=[{"setWeight": 75}, {"pause": {}}])
     release(world, "green")
     world.settle()

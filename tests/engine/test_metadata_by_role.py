@@ -1,4 +1,4 @@
-"""Metadata by role (`canaryMetadata`, `activeMetadata`, …): when it goes, a template's own value of the key comes back.
+"""Metadata by role (`canaryMetadata`, `activeMetadata`, …): after its removal, a template's own value of the key is restored.
 
 Pods are made here as a ReplicaSet controller makes them, with the metadata that the ReplicaSet's template has at that moment.
 """
@@ -113,7 +113,7 @@ def test_each_role_has_its_metadata_and_nothing_is_lost(
     strategy: str, own: Json, roles: tuple[Json | None, Json | None], every: int
 ):
     """Through an update, the next one and the end of all metadata, with one of `every` writes failing: ReplicaSets and pods
-    carry their role's metadata, and elsewhere what their template says."""
+    have their role's metadata, and their template's elsewhere."""
     trial, charge = roles
     world = made(strategy, own, trial, charge)
     world.every = every
@@ -170,7 +170,7 @@ def test_what_undo_writes_is_the_template_of_its_author():
 
 
 def test_a_pod_that_comes_late_with_old_metadata_is_corrected():
-    """A ReplicaSet controller that did not know the newest template yet made it after everything was in step."""
+    """A ReplicaSet controller with an outdated template created it after everything was in step."""
     world = made("canary", OWN, TRIAL, None)
     release(world, "green")
     world.settle()
@@ -226,7 +226,7 @@ def test_takeover_in_the_middle_brings_the_templates_value_back(part: str, key: 
 
 
 def test_the_record_is_readable_by_argo_rollouts():
-    """`ephemeral-metadata` holds exactly what is injected, as `{labels, annotations}`."""
+    """`ephemeral-metadata` has exactly the injected keys, as `{labels, annotations}`."""
     world = made("canary", OWN, TRIAL, CHARGE)
     release(world, "green")
     world.settle()

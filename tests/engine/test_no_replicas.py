@@ -1,4 +1,4 @@
-"""Rollouts that want no pods: updates go through, and wait for nothing that never comes."""
+"""Rollouts without pods: updates go through, and wait for nothing that never appears."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_an_update_of_a_blue_green_rollout_without_pods_goes_through():
 
 
 def test_a_first_switch_does_not_wait_for_the_preview_of_few_pods():
-    """Found by the simulation: where the active Service leads to no revision, previewReplicaCount was never outgrown."""
+    """Found by the simulation: where the active Service selects no revision, previewReplicaCount was never outgrown."""
     world = blue_green(0, previewReplicaCount=1)
     world.patch("Rollout", "web", {"spec": {"replicas": 2}})
     release(world, "green")

@@ -74,7 +74,7 @@ def test_what_may_end_by_itself_hides_nothing() -> None:
 
 
 def test_an_event_explains_only_the_pod_and_the_state_that_it_is_about() -> None:
-    """A volume that was mounted late is not why a probe fails now; a probe says nothing of a pod that is being created."""
+    """A volume that was mounted late is not why a probe fails now; a probe gives no reason for a pod that is being created."""
     mount, probe = KINDS["volume"], KINDS["readiness"]
     late, early, other = trouble([pod("web", unready())], NOW, events=events("web", mount)), None, None
     early = trouble([pod("web", starting())], NOW, events=events("web", probe))

@@ -1,4 +1,4 @@
-"""A Service is given back when its Rollout has gone or led traffic elsewhere, and not before."""
+"""A Service is released when its Rollout is deleted or names another Service, and not before."""
 
 from __future__ import annotations
 

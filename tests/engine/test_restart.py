@@ -1,4 +1,4 @@
-"""`restartAt`: every pod is replaced, and as many serve meanwhile as are wanted."""
+"""`restartAt`: every pod is replaced, and the desired number serves meanwhile."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_the_only_pod_that_a_share_of_the_requests_goes_to_stays_while_no_other_
 
 
 def test_the_active_pod_of_an_aborted_blue_green_update_has_another_beside_it_before_it_goes():
-    """Found by the simulation (17231): the only pod was evicted, and the preview Service led to it in the same pass."""
+    """Found by the simulation (17231): the only pod was evicted, and the preview Service selected it in the same pass."""
     world = blue_green(replicas=1, autoPromotionEnabled=False, abortScaleDownDelaySeconds=30)
     release(world, "green")
     world.settle()

@@ -1,4 +1,4 @@
-"""`restartAt` comes to its end wherever an update stands, takes no more pods at a time than may be missing, and promises no moment."""
+"""`restartAt` completes in any state of an update, removes no more pods at a time than may be missing, and promises no time."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def preview(replicas: int, **options: Any) -> World:
 
 Case = tuple[Callable[[], World], int, int | None]
 CASES: dict[str, Case] = {
-    # name: (how it stands, the fewest pods that may serve, the most pods there may be)
+    # name: (its state, the fewest pods that may serve, the most pods there may be)
     "pods alone, settled, one replica": (lambda: basic(replicas=1), 1, 2),
     "pods alone, at a gate, one replica": (lambda: at_gate(basic(replicas=1, steps=weight(50))), 1, 2),
     "pods alone, at a gate, two replicas": (lambda: at_gate(basic(replicas=2, steps=weight(50))), 2, 3),
@@ -144,7 +144,7 @@ def test_every_pod_is_replaced_and_enough_serve_meanwhile(name: str):
     assert (world.rollout.status.restarted_at, pods.old()) == (AT, []), world.last.waits
     assert pods.fewest >= fewest
     assert most is None or pods.most <= most
-    # Pods alone: what one version lacks for a moment, another answers.
+    # Pods alone: if one version lacks a pod for a moment, another answers.
     assert name.startswith("pods alone") or all(pods.fewest_of.values())
     assert world.rollout.status.current_step_index == before
 

@@ -1,4 +1,4 @@
-"""A version inside the rollback window is not judged: whatever its strategy asks for, an emergency undo goes through."""
+"""A version inside the rollback window is not judged: for any strategy, an emergency undo goes through."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def answered(world: World, phase: str) -> None:
 
 
 def go_on(world: World, phase: str, seconds: int = 90) -> None:
-    """Every analysis and every experiment comes to this."""
+    """Every analysis and every experiment has this result."""
     for _ in range(seconds // 3):
         world.settle()
         answered(world, phase)

@@ -1,4 +1,4 @@
-"""Steps that a plugin carries out, as the planner sees them: when it is called and what its answers lead to."""
+"""Steps that a plugin runs, from the planner's view: when it is called, and the effect of its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEPS: list[Json] = [
 
 @pytest.fixture
 def world() -> World:
-    """At the step of the plugin, which was not asked yet."""
+    """At the step of the plugin, which was not called yet."""
     made = routed(steps=STEPS)
     release(made, "green")
     made.settle()

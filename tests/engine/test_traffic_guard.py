@@ -1,7 +1,7 @@
 """Requests move only to a version that has the ready pods for them, whichever version has them now.
 
-Every pass of every story is looked at: a version's share rises only as far as its pods carry it, unless those who lose it have
-no pods that serve; and no version is made smaller than its share needs.
+Every pass of every story is checked: a version's share rises only as far as its pods carry it, unless the versions that
+lose it have no pods that serve; and no version is made smaller than its share needs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Story:
         return self.world.set_of(image).metadata.labels[HASH]
 
     def one_pass(self) -> bool:
-        """One pass, looked at, and one more pod of each version; whether anything changed."""
+        """One pass, checked, and one more pod of each version; whether anything changed."""
         world = self.world
         pods, before = ready(world), shares(world)
         plan = world.once()
@@ -129,7 +129,7 @@ def steps(*new: Json) -> Callable[[Story], None]:
     return lambda story: story.world.patch("Rollout", "web", {"spec": {"strategy": {"canary": {"steps": list(new)}}}})
 
 
-# From green at its gate to an end: (what happens, the image that is stable then, whether the canary is at its gate)
+# From green at its gate to an end: (the event, the image that is stable then, whether the canary is at its gate)
 STORIES: dict[str, tuple[tuple[Callable[[Story], None], ...], str, str]] = {
     "a third revision": ((to("yellow"),), "blue", "yellow"),
     "a third revision with other steps": ((to("yellow"), steps({"setWeight": 25}, {"pause": {}})), "blue", "yellow"),

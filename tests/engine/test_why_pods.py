@@ -165,7 +165,7 @@ def test_a_deadline_that_passes_says_what_kept_the_pods(kind: str, abort: bool) 
 
 
 def test_why_names_the_trouble_of_now_once_after_a_deadline() -> None:
-    """The status keeps what was known when the deadline passed, without the pods' Events."""
+    """The status keeps the reason known when the deadline passed, without the pods' Events."""
     world, _ = struck("the first version", "readiness")
     world.now += 62
     world.once()

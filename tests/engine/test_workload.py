@@ -1,4 +1,4 @@
-"""A Rollout that takes over from a Deployment, as its user sees it."""
+"""A Rollout that takes over from a Deployment, from its user's view."""
 
 from __future__ import annotations
 

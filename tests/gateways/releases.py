@@ -26,7 +26,7 @@ SECONDS = 120.0
 
 
 class Releases:
-    """`with releases(...)`: what a release does and waits for. `stable` is the color that has all traffic."""
+    """`with releases(...)`: the actions and waits of a release. `stable` is the color that has all traffic."""
 
     def __init__(self, instance: Instance, gateway: str, router: str, *, rate: float, port: int, slow: bool) -> None:
         self.router, self.port, self.slow = router, port, slow

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.looptime(start=0)
 
 
 class Place:
-    """`slow` keys are away for a long time; `most`: handlers that worked at once."""
+    """`slow` keys wait outside for a long time; `most`: handlers that worked at once."""
 
     def __init__(self, hands: Hands) -> None:
         self.hands, self.queue = hands, WorkQueue[str](LoopClock())

@@ -159,7 +159,7 @@ async def test_a_refused_watch_is_an_answer_and_no_stream(serve: Any) -> None:
 async def test_a_kept_connection_that_has_died_costs_a_read_nothing_and_a_write_is_not_sent_twice(
     serve: Any, safe: bool
 ) -> None:
-    """Whether a write that got no answer took place is not known: that is for the caller to find out."""
+    """Whether a write without an answer took place is unknown: the caller must read again."""
 
     async def script(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asked(reader)

@@ -1,4 +1,4 @@
-"""Calls over real connections on loopback: what a caller can rely on when servers are slow, gone, or refuse."""
+"""Calls over real connections on loopback: the guarantees to a caller when servers are slow, gone, or refuse."""
 
 from __future__ import annotations
 

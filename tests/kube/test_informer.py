@@ -1,4 +1,4 @@
-"""A cache that neither forgets, nor goes back in time, nor asks for more than it missed."""
+"""A cache that loses nothing, never goes back in time, and requests only the changes that it missed."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Api:
 
 
 class Candidates:
-    """Several that want to lead. Fails the test at once when two do."""
+    """Several candidates. Fails the test at once when two lead."""
 
     def __init__(self) -> None:
         self.api = Api()

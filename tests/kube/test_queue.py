@@ -55,7 +55,7 @@ async def test_the_earliest_of_several_appointments_stands(queue: WorkQueue[str]
 
 
 async def test_a_key_never_comes_before_its_time(queue: WorkQueue[str]) -> None:
-    """A handler called early would decide that it is too early and ask for the same moment again, in a busy loop."""
+    """A handler called early would decide that it is too early and request the same time again, in a busy loop."""
     clock = LoopClock()
     for step in range(50):
         when = clock.now() + 0.1 + step / 7

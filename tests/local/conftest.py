@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 
 class World:
-    """`runtime.script` says what images do. `calls`: (method, path) of each request of the controllers and the node.
+    """`runtime.script` defines the behaviour of images. `calls`: (method, path) of each request of the controllers and the node.
     `lag`: seconds by which each event of watches begun from now on is late.
     """
 
@@ -69,7 +69,7 @@ class World:
                 raise result
 
     async def until(self, true: Callable[[], Any], seconds: float = 120) -> Any:
-        """Waits, in virtual time, until what `true` returns (or its awaited result) is true; returns that."""
+        """Wait, in virtual time, until the result of `true` (awaited if needed) is true; return it."""
         async with asyncio.timeout(seconds):
             while True:
                 found = true()

@@ -50,7 +50,7 @@ RUN: dict[str, Any] = {
 
 
 async def carried_out(world: Any) -> AnalysisRun:
-    """As a controller would: the status is read back from the API at each pass, so it must be one that the API takes."""
+    """As a controller would: each pass reads the status back from the API, so the API must accept it."""
     reach = Reach(Http(), world.client, world.clock.now)
     due: dict[str, float] = {}
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""Programs written with client-go work against the embedded API server as against any other: tests/clientgo does what they do."""
+"""Programs written with client-go work against the embedded API server as against any other: tests/clientgo is such a program."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from serinus.local.schema.kinds import Schemas
 
 SOURCE = Path(__file__).parents[1] / "clientgo"
 HISTORY = 50
-"""Fewer changes than the program makes when it wants the server to forget (`history` in its watching.go)."""
+"""Fewer changes than the program makes to expire the server's history (`history` in its watching.go)."""
 
 
 @pytest.fixture(scope="module")
 def program(request: pytest.FixtureRequest) -> Path:
-    """The program, built. The first time on a machine takes minutes; Go keeps what it compiled."""
+    """The program, built. The first build on a machine takes minutes; Go caches the result."""
     go = shutil.which("go")
     if go is None:
         pytest.skip("Go is not installed: install it from https://go.dev/dl to see client-go at work")
@@ -47,7 +47,7 @@ def program(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 async def kubeconfig(tmp_path: Path) -> AsyncIterator[Path]:
-    """Of an API server over HTTPS that remembers little."""
+    """Of an API server over HTTPS with a short history."""
     api = ApiServer(MemoryStore(history=HISTORY), Schemas(), SystemClock(), rng=random.Random(7))
     await api.start()
     who = identity(tmp_path / "pki", time.time())

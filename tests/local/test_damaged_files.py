@@ -61,7 +61,7 @@ def files(directory: Path) -> list[Path]:
 
 
 def test_all_that_up_makes_is_looked_at(made: Path):
-    """The list against which the next test is read: what is here when this fails was added, and is covered."""
+    """The list for comparison in the next test: a file that makes this fail was added, and is covered."""
     names = {p.relative_to(made).as_posix() for p in files(made)}
     assert {"instance.json", "lock", "state.json", "objects.db", "kubeconfig", "certificates/token"} <= names
     assert any(name.endswith("/process.json") for name in names)

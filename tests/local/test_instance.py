@@ -1,4 +1,4 @@
-"""The data directory: it is one instance's at a time, and never taken for what it is not."""
+"""The data directory: one instance at a time uses it, and no other directory is accepted as one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`up --kubeconfig FILE` in a kubeconfig that the user has: one entry comes and goes, all else stays."""
+"""`up --kubeconfig FILE` in a user's kubeconfig: one entry is added and removed, all others stay."""
 
 from __future__ import annotations
 

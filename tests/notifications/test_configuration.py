@@ -1,4 +1,4 @@
-"""Keys of a configuration: each stands alone, and a broken one is named with what to write instead."""
+"""Keys of a configuration: each is independent, and the error for a broken one names the correction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which messages are due: the acceptance of subscriptions, triggers, and of what an object remembers."""
+"""Which messages are due: the acceptance of subscriptions, triggers, and of an object's record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates give what Go's text/template with sprig gives: recorded answers of `tools/go_templates`, and our own limits."""
+"""Templates give the results of Go's text/template with sprig: recorded answers of `tools/go_templates`, and our own limits."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ OTHERWISE = {
     "nginx-promote-variants": "a step that a person skips ends its pause before the next step completes",
     "nginx-scale-mid": "weights follow the ready pods, so that their Events use up the budget sooner",
 }
-"""Plays whose Events come in another order because something else happens: docs/differences.md has each."""
+"""Plays with another order of Events because other actions happen: docs/differences.md has each."""
 
 
 def test_the_page_has_each_play_whose_events_differ():

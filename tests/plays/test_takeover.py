@@ -21,7 +21,7 @@ KINDS = ("basic-", "bluegreen-", "nginx-")
 
 
 def owned(obj: Json) -> Json:
-    """With identity, and with the reference to its owner that the name stands for."""
+    """With identity, and with the owner reference that the name represents."""
     meta = {"namespace": "a", "uid": f"{obj['kind']}-{obj['metadata']['name']}", "generation": 1, **obj["metadata"]}
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
     owner = meta.pop("owner", "")

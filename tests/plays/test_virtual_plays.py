@@ -1,4 +1,4 @@
-"""The recorded plays in virtual time: they end and go as in Argo Rollouts, but for what docs/differences.yaml lists.
+"""The recorded plays in virtual time: they end and run as in Argo Rollouts, except for the list in docs/differences.yaml.
 
 The live ones are in tests/e2e/test_plays.py.
 """

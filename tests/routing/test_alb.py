@@ -65,7 +65,7 @@ def header(name: str, *values: tuple[str, str]) -> SetHeaderRoute:
 
 
 def services(there: Cluster, rule: int = 0) -> list[str]:
-    """Where the paths of a rule lead to, in order."""
+    """The targets of a rule's paths, in order."""
     rules = there.get("Ingress", "front")["spec"]["rules"]
     return [each["backend"]["service"]["name"] for each in rules[rule]["http"]["paths"]]
 

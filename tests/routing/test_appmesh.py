@@ -290,7 +290,7 @@ def moves(trace: list[Json]) -> list[str]:
 
 
 def test_the_canary_node_keeps_its_pods_while_it_has_requests():
-    """Argo Rollouts takes them away before the weight."""
+    """Argo Rollouts removes them before the weight."""
     router_, stable, canary = "VirtualRouter/web", "VirtualNode/web-stable", "VirtualNode/web-canary"
     assert moves(reference("appmesh-walk")) == [stable, canary, router_]
     assert moves(played("appmesh-walk").trace) == [stable, router_, canary]

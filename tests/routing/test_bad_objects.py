@@ -1,6 +1,6 @@
 """Each router with objects that are missing, foreign, malformed, half-edited, in the way or changed by hand.
 
-Each of them is an error that names the object, writes nothing, raises nothing, and ends when the object is mended. Objects of others
+Each of them is an error that names the object, writes nothing, raises nothing, and ends when the object is fixed. Objects of others
 stay byte for byte.
 """
 
@@ -136,7 +136,7 @@ def edited(case: Case, path: str, value: Any) -> Json:
 
 
 def content(there: Cluster) -> dict[Any, bytes]:
-    """All objects without what the API server sets."""
+    """All objects without the fields that the API server sets."""
     own = ("resourceVersion", "uid")
     return {
         key: msgspec.json.encode({**each, "metadata": {k: v for k, v in each["metadata"].items() if k not in own}})

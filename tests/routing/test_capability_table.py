@@ -1,4 +1,4 @@
-"""The table of docs/routers/README.md says what the routers say of themselves."""
+"""The table of docs/routers/README.md matches the routers' own declarations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry finds each router by its file, and each router says enough for the rest of Serinus."""
+"""The registry finds each router by its file, and each router declares enough for the rest of Serinus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Router objects that no Rollout leads any more get all traffic back to the stable Service."""
+"""Router objects that no Rollout manages any more get all traffic back to the stable Service."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ spec:
 
 
 def paused_and(step: Json) -> list[Json]:
-    """The trace of `traefik-walk` to its first pause, and of what is done then."""
+    """The trace of `traefik-walk` to its first pause, and of the actions there."""
     what = scenario("traefik-walk")
     gate = next(i for i, each in enumerate(what["do"]) if "cli" in each)
     done = play("let go", {**what, "objects": what["objects"] + OTHER, "do": [*what["do"][:gate], step, {"sleep": 5}]})

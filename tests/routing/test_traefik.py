@@ -59,7 +59,7 @@ def test_what_has_its_weights_is_not_written():
 
 
 def test_an_entry_without_a_weight_gets_one():
-    """Traefik takes it for 1."""
+    """Traefik reads it as 1."""
     there = cluster(traefik_service(entry("web"), entry("web-canary")))
     there.route(0)
     assert there.get(KIND, "front")["spec"]["weighted"]["services"] == [entry("web", 100), entry("web-canary", 0)]

@@ -21,7 +21,7 @@ WHOLE = (0, 1, -1, 2, 5, 50, 100, 101, 1000, 2**31 - 1, -(2**31), 2**31)
 NUMBERS = (*WHOLE, 2**63 - 1, -(2**63), 2**64, 10**30, 0.5, -0.0, 1e308)
 LONG = (200, 5_000, 60_000)
 LARGEST = 1_500_000
-"""Characters of an object that an API server takes."""
+"""Characters of an object that an API server accepts."""
 
 MANY = (50, 500, 3_000)
 
@@ -97,7 +97,7 @@ def _object(random: Random, schema: Json, fullness: float) -> Json:
 
 
 def fitting(random: Random, make: Callable[[Random], Any]) -> Any:
-    """The first of some values that is no larger than an API server takes."""
+    """The first of some values within an API server's size limit."""
     while len(json.dumps(value := make(random))) > LARGEST:
         pass
     return value

@@ -1,4 +1,4 @@
-"""Gives made-up input to code that meets input from outside, and reports each input that it cannot bear.
+"""Gives made-up input to code that receives input from outside, and reports each input that it cannot handle.
 
 `python -m tests.safety.fuzz --seed N --seconds S` runs all targets; without a seed it takes any, and prints it. A fault is printed
 with the command that repeats it. Each file `fuzz_*.py` beside this one has a list `TARGETS`; a new file needs no registration.
@@ -31,13 +31,13 @@ DEFAULT_SECONDS = 20.0
 """For the targets of one file."""
 
 CPU = 5.0
-"""Seconds of CPU time for one input: many times what any needs, so that a slow machine fails nothing."""
+"""Seconds of CPU time for one input: many times the need of any, so that a slow machine fails nothing."""
 
 MEMORY = 1 << 30
-"""Bytes of address space that may be taken beside that of the idle process."""
+"""Bytes of address space allowed beside that of the idle process."""
 
 HARD = 3
-"""Times its CPU time, after which an input is ended by the kernel: code in C does not look at Python's signals."""
+"""Times its CPU time, after which the kernel ends an input: code in C does not check Python's signals."""
 
 MOST_FAULTS = 20
 HERE = Path(__file__).parent
@@ -45,7 +45,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`run(make(random))` has to return, or to raise one of `answers`. `run` may be a coroutine function; all of them share a loop.
+    """`run(make(random))` must return, or raise one of `answers`. `run` may be a coroutine function; all of them share a loop.
 
     `name` is unique: `<file without fuzz_>.<what>`. `cpu`: seconds for one input.
     """
@@ -78,7 +78,7 @@ class _Run:
 
 
 class _TooSlow(BaseException):
-    """Not an Exception: what is tried may catch those."""
+    """Not an Exception: the tested code may catch those."""
 
 
 def areas() -> dict[str, list[Target]]:

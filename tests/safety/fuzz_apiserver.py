@@ -1,7 +1,7 @@
 """Requests that no client sends, to the API server in the same process and on its socket.
 
-An answer is a Status in words, or a success: never a 5xx that is not meant, and never a failure of the process. After each input a
-good client writes and reads, and what the store holds is what it lists.
+An answer is a Status with a message, or a success: never an unintended 5xx, and never a failure of the process. After each
+input a good client writes and reads, and the lists match the store.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ async def answered(api: ApiServer, sent: Request) -> Response:
 
 
 async def _some(stream: Any) -> None:
-    """A few pieces, as a client that then goes away."""
+    """A few pieces, as a client that then disconnects."""
     assert isinstance(stream, AsyncGenerator)
     try:
         async with asyncio.timeout(0.005):

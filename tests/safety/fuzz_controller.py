@@ -1,7 +1,7 @@
-"""Objects as others may write them, as the controller meets them: listed and watched into its cache, planned, explained, carried out.
+"""Objects as others may write them, in the controller: listed and watched into its cache, planned, explained, carried out.
 
-Some are what the schema admits, some are sensible objects with places changed, some are no such object at all. One sensible Rollout
-stands among them: whatever the others are, it is in the cache, and it has a plan.
+Some are valid for the schema, some are sensible objects with places changed, some are no such object at all. One sensible
+Rollout is among them: for any others, it is in the cache, and it has a plan.
 """
 
 from __future__ import annotations
@@ -311,7 +311,7 @@ async def anything_goes(objects: dict[str, list[Any]]) -> None:
 
 
 async def admitted(objects: dict[str, list[Any]]) -> None:
-    """An API server takes these: each has a plan."""
+    """An API server accepts these: each has a plan."""
     await _cached(objects, ())
 
 
@@ -406,7 +406,7 @@ def linted(objects: list[Any]) -> None:
 
 
 def files(random: Random) -> list[Any]:
-    """Objects that the API server would take: `lint` has asked the schema before."""
+    """Objects that the API server would accept: `lint` has checked the schema before."""
     found: list[Any] = []
     for obj in sensible(random):
         kind = obj["kind"]

@@ -1,4 +1,4 @@
-"""Objects as large as an API server takes them, by how many of something they have: what a user can write to make a decision slow.
+"""Objects as large as an API server accepts, by the number of some part: a user can write these to make a decision slow.
 
 Each shape is a function of a number; it returns the work on an object of that size. `MANY` is about what fits into 1.5 MiB.
 """
@@ -110,7 +110,7 @@ def read(kind: Any, obj: Json) -> Any:
 
 
 def decided(obj: Json, *, sets: list[Json] | None = None, rules: int = 1, **more: Any) -> Work:
-    """All that is worked out about a Rollout: the plan, why it waits, and what `lint` says. Nothing is known from before."""
+    """All computations about a Rollout: the plan, the reason of its wait, and the output of `lint`. No cached result is used."""
     text = msgspec.json.encode(obj)
     objects: list[Json] = more.pop("objects", [])
     base = Snapshot(

@@ -1,6 +1,6 @@
 """Requests to an API server that no client sends: paths, verbs, queries, headers and bodies, nearly right or not at all.
 
-Functions of a `Random`, as the driver wants them.
+Functions of a `Random`, as the driver requires.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ KINDS = _kinds()
 
 
 def _definition(random: Random) -> Json:
-    """A CustomResourceDefinition as it might be, of a kind that the other requests then meet."""
+    """A CustomResourceDefinition as it might be, of a kind that the other requests then use."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version: Json = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
     version["subresources"] = {
@@ -248,7 +248,7 @@ def request(random: Random) -> Request:
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         return Request("POST", path, {}, {"content-type": JSON}, msgspec.json.encode(_definition(random)))
     kind = random.choice(KINDS)
-    if random.random() < 0.6:  # the same few kinds, so that requests meet each other's objects
+    if random.random() < 0.6:  # the same few kinds, so that requests reach each other's objects
         kind = next(k for k in random.sample(KINDS, len(KINDS)) if k.resource.plural in COMMON)
     method = (
         random.choice(VERBS)

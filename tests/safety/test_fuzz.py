@@ -1,7 +1,7 @@
-"""Made-up input for some seconds, and that the driver finds what it is there for.
+"""Made-up input for some seconds, and that the driver finds the faults that it must find.
 
 $SERINUS_FUZZ_SECONDS is for all areas together; without it each one has SECONDS. The seed is always the same
-there, and in CI: a change is judged by what it changes. `make test-all` takes a new one, which it prints.
+there, and in CI: so only the change affects the result. `make test-all` uses a new one, which it prints.
 """
 
 from __future__ import annotations

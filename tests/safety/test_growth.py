@@ -1,4 +1,4 @@
-"""No pattern that meets text from outside grows faster than its input: one long name would stop everything.
+"""No pattern on text from outside grows faster than its input: one long name would stop everything.
 
 CPU time is limited by the kernel, generously: all patterns in linear time need a fifth of it, one in quadratic time more
 than all of it.

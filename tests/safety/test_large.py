@@ -1,4 +1,4 @@
-"""Decisions about objects as large as an API server takes them need time in proportion to the object.
+"""Decisions about objects as large as an API server accepts need time in proportion to the object.
 
 Sizes are compared with each other, in CPU time: in quadratic time four times the size needs sixteen times as long.
 """
@@ -21,11 +21,11 @@ MOST = 9.0
 """Times as long, for four times the size: between linear (4) and quadratic (16), with sorting and caches of the processor."""
 
 NOTHING = 0.03
-"""Seconds; what is faster at its largest is not compared: the clock would be."""
+"""Seconds; a shape with a faster largest run is not compared: its time is clock noise."""
 
 
 def seconds(work: Work, times: int = 1) -> float:
-    """The shortest of some runs: what else the machine does only adds."""
+    """The shortest of some runs: other load of the machine only adds."""
     best = float("inf")
     for _ in range(times):
         began = time.process_time()
@@ -78,6 +78,6 @@ def test_rules_that_each_metric_is_tried_against_are_bounded():
 
 
 def test_analyses_that_multiply_with_their_templates_are_bounded():
-    """Three thousand steps that each ask for two thousand metrics are checked before anything begins."""
+    """Three thousand steps with two thousand metrics each are checked before anything begins."""
     steps = [{"analysis": {"templates": [{"templateName": "t"}]}} for _ in range(3_000)]
     assert ended(decided(rollout(steps=steps), objects=[template("t", 2_000)])) == ""

@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=3, help="broken histories that are shown in full")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    gc.set_threshold(100_000, 20, 20)  # a history leaves little behind: looking for it all the time costs more
+    gc.set_threshold(100_000, 20, 20)  # a history leaves little behind: continuous garbage collection costs more
     totals: Counter[str] = Counter()
     struck: Counter[str] = Counter()
     broken: list[int] = []

@@ -29,7 +29,7 @@ ARGS: list[Json] = [
 
 
 def with_analyses(history: History) -> History:
-    """The history, with analyses if its seed wants it."""
+    """The history, with analyses if its seed selects them."""
     rng = Random(f"analyses {history.seed}")
     if rng.random() >= SHARE:
         return history
@@ -37,7 +37,7 @@ def with_analyses(history: History) -> History:
     spec["strategy"], templates = _strategy(rng, spec["strategy"])
     if "blueGreen" in spec["strategy"]:
         spec.pop("progressDeadlineAbort", None)  # it counts the time of an analysis, which troubles make longer
-    spec["progressDeadlineSeconds"] = 100  # an Experiment's pods have it too, and faults hold up who looks at them
+    spec["progressDeadlineSeconds"] = 100  # an Experiment's pods have it too, and faults delay controllers
     if rng.random() < 0.3:
         spec["analysis"] = {"successfulRunHistoryLimit": rng.choice((0, 1, 3)), "unsuccessfulRunHistoryLimit": 1}
     verdicts, judged = _verdicts(rng, spec["strategy"])
@@ -56,7 +56,7 @@ def with_analyses(history: History) -> History:
     )
 
 
-# What is analysed
+# The subjects of analyses
 
 
 def _strategy(rng: Random, strategy: Json) -> tuple[Json, tuple[Json, ...]]:
@@ -89,7 +89,7 @@ def asked(template: str) -> Json:
 
 
 def _experiment(rng: Random) -> Json:
-    """Compares both versions. An analysis is always required, so that the end does not depend on who is faster."""
+    """Compares both versions. An analysis is always required, so that the end does not depend on which one is faster."""
     templates: list[Json] = []
     for name, ref in (("baseline", "stable"), ("candidate", "canary"))[rng.choice((0, 0, 1)) :]:
         labels = {"metadata": {"labels": {"trial": name}}} if rng.random() < 0.8 else {}
@@ -127,7 +127,7 @@ def _metric(rng: Random, template: str, name: str) -> Json:
     if undecided:
         made["inconclusiveLimit"] = undecided
     if rng.random() < 0.5 or kind == "job":
-        # What hinders the API hinders a Job as well: those errors are not the monitoring's, which counts its own.
+        # A fault of the API hinders a Job as well: those errors are not the monitoring's, which counts its own.
         made["consecutiveErrorLimit"] = rng.choice((0, 1, 2)) if kind != "job" else 30
     if rng.random() < 0.2:
         made["initialDelay"] = rng.choice(("2s", "10s"))
@@ -157,7 +157,7 @@ def _provider(rng: Random, kind: str, template: str, name: str) -> Json:
     return {**conditions, "provider": {kind: web if kind == "web" else prometheus}}
 
 
-# What comes of it
+# The results
 
 
 def _verdicts(rng: Random, strategy: Json) -> tuple[dict[str, Verdict], bool]:
@@ -176,14 +176,14 @@ def _verdicts(rng: Random, strategy: Json) -> tuple[dict[str, Verdict], bool]:
 
 
 def stops(strategy: Json) -> bool:
-    """Whether an update waits somewhere, for a verdict or a person, so that it cannot be faster than its verdict."""
+    """Whether an update waits somewhere, for a verdict or an approval, so that it cannot be faster than its verdict."""
     if "blueGreen" in strategy:
         return True
     steps: list[Json] = strategy["canary"].get("steps") or []
     return any("analysis" in s or s.get("pause") == {} or "analyses" in s.get("experiment", {}) for s in steps)
 
 
-# What happens besides
+# Other events
 
 
 def _actions(rng: Random, history: History) -> tuple[Action, ...]:

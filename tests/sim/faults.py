@@ -111,7 +111,7 @@ class Wire:
         """When the last request was made that was no watch and no lease."""
         self.on_kill = lambda: None
         self.no_work = {"leases"}
-        """Kinds whose requests are no work."""
+        """Kinds whose requests do not count as work."""
         self._streams: list[_Stream] = []
 
     async def __call__(self, request: Request) -> Response:
@@ -187,7 +187,7 @@ class Wire:
         return answer
 
     def die(self) -> None:
-        """Nothing gets through any more, and the API forgets its watches."""
+        """No request gets through any more, and the API drops its watches."""
         self.dead = True
         for stream in self._streams:
             stream.watch.end()

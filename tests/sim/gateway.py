@@ -35,11 +35,11 @@ SLOWEST = 0.5
 """Seconds after which the gateway has received every change."""
 
 PATIENCE = 60.0
-"""Seconds for which a pod that the history took excuses what it was needed for."""
+"""Seconds for which a pod removed by the history excuses the losses that follow."""
 
 
 class Gateway:
-    """`entry`: the Service that requests enter by. `model`: the router's; its object is what the gateway reads.
+    """`entry`: the Service that requests enter by. `model`: the router's; the gateway reads its object.
 
     `lose` is called with a sentence for each loss.
     """
@@ -50,20 +50,20 @@ class Gateway:
         self.loop, self.store, self.workloads, self.rng = loop, store, workloads, rng
         self.entry, self.model = entry, model
         self.endpoints: dict[str, tuple[str, ...]] = {}
-        """By Service, as the gateway knows them: names of pods."""
+        """By Service, in the gateway's state: names of pods."""
         self.canary: tuple[str, float] = ("", 0.0)
-        """(Service, share of the requests) that the canary Ingress says, as the gateway knows it."""
+        """(Service, share of the requests) in the canary Ingress, in the gateway's state."""
         self.foreign = False
         """Whether the gateway's state of the canary Ingress comes from another writer's edit or deletion."""
         self.answered: set[str] = set()
-        """Services that led to a serving pod before."""
+        """Services that selected a serving pod before."""
         self.left: dict[str, float] = {}
-        """By revision: when the last request could go there, as far as the gateway goes."""
+        """By revision: when the last request could go there, by the gateway's state."""
         self.idle = float("inf")
         """Until when a lost request is excused."""
         self.routed = False
         self.formerly: dict[str, list[tuple[float, str]]] = {}
-        """By Service: what it selected before, and until when."""
+        """By Service: its earlier selectors, and until when."""
         self.lose: Callable[[str], None] = lambda what: None
         self._due: set[str] = set()
         self._heard: dict[str, float] = {}
@@ -96,7 +96,7 @@ class Gateway:
             self._tell("ingress", hear)
 
     def _weight_of(self, obj: Json | None) -> tuple[str, float]:
-        """(Service, share) that the router's object says."""
+        """(Service, share) in the router's object."""
         found = self.model.weight(obj) if obj is not None else None
         return (found[0], min(1.0, max(0.0, found[1] / found[2]))) if found else ("", 0.0)
 
@@ -141,7 +141,7 @@ class Gateway:
             return
         for name in self.shares():
             if self.routed and not selected(self.store.get("services", name)):
-                continue  # no Rollout leads it yet
+                continue  # no Rollout manages it yet
             known = self.endpoints.get(name, ())
             if not known:
                 service = self.store.get("services", name)
@@ -158,7 +158,7 @@ class Gateway:
                     self.lose(f"Service {name} sends requests to pod {pod_name}, which does not serve")
 
     def excused(self, name: str) -> bool:
-        """Whether the history took the pods that Service `name` would lead to, or led the requests astray."""
+        """Whether the history removed the pods that Service `name` selects, or misrouted the requests."""
         if self.foreign:
             return True
         since = self.loop.at - PATIENCE
@@ -179,7 +179,7 @@ def is_basic(spec: Json) -> bool:
 
 
 def may_have_none(rollout: Json) -> bool:
-    """Whether the user's own numbers allow that no pod serves: none is wanted, or all may be unavailable."""
+    """Whether the user's own numbers allow that no pod serves: none is desired, or all may be unavailable."""
     spec, status = rollout["spec"], rollout.get("status") or {}
     wanted = spec.get("replicas", 1)
     if wanted == 1 and spec.get("restartAt") and _frozen(spec, status):

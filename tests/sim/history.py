@@ -117,7 +117,7 @@ def template(image: str) -> Json:
 
 
 def respelled(pod_template: Json) -> Json:
-    """The same template, said differently: other order, other units, defaults spelled out."""
+    """The same template in another spelling: other order, other units, defaults spelled out."""
     container: Json = dict(reversed(pod_template["spec"]["containers"][0].items()))
     container["resources"] = {"requests": {"memory": "1024Mi", "cpu": "1000m"}}
     container["imagePullPolicy"] = "IfNotPresent"

@@ -1,4 +1,4 @@
-"""Gives half of the histories inputs that users bring and that are easily forgotten.
+"""Gives half of the histories user inputs that are easily overlooked.
 
 Metadata by role that replaces labels of the template, writes that are refused for good, ReplicaSets that others edit, specs
 that make no sense for a while, arguments in place of numbers, Experiments with named Services. All of it comes from a random
@@ -34,7 +34,7 @@ DENIED = (
 
 
 def with_inputs(history: History) -> History:
-    """The history, with such inputs if its seed wants them."""
+    """The history, with such inputs if its seed selects them."""
     rng = Random(f"inputs {history.seed}")
     if rng.random() >= SHARE:
         return history
@@ -67,7 +67,7 @@ def _metadata(rng: Random) -> Json:
 
 
 def _named_service(rng: Random, step: Json) -> Json:
-    """An experiment's step whose Service has a name of its own: the next experiment wants the same one."""
+    """An experiment's step whose Service has a name of its own: the next experiment needs the same one."""
     templates: list[Json] = step.get("experiment", {}).get("templates", [])
     if not any("service" in t for t in templates) or rng.random() < 0.4:
         return step
@@ -76,7 +76,7 @@ def _named_service(rng: Random, step: Json) -> Json:
 
 
 def _with_arguments(template: Json) -> Json:
-    """The same template, with arguments where numbers and intervals stood, and braces that are none of ours."""
+    """The same template, with arguments in place of numbers and intervals, and braces that are none of ours."""
     args: list[Json] = [*template["spec"]["args"]]
     metrics: list[Json] = []
     for metric in template["spec"]["metrics"]:

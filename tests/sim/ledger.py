@@ -52,7 +52,7 @@ class Ledger:
         self.first_led: set[str] = set()
         """Versions that the active Service selected when it selected none before: no serving version to compare with."""
         self.commanded = float("-inf")
-        """When a person last wrote what changes the course of an update."""
+        """When a user last wrote a field that changes the course of an update."""
 
     def remember(self, change: Change) -> None:
         if change.plural == "analysisruns":

@@ -41,7 +41,7 @@ class Appointment:
 
 
 class Loop(asyncio.AbstractEventLoop):
-    """`run` until a moment, or until a condition is true; `errors` holds what no task took care of."""
+    """`run` until a moment, or until a condition is true; `errors` has the exceptions that no task handled."""
 
     def __init__(self) -> None:
         self.at = 0.0
@@ -56,7 +56,7 @@ class Loop(asyncio.AbstractEventLoop):
         return EPOCH + self.at
 
     def run(self, until: float, *, stop: Callable[[], bool] | None = None) -> None:
-        """Runs what is due up to `until` (seconds since the start), or until `stop` says so between two moments."""
+        """Runs the calls due up to `until` (seconds since the start), or until `stop` returns true between two moments."""
         ready, timers = self._ready, self._timers
         still = 0
         while True:
@@ -98,7 +98,7 @@ class Loop(asyncio.AbstractEventLoop):
     def _end_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
         self.create_task(generator.aclose())
 
-    # What asyncio asks of a loop
+    # The interface that asyncio requires of a loop
 
     def time(self) -> float:
         return self.at

@@ -26,7 +26,7 @@ from tests.sim.store import Change, Json, Store
 
 JOBS = "job-controller"
 PROBE, VERSION, OWNER = "sim/probe", "sim/version", "sim/owner"
-"""Annotations by which a Job says what it measures."""
+"""Annotations by which a Job names its measurement."""
 
 
 BROKEN = ("hangs", "down", "failing", "nonsense")
@@ -75,7 +75,7 @@ class Monitoring:
         """When the last of its troubles ends."""
         return max((t.at + t.length for t, _ in self._troubles), default=0.0)
 
-    # Who asks over HTTP
+    # Queries over HTTP
 
     async def answer(self, url: str, seconds: float) -> Answer:
         parts = url.split("?")[0].split("/")

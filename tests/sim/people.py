@@ -24,7 +24,7 @@ EDITED: list[Json] = [
 
 
 def act(world: World, action: Action) -> None:
-    """Does it; what the API refuses (the Rollout is gone, say) is refused, as with kubectl."""
+    """Does it; a refusal of the API (the Rollout is gone, say) is ignored, as with kubectl."""
     try:
         ACTIONS[action.kind](world, action.value)
     except (Refusal, Problem):
@@ -180,7 +180,7 @@ def strip_set(world: World, value: list[Any]) -> None:
 
 
 def take_metadata(world: World, _: Any) -> None:
-    """The metadata of both roles goes from the spec."""
+    """The metadata of both roles is removed from the spec."""
     for strategy, fields in METADATA.items():
         if strategy in world.spec.get("strategy", {}):
             _spec(world, {"strategy": {strategy: dict.fromkeys(fields)}})

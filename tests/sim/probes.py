@@ -1,4 +1,4 @@
-"""Metrics of a history as its monitoring knows them: what they tolerate, and what troubles the monitoring itself."""
+"""Metrics of a history for its monitoring: their tolerances, and the troubles of the monitoring itself."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ ERRORS = 4
 
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Monitoring does badly for a while: `at`, `length`, `delay` in seconds, `rate` 0 to 1 of the questions.
+    """The monitoring has faults for a while: `at`, `length`, `delay` in seconds, `rate` 0 to 1 of the queries.
 
     slow      it answers late                    hangs    no answer within the metric's own limit
     down      the connection is refused          failing  503
     nonsense  no JSON, null, or no data          nan      not a number
-    flaps     for once it says the opposite
+    flaps     for once it gives the opposite
 
-    A trouble never brings a metric beyond what it tolerates, so that the verdict stays what the image deserves.
+    A trouble never brings a metric beyond its tolerance, so that the verdict still matches the image.
     """
 
     kind: str
@@ -67,7 +67,7 @@ class Probe:
         return "Inconclusive" if self.both and truth in ("undecided", "nan") else "Failed"
 
     def tolerates(self, phase: str, result: Json, truth: Truth) -> bool:
-        """Whether one more measurement that ends so leaves the verdict what it is, after this metricResult of a run."""
+        """Whether the verdict is unchanged by one more measurement with this result, after this metricResult of a run."""
         if self.dry or truth == "silent":
             return self.dry
         had: int = result.get(phase.lower(), 0)
@@ -79,7 +79,7 @@ class Probe:
             return False
         if truth == "good" or not self.count:
             return True
-        # As many as its verdict takes must be left.
+        # As many as its verdict needs must be left.
         own, needed = ("failed", self.failures) if truth == "bad" else ("inconclusive", self.undecided)
         return result.get("count", 0) - result.get(own, 0) < self.count - needed - 1
 

@@ -35,7 +35,7 @@ DRAIN = 2
 
 
 def drain_after_observe(dog: Watchdog, change: Change) -> Iterator[str]:
-    """No pod that may still get traffic is removed. (That no request is lost is looked at by the gateway.)"""
+    """No pod that may still get traffic is removed. (The gateway checks that no request is lost.)"""
     world = dog.world
     if change.plural != "replicasets" or change.old is None:
         return
@@ -55,7 +55,7 @@ def drain_after_observe(dog: Watchdog, change: Change) -> Iterator[str]:
 
 
 def _too_soon(dog: Watchdog, pod_hash: str, after: int) -> Iterator[str]:
-    """The scale-down delay, counted from when the last Service or Ingress was written that led there."""
+    """The scale-down delay, counted from the last write of a Service or Ingress that routed there."""
     led = dog.last_led.get(pod_hash)
     if after or led is None or led == float("inf") or not dog.serving_pods(pod_hash):
         return
@@ -63,16 +63,16 @@ def _too_soon(dog: Watchdog, pod_hash: str, after: int) -> Iterator[str]:
         dog.world.status.get("stableRS"),
         dog.world.status.get("currentPodHash"),
     ):
-        return  # no pods are wanted any more
+        return  # no pods are desired any more
     if _asked_for(dog, pod_hash):
-        return  # it is the current version again, and starts with the pods that its first step wants
+        return  # it is the current version again, and starts with the pods of its first step
     waited, delay = dog.world.loop.at - led, _delay(dog, pod_hash)
     if waited < delay - SLACK:
         yield f"{pod_hash} loses its pods {waited:.1f} s after its traffic, and is to have {delay} s"
 
 
 def _asked_for(dog: Watchdog, pod_hash: str) -> bool:
-    """Whether the Rollout's template is this version's, which its status says only with the next write."""
+    """Whether the Rollout's template is this version's; its status shows that only with the next write."""
 
     def image(template: Json) -> str:
         return str(template["spec"]["containers"][0]["image"])
@@ -152,7 +152,7 @@ def weight_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str
 def share_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str]:
     """The same of every version, the stable one too: its share rises only as far as its ready pods carry it.
 
-    Unless those who lose theirs have no pods that serve, or fewer than it has.
+    Unless the versions that lose theirs have no pods that serve, or fewer than it has.
     """
     world = dog.world
     if (
@@ -175,7 +175,7 @@ def share_never_exceeds_capacity(dog: Watchdog, change: Change) -> Iterator[str]
 
 
 def no_empty_target(dog: Watchdog, change: Change) -> Iterator[str]:
-    """A Service or a weight never leads to a ReplicaSet without ready pods, save when nothing else exists."""
+    """A Service or a weight never routes to a ReplicaSet without ready pods, unless nothing else exists."""
     world = dog.world
     if not world.spec.get("replicas", 1):
         return
@@ -195,11 +195,11 @@ def no_empty_target(dog: Watchdog, change: Change) -> Iterator[str]:
                 yield f"{share:.0%} of the requests are led to {pod_hash}, which has no ready pods"
 
 
-# 4. Touch only what is ours
+# 4. Touch only our own objects and fields
 
 
 def touch_only_ours(dog: Watchdog, change: Change) -> Iterator[str]:
-    """In what is shared only our own selector, weights and annotations change."""
+    """In shared objects only our own selector, weights and annotations change."""
     for path in changed(change.old or {}, change.new or {}):
         if path.startswith(("metadata.resourceVersion", "metadata.generation")):
             continue
@@ -236,7 +236,7 @@ OURS: dict[str, tuple[str, ...]] = {
 
 
 def _made(dog: Watchdog, change: Change) -> bool:
-    """Whether the object is a Rollout's own, or one that its router makes, and appears or goes as a whole."""
+    """Whether the object is a Rollout's own, or one that its router creates and deletes as a whole."""
     some, router = change.new or change.old or {}, dog.world.router
     own = owner_of(some) == NAME or kind_of_owner(some) in ("Experiment", "AnalysisRun")
     own = own or (router.made and (change.plural, change.name) == (router.plural, router.name))
@@ -259,11 +259,11 @@ def _name(change: Change) -> str:
     return f"{change.plural} {change.name}"
 
 
-# 5. Level-triggered, and 9. A revision is what its template means
+# 5. Level-triggered, and 9. A revision is its template's meaning
 
 
 def level_triggered(dog: Watchdog, change: Change) -> Iterator[str]:
-    """No thing is made twice: there is one ReplicaSet for what a template means, however it is spelled."""
+    """No object is created twice: there is one ReplicaSet for a template's meaning, in any spelling."""
     if change.plural != "replicasets" or change.old is not None or change.new is None:
         return
     if dog.world.edited and kind_of_owner(change.new) == "Experiment":
@@ -289,7 +289,7 @@ def ends_as_without_faults(dog: Watchdog, end: Json, twin: Json) -> None:
 
 
 def always_a_reason(dog: Watchdog, snapshot: Snapshot, plan: Plan) -> Iterator[str]:
-    """Every decision has a because, every wait a sentence; a Rollout that is not Healthy says why."""
+    """Every decision has a because, every wait a sentence; a Rollout that is not Healthy gives the reason."""
     for action in plan.actions:
         if not action.because:
             yield f"{action.verb} {action.kind} {action.name} has no because"
@@ -323,7 +323,7 @@ def nothing_to_do_nothing_done(dog: Watchdog) -> Iterator[str]:
 
 
 def bounded(dog: Watchdog) -> Iterator[str]:
-    """Status, history and what the controller remembers do not grow."""
+    """Status, history and the controller's memory do not grow."""
     world = dog.world
     size = len(encode(world.status))
     if size > 6000:
@@ -345,7 +345,7 @@ def bounded(dog: Watchdog) -> Iterator[str]:
 
 
 def promoted_with_all_pods(dog: Watchdog, change: Change) -> Iterator[str]:
-    """A version that takes the place of another as the stable one has all of its pods: it could carry everything.
+    """A version that replaces another as the stable one has all of its pods: it could carry all traffic.
 
     While pods are restarted (`restartAt`), as many may be missing as the user allows.
     """
@@ -454,7 +454,7 @@ def pods_carry_their_role(dog: Watchdog) -> Iterator[str]:
 
 
 def settled(dog: Watchdog) -> None:
-    """Looks at all that must be true once nothing happens any more."""
+    """Checks every promise that must hold once nothing happens any more."""
     if dog.world.rollout is None:
         return
     for promise in SETTLED + (verdict_promises.SETTLED if dog.world.history.templates else ()):

@@ -55,7 +55,7 @@ class RouterModel:
     made: bool = False
     subsets: Subsets | None = None
     beside: tuple[tuple[str, str], ...] = ()
-    """(plural, path) of what the router may change in other objects."""
+    """(plural, path) of the fields that the router may change in other objects."""
 
 
 MODELS: dict[str, RouterModel] = {}

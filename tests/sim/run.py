@@ -1,9 +1,9 @@
-"""One history, from its first manifest to the comparison of its end with the end that it has without faults.
+"""One history, from its first manifest to the comparison of its end with that of a run without faults.
 
     apply → random actions under faults → faults stop, all settles → a closing under new faults → all settles → compare
 
-The twin that it is compared with is a new Rollout with the spec as the actions left it, which goes through the same closing
-without faults: what came before, and every fault, must have left no trace.
+Its twin for the comparison is a new Rollout with the spec as the actions left it. It runs the same closing without
+faults: no earlier event and no fault may leave a trace.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HORIZON = 4000.0
 """Seconds after which the run reports that it never settles."""
 
 PATIENT = 1500.0
-"""Seconds for which a person waits for what a closing needs."""
+"""Seconds for which a user waits for the preconditions of a closing."""
 
 
 @dataclass
@@ -204,7 +204,7 @@ def _do(world: World, kind: str, value: Any = None) -> None:
 
 
 def _twin(world: World, history: History, plan: Planner | None) -> Json:
-    """The end of the same closing, in a world of its own where nothing goes wrong, and nothing was before x1."""
+    """The end of the same closing, in a world of its own without faults and without a history before x1."""
     rollout = world.rollout
     assert rollout is not None
     metadata: Json = {"name": NAME, "annotations": {"team": "shop"}}

@@ -41,7 +41,7 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class Change:
-    """One write: `old` None for a creation, `new` None for a removal; `by` is who made it."""
+    """One write: `old` None for a creation, `new` None for a removal; `by` is the writer."""
 
     plural: str
     name: str
@@ -57,7 +57,7 @@ Listener = Callable[[Change], None]
 
 
 def merged(old: Any, patch: Any) -> Any:
-    """RFC 7396; what is not touched is shared."""
+    """RFC 7396; unchanged parts are shared."""
     if not isinstance(patch, dict):
         return patch
     out: Json = dict(old) if isinstance(old, dict) else {}
@@ -127,7 +127,7 @@ class Store:
         """Kubernetes Events that were written: counted, not kept."""
         self._born = 0
 
-    # What parts of the cluster call, without a wire between
+    # Calls of the cluster's parts, without a wire between
 
     def get(self, plural: str, name: str) -> Json | None:
         return self.objects[plural].get(name)
@@ -169,7 +169,7 @@ class Store:
         return self._replace(plural, old, new, by)
 
     def update(self, plural: str, obj: Json, by: str) -> Json:
-        """PUT: what is not said is gone, save what the server keeps."""
+        """PUT: missing fields are removed, except those that the server keeps."""
         old = self._existing(plural, obj["metadata"]["name"])
         meta = old["metadata"]
         if obj["metadata"].get("resourceVersion", meta["resourceVersion"]) != meta["resourceVersion"]:
@@ -178,7 +178,7 @@ class Store:
         return self._replace(plural, old, {**obj, "metadata": {**obj["metadata"], **kept}}, by)
 
     def delete(self, plural: str, name: str, by: str, *, uid: str = "", version: str = "") -> None:
-        """A pod is marked and goes when its node says so; everything else goes at once."""
+        """A pod is marked and removed when its node reports its end; everything else is removed at once."""
         old = self._existing(plural, name)
         meta = old["metadata"]
         if (uid and uid != meta["uid"]) or (version and version != meta["resourceVersion"]):
@@ -231,7 +231,7 @@ class Store:
     # The wire
 
     async def handle(self, request: Request, by: str) -> Response:
-        """Answers one request; `by` names who asks."""
+        """Answers one request; `by` is the client."""
         plural, name, sub = parsed(request.path)
         if plural == "events":
             return self._event(request)

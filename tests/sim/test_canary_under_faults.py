@@ -2,8 +2,8 @@
 
 The histories of `test_simulation.py` run on lean models of all but the controller; this one runs on nothing lean.
 
-Between the controller and the API stand faults, and from time to time the controller is killed. Each write to the API is
-looked at as it happens. A failing run names its seed.
+Faults are injected between the controller and the API, and from time to time the controller is killed. Each write to the
+API is checked as it happens. A failing run names its seed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole histories under faults: every promise is looked at after every event, and the end is that without faults."""
+"""Whole histories under faults: every promise is checked after every event, and the end equals that without faults."""
 
 from __future__ import annotations
 

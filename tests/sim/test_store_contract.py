@@ -54,7 +54,7 @@ def service() -> Json:
 
 
 class Script:
-    """Sends requests and notes what came back, in words that do not depend on the server."""
+    """Sends requests and records the answers, in words that do not depend on the server."""
 
     def __init__(self, handler: Handler) -> None:
         self.client = Client(handler)

@@ -29,10 +29,10 @@ TERMINATED = "Metric Terminated"
 """The message of a measurement that was cut short because its run ends: no provider gave it."""
 
 REFUSED = "its status is refused"
-"""How the message of a run begins that ended since the API server took no more measurements: no metric decided that."""
+"""The beginning of a run's message when the API server accepted no more measurements: no metric decided that."""
 
 KEPT = 5
-"""Finished runs of one kind that stay where the Rollout does not say."""
+"""Finished runs of one kind that are kept by default."""
 
 
 # No measurement is counted twice
@@ -85,7 +85,7 @@ def _is_new(dog: Watchdog, run: Json, result: Json, name: str) -> Iterator[str]:
 
 
 def no_verdict_without_measurements(dog: Watchdog, change: Change) -> Iterator[str]:
-    """A metric has a phase, and a run a verdict, only as its limits and the measurements that were counted say."""
+    """A metric has a phase, and a run a verdict, only from its limits and the counted measurements."""
     run = change.new
     if change.plural != "analysisruns" or run is None or phase_of(run) == phase_of(change.old):
         return
@@ -203,7 +203,7 @@ def failed_verdict_aborts(dog: Watchdog) -> Iterator[str]:
             continue
         if judged.phase in ("Failed", "Error") and not status.get("abort"):
             yield f"{judged.what} is {judged.phase}, and the update is not aborted"
-        held = dog.world.spec.get("paused")  # by hand: steps are looked at when that ends
+        held = dog.world.spec.get("paused")  # by hand: steps are evaluated when that ends
         waits = (
             held or status.get("abort") or any("Inconclusive" in p["reason"] for p in status.get("pauseConditions", []))
         )
@@ -225,7 +225,7 @@ def condemned_version_gets_nothing(dog: Watchdog) -> Iterator[str]:
 
 
 def runs_end(dog: Watchdog) -> Iterator[str]:
-    """Once all has settled only an endless analysis runs that its Rollout still wants; nothing else is left of the others."""
+    """Once all has settled, only an endless analysis that its Rollout still has runs; nothing else is left of the others."""
     world = dog.world
     counting = set(named_runs(world.status).values())
     for run in world.store.all("analysisruns"):
@@ -246,7 +246,7 @@ def runs_end(dog: Watchdog) -> Iterator[str]:
 
 
 def few_runs_are_kept(dog: Watchdog) -> Iterator[str]:
-    """Finished runs and Experiments go as `spec.analysis` says."""
+    """Finished runs and Experiments are deleted by the limits of `spec.analysis`."""
     world = dog.world
     limits: Json = world.spec.get("analysis") or {}
     counting = {*named_runs(world.status).values(), (world.status.get("canary") or {}).get("currentExperiment", "")}

@@ -36,11 +36,11 @@ class Watchdog:
         self.leading: dict[str, float] = {}
         """By hash: the share of the requests that was routed there, up to the change that is checked."""
         self.last_led: dict[str, float] = {}
-        """By hash: when Services and Ingress led to it last; infinity while they do."""
+        """By hash: when Services and Ingress last routed to it; infinity while they do."""
         self.role: dict[str, str] = {}
-        """By hash: what it was last, "stable" or "canary"."""
+        """By hash: its last role, "stable" or "canary"."""
         self.aborted: str = ""
-        """The hash that a person aborted, until they ask for something else."""
+        """The hash that a user aborted, until they release another version."""
         self.permits = 0
         self.ledger = Ledger(world)
         world.gateway.lose = lambda what: self.broke("drain_after_observe", what)
@@ -81,7 +81,7 @@ class Watchdog:
             if not self.replicas or self.replicas[-1][1] != size:
                 self.replicas.append((now, size))
 
-    # What a controller may have believed
+    # The state that a controller may have had
 
     def fewest_replicas(self) -> int:
         """The smallest `spec.replicas` of the last `PATIENCE` seconds."""
@@ -92,7 +92,7 @@ class Watchdog:
         return min(sizes)
 
     def ready_pods(self, pod_hash: str) -> int:
-        """Pods of this revision that serve, and those that the history took lately."""
+        """Pods of this revision that serve, and those that the history removed lately."""
         since = self.world.loop.at - PATIENCE
         taken = sum(1 for at, lost in self.world.workloads.lost if lost == pod_hash and at >= since)
         return taken + self.serving_pods(pod_hash)

@@ -32,7 +32,7 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(slots=True)
 class Running:
-    """A pod as its node knows it."""
+    """A pod in its node's state."""
 
     name: str
     number: int
@@ -42,11 +42,11 @@ class Running:
     pod_hash: str
     labels: dict[str, str]
     serving: bool = False
-    """Whether it answers; the API says so (Ready) from the same moment on."""
+    """Whether it answers; the API shows it (Ready) from the same moment on."""
     ready_since: float | None = None
     ending: bool = False
     hit: float | None = None
-    """When the history, not the controller, took it away or down."""
+    """When the history, not the controller, removed or crashed it."""
 
 
 class Workloads:
@@ -56,10 +56,10 @@ class Workloads:
         self.loop, self.store, self.rng, self.images, self.grace = loop, store, rng, images, grace
         self.pods: dict[str, Running] = {}
         self.lost: list[tuple[float, str]] = []
-        """(when, hash) of pods that the history took."""
+        """(when, hash) of pods that the history removed."""
         self.on_serving: Callable[[], None] = lambda: None
         self.routed = "ingresses"
-        """Plural of what the router makes."""
+        """Plural of the router's object."""
         self._due: set[str] = set()
         self._names = self._born = 0
         store.listeners.append(self._seen)

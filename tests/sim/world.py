@@ -46,7 +46,7 @@ def _measured(change: Change) -> bool:
 
 
 class World:
-    """`broken` gathers what `watch` (see promises.py) finds."""
+    """`broken` collects the findings of `watch` (see promises.py)."""
 
     def __init__(self, history: History, *, plan: Planner | None = None, faults: bool = True) -> None:
         self.history, self.faults = history, faults
@@ -98,7 +98,7 @@ class World:
             self.loop.call_at(kill.at, self._arm, kill)
 
     def begin(self, who: int) -> None:
-        """Starts a controller that remembers nothing."""
+        """Starts a controller without memory."""
         if self.ended:
             return
         wire = self.wires[who] = Wire(self.store, self.weather, who)
@@ -172,7 +172,7 @@ class World:
         for wire in self.wires.values():
             wire.weather, wire.kill = self.weather, None
 
-    # What is there
+    # The present state
 
     @property
     def rollout(self) -> Json | None:
@@ -204,7 +204,7 @@ class World:
         return {s["metadata"]["name"]: s["spec"].get("selector", {}).get(HASH, "") for s in self.store.all("services")}
 
     def weight(self) -> tuple[int, int] | None:
-        """(weight, out of) that the router's object says; None where there is none."""
+        """(weight, out of) in the router's object; None where there is none."""
         obj = self.store.get(self.router.plural, self.router.name)
         found = self.router.weight(obj) if obj is not None else None
         return (found[1], found[2]) if found else None

@@ -62,7 +62,7 @@ def sort(items: list[pytest.Item]) -> None:
 def place(nodeid: str, *, shared: bool) -> tuple[int, ...]:
     """Sorts a test among all, in a run that several processes share, or in one of a single process."""
     name = group(nodeid)
-    # What is in tests/cluster needs programs that take minutes to build, if not all of it the control plane.
+    # Tests in tests/cluster need programs that take minutes to build, if not all of it the control plane.
     in_cluster = nodeid.startswith("tests/cluster/")
     if not shared:  # from the first test on a control plane to the end of the run, it lives in a network of its own
         return int(name == CONTROL_PLANE), in_cluster

@@ -1,4 +1,4 @@
-"""The server on a socket: who is let in, what is too large, and how streams end."""
+"""The server on a socket: which clients it admits, which requests are too large, and how streams end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real kubectl against the server on a socket, with a store in a file: what users type, and what they read."""
+"""The real kubectl against the server on a socket, with a store in a file: users' commands and their output."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def kubectl(kubeconfig: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kubectl]:
-    """kubectl in a namespace of the test's own; returns what it prints (with `fails`, its error)."""
+    """kubectl in a namespace of the test's own; returns its output (with `fails`, its error)."""
     assert KUBECTL is not None
     environment = {"KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent), "PATH": os.environ["PATH"]}
     namespace = f"t{abs(hash(request.node.name)) % 10**8}"

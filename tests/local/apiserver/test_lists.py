@@ -1,4 +1,4 @@
-"""Reading: selectors, pages that belong to one moment, versions asked for."""
+"""Reads: selectors, pages that belong to one moment, requested versions."""
 
 from __future__ import annotations
 

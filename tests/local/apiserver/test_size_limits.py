@@ -60,7 +60,7 @@ def copies(times: int) -> list[Json]:
 async def test_no_way_of_writing_makes_an_object_larger_than_the_bound(
     send: Any, method: str, url: str, media: str, body: Any
 ) -> None:
-    """etcd takes no more than 1.5 MiB, so no client of Kubernetes expects more."""
+    """etcd accepts at most 1.5 MiB, so no client of Kubernetes expects more."""
     assert (await send("POST", MAPS, config_map(a=BIG)))[0] == 201
     pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     assert (await send("POST", PODS, pod))[0] == 201
@@ -135,7 +135,7 @@ async def test_a_patch_does_not_nest_an_object_deeper_than_a_body_may_be(send: A
 async def test_a_patch_of_another_shape_is_refused_in_words(
     send: Any, media: str, body: bytes, subresource: str
 ) -> None:
-    """A patch without a body, or of a list where a map belongs, reaches every place that takes one."""
+    """A patch without a body, or of a list in place of a map, reaches every place that accepts one."""
     deployment: Json = {
         "metadata": {"name": "d"},
         "spec": {

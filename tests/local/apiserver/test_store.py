@@ -1,4 +1,4 @@
-"""Stores: what is acknowledged survives kill -9; a file that cannot be used is refused with what to do, and never reset."""
+"""Stores: acknowledged writes survive kill -9; an unusable file is refused with what to do, and never reset."""
 
 from __future__ import annotations
 
@@ -217,5 +217,5 @@ async def test_a_full_disk_fails_the_write_and_loses_nothing_before_it(tmp_path:
 
 
 def limited(store: SqliteStore, pages: int) -> None:
-    """Lets SQLite meet its limit of pages, which fails as a full disk does."""
+    """SQLite reaches its limit of pages, which fails as a full disk does."""
     store._connection.execute(f"PRAGMA max_page_count = {pages}")  # pyright: ignore[reportPrivateUsage]

@@ -1,4 +1,4 @@
-"""Kinds that charts bring and that nothing here acts upon: served as on a cluster, with a warning that says so."""
+"""Kinds in charts that no controller here acts upon: served as on a cluster, with a warning about it."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ async def test_roles_may_have_colons_in_their_names(answer: Answer):
 
 
 async def test_an_autoscaler_is_read_in_both_versions(answer: Answer):
-    """autoscaling/v1 and v2 are one kind: what is written as one is read and changed as the other."""
+    """autoscaling/v1 and v2 are one kind: an object written as one is read and changed as the other."""
     first: Json = {
         "metadata": {"name": "old"},
         "spec": {"scaleTargetRef": {"kind": "Rollout", "name": "a"}, "maxReplicas": 3},

@@ -1,4 +1,4 @@
-"""scale, eviction, binding, log, and what is not offered."""
+"""scale, eviction, binding, log, and subresources that do not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watching: order, selectors, bookmarks, initial events, and what happens to those who come too late. In virtual time."""
+"""Watches: order, selectors, bookmarks, initial events, and expired versions. In virtual time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`serinus node` says what is wrong, in a sentence, before it takes a single pod."""
+"""`serinus node` reports an error in one sentence before it accepts a single pod."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ADDRESS = "127.77.0.1"
 
 
 class Slices:
-    """Stands for the informer: hands changes on."""
+    """Acts as the informer: passes changes on."""
 
     def __init__(self) -> None:
         self.seen: EndpointSlice | None = None
@@ -52,7 +52,7 @@ async def took(there: Traffic, timeout: float = 30) -> float:
 
 @pytest.mark.parametrize("after", [(), (endpoint(ready=False),)])
 async def test_a_pod_that_has_just_left_the_slices_serves_until_gateways_have_followed(after: tuple[Any, ...]):
-    """Also one whose Service moved to other pods before it was deleted: nothing lists it, and gateways still ask it."""
+    """Also one whose Service moved to other pods before it was deleted: nothing lists it, and gateways still call it."""
     slices, there = traffic()
     slices.now(endpoint(ready=True))
     slices.now(*after)

@@ -97,7 +97,7 @@ def test_an_image_and_its_rules_give_a_command_or_an_error_and_the_containers_ow
 def test_an_unknown_image_gives_the_lines_to_type_and_they_make_it_known(
     image: str, ports: list[dict[str, object]], stand_in: str, tmp_path: Path
 ) -> None:
-    """The first line is typed in a shell as it stands; the rules that it leaves are then those of the ConfigMap."""
+    """A shell runs the first line unchanged; the resulting rules are then those of the ConfigMap."""
     container = {"image": image, "ports": ports}
     with pytest.raises(ImageError) as caught:
         program_of(container, [], "shop")
@@ -124,7 +124,7 @@ def test_the_pages_have_the_lines_that_the_error_gives(page: str) -> None:
 
 
 def test_where_the_config_map_has_rules_the_line_is_added_to_them() -> None:
-    """`kubectl apply` of a file with one rule would take the others away."""
+    """`kubectl apply` of a file with one rule would remove the others."""
     place = f"{config_map_place('shop')}[0]"
     with pytest.raises(ImageError) as caught:
         program_of({"image": "shop/api:1"}, [ImageRule("shop/web", ("./web",), place=place)], "shop")

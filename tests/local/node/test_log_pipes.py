@@ -39,7 +39,7 @@ def log(directory: Path, name: str = "0.log", container: str = "c") -> Path:
 
 
 async def test_a_log_is_bounded_at_any_rate_and_loses_nothing_of_its_end(runtime: ProcessRuntime, tmp_path: Path):
-    """64 MiB as fast as they can be written; what is kept are the last lines, whole and in order."""
+    """64 MiB at full speed; the last lines are kept, whole and in order."""
     running = await runtime.start(launch("seq 1 8000000"))
     while not log(tmp_path, "0.log.1").exists():  # noqa: ASYNC110 - the writer sends no event
         await asyncio.sleep(0.001)

@@ -320,7 +320,7 @@ async def test_what_a_check_says_is_bounded(runtime: ProcessRuntime) -> None:
 async def test_many_that_end_at_once_are_looked_for_together(
     runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One pass over all processes takes milliseconds; `down` with hundreds of pods must not take one for each."""
+    """One pass over all processes takes milliseconds; `down` with hundreds of pods must not need one for each."""
     passes: list[int] = []
 
     def counted(directory: Path) -> dict[Path, list[pod_processes.Process]]:

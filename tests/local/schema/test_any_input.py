@@ -35,7 +35,7 @@ ANYTHING = st.recursive(
 
 @st.composite
 def values(draw: st.DrawFn, node: Node, depth: int = 0) -> Any:
-    """Mostly what the schema wants, sometimes anything."""
+    """Mostly valid values for the schema, sometimes anything."""
     chance = draw(st.integers(0, 11))
     if chance == 0 or depth > 7:
         return draw(ANYTHING)

@@ -175,7 +175,7 @@ def test_a_definition_can_be_added_replaced_and_removed():
 
 
 def test_a_status_may_be_incomplete(kind: Find):
-    """A node reports what it has seen so far; Go fills the rest with zeros."""
+    """A node reports the fields that it has so far; Go fills the rest with zeros."""
     pod = {"spec": {"containers": [{"name": "a", "image": "b"}]}, "status": {"containerStatuses": [{"name": "a"}]}}
     assert flaws(kind("Pod"), pod) == []
 

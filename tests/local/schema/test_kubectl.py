@@ -43,7 +43,7 @@ metadata: {name: three}
 
 @pytest_asyncio.fixture
 async def kubectl(tmp_path: Path) -> AsyncIterator[Kubectl]:
-    """Runs kubectl: (exit code, what it printed); `stdin` may be an object."""
+    """Run kubectl: (exit code, its output); `stdin` may be an object."""
     api = ApiServer(MemoryStore(), Schemas(), SystemClock(), rng=random.Random(1))
     await api.start()
     who = identity(tmp_path / "pki", time.time())
@@ -134,7 +134,7 @@ async def test_a_patch_of_a_deployment_merges_containers_by_name(kubectl: Kubect
     ids=" ".join,
 )
 async def test_a_kind_that_is_not_served_does_not_keep_the_rest_of_a_file_back(kubectl: Kubectl, command: list[str]):
-    """Each command names the kind as it does on a cluster, and handles what stands before and behind it."""
+    """Each command names the kind as on a cluster, and handles the objects before and after it."""
     if command[0] in ("replace", "delete"):
         for name in ("one", "three"):
             await kubectl("create", "configmap", name)

@@ -1,4 +1,4 @@
-"""The OpenAPI documents: complete in themselves, and their addresses change with what they say."""
+"""The OpenAPI documents: complete in themselves, and their addresses change with their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patches come out as a Kubernetes API server would have them, and never change what they are given."""
+"""Patches give the result of a Kubernetes API server, and never change their input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pod templates inside Rollouts, Experiments and analyses: what their definitions accept, and what becomes of it."""
+"""Pod templates inside Rollouts, Experiments and analyses: the values that their definitions accept, and the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CORE = "io.k8s.api.core.v1."
 
 
 def quantity_fields(name: str, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The path of each quantity below a core type; `[]` and `{}` stand for an item of a list and a value of a map."""
+    """The path of each quantity below a core type; `[]` and `{}` are an item of a list and a value of a map."""
     for field, schema in schemas.definitions()[name].get("properties", {}).items():
         here, part = (*path, field), schema
         while "items" in part or isinstance(part.get("additionalProperties"), dict):

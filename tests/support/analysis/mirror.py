@@ -49,7 +49,7 @@ def leaks(text: str, secrets: Mapping[str, str] = ALL) -> list[str]:
 
 @dataclass
 class Mirror:
-    """A server whose answer is made of what it was sent: `answer(echo) -> Response`."""
+    """A server whose answer contains its request: `answer(echo) -> Response`."""
 
     url: str = ""
     status: int = 200
@@ -87,7 +87,7 @@ def _cloud(said: str) -> str:
 
 
 def _shapes(said: str) -> dict[str, Any]:
-    """One object that each vendor's reader takes far apart, with the echo in every place."""
+    """One object that each vendor's reader parses deeply, with the echo in every place."""
     return {
         "status": "success",
         "data": {

@@ -1,4 +1,4 @@
-"""Carries runs out on plain values: a provider that answers from a script, a clock that jumps to what is due next."""
+"""Runs AnalysisRuns on plain values: a provider that answers from a script, a clock that jumps to the next due time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from serinus.api.times import format_time
 
 START = 1_790_000_000.4
 Answers = Mapping[str, list[Any]]
-"""metric -> what its provider gives, one after the other; the last one for ever. An Exception is an error."""
+"""metric -> its provider's answers, one after the other; the last one for ever. An Exception is an error."""
 
 
 def made(spec: dict[str, Any]) -> AnalysisRun:
@@ -55,7 +55,7 @@ class Player:
         return self._after(assess(self.run, resolved, measured, self.now, due))
 
     def play(self, turns: int = 50) -> AnalysisRun:
-        """Passes until the run is completed, nothing is due, or as often as said."""
+        """Passes until the run is completed, nothing is due, or the given number is reached."""
         for _ in range(turns):
             self.turn()
             if self.run.status.phase in COMPLETED or self.next is None:

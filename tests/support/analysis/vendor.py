@@ -1,4 +1,4 @@
-"""A monitoring system that answers from a script, and a cluster of plain objects: what providers are tried against."""
+"""A monitoring system that answers from a script, and a cluster of plain objects: the test environment of providers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Asked:
 
 @dataclass
 class Vendor:
-    """`replies`: path -> what is answered, one after the other; the last one for ever. Text, bytes, JSON or a Reply."""
+    """`replies`: path -> its answers, one after the other; the last one for ever. Text, bytes, JSON or a Reply."""
 
     url: str = ""
     replies: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
@@ -103,7 +103,7 @@ class Found:
 
 @dataclass
 class Cluster:
-    """Objects by (plural, namespace, name). `broken`: what every call fails with."""
+    """Objects by (plural, namespace, name). `broken`: the error of every call."""
 
     objects: dict[tuple[str, str, str], Json] = field(default_factory=dict[tuple[str, str, str], Json])
     deleted: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])

@@ -1,4 +1,4 @@
-"""Carries a run with a sequential metric out with the real providers: a clock that jumps to what is due next."""
+"""Runs an AnalysisRun with a sequential metric with the real providers: a clock that jumps to the next due time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real API server over HTTPS, the commands against it, and everything that they asked of it."""
+"""A real API server over HTTPS, the commands against it, and all their requests."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Space:
         resource = BY_KIND[obj["kind"]]
         obj = {"apiVersion": resource.api_version, **obj}
         made = self.cluster.client.create(resource, self.name, obj)
-        # Experiments and AnalysisRuns have no subresource: their status came with them.
+        # Experiments and AnalysisRuns have no subresource: their status is part of the object.
         if "status" in obj and obj["kind"] not in ("Experiment", "AnalysisRun"):
             status = {"status": obj["status"]}
             made = self.cluster.client.patch(resource, self.name, obj["metadata"]["name"], status, subresource="status")

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 MARKED = "\x1b[31;1mred\x1b]52;c;YQ==\x07\x9b2J\x7f\x85\r\u202eback\u2066\u2028\u00ad\ue000\U000e0041"
 """ESC, colours, the clipboard, BEL, CSI as C1, DEL, NEL, CR, marks that reverse text, and signs without a glyph."""
 STRUCTURE = ("uid", "kind", "apiVersion", "resourceVersion", "phase", "controller", "type", "status")
-"""Fields whose values decide which way the commands go; the second run marks them as well."""
+"""Fields whose values decide the commands' path; the second run marks them as well."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT.*|\d+(%|s|m|h)?")
 
 
@@ -29,7 +29,7 @@ def marked(value: Any, everything: bool, key: str = "") -> Any:
 
 
 def objects() -> dict[str, list[Json]]:
-    """Plural -> objects: all that a command may meet."""
+    """Plural -> objects: all that a command may read."""
     whole, around = screens.analysis_jobs()
     whole["spec"] = {**rollout()["spec"], **whole["spec"], "workloadRef": {"kind": "Deployment", "name": "web"}}
     run = around.analysis_runs[0]

@@ -25,7 +25,7 @@ UNTIL = "SERINUS_UNTIL"
 
 
 class NoBinary(Exception):
-    """Why there is no control plane here, and what to do."""
+    """Why there is no control plane here, and how to get one."""
 
 
 def binary() -> Path:
@@ -62,7 +62,7 @@ def _locked(file: IO[str]) -> bool:
 
 
 def cache() -> Path:
-    """Where what was built is kept."""
+    """The directory of the built programs."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "serinus"
 
 

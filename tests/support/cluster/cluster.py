@@ -59,7 +59,7 @@ class Cluster:
         self.start_controller()
 
     def install(self) -> None:
-        """Makes what the controller needs, as a user would, and a class of Ingresses."""
+        """Create the objects that the controller needs, as a user would, and an IngressClass."""
         self.apply(INGRESS_CLASS)
         self.kubectl("wait", "--for=condition=Established", "--timeout=30s", *self.apply_installation())
 
@@ -139,7 +139,7 @@ class Cluster:
         return "\n".join(f"== {f.name}\n{f.read_text(errors='replace')[-3000:]}" for f in sorted(files))
 
     def _await(self, part: str, holds: Callable[[], bool]) -> None:
-        """Returns when it is so; fails with its last words when the part ends, or takes too long."""
+        """Wait until the condition is true; fail with the part's last words when it ends, or takes too long."""
         end = time.monotonic() + START_SECONDS
         while not holds():
             ended = self.processes[part].poll() is not None

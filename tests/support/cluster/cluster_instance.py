@@ -53,7 +53,7 @@ class ClusterInstance(Instance):
         raise AssertionError(f"`serinus {' '.join(arguments)}` is for one machine: this test does not belong here")
 
     def down(self) -> None:
-        """Removes what the test made, and returns when it is gone: the next test may use the same hosts."""
+        """Remove the test's objects, and return when they are gone: the next test may use the same hosts."""
         self.shell(f"kubectl delete {IMAGES} --ignore-not-found")
         if self._images:
             self._put_back(json.loads(self._images))

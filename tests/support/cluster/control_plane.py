@@ -114,7 +114,7 @@ class ControlPlane:
             f"--tls-private-key-file={self.identity.key}",
             f"--token-auth-file={self.directory / 'tokens.csv'}",
             "--authorization-mode=RBAC",
-            # As on OpenShift: who makes an object that keeps its owner must have the right to finalize that owner.
+            # As on OpenShift: a client that creates an object that keeps its owner needs the right to finalize that owner.
             "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
@@ -139,7 +139,7 @@ class ControlPlane:
             f"--root-ca-file={self.identity.ca}",
             "--bind-address=127.0.0.1",
             f"--secure-port={free_port()}",
-            # The defaults are for clusters that share their API server among many; here they would be what is measured.
+            # The defaults are for clusters that share their API server among many; here they would dominate the measurement.
             "--kube-api-qps=1000",
             "--kube-api-burst=2000",
             "--concurrent-replicaset-syncs=10",

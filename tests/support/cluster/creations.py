@@ -12,8 +12,8 @@ from tests.support.cluster.cluster_instance import ClusterInstance
 def made_by_controller(cluster: Cluster, there: ClusterInstance) -> Counter[str]:
     """Creations in this namespace, events apart, as the API server's audit log has them.
 
-    A request whose client is killed has the code 504 there, whether the object was made or not: it counts if the object
-    exists and no other request made it.
+    A request whose client is killed has the code 504 there, whether the object was created or not: it counts if the object
+    exists and no other request created it.
     """
     made: list[tuple[str, str]] = []
     lost: set[tuple[str, str]] = set()

@@ -1,6 +1,6 @@
 """A network of the tests' own: nothing but a loopback interface, on which a range of addresses for pods is local.
 
-A real API server takes no loopback address as an endpoint, so pods need others; here they cause no conflict. The thread that
+A real API server accepts no loopback address as an endpoint, so pods need others; here they cause no conflict. The thread that
 enters it moves there with everything it starts; it comes back at the end, and the network ends with its last process.
 """
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class NoNetwork(Exception):
-    """Why there is none here, and what to do."""
+    """Why there is none here, and how to get one."""
 
 
 def outside(work: Callable[[], T]) -> T:

@@ -1,6 +1,6 @@
-"""Every request of a scenario, with its moment and what was happening: which were lost, which were wrongly answered.
+"""Every request of a scenario, with its moment and the event at that time: the lost ones, and the wrongly answered ones.
 
-A scenario says what happens and who may answer from then on (`Ledger.now`). A request is lost when no version answered it;
+A scenario records each event and the versions that may answer from then on (`Ledger.now`). A request is lost when no version answered it;
 it is wrongly answered when a version did that may not, neither when it was sent nor shortly after, while it was under way.
 """
 
@@ -16,14 +16,14 @@ from typing import Any
 from serinus.demo.traffic import Seen
 
 UNDER_WAY = 1.0
-"""Seconds; so long after it was sent a request may still be answered by who may answer only since then."""
+"""Seconds after it was sent in which a request may get the answer of a version that became allowed meanwhile."""
 SHOWN = 20
 """Bad requests that are listed one by one; all are counted."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """From `since` (seconds of the monotonic clock) on `what` is happening, and `colors` may answer."""
+    """From `since` (seconds of the monotonic clock) on, `what` happens, and `colors` may answer."""
 
     since: float
     what: str
@@ -32,7 +32,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Bad:
-    """One request that is not as promised: when after the begin of its moment, in which moment, and what came back."""
+    """One request that breaks the promise: the time since its moment began, the moment, and the answer."""
 
     what: str
     after: float

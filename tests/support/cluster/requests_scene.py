@@ -1,4 +1,4 @@
-"""A host, its visitors and what they are answered, in a namespace of its own on the real control plane."""
+"""A host, its visitors and their answers, in a namespace of its own on the real control plane."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 
 
 class Scene:
-    """`with scene(...)`: what a scenario does, says and waits for. Its hosts are its own, so that scenarios need not wait
+    """`with scene(...)`: the actions, records and waits of a scenario. Its hosts are its own, so that scenarios need not wait
     until those before them are gone."""
 
     def __init__(self, cluster: Cluster, there: ClusterInstance, ledger: Ledger, rate: float) -> None:
@@ -37,7 +37,7 @@ class Scene:
         self.old_after_healthy: list[float] = []
         """Seconds after a Rollout was seen to be Healthy at which the version before it answered last."""
         self.came_back: list[int] = []
-        """How many answers of the version before came after the new one had given STREAK in a row."""
+        """The number of answers of the version before after the new one had given STREAK in a row."""
         self.asking = Visitors(cluster.gateway, self.host)
         self.asking.traffic = Traffic(f"{cluster.gateway}/color", self.host, rate)
 
@@ -92,7 +92,7 @@ class Scene:
         return set(eventually(lambda: len(found := self.typed(PODS).split()) == count and found, SECONDS))
 
     def begin(self, color: str) -> None:
-        """Requests begin when the first one is answered: what is not there yet can lose nothing."""
+        """Requests begin when the first one is answered: a missing host cannot lose any."""
         eventually(lambda: self.there.ask(self.host) == (200, f'"{color}"'), SECONDS)
         self.ledger.now(f"all is {color}", color)
         self.asking.start()

@@ -1,4 +1,4 @@
-"""One script of kubectl commands, run on any engine; what is printed, with all that must differ taken out."""
+"""One script of kubectl commands, run on any engine; its output, without the parts that must differ."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _flat(value: Any, path: str, namespace: str) -> list[str]:
     if isinstance(value, list) and value:
         items = value
         if all(isinstance(item, dict) and "type" in item for item in items):
-            items = sorted(items, key=lambda item: str(item["type"]))  # conditions: their order says nothing
+            items = sorted(items, key=lambda item: str(item["type"]))  # conditions: their order has no meaning
         return [line for i, item in enumerate(items) for line in _flat(item, f"{path}[{i}]", namespace)]
     if _FIELDS.search(path):
         return []
@@ -110,5 +110,5 @@ def _flat(value: Any, path: str, namespace: str) -> list[str]:
 
 
 def changed(ours: tuple[str, ...], theirs: tuple[str, ...]) -> list[str]:
-    """`- line` for what only the embedded engine says, `+ line` for what only the cluster says."""
+    """`- line` for lines of the embedded engine only, `+ line` for lines of the cluster only."""
     return [f"- {line}" for line in ours if line not in theirs] + [f"+ {line}" for line in theirs if line not in ours]

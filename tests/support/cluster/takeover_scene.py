@@ -13,7 +13,7 @@ from tests.support.plays.left_behind import Left
 
 Json = dict[str, Any]
 FIRST = ("AnalysisTemplate", "Deployment", "Service", "Ingress", "Experiment", "ReplicaSet", "AnalysisRun")
-"""After the Rollout, in this order: owners before what they own."""
+"""After the Rollout, in this order: owners before their objects."""
 OWN_STATUS = ("Rollout", "AnalysisRun", "Experiment")
 """Kinds whose status only the controller writes. Only a Rollout's status is a subresource in the API."""
 
@@ -59,7 +59,7 @@ def full(there: ClusterInstance, left: Left) -> bool:
 
 
 def decided(cluster: Cluster, namespace: str) -> bool:
-    """Whether the controller has looked at the Rollout, and found nothing more to do."""
+    """Whether the controller has handled the Rollout, and found nothing more to do."""
     series = f'rollout_reconcile_count{{name="web",namespace="{namespace}"}}'
     return series in (answer(cluster.metrics_port, "/metrics") or "")
 

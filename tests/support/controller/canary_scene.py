@@ -49,7 +49,7 @@ def phase(play: Any) -> str:
 
 
 def settled_on(play: Any, image: str) -> bool:
-    """Whether everything in its namespace leads to this image, and nothing else has pods."""
+    """Whether everything in its namespace routes to this image, and nothing else has pods."""
     sets = [o for (plural, space, _), o in play.store.objects.items() if (plural, space) == ("replicasets", "a")]
     sizes = {rs["spec"]["template"]["spec"]["containers"][0]["image"]: rs["spec"]["replicas"] for rs in sets}
     return phase(play) == "Healthy" and {i: n for i, n in sizes.items() if n} == {f"demo:{image}": 5}

@@ -14,7 +14,7 @@ MINUTES = 60
 
 
 class Trouble:
-    """Stands before the API. `answer`: the trouble, while there is one."""
+    """Wraps the API. `answer`: the trouble, while there is one."""
 
     def __init__(self, store: Any) -> None:
         self.store, self.answer, self.hit = store, None, 0

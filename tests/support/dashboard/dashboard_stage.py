@@ -29,7 +29,7 @@ TOKEN = "a-token-for-the-tests"
 
 
 class Stage:
-    """`url`: the dashboard's plain address; `tokened`: the one that it prints. `writes`: what the dashboard changed, its Events apart."""
+    """`url`: the dashboard's plain address; `tokened`: the one that it prints. `writes`: the dashboard's writes except Events."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(token=TOKEN, **settings)
@@ -116,7 +116,7 @@ async def put(client: Client, obj: Json) -> Json:
     resource = BY_KIND[obj["kind"]]
     namespace = str(obj["metadata"].get("namespace") or ("default" if resource.namespaced else ""))
     made = await client.create(resource, {"apiVersion": resource.api_version, **obj}, namespace)
-    # Experiments and AnalysisRuns have no subresource: their status came with them.
+    # Experiments and AnalysisRuns have no subresource: their status is part of the object.
     if "status" in obj and "status" in resource.subresources:
         status = {"status": obj["status"]}
         made = await client.patch(resource, obj["metadata"]["name"], status, namespace, subresource="status")

@@ -97,7 +97,7 @@ def timed(name: str, since: float) -> Json:
 
 
 def with_revisions(put: Put, made: Json) -> Json:
-    """Puts the Rollout, what it names and its two revisions with their pods."""
+    """Store the Rollout, its referenced objects and its two revisions with their pods."""
     stored = put(made)
     around(put, stored)
     replica_set(put, stored, OLD, 1, 2)

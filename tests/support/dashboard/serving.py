@@ -66,7 +66,7 @@ async def serving(wrap: Any = None, **settings: Any) -> AsyncGenerator[Serving]:
 
 
 async def shown(stage: Serving, *names: str) -> None:
-    """Once the dashboard knows these Rollouts of namespace default, and nothing is left to be shown."""
+    """Once the dashboard has these Rollouts of namespace default, and nothing is left to be shown."""
     page = stage.service.hub.open()
     try:
         while not all(("default", name) in stage.service.hub.lines for name in names) or not stage.service.hub.quiet:

@@ -89,7 +89,7 @@ STRATEGY = [path for path in PLACES if "template" not in path]
 
 
 def put(draw: st.DrawFn, obj: Json, path: tuple[str, ...]) -> None:
-    """Any value at `path`; objects on the way to it that are not there are made with what the schema requires of them."""
+    """Any value at `path`; missing objects on the way to it are created with the fields that the schema requires."""
     at, schema = obj, SCHEMA
     for name in path[:-1]:
         schema = schema["properties"][name]
@@ -253,7 +253,7 @@ def surroundings(draw: st.DrawFn, template: Json) -> list[Json]:
 
 @st.composite
 def analysis_templates(draw: st.DrawFn) -> dict[str, Json]:
-    """By "Kind/name"; many of what the schema admits cannot be run."""
+    """By "Kind/name"; much of the schema's valid input cannot be run."""
     found: dict[str, Json] = {}
     for name in draw(st.sets(st.sampled_from(["web", "a", "other"]), max_size=2)):
         usable = {"metrics": [{"name": "m", "provider": {"web": {"url": "http://127.0.0.1:1/{{args.x}}"}}}]}

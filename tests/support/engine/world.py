@@ -1,4 +1,4 @@
-"""A world for the planner alone: plans are carried out on plain values, pods become ready when the test says so."""
+"""A world for the planner alone: plans are carried out on plain values, pods become ready when the test marks them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TYPES: dict[str, Any] = {
     "Experiment": Experiment,
 }
 DEADLINES = {reason.code: reason.deadline for reason in wait_reasons.ALL}
-"""Code of a wait -> what time can end it, or none."""
+"""Code of a wait -> its kind of deadline, or none."""
 
 
 def merged(obj: Any, patch: Any) -> Any:
@@ -130,12 +130,12 @@ class World:
         return future or DEADLINES[wait.reason] != "none"
 
     def carry_out(self, p: Plan, kind: str, name: str) -> None:
-        """Does what a plan about this object says."""
+        """Carries out a plan about this object."""
         done: list[int] = []
         for index, action in enumerate(p.actions):
             assert action.because
             if action.verb == "create" and (action.kind, action.name) in self.objects:
-                continue  # AlreadyExists: the next plan sees what is there
+                continue  # AlreadyExists: the next plan sees the existing object
             self.writes.append(f"{action.verb} {action.kind} {action.name}")
             done.append(index)
             if action.verb == "create":
@@ -159,7 +159,7 @@ class World:
         raise AssertionError(f"it never settles: {self.writes[-8:]}")
 
     def pods(self, *, ready: bool = True) -> bool:
-        """ReplicaSets get the pods they want; True when anything changed."""
+        """ReplicaSets get their desired pods; True when anything changed."""
         changed = False
         for (kind, _), obj in list(self.objects.items()):
             if kind == "ReplicaSet":

@@ -1,4 +1,4 @@
-"""Which engines this run is for, as SERINUS_CLUSTER says (conftest.py)."""
+"""The engines of this run, from SERINUS_CLUSTER (conftest.py)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Readme:
         assert kind is not None or not self.blocks, f"never typed: {self.blocks}"
 
     def type(self, beginning: str) -> str:
-        """Type the next block, which must begin so; what it printed."""
+        """Type the next block, which must begin so; return its output."""
         block, told = self.blocks.pop(0)
         assert block.startswith(beginning), f"the next block is {block!r}"
         script = "set -euo pipefail\n" + block.replace(GATEWAY, self.gateway).replace(

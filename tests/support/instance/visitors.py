@@ -1,4 +1,4 @@
-"""Visitors of a host while a test changes what is behind it: a steady, bounded stream of real requests from a thread."""
+"""Visitors of a host while a test changes its backend: a steady, bounded stream of real requests from a thread."""
 
 from __future__ import annotations
 

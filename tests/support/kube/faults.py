@@ -62,7 +62,7 @@ BAD_DAY = Rates(
 
 
 class Faults:
-    """`rates` may be changed while it runs; `Rates()` heals everything. `happened` counts what was done by its name."""
+    """`rates` may be changed while it runs; `Rates()` removes all faults. `happened` counts faults by name."""
 
     def __init__(self, handler: Handler, rng: Random, rates: Rates = BAD_DAY) -> None:
         self._handler, self._rng, self.rates = handler, rng, rates

@@ -83,7 +83,7 @@ class Api:
 
 
 class ProxyServer:
-    """`kind`: http, https, socks5. Every name leads to `target`. `asked`: (what for, its Proxy-Authorization or user)."""
+    """`kind`: http, https, socks5. Every name resolves to `target`. `asked`: (the destination, its Proxy-Authorization or user)."""
 
     def __init__(self, kind: str, target: int, tls: ssl.SSLContext | None = None, refuse: bytes = b"") -> None:
         self.asked: list[tuple[str, str]] = []

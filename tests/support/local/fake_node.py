@@ -54,7 +54,7 @@ class _Container:
 
 
 Script = Callable[[str, int], FakeProgram]
-"""(image, attempt) -> what it does."""
+"""(image, attempt) -> its behaviour."""
 
 
 class FakeRuntime:
@@ -68,7 +68,7 @@ class FakeRuntime:
         self._containers: dict[str, _Container] = {}
         self._last: dict[tuple[PodRef, str, int], str] = {}
         self.history: list[tuple[float, str, str, str]] = []
-        """(epoch seconds, `start`, `term`, `kill` or `end`, pod, image): what happened, in order."""
+        """(epoch seconds, `start`, `term`, `kill` or `end`, pod, image): the events, in order."""
 
     async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
         image = str(container.get("image") or "")

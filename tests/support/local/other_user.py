@@ -1,4 +1,4 @@
-"""Runs a part of a test as another user of this machine, which takes root."""
+"""Runs a part of a test as another user of this machine, which requires root."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def case(name: str) -> Json:
 
 
 def failures(scenario: Json) -> list[str]:
-    """Plays a case; the questions whose answers were wrong, with the last answer. Empty when it holds."""
+    """Plays a case; returns the questions with wrong answers, with the last answer. Empty when it holds."""
     with tempfile.TemporaryDirectory() as directory:
         return in_virtual_time(_failures(scenario, Path(directory)))
 
@@ -111,7 +111,7 @@ class _Asker(Player):
 
 
 def right(question: Json, answer: _Answer) -> bool:
-    """Whether an answer is as the question wants it: `is`, `has`, `hasnt`, `code`."""
+    """Whether an answer meets the question: `is`, `has`, `hasnt`, `code`."""
     return (
         answer.text == str(question.get("is", answer.text))
         and all(part in answer.text for part in _list(question.get("has")))

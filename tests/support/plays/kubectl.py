@@ -1,6 +1,6 @@
 """The few commands of kubectl that plays use, with kubectl's words, on a client of the API.
 
-In virtual time no process can take part: this stands for kubectl there. The live plays use the real one.
+No process can run in virtual time: this replaces kubectl there. The live plays use the real one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Kubectl:
         patch = three_way(last, live, new)
         if patch:
             await self._client.patch(resource, name, patch, self._namespace)
-        # Of a custom resource kubectl sends its lists again, and says so, even when nothing changed.
+        # Of a custom resource kubectl sends its lists again, and prints that, even when nothing changed.
         return f"{shown} {'configured' if patch or resource is ROLLOUTS else 'unchanged'}"
 
     def _of(self, manifest: Json) -> Resource:
@@ -144,7 +144,7 @@ def _resource(word: str) -> Resource:
 
 
 def _by_path(template: str, data: Json) -> str:
-    """As kubectl prints a JSONPath template: a path that leads to nothing prints nothing."""
+    """As kubectl prints a JSONPath template: a path without a value prints nothing."""
     printed = ""
     for text, path in re.findall(r"([^{]*)(\{[^}]*\})?", template):
         printed += text
@@ -157,7 +157,7 @@ def _by_path(template: str, data: Json) -> str:
 
 
 def three_way(last: Json, live: Json, new: Json) -> Json:
-    """The merge patch that makes `live` what `new` says, and removes what only `last` said. Lists are taken whole."""
+    """The merge patch that turns `live` into `new`, and removes fields that only `last` had. Lists are replaced whole."""
     patch: Json = {key: None for key in last if key not in new and key in live}
     for key, value in new.items():
         have = live.get(key)

@@ -56,7 +56,7 @@ def left_behind(name: str) -> Iterator[Left]:
 
 
 def begun(name: str) -> tuple[dict[str, Json], list[Json]]:
-    """A play's first manifests, by Kind/name, and what its user does then, without the waiting."""
+    """A play's first manifests, by Kind/name, and its user's later actions, without the waits."""
     play = scenario(name)
     objects: dict[str, Json] = {f"{o['kind']}/{o['metadata']['name']}": o for o in yaml.safe_load_all(play["objects"])}
     return objects, [act for act in play["do"] if not {"wait", "sleep"} & set(act)]

@@ -12,7 +12,7 @@ from serinus.analysis.providers.http import Answer, Http
 Json = dict[str, Any]
 
 METRICS = "127.0.0.1:59999"
-"""Stands for `$METRICS` in a play; nothing listens there, and no request leaves this process."""
+"""Replaces `$METRICS` in a play; nothing listens there, and no request leaves this process."""
 UNKNOWN = {"status": 404, "body": "not found"}
 
 

@@ -20,7 +20,7 @@ LINE = re.compile(r"WAY (\S+) (\S+) \| reference .* \| ours (\[.*\])")
 
 
 def only_passes_by(name: str, line: str) -> bool:
-    """Whether a live play's difference is of our own virtual play: all that lasts there, and besides what passes by there."""
+    """Whether a live play's difference fits our own virtual play: all of its lasting states, and otherwise only passing ones."""
     found = LINE.fullmatch(line)
     if found is None:
         return False

@@ -51,11 +51,11 @@ WATCHED = (
     EXPERIMENTS,
 )
 COMMAND_SECONDS = 0.15
-"""From the start of a command to its effect: about what kubectl takes."""
+"""From the start of a command to its effect: about kubectl's own time."""
 CLI_SECONDS = 0.08
 """The same of `kubectl argo rollouts`, which the recorder starts without kubectl."""
 LOOK_SECONDS = 0.05
-"""How often a wait looks, as in the recorder."""
+"""The interval of a wait's checks, as in the recorder."""
 NAMESPACE = "the-play"
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ T = TypeVar("T")
 class Played:
     """`trace`: its lines as objects. `writes`: the controller's requests; their times are those of the trace.
 
-    `troubles`: what was logged as an error meanwhile; a play has none.
+    `troubles`: the errors logged meanwhile; a play has none.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Played:
 
 @functools.cache
 def played(name: str) -> Played:
-    """A recorded play, played once for all that ask."""
+    """A recorded play, played once for all callers."""
     return play(name, scenario(name))
 
 
@@ -170,7 +170,7 @@ class Player:
         await self._wait({"quiet": what.get("settle", 4)}, 60)
 
     async def _do(self, verb: str, argument: Any, manifests: dict[str, Json]) -> tuple[str, str]:
-        """(how the trace calls it, what it printed)"""
+        """(its name in the trace, its output)"""
         match verb, argument:
             case "apply" | "try", _:
                 names = list(manifests) if argument == "all" else argument
@@ -189,7 +189,7 @@ class Player:
                 raise NotImplementedError(f"a step `{verb}`: add it to tests/support/plays/player.py")
 
     async def _wait(self, conditions: Mapping[str, Any], seconds: float) -> None:
-        """As the recorder waits: a look every 50 ms; a Rollout counts once its last change was seen by the controller."""
+        """As the recorder waits: a check every 50 ms; a Rollout counts once the controller has seen its last change."""
         end = self._loop.time() + seconds
         while self._loop.time() < end:
             if all(self._holds(key, want) for key, want in conditions.items()):

@@ -1,6 +1,6 @@
-"""The recordings of Argo Rollouts (tests/recordings), and what is made of a comparison.
+"""The recordings of Argo Rollouts (tests/recordings), and the results of a comparison.
 
-The recorder and the comparer are used as they are: what they see and how they judge is not written a second time.
+The recorder and the comparer are used unchanged: their fields and their rules are not written a second time.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def compared(name: str, ours: Path) -> str:
 
 
 def differences(report: str) -> list[str]:
-    """The lines of a report that count: ends, ways and prints, each with what both did, on one line."""
+    """The lines of a report that count: ends, ways and prints, each with both sides, on one line."""
     found: list[str] = []
     counts = False
     for line in report.splitlines():
@@ -133,7 +133,7 @@ def differences(report: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Difference:
-    """A row of docs/differences.yaml, whose head says what its fields mean."""
+    """A row of docs/differences.yaml, whose head defines its fields."""
 
     plays: tuple[str, ...]
     why: str

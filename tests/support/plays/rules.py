@@ -26,7 +26,7 @@ def canary_service_flips_after_an_abort(trace: Trace) -> list[str]:
 
 
 def it_heals_late(trace: Trace) -> list[str]:
-    """Healthy comes when the pods have had their 1.5 s after the last missing thing has appeared."""
+    """Healthy follows when the pods have had their 1.5 s after the last missing object has appeared."""
     told = [m for m in moments(trace) if m.do]
     cause = next(m.t for m in moments(trace) if m.t > told[-1].t and m.object.startswith(("Service/", "Ingress/")))
     healthy = next(m.t for m in moments(trace) if m.line.get("status.phase") == "Healthy")
@@ -66,7 +66,7 @@ def healthy_while_the_canary_has_traffic(trace: Trace) -> list[str]:
 
 
 def more_weight_than_pods_carry(trace: Trace) -> list[str]:
-    """While the Services lead to two versions; what the stable version has no pods for either may stay."""
+    """While the Services select two versions; weight that the stable version has no pods for either may stay."""
     wrong: list[str] = []
     history = [m for m in moments(trace) if m.object]
     for m, following in pairwise(history):
@@ -94,7 +94,7 @@ def an_aborted_update_comes_back_in_rounds(trace: Trace) -> list[str]:
 
 
 def an_aborted_version_keeps_traffic_that_the_stable_one_could_take(trace: Trace) -> list[str]:
-    """1.6 s after the abort the first new pods of the stable version serve, and 0.1 s later all that were wanted."""
+    """1.6 s after the abort the first new pods of the stable version serve, and 0.1 s later all desired ones."""
     told = after(trace, "kubectl argo rollouts abort")
     back = next(m.t for m in told if m.changes(CANARY_INGRESS, WEIGHT) and m.weight() == 0)
     return [f"the last of it came back after {back - told[0].t:.1f} s"] if back - told[0].t > 2 else []
@@ -109,7 +109,7 @@ def all_traffic_jumps_at_full_promotion(trace: Trace) -> list[str]:
 
 
 def a_service_leads_nowhere(trace: Trace, *services: str) -> list[str]:
-    """A Service that has led to ready pods of its version leads to some from then on."""
+    """A Service that has selected ready pods of its version always selects some from then on."""
     wrong: list[str] = []
     served: set[str] = set()
     history = [m for m in moments(trace) if m.object]
@@ -132,7 +132,7 @@ def the_preview_service_leads_nowhere(trace: Trace) -> list[str]:
 
 
 def fewer_pods_serve_than_are_wanted(trace: Trace) -> list[str]:
-    """Once as many as wanted served."""
+    """Once the desired number served."""
     wrong: list[str] = []
     full = False
     history = [m for m in moments(trace) if m.object.startswith(("Pod/", "Rollout/"))]
@@ -160,7 +160,7 @@ def a_wait_is_cut_short(trace: Trace, seconds: float, begins: str, ends: str) ->
 
 
 def pods_go_before_they_have_drained(trace: Trace, seconds: float = 2) -> list[str]:
-    """Pods of a version that a Service or a weight has led to stay for a drain after that has changed."""
+    """Pods of a version stay for a drain after the Service or weight that routed to it has changed."""
     wrong: list[str] = []
     moved: dict[str, float] = {}
     size: dict[str, int] = {}

@@ -60,9 +60,9 @@ def resource_of(crd: dict[str, Any]) -> Resource:
 
 
 class Stage:
-    """`client` is the user's. `writes`: what the controller asked to have changed, in order.
+    """`client` is the user's. `writes`: the controller's write requests, in order.
 
-    `monitoring`: what all analyses ask.
+    `monitoring`: the system that all analyses query.
     """
 
     def __init__(self, directory: Path, kinds: Sequence[str] = ()) -> None:

@@ -15,7 +15,7 @@ WEIGHT = "annotations.nginx.ingress.kubernetes.io/canary-weight"
 
 @dataclass(frozen=True)
 class Moment:
-    """`t` in seconds. `line` has just been seen; `objects` is how things stand with it, field by field."""
+    """`t` in seconds. `line` has just been seen; `objects` is the state with it, field by field."""
 
     t: float
     line: Json

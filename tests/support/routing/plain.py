@@ -1,4 +1,4 @@
-"""Routers on plain objects: what a Rollout wants, the objects as they are, and the objects as the router leaves them."""
+"""Routers on plain objects: a Rollout's desired traffic, the objects before, and the objects as the router leaves them."""
 
 from __future__ import annotations
 
