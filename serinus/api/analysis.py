@@ -1,6 +1,6 @@
 """AnalysisTemplate, ClusterAnalysisTemplate and AnalysisRun, and how a Rollout or an Experiment refers to them.
 
-`provider` stays as it is: what is in it belongs to the provider's own file.
+`provider` stays untyped: the provider's own file defines its content.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ class SecretKeyRef(msgspec.Struct, omit_defaults=True):
 
 
 class ValueFrom(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Templates and runs know `secretKeyRef` and `fieldRef`; a Rollout knows `fieldRef` and `podTemplateHashValue`."""
+    """Templates and runs support `secretKeyRef` and `fieldRef`; a Rollout supports `fieldRef` and
+    `podTemplateHashValue`."""
 
     secret_key_ref: SecretKeyRef | None = None
     field_ref: FieldRef | None = None
@@ -73,7 +74,7 @@ class AnalysisTemplateSpec(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class AnalysisTemplate(msgspec.Struct, omit_defaults=True):
-    """Of a namespace, or of the cluster: `kind` is not part of it, as the cache keeps them apart."""
+    """A template of a namespace or of the cluster. It has no `kind`: the cache separates the two."""
 
     metadata: ObjectMeta
     spec: AnalysisTemplateSpec = msgspec.field(default_factory=AnalysisTemplateSpec)
@@ -95,7 +96,7 @@ class AnalysisRunSpec(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Measurement(msgspec.Struct, rename="camel", omit_defaults=True):
-    """One asking of a provider. Times are RFC 3339; `resumeAt`: when an unfinished one is looked at again."""
+    """One query of a provider. Times are RFC 3339; `resumeAt`: when an unfinished measurement is checked again."""
 
     phase: str = ""
     message: str = ""
@@ -107,7 +108,7 @@ class Measurement(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class MetricResult(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Counters go on counting when measurements are no longer kept."""
+    """Counters include measurements that are no longer kept."""
 
     name: str = ""
     phase: str = ""
@@ -125,7 +126,7 @@ class MetricResult(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class RunSummary(msgspec.Struct, omit_defaults=True):
-    """Metrics by how they ended; `count` is all of the kind."""
+    """Numbers of metrics by result; `count` is the total."""
 
     count: int = 0
     successful: int = 0
@@ -151,7 +152,7 @@ class AnalysisRun(msgspec.Struct, omit_defaults=True):
 
 
 class RolloutAnalysis(msgspec.Struct, rename="camel", omit_defaults=True):
-    """An analysis as a Rollout asks for it: `startingStep` only in the background of a canary."""
+    """An analysis in a Rollout's spec. `startingStep`: only for the background analysis of a canary."""
 
     templates: list[TemplateRef] = []
     args: list[Argument] = []
@@ -162,7 +163,7 @@ class RolloutAnalysis(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class ExperimentAnalysis(msgspec.Struct, rename="camel", omit_defaults=True):
-    """An analysis as an Experiment asks for it."""
+    """An analysis in an Experiment's spec."""
 
     name: str = ""
     template_name: str = ""

@@ -1,8 +1,8 @@
 """The CustomResourceDefinitions of the five argoproj.io kinds.
 
-Every field is a line of `argoproj.fields.txt`: path, type, `(required)`, `enum=`; `argoproj.words.txt` says
-what some mean. Pod templates, jobs and selectors are expanded from the published core schemas. Objects without listed
-fields hold what a plugin wants: they keep everything.
+Every field is a line of `argoproj.fields.txt`: path, type, `(required)`, `enum=`; `argoproj.words.txt` describes some
+of them. Pod templates, jobs and selectors are expanded from the published core schemas. Objects without listed fields
+belong to plugins and keep all fields.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _LIKE_ANALYSIS_TEMPLATES = ("ClusterAnalysisTemplate", "AnalysisRun")
 _EMPTY_ON_PURPOSE = "requiredDuringSchedulingIgnoredDuringExecution"
 _CORE = "io.k8s.api.core.v1."
 _IMMUTABLE = {"Rollout": ("spec.selector",)}
-"""What never changes once it is set: another selector would orphan the ReplicaSets that the old one finds."""
+"""Immutable fields: another selector would orphan the ReplicaSets of the old one."""
 UNCHANGED = "self == oldSelf"
-"""The rule of `x-kubernetes-validations` that says so."""
+"""The rule of `x-kubernetes-validations` for immutable fields."""
 
 
 def crds() -> list[Json]:
@@ -183,10 +183,10 @@ def int_or_string() -> Json:
 
 
 def pod_spec() -> Json:
-    """The spec of a pod, with the parts open that are open in Argo Rollouts' definitions.
+    """The spec of a pod, with the same open parts as in Argo Rollouts' definitions.
 
-    These are volumes and the amounts of containers: a structural schema cannot say "number or text", and manifests have
-    both (`cpu: 0.5`). Values that no pod may have are found by validation, which names the field.
+    These are volumes and the amounts of containers: a structural schema cannot express "number or text", and manifests
+    have both (`cpu: 0.5`). Validation finds invalid values and names the field.
     """
     spec = expanded(schemas.definitions()[_CORE + "PodSpec"])
     spec["properties"]["volumes"] = kept()
@@ -202,7 +202,7 @@ def kept() -> Json:
 
 
 def kept_metadata() -> Json:
-    """Labels and annotations of a template; whatever else stands there stays."""
+    """Labels and annotations of a template. Other fields are kept."""
     texts: Json = {"type": "object", "additionalProperties": {"type": "string"}, "nullable": True}
     return {
         "type": "object",
@@ -241,7 +241,7 @@ def expanded(schema: Json) -> Json:
 
 
 def _can_be_keys(schema: Json) -> None:
-    """A real API server takes a list map only if each item has its keys: given, or by default. Core types leave some out."""
+    """An API server accepts a list map only if each item has its keys, set or by default. Core types omit some."""
     items: Json = schema.get("items", {})
     for key in schema.get("x-kubernetes-list-map-keys", ()):
         part: Json = items["properties"][key]
@@ -250,7 +250,7 @@ def _can_be_keys(schema: Json) -> None:
 
 
 def _keep_unlisted(schema: Json, name: str = "") -> None:
-    """Plugins' objects have no listed fields: they keep all that is given."""
+    """Plugins' objects have no listed fields: they keep all fields."""
     listed = schema.get("type") != "object" or schema.keys() & {"properties", "additionalProperties"}
     if not listed and name not in (_EMPTY_ON_PURPOSE, "metadata"):
         schema["x-kubernetes-preserve-unknown-fields"] = True

@@ -1,4 +1,4 @@
-"""Texts of users that become part of a message, cut to a length that people read."""
+"""Cuts users' texts in messages to a readable length."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ LONGEST_MESSAGE = 2_000
 
 
 def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
-    """At most `longest` characters (at least 1) of `text`; an ellipsis tells that there was more."""
+    """At most `longest` characters (at least 1) of `text`. An ellipsis marks a cut."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,6 +1,6 @@
-"""Values that follow from a spec alone, computed once: a decoded spec never changes, a newer one replaces it.
+"""Memoized values that depend only on a spec. A decoded spec never changes; a newer one replaces it.
 
-The values are stored with the spec that they belong to, and go with it. So nothing has to be limited or removed.
+The spec itself stores the values, so they need no limit and no cleanup.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def once(spec: RolloutSpec, question: Hashable, answer: Callable[[], T]) -> T:
-    """The value of `answer` when `question` was first asked of `spec`. It must depend on nothing but these two."""
+    """The value of `answer` at the first call for `question` and `spec`. It must depend on nothing else."""
     known: dict[Hashable, Any] = spec.__dict__  # pyright: ignore[reportAssignmentType] no cast(): it is a call
     try:
         return known[question]

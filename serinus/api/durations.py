@@ -16,7 +16,7 @@ _LONGEST = (2**63 - 1) / 1e9
 def go_duration(text: str) -> float:
     """Seconds of a duration as Go's `time.ParseDuration` reads it: `1h`, `1m30s`, `-1.5s`, `300ms`, `0`.
 
-    A number without a unit is an error, save 0. ValueError says what was found and what is expected.
+    A number without a unit is an error, except 0. ValueError states the value found and the expected form.
     """
     if len(text) > LONGEST_TEXT:
         raise ValueError(

@@ -1,7 +1,7 @@
-"""Which actions on a Rollout would change nothing: the command line and the dashboard say so instead of reporting success.
+"""Detects actions on a Rollout without an effect. The command line and the dashboard report them instead of success.
 
-Source: canary strategy, section 6 ("User actions"), and the command line, section 1: what each action writes, and what the
-controller makes of it.
+Source: canary strategy, section 6 ("User actions"), and the command line, section 1: the writes of each action, and
+their effects in the controller.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ACTIONS: tuple[str, ...] = ("promote", "promote-full", "skip-steps", "abort", "r
 class NoEffect:
     """`why`: a clause with the Rollout as its subject, "it". `hint`: the action that would help; empty for none.
 
-    `holds`: what was asked for is so already, which is no failure.
+    `holds`: the requested state exists already, which is no failure.
     """
 
     why: str
@@ -32,7 +32,7 @@ UNSEEN = NoEffect("its newest spec was not observed by the controller yet", "Try
 
 
 def no_effect(action: str, rollout: Json) -> NoEffect | None:
-    """Why one of ACTIONS would change nothing now; None where it has an effect."""
+    """Why one of ACTIONS would have no effect now; None if it has one."""
     spec, status = rollout.get("spec") or {}, rollout.get("status") or {}
     if action == "pause":
         return NoEffect("it is paused already", holds=True) if spec.get("paused") else None
@@ -45,12 +45,12 @@ def no_effect(action: str, rollout: Json) -> NoEffect | None:
     if action == "retry":
         return _retry(status)
     if spec.get("paused") and action != "skip-steps":
-        return None  # it ends that pause, whatever else it finds
+        return None  # it ends that pause in any case
     return _promote(action, rollout, status)
 
 
 def _stable(rollout: Json, status: Json) -> NoEffect | None:
-    """For what needs an update that is under way: why there is none."""
+    """For actions that need a current update: why there is none."""
     if status.get("currentPodHash") != status.get("stableRS"):
         return None
     if _unseen(rollout, status):

@@ -30,7 +30,7 @@ KEPT = frozenset(
 )
 
 COMMANDS = frozenset({"Abort", "Pause", "Promote", "PromoteFull", "Restart", "Retry", "SetImage", "Terminate", "Undo"})
-"""What the command line and the dashboard record of the people who use them."""
+"""Events that the command line and the dashboard record for users' actions."""
 
 ROUTER_WRITES = frozenset(
     {
@@ -44,7 +44,7 @@ ROUTER_WRITES = frozenset(
         "CanaryMappingWeightUpdate",
     }
 )
-"""What Argo Rollouts' routers record of their writes, whether Serinus has the router or not."""
+"""Events that Argo Rollouts' routers record for their writes, including routers that Serinus does not have."""
 
 ROUTINE = frozenset(
     {
@@ -73,7 +73,7 @@ ROUTINE = frozenset(
 
 
 OWN_BUDGET = frozenset({"NotificationSent"})
-"""Routine Events that take nothing from the budget of an object's other Events."""
+"""Routine Events that do not use the budget of an object's other Events."""
 
 
 def kept(reason: str, type_: str) -> bool:

@@ -10,7 +10,7 @@ from serinus.api.rollout import PodMetadata
 
 
 class TemplateService(msgspec.Struct, omit_defaults=True):
-    """Present, even if empty: the template gets a Service. `name`: "" for the ReplicaSet's."""
+    """If present, even empty, the template gets a Service. `name`: "" for the ReplicaSet's."""
 
     name: str = ""
 
@@ -55,7 +55,7 @@ class TemplateStatus(msgspec.Struct, rename="camel", omit_defaults=True, kw_only
 
 
 class RunStatus(msgspec.Struct, rename="camel", omit_defaults=True):
-    """One analysis. `name`: as the spec has it; `analysis_run`: of the object, "" before it is made."""
+    """One analysis. `name`: from the spec; `analysis_run`: name of the object, "" before its creation."""
 
     name: str
     analysis_run: str
@@ -79,7 +79,7 @@ class Experiment(msgspec.Struct, omit_defaults=True):
 
 
 def service_ports(template: ExperimentTemplate) -> list[Json]:
-    """All ports of the template's containers, as its Service has them."""
+    """All ports of the template's containers, in the form of its Service."""
     found: list[Json] = []
     for container in (template.template.get("spec") or {}).get("containers") or []:
         for port in container.get("ports") or []:

@@ -1,6 +1,6 @@
-"""What is wrong with an object: one finding names the field, the value found and what is expected.
+"""Errors in an object: a finding names the field, the value found and the expected value.
 
-The texts have the form that users of Kubernetes know: `<path>: Invalid value: <JSON>: <message>`.
+The texts have Kubernetes' form: `<path>: Invalid value: <JSON>: <message>`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ SHOWN = 1_000
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong. `message` is the whole text, `path` included (it may be "" for the object as such)."""
+    """One error. `message` is the whole text, including `path` (which is "" for the whole object)."""
 
     path: str
     message: str
     missing: tuple[str, str] | None = None
-    """(kind, name) of the referenced object that does not exist, if that is what is wrong: waiting for it heals it."""
+    """(kind, name) of the missing referenced object, if any. The finding disappears when the object appears."""
     of_update: bool = False
-    """Whether only an update needs what is wrong: versions that run already, and the first one, can do without."""
+    """Whether the finding affects only updates, and neither running versions nor the first one."""
 
 
 def invalid(path: str, value: Any, message: str, *, missing: tuple[str, str] | None = None) -> Finding:
@@ -34,7 +34,7 @@ def invalid(path: str, value: Any, message: str, *, missing: tuple[str, str] | N
 
 
 def of_update(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The same findings, marked as of what only an update needs."""
+    """The same findings, marked as affecting only updates."""
     return (msgspec.structs.replace(finding, of_update=True) for finding in findings)
 
 

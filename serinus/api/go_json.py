@@ -1,16 +1,16 @@
-"""The bytes that Go's encoding/json makes of a pod template: what pod template hashes are taken over.
+"""The bytes of a pod template from Go's encoding/json, which pod template hashes are computed from.
 
 `pod_template_order.json` (made by tools/pod_template_order) says, for every struct of core/v1's PodTemplateSpec, which
 fields there are, in which order they are written and which vanish when empty. This module turns the table into one
-writer for each type, so that writing looks only at fields that exist. What matters beside the order:
+writer for each type, so that writing visits only existing fields. Rules beside the order:
 
 - unknown fields are dropped, as they have no place in the Go struct; null counts as absent;
 - a struct that is no pointer is always written (`"metadata":{}`), a pointer that is set is kept even if it holds zero;
 - `<`, `>`, `&`, U+2028 and U+2029 are written as escapes; the keys of maps are sorted;
 - quantities are written canonically (`serinus.api.quantity`).
 
-The second mode, `meaning`, writes quantities as exact amounts and an empty list like an absent one: equal bytes then
-mean what Kubernetes calls semantically equal.
+The second mode, `meaning`, writes quantities as exact amounts and an empty list like an absent one. Equal bytes then
+mean semantic equality in Kubernetes' sense.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ UNSAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028"
 
 
 def written(template: dict[str, Any]) -> bytes:
-    """The JSON that Go writes of this PodTemplateSpec. ValueError if a quantity or a number in it is none."""
+    """The JSON that Go writes for this PodTemplateSpec. ValueError for an invalid quantity or number."""
     return _writers(meaning=False)["PodTemplateSpec"](template).encode()
 
 
 def meaning(template: dict[str, Any]) -> bytes:
-    """Bytes that are equal for two templates exactly if these are semantically equal. Defaults are not applied."""
+    """Bytes that are equal exactly if two templates are semantically equal. Defaults are not applied."""
     return _writers(meaning=True)["PodTemplateSpec"](template).encode()
 
 
 def written_steps(steps: Sequence[dict[str, Any]]) -> bytes:
-    """The JSON that Go writes of these canary steps: `null` without steps."""
+    """The JSON that Go writes for these canary steps: `null` without steps."""
     writer = _step_writer()
     return b"[" + ",".join(map(writer, steps)).encode() + b"]" if steps else b"null"
 
@@ -93,7 +93,7 @@ class _Compiler:
         self.structs: dict[str, Writer] = {}
         self.made: dict[str, Writer] = {}
         """Of lists, maps and pointers: one writer for each type, however many fields have it."""
-        # Types refer to each other, in circles too: first all the boxes, then what is in them.
+        # Types refer to each other, also in cycles: create all writers first, then fill them.
         boxes: dict[str, list[tuple[str, str, Writer, int]]] = {name: [] for name in table}
         for name in table:
             self.structs[name] = _struct(boxes[name])

@@ -1,4 +1,4 @@
-"""YAML as Kubernetes' tools read it: the documents of a file, and each as the JSON that kubectl sends.
+"""Reads YAML like Kubernetes' tools: the documents of a file, each as the JSON that kubectl sends.
 
 kubectl, client-go and the API server convert YAML with sigs.k8s.io/yaml, which resolves scalars as go-yaml v2 does. That is
 neither YAML 1.1 nor 1.2 (`yes` and `0777` are no text; `12:30` and dates are), and PyYAML's loaders differ from it in both
@@ -113,7 +113,7 @@ def _values(text: str, strict: bool) -> Iterator[tuple[Chunk, Any]]:
 
 
 def _json(text: str, strict: bool) -> tuple[Any, int]:
-    """(the object that the text begins with, where it ends). ValueError if it is no JSON."""
+    """(the object at the start of the text, its end). ValueError if it is no JSON."""
 
     def obj(pairs: list[tuple[str, Any]]) -> Any:
         found = dict(pairs)
@@ -270,7 +270,7 @@ def _copy(value: Any) -> Any:
 
 
 def _merged(node: _Node) -> dict[str, Any]:
-    """What `<<` merges: of several mappings the first has precedence."""
+    """The mappings that `<<` merges. Of several, the first has precedence."""
     parts: list[Any] = node.value if isinstance(node.value, list) else [node.value]
     if not all(isinstance(part, dict) for part in parts):
         raise YamlError("map merge requires map or sequence of maps as the value", node.line)

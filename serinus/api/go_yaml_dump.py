@@ -1,6 +1,6 @@
-"""YAML that Kubernetes' tools read back as it was: text that they would take for a number or a truth is quoted.
+"""Writes YAML that Kubernetes' tools read back unchanged. Text that looks like a number or a boolean is quoted.
 
-PyYAML quotes what PyYAML would misread. `1e3`, `0o14` and `y` are text for it, and none for kubectl.
+PyYAML quotes only text that PyYAML would misread. It reads `1e3`, `0o14` and `y` as text, but kubectl does not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class _Dumper(yaml.CSafeDumper):
 
 def _text(dumper: Any, text: str) -> Any:
     if visible(text) != text:
-        # In double quotes every sign can be an escape. libyaml takes no half of a surrogate pair.
+        # In double quotes every character can be an escape. libyaml rejects half of a surrogate pair.
         whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return dumper.represent_scalar("tag:yaml.org,2002:str", whole, style='"')
     plain = isinstance(resolved(text), str)
@@ -38,7 +38,7 @@ def dump(value: Any, *, sort_keys: bool = False) -> str:
 
 
 def dump_all(values: Iterable[Any], *, sort_keys: bool = False) -> str:
-    """Documents, with `---` between them. Control characters, and marks that turn text around, are escapes."""
+    """Documents, with `---` between them. Control characters and bidirectional marks are escaped."""
     written: str = yaml.dump_all(
         values, Dumper=_Dumper, sort_keys=sort_keys, allow_unicode=True, default_flow_style=False
     )

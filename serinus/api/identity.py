@@ -1,12 +1,12 @@
-"""What makes a revision: the hash of a pod template, equality of templates, and the hash of the canary steps.
+"""Identity of a revision: the hash of a pod template, equality of templates, and the hash of the canary steps.
 
-A template's hash names its ReplicaSet, so it must come out as in Argo Rollouts: ReplicaSets that it made are then found
-again and no pod restarts. The hash tells more templates apart than there are meanings (`cpu: 1000m` and `cpu: "1"`, a
-default left out or spelled out), hence `same_template`: a ReplicaSet whose template means the same is the same
-revision, and the label on it, not the computed hash, is the revision's name.
+A template's hash names its ReplicaSet, so it must equal that of Argo Rollouts: its ReplicaSets are then reused and no
+pod restarts. Equivalent templates can have different hashes (`cpu: 1000m` and `cpu: "1"`, a default left out or set).
+So `same_template` compares by meaning: a ReplicaSet with an equivalent template is the same revision, and its label,
+not the computed hash, is the revision's name.
 
-All functions are pure. Both are made to be asked at every reconcile: hashing a usual template takes some ten
-microseconds; callers that keep answers may key them by (uid, metadata.generation) of the object the template is in.
+All functions are pure and fast enough for every reconcile: hashing a usual template takes some ten microseconds.
+Callers may cache results by (uid, metadata.generation) of the object with the template.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def pod_template_hash(template: Json, collision_count: int | None = None) -> str
     """The hash that names the ReplicaSet of this template, as Argo Rollouts computes it.
 
     FNV-1a (32 bits) of the template's JSON as Go writes it, in decimal, in an alphabet that spells no words.
-    `collision_count` is the Rollout's status.collisionCount. The template must be as the API server stores it: nothing
-    is defaulted here. ValueError if it holds a quantity or a number that is none.
+    `collision_count` is the Rollout's status.collisionCount. The template must be as the API server stores it: no
+    defaults are applied here. ValueError for an invalid quantity or number.
     """
     salt = b"" if collision_count is None else struct.pack("<Q", collision_count & 0xFFFFFFFF)
     number = _fnv1a(go_json.written(template) + salt)
@@ -41,7 +41,7 @@ def pod_template_hash(template: Json, collision_count: int | None = None) -> str
 
 
 def step_hash(steps: Sequence[CanaryStep]) -> str:
-    """The hash of the canary steps (status.currentStepHash): a change of steps starts them anew.
+    """The hash of the canary steps (status.currentStepHash). A change of steps restarts them.
 
     FNV-1a (32 bits) of the steps' JSON as Go writes it (`null` without steps), in decimal, each digit's character code
     modulo 27 picking a letter.
@@ -51,12 +51,12 @@ def step_hash(steps: Sequence[CanaryStep]) -> str:
 
 
 def same_template(live: Json, wanted: Json) -> bool:
-    """Whether a ReplicaSet's template `live` is the revision that the template `wanted` asks for.
+    """Whether a ReplicaSet's template `live` is the same revision as the template `wanted`.
 
     Both are compared by meaning, after the defaults of core/v1: amounts instead of their texts, empty like absent, the
     deprecated `serviceAccount` ignored. The hash label and the anti-affinity terms against a pod template hash, which Rollouts
     add, are taken off `live`; for injected metadata see `template_metadata.own_template`.
-    ValueError if a quantity in either is none. A `live` that core/v1 could not read is no revision of anything.
+    ValueError for an invalid quantity in either. A `live` that core/v1 cannot read equals no revision.
     """
     try:
         there = template_meaning(stripped(live))
@@ -66,7 +66,7 @@ def same_template(live: Json, wanted: Json) -> bool:
 
 
 def template_meaning(template: Json) -> bytes:
-    """Bytes that are equal exactly for templates that make the same pods (rules of `same_template`): a key to keep."""
+    """Bytes that are equal exactly for templates with equal pods (rules of `same_template`): a cache key."""
     full = with_defaults(template)
     spec = full["spec"]
     spec.pop("serviceAccount", None)
@@ -88,7 +88,7 @@ def stripped(live: Json) -> Json:
 
 
 def _without_injected(affinity: Json) -> Json | None:
-    """The affinity without terms against a pod template hash; None where nothing else is in it."""
+    """The affinity without terms against a pod template hash; None if it contains nothing else."""
     against: Json = affinity.get("podAntiAffinity") or {}
     required = "requiredDuringSchedulingIgnoredDuringExecution"
     preferred = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -105,7 +105,7 @@ def _without_injected(affinity: Json) -> Json | None:
 
 
 def names_a_hash(term: Mapping[str, Any]) -> bool:
-    """Whether a term of pod (anti-)affinity is about a revision: Rollouts put it there, no user does."""
+    """Whether a term of pod (anti-)affinity selects a revision. Rollouts add such terms; users do not."""
     selector = term.get("labelSelector") or {}
     return any(e.get("key") == HASH for e in selector.get("matchExpressions") or [])
 

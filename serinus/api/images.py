@@ -1,4 +1,4 @@
-"""Names of container images, read as the container world reads them: `[registry/]path[:tag][@digest]`."""
+"""Parses names of container images: `[registry/]path[:tag][@digest]`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a cluster needs to run Serinus in place of Argo Rollouts, as Kubernetes objects. Pure.
+"""The Kubernetes objects that install Serinus in place of Argo Rollouts. Pure.
 
-Names are Argo Rollouts' (Deployment and ServiceAccount `argo-rollouts`), so that an installation replaces it in place; the
-roles have the verbs that are used and no others.
+Names are Argo Rollouts' (Deployment and ServiceAccount `argo-rollouts`), so an installation replaces it in place. The
+roles have only the verbs that Serinus uses.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from serinus.api.names import NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
 
 NAME = "argo-rollouts"
 LEASE = "argo-rollouts-controller-lock"
-"""What the controller that leads holds; with an instance id, `-ID` follows. Argo Rollouts uses the same name, so that the two
+"""The Lease of the leading controller; with an instance id, `-ID` follows. Argo Rollouts uses the same name, so the two
 never act on the same Rollouts at once."""
 IN_PROCESS = "serinus-up"
-"""How the holder's identity begins where the controller is a part of `serinus up`."""
+"""Prefix of the holder's identity for the controller of `serinus up`."""
 LABELS = {
     "app.kubernetes.io/name": NAME,
     "app.kubernetes.io/part-of": NAME,
     "app.kubernetes.io/component": "rollouts-controller",
 }
 SELECTOR = {"app.kubernetes.io/name": NAME}
-"""As Argo Rollouts' Deployment has it: a selector cannot be changed, and this one is to be taken over in place."""
+"""The selector of Argo Rollouts' Deployment. It is immutable, and an installation replaces that one in place.
+"""
 METRICS_PORT, HEALTH_PORT = 8090, 8080
 REPOSITORY = "ghcr.io/serinus/serinus"
 USER = 65532
-"""Of the image: nobody, as in distroless images."""
+"""UID in the image: the non-root user of distroless images."""
 
 Row = tuple[str, tuple[str, ...], str] | tuple[str, tuple[str, ...], str, tuple[str, ...]]
 """(group, resources, verbs[, names of the only objects])."""
@@ -55,7 +56,7 @@ CLUSTER_RULES: tuple[Row, ...] = (("argoproj.io", ("clusteranalysistemplates",),
 
 
 def default_image() -> str:
-    """Of this version."""
+    """The image of this version."""
     return f"{REPOSITORY}:{__version__}"
 
 
@@ -72,8 +73,8 @@ def installation(
     """Everything to apply, in an order that works. `monitor`: with a ServiceMonitor of the Prometheus operator.
     `routing`: the rights that traffic routers need (`routing/registry.permissions`).
 
-    `instance_id`: one of several controllers of the cluster; what belongs to no namespace is named after it as well, so
-    that another installation does not take it over.
+    `instance_id`: one of several controllers of the cluster. The names of cluster-scoped objects contain it, so that
+    another installation does not overwrite them.
     """
     objects = [*crds(), _object("v1", "Namespace", namespace, "")]
     objects += [
@@ -94,7 +95,7 @@ def _object(api_version: str, kind: str, name: str, namespace: str, **parts: obj
 
 
 def rules(rows: tuple[Row, ...]) -> list[Json]:
-    """As a Role has them."""
+    """The rules in the form of a Role."""
     found: list[Json] = []
     for group, resources, verbs, *only in rows:
         rule: Json = {"apiGroups": [group], "resources": list(resources), "verbs": verbs.split()}
@@ -119,7 +120,7 @@ def _roles(namespace: str, instance_id: str, routing: tuple[Row, ...], *, namesp
 
 
 def _aggregated(instance_id: str) -> list[Json]:
-    """What people may do who have the cluster's own roles view, edit and admin."""
+    """Rights for users with the cluster's own roles view, edit and admin."""
     read = (
         "rollouts",
         "rollouts/scale",

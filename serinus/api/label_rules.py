@@ -1,4 +1,4 @@
-"""Labels, selectors and names: which texts Kubernetes accepts, and what a selector selects."""
+"""Labels, selectors and names: the texts that Kubernetes accepts, and the matching of selectors."""
 
 from __future__ import annotations
 

@@ -44,12 +44,12 @@ class FieldsWritten(msgspec.Struct, omit_defaults=True):
 
 
 class WrittenMeta(ObjectMeta, rename="camel", omit_defaults=True):
-    """Metadata of an object for which it matters when somebody last wrote it."""
+    """Metadata that includes the time of the last write."""
 
     managed_fields: list[FieldsWritten] = []
 
     def last_written(self) -> str:
-        """When the object was last written, but for its subresources (status, scale); RFC 3339, whole seconds."""
+        """The last write of the object, except its subresources (status, scale); RFC 3339, whole seconds."""
         return max([self.creation_timestamp, *(entry.time for entry in self.managed_fields if not entry.subresource)])
 
 

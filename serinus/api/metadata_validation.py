@@ -1,6 +1,6 @@
-"""Labels and annotations that a Rollout's spec puts on other objects: whether the API server will take them.
+"""Validation of labels and annotations that a Rollout's spec puts on other objects.
 
-Argo Rollouts does not check these, and repeats the refused write for ever.
+Argo Rollouts does not check these, and repeats the refused write forever.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LONGEST = 256 * 1024
 
 
 def role_metadata_findings(spec: RolloutSpec, selector: LabelSelector | None) -> Iterator[Finding]:
-    """What is wrong with canaryMetadata, stableMetadata, previewMetadata and activeMetadata."""
+    """Errors in canaryMetadata, stableMetadata, previewMetadata and activeMetadata."""
     canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
     if canary is not None:
         yield from _role(f"{_PATH}.canaryMetadata", canary.canary_metadata, selector)

@@ -1,7 +1,7 @@
 """Labels, annotations and reasons that other programs read: their spelling is part of the interface."""
 
 HASH = "rollouts-pod-template-hash"
-"""Label of a ReplicaSet, its pods and of Service selectors: which revision."""
+"""Label of a ReplicaSet, its pods and of Service selectors: the revision."""
 
 MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
 INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
@@ -13,9 +13,10 @@ EPHEMERAL_METADATA = "rollout.argoproj.io/ephemeral-metadata"
 TEMPLATE_METADATA = "serinus.dev/template-metadata"
 """Annotation of a ReplicaSet: the template's own values of the keys that metadata by role replaces (api/template_metadata.py)."""
 TEMPLATE_HASH = "serinus.dev/template-hash"
-"""Annotation of a ReplicaSet: the hash of a Rollout's template that means the same in another spelling than at its creation."""
+"""Annotation of a ReplicaSet: the hash of an equivalent template of the Rollout, other than the one at creation.
+"""
 UNPROMOTED = "serinus.dev/unpromoted"
-"""Annotation of a ReplicaSet that was replaced before it became the stable one: nobody has judged it to its end."""
+"""Annotation of a ReplicaSet that was replaced before it became stable: its trial was not completed."""
 EXPERIMENT_NAME = "experiment.argoproj.io/name"
 EXPERIMENT_TEMPLATE = "experiment.argoproj.io/template-name"
 SCALE_DOWN_DEADLINE = "scale-down-deadline"
@@ -29,10 +30,10 @@ INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
 
 NOTIFICATION_CONFIG_MAP = "argo-rollouts-notification-configmap"
 NOTIFICATION_SECRET = "argo-rollouts-notification-secret"
-"""What configures notifications, and the Secret that it names values of."""
+"""The ConfigMap of notifications, and the Secret with the values that it refers to."""
 
 NOTIFICATION_PENDING = "notifications.serinus.dev/pending"
-"""The annotation of a Rollout that remembers messages that a receiver has not taken yet."""
+"""Annotation of a Rollout: the messages that a receiver has not accepted yet."""
 
 NOTIFICATION_THREADS = "notifications.serinus.dev/threads"
-"""The annotation of a Rollout that remembers the first message of each Slack thread."""
+"""Annotation of a Rollout: the first message of each Slack thread."""

@@ -1,4 +1,4 @@
-"""How deeply JSON may nest. Text from outside is bounded before anything recursive reads it.
+"""The limit of JSON nesting. External text is checked before any recursive code reads it.
 
 Python's decoders and most walks over a value are recursive. Near the interpreter's recursion limit even a finalizer of the
 garbage collector can fail, so a value is refused by its depth instead of by a RecursionError.
@@ -15,7 +15,7 @@ DEEPEST = 128
 TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 
 CUT = f'"{TOO_DEEP}"'.encode()
-"""What stands, as JSON, for a value that nests too deeply."""
+"""The JSON that replaces a value that nests too deeply."""
 
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
@@ -24,7 +24,7 @@ _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def too_deep(text: bytes | str, most: int = DEEPEST) -> bool:
-    """Whether JSON text nests more than `most` levels. Text that is no JSON may be called either."""
+    """Whether JSON text nests more than `most` levels. For text that is no JSON, the result is arbitrary."""
     body = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if body.count(b"[") + body.count(b"{") <= most:
         return False
@@ -34,7 +34,7 @@ def too_deep(text: bytes | str, most: int = DEEPEST) -> bool:
         if len(shorter) == len(brackets):
             break
         brackets = shorter
-    # Brackets without a partner are no JSON; many that open would still take a decoder down as far.
+    # Unmatched brackets are no JSON, but many opening ones would still make a decoder recurse too deeply.
     return b"[]" in brackets or brackets.count(b"[") > most
 
 
@@ -54,7 +54,7 @@ def nests_too_deep(value: Any, most: int = DEEPEST) -> bool:
 def without_deep(text: bytes, most: int = DEEPEST) -> bytes:
     """JSON text in which each list and object deeper than `most` levels is replaced by the text `CUT`. Does not recurse.
 
-    It is for reading at least who an object is that no decoder can read.
+    It allows reading at least the identity of an object that no decoder can read.
     """
     kept: list[bytes] = []
     depth = at = 0

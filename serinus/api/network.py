@@ -43,5 +43,5 @@ class Ingress(msgspec.Struct, rename="camel", omit_defaults=True):
     status: IngressStatus = msgspec.field(default_factory=IngressStatus)
 
     def hostnames(self) -> tuple[str, ...]:
-        """Of its load balancers, as far as they are known."""
+        """Its load balancers, as far as known."""
         return tuple(each.hostname for each in self.status.load_balancer.ingress if each.hostname)

@@ -39,7 +39,7 @@ class Sending:
 
 
 def sendings(events: Iterable[Json]) -> list[Sending]:
-    """What Events report, the newest first."""
+    """The messages that Events report, the newest first."""
     found: list[tuple[float, int, Sending]] = []
     for event in events:
         match = _MESSAGE.fullmatch(str(event.get("message") or "")) if event.get("reason") in REASONS else None
@@ -64,7 +64,7 @@ class _Waiting(msgspec.Struct):
 
 
 def waiting(annotations: Any) -> list[Sending]:
-    """The messages that a Rollout remembers because no receiver has taken them; none if the annotation cannot be read."""
+    """The messages in a Rollout's annotation that no receiver has accepted; none if the annotation cannot be read."""
     text = annotations.get(NOTIFICATION_PENDING) if isinstance(annotations, dict) else None
     if not isinstance(text, str) or not text:
         return []

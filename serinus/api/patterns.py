@@ -1,7 +1,7 @@
-"""Regular expressions that users bring: RE2, whose time is linear in the text for every pattern.
+"""Users' regular expressions: RE2, whose time is linear in the text for every pattern.
 
-Go's `regexp` and RE2 have the same syntax. Python's own `re` has neither that syntax nor a bound on its time: one pattern
-of a template or of a CustomResourceDefinition could hold up everything for ever.
+Go's `regexp` and RE2 have the same syntax. Python's `re` has neither that syntax nor a time limit: one pattern of a
+template or of a CustomResourceDefinition could block the process forever.
 """
 
 from __future__ import annotations

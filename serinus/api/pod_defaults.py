@@ -22,10 +22,10 @@ _HOUR = 3600
 
 
 def with_defaults(template: Json) -> Json:
-    """A PodTemplateSpec with all defaults of core/v1, quantities in canonical text, `metadata` and `spec` present.
+    """A PodTemplateSpec with all defaults of core/v1, canonical quantities, and `metadata` and `spec` present.
 
-    What Kubernetes adds only to pods (requests from limits, service links, host ports) is left to `pod_with_defaults`.
-    ValueError if a quantity is none.
+    `pod_with_defaults` adds the defaults of pods only (requests from limits, service links, host ports). ValueError for
+    an invalid quantity.
     """
     full = copied(template)
     full["metadata"] = full.get("metadata") or {}
@@ -114,7 +114,7 @@ def _ports_env_and_grpc(container: Json) -> None:
 
 
 def _pull_policy(image: str) -> str:
-    """A name that is none counts as tagged: that is how Kubernetes has it, and validation speaks of the name."""
+    """An invalid name counts as tagged, as in Kubernetes. Validation reports the name."""
     name = image_name(image)
     return "Always" if name and name.tag == "latest" else "IfNotPresent"
 
@@ -149,7 +149,7 @@ def _volume(volume: Json) -> None:
 
 
 def volume_sources(volume: Json) -> list[str]:
-    """The fields of a volume that say where it comes from, in the order given. Fields that a Volume does not have are none."""
+    """The source fields of a volume, in the order given. Fields that a Volume does not have do not count."""
     known = structs()["Volume"]
     return [key for key, value in volume.items() if key in known and key != "name" and value is not None]
 

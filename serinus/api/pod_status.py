@@ -78,7 +78,7 @@ def _ended_word(ended: Json) -> str:
 
 
 def _init_word(pod: Json) -> str:
-    """`Init:…` while init containers are at work, else nothing."""
+    """`Init:…` while init containers run, else ""."""
     given: list[Json] = (pod.get("spec") or {}).get("initContainers") or []
     lasting = _lasting(pod)
     states: list[Json] = (pod.get("status") or {}).get("initContainerStatuses") or []

@@ -1,7 +1,7 @@
-"""Why pods do not become ready, in the words of the kubelet, the scheduler and the API server. Pure.
+"""Why pods do not become ready, in the terms of the kubelet, the scheduler and the API server. Pure.
 
 Several pods give one sentence: the commonest trouble, with its count. Pods that are ready, have succeeded or are being deleted
-have none. A trouble that may end by itself within the usual start of a pod is weak: it never hides another.
+have none. A trouble that may end automatically during a usual pod start is weak: it never hides another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
 CRASH_SECONDS = 600.0
 """A container that runs again counts as crashing for so long: the kubelet's longest back-off is 300 s."""
 CREATING_SECONDS = 30.0
-"""After which containers that are still being created are a trouble."""
+"""Seconds after which the creation of containers counts as a trouble."""
 LONGEST_MESSAGE = 300
 """Characters of a message that are shown."""
 
@@ -36,15 +36,15 @@ _MOUNTING = frozenset(
         "FailedBinding",
     }
 )
-"""Events that tell why containers are not created: no field of the pod does."""
+"""Events that report why containers are not created. No field of the pod contains the cause."""
 _ID = re.compile(r"\b[0-9a-f]{12,64}\b")
 """IDs of containers differ in each attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`code`: the reason as Kubernetes spells it (`ImagePullBackOff`). `sentence`: for `serinus why`, with what changes
-    all the time. `lasting`: the same without it, for a status that must not be written again and again; "" where weak."""
+    """`code`: Kubernetes' reason (`ImagePullBackOff`). `sentence`: for `serinus why`, with changing details. `lasting`:
+    the same without them, for a status that must not change all the time; "" if weak."""
 
     code: str
     sentence: str
@@ -69,10 +69,10 @@ def trouble(
     conditions: Sequence[Condition] = (),
     events: Sequence[PodEvent] = (),
 ) -> Trouble | None:
-    """Why these pods, of one ReplicaSet or Job, are not all ready; None where nothing is known to be wrong.
+    """Why these pods, of one ReplicaSet or Job, are not all ready; None without a known cause.
 
-    `now`: seconds since the epoch. `wanted`, `existing`: pods that the ReplicaSet is to have and has, `conditions`: its own.
-    `events`: Warnings about the pods, where they are known.
+    `now`: seconds since the epoch. `wanted`, `existing`: desired and existing pods of the ReplicaSet, `conditions`: its
+    own. `events`: Warnings about the pods, if known.
     """
     found = [
         one for pod in sorted(pods, key=lambda p: p.metadata.name) if (one := _of_pod(pod, now, events)) is not None
@@ -95,7 +95,7 @@ def trouble(
 
 
 def overdue(pods: Iterable[Pod], now: float) -> Trouble | None:
-    """Which pods are still there although their time to end is over, and what holds them; None without one."""
+    """The pods that still exist after their grace period, and their finalizers; None without such pods."""
     late = [
         pod
         for pod in pods
@@ -112,7 +112,7 @@ def overdue(pods: Iterable[Pod], now: float) -> Trouble | None:
 
 
 def key(pod: Pod) -> tuple[tuple[str, str], ...]:
-    """Changes when another trouble comes or goes, and not from attempt to attempt."""
+    """Changes when a trouble begins or ends, and not with each attempt."""
     if pod.ready() or pod.metadata.deletion_timestamp:
         return ()
     found = [(pod.status.reason, "")] if pod.status.reason else []
@@ -128,7 +128,7 @@ def key(pod: Pod) -> tuple[tuple[str, str], ...]:
 
 
 def unexplained(pod: Pod, now: float) -> bool:
-    """Whether only Events can tell why the pod is not ready."""
+    """Whether only Events can explain why the pod is not ready."""
     if pod.ready() or pod.metadata.deletion_timestamp or pod.status.phase in ("Succeeded", "Failed"):
         return False
     found = _of_pod(pod, now, ())
@@ -176,7 +176,7 @@ def _of_container(one: ContainerStatus, prefix: str, what: str, now: float) -> _
         and not one.ready
         and now - (parse_time(last.finished_at) or now) < CRASH_SECONDS
     ):
-        # It runs again, for now: the same words as while it waits for that.
+        # It runs again for now: the same words as during the back-off.
         word = "CrashLoopBackOff" if one.restart_count > 1 else last.reason or "Error"
         return _crash(one, last, prefix + word, prefix, place)
     return None
@@ -189,7 +189,7 @@ def _crash(one: ContainerStatus, ended: ContainerTerminated, word: str, prefix: 
     exited = f"{word}: {place} exited with code {ended.exit_code}" + (f" ({why[0]})" if why else "")
     restarts = f", {one.restart_count} restart{'s' if one.restart_count > 1 else ''}" if one.restart_count else ""
     said = f': "{_cut(ended.message)}"' if ended.message else ""
-    # Whether it waits or runs at this moment makes no other trouble of it.
+    # The trouble is the same whether the container waits or runs at this moment.
     same = exited.replace(word, f"{prefix}CrashLoopBackOff", 1) if one.restart_count else exited
     return _Found(f"{prefix}OOMKilled" if ended.reason == "OOMKilled" else word, exited + restarts + said, same)
 
@@ -202,7 +202,7 @@ def _signal(number: int) -> str:
 
 
 def _weak(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
-    """What is so while any pod starts; Events tell whether it is more than that."""
+    """The state during any pod start. Events show whether there is a trouble."""
     status = pod.status
     running = [one for one in status.init_container_statuses if one.state.running is not None and not one.ready]
     if running:

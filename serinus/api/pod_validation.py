@@ -1,8 +1,8 @@
 """Checks of a pod template, as Kubernetes makes them when the ReplicaSet is created.
 
-Checked is what users meet: labels, names, images, ports, variables, mounts, probes, quantities and policies. What is
-rarer (security contexts, exotic volumes, Windows) is left to the API server, which checks the ReplicaSet anyway. Absent
-fields that have a default count as set.
+The checks cover labels, names, images, ports, variables, mounts, probes, quantities and policies. Rare fields (security
+contexts, exotic volumes, Windows) are left to the API server, which checks the ReplicaSet anyway. Absent fields with a
+default count as set.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NOT_NEGATIVE = "must be greater than or equal to 0"
 
 
 def template_findings(path: str, template: Json, selector: LabelSelector | None) -> Iterator[Finding]:
-    """What is wrong with the template of a ReplicaSet, in the order in which Kubernetes says it."""
+    """Errors in the template of a ReplicaSet, in Kubernetes' order."""
     metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
     given = metadata.get("labels") or {}
     if not selects(selector, given):
@@ -43,12 +43,12 @@ def template_findings(path: str, template: Json, selector: LabelSelector | None)
 
 
 def spec_findings(path: str, spec: Json) -> Iterator[Finding]:
-    """What is wrong with the spec of any pod, whoever owns it."""
+    """Errors in the spec of any pod, for any owner."""
     return _spec(path, spec)
 
 
 def unreadable_template(path: str, template: Json) -> Iterator[Finding]:
-    """What keeps a pod template from being read and hashed: fields of a wrong type, quantities that are none.
+    """Errors that prevent reading and hashing a pod template: fields of a wrong type, invalid quantities.
 
     The definitions of Rollouts and Experiments leave parts of a template open, so that any value may stand there.
     """
@@ -91,7 +91,7 @@ def _spec(path: str, spec: Json) -> Iterator[Finding]:
 
 
 def _amounts(path: str, value: Any) -> Iterator[Finding]:
-    """Quantities outside of containers' resources, which are looked at more closely: sizes of volumes, divisors, overhead."""
+    """Quantities outside of containers' resources (which have closer checks): sizes of volumes, divisors, overhead."""
     if isinstance(value, list):
         for i, item in enumerate(value):
             yield from _amounts(f"{path}[{i}]", item)
@@ -176,7 +176,7 @@ def _port_number(path: str, number: int) -> Iterator[Finding]:
 
 
 def port_name(path: str, name: str) -> Iterator[Finding]:
-    """What is wrong with the name of a port (RFC 6335, section 5.1)."""
+    """Errors in the name of a port (RFC 6335, section 5.1)."""
     if len(name) > 15:
         yield invalid(path, name, "must be no more than 15 characters")
     if not re.fullmatch(r"[-a-z0-9]+", name):

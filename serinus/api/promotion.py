@@ -1,4 +1,4 @@
-"""What a promotion writes. Source: the command line, section 1 ("promote"): the first row of the table that matches."""
+"""The patches of a promotion. Source: the command line, section 1 ("promote"): the first matching row of the table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 def promotion_patches(rollout: Json, *, full: bool = False) -> tuple[Json | None, Json | None]:
-    """(merge patch of the status, merge patch of the spec), None where nothing is to be sent."""
+    """(merge patch of the status, merge patch of the spec); None for no patch."""
     spec, status = rollout.get("spec") or {}, rollout.get("status") or {}
     canary: Json | None = (spec.get("strategy") or {}).get("canary")
     steps = len((canary or {}).get("steps") or [])

@@ -1,10 +1,10 @@
-"""Quantities of resources (`500m`, `1Gi`, `2e3`): what they are worth and how Kubernetes writes them.
+"""Quantities of resources (`500m`, `1Gi`, `2e3`): their amounts and their canonical texts.
 
-The rules are those of `resource.Quantity` of k8s.io/apimachinery. Two of them surprise, and matter because pod template
-hashes are taken over the written form:
+The rules are those of `resource.Quantity` of k8s.io/apimachinery. Two of them are surprising, and they affect pod
+template hashes, which use the written form:
 
-- Amounts are kept to a billionth and rounded away from zero: whoever asks for a little gets a little.
-- Text that looks canonical at a first glance is kept as it was typed (`1.500` and `+1` stay), everything else is
+- Amounts are kept to a billionth and rounded away from zero: a tiny request never becomes zero.
+- Text that looks canonical is kept as typed (`1.500` and `+1` stay), everything else is
   rewritten (`1000m` becomes `1`). Compare amounts with `parse`, never their texts.
 """
 
@@ -27,7 +27,7 @@ _EXPONENT = re.compile(r"[eE]([+-]?\d+)", re.ASCII)
 _INT64 = 2**63 - 1
 _NANO = 10**9
 _FAST_DIGITS = 18
-_FARTHEST = 1_000_000  # exponents beyond it are typing errors, and would only cost memory
+_FARTHEST = 1_000_000  # larger exponents are typing errors, and would only use memory
 
 Amount = tuple[Fraction, str, bool]
 
@@ -141,7 +141,7 @@ def _keeps_text(digits: str, whole: int, part: int, exponent: int, form: str) ->
 
 
 def _text(value: str | int | float) -> str:
-    """JSON numbers are read the way they are written in JSON by Kubernetes."""
+    """JSON numbers are read as Kubernetes writes them in JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and 1e-6 <= abs(value) < 1e21:

@@ -1,4 +1,4 @@
-"""Reads objects into their types, field by field where the object as a whole does not fit.
+"""Reads objects into their types, field by field if the whole object does not fit.
 
 Strict first: an object that fits costs nothing more. Otherwise null counts as absent, as in Go's decoder, which wrote or checked
 most objects. In objects that Serinus does not own, a value of a wrong type is left out as well and named, so one bad field
@@ -17,7 +17,7 @@ from msgspec import inspect
 
 T = TypeVar("T")
 Omit = Callable[[str, str], None]
-"""Told (path, problem) of each value that is left out."""
+"""Called with (path, problem) for each value that is left out."""
 
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
@@ -31,7 +31,7 @@ class Reader(Generic[T]):
     def __init__(self, kind: type[T], *, own: bool = False) -> None:
         self._kind, self._own, self._strict = kind, own, msgspec.json.Decoder(kind)
         self._free = own or kind is dict
-        """Whether parts of it are any JSON, which stays as it is and is written again."""
+        """Whether parts of it are arbitrary JSON, which is kept and written back."""
 
     def read(self, text: bytes | msgspec.Raw) -> tuple[T, str]:
         """The object, and which fields were left out ("" for none). msgspec.DecodeError if it cannot be read at all."""
@@ -47,7 +47,7 @@ class Reader(Generic[T]):
 
 
 def _numbers_of_go(value: Any) -> Any:
-    """Whole numbers beyond 64 bits as Go reads them where any number may stand: as floating-point ones. They could not be written."""
+    """Replace whole numbers beyond 64 bits by floats, as Go reads them in untyped JSON. They could not be written."""
     if isinstance(value, dict):
         return {key: _numbers_of_go(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -58,7 +58,7 @@ def _numbers_of_go(value: Any) -> Any:
 
 
 def converted(value: Any, kind: type[T], *, own: bool = True) -> T:
-    """The value, as JSON gives it, in its type. msgspec.ValidationError if it does not fit."""
+    """The decoded JSON value in its type. msgspec.ValidationError if it does not fit."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError:
@@ -97,7 +97,7 @@ _LEAVES: tuple[tuple[type[inspect.Type], type], ...] = (
 
 
 def _fitting(value: Any, info: inspect.Type, path: str, omit: Omit | None) -> Any:
-    """The value without what does not fit the type. Raises _Unfit if nothing is left of it."""
+    """The value without the parts that do not fit the type. Raises _Unfit if nothing is left."""
     if isinstance(info, inspect.UnionType):
         return _one_of(value, info, path, omit)
     if isinstance(info, inspect.StructType):

@@ -1,9 +1,9 @@
-"""`record`: what `dataclasses.dataclass` does for plain records, where a command must start fast.
+"""`record`: a replacement of `dataclasses.dataclass` for plain records, so that commands start fast.
 
 `dataclasses` imports `inspect` and with it the parser, 12 ms of processor on the machine of docs/benchmarks.md, and compiles
-up to six functions for each class, half a millisecond. A completion of the command line has 100 ms in all. Here nothing is
-compiled and nothing imported; making one object takes about a microsecond more. Without inheritance of fields, slots and
-whatever else a plain record does not need.
+up to six functions for each class, half a millisecond. A completion of the command line has 100 ms in all. This module
+compiles and imports nothing; creating one object takes about a microsecond more. It omits inheritance of fields, slots
+and other features that a plain record does not need.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ else:
 
 
 class _Field:
-    """How a field is filled that is not given, and whether `repr` shows it."""
+    """The default of a field, and whether `repr` shows it."""
 
     def __init__(self, default: Any, factory: Callable[[], Any] | None, shown: bool) -> None:
         self.default, self.factory, self.shown = default, factory, shown
@@ -33,7 +33,7 @@ _REQUIRED = object()
 
 
 def field(*, default: Any = _REQUIRED, default_factory: Callable[[], Any] | None = None, repr: bool = True) -> Any:
-    """A default that is made anew for each object, or a secret, which `repr` leaves out."""
+    """A default that is created for each object, or a secret, which `repr` leaves out."""
     return _Field(default, default_factory, repr)
 
 

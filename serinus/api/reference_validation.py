@@ -1,6 +1,6 @@
-"""Checks of what a Rollout names: Services, Ingresses, templates of analyses, router objects, its workload.
+"""Checks of the objects that a Rollout names: Services, Ingresses, templates of analyses, router objects, its workload.
 
-First everything is looked up, then what was found is checked: an absent object is said before a wrong one.
+All objects are looked up before any is checked, so a missing object is reported before an invalid one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def workload_finding(rollout: Rollout, reference: WorkloadRef, workload: Workloa
 
 
 def _empty(template: Json) -> bool:
-    """Only labels and annotations count: that is how the reference decides it."""
+    """Only labels and annotations count, as in Argo Rollouts."""
     metadata = template.get("metadata") or {}
     return not metadata.get("labels") and not metadata.get("annotations")
 
@@ -52,7 +52,7 @@ def absent(
     lookup: Lookup,
     rules: RoutingRules | None,
 ) -> Iterator[Finding]:
-    """Referenced objects that do not exist. A mapping that is None is not looked into."""
+    """Referenced objects that do not exist. A mapping that is None is not checked."""
     for path, name, _ in _services(rollout):
         if services is not None and name not in services:
             yield invalid(path, name, f'service "{name}" not found', missing=("Service", name))
@@ -69,7 +69,7 @@ def unfit(
     lookup: Lookup,
     rules: RoutingRules | None,
 ) -> Sequence[Finding]:
-    """Referenced objects that exist and cannot serve this Rollout."""
+    """Referenced objects that exist but do not fit this Rollout."""
     named = [
         *((services or {}).get(name) for _, name, _ in _services(rollout)),
         *(rules.read(rollout, lookup) if rules else ()),

@@ -1,4 +1,4 @@
-"""Which kinds there are: one row for each resource that Serinus reads, writes or serves."""
+"""All kinds: one row for each resource that Serinus reads, writes or serves."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ ONLY_STORED: tuple[Resource, ...] = (
     ADMISSION_POLICY_BINDINGS,
     API_SERVICES,
 )
-"""Kinds of a cluster that `serinus up` stores and lists, while nothing acts upon them."""
+"""Kinds of a cluster that `serinus up` stores and lists without a controller."""
 BUILT_IN: tuple[Resource, ...] = (
     NAMESPACES,
     NODES,

@@ -1,4 +1,4 @@
-"""Going back to an earlier revision: which there are, which one is meant, and whether it is there already.
+"""Rollback to an earlier revision: the existing revisions, the target, and whether the Rollout has it already.
 
 Source: the command line, section 1 ("undo").
 """
@@ -12,7 +12,7 @@ from serinus.api.rollout_info import HASH, REVISION, Json
 
 
 class NoRevision(Exception):
-    """The revision that was asked for is not there. `known`: those that are, ascending."""
+    """The requested revision does not exist. `known`: the existing ones, ascending."""
 
     def __init__(self, message: str, known: list[int]) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ def revisions(rollout: Json, replica_sets: Iterable[Json]) -> dict[int, Json]:
 
 
 def choose(history: dict[int, Json], asked: int, name: str) -> int:
-    """The revision to go back to; 0 asks for the one before the newest. NoRevision if there is none."""
+    """The target revision; 0 means the one before the newest. NoRevision if there is none."""
     if asked > 0:
         if asked not in history:
             raise NoRevision(f"unable to find specified revision {asked} in history", sorted(history))
@@ -51,7 +51,7 @@ def choose(history: dict[int, Json], asked: int, name: str) -> int:
 
 
 def derives(current: Any, wanted: Any) -> bool:
-    """Whether every value set in `current` is the same in `wanted`; what `current` leaves out may be anything."""
+    """Whether every value set in `current` is the same in `wanted`. Values absent from `current` may differ."""
     if isinstance(current, dict):
         if not current:
             return True
@@ -76,7 +76,7 @@ def selector_text(selector: Json) -> str:
 
 
 def without_hash(template: Json) -> Json:
-    """The pod template as its author wrote it: the label of its ReplicaSet is none of it."""
+    """The pod template as its author wrote it, without the ReplicaSet's label."""
     meta: Json = template.get("metadata") or {}
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
     return {**template, "metadata": {**meta, "labels": labels}}

@@ -1,7 +1,7 @@
-"""The Rollout: spec and status as `argoproj.io/v1alpha1` has them.
+"""The Rollout: spec and status of `argoproj.io/v1alpha1`.
 
-Field order inside the canary steps is that of the reference's Go structs: the hash of the steps is taken over their JSON.
-Absent and zero are told apart (None) only where the rules do.
+Field order inside the canary steps is that of the reference's Go structs: the hash of the steps uses their JSON. None
+marks an absent value only where the rules distinguish it from zero.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class AntiAffinity(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Pause(msgspec.Struct, omit_defaults=True):
-    """`duration`: seconds, or a Go duration; None waits for a person."""
+    """`duration`: seconds, or a Go duration; None waits for a user."""
 
     duration: IntOrString | None = None
 
@@ -93,7 +93,7 @@ class ManagedRoute(msgspec.Struct):
 
 
 class TrafficRouting(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A router's part stays as it is: its file in `serinus/routing` makes it typed."""
+    """A router's part stays untyped: its file in `serinus/routing` decodes it."""
 
     istio: Json | None = None
     nginx: Json | None = None
@@ -172,7 +172,7 @@ class AnalysisHistory(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class RolloutSpec(msgspec.Struct, rename="camel", omit_defaults=True, dict=True):
-    """`dict`: room for what is derived from it (`serinus/api/derived.py`)."""
+    """`dict`: room for memoized values (`serinus/api/derived.py`)."""
 
     replicas: int | None = None
     selector: LabelSelector | None = None
@@ -252,7 +252,7 @@ class RolloutStatus(msgspec.Struct, rename="camel", omit_defaults=True):
     duration: Json | None = None
 
     def __post_init__(self) -> None:
-        """Whoever may write the status can write any number: a step before the first one is the first."""
+        """Any client with access to the status can write any number. A negative index becomes 0."""
         if self.current_step_index is not None and self.current_step_index < 0:
             self.current_step_index = 0
 

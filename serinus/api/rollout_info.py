@@ -1,7 +1,7 @@
-"""What a person is shown of a Rollout or an Experiment: one value, the same for the command line and the dashboard.
+"""The view of a Rollout or an Experiment: one value, shared by the command line and the dashboard.
 
-Made of plain JSON objects as API servers send them, by the rules of the Rollout's clients: what belongs to what is
-decided by controller references, roles by pod template hashes. Times stay as the API writes them.
+Built from the API server's plain JSON objects, by the rules of the Rollout's clients. Controller references decide
+ownership, and pod template hashes decide roles. Times stay as the API writes them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class PodInfo:
 
 @record()
 class ReplicaSetInfo:
-    """`replicas` and `available` are those seen, `desired` what was asked for."""
+    """`replicas` and `available` are observed numbers, `desired` is the one in the spec."""
 
     metadata: Json
     status: str
@@ -118,14 +118,14 @@ class RolloutInfo:
 
 @record()
 class Surroundings:
-    """Objects of a Rollout's namespace; those that belong to somebody else are passed over."""
+    """Objects of a Rollout's namespace. Those with another owner are skipped."""
 
     replica_sets: Sequence[Json] = ()
     pods: Sequence[Json] = ()
     experiments: Sequence[Json] = ()
     analysis_runs: Sequence[Json] = ()
     workload: Json | None = None
-    """What spec.workloadRef names."""
+    """The object of spec.workloadRef."""
 
 
 def rollout_info(rollout: Json, around: Surroundings) -> RolloutInfo:
@@ -192,9 +192,9 @@ def analysis_run_info(run: Json) -> AnalysisRunInfo:
 
 
 def phase_and_message(rollout: Json, workload: Json | None = None) -> tuple[str, str]:
-    """The phase and its reason, as every client shows them: what the status says, unless it is not about this spec.
+    """The phase and its reason, as every client shows them: those of the status, unless it is of an older spec.
 
-    Source: the Rollout resource, section 3, "Clients". `workload` is what spec.workloadRef names.
+    Source: the Rollout resource, section 3, "Clients". `workload` is the object of spec.workloadRef.
     """
     meta, status = _map(rollout, "metadata"), _map(rollout, "status")
     seen = str(status.get("observedGeneration") or "")
@@ -215,13 +215,13 @@ def phase_and_message(rollout: Json, workload: Json | None = None) -> tuple[str,
 
 
 def step(rollout: Json) -> str:
-    """`1/4`; empty without steps, and where no controller has begun with them."""
+    """`1/4`; empty without steps, and before a controller starts them."""
     steps, index = _steps(rollout), _map(rollout, "status").get("currentStepIndex")
     return f"{index}/{len(steps)}" if steps and index is not None else ""
 
 
 def set_weight(rollout: Json) -> int:
-    """The weight that the steps ask for now."""
+    """The weight that the current steps set."""
     status, steps = _map(rollout, "status"), _steps(rollout)
     index = _number(status, "currentStepIndex")
     if status.get("abort"):

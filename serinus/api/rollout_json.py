@@ -160,7 +160,7 @@ def _meta(metadata: Json) -> Json:
 
 
 def _full(**fields: Any) -> Json:
-    """Without what is empty."""
+    """The object without empty values."""
     return {name: value for name, value in fields.items() if value not in (None, "", 0, False, [], {})}
 
 

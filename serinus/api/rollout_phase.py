@@ -1,7 +1,7 @@
 """The phase and message of a status that has none: controllers before Argo Rollouts 1.0 left them to clients.
 
-Source: the Rollout resource, section 3, "Phase, message". `serinus.engine.status.phase` has these rules for the controller, on typed
-objects, and more that old controllers do not know; a test compares the two.
+Source: the Rollout resource, section 3, "Phase, message". `serinus.engine.status.phase` has these rules for the
+controller, on typed objects, and further ones that old controllers lack. A test compares the two.
 """
 
 from __future__ import annotations

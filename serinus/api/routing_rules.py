@@ -1,4 +1,4 @@
-"""The questions about routers that the validation of a Rollout asks; `serinus/routing/rules.py` answers them."""
+"""The interface to routers for the validation of a Rollout; `serinus/routing/rules.py` implements it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What a router can do beside dividing requests between the stable and the canary Service.
+    """A router's capabilities beside dividing requests between the stable and the canary Service.
 
     The table in docs/routers/README.md is compared with these values.
     """
@@ -32,24 +32,25 @@ class Capabilities(msgspec.Struct, frozen=True):
     max_weight: bool = False
     """`maxTrafficWeight`; other routers divide 100."""
     verifies: bool = False
-    """`route` says whether the weight is in force; a setWeight step waits for it."""
+    """`route` reports whether the weight is in force. A setWeight step waits for it."""
 
     @classmethod
     def all(cls) -> Capabilities:
-        """Where the routers are not known: nothing is missed."""
+        """For unknown routers: no capability counts as missing."""
         return cls(header_routes=True, mirror_routes=True, ping_pong=True, experiments=True, max_weight=True)
 
     def joined(self, other: Capabilities) -> Capabilities:
-        """Those that either has."""
+        """The capabilities that either has."""
         pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
         return Capabilities(*(a or b for a, b in pairs))
 
 
 class Lookup(msgspec.Struct, frozen=True):
-    """What a Rollout's routers may read: `ingresses` by name, `others` by `Kind.group/name`; None is not looked into.
+    """Objects that a Rollout's routers may read: `ingresses` by name, `others` by `Kind.group/name`. None is not
+    checked.
 
-    `served`: key of a kind -> its version in use, "" where the API server does not serve the kind; a kind that it does not
-    name was not asked for.
+    `served`: key of a kind -> its version in use, "" if the API server does not serve the kind. A kind that is absent
+    was not checked.
     """
 
     ingresses: Mapping[str, Ingress] | None = None
@@ -67,7 +68,7 @@ class RoutingRules(Protocol):
         ...
 
     def findings(self, spec: RolloutSpec) -> Iterator[Finding]:
-        """What is wrong with the routers' own fields."""
+        """Errors in the routers' own fields."""
         ...
 
     def unknown(self, routing: TrafficRouting) -> Iterator[Finding]:
@@ -75,11 +76,11 @@ class RoutingRules(Protocol):
         ...
 
     def absent(self, rollout: Rollout, lookup: Lookup) -> Iterator[Finding]:
-        """Objects that must exist and do not."""
+        """Required objects that do not exist."""
         ...
 
     def unfit(self, rollout: Rollout, lookup: Lookup) -> Iterator[Finding]:
-        """Objects that exist and cannot serve this Rollout."""
+        """Objects that exist but do not fit this Rollout."""
         ...
 
     def read(self, rollout: Rollout, lookup: Lookup) -> tuple[object, ...]:

@@ -1,6 +1,6 @@
 """The schemas of the built-in kinds, as Kubernetes publishes them (OpenAPI definitions, `x-kubernetes-*` facts included).
 
-Read once, when first asked for, from `schemas.json.gz`, which `tools/distil_schemas.py` makes. Callers share the objects
+Read once, at first use, from `schemas.json.gz`, which `tools/distil_schemas.py` makes. Callers share the objects
 and must not change them.
 """
 
@@ -40,7 +40,7 @@ def definition_name(group: str, version: str, kind: str) -> str | None:
 
 
 def resolved(schema: Json) -> Json:
-    """What a schema refers to; the schema itself when it is no reference."""
+    """The target of a schema's reference; the schema itself if it is no reference."""
     while "$ref" in schema:
         schema = definitions()[schema["$ref"].removeprefix(PREFIX)]
     return schema

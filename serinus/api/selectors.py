@@ -50,7 +50,7 @@ class Requirement:
     def _has(self, value: str | None) -> bool:
         if value is None or len(self.values) <= _FEW:
             return value in self.values
-        at = bisect_left(self.values, value)  # thousands of values are asked for each of thousands of objects
+        at = bisect_left(self.values, value)  # thousands of values, checked for thousands of objects
         return at < len(self.values) and self.values[at] == value
 
     def text(self) -> str:
@@ -74,7 +74,7 @@ class Selector:
 
     @staticmethod
     def parse(text: str) -> Selector:
-        """The selector of a query. ValueError says which part is wrong and what is expected there."""
+        """The selector of a query. ValueError names the invalid part and the expected form."""
         return _parse(text)
 
     @staticmethod
@@ -110,7 +110,7 @@ class Selector:
 
 
 def key_error(key: str) -> str:
-    """What is wrong with a label's key, in a sentence; "" if nothing is. (A DNS prefix and `/` are optional.)"""
+    """The error in a label's key, as a sentence; "" if it is valid. (A DNS prefix and `/` are optional.)"""
     prefix, slash, name = key.rpartition("/")
     if slash and not (len(prefix) <= 253 and _PREFIX.fullmatch(prefix)):
         return f"the prefix {prefix!r} of the key {key!r} must be a DNS name in lower case, such as example.com"
@@ -120,7 +120,7 @@ def key_error(key: str) -> str:
 
 
 def value_error(value: str) -> str:
-    """What is wrong with a label's value, in a sentence; "" if nothing is."""
+    """The error in a label's value, as a sentence; "" if it is valid."""
     if value and (len(value) > 63 or not _NAME.fullmatch(value)):
         return f"the value {value!r} must be at most 63 letters, digits, '-', '_' or '.', with a letter or digit at both ends"
     return ""
@@ -244,6 +244,6 @@ def _tokens(text: str) -> Iterator[str]:
     at, text = 0, text.rstrip()
     while at < len(text):
         found = _TOKEN.match(text, at)
-        assert found  # the last alternative takes whatever the others do not
+        assert found  # the last alternative matches the rest
         yield found[1]
         at = found.end()

@@ -1,7 +1,7 @@
-"""Kinds of other projects: which of their versions an API server serves is found out, not assumed.
+"""Kinds of other projects: discovery finds the version that an API server serves.
 
-The key of such a kind, `Kind.group`, stands wherever a built-in kind's name stands (`Action.kind`, references, the cache): two
-projects may use one name, as Istio and App Mesh do with VirtualService.
+The key of such a kind, `Kind.group`, is used in place of a built-in kind's name (`Action.kind`, references, the cache).
+Two projects may use one name, as Istio and App Mesh do with VirtualService.
 
 An object is named `NAME` in the Rollout's namespace and `NAMESPACE/NAME` elsewhere.
 """

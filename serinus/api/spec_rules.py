@@ -1,6 +1,6 @@
-"""The questions that the validation of a Rollout asks parts above it: the routers, and the kinds of canary steps.
+"""The interface to routers and the kinds of canary steps, for the validation of a Rollout.
 
-`serinus/engine/strategy/spec_rules.py` answers them.
+`serinus/engine/strategy/spec_rules.py` implements it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from serinus.api.routing_rules import Capabilities, RoutingRules
 
 
 class SpecRules(RoutingRules, Protocol):
-    """Everything about a spec that only the routers and the kinds of steps know."""
+    """The rules about a spec that the routers and the kinds of steps define."""
 
     def step(
         self,

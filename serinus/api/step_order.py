@@ -1,6 +1,6 @@
 """How Go writes the steps of a canary: the same kind of table as `pod_template_order.json`, for `CanaryStep`.
 
-The steps' hash is taken over these bytes. Fields: (name, type, when omitted), see tools/pod_template_order.
+The steps' hash is computed from these bytes. Fields: (name, type, when omitted), see tools/pod_template_order.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a step plugin is asked and what it answers: the interface for those who write one.
+"""The interface of step plugins: questions and answers.
 
 A plugin is a Python object with the methods of `StepPlugin`, registered as an entry point of the group
 `serinus.step_plugins`; or an executable, which reads one `Question` as a line of JSON and prints one `Answer` as a line.
@@ -20,7 +20,7 @@ Operation = Literal["Run", "Terminate", "Abort"]
 
 
 class Question(msgspec.Struct, frozen=True, rename="camel"):
-    """`config`: as the step has it. `status`: the notes of the plugin's last answer for this step, None at first."""
+    """`config`: the step's. `status`: the notes of the plugin's last answer for this step, None at first."""
 
     operation: Operation
     name: str
@@ -31,15 +31,15 @@ class Question(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Answer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Running: ask again after `requeue_after` seconds (30 where it is 10 or less). Failed aborts the update; Error is
-    tried again after 30 s. `status`: notes that the plugin gets back next time; they are kept in the Rollout's status."""
+    """Running: call again after `requeue_after` seconds (30 if it is 10 or less). Failed aborts the update; Error is
+    retried after 30 s. `status`: notes for the plugin's next call, stored in the Rollout's status."""
 
     phase: Phase
     message: str = ""
     requeue_after: float = 0.0
     status: Json | None = None
     disabled: bool = False
-    """The step is passed over."""
+    """The step is skipped."""
 
 
 class StepPlugin(Protocol):
@@ -48,9 +48,9 @@ class StepPlugin(Protocol):
     async def run(self, question: Question) -> Answer: ...
 
     async def terminate(self, question: Question) -> Answer:
-        """The update goes on without this step."""
+        """The update continues without this step."""
         ...
 
     async def abort(self, question: Question) -> Answer:
-        """The update is taken back: undo what was done."""
+        """The update is aborted: undo the step's effects."""
         ...

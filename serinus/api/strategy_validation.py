@@ -53,7 +53,7 @@ def _blue_green(rollout: Rollout, blue_green: BlueGreenStrategy) -> Iterator[Fin
 
 
 def _count(field: str, value: int | str | None) -> Iterator[Finding]:
-    """A number of pods or a share of them. Argo Rollouts takes what it cannot read for 0, and says nothing."""
+    """A number of pods or a share of them. Argo Rollouts silently reads an invalid value as 0."""
     try:
         number = 0 if value is None else value if isinstance(value, int) else percentage(value)
     except ValueError as error:
@@ -94,7 +94,7 @@ def _steps(
 
 
 def _size(value: int | str | None) -> int:
-    """0 only where zero was written: the default is 25 %. What cannot be read was told before."""
+    """0 only for a written zero: the default is 25 %. Another check reports invalid values."""
     if value is None:
         return 25
     try:

@@ -1,9 +1,9 @@
-"""Which labels and annotations of a ReplicaSet's pod template belong to the template, and which a role injected.
+"""Separates a pod template's own labels and annotations from those that a role injected.
 
-Two annotations of the ReplicaSet tell them apart. `rollout.argoproj.io/ephemeral-metadata` holds the injected values, in the
-form that Argo Rollouts reads and writes. `serinus.dev/template-metadata` holds the template's own value of each key that is or
-was injected: null where the template has no such key. It keeps its keys for the life of the ReplicaSet, so pods that a failed
-write or a crash left behind are corrected later, and Argo Rollouts ignores it.
+Two annotations of the ReplicaSet record them. `rollout.argoproj.io/ephemeral-metadata` holds the injected values, in
+the form that Argo Rollouts reads and writes. `serinus.dev/template-metadata` holds the template's own value of each key
+that is or was injected: null where the template has no such key. It keeps its keys for the life of the ReplicaSet, so
+pods that a failed write or a crash left behind are corrected later, and Argo Rollouts ignores it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def recorded(annotations: Mapping[str, str]) -> Own:
 def own_values(annotations: Mapping[str, str], labels: Mapping[str, str]) -> Own:
     """The template's own value of each key that is or was injected, for a ReplicaSet with these annotations and labels.
 
-    Without a record (Argo Rollouts makes none) the ReplicaSet's own labels tell those of the template: both controllers copy
-    them at creation, before anything is injected. An annotation without a record counts as not the template's.
+    Without a record (Argo Rollouts makes none) the ReplicaSet's own labels show those of the template: both controllers
+    copy them at creation, before any injection. An annotation without a record counts as injected.
     """
     own, now = recorded(annotations), injected(annotations)
     return {
@@ -49,10 +49,10 @@ def own_values(annotations: Mapping[str, str], labels: Mapping[str, str]) -> Own
 def own_template(
     template: Json, annotations: Mapping[str, str], labels: Mapping[str, str], wanted: Json | None = None
 ) -> Json:
-    """A copy of the ReplicaSet's pod template without what was injected, its own values of those keys in place.
+    """A copy of the ReplicaSet's pod template with its own values in place of the injected ones.
 
-    `wanted`: the template that it is compared with. It decides about injected annotations of which nobody recorded the
-    template's own value: one that it has with the same value stays.
+    `wanted`: the template for the comparison. It decides about injected annotations without a recorded own value: an
+    annotation with the same value in `wanted` stays.
     """
     own, known = own_values(annotations, labels), recorded(annotations)["annotations"]
     if not any(own.values()):

@@ -1,8 +1,8 @@
-"""The limit in a condition of an analysis, and the number of a measurement that it is about: for people to see both.
+"""The limit in a condition of an analysis, and the measured number that it is compared with, for display.
 
 Only a plain comparison of the result with a number has a limit that can be drawn: `result[0] >= 0.95`, `result < 5`,
-`asFloat(result.rate) > 0.9`, `default(result, 0) <= 1`, also the other way round. Nothing here judges: the verdict is the
-analysis' own (`serinus/analysis/verdicts.py`).
+`asFloat(result.rate) > 0.9`, `default(result, 0) <= 1`, also the other way round. This module decides no verdict:
+`serinus/analysis/verdicts.py` does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from serinus.api.nesting import too_deep
 
 LONGEST = 8192
-"""Letters of a value that is looked into: what is longer is no number that people compare."""
+"""Most characters of a value that is parsed. A longer value is no number for comparison."""
 
 _PLACE = r"""result(?:\[\s*+(?:\d++|"[^"\]]*+"|'[^'\]]*+')\s*+\]|\.[A-Za-z_]\w*+)*+"""
 _NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eE][-+]?\d++)?"
@@ -33,7 +33,7 @@ _OTHER_WAY = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`sign` and `value` as in `result >= 0.95`; `place`: the way from the result to what is compared."""
+    """`sign` and `value` as in `result >= 0.95`; `place`: the path from the result to the compared value."""
 
     sign: str
     value: float
@@ -41,7 +41,7 @@ class Limit:
 
 
 def limit_of(condition: str) -> Limit | None:
-    """None where the condition is not a plain comparison with a number."""
+    """The limit; None if the condition is not a plain comparison with a number."""
     if len(condition) > LONGEST:
         return None
     text = condition.strip()
@@ -79,7 +79,7 @@ def number_of(value: str, place: tuple[str | int, ...] = ()) -> float | None:
 
 
 def value_text(value: str, place: tuple[str | int, ...] = ()) -> str:
-    """The number that the limit is about, as people write it; the whole value where there is no such number."""
+    """The number that is compared with the limit, as short text; the whole value without such a number."""
     number = number_of(value, place)
     return value if number is None else f"{number:.6g}"
 

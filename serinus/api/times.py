@@ -11,7 +11,7 @@ FIRST, LAST = -62_135_596_800, 253_402_300_799
 
 
 def parse_time(text: str | None) -> float | None:
-    """Seconds since the epoch; None for no time and for what is not one."""
+    """Seconds since the epoch; None without a time or for invalid text."""
     if not text:
         return None
     try:
@@ -22,18 +22,19 @@ def parse_time(text: str | None) -> float | None:
 
 
 def format_time(seconds: float) -> str:
-    """Whole seconds, cut off: when something happened. RFC 3339 has four digits for a year: times beyond are the last or the first."""
+    """Truncated to whole seconds, for the time of an event. RFC 3339 has four digits for a year: times beyond are the
+    last or the first."""
     return _whole(int(min(max(seconds, FIRST), LAST)))
 
 
 @lru_cache(maxsize=64)
 def _whole(seconds: int) -> str:
-    """What is written in one second is written with the same words, often hundreds of times."""
+    """Cached, because one second is often written hundreds of times."""
     return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()}Z"  # strftime writes the year 1 without zeros
 
 
 def format_deadline(seconds: float) -> str:
-    """Whole seconds, rounded up: a wait that is counted from here is never shorter than written."""
+    """Rounded up to whole seconds, so that a wait from here is never shorter than written."""
     return format_time(math.ceil(seconds) if math.isfinite(seconds) else seconds)
 
 

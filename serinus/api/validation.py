@@ -1,7 +1,7 @@
-"""Whether a Rollout can be carried out, and what is wrong where it cannot.
+"""Validation of a Rollout.
 
-The order is Argo Rollouts': its users see the first finding in the condition InvalidSpec. What needs other objects is
-checked only if the Rollout itself is in order. A `missing` object heals the Rollout when it appears.
+The order is Argo Rollouts': its users see the first finding in the condition InvalidSpec. Checks of other objects
+follow only if the Rollout itself is valid. A `missing` finding ends when the object appears.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def validate(
     served: Mapping[str, str] | None = None,
     rules: SpecRules | None = None,
 ) -> Finding | None:
-    """The first thing wrong with a Rollout, None if it can be carried out.
+    """The first error in a Rollout; None if it is valid.
 
     `services`, `ingresses`: those of its namespace by name; `objects`: templates of analyses and router objects by
-    "Kind/name"; what is None is not looked into. `workload`: what spec.workloadRef names, None if it does not exist.
-    `served`: kinds of other projects and their versions, "" for one that the API server does not serve. `rules`: of
-    routers and steps; without them, these are not checked.
+    "Kind/name"; a mapping that is None is not checked. `workload`: the object of spec.workloadRef, None if it does not
+    exist. `served`: kinds of other projects and their versions, "" for one that the API server does not serve. `rules`:
+    of routers and steps; without them, these are not checked.
     """
     reference = rollout.spec.workload_ref
     unresolved = workload_finding(rollout, reference, workload) if reference else None
@@ -68,7 +68,7 @@ def concerns_only_updates(
     served: Mapping[str, str] | None = None,
     rules: SpecRules | None = None,
 ) -> bool:
-    """Whether nothing is wrong but steps, and templates of analyses that are missing. Parameters as of `validate`."""
+    """Whether the only errors are in steps, or are missing templates of analyses. Parameters as of `validate`."""
     reference = rollout.spec.workload_ref
     if reference and workload_finding(rollout, reference, workload) is not None:
         return False
@@ -163,7 +163,7 @@ def _after_template(rollout: Rollout, rules: SpecRules | None) -> Iterator[Findi
 
 
 def _routers(rollout: Rollout, rules: SpecRules | None) -> Iterator[Finding]:
-    """They come before references: an object of a router that is not there cannot be found, whether it exists or not."""
+    """These come before references: without the router, its objects cannot be looked up."""
     canary = rollout.spec.strategy.canary
     routing = canary.traffic_routing if canary is not None else None
     if rules is not None and routing is not None:
@@ -177,6 +177,6 @@ def _references(
     lookup: Lookup,
     rules: SpecRules | None,
 ) -> Iterator[Finding]:
-    """All that is absent comes before anything that is unfit."""
+    """All missing objects come before any unfit one."""
     yield from absent(rollout, services, lookup, rules)
     yield from unfit(rollout, template, services, lookup, rules)

@@ -1,13 +1,13 @@
-"""Text that other people wrote, made safe to show: control characters are written out, so none reaches a terminal.
+"""Makes untrusted text safe to show: control characters are escaped, so none reaches a terminal.
 
-Written out are all characters that have no glyph of their own: C0 and C1 controls (ESC, BEL, CR, CSI), DEL, marks that
-reverse the direction of text, invisible characters, and halves of surrogate pairs. Everything else stays as it is.
+It escapes all characters without a glyph: C0 and C1 controls (ESC, BEL, CR, CSI), DEL, marks that reverse the direction
+of text, invisible characters, and halves of surrogate pairs. Other characters stay.
 """
 
 from __future__ import annotations
 
 _KEPT = "\n\t\u00a0\u200c\u200d\u202f\u3000"
-"""Not printable for Python, and harmless: line feed, tab, blanks of other scripts, and what joins letters and signs."""
+"""Not printable for Python, but harmless: line feed, tab, blanks of other scripts, and joiners."""
 
 
 class _Written(dict[int, int | str]):
@@ -42,7 +42,7 @@ _TEXT, _JSON, _YAML = _Written(), _WrittenAsJson(), _WrittenAsYaml()
 
 
 def visible(text: str) -> str:
-    """For people: `\\x1b`, `\\u202e`. Line feeds and tabs stay."""
+    """For display: `\\x1b`, `\\u202e`. Line feeds and tabs stay."""
     return text if text.isprintable() else text.translate(_TEXT)
 
 
@@ -54,10 +54,10 @@ def visible_line(text: str) -> str:
 
 
 def visible_json(text: str) -> str:
-    """A JSON document that means the same: what has no glyph can only stand in its strings, and becomes `\\u001b` there."""
+    """An equivalent JSON document. Characters without a glyph occur only in its strings, and become `\\u001b` there."""
     return text if text.isprintable() else text.translate(_JSON)
 
 
 def visible_yaml(text: str) -> str:
-    """A YAML document whose scalars with such characters are all in double quotes (`go_yaml_dump` sees to it)."""
+    """A YAML document whose scalars with such characters are all in double quotes (`go_yaml_dump` ensures it)."""
     return text if text.isprintable() else text.translate(_YAML)

@@ -1,4 +1,4 @@
-"""Pods and what makes them."""
+"""Pods and the objects that create them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import msgspec
 from serinus.api.meta import Condition, Json, LabelSelector, ObjectMeta
 
 CONTROLLERS = frozenset({"rollouts-controller", "serinus"})
-"""Names under which controllers of Rollouts write: Argo Rollouts, and Serinus on a cluster and in `serinus up`."""
+"""Field managers of Rollout controllers: Argo Rollouts, and Serinus on a cluster and in `serinus up`."""
 
 
 class _Owned(msgspec.Struct):
-    """A field that a writer owns: only that it does counts."""
+    """A field that a writer owns. Only its presence counts."""
 
 
 class _OwnedSpec(msgspec.Struct, omit_defaults=True):
@@ -35,9 +35,9 @@ class ReplicaSetMeta(ObjectMeta, rename="camel", omit_defaults=True):
     managed_fields: list[ReplicaSetWriter] = msgspec.field(default_factory=list[ReplicaSetWriter])
 
     def template_editor(self) -> str:
-        """The program that changed the pod template after a controller had made it, as managedFields tell; "" for none.
+        """The field manager that changed the pod template after its creation, by managedFields; "" for none.
 
-        The maker is who owns the selector, which cannot change. What an admission webhook changes counts as the writer's.
+        The creator owns the selector, which is immutable. Changes of an admission webhook count as the writer's.
         """
         makers = {writer.manager for writer in self.managed_fields if writer.fields.spec.selector is not None}
         if not makers:
@@ -77,7 +77,7 @@ class ContainerWaiting(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class ContainerRunning(msgspec.Struct, omit_defaults=True):
-    """Only that it runs counts."""
+    """Only its presence counts."""
 
 
 class ContainerTerminated(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -137,7 +137,7 @@ class _Involved(msgspec.Struct, omit_defaults=True):
 
 
 class PodEvent(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A Warning about a pod, as far as it tells why the pod does not start."""
+    """A Warning about a pod, with the fields that explain why the pod does not start."""
 
     involved_object: _Involved = msgspec.field(default_factory=_Involved)
     reason: str = ""
@@ -152,7 +152,7 @@ class WorkloadSpec(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Workload(msgspec.Struct, rename="camel", omit_defaults=True):
-    """What a `workloadRef` may name: a Deployment, a ReplicaSet or a PodTemplate (which has its template at the top)."""
+    """The target of a `workloadRef`: a Deployment, a ReplicaSet or a PodTemplate (with its template at the top)."""
 
     kind: str
     metadata: ObjectMeta
