@@ -3,7 +3,7 @@
 Two kinds use one mechanism. A write that the API server refuses for good is retried with a growing delay until its
 cause is fixed. A field that was set to the same value several times within a short time, with no other write of ours
 between, is changed back by another writer. It is set again with a growing delay until that writer stops. The planner
-reads both (`engine/held.py`) and proceeds without these writes.
+reads both (`engine/core/held_writes.py`) and proceeds without these writes.
 
 This state is not persisted: a restarted controller tries each write once and learns the same.
 """

@@ -66,7 +66,7 @@ class Options:
     workers: int = 10
     """Rollouts reconciled at once. A reconcile spends nearly all of its time waiting for the API."""
     analysis_workers: int = 30
-    """AnalysisRuns reconciled at once. Runs that wait for a monitoring system do not count (providers/lanes.py)."""
+    """AnalysisRuns reconciled at once. Runs that wait for a provider do not count (analysis/providers/lanes.py)."""
     only_analyses: bool = False
     """Another controller manages Rollouts and Experiments."""
     self_service_notifications: bool = False

@@ -1,4 +1,4 @@
-"""Releases router objects that no Rollout manages any more (see `engine/router_release.py`).
+"""Releases router objects that no Rollout manages any more (see `engine/strategy/router_release.py`).
 
 A change of a Rollout shows which objects it named before. A controller that starts after the change does not release
 them.

@@ -1,4 +1,4 @@
-"""Releases Services that no Rollout manages any more (see `engine/released.py`): at most one patch per key and pass."""
+"""Releases Services that no Rollout manages any more (see `engine/core/service_release.py`). One patch per pass."""
 
 from __future__ import annotations
 

@@ -61,8 +61,7 @@ class _Object(msgspec.Struct):
 
 
 AROUND = 3
-"""Maximum levels of a list or a watch event around its objects. Parts deeper than
-`DEEPEST` within an object are cut."""
+"""Maximum levels of a list or watch event around its objects. In an object, parts below `DEEPEST` are cut."""
 
 _event_decoder = msgspec.json.Decoder(_Event)
 _object_decoder = msgspec.json.Decoder(_Object)

@@ -7,7 +7,7 @@ ApiError                    any answer that is not a success, or none
 ├── Gone          410       list again
 ├── Forbidden     403, 401  a user must grant rights
 ├── Invalid       422, 400  the object must change
-└── Unavailable   429, 5xx, no connection: try again later (`retry_after` seconds where the server says so)
+└── Unavailable   429, 5xx, no connection: try again later (after `retry_after` seconds, if set)
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _BY_CODE: dict[int, type[ApiError]] = {
 
 
 def error_from(code: int, body: bytes, retry_after: float | None = None) -> ApiError:
-    """The error for an answer with this HTTP status code, read from its Status object where it has one."""
+    """The error for an answer with this HTTP status code, read from its Status object if it has one."""
     from serinus.api.nesting import too_deep  # slow to import: only for failures
 
     try:

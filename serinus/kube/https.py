@@ -42,7 +42,7 @@ TOKEN_SECONDS = 10.0
 
 
 class HttpsHandler:
-    """Calls the API server of `connection`. Make it and use it in one event loop; `close` it."""
+    """Calls the API server of `connection`. Create and use it in one event loop, then `close` it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

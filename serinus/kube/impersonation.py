@@ -7,8 +7,7 @@ from typing import cast
 from serinus.kube.kubeconfig import ConfigError, Entry, Json, kind_of
 
 _OF_NAMES = "!#$&'*+-.^_`|~"
-"""Characters allowed in a header's name besides letters and digits. Other bytes are
-percent-encoded, as in client-go."""
+"""Allowed in a header's name besides letters and digits. Other bytes are percent-encoded, as in client-go."""
 
 
 def impersonation(

@@ -86,8 +86,7 @@ class Places:
 
 
 class Listener:
-    """Accepts connections on `listening`, each with a protocol from `make`. Use `start`
-    and `close` in one event loop."""
+    """Accepts connections on `listening`, each with a protocol from `make`. Use it in one event loop."""
 
     def __init__(
         self,
@@ -178,8 +177,7 @@ class Listener:
             guest.task = asyncio.create_task(self._welcome(guest))
 
     def _most_silent(self) -> _Guest | None:
-        """The stranger to close next: silent ones first, then those that do not read
-        their answer. Streams are exempt."""
+        """The stranger to close next: silent ones first, then those that do not read. Streams are exempt."""
         strangers = (guest for guest in self._guests if not guest.signed_in and not guest.lasting)
         return min(strangers, key=lambda guest: (guest.busy, guest.since), default=None)
 

@@ -18,8 +18,7 @@ RETRY_SECONDS = (0.2, 1.0)
 
 
 def change_event(resource: Resource, obj: Json, reason: str, at: float, *, component: str) -> Json:
-    """`reason`: the change in one word. `at`: seconds since the epoch. `component`: the
-    program that made the change."""
+    """`reason`: the change in one word. `at`: seconds since the epoch. `component`: the calling program."""
     meta, when = obj["metadata"], datetime.fromtimestamp(at, UTC)
     stamp = when.strftime("%Y-%m-%dT%H:%M:%SZ")
     revision = (meta.get("annotations") or {}).get(REVISION) or "none"

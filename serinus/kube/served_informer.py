@@ -32,7 +32,7 @@ AGAIN = 10.0
 
 
 class _Unserved(Exception):
-    """The kind was served at the check and is not served any more."""
+    """The kind was served at the check and is no longer served."""
 
 
 class ServedInformer(Informer[Json]):

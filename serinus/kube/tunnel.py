@@ -1,7 +1,6 @@
 """Requests a connection to the API server from a proxy: CONNECT of HTTP (RFC 9110, 9.3.6) and SOCKS5 (RFC 1928, 1929).
 
-Pure: a generator yields (bytes to send, number of bytes to read) and receives the bytes read. Both transports execute
-it.
+Pure: a generator yields (bytes to send, number of bytes to read) and receives them. Both transports execute it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The AWS load balancer controller: annotations of an Ingress set the weights. Source: traffic routing, section 2.
 
-The user's Ingress has a path to the root Service with the port `use-annotation`. The annotation `actions.<root
-Service>` lists the Services and their weights. A header route has a separate path, action and condition. Several
-Rollouts may share an Ingress: one annotation lists the keys of each. `alb_verification.py` checks whether AWS has the
-weight in force.
+The user's Ingress has a path to the root Service with the port `use-annotation`. Its annotation `actions.ROOT-SERVICE`
+lists the Services and their weights. A header route has a separate path, action and condition. Several Rollouts may
+share an Ingress: one annotation lists the keys of each. `alb_verification.py` checks whether AWS has the weight in
+force.
 """
 
 from __future__ import annotations

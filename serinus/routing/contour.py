@@ -26,8 +26,7 @@ FAILED = "failed to set weight via plugin"
 
 
 class ContourRouting(msgspec.Struct, rename="camel", omit_defaults=True):
-    """`httpProxy` is the form of the plugin's first version. `namespace`: of the
-    HTTPProxies; default: the Rollout's."""
+    """`httpProxy`: of the plugin's first version. `namespace`: of the HTTPProxies; default: the Rollout's."""
 
     http_proxies: list[str] = []
     http_proxy: str = ""

@@ -264,8 +264,7 @@ def _is_of_an_experiment(backend: Json, traffic: Traffic) -> bool:
 
 
 def _header_routes(traffic: Traffic) -> list[SetHeaderRoute]:
-    """Header routes in the order of precedence. The plugin has no mirror routes: a
-    setMirrorRoute step changes nothing."""
+    """Header routes in order of precedence. As in the plugin, a setMirrorRoute step changes nothing."""
     return [each for each in traffic.routes if isinstance(each, SetHeaderRoute)]
 
 

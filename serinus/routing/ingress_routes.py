@@ -37,8 +37,7 @@ class _Leads(NamedTuple):
 
 
 def migrated(objects: list[Json], gateway: str) -> Migration:
-    """The migration of these Rollouts, Ingresses and Services; other kinds are ignored.
-    `gateway`: `[NAMESPACE/]NAME`."""
+    """The migration of these Rollouts, Ingresses and Services, without other kinds. `gateway`: `[NAMESPACE/]NAME`."""
     lost: list[str] = []
     ingresses = {_key(each): each for each in objects if each["kind"] == "Ingress"}
     ports = {_key(each): (each.get("spec") or {}).get("ports") or [] for each in objects if each["kind"] == "Service"}

@@ -127,8 +127,7 @@ class Istio(Router[IstioRouting]):
         return RouteResult(tuple(_weighed(config, traffic, objects)))
 
     def release(self, config: IstioRouting, traffic: Traffic, objects: Objects) -> RouteResult:
-        """Sends all weights to the stable side. Once observed, it removes the
-        DestinationRule's hashes and annotation."""
+        """Moves all weights to the stable side, then removes the DestinationRule's hashes and annotation."""
         alone = msgspec.structs.replace(traffic, weight=0, routes=(), additional=())
         writes = tuple(_weighed(config, alone, objects))
         rule = config.destination_rule
@@ -338,8 +337,7 @@ def _services(canary: CanaryStrategy, status: RolloutStatus) -> tuple[str, str]:
 
 
 def _reference_name(name: str, own: str) -> str:
-    """A VirtualService's name in the form of `Reference`. It may be `web`, `web.NAMESPACE` or
-    `web.NAMESPACE.svc.cluster.local`."""
+    """Converts `web`, `web.NAMESPACE` or `web.NAMESPACE.svc.cluster.local` to the form of `Reference`."""
     short = name.removesuffix(".cluster.local")
     if short != name:
         short = short.removesuffix(".svc")

@@ -71,8 +71,7 @@ class Sides(NamedTuple):
         return "past trial" if self.is_trial(host) else "foreign"
 
     def is_trial(self, name: str) -> bool:
-        """Whether the Service is of an experiment step of the Rollout. The default name is
-        ROLLOUT-HASH-REVISION-STEP-TEMPLATE."""
+        """Whether an experiment step has the Service. Its default name is ROLLOUT-HASH-REVISION-STEP-TEMPLATE."""
         return name in self.past_trials or re.match(rf"{re.escape(self.rollout)}-[0-9a-z]+-\d+-\d+-.", name) is not None
 
 
@@ -86,8 +85,7 @@ class Share(NamedTuple):
 
 
 def share(route: Json, sides: Sides, weight: int) -> Share:
-    """Divides the route for the canary's `weight` of 100. Foreign destinations keep their
-    weights; the rest is divided."""
+    """The weights for a canary `weight` of 100. Foreign destinations keep theirs; the rest is divided."""
     held = {"foreign": 0, "reserved": 0}
     for destination in _list(route, "route"):
         role = sides.role(destination)
@@ -96,7 +94,7 @@ def share(route: Json, sides: Sides, weight: int) -> Share:
     left, stable = max(0, 100 - held["foreign"]), 100 - weight - sum(sides.trials.values())
     canary = _part(weight, left)
     trials = {name: _part(trial, left) for name, trial in sorted(sides.trials.items())}
-    if stable <= 0:  # the canary gets the rounding rest
+    if stable <= 0:  # the canary gets the rounding remainder
         return Share(max(0, left - sum(trials.values())), 0, trials, held["foreign"])
     stable = max(0, left - canary - sum(trials.values()) - held["reserved"])
     return Share(canary, stable, trials, held["foreign"])
@@ -159,8 +157,7 @@ def managed_routes(
     managed: Collection[str],
     sides: Sides,
 ) -> str:
-    """Puts header and mirror routes first, in their order, and removes others of
-    `managed`. Returns the problem, or ""."""
+    """Puts header and mirror routes first, in order, and removes others of `managed`. Returns a problem or ""."""
     if not isinstance(spec.get("http"), list):
         return "spec.http not found" if wanted else ""
     model = next(iter(_chosen(use, spec, "http", managed)), None)

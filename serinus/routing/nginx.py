@@ -171,8 +171,7 @@ def _controlled(meta: ObjectMeta, uid: str) -> bool:
 
 
 def _orphan(found: Ingress, spec: Json, nginx: NginxRouting) -> bool:
-    """Whether `kubectl delete --cascade=orphan` left this canary Ingress: it has no
-    controller and the rules of ours."""
+    """Whether `kubectl delete --cascade=orphan` left this Ingress: it has no controller and our rules."""
     canary = found.metadata.annotations.get(f"{nginx.prefix}/canary") == "true"
     return canary and found.metadata.controller() is None and found.spec.rules == spec["rules"]
 

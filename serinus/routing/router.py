@@ -212,8 +212,7 @@ class Router(Generic[C]):
         raise NotImplementedError
 
     def check(self, rollout: Rollout, config: C, objects: Objects) -> Iterator[Finding]:
-        """Errors that make the objects unusable for this Rollout. It skips missing
-        objects: `references` covers them."""
+        """Errors of the objects for this Rollout. It skips missing objects: `references` covers them."""
         yield from ()
 
     def route(self, config: C, traffic: Traffic, objects: Objects) -> RouteResult:

@@ -78,8 +78,7 @@ def _spec(config: SmiRouting, traffic: Traffic, *, in_quantities: bool) -> Json:
 
 
 def _left_behind(seen: Json, spec: Json) -> bool:
-    """Whether `kubectl delete --cascade=orphan` left this TrafficSplit: it has no
-    controller and the Services of ours."""
+    """Whether `kubectl delete --cascade=orphan` left this object: it has no controller and our Services."""
     found: Json = seen.get("spec") or {}
     controlled = any(owner.get("controller") for owner in seen["metadata"].get("ownerReferences") or [])
     return not controlled and found.get("service") == spec["service"] and _names(found) == _names(spec)

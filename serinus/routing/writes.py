@@ -1,8 +1,8 @@
 """Writes of routers: create, edit or delete an object. Fields of other writers are unchanged.
 
 An edit is a JSON merge patch with the observed version as precondition. A merge patch replaces a list as a whole. If an
-entry changes, the other entries are sent as read, and the precondition prevents that a concurrent change is
-overwritten. A JSON patch by index would need the same precondition, and fails with 422 instead of 409 on a mismatch.
+entry changes, the other entries are sent as read, and the precondition protects concurrent changes. A JSON patch by
+index would need the same precondition, and fails with 422 instead of 409 on a mismatch.
 """
 
 from __future__ import annotations
