@@ -1,4 +1,4 @@
-"""The file of `--image-map`: one run's image rules, in the format of `images.yaml` in the ConfigMap `serinus-images`."""
+"""The file of `--image-map`: one run's image rules, in the format of `serinus-images`' `images.yaml`."""
 
 from __future__ import annotations
 

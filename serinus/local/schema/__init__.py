@@ -1,1 +1,1 @@
-"""What the embedded API server knows about kinds: fields, defaults, rules, patches and ownership. Pure; no I/O."""
+"""Schemas of the embedded API server: fields, defaults, rules, patches and field ownership. Pure; no I/O."""

@@ -1,7 +1,7 @@
-"""What the schema alone can say about an object: types, required fields, enums, bounds, unique keys.
+"""Schema validation of an object: types, required fields, enums, bounds, unique keys.
 
-Custom resources get the texts of structural schema validation ("... in body must be of type ..."). Built-in kinds are
-decoded by Go in a real server and refused there as malformed; here they get the same finding as any other field.
+Custom resources get the messages of structural schema validation ("... in body must be of type ..."). In a real server,
+Go's decoder rejects malformed built-in kinds; here they get the same error as any other field.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\
 
 
 def check(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
-    """Add what is wrong with the value and all below it."""
+    """Adds the errors of the value and its descendants."""
     shape = node.shape
     if shape == ANY:
         return
@@ -78,7 +78,7 @@ def check(node: Node, value: Any, path: str, found: list[FieldError]) -> None:
 
 
 def check_unchanged(node: Node, value: Json, old: Json, path: str, found: list[FieldError]) -> None:
-    """Add each field that differs from the old object and must not."""
+    """Adds an error for each immutable field that differs from the old object."""
     for name, child in node.fields.items():
         if not child.fixes or name not in value or name not in old:
             continue
@@ -100,7 +100,7 @@ def _object(node: Node, value: Json, path: str, found: list[FieldError]) -> None
         if child is None:
             continue
         shape = child.shape
-        # Most places hold a plain scalar of the right type: those need no call.
+        # Most fields have a plain scalar of the right type: those need no call.
         if shape > LIST and not child.rules and shape not in (ANY, QUANTITY) and type(item) in _PYTHON[shape]:
             continue
         check(child, item, f"{path}.{name}" if path else name, found)
@@ -122,11 +122,11 @@ def _list(node: Node, value: list[Any], path: str, found: list[FieldError]) -> N
     if node.items is not None:
         for i, item in enumerate(value):
             if item is None and node.items.shape != ANY and not (node.items.nullable and not node.lenient):
-                # Go would make an empty item of it, which no kind allows in the end.
+                # Go would decode it to an empty item, which no kind allows.
                 found.append(_wrong_type(node.items, item, f"{path}[{i}]"))
             else:
                 check(node.items, item, f"{path}[{i}]", found)
-    # Built-in kinds decide themselves what a duplicate is (a Service may repeat a port under another protocol).
+    # Built-in kinds define duplicates themselves (a Service may repeat a port with another protocol).
     if not node.lenient and node.list_type in ("map", "set") and len(value) > 1:
         _duplicates(node, value, path, found)
 
@@ -221,7 +221,8 @@ def _wrong_type(node: Node, value: Any, path: str) -> FieldError:
 
 
 def _fits(pattern: str, value: str) -> bool:
-    """Whether the pattern is in the text. One that RE2 cannot read is not checked: a definition with it is refused."""
+    """Whether the text contains the pattern. Patterns that RE2 cannot parse are skipped; definitions with them are
+    refused."""
     try:
         return patterns.found(pattern, value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a CustomResourceDefinition must have before its kinds are served."""
+"""Validation of a CustomResourceDefinition before its kinds are served."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SERVED = frozenset(resource.group for resource in BUILT_IN)
 
 
 def crd_errors(crd: Json) -> list[FieldError]:
-    """What is wrong with the definition; empty if it can be served."""
+    """The definition's errors; empty if it can be served."""
     spec: Json = crd.get("spec") or {}
     names: Json = spec.get("names") or {}
     found = [FieldError(f"spec.{field}", "FieldValueRequired") for field in ("group", "scope") if not spec.get(field)]

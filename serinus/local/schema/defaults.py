@@ -1,7 +1,7 @@
-"""What a Kubernetes API server writes into objects of built-in kinds that leave it out (Kubernetes 1.34).
+"""Defaults that a Kubernetes API server sets in objects of built-in kinds (Kubernetes 1.34).
 
 Pods and pod templates: `serinus.api.pod_defaults`. Source of the rest: the descriptions in the published schemas.
-Functions get a private copy and change it; objects that validation would refuse may make them raise.
+Functions receive a private copy and modify it; invalid objects may make them raise.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ _COPIES = {"pods"}
 
 
 def with_built_in_defaults(group_resource: str, obj: Json) -> Json:
-    """The object with its kind's defaults. One that is malformed comes back as it is: validation says what is wrong."""
+    """The object with its kind's defaults. A malformed object is returned unchanged; validation reports its errors."""
     default = _OF.get(group_resource)
     if default is None:
         return obj

@@ -1,4 +1,4 @@
-"""What is wrong with a field of a written object, in the words of the Kubernetes API."""
+"""Errors in the fields of a written object, in the Kubernetes API's format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WITHOUT_VALUE = ("FieldValueRequired", "FieldValueForbidden", "FieldValueTooLon
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One flaw. `type` is a StatusCause's reason, `value` the value found (JSON)."""
+    """One error. `type` is a StatusCause's reason, `value` the value found (JSON)."""
 
     path: str
     type: str
@@ -41,7 +41,7 @@ class FieldError(msgspec.Struct, frozen=True):
 
 
 def of_finding(finding: Finding) -> FieldError:
-    """A finding of the shared checks as a field error."""
+    """Converts a finding of the shared checks to a field error."""
     head, _, rest = finding.message.removeprefix(f"{finding.path}: ").partition(": ")
     kind = _TYPES.get(head, "FieldValueInvalid")
     if kind in _WITHOUT_VALUE:

@@ -1,7 +1,8 @@
-"""Sets of fields in the form that managedFields carry (FieldsV1): `{"f:spec": {"f:replicas": {}}}`.
+"""Field sets in the format of managedFields (FieldsV1): `{"f:spec": {"f:replicas": {}}}`.
 
-Keys: `f:<field>`, `k:<keys of a list item as JSON>`, `v:<item of a set as JSON>`. An empty object is a field that is owned,
-`"."` among others says that the container itself is owned as well. Source: KEP-555 and the description of FieldsV1.
+Keys: `f:<field>`, `k:<keys of a list item as JSON>`, `v:<item of a set as JSON>`. An empty object is an owned field.
+The key `"."` among others means that the container itself is owned too. Source: KEP-555 and the description of
+FieldsV1.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _SERVERS = frozenset(
 
 
 def is_fields(value: Any) -> bool:
-    """Whether a value from outside is a set of fields: maps of maps, and nothing else in them."""
+    """Whether an external value is a field set: only maps of maps."""
     return isinstance(value, dict) and all(is_fields(below) for below in value.values())
 
 
@@ -35,7 +36,7 @@ def child(node: Node, name: str) -> Node:
 
 
 def granular(node: Node, value: Any) -> bool:
-    """Whether the parts of this value have owners of their own."""
+    """Whether the parts of this value have separate owners."""
     if isinstance(value, dict):
         return not node.atomic and node.shape != LIST
     return isinstance(value, list) and node.shape == LIST and node.list_type in ("map", "set")
@@ -56,7 +57,7 @@ def item_key(node: Node, item: Any) -> str | None:
 
 
 def parts(node: Node, value: Any) -> dict[str, tuple[Node, Any]]:
-    """The owned parts of a granular value by their keys; of equal items the first."""
+    """The owned parts of a granular value by key; the first one of equal items."""
     if isinstance(value, dict):
         return {f"f:{name}": (child(node, name), item) for name, item in value.items()}
     found: dict[str, tuple[Node, Any]] = {}
@@ -68,7 +69,7 @@ def parts(node: Node, value: Any) -> dict[str, tuple[Node, Any]]:
 
 
 def repeated(node: Node, value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """The paths of list items that have the keys of an item before them."""
+    """The paths of list items that repeat the keys of an earlier item."""
     if not granular(node, value):
         return []
     found: list[tuple[str, ...]] = []
@@ -84,7 +85,7 @@ def repeated(node: Node, value: Any, path: tuple[str, ...] = ()) -> list[tuple[s
 
 
 def all_of(node: Node, value: Any, *, containers: bool) -> Fields:
-    """All fields of a value. `containers`: maps and lists count as fields too, not only what is in them."""
+    """All fields of a value. `containers`: maps and lists count as fields too, not only their content."""
     if not granular(node, value) or not value:
         return {}
     found: Fields = {}
@@ -99,7 +100,7 @@ def all_of(node: Node, value: Any, *, containers: bool) -> Fields:
 
 def union(a: Fields, b: Fields) -> Fields:
     if not a or not b:
-        # One of them may own the place as a whole, the other parts of it.
+        # One of them may own the field as a whole, the other its parts.
         return {OWNED: {}, **(a or b)} if (a or b) else {}
     out = dict(a)
     for key, below in b.items():
@@ -108,7 +109,7 @@ def union(a: Fields, b: Fields) -> Fields:
 
 
 def union_of(sets: Iterable[Fields]) -> Fields:
-    """The union of many sets in one pass: in pairs, each step would copy what the steps before it gathered."""
+    """The union of many sets in one pass. Pairwise unions would copy earlier results at each step."""
     out: Fields = {}
     for first, fields in enumerate(sets):
         _gather(out, fields) if first else out.update(copied(fields))
@@ -116,7 +117,7 @@ def union_of(sets: Iterable[Fields]) -> Fields:
 
 
 def _gather(out: Fields, more: Fields) -> None:
-    """Adds to `out`, by the rules of `union`."""
+    """Adds to `out` by the rules of `union`."""
     if not out or not more:
         if out or more:
             out.update({OWNED: {}, **copied(more)})
@@ -129,7 +130,7 @@ def _gather(out: Fields, more: Fields) -> None:
 
 
 def difference(a: Fields, b: Fields) -> Fields | None:
-    """What is in `a` and not in `b`; None if nothing is left."""
+    """The fields in `a` but not in `b`; None if empty."""
     if not a:
         return None if not b or OWNED in b else {}
     if not b:
@@ -150,7 +151,8 @@ def difference(a: Fields, b: Fields) -> Fields | None:
 
 
 def own_fields(fields: Fields, *, has_status: bool, subresource: str) -> Fields:
-    """The set without what the server owns (type, identity, times, versions) and what this way of writing leaves alone."""
+    """The set without server-owned fields (type, identity, times, versions) and fields that this kind of write does not
+    change."""
     if has_status and subresource == "status":
         return {k: v for k, v in fields.items() if k == "f:status"}
     out = {
@@ -164,7 +166,7 @@ def own_fields(fields: Fields, *, has_status: bool, subresource: str) -> Fields:
 
 
 def words(path: tuple[str, ...]) -> str:
-    """A path for people: `.spec.containers[name="web"].image`."""
+    """A readable path: `.spec.containers[name="web"].image`."""
     out = ""
     for key in path:
         kind, _, rest = key.partition(":")

@@ -1,9 +1,9 @@
-"""What a server written in Go says of a body that it cannot decode: the words that users of Kubernetes know, and search for.
+"""Go's decoder errors for an invalid body. Kubernetes users recognize these messages and search for them.
 
     json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32
 
-The struct is the one that has the field; the path names every field from the root, but no index and no key of a map.
-Types that Go names beyond what is published (`v1.RestartPolicy` for a text) are told as what they are made of.
+The struct is the one that contains the field. The path has every field from the root, but no list index and no map key.
+Types that Go names but the schemas do not (`v1.RestartPolicy` for a string) appear as their base type.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TYPES = {"string": "string", "boolean": "bool", "number": "float64"}
 
 
 def cannot_unmarshal(definition: str, path: str, given: str) -> str:
-    """`definition`: name of the published definition of the object. `given`: JSON type found, as schemas call it."""
+    """The error text. `definition`: name of the published definition. `given`: JSON type found, in schema terms."""
     schema: Json = {"$ref": schemas.PREFIX + definition}
     owner, fields = _struct(schema), list[str]()
     for part in _PART.findall(path):

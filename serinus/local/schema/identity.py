@@ -1,4 +1,4 @@
-"""A key to find a JSON value again in a dict: lists are merged in one pass instead of by comparing every pair."""
+"""A hashable key for JSON values, so that lists merge in one pass without comparing every pair."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def identity(value: Any) -> Hashable:
-    """Equal for equal JSON values. Maps and lists are told by their sorted encoding."""
+    """Equal for equal JSON values. Maps and lists are identified by their sorted encoding."""
     return _encode(value) if isinstance(value, dict | list) else value
 
 

@@ -1,6 +1,6 @@
-"""JSON patches (RFC 6902) whose cost is bounded: a patch can copy, and move the items of a list, far beyond its own size.
+"""JSON patches (RFC 6902) with bounded cost: a small patch can copy data and move list items far beyond its own size.
 
-The bounds on operations and on copied bytes are kube-apiserver's: `maxJSONPatchOperations` of its patch handler, and
+The limits on operations and copied bytes are kube-apiserver's: `maxJSONPatchOperations` of its patch handler, and
 `AccumulatedCopySizeLimit`, which it sets to the size of the largest request.
 """
 
@@ -22,15 +22,15 @@ MOST_COPIED = 3 << 20
 """Bytes of JSON that the copy operations of one patch may add."""
 
 MOST_SHIFTED = 200_000_000
-"""Items of lists that one patch may move aside by inserting and removing before them: a tenth of a second."""
+"""List items that one patch may shift by inserting or removing before them: a tenth of a second."""
 
 
 class PatchTooLarge(PatchError):
-    """The patch has more operations than one may have."""
+    """The patch exceeds the limit of operations."""
 
 
 def json_patch(obj: Json, ops: list[Any]) -> Json:
-    """The object after the operations. Raises PatchError, and PatchTooLarge for more than MOST_OPERATIONS."""
+    """The object after the operations. Raises PatchError, and PatchTooLarge beyond MOST_OPERATIONS."""
     if len(ops) > MOST_OPERATIONS:
         raise PatchTooLarge(f"The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {len(ops)}")
     result, cost = copied(obj), _Cost()
@@ -39,7 +39,7 @@ def json_patch(obj: Json, ops: list[Any]) -> Json:
             cost.add(result, op)
             result = jsonpatch.JsonPatch([op]).apply(result, in_place=True)
     except jsonpatch.JsonPatchTestFailed as error:
-        said = re.sub(r" \(<class '\w+'>\)", "", str(error))  # what Python calls them is no matter of the user's
+        said = re.sub(r" \(<class '\w+'>\)", "", str(error))  # the error must not expose Python's type names
         raise PatchError(f"testing value failed: {said}") from error
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         raise PatchError(str(error)) from error
@@ -51,13 +51,13 @@ def json_patch(obj: Json, ops: list[Any]) -> Json:
 
 
 class _Cost:
-    """What the operations so far have copied and moved."""
+    """The copied bytes and shifted items so far."""
 
     def __init__(self) -> None:
         self._copied = self._shifted = 0
 
     def add(self, document: Any, op: Any) -> None:
-        """Raises PatchError where `op` goes beyond a bound. An operation that cannot be read costs nothing."""
+        """Raises PatchError if `op` exceeds a limit. An unreadable operation costs nothing."""
         if not isinstance(op, dict):
             return
         kind = op.get("op")
@@ -78,5 +78,5 @@ class _Cost:
 
 
 def _at(document: Any, path: Any) -> Any:
-    """What stands at the path; None where nothing does."""
+    """The value at the path; None if there is none."""
     return jsonpointer.resolve_pointer(document, path, None) if isinstance(path, str) else None

@@ -1,7 +1,7 @@
-"""How long the keys of an object may be.
+"""Limits the length of an object's keys.
 
-Paths of fields are made of keys, and each field below a key has its path: one key of a megabyte above a hundred thousand
-fields would be written out a hundred thousand times, in checks, in errors and in managedFields.
+Field paths consist of keys, and each field below a key has its path. A key of a megabyte above a hundred thousand
+fields would be repeated a hundred thousand times, in checks, in errors and in managedFields.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from itertools import chain
 from typing import Any, cast
 
 LONGEST_KEY = 4096
-"""Characters. The longest keys that Kubernetes itself knows (annotations) have 317; in a custom resource a key may be any text."""
+"""Characters. Kubernetes' longest own keys (annotations) have 317; in a custom resource a key may be any text."""
 
 
 def long_key(value: Any) -> str:
-    """The beginning of a key that is too long, with its length; "" where there is none. Does not recurse."""
+    """The start of a key that is too long, with its length; "" if there is none. Does not recurse."""
     level: list[Any] = [value]
     while level:
         maps = [cast("dict[str, Any]", item) for item in level if isinstance(item, dict)]

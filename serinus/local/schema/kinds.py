@@ -1,6 +1,6 @@
-"""The kinds that are served, and what the server does with their objects: prune, default, validate.
+"""The served kinds and the server's processing of their objects: prune, default, validate.
 
-Schemas are compiled when a kind is first asked for, so that a server starts fast.
+Schemas are compiled on the first use of a kind, so that the server starts fast.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ class Kind:
         self.resource = resource
         self.node = node
         self.schema = schema
-        """As published or as the CustomResourceDefinition has it."""
+        """The published schema, or the one of the CustomResourceDefinition."""
         self.custom = custom
         self.columns = columns
         """additionalPrinterColumns; empty for built-in kinds."""
         self.scale = scale
-        """`subresources.scale` of a CustomResourceDefinition, the same for built-in kinds; None without the subresource."""
+        """`subresources.scale` of a definition, or the built-in equivalent; None without the subresource."""
         self.has_status = has_status
 
     def unknown_fields(self, obj: Json) -> list[str]:
-        """`unknown field "spec.foo"` for each field that the schema does not know."""
+        """`unknown field "spec.foo"` for each field that is not in the schema."""
         return [f'unknown field "{path}"' for path, _ in self._unknown(obj)]
 
     def unknown_with_nearest(self, obj: Json) -> list[tuple[str, str]]:
-        """(path, the same with the name that may have been meant) for each field that the schema does not know."""
+        """(path, the same text with the closest valid name) for each field that is not in the schema."""
         found: list[tuple[str, str]] = []
         for path, known in self._unknown(obj):
             near = get_close_matches(path.rpartition(".")[2], known, n=1)
@@ -73,21 +73,21 @@ class Kind:
         return walks.prune(self.node, obj)
 
     def without_nulls(self, obj: Json) -> Json:
-        """A copy without nulls that say nothing."""
+        """A copy without nulls that have no meaning."""
         return walks.without_nulls(self.node, obj)
 
     def default(self, obj: Json) -> Json:
-        """The object with what a server fills in. Malformed objects stay as they are; `validate` tells."""
+        """The object with defaults. Malformed objects stay unchanged; `validate` reports them."""
         return (
             walks.default(self.node, obj) if self.custom else with_built_in_defaults(self.resource.group_resource, obj)
         )
 
     def validate(self, obj: Json, old: Json | None = None) -> list[FieldError]:
-        """What is wrong with the object (as written over `old`), by its schema first, then by its kind's own rules."""
+        """The object's errors (as written over `old`): by its schema first, then by its kind's own rules."""
         found: list[FieldError] = []
         check(self.node, obj, "", found)
         if found and not self.custom:
-            # Nobody requires what controllers have not observed yet: Go writes the zero of the type.
+            # Status fields that controllers have not observed are not required: Go writes the type's zero value.
             found = [e for e in found if not (e.type == "FieldValueRequired" and e.path.startswith("status."))]
         elif old is not None and self.node.fixes and not found:
             check_unchanged(self.node, obj, old, "", found)
@@ -95,7 +95,7 @@ class Kind:
 
 
 class Schemas:
-    """All served kinds: the built-in ones, and those of the definitions added."""
+    """All served kinds: built-in ones, and those of added definitions."""
 
     def __init__(self) -> None:
         self._built_in = Compiler(lenient=True)
@@ -109,7 +109,7 @@ class Schemas:
             self._add(resource, lambda r=resource: self._built_in_kind(r))
 
     def kind(self, group: str, version: str, plural: str) -> Kind | None:
-        """The kind behind a path, None if it is not served."""
+        """The kind of a path, None if it is not served."""
         key = (group, version, plural)
         found = self._kinds.get(key)
         if found is None and key in self._makers:
@@ -117,7 +117,7 @@ class Schemas:
         return found
 
     def add_crd(self, crd: Json) -> list[FieldError]:
-        """Serve what a CustomResourceDefinition defines, in place of its former version. Nothing changes when it has errors."""
+        """Serves a CustomResourceDefinition's kinds in place of its former version. With errors, nothing changes."""
         if errors := crd_errors(crd):
             return errors
         name: str = crd["metadata"]["name"]
@@ -131,7 +131,7 @@ class Schemas:
         return []
 
     def remove_crd(self, name: str) -> None:
-        """Stop to serve the kinds of a definition."""
+        """Stops serving the kinds of a definition."""
         for key in self._of_crd.pop(name, ()):
             self._makers.pop(key, None)
             self._kinds.pop(key, None)
@@ -148,7 +148,7 @@ class Schemas:
         return self._document("", lambda: index(self))
 
     def openapi_v3(self, group_version: str) -> Json:
-        """The OpenAPI v3 document of `api/v1`, `apis/apps/v1`, …; without paths when nothing is served there."""
+        """The OpenAPI v3 document of `api/v1`, `apis/apps/v1`, …; without paths if nothing is served there."""
         from serinus.local.schema.openapi import document
 
         return self._document(group_version, lambda: document(self, group_version))
@@ -160,7 +160,7 @@ class Schemas:
         return self._document("v2", lambda: document_v2(self))
 
     def openapi_v2_protobuf(self) -> bytes:
-        """The same document as one protobuf message."""
+        """The OpenAPI v2 document as one protobuf message."""
         from serinus.local.schema.openapi_protobuf import encode
 
         if not self._v2_protobuf:
@@ -205,7 +205,7 @@ class Schemas:
 
 
 def resource_of(crd: Json, version: Json) -> Resource:
-    """The resource that one version of a definition serves."""
+    """The resource of one version of a definition."""
     spec, names = crd["spec"], crd["spec"]["names"]
     subresources = tuple(sorted(version.get("subresources") or {}, reverse=True))
     return Resource(

@@ -1,7 +1,9 @@
-"""Who owns which field: managedFields, server-side apply and its conflicts. Source: KEP-555; Kubernetes docs, "Server-Side Apply".
+"""Field ownership: managedFields, server-side apply and its conflicts. Source: KEP-555; Kubernetes docs, "Server-Side
+Apply".
 
-A manager is known by name, operation, version and subresource. Applying owns what is applied; an update owns what it changed,
-and takes it from everybody else. Applying a value that another owns differently is a conflict, unless forced.
+A manager is identified by name, operation, version and subresource. An apply owns the applied fields. An update owns
+the fields that it changed, and removes them from other managers. Applying a value that another manager owns with a
+different value is a conflict, unless forced.
 """
 
 from __future__ import annotations
@@ -29,14 +31,14 @@ from serinus.local.schema.nodes import Node
 Json = dict[str, Any]
 MOST_UPDATERS = 10
 MOST_NAMED = 200
-"""Conflicts and repeated items that an answer names: each has a path, and there may be as many as an object has fields."""
+"""Conflicts and repeated items in one response: each has a path, and there may be as many as fields in the object."""
 
 BEFORE = "before-first-apply"
 OLDEST = "ancient-changes"
 
 
 class ApplyConflict(Exception):
-    """Other managers own fields with other values. `conflicts`: (manager, field path)."""
+    """Other managers own these fields with other values. `conflicts`: (manager, field path)."""
 
     def __init__(self, conflicts: list[tuple[str, str]], owners: list[str], count: int = 0) -> None:
         self.conflicts = conflicts
@@ -57,7 +59,7 @@ class ApplyConflict(Exception):
 
 
 class ApplyRefused(Exception):
-    """What is applied cannot be owned: items of a list that have the same keys."""
+    """The applied object cannot be owned: list items have the same keys."""
 
 
 def apply(
@@ -107,7 +109,8 @@ def apply(
 
 
 def track(kind: Kind, old: Json | None, new: Json, *, manager: str, now: str, subresource: str = "") -> list[Json]:
-    """The managedFields of `new`, which `manager` wrote over `old` in any other way than by applying. New entries; nothing is changed."""
+    """The managedFields of `new` after `manager` wrote it over `old` without apply. Returns new entries; modifies
+    nothing."""
     entries = _entries(new) if _has_entries(new) else _entries(old or {})
     changed, gone = _compared(kind.node, old or {}, new)
     changed, gone = (own_fields(f, has_status=kind.has_status, subresource=subresource) for f in (changed, gone))
@@ -161,7 +164,7 @@ def _compared(node: Node, old: Any, new: Any) -> tuple[Fields, Fields]:
 def _conflicts(
     kind: Kind, live: Json, applied: Json, wanted: Fields, others: list[Json]
 ) -> tuple[list[tuple[Json, tuple[str, ...]]], list[str]]:
-    """What others own and the applied object has another value for."""
+    """Fields that other managers own and for which the applied object has another value."""
     different: list[tuple[str, ...]] = []
     _different(kind.node, live, applied, wanted, (), different)
     paths: Fields = {}
@@ -195,7 +198,7 @@ def _different(
 
 
 def _shared(paths: Fields, fields: Fields, path: tuple[str, ...], found: list[tuple[str, ...]]) -> None:
-    """Add the leaves of `paths` that are in `fields`. The smaller of the two decides how long that takes."""
+    """Adds the leaves of `paths` that are in `fields`. The smaller set determines the running time."""
     if not paths:
         found.append(path)
         return
@@ -205,7 +208,7 @@ def _shared(paths: Fields, fields: Fields, path: tuple[str, ...], found: list[tu
 
 
 def _given_up(node: Node, out: Json, before: Fields, wanted: Fields, others: list[Json]) -> Json:
-    """The object without the fields that were applied last time, are not now, and that nobody else owns."""
+    """The object without fields of the previous apply that are neither applied now nor owned by another manager."""
     dropped = difference(before, wanted)
     if dropped and others:
         dropped = difference(dropped, union_of(_with_parents(entry.get("fieldsV1", {})) for entry in others))
@@ -213,24 +216,24 @@ def _given_up(node: Node, out: Json, before: Fields, wanted: Fields, others: lis
 
 
 def _with_parents(fields: Fields) -> Fields:
-    """Who owns a part of a list item keeps the item."""
+    """The set with its containers: an owner of a list item's part keeps the item."""
     return {OWNED: {}, **{k: _with_parents(v) if v else v for k, v in fields.items()}}
 
 
 def _add_path(fields: Fields, path: tuple[str, ...]) -> None:
-    """Adds a leaf to the set. No path may lead through the leaf of another."""
+    """Adds a leaf to the set. No path may pass through another path's leaf."""
     for key in path:
         fields = fields.setdefault(key, {})
 
 
 def _entries(obj: Json) -> list[Json]:
-    """The entries that can be read. Clients may send any; others were stored before they were looked at."""
+    """The readable entries. Clients may send invalid ones; others were stored before validation existed."""
     found: Any = (obj.get("metadata") or {}).get("managedFields") or []
     return [entry for entry in found if _readable(entry)]
 
 
 def _has_entries(obj: Json) -> bool:
-    """Whether the object says who owns it. Where one entry cannot be read, it does not, as in kube-apiserver."""
+    """Whether the object has managedFields. As in kube-apiserver, one unreadable entry invalidates all."""
     found: Any = (obj.get("metadata") or {}).get("managedFields")
     return isinstance(found, list) and all(_readable(entry) for entry in found)
 
@@ -244,7 +247,7 @@ def _readable(entry: Any) -> bool:
 
 
 def _first_owner(kind: Kind, live: Json, now: str) -> list[Json]:
-    """An object that nobody tracked belongs to an unknown writer."""
+    """The entry of an unknown writer, for an object without managedFields."""
     fields = own_fields(_compared(kind.node, {}, live)[0], has_status=False, subresource="")
     return [_entry(kind, BEFORE, "Update", "", now, fields)]
 
@@ -277,18 +280,18 @@ def _described(entry: Json) -> str:
 
 
 def _without(entry: Json, fields: Fields) -> Json | None:
-    """The entry without these fields; None if it owns nothing more."""
+    """The entry without these fields; None if it owns no others."""
     left = difference(entry["fieldsV1"], fields)
     return None if left is None else {**entry, "fieldsV1": left}
 
 
 def _sorted(entries: list[Json]) -> list[Json]:
-    """Applied first, then by time and name."""
+    """Sorts apply entries first, then by time and name."""
     return sorted(entries, key=lambda e: (e.get("operation") != "Apply", e.get("time", ""), e["manager"]))
 
 
 def _capped(entries: list[Json]) -> list[Json]:
-    """At most ten updaters: the oldest become one, so that the list does not grow for ever."""
+    """Limits the list to ten updaters: the oldest are merged into one."""
     updaters = sorted((e for e in entries if e.get("operation") == "Update"), key=lambda e: e.get("time", ""))
     surplus = len(updaters) - MOST_UPDATERS
     if surplus <= 0:

@@ -1,4 +1,4 @@
-"""Merging of an applied object into a live one, and taking fields out of it, by the schema's list and map types."""
+"""Merges an applied object into a live one, and removes fields, by the schema's list and map types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def merge(node: Node, live: Any, applied: Any) -> Any:
-    """The live value with the applied one merged in."""
+    """The live value after the merge of the applied one."""
     if isinstance(applied, dict) and isinstance(live, dict) and granular(node, applied):
         out: Json = dict(live)
         for name, value in applied.items():
@@ -24,12 +24,12 @@ def merge(node: Node, live: Any, applied: Any) -> Any:
 
 
 def _merged_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
-    """Applied items in their order; each item that only the live list has stays behind the one that it followed."""
+    """Applied items in their order. Each item that only the live list has stays behind its predecessor."""
     items = node.items or ANYTHING
     have = {item_key(node, item): item for item in reversed(live)}
     leading: list[Any] = []
     runs: dict[str | None, list[Any]] = {}
-    """Each applied item with those that follow it, in the order of the applied ones."""
+    """Each applied item and its followers, in applied order."""
     for item in applied:
         key = item_key(node, item)
         merged = merge(items, have[key], item) if key in have and node.list_type == "map" else copied(item)
@@ -46,7 +46,7 @@ def _merged_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
 
 
 def removed(node: Node, value: Any, fields: Fields) -> Any:
-    """The value without these fields: those that are leaves of the set, and containers that are left empty by it."""
+    """The value without these fields: the set's leaves, and containers that become empty."""
     if isinstance(value, dict):
         out: Json = {}
         for name, item in value.items():
@@ -67,7 +67,7 @@ def removed(node: Node, value: Any, fields: Fields) -> Any:
 
 
 def _left(node: Node, value: Any, fields: Fields, *, item: bool = False) -> Any:
-    """What is left of a value; None if nothing is."""
+    """The rest of a value; None if it is empty."""
     if not fields or not granular(node, value):
         return None
     if item and OWNED in fields:

@@ -1,8 +1,8 @@
-"""Schemas compiled to a tree that can be walked fast: one node for each place of an object.
+"""Compiles schemas to a tree for fast traversal: one node for each field of an object.
 
-Two dialects come in: the published definitions of built-in kinds (`$ref`s, recursive) and structural schemas of
-CustomResourceDefinitions. Built-in kinds treat null as absent, as Go's decoder does; custom ones keep it where it is allowed.
-Of the rules in CEL that a structural schema may have, `self == oldSelf` is kept; all others are not evaluated.
+There are two input dialects: the published definitions of built-in kinds (`$ref`s, recursive) and structural schemas of
+CustomResourceDefinitions. Built-in kinds treat null as absent, like Go's decoder; custom ones keep it where allowed. Of
+a structural schema's CEL rules, only `self == oldSelf` is evaluated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SPECIAL = {"IntOrString": INT_OR_STRING, "Quantity": QUANTITY}
 
 
 class Node:
-    """What may stand at one place. `fields` are known by name; `values` is the schema of all others (a map)."""
+    """The schema of one field. `fields`: schemas by name; `values`: the schema of all other keys (a map)."""
 
     __slots__ = (
         "atomic", "default", "defaults", "enum", "fields", "fixed", "fixes", "format", "items", "keys", "lenient", "list_type",
@@ -36,13 +36,13 @@ class Node:
         self.values: Node | None = None
         self.items: Node | None = None
         self.preserve = shape == ANY
-        """Unknown fields stay."""
+        """Unknown fields are kept."""
         self.atomic = False
-        """Owned and merged as a whole, not field by field."""
+        """Owned and merged as a whole, not per field."""
         self.list_type = "atomic"
         self.keys: tuple[str, ...] = ()
         self.merges: dict[str, tuple[frozenset[str], str]] = {}
-        """Field → (patch strategies, merge key) of strategic merge patches."""
+        """Field -> (patch strategies, merge key) of strategic merge patches."""
         self.enum: tuple[Any, ...] = ()
         self.minimum: float | None = None
         self.maximum: float | None = None
@@ -53,13 +53,13 @@ class Node:
         self.nullable = lenient
         self.default: Any = None
         self.defaults = False
-        """Whether here or below are schema defaults."""
+        """Whether this node or a descendant has schema defaults."""
         self.fixed = ""
-        """Why the value may not change once it is set; empty if it may."""
+        """Why the value is immutable once set; empty if it is not."""
         self.fixes = False
-        """Whether something here or below, lists left out, is fixed."""
+        """Whether this node or a descendant, lists excluded, is immutable."""
         self.rules = False
-        """Whether a scalar has more than its type to check."""
+        """Whether a scalar needs checks beyond its type."""
 
 
 ANYTHING = Node(ANY)
@@ -108,7 +108,7 @@ class Compiler:
             if rule.get("rule", "").strip() == UNCHANGED:
                 node.fixed = rule.get("message") or f"failed rule: {UNCHANGED}"
         node.fixes = bool(node.fixed) or any(n.fixes for n in node.fields.values())
-        # Built-in kinds have defaults of their own; the schema's only tell the keys of list items.
+        # Built-in kinds have their own defaults; the schema's defaults only supply list item keys.
         node.default = schema.get("default")
         below = [*node.fields.values(), *([node.values] if node.values else []), *([node.items] if node.items else [])]
         node.defaults = not self._lenient and any(n.defaults or n.default is not None for n in below)

@@ -1,6 +1,6 @@
 """The OpenAPI documents of the served kinds: v3, one for each group version, and v2, one for all.
 
-Source: Kubernetes docs, "The Kubernetes API: OpenAPI"; the schemas are the published ones or those of the definitions.
+Source: Kubernetes docs, "The Kubernetes API: OpenAPI". The schemas are the published ones or those of the definitions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TYPE_FIELDS = {
 
 
 def index(schemas: Schemas) -> Json:
-    """The list of v3 documents; an address changes with what it leads to, so that clients may keep it for ever."""
+    """The list of v3 documents. A URL changes with its document's content, so clients may cache it forever."""
     paths: Json = {}
     for group_version in dict.fromkeys(_group_version(r) for r in schemas.resources()):
         digest = hashlib.sha256(msgspec.json.encode(schemas.openapi_v3(group_version))).hexdigest().upper()
@@ -73,7 +73,7 @@ def definition_name(kind: Kind) -> str:
 
 
 def _reach(todo: list[str], found: Json, prefix: str) -> None:
-    """Add the named definitions and all that they refer to."""
+    """Adds the named definitions and all that they reference."""
     while todo:
         name = todo.pop()
         if name not in found:
@@ -81,7 +81,7 @@ def _reach(todo: list[str], found: Json, prefix: str) -> None:
 
 
 def _written(schema: Json, prefix: str, reached: list[str]) -> Json:
-    """A schema in the dialect of the document that `prefix` belongs to."""
+    """A schema in the dialect of `prefix`'s document."""
     if "$ref" in schema:
         name = schema["$ref"].removeprefix(published.PREFIX)
         reached.append(name)
@@ -104,7 +104,7 @@ def _written(schema: Json, prefix: str, reached: list[str]) -> Json:
 
 
 def _either(schema: Json, *, v3: bool) -> Json:
-    """IntOrString and Quantity, the two published types with a choice."""
+    """IntOrString and Quantity, the two published types with alternatives."""
     whole = any(part.get("type") == "integer" for part in schema["oneOf"])
     if v3:
         return {"oneOf": schema["oneOf"]} | ({"format": "int-or-string"} if whole else {})
@@ -112,7 +112,7 @@ def _either(schema: Json, *, v3: bool) -> Json:
 
 
 def _custom(kind: Kind, name: str, found: Json, prefix: str) -> list[str]:
-    """Add a custom kind and its list; the published definitions that they need."""
+    """Adds a custom kind and its list, with the published definitions that they need."""
     r = kind.resource
     reached: list[str] = []
     schema = _written(kind.schema, prefix, reached)

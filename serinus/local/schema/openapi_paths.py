@@ -1,7 +1,7 @@
-"""The `paths` of OpenAPI documents: which operations each resource has, and their query parameters.
+"""The `paths` of OpenAPI documents: each resource's operations and their query parameters.
 
-kubectl reads them to find the kind behind a path (`explain`), and whether `dryRun`, `fieldValidation` and strategic
-merge patches are understood.
+kubectl reads them to find the kind of a path (`explain`), and to check support for `dryRun`, `fieldValidation` and
+strategic merge patches.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SUB_KINDS = {
 
 
 def paths_of(resource: Resource, reference: Json, *, custom: bool, v2: bool) -> Json:
-    """Path → operations of one resource. `reference`: the `$ref` of its schema."""
+    """Path -> operations of one resource. `reference`: the `$ref` of its schema."""
     space = "{namespace}" if resource.namespaced else ""
     gvk = (resource.group, resource.version, resource.kind)
     collection, item = resource.path(space), resource.path(space, "{name}")
@@ -100,7 +100,7 @@ def _operation(
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": {"group": gvk[0], "version": gvk[1], "kind": gvk[2]},
     }
-    # A list answers with another kind than the one that the path is about.
+    # A list returns another kind than the path's own.
     answer = {"type": "object"} if action in ("list", "deletecollection", "delete") else shape
     sent = {"type": "object"} if method == "patch" else shape
     if v2:

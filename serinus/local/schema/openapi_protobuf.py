@@ -1,9 +1,8 @@
-"""The OpenAPI v2 document in protobuf: the only form in which kubectl reads `/openapi/v2`.
+"""The OpenAPI v2 document in protobuf: the only format in which kubectl reads `/openapi/v2`.
 
-kubectl asks for this document when the v3 documents have no schema for a kind, such as a custom kind that is not
-installed, and for `explain --output plaintext-openapiv2`. Only writing is needed. Source of the field numbers:
-OpenAPIv2.proto of github.com/google/gnostic-models. Values of any type (extensions, enums) are YAML text there; JSON is
-YAML.
+kubectl reads this document if the v3 documents have no schema for a kind, such as a missing custom kind. It also reads
+it for `explain --output plaintext-openapiv2`. Only encoding is needed. Source of the field numbers: OpenAPIv2.proto of
+github.com/google/gnostic-models. Values of any type (extensions, enums) are YAML text there; JSON is valid YAML.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ Json = dict[str, Any]
 Fields = dict[str, tuple[int, str]]
 """JSON name -> field number, type; "x-" stands for all extensions.
 
-Types: s(tring), b(ool), i(nt), d(ouble), any, or a message's name; `[]` before it: a list; `{n}`: a map, whose entries
-are field n of a message of their own; `n>`: the only field, n, of a message of its own.
+Types: s(tring), b(ool), i(nt), d(ouble), any, or a message's name. `[]` before it: a list. `{n}`: a map with its
+entries in field n of a separate message. `n>`: the only field, n, of a separate message.
 """
 
 MEDIA = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 MEDIA_TYPES = (MEDIA, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
-"""The names of this form. Clients ask for the second, and servers answer with the first, since `@` is not allowed there."""
+"""Media types of this format. Clients send the second; servers return the first, because `@` is not allowed there."""
 
 _MESSAGES: dict[str, Fields] = {
     "Document": {"swagger": (1, "s"), "info": (2, "Info"), "paths": (8, "{2}PathItem"), "definitions": (9, "{1}Schema")},
@@ -55,16 +54,16 @@ _MESSAGES: dict[str, Fields] = {
     },
 }  # fmt: skip
 _PARAMETER = {"body": "1>1>Parameter body", "query": "1>2>3>Parameter query", "path": "1>2>4>Parameter path"}
-"""Where a parameter is given -> the choices that lead to its message."""
+"""Location of a parameter -> the choices that lead to its message."""
 
 
 def encode(document: Json) -> bytes:
-    """The v2 document as one `openapi.v2.Document`. Keywords that OpenAPI v2 does not have are left out."""
+    """The v2 document as one `openapi.v2.Document`. Keywords that OpenAPI v2 lacks are omitted."""
     return _message("Document", document)
 
 
 def asked_for(accept: str) -> bool:
-    """Whether the first known type of an Accept header is this one."""
+    """Whether the first supported type of an Accept header is this one."""
     offers = (offer.partition(";")[0].strip().lower() for offer in accept.split(","))
     known = (*MEDIA_TYPES, "application/json", "application/yaml", "application/*", "*/*")
     return next((offer for offer in offers if offer in known), "") in MEDIA_TYPES

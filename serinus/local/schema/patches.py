@@ -1,4 +1,4 @@
-"""Patches of JSON objects: RFC 6902, RFC 7396 and Kubernetes' strategic merge patch. Pure: what is given stays as it was."""
+"""Patches of JSON objects: RFC 6902, RFC 7396 and Kubernetes' strategic merge patch. Pure: inputs are not modified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def merge_patch(obj: Json, patch: Json) -> Json:
-    """The object after a merge patch (RFC 7396): null removes, objects merge, all else replaces."""
+    """The object after a merge patch (RFC 7396): null removes, objects merge, all other values replace."""
     out = dict(obj)
     for key, value in patch.items():
         if value is None:
@@ -29,7 +29,7 @@ def merge_patch(obj: Json, patch: Json) -> Json:
 
 
 def strategic_patch(kind: Kind, obj: Json, patch: Json) -> Json:
-    """The object after a strategic merge patch, whose merge keys the kind's schema names. Raises PatchError."""
+    """The object after a strategic merge patch with the merge keys of the kind's schema. Raises PatchError."""
     if kind.custom:
         raise PatchError("strategic merge patch is not supported for custom resources")
     return merged(kind.node, obj, patch)

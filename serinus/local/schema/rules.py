@@ -1,4 +1,4 @@
-"""Rules of built-in kinds beyond their schemas: those that users meet. Rarer ones are left out, which the docs say.
+"""Rules of built-in kinds beyond their schemas: the common ones. The docs list the omission of rarer ones.
 
 Source: the fields' descriptions in the published schemas and the answers of a Kubernetes 1.34 server.
 """
@@ -44,7 +44,7 @@ PATH_SEGMENT_NAMES = dict.fromkeys(
     ),
     _PATH_SEGMENT,
 )
-"""Kinds whose names may hold all that a path may: `system:metrics-reader`."""
+"""Kinds whose names may contain any path segment: `system:metrics-reader`."""
 _NAMES: dict[str, tuple[re.Pattern[str], int, str]] = {
     **PATH_SEGMENT_NAMES,
     "services": (_SERVICE_NAME, 63, _SERVICE_TEXT),
@@ -54,10 +54,10 @@ MOST_ANNOTATION_BYTES = 256 * 1024
 
 
 def broken_rules(resource: Resource, obj: Json, old: Json | None, *, custom: bool) -> list[FieldError]:
-    """What is wrong with an object whose schema is kept."""
+    """The rule violations of an object that satisfies its schema."""
     found = list(_metadata(resource.group_resource, obj.get("metadata") or {}, old))
     rule = None if custom else _OF.get(resource.group_resource)
-    # An object on its way out must still be written, or nobody could take its finalizers off.
+    # A terminating object must stay writable, so that its finalizers can be removed.
     if rule is not None and not (old and old["metadata"].get("deletionTimestamp")):
         found += rule(obj, old)
     return found
@@ -88,7 +88,7 @@ def _metadata(group_resource: str, meta: Json, old: Json | None) -> Iterator[Fie
 
 
 def choice(path: str, value: Any, *choices: str) -> Iterator[FieldError]:
-    """A finding if the value is set and none of the choices."""
+    """An error if the value is set and is not one of the choices."""
     if value not in (None, *choices):
         yield FieldError(
             path, "FieldValueNotSupported", value, "supported values: " + ", ".join(f'"{c}"' for c in choices)

@@ -1,6 +1,6 @@
-"""Defaults of the kinds that are stored and have no effect here. Source: the descriptions in the published schemas.
+"""Defaults of kinds that are stored without effect. Source: the descriptions in the published schemas.
 
-They make a stored object look as on a cluster, so that `kubectl diff` and GitOps tools find no difference.
+They make a stored object equal to a cluster's, so that `kubectl diff` and GitOps tools find no difference.
 """
 
 from __future__ import annotations

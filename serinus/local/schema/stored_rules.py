@@ -1,4 +1,4 @@
-"""Rules of the kinds that are stored and have no effect here: those that a user meets when a chart is wrong.
+"""Rules of kinds that are stored without effect: those that an invalid chart commonly violates.
 
 Source: the fields' descriptions in the published schemas.
 """
@@ -19,7 +19,7 @@ Rule = Callable[[Json, Json | None], Iterator[FieldError]]
 
 
 def _fixed(*paths: str) -> Rule:
-    """These fields never change once they are set."""
+    """These fields are immutable once set."""
 
     def rule(obj: Json, old: Json | None) -> Iterator[FieldError]:
         for path in paths if old else ():
@@ -75,7 +75,7 @@ def _role_binding(obj: Json, old: Json | None) -> Iterator[FieldError]:
 
 
 def _owner(obj: Json, old: Json | None) -> Iterator[FieldError]:
-    """StatefulSets and DaemonSets: a selector that never changes, and a template that fits it."""
+    """StatefulSets and DaemonSets: an immutable selector, and a matching template."""
     spec: Json = obj.get("spec") or {}
     before: Json = (old or {}).get("spec") or {}
     if (spec.get("replicas") or 0) < 0:

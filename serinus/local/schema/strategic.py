@@ -1,4 +1,4 @@
-"""Strategic merge patch: objects merge, lists merge by the key that the schema names, directives say more.
+"""Strategic merge patch: objects merge, lists merge by the schema's key, and directives control the rest.
 
 Source: Kubernetes' "Strategic Merge Patch" page: `$patch`, `$deleteFromPrimitiveList`, `$setElementOrder`, `$retainKeys`.
 """
@@ -19,11 +19,11 @@ _LONGEST_SHOWN = 200
 
 
 class PatchError(Exception):
-    """The patch cannot be read, or does not fit the object."""
+    """The patch is unreadable or does not apply to the object."""
 
 
 def merged(node: Node, obj: Json, patch: Json) -> Json:
-    """The object with the patch merged in. Raises PatchError."""
+    """The object after the patch. Raises PatchError."""
     directive = patch.get(_PATCH)
     if directive == "replace":
         return {k: copied(v) for k, v in patch.items() if k != _PATCH}
@@ -63,7 +63,7 @@ def _field(node: Node, out: Json, name: str, value: Any) -> None:
 
 
 def _by_key(item: Node, old: list[Any], patch: list[Any], key: str, name: str) -> list[Any]:
-    """Lists of objects, each found again by its key; what is new comes last."""
+    """Merges lists of objects by key; new items come last."""
     entries: list[Json] = []
     for entry in patch:
         if not isinstance(entry, dict):
@@ -114,7 +114,7 @@ def _directives(node: Node, out: Json, patch: Json) -> None:
 
 
 def _ordered(items: list[Any], order: list[Any], key: str) -> list[Any]:
-    """Items named in the order come in it; each of the others stays behind the item that it followed."""
+    """Items in the given order; each of the others stays behind its predecessor."""
 
     def key_of(item: Any) -> Hashable:
         return identity(item.get(key) if key and isinstance(item, dict) else item)
@@ -142,6 +142,6 @@ def _list_of(value: Any, directive: str) -> list[Any]:
 
 
 def _cut(value: Any) -> str:
-    """The value in a message: as much of it as a person reads."""
+    """The value for a message, shortened to a readable length."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

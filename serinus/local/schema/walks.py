@@ -1,4 +1,4 @@
-"""Walks over an object along its schema: unknown fields, pruning, schema defaults. New objects come out, old ones stay."""
+"""Traversals of an object by its schema: unknown fields, pruning, schema defaults. They return new objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def unknown(node: Node, value: Any, path: str, found: list[tuple[str, Collection[str]]]) -> None:
-    """Add (path, the fields that are known there) of each field that the schema does not know."""
+    """Adds (path, the valid names there) of each field that is not in the schema."""
     if node.shape == OBJECT and type(value) is dict:
         fields, values = node.fields, node.values
         for name, item in value.items():
@@ -52,9 +52,10 @@ def prune(node: Node, value: Any) -> Any:
 
 
 def without_nulls(node: Node, value: Any) -> Any:
-    """The value without nulls where its schema allows none: they count as absent, so that a default may take their place.
+    """The value without nulls where its schema forbids them: they count as absent, so that a default can apply.
 
-    Source: Kubernetes docs, "Defaulting and Nullable" of custom resources. Items of lists stay, and are then refused.
+    Source: Kubernetes docs, "Defaulting and Nullable" of custom resources. List items stay, and validation refuses
+    them.
     """
     if node.shape == OBJECT and type(value) is dict:
         out: Json = {}
@@ -74,7 +75,7 @@ def without_nulls(node: Node, value: Any) -> Any:
 
 
 def default(node: Node, value: Any) -> Any:
-    """The value with the schema's defaults; shares what has none."""
+    """The value with the schema's defaults; parts without defaults are shared."""
     if not node.defaults:
         return value
     if node.shape == OBJECT and type(value) is dict:

@@ -1,4 +1,4 @@
-"""Rules of pods, and of what makes pods from a template: ReplicaSets, Deployments, Jobs."""
+"""Rules of pods and of kinds with a pod template: ReplicaSets, Deployments, Jobs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _pod(obj: Json, old: Json | None) -> Iterator[FieldError]:
 
 
 def _fixed(spec: Json) -> Json:
-    """The part of a pod's spec that never changes."""
+    """The immutable part of a pod's spec."""
     kept = {k: v for k, v in spec.items() if k not in _MUTABLE}
     for field in _CONTAINERS:
         if field in kept:
@@ -123,7 +123,7 @@ def _job(obj: Json, old: Json | None) -> Iterator[FieldError]:
             yield FieldError(f"spec.{field}", "FieldValueInvalid", spec[field], "must be greater than or equal to 0")
     at = "spec.template.spec.restartPolicy"
     if policy == "Always":
-        # What a template gets that says nothing: so nothing was chosen.
+        # The default of a template without restartPolicy: the user has chosen nothing.
         yield FieldError(at, "FieldValueRequired", None, 'valid values: "OnFailure", "Never"')
     elif policy not in ("OnFailure", "Never"):
         yield FieldError(at, "FieldValueNotSupported", policy, 'supported values: "OnFailure", "Never"')

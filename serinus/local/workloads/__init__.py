@@ -1,4 +1,4 @@
-"""What a cluster's controller manager does: Deployments, ReplicaSets, Jobs, endpoints, garbage, namespaces.
+"""The controllers of a cluster's controller manager: Deployments, ReplicaSets, Jobs, endpoints, garbage, namespaces.
 
-Ordinary clients of the API: they work the same against the embedded API server and against a cluster's.
+They are ordinary API clients and work the same with the embedded API server and with a cluster's.
 """

@@ -1,4 +1,4 @@
-"""One cache of each resource, shared by all controllers of this room."""
+"""One cache per resource, shared by all workload controllers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Key = tuple[str, str]
 
 
 class Index(Generic[T]):
-    """Which objects of a cache share a value, such as their owner; kept as the cache changes."""
+    """An index of a cache's objects by a shared value, such as their owner; updated with the cache."""
 
     def __init__(self, informer: Informer[T], values: Callable[[T], Iterable[Hashable]]) -> None:
         self._items, self._values = informer.items, values
@@ -54,7 +54,7 @@ class Index(Generic[T]):
                         del self._keys[value]
 
     def get(self, value: Hashable) -> list[T]:
-        """The objects with this value, by name."""
+        """The objects with this value, sorted by name."""
         return [self._items[key] for key in sorted(self._keys.get(value, ())) if key in self._items]
 
 
@@ -98,7 +98,7 @@ def _service_of(obj: EndpointSlice) -> Iterable[Key]:
 
 
 def quietly(queue: WorkQueue[K], handler: Callable[[K], Awaitable[None]]) -> Callable[[K], Awaitable[None]]:
-    """A handler that looks again after a Conflict without a word: the cache was behind, which is nobody's fault."""
+    """Wraps a handler to retry after a Conflict without logging: the cache was stale."""
 
     async def handle(key: K) -> None:
         try:
@@ -121,7 +121,7 @@ def owner_reference(resource: Resource, metadata: ObjectMeta) -> Json:
 
 
 def merge_status(old: msgspec.Struct, new: msgspec.Struct, *always: str) -> Json | None:
-    """A merge patch of `status` that turns `old` into `new`; None where they are equal. `always`: written even as 0."""
+    """A merge patch of `status` from `old` to `new`; None if they are equal. `always`: fields written even if 0."""
     if old == new:
         return None
     before: Json = msgspec.to_builtins(old)

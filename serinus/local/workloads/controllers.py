@@ -1,4 +1,4 @@
-"""All workload controllers together."""
+"""Runs all workload controllers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from serinus.local.workloads.replicaset import ReplicaSets
 async def run_workloads(
     client: Client, clock: Clock, rng: Random, *, garbage: bool = True, namespaces: bool = True
 ) -> None:
-    """Runs until cancelled. Another API server may bring its own garbage collection and namespaces: switch ours off."""
+    """Runs until cancelled. Switch off garbage collection and namespaces if the API server has its own."""
     caches = Caches(client, clock)
     parts = [part(client, caches, clock, rng) for part in (ReplicaSets, EndpointsController, Deployments, Jobs)]
     async with asyncio.TaskGroup() as group:

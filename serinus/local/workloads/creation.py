@@ -1,4 +1,4 @@
-"""Creating and deleting the pods of an owner so that a cache that lags behind never makes one twice."""
+"""Creates and deletes an owner's pods, so that a stale cache never causes a duplicate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_BASE = 58
 
 
 class PodMaker:
-    """For the owners of one kind. A key is the owner's namespace and name."""
+    """Creates pods for the owners of one kind. A key is the owner's namespace and name."""
 
     def __init__(self, client: Client, pods: Informer[Pod], clock: Clock, rng: Random, kind: str) -> None:
         self._client, self._pods, self._clock, self._rng, self._kind = client, pods, clock, rng, kind
@@ -44,11 +44,11 @@ class PodMaker:
         self._open.forget(key)
 
     def settles_by(self, key: Key) -> float:
-        """When `settled` asks the API itself, in seconds since the epoch."""
+        """When `settled` reads the API itself, in seconds since the epoch."""
         return (self._open.oldest(key) or self._clock.now()) + PATIENCE
 
     async def settled(self, key: Key) -> bool:
-        """Whether the cache shows all that was done for this owner. After a while the API itself is asked."""
+        """Whether the cache shows all writes for this owner. After PATIENCE seconds it reads the API itself."""
         oldest = self._open.oldest(key)
         if oldest is None:
             return True
@@ -65,9 +65,9 @@ class PodMaker:
         return self._open.oldest(key) is None
 
     async def create(self, key: Key, base: str, template: Json, reference: Json, count: int) -> list[str]:
-        """Creates `count` pods, in batches that double, so that a template that is refused costs one call.
+        """Creates `count` pods in batches that double, so that a rejected template costs one call.
 
-        Returns their names; raises the first failure after the batch it happened in.
+        Returns their names. Raises the first failure after its batch.
         """
         names: list[str] = []
         size = 1
@@ -101,19 +101,19 @@ class PodMaker:
         try:
             await self._client.create(PODS, body, key[0], type=msgspec.Raw)
         except AlreadyExists:
-            # Five letters met by chance, or a lost answer and our own pod: the event tells which.
+            # A random name collision, or this client's own pod after a lost response: the event decides.
             if (key[0], name) in self._pods.items:
                 self._open.met(key, "+" + name)
             raise
         except Unavailable:
-            raise  # it may have been created: `settled` asks when no event comes
+            raise  # it may have been created: `settled` reads the API if no event arrives
         except ApiError:
             self._open.met(key, "+" + name)
             raise
         return name
 
     async def delete(self, key: Key, pods: Sequence[Pod]) -> list[Pod]:
-        """Deletes these pods; those that were gone already count as deleted. Raises the first failure after all."""
+        """Deletes these pods; already deleted ones count as deleted. Raises the first failure after all calls."""
         results = await asyncio.gather(*(self._delete_one(key, p) for p in pods), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -125,7 +125,7 @@ class PodMaker:
         self._open.expect(key, what)
         try:
             await self._client.delete(PODS, pod.metadata.name, key[0], uid=pod.metadata.uid)
-        except (NotFound, Conflict):  # gone, or another one has its name
+        except (NotFound, Conflict):  # deleted, or another pod has its name
             if self._pods.items.get(pod.key, pod).metadata.uid != pod.metadata.uid or pod.key not in self._pods.items:
                 self._open.met(key, what)
         except Unavailable:

@@ -1,7 +1,7 @@
-"""Deployments: carries out what `deployment_plan` decides.
+"""Deployments: executes the actions of `deployment_plan`.
 
-A ReplicaSet's name follows from the template, so that it cannot be created twice, and every change names the version
-it was decided from, so that a cache that lags behind changes nothing.
+A ReplicaSet's name is derived from the template, so it cannot be created twice. Every change includes the version that
+it was planned from, so a stale cache changes nothing.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Deployments:
                         self._queue.add(key)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        """The end of a pod is what a Recreate waits for."""
+        """Requeues the Deployment when a pod ends: Recreate waits for that."""
         if old is None or (new is not None and not new.finished):
             return
         owner = old.metadata.controller()
@@ -109,7 +109,7 @@ class Deployments:
             self._queue.add_at(key, deadline)
 
     async def _apply(self, deployment: Deployment, action: Action) -> bool:
-        """Whether to go on with the next action."""
+        """Executes one action. Returns whether to continue with the next one."""
         match action:
             case Adopt(replica_set):
                 await self._patch(replica_set, {"ownerReferences": [owner_reference(DEPLOYMENTS, deployment.metadata)]})
@@ -177,7 +177,7 @@ class Deployments:
         return True
 
     async def _collided(self, deployment: Deployment, action: Create) -> bool:
-        """The name is taken: by our own ReplicaSet that the cache does not show yet, or by another template."""
+        """Handles a name collision: with the own ReplicaSet that the cache lacks, or with another template's."""
         meta = deployment.metadata
         found = await self._client.get(REPLICA_SETS, action.name, meta.namespace, type=ReplicaSet)
         owner = found.metadata.controller()
@@ -193,7 +193,7 @@ class Deployments:
             "status": {"collisionCount": count},
         }
         await self._client.patch(DEPLOYMENTS, meta.name, body, meta.namespace, subresource="status")
-        deployment.status.collision_count = count  # or the status written next would take it back
+        deployment.status.collision_count = count  # else the next status write would undo it
         return False
 
 

@@ -1,4 +1,4 @@
-"""What a Deployment needs now: `plan` looks at the Deployment and its ReplicaSets and returns actions. Pure."""
+"""Plans a Deployment: `plan` reads the Deployment and its ReplicaSets and returns actions. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAXIMUM = "deployment.kubernetes.io/max-replicas"
 _NOT_COPIED = {LAST_APPLIED, REVISION, HISTORY, DESIRED, MAXIMUM, "deprecated.deployment.rollback.to"}
 
 APART = 0x5E4195
-"""Counted from here, collisions give Deployments hashes of their own."""
+"""Start of the collision count, so that Deployments have different hashes from Rollouts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`replicas`: None leaves the size."""
+    """`replicas`: None keeps the size."""
 
     replica_set: ReplicaSet
     replicas: int | None
@@ -63,7 +63,7 @@ Action = Adopt | Release | Create | Change | Delete
 
 @dataclass(frozen=True, slots=True)
 class DeploymentPlan:
-    """`new`: the ReplicaSet of the current template; `revision`: its number, "" while it does not exist."""
+    """`new`: the ReplicaSet of the current template; `revision`: its number, "" if it does not exist."""
 
     actions: tuple[Action, ...] = ()
     sets: tuple[ReplicaSet, ...] = ()
@@ -92,8 +92,8 @@ class _View:
 
 
 def plan(deployment: Deployment, candidates: Sequence[ReplicaSet], *, old_pods: int = 0) -> DeploymentPlan:
-    """`candidates`: the ReplicaSets it controls and the orphans of its namespace. `old_pods`: pods of older templates
-    that still exist in any state (Recreate waits for them)."""
+    """`candidates`: its own ReplicaSets and the namespace's orphans. `old_pods`: remaining pods of older templates in
+    any state (Recreate waits for them)."""
     claims = _claim(deployment, candidates)
     if claims or deployment.metadata.deletion_timestamp is not None:
         return DeploymentPlan(tuple(claims), tuple(_owned(deployment, candidates)))
@@ -117,8 +117,8 @@ def plan(deployment: Deployment, candidates: Sequence[ReplicaSet], *, old_pods: 
 
 
 def set_name(deployment: Deployment) -> tuple[str, str]:
-    """(name, hash) of the ReplicaSet of the current template."""
-    # Not the hash that Rollouts use: a Rollout of the same name and template makes a ReplicaSet of its own.
+    """(name, hash) of the current template's ReplicaSet."""
+    # Not the Rollout hash: a Rollout with the same name and template creates its own ReplicaSet.
     digest = pod_template_hash(deployment.spec.template, APART + (deployment.status.collision_count or 0))
     return f"{deployment.metadata.name[: 252 - len(digest)]}-{digest}", digest
 
@@ -163,14 +163,14 @@ def _next_revision(view: _View) -> str:
 
 
 def _resized(view: _View) -> bool:
-    """Whether the Deployment's size changed since its ReplicaSets were last scaled."""
+    """Whether the Deployment's size has changed since its ReplicaSets were last scaled."""
     active = [r for r in view.all if r.spec.replicas > 0]
     now = str(view.deployment.spec.replicas)
     return any(r.metadata.annotations.get(DESIRED, now) != now for r in active)
 
 
 def _scale(view: _View) -> list[Action]:
-    """Only sizes, for a Deployment that was resized or is paused: the split between templates stays."""
+    """Scales a resized or paused Deployment: only sizes change, and the split between templates stays."""
     replicas, active = view.deployment.spec.replicas, [r for r in view.all if r.spec.replicas > 0]
     if len(active) <= 1:
         one = active[0] if active else view.new or (view.old[-1] if view.old else None)
@@ -182,7 +182,7 @@ def _scale(view: _View) -> list[Action]:
     allowed = replicas + view.fences()[0] if replicas else 0
     before = max(_number(r.metadata.annotations.get(MAXIMUM)) for r in active) or sum(r.spec.replicas for r in active)
     sizes = rolling.proportional(allowed, before, [_size(r) for r in active])
-    # Those whose share stays are marked too, or they would count as not yet resized.
+    # Unchanged ones are annotated too, or they would count as not yet resized.
     return [_change(view, r, sizes.get(r.metadata.name)) for r in active]
 
 
@@ -194,7 +194,7 @@ def _roll(view: _View, revision: str) -> list[Action]:
     size = rolling.next_new(replicas, surge, _size(view.new), old)
     if size != view.new.spec.replicas:
         return [_change(view, view.new, size)]
-    # A ReplicaSet that has not seen its last change reports counts from before it.
+    # A ReplicaSet whose controller has not observed the last change reports older counts.
     if any(r.status.observed_generation < r.metadata.generation for r in view.all):
         return []
     smaller = rolling.next_old(replicas, unavailable, _size(view.new), old)
@@ -214,7 +214,7 @@ def _recreate(view: _View, revision: str, old_pods: int) -> list[Action]:
 
 
 def _history(view: _View) -> list[Action]:
-    """Old ReplicaSets beyond the limit, oldest revision first, once nothing of them runs."""
+    """Deletes old ReplicaSets beyond the limit, oldest revision first, once they have no pods."""
     limit = view.deployment.spec.revision_history_limit
     if limit is None or view.new is None:
         return []
@@ -262,7 +262,7 @@ def _change(view: _View, replica_set: ReplicaSet, replicas: int | None) -> Chang
 
 
 def _annotate(view: _View, actions: list[Action], revision: str) -> list[Action]:
-    """Adds what the new ReplicaSet should say: its revision, and the Deployment's own annotations."""
+    """Adds the new ReplicaSet's annotations: its revision, and the Deployment's own."""
     new = view.new
     if new is None:
         return actions

@@ -1,4 +1,4 @@
-"""A Deployment's status and conditions, worded as kube-controller-manager words them: kubectl reads them."""
+"""A Deployment's status and conditions, with kube-controller-manager's messages: kubectl reads them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serinus.local.workloads.rolling import fences
 
 
 def status_of(deployment: Deployment, plan: DeploymentPlan, now: float) -> tuple[DeploymentStatus, float | None]:
-    """The status to write, and when the progress deadline would pass (epoch seconds) while it is being waited for."""
+    """The status to write, and the end of the progress deadline (epoch seconds) if it applies."""
     spec, sets, new = deployment.spec, plan.sets, plan.new
     total = sum(r.status.replicas for r in sets)
     available = sum(r.status.available_replicas for r in sets)
@@ -89,7 +89,7 @@ def _progress(deployment: Deployment, plan: DeploymentPlan, status: DeploymentSt
         message = f"{_who(deployment, plan.new)} is progressing."
         put(conditions, "Progressing", "True", "ReplicaSetUpdated", message, now, touch=True)
     elif current.reason == "NewReplicaSetAvailable":
-        return None  # it was complete once: pods that are lost later are not a failed update
+        return None  # it was complete before: pods lost later are not a failed update
     current = find(conditions, "Progressing")
     if current is None or current.reason == "ProgressDeadlineExceeded":
         return None
@@ -129,8 +129,8 @@ def put(
     touch: bool = False,
     dated: bool = True,
 ) -> None:
-    """Sets a condition in place; its transition time changes with `status` only. `touch`: news in any case.
-    `dated`: whether this kind's conditions have a `lastUpdateTime`."""
+    """Sets a condition in place. Its transition time changes only with `status`. `touch`: update in any case. `dated`:
+    whether this kind's conditions have a `lastUpdateTime`."""
     old = find(conditions, kind)
     if old is not None and not touch and (old.status, old.reason, old.message) == (status, reason, message):
         return

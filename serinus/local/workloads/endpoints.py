@@ -1,8 +1,8 @@
-"""EndpointSlices (and Endpoints, for older readers): which pods a Service reaches, at which ports.
+"""EndpointSlices (and Endpoints, for older clients): the pods and ports that a Service reaches.
 
-`plan` is pure. A pod that is being deleted stops being ready here at once, whatever it says itself: that is what lets
-the node end it without losing a request. Slices and Endpoints that somebody else wrote are never touched; Endpoints
-written by hand for a Service without selector are mirrored into slices, as a cluster does: gateways read only those.
+`plan` is pure. A terminating pod becomes unready here at once, whatever its own status: so the node can end it without
+losing a request. Slices and Endpoints of other writers are never changed. Manual Endpoints of a Service without
+selector are mirrored into slices, as in a cluster, because gateways read only slices.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SKIP_MIRROR = "endpointslice.kubernetes.io/skip-mirror"
 HEADLESS = "service.kubernetes.io/headless"
 
 PER_SLICE = 500
-"""Endpoints of one slice; the API allows 1000. Fewer, larger slices are fewer writes when pods change."""
+"""Endpoints per slice; the API allows 1000. Fewer, larger slices need fewer writes when pods change."""
 
 Ports = tuple[tuple[str, int, str, str], ...]
 
@@ -47,7 +47,7 @@ class WantedSlice:
 
 @dataclass(frozen=True, slots=True)
 class EndpointsPlan:
-    """`subsets`: what the Endpoints object should hold; None if it is not ours to write."""
+    """`subsets`: the desired content of the Endpoints object; None if another writer manages it."""
 
     put: tuple[tuple[WantedSlice, EndpointSlice | None], ...] = ()
     delete: tuple[EndpointSlice, ...] = ()
@@ -57,7 +57,7 @@ class EndpointsPlan:
 def plan(
     service: Service, pods: Sequence[Pod], slices: Sequence[EndpointSlice], written: Endpoints | None
 ) -> EndpointsPlan:
-    """`pods`: those of the Service's namespace; `slices`: those labelled with its name; `written`: its Endpoints."""
+    """`pods`: of the Service's namespace; `slices`: labelled with its name; `written`: its Endpoints."""
     if service.spec.type == "ExternalName":
         return _against([], slices, None)
     if not service.spec.selector:
@@ -77,7 +77,7 @@ def plan(
                 WantedSlice(name, _labels(service, OURS), entries[i : i + PER_SLICE], _slice_ports(service, ports))
             )
     if not wanted:
-        # An empty slice says that the Service is known and has nobody; no slice would say nothing.
+        # An empty slice shows that the Service is processed and has no endpoints; a missing slice would not.
         wanted.append(WantedSlice(_slice_name(service, (), 0), _labels(service, OURS), [], []))
     return _against(wanted, slices, [_subset(service, ports, members) for ports, members in sorted(groups.items())])
 
@@ -134,7 +134,7 @@ def _labels(service: Service, manager: str) -> dict[str, str]:
 
 
 def _slice_name(service: Service, ports: Ports, start: int) -> str:
-    """Follows from what the slice holds, so that it is never created twice."""
+    """Derived from the Service, the ports and the offset, so that a slice is never created twice."""
     digest = hashlib.sha256(repr((service.metadata.uid, ports, start)).encode()).hexdigest()[:8]
     return f"{service.metadata.name[:240]}-{digest}"
 
@@ -199,7 +199,7 @@ class EndpointsController:
 
     async def run(self) -> None:
         await self._caches.synced()
-        # Endpoints of Services that went while nobody watched.
+        # Endpoints of Services that were deleted while the controller was down.
         for key in self._caches.endpoints.items:
             self._queue.add(key)
         await work(self._queue, quietly(self._queue, self._sync), workers=2)
@@ -268,10 +268,10 @@ class EndpointsController:
             try:
                 await self._client.create(ENDPOINT_SLICES, body, namespace)
             except AlreadyExists as error:
-                # The cache lags behind: what is there is compared once it shows it.
+                # The cache is stale: the existing slice is compared once the cache has it.
                 raise Conflict(error.code, error.reason, error.message) from error
             except NotFound:
-                return  # the namespace is gone
+                return  # the namespace was deleted
             return
         meta = existing.metadata
         old_labels = dict.fromkeys(meta.labels.keys() - wanted.labels.keys())
@@ -309,7 +309,7 @@ class EndpointsController:
 
 
 def _facts(pod: Pod) -> tuple[object, ...]:
-    """What a pod's endpoint depends on."""
+    """The pod data that its endpoint depends on."""
     return (
         pod.metadata.uid,
         pod.metadata.labels,

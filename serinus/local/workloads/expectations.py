@@ -1,7 +1,7 @@
-"""What was done and is not yet seen in the cache. While something is outstanding, the cache decides nothing.
+"""Writes that the cache does not show yet. While any is outstanding, no decision uses the cache.
 
-Names are chosen by us before the call, and noted before it: an event that overtakes the answer, or an answer that is
-lost, leaves no gap. An expectation that is not met in time is settled by asking the API itself.
+The client chooses and records names before the call, so an early event or a lost response leaves no gap. An expectation
+that times out is settled by reading the API.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from serinus.kube.clock import Clock
 K = TypeVar("K", bound=Hashable)
 
 PATIENCE = 10.0
-"""Seconds after which an expectation is settled by asking the API: events arrive within milliseconds."""
+"""Seconds after which an expectation is settled by reading the API: events arrive within milliseconds."""
 
 
 class Expectations(Generic[K]):
-    """For each key (an owner): names of objects whose appearance, and uids of objects whose end, was asked for."""
+    """For each key (an owner): names of objects to be created, and uids of objects to be deleted."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class Expectations(Generic[K]):
         return list(self._open.get(key, ()))
 
     def oldest(self, key: K) -> float | None:
-        """When the oldest open expectation was noted, in seconds since the epoch; None when all are met."""
+        """Time of the oldest open expectation, in seconds since the epoch; None when all are met."""
         return min(self._open.get(key, {}).values(), default=None)
 
     def forget(self, key: K) -> None:

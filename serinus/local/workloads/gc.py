@@ -1,8 +1,7 @@
-"""Garbage collection: objects whose owners are gone, and owners that wait for what they own.
+"""Garbage collection: objects with absent owners, and owners that wait for their dependents.
 
-One cache of metadata for each resource, custom ones included, makes the graph. `judge` decides for one object,
-purely; an owner that the graph does not know counts as absent only after the API itself said so, by uid: a cache that
-lags behind deletes nothing.
+The graph consists of one metadata cache per resource, custom ones included. `judge` decides for one object and is pure.
+An owner outside the graph counts as absent only after the API has confirmed it by uid: a stale cache deletes nothing.
 """
 
 from __future__ import annotations
@@ -33,8 +32,7 @@ Key = tuple[Resource, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`delete`: a propagation policy, or "". `owners`: the references to keep; None to leave them.
-    `orphan`: dependents that lose their reference to this object. `finalizer`: one to remove, or ""."""
+    """`delete`: a propagation policy, or "". `owners`: the references to keep; None for no change."""
 
     delete: str = ""
     owners: list[OwnerReference] | None = None
@@ -50,7 +48,7 @@ class Dependent:
 
 
 def judge(meta: Meta, owners: Sequence[tuple[OwnerReference, Meta | None]], dependents: Sequence[Dependent]) -> Verdict:
-    """What to do about one object. `owners`: each reference with the owner found, None if it is certainly absent."""
+    """Decides for one object. `owners`: each reference with its owner, None if it is certainly absent."""
     if meta.deletion_timestamp is not None:
         if ORPHAN in meta.finalizers:
             return Verdict(orphan=tuple(d.key for d in dependents), finalizer="" if dependents else ORPHAN)
@@ -128,7 +126,7 @@ class GarbageCollector:
                     if not self._dependents[reference.uid]:
                         del self._dependents[reference.uid]
                 if not add or old is None or new is None:
-                    # An owner that waits for this one may go on; with a late owner, this one may be garbage.
+                    # A waiting owner may continue; with a late owner, this object may be garbage.
                     owner = self._by_uid.get(reference.uid)
                     if owner is not None:
                         self._queue.add(owner)
@@ -163,7 +161,7 @@ class GarbageCollector:
                 if owner is None:
                     certain, owner = await self._ask(reference, key[1])
                     if not certain:
-                        owner = Meta(uid=reference.uid)  # of a kind nobody knows here: it may well exist
+                        owner = Meta(uid=reference.uid)  # of an unknown kind: it may exist
                 owners.append((reference, owner))
         verdict = judge(meta, owners, self._dependents_of(meta))
         try:
@@ -181,7 +179,7 @@ class GarbageCollector:
         return found
 
     async def _ask(self, reference: OwnerReference, namespace: str) -> tuple[bool, Meta | None]:
-        """(whether the API could say, the owner if it is there)."""
+        """(whether the API gave a definite answer, the owner if it exists)."""
         resource = next(
             (r for r in self._informers if (r.api_version, r.kind) == (reference.api_version, reference.kind)), None
         )
@@ -212,7 +210,7 @@ class GarbageCollector:
                     propagation=verdict.delete,
                 )
             except Conflict:
-                # Changed since: its event brings it here again, unless the cache shows that version already.
+                # It has changed: its event requeues it, unless the cache has that version already.
                 self._queue.retry(key)
             return
         if verdict.owners is not None:

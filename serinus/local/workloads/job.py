@@ -1,8 +1,8 @@
-"""Jobs: pods that run to their end. `plan` is pure, `Jobs` carries it out.
+"""Jobs: pods that run to completion. `plan` is pure, `Jobs` executes it.
 
-Covered: completions, parallelism, backoffLimit with a growing delay, activeDeadlineSeconds, ttlSecondsAfterFinished,
-suspend, Indexed completion. Not covered: podFailurePolicy, successPolicy, backoffLimitPerIndex (they are ignored).
-Finished pods are counted from what is there, and counts never go back.
+Supported: completions, parallelism, backoffLimit with a growing delay, activeDeadlineSeconds, ttlSecondsAfterFinished,
+suspend, Indexed completion. Ignored: podFailurePolicy, successPolicy, backoffLimitPerIndex. Finished pods are counted
+from existing pods, and counts never decrease.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from serinus.local.workloads.objects import Job, JobStatus, Pod
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 FIRST_DELAY, LONGEST_DELAY = 10.0, 600.0
-"""Seconds between a pod's failure and the next pod: doubled with each failure."""
+"""Seconds between a pod's failure and the next pod, doubled with each failure."""
 
 
 put = partial(put_condition, dated=False)
@@ -39,7 +39,7 @@ put = partial(put_condition, dated=False)
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """`create`: indexes of new pods (-1 each where they have none). `again`: when to look next (epoch seconds)."""
+    """`create`: indexes of new pods (-1 each without index). `again`: when to reconcile next (epoch seconds)."""
 
     create: tuple[int, ...] = ()
     delete: tuple[Pod, ...] = ()
@@ -122,10 +122,10 @@ def _failure(job: Job, status: JobStatus, retries: int, now: float) -> tuple[str
 
 
 def _done(job: Job, status: JobStatus, pods: Sequence[Pod], active: Sequence[Pod]) -> tuple[bool, int]:
-    """(whether it is complete, how many pods may run now)."""
+    """(whether the Job is complete, how many pods may run now)."""
     parallelism = 1 if job.spec.parallelism is None else job.spec.parallelism
     if job.spec.completions is None:
-        # A work queue: one success means that the work is done, the others may end by themselves.
+        # A work queue: one success completes the work, and the other pods may finish.
         return (status.succeeded > 0 and not active), (0 if status.succeeded else parallelism)
     if job.spec.completion_mode == "Indexed":
         succeeded = {_index(p) for p in pods if p.status.phase == "Succeeded"} - {-1}
@@ -164,7 +164,7 @@ def _pods(
 
 
 def _backoff(pods: Sequence[Pod], failed: int) -> float:
-    """When the next pod may be created: later after each failure."""
+    """The earliest time of the next pod: later after each failure."""
     ends = [t for p in pods if p.status.phase == "Failed" for t in [_finished_at(p)] if t is not None]
     if not failed or not ends:
         return 0.0

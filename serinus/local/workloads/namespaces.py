@@ -1,4 +1,4 @@
-"""Namespaces: each has its default ServiceAccount; one that is deleted goes once everything in it is gone."""
+"""Namespaces: creates the default ServiceAccount, and finalizes a deleted namespace once it is empty."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from serinus.local.workloads.objects import Head, Namespace
 log = logging.getLogger(__name__)
 
 AGAIN = 0.2
-"""Seconds between looks at a namespace whose pods are still ending."""
+"""Seconds between checks of a namespace whose pods are still ending."""
 
 NOT_DELETED = {"events"}
-"""Deleted last, so that what happens on the way out is still told."""
+"""Deleted last, so that Events of the deletion are still recorded."""
 
 
 class Namespaces:
@@ -65,10 +65,10 @@ class Namespaces:
         try:
             await self._client.create(SERVICE_ACCOUNTS, body, namespace)
         except (AlreadyExists, Forbidden, NotFound):
-            return  # there already, or the namespace is going
+            return  # it exists already, or the namespace is terminating
 
     async def _emptied(self, namespace: str) -> bool:
-        """Deletes what is there; whether nothing is left."""
+        """Deletes the namespace's objects and returns whether none remain."""
         left = 0
         for resource in sorted(await self._served(), key=lambda r: r.plural in NOT_DELETED):
             if resource.plural in NOT_DELETED and left:
@@ -115,7 +115,7 @@ class Namespaces:
 
 
 def resource_of(crd: Json) -> Resource | None:
-    """The resource that a CustomResourceDefinition serves, in its storage version."""
+    """The resource of a CustomResourceDefinition, in its storage version."""
     spec: Json = crd.get("spec") or {}
     names: Json = spec.get("names") or {}
     version = next((str(v.get("name")) for v in spec.get("versions") or [] if v.get("storage") and v.get("served")), "")

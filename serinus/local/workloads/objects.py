@@ -1,4 +1,4 @@
-"""The objects these controllers read, trimmed to what they decide from."""
+"""The objects that these controllers read, reduced to the fields that they use."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class EndpointSlice(msgspec.Struct, rename="camel", omit_defaults=True):
     metadata: Meta
     address_type: str = "IPv4"
     endpoints: list[Json] | None = None
-    """None is what a real API server answers for a slice without any."""
+    """None: a real API server returns null for a slice without endpoints."""
     ports: list[Json] | None = None
 
 
@@ -186,6 +186,6 @@ class Namespace(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Head(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Any object: only its metadata."""
+    """The metadata of any object."""
 
     metadata: Meta

@@ -1,9 +1,8 @@
-"""ReplicaSets: as many pods as asked for, at once.
+"""ReplicaSets: keeps the desired number of pods.
 
-`plan` decides from one ReplicaSet and the pods of its namespace; `ReplicaSets` carries it out. A pod that is being
-deleted or has finished does not count. Which pod goes first on scale-down follows kube-controller-manager: not yet
-scheduled, not running, not ready, cheapest by `controller.kubernetes.io/pod-deletion-cost`, youngest as ready, most
-restarted, youngest.
+`plan` decides from one ReplicaSet and its namespace's pods; `ReplicaSets` executes the plan. A terminating or finished
+pod does not count. The scale-down order is kube-controller-manager's: not yet scheduled, not running, not ready. Then
+cheapest by `controller.kubernetes.io/pod-deletion-cost`, youngest as ready, most restarted, youngest.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from serinus.local.workloads.objects import Pod, ReplicaSet, ReplicaSetStatus
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 BURST = 500
-"""Pods created or deleted in one go, as kube-controller-manager has it."""
+"""Pods created or deleted at once, as in kube-controller-manager."""
 
 WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSetPlan:
-    """`create`: how many pods. `again`: when a ready pod becomes available (epoch seconds), if one is waited for."""
+    """`create`: number of pods. `again`: when a ready pod becomes available (epoch seconds), if one is pending."""
 
     adopt: tuple[Pod, ...] = ()
     release: tuple[Pod, ...] = ()
@@ -46,7 +45,7 @@ class ReplicaSetPlan:
 
 
 def available_at(pod: Pod, min_ready_seconds: int) -> float | None:
-    """When the pod counts as available, in seconds since the epoch; None while it is not ready."""
+    """When the pod becomes available, in seconds since the epoch; None if it is not ready."""
     condition = pod.condition("Ready")
     if condition is None or condition.status != "True":
         return None
@@ -54,7 +53,7 @@ def available_at(pod: Pod, min_ready_seconds: int) -> float | None:
 
 
 def claim(owner: ReplicaSet, pods: Iterable[Pod]) -> tuple[list[Pod], list[Pod], list[Pod]]:
-    """(pods that are its own, those to adopt, those to release), among the owned and the orphaned pods given."""
+    """(own pods, pods to adopt, pods to release), among the given owned and orphaned pods."""
     mine: list[Pod] = []
     adopt: list[Pod] = []
     release: list[Pod] = []
@@ -74,7 +73,7 @@ def claim(owner: ReplicaSet, pods: Iterable[Pod]) -> tuple[list[Pod], list[Pod],
 
 
 def deletion_rank(pod: Pod) -> tuple[Any, ...]:
-    """The lower, the sooner it is deleted."""
+    """Sort key: lower ranks are deleted first."""
     ready = pod.condition("Ready")
     ready_since = parse_time(ready.last_transition_time) if ready is not None and ready.status == "True" else None
     restarts = max((int(s.get("restartCount") or 0) for s in pod.status.container_statuses), default=0)
@@ -99,8 +98,7 @@ def _cost(pod: Pod) -> int:
 
 
 def plan(owner: ReplicaSet, pods: Sequence[Pod], now: float, *, settled: bool = True) -> ReplicaSetPlan:
-    """What to do for this ReplicaSet. `settled`: whether `pods` shows everything that was done before; if not, no pod
-    is created or deleted."""
+    """Plans the ReplicaSet. `settled`: whether `pods` shows all earlier writes; else no pod is created or deleted."""
     mine, adopt, release = claim(owner, pods)
     active = [p for p in (*mine, *adopt) if not p.leaving and not p.finished]
     wanted: dict[str, str] = (owner.spec.template.get("metadata") or {}).get("labels") or {}
@@ -169,7 +167,7 @@ class ReplicaSets:
         try:
             await self._apply(key, owner, todo)
         except NotFound:
-            pass  # the ReplicaSet or its namespace is gone: its event follows
+            pass  # the ReplicaSet or its namespace was deleted: its event follows
         except ApiError as error:
             problem = error
         todo.status.conditions = _failure(todo.status.conditions, problem, self._clock.now())
@@ -203,7 +201,7 @@ class ReplicaSets:
             self._events.say(REPLICA_SETS, owner.metadata, "SuccessfulDelete", f"Deleted pod: {pod.metadata.name}")
 
     async def _own(self, pod: Pod, metadata: Json) -> None:
-        # With the version that was seen: of two ReplicaSets that want a pod, one wins.
+        # With the observed version: if two ReplicaSets claim a pod, only one succeeds.
         precondition = {"uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version}
         namespace, name = pod.key
         await self._client.patch(PODS, name, {"metadata": {**precondition, **metadata}}, namespace)

@@ -1,7 +1,7 @@
-"""The arithmetic of a Deployment's ReplicaSets: how large each one may be now. Pure.
+"""Computes the current sizes of a Deployment's ReplicaSets. Pure.
 
-The rules are those of kube-controller-manager: never more than `replicas + maxSurge` pods, never fewer than
-`replicas - maxUnavailable` available ones; old pods that are not healthy go first.
+The rules are kube-controller-manager's: at most `replicas + maxSurge` pods, at least `replicas - maxUnavailable`
+available ones, and unhealthy old pods go first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from serinus.api.int_or_percent import scaled
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """One ReplicaSet: `replicas` as specified, `available` as counted."""
+    """One ReplicaSet: desired `replicas` and observed `available`."""
 
     name: str
     replicas: int
@@ -22,19 +22,19 @@ class Size:
 
     @property
     def serving(self) -> int:
-        # A count from before the last scale-down includes pods that are on their way out.
+        # A count from before the last scale-down includes terminating pods.
         return min(self.available, self.replicas)
 
 
 def fences(replicas: int, surge: int | str | None, unavailable: int | str | None) -> tuple[int, int]:
-    """(pods above, pods missing) that are allowed; never both 0, or nothing could move."""
+    """The allowed (surplus pods, missing pods); never both 0, because an update could not progress."""
     above = scaled(surge, replicas, round_up=True, default="25%")
     missing = scaled(unavailable, replicas, round_up=False, default="25%")
     return above, min(missing, replicas) if above or missing else 1
 
 
 def next_new(replicas: int, surge: int, new: Size, old: Sequence[Size]) -> int:
-    """The size of the new ReplicaSet now."""
+    """The new ReplicaSet's next size."""
     if new.replicas >= replicas:
         return replicas
     room = replicas + surge - new.replicas - sum(o.replicas for o in old)
@@ -42,7 +42,7 @@ def next_new(replicas: int, surge: int, new: Size, old: Sequence[Size]) -> int:
 
 
 def next_old(replicas: int, unavailable: int, new: Size | None, old: Sequence[Size]) -> dict[str, int]:
-    """New sizes of the old ReplicaSets that shrink now; `old` from oldest to youngest."""
+    """Next sizes of the old ReplicaSets that shrink; `old` from oldest to youngest."""
     sizes = {o.name: o.replicas for o in old}
     new = new or Size("", 0, 0)
     least = replicas - unavailable
@@ -63,10 +63,10 @@ def next_old(replicas: int, unavailable: int, new: Size | None, old: Sequence[Si
 
 
 def proportional(allowed: int, before: int, sets: Sequence[Size]) -> dict[str, int]:
-    """Sizes that keep the ratio between ReplicaSets when the Deployment's size changes in the middle of an update.
+    """Sizes that keep the ratio between ReplicaSets when the Deployment is resized during an update.
 
-    `allowed`: pods in all, surge included; `before`: the same at the size they were scaled for. The largest
-    ReplicaSet takes what rounding leaves over.
+    `allowed`: total pods, surge included; `before`: the same at the previous size. The largest ReplicaSet absorbs the
+    rounding remainder.
     """
     total = sum(s.replicas for s in sets)
     rest = allowed - total
