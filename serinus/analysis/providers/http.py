@@ -28,20 +28,20 @@ from serinus.analysis.providers.request_failures import reason
 from serinus.analysis.providers.trouble import ProviderError
 
 LARGEST_ANSWER = 4 * 1024 * 1024
-"""Bytes, decompressed. A vector of 10,000 series takes about 2 MB."""
+"""Most bytes of a decompressed response. A vector of 10,000 series takes about 2 MB."""
 
 LONGEST_SECONDS = 300.0
-"""For one request, whatever the metric says."""
+"""The longest time of one request, for any metric."""
 
 HOSTS = 1000
-"""Hosts whose proxy is remembered."""
+"""Most hosts whose proxy is cached."""
 IDLE_SECONDS = 60
 REDIRECTS = 10
 _KEPT = "%/:=&?~#+!$,;'@()*[]-._"
-"""What of a URL is sent as it is; blanks and the like are encoded."""
+"""Characters of a URL that stay unencoded. Others, such as blanks, are percent-encoded."""
 _CREDENTIALS = re.compile(r"//([^/?#]*)@")
 _OF_CREDENTIALS = re.compile(r"auth|key|token|secret|passw|cookie|credential|signature", re.IGNORECASE)
-"""Headers whose values are credentials, by their names."""
+"""Names of headers whose values are credentials."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
 
@@ -61,7 +61,7 @@ class Answer:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The decoded body. ProviderError if it is no JSON, has too many values or nests too deeply."""
+        """The decoded body. ProviderError if it is no JSON, has too many values or too many levels."""
         try:
             return json_of(self.body)
         except NotJson as error:
@@ -69,14 +69,14 @@ class Answer:
 
 
 def refused(answer: Answer) -> ProviderError:
-    """For an answer that is no success, with the body."""
+    """The error for a response without success, with the body."""
     if not answer.body.strip():
         return ProviderError(f"received non 2xx response code: {answer.status}")
     return ProviderError(f"received non 2xx response code: {answer.status} ", answer.text.rstrip())
 
 
 class Http:
-    """To be closed at the end (or used in `async with`)."""
+    """The caller closes it at the end (or uses `async with`)."""
 
     def __init__(self, largest: int = LARGEST_ANSWER, longest: float = LONGEST_SECONDS) -> None:
         self._largest, self._longest = largest, longest
@@ -107,10 +107,10 @@ class Http:
         shown: str | None = None,
         follow: bool = True,
     ) -> Answer:
-        """The answer, whatever its status. ProviderError when there is none within `seconds`, or too large a one.
+        """The response, with any status. ProviderError if it takes more than `seconds`, or is too large.
 
-        `insecure`: the server's certificate is not checked. `shown`: the URL as messages may have it; None: as it is, without
-        its query and credentials. `follow`: an answer that redirects is followed, not returned.
+        `insecure`: the server's certificate is not checked. `shown`: the URL for messages; None: `url` without its query
+        and credentials. `follow`: redirects are followed, not returned.
         """
         seconds = min(seconds, self._longest)
         name = bare(url if shown is None else shown) or "the request"
@@ -142,7 +142,7 @@ class Http:
             raise ProviderError(f"{method} {name}: {reason(error)}") from error
 
     def _proxy(self, target: yarl.URL) -> str | None:
-        """The environment is read once for each host: it is long, and never changes while the controller runs."""
+        """The proxy from the environment, read once for each host: it never changes while the controller runs."""
         key = (target.scheme, target.host or "")
         if key not in self._proxies:
             if len(self._proxies) >= HOSTS:
@@ -153,7 +153,7 @@ class Http:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            # Lanes bound the connections by namespace. A bound of all, or of a host, would let one namespace keep others waiting.
+            # Lanes limit the connections by namespace. With a total limit, or one by host, a namespace could block others.
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS, resolver=Lookups())
             self._session = aiohttp.ClientSession(
                 connector=connector,
@@ -167,7 +167,7 @@ class Http:
 
 @lru_cache(maxsize=4096)
 def _checked(url: str) -> yarl.URL | None:
-    """None for what is no URL."""
+    """The URL, encoded; None if it is invalid."""
     try:
         target = yarl.URL(quote(url, safe=_KEPT), encoded=True)
         host, _ = target.host, target.port
@@ -177,12 +177,12 @@ def _checked(url: str) -> yarl.URL | None:
 
 
 def bare(url: str) -> str:
-    """A URL, or whatever stands in its place, without query and credentials."""
+    """A URL, or an invalid text for one, without query and credentials."""
     return _CREDENTIALS.sub("//", re.split(r"[?#]", url, maxsplit=1)[0])
 
 
 def _hide_credentials(url: str, headers: Mapping[str, str]) -> None:
-    """Those that are sent, also where a provider does not know them: they stand in a metric."""
+    """Hide the credentials of the request, including those that are written in the metric."""
     for found in _CREDENTIALS.findall(url):
         hide(unquote(found), *map(unquote, found.split(":")))
     for name, value in headers.items():
@@ -191,7 +191,7 @@ def _hide_credentials(url: str, headers: Mapping[str, str]) -> None:
 
 
 def _check_headers(request: str, headers: Mapping[str, str]) -> None:
-    """ProviderError for one that cannot be sent: the client's own error would quote it."""
+    """ProviderError for a header that cannot be sent. The client's own error would quote it."""
     for position, (name, value) in enumerate(headers.items(), 1):
         if not _TOKEN.fullmatch(name):
             raise ProviderError(f"{request}: the name of header {position} has characters that HTTP does not allow")

@@ -1,4 +1,4 @@
-"""A Kubernetes Job whose end is the verdict (spec/analysis.md §4, job)."""
+"""A Kubernetes Job whose result is the verdict (spec/analysis.md §4, job)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ METRIC = "analysisrun.argoproj.io/metric-name"
 JOB_NAMESPACE = "ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE"
 LONGEST_NAME = 63
 LEAST_PAUSE = 1.0
-"""Seconds until a Job is looked at for the first time, and at least between two looks."""
+"""Seconds before the first check of a Job, and at least between two checks."""
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
-"""Why a container may wait for ever: the Job says nothing about the version under test."""
+"""Reasons for which a container waits without an end. Such a Job has no result for the version under test."""
 
 
 class JobMetadata(msgspec.Struct, omit_defaults=True):
@@ -72,7 +72,7 @@ class Job(VerdictProvider[JobConfig]):
         if hopeless:
             return ended(call, measurement, INCONCLUSIVE, call.said(hopeless))
         elapsed = max(0.0, call.now - (parse_time(measurement.started_at) or call.now))
-        # Short Jobs are noticed soon, long ones cost little: the pause grows with the root of their age.
+        # The pause grows with the root of the Job's age, so short Jobs end fast and long ones cost little.
         again = format_deadline(call.now + max(LEAST_PAUSE, math.sqrt(2 * elapsed)))
         found = trouble([converted(pod, Pod, own=False) for pod in pods], call.now)
         return msgspec.structs.replace(measurement, resume_at=again, message=call.said(found.lasting) if found else "")
@@ -95,7 +95,7 @@ class Job(VerdictProvider[JobConfig]):
 
 
 def job_of(call: Call, namespace: str) -> Json:
-    """The Job of one measurement. Owned by the run where both live in the same place, so that it goes with it."""
+    """The Job of one measurement. The run owns it if both are in the same namespace and cluster."""
     config = call.config("job", JobConfig)
     meta, metric = call.run.metadata, call.metric.name
     spec = copy.deepcopy(config.spec)
@@ -128,9 +128,9 @@ def job_of(call: Call, namespace: str) -> Json:
 
 
 def measured_by(annotations: Mapping[str, str]) -> tuple[str, str, str] | None:
-    """(namespace, name of the run, metric) that a Job with these annotations belongs to; None for other Jobs.
+    """(namespace, name of the run, metric) of a Job with these annotations; None for other Jobs.
 
-    Whoever watches Jobs knows by it which run to look at when one ends (`tasks(…, woken=[metric])`).
+    A watch of Jobs uses it to find the run to reconcile when a Job ends (`tasks(…, woken=[metric])`).
     """
     if NAME not in annotations or METRIC not in annotations:
         return None
@@ -138,7 +138,7 @@ def measured_by(annotations: Mapping[str, str]) -> tuple[str, str, str] | None:
 
 
 def job_name(uid: str, metric: str, number: int) -> str:
-    """`<uid>.<metric>.<number>`, at most 63 characters: the metric is cut."""
+    """`<uid>.<metric>.<number>`, at most 63 characters: the metric is shortened."""
     room = LONGEST_NAME - len(uid) - len(str(number)) - 2
     return f"{uid}.{metric[:room]}.{number}"
 
@@ -162,7 +162,7 @@ async def _read(call: Call, namespace: str, name: str) -> Json:
 
 
 async def _is_ours(call: Call, namespace: str, name: str) -> bool:
-    """Whether a Job of that name was made by this run: its creation was not seen, but has happened."""
+    """Whether this run created the existing Job: the create succeeded, but its response was lost."""
     job = await _read(call, namespace, name)
     return ((job["metadata"].get("labels") or {}).get(UID)) == call.run.metadata.uid
 
@@ -183,7 +183,7 @@ async def _pods(call: Call, namespace: str, name: str) -> Sequence[Json]:
 
 
 def _hopeless(pods: Sequence[Json]) -> str:
-    """What is wrong with a container that will never start; "" if none is known to be so."""
+    """The reason of a container that will never start; "" if there is none."""
     for pod in pods:
         status: dict[str, Any] = pod.get("status") or {}
         for one in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:

@@ -1,8 +1,8 @@
-"""JSONPath as kubectl has it: `{.a.b[0].c}`, `{$.items[*].name}`, `{..x}`, `{.l[?(@.v > 1)].n}`, `{.a['x.y']}`, `{.l[-1:]}`,
+"""JSONPath as in kubectl: `{.a.b[0].c}`, `{$.items[*].name}`, `{..x}`, `{.l[?(@.v > 1)].n}`, `{.a['x.y']}`, `{.l[-1:]}`,
 `{range .l[*]}{.n}{end}`.
 
-What stands outside braces is text, and a match of its own. A template is cut into steps; each step maps the matches so far
-to the next ones.
+Text outside braces is a separate match. A template is split into steps. Each step maps the current matches to the next
+ones.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 LONGEST = 4_000
 MOST = 100_000
-"""Matches on the way: `{..}` of a large body doubles with each use."""
+"""Most intermediate matches: each `{..}` of a large body doubles them."""
 
 Step = Callable[[list[Any], Any], list[Any]]
 """(matches so far, the whole data) -> next matches."""
@@ -26,18 +26,18 @@ _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 
 
 class JsonPathError(Exception):
-    """A path that cannot be read, or that leads to nothing."""
+    """A path that is invalid or has no match."""
 
 
 def find(template: str, data: Any) -> list[Any]:
-    """All matches, in order. JsonPathError for a key that is missing or a template that is wrong."""
+    """All matches, in order. JsonPathError for a missing key or an invalid template."""
     if len(template) > LONGEST:
         raise JsonPathError(f"the path has more than {LONGEST} characters")
     return _matches(list(_pieces(template)), data, data)
 
 
 def _matches(pieces: list[tuple[str, str | None]], data: Any, at: Any) -> list[Any]:
-    """`{range …}…{end}` gives what is between them for each match."""
+    """The matches of a template. `{range …}…{end}` repeats its content for each match."""
     found: list[Any] = []
     for position, (text, inside) in enumerate(pieces):
         if inside is None:
@@ -92,13 +92,13 @@ def _closing(text: str) -> int:
 
 
 class _Path:
-    """One path, read from left to right."""
+    """One path, parsed from left to right."""
 
     def __init__(self, text: str, at: int = 0) -> None:
         self._text, self._at = text, at
 
     def steps(self, data: Any, start: Any) -> list[Any]:
-        """The matches from `start`, which lies somewhere in `data`."""
+        """The matches from `start`, which is a value within `data`."""
         matches = [start]
         text = self._text
         if _QUOTED.fullmatch(text):
@@ -155,7 +155,7 @@ class _Path:
         return _part(inside)
 
     def _inside(self) -> str:
-        """What stands in the brackets that begin here."""
+        """The text in the brackets that begin here."""
         depth, quote = 0, ""
         for at in range(self._at, len(self._text)):
             char = self._text[at]
@@ -241,7 +241,7 @@ def _all(matches: list[Any], _data: Any) -> list[Any]:
 
 
 def _recursive(matches: list[Any], _data: Any) -> list[Any]:
-    """Everything below, from the outside in."""
+    """All values below, from the outside in."""
     found: list[Any] = []
     pending = list(reversed(matches))
     while pending:

@@ -17,7 +17,7 @@ from serinus.api.times import format_deadline, format_time
 
 SECONDS = 15
 PAUSE = 15.0
-"""Seconds from one look at a canary to the next."""
+"""Seconds between two checks of a canary."""
 
 EXECUTION = "canaryExecutionId"
 
@@ -37,7 +37,7 @@ class NamedScope(msgspec.Struct, rename="camel"):
 
 
 class Threshold(msgspec.Struct):
-    # `pass` is a word of the language.
+    # `pass` is a keyword of Python.
     passing: Annotated[int, REQUIRED] = msgspec.field(default=0, name="pass")
     marginal: Annotated[int, REQUIRED] = 0
 
@@ -62,7 +62,7 @@ class Kayenta(VerdictProvider[KayentaConfig]):
 
     async def run(self, call: Call) -> Measurement:
         config = call.config("kayenta", KayentaConfig)
-        # Sic: the account whose configurations are listed is the storage account, as in the reference.
+        # Sic: as in the reference, the configurations are listed for the storage account.
         query = urlencode({"application": config.application, "configurationAccountName": config.storage_account_name})
         listed = _checked(await _asked(call, "GET", f"/canaryConfig?{query}"))
         config_id = await call.taken(listed, lambda: _config_id(listed.json(), config.canary_config_name))
@@ -104,7 +104,7 @@ class Kayenta(VerdictProvider[KayentaConfig]):
         return ended(call, measurement, phase, value=str(score))
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
-        """Kayenta's canaries cannot be ended from here: the measurement stays as it is (spec §9)."""
+        """The measurement, unchanged: Kayenta's canaries cannot be ended from here (spec §9)."""
         return measurement
 
 
@@ -113,7 +113,7 @@ async def _asked(call: Call, method: str, path: str, body: bytes | None = None) 
     headers = {"Content-Type": "application/json"} if body is not None else {}
     root = call.config("kayenta", KayentaConfig).address.rstrip("/")
     shown = call.shown_config("kayenta", KayentaConfig).address.rstrip("/")
-    plain = "/".join(path.partition("?")[0].split("/")[:2])  # behind it stands what Kayenta has said
+    plain = "/".join(path.partition("?")[0].split("/")[:2])  # the rest of the path is from Kayenta's responses
     return await call.reach.http.request(
         method, root + path, headers=headers, body=body, seconds=SECONDS, shown=shown + plain
     )
@@ -167,7 +167,7 @@ def _scope(scope: Scope, config: KayentaConfig, call: Call) -> dict[str, Any]:
 
 
 def _start(config: KayentaConfig, call: Call) -> str:
-    """With `lookback` the start of the run, otherwise one interval ago."""
+    """The start time: with `lookback` the start of the run, otherwise one interval ago."""
     if config.lookback:
         return call.run.status.started_at or format_time(call.now)
     try:

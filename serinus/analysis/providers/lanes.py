@@ -1,8 +1,8 @@
-"""How many measurements go on at once, so that no namespace waits for another's slow ones.
+"""Limits concurrent measurements, so that no namespace waits for slow servers of another.
 
-A call takes a place. Each namespace has a bounded number of calls under way, and whose turn it is goes round the namespaces.
-A call that takes longer than `patience` gives its place to others and goes on beside them: it still counts for its own
-namespace. So a place becomes free within `patience` seconds, however many namespaces have servers that do not answer.
+A call takes a place. Each namespace has a limited number of running calls, and places are given to the namespaces in
+turn. A call that takes longer than `patience` gives its place to others and continues without one. It still counts for
+its own namespace. So a place becomes free within `patience` seconds, even if the servers of many namespaces hang.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 AT_ONCE = 100
-"""Calls of all namespaces that have a place."""
+"""Most calls with a place, of all namespaces."""
 
 OF_ONE = 30
-"""Calls of one namespace that are under way: a thousand runs must not overwhelm a monitoring system. With 10, one that takes
-100 ms for an answer would hold 500 runs of 3 metrics every 5 s back."""
+"""Most running calls of one namespace: a thousand runs must not overload a monitoring system. With 10, a system that
+takes 100 ms for a response would delay 500 runs of 3 metrics every 5 s."""
 
 PATIENCE = 10.0
-"""Seconds for which a call keeps its place."""
+"""Seconds after which a call gives up its place."""
 
 BESIDE = 900
-"""Calls that have given their place away. When there are so many, the others keep theirs until they end: each has a connection."""
+"""Most calls that gave up their place. Beyond it calls keep their places until they end: each has a connection."""
 
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """A call under way. `users`: it ends when the last of them does."""
+    """A running call. `users`: it ends when the last of them ends."""
 
     lane: Hashable
     users: int = 1
@@ -40,7 +40,7 @@ class Slot:
 
 
 class Lanes:
-    """Calls by lane (a namespace). To be used in one event loop."""
+    """Calls by lane (a namespace), in one event loop."""
 
     def __init__(
         self, at_once: int = AT_ONCE, of_one: int = OF_ONE, patience: float = PATIENCE, beside: int = BESIDE
@@ -51,12 +51,12 @@ class Lanes:
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[Slot]]] = OrderedDict()
 
     def __len__(self) -> int:
-        """Calls that are under way or wait."""
+        """The number of running and waiting calls."""
         return sum(self._of.values()) + sum(map(len, self._waiting.values()))
 
     @asynccontextmanager
     async def slot(self, lane: Hashable) -> AsyncGenerator[Slot]:
-        """A place, as soon as it is this lane's turn."""
+        """A place, when it is this lane's turn."""
         slot = await self._take(lane)
         try:
             yield slot
@@ -64,7 +64,7 @@ class Lanes:
             self._leave(slot)
 
     def keep(self, slot: Slot, work: Work[Any]) -> None:
-        """The call counts until a thread's work for it ends, too: a thread cannot be cancelled."""
+        """Count the call until its work in a thread has ended too: a thread cannot be cancelled."""
         loop = asyncio.get_running_loop()
         slot.users += 1
 
@@ -91,7 +91,7 @@ class Lanes:
             raise
 
     def _give(self) -> None:
-        """Places that are free go to those whose turn it is."""
+        """Give free places to the lanes in turn."""
         while self._placed < self._at_once:
             turn = next(((lane,) for lane in self._waiting if self._of[lane] < self._of_one), None)
             if turn is None:

@@ -1,8 +1,8 @@
-"""Names of hosts, looked up in threads of their own.
+"""DNS lookups in separate threads.
 
-The system's lookup may take half a minute where a name server does not answer, and cannot be cancelled. In the threads that all
-parts of the program share, some such names would keep every other name waiting. Here a measurement keeps its place in its lane
-until its lookup has ended, so a namespace has no more lookups under way than it may have measurements.
+If a name server does not answer, the system's lookup may take half a minute, and it cannot be cancelled. In the shared
+threads of the program a few such names would block all others. Here a measurement keeps its place in its lane until its
+lookup has ended. So the limit of measurements of a namespace is also that of its lookups.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from serinus.analysis.providers.current import CURRENT
 
 THREADS = 256
-"""Lookups at once, of eight namespaces that have nothing else. Threads are only started when they are needed."""
+"""Concurrent lookups: enough for eight namespaces with lookups only. Threads start when they are needed."""
 
 
 class Lookups(AbstractResolver):
@@ -26,7 +26,7 @@ class Lookups(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """OSError for a name that is not known."""
+        """The addresses of a host. OSError for an unknown name."""
         looking = self._threads.submit(
             socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
         )

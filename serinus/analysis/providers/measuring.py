@@ -1,6 +1,6 @@
-"""Carries out the tasks of a run: one call of a provider each, all at the same time.
+"""Executes the tasks of a run: one call of a provider each, all at the same time.
 
-Each call takes a place in the lane of its namespace (lanes.py), has a limit in time, and can be ended before it has answered.
+Each call takes a place in the lane of its namespace (lanes.py), has a time limit, and can be cancelled.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from serinus.api.cutting import LONGEST_MESSAGE
 from serinus.api.times import format_time
 
 LONGEST_CALL = 300.0
-"""Seconds for one call, whatever its own limits are: a provider that hangs must not hold its run for ever."""
+"""Most seconds of one call, in addition to its own limits: a provider that hangs must not block its run."""
 
 ENDING = 5.0
-"""Seconds in which a call that is under way may still answer when its run is terminated: its measurement counts."""
+"""Seconds in which a running call may still finish after its run was terminated. Its measurement counts."""
 
 ENDING_OF_BEGINNINGS = 15.0
-"""The same for one that begins something (a Job, a canary): it says what it began, so that this is ended as well."""
+"""The same for a call that starts a Job or a canary. Its response names the object, which is then ended too."""
 
 
 class Round:
-    """The calls of one pass of a run. No text of theirs shows one of `secrets`, or one that a provider has read."""
+    """The calls of one pass of a run. Their texts show none of `secrets`, and no secret that a provider has read."""
 
     def __init__(self, run: AnalysisRun, tasks: Sequence[Task], reach: Reach, secrets: Sequence[str] = ()) -> None:
         self.run = run
@@ -46,10 +46,10 @@ class Round:
         self._begun: set[int] = set()
 
     async def measured(self) -> list[Measured]:
-        """What came of the tasks that were not ended, in their order. What goes wrong is a measurement in the phase Error.
+        """The results of the tasks that were not cancelled, in their order. A failure is a measurement in the phase Error.
 
-        All of them count from the end of the last one: metrics of the same interval stay in one round, with one write, and
-        none is asked earlier than its interval says.
+        All intervals begin at the end of the last call. So metrics of the same interval stay in one round, with one write,
+        and none is measured before its interval has passed.
         """
         self._calls = {asyncio.create_task(self._one(task)): task for task in self._tasks}
         try:
@@ -63,9 +63,9 @@ class Round:
         return [dataclasses.replace(one, ended=ended) for one in found]
 
     def end(self, *, gone: bool) -> None:
-        """Cancels the calls: at once where the run is `gone`, or those that wait for a place; others soon.
+        """Cancel the calls: at once if the run is `gone` or the call waits for a place, otherwise after a short time.
 
-        Where the run is only to end, calls that end something go on.
+        If the run exists, calls that terminate a measurement continue.
         """
         loop = asyncio.get_running_loop()
         for call, task in self._calls.items():
@@ -85,14 +85,14 @@ class Round:
 
 
 def _begins(task: Task) -> bool:
-    """Whether the call may begin something that only its answer names."""
+    """Whether the call may start an object that only its response names."""
     with suppress(ProviderError):
         return task.call == "run" and not isinstance(provider_of(task.metric.metric), QueryProvider)
     return False
 
 
 async def measure(run: AnalysisRun, tasks: Sequence[Task], reach: Reach, secrets: Sequence[str] = ()) -> list[Measured]:
-    """What came of the tasks, in their order."""
+    """The results of the tasks, in their order."""
     return await Round(run, tasks, reach, secrets).measured()
 
 
@@ -110,7 +110,7 @@ async def _measured(task: Task, call: Call) -> Measured:
         measurement = _error(task, started, reach, message)
     except ProviderError as error:
         measurement = _error(task, started, reach, hidden.message(error.own, error.said, LONGEST_MESSAGE))
-    except Exception as error:  # a bug or a plugin of somebody must not end the controller
+    except Exception as error:  # a bug, here or in a plugin, must not end the controller
         message = hidden.message(f"{type(error).__name__}: ", str(error), LONGEST_MESSAGE)
         measurement = _error(task, started, reach, message)
     return Measured(task, shown(measurement, hidden), reach.clock(), texts(metadata, hidden), clean=True)
@@ -136,9 +136,9 @@ def _error(task: Task, started: str, reach: Reach, message: str) -> Measurement:
 
 
 async def clean_up(run: AnalysisRun, resolved: Resolved, trimmed: Mapping[str, int], reach: Reach) -> None:
-    """Tells providers that only the newest measurements of a metric are kept (`Assessed.trimmed`).
+    """Let providers remove objects of measurements that have left the status (`Assessed.trimmed`).
 
-    What goes wrong is left for the next time.
+    After a failure the next call tries again.
     """
     for name, keep in trimmed.items():
         metric = resolved.metric(name)

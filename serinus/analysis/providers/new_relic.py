@@ -23,7 +23,7 @@ ENDPOINTS = {
 }
 DEFAULT_SECONDS = 5
 SPARE = 5
-"""Seconds that the request may take beyond what New Relic may take for the query."""
+"""Seconds of the request in addition to the time limit of New Relic's query."""
 
 QUERY = (
     "query ($accountId: Int!, $query: Nrql!, $timeout: Seconds) "

@@ -1,6 +1,6 @@
-"""The looks that a sequential metric would have taken in the past, by range queries of its counting provider.
+"""The looks that a sequential metric would have taken in the past, from range queries of its counting provider.
 
-Prometheus only: the others give one number for now.
+Only Prometheus supports this: other providers return one current number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from serinus.api.reading import converted
 
 DECIMALS = 3
 EXTRAPOLATED = 1.1
-"""Errors may exceed requests by this factor and one: `increase()` extrapolates each series on its own."""
+"""Errors may exceed requests by this factor plus one: `increase()` extrapolates each series separately."""
 
 
 async def past_looks(
@@ -30,8 +30,8 @@ async def past_looks(
 ) -> tuple[list[Look], int]:
     """(looks, times without one of the counts), one at each interval from `start` to `end`.
 
-    `fields`: those of FIELDS that are queried; the others count 0. NoCounts where the provider does not answer, SetupError for
-    what is no count.
+    `fields`: the queried ones of FIELDS; the others are 0. NoCounts if the provider does not answer, SetupError for an
+    invalid count.
     """
     if metric.provider != "prometheus":
         raise SetupError(f"counts.{metric.provider}", "has no range queries: the past can be read from prometheus only")
@@ -55,14 +55,14 @@ async def past_looks(
 
 
 def _row(series: Mapping[str, Mapping[float, float]], at: float) -> list[float] | None:
-    """The four numbers at this time; None where one is missing."""
+    """The four numbers at this time; None if one is missing."""
     row = [series[field].get(at) if field in series else 0.0 for field in FIELDS]
     numbers = [number for number in row if number is not None and isfinite(number)]
     return numbers if len(numbers) == len(FIELDS) else None
 
 
 def _differences(rows: Sequence[list[float] | None]) -> list[list[float]]:
-    """Of totals: what came between two times; nothing where a counter went back."""
+    """The increases of totals between two times, without those in which a counter decreased."""
     found: list[list[float]] = []
     for before, after in pairwise(rows):
         if before is not None and after is not None:

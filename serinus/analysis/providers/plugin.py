@@ -1,7 +1,7 @@
 """Metric plugins: Python objects from entry points, and executables that the ConfigMap `argo-rollouts-config` names.
 
-The Go plugins of Argo Rollouts speak Go's own serialisation (gob over net/rpc), which nothing but Go reads; they have to be
-wrapped in a program that speaks JSON lines.
+The Go plugins of Argo Rollouts use Go's serialisation (gob over net/rpc), which only Go programs can decode. They need a
+wrapper program that uses JSON lines.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from serinus.api.times import format_deadline, format_time
 CONFIG = "argo-rollouts-config"
 KEY = "metricProviderPlugins"
 TIME_LIMIT = 60.0
-"""Seconds for one call; longer work says Running and is asked again."""
+"""Most seconds of one call. Longer work returns Running and is resumed."""
 LONGEST_ANSWER = 64 * 1024
-"""Bytes: values and metadata are kept in the run's status."""
+"""Most bytes of a response: the run's status stores values and metadata."""
 LEAST_PAUSE = 1.0
 
 Operation = Literal["Run", "Resume", "Terminate", "GarbageCollect"]
@@ -59,7 +59,7 @@ class Plugin(VerdictProvider[PluginConfig]):
 
     def __init__(self) -> None:
         self._loaded: dict[str, Any] = {}
-        """Python plugins by name: made once, so that they may keep connections."""
+        """Python plugins by name: created once, so that they can keep connections."""
 
     async def run(self, call: Call) -> Measurement:
         before = Measurement(started_at=format_time(call.now))
@@ -105,7 +105,7 @@ class Plugin(VerdictProvider[PluginConfig]):
                 return await getattr(found, _METHODS[operation])(question)
         except TimeoutError as error:
             raise ProviderError(f"failed to {_VERBS[operation]} via plugin: no answer in {TIME_LIMIT:.0f} s") from error
-        except Exception as error:  # a plugin is other people's code: it must not take the controller along
+        except Exception as error:  # a plugin is foreign code: its errors must not end the controller
             said = str(error) or type(error).__name__
             raise ProviderError(f"failed to {_VERBS[operation]} via plugin: ", said) from error
 
@@ -136,7 +136,7 @@ def _named(metric: Metric) -> tuple[str, Json | None]:
 
 
 async def _configured(call: Call) -> list[Configured]:
-    from serinus.api import go_yaml  # only where a plugin is used
+    from serinus.api import go_yaml  # imported only if a plugin is used
 
     try:
         found = await call.reach.cluster.get(CONFIG_MAPS, CONFIG, call.reach.namespace)
@@ -152,7 +152,7 @@ async def _configured(call: Call) -> list[Configured]:
 
 
 async def execute(row: Configured, question: Question) -> Answer:
-    """One run of an executable: a line in, a line out. Raises OSError, ValueError with what is wrong."""
+    """Run an executable once: one line in, one line out. Raises OSError, or ValueError with the error."""
     path = await asyncio.to_thread(_checked, row)
     process = await asyncio.create_subprocess_exec(
         str(path),

@@ -1,4 +1,4 @@
-"""What a metric plugin is asked and what it answers: the interface for those who write one.
+"""The interface of metric plugins: questions and answers.
 
 A plugin is a Python object with the methods of `MetricPlugin`, registered as an entry point of the group
 `serinus.metric_plugins`; or an executable, which reads one `Question` as a line of JSON and prints one `Answer` as a line.
@@ -18,9 +18,9 @@ ENTRY_POINTS = "serinus.metric_plugins"
 
 
 class Question(msgspec.Struct, frozen=True, rename="camel"):
-    """`config`: what stands behind the plugin's name. `measurement`: the unfinished one, for Resume and Terminate.
+    """`config`: the value of the plugin's name. `measurement`: the unfinished one, for Resume and Terminate.
 
-    `metric`, `run`: as the API has them, with arguments filled in. `limit`: measurements that stay, for GarbageCollect.
+    `metric`, `run`: as in the API, with arguments filled in. `limit`: measurements that stay, for GarbageCollect.
     """
 
     operation: Literal["Run", "Resume", "Terminate", "GarbageCollect"]
@@ -33,9 +33,9 @@ class Question(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Answer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """`phase`: Running to be asked again (after `resume_after` seconds), otherwise the verdict; none for GarbageCollect.
+    """`phase`: Running for a later Resume (after `resume_after` seconds), otherwise the verdict; none for GarbageCollect.
 
-    The plugin judges by itself: conditions are in the metric that it is given.
+    The plugin evaluates the conditions, which are in its metric.
     """
 
     phase: Literal["Running", "Successful", "Failed", "Inconclusive", "Error", ""] = ""
@@ -46,7 +46,7 @@ class Answer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class MetricPlugin(Protocol):
-    """Run begins a measurement; the others are about one that is under way, or about those that are no longer kept."""
+    """Run starts a measurement. Resume and Terminate get an unfinished one. GarbageCollect removes old ones."""
 
     async def run(self, question: Question) -> Answer: ...
 
@@ -58,7 +58,7 @@ class MetricPlugin(Protocol):
 
 
 def measured(answer: Answer, before: Measurement, now: str, resume_at: str) -> Measurement:
-    """The measurement that an answer makes of `before`. `now`, `resume_at`: RFC 3339."""
+    """The measurement `before`, updated from an answer. `now`, `resume_at`: RFC 3339."""
     running = answer.phase == "Running"
     return msgspec.structs.replace(
         before,

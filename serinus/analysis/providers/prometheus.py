@@ -1,4 +1,4 @@
-"""Prometheus, and what speaks its query API (spec/analysis.md §4, prometheus)."""
+"""Prometheus, and systems with its query API (spec/analysis.md §4, prometheus)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ AMAZON = "aps-workspaces"
 AMAZON_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 AS_GET = (403, 405, 501)
-"""Answers of servers and proxies that take no POST."""
+"""Status codes of servers and proxies that do not accept POST."""
 NAME = "serinus_query"
-"""Label that says which of several queries a series is of."""
+"""The label with the name of the query of a series."""
 MOST_POINTS = 10_000
-"""Of one answer to a range query: Prometheus gives 11,000 at most."""
+"""Most points of one range query. Prometheus returns at most 11,000."""
 REFUSED = ("bad_data", "execution")
 """Errors of a query itself."""
 _FORM = "application/x-www-form-urlencoded"
@@ -72,10 +72,10 @@ class Prometheus(QueryProvider[PrometheusConfig]):
         return await call.read(answer, lambda: _reading(_data(answer)))
 
     async def query_all(self, config: PrometheusConfig, queries: Mapping[str, str], call: Call) -> dict[str, Any]:
-        """The result of each query, by its name, all from one evaluation: nothing is scraped between them.
+        """The result of each query, by its name, all from one evaluation, without a scrape between them.
 
-        Several series of a query stay several numbers. Queries that cannot stand in one expression, such as a scalar, are
-        asked one by one, for the same time.
+        Several series of a query give several numbers. Queries that cannot be joined in one expression, such as a scalar,
+        are sent one by one, for the same time.
         """
         together = "\nor\n".join(
             f'label_replace((\n{query}\n), "{NAME}", "{name}", "", "")' for name, query in queries.items()
@@ -93,9 +93,9 @@ class Prometheus(QueryProvider[PrometheusConfig]):
     async def ask_range(
         self, config: PrometheusConfig, query: str, times: Sequence[float], step: float, call: Call
     ) -> dict[float, float]:
-        """The value of the query at each of these times, which are `step` seconds apart; times without data are left out.
+        """The value of the query at each of these times, which are `step` seconds apart. Times without data are omitted.
 
-        ProviderError where it gives several series: a count is one number.
+        ProviderError for several series: a count is one number.
         """
         found: dict[float, float] = {}
         address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
@@ -195,9 +195,9 @@ def _token_url(call: Call) -> str:
 
 
 def is_amazons(url: str) -> bool:
-    """Whether requests there are signed: Amazon's hosts by HTTPS, and a tunnel to them on this machine.
+    """Whether requests to this address are signed: Amazon's hosts with HTTPS, and a tunnel to them on this machine.
 
-    The signature carries the session token of the controller's AWS identity, which an author must not send elsewhere.
+    The signature contains the session token of the controller's AWS identity. A template must not send it elsewhere.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -245,7 +245,7 @@ async def _sent(
 
 
 def _data(answer: Answer) -> dict[str, Any]:
-    """The decoded answer. ProviderError with what Prometheus says is wrong."""
+    """The decoded response. ProviderError with Prometheus's error."""
     if not answer.ok and answer.status not in (400, 422):
         kind = "client" if 400 <= answer.status < 500 else "server" if answer.status >= 500 else "bad_response"
         raise ProviderError(f"{kind}_error: {kind} error: {answer.status}")

@@ -1,11 +1,11 @@
-"""The protocol of metric providers, and what a provider can reach.
+"""The protocol of metric providers, and their context.
 
-A provider is one file of this folder with one class and the line `PROVIDER = ThatClass()`. The registry finds the file; the CRDs,
-`lint`, `doctor`, the metrics, the table of docs/providers and the tests ask the registry.
+A provider is one file of this folder with one class and the line `PROVIDER = ThatClass()`. The registry finds the file.
+The CRDs, `lint`, `doctor`, the metrics, the table of docs/providers and the tests use the registry.
 
-Most providers return a reading (`QueryProvider`), which the conditions of the metric judge. A Job, a Kayenta canary or a plugin
-judges by itself and may take longer (`VerdictProvider`). Every failure is a `ProviderError`; its text becomes the message of the
-measurement.
+Most providers return a reading (`QueryProvider`), and the conditions of the metric are evaluated on it. A Job, a Kayenta
+canary or a plugin returns its own verdict and may take longer (`VerdictProvider`). Every failure is a `ProviderError`.
+Its text becomes the message of the measurement.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ REQUIRED = msgspec.Meta(extra={"required": True})
 
 
 def one_of(*values: str) -> msgspec.Meta:
-    """For text whose values the schema lists."""
+    """For text with an enum in the schema."""
     return msgspec.Meta(extra={"enum": "|".join(values)})
 
 
@@ -65,10 +65,10 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True)
 class Reach:
-    """What providers may use. `namespace`: the controller's. `clock`: seconds since the epoch.
+    """The context of providers. `namespace`: the controller's. `clock`: seconds since the epoch.
 
-    `weight_of`: the part of the requests, from 0 to 1, that the version judged by a run gets now; None where it is not known.
-    `job_cluster`: where Jobs are made, if that is another cluster. `lanes`: in which calls take places. `reader`: for large answers.
+    `weight_of`: the current traffic weight, from 0 to 1, of the version that a run analyses; None if unknown.
+    `job_cluster`: the cluster for Jobs, if it is another one. `lanes`: limits of calls. `reader`: for large responses.
     """
 
     http: Http
@@ -82,14 +82,14 @@ class Reach:
     weight_of: Callable[[AnalysisRun], float | None] = lambda _: None
 
     async def close(self) -> None:
-        """Ends connections and threads."""
+        """Close connections and threads."""
         await self.http.close()
         self.reader.close()
 
     async def secret(self, namespace: str, name: str, *, public: Collection[str] = ()) -> dict[str, str] | None:
         """The decoded data of a Secret; None if it does not exist. ProviderError if it cannot be read.
 
-        What is measured shows none of its values, save those of the keys in `public`, such as an address.
+        Texts of the measurement show none of its values, except those of the keys in `public`, such as an address.
         """
         try:
             found = await self.cluster.get(SECRETS, name, namespace)
@@ -116,9 +116,9 @@ def code_of(error: Exception) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a monitoring system said. `result` is what conditions see, `value` what the status shows.
+    """The reading of a monitoring system. `result`: for conditions. `value`: for the status.
 
-    `large`: to be judged apart from the event loop.
+    `large`: conditions run outside of the event loop.
     """
 
     result: Any
@@ -129,9 +129,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a provider. `number`: which measurement of the metric it is, from 1.
+    """One call of a provider. `number`: of the measurement of the metric, from 1.
 
-    `shown`: the metric with stand-ins for secret values: texts are made from it. `hidden`: the secrets of the run.
+    `shown`: the metric with stand-ins for secret values, for texts. `hidden`: the secrets of the run.
     """
 
     run: AnalysisRun
@@ -147,34 +147,34 @@ class Call:
 
     @property
     def namespace(self) -> str:
-        """Of the run."""
+        """The namespace of the run."""
         return self.run.metadata.namespace
 
     def config(self, name: str, kind: type[C]) -> C:
-        """The provider's part of the metric. ProviderError names the field that is wrong."""
+        """The provider's part of the metric. ProviderError names the invalid field."""
         try:
             return converted(configured(self.metric, name) or {}, kind)
         except msgspec.ValidationError as error:
             raise ProviderError(f"{path_of(name)} of metric '{self.metric.name}': ", error) from error
 
     def shown_config(self, name: str, kind: type[C]) -> C:
-        """The same as people may see it: for messages. Empty where the stand-ins do not fit."""
+        """The same without secrets, for messages. Empty if the stand-ins are invalid."""
         try:
             return converted(configured(self.shown or self.metric, name) or {}, kind)
         except msgspec.ValidationError:
             return kind()
 
     async def taken(self, answer: Answer, work: Callable[[], T]) -> T:
-        """What the work makes of an answer: apart from the event loop where the answer is large."""
+        """The result of the work on a response. For a large response it runs outside of the event loop."""
         return work() if len(answer.body) <= SMALL else await self.reach.reader.apart(work)
 
     async def read(self, answer: Answer, work: Callable[[], Reading]) -> Reading:
-        """The same for what a monitoring system said; what follows from it is apart then, too."""
+        """The same for a reading. The conditions of a large one run outside of the event loop too."""
         reading = await self.taken(answer, work)
         return replace(reading, large=True) if len(answer.body) > SMALL else reading
 
     def said(self, text: str, longest: int = LONGEST_MESSAGE) -> str:
-        """Text of a server, a library or a plugin as the status may show it: without secrets, and not too long."""
+        """Text of a server, a library or a plugin for the status: without secrets, and shortened."""
         return self.hidden.foreign(text, longest)
 
 
@@ -186,28 +186,28 @@ class SecretUse(NamedTuple):
 
 
 class Provider(Generic[C]):
-    """What all metric providers have: their names, their configuration, their row in the docs.
+    """The base of all metric providers: names, configuration, and row in the docs.
 
     A provider is a `QueryProvider` or a `VerdictProvider`. docs/providers/adding.md has the steps to add one.
     """
 
     key: ClassVar[str]
-    """The field of `provider`; or the name behind `provider.plugin`, such as `serinus.dev/sequential`."""
+    """The field of `provider`, or the name in `provider.plugin`, such as `serinus.dev/sequential`."""
     type: ClassVar[str]
     """The label `type` of the controller's metrics."""
     config: type[C]
     """The type of that field. The schema of the CRDs follows from it (fields.py)."""
     fields: ClassVar[str] = ""
-    """The field's type in argoproj.fields.txt, where `config` does not say it."""
+    """The field's type in argoproj.fields.txt, if it does not follow from `config`."""
     request: ClassVar[str] = ""
-    """For the table of docs/providers: what is asked."""
+    """For the table of docs/providers: the request."""
     result: ClassVar[str] = "none: the provider returns the verdict"
-    """For the table: what conditions see."""
+    """For the table: the result for conditions."""
     credentials: ClassVar[str] = ""
-    """For the table: where the credentials come from."""
+    """For the table: the source of the credentials."""
 
     def validate(self, config: C) -> Iterator[str]:
-        """What is wrong with a configuration, as sentences. Only values without placeholders are checked."""
+        """Errors of a configuration, as sentences. Only values without placeholders are checked."""
         yield from ()
 
     def secrets(self, config: C) -> tuple[SecretUse, ...]:
@@ -215,11 +215,11 @@ class Provider(Generic[C]):
         return ()
 
     def shows(self, config: C) -> Mapping[str, str]:
-        """For the metadata of the metric's result, such as the query with its arguments."""
+        """Metadata of the metric's result, such as the query with its arguments."""
         return {}
 
     def metadata(self, metric: Metric) -> Mapping[str, str]:
-        """`shows` of a metric in which stand-ins replace secrets. Empty if the stand-ins do not fit."""
+        """`shows` of a metric in which stand-ins replace secrets. Empty if the stand-ins are invalid."""
         try:
             return self.shows(converted(configured(metric, self.key) or {}, self.config))
         except msgspec.ValidationError:
@@ -227,16 +227,16 @@ class Provider(Generic[C]):
 
 
 class QueryProvider(Provider[C]):
-    """A provider that answers at once with a reading. The conditions of the metric judge it (conclusion.py)."""
+    """A provider that returns a reading at once. The conditions of the metric evaluate it (conclusion.py)."""
 
     async def query(self, config: C, call: Call) -> Reading:
         raise NotImplementedError
 
 
 class VerdictProvider(Provider[C]):
-    """A provider that asks another judge: the exit of a Job, a canary's score, a plugin. Conditions are not used.
+    """A provider with an external verdict: the exit of a Job, a canary's score, a plugin. Conditions are not used.
 
-    The calls return the measurement as the status shows it, which may be Running until `resume_at`.
+    The calls return the measurement for the status. It may be Running until `resume_at`.
     """
 
     async def run(self, call: Call) -> Measurement:
@@ -246,20 +246,20 @@ class VerdictProvider(Provider[C]):
         raise NotImplementedError
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
-        """Ends an unfinished measurement. Returned as it is where it cannot be ended."""
+        """End an unfinished measurement. Returns it unchanged if it cannot be ended."""
         return measurement
 
     async def clean_up(self, call: Call, keep: int) -> None:
-        """Removes what belongs to measurements that have left the status: all but the newest `keep`."""
+        """Remove the objects of measurements that have left the status: all but the newest `keep`."""
 
 
 def path_of(key: str) -> str:
-    """The field of a metric that holds the provider's part."""
+    """The field of a metric that contains the provider's part."""
     return f"provider.{key}" if "/" not in key else f"provider.plugin.{key}"
 
 
 def configured(metric: Metric, key: str) -> Any:
-    """The provider's part of a metric, behind `provider` or behind `provider.plugin`; None without one."""
+    """The provider's part of a metric, in `provider` or `provider.plugin`; None without one."""
     if "/" not in key:
         return metric.provider.get(key)
     plugins = metric.provider.get("plugin")
@@ -267,13 +267,13 @@ def configured(metric: Metric, key: str) -> Any:
 
 
 def begun(call: Call, metadata: Mapping[str, str], resume_at: float) -> Measurement:
-    """A measurement that takes longer, to be looked at again at `resume_at`."""
+    """An unfinished measurement, to resume at `resume_at`."""
     at = format_time(call.now)
     return Measurement(RUNNING, "", at, metadata=dict(metadata), resume_at=format_time(resume_at))
 
 
 def ended(call: Call, measurement: Measurement, phase: str, message: str = "", value: str = "") -> Measurement:
-    """The measurement, finished."""
+    """The finished measurement."""
     return msgspec.structs.replace(
         measurement, phase=phase, message=message, value=value or measurement.value, finished_at=format_time(call.now)
     )

@@ -1,8 +1,8 @@
-"""Reads and judges large answers in a thread, so that the event loop goes on meanwhile: it has the controller's leases, watches
-and all other measurements.
+"""Decodes and evaluates large responses in a thread. So the event loop, with leases, watches and all other
+measurements, is not blocked.
 
-What holds the interpreter without a pause is bounded as well: the number of values that are decoded at once (decoding.py), and the
-pieces of text. One thread does all: two would only share the interpreter. Namespaces take turns.
+Work that holds the GIL without a pause is limited: the number of values in one decoding step (decoding.py), and the
+pieces of text. One thread does all: two would only share the GIL. Namespaces take turns.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from serinus.analysis.providers.lanes import Lanes
 T = TypeVar("T")
 
 SMALL = 32 * 1024
-"""Bytes of an answer that is read at once: some milliseconds."""
+"""Most bytes of a response that the event loop decodes: some milliseconds."""
 
 
 class Reader:
-    """To be used in one event loop, and closed at the end."""
+    """A thread for one event loop. The owner closes it at the end."""
 
     def __init__(self) -> None:
         self._turns = Lanes(at_once=1, of_one=1, patience=float("inf"))
         self._thread: ThreadPoolExecutor | None = None
 
     async def apart(self, work: Callable[[], T]) -> T:
-        """What the work gives, done in the thread. It has to be bounded by itself: it goes on when the caller is cancelled."""
+        """The result of the work in the thread. The work must limit itself: it continues if the caller is cancelled."""
         current = CURRENT.get()
         async with self._turns.slot(current.namespace if current else "") as slot:
             if self._thread is None:

@@ -1,7 +1,7 @@
-"""The providers there are: every module of this folder that has a `PROVIDER`. Nothing lists them by name.
+"""The registry of providers: each module of this folder with a `PROVIDER`. There is no list of names.
 
-The module of a provider is named after its key: `newRelic` is new_relic.py, `serinus.dev/sequential` is sequential.py. So a metric
-imports its own provider only.
+The module of a provider is named after its key: `newRelic` is new_relic.py, `serinus.dev/sequential` is sequential.py.
+So a metric imports only its own provider.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _modules() -> frozenset[str]:
 
 
 def module_of(key: str) -> str:
-    """The name of the module that a provider with this key is in."""
+    """The name of the module of the provider with this key."""
     name = key.rpartition("/")[2]
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
@@ -64,7 +64,7 @@ def provider(key: str) -> AnyProvider:
 
 
 def provider_of(metric: Metric) -> AnyProvider:
-    """The provider that a metric names. ProviderError if it names none that there is, or several."""
+    """The provider that a metric names. ProviderError if it names none, an unknown one or several."""
     keys = [key for key, config in metric.provider.items() if config is not None]
     if len(keys) != 1:
         raise ProviderError("no provider specified" if not keys else "multiple providers specified")
@@ -72,14 +72,14 @@ def provider_of(metric: Metric) -> AnyProvider:
 
 
 def _built_in(metric: Metric) -> AnyProvider | None:
-    """The provider of Serinus's own that stands behind `plugin`; None for the plugins of others."""
+    """Serinus's own provider under `plugin`; None for other plugins."""
     plugins = metric.provider.get("plugin")
     names = [name for name in plugins if "/" in name] if isinstance(plugins, dict) else []
     return next((found for name in names if (found := known(name)) is not None), None)
 
 
 def problems(metric: Metric) -> Iterator[tuple[str, str]]:
-    """(field of the metric, what is wrong with it) for its provider's part. Values with placeholders are not checked."""
+    """(field of the metric, error) of its provider's part. Values with placeholders are not checked."""
     try:
         found = provider_of(metric)
     except ProviderError as error:
@@ -88,7 +88,7 @@ def problems(metric: Metric) -> Iterator[tuple[str, str]]:
     part = configured(metric, found.key) or {}
     open_values = b"{{" in msgspec.json.encode(part)
     if open_values and "/" in found.key:
-        return  # a number may be an argument there: no schema stands in the way
+        return  # numbers may be arguments there: no schema forbids it
     try:
         config = converted(part, found.config)
     except msgspec.ValidationError as error:

@@ -1,6 +1,7 @@
-"""Why a request had no answer, in words that hold nothing of the request.
+"""The reason of a failed request, in words without content of the request.
 
-The errors of the HTTP client quote what was sent: a URL with its query, a header. So their text is never used, only their kind.
+The errors of the HTTP client quote the request: a URL with its query, a header. So only their kind is used, never
+their text.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _OTHER_NAME = 62
 
 
 def reason(error: Exception) -> str:
-    """For people."""
+    """The reason, in words for users."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return _certificate(error.certificate_error)

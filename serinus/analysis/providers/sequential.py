@@ -1,7 +1,7 @@
-"""Verdicts with a stated error bound, over any provider that counts (docs/verdicts.md).
+"""Verdicts with a stated error bound, over any provider of counts (docs/verdicts.md).
 
-One measurement takes all looks: it is Running until there is a verdict, and is looked at again at each interval. Its value is
-the verdict as JSON, its metadata the looks. Nothing but the object is needed to go on after a restart.
+One measurement takes all looks: it is Running until there is a verdict, and is resumed at each interval. Its value is
+the verdict as JSON, its metadata the looks. After a restart the object is enough to continue.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from serinus.api.analysis import Measurement, Metric
 from serinus.api.times import age_words, format_deadline, format_time
 
 REMEMBERED = 2_000
-"""Verdicts under way whose sums stay in memory. Those of others are computed again from their looks."""
+"""Most unfinished verdicts whose sums stay in memory. The sums of others are computed again from their looks."""
 DECIMALS = 3
-"""Of counts: `increase()` extrapolates, and more digits only take room."""
+"""Decimals of counts: `increase()` extrapolates, so more digits have no benefit."""
 EXTRAPOLATED = 1.1
-"""Errors may exceed requests by this factor and one: `increase()` extrapolates each series on its own."""
+"""Errors may exceed requests by this factor plus one: `increase()` extrapolates each series separately."""
 ONE_SIDED = 10
-"""Looks without a stable request, while the canary has some, until the metric gives up."""
+"""Looks without a stable request, while the canary has some, before the metric fails."""
 MANY = 100
 STEADY = 2
-"""Looks at the same weight before one counts for the split: gateways and scrapes follow a change with a delay."""
+"""Looks at the same weight before one counts for the split: gateways and scrapes follow a change late."""
 
 
 class _Kept(NamedTuple):
-    """Of the latest look of a metric, which the next one goes on from."""
+    """The state after the latest look of a metric, from which the next one continues."""
 
     metadata: Mapping[str, str]
     record: Record
@@ -58,7 +58,7 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
         self._records: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 
     async def run(self, call: Call) -> Measurement:
-        """Goes on from a measurement that ended in an error: what was seen before it is still evidence."""
+        """Continue from a measurement that ended in an error: its earlier looks are still evidence."""
         result = next((one for one in call.run.status.metric_results if one.name == call.metric.name), None)
         before = last_measurement(result)
         known = before.metadata if before is not None and before.phase == ERROR else {}
@@ -131,7 +131,7 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
 
 
 def _add(metric: SequentialMetric, record: Record, found: dict[str, float], now: float) -> bool:
-    """Whether the counts became a look. NoCounts where they are no new ones, SetupError where they cannot be counts."""
+    """Add the counts as a look. NoCounts if they are not new, SetupError if they are invalid counts."""
     course = record.course
     if course.used_at > now + 1:
         raise NoCounts("the controller's clock went back: the look would overlap the one before")
@@ -154,9 +154,9 @@ def _add(metric: SequentialMetric, record: Record, found: dict[str, float], now:
 
 
 def _note_split(metric: SequentialMetric, record: Record, in_force: float | None) -> None:
-    """Adds the latest look to the check of the split, with the metric's own `weight` or the one in force.
+    """Add the latest look to the check of the split, with the metric's own `weight` or the current one.
 
-    A look whose time has a change of the weight in it, or right before it, belongs to no weight.
+    A look belongs to no weight if the weight changed during it or just before it.
     """
     course = record.course
     weight = in_force if metric.weight is None else metric.weight / 100
@@ -171,7 +171,7 @@ def _note_split(metric: SequentialMetric, record: Record, in_force: float | None
 
 
 def _within(numbers: list[float]) -> list[float]:
-    """Errors at most as many as requests, where extrapolation explains the difference."""
+    """The numbers, with errors reduced to requests if extrapolation explains the difference."""
     fitted = list(numbers)
     for place in (0, 2):
         requests, errors = numbers[place : place + 2]
@@ -183,7 +183,7 @@ def _within(numbers: list[float]) -> list[float]:
 
 
 def _judged(metric: SequentialMetric, record: Record, now: float, count: int) -> tuple[str, str]:
-    """The phase after a look, and why, where it is not the verdict that ends the metric."""
+    """The phase after a look, and the reason if the metric ends without a verdict."""
     tally, course = record.tally, record.course
     n_c, _, n_s, _ = tally.totals
     mismatch = SampleRatio(course.splits).mismatch() if course.splits else ""

@@ -57,7 +57,7 @@ def _reading(answer: Answer) -> Reading:
 
 
 def _minute(seconds: float) -> str:
-    """`2026-01-31 2359`, on this machine's clock: SkyWalking takes no time zone."""
+    """`2026-01-31 2359`, in this machine's time zone: SkyWalking accepts no time zone."""
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H%M")
 
 

@@ -1,13 +1,13 @@
-"""The one error of providers."""
+"""The error of providers."""
 
 from __future__ import annotations
 
 
 class ProviderError(Exception):
-    """A measurement that could not be made. Its text becomes the message.
+    """A failed measurement. Its text becomes the message.
 
-    `own`: the controller's words, made from the metric as people may see it. `said`: the end of the text, where a server, a
-    library or a plugin made it. It may hold anything that they were sent.
+    `own`: the controller's words, from the metric without secrets. `said`: the end of the text, from a server, a library
+    or a plugin. It may contain any part of the request.
     """
 
     def __init__(self, own: str, said: object = "") -> None:
@@ -16,4 +16,4 @@ class ProviderError(Exception):
 
 
 UNREADABLE = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError)
-"""What taking an answer apart raises where it has another shape than it should."""
+"""The exceptions of reading a response with an unexpected structure."""

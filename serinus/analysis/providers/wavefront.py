@@ -36,7 +36,7 @@ class Wavefront(QueryProvider[WavefrontConfig]):
     async def query(self, config: WavefrontConfig, call: Call) -> Reading:
         tokens = await call.reach.secret(call.reach.namespace, SECRET) or {}
         scheme, _, host = config.address.rpartition("://")
-        # Only a key that is itself written with http:// lets its token be sent in clear.
+        # The token is sent unencrypted only if the key itself is written with http://.
         token = tokens.get(config.address) or (tokens.get(host) if scheme in ("", "https") else None)
         if not token:
             raise ProviderError("API token not found")
@@ -59,7 +59,7 @@ def _root(address: str) -> str:
 
 
 def object_of(answer: Answer) -> dict[str, Any]:
-    """The decoded answer. ProviderError if it is no success, or no object."""
+    """The decoded response. ProviderError if it is no success, or no object."""
     if not answer.ok:
         raise refused(answer)
     found = answer.json()
@@ -69,7 +69,7 @@ def object_of(answer: Answer) -> dict[str, Any]:
 
 
 def _reading(found: dict[str, Any], now: float) -> Reading:
-    """Of each series the point that is nearest to now."""
+    """The point nearest to now of each series."""
     if found.get("errorType") and found["errorType"] != "null":
         raise ProviderError("", f"{found['errorType']}: {found.get('errorMessage', '')}")
     try:

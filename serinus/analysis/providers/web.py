@@ -1,4 +1,4 @@
-"""Any HTTP endpoint that answers with JSON or text (spec/analysis.md §4, web)."""
+"""Any HTTP endpoint that returns JSON or text (spec/analysis.md §4, web)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Web(QueryProvider[WebConfig]):
         return await call.read(answer, lambda: reading(answer.body, config.json_path or "{$}"))
 
     async def answer(self, config: WebConfig, call: Call) -> Answer:
-        """The answer. ProviderError for an answer that is no success."""
+        """The response. ProviderError for a response without success."""
         method = config.method or "GET"
         if config.body and config.json_body is not None:
             raise ProviderError("use either Body or JSONBody; both cannot exists for WebMetric payload")
@@ -84,7 +84,7 @@ def _token_url(call: Call) -> str:
 
 
 def reading(body: bytes, path: str) -> Reading:
-    """The first match of the path; the text itself where the body is no JSON. ProviderError without a match."""
+    """The first match of the path; the text itself if the body is no JSON. ProviderError without a match."""
     try:
         data = json_of(body)
     except NotJson:

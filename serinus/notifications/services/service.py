@@ -99,7 +99,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Service(Generic[O, T]):
-    """`type`: as in `service.<type>`. `section`: the field of templates. `merges`: later templates replace set fields."""
+    """`type`: as in `service.<type>`. `section`: field of templates. `merges`: later templates replace set fields."""
 
     type: ClassVar[str]
     section: ClassVar[str] = ""
