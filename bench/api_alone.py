@@ -1,4 +1,4 @@
-"""The embedded API server and nothing beside it: `api_alone.py DIR` prints the path of its kubeconfig when it answers."""
+"""The embedded API server alone: `api_alone.py DIR` prints the path of its kubeconfig when it answers."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def endless(seconds: float) -> dict[str, Any]:
         time.sleep(WARM_UP)
         meter = Meter(pid, port)
         late(url)
-        calls = meter.calls()  # reading the metrics of so many runs costs something itself
+        calls = meter.calls()  # reading the metrics of so many runs has a cost of its own
         cpu, began = meter.cpu(), time.monotonic()
         memory = [round(meter.memory("VmRSS"), 1)]
         for _ in range(SAMPLES):

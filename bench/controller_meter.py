@@ -57,7 +57,7 @@ class Meter:
 
 
 def writes(calls: Counter[str]) -> Counter[str]:
-    """Those that change something, save the lease and events."""
+    """Write requests, except those of the lease and of Events."""
     return Counter(
         {
             what: number

@@ -161,7 +161,7 @@ async def _idle(meter: Meter) -> dict[str, Any]:
 
 
 async def _restart(cluster: Cluster) -> dict[str, Any]:
-    """Stops it in order and starts it again. `calm_s`: until nothing is in the queue and the CPU rests."""
+    """Stops it in order and starts it again. `calm_s`: the time until the queue is empty and the CPU is idle."""
     cluster.kill("controller", signal.SIGTERM)
     began = time.monotonic()
     await asyncio.to_thread(cluster.start_controller)

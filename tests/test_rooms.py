@@ -1,4 +1,4 @@
-"""Which room may import which: the table of the architecture, kept true by reading every import."""
+"""The allowed imports of each room: the table of the architecture, checked against every import."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_room_imports_only_what_the_table_allows(room: str) -> None:
 
 @pytest.mark.parametrize("room", ["api", "engine", "routing"])
 def test_what_decides_touches_neither_network_nor_clock_nor_chance(room: str) -> None:
-    """Plans can be replayed because nothing that makes them reads anything but its arguments."""
+    """Plans can be replayed because the planning code reads only its arguments."""
     forbidden = {"asyncio", "aiohttp", "random", "time", "socket", "subprocess", "os", "threading"}
     wrong: list[str] = []
     for file in sorted((HOUSE / room).rglob("*.py")):

@@ -69,7 +69,7 @@ def test_everything_that_is_asked_for_is_pinned() -> None:
 
 
 def files() -> Iterator[Path]:
-    """All that holds commands: build files, scripts, documents, sources."""
+    """All files that contain commands: build files, scripts, documents, sources."""
     for top in ("Makefile", "Dockerfile", "README.md", "pyproject.toml"):
         yield ROOT / top
     for folder in (".ci", "docs", "install", "tools", "bench", "examples", "serinus", "tests"):

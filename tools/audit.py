@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock")
 SERVICE = "https://api.osv.dev"
 SECONDS = 10.0
-"""For the answer; a run without a network is not to wait for long."""
+"""For the answer; a run without a network must not wait for long."""
 MOST = 16 << 20
 
 ACCEPTED: Mapping[str, str] = {}
@@ -60,7 +60,7 @@ def known(asked: Sequence[Package], answer: Any) -> list[tuple[Package, str]]:
 
 
 def ask(service: str, body: Any) -> Any:
-    """NoService where it does not answer."""
+    """Query the service. Raises NoService if it does not answer."""
     request = urllib.request.Request(
         f"{service}/v1/querybatch", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )

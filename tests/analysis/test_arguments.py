@@ -120,7 +120,7 @@ FIELDS = {
 @pytest.mark.parametrize("by", ["default", "rollout", "rollout over default"])
 @pytest.mark.parametrize("name", list(FIELDS))
 def test_limits_from_an_argument_are_judged_by_its_value(name: str, by: str, spelt: str) -> None:
-    """`interval: "{{args.interval}}"` was an invalid interval, whatever the argument held."""
+    """`interval: "{{args.interval}}"` was an invalid interval, whatever the argument's value."""
     good, bad, message = FIELDS[name]
     metric = {"interval": "1s", "count": 3, name: spelt}
 

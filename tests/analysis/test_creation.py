@@ -1,4 +1,4 @@
-"""Runs to be made: their names, labels and owners, and when one that is there will do."""
+"""AnalysisRuns to create: their names, labels and owners, and when an existing one is reused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer at its bound does not hold the event loop up, whatever its shape."""
+"""An answer at its size limit does not block the event loop, whatever its shape."""
 
 from __future__ import annotations
 

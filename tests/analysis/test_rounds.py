@@ -19,7 +19,7 @@ from tests.support.analysis.vendor import World
 async def test_a_slow_metric_and_a_quick_one_are_due_at_the_same_moment(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else each would have a pass and a status write of its own from the second round on."""
+    """Otherwise each would have a pass and a status write of its own from the second round on."""
     world.vendor.says("/value", 1)
     query = Web.query
 

@@ -72,7 +72,7 @@ def test_the_order_of_looks_does_not_change_the_evidence(settings: Settings, loo
 def test_looks_of_the_same_split_can_be_merged(
     settings: Settings, canary: tuple[int, int], stable: tuple[int, int], times: int, data: st.DataObject
 ) -> None:
-    """A look of a minute holds the evidence of its four quarters, as long as the weight stays."""
+    """A look of a minute has the evidence of its four quarters, as long as the weight stays."""
     parts = [
         Look(canary[0], data.draw(st.integers(0, canary[0])), stable[0], data.draw(st.integers(0, stable[0])))
         for _ in range(times)

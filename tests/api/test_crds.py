@@ -1,4 +1,4 @@
-"""The five definitions: every published field, and nothing that a real API server would refuse."""
+"""The five definitions: every published field, and only content that a real API server accepts."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_a_pause_counts_seconds_unless_it_names_a_unit(value: int | str, seconds
 
 @pytest.mark.parametrize("text", ["1" * 100_000, "1" * 4_000 + "x", "1m" * 5_000, "." * 100_000, "9" * 101 + "h"])
 def test_a_text_of_any_length_is_answered_at_once(text: str):
-    """262 bytes of digits once held up the controller for ever."""
+    """262 bytes of digits once blocked the controller for ever."""
     for read in (go_duration, pause_seconds):
         with pytest.raises(ValueError, match="letters, and at most 100 are read"):
             read(text)

@@ -24,7 +24,7 @@ def test_known_hashes_come_out():
 
 @pytest.mark.parametrize("seen", RECORDED["templates"], ids=lambda seen: seen["hash"])
 def test_a_template_hashes_as_argo_rollouts_hashed_it(seen: dict[str, Any]):
-    """Recorded on a real cluster: a ReplicaSet that Argo Rollouts made must be found, or all pods restart."""
+    """Recorded on a real cluster: Serinus must find a ReplicaSet of Argo Rollouts, or all pods restart."""
     stored = with_defaults if seen["defaults"] == "core" else with_rollout_defaults
     assert pod_template_hash(stored(seen["template"])) == seen["hash"]
 

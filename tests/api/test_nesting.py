@@ -1,4 +1,4 @@
-"""Depth is bounded before anything recursive reads a text."""
+"""The depth is limited before any recursive code reads a text."""
 
 from __future__ import annotations
 

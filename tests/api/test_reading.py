@@ -1,4 +1,4 @@
-"""Reading objects field by field: for every kind, every field in turn is null, or holds a value of another type."""
+"""Reading objects field by field: for every kind, every field in turn is null, or has a value of another type."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def without(value: Any, path: Path) -> Any:
 
 
 def required(kind: Any, path: Path) -> bool:
-    """Whether the object, or an entry of a list in it, cannot be without this field."""
+    """Whether the object, or an entry of a list in it, requires this field."""
     try:
         msgspec.convert(without(sample(inspect.type_info(kind)), path), kind)
     except msgspec.ValidationError:

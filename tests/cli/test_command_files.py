@@ -1,4 +1,4 @@
-"""A command is known by its file: nothing has to be entered in a table."""
+"""The CLI finds a command by its file: no table lists the commands."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ GET = "Commands: get rollout, get experiment"
         ("list shop", 'unknown command "list shop"\nDid you mean: kubectl argo rollouts list rollouts --name shop\n'),
         ("create ar2 --from t", 'unknown command "create ar2"\nDid you mean: kubectl argo rollouts create analysisrun --from t\n'),
         ("set web", 'unknown command "set web"\nCommands: set image'),
-        # the flags of a command that is not known are not judged, and stay in the command that was meant
+        # the flags of an unknown command are not checked, and stay in the suggested command
         (
             "-n prod get shop -w --context dev",
             'unknown command "get shop"\nDid you mean: kubectl argo rollouts get rollout shop -n prod -w --context dev\n',

@@ -25,7 +25,7 @@ NGINX: dict[str, Any] = {
 
 
 def lead(space: Space) -> None:
-    """A controller that was seen a moment ago."""
+    """A controller that renewed its lease a moment ago."""
     client = space.cluster.client
     names = [n["metadata"]["name"] for n in client.list(NAMESPACES)["items"]]
     if "argo-rollouts" not in names:

@@ -239,7 +239,7 @@ def test_a_flood_of_10000_changes_a_minute_is_drawn_five_times_a_second(monkeypa
     clock = SimpleNamespace(now=0.0)
 
     class Always:
-        """There is always something new, every 6 ms."""
+        """A new change every 6 ms."""
 
         def wait(self, _: float) -> None:
             clock.now += 60 / 10_000

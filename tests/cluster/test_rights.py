@@ -102,7 +102,7 @@ def test_without_the_right_to_finalize_owners_no_child_could_be_made(
 def test_installed_for_one_namespace_it_works_there_with_a_role_alone(
     cluster: Cluster, there: ClusterInstance, tmp_path: Path
 ) -> None:
-    """Its own identity has no right outside; the controller of the whole cluster leaves its Rollouts alone."""
+    """Its own identity has no right outside; the controller of the whole cluster does not touch its Rollouts."""
     space, account = there.namespace, f"system:serviceaccount:{there.namespace}:{NAME}"
     cluster.apply_installation("--namespaced", "--namespace", space, "--instance-id", "own")
     (tmp_path / "own.yaml").write_text(OWN)

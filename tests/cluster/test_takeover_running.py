@@ -106,7 +106,7 @@ def is_running(value: Any) -> bool:
 
 
 def test_a_step_s_analysis_goes_on_where_it_was(taken: Taken) -> None:
-    """It has one measurement of three: two more are made."""
+    """It has one measurement of three: two more follow."""
     taken.over("analysis-step", "Rollout/web", "status.canary.currentStepAnalysisRunStatus.status", is_running)
     eventually(lambda: taken.all("analysisruns")[0]["status"]["phase"] == "Successful", 60)
     assert len(taken.kept()) == 3, "a step with a larger weight adds pods, and takes none"

@@ -43,7 +43,7 @@ def test_without_serinus_workloads_serve_and_heal_and_it_can_come_back(
             cluster.start_controller()
         there.shell("kubectl argo rollouts set image canary-demo canary-demo=argoproj/rollouts-demo:green")
         eventually(lambda: there.get("rollout", "canary-demo")["status"]["phase"] == "Paused", 60)
-        # The size is the Rollout's again: one pod of each version. Which one stays of two that are about as old is chance.
+        # The size is the Rollout's again: one pod of each version. Which one of two about equally old pods stays is chance.
         pods = set(eventually(lambda: len(found := there.shell(UIDS).split()) == 2 and found, 60))
         assert grown & pods, "nothing was restarted"
         # For good: the pods outlive the Rollout, and its Services select all of them.

@@ -1,4 +1,4 @@
-"""A small Kubernetes API in memory: enough of the protocol to hold a controller to its promises in virtual time."""
+"""A small Kubernetes API in memory: enough of the protocol to check a controller's promises in virtual time."""
 
 from __future__ import annotations
 
@@ -333,7 +333,7 @@ class Play:
         return made, task
 
     async def until(self, true: Callable[[], Any], seconds: float = 600, every: float = 0.1) -> None:
-        """Lets virtual time pass until it is so."""
+        """Let virtual time pass until the condition is true."""
         async with asyncio.timeout(seconds):
             while not true():  # noqa: ASYNC110 - the condition may be any state of the world
                 await asyncio.sleep(every)

@@ -146,7 +146,7 @@ async def test_a_missing_secret_ends_the_run_with_its_name(stage: Stage) -> None
 async def test_a_run_that_cannot_go_on_leaves_no_job_behind(
     stage: Stage, why: str, refuses: Callable[[Json], bool], attempts: int
 ) -> None:
-    """A Job that nothing ends runs for as long as its pods do, and tests a version that may be gone."""
+    """A Job that is never ended runs for as long as its pods do, and tests a version that may be gone."""
     refused: list[Json] = []
     stop = asyncio.Event()
     message = {"kind": "Status", "status": "Failure", "code": 422, "reason": "Invalid", "message": "against the policy"}

@@ -154,7 +154,7 @@ async def test_our_own_replica_set_without_its_label_gets_it_back(hands: Hands, 
 
 
 async def test_the_label_of_a_replica_set_is_no_race_either(hands: Hands) -> None:
-    """Without it the cache does not see the ReplicaSet: the write that gives it back passes the same place as all others."""
+    """Without it the cache does not have the ReplicaSet: the write that restores it runs the same code as all others."""
     uid = hands.store.get("rollouts", "web")["metadata"]["uid"]
     owner = {"kind": "Rollout", "name": "web", "uid": uid, "controller": True}
     create = action("create", "ReplicaSet", "one", {"metadata": {"labels": {HASH: "abc"}}})

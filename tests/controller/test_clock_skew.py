@@ -31,7 +31,7 @@ BOTH = pytest.mark.parametrize("ahead", [MINUTES, -MINUTES], ids=["ahead", "behi
 
 
 class SetClock(LoopClock):
-    """A wall clock that may be wrong, and be set."""
+    """A wall clock that may be wrong, and can be set."""
 
     def __init__(self, ahead: float = 0.0) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ async def test_a_lease_is_judged_by_when_it_was_seen_to_change(play: Any, ahead:
     second, _ = play.controller(plan=None, leader_elect=True, identity="two", clock=SetClock(ahead))
     await asyncio.sleep(60)
     assert (first.election.leading, second.election.leading) == (True, False)
-    cut.append(True)  # a kill gives nothing up
+    cut.append(True)  # a kill releases nothing
     task.cancel()
     await play.until(lambda: second.election.leading, 5)
 
@@ -112,7 +112,7 @@ async def test_a_lease_is_judged_by_when_it_was_seen_to_change(play: Any, ahead:
 @BOTH
 @pytest.mark.parametrize("whose", [0, 1], ids=["the leader's", "the other's"])
 async def test_a_clock_that_is_set_changes_no_leader(play: Any, ahead: float, whose: int) -> None:
-    """A lease that is over five minutes early would have two leaders; at whatever moment between renewals it is set."""
+    """A lease that expires five minutes early gives two leaders; the clock is set at any moment between renewals."""
     clocks = SetClock(), SetClock()
     first, _ = play.controller(plan=None, leader_elect=True, identity="one", clock=clocks[0])
     await play.until(lambda: first.election.leading, 5)

@@ -32,7 +32,7 @@ ROUTINE = [Event("TrafficWeightUpdated", f"Traffic weight updated to {i}") for i
 
 
 class Door:
-    """The way to the API, which a test shuts: for all requests, or for those that `only` names."""
+    """The way to the API, which a test closes: for all requests, or for those that `only` names."""
 
     def __init__(self, store: Any, code: int = 503, only: str = "") -> None:
         self._store, self._code, self._only, self.shut = store, code, only, False

@@ -157,7 +157,7 @@ async def test_when_its_cause_is_mended_the_update_goes_on_by_itself(play: Any, 
     assert phase(play) == "Degraded"
     api.on = False
     await play.until(lambda: condition(play, "WriteRefused") is None, seconds=62)
-    if what not in ("AnalysisRun create", "Experiment create"):  # here is nothing that would end these
+    if what not in ("AnalysisRun create", "Experiment create"):  # nothing here would end these
         await play.until(lambda: settled_on(play, "green"), seconds=5 * MINUTES)
 
 
@@ -192,7 +192,7 @@ async def test_a_later_revision_gets_its_chance_at_once(play: Any, what: str) ->
 
 
 async def test_nothing_else_is_held_up_the_stable_version_follows_its_size(play: Any) -> None:
-    """The new version cannot be made; the old one is scaled all the same, and keeps all requests."""
+    """The new version cannot be created; the old one is scaled all the same, and keeps all requests."""
     kind = KINDS["ReplicaSet create"]
     await scene(play, kind, "no right")
     obj = wanted(kind, "green")
@@ -207,7 +207,7 @@ async def test_nothing_else_is_held_up_the_stable_version_follows_its_size(play:
 
 
 async def test_a_weight_that_is_refused_is_not_recorded_and_ends_no_step(play: Any) -> None:
-    """The status keeps the weight that gateways have; no pause or analysis begins on it."""
+    """The status keeps the weight in force at the gateways; no pause or analysis begins on it."""
     kind = KINDS["Ingress patch"]
     await scene(play, kind, "webhook")
     await play.store.put("rollouts", wanted(kind, "green"))
@@ -449,7 +449,7 @@ async def test_orphans_that_cannot_be_adopted_are_told_and_nothing_is_made_twice
 
 
 async def test_pods_that_cannot_be_patched(play: Any) -> None:
-    """Each pod is a write of its own: the sentence stays short however many there are."""
+    """Each pod is a write of its own: the sentence stays short for any number of pods."""
     await begin(play)
     api = Refusing(play.store, Kind(lambda m, p: m == "PATCH" and "/pods/" in p, ""), "no right")
     play.controller(api, plan=None)

@@ -57,7 +57,7 @@ async def test_what_a_receiver_did_not_take_is_told_after_a_restart(scene: Scene
     await scene.rollout(n="1", **{f"{NAP}/subscribe.on-phase.slack": "ch"})
     async with scene.controller():
         await asyncio.sleep(100)
-        await scene.phase("Paused")  # the condition holds no more, and its message is still owed
+        await scene.phase("Paused")  # the condition is false again, and its message is still pending
         await asyncio.sleep(5)
     assert "notifications.serinus.dev/pending" in await scene.annotations()
     (said,) = await scene.failures()

@@ -1,4 +1,4 @@
-"""The controller's promises, held against an API and a network that misbehave. Virtual time: nothing here waits."""
+"""The controller's promises, checked against an API and a network that misbehave. Virtual time: nothing here waits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_a_settled_rollout_costs_no_call(play: Any) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_faults_change_when_it_happens_and_never_what(play: Any, seed: int) -> None:
-    """Conflicts, errors, lost answers, broken, late and repeated watches: the end is the same, nothing is made twice"""
+    """Conflicts, errors, lost answers, broken, late and repeated watches: the end is the same, nothing is created twice."""
     await begin(play)
     faults = Faults(play.store, Random(seed))
     play.controller(faults)
@@ -199,7 +199,7 @@ async def test_a_change_by_somebody_else_is_not_overwritten(play: Any) -> None:
 
 
 async def test_a_status_is_only_written_for_the_spec_it_was_decided_on(play: Any) -> None:
-    """The Rollout's annotation is written first: its new version must not let the status through after a new spec."""
+    """The Rollout's annotation is written first: its new resourceVersion must not admit the status after a new spec."""
     await begin(play)
     seen: list[str] = []
 

@@ -51,7 +51,7 @@ def test_work_may_not_catch_its_end():
 
 
 def test_a_forked_process_gets_limits_from_its_own_memory():
-    """It has grown since: limits from its parent's memory would end its work at once."""
+    """It has grown since: its parent's memory limits would end its work at once."""
     program = """
 import os, sys
 from serinus.controller.bounded import bounded

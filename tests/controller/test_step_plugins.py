@@ -1,4 +1,4 @@
-"""Plugins as they are found and called: Python objects and executables, and every way in which they may go wrong."""
+"""The discovery and the calls of plugins: Python objects and executables, and every way in which they may fail."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def test_a_plugin_that_hangs_keeps_no_worker(store: Any, monkeypatch: pyte
 
     calls = [asyncio.create_task(worker(space)) for space in ["a"] * 15 + ["b"] * 2]
     async with asyncio.timeout(10):
-        while Hangs.begun < step_plugins.OF_ONE + 2:  # noqa: ASYNC110 - it is a matter of turns
+        while Hangs.begun < step_plugins.OF_ONE + 2:  # noqa: ASYNC110 - it depends on turns of the loop
             await asyncio.sleep(0)
         await hands.take()
     for call in calls:

@@ -1,4 +1,4 @@
-"""Every action by mouse: the effect is shown before, the command can be copied, and only then something is written."""
+"""Every action by mouse: the page shows the effect first, offers the command to copy, and only then writes."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ async def test_events_are_watched_only_while_somebody_looks_at_the_rollout() -> 
 
 
 def test_pods_that_look_alike_are_kept_once() -> None:
-    """Thousands of pods are held for as long as a tab is open."""
+    """The dashboard keeps thousands of pods in memory while a tab is open."""
     made = [keep_pod(sent(f"web-{number}", f"2026-01-01T00:00:0{number}Z")) for number in range(3)]
     assert len({id(kept.text) for kept in made}) == 1
     whole = [kept.json()["metadata"] for kept in made]

@@ -43,7 +43,7 @@ SOME = (
 AT_ONCE = 6
 """Plays at the same time: each has nine watches of kubectl beside its pods. More, and pods become ready too late."""
 MOST_AGAIN = 5
-"""Plays that may be played again, alone: when more differ it is no matter of a busy machine."""
+"""Plays that may be repeated alone: if more differ, the cause is not a busy machine."""
 TAGS = ("blue", "green", "yellow", "red", "purple")
 """One by one: the image `does-not-exist` must stay unknown."""
 

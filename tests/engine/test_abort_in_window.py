@@ -1,4 +1,4 @@
-"""Where a rollback window would let an update go through without steps: an abort counts, and so does a missing verdict."""
+"""Where a rollback window would allow an update without steps: an abort counts, and so does a missing verdict."""
 
 from __future__ import annotations
 

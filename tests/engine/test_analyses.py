@@ -1,4 +1,4 @@
-"""Rollouts that judge themselves, as the planner sees them: runs are made, their verdicts followed, old ones stopped."""
+"""Rollouts with analyses, from the planner's view: it creates runs, follows their verdicts, and stops old ones."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def controlled(meta: ObjectMeta, uid: str) -> bool:
 
 
 def not_ours(seen: Snapshot, action: Action) -> str:
-    """Why this write is not ours to make; "" when it is."""
+    """Why this write is not allowed; "" when it is."""
     sets = {rs.metadata.name: rs.metadata for rs in seen.replica_sets}
     if action.kind == "Rollout":
         return "" if action.uid == UID else "another Rollout"

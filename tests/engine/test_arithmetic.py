@@ -30,7 +30,7 @@ weights = st.integers(0, 100)
 
 @st.composite
 def counts(draw: st.DrawFn, most: int = 14) -> Count:
-    """A ReplicaSet; its status may still count pods above its size, which are on their way out."""
+    """A ReplicaSet; its status may still count pods above its size, which are terminating."""
     size = draw(st.integers(0, most))
     return Count(size, draw(st.integers(0, size + 2)))
 
@@ -44,7 +44,7 @@ def serving(*sets: Count) -> int:
 
 @given(st.integers(0, 60), st.sampled_from([100, 1000, 7]), st.sampled_from([0, 1, 4]))
 def test_more_weight_never_means_fewer_canary_pods_nor_more_stable_ones(replicas: int, most: int, surge: int):
-    """One replica at 75 % once went back to no canary at all, ten at 95 % likewise."""
+    """One replica at 75 % once returned to no canary at all, ten at 95 % likewise."""
     pairs = [approximate(replicas, w, most, surge) for w in range(0, most + 1, max(1, most // 100))]
     assert [c for c, _ in pairs] == sorted(c for c, _ in pairs)
     assert [s for _, s in pairs] == sorted((s for _, s in pairs), reverse=True)
@@ -119,7 +119,7 @@ def test_superseded_pods_never_go_below_what_must_serve(
 
 
 def test_a_cut_that_no_status_shows_yet_is_not_made_twice():
-    """The planner runs again on its own write, before any pod is gone: the pods on their way out do not count."""
+    """The planner runs again on its own write, before any pod is gone: terminating pods do not count."""
     basic: Json = {"trafficRouting": None, "canaryService": "", "stableService": "", "scaleDownDelaySeconds": None}
     world = World(rollout(replicas=4, steps=[{"setWeight": 50}, {"pause": {}}], maxSurge=0, maxUnavailable=1, **basic))
     world.settle()

@@ -19,12 +19,12 @@ def alone(**options: Any) -> World:
 
 
 def serving(world: World) -> int:
-    """Pods that are left to answer once the sizes just written take effect."""
+    """Pods that still answer once the written sizes take effect."""
     return sum(min(rs.spec.replicas, rs.status.available_replicas) for rs in world.of("ReplicaSet").values())
 
 
 def least_serving(world: World) -> int:
-    """The fewest pods that serve on the way to where it settles."""
+    """The fewest pods that serve on the way to the settled state."""
     least = serving(world)
     for _ in range(40):
         done = world.once()

@@ -26,7 +26,7 @@ def basic(replicas: int, steps: list[Json], surge: int | str, unavailable: int |
 
 @pytest.mark.parametrize(("replicas", "surge", "unavailable"), [(1, 0, 1), (2, 0, 1), (10, 0, 1), (3, 1, 0), (1, 1, 0)])
 def test_an_update_without_room_for_more_pods_ends(replicas: int, surge: int, unavailable: int):
-    """Found by the simulation: the pod that stays for the stable Service took the place of the last new one, for ever."""
+    """Found by the simulation: the pod kept for the stable Service took the place of the last new one, for ever."""
     world = basic(replicas, [], surge, unavailable)
     release(world, "green")
     world.settle()
@@ -37,7 +37,7 @@ def test_an_update_without_room_for_more_pods_ends(replicas: int, surge: int, un
 
 
 def test_a_step_of_weight_100_is_reached_while_the_stable_service_keeps_a_pod():
-    """Found by the simulation: the step waited for a stable version without pods, which its Service did not allow."""
+    """Found by the simulation: the step waited for a stable version without pods, which its Service prevented."""
     world = basic(4, [{"setWeight": 100}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}], "100%", 0)
     release(world, "green")
     world.settle()

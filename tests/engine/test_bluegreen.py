@@ -157,7 +157,7 @@ def test_a_version_that_had_the_requests_for_a_moment_has_its_whole_delay_again(
 
 
 def test_a_version_that_was_never_promoted_is_tried_again_when_it_is_gone_back_to():
-    """It went live without its pause and its analyses, since it still had its pods and was older than the stable one."""
+    """It went live without its pause and its analyses, because it still had its pods and was older than the stable one."""
     world = blue_green(autoPromotionEnabled=False, scaleDownDelaySeconds=60)
     release(world, "green")
     world.settle()
@@ -177,7 +177,7 @@ def test_a_version_that_was_never_promoted_is_tried_again_when_it_is_gone_back_t
 
 
 def test_a_version_whose_replacement_came_before_the_status_told_of_it_is_tried_again_too():
-    """Its ReplicaSet was made, the status was not written yet: the status never named it."""
+    """Its ReplicaSet was created, the status was not written yet: the status never named it."""
     world = blue_green(autoPromotionEnabled=False, scaleDownDelaySeconds=60)
     status = dict(world.objects["Rollout", "web"]["status"])
     release(world, "green")
@@ -189,7 +189,7 @@ def test_a_version_whose_replacement_came_before_the_status_told_of_it_is_tried_
 
 
 def test_a_pause_that_pods_hold_up_is_not_said_to_end_in_time():
-    """The time of the pause may pass and nothing happens: the pods have to be ready first."""
+    """When the pause time is over, nothing happens: the pods must be ready first."""
     world = blue_green(autoPromotionSeconds=60)
     release(world, "green")
     world.settle()
@@ -206,7 +206,7 @@ def test_a_settled_one_is_left_alone():
 
 
 def test_an_update_after_an_aborted_one_whose_preview_stays_still_times_out():
-    """Found by the simulation (29371): the delay of the aborted version, long over, kept the deadline from passing."""
+    """Found by the simulation (29371): the expired delay of the aborted version kept the deadline from passing."""
     world = blue_green(autoPromotionEnabled=False, abortScaleDownDelaySeconds=5)
     release(world, "green")
     world.settle()

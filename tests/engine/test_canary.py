@@ -43,7 +43,7 @@ def test_a_canary_waits_at_its_gate_with_the_weight_that_was_asked():
 
 
 def test_no_traffic_before_the_first_pod_serves():
-    """Weight never exceeds capacity: the Service of the canary does not even move."""
+    """Weight never exceeds capacity: the canary Service does not even change."""
     world = routed()
     release(world, "green")
     world.settle(ready=False)
@@ -74,7 +74,7 @@ def test_promotion_walks_the_rest_and_keeps_the_old_pods_for_the_delay():
 
 
 def test_the_stable_service_moves_before_the_canary_gives_its_traffic_back():
-    """Otherwise everything would flash back to the old version for a moment."""
+    """Otherwise all traffic would briefly return to the old version."""
     world = routed(steps=[{"setWeight": 50}, {"pause": {}}])
     release(world, "green")
     world.settle()
@@ -346,7 +346,7 @@ def test_a_third_revision_does_not_inherit_the_weight_of_the_second_with_its_fir
 
 
 def test_a_weight_that_falls_while_all_is_paused_is_written_once():
-    """Found by the simulation (43682): with its pods kept it went to and fro, as fast as the API answered."""
+    """Found by the simulation (43682): with its pods kept, it alternated as fast as the API answered."""
     world = routed(replicas=10, steps=[{"setWeight": 33}, {"setWeight": 10}, {"pause": {}}])
     release(world, "green")
     for _ in range(3):

@@ -109,7 +109,7 @@ def test_the_current_replica_set_gets_the_rollouts_template_back(strategy: str):
 
 @pytest.mark.parametrize("strategy", ["canary", "blueGreen"])
 def test_going_back_to_an_edited_revision_brings_that_revision(strategy: str):
-    """The old ReplicaSet is found by its hash; it makes its pods from the Rollout's template, not from the edited one."""
+    """The old ReplicaSet is found by its hash; it creates its pods from the Rollout's template, not from the edited one."""
     world = settled(strategy)
     blue = world.rollout.status.stable_rs
     released(world, "green")
@@ -181,7 +181,7 @@ def test_the_replica_set_that_undo_went_back_to_is_known_after_an_edit():
 
 @pytest.mark.parametrize("manager", ["rollouts-controller", "serinus"])
 def test_what_controllers_of_rollouts_write_is_no_edit(manager: str):
-    """Before a takeover Argo Rollouts made the ReplicaSet; both write metadata by role and anti-affinity into its template."""
+    """Before a takeover Argo Rollouts created the ReplicaSet; both write metadata by role and anti-affinity into its template."""
     world = settled("canary")
     blue = world.rollout.status.stable_rs
     made = {**MADE, "manager": "rollouts-controller"}
@@ -193,7 +193,7 @@ def test_what_controllers_of_rollouts_write_is_no_edit(manager: str):
 
 
 def test_what_a_webhook_adds_is_left_alone():
-    """The API server counts it as ours. To write it back again and again would be a fight without an end."""
+    """The API server counts it as ours. Repeated repairs would be an endless fight."""
     world = Shared(service("web"), service("web-canary"), ingress(), rollout())
     world.settle()
     mutated = copy.deepcopy(world.named(world.rollout.status.stable_rs))

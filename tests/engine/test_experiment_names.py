@@ -118,7 +118,7 @@ def lab_owner(uid: str) -> Json:
 
 
 def test_the_wait_for_the_experiment_before_is_not_in_the_progress_deadline():
-    """Its scale-down delay may be longer than the deadline, and the new version can do nothing about it."""
+    """Its scale-down delay may be longer than the deadline, and the new version cannot shorten it."""
     lab = experiment(progressDeadlineSeconds=30)
     taken(lab, "Service", other(lab, of="of-web", phase="Running"))
     lab.settle()
@@ -219,7 +219,7 @@ def test_what_a_webhook_added_to_its_pods_replaces_nothing():
 
 @pytest.mark.parametrize("late", [5, 25])
 def test_begun_again_it_keeps_its_scale_down_delay(late: int):
-    """The deadline of the first end was still noted: the pods went at once the second time."""
+    """The deadline of the first end was still recorded: the pods were removed at once the second time."""
     lab = experiment(scaleDownDelaySeconds=20)
     lab.settle()
     lab.after(61)

@@ -215,7 +215,7 @@ def test_it_is_ended_when_the_status_that_needs_it_no_more_is_stored(world: Worl
 
 
 def test_it_is_deleted_when_the_step_after_it_is_stored(world: World):
-    """Found by the simulation (11547): the step was not stored, it was made again under the same name, and a good version aborted."""
+    """Found by the simulation (11547): the step was not stored, its object was created again with the same name, a good version aborted."""
     world.patch("Rollout", "web", {"spec": {"analysis": {"successfulRunHistoryLimit": 0}}})
     world.patch("Experiment", NAME, {"status": {"phase": "Successful"}})
     world.once()

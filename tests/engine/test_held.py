@@ -64,7 +64,7 @@ WRITES = [
 
 @pytest.mark.parametrize("denied", WRITES, ids=" ".join)
 def test_an_update_stands_still_safely_and_says_why(denied: tuple[str, ...]):
-    """No step ends on a weight that was not written, the stable version keeps its pods, and nothing is planned for ever."""
+    """No step ends on a weight that was not written, the stable version keeps its pods, and planning ends."""
     world = refusing(routed(steps=[{"setWeight": 50}]), *denied)
     stable = world.set_of("blue").metadata.name
     release(world, "green")

@@ -160,7 +160,7 @@ def test_a_version_that_serves_has_the_pods_that_are_wanted(strategy: str, harm:
 def test_a_version_that_serves_alone_gets_its_size_back_when_another_writer_scales_it(
     strategy: str, harm: str, size: int
 ):
-    """Too few pods carry all the traffic, and nothing else would put it right for as long as the Rollout waits."""
+    """Too few pods carry all the traffic, and nothing else would correct it for as long as the Rollout waits."""
     world = settled_at_blue(strategy)
     HARMS[harm](world)
     world.after(3)

@@ -1,4 +1,4 @@
-"""Which runs decided: those of the update that is under way, not of another one that had the same template."""
+"""The deciding runs: those of the current update, not of another one with the same template."""
 
 from __future__ import annotations
 

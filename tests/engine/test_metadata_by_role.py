@@ -138,7 +138,7 @@ def test_each_role_has_its_metadata_and_nothing_is_lost(
 
 @pytest.mark.parametrize("strategy", FIELDS)
 def test_the_way_back_has_the_old_templates_own_values(strategy: str):
-    """The old revision's value of the key is another than the Rollout's now: it is kept with its ReplicaSet."""
+    """The old revision's value of the key differs from the Rollout's now: it is kept with its ReplicaSet."""
     world = made(strategy, OWN, TRIAL, CHARGE)
     changed = {"metadata": {"labels": {"role": "other"}, "annotations": {"note": None}}}
     world.patch("Rollout", "web", {"spec": {"template": changed}})
@@ -238,7 +238,7 @@ def test_the_record_is_readable_by_argo_rollouts():
 
 @pytest.mark.parametrize("key", [EPHEMERAL_METADATA, TEMPLATE_METADATA])
 def test_records_copied_onto_the_rollout_do_no_harm(key: str):
-    """A Rollout made from a ReplicaSet's YAML brings its annotations: they are not this Rollout's records."""
+    """A Rollout created from a ReplicaSet's YAML has its annotations: they are not this Rollout's records."""
     world = made("canary", OWN, TRIAL, CHARGE)
     world.patch("Rollout", "web", {"metadata": {"annotations": {key: '{"labels":{"app":"x"}}'}}})
     world.settle()

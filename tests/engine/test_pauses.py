@@ -24,7 +24,7 @@ def at_the_gate() -> World:
 
 
 def test_a_timed_pause_after_one_that_was_skipped_is_never_shorter_than_written():
-    """Its time is not that of the pause before: `promote --skip-current-step` leaves the condition where it is."""
+    """Its time is not that of the pause before: `promote --skip-current-step` leaves the condition in place."""
     world = at_the_gate()
     world.after(100)
     world.patch("Rollout", "web", {"status": {"currentStepIndex": 2}})

@@ -98,7 +98,7 @@ def test_an_event_explains_only_the_pod_and_the_state_that_it_is_about() -> None
     ],
 )
 def test_what_a_status_says_and_what_wakes_a_rollout_stay_the_same_from_attempt_to_attempt(states: list[Json]) -> None:
-    """Else a pod that crashes for a night would write its Rollout's status all night."""
+    """Otherwise a pod that crashes all night would cause status writes of its Rollout all night."""
     pods = [pod("web", state) for state in states]
     found = [trouble([one], NOW) for one in pods]
     assert len({one.lasting for one in found if one is not None}) == 1

@@ -91,7 +91,7 @@ def test_the_only_pod_that_serves_stays_while_a_new_version_does_not_come_up():
 
 
 def test_the_only_pod_is_not_evicted_while_an_update_is_ending():
-    """Found by the simulation (34060): the old version's last pod was still going, so that no other could come first."""
+    """Found by the simulation (34060): the old version's last pod was still terminating, so that no other could start first."""
     world = basic(replicas=1, maxSurge="100%", maxUnavailable=0)
     world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
     rollout = world.objects["Rollout", "web"]["metadata"]

@@ -56,7 +56,7 @@ def preview() -> tuple[World, str]:
 
 
 def stable() -> tuple[World, str]:
-    """The stable version loses pods while a canary is at its pause: the canary alone is not to blame."""
+    """The stable version loses pods while a canary is at its pause: the canary is not the only cause."""
     world = routed(replicas=2, dynamicStableScale=False)
     short(world, "blue", world.set_of("blue").spec.replicas)
     world.settle(ready=False)
@@ -223,7 +223,7 @@ def test_the_list_and_the_metric_name_it() -> None:
 @pytest.mark.parametrize("lacks", [False, True])
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.status])
 def test_a_pod_of_another_version_is_no_reason(kind: str, lacks: bool) -> None:
-    """The canary waits for its pods, which have just been made; the stable version's broken pods are not why."""
+    """The canary waits for its new pods; the stable version's broken pods are not the reason."""
     world, _ = canary()
     world.now = 1_767_225_600.0
     if lacks:

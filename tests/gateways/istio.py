@@ -126,7 +126,7 @@ class Istio:
 
 
 def status(port: int, path: str, host: str = "") -> int:
-    """The status of an answer to one request; 0 where nothing answers."""
+    """The status of an answer to one request; 0 without an answer."""
     import http.client
 
     connection = http.client.HTTPConnection(HOST, port, timeout=5)

@@ -1,4 +1,4 @@
-"""Credentials go where they belong and nowhere else, and programs and files that give them are trusted within bounds."""
+"""Credentials are sent only to their server, and the programs and files that provide them have limits."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ async def test_one_that_is_killed_is_replaced_within_five_seconds(many: Candidat
     await many.until_led_by("one", 1)
     many.start("two")
     await asyncio.sleep(7.3)
-    many.cut.add("one")  # a kill gives nothing up
+    many.cut.add("one")  # a kill releases nothing
     many.tasks["one"].cancel()
     assert await many.until_led_by("two", 10) <= 5
 

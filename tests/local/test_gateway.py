@@ -61,7 +61,7 @@ async def test_it_answers_when_ready_and_not_after_stop(settings: GatewaySetting
 
 
 async def test_the_next_one_keeps_what_a_crash_left_and_replaces_what_no_longer_fits(settings: GatewaySettings):
-    """Traffic flows on while the rest of the instance is started again."""
+    """Traffic continues while the rest of the instance is started again."""
     await started(settings)
     first = process(settings)
     kept = await started(settings)

@@ -1,4 +1,4 @@
-"""Values that no sensible program writes, and every JSON decoder has to read. Functions of a `Random`: nothing else decides."""
+"""Values that no sensible program writes, and every JSON decoder must read. Functions of a `Random` only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request costs the API server time in proportion to its size: one large object would hold up everything else.
+"""A request costs the API server time in proportion to its size: one large object would delay everything else.
 
 The CPU time of the same work on two sizes is compared, so neither the machine nor its load matters.
 """

@@ -99,7 +99,7 @@ class Limit:
 
 
 class Wire:
-    """The handler of one controller: the store behind the weather. Once `dead`, nothing gets through."""
+    """The handler of one controller: the store behind the weather. Once `dead`, no request gets through."""
 
     def __init__(self, store: Store, weather: Weather, who: int, kill: Limit | None = None) -> None:
         self.store, self.weather, self.who, self.kill = store, weather, who, kill
@@ -108,7 +108,7 @@ class Wire:
         self.writes = 0
         self.requests: Counter[str] = Counter()
         self.last_work = 0.0
-        """When the last request was made that was no watch and no lease."""
+        """When the last request was sent that was neither a watch nor a lease."""
         self.on_kill = lambda: None
         self.no_work = {"leases"}
         """Kinds whose requests do not count as work."""

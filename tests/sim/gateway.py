@@ -9,7 +9,7 @@ Like ingress-nginx, it sends the canary's share to the main Service while it has
 that is no loss where endpoints exist and it will receive them.
 
 Only these excuse a loss:
-- before a Service led to a serving pod for the first time, while the Rollout is gone, while its own numbers allow that
+- before a Service selected a serving pod for the first time, while the Rollout is gone, while its own numbers allow that
   no pod serves, and for `PATIENCE` after that (a controller that has not received the change yet may rightly remove
   the last pod);
 - a pod that the history crashed loses its requests until the gateway has received the crash;

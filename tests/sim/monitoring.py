@@ -130,7 +130,7 @@ class Monitoring:
         return "", None
 
     def _bears(self, probe: Probe, owner: str, version: str, phase: str) -> bool:
-        """Whether every run that may ask this can take such a measurement: judged by what was written, so that answers
+        """Whether every run that may query this can accept such a measurement: judged by the written status, so that answers
         which a killed controller took with it do not count."""
         found = [r for r in self._runs(probe, owner, version) if (r.get("status") or {}).get("phase") not in COMPLETED]
         results = [result_of(run, probe.name) for run in found]

@@ -110,7 +110,7 @@ def keeps_enough_pods(dog: Watchdog, change: Change) -> Iterator[str]:
 
 
 def _keeps_ready(dog: Watchdog, change: Change, after: int) -> bool:
-    """Whether only pods go that do not serve: they are of no use."""
+    """Whether only pods that do not serve, and so are of no use, are removed."""
     old = change.old or {}
     return after >= dog.serving_pods(old["metadata"]["labels"].get(HASH, ""))
 
@@ -306,7 +306,7 @@ def always_a_reason(dog: Watchdog, snapshot: Snapshot, plan: Plan) -> Iterator[s
         yield f"nobody looks again when the wait {timed[0].reason} ends"
 
 
-# 7. Nothing to do, nothing done
+# 7. Nothing to do, no writes
 
 
 def nothing_to_do_nothing_done(dog: Watchdog) -> Iterator[str]:
@@ -353,7 +353,7 @@ def promoted_with_all_pods(dog: Watchdog, change: Change) -> Iterator[str]:
         return
     was, stable = ((obj.get("status") or {}).get("stableRS", "") for obj in (change.old, change.new))
     if was in ("", stable):
-        return  # the first version of all has nothing to take over
+        return  # the very first version replaces none
     ready, asked = dog.ready_pods(stable), dog.fewest_replicas()
     restarted: bool = change.new["spec"].get("restartAt") != (change.old.get("status") or {}).get("restartedAt")
     if ready < asked - (max(1, _unavailable(dog.world.canary, asked)) if restarted else 0):

@@ -24,7 +24,7 @@ from tests.sim.watchdog import Violation, Watchdog
 from tests.sim.world import Planner, World
 
 QUIET = 130.0
-"""Seconds without a write after which nothing more is to come: longer than every delay and deadline of a history."""
+"""Seconds without a write after which no more follows: longer than every delay and deadline of a history."""
 
 HORIZON = 4000.0
 """Seconds after which the run reports that it never settles."""
@@ -75,7 +75,7 @@ def _story(world: World, dog: Watchdog, history: History, plan: Planner | None, 
     if world.rollout is None or stop() or _stable_never_serves(world):
         return
     twin = _twin(world, history, plan)
-    # The new faults strike from the moment on at which all was quiet.
+    # The new faults begin at the moment at which all was quiet.
     world.new_weather(history.late_episodes, history.late_troubles)
     _close(world, history, stop)
     loop.run(loop.at + max(0.0, world.weather.over - loop.at, world.monitoring.over() - loop.at), stop=stop)
@@ -108,7 +108,7 @@ def _count(world: World, result: Result, history: History) -> None:
 
 
 def _settle(world: World, dog: Watchdog, stop: Callable[[], bool]) -> bool:
-    """Runs until nothing was written for `QUIET` seconds; that it never is, is a violation."""
+    """Runs until nothing was written for `QUIET` seconds; a run that is never quiet is a violation."""
     loop, end = world.loop, world.loop.at + HORIZON
     while loop.at < end:
         loop.run(max(world.last_write, world.calm_since) + QUIET, stop=stop)

@@ -147,7 +147,7 @@ class World:
     def _kill(self, who: int, back: float) -> None:
         self.kills += 1
         self.wires[who].die()
-        # The task ends on the way; nothing of it reaches the API any more.
+        # The task ends on the way; none of its requests reaches the API any more.
         self.loop.call_soon(self.controllers[who][1].cancel)
         self.loop.call_later(back, self.begin, who)
 
@@ -225,7 +225,7 @@ class World:
         """By kind: the phase of the run that counts now; nothing in a history without analyses.
 
         Failed and Error are one: of a version that never answers, the Job of one metric fails and the query of another errs,
-        and which is first hangs on moments.
+        and the order depends on timing.
         """
         if not self.history.templates:
             return {}

@@ -1,4 +1,4 @@
-"""Nonsense gets the Status that a real API server would give: never a 500, never a traceback."""
+"""Malformed input gets the Status of a real API server: never a 500, never a traceback."""
 
 from __future__ import annotations
 

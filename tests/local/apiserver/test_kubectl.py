@@ -182,7 +182,7 @@ data: {}
 
 @pytest.mark.parametrize("how", ["", "--server-side"])
 def test_a_typical_chart_is_applied_but_for_kinds_that_no_cluster_has(kubectl: Kubectl, how: str) -> None:
-    """Lists, empty documents, nulls, a status, old versions: all is applied, and the kind that is gone is named."""
+    """Lists, empty documents, nulls, a status, old versions: all is applied, and the error names the missing kind."""
     error = kubectl("apply", *([how] if how else []), "-f", "-", stdin=CHART, fails=True)
     assert 'no matches for kind "PodSecurityPolicy" in version "policy/v1beta1"' in error
     names = kubectl(

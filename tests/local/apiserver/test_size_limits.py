@@ -1,4 +1,4 @@
-"""No write makes more of the store, or of the server's time, than its own size allows."""
+"""No write uses more of the store, or of the server's time, than its own size allows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def config_map(**data: str) -> Json:
 
 
 def copies(times: int) -> list[Json]:
-    """Each operation puts all that there is so far into itself."""
+    """Each operation copies the whole document so far into itself."""
     return [
         {"op": "copy", "from": "/metadata/annotations", "path": f"/metadata/annotations/a{i}"} for i in range(times)
     ]

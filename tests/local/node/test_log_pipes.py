@@ -1,4 +1,4 @@
-"""Logs stay within bounds however fast a container writes, and no end of anything breaks its pipe."""
+"""Logs stay within limits however fast a container writes, and no process's end breaks its pipe."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_the_last_line_that_says_something_is_found(tmp_path: Path) -> None:
 async def test_a_pod_whose_directory_goes_while_logs_are_looked_at_harms_nothing(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python's glob fails as a whole when a directory vanishes under it; the node once fell over that."""
+    """Python's glob fails as a whole when a directory vanishes under it; this once stopped the node."""
     box.write("hello\n")
     real, failures = Path.glob, iter([True])
 

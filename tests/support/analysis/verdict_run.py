@@ -38,7 +38,7 @@ class VerdictRun:
     now: float
     looked: Callable[[int], None] = lambda _: None
     forgets: bool = False
-    """Every pass is made as by a controller that has just started."""
+    """Every pass runs as in a controller that has just started."""
     weight: float | None = None
     """In force, from 0 to 1."""
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -1,4 +1,4 @@
-"""The control plane's program, built from `controlplane/` once and kept beside the user's other caches."""
+"""The control plane's program, built from `controlplane/` once and stored beside the user's other caches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = "v1.34.4"
 BUILD_SECONDS = 2400
 """With nothing cached it takes some 5 minutes on two idle cores; they may not be idle."""
 UNTIL = "SERINUS_UNTIL"
-"""Of the environment: from when on, in seconds since 1970, no test begins that needs a real control plane."""
+"""An environment variable: the time, in seconds since 1970, after which no test begins that needs a real control plane."""
 
 
 class NoBinary(Exception):
@@ -29,12 +29,12 @@ class NoBinary(Exception):
 
 
 def binary() -> Path:
-    """The program; builds it where it is not there yet. NoBinary where that cannot be done."""
+    """The program; it is built if missing. NoBinary if the build is impossible."""
     return built(f"controlplane-{fingerprint(SOURCE)}", _build, lock="lock")
 
 
 def built(name: str, build: Callable[[Path], None], *, lock: str) -> Path:
-    """A file of the cache, which `build` makes where it is not there yet; two runs at once build it once."""
+    """A file of the cache, which `build` creates if missing; two runs at once build it once."""
     place = cache() / name
     place.parent.mkdir(parents=True, exist_ok=True)
     with (place.parent / lock).open("w") as held:
@@ -46,7 +46,7 @@ def built(name: str, build: Callable[[Path], None], *, lock: str) -> Path:
 
 
 def seconds_left(most: float) -> float:
-    """How long something may take that may take `most`. NoBinary when the run has no time left."""
+    """The time limit for an action that may take `most`. NoBinary when the run has no time left."""
     left = float(os.environ.get(UNTIL) or math.inf) - time.time()
     if left <= 0:
         raise NoBinary(f"no time was left for a real control plane (${UNTIL})")

@@ -33,7 +33,7 @@ ACCOUNT = f"system:serviceaccount:{HOME}:{NAME}"
 
 @dataclass
 class Cluster:
-    """Everything runs in the network of the thread that calls `start`. `node`: whether pods are really run."""
+    """Everything runs in the network of the thread that calls `start`. `node`: whether pods really run."""
 
     plane: ControlPlane
     node: bool = True
@@ -89,7 +89,7 @@ class Cluster:
         self.health_port, self.metrics_port = self.run_controller("controller", HOME, *flags)
 
     def run_controller(self, part: str, namespace: str, *flags: str) -> tuple[int, int]:
-        """Starts one as the account of a namespace where it is installed; the ports of its health and its metrics."""
+        """Start a controller as the account of the namespace where it is installed; returns its ports of health and metrics."""
         health, metrics = free_port(), free_port()
         ports = ["--healthzPort", str(health), "--metricsPort", str(metrics)]
         config = ["--kubeconfig", str(self._identify(namespace)), "--namespace", namespace]

@@ -18,7 +18,7 @@ IMAGES = "configmap serinus-images -n kube-system"
 """The settings outside its namespace that a test may change: the rules for images of the whole node."""
 
 PLAYS = "rec-"
-"""How the namespaces of the recorder begin."""
+"""The prefix of the recorder's namespaces."""
 
 _numbers = itertools.count(1)
 

@@ -1,4 +1,4 @@
-"""A real `helm`, built once from its Go module and kept beside the user's other caches."""
+"""A real `helm`, built once from its Go module and stored beside the user's other caches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUILD_SECONDS = 1200
 
 
 def helm() -> Path:
-    """The program; builds it where it is not there yet. NoBinary where that cannot be done."""
+    """The program; it is built if missing. NoBinary if the build is impossible."""
     return built(f"helm-{VERSION}", _build, lock="helm.lock")
 
 

@@ -19,7 +19,7 @@ PODS = "10.200.0.0/16"
 _NEW_NETWORK = 0x40000000
 """CLONE_NEWNET of unshare(2)."""
 _left_behind = ThreadPoolExecutor(1, "outside")
-"""A thread that never moves."""
+"""A thread that never leaves its network."""
 T = TypeVar("T")
 
 

@@ -29,7 +29,7 @@ _SHAPES = (
     (re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b"), "-<id>"),
 )
 _FIELDS = re.compile(r"\.(resourceVersion|uid|generation)$")
-"""Numbers that mean something only to the engine that gave them; a generation counts writes that others make too."""
+"""Numbers with a meaning only in their own engine; a generation also counts writes of others."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _run(step: Step, instance: Instance, namespace: str) -> tuple[str, ...]:
 
 
 def _words(text: str) -> list[str]:
-    """As a shell would take them, save that braces and brackets keep their quotes: they hold JSON and JSONPath."""
+    """As a shell would split them, except that braces and brackets keep their quotes: they hold JSON and JSONPath."""
     words = text.split(" ")
     found: list[str] = []
     for word in words:

@@ -28,7 +28,7 @@ from serinus.local.node.runtime import (
 class FakeProgram:
     """The behaviour of one start of a container. Times in seconds.
 
-    `listens_after`: when it answers; None for never. `runs_for`: when it ends by itself, with `exit_code`; None for
+    `listens_after`: when it answers; None for never. `runs_for`: when it ends on its own, with `exit_code`; None for
     never. `stops_in`: how long it takes after SIGTERM. `missing`: its image does not exist. `refuses`: why it cannot be
     started. `unhealthy_after`: when HTTP and exec checks begin to fail.
     """

@@ -75,7 +75,7 @@ class _Asker(Player):
         self.happened: list[str] = []
 
     async def watch(self, never: Sequence[Json]) -> None:
-        """Notes the first time that something happened that must not."""
+        """Records the first time that a forbidden event happened."""
         while never:
             for question in never:
                 answer = await self._ask(question)
@@ -85,7 +85,7 @@ class _Asker(Player):
             await asyncio.sleep(NEVER_EVERY)
 
     async def until_right(self, question: Json) -> str:
-        """Nothing when the answer came in time, else the question and the last answer."""
+        """Nothing when the answer was right in time, else the question and the last answer."""
         loop = asyncio.get_running_loop()
         end = loop.time() + question.get("within", WITHIN)
         while True:

@@ -77,7 +77,7 @@ def _client(handle: Handler) -> Callable[[Connection], sync.SyncClient]:
 
 
 def at_once(asked: Any) -> Response:
-    """The answer of an API server in memory, which has nothing to wait for: so a command need not leave the loop."""
+    """The answer of an API server in memory, which never waits: so a command need not leave the loop."""
     coroutine: Coroutine[Any, Any, Response] = asked
     try:
         coroutine.send(None)

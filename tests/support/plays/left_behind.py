@@ -34,7 +34,7 @@ class Left:
 
 
 def left_behind(name: str) -> Iterator[Left]:
-    """At each moment when the user did something, and at the end; as far as manifests and changes can be followed."""
+    """At each moment when the user acted, and at the end; as far as manifests and changes can be followed."""
     objects, acts = begun(name)
     seen: dict[str, Json] = {}
     templates: dict[str, Json] = {}

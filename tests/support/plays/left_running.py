@@ -18,7 +18,7 @@ OF = "experiment.argoproj.io/template-name"
 
 
 def left_when(name: str, key: str, field: str, holds: Callable[[Any], bool]) -> Left:
-    """At the first moment of a play at which a field of the object Kind/name was so."""
+    """At the first moment of a play at which a field of the object Kind/name satisfied the condition."""
     objects, acts = begun(name)
     seen: dict[str, Json] = {}
     templates: dict[str, Json] = {}

@@ -39,7 +39,7 @@ until then, so the play cannot end before; ours is quiet at once."""
 
 
 def folder(name: str) -> Path:
-    """Where a play's scenario and trace lie."""
+    """The directory of a play's scenario and trace."""
     return ROUTERS if (ROUTERS / "scenarios" / f"{name}.yaml").is_file() else RECORDINGS
 
 

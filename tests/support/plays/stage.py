@@ -32,7 +32,7 @@ from tests.support.plays.recordings import ROUTERS
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A request of the controller that changes something. `t` in seconds of the loop's time."""
+    """A write request of the controller. `t` in seconds of the loop's time."""
 
     t: float
     method: str

@@ -43,7 +43,7 @@ class Moment:
         return self.field(f"Service/{service}", f"selector.{HASH}")
 
     def ready(self, pod_hash: str | None = None) -> int:
-        """Pods that serve: ready and not on their way out; of one version, or of all."""
+        """Pods that serve: ready and not terminating; of one version, or of all."""
         pods = [o for name, o in self.objects.items() if name.startswith("Pod/")]
         serving = [p for p in pods if p.get("ready") == "True" and not p.get("deleting")]
         return sum(1 for p in serving if pod_hash is None or p.get(f"labels.{HASH}") == pod_hash)
