@@ -153,8 +153,7 @@ class Changes:
         raise AssertionError("the last attempt returns or raises")
 
     async def _told(self, reason: str, rollout: Json) -> Json:
-        """Records the change in an Event. If the user may not write Events, none is recorded and the change still
-        holds."""
+        """Records the change in an Event, if the user may write Events. The change holds without it."""
         namespace = str(rollout["metadata"].get("namespace") or "")
         event = change_event(ROLLOUTS, rollout, reason, self._clock.now(), component=AGENT)
         for pause in (*RETRY_SECONDS, None):

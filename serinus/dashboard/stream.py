@@ -29,8 +29,7 @@ READ_SECONDS = 60.0
 
 
 async def stream(request: web.Request, service: Service, focus: Key | None, may_change: str) -> web.StreamResponse:
-    """Streams until the client disconnects. `may_change`: why this client may not change anything, or empty. Raises
-    TooManyPages."""
+    """Streams until the client disconnects. `may_change`: why it may not change anything, or "". Raises TooManyPages."""
     service.hub.check_place(stranger=is_stranger(request))
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}

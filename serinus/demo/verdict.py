@@ -35,8 +35,7 @@ class Moments:
 
 @dataclass
 class Cost:
-    """Failed requests. `after`: sent while the old version had all of the traffic, after the rollback or before the
-    release."""
+    """Failed requests. `after`: sent before the release, or once the old version had all of the traffic again."""
 
     meanwhile: int = 0
     after: int = 0

@@ -21,8 +21,7 @@ _PROGRAM = "from serinus.cli.main import main; main()"
 
 
 def start(instance: Instance, arguments: Sequence[str]) -> dict[str, Any]:
-    """Runs `serinus up ARGUMENTS` in the background and returns its state once it is ready. Raises CannotRun with its
-    reason."""
+    """Runs `serinus up ARGUMENTS` in the background; returns its state once ready. Raises CannotRun with its reason."""
     log_file = instance.log_dir / LOG
     with suppress(OSError):
         if log_file.stat().st_size > LARGEST_LOG:

@@ -66,8 +66,7 @@ def make_private(directory: Path) -> None:
 
 
 def check_files(directory: Path) -> None:
-    """Raises CannotRun with the first file that is a link, another user's, of the wrong kind, or inaccessible to this
-    user."""
+    """Raises CannotRun with the first file that is a link, another user's, of the wrong kind, or inaccessible."""
     for path in _own_files(directory):
         try:
             found = path.lstat()

@@ -1,5 +1,4 @@
-"""The server's identity and credentials: an own CA, the server's certificate, a token, and the kubeconfig with all
-three."""
+"""The server's identity and credentials: a CA, the server's certificate, a token, and a kubeconfig with all three."""
 
 from __future__ import annotations
 
@@ -62,7 +61,7 @@ def identity(
     now: float,
     names: Sequence[str] = ("localhost", "kubernetes", "kubernetes.default.svc", "127.0.0.1"),
 ) -> Identity:
-    """The identity in `directory`; a missing or soon expiring one is created anew. `now`: epoch seconds.
+    """The identity in `directory`; a missing or soon expiring one is recreated. `now`: epoch seconds.
 
     Files with secrets have mode 0600. The CA's key is not stored: a new certificate comes with a new CA. Raises
     Unreadable for a file with other content, and OSError.

@@ -191,8 +191,7 @@ def _all(_: Entry) -> bool:
 
 
 def selection(core: Core, call: Call) -> Selects:
-    """The predicate of the call's selectors. Without selectors it matches all entries; other code restricts the
-    namespace."""
+    """The predicate of the call's selectors; it matches all without any. Other code restricts the namespace."""
     query = call.request.query
     labels = label_selector(query.get("labelSelector", ""))
     terms = field_selector(query.get("fieldSelector", ""))

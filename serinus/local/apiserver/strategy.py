@@ -65,8 +65,7 @@ def _pod(core: Core, new: Json, old: Json | None) -> None:
 
 
 def _quality(spec: Json) -> str:
-    """The pod's QoS class: BestEffort without requests or limits, Guaranteed if all limits equal the requests, else
-    Burstable."""
+    """The QoS class: BestEffort without requests or limits, Guaranteed if all limits equal them, else Burstable."""
     wants: list[tuple[Json, Json]] = []
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
         resources = container.get("resources") if isinstance(container, dict) else None

@@ -53,8 +53,7 @@ def partial(body: bytes) -> bytes:
 def table(
     kind: Kind, objects: list[Json], version: str, now: float, query: Mapping[str, str], *, columns: bool = True, meta: Json | None = None
 ) -> bytes:  # fmt: skip
-    """The Table of these objects. `now` (epoch seconds) determines ages; `columns` is False for later events of a
-    watch."""
+    """The Table of these objects. `now` (epoch seconds): for ages. `columns`: False for later events of a watch."""
     row = _ROWS.get(kind.resource.group_resource)
     include = included(query)
     value: Json = {

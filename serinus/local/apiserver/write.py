@@ -168,8 +168,7 @@ async def patch(core: Core, call: Call) -> Response:
 
 
 def patched(call: Call, obj: Json, media: str, value: Any) -> Any:
-    """The object after a patch of this media type. Raises 400, 413 and 422 if the patch is unreadable or does not
-    apply."""
+    """The object after a patch of this media type. Raises 400, 413 and 422 if it is unreadable or does not apply."""
     try:
         if media == JSON_PATCH:
             if not isinstance(value, list):

@@ -52,8 +52,7 @@ class AgentSettings:
 
 
 def run(connection: Connection, settings: AgentSettings, ready: Callable[[], None]) -> None:
-    """Runs until SIGINT or SIGTERM, then ends its pods. `ready` is called once the API server answers. Raises
-    CannotRun."""
+    """Runs until SIGINT or SIGTERM, then ends its pods. Calls `ready` once the API server answers. Raises CannotRun."""
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[BoundedLog()]
     )

@@ -1,5 +1,4 @@
-"""A container's environment and command line, by the rules of Kubernetes. Pure: the caller passes ConfigMaps and
-Secrets."""
+"""A container's environment and command line, by Kubernetes' rules. Pure: the caller passes ConfigMaps and Secrets."""
 
 from __future__ import annotations
 

@@ -73,8 +73,7 @@ class Logs:
         return found[-1]
 
     def _find(self, pattern: str) -> list[Path]:
-        """The matching files. If a directory disappears during the scan, Python's glob fails as a whole; then it is
-        repeated."""
+        """The matching files. Repeats the scan if a directory disappears meanwhile: Python's glob then fails."""
         for _ in range(5):
             with suppress(FileNotFoundError):
                 return list(self._directory.glob(pattern))

@@ -94,8 +94,7 @@ async def follow(
     *,
     eager: bool = True,
 ) -> None:
-    """Probes without end and calls `tell(healthy, message)` at each threshold. `eager`: check often until the first
-    success."""
+    """Probes without end; calls `tell(healthy, message)` at each threshold. `eager`: more often until first success."""
     if probe.initial_delay:
         await asyncio.sleep(probe.initial_delay)
     successes = failures = 0

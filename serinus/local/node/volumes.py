@@ -33,8 +33,7 @@ def _origins(volume: Json) -> list[Json]:
 
 
 def make(pod: Json, directory: Path, host: Host, ip: str, given: Mapping[Source, Json]) -> list[str]:
-    """Creates the volumes below `directory`. Returns sentences about unsupported ones. Raises MissingConfig as for
-    variables."""
+    """Creates the volumes below `directory` and returns warnings about unsupported ones. Raises MissingConfig."""
     remarks: list[str] = []
     for volume in pod["spec"].get("volumes") or []:
         name = str(volume.get("name"))

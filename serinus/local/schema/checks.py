@@ -221,8 +221,7 @@ def _wrong_type(node: Node, value: Any, path: str) -> FieldError:
 
 
 def _fits(pattern: str, value: str) -> bool:
-    """Whether the text contains the pattern. Patterns that RE2 cannot parse are skipped; definitions with them are
-    refused."""
+    """Whether the text contains the pattern. True if RE2 cannot parse it; definitions with such patterns are refused."""
     try:
         return patterns.found(pattern, value)
     except ValueError:

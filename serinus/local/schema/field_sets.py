@@ -151,8 +151,7 @@ def difference(a: Fields, b: Fields) -> Fields | None:
 
 
 def own_fields(fields: Fields, *, has_status: bool, subresource: str) -> Fields:
-    """The set without server-owned fields (type, identity, times, versions) and fields that this kind of write does not
-    change."""
+    """The set without server-owned fields (type, identity, times, versions) and fields outside the subresource."""
     if has_status and subresource == "status":
         return {k: v for k, v in fields.items() if k == "f:status"}
     out = {
