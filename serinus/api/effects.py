@@ -1,7 +1,7 @@
 """Detects actions on a Rollout without an effect. The command line and the dashboard report them instead of success.
 
-Source: canary strategy, section 6 ("User actions"), and the command line, section 1: the writes of each action, and
-their effects in the controller.
+Source: canary strategy, section 6 ("User actions"), and the command line, section 1 (writes and effects of each
+action).
 """
 
 from __future__ import annotations

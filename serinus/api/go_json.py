@@ -1,7 +1,7 @@
-"""The bytes of a pod template from Go's encoding/json, which pod template hashes are computed from.
+"""The bytes of a pod template from Go's encoding/json, the input of pod template hashes.
 
-`pod_template_order.json` (made by tools/pod_template_order) says, for every struct of core/v1's PodTemplateSpec, which
-fields there are, in which order they are written and which vanish when empty. This module turns the table into one
+`pod_template_order.json` (made by tools/pod_template_order) lists the fields of the structs in core/v1's
+PodTemplateSpec. It contains their order, and which of them are omitted when empty. This module turns the table into one
 writer for each type, so that writing visits only existing fields. Rules beside the order:
 
 - unknown fields are dropped, as they have no place in the Go struct; null counts as absent;

@@ -1,9 +1,9 @@
 """Reads YAML like Kubernetes' tools: the documents of a file, each as the JSON that kubectl sends.
 
-kubectl, client-go and the API server convert YAML with sigs.k8s.io/yaml, which resolves scalars as go-yaml v2 does. That is
-neither YAML 1.1 nor 1.2 (`yes` and `0777` are no text; `12:30` and dates are), and PyYAML's loaders differ from it in both
-directions. So only PyYAML's parser is used (libyaml; go-yaml is a port of it), and scalars, keys, merges and aliases are
-resolved here. `tests/api/test_go_yaml.py` compares the result with kubectl's.
+kubectl, client-go and the API server convert YAML with sigs.k8s.io/yaml, which resolves scalars as go-yaml v2 does.
+That is neither YAML 1.1 nor 1.2: `yes` and `0777` are no text, but `12:30` and dates are. PyYAML's loaders differ from
+it in both directions. So only PyYAML's parser is used (libyaml; go-yaml is a port of it), and scalars, keys, merges and
+aliases are resolved here. `tests/api/test_go_yaml.py` compares the result with kubectl's.
 
 Source: k8s.io/apimachinery/pkg/util/yaml (documents), go.yaml.in/yaml/v2 resolve.go and decode.go, sigs.k8s.io/yaml yaml.go.
 """

@@ -2,8 +2,8 @@
 
 A template's hash names its ReplicaSet, so it must equal that of Argo Rollouts: its ReplicaSets are then reused and no
 pod restarts. Equivalent templates can have different hashes (`cpu: 1000m` and `cpu: "1"`, a default left out or set).
-So `same_template` compares by meaning: a ReplicaSet with an equivalent template is the same revision, and its label,
-not the computed hash, is the revision's name.
+So `same_template` compares by meaning: a ReplicaSet with an equivalent template is the same revision. Its label, not
+the computed hash, is the revision's name.
 
 All functions are pure and fast enough for every reconcile: hashing a usual template takes some ten microseconds.
 Callers may cache results by (uid, metadata.generation) of the object with the template.
@@ -43,8 +43,8 @@ def pod_template_hash(template: Json, collision_count: int | None = None) -> str
 def step_hash(steps: Sequence[CanaryStep]) -> str:
     """The hash of the canary steps (status.currentStepHash). A change of steps restarts them.
 
-    FNV-1a (32 bits) of the steps' JSON as Go writes it (`null` without steps), in decimal, each digit's character code
-    modulo 27 picking a letter.
+    FNV-1a (32 bits) of the steps' JSON as Go writes it (`null` without steps), in decimal. Each digit's character code
+    modulo 27 selects a letter.
     """
     number = _fnv1a(go_json.written_steps(msgspec.to_builtins(steps)))
     return "".join(_STEP_DIGITS[ord(digit) % 27] for digit in str(number))
@@ -53,10 +53,11 @@ def step_hash(steps: Sequence[CanaryStep]) -> str:
 def same_template(live: Json, wanted: Json) -> bool:
     """Whether a ReplicaSet's template `live` is the same revision as the template `wanted`.
 
-    Both are compared by meaning, after the defaults of core/v1: amounts instead of their texts, empty like absent, the
-    deprecated `serviceAccount` ignored. The hash label and the anti-affinity terms against a pod template hash, which Rollouts
-    add, are taken off `live`; for injected metadata see `template_metadata.own_template`.
-    ValueError for an invalid quantity in either. A `live` that core/v1 cannot read equals no revision.
+    Both are compared by meaning, after the defaults of core/v1. Amounts count instead of texts, empty equals absent,
+    and the deprecated `serviceAccount` is ignored. The comparison ignores the hash label of `live` and its
+    anti-affinity terms against a pod template hash, which Rollouts add. For injected metadata see
+    `template_metadata.own_template`. ValueError for an invalid quantity in either. A `live` that core/v1 cannot read
+    equals no revision.
     """
     try:
         there = template_meaning(stripped(live))

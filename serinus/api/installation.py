@@ -23,8 +23,7 @@ LABELS = {
     "app.kubernetes.io/component": "rollouts-controller",
 }
 SELECTOR = {"app.kubernetes.io/name": NAME}
-"""The selector of Argo Rollouts' Deployment. It is immutable, and an installation replaces that one in place.
-"""
+"""The selector of Argo Rollouts' Deployment. It is immutable, and an installation replaces that one in place."""
 METRICS_PORT, HEALTH_PORT = 8090, 8080
 REPOSITORY = "ghcr.io/serinus/serinus"
 USER = 65532

@@ -1,7 +1,7 @@
 """The limit of JSON nesting. External text is checked before any recursive code reads it.
 
-Python's decoders and most walks over a value are recursive. Near the interpreter's recursion limit even a finalizer of the
-garbage collector can fail, so a value is refused by its depth instead of by a RecursionError.
+Python's decoders and most walks over a value are recursive. Near the interpreter's recursion limit even a finalizer of
+the garbage collector can fail. So a check of the depth refuses a value before a RecursionError.
 """
 
 from __future__ import annotations

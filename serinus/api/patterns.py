@@ -1,6 +1,6 @@
 """Users' regular expressions: RE2, whose time is linear in the text for every pattern.
 
-Go's `regexp` and RE2 have the same syntax. Python's `re` has neither that syntax nor a time limit: one pattern of a
+Go's `regexp` and RE2 have the same syntax. Python's `re` has neither that syntax nor a time limit. One pattern of a
 template or of a CustomResourceDefinition could block the process forever.
 """
 

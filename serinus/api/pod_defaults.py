@@ -1,8 +1,8 @@
 """The defaults that a Kubernetes API server writes into pod templates and pods (core/v1, Kubernetes 1.34).
 
-A Deployment's template carries all of them once it is stored; the template inside a Rollout carries only the few that
-the Rollout's own schema has. Comparing the two takes the same defaults on both sides. Functions return new objects and
-leave what they are given unchanged; they accept templates that validation would refuse and default what they can.
+A Deployment's stored template has all of them. The template inside a Rollout has only the few of the Rollout's own
+schema. A comparison needs the same defaults on both sides. Functions return new objects and do not change their
+arguments. They accept invalid templates and set the defaults that they can.
 """
 
 from __future__ import annotations
@@ -217,13 +217,13 @@ def _each(parent: Json, field: str) -> Iterator[Json]:
 
 
 def _fill(target: Json, **defaults: Any) -> None:
-    """Set what is absent, empty or zero: fields that are no pointers in Go."""
+    """Set absent, empty or zero fields, which are no pointers in Go."""
     for name, value in defaults.items():
         target[name] = target.get(name) or value
 
 
 def _fill_absent(target: Json, **defaults: Any) -> None:
-    """Set what is absent: fields that are pointers in Go, where zero is a choice."""
+    """Set absent fields, which are pointers in Go, so that zero is a valid value."""
     for name, value in defaults.items():
         if target.get(name) is None:
             target[name] = value

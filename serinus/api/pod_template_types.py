@@ -22,7 +22,7 @@ _SCALARS: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 def type_findings(path: str, template: Json) -> Iterator[Finding]:
-    """The fields of a PodTemplateSpec whose values have a wrong type; null has none. Amounts are left to the checks of quantities."""
+    """The fields of a PodTemplateSpec with a value of a wrong type; null is valid. Other checks cover quantities."""
     return _typed(path, "PodTemplateSpec", template)
 
 

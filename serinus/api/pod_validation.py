@@ -48,7 +48,7 @@ def spec_findings(path: str, spec: Json) -> Iterator[Finding]:
 
 
 def unreadable_template(path: str, template: Json) -> Iterator[Finding]:
-    """Errors that prevent reading and hashing a pod template: fields of a wrong type, invalid quantities.
+    """Errors that make a pod template unreadable or unhashable: fields of a wrong type, invalid quantities.
 
     The definitions of Rollouts and Experiments leave parts of a template open, so that any value may stand there.
     """

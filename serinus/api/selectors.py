@@ -1,7 +1,7 @@
 """Label selectors: the text form of queries (`app=web,tier in (a,b),!old`) and the struct form of objects.
 
-The rules are those of k8s.io/apimachinery's `labels` package: `!=` and `notin` also match objects that have no such
-label; `>` and `<` compare whole numbers; requirements are written sorted by key.
+The rules are those of k8s.io/apimachinery's `labels` package. `!=` and `notin` also match objects without the label.
+`>` and `<` compare whole numbers. Requirements are written sorted by key.
 """
 
 from __future__ import annotations

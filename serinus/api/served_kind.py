@@ -41,7 +41,7 @@ class ServedKind:
 
 
 def discovery(kind: ServedKind) -> Generator[str, Any, Resource | None]:
-    """Yields the API paths to GET and takes each answer (None for 404). Returns None where the kind is not served."""
+    """Yields the API paths to GET and takes each answer (None for 404). Returns None if the kind is not served."""
     group: Any = yield f"/apis/{kind.group}"
     served = {row.get("version") for row in (group or {}).get("versions") or []}
     for version in kind.versions:

@@ -1,7 +1,8 @@
 """The interface of step plugins: questions and answers.
 
 A plugin is a Python object with the methods of `StepPlugin`, registered as an entry point of the group
-`serinus.step_plugins`; or an executable, which reads one `Question` as a line of JSON and prints one `Answer` as a line.
+`serinus.step_plugins`. Or it is an executable, which reads one `Question` as a line of JSON and prints one `Answer` as
+a line.
 """
 
 from __future__ import annotations

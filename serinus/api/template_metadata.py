@@ -3,7 +3,7 @@
 Two annotations of the ReplicaSet record them. `rollout.argoproj.io/ephemeral-metadata` holds the injected values, in
 the form that Argo Rollouts reads and writes. `serinus.dev/template-metadata` holds the template's own value of each key
 that is or was injected: null where the template has no such key. It keeps its keys for the life of the ReplicaSet, so
-pods that a failed write or a crash left behind are corrected later, and Argo Rollouts ignores it.
+later passes correct pods that a failed write or a crash missed. Argo Rollouts ignores it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from serinus.api.rollout import PodMetadata
 
 PARTS = ("labels", "annotations")
 Own = dict[str, dict[str, str | None]]
-"""By part (labels, annotations): key → the template's own value, None where the template has no such key."""
+"""By part (labels, annotations): key → the template's own value, None if the template has no such key."""
 
 
 def injected(annotations: Mapping[str, str]) -> PodMetadata:
@@ -36,8 +36,8 @@ def recorded(annotations: Mapping[str, str]) -> Own:
 def own_values(annotations: Mapping[str, str], labels: Mapping[str, str]) -> Own:
     """The template's own value of each key that is or was injected, for a ReplicaSet with these annotations and labels.
 
-    Without a record (Argo Rollouts makes none) the ReplicaSet's own labels show those of the template: both controllers
-    copy them at creation, before any injection. An annotation without a record counts as injected.
+    Without a record (Argo Rollouts makes none) the ReplicaSet's own labels decide. Both controllers copy the template's
+    labels to them at creation, before any injection. An annotation without a record counts as injected.
     """
     own, now = recorded(annotations), injected(annotations)
     return {

@@ -1,7 +1,7 @@
 """The limit in a condition of an analysis, and the measured number that it is compared with, for display.
 
-Only a plain comparison of the result with a number has a limit that can be drawn: `result[0] >= 0.95`, `result < 5`,
-`asFloat(result.rate) > 0.9`, `default(result, 0) <= 1`, also the other way round. This module decides no verdict:
+Only a plain comparison of the result with a number has a limit that can be drawn, in either order. Examples: `result[0]
+>= 0.95`, `result < 5`, `asFloat(result.rate) > 0.9`, `default(result, 0) <= 1`. This module decides no verdict:
 `serinus/analysis/verdicts.py` does.
 """
 
@@ -60,7 +60,7 @@ def limit_of(condition: str) -> Limit | None:
 
 
 def number_of(value: str, place: tuple[str | int, ...] = ()) -> float | None:
-    """The number at that place of a measured value, which is JSON or text; None where there is none that can be drawn.
+    """The number at that place of a measured value, which is JSON or text; None without a finite number.
 
     A list of one number is that number where no place is named.
     """

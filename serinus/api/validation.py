@@ -40,7 +40,7 @@ def validate(
     """The first error in a Rollout; None if it is valid.
 
     `services`, `ingresses`: those of its namespace by name; `objects`: templates of analyses and router objects by
-    "Kind/name"; a mapping that is None is not checked. `workload`: the object of spec.workloadRef, None if it does not
+    "Kind/name". A mapping that is None is not checked. `workload`: the object of spec.workloadRef, None if it does not
     exist. `served`: kinds of other projects and their versions, "" for one that the API server does not serve. `rules`:
     of routers and steps; without them, these are not checked.
     """

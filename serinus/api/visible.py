@@ -1,7 +1,7 @@
 """Makes untrusted text safe to show: control characters are escaped, so none reaches a terminal.
 
-It escapes all characters without a glyph: C0 and C1 controls (ESC, BEL, CR, CSI), DEL, marks that reverse the direction
-of text, invisible characters, and halves of surrogate pairs. Other characters stay.
+It escapes all characters without a glyph: C0 and C1 controls (ESC, BEL, CR, CSI), DEL, and halves of surrogate pairs.
+It also escapes marks that reverse the direction of text, and invisible characters. Other characters stay.
 """
 
 from __future__ import annotations

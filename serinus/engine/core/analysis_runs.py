@@ -23,7 +23,7 @@ from serinus.engine.core.context import RolloutContext, hash_of, revision_of
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One of the four places where a Rollout has an analysis. `failed`: how an abort because of it begins."""
+    """One of the four kinds of analysis in a Rollout. `failed`: the start of the message for an abort by it."""
 
     label: Use
     failed: str

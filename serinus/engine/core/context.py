@@ -218,8 +218,8 @@ def claim(snapshot: Snapshot, selector: Json) -> tuple[list[ReplicaSet], list[Re
 
 
 def find_new(owned: list[ReplicaSet], computed: str, template: Json) -> ReplicaSet | None:
-    """The ReplicaSet of this template: by its hash, by the recorded hash of an equivalent template, else by
-    meaning (promise: a revision is what its template means).
+    """The ReplicaSet of this template: by its hash, else by the recorded hash of an equivalent template, else by
+    meaning. Promise: equivalent templates are one revision.
 
     A ReplicaSet whose template another writer changed is not compared by meaning: its pods have another template.
     """

@@ -87,8 +87,8 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     create: `body` is the object. patch: `body` is a JSON merge patch. delete: background propagation. evict: of a pod.
     `uid` and `resource_version` are preconditions: the write fails with a conflict when the object is another or newer.
     `events` are recorded at the end of the pass, if the write has succeeded. A create that finds the object
-    (AlreadyExists) and a delete, an evict or a patch of a Pod that does not find it count as done; an eviction that is
-    refused (429) is skipped.
+    (AlreadyExists) counts as done. So does a delete, an evict or a patch of a Pod that does not find it. A refused
+    eviction (429) is skipped.
     """
 
     verb: Literal["create", "patch", "delete", "evict"]

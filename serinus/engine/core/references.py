@@ -1,8 +1,9 @@
 """The objects that a Rollout or an Experiment names, and how long to wait for a missing one.
 
 A change of a named object starts a pass, and the snapshot contains it. `kubectl apply -f .` writes one object after another, often
-a Rollout before the Services and templates that it names. So a missing object is an error only after a few seconds: until then
-`kubectl argo rollouts status` would end with 1 for a Rollout that is Degraded for an instant, and an Experiment would end in Error.
+a Rollout before the Services and templates that it names. So a missing object is an error only after a few seconds. An
+earlier error would make `kubectl argo rollouts status` exit with 1 for a briefly Degraded Rollout, and an Experiment
+would end in Error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The owner of a ReplicaSet or a Service that has a name which an Experiment needs.
 
 An object of an earlier Experiment disappears automatically, so the template waits for its name. Earlier means deleted
-and recreated, replaced by its Rollout, or ended. Any other owner ends the Experiment.
+and recreated, of the same Rollout, or ended. Any other owner ends the Experiment.
 """
 
 from __future__ import annotations

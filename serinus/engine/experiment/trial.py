@@ -83,7 +83,7 @@ class Trial:
 
     @cached_property
     def arms(self) -> dict[str, tuple[str, str]]:
-        """Template → (hash, name) of its ReplicaSet, where it is there."""
+        """Template → (hash, name) of its ReplicaSet, if that exists."""
         return {
             status.name: (rs.metadata.labels.get(HASH, ""), rs.metadata.name)
             for status in self.status.template_statuses

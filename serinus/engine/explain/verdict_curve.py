@@ -45,7 +45,7 @@ class Curve(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def verdict_curve(measurement: Measurement) -> Curve | None:
-    """None for a measurement without a sequential verdict, and for one whose looks cannot be read."""
+    """The curve; None for a measurement without a sequential verdict or with unreadable looks."""
     metadata = measurement.metadata
     if "settings" not in metadata or "looks" not in metadata:
         return None

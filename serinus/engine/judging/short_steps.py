@@ -38,8 +38,8 @@ SURE = 0.95
 
 
 class ShortStep(msgspec.Struct, frozen=True):
-    """`step`: from 1. `path`: of its field. `found`: the part of releases in which harm is found, None where the traffic is not
-    known. `needed`: seconds that give 95 %, None for more than 30 days."""
+    """`step`: from 1. `path`: of its field. `found`: the share of releases in which the step finds harm, None if the
+    traffic is unknown. `needed`: seconds that give 95 %, None for more than 30 days."""
 
     metric: str
     step: int
@@ -52,7 +52,7 @@ class ShortStep(msgspec.Struct, frozen=True):
 def short_steps(
     rollout: Rollout, templates: Mapping[str, Json], runs: Sequence[AnalysisRun] = ()
 ) -> tuple[ShortStep, ...]:
-    """The steps in which a threefold error rate is found in fewer than 80 % of releases.
+    """The steps that find a threefold error rate in fewer than 80 % of releases.
 
     `templates`: by "Kind/name". `runs`: earlier AnalysisRuns of this Rollout, whose looks say how much traffic there is where
     the metric has no `expected`.
@@ -145,7 +145,7 @@ def _judged(
 
 
 def traffic_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) -> tuple[Traffic | None, str]:
-    """(the traffic of a metric, where it is known from): its `expected`, or the looks of its latest run; None if neither."""
+    """(the traffic of a metric, its source): `expected`, or the looks of the latest run; None if neither exists."""
     if asked.expected is not None:
         requests, rate = asked.expected.requests, asked.expected.rate
         return Traffic(requests, rate, asked.interval), f"{_traffic_words(requests, rate)} expected"

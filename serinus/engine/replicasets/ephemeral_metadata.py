@@ -69,7 +69,7 @@ class Targets:
                 lost = [key for key in source if key not in (have.get(part) or {})]
                 own[part] |= {key: source.get(key) for key in (*own[part], *lost)}
         self.values: dict[str, dict[str, str | None]] = {part: {**own[part], **self._wanted[part]} for part in PARTS}
-        """By part: key → value; None where it should be absent."""
+        """By part: key → value; None for a key that should be absent."""
         known = recorded(notes)
         self._own: Own = {
             part: {

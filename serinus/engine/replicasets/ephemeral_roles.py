@@ -1,7 +1,7 @@
 """Which metadata each version carries by its role, on its ReplicaSet and on its running pods.
 
-While an update is under way the new version has canaryMetadata (previewMetadata) and the stable one stableMetadata
-(activeMetadata); a promoted one has that of the stable. Source: canary strategy, section 7.
+During an update the new version has canaryMetadata (previewMetadata) and the stable one stableMetadata
+(activeMetadata). A promoted version has the stable one's metadata. Source: canary strategy, section 7.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ NONE = Count(0, 0)
 
 
 def approximate(replicas: int, weight: int, max_weight: int, surge: int) -> tuple[int, int]:
-    """(canary, stable) pods whose ratio comes nearest to `weight` where pods alone split the traffic."""
+    """(canary, stable) pods whose ratio is nearest to `weight`, without a router."""
     if replicas == 0:
         return 0, 0
     zero_ok = weight in (0, max_weight) or (replicas == 1 and surge == 0)
@@ -125,11 +125,11 @@ def _balance(
 
 
 def trim_others(others: tuple[Count, ...], available: int, least: int) -> tuple[int, ...]:
-    """Sizes of superseded ReplicaSets where pods alone split the traffic.
+    """Sizes of superseded ReplicaSets without a router.
 
     `others` in order of creation; `available` counts the available pods of all ReplicaSets; at least `least` of them
-    stay. Pods that are not available go first and without limit, then whole ReplicaSets from the newest while enough
-    remains.
+    stay. Unavailable pods end first and without limit, then available ones from the newest ReplicaSet while enough
+    remain.
     """
     sizes = [min(o.size, o.avail) for o in others]
     spare = available - least

@@ -143,7 +143,7 @@ def _create(builder: PlanBuilder, metadata: PodMetadata | None) -> ReplicaSet:
 
 
 def _template(builder: PlanBuilder, pod_hash: str, metadata: PodMetadata | None) -> Json:
-    """The pod template of the ReplicaSet of this hash: the Rollout's, with what Rollouts add."""
+    """The pod template of the ReplicaSet of this hash: the Rollout's, with the additions of Rollouts."""
     s, rollout = builder.context, builder.context.rollout
     template = merged(merged(s.template, PodMetadata(labels={HASH: pod_hash})), metadata)
     stable = rollout.status.stable_rs

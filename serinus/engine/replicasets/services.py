@@ -56,8 +56,8 @@ def replaced_has_share(builder: PlanBuilder) -> bool:
 def point(builder: PlanBuilder, name: str, rs: ReplicaSet | None, *, role: str) -> str:
     """Plan that Service `name` selects `rs`, unless that would leave it without ready pods.
 
-    Returns the hash that it selects after this pass. A Service not yet managed by a Rollout moves only to a ReplicaSet that
-    is fully available, since until then it may serve from pods that are not of this Rollout.
+    Returns the hash that it selects after this pass. A Service not yet managed by a Rollout moves only to a fully
+    available ReplicaSet. Until then it may select pods of other controllers.
     """
     service = builder.context.snapshot.services.get(name)
     if service is None or rs is None:

@@ -1,7 +1,8 @@
 """Conditions of a Rollout: its present state, the time of the last change, and whether it makes progress.
 
-A condition is rewritten only when its status or reason changes (or, for Progressing, when there was progress, which restarts
-the progress deadline); a rewritten one moves to the end of the list. Source: the Rollout resource, section 4.
+A condition is rewritten only when its status or reason changes. Progressing is also rewritten after progress, which
+restarts the progress deadline. A rewritten condition moves to the end of the list. Source: the Rollout resource,
+section 4.
 """
 
 from __future__ import annotations

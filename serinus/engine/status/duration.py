@@ -1,4 +1,4 @@
-"""`status.duration`: start of an update, how it ended, and how long it waited for users.
+"""`status.duration`: the start of an update, its result, and how long it waited for users.
 
 Source: the Rollout resource, section 3 ("duration").
 """

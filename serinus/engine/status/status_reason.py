@@ -88,7 +88,7 @@ def _pause(spec: RolloutSpec, status: RolloutStatus, pause: PauseCondition) -> W
 
 
 def _step(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
-    """The reason of the current step of a canary; None where the step waits for pods."""
+    """The reason of the current step of a canary; None if the step waits for pods."""
     steps = spec.strategy.canary.steps if spec.strategy.canary else []
     index = status.current_step_index or 0
     found = deciding(steps[index]) if index < len(steps) else None

@@ -1,10 +1,10 @@
 """Sizes while an update is held: they follow `spec.replicas` in the proportions of the current step. Nothing else
 changes.
 
-An update is held while `spec.paused` is true, after an inconclusive analysis until a user decides, while a router
-refuses, and while the spec or an object that it names is invalid. A ReplicaSet records the `spec.replicas` that its
-size belongs to (the annotation desired-replicas). If that is unchanged, the size stays: a pause can stop an update
-between two sizes. Autoscalers and users scale a Rollout at any time, and the update may be held for days.
+An update is held while `spec.paused` is true, a router refuses, or the spec or an object that it names is invalid. It
+is also held after an inconclusive analysis until a user decides. A ReplicaSet records the `spec.replicas` that its size
+belongs to (the annotation desired-replicas). If that is unchanged, the size stays: a pause can stop an update between
+two sizes. Autoscalers and users scale a Rollout at any time, and the update may be held for days.
 
 A version that is kept whole has one right size, `spec.replicas`. It is restored when another writer scales the
 ReplicaSet.
@@ -70,7 +70,7 @@ def _kept_whole(builder: PlanBuilder, rs: ReplicaSet) -> bool:
 
 
 def _leading(builder: PlanBuilder) -> set[str]:
-    """The versions that the Services of a blue-green Rollout may lead to."""
+    """The versions that the Services of a blue-green Rollout may select."""
     return {builder.status.stable_rs, builder.status.blue_green.active_selector}
 
 

@@ -270,8 +270,8 @@ def frozen(builder: PlanBuilder) -> bool:
 def keep_in_use(builder: PlanBuilder, scale: ScalePlan) -> None:
     """Remove the old deadline of a version that is in use again. It would have passed when another version replaces it.
 
-    With a router, deadlines of the new version, and with dynamicStableScale those of the stable one, follow its weight;
-    while the update is frozen they wait.
+    With a router, the deadlines of the new version follow its weight, except while the update is frozen. With
+    dynamicStableScale, so do those of the stable one.
     """
     s = builder.context
     if s.new is not None and (not s.routing or (frozen(builder) and not builder.status.abort)):

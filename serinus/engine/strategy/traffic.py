@@ -112,7 +112,7 @@ def reached(builder: PlanBuilder) -> set[str] | None:
     """Revisions that get requests after this pass; None if every pod gets its share, whatever its version.
 
     This reads the Services, not only the recorded weights. After a rollback during an update, the canary's weight is
-    recorded for the wanted version, while its Service selects the abandoned one until the weight is 0.
+    recorded for the wanted version. Its Service still selects the abandoned one until the weight is 0.
     """
     s, status = builder.context, builder.status
     canary_service, stable_service = service_names(s.canary, status) if s.canary else ("", "")
