@@ -29,7 +29,8 @@ READ_SECONDS = 60.0
 
 
 async def stream(request: web.Request, service: Service, focus: Key | None, may_change: str) -> web.StreamResponse:
-    """Streams until the client disconnects. `may_change`: why it may not change anything, or "". Raises TooManyPages."""
+    """Streams until the client disconnects. `may_change`: why it may not change anything, or "". May raise
+    TooManyPages."""
     service.hub.check_place(stranger=is_stranger(request))
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}

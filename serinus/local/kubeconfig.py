@@ -42,7 +42,7 @@ class Entry(NamedTuple):
 
 
 def read(file: Path) -> Json:
-    """The file's content, {} if it does not exist. Raises CannotRun for other content, and leaves the file unchanged."""
+    """The file's content, {} if it does not exist. Raises CannotRun for other content; the file stays unchanged."""
     try:
         if file.stat().st_uid not in (os.geteuid(), 0):
             raise CannotRun(f"--kubeconfig {file} belongs to another user: name a file of your own.")

@@ -65,7 +65,8 @@ def _pod(core: Core, new: Json, old: Json | None) -> None:
 
 
 def _quality(spec: Json) -> str:
-    """The QoS class: BestEffort without requests or limits, Guaranteed if all limits equal them, else Burstable."""
+    """The QoS class: BestEffort without requests or limits, Guaranteed if all requests and limits match, else
+    Burstable."""
     wants: list[tuple[Json, Json]] = []
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
         resources = container.get("resources") if isinstance(container, dict) else None

@@ -13,7 +13,7 @@ _OURS = {"PodScheduled", "PodReadyToStartContainers", "Initialized", "Containers
 
 @dataclass(slots=True)
 class ContainerState:
-    """`state`, `last`: as in a ContainerStatus. `over`: ended without restart. `hint`: why it is not ready, if known."""
+    """`state`, `last`: as in a ContainerStatus. `over`: ended without restart. `hint`: why it is not ready, or ""."""
 
     name: str
     image: str

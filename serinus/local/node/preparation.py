@@ -19,7 +19,7 @@ class NotYet(Exception):
 
 
 async def prepare(home: Home, name: str, spec: Json, field: str, program: Program, attempt: int) -> Launch:
-    """A container's launch. `field`: `containers` or `initContainers`; `attempt`: 0 at first. Raises NotYet."""
+    """A container's launch. `field`: `containers` or `initContainers`; `attempt`: 0 for the first. Raises NotYet."""
     pod = home.pod()
     ports = tuple(int(p["containerPort"]) for p in spec.get("ports") or [] if p.get("protocol", "TCP") == "TCP")
     base = {**base_environment(home, pod, ports), **program.env}

@@ -111,7 +111,7 @@ class Supervision:
         self.home.changed()
 
     async def _await_listener(self) -> None:
-        """Without a readiness probe, a container is ready once it listens on its declared ports, so no request fails."""
+        """Without a readiness probe: ready once the container listens on its declared ports, so no request fails."""
         home, running, ports = self.home, self.running, ports_of(self.spec())
         open_: set[int] = set()
         pause = probes.FIRST_LOOK

@@ -33,7 +33,7 @@ def _origins(volume: Json) -> list[Json]:
 
 
 def make(pod: Json, directory: Path, host: Host, ip: str, given: Mapping[Source, Json]) -> list[str]:
-    """Creates the volumes below `directory` and returns warnings about unsupported ones. Raises MissingConfig."""
+    """Creates the volumes below `directory` and returns notes on unsupported kinds and mounts. Raises MissingConfig."""
     remarks: list[str] = []
     for volume in pod["spec"].get("volumes") or []:
         name = str(volume.get("name"))

@@ -109,7 +109,7 @@ def apply(
 
 
 def track(kind: Kind, old: Json | None, new: Json, *, manager: str, now: str, subresource: str = "") -> list[Json]:
-    """The managedFields of `new` after `manager` wrote it over `old` without apply: new entries, nothing is modified."""
+    """The managedFields of `new` after `manager` wrote it over `old` without apply: new entries, no modifications."""
     entries = _entries(new) if _has_entries(new) else _entries(old or {})
     changed, gone = _compared(kind.node, old or {}, new)
     changed, gone = (own_fields(f, has_status=kind.has_status, subresource=subresource) for f in (changed, gone))
