@@ -401,7 +401,7 @@ def _pod(obj: Json, now: float) -> list[Any]:
 
 
 def columns(text: str) -> tuple[tuple[str, str, int], ...]:
-    """`Name Ready Age | Containers#`: only `-o wide` shows columns after `|`; `#`: number, `?`: boolean, `_`: a space."""
+    """`Name Ready Age | Containers#`: only `-o wide` shows columns after `|`; `#`: number, `?`: boolean, `_`: space."""
     plain, _, wide = text.partition("|")
     result: list[tuple[str, str, int]] = []
     for part, priority in ((plain, 0), (wide, 1)):

@@ -221,7 +221,7 @@ def _wrong_type(node: Node, value: Any, path: str) -> FieldError:
 
 
 def _fits(pattern: str, value: str) -> bool:
-    """Whether the text contains the pattern. True if RE2 cannot parse it; crd_rules refuses such patterns."""
+    """Whether the text contains the pattern. True if RE2 cannot parse the pattern."""
     try:
         return patterns.found(pattern, value)
     except ValueError:
