@@ -21,8 +21,7 @@ class SecretKeyRef(msgspec.Struct, omit_defaults=True):
 
 
 class ValueFrom(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Templates and runs support `secretKeyRef` and `fieldRef`; a Rollout supports `fieldRef` and
-    `podTemplateHashValue`."""
+    """`secretKeyRef` and `fieldRef` for templates and runs; `fieldRef` and `podTemplateHashValue` for Rollouts."""
 
     secret_key_ref: SecretKeyRef | None = None
     field_ref: FieldRef | None = None

@@ -1,4 +1,4 @@
-"""A pod in the words of `kubectl get pods`: its status, how many of its containers are ready, how often they restarted.
+"""The columns of `kubectl get pods`: a pod's status, its number of ready containers, and its restarts.
 
 Takes the pod as plain JSON, as API servers send it.
 """
@@ -32,7 +32,7 @@ def pod_ready(pod: Json) -> tuple[int, int]:
 
 
 def pod_restarts(pod: Json) -> int:
-    """Restarts of all containers, those of init containers that keep running included; of all init containers while they are at work."""
+    """Restarts of containers and native sidecars; while init containers run, restarts of all init containers."""
     return sum(int(s.get("restartCount") or 0) for s in restarting_states(pod))
 
 

@@ -10,7 +10,7 @@ OWN_GROUP = "argoproj.io"
 
 @record(frozen=True)
 class Resource:
-    """A resource of the API, in the words of discovery. `group` is "" for core."""
+    """A resource of the API, with the terms of discovery. `group` is "" for core."""
 
     group: str
     version: str

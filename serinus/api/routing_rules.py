@@ -46,8 +46,7 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 class Lookup(msgspec.Struct, frozen=True):
-    """Objects that a Rollout's routers may read: `ingresses` by name, `others` by `Kind.group/name`. None is not
-    checked.
+    """Objects that a Rollout's routers read: `ingresses` by name, `others` by `Kind.group/name`. None is not checked.
 
     `served`: key of a kind -> its version in use, "" if the API server does not serve the kind. A kind that is absent
     was not checked.

@@ -1,1 +1,1 @@
-"""The pure planner: a Snapshot goes in, a Plan comes out. No I/O, no clock, no randomness."""
+"""The pure planner: Snapshot to Plan, without I/O, clock or randomness."""

@@ -102,7 +102,7 @@ class RolloutContext:
 
     @property
     def selector_text(self) -> str:
-        """As `kubectl -l` takes it."""
+        """The selector in the form of `kubectl -l`."""
 
         def text() -> str:
             return Selector.of(self.selector).text()

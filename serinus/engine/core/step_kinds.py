@@ -145,9 +145,7 @@ def describe(step: CanaryStep) -> str:
 
 
 def step_words(step: Json) -> str:
-    """The effect of a step, as the end of a sentence: `set the weight to 20 %`. The command line and the dashboard show
-    it.
-    """
+    """The effect of a step, as the end of a sentence: `set the weight to 20 %`. Commands and the dashboard show it."""
     for field, kind in kinds().items():
         if step.get(field) is not None:
             return kind.words(step[field])

@@ -1,6 +1,7 @@
 """Every reason for which a Rollout waits: a stable code, its meaning, and the event that ends the wait.
 
-The codes are part of the interface (metric labels, `serinus why`); `deadline` says whether time alone can end the wait.
+The codes are part of the interface (metric labels, `serinus why`); `deadline` records whether time alone can end the
+wait.
 """
 
 from __future__ import annotations

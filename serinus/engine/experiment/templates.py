@@ -69,8 +69,7 @@ def _one(
 
 
 def _edited(template: ExperimentTemplate, rs: ReplicaSet) -> bool:
-    """Whether the ReplicaSet has another pod template. Its label decides first, since a webhook may have changed the
-    template."""
+    """Whether the ReplicaSet has another pod template. Its label decides first: a webhook may add to the template."""
     made = rs.metadata.labels.get(HASH)
     return made != pod_template_hash(_without_hash(template)) and not same_template(rs.spec.template, template.template)
 

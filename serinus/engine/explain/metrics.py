@@ -38,9 +38,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """One measurement. `number`: the number that is compared with a limit, None without one. `at`: seconds since the
-    epoch.
-    """
+    """One measurement. `number`: the number for the limit, None without one. `at`: seconds since the epoch."""
 
     value: str
     phase: str

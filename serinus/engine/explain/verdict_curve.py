@@ -17,8 +17,8 @@ SHOWN = 60
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
-    """After a look. `harm`, `safe`: natural logarithms of the evidence that decides. `low`, `high`: the ratios of error rates
-    that are left, None for no limit."""
+    """The state after a look. `harm`, `safe`: natural logarithms of the evidence. `low`, `high`: the remaining range of
+    the ratio of error rates, None for no limit."""
 
     look: int
     harm: float

@@ -214,8 +214,7 @@ def _names(status: RolloutStatus) -> set[str]:
 
 
 def trim(builder: PlanBuilder) -> None:
-    """Delete old runs, except those whose verdict had an effect in this pass: an unstored effect would recreate the
-    run."""
+    """Delete old runs, except those whose verdict had an effect in this pass. An unstored effect would recreate one."""
     if not builder.context.snapshot.analysis_runs:
         return
     counting = _names(builder.status) | _names(builder.context.rollout.status)

@@ -1,7 +1,7 @@
 """The number of pods of each side of a canary: integer arithmetic only.
 
-Rules and worked examples: canary strategy, section 2 ("Replica arithmetic"). Weights are out of `max_weight` (100 unless
-the router says otherwise); sizes are pods. `size` is a ReplicaSet's spec.replicas, `avail` its available pods.
+Rules and worked examples: canary strategy, section 2 ("Replica arithmetic"). Weights are parts of `max_weight` (100
+unless the router has another); sizes are pods. `size` is a ReplicaSet's spec.replicas, `avail` its available pods.
 """
 
 from __future__ import annotations

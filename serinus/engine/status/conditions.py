@@ -189,8 +189,7 @@ def _progressing(
 
 
 def put_creation_refused(builder: PlanBuilder, rs: ReplicaSet) -> None:
-    """The new ReplicaSet cannot be created: no progress until its deadline is over. Source: the Rollout resource,
-    section 4."""
+    """The new ReplicaSet cannot be created: no progress until the deadline. Source: the Rollout resource, section 4."""
     status, name = builder.status, rs.metadata.name
     before = find(status, "Progressing")
     if before and f'"{name}"' in before.message and before.reason in (CREATE_ERROR, "ProgressDeadlineExceeded"):

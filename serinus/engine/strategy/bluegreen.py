@@ -190,8 +190,7 @@ class _Pass:
         scale_down_delay.retire(builder, free, delay=lambda _: s.scale_down_delay, limit=limit)
 
     def _retire_aborted(self) -> None:
-        """Scale down the aborted version after the delay, once the active Service is observed to select another
-        version."""
+        """Scale down the aborted version after the delay, once the observed active Service selects another one."""
         builder, delay = self.builder, self.strategy.abort_scale_down_delay_seconds
         delay = DEFAULT_ABORT_DELAY if delay is None else delay
         size = builder.size(self.new)
@@ -291,8 +290,7 @@ class _Pass:
             self.active = point(builder, strategy.active_service, self.new, role="new version")
 
     def _stable_takes_over(self) -> bool:
-        """Whether the stable version serves with all its pods, or with as many as the version that the active Service
-        selects."""
+        """Whether the stable version serves with all its pods, or with as many as the active Service's version."""
         now, stable, builder = self.s.named(self.seen_active), self.stable, self.builder
         if now is None or stable is None or now is stable:
             return True

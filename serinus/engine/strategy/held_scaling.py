@@ -1,5 +1,4 @@
-"""Sizes while an update is held: they follow `spec.replicas` in the proportions of the current step. Nothing else
-changes.
+"""Sizes while an update is held: they follow `spec.replicas` in the proportions of the current step.
 
 An update is held while `spec.paused` is true, a router refuses, or the spec or an object that it names is invalid. It
 is also held after an inconclusive analysis until a user decides. A ReplicaSet records the `spec.replicas` that its size
@@ -92,8 +91,7 @@ def _recorded(rs: ReplicaSet) -> int | None:
 
 
 def _made_for(builder: PlanBuilder, rs: ReplicaSet) -> int:
-    """The `spec.replicas` that the size belongs to: as recorded, else as recorded for other sizes, else the present
-    one."""
+    """The `spec.replicas` that the size belongs to: as recorded here, else on other ReplicaSets, else the present one."""
     own = _recorded(rs)
     if own is not None:
         return own

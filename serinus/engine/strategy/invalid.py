@@ -1,5 +1,4 @@
-"""A Rollout whose spec, or an object that it names, is invalid: the parts that it stops, and the status that reports
-it.
+"""A Rollout whose spec, or an object that it names, is invalid: the held parts, and the reporting status.
 
 The update is held: no step, no weight, no promotion. Versions that serve already follow `spec.replicas`. Errors in
 steps and in templates of analyses affect nothing else: a first version, a rollback without a trial, and an abort

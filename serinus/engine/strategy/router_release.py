@@ -20,8 +20,7 @@ from serinus.routing.router import ANY, Objects, Traffic
 
 
 def dropped(old: Rollout, new: Rollout | None) -> frozenset[tuple[str, str]]:
-    """(kind, name) of objects that the routers of `old` may have written and those of `new` (None: deleted) do not
-    name."""
+    """(kind, name) of objects that routers of `old` may have written and `new` (None: deleted) does not name."""
     before = {(ref.kind, ref.name) for ref in registry.references(old)}
     return frozenset(before - ({(ref.kind, ref.name) for ref in registry.references(new)} if new else set()))
 

@@ -49,8 +49,7 @@ def count_of(builder: PlanBuilder, rs: ReplicaSet, *, ready: bool = False) -> Co
 
 
 def _limits(s: RolloutContext, canary: CanaryStrategy, *, cramped: bool) -> SurgeLimits:
-    """`maxSurge` and `maxUnavailable` in pods. Surge first: with room for one more pod, none ends before that pod
-    exists."""
+    """`maxSurge` and `maxUnavailable` in pods. Surge first: with room for an extra pod, none ends before it exists."""
 
     def limits() -> SurgeLimits:
         surge = scaled(canary.max_surge, s.replicas, round_up=True, default="25%")
@@ -154,8 +153,7 @@ class ScalePlan:
         return grown, left
 
     def leads_to_stable(self) -> bool:
-        """Whether the observed stable Service selects the stable ReplicaSet. One pod stays there until the Service
-        moves.
+        """Whether the observed stable Service selects the stable ReplicaSet. One pod stays until it moves.
 
         For a router that selects by hash, the status decides.
         """
@@ -367,8 +365,7 @@ def _why(builder: PlanBuilder, scale: ScalePlan, size: int, index: int) -> str:
 
 
 def _retire_aborted(builder: PlanBuilder, scale: ScalePlan, new: ReplicaSet, stable: ReplicaSet, want: int) -> None:
-    """Scale down the aborted version after its traffic has left, its delay has passed, and the stable one carries
-    everything."""
+    """Scale down the aborted version once it has no traffic, its delay has passed, and the stable one carries all."""
     s, canary = builder.context, scale.canary
     weights = s.rollout.status.canary.weights
     service = service_names(canary, builder.status)[0]

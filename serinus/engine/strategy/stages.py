@@ -1,5 +1,4 @@
-"""The stages of a pass that canary and blue-green share. Each returns a value, and the strategy decides where to use
-it."""
+"""The stages of a pass that canary and blue-green share. Each returns a value for the strategy to use."""
 
 from __future__ import annotations
 

@@ -158,8 +158,7 @@ def decide(builder: PlanBuilder, scale: ScalePlan, recorded: int | None) -> int 
 
 
 def _given_back(builder: PlanBuilder, scale: ScalePlan, recorded: int, want: int) -> int:
-    """A smaller weight, except for the share that only the present version can carry. Others take over as their pods
-    serve."""
+    """A smaller weight, except for a share that only the present version can carry. Others take over as pods serve."""
     s, top, now = builder.context, builder.context.max_weight, carrier(builder)
     service = service_names(s.canary, builder.status)[1] if s.canary else ""
     takes = s.named(selected_hash(builder, service)) or _stable(builder)
