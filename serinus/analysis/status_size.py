@@ -14,7 +14,7 @@ LARGEST = 600_000
 """Characters of all texts of a status: with a spec of the same size, the object stays below 1.5 MiB."""
 
 STEPS = (2_000, 500, 100, 20)
-"""Characters to which each text is cut, until all of them fit. The newest measurement of a metric keeps four times as much."""
+"""Lengths to which texts are shortened, until all fit. The newest measurement of a metric keeps four times as much."""
 
 
 def fitted(status: AnalysisRunStatus, most: int = LARGEST) -> AnalysisRunStatus:

@@ -1,4 +1,4 @@
-"""Templates to the spec of a run: references followed, metrics and rules put together (spec/analysis.md §1, Composition)."""
+"""Composes the spec of a run from templates, their references and rules (spec/analysis.md §1, Composition)."""
 
 from __future__ import annotations
 

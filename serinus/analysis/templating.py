@@ -33,7 +33,7 @@ def _placeholder(prefixes: tuple[str, ...]) -> re.Pattern[str]:
 def filled(
     text: str, value_of: Callable[[str], str | None], prefixes: tuple[str, ...] = ARGUMENTS, *, room: Room | None = None
 ) -> str:
-    """`text` with the value of each placeholder: a tag that begins with one of `prefixes`, whitespace around it allowed.
+    """`text` with the value of each placeholder: a tag with one of `prefixes`, optionally between whitespace.
 
     AnalysisProblem for a placeholder without a value in `value_of`, and for one without its closing braces. TooLarge if
     the text with its values does not fit into `room`.

@@ -1,12 +1,12 @@
 """Command lines in kubectl's syntax: flags anywhere, `--watch=false`, `-wn prod`, nested commands.
 
-A command is a row of a table (its words, its module, one line about it) and, in that module, a `COMMAND` with flags and
-a function. Modules are imported only when their command runs, and nothing here is slow to import: `--help` is answered
-from the table. Bad command lines end in a `UsageProblem`, never in a traceback.
+A command is a row of a table (its words, its module, its description) and, in that module, a `COMMAND` with flags and
+a function. Modules are imported only when their command runs, and this module imports fast: `--help` uses only the
+table. Invalid command lines end in a `UsageProblem`, never in a traceback.
 
-Why not a library: those at hand take no value for a switch or swallow the next word (`status --watch=false`,
-`get rollout --watch web`), know a group's flags only in front of its command, and cost half of the start-up budget. So do `dataclasses`,
-`typing` and `difflib` (14 of 26 ms): classes are written out here, and nothing is imported until it is needed.
+Existing libraries are not used: they accept no value for a switch or consume the next word (`status --watch=false`,
+`get rollout --watch web`), accept a group's flags only in front of its command, and take half of the start-up budget.
+So do `dataclasses`, `typing` and `difflib` (14 of 26 ms): classes are written out, and imports are late.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Call:
         return self.found.program.typed + "".join(f" {_quoted(word)}" for word in words) + self.connection()
 
     def connection(self, *, namespace: bool = True) -> str:
-        """The flags that name the API server and the namespace, as they were given, with a blank in front; no secrets."""
+        """The given flags that name the API server and the namespace, with a blank in front; no secrets."""
         text = ""
         for flag in self.found.program.flags:
             value = self.given.get(flag.name)
@@ -125,8 +125,8 @@ def _quoted(word: str) -> str:
 class Command:
     """What a module of the table exports as `COMMAND`. `run` returns the exit code.
 
-    `completes`: plural of the resource whose names the arguments are; `words`: fixed words that the argument may be; both
-    for completion.
+    `completes`: plural of the resource whose names the arguments are; `words`: fixed words that the argument may be;
+    both for completion.
     """
 
     __slots__ = ("about", "completes", "examples", "flags", "least", "most", "run", "usage", "words")

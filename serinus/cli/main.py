@@ -1,7 +1,7 @@
 """The two commands that a user types: `serinus` and `kubectl argo rollouts`.
 
-`serinus NAME` runs the instance's own commands, each a click command in its module, and every Rollout command whose name
-does not clash; `serinus rollouts NAME` runs those that do. Only the module of the command asked for is imported.
+`serinus NAME` runs the instance's own commands, each a click command in its module, and every Rollout command whose
+name does not clash. `serinus rollouts NAME` runs those that clash. Only the module of the given command is imported.
 
 Exit codes: 0 done, 1 error, 2 invalid command line (only the instance's own commands), 130 interrupted.
 No failure shows a traceback.

@@ -23,7 +23,7 @@ _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 class Manifest(NamedTuple):
-    """An object of a file. `within`: its path in the document, such as `items[0]` in a List; "" for the document itself."""
+    """An object of a file. `within`: its path in the document, such as `items[0]` in a List; "" for the document."""
 
     obj: Json
     chunk: Chunk

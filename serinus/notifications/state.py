@@ -1,6 +1,7 @@
 """The object's record of sent conditions: the reference's annotation, parsed and limited in size.
 
-Key: `[<oncePer value>:][<namespace of the ConfigMap>:]<trigger>:[<i>].<hash>:<service>:<recipient>`, value: Unix seconds.
+Key: `[<oncePer value>:][<namespace of the ConfigMap>:]<trigger>:[<i>].<hash>:<service>:<recipient>`, value: Unix
+seconds.
 """
 
 from __future__ import annotations

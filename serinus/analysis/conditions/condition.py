@@ -50,7 +50,7 @@ class Condition:
         return value
 
     def time(self, now: float) -> float:
-        """The expression's time in seconds since the epoch: `now() - duration("1h")`. ConditionError for other values."""
+        """The value in seconds since the epoch: `now() - duration("1h")`. ConditionError if it is no time."""
         value = self.value(None, now)
         if not isinstance(value, Time):
             raise ConditionError(f"expected time.Time, but got {go_type(value)}")

@@ -1,7 +1,7 @@
 """Splits the text of a condition into tokens.
 
-The tokens are those of expr-lang 1.17: words such as `in` or `contains` are operators, `#` is the element of a predicate,
-`//` and `/* */` are comments, numbers may contain `_`.
+The tokens are those of expr-lang 1.17: words such as `in` or `contains` are operators, `#` is the element of a
+predicate, `//` and `/* */` are comments, numbers may contain `_`.
 """
 
 from __future__ import annotations

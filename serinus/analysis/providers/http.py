@@ -1,7 +1,7 @@
 """The HTTP client of all providers: bounded in time and size. The number of requests is bounded by lanes.py.
 
-Connections are kept and used again. Proxies are those of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), as for every
-Go program; credentials from ~/.netrc are not sent.
+Connections are reused. Proxies come from the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), as in Go programs.
+Credentials from ~/.netrc are not sent.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Http:
     ) -> Answer:
         """The response, with any status. ProviderError if it takes more than `seconds`, or is too large.
 
-        `insecure`: the server's certificate is not checked. `shown`: the URL for messages; None: `url` without its query
+        `insecure`: the server's certificate is not checked. `shown`: the URL for messages; None: `url` without query
         and credentials. `follow`: redirects are followed, not returned.
         """
         seconds = min(seconds, self._longest)
@@ -153,7 +153,7 @@ class Http:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            # Lanes limit the connections by namespace. With a total limit, or one by host, a namespace could block others.
+            # Lanes limit connections by namespace. With a total limit, or one by host, a namespace could block others.
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS, resolver=Lookups())
             self._session = aiohttp.ClientSession(
                 connector=connector,

@@ -1,5 +1,5 @@
-"""JSONPath as in kubectl: `{.a.b[0].c}`, `{$.items[*].name}`, `{..x}`, `{.l[?(@.v > 1)].n}`, `{.a['x.y']}`, `{.l[-1:]}`,
-`{range .l[*]}{.n}{end}`.
+"""JSONPath as in kubectl: `{.a.b[0].c}`, `{$.items[*].name}`, `{..x}`, `{.l[?(@.v > 1)].n}`, `{.a['x.y']}`,
+`{.l[-1:]}`, `{range .l[*]}{.n}{end}`.
 
 Text outside braces is a separate match. A template is split into steps. Each step maps the current matches to the next
 ones.

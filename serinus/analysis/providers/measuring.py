@@ -46,10 +46,10 @@ class Round:
         self._begun: set[int] = set()
 
     async def measured(self) -> list[Measured]:
-        """The results of the tasks that were not cancelled, in their order. A failure is a measurement in the phase Error.
+        """The results of the tasks that were not cancelled, in order. A failure is a measurement in the phase Error.
 
-        All intervals begin at the end of the last call. So metrics of the same interval stay in one round, with one write,
-        and none is measured before its interval has passed.
+        All intervals begin at the end of the last call. So metrics of the same interval stay in one round, with one
+        write, and none is measured before its interval has passed.
         """
         self._calls = {asyncio.create_task(self._one(task)): task for task in self._tasks}
         try:

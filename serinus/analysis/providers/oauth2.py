@@ -25,8 +25,8 @@ async def bearer(
 ) -> dict[str, str]:
     """The header with a new token. ProviderError if the token server gives none.
 
-    The credentials are sent in the header first, and in the body to servers that refuse this. `shown`: the token URL for
-    messages.
+    The credentials are sent in the header first, and in the body to servers that refuse this. `shown`: the token URL
+    for messages.
     """
     hide(config.client_secret)
     answer = await _asked(http, config, in_header=True, seconds=seconds, insecure=insecure, shown=shown)

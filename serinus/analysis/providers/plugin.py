@@ -1,7 +1,7 @@
 """Metric plugins: Python objects from entry points, and executables that the ConfigMap `argo-rollouts-config` names.
 
-The Go plugins of Argo Rollouts use Go's serialisation (gob over net/rpc), which only Go programs can decode. They need a
-wrapper program that uses JSON lines.
+The Go plugins of Argo Rollouts use Go's serialisation (gob over net/rpc), which only Go programs can decode. They need
+a wrapper program that uses JSON lines.
 """
 
 from __future__ import annotations

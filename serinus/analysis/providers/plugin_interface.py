@@ -1,7 +1,7 @@
 """The interface of metric plugins: questions and answers.
 
 A plugin is a Python object with the methods of `MetricPlugin`, registered as an entry point of the group
-`serinus.metric_plugins`; or an executable, which reads one `Question` as a line of JSON and prints one `Answer` as a line.
+`serinus.metric_plugins`, or an executable, which reads one `Question` as a line of JSON and prints one `Answer`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Question(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Answer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """`phase`: Running for a later Resume (after `resume_after` seconds), otherwise the verdict; none for GarbageCollect.
+    """`phase`: Running (Resume follows after `resume_after` seconds), otherwise the verdict; none for GarbageCollect.
 
     The plugin evaluates the conditions, which are in its metric.
     """

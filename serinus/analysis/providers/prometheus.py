@@ -74,8 +74,8 @@ class Prometheus(QueryProvider[PrometheusConfig]):
     async def query_all(self, config: PrometheusConfig, queries: Mapping[str, str], call: Call) -> dict[str, Any]:
         """The result of each query, by its name, all from one evaluation, without a scrape between them.
 
-        Several series of a query give several numbers. Queries that cannot be joined in one expression, such as a scalar,
-        are sent one by one, for the same time.
+        Several series of a query give several numbers. Queries that cannot be joined in one expression, such as a
+        scalar, are sent one by one, for the same time.
         """
         together = "\nor\n".join(
             f'label_replace((\n{query}\n), "{NAME}", "{name}", "", "")' for name, query in queries.items()
@@ -93,7 +93,7 @@ class Prometheus(QueryProvider[PrometheusConfig]):
     async def ask_range(
         self, config: PrometheusConfig, query: str, times: Sequence[float], step: float, call: Call
     ) -> dict[float, float]:
-        """The value of the query at each of these times, which are `step` seconds apart. Times without data are omitted.
+        """The value of the query at each of these times, `step` seconds apart. Times without data are omitted.
 
         ProviderError for several series: a count is one number.
         """

@@ -3,9 +3,9 @@
 A provider is one file of this folder with one class and the line `PROVIDER = ThatClass()`. The registry finds the file.
 The CRDs, `lint`, `doctor`, the metrics, the table of docs/providers and the tests use the registry.
 
-Most providers return a reading (`QueryProvider`), and the conditions of the metric are evaluated on it. A Job, a Kayenta
-canary or a plugin returns its own verdict and may take longer (`VerdictProvider`). Every failure is a `ProviderError`.
-Its text becomes the message of the measurement.
+Most providers return a reading (`QueryProvider`), and the metric's conditions evaluate it. A Job, a Kayenta canary or
+a plugin returns its own verdict and may take longer (`VerdictProvider`). Every failure is a `ProviderError`. Its text
+becomes the message of the measurement.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class Call:
 
 
 class SecretUse(NamedTuple):
-    """A Secret that a provider reads. `namespaced`: in the namespace of the AnalysisRun; otherwise in the controller's."""
+    """A Secret that a provider reads. `namespaced`: in the AnalysisRun's namespace; otherwise in the controller's."""
 
     name: str
     namespaced: bool = False

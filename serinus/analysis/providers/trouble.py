@@ -6,8 +6,8 @@ from __future__ import annotations
 class ProviderError(Exception):
     """A failed measurement. Its text becomes the message.
 
-    `own`: the controller's words, from the metric without secrets. `said`: the end of the text, from a server, a library
-    or a plugin. It may contain any part of the request.
+    `own`: the controller's words, from the metric without secrets. `said`: the end of the text, from a server, a
+    library or a plugin. It may contain any part of the request.
     """
 
     def __init__(self, own: str, said: object = "") -> None:

@@ -1,6 +1,7 @@
-"""How much more the stable version's errors vary from look to look than independent errors would.
+"""The dispersion: the variance of the stable version's errors between looks, relative to independent errors.
 
-Errors in bursts carry less evidence than their number says. All counts are divided by this number (quasi-likelihood).
+Errors in bursts are less evidence than the same number of independent errors. All counts are divided by the dispersion
+(quasi-likelihood).
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from math import sqrt
 
 LEAST_LOOKS = 10
-"""Looks with traffic before the estimate is used: an earlier one says little."""
+"""Looks with traffic before the estimate is used: earlier estimates are too uncertain."""
 SURE = 2.33
-"""Standard deviations above 1 (one in a hundred) before an estimate counts as bursts: independent errors, whose estimate is
-above 1 half of the time, keep their full evidence."""
+"""Standard deviations above 1 (one in a hundred) before an estimate counts as bursts. The estimate of independent
+errors is above 1 half of the time, and they keep their full evidence."""
 
 
 class Dispersion:
@@ -42,7 +43,7 @@ class Dispersion:
         self.looks = int(looks)
 
     def measured(self) -> float:
-        """Variance over mean as it is, below 1 too; 1 without errors or before the second look.
+        """The raw variance over mean, which may be below 1; 1 without errors or before the second look.
 
         (k − p·n)² / (p·n), summed, is Σ k²/n / p − Σ k, as p·Σ n = Σ k: one pass over the looks.
         """
@@ -51,7 +52,7 @@ class Dispersion:
         return (self._squares * self._requests / self._errors - self._errors) / (self.looks - 1)
 
     def estimate(self) -> float:
-        """What counts are divided by, at least 1: the measured value where independent errors do not explain it.
+        """The divisor of counts, at least 1: the measured value if independent errors do not explain it.
 
         Of independent errors with the means m, the statistic has the variance (2 + mean(1/m)) / (looks − 1).
         """

@@ -1,4 +1,4 @@
-"""One look: the requests and errors that came since the look before, of both versions."""
+"""One look: the requests and errors of both versions since the previous look."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HIGHEST_COUNT = 1e15
 """Counts above it are not exact as floating-point numbers."""
 
 SHORT = ("n_c", "k_c", "n_s", "k_s")
-"""Names of a look's numbers where they stand flat: requests and errors of the canary, then of the stable version."""
+"""Flat names of a look's numbers: requests and errors of the canary, then of the stable version."""
 
 FIELDS = ("canary.requests", "canary.errors", "stable.requests", "stable.errors")
 
@@ -27,8 +27,8 @@ class Look(NamedTuple):
 
 
 def look_of(value: Any) -> Look:
-    """A look from JSON: `{"canary": {"requests", "errors"}, "stable": {…}}`, `{"n_c", "k_c", "n_s", "k_s"}`, or the four
-    numbers as a list. The stable side may be left out. SetupError names the field and what it holds."""
+    """A look from JSON: `{"canary": {"requests", "errors"}, "stable": {…}}`, `{"n_c", "k_c", "n_s", "k_s"}`, or the
+    four numbers as a list. The stable side is optional. SetupError names the field and its value."""
     if isinstance(value, Mapping):
         if any(name in value for name in SHORT):
             found = [_number(value, name, name) for name in SHORT]
@@ -40,7 +40,7 @@ def look_of(value: Any) -> Look:
 
 
 def checked_look(numbers: Sequence[float], fields: Sequence[str] = FIELDS) -> Look:
-    """The look of these two or four numbers. SetupError for a count that cannot be one."""
+    """The look of these two or four numbers. SetupError for an invalid count."""
     for number, field in zip(numbers, fields, strict=False):
         if not math.isfinite(number):
             raise SetupError(
@@ -86,12 +86,12 @@ def _as_number(value: Any, field: str) -> float:
 
 
 def stored(looks: Iterable[Look]) -> str:
-    """The text of looks as a run keeps them: `20,0,180,2;20,1,180,3`."""
+    """The text of looks as a run stores them: `20,0,180,2;20,1,180,3`."""
     return ";".join(",".join(_short(number) for number in look) for look in looks)
 
 
 def restored(text: str) -> list[Look]:
-    """The looks of such a text. SetupError where it is none."""
+    """The looks of such a text. SetupError if it is invalid."""
     try:
         rows = [[float(number) for number in row.split(",")] for row in text.split(";")] if text else []
     except ValueError:

@@ -16,24 +16,24 @@ from serinus.api.durations import go_duration
 
 PLUGIN = "serinus.dev/sequential"
 COUNTING = ("prometheus", "datadog", "newRelic", "influxdb", "cloudWatch", "graphite", "wavefront", "web")
-"""Providers that give numbers, by their keys in `provider`."""
+"""Providers of numbers, by their keys in `provider`."""
 NUMBERS = ("requests", "errors")
 _WINDOW = re.compile(r"\[\s*([0-9][0-9a-z.]*)\s*(?::[^\]]*)?\]")
 
 
 class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The traffic that a user expects, for warnings about short steps: requests a minute of both versions together, and the
-    error rate of the stable version."""
+    """The expected traffic, for warnings about short steps: requests a minute of both versions together, and the error
+    rate of the stable version."""
 
     requests: float
     rate: float
 
 
 class Sequential(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """As it is written. `undecided`: how the metric ends without a verdict. `role`: a guardrail's harm fails the metric,
-    a signal's harm makes it inconclusive, which holds the release. `no_data`: how long counts may be missing.
+    """The configuration as written. `undecided`: the result without a verdict. `role`: harm fails a guardrail, and
+    makes a signal inconclusive, which pauses the release. `no_data`: the longest time without counts.
 
-    `weight`: the canary's part of the traffic in percent, for the check of the split; None: not checked.
+    `weight`: the canary's share of the traffic in percent, for the check of the split; None: not checked.
     """
 
     counts: dict[str, Any]
@@ -52,8 +52,8 @@ class Sequential(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class SequentialMetric:
-    """`provider`: the key of the counting provider, `base`: its configuration without queries. `queries`: by the field of
-    a look (`canary.errors`), and `time` for the age of the data; what stands there is text or a part of a configuration.
+    """`provider`: the key of the counting provider. `base`: its configuration without queries. `queries`: texts or
+    parts of a configuration, by the field of a look (`canary.errors`), and `time` for the age of the data.
 
     `totals`: the queries give totals since the start of a counter, and a look is the difference. Times are seconds.
     """
@@ -77,7 +77,7 @@ class SequentialMetric:
 
 
 def configuration(metric: Metric) -> Mapping[str, Any] | None:
-    """What stands behind the plugin's name; None for a metric of another provider."""
+    """The value of the plugin's name; None for a metric of another provider."""
     plugins = metric.provider.get("plugin")
     if not isinstance(plugins, dict) or PLUGIN not in plugins:
         return None
@@ -86,7 +86,7 @@ def configuration(metric: Metric) -> Mapping[str, Any] | None:
 
 
 def sequential_metric(metric: Metric) -> SequentialMetric:
-    """The metric with its arguments filled in. SetupError names the field that allows no verdict."""
+    """The metric with its arguments filled in. SetupError names the field that prevents a verdict."""
     try:
         found = msgspec.convert(configuration(metric) or {}, Sequential, strict=False)
     except msgspec.ValidationError as error:
@@ -160,7 +160,7 @@ def _provider(counts: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _check_windows(queries: Mapping[str, Any], interval: float) -> None:
-    """Windows that overlap would count the same error in several looks."""
+    """SetupError for overlapping windows, which would count the same error in several looks."""
     for field, query in queries.items():
         for window in _WINDOW.findall(query) if isinstance(query, str) and field != "time" else ():
             try:

@@ -1,4 +1,4 @@
-"""A plan as a picture: the chance to have found harm by time, a line for each step. SVG that reads on light and dark."""
+"""A plan as an SVG: the chance to have found harm over time, one line for each step, for light and dark pages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from serinus.analysis.sequential.planning import Times
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 360, 60, 48, 190, 46
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Told apart by people with any colour vision (Okabe and Ito)."""
+"""Distinguishable with any colour vision (Okabe and Ito)."""
 DASHES = ("", "8 4", "2 4", "10 4 2 4")
 
 
 def picture(title: str, lines: Sequence[tuple[str, Times]]) -> str:
-    """`lines`: a name and the times in which harm was found."""
+    """`lines`: a name and the times until harm was found."""
     ends = [one for _, times in lines for one in times.seconds if isfinite(one)]
     longest = max(ends, default=60.0) / 60 * 1.05
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM

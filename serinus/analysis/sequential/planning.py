@@ -1,6 +1,6 @@
-"""How long a step must be to find harm, before a release: simulated releases with the code that judges real ones.
+"""The duration of a step that finds harm, from simulated releases with the same code as real ones.
 
-Pure: chance is an argument, a function that gives numbers from 0 to 1. The same chance gives the same plan.
+Pure: chance is an argument, a function that returns numbers from 0 to 1. The same chance gives the same plan.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from serinus.analysis.sequential.tally import Tally
 
 Chance = Callable[[], float]
 RUNS = 300
-"""Simulated releases: a part of them is known to ±6 percentage points."""
+"""Simulated releases: the error of a share is ±6 percentage points."""
 PARTS = (0.5, 0.8, 0.95)
 LOOKS = 240
-"""Looks of a simulated step at most. Looks of one weight hold the same evidence together as apart, so where it takes longer
-the simulation takes longer looks."""
+"""Most looks of a simulated step. Joined looks of one weight hold the same evidence, so a longer step is simulated
+with longer looks."""
 LONGEST = 30 * 24 * 3600.0
-"""Seconds after which a plan says that harm is not found."""
+"""Seconds after which a plan reports that harm is not found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,16 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When each simulated release at one weight was decided, in seconds, sorted; infinity where it was not."""
+    """The sorted times of the verdicts of simulated releases at one weight, in seconds; infinity without a verdict."""
 
     seconds: tuple[float, ...]
 
     def within(self, seconds: float) -> float:
-        """The part of releases that is decided by then."""
+        """The share of releases with a verdict by then."""
         return bisect_right(self.seconds, seconds) / len(self.seconds)
 
     def by(self, part: float) -> float | None:
-        """The seconds in which this part of releases is decided; None if it is not within LONGEST."""
+        """The seconds until this share of releases has a verdict; None if that exceeds LONGEST."""
         found = self.seconds[min(len(self.seconds), math.ceil(part * len(self.seconds))) - 1]
         return None if found == math.inf else found
 
@@ -54,12 +54,12 @@ class Times:
 def times_to_harm(
     settings: Settings, traffic: Traffic, weight: float, ratio: float, chance: Chance, runs: int = RUNS
 ) -> Times:
-    """When harm is found in a canary with `ratio` times the errors at this weight, 0 to 1, from the start of a step."""
+    """The times until harm is found at this weight (0 to 1) with `ratio` times the errors, from the start of a step."""
     return _times(settings, traffic, weight, ratio, "harm", chance, runs)
 
 
 def times_to_safe(settings: Settings, traffic: Traffic, weight: float, chance: Chance, runs: int = RUNS) -> Times:
-    """When a version that fails exactly as often as the stable one is called safe."""
+    """The times until a version with the error rate of the stable one gets the verdict safe."""
     return _times(settings, traffic, weight, 1.0, "safe", chance, runs)
 
 
@@ -71,7 +71,7 @@ def found_by_step(
     chance: Chance,
     runs: int = RUNS,
 ) -> list[float]:
-    """The part of releases in which harm is found by the end of each step, by looks since the first one.
+    """The share of releases in which harm is found by the end of each step, from looks since the first step.
 
     `steps`: (weight from 0 to 1, seconds).
     """
@@ -101,7 +101,7 @@ def _times(
 
 
 def _length(settings: Settings, traffic: Traffic, weight: float, ratio: float, word: str) -> float:
-    """Seconds of a simulated look: LOOKS of them are three times as long as expected counts would take."""
+    """Seconds of a simulated look: LOOKS of them take three times as long as a verdict on the expected counts."""
     minutes = traffic.interval / 60
     n_c, n_s = traffic.requests * weight * minutes, traffic.requests * (1 - weight) * minutes
     mean = Look(n_c, min(n_c, n_c * traffic.rate * ratio), n_s, n_s * traffic.rate)
@@ -123,7 +123,7 @@ def _look(traffic: Traffic, weight: float, ratio: float, seconds: float) -> Call
 
 
 def _poisson(mean: float) -> Callable[[Chance], int]:
-    """Draws by the table of the distribution, 8 standard deviations to each side."""
+    """Draws from a table of the distribution, with 8 standard deviations to each side."""
     if mean <= 0:
         return lambda _: 0
     reach = 8 * math.sqrt(mean) + 12

@@ -1,8 +1,8 @@
-"""The chance that a version with more errors is found within a time, computed and not simulated. Pure, some milliseconds.
+"""The chance that a version with more errors is found within a time, computed without simulation. Pure, a few ms.
 
-At one weight the evidence for relative harm depends on two numbers: the errors of the canary and those of both versions.
-Each next error is the canary's with the same probability, so the chance that the evidence has reached its limit after so many
-errors follows error by error. A Poisson distribution says how many errors come in a time.
+At one weight the evidence for relative harm depends on two numbers: the errors of the canary and those of both
+versions. Each next error is the canary's with the same probability. So the chance that the evidence has reached its
+limit is computed error by error. The number of errors in a time has a Poisson distribution.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from serinus.analysis.sequential.process import RelativeProcess, log_mean_exp
 from serinus.analysis.sequential.settings import Settings
 
 MOST_ERRORS = 3_000
-"""Errors that are followed. A difference that takes more of them is not found in a usual step."""
+"""Most errors of the computation. A usual step does not find a difference that takes more."""
 CERTAIN = 0.999
 NEGLIGIBLE = 1e-9
-"""Probability of a state that is left out."""
+"""Probability of states that are dropped."""
 SPREAD = 8.0
 """Standard deviations of a Poisson distribution that are summed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """`found`: the chance that harm is found by the nth error of both versions, from the 0th on. `errors`: a minute, of both.
+    """`found`: the chance that harm is found by the nth error of both versions, from the 0th. `errors`: of both, per
+    minute.
 
-    `interval`: seconds from look to look. Harm is found at a look.
+    `interval`: seconds between looks. Harm is found at a look.
     """
 
     found: Sequence[float]
@@ -39,12 +40,12 @@ class Power:
     interval: float
 
     def within(self, seconds: float) -> float:
-        """The part of releases in which harm is found by the looks of this time."""
+        """The share of releases in which harm is found by the looks of this time."""
         mean = self.errors * floor(seconds / self.interval + 1e-9) * self.interval / 60
         return self._after(mean)
 
     def by(self, part: float) -> float | None:
-        """The seconds in which harm is found in this part of releases; None if it takes more than 30 days."""
+        """The seconds until harm is found in this share of releases; None if it takes more than 30 days."""
         low, high = 0, 1
         while self.within(high * self.interval) < part:
             low, high = high, high * 2
@@ -68,10 +69,10 @@ class Power:
 
 @lru_cache(256)
 def power(settings: Settings, traffic: Traffic, weight: float, ratio: float) -> Power:
-    """Of a canary with `ratio` times the stable version's errors, at this weight between 0 and 1, from the first look of a step.
+    """The power for a canary with `ratio` times the stable version's errors, at a weight between 0 and 1.
 
-    Errors in bursts (`dispersion`) count as so many fewer errors. With a `budget` this is the least: the evidence for
-    exceeding it comes on top.
+    It begins with the first look of a step. The errors are divided by `dispersion`. With a `budget` the result is a
+    lower bound: evidence for exceeding the budget is added.
     """
     bad = weight * min(1.0, traffic.rate * ratio) / settings.dispersion
     other = (1 - weight) * traffic.rate / settings.dispersion
@@ -84,9 +85,9 @@ def power(settings: Settings, traffic: Traffic, weight: float, ratio: float) -> 
 
 
 def _found(tolerated: float, limit: float, weight: float, share: float) -> list[float]:
-    """By the number of errors: the chance that the evidence has reached its limit at one of them.
+    """The chance that the evidence has reached its limit, by the number of errors.
 
-    `share`: of the errors that are the canary's.
+    `share`: the canary's share of the errors.
     """
     process = RelativeProcess(tolerated, harm=True)
     of_canary, of_stable = process.growth(weight, 1, 0), process.growth(weight, 0, 1)
@@ -99,7 +100,7 @@ def _found(tolerated: float, limit: float, weight: float, share: float) -> list[
     hit, chances = [0.0], [1.0]
     first, boundary, total = 0, 1, 0.0
     while len(hit) <= MOST_ERRORS and total < CERTAIN:
-        # chances[i]: of `first + i` errors of the canary, without having reached the limit before.
+        # chances[i]: the chance of `first + i` canary errors without having reached the limit before.
         errors = len(hit)
         chances = [
             stays * (1 - share) + comes * share for stays, comes in zip([*chances, 0.0], [0.0, *chances], strict=True)

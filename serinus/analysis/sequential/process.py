@@ -1,9 +1,9 @@
 """The evidence against one hypothesis: a mean of likelihood ratios over a grid of alternatives.
 
-A log sum is linear in the counts, so dividing all counts by the dispersion is dividing the sums: `log_evidence` takes it.
-Relative processes condition on the errors of both versions together: then only the split between the versions counts, and a
-base rate that is unknown or changes does not matter. Given that total, the split is binomial or, for counts of requests,
-hypergeometric, which the binomial dominates in convex order (Hoeffding 1963).
+A log sum is linear in the counts, so dividing the sums by the dispersion divides all counts: it is an argument of
+`log_evidence`. Relative processes condition on the errors of both versions together. Then only the split between the
+versions counts, and an unknown or changing base rate has no effect. Given that total, the split is binomial or, for
+counts of requests, hypergeometric, which the binomial dominates in convex order (Hoeffding 1963).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def log_mean_exp(sums: list[float], divisor: float = 1.0) -> float:
 
 
 class RelativeProcess:
-    """Says no to ratios of error rates up to `limit` (`harm`), or from `limit` on (not `harm`)."""
+    """Rejects ratios of error rates up to `limit` (`harm`), or from `limit` on (not `harm`)."""
 
     __slots__ = ("_steps", "_weight", "alternatives", "limit", "log_alternatives", "log_ratios", "sums")
 
@@ -45,10 +45,10 @@ class RelativeProcess:
         self._weight, self._steps = -1.0, [0.0] * POINTS
 
     def add(self, weight: float, canary_errors: float, stable_errors: float) -> None:
-        """`weight`: the canary's part of the requests of this look, between 0 and 1, both excluded.
+        """`weight`: the canary's share of the requests of this look, between 0 and 1, both excluded.
 
-        With q(r) = r·q / (1 − q + r·q), the canary's part of the errors at ratio r, the sum grows by
-        k_c·log(q(r) / q(limit)) + k_s·log((1 − q(r)) / (1 − q(limit))), which is k_c·log(r / limit) + (k_c + k_s)·step(r).
+        With q(r) = r·q / (1 − q + r·q), the canary's share of the errors at ratio r, the sum grows by k_c·log(q(r) /
+        q(limit)) + k_s·log((1 − q(r)) / (1 − q(limit))), which is k_c·log(r / limit) + (k_c + k_s)·step(r).
         """
         if canary_errors or stable_errors:
             growth = self.growth(weight, canary_errors, stable_errors)
@@ -73,7 +73,7 @@ class RelativeProcess:
 
 
 class AbsoluteProcess:
-    """Says no to error rates of the canary up to `limit` (`harm`), or from `limit` on (not `harm`)."""
+    """Rejects error rates of the canary up to `limit` (`harm`), or from `limit` on (not `harm`)."""
 
     __slots__ = ("_of_errors", "_of_successes", "sums")
 

@@ -1,4 +1,4 @@
-"""When evidence that grows at a steady rate reaches its limit. Pure."""
+"""The time until steadily growing evidence reaches its limit. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from math import exp, inf, log
 
 STEPS = 30
-"""Of Newton's method at most. Four to six are usual."""
+"""Most steps of Newton's method. Four to six are usual."""
 CLOSE = 0.01
-"""Looks. A projection needs no more: a verdict comes at a whole one."""
+"""Precision in looks. More has no benefit: a verdict comes at a whole look."""
 
 
 def looks_until(sums: Sequence[float], growth: Sequence[float], limit: float) -> float | None:
-    """The looks until log(sum(exp(sums + looks · growth))) reaches `limit`; None where it never does.
+    """The looks until log(sum(exp(sums + looks · growth))) reaches `limit`; None if it never does.
 
-    The function is convex, so Newton's method from a place above its root comes down to it without passing it. One term
-    alone reaches the limit at such a place.
+    The function is convex, so Newton's method from a point above its root converges to it from above. The point at
+    which one term alone reaches the limit is such a start.
     """
     looks = min(
         ((limit - total) / step for total, step in zip(sums, growth, strict=True) if step > 0 and total < limit),

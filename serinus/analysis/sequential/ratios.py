@@ -1,4 +1,4 @@
-"""The ratios of error rates that neither process excludes: an interval that holds at all looks together."""
+"""The ratios of error rates that neither process excludes: an interval that is valid at all looks together."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ Curve = list[tuple[float, float]]
 def interval(
     harm: RelativeProcess, safety: RelativeProcess, base: float, dispersion: float, alpha: float, beta: float
 ) -> tuple[float | None, float | None]:
-    """(lowest, highest) ratio that is left; None where the evidence sets no end.
+    """(lowest, highest) ratio that is not excluded; None for an end that the evidence does not set.
 
     `base`: log likelihood at the limit of `safety` minus that at the limit of `harm`.
 
-    A ratio is excluded from below when the mean over the harm grid of L(r)/L(ratio), alternatives above it only, reaches
-    1/alpha; from above likewise with the safety grid and 1/beta. At the limits of the two processes that is their evidence.
+    A ratio is excluded from below when the mean over the harm grid of L(r)/L(ratio), alternatives above it only,
+    reaches 1/alpha; from above likewise with the safety grid and 1/beta. At the limits of the two processes that is
+    their evidence.
     """
     upper = [(place, s / dispersion) for s, place in zip(harm.sums, harm.log_alternatives, strict=True)]
     lower = [(place, (base + s) / dispersion) for s, place in zip(safety.sums, safety.log_alternatives, strict=True)]
@@ -31,11 +32,11 @@ def interval(
 
 
 def _end(curve: Curve, grid: Curve, limit: float) -> float | None:
-    """The highest place that is excluded by the alternatives above it; None where the first place is not.
+    """The highest position that the alternatives above it exclude; None if the first one is not excluded.
 
-    Exclusion is monotone in the place. Between two points of the curve the likelihood is linear and the alternatives above
-    are the same, so the end follows from the first piece that holds it. Terms that vanish beside the highest one never
-    exclude a place: where the alternatives above it are all that small, its own likelihood is higher.
+    Exclusion is monotone in the position. Between two points of the curve the likelihood is linear and the alternatives
+    above are the same, so the first piece that contains the end gives it. Terms that are negligible against the highest
+    one never exclude a position: if all alternatives above are that small, its own likelihood is higher.
     """
     highest = max(height for _, height in grid)
     tails = list(accumulate((exp(height - highest) for _, height in reversed(grid)), initial=0.0))[::-1]

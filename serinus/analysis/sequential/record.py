@@ -1,7 +1,7 @@
-"""What a measurement keeps of a sequential verdict: enough to compute it again from the object alone. Pure.
+"""The record of a sequential verdict in a measurement: enough to compute it again from the object alone. Pure.
 
-The latest looks stand in the measurement's metadata as they were, and the sums of those before them. The text is bounded,
-however long the verdict takes.
+The measurement's metadata contains the latest looks, and the sums of earlier looks. The length of the text is limited
+for any duration.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from serinus.analysis.sequential.shares import Split
 from serinus.analysis.sequential.tally import Tally, Verdict
 
 LONGEST = 8_000
-"""Characters of stored looks: several hundred. Texts of a measurement are cut at 10,000."""
+"""Characters of stored looks: several hundred looks. Texts of a measurement are cut at 10,000."""
 DROPPED = 2_000
 """Characters that are folded into the sums at a time."""
 
 
 class Course(msgspec.Struct, rename="camel", omit_defaults=True):
-    """`unused`: looks without counts. `used_at`, `began_at`: when counts last came, and when the first
-    look was, in seconds since the epoch. `totals`: of the
-    counters at that time. `reason`: why the latest look was not used. `weight`: in force at the latest look, and `steady`: for how
-    many looks. `splits`: requests by weight, for the check of the split.
+    """`unused`: looks without counts. `used_at`, `began_at`: the time of the latest counts and of the first look, in
+    seconds since the epoch. `totals`: of the counters at `used_at`. `reason`: why the latest look was not used.
+    `weight`: at the latest look, and `steady`: for how many looks. `splits`: requests by weight, for the check of the
+    split.
     """
 
     unused: int = 0
@@ -39,7 +39,7 @@ class Course(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Record:
-    """A verdict under way: its tally, the looks that are still known, and the course so far."""
+    """An unfinished verdict: its tally, the stored looks, and the course so far."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -52,7 +52,7 @@ class Record:
 
     @property
     def looks(self) -> list[Look]:
-        """Those that are still stored, the latest last."""
+        """The stored looks, the latest last."""
         return restored(self._looks)
 
     def add(self, look: Look) -> Verdict:
@@ -63,7 +63,7 @@ class Record:
         return self.last
 
     def load(self, metadata: Mapping[str, str]) -> None:
-        """Takes over what `metadata()` gave. ValueError or SetupError where it is cut."""
+        """Load the result of `metadata()`. ValueError or SetupError if it is truncated."""
         self.course = msgspec.json.decode(metadata.get("course") or "{}", type=Course)
         self._before = msgspec.json.decode(metadata.get("before") or "[]", type=list[list[float]])
         self._looks = metadata.get("looks", "")
@@ -79,22 +79,22 @@ class Record:
         self._before, self._looks = earlier.saved(), self._looks[cut + 1 :]
 
     def resumed(self) -> Tally:
-        """The tally before the looks that are still stored."""
+        """The tally before the stored looks."""
         tally = Tally(self.settings)
         if self._before:
             tally.restore(self._before)
         return tally
 
     def metadata(self) -> dict[str, str]:
-        """For the measurement."""
+        """The metadata of the measurement."""
         found = {"looks": self._looks, "settings": _text(self.settings), "course": _text(self.course)}
         return {**found, "before": _text(self._before)} if self._before else found
 
 
 def record_of(settings: Settings, metadata: Mapping[str, str]) -> Record:
-    """The verdict that this metadata keeps, with the same evidence. SetupError where it is cut.
+    """The verdict in this metadata, with the same evidence. SetupError if it is truncated.
 
-    What was seen under other settings is no evidence under these: the record begins anew.
+    Looks under other settings are no evidence under these, so the record then starts empty.
     """
     record = Record(settings)
     try:

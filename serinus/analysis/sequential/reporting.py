@@ -1,4 +1,4 @@
-"""What sequential verdicts said of past releases, beside what became of these: for a time of watching before they act. Pure."""
+"""Sequential verdicts on past releases, and the outcomes of these: for a trial before verdicts decide. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from serinus.api.rollout import Rollout
 
 Outcome = Literal["promoted", "rolled back", "under way"]
 Release = tuple[str, str, str]
-"""Namespace, name of the Rollout (of the run, where it belongs to none), pod template hash."""
+"""Namespace, name of the Rollout (of the run, if it belongs to none), pod template hash."""
 
 
 class Row(msgspec.Struct, frozen=True, rename="camel"):
-    """Releases that one metric of a Rollout has judged. `acted`: whether its verdicts decide; in a dry run they do not.
+    """The releases of one metric of a Rollout. `acted`: whether its verdicts decide; in a dry run they do not.
 
-    `harm_promoted`: harm was found in a version that became stable all the same, `harm_rolled_back`: in one that did not.
-    `false_abort`: the part of promoted versions in which harm was found, None without one or where verdicts decide: there a
-    version with harm is never promoted. `bound`: the `falseAbort` of the metric.
+    `harm_promoted`: releases with harm that became stable, `harm_rolled_back`: those that did not. `false_abort`: the
+    share of promoted versions with harm, None without one or if verdicts decide: then a version with harm is never
+    promoted. `bound`: the `falseAbort` of the metric.
     """
 
     namespace: str
@@ -47,10 +47,10 @@ class _Value(msgspec.Struct):
 
 
 def report(runs: Sequence[AnalysisRun], rollouts: Iterable[Rollout]) -> list[Row]:
-    """A row for each metric with a sequential verdict. A release that was tried again counts once, harm before safe.
+    """A row for each metric with a sequential verdict. A retried release counts once, harm before safe.
 
-    A version was promoted if it is the stable one, or if a run of a later version names it as an argument. It was rolled back
-    if its update was aborted, or another version replaced it before.
+    A version was promoted if it is the stable one, or if a run of a later version names it as an argument. It was
+    rolled back if its update was aborted, or another version replaced it before.
     """
     known = {(one.metadata.namespace, one.metadata.name): one for one in rollouts}
     named = {(run.metadata.namespace, arg.value) for run in runs for arg in run.spec.args if arg.value != _hash(run)}

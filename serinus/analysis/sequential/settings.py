@@ -11,7 +11,7 @@ HIGHEST_BUDGET = 0.9
 
 
 class SetupError(Exception):
-    """Settings, counts or queries that allow no verdict. `field`: the place in the configuration or in a look."""
+    """Settings, counts or queries that prevent a verdict. `field`: the position in the configuration or in a look."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}" if field else message)
@@ -19,12 +19,12 @@ class SetupError(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """`false_abort`: highest probability to abort a version that keeps its limits. `false_pass`: of calling a version
-    safe whose errors reach `margin` times the stable version's.
+    """`false_abort`: highest probability to abort a version within its limits. `false_pass`: highest probability of the
+    verdict safe for a version whose errors reach `margin` times the stable version's.
 
-    `tolerated`: ratio of error rates (canary over stable) up to which nothing is wrong. `budget`: an absolute error rate
-    that is allowed, None for none. `dispersion`: variance over mean of the errors per look, learnt from the past of the
-    service, 1 for independent errors.
+    `tolerated`: the highest acceptable ratio of error rates (canary over stable). `budget`: an acceptable absolute
+    error rate, None for none. `dispersion`: variance over mean of the errors per look, from the past of the service, 1
+    for independent errors.
     """
 
     false_abort: float = 0.05
@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 def checked(settings: Settings) -> Settings:
-    """The same settings. SetupError names the field that allows no verdict."""
+    """The same settings. SetupError names the field that prevents a verdict."""
     for field, value in (("falseAbort", settings.false_abort), ("falsePass", settings.false_pass)):
         if not 0 < value < 1:
             raise SetupError(

@@ -1,7 +1,7 @@
-"""Whether requests split between the versions as the weight says. A wrong split is an error of set-up, no verdict.
+"""Checks that requests split between the versions according to the weight. A wrong split is a set-up error.
 
-The split is a binomial process like the errors' one: with the weight in place of the share of requests, and requests in
-place of errors, a ratio of 1 is the split that the weight asks for.
+The split is a binomial process like that of the errors. The weight replaces the share of requests, and requests replace
+errors. A ratio of 1 is then the split of the weight.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from math import log
 from serinus.analysis.sequential.process import RelativeProcess
 
 REJECTS = 0.001
-"""Probability to report a split that is as the weight says."""
+"""Probability to report a correct split."""
 TOLERANCE = 1.25
-"""The odds of the canary may differ from the weight's by this factor: routers round weights, and connections stay open."""
+"""The canary's odds may differ from the weight's by this factor: routers round weights, connections stay open."""
 MOST_WEIGHTS = 20
-"""Weights whose requests are told apart. A release has fewer; looks at further ones are left out."""
+"""Most weights with separate counts. A release has fewer. Looks at further weights are ignored."""
 
 Split = tuple[float, float, float]
 """(weight from 0 to 1, requests of the canary, requests of the stable version)."""
 
 
 class SampleRatio:
-    """Requests by the weight in force. Looks at the same weight are one: they hold the same evidence together as apart."""
+    """Requests by current weight. Looks at the same weight are added: the evidence is the same."""
 
     __slots__ = ("_counts",)
 
@@ -35,13 +35,13 @@ class SampleRatio:
         return [(weight, *counts) for weight, counts in self._counts.items()]
 
     def add(self, weight: float, canary_requests: float, stable_requests: float) -> None:
-        """`weight`: the part of the requests that the canary should get, between 0 and 1. 0 and 1 say nothing."""
+        """`weight`: the canary's intended share of the requests, between 0 and 1. 0 and 1 are ignored."""
         if 0 < weight < 1 and (weight in self._counts or len(self._counts) < MOST_WEIGHTS):
             canary, stable = self._counts.get(weight, (0.0, 0.0))
             self._counts[weight] = canary + canary_requests, stable + stable_requests
 
     def mismatch(self) -> str:
-        """The sentence that reports a split that the weights do not explain; "" for none."""
+        """The sentence about a split that the weights do not explain; "" for none."""
         splits = self.splits
         seen = sum(canary + stable for _, canary, stable in splits)
         if not seen or all(map(_explained, splits)):
@@ -62,7 +62,7 @@ class SampleRatio:
 
 
 def _explained(split: Split) -> bool:
-    """Whether the odds are within the tolerance: then no amount of requests is evidence."""
+    """Whether the odds are within the tolerance. Then any number of requests is no evidence."""
     weight, canary, stable = split
     odds = canary * (1 - weight)
     return stable * weight <= odds * TOLERANCE and odds <= stable * weight * TOLERANCE

@@ -1,4 +1,4 @@
-"""A verdict in words and as JSON, as the status, `why`, the dashboard and notifications show it. Pure."""
+"""A verdict in words and as JSON, for the status, `why`, the dashboard and notifications. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from serinus.analysis.sequential.record import Record
 from serinus.analysis.sequential.tally import Tally, Verdict
 
 CERTAIN_RATIO = 3.0
-"""The ratio of error rates that the projection is about."""
+"""The ratio of error rates for the projection."""
 HIGHEST = 690.0
-"""Logarithm of the highest evidence that is written as a number."""
+"""Logarithm of the highest evidence that is printed as a number."""
 
 
 class Evidence(msgspec.Struct, frozen=True, rename="camel"):
@@ -26,8 +26,9 @@ class Evidence(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Summary(msgspec.Struct, frozen=True, rename="camel"):
-    """`ratio`: error rates of canary over stable that are left, null for no limit. `certain_in`: seconds until a threefold
-    rate would be certain at today's traffic, null without a projection. `missing`: the same as a sentence.
+    """`ratio`: interval of error rates of canary over stable, null for no limit. `certain_in`: seconds until a
+    threefold rate would be certain at the current traffic, null without a projection. `missing`: the same as a
+    sentence.
     """
 
     verdict: str
@@ -45,7 +46,7 @@ class Summary(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def summary(record: Record, interval: float) -> Summary:
-    """`interval`: seconds from one look to the next."""
+    """`interval`: seconds between looks."""
     tally, settings = record.tally, record.settings
     last = record.last or Verdict("undecided", 0.0, 0.0, 0.0, 0.0, tally.dispersion, 0)
     harm, safe = _evidence(last.log_harm_adjusted), _evidence(last.log_safe_adjusted)

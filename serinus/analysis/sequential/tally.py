@@ -1,4 +1,4 @@
-"""Look by look: the evidence for harm and for safety, and the verdict. The same for a run, the command line and the planner."""
+"""The evidence for harm and for safety, look by look, and the verdict: for runs, the command line and the planner."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Word = Literal["harm", "safe", "undecided"]
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel"):
-    """After a look. `log_harm`, `log_safe`: natural logarithms of the evidence with the counts as they are. The adjusted
-    ones, with the counts divided by `dispersion`, decide: harm from log(1/falseAbort) on, safe from log(1/falsePass) on.
+    """The state after a look. `log_harm`, `log_safe`: natural logarithms of the evidence with the raw counts. The
+    adjusted ones, with counts divided by `dispersion`, decide: harm from log(1/falseAbort), safe from log(1/falsePass).
     """
 
     verdict: Word
@@ -33,7 +33,7 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Tally:
-    """Takes looks in order and remembers sums, not looks: a look costs the same after a thousand others."""
+    """Adds looks in order and stores sums, not looks: the cost of a look does not grow."""
 
     def __init__(self, settings: Settings) -> None:
         """`settings`: checked ones."""
@@ -53,11 +53,11 @@ class Tally:
 
     @property
     def dispersion(self) -> float:
-        """What the counts are divided by now: the learnt value, or the one of these looks if that is higher."""
+        """The current divisor of the counts: the configured value, or that of these looks if it is higher."""
         return max(self.settings.dispersion, self._dispersion.estimate())
 
     def add(self, look: Look) -> Verdict:
-        """The verdict after one more look, which `checked_look` has admitted."""
+        """The verdict after one more look, which `checked_look` has validated."""
         n_c, k_c, n_s, k_s = look
         if n_c > 0 and n_s > 0:
             weight = n_c / (n_c + n_s)
@@ -93,14 +93,14 @@ class Tally:
         return log_mean_exp([relative, self._absolute[side].log_evidence(dispersion)])
 
     def saved(self) -> list[list[float]]:
-        """All sums, from which `restore` goes on exactly: a run keeps its latest looks and the sums before them."""
+        """All sums, from which `restore` continues exactly: a run stores its latest looks and the sums before them."""
         absolute = [] if self._absolute is None else [process.sums for process in self._absolute]
         words: dict[Word, float] = {"undecided": 0, "safe": 1, "harm": 2}
         rest = [self.looks, words[self.word], self._base, *self.totals]
         return [*(process.sums for process in self._relative), *absolute, rest, self._dispersion.saved()]
 
     def restore(self, saved: list[list[float]]) -> None:
-        """Goes on from `saved`. ValueError for what is not of a tally with these settings."""
+        """Continue from `saved`. ValueError for sums of other settings."""
         processes = [*self._relative, *(self._absolute or ())]
         *sums, rest, dispersion = saved
         for process, found in zip(processes, sums, strict=True):
@@ -115,8 +115,8 @@ class Tally:
     def looks_until_harm(self, ratio: float, most: int = 100_000) -> int | None:
         """Further looks until harm would be found in a canary with `ratio` times the stable version's errors.
 
-        Traffic, weight and the stable version's errors go on as in the looks so far. None without traffic, beyond `most`
-        looks, and for a ratio that the evidence never reaches.
+        Traffic, weight and the stable version's errors continue as in the looks so far. None without traffic, beyond
+        `most` looks, and for a ratio that the evidence never reaches.
         """
         if not self.looks:
             return None
@@ -136,7 +136,7 @@ class Tally:
         return None if further is None or further > most else max(1, ceil(further))
 
     def ratio_interval(self) -> tuple[float | None, float | None]:
-        """Lowest and highest ratio of error rates that is not excluded; None for an end that the evidence does not set."""
+        """Lowest and highest ratio of error rates that is not excluded; None for an end without evidence."""
         settings = self.settings
         return interval(*self._relative, self._base, self.dispersion, settings.false_abort, settings.false_pass)
 

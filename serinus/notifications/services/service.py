@@ -61,7 +61,8 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One message for one recipient. `section`: the template's part for this type of service, rendered; None without one.
+    """One message for one recipient. `section`: the template's part for this type of service, rendered; None without
+    one.
 
     `names`: of the templates. `threads`: what `send` returned for the same object and recipient before.
     """
