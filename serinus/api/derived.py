@@ -33,7 +33,7 @@ def latest(spec: RolloutSpec, question: Hashable, of: Hashable, answer: Callable
 
 
 def seen(spec: RolloutSpec, question: Hashable, of: tuple[object, ...], answer: Callable[[], T]) -> T:
-    """As `latest`, for a value that depends on objects that are replaced and never changed: they are compared by identity."""
+    """As `latest`, for a value that depends on immutable objects. They are compared by identity."""
     known: dict[Hashable, Any] = spec.__dict__  # pyright: ignore[reportAssignmentType] no cast(): it is a call
     found = known.get(question)
     if found is None or len(found[0]) != len(of) or not all(map(is_, found[0], of)):

@@ -1,7 +1,7 @@
 """Every reason of an Event about a Rollout, an Experiment or an AnalysisRun, and whether that Event may be dropped.
 
-A kept Event is always written: it reports an abort, a verdict, a promotion, a warning or a command. A routine Event reports
-a single write or a step; those of one object share a budget, as client-go's Events do.
+A kept Event is always written: it reports an abort, a verdict, a promotion, a warning or a command. A routine Event
+reports a single write or a step; those of one object share a budget, as client-go's Events do.
 """
 
 from __future__ import annotations
@@ -77,5 +77,5 @@ OWN_BUDGET = frozenset({"NotificationSent"})
 
 
 def kept(reason: str, type_: str) -> bool:
-    """Whether the Event is never dropped. `type_`: Normal or Warning; a Warning always is, and so is an unknown reason."""
+    """Whether the Event is never dropped, such as a Warning or an unknown reason. `type_`: Normal or Warning."""
     return type_ == "Warning" or reason not in ROUTINE

@@ -52,7 +52,8 @@ def written_steps(steps: Sequence[dict[str, Any]]) -> bytes:
 
 @lru_cache(maxsize=1)
 def structs() -> dict[str, dict[str, str]]:
-    """The structs below core/v1's PodTemplateSpec: field by its JSON name -> type, as in the table. Go drops other fields."""
+    """The structs below core/v1's PodTemplateSpec: JSON name of a field -> type, as in the table. Go drops other
+    fields."""
     return {name: {field: kind for field, kind, _ in fields} for name, fields in _order().items()}
 
 

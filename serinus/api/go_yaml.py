@@ -5,7 +5,7 @@ That is neither YAML 1.1 nor 1.2: `yes` and `0777` are no text, but `12:30` and 
 it in both directions. So only PyYAML's parser is used (libyaml; go-yaml is a port of it), and scalars, keys, merges and
 aliases are resolved here. `tests/api/test_go_yaml.py` compares the result with kubectl's.
 
-Source: k8s.io/apimachinery/pkg/util/yaml (documents), go.yaml.in/yaml/v2 resolve.go and decode.go, sigs.k8s.io/yaml yaml.go.
+Source: k8s.io/apimachinery/pkg/util/yaml (documents), go.yaml.in/yaml/v2 (resolve.go, decode.go), sigs.k8s.io/yaml.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SEPARATOR = "---"
 
 
 class YamlError(ValueError):
-    """YAML that cannot be read. `line`: from 1; 0 if unknown. `document`: from 1, empty ones not counted; 0 if unknown."""
+    """Invalid YAML. `line`: from 1; 0 if unknown. `document`: from 1, empty ones not counted; 0 if unknown."""
 
     def __init__(self, problem: str, line: int = 0) -> None:
         super().__init__(f"line {line}: {problem}" if line else problem)
@@ -71,7 +71,7 @@ def documents(text: str | bytes, *, strict: bool = False) -> Iterator[Document]:
 
 
 def chunks(text: str, line: int = 1) -> Iterator[Chunk]:
-    """The parts between lines of `---`, as apimachinery's YAMLReader splits them. Raises YamlError for `--- content`."""
+    """The parts between lines of `---`, as in apimachinery's YAMLReader. Raises YamlError for `--- content`."""
     begin, rows = line, list[str]()
     for number, row in enumerate(io.StringIO(text, newline="\n"), start=line):
         if not row.startswith(_SEPARATOR):

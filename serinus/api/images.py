@@ -16,7 +16,7 @@ _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
 
 
 class ImageName(NamedTuple):
-    """`registry` is "" where the name has none, `tag` is "latest" where it has neither tag nor digest."""
+    """`registry` is "" if the name has none, `tag` is "latest" if it has neither tag nor digest."""
 
     registry: str
     path: str
@@ -25,7 +25,7 @@ class ImageName(NamedTuple):
 
 
 def image_name(image: str) -> ImageName | None:
-    """The parts of an image's name; None if this is no name of an image."""
+    """The parts of an image's name; None for an invalid name."""
     first, slash, rest = image.partition("/")
     registry = ""
     if slash and (first == "localhost" or any(c in ".:" or c.isupper() for c in first)):

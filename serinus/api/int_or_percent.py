@@ -10,7 +10,7 @@ _PERCENT = re.compile(r"([+-]?\d+)%?", re.ASCII)
 def scaled(value: int | str | None, total: int, *, round_up: bool, default: int | str = 0) -> int:
     """How many of `total` the value means. An int is absolute; *text* is a percentage, with or without `%`.
 
-    `"3"` is 3 %, and not 3 pods: Argo Rollouts reads it so. `default` is used where the value is absent.
+    `"3"` is 3 %, and not 3 pods, as in Argo Rollouts. `default` is used if the value is absent.
     ValueError if the text is no percentage.
     """
     chosen = default if value is None else value

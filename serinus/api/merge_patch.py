@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 def difference(old: Json, new: Json) -> Json:
-    """The patch that turns `old` into `new`; empty where they are equal. A list is one value."""
+    """The patch that turns `old` into `new`; empty if they are equal. A list is one value."""
     patch: Json = {k: None for k in old if k not in new}
     for key, value in new.items():
         was = old.get(key)

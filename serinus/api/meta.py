@@ -1,4 +1,4 @@
-"""Metadata that every object has. Structs declare only what Serinus reads: the rest is dropped while decoding."""
+"""Metadata that every object has. Structs declare only fields that Serinus reads. Decoding drops the rest."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ObjectMeta(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class FieldsWritten(msgspec.Struct, omit_defaults=True):
-    """One entry of managedFields, without the fields: `subresource` is "" where the object itself was written."""
+    """One entry of managedFields, without the fields. `subresource` is "" for writes of the object itself."""
 
     time: str = ""
     subresource: str = ""

@@ -11,7 +11,7 @@ DESIRED_REPLICAS = "rollout.argoproj.io/desired-replicas"
 WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 EPHEMERAL_METADATA = "rollout.argoproj.io/ephemeral-metadata"
 TEMPLATE_METADATA = "serinus.dev/template-metadata"
-"""Annotation of a ReplicaSet: the template's own values of the keys that metadata by role replaces (api/template_metadata.py)."""
+"""Annotation of a ReplicaSet: the template's own values of replaced metadata keys (api/template_metadata.py)."""
 TEMPLATE_HASH = "serinus.dev/template-hash"
 """Annotation of a ReplicaSet: the hash of an equivalent template of the Rollout, other than the one at creation.
 """

@@ -52,7 +52,7 @@ def nests_too_deep(value: Any, most: int = DEEPEST) -> bool:
 
 
 def without_deep(text: bytes, most: int = DEEPEST) -> bytes:
-    """JSON text in which each list and object deeper than `most` levels is replaced by the text `CUT`. Does not recurse.
+    """JSON text with each list and object deeper than `most` levels replaced by the text `CUT`. Does not recurse.
 
     It allows reading at least the identity of an object that no decoder can read.
     """

@@ -76,7 +76,7 @@ def waiting(annotations: Any) -> list[Sending]:
 
 
 def outcome(events: Iterable[Json], annotations: Any) -> list[Sending]:
-    """All messages about a Rollout: those that wait, with the reason from their Event, then the others, the newest first."""
+    """All messages about a Rollout: first waiting ones, with their Event's reason, then the others, newest first."""
     reported = sendings(events)
     why = {one.to: one.why for one in reversed(reported) if one.state == "waits"}
     waits = [replace(one, why=why.get(one.to, "")) for one in waiting(annotations)]

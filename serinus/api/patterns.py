@@ -15,7 +15,7 @@ MEMORY = 1 << 20
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> Any:
-    """The pattern as RE2 object over UTF-8 bytes. ValueError with RE2's reason if it is none."""
+    """The pattern as RE2 object over UTF-8 bytes. ValueError with RE2's reason for an invalid pattern."""
     # A C extension that takes 10 ms to load: few objects have a pattern.
     import re2
 
@@ -30,5 +30,5 @@ def compiled(pattern: str) -> Any:
 
 
 def found(pattern: str, text: str) -> bool:
-    """Whether the pattern matches anywhere in `text`. ValueError if it is none."""
+    """Whether the pattern matches anywhere in `text`. ValueError for an invalid pattern."""
     return compiled(pattern).search(text.encode("utf-8", "replace")) is not None

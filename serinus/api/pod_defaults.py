@@ -35,7 +35,7 @@ def with_defaults(template: Json) -> Json:
 
 
 def pod_with_defaults(pod: Json) -> Json:
-    """A Pod with the defaults of `with_defaults` and those that only pods get. ValueError if a quantity is none."""
+    """A Pod with the defaults of `with_defaults` and those that only pods get. ValueError for an invalid quantity."""
     full = with_defaults(pod)
     spec = full["spec"]
     for container in [*_each(spec, "containers"), *_each(spec, "initContainers")]:

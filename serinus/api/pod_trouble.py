@@ -1,7 +1,7 @@
 """Why pods do not become ready, in the terms of the kubelet, the scheduler and the API server. Pure.
 
-Several pods give one sentence: the commonest trouble, with its count. Pods that are ready, have succeeded or are being deleted
-have none. A trouble that may end automatically during a usual pod start is weak: it never hides another.
+Several pods give one sentence: the commonest trouble, with its count. Pods that are ready, have succeeded or are being
+deleted have none. A trouble that may end automatically during a usual pod start is weak: it never hides another.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from serinus.api.workloads import ContainerStatus, ContainerTerminated, Pod, Pod
 STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Why a container waits while its pod starts as usual."""
 PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
-"""One trouble: the kubelet reports them in turn."""
+"""One trouble: the kubelet alternates between these reasons."""
 CRASH_SECONDS = 600.0
-"""A container that runs again counts as crashing for so long: the kubelet's longest back-off is 300 s."""
+"""Seconds for which a container that runs again counts as crashing. The kubelet's longest back-off is 300 s."""
 CREATING_SECONDS = 30.0
 """Seconds after which the creation of containers counts as a trouble."""
 LONGEST_MESSAGE = 300

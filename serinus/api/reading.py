@@ -1,8 +1,9 @@
 """Reads objects into their types, field by field if the whole object does not fit.
 
-Strict first: an object that fits costs nothing more. Otherwise null counts as absent, as in Go's decoder, which wrote or checked
-most objects. In objects that Serinus does not own, a value of a wrong type is left out as well and named, so one bad field
-does not hide a pod. In Rollouts, Experiments and analyses it is an error: they must not run with half of their spec.
+Strict first: an object that fits costs nothing more. Otherwise null counts as absent, as in Go's decoder, which wrote
+or checked most objects. In objects that Serinus does not own, a value of a wrong type is left out as well and named, so
+one bad field does not hide a pod. In Rollouts, Experiments and analyses it is an error: they must not run with half of
+their spec.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class NoRevision(Exception):
 def revisions(rollout: Json, replica_sets: Iterable[Json]) -> dict[int, Json]:
     """Revision -> pod template as its author wrote it, of the ReplicaSets that the Rollout controls.
 
-    The hash label, metadata by role and anti-affinity, which Rollouts add to a ReplicaSet's template, are no part of it.
+    It excludes the hash label, metadata by role and anti-affinity, which Rollouts add to a ReplicaSet's template.
     """
     # Slow to import: not for `undo --help`.
     from serinus.api.identity import stripped

@@ -147,7 +147,7 @@ def _analysis_run(info: AnalysisRunInfo, runs: dict[str, Json]) -> Json:
 
 
 def _number(value: Any) -> int:
-    """A count as YAML may have it: a number or text that holds one; 0 otherwise."""
+    """A count from YAML: a number or text that holds one; 0 otherwise."""
     return int(value) if str(value or "").isdigit() else 0
 
 

@@ -1,4 +1,4 @@
-"""The schemas of the built-in kinds, as Kubernetes publishes them (OpenAPI definitions, `x-kubernetes-*` facts included).
+"""The schemas of the built-in kinds, as Kubernetes publishes them (OpenAPI, including `x-kubernetes-*`).
 
 Read once, at first use, from `schemas.json.gz`, which `tools/distil_schemas.py` makes. Callers share the objects
 and must not change them.

@@ -1,7 +1,8 @@
-"""The schema and the field order of kinds of canary steps that Argo Rollouts does not have, derived from their types in `CanaryStep`.
+"""Schema and field order of canary steps that Argo Rollouts lacks, derived from their types in `CanaryStep`.
 
-`argoproj.fields.txt` and `step_order.py` list the fields of Argo Rollouts' kinds, as its definitions and its Go structs have them. A
-further kind is one more field of `CanaryStep`; the CustomResourceDefinition and the hash of the steps then contain it.
+`argoproj.fields.txt` and `step_order.py` list the fields of Argo Rollouts' kinds, as its definitions and its Go structs
+have them. A further kind is one more field of `CanaryStep`; the CustomResourceDefinition and the hash of the steps then
+contain it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checks of a Rollout's strategy that need nothing but the Rollout: blue-green, canary, and options of traffic routing.
 
-The kinds of steps check their parts themselves (`serinus/engine/strategy/steps`). Paths omit `canary` and `blueGreen`, as those of Argo
-Rollouts do: dashboards and scripts look for these texts.
+The kinds of steps check their parts themselves (`serinus/engine/strategy/steps`). Paths omit `canary` and `blueGreen`,
+as those of Argo Rollouts do: dashboards and scripts look for these texts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BOTH_SERVICES = "Canary service and Stable service must to be set to use Traffi
 
 
 def strategy_findings(rollout: Rollout, rules: SpecRules | None = None) -> Iterator[Finding]:
-    """Everything wrong with spec.strategy, in Argo Rollouts' order. Without `rules`, routers and steps are not checked."""
+    """All errors in spec.strategy, in Argo Rollouts' order. Without `rules`, routers and steps are not checked."""
     canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
     if canary is None and blue_green is None:
         text = "Rollout has missing field '.spec.strategy.canary or .spec.strategy.blueGreen'"

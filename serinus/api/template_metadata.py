@@ -2,7 +2,7 @@
 
 Two annotations of the ReplicaSet record them. `rollout.argoproj.io/ephemeral-metadata` holds the injected values, in
 the form that Argo Rollouts reads and writes. `serinus.dev/template-metadata` holds the template's own value of each key
-that is or was injected: null where the template has no such key. It keeps its keys for the life of the ReplicaSet, so
+that is or was injected: null if the template has no such key. It keeps its keys for the life of the ReplicaSet, so
 later passes correct pods that a failed write or a crash missed. Argo Rollouts ignores it.
 """
 
@@ -72,7 +72,7 @@ def own_template(
 
 
 def _read(text: str | None) -> Own:
-    """Labels and annotations in an annotation's JSON; empty where it cannot be read."""
+    """Labels and annotations in an annotation's JSON; empty if it cannot be read."""
     try:
         found: Any = msgspec.json.decode(text) if text else None
     except msgspec.DecodeError:

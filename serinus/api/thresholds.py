@@ -62,7 +62,7 @@ def limit_of(condition: str) -> Limit | None:
 def number_of(value: str, place: tuple[str | int, ...] = ()) -> float | None:
     """The number at that place of a measured value, which is JSON or text; None without a finite number.
 
-    A list of one number is that number where no place is named.
+    Without a place, a list of one number counts as that number.
     """
     try:
         found: Any = None if len(value) > LONGEST or too_deep(value) else json.loads(value)

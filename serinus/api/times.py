@@ -22,7 +22,7 @@ def parse_time(text: str | None) -> float | None:
 
 
 def format_time(seconds: float) -> str:
-    """Truncated to whole seconds, for the time of an event. RFC 3339 years have four digits: other times are clamped."""
+    """Truncated to whole seconds, for the time of an event. RFC 3339 years have four digits: others are clamped."""
     return _whole(int(min(max(seconds, FIRST), LAST)))
 
 

@@ -90,7 +90,7 @@ def validate_all(
     served: Mapping[str, str] | None = None,
     rules: SpecRules | None = None,
 ) -> list[Finding]:
-    """Everything wrong with a Rollout, for `lint`. Parameters as of `validate`; a workload not given is not missed."""
+    """All errors in a Rollout, for `lint`. Parameters as of `validate`, but an absent workload is no error."""
     reference = rollout.spec.workload_ref
     unresolved = workload_finding(rollout, reference, workload) if reference else None
     if unresolved is not None and unresolved.missing is None:

@@ -31,7 +31,7 @@ def verdict_words(measurement: Json) -> str:
 
 
 def evidence_shares(value: str) -> dict[str, float]:
-    """The evidence for `harm` and for `safe` as a part of its limit, 1 where the verdict is reached; {} for another value."""
+    """The evidence for `harm` and for `safe` as a part of its limit, 1 at the verdict; {} for another value."""
     found = _value(value)
     if found is None or not (found.evidence.harm_limit and found.evidence.safe_limit):
         return {}

@@ -47,7 +47,7 @@ def visible(text: str) -> str:
 
 
 def visible_line(text: str) -> str:
-    """The same on one line: where text has line feeds or tabs, they and the blanks beside them become one blank."""
+    """The same on one line: line feeds and tabs, with the blanks beside them, become one blank."""
     if "\n" in text or "\t" in text:
         text = " ".join(word for word in text.replace("\n", " ").replace("\t", " ").split(" ") if word)
     return visible(text)

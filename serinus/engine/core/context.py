@@ -1,7 +1,7 @@
 """The observed state of one Rollout: its ReplicaSets by role, and its settings with defaults.
 
-Vocabulary: *new* is the ReplicaSet of the current template, *stable* the one whose hash is `status.stableRS`, *others* the
-rest. This module decides nothing: it only names the objects of the snapshot.
+Vocabulary: *new* is the ReplicaSet of the current template, *stable* the one whose hash is `status.stableRS`, *others*
+the rest. This module decides nothing: it only names the objects of the snapshot.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ Json = dict[str, Any]
 class HeldWrite(msgspec.Struct, frozen=True, omit_defaults=True):
     """A write that is not retried before `until` (seconds since the epoch).
 
-    `code`: of `wait_reasons.py`, `WriteRefused` or `FieldConflict`. `fields`: those of the write, as `held.fields_of` gives them;
-    None: all writes of this verb to the object are held. `message`: a sentence for users. `reason`: the API server's,
-    such as `Invalid`.
+    `code`: of `wait_reasons.py`, `WriteRefused` or `FieldConflict`. `fields`: those of the write, as `held.fields_of`
+    gives them; None: all writes of this verb to the object are held. `message`: a sentence for users. `reason`: the API
+    server's, such as `Invalid`.
     """
 
     code: str
@@ -41,12 +41,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     """All objects that a decision about one Rollout may depend on, as the cache contains them.
 
     `replica_sets`: every ReplicaSet of the namespace that the Rollout owns or whose labels match its selector.
-    `pods`: the pods owned by those. `services`, `ingresses`: those that the Rollout names (and the canary Ingresses that
-    a router derives), by name; a missing one is absent. `objects`, whole: other router objects, by "Kind.group/name", and
-    templates of analyses (nested ones too), by "Kind/name". `analysis_runs`: those that the Rollout owns, and others of
-    a name that one of its own could get; `experiments` likewise. `workload`: the object of `workloadRef`, None when
-    absent. `held`: writes that the API server refused, or that another writer undid. `served`: the version in use of
-    each kind of other projects that the routers need, "" where the API server does not serve it.
+    `pods`: the pods owned by those. `services`, `ingresses`: those that the Rollout names (and the canary Ingresses
+    that a router derives), by name; a missing one is absent. `objects`, whole: other router objects, by
+    "Kind.group/name", and templates of analyses (nested ones too), by "Kind/name". `analysis_runs`: those that the
+    Rollout owns, and others of a name that one of its own could get; `experiments` likewise. `workload`: the object of
+    `workloadRef`, None when absent. `held`: writes that the API server refused, or that another writer undid. `served`:
+    the version in use of each kind of other projects that the routers need, "" where the API server does not serve it.
     """
 
     now: float

@@ -1,9 +1,9 @@
 """The objects that a Rollout or an Experiment names, and how long to wait for a missing one.
 
-A change of a named object starts a pass, and the snapshot contains it. `kubectl apply -f .` writes one object after another, often
-a Rollout before the Services and templates that it names. So a missing object is an error only after a few seconds. An
-earlier error would make `kubectl argo rollouts status` exit with 1 for a briefly Degraded Rollout, and an Experiment
-would end in Error.
+A change of a named object starts a pass, and the snapshot contains it. `kubectl apply -f .` writes one object after
+another, often a Rollout before the Services and templates that it names. So a missing object is an error only after a
+few seconds. An earlier error would make `kubectl argo rollouts status` exit with 1 for a briefly Degraded Rollout, and
+an Experiment would end in Error.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def expected_until(meta: WrittenMeta, now: float) -> float | None:
 
 
 def missing_reference(rollout: Rollout, finding: Finding, now: float) -> Wait | None:
-    """The wait for the object that `finding` misses; None if none is missing, its time is over, or the status reports it already."""
+    """The wait for the missing object of `finding`; None without one, after its time, or if the status reports it."""
     reported = rollout.status.observed_generation == str(rollout.metadata.generation)
     until = None if reported or finding.missing is None else expected_until(rollout.metadata, now)
     if until is None:

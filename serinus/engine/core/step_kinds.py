@@ -56,7 +56,8 @@ class StepRun:
 class StepPlace:
     """A step in a spec, for validation.
 
-    `routing`: None without a router; `capabilities`: of all routers of the Rollout; `managed`: names of `managedRoutes`.
+    `routing`: None without a router; `capabilities`: of all routers of the Rollout; `managed`: names of
+    `managedRoutes`.
     """
 
     path: str
@@ -103,7 +104,7 @@ class StepKind:
         raise NotImplementedError
 
     def reason(self, part: Any, known: StepStatus) -> Wait | None:
-        """Why the step waits, from the status alone; None if it waits for pods. Its code is the one that `complete` adds."""
+        """Why the step waits, from the status alone; None if it waits for pods. The code is that of `complete`."""
         del part, known
         return None
 

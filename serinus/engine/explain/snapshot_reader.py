@@ -184,7 +184,7 @@ def _workload(rollout: Rollout) -> Generator[Read, list[Json], Json | None]:
 
 
 def _templates(analyses: list[Json]) -> Generator[Read, list[Json], dict[str, Json]]:
-    """The templates that the analyses name, and those that these name in turn, by "Kind/name"."""
+    """The templates that the analyses name, including nested ones, by "Kind/name"."""
     found: dict[str, Json] = {}
     pending = [ref for analysis in analyses for ref in references.templates(analysis.get("templates") or [])]
     asked: set[references.Reference] = set()

@@ -28,7 +28,7 @@ class CurvePoint(msgspec.Struct, frozen=True):
 
 
 class Curve(msgspec.Struct, frozen=True, rename="camel"):
-    """`harm_limit`, `safe_limit`: as logarithms. `earlier`: looks before the first point, of which only sums are kept.
+    """`harm_limit`, `safe_limit`: as logarithms. `earlier`: number of looks that are kept only as sums.
 
     `words`: its present state, as a sentence.
     """

@@ -1,7 +1,7 @@
 """Why a Rollout waits: turns a plan into sentences for users.
 
-`plan` is pure, so any client with the same objects (the command line, the dashboard's page of a Rollout) can compute the explanation.
-It is not stored, and it is never out of date. The first reason is the one from the status alone
+`plan` is pure, so any client with the same objects (the command line, the dashboard's page of a Rollout) can compute
+the explanation. It is not stored, and it is never out of date. The first reason is the one from the status alone
 (`status/status_reason.py`), so a list of Rollouts shows the same reason.
 """
 

@@ -32,7 +32,7 @@ from serinus.engine.status.conditions import promoted
 
 
 def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
-    """Whether the step's Experiment has succeeded; makes it where there is none."""
+    """Whether the step's Experiment has succeeded. Creates it if none exists."""
     status, s = builder.status, builder.context
     assert step.experiment is not None
     found = named(s, status.canary.current_experiment)

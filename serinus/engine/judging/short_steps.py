@@ -54,8 +54,8 @@ def short_steps(
 ) -> tuple[ShortStep, ...]:
     """The steps that find a threefold error rate in fewer than 80 % of releases.
 
-    `templates`: by "Kind/name". `runs`: earlier AnalysisRuns of this Rollout, whose looks say how much traffic there is where
-    the metric has no `expected`.
+    `templates`: by "Kind/name". `runs`: earlier AnalysisRuns of this Rollout. Their looks give the traffic of a metric
+    without `expected`.
     """
     return tuple(_short_steps(rollout, templates, runs))
 

@@ -81,7 +81,7 @@ def stop_plugins(builder: PlanBuilder) -> None:
 
 
 def answered(status: RolloutStatus, call: PluginCall, answer: Answer, now: float) -> tuple[list[Json], Event | None]:
-    """(the new `stepPluginStatuses`, an Event where the phase changed)."""
+    """(the new `stepPluginStatuses`, an Event if the phase changed)."""
     before = entry(status, call.index, call.operation)
     at = format_time(now)
     new: Json = {

@@ -58,7 +58,7 @@ def next_basic(
     stable: Count | None,
     others: tuple[Count, ...] = (),
 ) -> tuple[int, int]:
-    """(canary, stable) sizes to set now on the way to `target`, within the limits. `stable` is None when there is only one version."""
+    """The next (canary, stable) sizes towards `target`, within the limits. `stable` is None with only one version."""
     want_canary, want_stable = target if stable is not None else (replicas, 0)
     old = stable or NONE
     c, s = canary.size, old.size
@@ -152,7 +152,7 @@ def share(weight: int, replicas: int, max_weight: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """The wanted sizes where a router splits the traffic."""
+    """The wanted sizes with a router."""
 
     replicas: int
     weight: int
@@ -186,5 +186,5 @@ class Routed:
 
 
 def capacity(avail: int, replicas: int, max_weight: int) -> int:
-    """The largest weight that `avail` pods carry when `replicas` pods carry everything (promise: weight never exceeds capacity)."""
+    """The largest weight for `avail` pods if `replicas` pods carry all (promise: weight never exceeds capacity)."""
     return max_weight if replicas <= 0 else min(max_weight, max_weight * avail // replicas)

@@ -38,7 +38,7 @@ def managed(steps: list[CanaryStep], routing: TrafficRouting) -> tuple[str, ...]
 
 
 def service_names(canary: CanaryStrategy, status: RolloutStatus) -> tuple[str, str]:
-    """(canary Service, stable Service). With ping-pong they change roles at each promotion; at first pong is the stable one."""
+    """(canary Service, stable Service). With ping-pong they swap roles at each promotion; pong is stable at first."""
     pair = canary.ping_pong
     if pair is None:
         return canary.canary_service, canary.stable_service

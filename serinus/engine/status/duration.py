@@ -22,7 +22,7 @@ def begin_version(status: RolloutStatus, now: float, *, back: bool) -> None:
 
 
 def promoted_as(*, back: bool, fast: bool) -> str:
-    """The completion status of a promotion. `back`: to an older version; `fast`: without its steps, pauses and analyses."""
+    """The completion status of a promotion. `back`: to an older version; `fast`: without steps, pauses and analyses."""
     return ("Fast" if fast else "") + ("RolledBack" if back else "Promoted")
 
 

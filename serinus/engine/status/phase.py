@@ -18,8 +18,8 @@ def phase_of(
 ) -> tuple[str, str]:
     """(phase, message) of a Rollout whose status is complete except for these two.
 
-    `available`: the current version's own available pods; `status.availableReplicas` of a canary counts those of all versions.
-    `has_traffic`: whether all requests go to the current version. Without them the status alone decides.
+    `available`: the current version's own available pods; `status.availableReplicas` of a canary counts those of all
+    versions. `has_traffic`: whether all requests go to the current version. Without them the status alone decides.
     """
     replicas = 1 if spec.replicas is None else spec.replicas
     available = status.available_replicas if available is None else available

@@ -91,7 +91,7 @@ def _recorded(rs: ReplicaSet) -> int | None:
 
 
 def _made_for(builder: PlanBuilder, rs: ReplicaSet) -> int:
-    """The `spec.replicas` that the size belongs to: as recorded here, else on other ReplicaSets, else the present one."""
+    """The `spec.replicas` of the size: as recorded here, else on other ReplicaSets, else the present one."""
     own = _recorded(rs)
     if own is not None:
         return own
@@ -207,7 +207,7 @@ def _divided(
 
 
 def _blue_green(builder: PlanBuilder) -> None:
-    """Whole versions: the stable one, the active one, and the new one where it is not kept small for a preview."""
+    """Whole versions: the stable one, the active one, and the new one unless it is kept small for a preview."""
     s, status = builder.context, builder.status
     leading = _leading(builder)
     for rs in s.sets:

@@ -210,7 +210,7 @@ class ScalePlan:
         return capacity(avail, self.s.replicas, self.s.max_weight)
 
     def allowed(self, new: ReplicaSet, index: int) -> int:
-        """The largest weight for the new version now. A size that the user set by hand counts as enough for any weight."""
+        """The largest weight for the new version now. A size set by hand counts as enough for any weight."""
         avail = new.status.available_replicas
         if self._scale(index) is not None and avail >= self.targets(index)[0] > 0:
             return self.s.max_weight

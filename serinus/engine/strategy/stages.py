@@ -10,7 +10,7 @@ from serinus.engine.core.builder import PlanBuilder
 
 
 class PodCounts(NamedTuple):
-    """Pods of some ReplicaSets, as their status reports them. Pods that this pass evicts are neither ready nor available."""
+    """Pods of some ReplicaSets, by their status. Pods that this pass evicts are neither ready nor available."""
 
     existing: int
     ready: int

@@ -1,6 +1,7 @@
-"""The walk over the steps of a canary: which step is the current one.
+"""The walk over the steps of a canary, which determines the current step.
 
-A pass may complete a step and begin the pause after it, so that no intermediate state is visible. Source: canary strategy, section 3.
+A pass may complete a step and begin the pause after it, so that no intermediate state is visible. Source: canary
+strategy, section 3.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from serinus.engine.status.promotion import end_pauses
 
 
 def walk(builder: PlanBuilder, arrived: Callable[[int], bool]) -> None:
-    """Move `status.currentStepIndex` over complete steps. `arrived(i)`: whether the ReplicaSets have the sizes of step i.
+    """Move `status.currentStepIndex` over complete steps. `arrived(i)`: whether ReplicaSets have the sizes of step i.
 
     It passes at most one setWeight: each weight is written before the next one is decided.
     """
     steps = builder.context.steps
     weighed: int | None = None
-    """The number of Events before the setWeight step completed. Its Event and later ones follow the Event of the weight."""
+    """The number of Events before the completion of setWeight. Its Event and later ones follow that of the weight."""
     _leave_pause(builder)
     while (index := builder.status.current_step_index or 0) < len(steps):
         step = steps[index]

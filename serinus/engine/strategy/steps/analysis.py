@@ -1,4 +1,4 @@
-"""`analysis`: the update waits for the verdict of an AnalysisRun. Source: canary strategy, section 3; analysis, section 5."""
+"""`analysis`: the update waits for an AnalysisRun. Source: canary strategy, section 3; analysis, section 5."""
 
 from __future__ import annotations
 

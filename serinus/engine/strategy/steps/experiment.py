@@ -1,4 +1,4 @@
-"""`experiment`: the update waits for the end of an Experiment. Source: canary strategy, section 3; analysis, section 6."""
+"""`experiment`: the update waits for an Experiment. Source: canary strategy, section 3; analysis, section 6."""
 
 from __future__ import annotations
 

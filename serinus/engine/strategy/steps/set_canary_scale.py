@@ -1,4 +1,4 @@
-"""`setCanaryScale`: the number of pods of the new version, independent of its weight. Source: canary strategy, section 3."""
+"""`setCanaryScale`: the new version's number of pods, independent of its weight. Source: canary strategy, section 3."""
 
 from __future__ import annotations
 
