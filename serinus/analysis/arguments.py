@@ -73,7 +73,7 @@ def secret_values(args: Sequence[Argument], values: Mapping[str, str]) -> list[s
 def merged_arguments(of_templates: Sequence[Sequence[Argument]], given: Collection[str] = ()) -> list[Argument]:
     """The arguments of several templates as one list.
 
-    AnalysisProblem where two templates give different values, unless the caller gives the argument a value (`given`).
+    AnalysisProblem if two templates set different values, unless the caller sets the argument (`given`).
     """
     merged: dict[str, Argument] = {}
     for args in of_templates:

@@ -56,7 +56,7 @@ class Hidden:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._forms: dict[str, _Forms] = {}
         self._clean: set[str] = set()
-        """Texts that were already searched: they are not searched again."""
+        """Results of earlier searches. They are not searched again."""
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:

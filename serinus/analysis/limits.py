@@ -23,7 +23,7 @@ KEPT = 10
 
 
 def number(value: int | str | None, default: int = 0) -> int:
-    """A number, or text with a decimal one; 0 for text that holds none."""
+    """A number, or the value of decimal text; 0 for other text."""
     if value is None:
         return default
     if isinstance(value, int):

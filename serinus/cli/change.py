@@ -167,7 +167,7 @@ def _check(call: Call, seen: Json, resource: Resource, revision: int) -> None:
 
 
 def check_numbered(call: Call, rollout: Json, workload: Json | None = None) -> None:
-    """With `--revision`: Problem where a newer spec has no number yet.
+    """With `--revision`: Problem if a newer spec has no revision number yet.
 
     For commands that replace the template: a spec that the controller has not observed may be a revision that the
     user did not see.

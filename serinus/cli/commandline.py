@@ -53,7 +53,7 @@ class Flag:
 
 
 class Row:
-    """One command of a table. `path`: its words; a row without `module` only holds others."""
+    """One command of a table. `path`: its words. A row without `module` only groups others."""
 
     __slots__ = ("aliases", "module", "path", "short")
 
@@ -123,7 +123,7 @@ def _quoted(word: str) -> str:
 
 
 class Command:
-    """What a module of the table exports as `COMMAND`. `run` returns the exit code.
+    """The `COMMAND` of a module of the table. `run` returns the exit code.
 
     `completes`: plural of the resource whose names the arguments are; `words`: fixed words that the argument may be;
     both for completion.
@@ -152,7 +152,7 @@ HELP = Flag("help", "Show this help", short="h", default=False)
 
 
 class Program:
-    """A table of commands under one name. `name` is for errors, `typed` is what a user types."""
+    """A table of commands under one name. `name`: for errors. `typed`: the command as typed."""
 
     __slots__ = ("about", "flags", "name", "rows", "typed")
 
@@ -298,7 +298,7 @@ def _takes_next(flags: Iterable[Flag], word: str) -> bool:
 
 
 def parse(flags: Sequence[Flag], words: Sequence[str]) -> tuple[list[str], dict[str, Value]]:
-    """Arguments and the flags given, by name; flags may stand anywhere in front of `--`. UsageProblem for bad ones."""
+    """The arguments, and the given flags by name. Flags may appear anywhere before `--`. UsageProblem for bad ones."""
     args: list[str] = []
     given: dict[str, Value] = {}
     rest = list(words)

@@ -1,4 +1,4 @@
-"""`serinus controller`: runs the controller against any Kubernetes API, in a cluster or beside it."""
+"""`serinus controller`: runs the controller against any Kubernetes API, in a cluster or outside of it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _job_cluster() -> Connection | None:
 
 
 def _limit(qps: float, burst: int) -> Callable[[Handler], Handler]:
-    """What makes a handler as slow as is asked for."""
+    """A wrapper that limits a handler to `qps` and `burst`; without `qps` it has no effect."""
     from serinus.kube.throttle import throttled
 
     return lambda handler: throttled(handler, qps=qps, burst=burst) if qps else handler

@@ -27,7 +27,7 @@ class View:
     why: str = ""
     steps: list[str] = field(default_factory=list[str])
     step: int = 0
-    """Index of the step under way; the number of steps when all are done."""
+    """Index of the current step; the number of steps when all are done."""
     ratio: dict[str, float] = field(default_factory=dict[str, float])
     requests: int = 0
     failed: int = 0
@@ -78,7 +78,7 @@ class Live:
         self.view, self.live = View(), True
         self._start = time.monotonic()
         # Rich draws below the Screen, so all its text goes through `_words`. Output of other code while it draws
-        # goes through the Screen, not through Rich, which would carry out their control sequences.
+        # goes through the Screen, not through Rich, which would pass on its control sequences.
         self._console = Console(highlight=False, file=below(sys.stdout))
         self._live = RichLive(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False

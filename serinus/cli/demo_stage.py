@@ -48,7 +48,7 @@ class DemoSettings:
     gateway: str
     rate: float
     gate_seconds: float
-    """How long the manual gate waits for a key before the demo promotes."""
+    """How long the demo waits for a key at the pause before it promotes; 0 without a terminal."""
 
 
 @dataclass

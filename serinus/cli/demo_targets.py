@@ -35,7 +35,7 @@ class ServingPod(msgspec.Struct):
 
 
 class Targets:
-    """Run `pods` beside Prometheus."""
+    """The targets file. Run `pods` concurrently with Prometheus."""
 
     def __init__(self, client: Client, namespace: str, labels: str, file: Path) -> None:
         self.file = file

@@ -82,7 +82,7 @@ class Walk(Stage):
         await self.look(LOOK_SECONDS)
 
     async def _gate(self) -> None:
-        """The pause without a duration. The user promotes; without a user the demo does so after `gate_seconds`."""
+        """The pause without a duration. The user promotes; without a user the demo does so after a while."""
         say, seconds = self.screen.say, self.settings.gate_seconds
         promote = f"kubectl argo rollouts promote {NAME}"
         self.key.clear()

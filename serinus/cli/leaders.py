@@ -10,7 +10,7 @@ from serinus.api.times import age_words, parse_time
 
 Json = dict[str, Any]
 STALE = 60.0
-"""Seconds without a renewal after which a controller counts as stopped. The longest lease takes 15."""
+"""Seconds without a renewal after which a controller counts as stopped. The longest lease duration is 15."""
 
 
 class Leader(NamedTuple):

@@ -19,7 +19,7 @@ from serinus.cli.command_files import commands
 from serinus.cli.commandline import Program, Row, UsageProblem, find, parse, understand, unknown_command
 from serinus.cli.terminal import attach
 
-TYPE_CHECKING = False  # as in `typing`, which takes a sixth of the time that `--help` has
+TYPE_CHECKING = False  # as in `typing`, whose import takes a sixth of the time limit of `--help`
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

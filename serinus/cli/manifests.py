@@ -90,7 +90,7 @@ def complaints(obj: Json) -> list[str]:
 def admitted(obj: Json) -> tuple[Json, list[Finding]]:
     """(the object without nulls that mean "absent", as the API server admits it; why the API server refuses it).
 
-    Unknown fields count: kubectl asks the API server to refuse them.
+    Unknown fields are errors: kubectl requests that the API server refuse them.
     """
     kind = _kind(obj["apiVersion"], obj["kind"])
     if kind is None:

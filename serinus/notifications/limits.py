@@ -98,7 +98,7 @@ class LimitedHttp:
         raise Refused("it redirects too often")
 
     def check(self, address: str) -> None:
-        """Refused for a host that is not allowed."""
+        """Raises Refused for a host that is not allowed."""
         if not is_host_allowed(address, self.patterns):
             raise Refused(not_allowed(address, self.namespace))
 

@@ -25,7 +25,7 @@ def identity(reason: str, message: str, rollout: Json, run: str = "") -> str:
 
 
 def is_available(rollout: Json) -> bool:
-    """Whether the promoted version is completed: it is healthy, and the status is of the current spec."""
+    """Whether the promoted version counts as completed: it is healthy, and the status is of the current spec."""
     status: Json = rollout.get("status") or {}
     return status.get("phase") == "Healthy" and is_observed(rollout)
 

@@ -41,7 +41,7 @@ def parse_float(value: str) -> float | None:
 
 
 def parse_int(value: str) -> int | None:
-    """A whole number in base 10 of at most 64 bits; None for anything else."""
+    """A decimal integer of at most 64 bits; None for other texts."""
     if not re.fullmatch(r"[+-]?\d{1,30}", value, re.ASCII):
         return None
     parsed = int(value)

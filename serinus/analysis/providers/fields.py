@@ -17,7 +17,7 @@ PATH = "spec.metrics[].provider"
 
 
 def field_lines() -> list[str]:
-    """A line for each field of each provider that is a field of `provider`, sorted as the file is."""
+    """A line for each field of each provider under `provider`, in the order of the file."""
     lines: list[str] = []
     for key, provider in providers().items():
         if "/" not in key:

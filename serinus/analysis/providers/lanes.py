@@ -100,7 +100,7 @@ class Lanes:
             line = self._waiting.pop(lane)
             waiting = line.popleft()
             if line:
-                self._waiting[lane] = line  # behind the others
+                self._waiting[lane] = line  # at the end of the queue
             if not waiting.done():
                 waiting.set_result(self._placed_now(lane))
 

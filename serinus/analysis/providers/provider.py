@@ -50,7 +50,7 @@ class _Found(Protocol):
 
 
 class Cluster(Protocol):
-    """The calls of the API client that providers need. Errors have a `code` like HTTP's."""
+    """The API client calls for providers. Errors have an HTTP status in `code`."""
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> Json: ...
 

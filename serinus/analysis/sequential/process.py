@@ -47,8 +47,9 @@ class RelativeProcess:
     def add(self, weight: float, canary_errors: float, stable_errors: float) -> None:
         """`weight`: the canary's share of the requests of this look, between 0 and 1, both excluded.
 
-        With q(r) = r·q / (1 − q + r·q), the canary's share of the errors at ratio r, the sum grows by k_c·log(q(r) /
-        q(limit)) + k_s·log((1 − q(r)) / (1 − q(limit))), which is k_c·log(r / limit) + (k_c + k_s)·step(r).
+        With q(r) = r·q / (1 − q + r·q), the canary's share of the errors at ratio r, the sum grows by
+        k_c·log(q(r) / q(limit)) + k_s·log((1 − q(r)) / (1 − q(limit))), which is
+        k_c·log(r / limit) + (k_c + k_s)·step(r).
         """
         if canary_errors or stable_errors:
             growth = self.growth(weight, canary_errors, stable_errors)

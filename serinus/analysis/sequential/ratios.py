@@ -8,7 +8,7 @@ from math import exp, log
 from serinus.analysis.sequential.process import POINTS, RelativeProcess
 
 Curve = list[tuple[float, float]]
-"""(log of a ratio, log likelihood at it), by the ratio."""
+"""(log of a ratio, its log likelihood), in the order of the ratios."""
 
 
 def interval(

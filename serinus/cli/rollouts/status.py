@@ -63,7 +63,7 @@ def _goal(text: str) -> Goal | None:
 def _follow(session: Session, name: str, workload: str, until: float | None, goal: Goal | None) -> tuple[int, str, str]:
     """Print each change until the goal (without one: the end), `until`, or a signal.
 
-    (0 if the goal was reached, INTERRUPTED by a signal, else ERROR; the last phase; the last message)
+    Returns (0 at the goal, INTERRUPTED after a signal, otherwise ERROR; the last phase; the last message).
     """
     seen, troubled, ended = ("", ""), False, ERROR
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -198,6 +198,6 @@ class Pushover(Service[PushoverOptions, NoSection]):
 
 
 def _is_address(recipient: str) -> bool:
-    """Whether it is an e-mail address: no blank, one `@`, and a dot behind it."""
+    """Whether the text is an e-mail address: no blank, one `@`, and a dot after it."""
     name, at, host = recipient.partition("@")
     return bool(name and at and "." in host.strip(".")) and not any(sign.isspace() for sign in recipient)

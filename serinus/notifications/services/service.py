@@ -64,7 +64,7 @@ class Job:
     """One message for one recipient. `section`: the template's part for this type of service, rendered; None without
     one.
 
-    `names`: of the templates. `threads`: what `send` returned for the same object and recipient before.
+    `names`: of the templates. `threads`: earlier results of `send` for the same object and recipient.
     """
 
     service: str

@@ -26,7 +26,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`takes`: a letter for each parameter, the last one repeated where `more`:
+    """`takes`: a letter for each parameter. With `more` the last one repeats:
     a any value, s text, i integer, f number, b true or false, m map, l list, t time.
 
     `pure`: the result depends only on the arguments.

@@ -46,7 +46,7 @@ class Command:
 
 @dataclass(slots=True)
 class Pipe:
-    """`declares`: variables before `:=` or, where `assigns`, before `=`."""
+    """`declares`: variables before `:=` or, with `assigns`, before `=`."""
 
     commands: list[Command]
     line: int

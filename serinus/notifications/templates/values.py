@@ -65,7 +65,7 @@ def type_name(value: Any) -> str:
 
 
 def truth(value: Any) -> bool:
-    """Whether `if` takes the first branch."""
+    """Whether `if` runs its first branch."""
     if isinstance(value, Time | Duration | Named | GoFunction):
         return not isinstance(value, Duration) or value.nanoseconds != 0
     return bool(value)
