@@ -1,1 +1,1 @@
-"""Typed objects of the Kubernetes API, their defaults, validation and identity. Imports nothing of ours."""
+"""Typed objects of the Kubernetes API, their defaults, validation and identity. Imports no other package of Serinus."""

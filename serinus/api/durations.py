@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LONGEST_TEXT = 100
-"""Letters of a duration. Go writes its longest one with 25."""
+"""Most characters of a duration. Go's longest one has 25."""
 
 _PART = re.compile(r"(\d++\.?\d*+|\.\d++)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d++", re.ASCII)

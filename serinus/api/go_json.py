@@ -52,8 +52,7 @@ def written_steps(steps: Sequence[dict[str, Any]]) -> bytes:
 
 @lru_cache(maxsize=1)
 def structs() -> dict[str, dict[str, str]]:
-    """The structs below core/v1's PodTemplateSpec: JSON name of a field -> type, as in the table. Go drops other
-    fields."""
+    """The structs below core/v1's PodTemplateSpec: JSON name of a field -> type. Go drops other fields."""
     return {name: {field: kind for field, kind, _ in fields} for name, fields in _order().items()}
 
 

@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 LONGEST_TEXT = 100
-"""Letters of a quantity. Kubernetes writes at most 25."""
+"""Most characters of a quantity. Kubernetes writes at most 25."""
 
 _SHAPE = re.compile(r"([+-]?)(\d*+)(?:\.(\d*+))?([eEinumkKMGTP]*+[-+]?\d*+)", re.ASCII)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}

@@ -34,7 +34,7 @@ class PodInfo:
 
 @record()
 class ReplicaSetInfo:
-    """`replicas` and `available` are observed numbers, `desired` is the one in the spec."""
+    """`replicas` and `available` are observed numbers, `desired` is the requested one."""
 
     metadata: Json
     status: str

@@ -1,4 +1,4 @@
-"""The phase and message of a status that has none: controllers before Argo Rollouts 1.0 left them to clients.
+"""The phase and message of a status without them: before Argo Rollouts 1.0, clients computed them.
 
 Source: the Rollout resource, section 3, "Phase, message". `serinus.engine.status.phase` has these rules for the
 controller, on typed objects, and further ones that old controllers lack. A test compares the two.

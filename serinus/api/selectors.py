@@ -79,7 +79,7 @@ class Selector:
 
     @staticmethod
     def of(selector: LabelSelector | Mapping[str, Any] | None) -> Selector:
-        """The selector of an object's field. None selects nothing, an empty one everything, as Kubernetes has it.
+        """The selector of an object's field. None selects nothing, an empty one everything, as in Kubernetes.
 
         ValueError if an operator is unknown or its values do not fit.
         """

@@ -24,5 +24,5 @@ class SpecRules(RoutingRules, Protocol):
         capabilities: Capabilities,
         managed: frozenset[str],
     ) -> Iterator[Finding]:
-        """Everything wrong with one step. `path`: of the step; `managed`: names of `trafficRouting.managedRoutes`."""
+        """All errors in one step. `path`: of the step; `managed`: names of `trafficRouting.managedRoutes`."""
         ...

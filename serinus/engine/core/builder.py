@@ -1,4 +1,4 @@
-"""A plan while it is being made: actions in order, the status as it will be, and the sizes that follow from both."""
+"""A plan under construction: actions in order, the new status, and the resulting sizes."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ class PlanBuilder:
         return _DECODER.decode(_ENCODER.encode(status))
 
     def ready_not_evicted(self, rs: ReplicaSet, count: int) -> int:
-        """`count` (its observed ready or available pods) without the evicted ones."""
+        """`count` (its observed ready or available pods) without evicted ones that a spare pod replaces."""
         return min(count, self.serving.get(rs.metadata.name, count)) if self.serving else count
 
     def available_not_evicted(self, rs: ReplicaSet, count: int) -> int:
-        """`count` (its observed available pods) without the evicted ones. Services and sizes depend on this number."""
+        """`count` (its observed available pods) without any evicted ones. Services and sizes depend on this number."""
         return min(count, self.staying.get(rs.metadata.name, count)) if self.staying else count
 
     def evicts(self) -> bool:

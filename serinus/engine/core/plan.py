@@ -117,8 +117,7 @@ class PluginCall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why the Rollout does not continue. `reason`: a stable code of `wait_reasons.py`. Times are seconds since the
-    epoch.
+    """Why the Rollout does not continue. `reason`: a code of `wait_reasons.py`. Times are seconds since the epoch.
 
     `cause`: Kubernetes' reason why the awaited pods are not ready, such as `ImagePullBackOff`; "" if unknown.
     """

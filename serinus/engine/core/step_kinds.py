@@ -95,7 +95,7 @@ class StepKind:
         raise NotImplementedError
 
     def validate(self, part: Any, place: StepPlace) -> Iterator[Finding]:
-        """Everything wrong with the part."""
+        """All errors in the part."""
         del part, place
         return iter(())
 

@@ -161,7 +161,7 @@ def _judged(
     given = trial.spec.progress_deadline_seconds
     seconds = DEFAULT_PROGRESS_DEADLINE if given is None else given
     since = parse_time(status.last_transition_time)
-    if since is not None and trial.now >= since + seconds + 1:  # stored in whole seconds, cut off: never short
+    if since is not None and trial.now >= since + seconds + 1:  # stored times are whole seconds, truncated: never short
         status.status = FAILED
         late = f"Template '{template.name}' exceeded its progressDeadlineSeconds ({seconds})"
         found = _trouble(trial, rs, wanted)

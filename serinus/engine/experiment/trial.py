@@ -129,7 +129,7 @@ class Trial:
         return begun + go_duration(self.spec.duration) if begun is not None and self.spec.duration else None
 
     def terminating(self) -> bool:
-        """Whether the Experiment is ending according to the stored status: nothing starts, and running parts end."""
+        """Whether the spec or the stored status ends the Experiment: nothing starts, and running parts end."""
         stored = self.stored
         required = {a.name for a in self.spec.analyses if a.required_for_completion}
         needed = [run for run in stored.analysis_runs if run.name in required]

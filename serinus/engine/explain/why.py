@@ -30,7 +30,7 @@ _WAITS = {reason.code: reason for reason in wait_reasons.ALL}
 
 
 class Reason(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One link of the chain. Times are seconds since the epoch; `gives_up_at`: when the progress deadline passes."""
+    """One reason. Times are seconds since the epoch; `gives_up_at`: when the progress deadline passes."""
 
     code: str
     message: str

@@ -1,6 +1,6 @@
 """Analyses of a Rollout that cannot be run: in its steps, in the background, around a switch, and of its experiments.
 
-Source: analysis, section 7. The same findings hold an update in the controller and are printed by `lint`.
+Source: analysis, section 7. The controller holds an update on these findings, and `lint` prints them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def findings(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]
 
 
 def argument_findings(path: str, args: list[Json]) -> Iterator[Finding]:
-    """Arguments, as JSON, that read a field of the metadata that cannot be read."""
+    """Arguments, as JSON, with a metadata field that arguments may not read."""
     for arg in args:
         name = ((arg.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath") or ""
         if name.startswith("metadata") and name.partition("[")[0] not in _METADATA:

@@ -1,4 +1,4 @@
-"""Steps of a canary that are too short for their sequential verdict to find a version with more errors. Pure and cheap.
+"""Canary steps that are too short for their sequential verdict to find a version with more errors. Pure and cheap.
 
 `lint`, `doctor` and the dashboard show the same sentences. Nothing depends on them: a short step is no error.
 """

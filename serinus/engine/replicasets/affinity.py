@@ -1,7 +1,7 @@
-"""`antiAffinity`: while an update is under way, new pods keep away from the nodes of the stable version.
+"""`antiAffinity`: during an update, new pods avoid the nodes of the stable version.
 
 The term names the stable version by its hash and is no part of the revision's identity. It stays after the promotion,
-but then it matches no pod. Source: the Rollout resource, section 6; canary strategy, section 7.
+but then has no effect. Source: the Rollout resource, section 6; canary strategy, section 7.
 """
 
 from __future__ import annotations

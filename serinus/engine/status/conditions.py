@@ -119,7 +119,7 @@ def record_not_completed(builder: PlanBuilder) -> None:
 
 
 def _health(status: RolloutStatus, now: float, *, healthy: bool) -> bool:
-    """True when Healthy has just fallen."""
+    """Set Healthy. Returns whether it has just become False."""
     before = find(status, "Healthy")
     if healthy:
         put(status, now, "Healthy", "True", "RolloutHealthy", "Rollout is healthy")

@@ -1,4 +1,4 @@
-"""One pass over a blue-green Rollout: a whole second version beside the active one, and one switch between them.
+"""One pass over a blue-green Rollout: a complete second version beside the active one, and one switch between them.
 
     revision → reset on a new template → sizes → pause → preview Service → active Service → metadata → promotion → status
 

@@ -101,7 +101,7 @@ class ScalePlan:
         return active_scale(self.s.steps, index)
 
     def targets(self, index: int) -> tuple[int, int]:
-        """(new, stable) sizes wanted at step `index`; without a router, the next ones on the way there."""
+        """(new, stable) sizes wanted at step `index`; without a router, the next sizes towards them."""
         s, new = self.s, self.s.new
         assert new is not None
         weight = self.weight(index)

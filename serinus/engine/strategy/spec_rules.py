@@ -27,7 +27,7 @@ class SpecRules(Rules):
         capabilities: Capabilities,
         managed: frozenset[str],
     ) -> Iterator[Finding]:
-        """Everything wrong with one step: its parts do not go together, or one of them is wrong."""
+        """All errors in one step: incompatible parts, or an invalid part."""
         parts = list(parts_of(step))
         have = {kind.field for kind, _ in parts}
         if sum(kind.alone for kind, _ in parts) > 1:

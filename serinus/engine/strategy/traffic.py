@@ -99,7 +99,7 @@ def _more_than_carried(builder: PlanBuilder, scale: ScalePlan, service: str, tar
         return hash_of(leads) != builder.status.stable_rs
     share = weights.canary.weight
     if share and selected_hash(builder, service_names(s.canary, builder.status)[1]) == hash_of(target):
-        share = s.max_weight  # it has the rest already
+        share = s.max_weight  # `target` has the rest of the requests already
     return share > scale.capacity(serving(target))
 
 
