@@ -1,8 +1,8 @@
 """The limit in a condition of an analysis, and the measured number that it is compared with, for display.
 
-Only a plain comparison of the result with a number has a limit that can be drawn. Both orders work. Examples: `result <
-5`, `result[0] >= 0.95`, `asFloat(result.rate) > 0.9`, `default(result, 0) <= 1`. This module decides no verdict:
-`serinus/analysis/verdicts.py` does.
+Only a plain comparison of the result with a number, in either order, has a limit that can be drawn. Examples:
+`result[0] >= 0.95`, `result < 5`, `asFloat(result.rate) > 0.9`, `default(result, 0) <= 1`. This module decides no
+verdict: `serinus/analysis/verdicts.py` does.
 """
 
 from __future__ import annotations
