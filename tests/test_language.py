@@ -99,6 +99,7 @@ def test_code_and_link_targets_do_not_count() -> None:
         'Command(run, "Nobody waits", "ROLLOUT")',
         '_switch("--x", False, "Nobody waits")',
         'OWN = {"up": ("serinus.cli.up", "Nobody waits")}',
+        'SHORT = "Nobody waits"',
     ],
 )
 def test_each_way_to_declare_a_help_text_is_read(source: str, tmp_path: Path) -> None:
@@ -107,9 +108,25 @@ def test_each_way_to_declare_a_help_text_is_read(source: str, tmp_path: Path) ->
     assert [finding.phrase for finding in CHECK["check"](module)] == ["Nobody"]
 
 
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ('"""Nobody waits."""\n', 1),
+        ('def run():\n    """Runs it.\n\n    Nobody waits.\n    """\n', 4),
+        ('LIMIT = 3\n"""Nobody waits longer."""\n', 2),
+        ("a = 1\n# Seconds.\n# Nobody\n# waits.\nb = 2\n", 3),
+        ("a = 1  # Nobody waits\n", 1),
+    ],
+)
+def test_docstrings_and_comments_are_read(source: str, line: int, tmp_path: Path) -> None:
+    module = tmp_path / "command.py"
+    module.write_text(source)
+    assert [(found.line, found.phrase) for found in CHECK["check"](module)] == [(line, "Nobody")]
+
+
 def test_other_texts_of_a_module_are_not_read(tmp_path: Path) -> None:
     module = tmp_path / "command.py"
-    module.write_text('"""Nobody waits."""\nTEXT = "Nobody waits"\n\n\ndef run():\n    """Nobody waits."""\n')
+    module.write_text('TEXT = "Nobody waits"\nprint("Nobody waits")\n')
     assert CHECK["check"](module) == []
 
 

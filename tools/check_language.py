@@ -1,4 +1,4 @@
-"""Check the language of the documentation and of help texts: `python tools/check_language.py [FILE…]`.
+"""Check the language of the documentation, help texts, docstrings and comments: `python tools/check_language.py [FILE…]`.
 
 The rule is that of Kubernetes' documentation: the subject first, an active verb, one idea per sentence. RULES has the
 phrases that break it most often, each with a hint. The program prints `FILE:LINE: "PHRASE": HINT` for each one it finds.
@@ -9,8 +9,11 @@ Fenced blocks, inline code and the targets of links do not count. Exit codes: 0 
 from __future__ import annotations
 
 import ast
+import inspect
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -115,10 +118,31 @@ def help_texts(source: str) -> Iterator[tuple[int, str]]:
                 and isinstance(short, ast.Constant)
             ):
                 yield short.lineno, str(short.value)
+        elif isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "SHORT" for target in node.targets):
+            if isinstance(node.value, ast.Constant):
+                yield node.value.lineno, str(node.value.value)
         elif isinstance(node, ast.FunctionDef) and any(_is_command(decorator) for decorator in node.decorator_list):
             text = ast.get_docstring(node)
             if text:
                 yield node.body[0].lineno, text
+
+
+def remarks(source: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of each docstring, of attributes too, and of each block of comments."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, inspect.cleandoc(node.value.value)
+    block, last = list[str](), 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        if block and token.start[0] != last + 1:
+            yield last - len(block) + 1, "\n".join(block)
+            block = []
+        block.append(token.string.lstrip("#").strip())
+        last = token.start[0]
+    if block:
+        yield last - len(block) + 1, "\n".join(block)
 
 
 def _is_command(decorator: ast.expr) -> bool:
@@ -127,24 +151,24 @@ def _is_command(decorator: ast.expr) -> bool:
 
 
 def check(path: Path) -> list[Finding]:
-    """The findings of one file, by line: a page in Markdown, a Python module's help texts, or a Makefile's `## ` texts."""
+    """The findings of one file, by line: a page in Markdown, a Python module's help texts and remarks, or a Makefile's `## ` texts."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
-        pieces: Iterable[tuple[int, str]] = help_texts(text)
+        pieces: Iterable[tuple[int, str]] = [*help_texts(text), *remarks(text)]
     elif path.name == "Makefile":
         pieces = [(i, line.split(" ## ")[1]) for i, line in enumerate(text.splitlines(), 1) if " ## " in line]
     else:
         pieces = [(1, text)]
     found = (Finding(line + f.line - 1, f.phrase, f.hint) for line, piece in pieces for f in findings(prose(piece)))
-    return sorted(found)
+    return sorted(set(found))
 
 
 def files() -> list[Path]:
-    """The files that users read. docs/spec describes Argo Rollouts and quotes it."""
+    """The files that users read, and the source. docs/spec describes Argo Rollouts and quotes it."""
     pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile")]
     for folder in ("docs", "examples"):
         pages += sorted(page for page in (ROOT / folder).rglob("*.md") if ROOT / "docs" / "spec" not in page.parents)
-    pages += sorted((ROOT / "serinus" / "cli").rglob("*.py"))
+    pages += sorted((ROOT / "serinus").rglob("*.py"))
     return pages
 
 

@@ -50,7 +50,7 @@ def spec_findings(path: str, spec: Json) -> Iterator[Finding]:
 def unreadable_template(path: str, template: Json) -> Iterator[Finding]:
     """Errors that make a pod template unreadable or unhashable: fields of a wrong type, invalid quantities.
 
-    The definitions of Rollouts and Experiments leave parts of a template open, so that any value may stand there.
+    The definitions of Rollouts and Experiments leave parts of a template open: these parts accept any value.
     """
     wrong = list(type_findings(path, template))
     yield from wrong

@@ -69,7 +69,7 @@ class PodWorker:
             for f in ("initContainerStatuses", "containerStatuses")
             for s in (pod.get("status") or {}).get(f) or []
         }
-        # A container that starts anew for its pod is started before anything of it is known.
+        # Init containers that keep running beside the others (KEP-753).
         self.sidecars = frozenset(
             str(c["name"]) for c in spec.get("initContainers") or [] if c.get("restartPolicy") == "Always"
         )
