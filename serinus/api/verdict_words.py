@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Any
 
-from serinus.api.meta import Json
+from serinus.api.records import record
 
-
-class _Evidence(msgspec.Struct, rename="camel"):
-    harm: float = 0.0
-    harm_limit: float = 0.0
-    safe: float = 0.0
-    safe_limit: float = 0.0
+Json = dict[str, Any]
 
 
-class _Value(msgspec.Struct):
+@record()
+class _Value:
+    """The value of a measurement. Numbers are evidence and its limits, 0 where there are none."""
+
     verdict: str
-    evidence: _Evidence
+    harm: float
+    harm_limit: float
+    safe: float
+    safe_limit: float
 
 
 def verdict_words(measurement: Json) -> str:
@@ -27,21 +28,29 @@ def verdict_words(measurement: Json) -> str:
     )
     if value is None:
         return ""
-    return f"{value.verdict}, harm {value.evidence.harm:.2g} of {value.evidence.harm_limit:.3g}"
+    return f"{value.verdict}, harm {value.harm:.2g} of {value.harm_limit:.3g}"
 
 
 def evidence_shares(value: str) -> dict[str, float]:
     """The evidence for `harm` and for `safe` as a part of its limit, 1 at the verdict; {} for another value."""
     found = _value(value)
-    if found is None or not (found.evidence.harm_limit and found.evidence.safe_limit):
+    if found is None or not (found.harm_limit and found.safe_limit):
         return {}
-    one = found.evidence
-    return {"harm": one.harm / one.harm_limit, "safe": one.safe / one.safe_limit}
+    return {"harm": found.harm / found.harm_limit, "safe": found.safe / found.safe_limit}
 
 
 def _value(text: str) -> _Value | None:
+    import json  # lists of other Rollouts start without it
+
     try:
-        value = msgspec.json.decode(text, type=_Value)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return None
-    return value if value.verdict in ("harm", "safe", "undecided") else None
+    evidence = value.get("evidence") if isinstance(value, dict) else None
+    if not isinstance(evidence, dict) or value.get("verdict") not in ("harm", "safe", "undecided"):
+        return None
+    numbers = [evidence.get(key, 0.0) for key in ("harm", "harmLimit", "safe", "safeLimit")]
+    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+        return None
+    harm, harm_limit, safe, safe_limit = map(float, numbers)
+    return _Value(value["verdict"], harm, harm_limit, safe, safe_limit)

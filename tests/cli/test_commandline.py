@@ -60,7 +60,7 @@ def test_a_slip_of_the_keyboard_is_named_with_what_was_meant(line: str, message:
 
 
 PROMOTE = "Usage:\n  kubectl argo rollouts promote ROLLOUT [flags]\nMore: kubectl argo rollouts promote --help"
-GET = "Commands: get rollout, get experiment"
+GET = "Commands: get experiment, get rollout"
 
 
 @pytest.mark.parametrize(
