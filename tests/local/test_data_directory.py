@@ -18,9 +18,10 @@ from tests.support.local.other_user import STRANGER, as_user, needs_root
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Instance:
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:  # pytest keeps them for this user only
-        parent.chmod(0o755)
+    for place in (tmp_path, *tmp_path.parents):  # pytest keeps them for this user only
+        place.chmod(0o755)
+        if place.name.startswith("pytest-of-"):
+            break
     return Instance(tmp_path / "data")
 
 
