@@ -429,8 +429,9 @@ def sizes_follow_replicas(dog: Watchdog) -> Iterator[str]:
     stable = sets.get(status.get("stableRS", ""))
     if stable is None or not wanted or world.canary.get("dynamicStableScale"):
         return
-    if status.get("phase") == "Paused" and not any(c["type"] == "Healthy" for c in status.get("conditions", [])):
-        return  # paused from the beginning: the first version has no pods until it is resumed
+    waits = status.get("phase") == "Paused" or world.spec.get("paused")
+    if waits and not any(c["type"] == "Healthy" for c in status.get("conditions", [])):
+        return  # paused from the beginning, aborted or not: the first version has no pods until it is resumed
     if world.canary and not world.canary.get("trafficRouting"):
         have = sum(rs["spec"]["replicas"] for rs in sets.values())
         if have < wanted - _unavailable(world.canary, wanted):
