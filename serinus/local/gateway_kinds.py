@@ -67,12 +67,13 @@ def definitions(kinds: Kinds) -> list[Json]:
 async def install(client: Client, *groups: Kinds) -> frozenset[str]:
     """Creates missing definitions. Returns the groups with all kinds that Traefik reads served."""
     there = await _served(client)
-    for kinds in groups:
-        if any(f"{plural}.{kinds.group}" not in there for plural in kinds.read):
-            for definition in definitions(kinds):
-                with suppress(AlreadyExists):
-                    await client.create(CRDS, definition)
-    there = await _served(client)
+    missing = [k for k in groups if any(f"{plural}.{k.group}" not in there for plural in k.read)]
+    for kinds in missing:
+        for definition in definitions(kinds):
+            with suppress(AlreadyExists):
+                await client.create(CRDS, definition)
+    if missing:
+        there = await _served(client)
     return frozenset(
         kinds.group
         for kinds in groups
