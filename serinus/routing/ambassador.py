@@ -72,8 +72,7 @@ class Ambassador(Router[AmbassadorRouting]):
 
     def release(self, config: AmbassadorRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         """Sets weight 0, and deletes the canary Mapping after the drain. A foreign Mapping of that name stays."""
-        alone = msgspec.structs.replace(traffic, weight=0, routes=(), additional=())
-        answers = [_mapping(name, alone, objects) for name in _names(config)]
+        answers = [_mapping(name, traffic.all_stable(), objects) for name in _names(config)]
         later = [answer.again_after for answer in answers if answer.again_after is not None]
         return RouteResult(tuple(w for answer in answers for w in answer.writes), again_after=min(later, default=None))
 

@@ -16,13 +16,11 @@ from serinus.api.findings import Finding, required
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind, name_from
-from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, not_found, share, shares
+from serinus.routing.router import FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.writes import edited, foreign_weight, not_found, share, shares
 
 Json = dict[str, Any]
 KIND = ServedKind("projectcontour.io", "HTTPProxy", "httpproxies", ("v1",))
-FAILED = "failed to set weight via plugin"
-"""Argo Rollouts' words, which users search for."""
 
 
 class ContourRouting(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -107,13 +105,6 @@ def _divided(proxy: Json, traffic: Traffic) -> list[Json]:
     return [route for route in _routes(proxy) if {traffic.canary_service, traffic.stable_service} <= _names(route)]
 
 
-def _foreign(route: Json, traffic: Traffic) -> int:
-    """Sum of the weights of services that are not the Rollout's."""
-    ours = (traffic.canary_service, traffic.stable_service)
-    weights = [each.get("weight", 0) for each in _services(route) if each.get("name") not in ours]
-    return sum(weight for weight in weights if isinstance(weight, int))
-
-
 def _wrong(name: str, proxy: Json, traffic: Traffic) -> str:
     """Why the HTTPProxy cannot have the weights, in the plugin's words if it has any; "" if it can."""
     routes = _divided(proxy, traffic)
@@ -123,7 +114,7 @@ def _wrong(name: str, proxy: Json, traffic: Traffic) -> str:
             if service not in there:
                 return f"the service: {service} is not found in HTTPProxy: add it to spec.routes[].services of {name}"
         return f"no route of HTTPProxy {name} has both {traffic.stable_service} and {traffic.canary_service} in its services"
-    kept = max(_foreign(route, traffic) for route in routes)
+    kept = max(foreign_weight(_services(route), traffic) for route in routes)
     if kept >= traffic.max_weight:
         return (
             f"other services of a route of HTTPProxy {name} have {kept} of {traffic.max_weight}: lower their weights, so "
@@ -134,7 +125,7 @@ def _wrong(name: str, proxy: Json, traffic: Traffic) -> str:
 
 def _divide(proxy: Json, traffic: Traffic) -> None:
     for route in _divided(proxy, traffic):
-        canary, stable = shares(traffic, _foreign(route, traffic))
+        canary, stable = shares(traffic, foreign_weight(_services(route), traffic))
         for service in _services(route):
             if service.get("name") in (traffic.canary_service, traffic.stable_service):
                 service["weight"] = canary if service["name"] == traffic.canary_service else stable

@@ -20,7 +20,7 @@ from serinus.api.rollout import CanaryStrategy, HeaderRoutingMatch, Rollout, Set
 from serinus.api.routing_rules import Capabilities
 from serinus.api.selectors import Selector, key_error, value_error
 from serinus.api.served_kind import ServedKind
-from serinus.routing.router import ANY, Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.router import ANY, FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import edited, not_found, share
 
 Json = dict[str, Any]
@@ -36,8 +36,6 @@ NO_ROUTES = (
     "No routes configured. At least one of 'httpRoutes', 'grpcRoutes', 'tcpRoutes', 'tlsRoutes', 'httpRoute', 'grpcRoute', "
     "'tcpRoute' or 'tlsRoute' must be set"
 )
-FAILED = "failed to set weight via plugin"
-"""Argo Rollouts' words, which users search for."""
 NOT_TYPED = "failed to set header route via plugin: invalid header match type"
 EXPERIMENTS = r"-[0-9a-z]{5,10}-\d+-\d+-."
 """Suffix after the Rollout's name of Services for its experiments (`web-77f97bbcbf-2-1-baseline`)."""

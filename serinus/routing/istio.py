@@ -128,7 +128,7 @@ class Istio(Router[IstioRouting]):
 
     def release(self, config: IstioRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         """Moves all weights to the stable side, then removes the DestinationRule's hashes and annotation."""
-        alone = msgspec.structs.replace(traffic, weight=0, routes=(), additional=())
+        alone = traffic.all_stable()
         writes = tuple(_weighed(config, alone, objects))
         rule = config.destination_rule
         seen = objects.get(RULE.key, rule.name) if rule else None

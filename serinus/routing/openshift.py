@@ -16,13 +16,11 @@ from serinus.api.findings import Finding, invalid, required
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind
-from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, not_found, share, shares
+from serinus.routing.router import FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.writes import edited, foreign_weight, not_found, share, shares
 
 Json = dict[str, Any]
 KIND = ServedKind("route.openshift.io", "Route", "routes", ("v1",))
-FAILED = "failed to set weight via plugin"
-"""Argo Rollouts' words, which users search for."""
 DEFAULT_WEIGHT = 100
 """Weight of a backend without one."""
 MOST_ALTERNATES = 3
@@ -105,13 +103,6 @@ def _names(route: Json) -> set[str]:
     return {name for each in _backends(route) if isinstance(name := each.get("name"), str)}
 
 
-def _foreign(route: Json, traffic: Traffic) -> int:
-    """Sum of the weights of backends that are not the Rollout's."""
-    ours = (traffic.canary_service, traffic.stable_service)
-    weights = [each.get("weight", DEFAULT_WEIGHT) for each in _backends(route) if each.get("name") not in ours]
-    return sum(weight for weight in weights if isinstance(weight, int))
-
-
 def _wrong(name: str, route: Json, traffic: Traffic) -> str:
     """Why the Route cannot have the weights; "" if it can."""
     there, stable, canary = _names(route), traffic.stable_service, traffic.canary_service
@@ -125,9 +116,10 @@ def _wrong(name: str, route: Json, traffic: Traffic) -> str:
             f"Route {name} has {len(alternates)} spec.alternateBackends, OpenShift accepts {MOST_ALTERNATES}: "
             f"remove one of them, so that {missing[0]} has a place"
         )
-    if _foreign(route, traffic) >= traffic.max_weight:
+    kept = foreign_weight(_backends(route), traffic, DEFAULT_WEIGHT)
+    if kept >= traffic.max_weight:
         return (
-            f"other backends of Route {name} have {_foreign(route, traffic)} of {traffic.max_weight} in "
+            f"other backends of Route {name} have {kept} of {traffic.max_weight} in "
             f"spec.alternateBackends: lower their weights, so that {stable} and {canary} have a share"
         )
     return ""
@@ -135,7 +127,7 @@ def _wrong(name: str, route: Json, traffic: Traffic) -> str:
 
 def _divide(route: Json, traffic: Traffic) -> None:
     """Sets the weights. Foreign backends keep theirs. A Service with weight 0 is not added."""
-    canary, stable = shares(traffic, _foreign(route, traffic))
+    canary, stable = shares(traffic, foreign_weight(_backends(route), traffic, DEFAULT_WEIGHT))
     there = _names(route)
     for service, weight in ((traffic.canary_service, canary), (traffic.stable_service, stable)):
         for backend in _backends(route):

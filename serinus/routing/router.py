@@ -31,6 +31,9 @@ Rule = tuple[str, tuple[str, ...], str]
 ANY = "*"
 """In place of an object's name: all objects of the kind in the namespace."""
 
+FAILED = "failed to set weight via plugin"
+"""The words of Argo Rollouts for an error of a router by plugin name. Users search for them."""
+
 
 class Reference(NamedTuple):
     """An object that a Rollout's router reads or writes. It is watched, and its changes wake the Rollout.
@@ -87,6 +90,10 @@ class Traffic(msgspec.Struct, frozen=True):
     def stable_weight(self) -> int:
         """The rest for the stable Service."""
         return max(0, self.max_weight - self.weight - sum(each.weight for each in self.additional))
+
+    def all_stable(self) -> Traffic:
+        """The same Rollout with all requests for the stable Service, and without routes."""
+        return structs.replace(self, weight=0, routes=(), additional=())
 
 
 class ReadBack(msgspec.Struct, frozen=True):
@@ -224,6 +231,5 @@ class Router(Generic[C]):
 
         Objects that the Rollout owns are deleted with it. Nothing is created.
         """
-        alone = structs.replace(traffic, weight=0, routes=(), additional=())
-        done = self.route(config, alone, objects)
+        done = self.route(config, traffic.all_stable(), objects)
         return structs.replace(done, writes=tuple(write for write in done.writes if write.verb != "create"))

@@ -8,7 +8,7 @@ index would need the same precondition, and fails with 422 instead of 409 on a m
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from serinus.api.merge_patch import difference
 from serinus.api.served_kind import ServedKind, located
@@ -73,6 +73,13 @@ def controls(uid: str, seen: Json) -> bool:
 def share(traffic: Traffic) -> str:
     """`20 of 100`, for the reason of a write."""
     return f"{traffic.weight} of {traffic.max_weight}"
+
+
+def foreign_weight(backends: Iterable[Json], traffic: Traffic, default: int = 0) -> int:
+    """Sum of the weights of backends that are not the Rollout's Services. `default`: of a backend without a weight."""
+    ours = (traffic.canary_service, traffic.stable_service)
+    weights = (each.get("weight", default) for each in backends if each.get("name") not in ours)
+    return sum(weight for weight in weights if isinstance(weight, int))
 
 
 def shares(traffic: Traffic, foreign: int) -> tuple[int, int]:
