@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 from serinus.analysis.providers.aws_credentials import credentials, region_of
-from serinus.analysis.providers.aws_signature import signed
+from serinus.analysis.providers.aws_signature import AwsKeys, signed
 from serinus.analysis.providers.decoding import xml_of
 from serinus.analysis.providers.provider import Reach
 from serinus.analysis.providers.trouble import ProviderError
@@ -21,6 +21,8 @@ from serinus.analysis.providers.trouble import ProviderError
 VERSION = "2015-12-01"
 SECONDS = 10.0
 """Time limit of one request."""
+KEYS_FOR = 60.0
+"""Seconds for which keys are used: one read of a load balancer makes several calls."""
 PAGE = 300
 TAGS_AT_ONCE = 20
 MOST_PAGES = 100
@@ -53,6 +55,8 @@ class Elbv2:
 
     def __init__(self, reach: Reach, *, tag: str = "ingress.k8s.aws/resource") -> None:
         self._reach, self._tag = reach, tag
+        self._keys: dict[str, tuple[AwsKeys, float]] = {}
+        """Region -> (keys, time when they were obtained)."""
 
     async def load_balancer(self, hostname: str) -> str | None:
         """The ARN of the load balancer with this DNS name; None if the account has none in the region."""
@@ -114,7 +118,7 @@ class Elbv2:
         suffix = ".cn" if region.startswith("cn-") else ""
         url = own or f"https://elasticloadbalancing.{region}.amazonaws.com{suffix}/"
         body = urlencode({"Action": action, "Version": VERSION, **fields}).encode()
-        keys = await credentials(reach, region=region)
+        keys = await self._keys_of(region)
         headers = signed(
             "POST",
             url,
@@ -133,10 +137,19 @@ class Elbv2:
         for element in page.iter():
             element.tag = element.tag.rpartition("}")[2]
         if not answer.ok:
+            self._keys.clear()  # they may have expired
             code = re.sub(r"[^A-Za-z0-9.]", "", page.findtext(".//Code", "error"))[:100]
             advice = ADVICE.get(code, "")
             raise ProviderError(f"AWS answers {action} with {answer.status} {code}" + (f": {advice}" if advice else ""))
         return page
+
+    async def _keys_of(self, region: str) -> AwsKeys:
+        keys, at = self._keys.get(region, (None, 0.0))
+        now = self._reach.clock()
+        if keys is None or not 0 <= now - at < KEYS_FOR:
+            keys = await credentials(self._reach, region=region)
+            self._keys[region] = keys, now
+        return keys
 
 
 def _groups(action: ElementTree.Element) -> Iterator[tuple[str, int]]:

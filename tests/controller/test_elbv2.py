@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -73,6 +73,24 @@ def reach_of(url: str) -> Reach:
     return Reach(Http(), cast(Any, None), time.time, environment=environment)
 
 
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+@asynccontextmanager
+async def listening(*routes: tuple[str, str, Handler]) -> AsyncGenerator[str]:
+    """The URL of a server with these routes: method, path, handler."""
+    app = web.Application()
+    for method, path, handler in routes:
+        app.router.add_route(method, path, handler)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
+
+
 @asynccontextmanager
 async def aws(refusal: web.Response | None = None) -> AsyncGenerator[Elbv2]:
     async def handle(request: web.Request) -> web.Response:
@@ -80,17 +98,10 @@ async def aws(refusal: web.Response | None = None) -> AsyncGenerator[Elbv2]:
         assert "/eu-west-1/elasticloadbalancing/aws4_request" in request.headers["Authorization"]
         return refusal or answered(form["Action"], form.get("Marker", ""))
 
-    app = web.Application()
-    app.router.add_post("/", handle)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    reach = reach_of(f"http://127.0.0.1:{runner.addresses[0][1]}/")
-    try:
+    async with listening(("POST", "/", handle)) as url:
+        reach = reach_of(url)
         yield Elbv2(reach)
-    finally:
         await reach.close()
-        await runner.cleanup()
 
 
 async def test_a_load_balancer_is_found_by_its_name_on_any_page() -> None:
@@ -126,6 +137,38 @@ async def test_a_refusal_has_its_code_and_no_text_of_the_request(status: int, te
             await elb.load_balancer(HOST)
     assert said in str(error.value)
     assert "AKID" not in str(error.value)
+
+
+async def test_the_calls_of_one_read_ask_for_keys_once() -> None:
+    asked, refused, now = list[str](), list[str](), [1_700_000_000.0]
+
+    async def keys(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({"AccessKeyId": "AKID", "SecretAccessKey": "secret", "Token": str(len(asked))})
+
+    async def handle(request: web.Request) -> web.Response:
+        form = {key: values[0] for key, values in parse_qs(await request.text()).items()}
+        if refused:
+            return web.Response(status=403, text="<Error><Code>ExpiredToken</Code></Error>")
+        return answered(form["Action"], form.get("Marker", ""))
+
+    async with listening(("GET", "/keys", keys), ("POST", "/", handle)) as url:
+        environment = {"AWS_ENDPOINT_URL": url, "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}keys", "HOME": "/nowhere"}
+        reach = Reach(Http(), cast(Any, None), lambda: now[0], environment=environment)
+        elb = Elbv2(reach)
+        await elb.forwards(HOST, "arn")
+        await elb.targets(HOST, WEB)
+        assert len(asked) == 1
+        now[0] += 61
+        await elb.targets(HOST, WEB)
+        assert len(asked) == 2
+        refused.append("now")
+        with pytest.raises(ProviderError, match="ExpiredToken"):
+            await elb.targets(HOST, WEB)
+        refused.clear()
+        await elb.targets(HOST, WEB)
+        assert len(asked) == 3
+        await reach.close()
 
 
 MAKE = """
