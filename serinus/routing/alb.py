@@ -25,7 +25,7 @@ from serinus.api.routing_rules import Capabilities
 from serinus.routing.alb_verification import ASK_AGAIN, unregistered, unverified
 from serinus.routing.ingress_rules import either, leads_to, patched, paths_of, service_of
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import share
+from serinus.routing.writes import weight_reason
 
 Json = dict[str, Any]
 Groups = list[tuple[str, int]]
@@ -307,4 +307,4 @@ def _telling(
         return f"header route {route} leads to the canary", f"{start} to headerRoute '{route}'"
     if root not in changed and any(wanted[key] is None for key in changed):
         return "the Rollout has these header routes no more", f"{start} removing managed routes"
-    return f"the canary is to get {share(traffic)}", f"{start} to desiredWeight '{traffic.weight}'"
+    return weight_reason(traffic), f"{start} to desiredWeight '{traffic.weight}'"

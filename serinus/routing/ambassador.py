@@ -18,7 +18,7 @@ from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.times import format_deadline, parse_time
 from serinus.routing.router import Notice, Objects, Reference, Router, RouteResult, Traffic
-from serinus.routing.writes import created, edited, not_found, removed, share
+from serinus.routing.writes import created, edited, not_found, removed, weight_reason
 
 Json = dict[str, Any]
 KIND = ServedKind("getambassador.io", "Mapping", "mappings", ("v2", "v3alpha1"))
@@ -109,7 +109,7 @@ def _own_weight(name: str) -> str:
 def _mapping(name: str, traffic: Traffic, objects: Objects) -> RouteResult:
     """The missing changes of one Mapping and its canary Mapping."""
     canary = canary_mapping_name(name)
-    found, because = objects.get(KIND.key, canary), f"the canary is to get {share(traffic)}"
+    found, because = objects.get(KIND.key, canary), weight_reason(traffic)
     if found is None:
         return _first(name, traffic, objects, because) if traffic.weight else RouteResult()
     if not _leads_to(found, traffic.canary_service):

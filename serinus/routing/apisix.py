@@ -18,7 +18,7 @@ from serinus.api.rollout import CanaryStrategy, HeaderRoutingMatch, Rollout, Set
 from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import controls, created, edited, not_found, removed, share
+from serinus.routing.writes import controls, created, edited, not_found, removed, weight_reason
 
 Json = dict[str, Any]
 KIND = ServedKind("apisix.apache.org", "ApisixRoute", "apisixroutes", ("v2",))
@@ -72,7 +72,7 @@ class Apisix(Router[ApisixRouting]):
                 elif backend.get("serviceName") == traffic.stable_service:
                     backend["weight"] = traffic.stable_weight
 
-        writes = [*edited(KIND, name, seen, weighted, f"the canary is to get {share(traffic)}")]
+        writes = [*edited(KIND, name, seen, weighted, weight_reason(traffic))]
         for route in (each for each in traffic.routes if isinstance(each, SetHeaderRoute)):
             found = objects.get(KIND.key, route.name)
             if found is not None and not controls(traffic.uid, found):

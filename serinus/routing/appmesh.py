@@ -18,7 +18,7 @@ from serinus.api.names import HASH
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.routing.router import ANY, Notice, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, not_found, share
+from serinus.routing.writes import edited, not_found, weight_reason
 
 Json = dict[str, Any]
 GROUP, VERSIONS = "appmesh.k8s.aws", ("v1beta2",)
@@ -245,7 +245,7 @@ def _weights(config: AppMeshRouting, traffic: Traffic) -> Any:
 
 def _moves(router: str, seen: Json, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
     """One pass writes either nodes or weights, because a proxy may receive two writes in any order."""
-    because = f"the canary is to get {share(traffic)}"
+    because = weight_reason(traffic)
     stable = traffic.stable_hash or NO_STABLE
     same = traffic.canary_hash == stable
     canary = NO_CANARY if not traffic.canary_hash or (same and not traffic.weight) else traffic.canary_hash

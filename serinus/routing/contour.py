@@ -17,7 +17,7 @@ from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind, name_from
 from serinus.routing.router import FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, foreign_weight, not_found, share, shares
+from serinus.routing.writes import edited, foreign_weight, not_found, shares, weight_reason
 
 Json = dict[str, Any]
 KIND = ServedKind("projectcontour.io", "HTTPProxy", "httpproxies", ("v1",))
@@ -67,7 +67,7 @@ class Contour(Router[ContourRouting]):
             wrong = not_found(KIND, name, objects) if seen is None else _wrong(name, seen, traffic)
             if wrong or seen is None:
                 return RouteResult(error=f"{FAILED}: {wrong}")
-            because = f"the canary is to get {share(traffic)}"
+            because = weight_reason(traffic)
             writes += edited(KIND, name, seen, lambda proxy: _divide(proxy, traffic), because)
             proxies.append(seen)
         verified = _verified(proxies)

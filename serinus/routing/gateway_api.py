@@ -21,7 +21,7 @@ from serinus.api.routing_rules import Capabilities
 from serinus.api.selectors import Selector, key_error, value_error
 from serinus.api.served_kind import ServedKind
 from serinus.routing.router import ANY, FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, not_found, share
+from serinus.routing.writes import edited, not_found, weight_reason
 
 Json = dict[str, Any]
 GROUP = "gateway.networking.k8s.io"
@@ -141,7 +141,7 @@ class GatewayApi(Router[GatewayApiRouting]):
         writes: list[Write] = []
         for route in routes:
             assert route.seen is not None
-            because = f"the canary is to get {share(traffic)}"
+            because = weight_reason(traffic)
             writes += edited(route.kind, route.name, route.seen, _edit(route, config, traffic), because)
         verified = _verified(routes)
         if verified and any("spec" in write.body for write in writes):

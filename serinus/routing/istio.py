@@ -32,8 +32,7 @@ from serinus.routing.istio_routes import (
     share,
 )
 from serinus.routing.router import Notice, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, not_found
-from serinus.routing.writes import share as share_of
+from serinus.routing.writes import edited, not_found, weight_reason
 
 Json = dict[str, Any]
 GROUP, VERSIONS = "networking.istio.io", ("v1", "v1beta1", "v1alpha3")
@@ -235,7 +234,7 @@ def _weighed(config: IstioRouting, traffic: Traffic, objects: Objects) -> Iterat
         seen = objects.get(SERVICE.key, name)
         assert seen is not None
         message = f"VirtualService `{located(name, '')[1]}` " + "; ".join(dict.fromkeys(told[name]))
-        because = f"the canary is to get {share_of(traffic)}"
+        because = weight_reason(traffic)
 
         def replaced(found: Json, spec: Json = spec) -> None:
             found["spec"] = spec

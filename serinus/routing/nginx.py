@@ -22,6 +22,7 @@ from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.routing_rules import Capabilities
 from serinus.routing.ingress_rules import either, leads_to, paths_of, service_of
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
+from serinus.routing.writes import weight_reason
 
 Json = dict[str, Any]
 CLASS = "kubernetes.io/ingress.class"
@@ -231,7 +232,7 @@ def _patch(found: Ingress, wanted: dict[str, str], spec: Json, traffic: Traffic)
         "Ingress",
         name,
         patch,
-        f"the canary is to get {traffic.weight} of {traffic.max_weight}",
+        weight_reason(traffic),
         "PatchingCanaryIngress",
         f"Updating Ingress `{name}` to desiredWeight '{traffic.weight}'",
         uid=found.metadata.uid,

@@ -17,7 +17,7 @@ from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind
 from serinus.routing.router import FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, foreign_weight, not_found, share, shares
+from serinus.routing.writes import edited, foreign_weight, not_found, shares, weight_reason
 
 Json = dict[str, Any]
 KIND = ServedKind("route.openshift.io", "Route", "routes", ("v1",))
@@ -71,7 +71,7 @@ class OpenShift(Router[OpenShiftRouting]):
             wrong = not_found(KIND, name, objects) if seen is None else _wrong(name, seen, traffic)
             if wrong or seen is None:
                 return RouteResult(error=f"{FAILED}: {wrong}")
-            because = f"the canary is to get {share(traffic)}"
+            because = weight_reason(traffic)
             writes += edited(KIND, name, seen, lambda route: _divide(route, traffic), because)
         return RouteResult(tuple(writes))
 

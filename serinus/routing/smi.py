@@ -14,7 +14,7 @@ from serinus.api.rollout import Rollout
 from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic
-from serinus.routing.writes import controls, created, edited, not_found, share
+from serinus.routing.writes import controls, created, edited, not_found, weight_reason
 
 Json = dict[str, Any]
 KIND = ServedKind("split.smi-spec.io", "TrafficSplit", "trafficsplits", ("v1alpha1", "v1alpha2", "v1alpha3"))
@@ -41,7 +41,7 @@ class Smi(Router[SmiRouting]):
         name = config.traffic_split_name or traffic.rollout
         if not objects.is_served(KIND):
             return RouteResult(error=not_found(KIND, name, objects))
-        because = f"the canary is to get {share(traffic)}"
+        because = weight_reason(traffic)
         spec = _spec(config, traffic, in_quantities=objects.version(KIND) == IN_QUANTITIES)
         seen = objects.get(KIND.key, name)
         if seen is None:

@@ -15,7 +15,7 @@ from serinus.api.findings import Finding, required
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic
-from serinus.routing.writes import edited, not_found, share
+from serinus.routing.writes import edited, not_found, weight_reason
 
 Json = dict[str, Any]
 KIND = ServedKind("traefik.io", "TraefikService", "traefikservices", ("v1alpha1",))
@@ -53,7 +53,7 @@ class Traefik(Router[TraefikRouting]):
             for wanted, weight in _weights(traffic).items():
                 _named(service, wanted)[0]["weight"] = weight
 
-        return RouteResult(edited(KIND, name, seen, weighted, f"the canary is to get {share(traffic)}"))
+        return RouteResult(edited(KIND, name, seen, weighted, weight_reason(traffic)))
 
 
 ROUTER = Traefik()

@@ -70,9 +70,9 @@ def controls(uid: str, seen: Json) -> bool:
     return any(owner.get("controller") and owner.get("uid") == uid for owner in owners)
 
 
-def share(traffic: Traffic) -> str:
-    """`20 of 100`, for the reason of a write."""
-    return f"{traffic.weight} of {traffic.max_weight}"
+def weight_reason(traffic: Traffic) -> str:
+    """The reason of a write that changes weights."""
+    return f"the canary gets {traffic.weight} of {traffic.max_weight}"
 
 
 def foreign_weight(backends: Iterable[Json], traffic: Traffic, default: int = 0) -> int:
