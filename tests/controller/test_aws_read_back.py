@@ -160,7 +160,7 @@ async def test_an_abort_waits_for_nothing(play: Any, monkeypatch: pytest.MonkeyP
         return groups["ForwardConfig"]["TargetGroups"][0]["Weight"]
 
     await play.until(lambda: weight() == 0, seconds=20)
-    assert "away" not in condition(play), "nothing is to be verified any more"
+    assert "away" not in condition(play), "no weight is left to verify"
 
 
 async def test_a_rollout_without_a_share_for_the_canary_asks_nothing(
