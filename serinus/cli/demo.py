@@ -102,7 +102,7 @@ def _demo(instance: Instance, wanted: Wanted, port: int | None) -> bool:
         if port is not None:
             raise
         chosen = free_port("127.0.0.1", 0)
-    click.echo(f"http://localhost:{chosen}/ is the page of squares, from the moment that blue is there.")
+    click.echo(f"The page of squares: http://localhost:{chosen}/ (it answers once the first version runs).")
     prepare(instance)
     state = daemon.start(
         instance,

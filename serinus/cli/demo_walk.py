@@ -50,7 +50,7 @@ class Walk(Stage):
         await self.kubectl("apply", "-f", "canary-rollout.yaml")
         await self.until("the Rollout to name what it misses", lambda: bool(self.status("message")))
         say(f"The Rollout is {self.status('phase')}: {self.status('message')}")
-        say("It goes on by itself when its Services and its Ingress appear.")
+        say("It continues when its Services and its Ingress appear.")
         await self.kubectl("apply", "-f", "canary-demo-service.yaml")
         await self.kubectl("apply", "-f", "canary-demo-ingress.yaml")
         await self.until("the first version to be healthy", lambda: self.status("phase") == "Healthy")
@@ -122,10 +122,10 @@ class Walk(Stage):
         if previous is not None and previous.weight:
             self._tell_share(measure(Phases([previous]), self.traffic, NEW, now)[0])
         if self.watch.weight:
-            self.screen.say(f"Weight {self.watch.weight}: {self.watch.weight} of 100 requests are to see {NEW}.")
+            self.screen.say(f"Weight {self.watch.weight}: {self.watch.weight} of 100 requests go to {NEW}.")
 
     def _tell_share(self, found: Measured) -> None:
-        self.screen.say(f"  seen in real answers: {found.share} % {NEW} of {found.requests} at weight {found.weight}")
+        self.screen.say(f"  measured: {found.share} % of {found.requests} answers were {NEW} at weight {found.weight}")
 
     def _tell_end(self, trouble: str) -> bool:
         now = asyncio.get_running_loop().time()
@@ -141,7 +141,7 @@ class Walk(Stage):
         for failure, times in self.traffic.failures.most_common(5):
             print(f"  {times} × {failure}")
         if not found:
-            print(f"{self.traffic.total} requests, none failed; every weight was seen in real answers.")
+            print(f"{self.traffic.total} requests, none failed; the answers followed every weight.")
             print("Next, with your own manifests: serinus up -d")
         if not self.screen.live:
             end = summary(measured, self.traffic.total, self.traffic.failed, now - self.began)
