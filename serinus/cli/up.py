@@ -95,7 +95,8 @@ def command(
             state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
             # The startup time for the user: this process, and the one that it started.
             state |= {"seconds": seconds_running()}
-            click.echo(welcome(state, f"serinus down{_data_option(data)}", told=sys.stdout.isatty()))
+            option = _data_option(data)
+            click.echo(welcome(state, f"serinus down{option}", told=sys.stdout.isatty(), option=option))
             return
         from serinus.local.up import UpSettings, run
 
@@ -103,7 +104,7 @@ def command(
             if ready_fd is not None:
                 daemon.tell(ready_fd, state)  # which prints it; here it would appear in the log, with the token
             else:
-                click.echo(welcome(state, "Ctrl-C", told=sys.stdout.isatty()))
+                click.echo(welcome(state, "Ctrl-C", told=sys.stdout.isatty(), option=_data_option(data)))
 
         file = Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None
         run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime, rules), ready)
@@ -114,14 +115,15 @@ def command(
         sys.exit(1)
 
 
-def welcome(state: dict[str, Any], stop: str, *, told: bool) -> str:
+def welcome(state: dict[str, Any], stop: str, *, told: bool, option: str = "") -> str:
     """The addresses and the next command; at the first start also a note about pods.
 
     `told`: the text goes to a user, so the dashboard's address has its token. A log, which others may read, has none.
+    `option`: of commands for this data directory, such as ` --data DIR`.
     """
     gateway, dashboard = state["gateway"], str(state["dashboard"])
     if not told:
-        dashboard = f"{dashboard.partition('?')[0]}   with its token to change something: serinus status"
+        dashboard = f"{dashboard.partition('?')[0]}   its token, for changes: serinus status{option}"
     pods = f"\n{_PODS.format(user=_user())}\n" if state.get("first") and state.get("runtime") == "process" else ""
     return f"""\
 Serinus is up, {state["seconds"]:.1f} s after it was started.
