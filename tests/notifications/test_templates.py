@@ -104,6 +104,8 @@ def test_no_function_is_both_there_and_refused() -> None:
         '{{$s := repeat 100000 "x"}}{{replace "x" $s $s}}',
         '{{$s := repeat 100000 "x"}}{{join $s (splitList "" $s)}}',
         '{{$s := repeat 10000 "\n"}}{{indent 1000 $s}}',
+        '{{$s := repeat 400 "1 "}}{{semverCompare (print $s "!") "1"}}',
+        '{{range until 10000}}{{$x := semverCompare "1 - 2 || 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1" "1"}}{{end}}',
         "{{" + "(" * 300 + "1" + ")" * 300 + "}}",
         "{{if 1}}" * 300 + "{{end}}" * 300,
         "{{1}}" * 60000,

@@ -20,15 +20,18 @@ from serinus.api.nesting import too_deep
 from serinus.api.patterns import compiled
 from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.functions import Call, Table, fits, sized
+from serinus.notifications.templates.versions import Version
 
 ENCODINGS = Table()
 
 
 def _encodable(value: Any) -> Any:
-    """Bytes as in Go's JSON."""
+    """Bytes and versions as in Go's JSON."""
+    if isinstance(value, Version):
+        return str(value)
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if isinstance(value, dict) and any(isinstance(item, bytes) for item in value.values()):
+    if isinstance(value, dict) and any(isinstance(item, bytes | Version) for item in value.values()):
         return {key: _encodable(item) for key, item in value.items()}
     return value
 

@@ -11,6 +11,7 @@ from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.functions import Call, Table, sized
 from serinus.notifications.templates.printf import sprint, sprintf
 from serinus.notifications.templates.values import NO_VALUE, shown, truth, type_name
+from serinus.notifications.templates.versions import Version
 
 GO = Table()
 
@@ -114,6 +115,8 @@ def equal(a: Any, b: Any) -> bool:
         return a == b
     if type(a) is type(b) and isinstance(a, Time | Duration | Named):
         return a == b
+    if isinstance(a, Version) and isinstance(b, Version):
+        return a is b  # pointers in Go
     for value in (a, b):
         if isinstance(value, list | dict | bytes):
             raise TemplateError(f"non-comparable type {type_name(value)}")

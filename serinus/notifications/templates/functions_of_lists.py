@@ -20,7 +20,9 @@ def _items(run: Call, value: Any, does: str) -> list[Any]:
 
 def _kind(value: Any) -> str:
     names = {"list": "slice", "dict": "map", "bytes": "slice", "NoneType": "invalid"}
-    return names.get(type(value).__name__) or {"time.Time": "struct"}.get(type_name(value), type_name(value))
+    return names.get(type(value).__name__) or {"time.Time": "struct", "*semver.Version": "ptr"}.get(
+        type_name(value), type_name(value)
+    )
 
 
 def same(a: Any, b: Any) -> bool:

@@ -9,6 +9,7 @@ from serinus.analysis.conditions.functions_of_time import call_method
 from serinus.analysis.conditions.moments import Duration, Named, Time
 from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.values import MISSING, type_name
+from serinus.notifications.templates.versions import Version, call_version
 
 MOST_NUMBERS = 100_000
 """The most iterations of `range N`."""
@@ -26,7 +27,12 @@ def member(value: Any, name: str, line: int) -> Any:
 
 
 def invoked(owner: Any, name: str, arguments: list[Any], line: int) -> Any:
-    """A method of a time or a duration."""
+    """A method of a time, a duration or a version."""
+    if isinstance(owner, Version):
+        try:
+            return call_version(owner, name, arguments)
+        except TemplateError as error:
+            raise TemplateError(f"{name}: {error}", line) from None
     if isinstance(owner, Time | Duration | Named):
         try:
             return call_method(owner, name, arguments)

@@ -9,8 +9,9 @@ from serinus.notifications.templates.functions_of_lists import LISTS
 from serinus.notifications.templates.functions_of_numbers import NUMBERS
 from serinus.notifications.templates.functions_of_text import TEXTS
 from serinus.notifications.templates.functions_of_time import TIMES
+from serinus.notifications.templates.functions_of_versions import VERSIONS
 
-FUNCTIONS = Table({**GO, **TEXTS, **LISTS, **NUMBERS, **TIMES, **ENCODINGS})
+FUNCTIONS = Table({**GO, **TEXTS, **LISTS, **NUMBERS, **TIMES, **ENCODINGS, **VERSIONS})
 
 MADE_BY_THE_COMPILER = frozenset({"and", "or", "call"})
 
@@ -21,7 +22,6 @@ REFUSED = frozenset((
     "buildCustomCert", "genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey",
     "genSignedCert", "genSignedCertWithKey", "encryptAES", "decryptAES", "randBytes", "randAlphaNum",
     "randAlpha", "randAscii", "randNumeric", "randInt", "shuffle", "osBase", "osClean", "osDir", "osExt",
-    "osIsAbs", "wrap", "wrapWith", "abbrevboth", "urlParse", "urlJoin", "deepCopy", "mustDeepCopy", "semver",
-    "semverCompare", "hello",
+    "osIsAbs", "wrap", "wrapWith", "abbrevboth", "urlParse", "urlJoin", "deepCopy", "mustDeepCopy", "hello",
 ))  # fmt: skip
 """Functions of sprig that use the network, the host, keys or randomness, or that no known template uses."""

@@ -15,6 +15,7 @@ from serinus.analysis.conditions.errors import ConditionError
 from serinus.analysis.conditions.moments import Duration, Named, Time
 from serinus.analysis.conditions.values import float_text, go_type
 from serinus.notifications.templates.errors import TemplateError
+from serinus.notifications.templates.versions import Version
 
 NO_VALUE = "<no value>"
 
@@ -60,6 +61,8 @@ def type_name(value: Any) -> str:
             return "<nil>"
         case bytes():
             return "[]uint8"
+        case Version():
+            return "*semver.Version"
         case _:
             return go_type(value)
 
