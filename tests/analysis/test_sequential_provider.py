@@ -231,6 +231,21 @@ async def test_looks_before_an_error_are_still_evidence(world: World) -> None:
     assert run.values[-1]["logHarm"] == pytest.approx(tally.add(Look(0, 0, 0, 0)).log_harm)
 
 
+@pytest.mark.parametrize(
+    "look", [[30, 30, 270, 0], [20, 1, 180, 2], [5, 6, 5, 0], {}], ids=["harm", "undecided", "wrong", "gap"]
+)
+async def test_a_look_whose_write_was_refused_does_not_count(world: World, look: Any) -> None:
+    """The controller then takes the look again, from the measurement as it was written before."""
+    run = prepared(world, [[20, 0, 180, 2], look, [20, 0, 180, 1]], count=3)
+    await run.play(1)
+    written, at = run.run, run.now
+    await run.play(1)
+    run.run, run.now, run.values[1:] = written, at, []
+    await run.play(1)
+    assert run.values[-1]["requests"] == {"canary": 40, "stable": 360}
+    assert run.last.metadata["looks"] == "20,0,180,2;20,0,180,1"
+
+
 async def test_weeks_of_looks_stay_within_the_status_and_keep_their_evidence(world: World) -> None:
     looks: list[Any] = [[2000.123 + at % 7, 2, 18_000.456 + at % 5, 18] for at in range(350)]
     run = prepared(world, looks, count=350, falsePass=1e-300, falseAbort=1e-9)

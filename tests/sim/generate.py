@@ -18,6 +18,11 @@ LENGTH = 120.0
 
 
 def generate(seed: int) -> History:
+    return with_inputs(with_analyses(plain(seed)))
+
+
+def plain(seed: int) -> History:
+    """The history before analyses and further inputs are added to it."""
     rng = Random(f"history {seed}")
     images = {name: Image(round(rng.choice((0.3, 1.0, 3.0, 8.0)) * rng.uniform(0.5, 1.5), 2)) for name in (*GOOD, "x1", "x2")}  # fmt: skip
     images[BAD] = Image(never=True)
@@ -35,7 +40,7 @@ def generate(seed: int) -> History:
             **_rollout_options(rng, blue_green=strategy == "blueGreen"),
         },
     }
-    history = History(
+    return History(
         seed,
         rollout,
         services,
@@ -50,7 +55,6 @@ def generate(seed: int) -> History:
         elected=rng.random() < 0.15,
         length=LENGTH,
     )
-    return with_inputs(with_analyses(history))
 
 
 def _maybe(rng: Random, chance: float, key: str, values: tuple[Any, ...]) -> Json:

@@ -67,6 +67,11 @@ class History(msgspec.Struct, frozen=True):
     late_troubles: tuple[Trouble, ...] = ()
     """Of the closing; their times count from its beginning."""
 
+    error_rates: dict[str, float] = {}
+    """By image: the share of its requests that fail. Where it is given, the monitoring answers counts of requests."""
+    traffic: float = 0.0
+    """Requests per second of all versions together."""
+
     router: str = "nginx"
     """Key of the router in a history with one (`routers.MODELS`)."""
     objects: tuple[tuple[str, Json], ...] = ()

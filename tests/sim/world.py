@@ -15,6 +15,7 @@ from serinus.engine.core.plan import Plan, Snapshot
 from serinus.engine.planner import plan as engine_plan
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError
+from tests.sim.counters import Counters
 from tests.sim.faults import Episode, Limit, Weather, Wire
 from tests.sim.gateway import Gateway, is_basic
 from tests.sim.history import NAME, History, Kill, image_of, manifests
@@ -58,7 +59,11 @@ class World:
         self.workloads.routed = self.router.plural
         self.gateway = Gateway(self.loop, self.store, self.workloads, Random(f"gateway {seed}"), NAME, self.router)
         self.weather = Weather(self.loop, history.episodes if faults else (), seed)
-        self.monitoring = Monitoring(self.loop, self.store, history)
+        self.monitoring = (
+            Counters(self.loop, self.store, history, self.gateway, self.workloads)
+            if history.error_rates
+            else Monitoring(self.loop, self.store, history)
+        )
         self.monitoring.trouble(history.troubles if faults else ())
         self.rng = Random(f"controller {seed}")
         self._plan = plan or engine_plan

@@ -112,7 +112,9 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
         )
 
     def _record(self, call: Call, metric: SequentialMetric, measurement: Measurement) -> Record:
-        known = self._records.get((call.run.metadata.uid, call.metric.name))
+        # A look changes the record. It is cached again with the measurement that includes the look: another measurement,
+        # such as a repetition after a refused write, must not find it.
+        known = self._records.pop((call.run.metadata.uid, call.metric.name), None)
         if known is not None and known.metadata == measurement.metadata and known.record.settings == metric.settings:
             return known.record
         try:
