@@ -31,6 +31,7 @@ from serinus.api.cutting import LONGEST_MESSAGE
 from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.controller.bounded import TooMuch, bounded
+from serinus.controller.messages import Messages
 from serinus.controller.reconcile import Measures
 from serinus.controller.set_aside import SetAside
 from serinus.engine.core.builder import difference, settled
@@ -83,9 +84,10 @@ class AnalysisRuns:
         measures: Measures,
         resolves: Callable[[Resolved], None] = lambda _: None,
         hands: Hands | None = None,
+        messages: Messages | None = None,
     ) -> None:
         self._client, self._runs, self._queue, self._clock = client, runs, queue, clock
-        self._reach, self._tell = reach, tell
+        self._reach, self._tell, self._messages = reach, tell, messages
         self._due: dict[Key, Mapping[str, float]] = {}
         self._written: dict[Key, int] = {}
         """The version that the cache must have reached before the run is reconciled again."""
@@ -148,8 +150,7 @@ class AnalysisRuns:
             if not self._woken[key]:
                 del self._woken[key]
         now = structs.replace(run, status=assessed.status)
-        for event in assessed.events:
-            self._tell(now, Event(event.reason, event.message, event.type))
+        self._happened(now, _events(assessed))
         self._measures.reconciled(key, self._clock.now() - began)
         self._due[key] = assessed.due
         if assessed.next is not None:
@@ -185,7 +186,7 @@ class AnalysisRuns:
         if unexpected is None or entry.failures >= ATTEMPTS:
             return failed(run, said, await self._measured(key, run, endings(run)))
         self._queue.add_at(key, entry.until)
-        self._tell(run, Event("SetAside", said, "Warning"))
+        self._happened(run, [Event("SetAside", said, "Warning")])
         return None
 
     async def _assess(
@@ -294,6 +295,7 @@ class AnalysisRuns:
         patch = difference(settled(run.status), settled(assessed.status))
         if not patch:
             return
+        await self._prepare(run, assessed)
         version = run.metadata.resource_version
         for _ in range(5):
             held = {"uid": run.metadata.uid, "resourceVersion": version}
@@ -311,6 +313,22 @@ class AnalysisRuns:
             return
         raise Conflict(409, "Conflict", f"AnalysisRun {key[1]} keeps changing")
 
+    async def _prepare(self, run: AnalysisRun, assessed: Assessed) -> None:
+        """Stores the messages of the Events before the status write. A refusal of that is ignored."""
+        if self._messages is None:
+            return
+        try:
+            await self._messages.prepare(run, lambda: structs.replace(run, status=assessed.status), _events(assessed))
+        except ApiError as error:
+            if not error.refused:
+                raise
+
+    def _happened(self, run: AnalysisRun, events: Sequence[Event]) -> None:
+        for event in events:
+            self._tell(run, event)
+        if self._messages is not None:
+            self._messages.happened(lambda: run, events, complete=True)
+
     async def _expire(self, key: Key, run: AnalysisRun) -> None:
         """`ttlStrategy`: deletes a completed run after its TTL."""
         at = delete_at(run)
@@ -323,6 +341,10 @@ class AnalysisRuns:
             await self._client.delete(ANALYSIS_RUNS, key[1], key[0], uid=run.metadata.uid)
         except NotFound:
             return
+
+
+def _events(assessed: Assessed) -> list[Event]:
+    return [Event(event.reason, event.message, event.type) for event in assessed.events]
 
 
 def _number(version: str) -> int:

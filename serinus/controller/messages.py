@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 from msgspec import structs
 
+from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment, ExperimentStatus
 from serinus.api.merge_patch import applied
 from serinus.api.meta import Json, ObjectMeta
@@ -21,16 +22,23 @@ Annotate = Callable[[Json, str], Awaitable[ObjectMeta]]
 """Writes annotations of the object with this uid."""
 
 
+Told = Rollout | Experiment | AnalysisRun
+"""An object with Events that may cause messages."""
+
+
 class Messages(Protocol):
-    """Messages to users about Events. `make` returns the object as the pass writes it."""
+    """Messages to users about Events. `make` returns the object as it is written."""
 
     async def prepare(
-        self, before: Subject, make: Callable[[], Subject], events: Sequence[Event], write: Annotate
+        self, before: Told, make: Callable[[], Told], events: Sequence[Event], write: Annotate | None = None
     ) -> None:
-        """Called before the write of a status, with the Events that this write causes."""
+        """Called before the write of a status, with the Events that this write causes.
+
+        `write`: for a Rollout, in the same pass. Raises the ApiError of a failed write.
+        """
         ...
 
-    def happened(self, make: Callable[[], Subject], events: Sequence[Event], *, complete: bool) -> None:
+    def happened(self, make: Callable[[], Told], events: Sequence[Event], *, complete: bool) -> None:
         """Called after a pass with its Events. `complete`: no write of the pass failed."""
         ...
 

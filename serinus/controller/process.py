@@ -201,10 +201,11 @@ class Controller:
             self.run_queue,
             clock,
             self.reach,
-            self._tell_of_run,
+            lambda run, event: self.recorder.tell(run, event, kind="AnalysisRun"),
             resolves=self.jobs.need,
             measures=self.metrics.runs,
             hands=self._run_hands,
+            messages=self.notifying.notifications,
         )
         self.cache.analysis_runs.on_change(self._run_changed)
         for informer in (self.cache.rollouts, self.cache.experiments, self.cache.analysis_runs):
@@ -320,10 +321,6 @@ class Controller:
         """Reports an unreadable object only by an Event, because its status cannot be read either."""
         about = Rollout(WrittenMeta(name=key[1], namespace=key[0], uid=uid))
         self.recorder.tell(about, Event("SetAside", f"it cannot be read: {why}", "Warning"), kind=kind)
-
-    def _tell_of_run(self, run: AnalysisRun, event: Event) -> None:
-        self.recorder.tell(run, event, kind="AnalysisRun")
-        self.notifying.notifications.run_happened(run, event)
 
     def _introduce(self, old: Rollout | None, new: Rollout | None) -> None:
         if self._working and old is None and new is not None:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from serinus.api.analysis import AnalysisRun
-from serinus.api.experiment import Experiment
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.rollout import Rollout
 from serinus.controller.cache import Cache
 from serinus.controller.notifications.completions import Completions
 from serinus.controller.notifications.memory import Memories, Memory
-from serinus.controller.notifications.pending import Pending, digest_of
+from serinus.controller.notifications.pending import Pending, digest_of, subject_of
 from serinus.controller.notifications.repetitions import Repetitions, occurrence_of
+from serinus.controller.notifications.reported import Reported
 from serinus.controller.notifications.resumption import Resumption
 from serinus.controller.notifications.sending import Sender, entry_of
 from serinus.controller.notifications.series import NotificationSeries
@@ -48,7 +48,7 @@ class _Judged:
 
 
 class Notifications:
-    """Messages of Events (`happened`, `run_happened`) and of conditions (`rollout_changed`)."""
+    """Messages of Events (`happened`) and of conditions (`rollout_changed`)."""
 
     def __init__(
         self,
@@ -65,21 +65,23 @@ class Notifications:
         self._values = Values(cache)
         self._completions = Completions(self._values)
         self._resumption = Resumption(clock, sources, self._values, self._completions, repetitions, sender)
+        self._reported = Reported(cache, self._occurrences, repetitions.remember)
         self._leads = False
 
     def lead(self) -> None:
         """Starts sending messages, first those that an earlier process could not deliver."""
         self._leads = True
         self._memories.clear()
+        self._reported.remember()
         for rollout in self._cache.rollouts.items.values():
             memory = self._memories.of(rollout)
             memory.prepared, entries = list(memory.pending), list(memory.pending)
-            status = digest_of(rollout) if entries else ""
             for entry in entries:
+                about = self._values.subject(rollout, entry.subject)
                 # A status that was not written is planned again, and so are its Events.
-                if entry.before != status:
-                    self._resumption.send(rollout, entry)
-            self._drop_prepared(rollout, memory)
+                if not entry.before or entry.before != digest_of(about):
+                    self._resumption.send(rollout, about, entry)
+            self._drop_prepared(rollout, memory, list(memory.prepared))
             self._judge(rollout, memory)
 
     def rest(self) -> None:
@@ -90,37 +92,40 @@ class Notifications:
 
     async def prepare(
         self,
-        before: Rollout | Experiment,
-        make: Callable[[], Rollout | Experiment],
+        before: Subject,
+        make: Callable[[], Subject],
         events: Sequence[Event],
-        write: Callable[[Json, str], Any],
+        write: Callable[[Json, str], Any] | None = None,
     ) -> None:
         """Stores the messages of Events that are about to happen, so that they survive this process.
 
-        `make` returns the object as it will be. `write(annotations, uid)` writes annotations of the object in the same
-        pass.
+        The object's Rollout stores them. `make` returns the object as it will be. `write(annotations, uid)` writes
+        annotations of a Rollout in the same pass. Raises the ApiError of a failed write.
         """
-        if not self._leads or not self._sources.configurations or not isinstance(before, Rollout):
+        if not self._leads or not self._sources.configurations or (root := self._values.root(before)) is None:
             return
-        memory = self._memories.of(before)
-        if not events and not memory.prepared:
+        memory = self._memories.of(root)
+        earlier = _prepared(memory, before)
+        if not events and not earlier:
             return
         entries = self._entries(before, make(), events, memory)
         waiting = self._completions.of(memory.uid)
-        for one in list(memory.prepared):
+        for one in earlier:
             if one not in entries and (waiting is None or not one.reports(waiting)):
                 memory.drop(one)
         for one in entries:
             if one not in memory.prepared:
                 memory.prepare(one)
-        await self._memories.write_by((before.metadata.namespace, before.metadata.name), write)
+        key = (root.metadata.namespace, root.metadata.name)
+        if root is before and write is not None:
+            await self._memories.write_by(key, write)
+        else:
+            await self._memories.write(key)
 
-    def _entries(
-        self, before: Rollout, after: Rollout | Experiment, events: Sequence[Event], memory: Memory
-    ) -> list[Pending]:
+    def _entries(self, before: Subject, after: Subject, events: Sequence[Event], memory: Memory) -> list[Pending]:
         """The messages of Events as stored. A message of an earlier attempt at the same pass keeps its time."""
         found: list[Pending] = []
-        status, now = digest_of(before), self._clock.now()
+        status, now, own = digest_of(before), self._clock.now(), subject_of(before)
         for event in events:
             if event.reason in OWN_REASONS:
                 continue
@@ -129,14 +134,12 @@ class Notifications:
                 for due in judged.due:
                     if self._repetitions.is_known(occurrence_of(memory.uid, judged.configuration, due.identity)):
                         continue
-                    made = entry_of(judged.configuration, due, judged.happening, now, before=status)
+                    made = entry_of(judged.configuration, due, judged.happening, now, before=status, about=own)
                     old = (one for one in memory.prepared if one.same(made) and one.before == status)
                     found.append(next(old, made))
         return found
 
-    def happened(
-        self, make: Callable[[], Rollout | Experiment], events: Sequence[Event], *, complete: bool = True
-    ) -> None:
+    def happened(self, make: Callable[[], Subject], events: Sequence[Event], *, complete: bool = True) -> None:
         """Sends the messages of a pass's Events. `make` returns the object as the pass wrote it.
 
         `complete`: no write failed. Prepared messages of Events that did not happen are then dropped.
@@ -151,13 +154,9 @@ class Notifications:
                 self._completions.wait(about, event)
             else:
                 self._event(about, event)
-        if complete and isinstance(about, Rollout):
-            self._drop_prepared(about, self._memories.of(about))
-
-    def run_happened(self, run: AnalysisRun, event: Event) -> None:
-        """Like `happened`, for an AnalysisRun."""
-        if self._leads:
-            self._event(run, event)
+        if complete and (root := self._values.root(about)) is not None:
+            memory = self._memories.of(root)
+            self._drop_prepared(root, memory, _prepared(memory, about))
 
     def rollout_changed(self, old: Rollout | None, new: Rollout | None) -> None:
         """Evaluates conditions on the stored object."""
@@ -203,6 +202,13 @@ class Notifications:
                 self._repetitions.remember(occurrence)
                 self._sender.send(found.configuration, about, root, due, found.values, found.happening)
         self._series.spent((metadata.namespace, metadata.name), time.perf_counter() - began)
+
+    def _occurrences(self, about: Subject, event: Event) -> Iterator[str]:
+        """The occurrences of the messages that are due for an Event."""
+        root = self._values.root(about)
+        uid = root.metadata.uid if root is not None else about.metadata.uid
+        for found in self._due_by(about, event, absorbed=self._repetitions.is_absorbed):
+            yield from (occurrence_of(uid, found.configuration, due.identity) for due in found.due)
 
     def _due_by(
         self, about: Subject, event: Event, *, absorbed: Callable[[str, str], bool], early: bool = False
@@ -257,15 +263,21 @@ class Notifications:
             if judged.over:
                 self._memories.changed((rollout.metadata.namespace, rollout.metadata.name))
 
-    def _drop_prepared(self, rollout: Rollout, memory: Memory) -> None:
+    def _drop_prepared(self, rollout: Rollout, memory: Memory, entries: list[Pending]) -> None:
         waiting = self._completions.of(rollout.metadata.uid)
-        self._drop(rollout, memory, [one for one in memory.prepared if waiting is None or not one.reports(waiting)])
+        self._drop(rollout, memory, [one for one in entries if waiting is None or not one.reports(waiting)])
 
     def _drop(self, rollout: Rollout, memory: Memory, entries: list[Pending]) -> None:
         for entry in entries:
             memory.drop(entry)
         if entries:
             self._memories.changed((rollout.metadata.namespace, rollout.metadata.name))
+
+
+def _prepared(memory: Memory, about: Subject) -> list[Pending]:
+    """The messages of an object's Events that have not happened yet."""
+    own = subject_of(about)
+    return [one for one in memory.prepared if one.subject == own]
 
 
 def _subscribed(configuration: Configuration, metadata: ObjectMeta, *, general: bool = True) -> Found:

@@ -6,6 +6,8 @@ from hashlib import blake2b
 
 import msgspec
 
+from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
 from serinus.api.rollout import Rollout
 from serinus.engine.core.plan import Event
 from serinus.notifications.due import Happening
@@ -19,6 +21,7 @@ _SHORT = {
     "event": "e",
     "at": "a",
     "before": "b",
+    "subject": "o",
 }
 LONGEST_MESSAGE = 200
 
@@ -26,7 +29,8 @@ LONGEST_MESSAGE = 200
 class Pending(msgspec.Struct, rename=_SHORT, omit_defaults=True):
     """`at`: when the message became due, in seconds since the epoch. `namespace`: of the configuration.
 
-    `before`: digest of the status before the pass that caused the Event; "" if that status was already written.
+    `before`: digest of the subject's status before the pass that caused the Event; "" if that status was already
+    written. `subject`: `KIND/NAME` of the object that the Event is about; "" for the Rollout itself.
     """
 
     trigger: str
@@ -38,6 +42,7 @@ class Pending(msgspec.Struct, rename=_SHORT, omit_defaults=True):
     event: tuple[str, ...] = ()
     """Reason, message, type; empty for a condition."""
     before: str = ""
+    subject: str = ""
 
     def of(self) -> Event | None:
         """The Event that the message reports; None for a condition that became true."""
@@ -53,7 +58,7 @@ class Pending(msgspec.Struct, rename=_SHORT, omit_defaults=True):
         return self.event == shortened(event)
 
     def _what(self) -> tuple[object, ...]:
-        return self.trigger, self.index, self.service, self.recipient, self.namespace, self.event
+        return self.trigger, self.index, self.service, self.recipient, self.namespace, self.event, self.subject
 
 
 def shortened(event: Event | Happening) -> tuple[str, str, str]:
@@ -61,6 +66,11 @@ def shortened(event: Event | Happening) -> tuple[str, str, str]:
     return event.reason, event.message[:LONGEST_MESSAGE], event.type
 
 
-def digest_of(rollout: Rollout) -> str:
+def subject_of(about: Rollout | Experiment | AnalysisRun) -> str:
+    """The name of an object in `Pending.subject`."""
+    return "" if isinstance(about, Rollout) else f"{type(about).__name__}/{about.metadata.name}"
+
+
+def digest_of(about: Rollout | Experiment | AnalysisRun) -> str:
     """A digest of the status. Different statuses have different digests."""
-    return blake2b(msgspec.json.encode(rollout.status), digest_size=6).hexdigest()
+    return blake2b(msgspec.json.encode(about.status), digest_size=6).hexdigest()

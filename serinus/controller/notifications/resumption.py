@@ -11,6 +11,7 @@ from serinus.controller.notifications.pending import Pending
 from serinus.controller.notifications.repetitions import Repetitions, occurrence_of
 from serinus.controller.notifications.sending import Sender
 from serinus.controller.notifications.sources import NotificationSources
+from serinus.controller.notifications.subject import Subject
 from serinus.controller.notifications.values import Values
 from serinus.engine.core.plan import Event
 from serinus.kube.clock import Clock
@@ -31,8 +32,8 @@ class Resumption:
     repetitions: Repetitions
     sender: Sender
 
-    def send(self, rollout: Rollout, entry: Pending) -> None:
-        """Sends the message, unless its configuration or its trigger no longer exists."""
+    def send(self, rollout: Rollout, about: Subject, entry: Pending) -> None:
+        """Sends the message, unless its configuration or its trigger no longer exists. `about`: its subject."""
         event = entry.of()
         if event is not None and self.completions.is_early(rollout, event):
             self.completions.wait(rollout, event)
@@ -40,12 +41,13 @@ class Resumption:
         for configuration, prefix in self.sources.of(rollout.metadata.namespace):
             trigger = configuration.triggers.get(entry.trigger)
             if configuration.namespace == entry.namespace and trigger and entry.index < len(trigger.conditions):
-                self._send(rollout, entry, event, configuration, prefix, trigger.conditions[entry.index])
+                self._send(rollout, about, entry, event, configuration, prefix, trigger.conditions[entry.index])
                 return
 
     def _send(
         self,
         rollout: Rollout,
+        about: Subject,
         entry: Pending,
         event: Event | None,
         configuration: Configuration,
@@ -53,22 +55,28 @@ class Resumption:
         condition: Condition,
     ) -> None:
         to = Destination(entry.service, entry.recipient)
-        values = self.values.variables(rollout, configuration, event)
+        values = self.values.variables(about, configuration, event)
         happening, key = None, ""
         if condition.when is not None or condition.once_per is not None:
             once = once_of(condition, values, self.clock.now())
             key = key_of(entry.trigger, condition, to, once=once, namespace=prefix)
         if event is not None:
             happening = Happening(event.reason, event.message, event.type)
-            self._remember(rollout, configuration, entry, event, values)
+            self._remember(rollout, about, configuration, entry, event, values)
         due = Due(entry.trigger, entry.index, condition.send, to, key)
-        self.sender.send(configuration, rollout, rollout, due, values, happening, float(entry.at))
+        self.sender.send(configuration, about, rollout, due, values, happening, float(entry.at))
 
     def _remember(
-        self, rollout: Rollout, configuration: Configuration, entry: Pending, event: Event, values: dict[str, Any]
+        self,
+        rollout: Rollout,
+        about: Subject,
+        configuration: Configuration,
+        entry: Pending,
+        event: Event,
+        values: dict[str, Any],
     ) -> None:
         """Suppresses a further message if this process records the same occurrence again."""
-        run = self.values.run_of(rollout, event)
+        run = self.values.run_of(about, event)
         which = identity(event.reason, event.message, values["rollout"], run)
         named = identity_of(entry.trigger, entry.index, Destination(entry.service, entry.recipient), which)
         self.repetitions.remember(occurrence_of(rollout.metadata.uid, configuration, named))

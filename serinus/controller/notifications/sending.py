@@ -8,7 +8,7 @@ from typing import Any
 
 from serinus.api.rollout import Rollout
 from serinus.controller.notifications.memory import Memories
-from serinus.controller.notifications.pending import Pending, shortened
+from serinus.controller.notifications.pending import Pending, shortened, subject_of
 from serinus.controller.notifications.repetitions import Repetitions
 from serinus.controller.notifications.subject import About, Subject
 from serinus.kube.clock import Clock
@@ -48,7 +48,7 @@ class Sender:
         entry = None
         if root is not None and isinstance(made, Notification):
             memory = self.memories.of(root)
-            entry = memory.take(entry_of(configuration, due, event, at))
+            entry = memory.take(entry_of(configuration, due, event, at, about=subject_of(subject)))
             self.repetitions.departs(memory.uid, due.key)
             self.memories.changed((root.metadata.namespace, root.metadata.name))
         about = _about(subject, root, due, event, entry)
@@ -78,12 +78,12 @@ class Sender:
 
 
 def entry_of(
-    configuration: Configuration, due: Due, event: Happening | None, at: float, *, before: str = ""
+    configuration: Configuration, due: Due, event: Happening | None, at: float, *, before: str = "", about: str = ""
 ) -> Pending:
-    """The message as a Rollout stores it."""
+    """The message as a Rollout stores it. `about`: `Pending.subject`."""
     kept = shortened(event) if event is not None else ()
     return Pending(
-        due.trigger, due.index, due.to.service, due.to.recipient, int(at), configuration.namespace, kept, before
+        due.trigger, due.index, due.to.service, due.to.recipient, int(at), configuration.namespace, kept, before, about
     )
 
 

@@ -48,6 +48,16 @@ class Values:
         rollout = self._cache.rollouts.items.get((about.metadata.namespace, owner.name))
         return rollout if rollout is not None and rollout.metadata.uid == owner.uid else None
 
+    def subject(self, rollout: Rollout, name: str) -> Subject:
+        """The object with the name of `Pending.subject`; the Rollout if it is gone."""
+        kind, _, own = name.partition("/")
+        key = (rollout.metadata.namespace, own)
+        found = {
+            "AnalysisRun": self._cache.analysis_runs.items.get,
+            "Experiment": self._cache.experiments.items.get,
+        }.get(kind, lambda _: None)(key)
+        return found if found is not None and self.root(found) is rollout else rollout
+
     def run_of(self, about: Subject, event: Event) -> str:
         """uid of the AnalysisRun or the Experiment whose verdict the Event reports; "" for other Events."""
         if isinstance(about, AnalysisRun) and event.reason.startswith("AnalysisRun"):
@@ -75,7 +85,11 @@ class Values:
         """The run that is named in an Event about its owner."""
         if isinstance(about, AnalysisRun) or not event.reason.startswith("AnalysisRun"):
             return None
-        named = [run for run in self._cache.runs_of(about) if run.metadata.name in event.message]
+        texts = [event.message]
+        if isinstance(about, Experiment):
+            # Its Events name an analysis of its spec, not the run.
+            texts += [one.analysis_run for one in about.status.analysis_runs if f"'{one.name}'" in event.message]
+        named = [run for run in self._cache.runs_of(about) if any(run.metadata.name in text for text in texts)]
         return max(named, key=lambda run: len(run.metadata.name), default=None)
 
     def _runs(self, rollout: Rollout) -> list[Json] | None:

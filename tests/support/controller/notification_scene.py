@@ -33,7 +33,7 @@ CONFIG = {
 
 
 class Slack(Http):
-    """`answer`: status, or an error of Slack."""
+    """`answer`: status, or an error of Slack. The host metrics.test is a metric that is always true."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +52,8 @@ class Slack(Http):
         shown: str | None = None,
         follow: bool = True,
     ) -> Answer:
+        if "//metrics.test/" in url:
+            return Answer(200, {}, b'{"ok": true}')
         if isinstance(self.answer, int) and self.answer != 200:
             return Answer(self.answer, {}, b"")
         if isinstance(self.answer, str):
