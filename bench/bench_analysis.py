@@ -25,12 +25,12 @@ from urllib.parse import urlsplit
 
 from controller_meter import Meter
 
-from serinus.analysis.conditions.condition import Condition
-from serinus.analysis.conditions.values import Floats
+from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.values import Floats
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.kube.client import Client
-from serinus.kube.config import Flags, load
-from serinus.kube.https import HttpsHandler
+from serinus.kube.configuration.config import Flags, load
+from serinus.kube.http.https import HttpsHandler
 
 RUNS, METRICS, INTERVAL = 500, 3, 5.0
 WARM_UP = 15.0

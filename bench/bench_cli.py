@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from serinus.api.resources import ROLLOUTS
-from serinus.kube.config import Flags, load
+from serinus.kube.configuration.config import Flags, load
 from serinus.kube.sync import SyncClient
 
 ROUNDS, WARM = 21, 2

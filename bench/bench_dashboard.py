@@ -31,8 +31,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from serinus.api.resources import BY_KIND, ROLLOUTS
 from serinus.kube.client import Client
-from serinus.kube.config import Flags, load
-from serinus.kube.https import HttpsHandler
+from serinus.kube.configuration.config import Flags, load
+from serinus.kube.http.https import HttpsHandler
 from serinus.kube.sync import SyncClient
 from tests.support.dashboard import scenes
 

@@ -24,7 +24,7 @@ from typing import Any
 import looptime
 from bench_canary import Instance
 
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.http.client import Answer
 from serinus.notifications.delivery import Delivery, Letter, Line
 from serinus.notifications.fields import read
 from serinus.notifications.services.registry import SERVICES

@@ -16,9 +16,9 @@ import msgspec
 from serinus.api.resources import PODS
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock, rfc3339
-from serinus.kube.config import Flags, load
+from serinus.kube.configuration.config import Flags, load
 from serinus.kube.errors import ApiError, Conflict, NotFound
-from serinus.kube.https import HttpsHandler
+from serinus.kube.http.https import HttpsHandler
 from serinus.kube.informer import Informer
 
 WORKERS = 32

@@ -33,8 +33,8 @@ from scale_load import Load
 from scale_routes import ROUTERS, Routing
 
 from serinus.kube.client import Client
-from serinus.kube.config import Flags, load
-from serinus.kube.https import HttpsHandler
+from serinus.kube.configuration.config import Flags, load
+from serinus.kube.http.https import HttpsHandler
 from tests.support.cluster.binary import NoBinary, binary
 from tests.support.cluster.cluster import Cluster
 from tests.support.cluster.control_plane import ControlPlane

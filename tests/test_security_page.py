@@ -42,7 +42,8 @@ def test_reports_go_to_github_and_to_no_address() -> None:
 
 
 def test_the_bounds_that_it_names_are_those_of_the_code() -> None:
-    from serinus.analysis.providers import http, lanes
+    from serinus.analysis.providers import lanes
+    from serinus.analysis.providers.http import client as http
 
     assert f"{http.LONGEST_SECONDS:g} seconds, {http.LARGEST_ANSWER >> 20} MiB, {http.REDIRECTS} redirects" in PAGE
     assert f"{lanes.OF_ONE} measurements of a namespace at a time" in PAGE

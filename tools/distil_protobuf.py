@@ -1,4 +1,4 @@
-"""Writes serinus/local/apiserver/protobuf_fields.json: the fields of the built-in kinds in Kubernetes' protobuf encoding.
+"""Writes serinus/local/apiserver/requests/protobuf_fields.json: the fields of the built-in kinds in Kubernetes' protobuf encoding.
 
     python tools/distil_protobuf.py GO_MODULE_CACHE/k8s.io VERSION      (VERSION such as v0.34.4)
 
@@ -78,7 +78,7 @@ def main(cache: Path, version: str) -> None:
                 inner = re.sub(r"^(\[\]|\{\})+", "", kind)
                 if "." in inner:
                     todo.append(inner)
-    target = Path(__file__).parent.parent / "serinus/local/apiserver/protobuf_fields.json"
+    target = Path(__file__).parent.parent / "serinus/local/apiserver/requests/protobuf_fields.json"
     lines = (f"{json.dumps(name)}: {json.dumps(table[name], separators=(',', ':'))}" for name in sorted(table))
     target.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

@@ -3,7 +3,7 @@
     python tools/distil_schemas.py
 
 Reads the PyPI package `kubernetes-validate` (a development dependency: the OpenAPI definitions of Kubernetes as JSON
-schemas) and writes `serinus/api/schemas.json.gz`: the definitions that the served kinds and their subresources
+schemas) and writes `serinus/api/schema/schemas.json.gz`: the definitions that the served kinds and their subresources
 reach, with descriptions and `x-kubernetes-*` facts. The output depends on the input only, so a second run changes nothing.
 """
 
@@ -19,7 +19,7 @@ import kubernetes_validate
 from serinus.api.resources import BUILT_IN, OLDER_VERSIONS
 
 VERSION = "1.37.0"
-TARGET = Path(__file__).parent.parent / "serinus" / "api" / "schemas.json.gz"
+TARGET = Path(__file__).parent.parent / "serinus" / "api" / "schema" / "schemas.json.gz"
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 ALSO: tuple[str, ...] = (
     META + "DeleteOptions", META + "Status", META + "WatchEvent", META + "APIResourceList", META + "APIGroup",

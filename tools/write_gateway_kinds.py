@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-TARGETS = Path(__file__).parents[1] / "serinus" / "local"
+TARGETS = Path(__file__).parents[1] / "serinus" / "local" / "traefik"
 SOURCES = {
     "config/crd/standard/*.yaml": "gateway_api.json.gz",
     "integration/fixtures/k8s/01-traefik-crd.yml": "traefik_kinds.json.gz",

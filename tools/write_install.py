@@ -1,4 +1,4 @@
-"""Writes the generated part of install/ from serinus/api/installation.py: `python tools/write_install.py [DIR]`.
+"""Writes the generated part of install/ from serinus/install/installation.py: `python tools/write_install.py [DIR]`.
 
 The kustomizations and the chart's templates are written by hand; tests/cli/test_install_files.py compares the rest.
 """
@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from serinus import __version__
-from serinus.api.crds import crds
-from serinus.api.installation import CLUSTER_RULES, NAME, RULES, default_image, installation, rules
+from serinus.api.schema.crds import crds
+from serinus.install.installation import CLUSTER_RULES, NAME, RULES, default_image, installation, rules
 from serinus.routing.registry import permissions
 
 Json = dict[str, Any]

@@ -1,6 +1,6 @@
 """Writes the files generated from the metric providers: `python tools/write_providers.py`.
 
-The provider's part of a metric in serinus/api/argoproj.fields.txt, and the table of docs/providers/README.md.
+The provider's part of a metric in serinus/api/schema/argoproj.fields.txt, and the table of docs/providers/README.md.
 tests/analysis/test_provider_files.py compares them. Then run `python tools/write_install.py`, which writes the CRDs.
 """
 
@@ -13,7 +13,7 @@ from serinus.analysis.providers.fields import PATH, field_lines
 from serinus.analysis.providers.registry import providers
 
 ROOT = Path(__file__).parents[1]
-FIELDS = ROOT / "serinus" / "api" / "argoproj.fields.txt"
+FIELDS = ROOT / "serinus" / "api" / "schema" / "argoproj.fields.txt"
 INDEX = ROOT / "docs" / "providers" / "README.md"
 _BLOCK = re.compile(rf"(?:^{re.escape(PATH)}\.[^\n]*\n)++", re.MULTILINE)
 _TABLE = re.compile(r"(?:^\|[^\n]*\n)++", re.MULTILINE)

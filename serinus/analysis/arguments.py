@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from serinus.analysis.conditions.values import float_text
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.expansion import Room, TooLarge
-from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.expr.values import float_text
 from serinus.analysis.templating import filled
 from serinus.api.analysis import Argument, SecretKeyRef
 

@@ -6,7 +6,7 @@ than 1.5 MiB (etcd, `--max-request-bytes`), so an object without placeholders ha
 
 from __future__ import annotations
 
-from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.errors import AnalysisProblem
 
 LARGEST = 1_500_000
 """Characters of one object with its argument values: the metrics or the arguments of a run, or an Experiment."""

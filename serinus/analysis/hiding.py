@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from serinus.analysis.escapes import Layer, layers_of, without_breaks
-from serinus.api.cutting import shortened
+from serinus.api.messages.cutting import shortened
 
 STAND_IN = "*****"
 """Replaces a secret, as in Argo Rollouts."""

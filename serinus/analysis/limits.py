@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from serinus.analysis.sequential.metric import configuration
 from serinus.api.analysis import Metric
-from serinus.api.durations import go_duration
+from serinus.api.values.durations import go_duration
 
 UNLIMITED = 0
 """As `count`: the metric is measured for as long as the run lasts."""

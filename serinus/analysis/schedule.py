@@ -12,10 +12,10 @@ from typing import Literal
 
 from serinus.analysis.limits import RETRY_SECONDS, UNLIMITED, limits_of
 from serinus.analysis.phases import BAD, COMPLETED, ERROR
-from serinus.analysis.resolved import Resolved, ResolvedMetric
+from serinus.analysis.resolution import Resolved, ResolvedMetric
 from serinus.analysis.verdicts import last_measurement
 from serinus.api.analysis import AnalysisRun, Measurement, Metric, MetricResult
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 
 
 @dataclass(frozen=True, slots=True)

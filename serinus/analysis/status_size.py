@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from serinus.api.analysis import AnalysisRunStatus, Measurement, MetricResult
-from serinus.api.cutting import shortened
+from serinus.api.messages.cutting import shortened
 
 LARGEST = 600_000
 """Characters of all texts of a status: with a spec of the same size, the object stays below 1.5 MiB."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from serinus.analysis.arguments import merged_arguments, overridden
-from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.errors import AnalysisProblem
 from serinus.api.analysis import (
     AnalysisRunSpec,
     AnalysisTemplate,

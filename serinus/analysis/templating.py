@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.expansion import Room, TooLarge
-from serinus.analysis.problems import AnalysisProblem
 from serinus.api.analysis import Metric
-from serinus.api.nesting import TOO_DEEP, nests_too_deep
+from serinus.api.decoding.nesting import TOO_DEEP, nests_too_deep
 
 OPEN, CLOSE = "{{", "}}"
 ARGUMENTS = ("args.",)

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 
 from serinus.analysis.arguments import ARGUMENTS, argument_values, rollout_arguments
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.expansion import METRIC, TEMPLATE, Room
 from serinus.analysis.limits import number
-from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.sequential.metric import PLUGIN, configuration, sequential_metric
 from serinus.analysis.sequential.settings import SetupError
 from serinus.analysis.templates import Templates, found_templates, run_spec
 from serinus.analysis.templating import names_in, with_arguments
 from serinus.api.analysis import AnalysisRunSpec, AnalysisTemplate, Argument, Metric, RolloutAnalysis
-from serinus.api.durations import go_duration
+from serinus.api.values.durations import go_duration
 
 DUMMY = "dummy-value"
 """Replaces a value that only an update has."""

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from serinus.analysis.conditions.budget import STEPS
-from serinus.analysis.conditions.condition import Condition
-from serinus.analysis.conditions.errors import ConditionError, TooMuchWork
+from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.errors import ConditionError, TooMuchWork
+from serinus.analysis.expr.limits import STEPS
 from serinus.analysis.limits import UNLIMITED, Limits
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.api.analysis import Measurement, Metric, MetricResult

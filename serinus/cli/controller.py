@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-    from serinus.controller.process import Options
-    from serinus.kube.config import Connection
-    from serinus.kube.wire import Handler
+    from serinus.controller.manager import Options
+    from serinus.kube.configuration.config import Connection
+    from serinus.kube.transport import Handler
 
 SHORT = "Run the controller against any Kubernetes API"
 
@@ -37,9 +37,9 @@ def command(**given: object) -> None:
     import gc
 
     from serinus.controller import log
-    from serinus.controller.ports import PortTaken
-    from serinus.controller.process import lease_namespace
-    from serinus.kube.config import ConfigError, Flags, load
+    from serinus.controller.manager import lease_namespace
+    from serinus.controller.monitoring.health import PortTaken
+    from serinus.kube.configuration.config import ConfigError, Flags, load
 
     log.start(str(given["loglevel"]), "json" if given["logformat"] == "json" else "text")
     names = {str(option.name) for option in CONNECTION}
@@ -71,7 +71,7 @@ def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
 
 
 def _options(given: dict[str, object], home: str) -> Options:
-    from serinus.controller.process import Options
+    from serinus.controller.manager import Options
 
     return Options(
         namespace=home if given["namespaced"] else "",
@@ -98,7 +98,7 @@ def _job_cluster() -> Connection | None:
     """The cluster for Jobs of analyses, if set: a kubeconfig, or `in-cluster`. ConfigError if it is neither."""
     import os
 
-    from serinus.kube.config import ConfigError, Flags, in_cluster, load
+    from serinus.kube.configuration.config import ConfigError, Flags, in_cluster, load
 
     said = os.environ.get(JOB_KUBECONFIG, "")
     if not said:
@@ -125,11 +125,11 @@ async def _run(
     import signal
     from random import Random
 
-    from serinus.controller.metrics import Metrics
-    from serinus.controller.process import run_controller
+    from serinus.controller.manager import run_controller
+    from serinus.controller.monitoring.metrics import Metrics
     from serinus.kube.client import Client
     from serinus.kube.clock import SystemClock
-    from serinus.kube.https import HttpsHandler
+    from serinus.kube.http.https import HttpsHandler
 
     handler, metrics = HttpsHandler(connection), Metrics()
     client = Client(limited(metrics.counting(handler)), user_agent="rollouts-controller")

@@ -6,7 +6,7 @@ import click
 
 
 def _seconds(_: click.Context, param: click.Parameter, text: str) -> float:
-    from serinus.api.durations import pause_seconds
+    from serinus.api.values.durations import pause_seconds
 
     try:
         return pause_seconds(text)

@@ -94,7 +94,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 def _demo(instance: Instance, wanted: Wanted, port: int | None) -> bool:
     from serinus.local import daemon
-    from serinus.local.gateway import free_port
+    from serinus.local.traefik.gateway import free_port
 
     try:
         chosen = free_port("127.0.0.1", 8080 if port is None else port)
@@ -121,11 +121,11 @@ def _demo(instance: Instance, wanted: Wanted, port: int | None) -> bool:
 
 
 async def _walk(instance: Instance, gateway: str, wanted: Wanted) -> bool:
-    from serinus.cli.demo_screen import screen
-    from serinus.cli.demo_stage import DemoSettings
+    from serinus.cli.demos.demo_screen import screen
+    from serinus.cli.demos.demo_stage import DemoSettings
     from serinus.kube.client import Client
-    from serinus.kube.config import Flags, load
-    from serinus.kube.https import HttpsHandler
+    from serinus.kube.configuration.config import Flags, load
+    from serinus.kube.http.https import HttpsHandler
 
     attended = not wanted.once and sys.stdin.isatty() and sys.stdout.isatty()
     settings = DemoSettings(instance.kubeconfig, gateway, wanted.rate, gate_seconds=20.0 if attended else 0.0)
@@ -133,10 +133,10 @@ async def _walk(instance: Instance, gateway: str, wanted: Wanted) -> bool:
     client = Client(handler)
     try:
         if wanted.analysis:
-            from serinus.cli.demo_analysis import watched
+            from serinus.cli.demos.demo_analysis import watched
 
             return await watched(settings, client, lambda: screen(once=wanted.once), wanted.program)
-        from serinus.cli.demo_walk import Walk
+        from serinus.cli.demos.demo_walk import Walk
 
         shown = screen(once=wanted.once)
         try:

@@ -9,11 +9,11 @@ import time
 import click
 import msgspec
 
-from serinus.analysis.conditions.errors import ConditionError
-from serinus.analysis.conditions.samples import KINDS, Sample, answer, judged
-from serinus.api.nesting import TOO_DEEP, too_deep
-from serinus.api.visible import visible_json
-from serinus.cli.problems import Problem
+from serinus.analysis.expr.errors import ConditionError
+from serinus.analysis.expr.samples import KINDS, Sample, answer, judged
+from serinus.api.decoding.nesting import TOO_DEEP, too_deep
+from serinus.api.messages.visible import visible_json
+from serinus.cli.framework.errors import Problem
 
 SHORT = "Evaluate a condition of an analysis on a result"
 

@@ -43,8 +43,8 @@ def command(
     Running Rollouts, ReplicaSets and pods are taken over as they are: nothing is restarted. To remove it, delete all but
     the definitions: serinus install --no-crds | kubectl delete -f -; workloads continue to serve.
     """
-    from serinus.api.go_yaml_dump import dump_all
-    from serinus.api.installation import default_image, installation
+    from serinus.api.yaml.writer import dump_all
+    from serinus.install.installation import default_image, installation
     from serinus.routing.registry import permissions
 
     objects = installation(

@@ -15,9 +15,9 @@ import sys
 from itertools import pairwise
 
 from serinus.cli import rollouts as table
-from serinus.cli.command_files import commands
-from serinus.cli.commandline import Program, Row, UsageProblem, find, parse, understand, unknown_command
-from serinus.cli.terminal import attach
+from serinus.cli.framework.command_files import commands
+from serinus.cli.framework.commandline import Program, Row, UsageProblem, find, parse, understand, unknown_command
+from serinus.cli.framework.terminal import attach
 
 TYPE_CHECKING = False  # as in `typing`, whose import takes a sixth of the time limit of `--help`
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _serinus(argv: Sequence[str]) -> int:
         sys.stdout.write(_help())
         return 0
     if argv[0] in COMPLETING:
-        from serinus.cli.complete import complete_serinus
+        from serinus.cli.framework.complete import complete_serinus
 
         sys.stdout.write(complete_serinus(argv[1:], OWN, described=argv[0] == COMPLETING[0]))
         return 0
@@ -102,7 +102,7 @@ def _own(name: str, argv: Sequence[str]) -> int:
 def _run(program: Program, argv: Sequence[str]) -> int:
     """Run one Rollout command. Returns the exit code."""
     if argv and argv[0] in COMPLETING:
-        from serinus.cli.complete import complete
+        from serinus.cli.framework.complete import complete
 
         sys.stdout.write(complete(program, argv[1:], described=argv[0] == COMPLETING[0]))
         return 0
@@ -111,7 +111,7 @@ def _run(program: Program, argv: Sequence[str]) -> int:
     try:
         call = understand(program, argv)
         if call.truth("help"):
-            from serinus.cli.help import help_text
+            from serinus.cli.framework.help import help_text
 
             sys.stdout.write(help_text(call.found))
             return 0
@@ -123,7 +123,7 @@ def _run(program: Program, argv: Sequence[str]) -> int:
         return command.run(call)
     except UsageProblem as problem:
         if problem.usage is not None:
-            from serinus.cli.help import help_text
+            from serinus.cli.framework.help import help_text
 
             sys.stderr.write(help_text(problem.usage))
         else:
@@ -155,7 +155,7 @@ def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     except Exception as error:
         from contextlib import suppress
 
-        from serinus.cli.problems import told
+        from serinus.cli.framework.errors import told
 
         with suppress(OSError):
             sys.stderr.write(told(error))

@@ -8,11 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from serinus.api.findings import Finding, invalid, not_supported
-from serinus.api.go_yaml import Chunk, YamlError
-from serinus.api.go_yaml import documents as yaml_documents
 from serinus.api.resources import ARGOPROJ
-from serinus.cli.problems import Problem
+from serinus.api.validation.findings import Finding, invalid, not_supported
+from serinus.api.yaml.reader import Chunk, YamlError
+from serinus.api.yaml.reader import documents as yaml_documents
+from serinus.cli.framework.errors import Problem
 
 if TYPE_CHECKING:
     from serinus.local.schema.field_errors import FieldError
@@ -128,7 +128,7 @@ def _without_nulls(value: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _schemas() -> Schemas:
-    from serinus.api.crds import crds
+    from serinus.api.schema.crds import crds
     from serinus.local.schema.kinds import Schemas
 
     schemas = Schemas()

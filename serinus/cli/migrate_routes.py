@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from serinus.api.visible import visible
-from serinus.cli.problems import Problem
+from serinus.api.messages.visible import visible
+from serinus.cli.framework.errors import Problem
 
 SHORT = "Print HTTPRoutes in place of canary Ingresses"
 
@@ -54,7 +54,7 @@ def command(filenames: tuple[str, ...], gateway: str | None, check: tuple[str, s
     if check:
         _check([each for each in found.objects if each["kind"] == "HTTPRoute"], *check)
         return
-    from serinus.api.go_yaml_dump import dump_all
+    from serinus.api.yaml.writer import dump_all
 
     for line in found.lost:
         click.echo(visible(line), err=True)

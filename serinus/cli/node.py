@@ -47,10 +47,10 @@ def command(**given: object) -> None:
     Local processes have all rights of the user that runs this command: use it only with a cluster whose users you
     trust with this machine.
     """
-    from serinus.kube.config import ConfigError, Flags, load
+    from serinus.kube.configuration.config import ConfigError, Flags, load
     from serinus.local.cannot_run import CannotRun
     from serinus.local.instance import instance_at
-    from serinus.local.node.agent import AgentSettings, run
+    from serinus.local.node.node_process import AgentSettings, run
 
     image_map = given["image_map"]
     rules = image_map_of(None if image_map is None else str(image_map), str(given["runtime"]))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from serinus.cli.problems import Problem
+from serinus.cli.framework.errors import Problem
 from serinus.routing.route_probes import Answer, Probe, difference, probes
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from serinus.api.visible import visible_json
+from serinus.api.messages.visible import visible_json
 from serinus.local.cannot_run import CannotRun
 from serinus.local.data_directory import check_owner
 from serinus.local.instance import Instance, instance_at

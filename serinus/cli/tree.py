@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from serinus.api.messages.visible import visible
 from serinus.api.records import record
-from serinus.api.rollout_info import (
+from serinus.api.values.times import age_words, parse_time
+from serinus.cli.framework.colors import Paint
+from serinus.view.rollout_info import (
     AnalysisRunInfo,
     ExperimentInfo,
     JobInfo,
@@ -18,10 +21,7 @@ from serinus.api.rollout_info import (
     ReplicaSetInfo,
     RolloutInfo,
 )
-from serinus.api.status_icons import icon
-from serinus.api.times import age_words, parse_time
-from serinus.api.visible import visible
-from serinus.cli.colors import Paint
+from serinus.view.status_icons import icon
 
 ROLLOUT, REVISION, REPLICA_SET, POD, EXPERIMENT, ANALYSIS_RUN, JOB = "⟳#⧉□Σα⊞"
 

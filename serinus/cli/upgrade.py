@@ -10,7 +10,7 @@ from serinus.cli.controller_options import CONNECTION
 
 if TYPE_CHECKING:
     from serinus.cli.upgrade_report import Report
-    from serinus.kube.config import Connection
+    from serinus.kube.configuration.config import Connection
 
 SHORT = "List what a new version would change on a cluster"
 
@@ -47,7 +47,7 @@ def command(check: bool, namespaced: bool, instance_id: str, output: str, **give
     import asyncio
     import sys
 
-    from serinus.cli.problems import Problem
+    from serinus.cli.framework.errors import Problem
     from serinus.cli.upgrade_report import as_json, as_text
 
     if not check:
@@ -66,8 +66,8 @@ def command(check: bool, namespaced: bool, instance_id: str, output: str, **give
 
 def _connection(given: dict[str, object]) -> tuple[Connection, str]:
     """The API server, and the namespace of the controller."""
-    from serinus.api.installation import NAME
-    from serinus.kube.config import ConfigError, Flags, load
+    from serinus.install.installation import NAME
+    from serinus.kube.configuration.config import ConfigError, Flags, load
 
     names = {str(option.name) for option in CONNECTION}
     try:
@@ -90,7 +90,7 @@ async def _report(connection: Connection, home: str, scope: str, instance_id: st
     from serinus.cli.upgrade_report import examined
     from serinus.kube.client import Client
     from serinus.kube.clock import SystemClock
-    from serinus.kube.https import HttpsHandler
+    from serinus.kube.http.https import HttpsHandler
 
     handler = HttpsHandler(connection)
     try:

@@ -9,16 +9,16 @@ from random import Random
 import msgspec
 
 from serinus import __version__
-from serinus.api.installation import LEASE
-from serinus.api.plurals import count
+from serinus.api.messages.plurals import count
+from serinus.api.messages.visible import visible_json
 from serinus.api.resources import CRDS, LEASES, ROLLOUTS
-from serinus.api.visible import visible_json
-from serinus.cli.definitions import lacking
-from serinus.cli.leaders import Leader, leaders
-from serinus.cli.problems import Problem
+from serinus.cli.cluster.crd_check import lacking
+from serinus.cli.cluster.leaders import Leader, leaders
+from serinus.cli.framework.errors import Problem
 from serinus.controller.cache import Cache
 from serinus.controller.snapshot import snapshot
 from serinus.engine.explain.upgrade_check import Takeover, Write, takeover
+from serinus.install.installation import LEASE
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Forbidden

@@ -11,12 +11,12 @@ import click
 
 from serinus.analysis.sequential.settings import Settings, SetupError, checked
 from serinus.analysis.sequential.tally import Tally, Verdict
-from serinus.api.visible import visible_json
-from serinus.cli.problems import Problem
+from serinus.api.messages.visible import visible_json
+from serinus.cli.framework.errors import Problem
 from serinus.cli.verdict_calibrate import calibrate
-from serinus.cli.verdict_lines import looks_of
 from serinus.cli.verdict_plan import plan
 from serinus.cli.verdict_report import report_command
+from serinus.cli.verdicts.verdict_lines import looks_of
 
 SHORT = "The verdict of counts of requests and errors, with a stated error bound"
 

@@ -13,10 +13,10 @@ from serinus.analysis.sequential.dispersion import LEAST_LOOKS, Dispersion
 from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.settings import Settings
 from serinus.analysis.sequential.tally import verdicts
-from serinus.api.durations import go_duration
-from serinus.api.visible import visible_json
-from serinus.cli.problems import Problem
-from serinus.cli.verdict_lines import looks_of
+from serinus.api.messages.visible import visible_json
+from serinus.api.values.durations import go_duration
+from serinus.cli.framework.errors import Problem
+from serinus.cli.verdicts.verdict_lines import looks_of
 
 
 @click.command("calibrate", short_help="Measure bursts and false aborts on past looks.")
@@ -48,7 +48,7 @@ def calibrate(
     if window < 1:
         raise Problem("--window must be 1 or more")
     if filename:
-        from serinus.cli.verdict_past import looks_of_past
+        from serinus.cli.verdicts.verdict_past import looks_of_past
 
         looks, gaps, metric = looks_of_past(filename, name, arguments, _seconds(past))
         settings = metric.settings

@@ -18,9 +18,9 @@ from serinus.analysis.sequential.planning import (
     times_to_safe,
 )
 from serinus.analysis.sequential.settings import Settings
-from serinus.api.durations import go_duration
-from serinus.api.times import age_words
-from serinus.cli.problems import Problem
+from serinus.api.values.durations import go_duration
+from serinus.api.values.times import age_words
+from serinus.cli.framework.errors import Problem
 
 ENOUGH = 0.8
 """A step that finds harm in a smaller share of releases is too short."""

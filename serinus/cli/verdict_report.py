@@ -12,13 +12,13 @@ import msgspec
 
 from serinus.analysis.sequential.reporting import Row, report
 from serinus.api.analysis import AnalysisRun
+from serinus.api.decoding.reading import converted
+from serinus.api.messages.visible import visible, visible_json
 from serinus.api.meta import Json
-from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS, ROLLOUTS
 from serinus.api.rollout import Rollout
-from serinus.api.visible import visible, visible_json
-from serinus.cli.columns import Columns
-from serinus.cli.problems import Problem
+from serinus.cli.framework.columns import Columns
+from serinus.cli.framework.errors import Problem
 
 HEAD = [
     "ROLLOUT",
@@ -86,7 +86,7 @@ def _items(file: Path) -> list[Json]:
 
 
 def _listed(namespace: str, kubeconfig: str, kube_context: str) -> Iterator[Json]:
-    from serinus.kube.config import ConfigError, Flags, load
+    from serinus.kube.configuration.config import ConfigError, Flags, load
     from serinus.kube.errors import ApiError
     from serinus.kube.sync import SyncClient
 

@@ -17,18 +17,18 @@ from typing import TypeVar
 from msgspec import structs
 
 from serinus.analysis.arguments import Secrets, secret_names
-from serinus.analysis.assessment import Assessed, Measured, assess, delete_at, failed
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import COMPLETED
-from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.measuring import Round, clean_up
 from serinus.analysis.providers.provider import Reach
-from serinus.analysis.providers.trouble import ProviderError
-from serinus.analysis.resolved import Resolved, resolve
+from serinus.analysis.resolution import Resolved, resolve
+from serinus.analysis.run_status import Assessed, Measured, assess, delete_at, failed
 from serinus.analysis.schedule import Task, endings, tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec
-from serinus.api.cutting import LONGEST_MESSAGE
-from serinus.api.reading import converted
+from serinus.api.decoding.reading import converted
+from serinus.api.messages.cutting import LONGEST_MESSAGE
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.controller.bounded import TooMuch, bounded
 from serinus.controller.messages import Messages

@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from serinus.analysis.phases import COMPLETED
-from serinus.api import pod_trouble
 from serinus.api.analysis import AnalysisRun, AnalysisTemplate
+from serinus.api.decoding.reading import converted
 from serinus.api.experiment import Experiment
 from serinus.api.meta import FieldsWritten, ObjectMeta
 from serinus.api.names import EXPERIMENT_NAME, HASH, INSTANCE_ID, LAST_APPLIED
 from serinus.api.network import Ingress, Service
-from serinus.api.reading import converted
+from serinus.api.pods import trouble as pod_trouble
 from serinus.api.resources import (
     ANALYSIS_RUNS,
     BY_KIND,

@@ -1,6 +1,6 @@
 """Kubernetes Events about Rollouts, Experiments and AnalysisRuns. A separate task writes them without delaying passes.
 
-Two kinds (`serinus/api/event_reasons.py`):
+Two kinds (`serinus/api/messages/event_reasons.py`):
 
 - Kept Events (aborts, verdicts, promotions, warnings) have no budget and a queue that routine Events cannot fill. While
   the API is unavailable they wait, at most `KEPT_QUEUE` different ones. A refused Event (the namespace is being
@@ -23,12 +23,12 @@ from typing import Protocol
 
 import msgspec
 
-from serinus.api.cutting import shortened
-from serinus.api.event_reasons import OWN_BUDGET, kept
+from serinus.api.messages.cutting import shortened
+from serinus.api.messages.event_reasons import OWN_BUDGET, kept
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.resources import EVENTS
 from serinus.api.rollout import Rollout
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock, rfc3339

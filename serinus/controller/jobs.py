@@ -13,7 +13,7 @@ from random import Random
 import msgspec
 
 from serinus.analysis.providers.job import UID, measured_by
-from serinus.analysis.resolved import Resolved
+from serinus.analysis.resolution import Resolved
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import JOBS
 from serinus.kube.client import Client

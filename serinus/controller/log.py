@@ -8,7 +8,7 @@ import re
 import sys
 from typing import Any, Literal
 
-from serinus.api.visible import visible_json
+from serinus.api.messages.visible import visible_json
 from serinus.kube.clock import rfc3339
 
 _PLAIN = re.compile(r"[\w./:@+\-]+", re.ASCII)

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import structs
 
 from serinus.api.analysis import AnalysisRun
+from serinus.api.decoding.merge_patch import applied
 from serinus.api.experiment import Experiment, ExperimentStatus
-from serinus.api.merge_patch import applied
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.rollout import Rollout
 from serinus.engine.core.builder import patched, settled

@@ -19,10 +19,10 @@ from serinus.api.served_kind import located
 from serinus.controller.apply import Applier
 from serinus.controller.bounded import TooMuch, bounded
 from serinus.controller.cache import Cache
-from serinus.controller.held import HeldBack
+from serinus.controller.expectations import UNKNOWN, Expectation
+from serinus.controller.held_writes import HeldBack
 from serinus.controller.messages import Subject
 from serinus.controller.set_aside import SetAside, status_of
-from serinus.controller.writes import UNKNOWN, Expectation
 from serinus.engine.core.plan import Event, HeldWrite, Plan, Wait
 from serinus.engine.core.wait_reasons import CACHE_NOT_SYNCED, REFUSED, SET_ASIDE
 from serinus.kube.clock import Clock

@@ -13,10 +13,10 @@ import msgspec
 from serinus.api.rollout import Rollout
 from serinus.controller.apply import Applier
 from serinus.controller.cache import Cache
-from serinus.controller.held import HeldBack
+from serinus.controller.expectations import Writes
+from serinus.controller.held_writes import HeldBack
 from serinus.controller.messages import Subject
 from serinus.controller.snapshot import router_objects
-from serinus.controller.writes import Writes
 from serinus.engine.core.plan import Event, Plan
 from serinus.engine.strategy.router_release import Release, dropped, may_release, release
 from serinus.kube.client import Client

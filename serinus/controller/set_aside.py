@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from serinus.api.cutting import shortened
 from serinus.api.experiment import Experiment
+from serinus.api.messages.cutting import shortened
 from serinus.api.meta import Condition, Json
 from serinus.api.rollout import Rollout
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from serinus.controller.bounded import TooMuch
 from serinus.engine.core.wait_reasons import SET_ASIDE
 from serinus.kube.informer import Key

@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from serinus.analysis.providers.lanes import Lanes
+from serinus.api.decoding.nesting import TOO_DEEP, too_deep
 from serinus.api.meta import Json
-from serinus.api.nesting import TOO_DEEP, too_deep
 from serinus.api.resources import CONFIG_MAPS
 from serinus.api.step_plugin import ENTRY_POINTS, Answer, Question, StepPlugin
 from serinus.kube.client import Client
@@ -87,7 +87,7 @@ class StepPlugins:
         return self._known[name]
 
     async def _configured(self) -> list[Configured]:
-        from serinus.api import go_yaml  # slow to import: only for plugins
+        from serinus.api.yaml import reader as go_yaml  # slow to import: only for plugins
 
         try:
             found = await self._client.get(CONFIG_MAPS, CONFIG, self._namespace)

@@ -9,10 +9,17 @@ from typing import Any
 from msgspec import ValidationError, to_builtins
 
 from serinus.api.analysis import AnalysisRun
-from serinus.api.event_reasons import kept
-from serinus.api.notification_events import outcome
-from serinus.api.reading import converted
-from serinus.api.rollout_info import (
+from serinus.api.decoding.reading import converted
+from serinus.api.messages.event_reasons import kept
+from serinus.api.values.times import parse_time
+from serinus.dashboard.actions import Refusals, image_change, offers, rollback
+from serinus.dashboard.commands import seen
+from serinus.dashboard.rows import newest_first, number, read
+from serinus.engine.core.step_kinds import step_words
+from serinus.engine.explain.metrics import measured, words
+from serinus.engine.explain.why import Why, glance
+from serinus.view.notification_events import outcome
+from serinus.view.rollout_info import (
     HASH,
     AnalysisRunInfo,
     ExperimentInfo,
@@ -21,14 +28,7 @@ from serinus.api.rollout_info import (
     Surroundings,
     rollout_info,
 )
-from serinus.api.status_icons import icon
-from serinus.api.times import parse_time
-from serinus.dashboard.changes import seen
-from serinus.dashboard.offers import Refusals, image_change, offers, rollback
-from serinus.dashboard.rows import newest_first, number, read
-from serinus.engine.core.step_kinds import step_words
-from serinus.engine.explain.metrics import measured, words
-from serinus.engine.explain.why import Why, glance
+from serinus.view.status_icons import icon
 
 Json = dict[str, Any]
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from serinus.api.rollout_info import rollout_info
-from serinus.dashboard.kept import exact
 from serinus.dashboard.rows import row, unreadable
-from serinus.dashboard.world import World
+from serinus.dashboard.store import World
+from serinus.dashboard.trimmed import exact
 from serinus.kube.informer import Key
+from serinus.view.rollout_info import rollout_info
 
 log = logging.getLogger(__name__)
 

@@ -14,14 +14,14 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 
-from serinus.dashboard.changes import AGENT
+from serinus.dashboard.commands import AGENT
 from serinus.dashboard.server import HOST, Server
 from serinus.dashboard.service import Service
 from serinus.dashboard.settings import Settings
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
-from serinus.kube.config import Connection
-from serinus.kube.https import HttpsHandler
+from serinus.kube.configuration.config import Connection
+from serinus.kube.http.https import HttpsHandler
 
 log = logging.getLogger(__name__)
 

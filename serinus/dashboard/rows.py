@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.pod_status import Json
-from serinus.api.reading import converted
+from serinus.api.decoding.reading import converted
+from serinus.api.pods.status import Json
 from serinus.api.rollout import Rollout
-from serinus.api.rollout_info import ReplicaSetInfo, RolloutInfo
-from serinus.api.status_icons import icon
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 from serinus.engine.status.status_reason import reason_from_status
+from serinus.view.rollout_info import ReplicaSetInfo, RolloutInfo
+from serinus.view.status_icons import icon
 
 PODS = 12
 """Pods of a ReplicaSet that a card draws individually; more appear as a number."""

@@ -16,16 +16,17 @@ import msgspec
 from aiohttp import web
 
 import serinus
-from serinus.dashboard import bodies, old_api
+from serinus.dashboard import argo_api as old_api
+from serinus.dashboard import bodies
 from serinus.dashboard.access import HEADERS, Access, Asked, Denied
-from serinus.dashboard.changes import ACTIONS, MovedOn, Refused, Seen
+from serinus.dashboard.commands import ACTIONS, MovedOn, Refused, Seen
 from serinus.dashboard.files import INDEX, File, files, index
 from serinus.dashboard.hub import TooManyPages
 from serinus.dashboard.service import Service
 from serinus.dashboard.settings import Settings
 from serinus.dashboard.stream import LASTS, SIGNED_IN, stream
 from serinus.kube.errors import ApiError
-from serinus.kube.listener import Listener
+from serinus.kube.http.listener import Listener
 from serinus.kube.sparse_log import silence_senders
 
 log = logging.getLogger(__name__)

@@ -16,16 +16,16 @@ import msgspec
 
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import DEPLOYMENTS, EVENTS
-from serinus.api.rollout_info import Surroundings
-from serinus.dashboard.changes import Changes
+from serinus.dashboard.commands import Changes
+from serinus.dashboard.explanations import Reasons
 from serinus.dashboard.hub import Hub
-from serinus.dashboard.reasons import Reasons
 from serinus.dashboard.rights import Rights
-from serinus.dashboard.world import World
+from serinus.dashboard.store import World
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError
 from serinus.kube.informer import Informer, Key
+from serinus.view.rollout_info import Surroundings
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from serinus.api.meta import Json
-from serinus.api.validation import invalid_spec_message
+from serinus.api.validation.rollout import invalid_spec_message
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import build_context

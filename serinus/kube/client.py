@@ -1,7 +1,7 @@
 """Typed calls on the Kubernetes API over any transport.
 
 Every call names a `Resource`. Objects are returned as the requested `type`: a msgspec Struct that declares only the
-fields it needs (the rest is never kept in memory), or `dict` for the whole object. `api/reading.py` defines how they
+fields it needs (the rest is never kept in memory), or `dict` for the whole object. `api/decoding/reading.py` defines how they
 are read.
 """
 
@@ -14,11 +14,11 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from serinus.api.nesting import DEEPEST, without_deep
-from serinus.api.reading import Reader
+from serinus.api.decoding.nesting import DEEPEST, without_deep
+from serinus.api.decoding.reading import Reader
 from serinus.api.resources import OWN_GROUP, Resource
 from serinus.kube.errors import ApiError, Unavailable, error_from
-from serinus.kube.wire import APPLY_PATCH, JSON, MERGE_PATCH, Handler, Request, Response
+from serinus.kube.transport import APPLY_PATCH, JSON, MERGE_PATCH, Handler, Request, Response
 
 T = TypeVar("T")
 Json = dict[str, Any]

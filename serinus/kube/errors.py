@@ -80,7 +80,7 @@ _BY_CODE: dict[int, type[ApiError]] = {
 
 def error_from(code: int, body: bytes, retry_after: float | None = None) -> ApiError:
     """The error for an answer with this HTTP status code, read from its Status object if it has one."""
-    from serinus.api.nesting import too_deep  # slow to import: only for failures
+    from serinus.api.decoding.nesting import too_deep  # slow to import: only for failures
 
     try:
         found = None if too_deep(body) else json.loads(body)

@@ -3,7 +3,7 @@
 It lists once, then watches. A broken watch resumes from the last version seen and receives only the missed events. Only
 410 Gone causes a new list, and listeners then receive only the differences. Versions never go back: an event older than
 the cached object is dropped, so repeated and late events are harmless. Objects are read field by field
-(`api/reading.py`): `partial` names a field that cannot be read. An object that cannot be read at all is omitted and
+(`api/decoding/reading.py`): `partial` names a field that cannot be read. An object that cannot be read at all is omitted and
 named in `invalid`; the other objects are not affected.
 """
 
@@ -18,10 +18,10 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from serinus.api.cutting import shortened
+from serinus.api.decoding.nesting import CUT, DEEPEST, TOO_DEEP, too_deep, without_deep
+from serinus.api.decoding.reading import Reader, converted
+from serinus.api.messages.cutting import shortened
 from serinus.api.meta import ObjectMeta
-from serinus.api.nesting import CUT, DEEPEST, TOO_DEEP, too_deep, without_deep
-from serinus.api.reading import Reader, converted
 from serinus.api.resources import OWN_GROUP, Resource
 from serinus.kube.client import Client, ListMeta
 from serinus.kube.clock import Clock

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError
-from serinus.kube.fairness import Lane, Turns, one_lane
+from serinus.kube.fair_queue import Lane, Turns, one_lane
 from serinus.kube.hands import Hands
 
 K = TypeVar("K", bound=Hashable)

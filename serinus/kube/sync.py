@@ -14,13 +14,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from serinus.kube.config import Connection
+from serinus.kube.configuration.authentication import identity, token_of
+from serinus.kube.configuration.config import Connection
+from serinus.kube.configuration.exec_plugin import Credential, ExecFailed, ask
 from serinus.kube.errors import ApiError, Forbidden, Gone, Unavailable, error_from
-from serinus.kube.exec_plugin import Credential, ExecFailed, ask
-from serinus.kube.identity import identity, token_of
-from serinus.kube.media_types import JSON, MERGE_PATCH
-from serinus.kube.proxies import proxy_at
-from serinus.kube.tunnel import ProxyRefused, authorization
+from serinus.kube.http.media_types import JSON, MERGE_PATCH
+from serinus.kube.http.proxies import proxy_at
+from serinus.kube.http.tunnel import ProxyRefused, authorization
 
 if TYPE_CHECKING:
     import ssl
@@ -183,7 +183,7 @@ class SyncClient:
     def _connect(self, timeout: float) -> HTTPConnection:
         from http.client import HTTPConnection, HTTPSConnection
 
-        from serinus.kube.dialed import dialed
+        from serinus.kube.http.sync_connection import dialed
 
         server = self._server
         secure = server.scheme == "https"
@@ -200,7 +200,7 @@ class SyncClient:
             held = self._credential
             pair = (held.client_certificate, held.client_key) if held and held.client_certificate else None
             certificate, key = pair or (self.connection.client_certificate, self.connection.client_key)
-            from serinus.kube.tls import tls_context  # ssl is slow to import: only for TLS
+            from serinus.kube.http.tls import tls_context  # ssl is slow to import: only for TLS
 
             self._tls = tls_context(self.connection, certificate, key)
         return self._tls

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from serinus.kube.wire import Handler, Request, Response
+from serinus.kube.transport import Handler, Request, Response
 
 
 def throttled(handler: Handler, *, qps: float, burst: int) -> Handler:

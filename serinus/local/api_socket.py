@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from serinus.local import keeper, processes
-from serinus.local.gateway import free_port
 from serinus.local.instance import Instance
+from serinus.local.traefik.gateway import free_port
 
 STOP_SECONDS = 2.0
 _BACKLOG = 512

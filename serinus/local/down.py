@@ -8,12 +8,13 @@ import signal
 import time
 from contextlib import suppress
 
-from serinus.api.plurals import count
-from serinus.local import gateway, processes
+from serinus.api.messages.plurals import count
+from serinus.local import processes
 from serinus.local.api_socket import stop_keeper
 from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import Instance, hold, prepare, wait_released
 from serinus.local.kubeconfig_entry import remove_entry
+from serinus.local.traefik import gateway
 
 EXIT_SECONDS = 5.0
 PATIENCE = 60.0
@@ -69,8 +70,8 @@ async def stop_left_behind(instance: Instance) -> str:
 async def _stop_pods(instance: Instance) -> int:
     """The number of pods that still had processes."""
     from serinus.kube.clock import SystemClock
+    from serinus.local.node.containers.process import ProcessRuntime
     from serinus.local.node.node import STOP_GRACE
-    from serinus.local.node.process import ProcessRuntime
 
     runtime = ProcessRuntime(instance.pods_dir, SystemClock())
     count = sum([bool(await runtime.found(pod)) for pod in await runtime.pods()])

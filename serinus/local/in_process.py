@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 
-from serinus.api.installation import IN_PROCESS, LEASE
 from serinus.api.resources import LEASES
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
+from serinus.install.installation import IN_PROCESS, LEASE
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists

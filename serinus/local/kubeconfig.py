@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from serinus.api.go_yaml import YamlError, load
-from serinus.api.go_yaml_dump import dump
 from serinus.api.meta import Json
+from serinus.api.yaml.reader import YamlError, load
+from serinus.api.yaml.writer import dump
 from serinus.local.apiserver.certs import kubeconfig_of, write_private
 from serinus.local.cannot_run import CannotRun
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from serinus import __version__
 from serinus.api.resources import INGRESS_CLASSES
-from serinus.controller.process import Options, run_controller
+from serinus.controller.manager import Options, run_controller
 from serinus.dashboard.process import AGENT, BadToken, PortTaken, bound, bound_near, kept_token, served
 from serinus.dashboard.service import Service
 from serinus.dashboard.settings import PORT as DASHBOARD_PORT
@@ -30,31 +30,32 @@ from serinus.dashboard.settings import Settings as DashboardSettings
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.errors import AlreadyExists
-from serinus.local import gateway_api, processes
 from serinus.local import kubeconfig as kubeconfig_file
+from serinus.local import processes
 from serinus.local.api_socket import listen, stop_keeper
 from serinus.local.apiserver.certs import Unreadable, identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.sqlite import open_store
-from serinus.local.apiserver.store import StoreError
-from serinus.local.apiserver.subresources import LogsUnavailable
+from serinus.local.apiserver.storage.sqlite import open_store
+from serinus.local.apiserver.storage.store import StoreError
+from serinus.local.apiserver.verbs.subresources import LogsUnavailable
 from serinus.local.bounded_log import BoundedLog
 from serinus.local.cannot_run import CannotRun
-from serinus.local.followed import Followed
-from serinus.local.gateway import INGRESS_CLASS, Gateway, free_port, port_of_left_behind
-from serinus.local.gateway_config import GatewaySettings
-from serinus.local.gateway_kinds import GATEWAY_API, TRAEFIK, in_use, install
 from serinus.local.in_process import lead_from_here
 from serinus.local.instance import Instance, explain, hold, note_flaw, prepare
 from serinus.local.kept import STOP_SECONDS, kept
 from serinus.local.kubeconfig import Access
 from serinus.local.kubeconfig_entry import add_entry, entry_of_state, remove_entry
+from serinus.local.node.container_logs.logs import Logs, NoLog
+from serinus.local.node.containers.runtimes import runtime_of
 from serinus.local.node.image_map import read_image_map
-from serinus.local.node.logs import Logs, NoLog
 from serinus.local.node.node import Node
-from serinus.local.node.runtimes import runtime_of
 from serinus.local.schema.kinds import Schemas
+from serinus.local.traefik import gateway_api
+from serinus.local.traefik.followed import Followed
+from serinus.local.traefik.gateway import INGRESS_CLASS, Gateway, free_port, port_of_left_behind
+from serinus.local.traefik.gateway_config import GatewaySettings
+from serinus.local.traefik.gateway_kinds import GATEWAY_API, TRAEFIK, in_use, install
 from serinus.local.umask import keep_private
 from serinus.local.workloads.controllers import run_workloads
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.selectors import Selector
+from serinus.api.values.selectors import Selector
 from serinus.notifications.fields import load, nearest, read
 from serinus.notifications.limits import KEYS as LIMIT_KEYS
 from serinus.notifications.limits import Limit, read_limit

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.expr.errors import ConditionError
 from serinus.notifications.configuration import Configuration
 from serinus.notifications.names import trigger_of
 from serinus.notifications.problems import Problem

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from serinus.analysis.providers.http import REDIRECTS, Answer
+from serinus.analysis.providers.http.client import REDIRECTS, Answer
 from serinus.notifications.problems import ConfigurationError
 from serinus.notifications.services.service import Http, Refused, host_of
 

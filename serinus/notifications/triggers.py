@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from serinus.analysis.conditions.errors import ConditionError
-from serinus.analysis.conditions.expression import Expression
+from serinus.analysis.expr.errors import ConditionError
+from serinus.analysis.expr.expression import Expression
 from serinus.notifications.fields import read
 from serinus.notifications.problems import ConfigurationError
 

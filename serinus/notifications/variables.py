@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from serinus.analysis.conditions.functions_of_time import RFC3339, time_package
-from serinus.analysis.conditions.layouts import parse_time
-from serinus.analysis.conditions.moments import Time
+from serinus.analysis.expr.functions.go_time_layout import parse_time
+from serinus.analysis.expr.functions.time import RFC3339, time_package
+from serinus.analysis.expr.functions.time_values import Time
 from serinus.notifications.templates.values import GoFunction
 
 Json = dict[str, Any]

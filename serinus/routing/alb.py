@@ -14,14 +14,14 @@ from typing import Any
 
 import msgspec
 
-from serinus.api import go_json
-from serinus.api.cutting import shortened
-from serinus.api.findings import Finding, invalid
-from serinus.api.label_rules import label_key
+from serinus.api.messages.cutting import shortened
 from serinus.api.network import Ingress
+from serinus.api.pods import go_json
 from serinus.api.resources import INGRESSES
 from serinus.api.rollout import CanaryStrategy, Rollout, SetHeaderRoute
-from serinus.api.routing_rules import Capabilities
+from serinus.api.validation.findings import Finding, invalid
+from serinus.api.validation.routing_rules import Capabilities
+from serinus.api.values.label_rules import label_key
 from serinus.routing.alb_verification import ASK_AGAIN, unregistered, unverified
 from serinus.routing.ingress_rules import either, leads_to, patched, paths_of, service_of
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write

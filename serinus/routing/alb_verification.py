@@ -1,6 +1,6 @@
 """Compares the weights in force at AWS with the desired weights. Source: traffic routing, section 2 (VerifyWeight).
 
-The controller reads AWS (`controller/aws_read_back.py`) and passes the result as values; this module makes no calls. A
+The controller reads AWS (`controller/aws/read_back.py`) and passes the result as values; this module makes no calls. A
 listener rule counts if it forwards to both the canary's and the stable target group. The rule of a header route has
 only one of them.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serinus.api.plurals import count
+from serinus.api.messages.plurals import count
 from serinus.routing.router import Objects, ReadBack, Traffic
 
 ASK_AGAIN = 10.0

@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.findings import Finding, invalid
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
-from serinus.api.times import format_deadline, parse_time
+from serinus.api.validation.findings import Finding, invalid
+from serinus.api.values.times import format_deadline, parse_time
 from serinus.routing.router import Notice, Objects, Reference, Router, RouteResult, Traffic
 from serinus.routing.writes import created, edited, not_found, removed, weight_reason
 

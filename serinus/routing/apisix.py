@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.findings import Finding, required
 from serinus.api.names import LAST_APPLIED
 from serinus.api.rollout import CanaryStrategy, HeaderRoutingMatch, Rollout, SetHeaderRoute
-from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind
+from serinus.api.validation.findings import Finding, required
+from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import controls, created, edited, not_found, removed, weight_reason
 

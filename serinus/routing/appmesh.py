@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.findings import Finding, invalid
 from serinus.api.names import HASH
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
+from serinus.api.validation.findings import Finding, invalid
 from serinus.routing.router import ANY, Notice, Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import edited, not_found, weight_reason
 

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from serinus.api.findings import Finding, internal, invalid, required
 from serinus.api.rollout import CanaryStrategy, HeaderRoutingMatch, Rollout, SetHeaderRoute
-from serinus.api.routing_rules import Capabilities
-from serinus.api.selectors import Selector, key_error, value_error
 from serinus.api.served_kind import ServedKind
+from serinus.api.validation.findings import Finding, internal, invalid, required
+from serinus.api.validation.routing_rules import Capabilities
+from serinus.api.values.selectors import Selector, key_error, value_error
 from serinus.routing.router import ANY, FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import edited, not_found, weight_reason
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from serinus.api.findings import Finding, internal
 from serinus.api.network import Ingress
+from serinus.api.validation.findings import Finding, internal
 from serinus.routing.router import Write
 
 Json = dict[str, Any]

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.findings import Finding, internal, invalid, required
 from serinus.api.names import MANAGED_BY
 from serinus.api.rollout import CanaryStrategy, Rollout, RolloutStatus, SetHeaderRoute, WeightDestination
-from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind, located, name_from
+from serinus.api.validation.findings import Finding, internal, invalid, required
+from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing import istio_subsets
 from serinus.routing.istio_routes import (
     Sides,

@@ -12,14 +12,14 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.findings import Finding, invalid
-from serinus.api.label_rules import label_key
 from serinus.api.meta import ObjectMeta
-from serinus.api.metadata_validation import annotation_findings
 from serinus.api.network import Ingress
 from serinus.api.resources import INGRESSES
 from serinus.api.rollout import CanaryStrategy, Rollout
-from serinus.api.routing_rules import Capabilities
+from serinus.api.validation.findings import Finding, invalid
+from serinus.api.validation.metadata import annotation_findings
+from serinus.api.validation.routing_rules import Capabilities
+from serinus.api.values.label_rules import label_key
 from serinus.routing.ingress_rules import either, leads_to, paths_of, service_of
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import weight_reason

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.findings import Finding, invalid, required
 from serinus.api.rollout import CanaryStrategy, Rollout
-from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind
+from serinus.api.validation.findings import Finding, invalid, required
+from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing.router import FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import edited, foreign_weight, not_found, shares, weight_reason
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 import serinus.routing
+from serinus.api.decoding.reading import converted
 from serinus.api.derived import once
-from serinus.api.findings import Finding
-from serinus.api.reading import converted
 from serinus.api.rollout import Rollout, RolloutSpec, TrafficRouting
 from serinus.api.served_kind import ServedKind
+from serinus.api.validation.findings import Finding
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Rule, Traffic
 
 FIELDS = {

@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import structs
 
-from serinus.api.findings import Finding
 from serinus.api.network import Ingress
 from serinus.api.resources import Resource
 from serinus.api.rollout import CanaryStrategy, Rollout, SetHeaderRoute, SetMirrorRoute, WeightDestination
-from serinus.api.routing_rules import Capabilities
-from serinus.api.selectors import Selector
 from serinus.api.served_kind import ServedKind, located
+from serinus.api.validation.findings import Finding
+from serinus.api.validation.routing_rules import Capabilities
+from serinus.api.values.selectors import Selector
 
 Json = dict[str, Any]
 C = TypeVar("C", bound=msgspec.Struct)
@@ -193,7 +193,7 @@ class Router(Generic[C]):
     key: ClassVar[str]
     """Its field of `trafficRouting`, or the plugin's name ("argoproj-labs/gatewayAPI")."""
     config: type[C]
-    """The type of that field, parsed like `api/reading.py`: null is absent, unknown fields are dropped."""
+    """The type of that field, parsed like `api/decoding/reading.py`: null is absent, unknown fields are dropped."""
     capabilities: ClassVar[Capabilities] = Capabilities()
     kinds: ClassVar[tuple[ServedKind | Resource, ...]] = ()
     """Kinds of the objects that it reads or writes."""

@@ -1,15 +1,15 @@
-"""Validation of a Rollout's traffic routing (`serinus/api/validation.py`)."""
+"""Validation of a Rollout's traffic routing (`serinus/api/validation/rollout.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import reduce
 
-from serinus.api.findings import Finding, invalid
 from serinus.api.resources import BY_KIND
 from serinus.api.rollout import Rollout, RolloutSpec, TrafficRouting
-from serinus.api.routing_rules import Capabilities, Lookup
 from serinus.api.served_kind import kind_name, located
+from serinus.api.validation.findings import Finding, invalid
+from serinus.api.validation.routing_rules import Capabilities, Lookup
 from serinus.routing import registry
 from serinus.routing.router import ANY, Objects, Reference
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from serinus.api.rollout import Rollout
-from serinus.api.routing_rules import Capabilities
 from serinus.api.served_kind import ServedKind
+from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic
 from serinus.routing.writes import controls, created, edited, not_found, weight_reason
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.findings import Finding, required
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
+from serinus.api.validation.findings import Finding, required
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic
 from serinus.routing.writes import edited, not_found, weight_reason
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 
-from serinus.api.merge_patch import difference
+from serinus.api.decoding.merge_patch import difference
 from serinus.api.served_kind import ServedKind, located
 from serinus.routing.router import Json, Objects, Traffic, Write
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http.client import Http
 from tests.support.analysis.vendor import World, started_vendor
 
 

@@ -19,7 +19,6 @@ from serinus.analysis.providers import (
     cloud_watch,
     datadog,
     graphite,
-    graphql,
     influxdb,
     kayenta,
     new_relic,
@@ -27,10 +26,11 @@ from serinus.analysis.providers import (
     wavefront,
     web,
 )
-from serinus.analysis.providers.http import Answer, Http
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http import graphql
+from serinus.analysis.providers.http.client import Answer, Http
 from serinus.analysis.providers.provider import QueryProvider
 from serinus.analysis.providers.registry import provider
-from serinus.analysis.providers.trouble import ProviderError
 from tests.support.analysis.provider_pages import KEYS, sample
 from tests.support.analysis.vendor import Vendor, World
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.phases import COMPLETED, severity
-from serinus.analysis.problems import AnalysisProblem
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
 from tests.support.analysis.run_player import Player, made
 
 GOOD, BAD, UNSURE, BROKEN = 1.0, 0.0, 0.7, OSError("broken")

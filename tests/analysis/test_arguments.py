@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from serinus.analysis.arguments import experiment_arguments
-from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.templating import with_arguments
 from serinus.analysis.validation import check_for_rollout
 from serinus.api.analysis import AnalysisTemplate, Argument, Metric, RolloutAnalysis

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from serinus.analysis.providers.aws_credentials import credentials
-from serinus.analysis.providers.aws_signature import AwsKeys, signed
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.aws.credentials import credentials
+from serinus.analysis.providers.aws.signature import AwsKeys, signed
+from serinus.analysis.providers.errors import ProviderError
 from tests.support.analysis.vendor import Reply, World
 
 

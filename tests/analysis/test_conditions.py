@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serinus.analysis.conditions.budget import Budget
-from serinus.analysis.conditions.condition import Condition
-from serinus.analysis.conditions.errors import ConditionError
-from serinus.analysis.conditions.samples import Sample, as_result, judged
-from serinus.analysis.conditions.values import Floats, go_text
-from serinus.api.nesting import DEEPEST
+from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.errors import ConditionError
+from serinus.analysis.expr.limits import Budget
+from serinus.analysis.expr.samples import Sample, as_result, judged
+from serinus.analysis.expr.values import Floats, go_text
+from serinus.api.decoding.nesting import DEEPEST
 
 DATA = Path(__file__).parent / "data"
 NOW = 1_790_000_000.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from serinus.analysis.creation import Owner, Use, experiment_run, placed, rollout_run
+from serinus.analysis.run_objects import Owner, Use, experiment_run, placed, rollout_run
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, Metric
 from serinus.api.meta import Json
 from serinus.api.rollout import PodMetadata

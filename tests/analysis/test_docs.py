@@ -12,9 +12,9 @@ import yaml
 from click.testing import CliRunner
 
 from serinus.analysis.arguments import secret_names
-from serinus.analysis.conditions.compiler import FUNCTIONS
-from serinus.analysis.conditions.predicates import PREDICATES
-from serinus.analysis.resolved import resolve
+from serinus.analysis.expr.compiler import FUNCTIONS
+from serinus.analysis.expr.functions.predicates import PREDICATES
+from serinus.analysis.resolution import resolve
 from serinus.analysis.templates import run_spec
 from serinus.api.analysis import AnalysisTemplate, Argument
 from serinus.cli.eval import command

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from serinus.cli.eval import command
-from serinus.cli.problems import Problem
+from serinus.cli.framework.errors import Problem
 
 
 def evaluated(*words: str, text: str = "") -> str:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from serinus.analysis.arguments import experiment_arguments, rollout_arguments
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.expansion import LARGEST, Room, TooLarge
 from serinus.analysis.hiding import Hidden
-from serinus.analysis.problems import AnalysisProblem
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
 from serinus.analysis.templating import filled, with_arguments
 from serinus.analysis.validation import check_for_rollout
 from serinus.api.analysis import (

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from serinus.analysis.providers.http import LARGEST_ANSWER, Http
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import LARGEST_ANSWER, Http
 from tests.support.analysis.vendor import Reply, World
 
 

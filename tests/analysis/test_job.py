@@ -8,9 +8,9 @@ import pytest
 
 from serinus.analysis.providers.job import HOPELESS, job_name, job_of, measured_by
 from serinus.analysis.providers.measuring import clean_up
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
 from serinus.api.analysis import AnalysisRunSpec, Measurement, Metric
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from tests.support.analysis.vendor import UID, ClusterError, World
 from tests.support.engine.pod_kinds import KINDS, NOW
 

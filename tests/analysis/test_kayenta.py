@@ -8,7 +8,7 @@ import pytest
 
 from serinus.analysis.providers.kayenta import PROVIDER
 from serinus.api.analysis import Measurement
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from tests.support.analysis.vendor import Reply, World
 
 EXECUTION = {"canaryExecutionId": "e1"}

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from serinus.analysis.providers import decoding
-from serinus.analysis.providers.decoding import MOST_VALUES, NotJson, json_of
-from serinus.analysis.providers.http import LARGEST_ANSWER, Http
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http import decoding
+from serinus.analysis.providers.http.client import LARGEST_ANSWER, Http
+from serinus.analysis.providers.http.decoding import MOST_VALUES, NotJson, json_of
 from tests.support.analysis.vendor import World, started_vendor
 
 ALLOWED = 0.05

@@ -14,7 +14,7 @@ import pytest
 from serinus.analysis.providers import plugin as module
 from serinus.analysis.providers.plugin_interface import Answer, Question
 from serinus.api.analysis import Measurement
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from tests.support.analysis.vendor import CONTROLLER, World
 
 ECHO = """

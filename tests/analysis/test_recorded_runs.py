@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from serinus.analysis.arguments import rollout_arguments, secret_names
-from serinus.analysis.assessment import assess, failed
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.phases import COMPLETED
-from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.providers.measuring import measure
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
+from serinus.analysis.run_status import assess, failed
 from serinus.analysis.schedule import tasks
 from serinus.analysis.templates import found_templates, run_spec
 from serinus.api.analysis import AnalysisRun, AnalysisTemplate, RolloutAnalysis

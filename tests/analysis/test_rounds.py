@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.assessment import assess
 from serinus.analysis.limits import limits_of
 from serinus.analysis.providers.measuring import measure
 from serinus.analysis.providers.web import Web
-from serinus.analysis.resolved import Resolved, ResolvedMetric
+from serinus.analysis.resolution import Resolved, ResolvedMetric
+from serinus.analysis.run_status import assess
 from serinus.analysis.schedule import Task
 from tests.support.analysis.vendor import World
 

@@ -15,14 +15,14 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from serinus.analysis.assessment import assess
 from serinus.analysis.hiding import STAND_IN, Hidden
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.measuring import measure
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
+from serinus.analysis.run_status import assess
 from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisRunStatus, Measurement, MetricResult
-from serinus.controller.metrics import Metrics
+from serinus.controller.monitoring.metrics import Metrics
 from tests.support.analysis.mirror import ANSWERS, Mirror, leaks, started_mirror
 from tests.support.analysis.provider_pages import KEYS, place_of, provider_part
 from tests.support.analysis.provoking import ALL, ARGS, ARGUMENT, PLACES, PLAIN, Place, prepare

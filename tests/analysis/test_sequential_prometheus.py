@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http.client import Http
 from tests.support.analysis.vendor import Cluster
 from tests.support.analysis.verdict_run import VerdictRun, metric
 from tests.support.instance.prometheus_binary import prometheus

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from serinus.analysis.arguments import experiment_arguments, overridden, rollout_arguments
-from serinus.analysis.problems import AnalysisProblem
-from serinus.analysis.resolved import resolve
+from serinus.analysis.errors import AnalysisProblem
+from serinus.analysis.resolution import resolve
 from serinus.analysis.templates import found_templates, run_spec
 from serinus.analysis.templating import filled, with_arguments
 from serinus.analysis.validation import check_for_rollout, check_metrics

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.assessment import delete_at
 from serinus.analysis.limits import Limits, limits_of
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
+from serinus.analysis.run_status import delete_at
 from serinus.analysis.schedule import Task, tasks
 from serinus.analysis.verdicts import NO_DATA, exceeded, judged, metric_phase
 from serinus.api.analysis import AnalysisRunStatus, Measurement, Metric, MetricResult, TtlStrategy
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from tests.support.analysis.run_player import START, Player, made
 
 WEB: dict[str, Any] = {"web": {"url": "http://metrics/value"}}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.providers.jsonpath import JsonPathError, find
+from serinus.analysis.providers.http.jsonpath import JsonPathError, find
 from serinus.analysis.providers.web import reading
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from tests.support.analysis.vendor import Reply, World
 
 DATA: dict[str, Any] = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from serinus.api.crds import crds
 from serinus.api.resources import ARGOPROJ
+from serinus.api.schema.crds import crds
 
 Json = dict[str, Any]
 BY_KIND = {crd["spec"]["names"]["kind"]: crd for crd in crds()}
@@ -38,7 +38,7 @@ def test_all_five_kinds_are_defined_with_their_names():
 
 @pytest.mark.parametrize("kind", BY_KIND)
 def test_every_listed_field_is_in_the_schema(kind: str):
-    text = files("serinus.api").joinpath("argoproj.fields.txt").read_text(encoding="utf-8")
+    text = files("serinus.api.schema").joinpath("argoproj.fields.txt").read_text(encoding="utf-8")
     section = next(part for part in text.split("\n## ") if part.startswith(f"{kind} "))
     lines = [line for line in section.splitlines()[1:] if line and not line.startswith("column ")]
     assert {line.split(": ")[0] for line in lines} - set(paths(root(kind))) == set()
@@ -72,7 +72,9 @@ def test_each_call_gives_new_objects():
 
 def test_descriptions_speak_of_fields_that_exist():
     described = [
-        line for line in files("serinus.api").joinpath("argoproj.words.txt").read_text().splitlines() if line[0] != "#"
+        line
+        for line in files("serinus.api.schema").joinpath("argoproj.words.txt").read_text().splitlines()
+        if line[0] != "#"
     ]
     for line in described:
         place, _, words = line.partition(": ")

@@ -1,6 +1,6 @@
 import pytest
 
-from serinus.api.durations import go_duration, pause_seconds
+from serinus.api.values.durations import go_duration, pause_seconds
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.effects import ACTIONS, no_effect
+from serinus.commands.effects import ACTIONS, no_effect
 
 Json = dict[str, Any]
 STEPS = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}]

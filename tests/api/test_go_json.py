@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from serinus.api.go_json import text, written
-from serinus.api.pod_defaults import copied, pod_with_defaults, with_defaults
+from serinus.api.pods.defaults import copied, pod_with_defaults, with_defaults
+from serinus.api.pods.go_json import text, written
 
 _DATA = Path(__file__).parent / "data/pod_templates.jsonl"
 CASES: list[dict[str, Any]] = [json.loads(line) for line in _DATA.read_text().splitlines()]
@@ -85,4 +85,4 @@ def test_the_table_of_field_order_is_what_its_generator_prints():
     if made.returncode and ("GOPROXY=off" in made.stderr or "go.mod requires go" in made.stderr):
         pytest.skip("Kubernetes' Go modules are not on this machine: the table of field order was not generated anew")
     assert made.returncode == 0, made.stderr
-    assert made.stdout == files("serinus.api").joinpath("pod_template_order.json").read_text()
+    assert made.stdout == files("serinus.api.pods").joinpath("pod_template_order.json").read_text()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from serinus.api.go_yaml import YamlError, documents, load
-from serinus.api.go_yaml_dump import dump
+from serinus.api.yaml.reader import YamlError, documents, load
+from serinus.api.yaml.writer import dump
 
 HEAD = "apiVersion: x/v1\nkind: Foo\nmetadata: {name: a}\n"
 

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.api.identity import pod_template_hash, same_template, step_hash, stripped
 from serinus.api.names import HASH
-from serinus.api.pod_defaults import copied, with_defaults, with_rollout_defaults
+from serinus.api.pods.defaults import copied, with_defaults, with_rollout_defaults
+from serinus.api.pods.identity import pod_template_hash, same_template, step_hash, stripped
 from serinus.api.rollout import CanaryStep, Pause
 
 RECORDED: dict[str, list[dict[str, Any]]] = json.loads(

@@ -1,6 +1,6 @@
 import pytest
 
-from serinus.api.int_or_percent import scaled
+from serinus.api.values.int_or_percent import scaled
 
 
 @pytest.mark.parametrize(

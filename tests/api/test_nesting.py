@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.api.nesting import CUT, DEEPEST, TOO_DEEP, nests_too_deep, too_deep, without_deep
+from serinus.api.decoding.nesting import CUT, DEEPEST, TOO_DEEP, nests_too_deep, too_deep, without_deep
 
 JSON = st.recursive(
     st.none() | st.text('[]{}"\\a', max_size=4),

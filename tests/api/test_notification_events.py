@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from serinus.api.names import NOTIFICATION_PENDING
-from serinus.api.notification_events import outcome, refusing, sendings, waiting
+from serinus.view.notification_events import outcome, refusing, sendings, waiting
 
 
 def event(number: int, message: str, reason: str = "NotificationFailed", count: int = 1) -> dict[str, Any]:

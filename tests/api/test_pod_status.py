@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.pod_status import pod_ready, pod_restarts, pod_status
+from serinus.api.pods.status import pod_ready, pod_restarts, pod_status
 
 Json = dict[str, Any]
 

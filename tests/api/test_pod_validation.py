@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from serinus.api.meta import LabelSelector
-from serinus.api.pod_validation import template_findings
+from serinus.api.pods.validation import template_findings
 
 CASES: list[dict[str, Any]] = [
     json.loads(line) for line in (Path(__file__).parent / "data/pod_template_findings.jsonl").read_text().splitlines()

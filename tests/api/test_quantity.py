@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from serinus.api.quantity import canonical, parse
+from serinus.api.values.quantity import canonical, parse
 
 
 @pytest.mark.parametrize(

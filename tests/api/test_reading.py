@@ -12,9 +12,9 @@ import pytest
 from msgspec import inspect
 
 from serinus.api.analysis import AnalysisRun, AnalysisTemplate
+from serinus.api.decoding.reading import Reader, converted
 from serinus.api.experiment import Experiment
 from serinus.api.network import Ingress, Service
-from serinus.api.reading import Reader, converted
 from serinus.api.rollout import Rollout
 from serinus.api.workloads import Pod, ReplicaSet, Workload
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from serinus.api import schemas
 from serinus.api.resources import BUILT_IN
+from serinus.api.schema import schemas
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -23,5 +23,5 @@ def test_the_packaged_file_is_what_the_tool_writes(tmp_path: Path):
     pytest.importorskip("kubernetes_validate")
     tool = runpy.run_path(str(REPOSITORY / "tools" / "distil_schemas.py"))
     tool["main"](tmp_path / "made.gz")
-    packaged = REPOSITORY / "serinus" / "api" / "schemas.json.gz"
+    packaged = REPOSITORY / "serinus" / "api" / "schema" / "schemas.json.gz"
     assert (tmp_path / "made.gz").read_bytes() == packaged.read_bytes()

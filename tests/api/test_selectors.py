@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serinus.api.meta import LabelSelector, LabelSelectorRequirement
-from serinus.api.selectors import Requirement, Selector
+from serinus.api.values.selectors import Requirement, Selector
 
 
 @pytest.mark.parametrize(

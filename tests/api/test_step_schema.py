@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from serinus.api.crds import crds
 from serinus.api.rollout import CanaryStep, HeaderRoutingMatch, Pause, SetCanaryScale
-from serinus.api.step_order import CANARY_STEP
-from serinus.api.step_schema import fields, order
+from serinus.api.schema.crds import crds
+from serinus.api.schema.step_order import CANARY_STEP
+from serinus.api.schema.step_schema import fields, order
 
 
 class Approval(msgspec.Struct, rename="camel", omit_defaults=True):

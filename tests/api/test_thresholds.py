@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serinus.api.thresholds import Limit, limit_of, number_of, value_text
+from serinus.engine.explain.thresholds import Limit, limit_of, number_of, value_text
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serinus.api.times import format_deadline, format_time, parse_time
+from serinus.api.values.times import format_deadline, format_time, parse_time
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
-from serinus.api.validation import Finding, invalid_spec_message, validate, validate_all
+from serinus.api.validation.rollout import Finding, invalid_spec_message, validate, validate_all
 from serinus.api.workloads import Workload
 from serinus.engine.strategy.spec_rules import RULES
 

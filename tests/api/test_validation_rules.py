@@ -12,7 +12,7 @@ import pytest
 
 from serinus.api.network import Ingress
 from serinus.api.rollout import Rollout
-from serinus.api.validation import validate
+from serinus.api.validation.rollout import validate
 from serinus.engine.strategy.spec_rules import RULES
 
 Json = dict[str, Any]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from serinus.cli.complete import complete
+from serinus.cli.framework.complete import complete
 from serinus.cli.rollouts import program
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Space
 from tests.support.cli.foreign import MARKED, foreign, objects
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Space, rollout
 
 Json = dict[str, Any]

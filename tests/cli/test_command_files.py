@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import serinus.cli
-from serinus.cli.command_files import rows
+from serinus.cli.framework.command_files import rows
 from serinus.cli.main import OWN
 from serinus.cli.rollouts import program
 

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from serinus.cli.commandline import Call, UsageProblem, understand
+from serinus.cli.framework.commandline import Call, UsageProblem, understand
 from serinus.cli.rollouts import program
 
 

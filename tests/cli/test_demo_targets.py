@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.cli.demo_targets import ServingPod, targets
+from serinus.cli.demos.demo_targets import ServingPod, targets
 
 
 def pod(phase: str = "Running", ip: str = "127.1.2.3", **metadata: Any) -> ServingPod:

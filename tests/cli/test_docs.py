@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from serinus.cli import problems
-from serinus.cli.commandline import understand
+from serinus.cli.framework import errors as problems
+from serinus.cli.framework.commandline import understand
 from serinus.cli.rollouts import program
 
 DOCS = Path(__file__).parents[2] / "docs"

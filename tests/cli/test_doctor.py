@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from serinus.api.resources import LEASES, NAMESPACES, SECRETS
-from serinus.api.times import format_time
-from serinus.cli.leaders import leaders
+from serinus.api.values.times import format_time
+from serinus.cli.cluster.leaders import leaders
 from tests.support.cli.cli_cluster import Space, rollout
 
 NGINX: dict[str, Any] = {

@@ -14,9 +14,9 @@ import yaml
 
 from serinus.api.resources import ARGOPROJ
 from serinus.cli import main
-from serinus.cli.commandline import Found, Row
+from serinus.cli.framework.commandline import Found, Row
 from serinus.cli.rollouts import program
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Cluster, Result, Space, rollout
 from tests.support.cli.foreign import MARKED, foreign, marked, objects
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from serinus.api.resources import EVENTS
-from serinus.cli.commandline import understand
+from serinus.cli.framework.commandline import understand
 from serinus.cli.rollouts import program
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Space, revisions, rollout
 
 REVISION = "rollout.argoproj.io/revision"

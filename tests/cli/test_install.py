@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from serinus.api.installation import CLUSTER_RULES, RULES, installation
 from serinus.api.resources import ARGOPROJ, DEPLOYMENTS, INGRESSES, JOBS, POD_TEMPLATES
 from serinus.controller.cache import Cache
+from serinus.install.installation import CLUSTER_RULES, RULES, installation
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from serinus.routing.registry import permissions
 
 Json = dict[str, Any]

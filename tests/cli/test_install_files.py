@@ -11,9 +11,9 @@ import click
 import pytest
 import yaml
 
-from serinus.api.installation import NAME, default_image, installation
 from serinus.cli import install, upgrade
 from serinus.cli.controller_options import CONNECTION
+from serinus.install.installation import NAME, default_image, installation
 from serinus.routing.registry import permissions
 
 REPOSITORY = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Result, Space, rollout, run
 from tests.support.cli.refusals import refuse
 

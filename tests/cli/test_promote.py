@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.cli.problems import Problem
+from serinus.cli.framework.errors import Problem
 from serinus.cli.rollouts.promote import requests
 
 Json = dict[str, Any]

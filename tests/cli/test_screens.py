@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from serinus.api.rollout_info import Surroundings, experiment_info, rollout_info
-from serinus.cli.colors import Paint
-from serinus.cli.terminal import shown
+from serinus.cli.framework.colors import Paint
+from serinus.cli.framework.terminal import shown
 from serinus.cli.tree import experiment_lines, rollout_lines
+from serinus.view.rollout_info import Surroundings, experiment_info, rollout_info
 from tests.support.cli.screen_states import (
     BLUE,
     GREEN,

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from serinus.api.resources import CLUSTER_ANALYSIS_TEMPLATES
-from serinus.cli.commandline import understand
+from serinus.cli.framework.commandline import understand
 from serinus.cli.rollouts import CONNECTION, list_rollouts, program
 from tests.support.cli.cli_cluster import Space, revisions, rollout
 from tests.support.cli.refusals import refuse

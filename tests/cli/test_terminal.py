@@ -16,10 +16,11 @@ import pytest
 import yaml
 
 import serinus
-from serinus.api.go_yaml_dump import dump
-from serinus.api.visible import visible_json
-from serinus.cli import demo_screen, terminal
-from serinus.cli.colors import Paint
+from serinus.api.messages.visible import visible_json
+from serinus.api.yaml.writer import dump
+from serinus.cli.demos import demo_screen
+from serinus.cli.framework import terminal
+from serinus.cli.framework.colors import Paint
 from serinus.controller.log import Formatter
 from tests.support.cli.foreign import MARKED, foreign
 
@@ -65,7 +66,7 @@ def test_json_is_printed_with_escapes_wherever_it_is_made() -> None:
     for path in cli.rglob("*.py"):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if re.search(r"json\.(dumps|encode)\(", line) and re.search(r"print|echo|write\(|return", line):
-                assert "visible_json(" in line, f"{path}:{number}: wrap it in serinus.api.visible.visible_json"
+                assert "visible_json(" in line, f"{path}:{number}: wrap it in serinus.api.messages.visible.visible_json"
 
 
 def test_escapes_leave_data_as_they_are() -> None:

@@ -14,7 +14,13 @@ import msgspec
 import pytest
 
 from serinus.api.rollout import RolloutSpec, RolloutStatus
-from serinus.api.rollout_info import (
+from serinus.api.values.times import format_time
+from serinus.cli.framework.colors import Paint, paint
+from serinus.cli.framework.terminal import shown
+from serinus.cli.rollouts.list_rollouts import summary
+from serinus.cli.tree import experiment_lines, rollout_lines
+from serinus.engine.status.phase import phase_of
+from serinus.view.rollout_info import (
     PodInfo,
     ReplicaSetInfo,
     RolloutInfo,
@@ -24,13 +30,7 @@ from serinus.api.rollout_info import (
     rollout_info,
     step,
 )
-from serinus.api.status_icons import icon
-from serinus.api.times import format_time
-from serinus.cli.colors import Paint, paint
-from serinus.cli.rollouts.list_rollouts import summary
-from serinus.cli.terminal import shown
-from serinus.cli.tree import experiment_lines, rollout_lines
-from serinus.engine.status.phase import phase_of
+from serinus.view.status_icons import icon
 
 Json = dict[str, Any]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from serinus.api.resources import ROLLOUTS
-from serinus.cli import watching
-from serinus.kube.wire import Request, Response
+from serinus.cli.cluster import watch as watching
+from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Space, rollout
 from tests.support.cli.refusals import refuse
 from tests.support.cli.running import Running
@@ -252,7 +252,7 @@ def test_a_flood_of_10000_changes_a_minute_is_drawn_five_times_a_second(monkeypa
         clock.now += seconds
 
     mirror = SimpleNamespace(refusal=None, listed=True, trouble=None, objects=lambda: [{}], start=lambda: mirror)
-    monkeypatch.setattr("serinus.kube.mirror.Mirror", lambda *_, **__: mirror)  # pyright: ignore[reportUnknownArgumentType]
+    monkeypatch.setattr("serinus.kube.sync_informer.Mirror", lambda *_, **__: mirror)  # pyright: ignore[reportUnknownArgumentType]
     monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep))
     monkeypatch.setattr(watching, "threading", SimpleNamespace(Event=Always))
     session: Any = SimpleNamespace(client=None, namespace="n")

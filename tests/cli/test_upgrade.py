@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from serinus.api.crds import crds
 from serinus.api.resources import CRDS, LEASES
+from serinus.api.schema.crds import crds
 from serinus.cli.upgrade import command
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Cluster, Space, rollout
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from serinus.cli.problems import Problem
+from serinus.cli.framework.errors import Problem
 from serinus.cli.verdict import command
 
 

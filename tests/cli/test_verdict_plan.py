@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from serinus.analysis.sequential.planning import Traffic, found_by_step, times_to_harm
 from serinus.analysis.sequential.settings import Settings
-from serinus.cli.problems import Problem
+from serinus.cli.framework.errors import Problem
 from serinus.cli.verdict import command
 
 TRAFFIC = ("--requests", "200", "--rate", "0.01")

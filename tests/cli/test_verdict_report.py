@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from serinus.analysis.sequential.looks import Look
-from serinus.cli.problems import Problem
+from serinus.cli.framework.errors import Problem
 from serinus.cli.verdict import command
 from tests.support.engine.kept_verdict import kept_verdict
 

@@ -12,7 +12,7 @@ from serinus.api.rollout import Pause
 from serinus.cli.rollouts.why import told
 from serinus.engine.explain.why import Reason, Why
 from serinus.engine.strategy.steps.pause import pause_wait
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Space, rollout
 from tests.support.engine.kept_verdict import kept_verdict
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from serinus.api.installation import default_image, installation
+from serinus.install.installation import default_image, installation
 from serinus.routing.registry import permissions
 from tests.support.cluster.binary import NoBinary
 from tests.support.cluster.cluster import Cluster

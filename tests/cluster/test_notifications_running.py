@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.installation import NAME
+from serinus.install.installation import NAME
 from tests.support.cluster.cluster import ACCOUNT, HOME, Cluster
 from tests.support.cluster.cluster_instance import ClusterInstance
 from tests.support.cluster.rights import refused, used

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from serinus.api.installation import CLUSTER_RULES, NAME, RULES, rules
+from serinus.install.installation import CLUSTER_RULES, NAME, RULES, rules
 from serinus.routing.registry import routers
 from tests.support.cluster.cluster import ACCOUNT, Cluster
 from tests.support.cluster.cluster_instance import ClusterInstance

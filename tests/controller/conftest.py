@@ -16,10 +16,10 @@ import pytest
 from serinus.api.names import HASH
 from serinus.api.network import Service
 from serinus.api.workloads import ReplicaSet
-from serinus.controller.process import Controller, Options
+from serinus.controller.manager import Controller, Options
 from serinus.engine.core.plan import Action, Event, Plan, Snapshot, Wait
 from serinus.kube.client import Client
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.kube.loop_clock import LoopClock
 
 Json = dict[str, Any]

@@ -17,9 +17,9 @@ from serinus.api.resources import ANALYSIS_RUNS, EVENTS, JOBS, ROLLOUTS, SECRETS
 from serinus.controller.bounded import TooMuch
 from serinus.kube.client import Client
 from serinus.kube.errors import NotFound
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.controller.analysis_stage import SPACE, Stage
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from serinus.kube.errors import Unavailable
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.controller.canary_scene import begin, rollout, settled_on
 from tests.support.controller.trouble import MINUTES, Answer, Trouble, events, status
 

@@ -12,13 +12,13 @@ from serinus.api.names import HASH
 from serinus.api.rollout import Rollout
 from serinus.api.step_plugin import Answer, Question
 from serinus.controller.apply import Applier
-from serinus.controller.held import HeldBack
-from serinus.controller.writes import Writes
+from serinus.controller.expectations import Writes
+from serinus.controller.held_writes import HeldBack
 from serinus.engine.core.plan import Action, Event, Plan, PluginCall
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.errors import Conflict, NotFound
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 
 
 class Hands:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.providers.trouble import ProviderError
-from serinus.controller.elbv2 import TargetGroup
+from serinus.analysis.providers.errors import ProviderError
+from serinus.controller.aws.elbv2 import TargetGroup
 from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
 
 pytestmark = pytest.mark.looptime(start=0)
@@ -78,7 +78,7 @@ def by_alb(image: str) -> Json:
 async def started(play: Any, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """A settled Rollout, and an update of it that begins."""
     aws = Aws(play.store)
-    monkeypatch.setattr("serinus.controller.process.Elbv2", lambda *_, **__: aws)
+    monkeypatch.setattr("serinus.controller.manager.Elbv2", lambda *_, **__: aws)
     await begin(play)
     await play.store.put("rollouts", by_alb("blue"))
     ingress = play.store.get("ingresses", "web")

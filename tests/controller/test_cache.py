@@ -10,7 +10,7 @@ import pytest
 
 from serinus.api.names import HASH
 from serinus.controller.cache import CONTAINER_MESSAGE, Cache
-from serinus.controller.metrics import Metrics
+from serinus.controller.monitoring.metrics import Metrics
 from serinus.kube.client import Client
 from tests.support.kube.loop_clock import LoopClock
 

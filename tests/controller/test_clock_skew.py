@@ -19,7 +19,7 @@ from serinus.kube.clock import rfc3339
 from serinus.kube.errors import Unavailable
 from serinus.kube.queue import WorkQueue
 from serinus.kube.throttle import throttled
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
 from tests.support.kube.loop_clock import LoopClock
 

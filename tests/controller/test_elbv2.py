@@ -19,10 +19,10 @@ from urllib.parse import parse_qs
 import pytest
 from aiohttp import web
 
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.provider import Reach
-from serinus.analysis.providers.trouble import ProviderError
-from serinus.controller.elbv2 import Elbv2, TargetGroup
+from serinus.controller.aws.elbv2 import Elbv2, TargetGroup
 
 HOST = "web-1.eu-west-1.elb.amazonaws.com"
 MOTO = os.environ.get("SERINUS_MOTO", "")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import serinus
-from serinus.api.event_reasons import COMMANDS, KEPT, ROUTER_WRITES, ROUTINE, VERDICTS, kept
+from serinus.api.messages.event_reasons import COMMANDS, KEPT, ROUTER_WRITES, ROUTINE, VERDICTS, kept
 
 HOUSE = Path(serinus.__file__).parent
 ROOMS = ("analysis", "controller", "engine", "routing", "cli", "dashboard")

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from serinus.api.event_reasons import KEPT
+from serinus.api.messages.event_reasons import KEPT
 from serinus.api.meta import Condition, WrittenMeta
 from serinus.api.rollout import Rollout, RolloutStatus
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from serinus.controller.events import BURST, Recorder, aborted_since
 from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.kube.faults import Faults, Rates
 from tests.support.kube.loop_clock import LoopClock
 

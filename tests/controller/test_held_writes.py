@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
 from tests.support.controller.trouble import MINUTES, Trouble, events, status
 

@@ -14,7 +14,7 @@ from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
 from serinus.api.rollout import Rollout
 from serinus.controller.cache import Cache
-from serinus.controller.metrics import Metrics
+from serinus.controller.monitoring.metrics import Metrics
 from serinus.engine.core.plan import Event
 from serinus.kube.client import Client
 from serinus.kube.queue import WorkQueue

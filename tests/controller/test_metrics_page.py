@@ -12,7 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from serinus.controller.cache import Cache
-from serinus.controller.metrics import Metrics
+from serinus.controller.monitoring.metrics import Metrics
 from serinus.engine.core import wait_reasons
 from serinus.kube.client import Client
 from tests.support.kube.loop_clock import LoopClock

@@ -10,7 +10,7 @@ import pytest
 from serinus.api.resources import ROLLOUTS
 from serinus.engine.core.plan import Event, Plan, Snapshot
 from serinus.kube.client import Client
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.controller.notification_scene import NAP, Scene
 
 pytestmark = pytest.mark.looptime(start=0)

@@ -17,11 +17,11 @@ import pytest
 from serinus.api.resources import LEASES, ROLLOUTS
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
-from serinus.kube.config import Flags, load
+from serinus.kube.configuration.config import Flags, load
 from serinus.local.apiserver.certs import identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from serinus.engine.core.plan import Plan, Snapshot
 from serinus.kube.errors import Unavailable
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.kube.faults import Faults, Rates
 
 pytestmark = pytest.mark.looptime(start=0)

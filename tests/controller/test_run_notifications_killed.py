@@ -12,7 +12,7 @@ import pytest
 from serinus.api.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, EXPERIMENTS, REPLICA_SETS, ROLLOUTS
 from serinus.engine.core.plan import Event, Plan, Snapshot
 from serinus.kube.client import Client
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.controller.test_notifications_killed import Mortal
 from tests.support.controller.notification_scene import NAP, Scene
 

@@ -12,7 +12,7 @@ import pytest
 from serinus.controller.bounded import TooMuch, bounded
 from serinus.controller.set_aside import LONGEST, SHARE, SLOW, SetAside
 from serinus.engine.core.plan import Plan, Snapshot
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 
 Json = dict[str, Any]
 KEY = ("a", "web")

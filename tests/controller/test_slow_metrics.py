@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.http.client import Answer
 from serinus.analysis.providers.measuring import LONGEST_CALL
 from serinus.api.resources import ANALYSIS_RUNS, NAMESPACES
 from tests.support.controller.analysis_stage import Json, Metrics, Stage

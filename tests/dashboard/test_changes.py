@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from serinus.api.resources import DEPLOYMENTS, EVENTS, ROLLOUTS
-from serinus.dashboard.changes import ACTIONS, Changes, MovedOn, Refused, Seen, seen
+from serinus.dashboard.commands import ACTIONS, Changes, MovedOn, Refused, Seen, seen
+from serinus.kube.change_event import person
 from serinus.kube.client import Client
-from serinus.kube.record import person
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import put

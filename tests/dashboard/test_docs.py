@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from serinus.cli.rollouts.dashboard import COMMAND
-from serinus.dashboard.changes import ACTIONS
+from serinus.dashboard.commands import ACTIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "dashboard.md").read_text()

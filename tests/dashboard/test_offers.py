@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from serinus.api.rollout_info import Surroundings, rollout_info
-from serinus.dashboard.offers import command, image_change, offers, rollback
+from serinus.dashboard.actions import command, image_change, offers, rollback
 from serinus.dashboard.rights import SPEC, STATUS, WORKLOAD
+from serinus.view.rollout_info import Surroundings, rollout_info
 from tests.support.dashboard import scenes
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ import pytest
 
 from serinus.api.resources import REPLICA_SETS, ROLLOUTS
 from serinus.kube.errors import Forbidden
-from serinus.kube.wire import Handler, Request, Response
+from serinus.kube.transport import Handler, Request, Response
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import put_revisions
 from tests.support.dashboard.serving import BEARER, Serving, serving, shown

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import serinus.dashboard
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import TOKEN, Stage
 

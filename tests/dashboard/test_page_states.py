@@ -11,7 +11,7 @@ from collections.abc import Callable
 from playwright.sync_api import Browser, Page, expect
 
 from serinus.kube.errors import Unavailable
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import TOKEN, Stage
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from serinus.api.resources import ROLLOUTS, SERVICES
-from serinus.dashboard.reasons import LOOK_SECONDS, STALE_SECONDS, Reasons
+from serinus.dashboard.explanations import LOOK_SECONDS, STALE_SECONDS, Reasons
 from serinus.engine.core import wait_reasons
 from serinus.kube.client import Client
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import put_revisions

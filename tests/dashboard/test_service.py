@@ -14,13 +14,13 @@ import pytest
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import PODS, ROLLOUTS
 from serinus.dashboard.hub import Page
-from serinus.dashboard.kept import Kept, Sent, keep_pod
 from serinus.dashboard.service import Service
+from serinus.dashboard.trimmed import Kept, Sent, keep_pod
 from serinus.kube.client import Client
 from serinus.kube.errors import Unavailable
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import put

@@ -9,14 +9,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from serinus.api.rollout_info import Surroundings, rollout_info
-from serinus.api.times import format_time
-from serinus.cli.colors import Paint
+from serinus.api.values.times import format_time
+from serinus.cli.framework.colors import Paint
+from serinus.cli.framework.terminal import shown
 from serinus.cli.rollouts.why import told
-from serinus.cli.terminal import shown
 from serinus.cli.tree import rollout_lines
 from serinus.engine.explain.snapshot_reader import Read, answered, gather
 from serinus.engine.explain.why import explain
+from serinus.view.rollout_info import Surroundings, rollout_info
 from tests.support.dashboard import scenes
 from tests.support.dashboard.terminal_picture import terminal_picture
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http.client import Http
 from serinus.demo.prometheus import running
-from serinus.local.gateway import free_port
+from serinus.local.traefik.gateway import free_port
 from tests.support.analysis.verdict_run import VerdictRun, metric
 from tests.support.instance.live import BIN
 from tests.support.instance.prometheus_binary import prometheus

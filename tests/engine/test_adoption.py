@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serinus.api.names import DESIRED_REPLICAS, HASH, REVISION
-from serinus.api.pod_defaults import with_defaults
+from serinus.api.pods.defaults import with_defaults
 from tests.support.engine.world import World, release, rollout, routed, service
 
 Json = dict[str, Any]

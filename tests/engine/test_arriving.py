@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from serinus.engine.explain.why import explain
 from tests.support.engine.lab import Lab
 from tests.support.engine.world import World, ingress, release, rollout, routed, service

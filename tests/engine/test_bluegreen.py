@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serinus.api.names import HASH, SCALE_DOWN_DEADLINE, UNPROMOTED
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.world import World, release
 

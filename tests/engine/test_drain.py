@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serinus.api.names import SCALE_DOWN_DEADLINE
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 from tests.support.engine.world import World, release, rollout, routed, service
 
 BLUE = "68fb5766d6"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from serinus.api.meta import Json
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.restarts import basic
 from tests.support.engine.world import World, release, routed

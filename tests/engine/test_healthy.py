@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from serinus.api.meta import Json
-from serinus.api.rollout_info import phase_and_message
-from serinus.controller.metrics import phase as metric_phase
+from serinus.controller.monitoring.metrics import phase as metric_phase
+from serinus.view.rollout_info import phase_and_message
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.restarts import basic
 from tests.support.engine.world import World, release, routed

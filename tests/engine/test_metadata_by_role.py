@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from serinus.api.names import EPHEMERAL_METADATA, HASH, REVISION, TEMPLATE_METADATA
-from serinus.api.rollback import revisions
+from serinus.commands.rollback import revisions
 from tests.support.engine.world import World, ingress, release, rollout, service
 
 Json = dict[str, Any]

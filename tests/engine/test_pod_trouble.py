@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from serinus.api.meta import Condition
-from serinus.api.pod_trouble import Trouble, key, overdue, trouble, unexplained
+from serinus.api.pods.trouble import Trouble, key, overdue, trouble, unexplained
 from serinus.api.workloads import Pod, PodEvent
 from tests.support.engine.pod_kinds import KINDS, NOW, Kind, crashed, running_again, starting, unready, waiting
 

@@ -9,7 +9,7 @@ import pytest
 
 from serinus.api.names import HASH
 from serinus.api.rollout import CanaryStrategy, Rollout
-from serinus.api.routing_rules import Capabilities
+from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing import registry
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
 from tests.support.engine.world import World, release, rollout, service

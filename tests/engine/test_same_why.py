@@ -11,14 +11,14 @@ import msgspec
 import pytest
 
 from serinus.api.meta import Json
-from serinus.api.rollout_info import Surroundings, rollout_info
-from serinus.controller.metrics import Metrics
+from serinus.controller.monitoring.metrics import Metrics
 from serinus.dashboard.detail import detail
-from serinus.dashboard.kept import Sent, keep_rollout
 from serinus.dashboard.rows import row
+from serinus.dashboard.trimmed import Sent, keep_rollout
 from serinus.engine.core import wait_reasons
 from serinus.engine.explain.snapshot_reader import Read, answered, gather
 from serinus.engine.explain.why import explain
+from serinus.view.rollout_info import Surroundings, rollout_info
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.judged import RUN, judged, say
 from tests.support.engine.world import World, release, routed

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.api.rollout_info import Surroundings, rollout_info
 from serinus.api.workloads import Pod
-from serinus.controller.metrics import Metrics
-from serinus.dashboard.kept import Sent, keep_rollout
+from serinus.controller.monitoring.metrics import Metrics
 from serinus.dashboard.rows import row
+from serinus.dashboard.trimmed import Sent, keep_rollout
 from serinus.engine.experiment.experiment import plan_experiment
 from serinus.engine.explain.snapshot_reader import Read, answered, gather
 from serinus.engine.explain.why import Why, explain
+from serinus.view.rollout_info import Surroundings, rollout_info
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.lab import Lab
 from tests.support.engine.pod_kinds import KINDS, Kind

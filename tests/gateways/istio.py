@@ -13,7 +13,7 @@ from typing import IO
 
 import yaml
 
-from serinus.local.gateway import free_port
+from serinus.local.traefik.gateway import free_port
 from tests.gateways.programs import envoy, istiod
 from tests.support.instance.live import Instance, eventually
 

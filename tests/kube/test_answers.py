@@ -12,7 +12,7 @@ from serinus.api.meta import ObjectMeta
 from serinus.api.resources import LEASES
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError, Unavailable
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 
 
 class Lease(msgspec.Struct):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serinus.kube.config import ConfigError, Connection, Flags, in_cluster, load
+from serinus.kube.configuration.config import ConfigError, Connection, Flags, in_cluster, load
 
 
 def write(path: Path, text: str) -> Path:
@@ -159,6 +159,6 @@ def test_no_configuration_at_all_says_how_to_get_one(tmp_path: Path) -> None:
 def test_reading_a_configuration_imports_no_http_library() -> None:
     """Every command starts here, and completion has 100 ms."""
     slow = ("aiohttp", "yaml", "asyncio", "msgspec")
-    code = f"import sys, serinus.kube.config; print([m for m in {slow} if m in sys.modules])"
+    code = f"import sys, serinus.kube.configuration.config; print([m for m in {slow} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -14,10 +14,10 @@ import pytest
 
 from serinus.api.resources import PODS
 from serinus.kube.client import Client
-from serinus.kube.config import ConfigError, Connection, Flags, in_cluster, load
+from serinus.kube.configuration.config import ConfigError, Connection, Flags, in_cluster, load
+from serinus.kube.configuration.exec_plugin import ExecFailed, ExecPlugin, ask
 from serinus.kube.errors import Forbidden
-from serinus.kube.exec_plugin import ExecFailed, ExecPlugin, ask
-from serinus.kube.https import HttpsHandler
+from serinus.kube.http.https import HttpsHandler
 from serinus.kube.sync import SyncClient
 
 Json = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.fairness import PATIENCE, Turns
+from serinus.kube.fair_queue import PATIENCE, Turns
 
 Key = tuple[str, str]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.http1 import Answer, BrokenAnswer, Http1
+from serinus.kube.http.http1 import Answer, BrokenAnswer, Http1
 
 Script = Callable[[int, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -18,11 +18,11 @@ from cryptography.x509.oid import NameOID
 
 from serinus.api.resources import SERVICES
 from serinus.kube.client import Client
-from serinus.kube.config import Connection
+from serinus.kube.configuration.config import Connection
+from serinus.kube.configuration.exec_plugin import ExecPlugin
 from serinus.kube.errors import Forbidden, Unavailable
-from serinus.kube.exec_plugin import ExecPlugin
-from serinus.kube.https import HttpsHandler
-from serinus.kube.wire import Request
+from serinus.kube.http.https import HttpsHandler
+from serinus.kube.transport import Request
 
 Serve = Callable[..., Awaitable[str]]
 Connect = Callable[..., HttpsHandler]

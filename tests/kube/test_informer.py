@@ -15,7 +15,7 @@ from serinus.api.resources import ROLLOUTS, SERVICES
 from serinus.kube.client import Client
 from serinus.kube.errors import Unavailable
 from serinus.kube.informer import Informer
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)

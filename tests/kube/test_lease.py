@@ -14,7 +14,7 @@ from serinus.api.meta import ObjectMeta
 from serinus.kube.client import Client
 from serinus.kube.errors import Unavailable
 from serinus.kube.lease import Election, Lease, LeaseSettings, LeaseSpec, decide
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)

@@ -10,10 +10,10 @@ import pytest
 
 from serinus.api.resources import PODS
 from serinus.kube.client import Client
-from serinus.kube.config import Connection
+from serinus.kube.configuration.config import Connection
 from serinus.kube.errors import ApiError, Unavailable
-from serinus.kube.https import HttpsHandler
-from serinus.kube.proxies import BadProxy, Proxy, of_environment, proxy_at
+from serinus.kube.http.https import HttpsHandler
+from serinus.kube.http.proxies import BadProxy, Proxy, of_environment, proxy_at
 from serinus.kube.sync import SyncClient
 from tests.support.kube.proxy_servers import Api, ProxyServer, certificate, serving
 

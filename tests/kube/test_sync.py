@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from serinus.api.resources import PODS, SERVICES
-from serinus.kube.config import Connection
+from serinus.kube.configuration.config import Connection
+from serinus.kube.configuration.exec_plugin import ExecPlugin
 from serinus.kube.errors import ApiError, Conflict, Forbidden, Gone, Unavailable
-from serinus.kube.exec_plugin import ExecPlugin
-from serinus.kube.mirror import Mirror
 from serinus.kube.sync import SyncClient
+from serinus.kube.sync_informer import Mirror
 
 Json = dict[str, Any]
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -192,7 +192,7 @@ def test_a_watch_tells_changes_and_when_it_is_too_late(serve: Callable[[Answer],
 def test_a_mirror_survives_ends_breaks_and_versions_that_are_too_old(
     serve: Callable[[Answer], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serinus.kube.mirror.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("serinus.kube.sync_informer.AGAIN_SECONDS", 0.01)
     asked: list[str] = []
     stay = threading.Event()
 

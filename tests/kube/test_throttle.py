@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from serinus.kube.throttle import throttled
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.support.kube.loop_clock import LoopClock
 
 pytestmark = pytest.mark.looptime(start=0)

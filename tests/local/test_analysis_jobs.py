@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.analysis.assessment import assess
 from serinus.analysis.phases import COMPLETED
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.measuring import clean_up, measure
 from serinus.analysis.providers.provider import Reach
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
+from serinus.analysis.run_status import assess
 from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun
 from serinus.api.resources import ANALYSIS_RUNS, JOBS

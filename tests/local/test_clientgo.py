@@ -19,7 +19,7 @@ from serinus.kube.clock import SystemClock
 from serinus.local.apiserver.certs import identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 
 SOURCE = Path(__file__).parents[1] / "clientgo"

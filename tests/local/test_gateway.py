@@ -14,14 +14,14 @@ import pytest
 
 from serinus.local import processes
 from serinus.local.cannot_run import CannotRun
-from serinus.local.gateway import (
+from serinus.local.traefik.gateway import (
     Gateway,
     answers,
     clean_environment,
     free_port,
     stop_left_behind,
 )
-from serinus.local.gateway_config import GatewaySettings, configuration
+from serinus.local.traefik.gateway_config import GatewaySettings, configuration
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ import pytest
 
 from serinus.api.resources import CRDS
 from serinus.kube.client import Client
-from serinus.kube.wire import Request
+from serinus.kube.transport import Request
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
-from serinus.local.followed import Followed
-from serinus.local.gateway_api import CLASSES, GATEWAYS, GROUP, prepare
-from serinus.local.gateway_config import GatewaySettings, configuration
-from serinus.local.gateway_kinds import GATEWAY_API, TRAEFIK, Kinds, definitions, in_use, install
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from serinus.local.traefik.followed import Followed
+from serinus.local.traefik.gateway_api import CLASSES, GATEWAYS, GROUP, prepare
+from serinus.local.traefik.gateway_config import GatewaySettings, configuration
+from serinus.local.traefik.gateway_kinds import GATEWAY_API, TRAEFIK, Kinds, definitions, in_use, install
 from serinus.routing.gateway_api import KINDS
 from tests.support.kube.loop_clock import LoopClock
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.go_yaml import load
+from serinus.api.yaml.reader import load
 from serinus.local import kubeconfig
 from serinus.local.cannot_run import CannotRun
 from serinus.local.kubeconfig import Access, Entry, add, read, remove, with_entry, without_entry

@@ -9,8 +9,8 @@ from typing import Any
 import looptime
 import pytest
 
-from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
 from serinus.notifications.delivery import MOST_WAITING, Delivery, Letter
 from serinus.notifications.services.service import Reach
 from serinus.notifications.services.webhook import WebhookOptions

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http.client import Http
 from serinus.notifications.fields import load, read
 from serinus.notifications.limits import LimitedHttp, is_host_allowed, read_limit
 from serinus.notifications.problems import ConfigurationError

@@ -13,7 +13,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.http.client import Answer
 from serinus.notifications.configuration import Configuration, read_configuration
 from serinus.notifications.due import subscribed
 from serinus.notifications.services.registry import SERVICES

@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http.client import Http
 from serinus.notifications.fields import read
 from serinus.notifications.services import email as mail
 from serinus.notifications.services.nats import signature_of

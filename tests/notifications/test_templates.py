@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.conditions.layouts import parse_time
-from serinus.analysis.conditions.moments import Time
+from serinus.analysis.expr.functions.go_time_layout import parse_time
+from serinus.analysis.expr.functions.time_values import Time
 from serinus.notifications.templates.errors import TemplateError
-from serinus.notifications.templates.registry import NAMES, REFUSED
+from serinus.notifications.templates.functions.registry import NAMES, REFUSED
 from serinus.notifications.templates.template import Template
 from serinus.notifications.templates.values import GoFunction
 

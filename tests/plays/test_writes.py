@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.event_reasons import kept
+from serinus.api.messages.event_reasons import kept
 from tests.support.plays.controller_writes import abort_with_a_delay_of_30_seconds, without_kept_events
 from tests.support.plays.player import play, played
 from tests.support.plays.recordings import plays, reference, router_plays, scenario

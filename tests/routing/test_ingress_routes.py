@@ -14,9 +14,9 @@ import yaml
 from serinus.api.rollout import Rollout
 from serinus.kube.client import Client
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
-from serinus.local.gateway_kinds import GATEWAY_API, install
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from serinus.local.traefik.gateway_kinds import GATEWAY_API, install
 from serinus.routing.gateway_api import HTTP
 from serinus.routing.ingress_routes import migrated
 from tests.support.kube.loop_clock import LoopClock

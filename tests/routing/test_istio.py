@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from serinus.api.rollout import SetHeaderRoute, SetMirrorRoute
-from serinus.api.validation import validate
+from serinus.api.validation.rollout import validate
 from serinus.engine.strategy.spec_rules import RULES
 from serinus.routing.istio import RULE, SERVICE
 from tests.sim.generate import generate

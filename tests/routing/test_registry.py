@@ -11,7 +11,7 @@ import pytest
 import serinus.routing
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import ServedKind
-from serinus.api.validation import validate
+from serinus.api.validation.rollout import validate
 from serinus.engine.strategy.spec_rules import RULES
 from serinus.routing import registry
 

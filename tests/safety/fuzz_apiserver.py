@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from serinus.kube.clock import SystemClock
-from serinus.kube.wire import JSON, Request, Response
+from serinus.kube.transport import JSON, Request, Response
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import LARGEST_OBJECT, MemoryStore, entry_of
+from serinus.local.apiserver.storage.store import LARGEST_OBJECT, MemoryStore, entry_of
 from tests.safety.fuzz import Target
 from tests.safety.odd_requests import SCHEMAS, TABLE, bytes_on_the_wire, requests
 

@@ -7,11 +7,11 @@ import json
 from random import Random
 from typing import Any
 
-from serinus.analysis.conditions.compiler import FUNCTIONS
-from serinus.analysis.conditions.condition import Condition
-from serinus.analysis.conditions.errors import ConditionError
-from serinus.analysis.conditions.grammar import BINARY, PREDICATES, UNARY
-from serinus.analysis.conditions.lexer import LONGEST
+from serinus.analysis.expr.compiler import FUNCTIONS
+from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.errors import ConditionError
+from serinus.analysis.expr.grammar import BINARY, PREDICATES, UNARY
+from serinus.analysis.expr.lexer import LONGEST
 from tests.safety.any_json import NUMBERS, TEXTS, anything
 from tests.safety.fuzz import Target
 

@@ -17,17 +17,17 @@ from typing import Any
 
 import msgspec
 
-from serinus.analysis.assessment import Measured, assess
-from serinus.analysis.problems import AnalysisProblem
-from serinus.analysis.resolved import resolve
+from serinus.analysis.errors import AnalysisProblem
+from serinus.analysis.resolution import resolve
+from serinus.analysis.run_status import Measured, assess
 from serinus.analysis.schedule import tasks
 from serinus.analysis.verdicts import judged
 from serinus.api.analysis import AnalysisRun, Measurement
-from serinus.api.crds import crds
-from serinus.cli.problems import Problem
+from serinus.api.schema.crds import crds
+from serinus.cli.framework.errors import Problem
 from serinus.cli.rollouts.lint import findings
 from serinus.controller.cache import Cache
-from serinus.controller.metrics import Metrics
+from serinus.controller.monitoring.metrics import Metrics
 from serinus.controller.snapshot import experiment_snapshot, snapshot
 from serinus.engine.experiment.experiment import plan_experiment
 from serinus.engine.explain.why import explain
@@ -35,7 +35,7 @@ from serinus.engine.planner import plan
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.served_informer import ServedInformer
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.safety.any_json import LARGEST, Json, anything, fitting, mutated, of_schema
 from tests.safety.fuzz import Target
 from tests.safety.large import (

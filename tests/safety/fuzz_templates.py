@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from serinus.notifications.templates.errors import TemplateError
-from serinus.notifications.templates.registry import NAMES
+from serinus.notifications.templates.functions.registry import NAMES
 from serinus.notifications.templates.template import LONGEST, Template
 from tests.safety.any_json import NUMBERS, TEXTS, anything
 from tests.safety.fuzz import Target

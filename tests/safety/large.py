@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from serinus.analysis.assessment import Measured, assess
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
+from serinus.analysis.run_status import Measured, assess
 from serinus.analysis.schedule import tasks
 from serinus.api.analysis import AnalysisRun, Measurement
 from serinus.api.experiment import Experiment

@@ -13,10 +13,10 @@ from urllib.parse import quote
 import msgspec
 import yaml
 
-from serinus.api.crds import crds
-from serinus.api.nesting import nests_too_deep
-from serinus.api.schemas import PREFIX, definitions
-from serinus.kube.wire import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Request
+from serinus.api.decoding.nesting import nests_too_deep
+from serinus.api.schema.crds import crds
+from serinus.api.schema.schemas import PREFIX, definitions
+from serinus.kube.transport import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Request
 from serinus.local.schema.kinds import Kind, Schemas
 from tests.safety import any_json
 

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.api.selectors import Selector
-from serinus.kube.wire import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Request
+from serinus.api.values.selectors import Selector
+from serinus.kube.transport import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Request
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.kube.loop_clock import LoopClock
 

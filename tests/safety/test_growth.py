@@ -20,7 +20,7 @@ import serinus
 ROOT = Path(serinus.__file__).parent
 SECONDS = 60
 BUILT = {
-    "analysis/conditions/layouts.py re.fullmatch(expected + re.escape(layout[at:]), text, re.ASCII)",
+    "analysis/expr/functions/go_time_layout.py re.fullmatch(expected + re.escape(layout[at:]), text, re.ASCII)",
     r"routing/istio_routes.py re.match(f'{re.escape(self.rollout)}-[0-9a-z]+-\\d+-\\d+-.', name)",
     "routing/gateway_api.py re.match(re.escape(traffic.rollout) + EXPERIMENTS, name)",
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.errors import AnalysisProblem
 from serinus.controller import bounded
 from tests.safety.large import SHAPES, Work, carried_out, decided, rollout, template
 

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from serinus.api.names import HASH
-from serinus.controller import apply, writes
+from serinus.controller import apply
+from serinus.controller import expectations as writes
 from serinus.engine import planner
 from serinus.engine.core import builder, context
 from serinus.engine.replicasets import revision, services

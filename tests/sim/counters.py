@@ -12,8 +12,8 @@ from bisect import bisect_right
 from math import log
 from random import Random
 
-from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
 from tests.sim.gateway import Gateway
 from tests.sim.history import History
 from tests.sim.loop import Loop

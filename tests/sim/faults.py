@@ -22,7 +22,7 @@ from random import Random
 import msgspec
 
 from serinus.kube.errors import Unavailable
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from tests.sim.loop import Loop
 from tests.sim.store import Store, Watch, parsed, refused
 

@@ -23,8 +23,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from serinus.api.int_or_percent import scaled
 from serinus.api.names import HASH
+from serinus.api.values.int_or_percent import scaled
 from tests.sim.loop import Loop
 from tests.sim.routers import RouterModel
 from tests.sim.store import Change, Store

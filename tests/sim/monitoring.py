@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from serinus.analysis.phases import COMPLETED
-from serinus.analysis.providers.http import Answer, Http
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer, Http
 from serinus.api.names import HASH
 from tests.sim.history import History, image_of
 from tests.sim.loop import Loop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from serinus.cli.problems import Problem
+from serinus.cli.framework.errors import Problem
 from serinus.cli.rollouts.promote import requests
 from serinus.kube.clock import rfc3339
 from tests.sim.history import NAME, Action, respelled, template

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from serinus.api.int_or_percent import scaled
 from serinus.api.names import HASH, MANAGED_BY
+from serinus.api.values.int_or_percent import scaled
 from serinus.engine.core.plan import Plan, Snapshot
 from tests.sim import verdict_promises
 from tests.sim.history import NAME, TIER, image_of

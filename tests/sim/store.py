@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from serinus.kube.clock import rfc3339
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from serinus.routing import registry
 from tests.sim.loop import Loop
 

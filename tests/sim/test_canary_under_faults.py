@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from serinus.api.resources import BY_KIND, INGRESSES, REPLICA_SETS, ROLLOUTS, SERVICES
-from serinus.controller.process import Options, run_controller
+from serinus.controller.manager import Options, run_controller
 from serinus.kube.client import Client
 from serinus.kube.errors import NotFound
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.node.node import Node
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads

@@ -14,7 +14,7 @@ import pytest
 from msgspec import structs
 
 from serinus.api.rollout import Rollout
-from serinus.api.validation import validate
+from serinus.api.validation.rollout import validate
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.judging.analyses import finding
 from serinus.engine.strategy.spec_rules import RULES

@@ -12,9 +12,9 @@ import pytest
 from serinus.api.resources import PODS, REPLICA_SETS, ROLLOUTS, SERVICES, Resource
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError
-from serinus.kube.wire import Handler, Request, Response
+from serinus.kube.transport import Handler, Request, Response
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.sim.history import template
 from tests.sim.loop import Loop

@@ -11,9 +11,9 @@ import pytest
 
 from serinus.analysis.providers.sequential import SequentialVerdicts
 from serinus.analysis.sequential.tally import Tally
-from serinus.api.reading import converted
+from serinus.api.decoding.reading import converted
 from serinus.api.rollout import Rollout
-from serinus.api.validation import validate
+from serinus.api.validation.rollout import validate
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.judging.analyses import finding
 from serinus.engine.strategy.spec_rules import RULES

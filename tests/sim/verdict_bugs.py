@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from serinus.analysis import assessment
+from serinus.analysis import run_status as assessment
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers.measuring import Round
 from serinus.api.resources import ANALYSIS_RUNS

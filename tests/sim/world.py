@@ -10,7 +10,7 @@ from typing import Any
 from serinus.analysis.providers.provider import Reach
 from serinus.api.meta import Json
 from serinus.api.names import HASH
-from serinus.controller.process import Controller, Options
+from serinus.controller.manager import Controller, Options
 from serinus.engine.core.plan import Plan, Snapshot
 from serinus.engine.planner import plan as engine_plan
 from serinus.kube.client import Client

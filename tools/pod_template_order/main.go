@@ -3,7 +3,7 @@
 // A pod template hash is taken over bytes that Go's encoding/json makes, so the order of Go's struct fields, and which of
 // them vanish when empty, belong to the identity of every revision. Run it after a change of the Kubernetes version:
 //
-//	go run . > ../../serinus/api/pod_template_order.json
+//	go run . > ../../serinus/api/pods/pod_template_order.json
 //
 // Output: {"struct": [["json name", "type", when omitted]]}; omitted: 0 never, 1 when empty (omitempty), 2 when zero
 // (omitzero). Types: string, int, bool, float, quantity, intstr, time, raw, a struct's name; "*T" pointer, "[]T" list,

@@ -13,19 +13,19 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from serinus.analysis.conditions.budget import Budget
-from serinus.analysis.conditions.moments import SECOND, Time
-from serinus.analysis.conditions.values import Floats, go_text
+from serinus.analysis.expr.functions.time_values import SECOND, Time
+from serinus.analysis.expr.limits import Budget
+from serinus.analysis.expr.values import Floats, go_text
 from serinus.analysis.limits import number
-from serinus.analysis.providers.aws_credentials import credentials, region_of
-from serinus.analysis.providers.aws_signature import signed
-from serinus.analysis.providers.decoding import xml_of
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.aws.credentials import credentials, region_of
+from serinus.analysis.providers.aws.signature import signed
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.decoding import xml_of
 from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading
-from serinus.analysis.providers.trouble import ProviderError
-from serinus.api.durations import go_duration
 from serinus.api.meta import IntOrString
-from serinus.api.times import parse_time
+from serinus.api.values.durations import go_duration
+from serinus.api.values.times import parse_time
 
 VERSION = "2010-08-01"
 SECONDS = 30

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from serinus.analysis.conditions.budget import STEPS
-from serinus.analysis.conditions.errors import TooMuchWork
+from serinus.analysis.expr.errors import TooMuchWork
+from serinus.analysis.expr.limits import STEPS
 from serinus.analysis.phases import ERROR
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading
 from serinus.analysis.verdicts import LONGEST_VALUE, judged
 from serinus.api.analysis import Measurement
-from serinus.api.cutting import LONGEST_MESSAGE
-from serinus.api.times import format_time
+from serinus.api.messages.cutting import LONGEST_MESSAGE
+from serinus.api.values.times import format_time
 
 QUICK = 20_000
 """Most steps of a condition in the event loop: about 20 ms. Longer ones run again in the reader's thread."""

@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
+from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.prometheus import Prometheus, PrometheusConfig
 from serinus.analysis.providers.provider import Call, QueryProvider
 from serinus.analysis.providers.registry import provider
-from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.providers.web import Web, WebConfig, reading
 from serinus.analysis.sequential.metric import SequentialMetric, configuration
 from serinus.analysis.sequential.settings import SetupError
-from serinus.api.reading import converted
+from serinus.api.decoding.reading import converted
 
 PATHS = {"web": "jsonPath"}
 """The field for the text of a query, if it is not `query`."""

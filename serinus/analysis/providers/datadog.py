@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from serinus.analysis.conditions.values import Floats, plain_text
+from serinus.analysis.expr.values import Floats, plain_text
 from serinus.analysis.providers.current import hide
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.errors import UNREADABLE, ProviderError
+from serinus.analysis.providers.http.client import Answer
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse, one_of
-from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
-from serinus.api.durations import go_duration
+from serinus.api.values.durations import go_duration
 
 REVIEW = " Please review the Analysis Template."
 SECRET = "datadog"

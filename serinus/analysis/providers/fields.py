@@ -1,4 +1,4 @@
-"""The lines of `serinus/api/argoproj.fields.txt` for metric providers, from the providers' configurations.
+"""The lines of `serinus/api/schema/argoproj.fields.txt` for metric providers, from the providers' configurations.
 
 `tools/write_install.py` writes them. The type annotation is the type of a field. `REQUIRED` and `one_of` add rules to
 the schema of the CRDs. Decoding does not use them, because Argo Rollouts' providers do their own checks.

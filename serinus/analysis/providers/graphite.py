@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from serinus.analysis.conditions.values import Floats
-from serinus.analysis.providers.http import bare
+from serinus.analysis.expr.values import Floats
+from serinus.analysis.providers.errors import UNREADABLE, ProviderError
+from serinus.analysis.providers.http.client import bare
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading
-from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 
 SECONDS = 10
 

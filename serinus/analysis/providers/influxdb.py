@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from serinus.analysis.conditions.budget import Budget
-from serinus.analysis.conditions.functions_of_numbers import parse_float
-from serinus.analysis.conditions.moments import SECOND, Time
-from serinus.analysis.conditions.values import go_text
-from serinus.analysis.providers.http import Answer, refused
+from serinus.analysis.expr.functions.numbers import parse_float
+from serinus.analysis.expr.functions.time_values import SECOND, Time
+from serinus.analysis.expr.limits import Budget
+from serinus.analysis.expr.values import go_text
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer, refused
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse
-from serinus.analysis.providers.trouble import ProviderError
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 
 SECRET = "influxdb"
 PUBLIC = ("address", "org")

@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 
 from serinus.analysis.phases import FAILED, INCONCLUSIVE, SUCCESSFUL
+from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.provider import Call, Cluster, VerdictProvider, begun, code_of, ended
-from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.analysis import Measurement
+from serinus.api.decoding.reading import converted
 from serinus.api.meta import Json
-from serinus.api.pod_trouble import trouble
-from serinus.api.reading import converted
+from serinus.api.pods.trouble import trouble
 from serinus.api.resources import ANALYSIS_RUNS, JOBS, PODS
-from serinus.api.times import format_deadline, parse_time
+from serinus.api.values.times import format_deadline, parse_time
 from serinus.api.workloads import Pod
 
 UID = "analysisrun.argoproj.io/uid"

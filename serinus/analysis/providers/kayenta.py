@@ -8,12 +8,12 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from serinus.analysis.phases import FAILED, INCONCLUSIVE, SUCCESSFUL
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
 from serinus.analysis.providers.provider import REQUIRED, Call, VerdictProvider, begun, ended
-from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.analysis import Measurement
-from serinus.api.durations import go_duration
-from serinus.api.times import format_deadline, format_time
+from serinus.api.values.durations import go_duration
+from serinus.api.values.times import format_deadline, format_time
 
 SECONDS = 15
 PAUSE = 15.0

@@ -12,19 +12,19 @@ from contextlib import suppress
 
 import msgspec
 
-from serinus.analysis.assessment import Measured, shown, texts
 from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import ERROR, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers import conclusion
 from serinus.analysis.providers.current import CURRENT, Current
+from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.provider import Call, QueryProvider, Reach, VerdictProvider
 from serinus.analysis.providers.registry import AnyProvider, provider_of
-from serinus.analysis.providers.trouble import ProviderError
-from serinus.analysis.resolved import Resolved
+from serinus.analysis.resolution import Resolved
+from serinus.analysis.run_status import Measured, shown, texts
 from serinus.analysis.schedule import Task
 from serinus.api.analysis import AnalysisRun, Measurement
-from serinus.api.cutting import LONGEST_MESSAGE
-from serinus.api.times import format_time
+from serinus.api.messages.cutting import LONGEST_MESSAGE
+from serinus.api.values.times import format_time
 
 LONGEST_CALL = 300.0
 """Most seconds of one call, in addition to its own limits: a provider that hangs must not block its run."""

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import msgspec
 
-from serinus.analysis.conditions.budget import Budget
-from serinus.analysis.conditions.functions_of_text import floats
-from serinus.analysis.conditions.values import json_text
-from serinus.analysis.providers.graphql import data_of
+from serinus.analysis.expr.functions.text import floats
+from serinus.analysis.expr.limits import Budget
+from serinus.analysis.expr.values import json_text
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.graphql import data_of
 from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading, SecretUse
-from serinus.analysis.providers.trouble import ProviderError
 
 SECRET = "newrelic"
 PUBLIC = ("account-id", "region", "base-url-rest", "base-url-nerdgraph")

@@ -10,15 +10,15 @@ from itertools import pairwise
 from math import isfinite
 
 from serinus.analysis.providers.counts import NoCounts
+from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.prometheus import Prometheus, PrometheusConfig
 from serinus.analysis.providers.provider import Call, Reach
-from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.sequential.looks import FIELDS, Look, checked_look
 from serinus.analysis.sequential.metric import SequentialMetric
 from serinus.analysis.sequential.settings import SetupError
 from serinus.api.analysis import AnalysisRun, Metric
+from serinus.api.decoding.reading import converted
 from serinus.api.meta import ObjectMeta
-from serinus.api.reading import converted
 
 DECIMALS = 3
 EXTRAPOLATED = 1.1

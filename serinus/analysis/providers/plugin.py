@@ -15,15 +15,15 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.plugin_interface import ENTRY_POINTS, Answer, Question, measured
 from serinus.analysis.providers.provider import Call, VerdictProvider, code_of
-from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.verdicts import LONGEST_VALUE
 from serinus.api.analysis import Measurement, Metric
+from serinus.api.decoding.nesting import TOO_DEEP, too_deep
 from serinus.api.meta import Json
-from serinus.api.nesting import TOO_DEEP, too_deep
 from serinus.api.resources import CONFIG_MAPS
-from serinus.api.times import format_deadline, format_time
+from serinus.api.values.times import format_deadline, format_time
 
 CONFIG = "argo-rollouts-config"
 KEY = "metricProviderPlugins"
@@ -136,7 +136,7 @@ def _named(metric: Metric) -> tuple[str, Json | None]:
 
 
 async def _configured(call: Call) -> list[Configured]:
-    from serinus.api import go_yaml  # imported only if a plugin is used
+    from serinus.api.yaml import reader as go_yaml  # imported only if a plugin is used
 
     try:
         found = await call.reach.cluster.get(CONFIG_MAPS, CONFIG, call.reach.namespace)

@@ -10,19 +10,19 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from serinus.analysis.conditions.condition import Condition
-from serinus.analysis.conditions.errors import ConditionError
-from serinus.analysis.conditions.functions_of_numbers import parse_float
-from serinus.analysis.conditions.values import Floats, plain_text
-from serinus.analysis.providers.authentication import Authentication, Header
-from serinus.analysis.providers.aws_credentials import credentials
-from serinus.analysis.providers.aws_signature import signed
+from serinus.analysis.expr.condition import Condition
+from serinus.analysis.expr.errors import ConditionError
+from serinus.analysis.expr.functions.numbers import parse_float
+from serinus.analysis.expr.values import Floats, plain_text
+from serinus.analysis.providers.aws.credentials import credentials
+from serinus.analysis.providers.aws.signature import signed
 from serinus.analysis.providers.current import hide
-from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.oauth2 import basic, bearer
+from serinus.analysis.providers.errors import UNREADABLE, ProviderError
+from serinus.analysis.providers.http.authentication import Authentication, Header
+from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.oauth2 import basic, bearer
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading
-from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
-from serinus.api.durations import go_duration
+from serinus.api.values.durations import go_duration
 
 ADDRESS = "ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"
 DEFAULT_SECONDS = 30

@@ -21,16 +21,16 @@ import msgspec
 from serinus.analysis.hiding import Hidden
 from serinus.analysis.phases import RUNNING
 from serinus.analysis.providers.current import hide
-from serinus.analysis.providers.http import Answer, Http
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer, Http
+from serinus.analysis.providers.http.reader import SMALL, Reader
 from serinus.analysis.providers.lanes import Lanes
-from serinus.analysis.providers.reader import SMALL, Reader
-from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.analysis import AnalysisRun, Measurement, Metric
-from serinus.api.cutting import LONGEST_MESSAGE
+from serinus.api.decoding.reading import converted
+from serinus.api.messages.cutting import LONGEST_MESSAGE
 from serinus.api.meta import Json
-from serinus.api.reading import converted
 from serinus.api.resources import SECRETS, Resource
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 
 C = TypeVar("C", bound=msgspec.Struct)
 T = TypeVar("T")

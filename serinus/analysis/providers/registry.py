@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from serinus.analysis.providers import __path__ as folder
+from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.provider import Provider, configured, path_of
-from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.analysis import Metric
-from serinus.api.reading import converted
+from serinus.api.decoding.reading import converted
 
 AnyProvider = Provider[Any]
 

@@ -15,8 +15,8 @@ import msgspec
 from serinus.analysis.limits import number
 from serinus.analysis.phases import ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
 from serinus.analysis.providers.counts import NoCounts, counts
+from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.provider import Call, VerdictProvider
-from serinus.analysis.providers.trouble import ProviderError
 from serinus.analysis.sequential.looks import FIELDS, checked_look
 from serinus.analysis.sequential.metric import PLUGIN, Sequential, SequentialMetric, sequential_metric
 from serinus.analysis.sequential.record import Record, record_of
@@ -25,7 +25,7 @@ from serinus.analysis.sequential.shares import SampleRatio
 from serinus.analysis.sequential.summary import summary
 from serinus.analysis.verdicts import last_measurement
 from serinus.api.analysis import Measurement, Metric
-from serinus.api.times import age_words, format_deadline, format_time
+from serinus.api.values.times import age_words, format_deadline, format_time
 
 REMEMBERED = 2_000
 """Most unfinished verdicts whose sums stay in memory. The sums of others are computed again from their looks."""

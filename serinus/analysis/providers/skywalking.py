@@ -6,14 +6,14 @@ from datetime import datetime
 
 import msgspec
 
-from serinus.analysis.conditions.budget import Budget
-from serinus.analysis.conditions.functions_of_text import floats
-from serinus.analysis.conditions.values import json_text
-from serinus.analysis.providers.graphql import data_of
-from serinus.analysis.providers.http import Answer
+from serinus.analysis.expr.functions.text import floats
+from serinus.analysis.expr.limits import Budget
+from serinus.analysis.expr.values import json_text
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.graphql import data_of
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading
-from serinus.analysis.providers.trouble import ProviderError
-from serinus.api.durations import go_duration
+from serinus.api.values.durations import go_duration
 
 SECONDS = 30
 

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from serinus.analysis.conditions.values import Floats
-from serinus.analysis.providers.http import Answer, refused
+from serinus.analysis.expr.values import Floats
+from serinus.analysis.providers.errors import UNREADABLE, ProviderError
+from serinus.analysis.providers.http.client import Answer, refused
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse
-from serinus.analysis.providers.trouble import UNREADABLE, ProviderError
 
 SECRET = "wavefront-api-tokens"
 SECONDS = 30

@@ -6,17 +6,17 @@ from typing import Annotated, Any
 
 import msgspec
 
-from serinus.analysis.conditions.budget import Budget
-from serinus.analysis.conditions.errors import ConditionError
-from serinus.analysis.conditions.functions_of_text import floats
-from serinus.analysis.conditions.values import json_text
-from serinus.analysis.providers.authentication import Authentication, Header
-from serinus.analysis.providers.decoding import NotJson, json_of
-from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.jsonpath import JsonPathError, find
-from serinus.analysis.providers.oauth2 import bearer
+from serinus.analysis.expr.errors import ConditionError
+from serinus.analysis.expr.functions.text import floats
+from serinus.analysis.expr.limits import Budget
+from serinus.analysis.expr.values import json_text
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.authentication import Authentication, Header
+from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.http.decoding import NotJson, json_of
+from serinus.analysis.providers.http.jsonpath import JsonPathError, find
+from serinus.analysis.providers.http.oauth2 import bearer
 from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading
-from serinus.analysis.providers.trouble import ProviderError
 from serinus.api.meta import Json
 
 DEFAULT_SECONDS = 10

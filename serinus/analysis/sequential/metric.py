@@ -12,7 +12,7 @@ import msgspec
 
 from serinus.analysis.sequential.settings import Settings, SetupError, checked
 from serinus.api.analysis import Metric
-from serinus.api.durations import go_duration
+from serinus.api.values.durations import go_duration
 
 PLUGIN = "serinus.dev/sequential"
 COUNTING = ("prometheus", "datadog", "newRelic", "influxdb", "cloudWatch", "graphite", "wavefront", "web")

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from serinus.cli.command_files import rows
-from serinus.cli.commandline import Flag, Program
+from serinus.cli.framework.command_files import rows
+from serinus.cli.framework.commandline import Flag, Program
 
 LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from serinus.cli.change import FLAGS, act_on_all
-from serinus.cli.commandline import Call, Command
+from serinus.cli.cluster.mutate import FLAGS, act_on_all
+from serinus.cli.framework.commandline import Call, Command
 
 SHORT = "Stop an update and send all traffic back to the stable version"
 

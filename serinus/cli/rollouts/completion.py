@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from serinus.cli.commandline import Call, Command
-from serinus.cli.problems import USAGE, Problem
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.errors import USAGE, Problem
 
 SHORT = "Print the completion script of a shell"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from serinus.api.resources import ARGOPROJ, EXPERIMENTS, ROLLOUTS, Resource
-from serinus.api.rollout_info import Json
-from serinus.cli.change import DRY_RUN
-from serinus.cli.commandline import Call, Command, Flag, understand
-from serinus.cli.problems import Problem
-from serinus.cli.session import Session, open_session
+from serinus.cli.cluster.mutate import DRY_RUN
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.framework.commandline import Call, Command, Flag, understand
+from serinus.cli.framework.errors import Problem
+from serinus.view.rollout_info import Json
 
 SHORT = "Create Rollouts, Experiments, AnalysisTemplates and AnalysisRuns"
 

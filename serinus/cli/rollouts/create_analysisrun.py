@@ -6,12 +6,12 @@ import copy
 import sys
 
 from serinus.api.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES
-from serinus.api.rollout_info import Json
-from serinus.cli.change import DRY_RUN
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import USAGE, Problem
+from serinus.cli.cluster.mutate import DRY_RUN
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import USAGE, Problem
 from serinus.cli.rollouts.create import create, told
-from serinus.cli.session import Session, open_session
+from serinus.view.rollout_info import Json
 
 SHORT = "Create an AnalysisRun from a template"
 ALIASES = "ar"

@@ -6,9 +6,9 @@ import os
 import sys
 from typing import Any
 
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import USAGE, Problem
-from serinus.cli.session import connection_of
+from serinus.cli.cluster.session import connection_of
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import USAGE, Problem
 
 SHORT = "Show Rollouts in a browser, and steer them there"
 

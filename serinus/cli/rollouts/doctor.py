@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from serinus.api.notification_events import REASONS, refusing, sendings
-from serinus.api.plurals import count
+from serinus.api.messages.plurals import count
 from serinus.api.resources import ARGOPROJ, EVENTS, LEASES, REPLICA_SETS, Resource
-from serinus.cli.commandline import Call, Command
-from serinus.cli.leaders import leaders, ours
-from serinus.cli.problems import Problem
-from serinus.cli.session import Session, open_session
+from serinus.cli.cluster.leaders import leaders, ours
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.errors import Problem
+from serinus.view.notification_events import REASONS, refusing, sendings
 
 if TYPE_CHECKING:
     from serinus.kube.errors import ApiError
@@ -128,7 +128,7 @@ def _install(flags: str) -> str:
 
 def _controller(session: Session, now: float, flags: str) -> tuple[Finding, str]:
     """The finding, and the namespace of the controller; that of an installation if none leads."""
-    from serinus.api.installation import NAME
+    from serinus.install.installation import NAME
     from serinus.kube.errors import ApiError
 
     try:

@@ -10,12 +10,12 @@ import msgspec
 from serinus.analysis.providers.provider import configured
 from serinus.analysis.providers.registry import problems, provider_of
 from serinus.api.analysis import AnalysisTemplate, Metric
-from serinus.api.reading import converted
+from serinus.api.decoding.reading import converted
 from serinus.api.resources import ANALYSIS_TEMPLATES, SECRETS
 from serinus.kube.errors import ApiError, NotFound
 
 if TYPE_CHECKING:
-    from serinus.cli.session import Session
+    from serinus.cli.cluster.session import Session
 
 Row = tuple[str, str, str]
 """(subject, finding, fix; "" without a problem)."""

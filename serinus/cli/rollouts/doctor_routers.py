@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from serinus.api.reading import converted
+from serinus.api.decoding.reading import converted
 from serinus.api.resources import BY_KIND, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import discovery, kind_name, located
@@ -16,7 +16,7 @@ from serinus.routing import registry
 from serinus.routing.router import ANY
 
 if TYPE_CHECKING:
-    from serinus.cli.session import Session
+    from serinus.cli.cluster.session import Session
 
 Json = dict[str, Any]
 Row = tuple[str, str, str]

@@ -9,11 +9,11 @@ import msgspec
 
 from serinus.analysis.sequential.metric import PLUGIN
 from serinus.api.analysis import AnalysisRun
+from serinus.api.decoding.reading import converted
 from serinus.api.meta import Json
-from serinus.api.reading import converted
 from serinus.api.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout
-from serinus.cli.session import Session
+from serinus.cli.cluster.session import Session
 from serinus.engine.judging.short_steps import ShortStep, short_steps
 from serinus.kube.errors import ApiError
 

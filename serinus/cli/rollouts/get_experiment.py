@@ -6,15 +6,15 @@ import sys
 import time
 
 from serinus.api.resources import EXPERIMENTS
-from serinus.api.rollout_info import experiment_info
-from serinus.api.rollout_json import experiment_json
-from serinus.cli.colors import paint
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.output import OUTPUT, versioned, wanted, written
+from serinus.cli.cluster.session import open_session
+from serinus.cli.cluster.watch import Scene, Watching, surroundings
+from serinus.cli.framework.colors import paint
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.output import OUTPUT, versioned, wanted, written
 from serinus.cli.rollouts.get_rollout import show
-from serinus.cli.session import open_session
 from serinus.cli.tree import experiment_lines
-from serinus.cli.watching import Scene, Watching, surroundings
+from serinus.view.rollout_info import experiment_info
+from serinus.view.rollout_json import experiment_json
 
 SHORT = "Show an Experiment with its ReplicaSets, pods and analyses"
 ALIASES = "exp experiments"

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable
 
 from serinus.api.resources import ROLLOUTS, Resource
-from serinus.api.rollout_info import Json, Surroundings, rollout_info
-from serinus.api.rollout_json import rollout_json
-from serinus.cli.colors import paint
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.output import OUTPUT, line, versioned, wanted, written
-from serinus.cli.problems import NOT_FOUND, Problem
-from serinus.cli.session import Session, open_session
-from serinus.cli.terminal import own
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.cluster.watch import Scene, Watching, referred, surroundings, workload_of
+from serinus.cli.framework.colors import paint
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import NOT_FOUND, Problem
+from serinus.cli.framework.output import OUTPUT, line, versioned, wanted, written
+from serinus.cli.framework.terminal import own
 from serinus.cli.tree import rollout_lines
-from serinus.cli.watching import Scene, Watching, referred, surroundings, workload_of
+from serinus.view.rollout_info import Json, Surroundings, rollout_info
+from serinus.view.rollout_json import rollout_json
 
 SHORT = "Show a Rollout with its ReplicaSets, pods, experiments and analyses"
 ALIASES = "ro rollouts"

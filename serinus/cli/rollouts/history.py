@@ -11,14 +11,14 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
+from serinus.api.messages.visible import visible_json
 from serinus.api.resources import EVENTS, REPLICA_SETS
-from serinus.api.rollout_info import REVISION, Json
-from serinus.api.times import age_words, parse_time
-from serinus.api.visible import visible_json
-from serinus.cli.columns import Columns
-from serinus.cli.commandline import Call, Command, Flag
+from serinus.api.values.times import age_words, parse_time
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.framework.columns import Columns
+from serinus.cli.framework.commandline import Call, Command, Flag
 from serinus.cli.rollouts.get_rollout import found
-from serinus.cli.session import Session, open_session
+from serinus.view.rollout_info import REVISION, Json
 
 SHORT = "Say which revisions there were, and who did what when"
 

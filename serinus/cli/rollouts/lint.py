@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from serinus.api.rollout_info import Json
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import Problem
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import Problem
+from serinus.view.rollout_info import Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from serinus.api.findings import Finding
     from serinus.api.rollout import WorkloadRef
+    from serinus.api.validation.findings import Finding
     from serinus.api.workloads import Workload
 
 SHORT = "Check the Rollouts of a file"
@@ -23,8 +23,8 @@ _TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
 
 def run(call: Call) -> int:
+    from serinus.cli.framework.yaml_lines import line_of
     from serinus.cli.manifests import admitted, manifests
-    from serinus.cli.yaml_lines import line_of
 
     filename = call.text("filename")
     if not filename:
@@ -68,7 +68,7 @@ def _of_metrics(obj: Json) -> Iterator[Finding]:
     """Errors of the providers under `plugin`. The schema of the CRDs covers the others."""
     from serinus.analysis.providers.registry import problems
     from serinus.api.analysis import AnalysisTemplate
-    from serinus.api.findings import Finding
+    from serinus.api.validation.findings import Finding
 
     for place, metric in enumerate(_typed(obj, AnalysisTemplate).spec.metrics):
         own = [row for row in problems(metric) if row[0].startswith("provider.plugin.")]
@@ -80,7 +80,7 @@ def _of_metrics(obj: Json) -> Iterator[Finding]:
 def _of_rollout(obj: Json, near: list[Json]) -> Iterator[Finding]:
     from serinus.api.network import Ingress, Service
     from serinus.api.rollout import Rollout
-    from serinus.api.validation import validate_all
+    from serinus.api.validation.rollout import validate_all
     from serinus.engine.judging.analysis_validation import findings as analysis_findings
     from serinus.engine.strategy.spec_rules import RULES
 
@@ -116,7 +116,7 @@ def _workload(reference: WorkloadRef | None, near: list[Json]) -> Workload | Non
 
 def _of_experiment(obj: Json) -> Iterator[Finding]:
     from serinus.api.experiment import Experiment
-    from serinus.api.findings import Finding
+    from serinus.api.validation.findings import Finding
     from serinus.engine.experiment.validation import invalid_experiment
 
     wrong = invalid_experiment(_typed(obj, Experiment))

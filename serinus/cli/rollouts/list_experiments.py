@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 import time
 
-from serinus.api.durations import pause_seconds
 from serinus.api.resources import EXPERIMENTS
-from serinus.api.rollout_info import Json, Surroundings, experiment_info
-from serinus.api.rollout_json import experiment_json
-from serinus.api.times import age_words, parse_time
-from serinus.cli.columns import Columns
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.output import OUTPUT, versioned, wanted, written
-from serinus.cli.session import open_session
+from serinus.api.values.durations import pause_seconds
+from serinus.api.values.times import age_words, parse_time
+from serinus.cli.cluster.session import open_session
+from serinus.cli.framework.columns import Columns
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.output import OUTPUT, versioned, wanted, written
+from serinus.view.rollout_info import Json, Surroundings, experiment_info
+from serinus.view.rollout_json import experiment_json
 
 SHORT = "List Experiments"
 ALIASES = "exp experiment"

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 
 from serinus.api.resources import ROLLOUTS
-from serinus.api.rollout_info import Json, phase_and_message, set_weight, step, strategy
-from serinus.api.times import format_time
-from serinus.cli.columns import Columns
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.output import OUTPUT, versioned, wanted, written
-from serinus.cli.session import Session, open_session
+from serinus.api.values.times import format_time
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.framework.columns import Columns
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.output import OUTPUT, versioned, wanted, written
+from serinus.view.rollout_info import Json, phase_and_message, set_weight, step, strategy
 
 SHORT = "List Rollouts"
 ALIASES = "ro rollout"
@@ -55,8 +55,8 @@ def _told(items: list[Json], how: str) -> int:
     if how == "name":
         sys.stdout.write("".join(f"rollout.argoproj.io/{item['metadata']['name']}\n" for item in items))
         return 0
-    from serinus.api.rollout_info import Surroundings, rollout_info
-    from serinus.api.rollout_json import rollout_json
+    from serinus.view.rollout_info import Surroundings, rollout_info
+    from serinus.view.rollout_json import rollout_json
 
     alone = Surroundings()
     infos = [rollout_json(item, rollout_info(item, alone), alone, short=True) for item in items]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serinus.api.names import NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
-from serinus.cli.commandline import Call, Flag
-from serinus.cli.problems import NOT_FOUND, USAGE, Problem
-from serinus.cli.session import Session, open_session
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.framework.commandline import Call, Flag
+from serinus.cli.framework.errors import NOT_FOUND, USAGE, Problem
 
 if TYPE_CHECKING:
     from serinus.api.resources import Resource
@@ -80,7 +80,7 @@ def _optional(session: Session, resource: Resource, space: str, name: str) -> Js
 
 
 def _from_file(file: str, kind: str, name: str) -> Json:
-    from serinus.api.go_yaml import YamlError, documents
+    from serinus.api.yaml.reader import YamlError, documents
 
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text()
@@ -117,7 +117,7 @@ def _decoded(secret: Json) -> dict[str, bytes]:
 def rollout(call: Call, name: str) -> Json:
     """A Rollout of the cluster, or of a file of that name, with the template of its workload if it refers to one."""
     if Path(name).is_file():
-        from serinus.api.go_yaml import YamlError, documents
+        from serinus.api.yaml.reader import YamlError, documents
 
         try:
             found = [d.value for d in documents(Path(name).read_text()) if isinstance(d.value, dict)]
@@ -128,7 +128,7 @@ def rollout(call: Call, name: str) -> Json:
             raise Problem(f"failed to load resource: {name} has no Rollout", code=USAGE)
         return made
     from serinus.api.resources import ROLLOUTS
-    from serinus.cli.watching import workload_of
+    from serinus.cli.cluster.watch import workload_of
 
     session = open_session(call)
     made = session.get(ROLLOUTS, name)
@@ -143,8 +143,8 @@ def shown(value: object, call: Call) -> str:
     """`-o json` or `-o yaml` of a value."""
     import json
 
-    from serinus.api.go_yaml_dump import dump_all
-    from serinus.api.visible import visible_json
+    from serinus.api.messages.visible import visible_json
+    from serinus.api.yaml.writer import dump_all
 
     if call.text("output") == "json":
         return visible_json(json.dumps(value, indent=2)) + "\n"
@@ -162,7 +162,7 @@ OUTPUT = Flag(
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
-    from serinus.cli.columns import Columns
+    from serinus.cli.framework.columns import Columns
 
     made = Columns(heads, [5] * len(heads)).table(rows)
     return "".join(line.rstrip() + "\n" for line in made)

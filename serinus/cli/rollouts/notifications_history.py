@@ -6,13 +6,13 @@ import sys
 import time
 from typing import Any
 
-from serinus.api.notification_events import REASONS, Sending, waiting
 from serinus.api.resources import EVENTS, ROLLOUTS
-from serinus.api.times import age_words, parse_time
-from serinus.cli.commandline import Call, Command
-from serinus.cli.problems import Problem
+from serinus.api.values.times import age_words, parse_time
+from serinus.cli.cluster.session import open_session
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.errors import Problem
 from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, table
-from serinus.cli.session import open_session
+from serinus.view.notification_events import REASONS, Sending, waiting
 
 SHORT = "Show the notifications of a Rollout, and why triggers send none"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from serinus.cli.commandline import Call, Command
-from serinus.cli.problems import Problem
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.errors import Problem
 from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, rollout
 
 SHORT = "Check a configuration of notifications"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from serinus.cli.commandline import Call, Command
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, missing, rollout
 from serinus.cli.rollouts.notifications_template_notify import DRY_RUN, deliver
 

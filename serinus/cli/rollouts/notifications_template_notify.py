@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import Problem
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import Problem
 from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, missing, rollout
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def _sent(service: Any, names: tuple[str, ...], made: Any, recipient: str)
     import os
     import time
 
-    from serinus.analysis.providers.http import Http
+    from serinus.analysis.providers.http.client import Http
     from serinus.notifications.services.registry import SERVICES
     from serinus.notifications.services.service import SECONDS, Delayed, Job, Reach
 
@@ -88,7 +88,7 @@ def _printed(definitions: Any, values: Any, now: float, message: str | None, to:
     """The rendered notification, as YAML."""
     import msgspec
 
-    from serinus.api.go_yaml_dump import dump_all
+    from serinus.api.yaml.writer import dump_all
     from serinus.notifications.services.registry import SERVICES
     from serinus.notifications.texts import render
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from serinus.cli.commandline import Call, Command
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.rollouts.notifications_configuration import FLAGS, OUTPUT, chosen, configuration, shown, table
 
 SHORT = "Show triggers"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 import time
 
-from serinus.cli.commandline import Call, Command
-from serinus.cli.problems import Problem
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.errors import Problem
 from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, missing, rollout, table
 
 SHORT = "Say what a trigger's conditions are for a Rollout now"
 
 
 def run(call: Call) -> int:
-    from serinus.analysis.conditions.errors import ConditionError
+    from serinus.analysis.expr.errors import ConditionError
     from serinus.notifications.variables import for_conditions, variables
 
     name, subject = call.args

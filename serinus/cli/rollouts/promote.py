@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from serinus.api.promotion import following_step, promotion_patches
-from serinus.cli.change import FLAGS, Patches, act
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import Problem
-from serinus.cli.session import open_session
+from serinus.cli.cluster.mutate import FLAGS, Patches, act
+from serinus.cli.cluster.session import open_session
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import Problem
+from serinus.commands.promotion import following_step, promotion_patches
 
 SHORT = "Promote a rollout: end the current pause, or skip the current step"
 

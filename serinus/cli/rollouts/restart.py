@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from serinus.api.durations import go_duration
-from serinus.api.times import format_time
-from serinus.cli.change import FLAGS, act
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import USAGE, Problem
-from serinus.cli.session import open_session
+from serinus.api.values.durations import go_duration
+from serinus.api.values.times import format_time
+from serinus.cli.cluster.mutate import FLAGS, act
+from serinus.cli.cluster.session import open_session
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import USAGE, Problem
 
 SHORT = "Restart the pods of a Rollout"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from serinus.api.resources import DEPLOYMENTS, ROLLOUTS
-from serinus.cli.change import FLAGS, Write, check_numbered, write_seen
-from serinus.cli.commandline import Call, Command
-from serinus.cli.problems import USAGE, Problem
-from serinus.cli.session import Session, open_session
+from serinus.cli.cluster.mutate import FLAGS, Write, check_numbered, write_seen
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.errors import USAGE, Problem
 
 SHORT = "Change the image of a container"
 

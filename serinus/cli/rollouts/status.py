@@ -7,15 +7,15 @@ import sys
 import time
 from collections.abc import Callable
 
-from serinus.api.durations import go_duration
+from serinus.api.messages.visible import visible
 from serinus.api.resources import ROLLOUTS
-from serinus.api.rollout_info import Json, phase_and_message
-from serinus.api.visible import visible
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import DEGRADED, ERROR, INTERRUPTED, PAUSED, TIMED_OUT, USAGE, Problem
+from serinus.api.values.durations import go_duration
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.cluster.watch import Watching, referred, workload_of
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import DEGRADED, ERROR, INTERRUPTED, PAUSED, TIMED_OUT, USAGE, Problem
 from serinus.cli.rollouts.get_rollout import deleted, found
-from serinus.cli.session import Session, open_session
-from serinus.cli.watching import Watching, referred, workload_of
+from serinus.view.rollout_info import Json, phase_and_message
 
 SHORT = "Follow a Rollout until it is done, and say how it ended"
 

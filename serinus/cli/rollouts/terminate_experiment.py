@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from serinus.api.resources import EXPERIMENTS
-from serinus.cli.change import FLAGS, change
-from serinus.cli.commandline import Call, Command
-from serinus.cli.session import open_session
+from serinus.cli.cluster.mutate import FLAGS, change
+from serinus.cli.cluster.session import open_session
+from serinus.cli.framework.commandline import Call, Command
 
 SHORT = "Stop an Experiment"
 ALIASES = "exp experiments"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 
 from serinus.api.resources import DEPLOYMENTS, POD_TEMPLATES, REPLICA_SETS, ROLLOUTS, Resource
-from serinus.api.rollback import NoRevision, choose, derives, revisions, selector_text, without_hash
-from serinus.api.rollout_info import Json
-from serinus.cli.change import FLAGS, Write, check_numbered, write_seen
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import Problem
-from serinus.cli.session import Session, open_session
+from serinus.cli.cluster.mutate import FLAGS, Write, check_numbered, write_seen
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import Problem
+from serinus.commands.rollback import NoRevision, choose, derives, revisions, selector_text, without_hash
+from serinus.view.rollout_info import Json
 
 SHORT = "Go back to an earlier revision"
 
@@ -53,7 +53,7 @@ def run(call: Call) -> int:
 
 def _restored(session: Session, resource: Resource, target: Json, patch: list[Json], asked: int) -> Json:
     from serinus.kube.errors import ApiError, Conflict
-    from serinus.kube.media_types import JSON_PATCH
+    from serinus.kube.http.media_types import JSON_PATCH
 
     name = str(target["metadata"]["name"])
     try:

@@ -6,7 +6,7 @@ import platform
 import sys
 
 import serinus
-from serinus.cli.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command, Flag
 
 SHORT = "Show the version"
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.reading import converted
+from serinus.api.decoding.reading import converted
+from serinus.api.messages.visible import visible_json
 from serinus.api.rollout import Rollout
-from serinus.api.times import age_words, format_time
-from serinus.api.visible import visible_json
-from serinus.cli.commandline import Call, Command, Flag
-from serinus.cli.problems import Problem
+from serinus.api.values.times import age_words, format_time
+from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.errors import Problem
 from serinus.cli.rollouts.get_rollout import found
-from serinus.cli.session import Session, open_session
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.explain.metrics import BAD, words
 from serinus.engine.explain.snapshot_reader import Read, answered, gather, resource_of

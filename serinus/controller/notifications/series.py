@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from serinus.controller.series import BUCKETS, head, owner, text
+from serinus.controller.monitoring.vectors import BUCKETS, head, owner, text
 from serinus.kube.informer import Key
 
 Labels = tuple[str, str]

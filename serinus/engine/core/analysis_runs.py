@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import msgspec
 
 from serinus.analysis.arguments import rollout_arguments
-from serinus.analysis.creation import Owner, Use, rollout_run
 from serinus.analysis.phases import COMPLETED
+from serinus.analysis.run_objects import Owner, Use, rollout_run
 from serinus.analysis.templates import found_templates, run_spec
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, AnalysisTemplate, RolloutAnalysis
+from serinus.api.decoding.reading import converted
 from serinus.api.meta import Json
 from serinus.api.names import INSTANCE_ID
-from serinus.api.reading import converted
 from serinus.engine.core.context import RolloutContext, hash_of, revision_of
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from serinus.api.cutting import LONGEST_MESSAGE, shortened
-from serinus.api.merge_patch import applied, difference
+from serinus.api.decoding.merge_patch import applied, difference
+from serinus.api.messages.cutting import LONGEST_MESSAGE, shortened
 from serinus.api.meta import Json
 from serinus.api.names import DESIRED_REPLICAS
 from serinus.api.rollout import RolloutStatus

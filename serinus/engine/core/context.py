@@ -13,12 +13,12 @@ from msgspec import structs
 from serinus.api.analysis import AnalysisRun
 from serinus.api.derived import once
 from serinus.api.experiment import Experiment
-from serinus.api.identity import pod_template_hash, same_template
 from serinus.api.meta import Json
 from serinus.api.names import HASH, REVISION, REVISION_HISTORY, TEMPLATE_HASH
+from serinus.api.pods.identity import pod_template_hash, same_template
+from serinus.api.pods.template_metadata import own_template
 from serinus.api.rollout import BlueGreenStrategy, CanaryStep, CanaryStrategy, Rollout, RolloutSpec, TrafficRouting
-from serinus.api.selectors import Selector
-from serinus.api.template_metadata import own_template
+from serinus.api.values.selectors import Selector
 from serinus.api.workloads import Pod, ReplicaSet
 from serinus.engine.core.plan import Snapshot
 

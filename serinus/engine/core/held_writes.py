@@ -1,7 +1,7 @@
 """Held writes: the API server refused them, or another writer undoes them.
 
 The planner leaves a held write out and does not rely on its effects. The rest of the pass continues. The controller
-stores held writes in memory (`controller/held.py`). After a restart it tries the write once and gets the same answer. A
+stores held writes in memory (`controller/held_writes.py`). After a restart it tries the write once and gets the same answer. A
 condition in the status contains the sentence, for clients that read only the status.
 """
 

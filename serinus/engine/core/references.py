@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from serinus.api.experiment import Experiment
-from serinus.api.findings import Finding
 from serinus.api.meta import Json, WrittenMeta
 from serinus.api.rollout import Rollout
-from serinus.api.times import parse_time
+from serinus.api.validation.findings import Finding
+from serinus.api.values.times import parse_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.plan import Wait
 from serinus.engine.core.service_release import named_services

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from serinus.api.findings import Finding
 from serinus.api.meta import Json
 from serinus.api.rollout import CanaryStep, RolloutStatus, TrafficRouting
-from serinus.api.routing_rules import Capabilities
+from serinus.api.validation.findings import Finding
+from serinus.api.validation.routing_rules import Capabilities
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.plan import Wait
 

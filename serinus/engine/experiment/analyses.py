@@ -10,16 +10,16 @@ from contextlib import suppress
 import msgspec
 
 from serinus.analysis.arguments import experiment_arguments
-from serinus.analysis.creation import Owner, experiment_run, placed
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.expansion import Room, TooLarge
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING
-from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.run_objects import Owner, experiment_run, placed
 from serinus.analysis.templates import found_templates, run_spec
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, ExperimentAnalysis, TemplateRef
 from serinus.api.experiment import RunStatus
 from serinus.api.meta import Json
 from serinus.api.names import INSTANCE_ID
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from serinus.engine.core.analysis_runs import finished
 from serinus.engine.core.plan import Action
 from serinus.engine.core.references import expected_until

@@ -9,9 +9,9 @@ scale-down delay afterwards.
 from __future__ import annotations
 
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
-from serinus.api.cutting import shortened
+from serinus.api.messages.cutting import shortened
 from serinus.api.meta import Condition
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import difference, settled
 from serinus.engine.core.held_writes import summed

@@ -11,12 +11,12 @@ import msgspec
 
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, RUNNING, SUCCESSFUL
 from serinus.api.experiment import ExperimentTemplate, TemplateStatus
-from serinus.api.identity import pod_template_hash, same_template
+from serinus.api.messages.plurals import count
 from serinus.api.meta import Json
 from serinus.api.names import EXPERIMENT_NAME, EXPERIMENT_TEMPLATE, HASH, SCALE_DOWN_DEADLINE
-from serinus.api.plurals import count
-from serinus.api.pod_trouble import Trouble, trouble
-from serinus.api.times import format_deadline, format_time, parse_time
+from serinus.api.pods.identity import pod_template_hash, same_template
+from serinus.api.pods.trouble import Trouble, trouble
+from serinus.api.values.times import format_deadline, format_time, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.context import DEFAULT_PROGRESS_DEADLINE, DEFAULT_SCALE_DOWN_DELAY
 from serinus.engine.core.plan import Action, Event

@@ -11,12 +11,12 @@ from serinus.analysis.expansion import Room
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, PENDING, RUNNING, SUCCESSFUL
 from serinus.analysis.templates import Templates
 from serinus.api.analysis import AnalysisRun
-from serinus.api.durations import go_duration
 from serinus.api.experiment import Experiment, ExperimentStatus
 from serinus.api.meta import Json
 from serinus.api.names import HASH
 from serinus.api.network import Service
-from serinus.api.times import parse_time
+from serinus.api.values.durations import go_duration
+from serinus.api.values.times import parse_time
 from serinus.api.workloads import Pod, ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.analysis_runs import templates_of

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from serinus.api.durations import go_duration
 from serinus.api.experiment import Experiment
-from serinus.api.pod_validation import unreadable_template
+from serinus.api.pods.validation import unreadable_template
+from serinus.api.values.durations import go_duration
 from serinus.engine.core.context import DEFAULT_PROGRESS_DEADLINE
 
 

@@ -11,18 +11,18 @@ from contextlib import suppress
 
 import msgspec
 
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.expansion import Room
 from serinus.analysis.limits import number
 from serinus.analysis.phases import BAD, COMPLETED
-from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.sequential.metric import configuration
 from serinus.analysis.templating import with_arguments
 from serinus.api.analysis import AnalysisRun, Measurement, Metric, MetricResult
 from serinus.api.meta import Json
 from serinus.api.names import HASH, REVISION
 from serinus.api.rollout import Rollout, RolloutStatus
-from serinus.api.thresholds import limit_of, number_of, value_text
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
+from serinus.engine.explain.thresholds import limit_of, number_of, value_text
 from serinus.engine.explain.verdict_curve import Curve, verdict_curve
 
 LATEST = 20

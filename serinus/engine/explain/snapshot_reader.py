@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from serinus.api.analysis import AnalysisRun
+from serinus.api.decoding.reading import converted
 from serinus.api.experiment import Experiment
 from serinus.api.meta import Json, LabelSelector, ObjectMeta
 from serinus.api.names import HASH
 from serinus.api.network import Ingress, Service
-from serinus.api.pod_trouble import unexplained
-from serinus.api.reading import converted
+from serinus.api.pods.trouble import unexplained
 from serinus.api.resources import BY_KIND, Resource
 from serinus.api.rollout import Rollout
-from serinus.api.selectors import Selector
 from serinus.api.served_kind import discovery, located, name_from
+from serinus.api.values.selectors import Selector
 from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
 from serinus.engine.core import references
 from serinus.engine.core.plan import Snapshot

@@ -12,7 +12,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from serinus.api.rollout import Rollout, RolloutStatus
-from serinus.api.times import age_words, parse_time
+from serinus.api.values.times import age_words, parse_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.context import RolloutContext, build_context
 from serinus.engine.core.held_writes import known_from

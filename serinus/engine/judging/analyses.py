@@ -6,16 +6,16 @@ Source: analysis, section 5.
 
 from __future__ import annotations
 
-from serinus.analysis.creation import STEP_INDEX, placed
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE
-from serinus.analysis.problems import AnalysisProblem
+from serinus.analysis.run_objects import STEP_INDEX, placed
 from serinus.api.analysis import MetricResult, RolloutAnalysis
 from serinus.api.derived import latest
-from serinus.api.findings import Finding
 from serinus.api.meta import Json
 from serinus.api.names import INCONCLUSIVE_ANALYSIS
 from serinus.api.rollout import PauseCondition, RolloutStatus
-from serinus.api.times import format_deadline
+from serinus.api.validation.findings import Finding
+from serinus.api.values.times import format_deadline
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.analysis_runs import (
     BACKGROUND,

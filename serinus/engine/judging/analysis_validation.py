@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from serinus.analysis.arguments import experiment_arguments
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.expansion import MOST_WORK, Room
-from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.validation import check_for_rollout
 from serinus.api.analysis import Argument, ExperimentAnalysis, RolloutAnalysis, TemplateRef
 from serinus.api.derived import once
-from serinus.api.findings import Finding, invalid
 from serinus.api.meta import Json
 from serinus.api.rollout import Rollout, RolloutSpec
+from serinus.api.validation.findings import Finding, invalid
 from serinus.engine.core.analysis_runs import templates_of, typed
 
 _METADATA = {"metadata.name", "metadata.namespace", "metadata.uid", "metadata.labels", "metadata.annotations"}

@@ -10,16 +10,16 @@ import copy
 import msgspec
 
 from serinus.analysis.arguments import ARGUMENTS, rollout_arguments
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.expansion import Room, TooLarge
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
-from serinus.analysis.problems import AnalysisProblem
 from serinus.api.analysis import ExperimentAnalysis
+from serinus.api.decoding.reading import converted
 from serinus.api.experiment import Experiment, ExperimentSpec, service_ports
 from serinus.api.meta import Json
 from serinus.api.names import HASH, INCONCLUSIVE_EXPERIMENT, REVISION
-from serinus.api.reading import converted
 from serinus.api.rollout import CanaryStep, PauseCondition, WeightDestination
-from serinus.api.times import format_deadline
+from serinus.api.values.times import format_deadline
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder

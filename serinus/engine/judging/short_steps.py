@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import msgspec
 
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.limits import number
-from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.sequential.metric import (
     PLUGIN,
     SequentialMetric,
@@ -23,11 +23,11 @@ from serinus.analysis.sequential.power import power
 from serinus.analysis.sequential.settings import SetupError
 from serinus.analysis.validation import DUMMY, metrics_known_now
 from serinus.api.analysis import AnalysisRun, Metric, RolloutAnalysis
-from serinus.api.durations import go_duration
+from serinus.api.decoding.reading import converted
 from serinus.api.meta import Json
-from serinus.api.reading import converted
 from serinus.api.rollout import CanaryStep, Rollout
-from serinus.api.times import age_words
+from serinus.api.values.durations import go_duration
+from serinus.api.values.times import age_words
 from serinus.engine.core.analysis_runs import templates_of, typed
 
 RATIO = 3.0

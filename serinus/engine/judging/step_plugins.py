@@ -11,7 +11,7 @@ from typing import Literal
 from serinus.api.meta import Json
 from serinus.api.rollout import CanaryStep, RolloutStatus
 from serinus.api.step_plugin import Answer
-from serinus.api.times import format_time, parse_time
+from serinus.api.values.times import format_time, parse_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.plan import Event, PluginCall

@@ -6,9 +6,9 @@ but then has no effect. Source: the Rollout resource, section 6; canary strategy
 
 from __future__ import annotations
 
-from serinus.api.identity import names_a_hash
 from serinus.api.meta import Json
 from serinus.api.names import HASH
+from serinus.api.pods.identity import names_a_hash
 from serinus.api.rollout import AntiAffinity
 from serinus.engine.core.context import RolloutContext
 

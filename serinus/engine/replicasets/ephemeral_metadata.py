@@ -12,8 +12,8 @@ import msgspec
 
 from serinus.api.meta import Json
 from serinus.api.names import EPHEMERAL_METADATA, TEMPLATE_METADATA
+from serinus.api.pods.template_metadata import PARTS, Own, injected, own_values, recorded
 from serinus.api.rollout import PodMetadata
-from serinus.api.template_metadata import PARTS, Own, injected, own_values, recorded
 from serinus.api.workloads import Pod, ReplicaSet
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from serinus.api.int_or_percent import scaled
-from serinus.api.plurals import count
-from serinus.api.times import format_time, parse_time
+from serinus.api.messages.plurals import count
+from serinus.api.values.int_or_percent import scaled
+from serinus.api.values.times import format_time, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder

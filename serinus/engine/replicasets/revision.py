@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import msgspec
 
-from serinus.api.identity import same_template
 from serinus.api.meta import Json, LabelSelector, OwnerReference
 from serinus.api.names import (
     DESIRED_REPLICAS,
@@ -22,9 +21,10 @@ from serinus.api.names import (
     TEMPLATE_HASH,
     TEMPLATE_METADATA,
 )
-from serinus.api.pod_defaults import with_defaults
+from serinus.api.pods.defaults import with_defaults
+from serinus.api.pods.identity import same_template
+from serinus.api.pods.template_metadata import injected, own_template
 from serinus.api.rollout import PodMetadata
-from serinus.api.template_metadata import injected, own_template
 from serinus.api.workloads import ReplicaSet, ReplicaSetMeta, ReplicaSetSpec
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder, difference

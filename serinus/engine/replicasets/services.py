@@ -5,10 +5,10 @@ Source: canary strategy, section 8, and traffic routing, section 10 ("Service se
 
 from __future__ import annotations
 
+from serinus.api.messages.plurals import count
 from serinus.api.meta import Json
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.api.network import Service
-from serinus.api.plurals import count
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder

@@ -5,9 +5,9 @@ Source: the Rollout resource, section 7. The Deployment is never scaled up again
 
 from __future__ import annotations
 
+from serinus.api.messages.plurals import count
 from serinus.api.names import WORKLOAD_GENERATION
-from serinus.api.plurals import count
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import revision_of

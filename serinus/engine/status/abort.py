@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serinus.api.rollout import RolloutStatus
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.status import duration
 from serinus.engine.status.promotion import end_pauses

@@ -7,10 +7,10 @@ section 4.
 
 from __future__ import annotations
 
-from serinus.api.cutting import shortened
+from serinus.api.messages.cutting import shortened
 from serinus.api.meta import Condition
 from serinus.api.rollout import RolloutStatus
-from serinus.api.times import format_time, parse_time
+from serinus.api.values.times import format_time, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from serinus.api.meta import Json
 from serinus.api.rollout import RolloutStatus
-from serinus.api.times import format_time, parse_time
+from serinus.api.values.times import format_time, parse_time
 
 
 def begin(status: RolloutStatus, now: float) -> None:

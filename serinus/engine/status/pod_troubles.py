@@ -1,13 +1,13 @@
 """Adds the reason why pods are not ready to the waits, the status and the deadline's message.
 
-The rules are in `api/pod_trouble.py`. Only a version with fewer available pods than desired is checked.
+The rules are in `api/pods/trouble.py`. Only a version with fewer available pods than desired is checked.
 """
 
 from __future__ import annotations
 
 from msgspec import structs
 
-from serinus.api.pod_trouble import Trouble, overdue, trouble
+from serinus.api.pods.trouble import Trouble, overdue, trouble
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder

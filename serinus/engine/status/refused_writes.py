@@ -7,7 +7,7 @@ conflict. Source of `ReplicaSetCreateError`: the Rollout resource, section 4.
 
 from __future__ import annotations
 
-from serinus.api.cutting import shortened
+from serinus.api.messages.cutting import shortened
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder

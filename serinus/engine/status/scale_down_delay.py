@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from serinus.api.names import SCALE_DOWN_DEADLINE
-from serinus.api.times import format_deadline, parse_time
+from serinus.api.values.times import format_deadline, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder

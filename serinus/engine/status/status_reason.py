@@ -11,7 +11,7 @@ from __future__ import annotations
 from serinus.api.meta import Json
 from serinus.api.names import BLUE_GREEN_PAUSE, CANARY_PAUSE, INCONCLUSIVE_ANALYSIS, INCONCLUSIVE_EXPERIMENT
 from serinus.api.rollout import CanaryStep, Pause, PauseCondition, RolloutSpec, RolloutStatus
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.plan import Wait
 from serinus.engine.core.step_kinds import StepStatus, deciding, kinds

@@ -9,11 +9,11 @@ switch. Source: the Rollout resource, section 6; its quirks that cost traffic (s
 from __future__ import annotations
 
 from serinus.analysis.phases import SUCCESSFUL
+from serinus.api.messages.plurals import count
 from serinus.api.names import BLUE_GREEN_PAUSE, HASH, INCONCLUSIVE_ANALYSIS
-from serinus.api.plurals import count
 from serinus.api.rollout import BlueGreenStrategy, CanaryStatus, PauseCondition
-from serinus.api.selectors import Selector
-from serinus.api.times import format_deadline, parse_time
+from serinus.api.values.selectors import Selector
+from serinus.api.values.times import format_deadline, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.analysis_runs import POST, PRE

@@ -10,8 +10,8 @@ writes planned in the same pass. Source: canary strategy, sections 1 to 8.
 from __future__ import annotations
 
 from serinus.api.derived import once
-from serinus.api.identity import step_hash
 from serinus.api.names import CANARY_PAUSE
+from serinus.api.pods.identity import step_hash
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.analysis_runs import BACKGROUND, STEP

@@ -7,11 +7,11 @@ continue.
 
 from __future__ import annotations
 
-from serinus.api import validation
-from serinus.api.cutting import shortened
-from serinus.api.findings import Finding
-from serinus.api.identity import step_hash
-from serinus.api.strategy_validation import strategy_findings
+from serinus.api.messages.cutting import shortened
+from serinus.api.pods.identity import step_hash
+from serinus.api.validation import rollout as validation
+from serinus.api.validation.findings import Finding
+from serinus.api.validation.strategy import strategy_findings
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import build_context_from_status, hash_of

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from serinus.api.decoding.reading import converted
 from serinus.api.meta import ObjectMeta
-from serinus.api.reading import converted
 from serinus.api.rollout import Rollout
 from serinus.engine.core.plan import Action
 from serinus.engine.core.service_release import is_settled

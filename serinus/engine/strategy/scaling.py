@@ -6,10 +6,10 @@ Source: canary strategy, sections 2, 3 ("At desired counts") and 5.
 from __future__ import annotations
 
 from serinus.api.derived import once
-from serinus.api.int_or_percent import scaled
+from serinus.api.messages.plurals import count
 from serinus.api.names import INCONCLUSIVE_ANALYSIS, REVISION_HISTORY, SCALE_DOWN_DEADLINE
-from serinus.api.plurals import count
 from serinus.api.rollout import CanaryStrategy
+from serinus.api.values.int_or_percent import scaled
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder

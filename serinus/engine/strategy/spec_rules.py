@@ -1,12 +1,12 @@
-"""The rules of routers and of steps, for the validation of a spec (`serinus/api/validation.py`)."""
+"""The rules of routers and of steps, for the validation of a spec (`serinus/api/validation/rollout.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serinus.api.findings import Finding, invalid
 from serinus.api.rollout import CanaryStep, TrafficRouting
-from serinus.api.routing_rules import Capabilities
+from serinus.api.validation.findings import Finding, invalid
+from serinus.api.validation.routing_rules import Capabilities
 from serinus.engine.core.step_kinds import ORDER, StepPlace, kinds, parts_of
 from serinus.routing.rules import Rules
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serinus.api.derived import once
-from serinus.api.plurals import count
+from serinus.api.messages.plurals import count
 from serinus.api.rollout import CanaryStrategy, TrafficRouting, TrafficWeights, WeightDestination
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import references, wait_reasons

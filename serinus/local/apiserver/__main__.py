@@ -16,8 +16,8 @@ from serinus.kube.clock import SystemClock
 from serinus.local.apiserver.certs import Unreadable, identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.sqlite import open_store
-from serinus.local.apiserver.store import MemoryStore, StoreError
+from serinus.local.apiserver.storage.sqlite import open_store
+from serinus.local.apiserver.storage.store import MemoryStore, StoreError
 from serinus.local.schema.kinds import Schemas
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from serinus.api.go_yaml_dump import dump
+from serinus.api.yaml.writer import dump
 
 _YEARS = 10
 _RENEW_DAYS = 30

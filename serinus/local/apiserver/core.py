@@ -10,14 +10,14 @@ import msgspec
 
 from serinus.api.resources import Resource
 from serinus.kube.clock import Clock, rfc3339
-from serinus.kube.wire import Request
+from serinus.kube.transport import Request
 from serinus.local.apiserver import no_effect
 from serinus.local.apiserver.conversion import converted
-from serinus.local.apiserver.negotiation import View
-from serinus.local.apiserver.parameters import truth
 from serinus.local.apiserver.registry import Registry
-from serinus.local.apiserver.store import Entry, Store
-from serinus.local.apiserver.warning_header import warning_header
+from serinus.local.apiserver.requests.negotiation import View
+from serinus.local.apiserver.requests.parameters import truth
+from serinus.local.apiserver.requests.warning_header import warning_header
+from serinus.local.apiserver.storage.store import Entry, Store
 
 if TYPE_CHECKING:
     from serinus.local.schema.kinds import Kind

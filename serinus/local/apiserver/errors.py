@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from serinus.api.resources import Resource
-from serinus.kube.wire import Response
+from serinus.kube.transport import Response
 
 Json = dict[str, Any]
 MOST_FLAWS = 200

@@ -12,9 +12,9 @@ from contextlib import suppress
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from serinus.kube.listener import Listener, Places
+from serinus.kube.http.listener import Listener, Places
 from serinus.kube.sparse_log import silence_senders
-from serinus.kube.wire import Handler, Request, Response
+from serinus.kube.transport import Handler, Request, Response
 from serinus.local.apiserver.errors import (
     StatusError,
     bad_request,
@@ -24,7 +24,7 @@ from serinus.local.apiserver.errors import (
     too_many_connections,
     unauthorized,
 )
-from serinus.local.apiserver.negotiation import LONGEST_BODY
+from serinus.local.apiserver.requests.negotiation import LONGEST_BODY
 
 _OPEN = ("/healthz", "/livez", "/readyz")
 MISDIRECTED = "/misdirected"

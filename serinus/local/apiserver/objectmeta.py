@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from serinus.local.schema.field_errors import FieldError
-from serinus.local.schema.rules import PATH_SEGMENT_NAMES
+from serinus.local.schema.kind_rules.rules import PATH_SEGMENT_NAMES
 
 Json = dict[str, Any]
 

@@ -13,8 +13,7 @@ import msgspec
 
 from serinus.api.resources import CRDS, EVENTS, NAMESPACES, Resource
 from serinus.kube.clock import Clock
-from serinus.kube.wire import Request, Response
-from serinus.local.apiserver import delete, discovery, read, subresources, write
+from serinus.kube.transport import Request, Response
 from serinus.local.apiserver.core import Call, Core
 from serinus.local.apiserver.errors import (
     StatusError,
@@ -24,16 +23,17 @@ from serinus.local.apiserver.errors import (
     not_offered,
     object_too_large,
 )
-from serinus.local.apiserver.expiry import EventExpiry
-from serinus.local.apiserver.negotiation import View, accepted, answer, body_of
-from serinus.local.apiserver.paths import ResourcePath, resource_path, segments
+from serinus.local.apiserver.event_ttl import EventExpiry
 from serinus.local.apiserver.registry import Registry
-from serinus.local.apiserver.review import review
-from serinus.local.apiserver.store import LARGEST_OBJECT, ObjectTooLarge, Store, StoreError, VersionMismatch
-from serinus.local.apiserver.subresources import LogSource
-from serinus.local.apiserver.warning_header import warning_header
-from serinus.local.apiserver.watch import Watches
-from serinus.local.schema import openapi_protobuf
+from serinus.local.apiserver.requests.negotiation import View, accepted, answer, body_of
+from serinus.local.apiserver.requests.paths import ResourcePath, resource_path, segments
+from serinus.local.apiserver.requests.warning_header import warning_header
+from serinus.local.apiserver.storage.store import LARGEST_OBJECT, ObjectTooLarge, Store, StoreError, VersionMismatch
+from serinus.local.apiserver.verbs import delete, discovery, read, subresources, write
+from serinus.local.apiserver.verbs.review import review
+from serinus.local.apiserver.verbs.subresources import LogSource
+from serinus.local.apiserver.verbs.watch import Watches
+from serinus.local.schema.publishing import openapi_protobuf
 
 if TYPE_CHECKING:
     from serinus.local.schema.kinds import Schemas
@@ -81,7 +81,7 @@ class ApiServer:
         for entry in self.store.list(CRDS.group_resource):
             self.core.registry.add_crd(entry.object())
         if crds is None:
-            from serinus.api.crds import crds as argoproj
+            from serinus.api.schema.crds import crds as argoproj
 
             crds = argoproj()
         for name in ("default", "kube-system", "kube-public"):

@@ -7,20 +7,21 @@ from collections.abc import Awaitable
 from contextlib import suppress
 
 from serinus.api.meta import Json
-from serinus.api.times import parse_time
-from serinus.local.node import podstatus, probes
-from serinus.local.node.home import Home, grace_of
-from serinus.local.node.images import ImageError, Program
-from serinus.local.node.podstatus import ContainerState
-from serinus.local.node.preparation import NotYet, base_environment, prepare
-from serinus.local.node.runtime import (
+from serinus.api.values.times import parse_time
+from serinus.local.node import podstatus
+from serinus.local.node.containers.runtime import (
     CannotStart,
     ExecCheck,
     Exit,
     Launch,
     Running,
 )
-from serinus.local.node.supervision import Supervision, ports_of
+from serinus.local.node.images import ImageError, Program
+from serinus.local.node.pod_context import Home, grace_of
+from serinus.local.node.podstatus import ContainerState
+from serinus.local.node.preparation import NotYet, base_environment, prepare
+from serinus.local.node.probing import probes
+from serinus.local.node.probing.container_monitor import Supervision, ports_of
 
 FIRST_DELAY, LONGEST_DELAY = 10.0, 300.0
 """Seconds between restarts and between pulls, doubled each time. As in a kubelet, the first restart is immediate."""

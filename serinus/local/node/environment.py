@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serinus.api import quantity
 from serinus.api.meta import Json
+from serinus.api.values import quantity
 
 Source = tuple[str, str]
 """("ConfigMap" or "Secret", name) in the pod's namespace."""

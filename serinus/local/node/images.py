@@ -27,8 +27,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from serinus.api import go_yaml
 from serinus.api.meta import Json
+from serinus.api.yaml import reader as go_yaml
 
 CONFIG_MAP = "serinus-images"
 KEY = "images.yaml"

@@ -26,14 +26,14 @@ from serinus.kube.informer import Informer
 from serinus.kube.queue import WorkQueue, work
 from serinus.local.events import Events
 from serinus.local.node import pod as pods
-from serinus.local.node.addresses import POOL, Addresses, PoolExhausted
 from serinus.local.node.config import ApiConfig
+from serinus.local.node.container_logs.logs import Logs
+from serinus.local.node.containers.addresses import POOL, Addresses, PoolExhausted
+from serinus.local.node.containers.listeners import listening
+from serinus.local.node.containers.runtime import PodRef, Runtime
 from serinus.local.node.environment import Host
 from serinus.local.node.images import ImageRule
-from serinus.local.node.listeners import listening
-from serinus.local.node.logs import Logs
-from serinus.local.node.runtime import PodRef, Runtime
-from serinus.local.node.traffic import Traffic
+from serinus.local.node.probing.traffic import Traffic
 from serinus.local.workloads.objects import EndpointSlice
 
 log = logging.getLogger(__name__)

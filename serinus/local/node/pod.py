@@ -18,11 +18,11 @@ from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, Invalid, NotFound
 from serinus.local.events import Events
 from serinus.local.node.container import Container
+from serinus.local.node.containers.runtime import PodRef, Runtime
 from serinus.local.node.environment import Host
-from serinus.local.node.home import Config, Home
+from serinus.local.node.pod_context import Config, Home
 from serinus.local.node.podstatus import PodView, status_of
-from serinus.local.node.runtime import PodRef, Runtime
-from serinus.local.node.traffic import Traffic
+from serinus.local.node.probing.traffic import Traffic
 
 log = logging.getLogger(__name__)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from serinus.api import quantity
 from serinus.api.meta import Json
+from serinus.api.values import quantity
 from serinus.kube.errors import ApiError
 from serinus.local.node import volumes
+from serinus.local.node.containers.runtime import Launch
 from serinus.local.node.environment import MissingConfig, environment, expand, sources
-from serinus.local.node.home import Home
 from serinus.local.node.images import Program
-from serinus.local.node.runtime import Launch
+from serinus.local.node.pod_context import Home
 
 
 class NotYet(Exception):

@@ -11,7 +11,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from serinus.api import patterns, quantity
+from serinus.api.values import patterns, quantity
 from serinus.local.schema.field_errors import FieldError
 from serinus.local.schema.nodes import (
     ANY,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.findings import Finding
+from serinus.api.validation.findings import Finding
 
 _WORDS = {
     "FieldValueInvalid": "Invalid value",

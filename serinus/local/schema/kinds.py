@@ -9,15 +9,15 @@ from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import Any
 
-from serinus.api import schemas as published
 from serinus.api.resources import BUILT_IN, OLDER_VERSIONS, Resource
-from serinus.local.schema import walks
+from serinus.api.schema import schemas as published
+from serinus.local.schema import pruning as walks
 from serinus.local.schema.checks import check, check_unchanged
-from serinus.local.schema.crd_rules import crd_errors
-from serinus.local.schema.defaults import with_built_in_defaults
+from serinus.local.schema.defaulting.defaults import with_built_in_defaults
 from serinus.local.schema.field_errors import FieldError
+from serinus.local.schema.kind_rules.crd_rules import crd_errors
+from serinus.local.schema.kind_rules.rules import broken_rules
 from serinus.local.schema.nodes import OBJECT, STRING, Compiler, Node
-from serinus.local.schema.rules import broken_rules
 
 __all__ = ["FieldError", "Kind", "Schemas"]
 
@@ -143,25 +143,25 @@ class Schemas:
 
     def openapi_v3_paths(self) -> Json:
         """The index of OpenAPI v3 documents: `/openapi/v3`."""
-        from serinus.local.schema.openapi import index
+        from serinus.local.schema.publishing.openapi import index
 
         return self._document("", lambda: index(self))
 
     def openapi_v3(self, group_version: str) -> Json:
         """The OpenAPI v3 document of `api/v1`, `apis/apps/v1`, …; without paths if nothing is served there."""
-        from serinus.local.schema.openapi import document
+        from serinus.local.schema.publishing.openapi import document
 
         return self._document(group_version, lambda: document(self, group_version))
 
     def openapi_v2(self) -> Json:
         """The OpenAPI v2 document of all kinds."""
-        from serinus.local.schema.openapi import document_v2
+        from serinus.local.schema.publishing.openapi import document_v2
 
         return self._document("v2", lambda: document_v2(self))
 
     def openapi_v2_protobuf(self) -> bytes:
         """The OpenAPI v2 document as one protobuf message."""
-        from serinus.local.schema.openapi_protobuf import encode
+        from serinus.local.schema.publishing.openapi_protobuf import encode
 
         if not self._v2_protobuf:
             self._v2_protobuf = encode(self.openapi_v2())

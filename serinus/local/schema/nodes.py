@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from serinus.api import schemas
-from serinus.api.crds import UNCHANGED
+from serinus.api.schema import schemas
+from serinus.api.schema.crds import UNCHANGED
 
 Json = dict[str, Any]
 OBJECT, LIST, STRING, INTEGER, NUMBER, BOOLEAN, INT_OR_STRING, QUANTITY, ANY = range(9)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from random import Random
 
-from serinus.api.identity import same_template
-from serinus.api.label_rules import selects
 from serinus.api.meta import Json
+from serinus.api.pods.identity import same_template
 from serinus.api.resources import DEPLOYMENTS, REPLICA_SETS
+from serinus.api.values.label_rules import selects
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import AlreadyExists, NotFound

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from serinus.api.identity import pod_template_hash, same_template
-from serinus.api.label_rules import selects
 from serinus.api.meta import Json
 from serinus.api.names import LAST_APPLIED
-from serinus.api.pod_defaults import copied
+from serinus.api.pods.defaults import copied
+from serinus.api.pods.identity import pod_template_hash, same_template
+from serinus.api.values.label_rules import selects
 from serinus.local.workloads import rolling
 from serinus.local.workloads.objects import Deployment, ReplicaSet
 

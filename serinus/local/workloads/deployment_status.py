@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serinus.api.meta import Condition
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 from serinus.kube.clock import rfc3339
 from serinus.local.workloads.deployment_plan import Create, DeploymentPlan
 from serinus.local.workloads.objects import Deployment, DeploymentStatus, ReplicaSet

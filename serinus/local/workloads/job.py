@@ -15,9 +15,9 @@ from random import Random
 import msgspec
 
 from serinus.api.meta import Condition, Json
-from serinus.api.pod_defaults import copied
+from serinus.api.pods.defaults import copied
 from serinus.api.resources import JOBS
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock, rfc3339
 from serinus.kube.errors import NotFound

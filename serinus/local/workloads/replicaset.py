@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from serinus.api.label_rules import selects
 from serinus.api.meta import Condition, Json
 from serinus.api.resources import PODS, REPLICA_SETS
-from serinus.api.times import parse_time
+from serinus.api.values.label_rules import selects
+from serinus.api.values.times import parse_time
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock, rfc3339
 from serinus.kube.errors import ApiError, NotFound

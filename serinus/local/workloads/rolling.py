@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from serinus.api.int_or_percent import scaled
+from serinus.api.values.int_or_percent import scaled
 
 
 @dataclass(frozen=True, slots=True)

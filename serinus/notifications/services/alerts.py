@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from serinus.analysis.providers.http import Answer
-from serinus.api.times import format_time
+from serinus.analysis.providers.http.client import Answer
+from serinus.api.values.times import format_time
 from serinus.notifications.services.service import BasicAuth, Delayed, Job, Refused, Service, Tls, ask, chosen, host_of
 
 

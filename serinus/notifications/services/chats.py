@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
 from serinus.notifications.services.service import Delayed, Job, NoSection, Refused, Service, Tls, ask, host_of, parsed
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from serinus.analysis.providers.current import hide
-from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
 from serinus.notifications.services.json_web_token import signed_token
 from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from serinus.analysis.providers.trouble import ProviderError
-from serinus.api.go_yaml import YamlError, load
+from serinus.analysis.providers.errors import ProviderError
+from serinus.api.yaml.reader import YamlError, load
 from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, chosen, host_of
 
 TEMPORARY = (429, 500, 502, 503, 504)

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from serinus.analysis.providers.aws_credentials import credentials
-from serinus.analysis.providers.aws_signature import AwsKeys, signed
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.aws.credentials import credentials
+from serinus.analysis.providers.aws.signature import AwsKeys, signed
+from serinus.analysis.providers.errors import ProviderError
 from serinus.notifications.services.json_web_token import signed_token
 from serinus.notifications.services.service import Delayed, Job, Refused, Service, ask, host_of
 

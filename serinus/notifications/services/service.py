@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
 
 SECONDS = 10.0
 """Time limit of one attempt at one message, with all its requests."""

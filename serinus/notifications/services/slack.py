@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from serinus.analysis.providers.http import Answer
-from serinus.analysis.providers.trouble import ProviderError
+from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
 from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed
 
 TEMPORARY = frozenset(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from serinus.api.durations import go_duration
+from serinus.api.values.durations import go_duration
 from serinus.notifications.services.service import BasicAuth, Job, Service, Tls, ask, host_of
 
 NANOSECONDS = 1e9

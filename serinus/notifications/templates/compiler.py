@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.expr.errors import ConditionError
 from serinus.notifications.templates import nodes as n
 from serinus.notifications.templates.errors import TemplateError
-from serinus.notifications.templates.functions import Function, call
+from serinus.notifications.templates.functions.function import Function, call
+from serinus.notifications.templates.functions.special_calls import called, failing, short_circuit
 from serinus.notifications.templates.members import invoked, member, pairs_of
-from serinus.notifications.templates.special_calls import called, failing, short_circuit
 from serinus.notifications.templates.state import Body, Eval, Run, State
 from serinus.notifications.templates.values import MISSING, NO_VALUE, GoFunction, shown, truth
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from serinus.analysis.conditions.errors import ConditionError
-from serinus.analysis.conditions.functions_of_time import call_method
-from serinus.analysis.conditions.moments import Duration, Named, Time
+from serinus.analysis.expr.errors import ConditionError
+from serinus.analysis.expr.functions.time import call_method
+from serinus.analysis.expr.functions.time_values import Duration, Named, Time
 from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.values import MISSING, type_name
 from serinus.notifications.templates.versions import Version, call_version

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from serinus.analysis.conditions.budget import Budget
-from serinus.analysis.conditions.values import float_text
+from serinus.analysis.expr.limits import Budget
+from serinus.analysis.expr.values import float_text
 from serinus.notifications.templates.values import shown, text_of, type_name
 
 WIDEST = 1000

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serinus.notifications.templates.errors import TemplateError
-from serinus.notifications.templates.functions import Call
+from serinus.notifications.templates.functions.function import Call
 
 LARGEST_OUTPUT = 256 * 1024
 """Most characters of a rendered template."""

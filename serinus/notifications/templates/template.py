@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serinus.analysis.conditions.errors import ConditionError
+from serinus.analysis.expr.errors import ConditionError
 from serinus.notifications.templates.compiler import compile_body
 from serinus.notifications.templates.errors import TemplateError
-from serinus.notifications.templates.functions import Call
+from serinus.notifications.templates.functions.function import Call
+from serinus.notifications.templates.functions.registry import FUNCTIONS, NAMES, REFUSED
 from serinus.notifications.templates.parser import MAIN, parse
-from serinus.notifications.templates.registry import FUNCTIONS, NAMES, REFUSED
 from serinus.notifications.templates.state import State
 from serinus.notifications.templates.values import Work
 

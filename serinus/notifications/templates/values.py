@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from serinus.analysis.conditions.budget import Budget
-from serinus.analysis.conditions.errors import ConditionError
-from serinus.analysis.conditions.moments import Duration, Named, Time
-from serinus.analysis.conditions.values import float_text, go_type
+from serinus.analysis.expr.errors import ConditionError
+from serinus.analysis.expr.functions.time_values import Duration, Named, Time
+from serinus.analysis.expr.limits import Budget
+from serinus.analysis.expr.values import float_text, go_type
 from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.versions import Version
 

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from serinus.kube.client import Client
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.kube.loop_clock import LoopClock
 

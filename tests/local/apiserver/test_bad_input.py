@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serinus.kube.clock import SystemClock
-from serinus.kube.wire import Request
+from serinus.kube.transport import Request
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 
 Json = dict[str, Any]

@@ -20,7 +20,7 @@ from serinus.kube.clock import SystemClock
 from serinus.local.apiserver.certs import identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.sqlite import open_store
+from serinus.local.apiserver.storage.sqlite import open_store
 from serinus.local.schema.kinds import Schemas
 
 KUBECTL = shutil.which("kubectl", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.kube.wire import Request
+from serinus.kube.transport import Request
 from serinus.local.apiserver.errors import StatusError
-from serinus.local.apiserver.negotiation import PLAIN, accepted
+from serinus.local.apiserver.requests.negotiation import PLAIN, accepted
+from serinus.local.apiserver.requests.warning_header import MOST_BYTES, warning_header
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.warning_header import MOST_BYTES, warning_header
 
 PODS = "/api/v1/namespaces/default/pods"
 POD = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from serinus.kube.wire import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
+from serinus.kube.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import LARGEST_OBJECT
-from serinus.local.schema.json_patches import MOST_COPIED, MOST_OPERATIONS, MOST_SHIFTED, json_patch
-from serinus.local.schema.patches import PatchError
+from serinus.local.apiserver.storage.store import LARGEST_OBJECT
+from serinus.local.schema.patching.json_patches import MOST_COPIED, MOST_OPERATIONS, MOST_SHIFTED, json_patch
+from serinus.local.schema.patching.patches import PatchError
 
 Json = dict[str, Any]
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -75,7 +75,7 @@ async def test_an_object_at_the_bound_can_shrink_and_be_deleted(send: Any, api: 
     huge = config_map(a=TOO_BIG * 2)
     huge["metadata"] |= {"namespace": "default", "uid": "u", "finalizers": ["a.b/c"]}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("serinus.local.apiserver.store.LARGEST_OBJECT", 1 << 30)
+        patched.setattr("serinus.local.apiserver.storage.store.LARGEST_OBJECT", 1 << 30)
         await api.store.put("configmaps", huge)
     assert (await send("DELETE", MAP))[0] == 200
     assert (await send("PATCH", MAP, {"metadata": {"annotations": {"a": BIG}}}, MERGE_PATCH))[0] == 413

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from serinus.local.apiserver.sqlite import SqliteStore, open_store
-from serinus.local.apiserver.store import Compacted, MemoryStore, Store, StoreError, VersionMismatch
+from serinus.local.apiserver.storage.sqlite import SqliteStore, open_store
+from serinus.local.apiserver.storage.store import Compacted, MemoryStore, Store, StoreError, VersionMismatch
 
 Json = dict[str, Any]
 
@@ -91,7 +91,7 @@ async def test_many_writers_share_a_transaction_and_none_is_lost(tmp_path: Path)
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from serinus.local.apiserver.sqlite import open_store
+from serinus.local.apiserver.storage.sqlite import open_store
 
 async def main():
     store = open_store(Path(sys.argv[1]))

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from serinus.api.resources import HPAS, HPAS_V1, ONLY_STORED, Resource
-from serinus.kube.wire import Response
+from serinus.kube.transport import Response
 from serinus.local.apiserver.no_effect import WARNINGS
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serinus.kube.listener import Places
+from serinus.kube.http.listener import Places
 from serinus.local.apiserver.certs import Identity, identity
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer

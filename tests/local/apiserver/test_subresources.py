@@ -11,7 +11,7 @@ from serinus.api.resources import DEPLOYMENTS, POD_DISRUPTION_BUDGETS, PODS, ROL
 from serinus.kube.client import Client
 from serinus.kube.errors import NotFound
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.subresources import LogsUnavailable
+from serinus.local.apiserver.verbs.subresources import LogsUnavailable
 
 Json = dict[str, Any]
 PODS_URL = "/api/v1/namespaces/default/pods"

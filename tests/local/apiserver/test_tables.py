@@ -9,8 +9,8 @@ import pytest
 
 from serinus.api.resources import DEPLOYMENTS, INGRESS_CLASSES, INGRESSES, PODS, SERVICES
 from serinus.kube.client import Client
-from serinus.local.apiserver.cells import ROWS, age, follow
-from serinus.local.apiserver.podstatus import pod_cells
+from serinus.local.apiserver.printing.pod_row import pod_cells
+from serinus.local.apiserver.printing.printers import ROWS, age, follow
 
 Json = dict[str, Any]
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"

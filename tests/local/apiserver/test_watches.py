@@ -11,7 +11,7 @@ import pytest
 
 from serinus.api.resources import CONFIG_MAPS, SECRETS
 from serinus.kube.client import Client
-from serinus.kube.wire import Response
+from serinus.kube.transport import Response
 
 pytestmark = pytest.mark.looptime(start=0)
 Json = dict[str, Any]

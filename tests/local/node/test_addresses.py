@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from serinus.local.node.addresses import REST, Addresses, PoolExhausted
+from serinus.local.node.containers.addresses import REST, Addresses, PoolExhausted
 
 
 class Hands:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serinus.local.cannot_run import CannotRun
-from serinus.local.node.agent import check_pool
+from serinus.local.node.node_process import check_pool
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from serinus.kube.clock import SystemClock
 from serinus.local.cannot_run import CannotRun
-from serinus.local.node.docker import (
+from serinus.local.node.containers.docker import (
     ENGINES,
     DockerRuntime,
     NoEngine,
@@ -21,8 +21,8 @@ from serinus.local.node.docker import (
     container_name,
     run_command,
 )
-from serinus.local.node.runtime import Launch, PodRef
-from serinus.local.node.runtimes import runtime_of
+from serinus.local.node.containers.runtime import Launch, PodRef
+from serinus.local.node.containers.runtimes import runtime_of
 
 Engine = Callable[[str, str], None]
 POD = PodRef("shop", "web-1", "0123456789abcdef")

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from serinus.kube.informer import Informer
-from serinus.local.node.traffic import Traffic
+from serinus.local.node.probing.traffic import Traffic
 from serinus.local.workloads.objects import EndpointSlice
 
 pytestmark = pytest.mark.looptime(start=0)

@@ -14,10 +14,10 @@ import pytest
 
 from serinus.kube.clock import SystemClock
 from serinus.local import processes
-from serinus.local.node.log_pipes import LogPipes
-from serinus.local.node.log_writer import LONGEST_LINE, Log
-from serinus.local.node.process import ProcessRuntime
-from serinus.local.node.runtime import Launch, PodRef
+from serinus.local.node.container_logs.log_pipes import LogPipes
+from serinus.local.node.container_logs.log_writer import LONGEST_LINE, Log
+from serinus.local.node.containers.process import ProcessRuntime
+from serinus.local.node.containers.runtime import Launch, PodRef
 
 LIMIT = 1 << 20
 POD = PodRef("default", "web", "u1")

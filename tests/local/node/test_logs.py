@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.local.node.logs import Logs, NoLog, last_line
+from serinus.local.node.container_logs.logs import Logs, NoLog, last_line
 from tests.support.kube.loop_clock import LoopClock
 
 

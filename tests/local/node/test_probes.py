@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from serinus.local.node.probes import BadProbe, Probe, follow, probe_of
-from serinus.local.node.runtime import CheckResult, ExecCheck, HttpCheck, TcpCheck
+from serinus.local.node.containers.runtime import CheckResult, ExecCheck, HttpCheck, TcpCheck
+from serinus.local.node.probing.probes import BadProbe, Probe, follow, probe_of
 from tests.support.kube.loop_clock import LoopClock
 
 PORTS: dict[str, Any] = {"ports": [{"name": "http", "containerPort": 8080}]}

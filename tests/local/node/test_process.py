@@ -19,10 +19,10 @@ import pytest
 
 from serinus.kube.clock import SystemClock
 from serinus.local import processes
-from serinus.local.node import pod_processes
-from serinus.local.node.limits import Limits
-from serinus.local.node.process import ProcessRuntime
-from serinus.local.node.runtime import CannotStart, ExecCheck, Launch, Listens, PodRef, Running
+from serinus.local.node.containers import pod_processes
+from serinus.local.node.containers.limits import Limits
+from serinus.local.node.containers.process import ProcessRuntime
+from serinus.local.node.containers.runtime import CannotStart, ExecCheck, Launch, Listens, PodRef, Running
 
 POD = PodRef("default", "web", "u1")
 
@@ -106,8 +106,8 @@ async def test_processes_outlive_a_killed_node_and_are_found_again_by_the_next(t
     """kill -9 of `serinus up` stops nothing: neither the program nor its log."""
     parent = (
         "import asyncio, os, sys, signal\nfrom pathlib import Path\n"
-        "from serinus.kube.clock import SystemClock\nfrom serinus.local.node.process import ProcessRuntime\n"
-        "from serinus.local.node.runtime import Launch, PodRef\n"
+        "from serinus.kube.clock import SystemClock\nfrom serinus.local.node.containers.process import ProcessRuntime\n"
+        "from serinus.local.node.containers.runtime import Launch, PodRef\n"
         "r = ProcessRuntime(Path(sys.argv[1]), SystemClock())\n"
         "l = Launch(PodRef('default', 'web', 'u1'), 'c', 4, ('sh', '-c', 'while :; do echo alive; sleep 0.01; done'), {}, '', '', 'x')\n"
         "asyncio.run(r.start(l))\nos.kill(os.getpid(), signal.SIGKILL)\n"
@@ -211,7 +211,9 @@ def test_a_port_that_this_user_may_not_listen_on_is_named_with_what_to_do(
         if errno_:
             raise OSError(errno_, os.strerror(errno_))
 
-    monkeypatch.setattr("serinus.local.node.listeners.socket.socket", type("S", (socket.socket,), {"bind": bind}))
+    monkeypatch.setattr(
+        "serinus.local.node.containers.listeners.socket.socket", type("S", (socket.socket,), {"bind": bind})
+    )
     remarks = runtime.remarks(launch("x", ports=ports))
     assert [int(remark.split()[1]) for remark in remarks] == named
     for remark, port in zip(remarks, named, strict=True):

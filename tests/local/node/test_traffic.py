@@ -17,12 +17,12 @@ from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.informer import Informer
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
-from serinus.local.node.checks import ask
+from serinus.local.apiserver.storage.store import MemoryStore
+from serinus.local.node.containers.process import ProcessRuntime
+from serinus.local.node.containers.runtime import HttpCheck
 from serinus.local.node.node import Node
-from serinus.local.node.process import ProcessRuntime
-from serinus.local.node.runtime import HttpCheck
-from serinus.local.node.traffic import Traffic
+from serinus.local.node.probing.checks import ask
+from serinus.local.node.probing.traffic import Traffic
 from serinus.local.schema.kinds import Schemas
 from serinus.local.workloads.controllers import run_workloads
 from serinus.local.workloads.objects import EndpointSlice

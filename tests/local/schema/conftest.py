@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from serinus.api.crds import crds
 from serinus.api.resources import BY_KIND
+from serinus.api.schema.crds import crds
 from serinus.local.schema.kinds import Kind, Schemas
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from serinus.api.resources import ARGOPROJ, BUILT_IN
 from serinus.local.schema.kinds import Kind, Schemas
-from serinus.local.schema.managed import ApplyConflict, ApplyRefused, apply, track
 from serinus.local.schema.nodes import LIST, OBJECT, Node
-from serinus.local.schema.patches import PatchError, json_patch, merge_patch, strategic_patch
+from serinus.local.schema.patching.managed_fields import ApplyConflict, ApplyRefused, apply, track
+from serinus.local.schema.patching.patches import PatchError, json_patch, merge_patch, strategic_patch
 
 Json = dict[str, Any]
 SCALARS = st.one_of(

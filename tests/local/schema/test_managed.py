@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from serinus.local.schema.kinds import Kind
-from serinus.local.schema.managed import MOST_UPDATERS, ApplyConflict, ApplyRefused, apply, track
+from serinus.local.schema.patching.managed_fields import MOST_UPDATERS, ApplyConflict, ApplyRefused, apply, track
 
 Json = dict[str, Any]
 Find = Callable[[str], Kind]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from serinus.api.crds import crds
+from serinus.api.schema.crds import crds
 from serinus.local.schema.kinds import Schemas
-from serinus.local.schema.openapi_protobuf import asked_for
+from serinus.local.schema.publishing.openapi_protobuf import asked_for
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from serinus.local.schema.kinds import Kind, Schemas
-from serinus.local.schema.patches import PatchError, json_patch, merge_patch, strategic_patch
+from serinus.local.schema.patching.patches import PatchError, json_patch, merge_patch, strategic_patch
 
 Json = dict[str, Any]
 

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from serinus.api import schemas
 from serinus.api.experiment import Experiment
-from serinus.api.identity import pod_template_hash, same_template
+from serinus.api.pods.identity import pod_template_hash, same_template
 from serinus.api.rollout import Rollout
-from serinus.api.validation import validate
+from serinus.api.schema import schemas
+from serinus.api.validation.rollout import validate
 from serinus.engine.experiment.validation import invalid_experiment
 from serinus.local.schema.kinds import Kind
 

@@ -14,7 +14,7 @@ import yaml
 
 from serinus.analysis.providers.provider import configured
 from serinus.analysis.providers.registry import provider_of, providers
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
 from serinus.analysis.templates import run_spec
 from serinus.api.analysis import AnalysisTemplate, Argument, Metric
 from tests.support.analysis.provoking import OWN, Place, Q

@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 
 from serinus.analysis.arguments import secret_names
-from serinus.analysis.assessment import Assessed, Event, Measured, assess, failed
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.phases import COMPLETED, ERROR
-from serinus.analysis.problems import AnalysisProblem
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
+from serinus.analysis.run_status import Assessed, Event, Measured, assess, failed
 from serinus.analysis.schedule import Task, tasks
 from serinus.analysis.verdicts import judged
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, Measurement
 from serinus.api.meta import ObjectMeta
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 
 START = 1_790_000_000.4
 Answers = Mapping[str, list[Any]]

@@ -13,10 +13,10 @@ import msgspec
 from aiohttp import web
 
 from serinus.analysis.limits import limits_of
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.measuring import measure
 from serinus.analysis.providers.provider import Call, Reach
-from serinus.analysis.resolved import ResolvedMetric
+from serinus.analysis.resolution import ResolvedMetric
 from serinus.analysis.schedule import Task
 from serinus.api.analysis import AnalysisRun, AnalysisRunStatus, Measurement, Metric
 from serinus.api.meta import Json, ObjectMeta

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from serinus.analysis.assessment import assess, failed
+from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.phases import COMPLETED
-from serinus.analysis.problems import AnalysisProblem
 from serinus.analysis.providers import registry, sequential
-from serinus.analysis.providers.http import Http
+from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.measuring import measure
 from serinus.analysis.providers.provider import Reach
-from serinus.analysis.resolved import resolve
+from serinus.analysis.resolution import resolve
+from serinus.analysis.run_status import assess, failed
 from serinus.analysis.schedule import tasks
 from serinus.analysis.sequential.metric import PLUGIN
 from serinus.api.analysis import AnalysisRun, AnalysisRunSpec, Measurement

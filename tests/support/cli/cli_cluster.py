@@ -18,14 +18,14 @@ from typing import Any
 from serinus.api.resources import BY_KIND, NAMESPACES
 from serinus.cli import main
 from serinus.kube.clock import SystemClock
-from serinus.kube.config import Flags, load
+from serinus.kube.configuration.config import Flags, load
 from serinus.kube.errors import AlreadyExists
 from serinus.kube.sync import SyncClient
-from serinus.kube.wire import Handler, Request, Response
+from serinus.kube.transport import Handler, Request, Response
 from serinus.local.apiserver.certs import identity, write_kubeconfig
 from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from serinus.api.visible import visible
+from serinus.api.messages.visible import visible
 from tests.support.cli import screen_states as screens
 from tests.support.cli.cli_cluster import rollout
 

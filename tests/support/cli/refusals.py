@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from serinus.kube.wire import Response
+from serinus.kube.transport import Response
 
 Json = dict[str, Any]
 

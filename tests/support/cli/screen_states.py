@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from serinus.api.rollout_info import Surroundings
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
+from serinus.view.rollout_info import Surroundings
 
 Json = dict[str, Any]
 NOW = 1_767_225_600.0

@@ -16,10 +16,10 @@ from typing import Any
 
 import yaml
 
-from serinus.api.installation import NAME
+from serinus.install.installation import NAME
 from serinus.local.apiserver.certs import write_kubeconfig
-from serinus.local.gateway import INGRESS_CLASS, clean_environment, traefik_binary
-from serinus.local.gateway_config import GatewaySettings, configuration
+from serinus.local.traefik.gateway import INGRESS_CLASS, clean_environment, traefik_binary
+from serinus.local.traefik.gateway_config import GatewaySettings, configuration
 from tests.support.cluster.control_plane import ADMIN, ControlPlane, free_port
 from tests.support.cluster.network import PODS
 

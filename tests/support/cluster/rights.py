@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from serinus.api.installation import Row
+from serinus.install.installation import Row
 
 Right = tuple[str, str, str]
 """(group, resource or resource/subresource, verb)."""

@@ -7,14 +7,14 @@ import json
 from random import Random
 from typing import Any
 
-from serinus.analysis.providers.http import Answer, Http
+from serinus.analysis.providers.http.client import Answer, Http
 from serinus.analysis.providers.provider import Reach
 from serinus.api.resources import ANALYSIS_RUNS
-from serinus.controller.process import Options, run_controller
+from serinus.controller.manager import Options, run_controller
 from serinus.kube.client import Client
-from serinus.kube.wire import Handler
+from serinus.kube.transport import Handler
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.kube.loop_clock import LoopClock
 

@@ -10,14 +10,14 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from serinus.analysis.providers.http import Answer, Http
+from serinus.analysis.providers.http.client import Answer, Http
 from serinus.analysis.providers.provider import Reach
 from serinus.api.resources import CONFIG_MAPS, EVENTS, NAMESPACES, ROLLOUTS, SECRETS
-from serinus.controller.process import Controller, Options
+from serinus.controller.manager import Controller, Options
 from serinus.engine.core.plan import Plan, Snapshot
 from serinus.kube.client import Client
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.kube.loop_clock import LoopClock
 

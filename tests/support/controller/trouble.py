@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 
 Answer = Callable[[Request], Awaitable[Response | None]]
 """The answer instead; None for the API's own."""

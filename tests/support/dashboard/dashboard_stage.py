@@ -16,9 +16,9 @@ from serinus.dashboard.service import Service
 from serinus.dashboard.settings import Settings
 from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
-from serinus.kube.wire import Request, Response
+from serinus.kube.transport import Request, Response
 from serinus.local.apiserver.server import ApiServer
-from serinus.local.apiserver.store import MemoryStore
+from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.dashboard import scenes
 

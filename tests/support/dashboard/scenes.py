@@ -9,9 +9,9 @@ from typing import Any
 from msgspec import convert
 
 from serinus.analysis.sequential.looks import Look
-from serinus.api.identity import step_hash
+from serinus.api.pods.identity import step_hash
 from serinus.api.rollout import CanaryStep
-from serinus.api.times import format_time
+from serinus.api.values.times import format_time
 from tests.support.engine.kept_verdict import kept_verdict
 
 Json = dict[str, Any]

@@ -13,7 +13,7 @@ _PIECE = re.compile(r"\x1b\[(\d+)m")
 
 
 def terminal_picture(text: str) -> str:
-    """`text`: with the colours of `serinus.cli.colors`; a line that begins with `$ ` was typed."""
+    """`text`: with the colours of `serinus.cli.framework.colors`; a line that begins with `$ ` was typed."""
     lines = text.rstrip("\n").split("\n")
     columns = max(len(_PIECE.sub("", line)) for line in lines)
     wide, high = round(columns * WIDTH + 2 * EDGE), len(lines) * HEIGHT + 2 * EDGE

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from serinus.api.crds import crds
 from serinus.api.names import EPHEMERAL_METADATA, HASH, MANAGED_BY, REVISION, SCALE_DOWN_DEADLINE
+from serinus.api.schema.crds import crds
 
 Json = dict[str, Any]
 SCHEMAS: dict[str, Json] = {

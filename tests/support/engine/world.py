@@ -11,7 +11,7 @@ from serinus.api.analysis import AnalysisRun
 from serinus.api.experiment import Experiment
 from serinus.api.network import Ingress, Service
 from serinus.api.rollout import Rollout
-from serinus.api.times import parse_time
+from serinus.api.values.times import parse_time
 from serinus.api.workloads import Pod, ReplicaSet, Workload
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.event_order import ordered

@@ -26,7 +26,7 @@ import msgspec
 
 from serinus.kube.client import lines
 from serinus.kube.errors import Unavailable
-from serinus.kube.wire import Handler, Request, Response
+from serinus.kube.transport import Handler, Request, Response
 
 
 @dataclass(frozen=True, slots=True)

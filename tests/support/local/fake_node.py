@@ -10,8 +10,7 @@ from pathlib import Path
 
 from serinus.api.meta import Json
 from serinus.kube.clock import Clock
-from serinus.local.node.images import ImageError, ImageRule, Program
-from serinus.local.node.runtime import (
+from serinus.local.node.containers.runtime import (
     CannotStart,
     Check,
     CheckResult,
@@ -22,6 +21,7 @@ from serinus.local.node.runtime import (
     PodRef,
     Running,
 )
+from serinus.local.node.images import ImageError, ImageRule, Program
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from unittest import mock
 from serinus.cli import main
 from serinus.kube import sync
 from serinus.kube.clock import Clock
-from serinus.kube.config import Connection
+from serinus.kube.configuration.config import Connection
 from serinus.kube.errors import error_from
-from serinus.kube.wire import JSON, Handler, Request, Response
+from serinus.kube.transport import JSON, Handler, Request, Response
 
 Json = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serinus.api.event_reasons import kept
+from serinus.api.messages.event_reasons import kept
 from tests.support.plays.player import play
 from tests.support.plays.recordings import scenario
 from tests.support.plays.stage import Write

@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from serinus.analysis.providers.jsonpath import JsonPathError, find
+from serinus.analysis.providers.http.jsonpath import JsonPathError, find
 from serinus.api.resources import ANALYSIS_TEMPLATES, BY_KIND, DEPLOYMENTS, REPLICA_SETS, ROLLOUTS, Resource
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError, NotFound
-from serinus.kube.wire import STRATEGIC_PATCH
+from serinus.kube.transport import STRATEGIC_PATCH
 
 Json = dict[str, Any]
 

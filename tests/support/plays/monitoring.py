@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from serinus.analysis.providers.http import Answer, Http
+from serinus.analysis.providers.http.client import Answer, Http
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ from random import Random
 
 from serinus.api.meta import Json
 from serinus.kube.clock import Clock
+from serinus.local.node.containers.runtime import Launch
 from serinus.local.node.images import ImageRule, Program
-from serinus.local.node.runtime import Launch
 from tests.support.local.fake_node import FakeProgram, FakeRuntime
 
 READY_AFTER = (1.47, 1.53)

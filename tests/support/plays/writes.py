@@ -2,7 +2,7 @@
 
 A line of a trace is one version of an object. Counted are the lines of the controller's changes:
 
-- each routine Event: kept ones, commands among them, are written whatever they cost (`serinus/api/event_reasons.py`);
+- each routine Event: kept ones, commands among them, are written whatever they cost (`serinus/api/messages/event_reasons.py`);
 - each line of a Rollout, a Service or a router's object after its first, and the first of an Ingress that the controller makes;
 - each line of an AnalysisRun or an Experiment, its end too, except the one for the user's creation;
 - each line of a ReplicaSet of the Rollout's or an Experiment's in which more than its status changes, and its end;
@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from serinus.api.event_reasons import kept
+from serinus.api.messages.event_reasons import kept
 from serinus.api.served_kind import kind_name
 from serinus.routing.registry import kinds
 

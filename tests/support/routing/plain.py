@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.merge_patch import applied
+from serinus.api.decoding.merge_patch import applied
 from serinus.api.network import Ingress
 from serinus.api.rollout import Rollout, WeightDestination
 from serinus.api.served_kind import ServedKind, located, name_from
-from serinus.api.validation import validate
+from serinus.api.validation.rollout import validate
 from serinus.engine.strategy.spec_rules import RULES
 from serinus.routing import registry
 from serinus.routing.router import Objects, RouteResult, Traffic, Write

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from serinus.analysis.phases import SUCCESSFUL
-from serinus.api.findings import Finding
 from serinus.api.meta import Json
+from serinus.api.validation.findings import Finding
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.analysis_runs import STEP
 from serinus.engine.core.plan import Wait

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from serinus.api.findings import Finding, invalid
 from serinus.api.meta import Json
+from serinus.api.validation.findings import Finding, invalid
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.plan import Wait
 from serinus.engine.core.step_kinds import StepKind, StepPlace, StepRun, StepStatus

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from serinus.api.durations import pause_seconds, with_unit
-from serinus.api.findings import Finding, invalid
 from serinus.api.meta import Json
 from serinus.api.names import CANARY_PAUSE
 from serinus.api.rollout import Pause, PauseCondition
-from serinus.api.times import format_deadline, parse_time
+from serinus.api.validation.findings import Finding, invalid
+from serinus.api.values.durations import pause_seconds, with_unit
+from serinus.api.values.times import format_deadline, parse_time
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.plan import Wait
 from serinus.engine.core.step_kinds import StepKind, StepPlace, StepRun, StepStatus

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from serinus.api.findings import Finding, invalid, required
 from serinus.api.meta import Json
+from serinus.api.validation.findings import Finding, invalid, required
 from serinus.engine.core.step_kinds import StepPlace
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from serinus.api.findings import Finding, required
+from serinus.api.messages.plurals import count
 from serinus.api.meta import Json
-from serinus.api.plurals import count
 from serinus.api.rollout import CanaryStep, SetCanaryScale
+from serinus.api.validation.findings import Finding, required
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.step_kinds import StepKind, StepPlace, StepRun
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from serinus.api.findings import Finding, invalid
 from serinus.api.rollout import SetHeaderRoute, StringMatch
+from serinus.api.validation.findings import Finding, invalid
 from serinus.engine.core.step_kinds import StepKind, StepPlace, StepRun
 from serinus.engine.strategy.steps.route_names import managed_route, named
 from serinus.engine.strategy.steps.string_matches import one_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from serinus.api.findings import Finding, invalid
 from serinus.api.rollout import CanaryStep
+from serinus.api.validation.findings import Finding, invalid
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.step_kinds import StepKind, StepPlace, StepRun
 from serinus.engine.strategy.steps.set_canary_scale import sizes_arrived

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serinus.api.findings import Finding, invalid
 from serinus.api.rollout import StringMatch
+from serinus.api.validation.findings import Finding, invalid
 
 
 def one_of(path: str, match: StringMatch | None) -> Iterator[Finding]:

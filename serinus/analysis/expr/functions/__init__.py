@@ -1,0 +1,1 @@
+"""The functions of conditions, one file for each subject."""

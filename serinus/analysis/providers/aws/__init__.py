@@ -1,0 +1,1 @@
+"""Credentials and signatures of requests to AWS."""

@@ -1,0 +1,1 @@
+"""External JSON: its depth, its types, and merge patches of it."""

@@ -1,0 +1,1 @@
+"""Parts of sentences for users: counts, shortened and escaped text, verdicts, and the reasons of Events."""

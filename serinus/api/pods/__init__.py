@@ -1,0 +1,1 @@
+"""Pod templates and pods: defaults, validation, the hash of a template, status and failures."""

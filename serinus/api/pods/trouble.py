@@ -1,0 +1,246 @@
+"""Why pods do not become ready, in the terms of the kubelet, the scheduler and the API server. Pure.
+
+Several pods give one sentence: the commonest trouble, with its count. Pods that are ready, have succeeded or are being
+deleted have none. A trouble that may end automatically during a usual pod start is weak: it never hides another.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from serinus.api.meta import Condition
+from serinus.api.values.times import age_words, parse_time
+from serinus.api.workloads import ContainerStatus, ContainerTerminated, Pod, PodEvent
+
+STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""Why a container waits while its pod starts as usual."""
+PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
+"""One trouble: the kubelet alternates between these reasons."""
+CRASH_SECONDS = 600.0
+"""Seconds for which a container that runs again counts as crashing. The kubelet's longest back-off is 300 s."""
+CREATING_SECONDS = 30.0
+"""Seconds after which the creation of containers counts as a trouble."""
+LONGEST_MESSAGE = 300
+"""Characters of a message that are shown."""
+
+_MOUNTING = frozenset(
+    {
+        "FailedMount",
+        "FailedAttachVolume",
+        "FailedMapVolume",
+        "FailedCreatePodSandBox",
+        "NetworkNotReady",
+        "FailedBinding",
+    }
+)
+"""Events that report why containers are not created. No field of the pod contains the cause."""
+_ID = re.compile(r"\b[0-9a-f]{12,64}\b")
+"""IDs of containers differ in each attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`code`: Kubernetes' reason (`ImagePullBackOff`). `sentence`: for `serinus why`, with changing details. `lasting`:
+    the same without them, for a status that must not change all the time; "" if weak."""
+
+    code: str
+    sentence: str
+    lasting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    code: str
+    text: str
+    same: str
+    """Equal for pods with one trouble, and from attempt to attempt."""
+    weak: bool = False
+
+
+def trouble(
+    pods: Iterable[Pod],
+    now: float,
+    *,
+    wanted: int = 0,
+    existing: int = 0,
+    conditions: Sequence[Condition] = (),
+    events: Sequence[PodEvent] = (),
+) -> Trouble | None:
+    """Why these pods, of one ReplicaSet or Job, are not all ready; None without a known cause.
+
+    `now`: seconds since the epoch. `wanted`, `existing`: desired and existing pods of the ReplicaSet, `conditions`: its
+    own. `events`: Warnings about the pods, if known.
+    """
+    found = [
+        one for pod in sorted(pods, key=lambda p: p.metadata.name) if (one := _of_pod(pod, now, events)) is not None
+    ]
+    missing = max(0, wanted - existing)
+    refused = next((c for c in conditions if c.type == "ReplicaFailure" and c.status == "True"), None)
+    if refused is not None and refused.reason == "FailedCreate" and missing:
+        text = f"FailedCreate: {_cut(refused.message)}"
+        found += [_Found("FailedCreate", text, text)] * missing
+    if not found:
+        return None
+    counts: dict[str, int] = {}
+    for one in found:
+        counts[one.same] = counts.get(one.same, 0) + 1
+    most = min(found, key=lambda one: (one.weak, -counts[one.same], one.code, one.same))
+    count = counts[most.same]
+    total = max(wanted, len(found))
+    share = f"{count} of {total} pods: " if total > 1 else ""
+    return Trouble(most.code, share + most.text, "" if most.weak else share + most.same)
+
+
+def overdue(pods: Iterable[Pod], now: float) -> Trouble | None:
+    """The pods that still exist after their grace period, and their finalizers; None without such pods."""
+    late = [
+        pod
+        for pod in pods
+        if (at := parse_time(pod.metadata.deletion_timestamp or "")) is not None and now >= at + CREATING_SECONDS
+    ]
+    if not late:
+        return None
+    first = min(late, key=lambda pod: (pod.metadata.deletion_timestamp or "", pod.metadata.name))
+    since = age_words(now - (parse_time(first.metadata.deletion_timestamp or "") or now))
+    held = f", finalizers: {', '.join(first.metadata.finalizers)}" if first.metadata.finalizers else ""
+    count = f"{len(late)} pods are" if len(late) > 1 else "1 pod is"
+    text = f"Terminating: {count} past the grace period; {first.metadata.name} for {since}{held}"
+    return Trouble("Terminating", text)
+
+
+def key(pod: Pod) -> tuple[tuple[str, str], ...]:
+    """Changes when a trouble begins or ends, and not with each attempt."""
+    if pod.ready() or pod.metadata.deletion_timestamp:
+        return ()
+    found = [(pod.status.reason, "")] if pod.status.reason else []
+    for one in (*pod.status.init_container_statuses, *pod.status.container_statuses):
+        waiting, ended = one.state.waiting, one.last_state.terminated or one.state.terminated
+        if waiting is not None and waiting.reason in PULLING:
+            found.append((one.name, "ImagePullBackOff"))
+        elif ended is not None and ended.exit_code and not one.ready:
+            found.append((one.name, f"{ended.reason} {ended.exit_code}"))
+        elif waiting is not None and waiting.reason not in STARTING:
+            found.append((one.name, waiting.reason))
+    return tuple(found)
+
+
+def unexplained(pod: Pod, now: float) -> bool:
+    """Whether only Events can explain why the pod is not ready."""
+    if pod.ready() or pod.metadata.deletion_timestamp or pod.status.phase in ("Succeeded", "Failed"):
+        return False
+    found = _of_pod(pod, now, ())
+    return found is None or found.weak
+
+
+def _of_pod(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
+    status = pod.status
+    if pod.metadata.deletion_timestamp or status.phase == "Succeeded" or pod.ready():
+        return None
+    if status.reason:  # Evicted, NodeLost, OutOfcpu, DeadlineExceeded, UnexpectedAdmissionError
+        return _said(status.reason, status.message)
+    scheduled = pod.condition("PodScheduled")
+    if scheduled is not None and scheduled.status == "False":
+        return _said(scheduled.reason or "Unschedulable", scheduled.message.partition(" preemption:")[0])
+    for prefix, what, several in (
+        ("Init:", "init container", status.init_container_statuses),
+        ("", "container", status.container_statuses),
+    ):
+        for one in several:
+            if (found := _of_container(one, prefix, what, now)) is not None:
+                return found
+    return _weak(pod, now, [event for event in events if event.involved_object.uid == pod.metadata.uid])
+
+
+def _of_container(one: ContainerStatus, prefix: str, what: str, now: float) -> _Found | None:
+    waiting, ended, last = one.state.waiting, one.state.terminated, one.last_state.terminated
+    place = f"{what} {one.name}"
+    if waiting is not None and waiting.reason not in STARTING:
+        if waiting.reason == "CrashLoopBackOff" and last is not None:
+            return _crash(one, last, f"{prefix}CrashLoopBackOff", prefix, place)
+        if waiting.reason in PULLING:
+            image = f', image "{one.image}"' if one.image and one.image not in waiting.message else ""
+            text = f"{prefix}{waiting.reason}: {place}{image}" + (
+                f": {_cut(waiting.message)}" if waiting.message else ""
+            )
+            named = f', image "{one.image}"' if one.image else ""
+            return _Found(f"{prefix}{waiting.reason}", text, f"{prefix}ImagePullBackOff: {place}{named}")
+        return _said(f"{prefix}{waiting.reason}", f"{place}: {waiting.message}" if waiting.message else place)
+    if ended is not None:
+        return _crash(one, ended, prefix + (ended.reason or "Error"), prefix, place) if ended.exit_code else None
+    if (
+        last is not None
+        and last.exit_code
+        and not one.ready
+        and now - (parse_time(last.finished_at) or now) < CRASH_SECONDS
+    ):
+        # It runs again for now: the same words as during the back-off.
+        word = "CrashLoopBackOff" if one.restart_count > 1 else last.reason or "Error"
+        return _crash(one, last, prefix + word, prefix, place)
+    return None
+
+
+def _crash(one: ContainerStatus, ended: ContainerTerminated, word: str, prefix: str, place: str) -> _Found:
+    killed = ended.signal or (ended.exit_code - 128 if 128 < ended.exit_code < 160 else 0)
+    why = [ended.reason] if ended.reason and ended.reason != "Error" else []
+    why += [name] if (name := _signal(killed)) and not why else []
+    exited = f"{word}: {place} exited with code {ended.exit_code}" + (f" ({why[0]})" if why else "")
+    restarts = f", {one.restart_count} restart{'s' if one.restart_count > 1 else ''}" if one.restart_count else ""
+    said = f': "{_cut(ended.message)}"' if ended.message else ""
+    # The trouble is the same whether the container waits or runs at this moment.
+    same = exited.replace(word, f"{prefix}CrashLoopBackOff", 1) if one.restart_count else exited
+    return _Found(f"{prefix}OOMKilled" if ended.reason == "OOMKilled" else word, exited + restarts + said, same)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name if number else ""
+    except ValueError:
+        return f"signal {number}"
+
+
+def _weak(pod: Pod, now: float, events: Sequence[PodEvent]) -> _Found | None:
+    """The state during any pod start. Events show whether there is a trouble."""
+    status = pod.status
+    running = [one for one in status.init_container_statuses if one.state.running is not None and not one.ready]
+    if running:
+        name = running[0].name
+        return _latest(events, {"Unhealthy"}) or _Found(
+            "PodInitializing", f"PodInitializing: init container {name} is running", "PodInitializing", weak=True
+        )
+    if any(one.state.running is not None for one in status.container_statuses):
+        if (found := _latest(events, {"Unhealthy"})) is not None:
+            return found
+        ready = pod.condition("Ready")
+        if ready is None or not ready.message:
+            return None
+        code = ready.reason or "ContainersNotReady"
+        return _Found(code, f"{code}: {_cut(ready.message)}", code, weak=True)
+    if (found := _latest(events, _MOUNTING)) is not None:
+        return found
+    scheduled = pod.condition("PodScheduled")
+    since = parse_time(scheduled.last_transition_time) if scheduled is not None else None
+    if since is None or now - since < CREATING_SECONDS:
+        return None
+    text = f"ContainerCreating: its containers have been created for {age_words(now - since)}"
+    return _Found("ContainerCreating", text, "ContainerCreating", weak=True)
+
+
+def _latest(events: Sequence[PodEvent], reasons: Iterable[str]) -> _Found | None:
+    found = [event for event in events if event.reason in reasons]
+    if not found:
+        return None
+    last = max(found, key=lambda event: event.last_timestamp or "")
+    return _Found(last.reason, f"{last.reason}: {_cut(last.message)}", last.reason, weak=True)
+
+
+def _said(code: str, message: str) -> _Found:
+    text = f"{code}: {_cut(message)}" if message else code
+    return _Found(code, text, _ID.sub("…", text))
+
+
+def _cut(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"

@@ -1,0 +1,1 @@
+"""Schemas: the CustomResourceDefinitions, the built-in kinds, and the steps of a canary."""

@@ -1,0 +1,1 @@
+"""YAML as Kubernetes' tools read and write it."""

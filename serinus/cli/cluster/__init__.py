@@ -1,0 +1,1 @@
+"""The connection of a command to an API server: session, changes and watches."""

@@ -1,0 +1,1 @@
+"""The demos: their stage, their screen and their stories."""

@@ -1,0 +1,1 @@
+"""Command lines, help, completion, and the output to a terminal."""

@@ -1,0 +1,186 @@
+"""Completion of a command line: `__complete WORD…`, which the shells' scripts and kubectl call.
+
+The output has one candidate a line, with a tab and a description if there is one. Its last line is `:4` (offer no file
+names), `:0` (offer file names) or `:6` (add no blank after the word). Names of live objects come from the API server.
+If it does not answer within a second, there are none.
+"""
+
+from __future__ import annotations
+
+from serinus.cli.framework.commandline import Flag, Found, Program, UsageProblem, find, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from serinus.api.resources import Resource
+    from serinus.cli.framework.commandline import Call
+
+NO_FILES, FILES, NO_SPACE = ":4", ":0", ":6"
+LIVE_VALUES = {"namespace": "namespaces", "from": "analysistemplates", "name": "rollouts"}
+NAMED = {"context": "contexts", "cluster": "clusters", "user": "users"}
+"""Flag -> section of the kubeconfig that has its values."""
+WORDS = {
+    "output": ("table", "wide", "json", "yaml", "name"),
+    "until": ("healthy", "paused", "degraded", "step="),
+}
+
+
+def complete(program: Program, words: Sequence[str], *, described: bool = True) -> str:
+    """The output for a command line whose last word is incomplete."""
+    *before, typed = words or [""]
+    found, rest = find(program, before)
+    offered, directive = _offered(found, rest, before, typed)
+    return _written(offered, directive, typed, described)
+
+
+def complete_serinus(words: Sequence[str], own: Mapping[str, tuple[str, str]], *, described: bool = True) -> str:
+    """The same for `serinus`. `own`: name -> (module of a click command, one line about it)."""
+    from serinus.cli import rollouts as table
+
+    *before, typed = words or [""]
+    program = table.program("serinus", "serinus")
+    first = next((word for word in before if not word.startswith("-")), "")
+    if first == "rollouts":
+        return complete(program, [word for word in words if word != "rollouts"], described=described)
+    if first == "status" and not typed.startswith("-") and before[-1] != "--data":
+        return complete(program, words, described=described)  # the name of a Rollout
+    if first in own and before[0] == first:
+        return _own(own[first][0], typed, described)
+    if not before and not typed.startswith("-"):
+        rows = [(row.path[0], row.short) for row in program.children(()) if row.path[0] not in own]
+        offered = [(name, about) for name, (_, about) in own.items()]
+        return _written([*offered, *rows, ("rollouts", "All Rollout commands")], NO_FILES, typed, described)
+    return complete(program, words, described=described)
+
+
+def _own(module: str, typed: str, described: bool) -> str:
+    """Flags of a click command; its values and arguments are files, if anything."""
+    import importlib
+
+    if not typed.startswith("-"):
+        return f"{FILES}\n"
+    params = importlib.import_module(module).command.params
+    offered = [(option, getattr(param, "help", "") or "") for param in params for option in param.opts]
+    return _written([*offered, ("--help", "Show this help")], NO_FILES, typed, described)
+
+
+def _written(offered: Iterable[tuple[str, str]], directive: str, typed: str, described: bool) -> str:
+    """Without words that a shell would split or expand: not every shell quotes the words that it inserts."""
+    from serinus.api.messages.visible import visible_line
+
+    lines = [
+        f"{word}\t{visible_line(about)}" if about and described else word
+        for word, about in offered
+        if word.startswith(typed) and _harmless(word)
+    ]
+    return "\n".join([*lines, directive]) + "\n"
+
+
+def _harmless(word: str) -> bool:
+    """Names of objects, flags, contexts such as `arn:aws:eks:eu-1:1:cluster/a` and `me@there`."""
+    return word[:1] not in (":", "=", "") and all(sign.isalnum() or sign in "-_.:/@=+,%" for sign in word)
+
+
+def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -> tuple[list[tuple[str, str]], str]:
+    name, equals, _ = typed.partition("=")
+    if name.startswith("--") and equals:
+        offered, directive = _offered(found, rest, [*before, name], "")
+        return [(f"{name}={word}", about) for word, about in offered], directive
+    open_flag = _open_flag(found, before)
+    if open_flag is not None:
+        return _values(open_flag, found, before[:-1]), FILES if open_flag.metavar == "FILE" else NO_FILES
+    if typed.startswith("-"):
+        return [(f"--{flag.name}", flag.help) for flag in found.flags if not flag.deprecated], NO_FILES
+    children = [(row.path[-1], row.short) for row in found.program.children(found.path)]
+    command = found.command if not children or not found.path else None
+    if command is None:
+        return children, NO_FILES
+    try:
+        args, _ = parse(found.flags, rest)
+    except UsageProblem:
+        return [], NO_FILES
+    if found.path == ("set", "image") and len(args) == 1:
+        return _containers(args[0], found, rest), NO_SPACE
+    if command.most is not None and len(args) >= (1 if command.completes else command.most):
+        return [], NO_FILES
+    if command.completes:
+        return [(name, about) for name, about in _live(command.completes, found, rest) if name not in args], NO_FILES
+    return [(word, "") for word in command.words], NO_FILES
+
+
+def _values(flag: Flag, found: Found, rest: Sequence[str]) -> list[tuple[str, str]]:
+    """Possible values of a flag."""
+    if flag.choices:
+        return [(word, "") for word in flag.choices]
+    if flag.name in WORDS:
+        return [(word, "") for word in WORDS[flag.name]]
+    if flag.name in NAMED:
+        from serinus.kube.configuration.config import ConfigError, names
+
+        try:
+            return [(name, "") for name in names(NAMED[flag.name], _call(found, rest).text("kubeconfig"))]
+        except (ConfigError, UsageProblem):
+            return []
+    plural = LIVE_VALUES.get(flag.name, "")
+    if flag.name == "from" and "--global" in rest:
+        plural = "clusteranalysistemplates"
+    if flag.name == "name" and found.path != ("list", "rollouts"):
+        return []  # the name of something new
+    return list(_live(plural, found, rest))
+
+
+def _containers(name: str, found: Found, rest: Sequence[str]) -> list[tuple[str, str]]:
+    """`CONTAINER=` for each container of a Rollout, with the image that it has."""
+    from serinus.api.resources import ROLLOUTS
+
+    for rollout in _items(ROLLOUTS, found, rest, name=name):
+        template = (rollout.get("spec") or {}).get("template") or {}
+        containers = (template.get("spec") or {}).get("containers") or []
+        return [(f"{c.get('name')}=", str(c.get("image") or "")) for c in containers]
+    return []
+
+
+def _call(found: Found, rest: Sequence[str]) -> Call:
+    """UsageProblem if the words so far are invalid."""
+    from serinus.cli.framework.commandline import Call
+
+    return Call(found, *parse(found.flags, rest))
+
+
+def _open_flag(found: Found, before: Sequence[str]) -> Flag | None:
+    """The flag whose value is incomplete."""
+    if not before or not before[-1].startswith("-") or "=" in before[-1]:
+        return None
+    word = before[-1]
+    flag = next((f for f in found.flags if word == f"--{f.name}" or (f.short and word == f"-{f.short}")), None)
+    return None if flag is None or flag.is_switch else flag
+
+
+def _live(plural: str, found: Found, rest: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names on the API server, each with its state."""
+    from serinus.api.resources import ARGOPROJ, NAMESPACES, ROLLOUTS
+    from serinus.view.rollout_info import phase_and_message
+
+    resource = next((r for r in (*ARGOPROJ, NAMESPACES) if r.plural == plural), None)
+    for item in _items(resource, found, rest) if resource else ():
+        state = phase_and_message(item)[0] if resource is ROLLOUTS else (item.get("status") or {}).get("phase")
+        yield str(item["metadata"]["name"]), str(state or "")
+
+
+def _items(resource: Resource, found: Found, rest: Sequence[str], *, name: str = "") -> list[dict[str, Any]]:
+    """Objects of the user's namespace; none if the API server refuses or does not answer within a second."""
+    from serinus.cli.cluster.session import open_session
+    from serinus.cli.framework.errors import Problem
+    from serinus.kube.errors import ApiError
+
+    try:
+        call = _call(found, rest)
+        call.given["request-timeout"] = "1s"
+        session = open_session(call)
+        fields = f"metadata.name={name}" if name else ""
+        space = session.namespace if resource.namespaced else ""
+        return session.client.list(resource, space, fields=fields).get("items") or []
+    except (Problem, ApiError, UsageProblem):
+        return []

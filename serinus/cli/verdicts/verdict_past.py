@@ -1,0 +1,104 @@
+"""The past of a service, by the queries of its AnalysisTemplate: `serinus verdict calibrate -f`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+
+from serinus.analysis.arguments import argument_values
+from serinus.analysis.errors import AnalysisProblem
+from serinus.analysis.expansion import Room
+from serinus.analysis.providers.counts import NoCounts
+from serinus.analysis.providers.http.client import Http
+from serinus.analysis.providers.past_counts import past_looks
+from serinus.analysis.providers.provider import Cluster, Reach
+from serinus.analysis.sequential.looks import FIELDS, Look
+from serinus.analysis.sequential.metric import SequentialMetric, configuration, sequential_metric
+from serinus.analysis.sequential.settings import SetupError
+from serinus.analysis.templating import names_in, with_arguments
+from serinus.api.analysis import AnalysisTemplate, Argument, Metric
+from serinus.api.decoding.reading import converted
+from serinus.cli.framework.errors import Problem
+from serinus.cli.manifests import manifests
+
+KINDS = ("AnalysisTemplate", "ClusterAnalysisTemplate")
+
+
+def looks_of_past(
+    filename: str, name: str, arguments: Sequence[str], past: float
+) -> tuple[list[Look], int, SequentialMetric]:
+    """(looks of the last `past` seconds, times without counts, the metric). `name`: of the metric, "" for the only one.
+
+    The canary's queries are skipped if they need an argument that is not given. Only the stable version is read then.
+    Problem names the invalid field, query or argument.
+    """
+    template, metric = _metric(filename, name)
+    given = dict(_argument(text) for text in arguments)
+    known = [Argument(arg.name, given.get(arg.name, arg.value)) for arg in template.spec.args]
+    unknown = {arg.name for arg in known if arg.value is None}
+    config = configuration(metric) or {}
+    counts: dict[str, Any] = config.get("counts") or {}
+    fields = [field for field in FIELDS if not unknown & names_in(_query(counts, field))]
+    if "stable.requests" not in fields or "stable.errors" not in fields:
+        raise Problem(
+            f"metric {metric.name}: the stable version's queries need {' and '.join(sorted(unknown)) or 'to be there'}",
+            "Give each argument a value of the past, such as --arg stable=HASH.",
+        )
+    values = argument_values([Argument(arg.name, arg.value or "") for arg in known], None)
+    try:
+        found = sequential_metric(with_arguments(metric, values, Room()))
+        return (*_asked(found, [field for field in fields if field in found.queries], past), found)
+    except (AnalysisProblem, SetupError, NoCounts) as error:
+        raise Problem(f"metric {metric.name}: {error}") from None
+
+
+def _asked(metric: SequentialMetric, fields: Sequence[str], past: float) -> tuple[list[Look], int]:
+    end = time.time() // metric.interval * metric.interval
+
+    async def asked() -> tuple[list[Look], int]:
+        http = Http()
+        try:
+            reach = Reach(http, cast(Cluster, None), time.time, environment=os.environ)
+            return await past_looks(metric, fields, end - past, end, reach)
+        finally:
+            await http.close()
+
+    return asyncio.run(asked())
+
+
+def _query(counts: dict[str, Any], field: str) -> str:
+    side, _, number = field.partition(".")
+    part = counts.get(side)
+    return str(part.get(number) or "") if isinstance(part, dict) else ""
+
+
+def _argument(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Problem(f"--arg {text}: write NAME=VALUE")
+    return name, value
+
+
+def _metric(filename: str, name: str) -> tuple[AnalysisTemplate, Metric]:
+    found: list[tuple[AnalysisTemplate, Metric]] = []
+    for manifest in manifests(filename):
+        if manifest.obj.get("kind") in KINDS:
+            try:
+                template = converted(manifest.obj, AnalysisTemplate)
+            except msgspec.ValidationError as error:
+                raise Problem(f"{filename}: {error}") from None
+            sequential = [metric for metric in template.spec.metrics if configuration(metric) is not None]
+            found += [(template, metric) for metric in sequential if name in ("", metric.name)]
+    if len(found) != 1:
+        names = ", ".join(metric.name for _, metric in found)
+        wanted = f" named {name}" if name else ""
+        raise Problem(
+            f"{filename} has {len(found)} metrics with a sequential verdict{wanted}: {names or 'none'}",
+            "Name one with --metric." if found else "",
+        )
+    return found[0]

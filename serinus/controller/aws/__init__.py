@@ -1,0 +1,1 @@
+"""Calls of the AWS API that read the weights in force on load balancers."""

@@ -1,0 +1,139 @@
+"""The Rollouts of an API server and the objects that belong to them, kept current by watches.
+
+A change of any object is reported with the key of its Rollout, at any depth: a pod belongs to a ReplicaSet, which
+belongs to a Rollout or to an Experiment of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from serinus.api.resources import ANALYSIS_RUNS, EXPERIMENTS, PODS, REPLICA_SETS, ROLLOUTS, Resource
+from serinus.dashboard.trimmed import Keep, Kept, Sent, keep_owned, keep_pod, keep_replica_set, keep_rollout
+from serinus.kube.client import Client
+from serinus.kube.clock import Clock
+from serinus.kube.informer import Informer, Key
+from serinus.view.rollout_info import HASH, RolloutInfo, Surroundings, rollout_info
+
+Json = dict[str, Any]
+
+LOOK_SECONDS = 0.05
+
+_BELOW: tuple[tuple[Resource, Keep, str], ...] = (
+    (REPLICA_SETS, keep_replica_set, HASH),
+    (PODS, keep_pod, HASH),
+    (EXPERIMENTS, keep_owned, ""),
+    (ANALYSIS_RUNS, keep_owned, ""),
+)
+"""Filtered by the label of a Rollout's objects: a cluster has far more ReplicaSets and pods than those."""
+
+
+class World:
+    """`changed` receives the key of each Rollout that looks different now. `namespace`: "" for all."""
+
+    def __init__(
+        self, client: Client, clock: Clock, rng: Random, changed: Callable[[Key], None], namespace: str = ""
+    ) -> None:
+        self.namespace = namespace
+        self._changed = changed
+
+        def informer(resource: Resource, keep: Keep, labels: str = "") -> Informer[Sent | Kept]:
+            def trim(sent: Sent | Kept) -> Sent | Kept:
+                return keep(sent) if isinstance(sent, Sent) else sent
+
+            return Informer(client, resource, Sent, namespace=namespace, labels=labels, clock=clock, rng=rng, trim=trim)
+
+        self.rollouts = informer(ROLLOUTS, keep_rollout)
+        self.below = {resource: informer(resource, keep, labels) for resource, keep, labels in _BELOW}
+        self._keys: dict[str, Key] = {}
+        """Key of each Rollout by its UID."""
+        self._owners: dict[str, str] = {}
+        """UID -> owner's UID, for objects that may own others."""
+        self._owned: dict[Resource, dict[str, tuple[Kept, ...]]] = {resource: {} for resource, *_ in _BELOW}
+        """By the owner's UID."""
+        self.rollouts.on_change(self._on_rollout)
+        for resource, found in self.below.items():
+            found.on_change(lambda old, new, resource=resource: self._on_owned(resource, old, new))
+
+    async def run(self) -> None:
+        """Watches until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for found in (self.rollouts, *self.below.values()):
+                group.create_task(found.run())
+                # One list at a time: all their texts at once would be the peak of memory use.
+                await _listed_or_failed(found)
+
+    def json(self, key: Key) -> Json | None:
+        """The cached part of the Rollout."""
+        found = self.rollouts.items.get(key)
+        return found.json() if isinstance(found, Kept) else None
+
+    def around(self, key: Key) -> Surroundings:
+        """The objects that belong to the Rollout."""
+        rollout = self.rollouts.items.get(key)
+        if not isinstance(rollout, Kept):
+            return Surroundings()
+        uid = rollout.uid
+        experiments = self._of(EXPERIMENTS, uid)
+        owners = (uid, *(e.uid for e in experiments))
+        sets = [rs for owner in owners for rs in self._of(REPLICA_SETS, owner)]
+        return Surroundings(
+            replica_sets=[rs.json() for rs in sets],
+            pods=[pod.json() for rs in sets for pod in self._of(PODS, rs.uid)],
+            experiments=[e.json() for e in experiments],
+            analysis_runs=[run.json() for owner in owners for run in self._of(ANALYSIS_RUNS, owner)],
+        )
+
+    def info(self, key: Key) -> RolloutInfo | None:
+        """The Rollout's data for clients; None if there is no such Rollout."""
+        rollout = self.json(key)
+        return None if rollout is None else rollout_info(rollout, self.around(key))
+
+    def _of(self, resource: Resource, owner: str) -> list[Kept]:
+        return list(self._owned[resource].get(owner, ()))
+
+    def _on_rollout(self, old: Sent | Kept | None, new: Sent | Kept | None) -> None:
+        for kept, there in ((old, False), (new, True)):
+            if isinstance(kept, Kept):
+                if there:
+                    self._keys[kept.uid] = kept.key
+                else:
+                    self._keys.pop(kept.uid, None)
+                self._changed(kept.key)
+
+    def _on_owned(self, resource: Resource, old: Sent | Kept | None, new: Sent | Kept | None) -> None:
+        owned = self._owned[resource]
+        for kept, there in ((old, False), (new, True)):
+            if not isinstance(kept, Kept) or not (owner := kept.owner_uid):
+                continue
+            others = tuple(other for other in owned.get(owner, ()) if other.uid != kept.uid)
+            if there or others:
+                owned[owner] = (*others, kept) if there else others
+            else:
+                owned.pop(owner, None)
+            self._tell(owner)
+            if there and resource is not PODS:
+                self._owners[kept.uid] = owner
+            elif not there:
+                self._owners.pop(kept.uid, None)
+
+    def _tell(self, owner: str) -> None:
+        for _ in range(3):  # a pod, its ReplicaSet, that one's Experiment
+            if owner in self._keys:
+                self._changed(self._keys[owner])
+                return
+            if owner not in self._owners:
+                return
+            owner = self._owners[owner]
+
+
+async def _listed_or_failed(found: Informer[Sent | Kept]) -> None:
+    listed = asyncio.ensure_future(found.synced.wait())
+    try:
+        while not (found.error or listed.done()):
+            await asyncio.wait((listed,), timeout=LOOK_SECONDS)
+    finally:
+        listed.cancel()

@@ -1,0 +1,193 @@
+"""The dashboard's cached form of each object: the fields that it shows, as compact text.
+
+The cache holds thousands of Rollouts with their ReplicaSets and pods while a browser tab is open. Decoded JSON needs
+ten times the memory of its text, so it stays text and is decoded when a row is made. The texts of one application's
+pods differ only in their creation time. That time is stored separately, so they share one text.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from serinus.api.meta import ObjectMeta
+from serinus.view.rollout_info import DEADLINE, EXPERIMENT_TEMPLATE, HASH, REVISION
+
+Json = dict[str, Any]
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_NOTHING = msgspec.Raw(b"{}")
+
+
+class Sent(msgspec.Struct):
+    """Any object, with the fields that the functions below read."""
+
+    metadata: ObjectMeta
+    spec: msgspec.Raw = _NOTHING
+    status: msgspec.Raw = _NOTHING
+
+
+class Kept(msgspec.Struct, gc=False):
+    """The cached part of an object: its keys, and the shown fields as text."""
+
+    namespace: str
+    name: str
+    uid: str
+    version: str
+    owner_uid: str
+    """UID of the controlling owner."""
+    text: bytes | str
+    created: str = ""
+    """The creation time, if the text does not contain it."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.namespace, self.name
+
+    @property
+    def metadata(self) -> ObjectMeta:
+        """For the informer, which compares versions with it."""
+        return ObjectMeta(name=self.name, namespace=self.namespace, uid=self.uid, resource_version=self.version)
+
+    def json(self) -> Json:
+        """The cached object in the API's form."""
+        shown = msgspec.json.decode(self.text)
+        if self.created:
+            shown["metadata"]["creationTimestamp"] = self.created
+        shown["metadata"] |= {
+            "name": self.name,
+            "namespace": self.namespace,
+            "uid": self.uid,
+            "resourceVersion": self.version,
+            "ownerReferences": [{"uid": self.owner_uid, "controller": True}] if self.owner_uid else [],
+        }
+        return shown
+
+
+def keep_rollout(sent: Sent) -> Kept:
+    spec = _decoded(sent.spec)
+    spec["template"] = {"spec": _containers(spec)}
+    spec.pop("selector", None)
+    annotations = {k: v for k, v in sent.metadata.annotations.items() if k != LAST_APPLIED}
+    return _slim(sent, spec, _decoded(sent.status), sent.metadata.labels, annotations)
+
+
+def keep_replica_set(sent: Sent) -> Kept:
+    spec = _decoded(sent.spec)
+    slim = {"replicas": spec.get("replicas", 1), "template": {"spec": _containers(spec)}}
+    annotations = _only(sent.metadata.annotations, REVISION, DEADLINE, EXPERIMENT_TEMPLATE)
+    status = _decoded(sent.status)
+    failures = [c for c in _maps(status, "conditions") if c.get("type") == "ReplicaFailure"]
+    counts = _only(status, "replicas", "availableReplicas", "observedGeneration")
+    return _slim(
+        sent, slim, _filled({**counts, "conditions": failures}), _only(sent.metadata.labels, HASH), annotations
+    )
+
+
+_STATES = ("name", "ready", "restartCount", "state", "started")
+
+
+def keep_pod(sent: Sent) -> Kept:
+    spec, status = _decoded(sent.spec), _decoded(sent.status)
+    slim_spec = {
+        "containers": [_only(c, "name") for c in _maps(spec, "containers")],
+        "initContainers": [_only(c, "name", "restartPolicy") for c in _maps(spec, "initContainers")],
+    }
+    slim_status = {
+        **_only(status, "phase", "reason"),
+        "conditions": [_only(c, "type", "status") for c in _maps(status, "conditions") if c.get("type") == "Ready"],
+        "containerStatuses": [_state(s) for s in _maps(status, "containerStatuses")],
+        "initContainerStatuses": [_state(s) for s in _maps(status, "initContainerStatuses")],
+    }
+    return _shared(sent, _filled(slim_spec), _filled(slim_status))
+
+
+def keep_owned(sent: Sent) -> Kept:
+    """Experiments and AnalysisRuns: complete, except for metadata that is never shown."""
+    annotations = _only(sent.metadata.annotations, REVISION)
+    return _slim(sent, _decoded(sent.spec), _decoded(sent.status), {}, annotations)
+
+
+Keep = Callable[[Sent], Kept]
+
+
+def _shared(sent: Sent, spec: Json, status: Json) -> Kept:
+    """The cached pod with an interned text, which is freed with its last user."""
+    created = sys.intern(sent.metadata.creation_timestamp)
+    meta = msgspec.structs.replace(sent.metadata, creation_timestamp="")
+    slim = _slim(Sent(meta), spec, status, {}, {}, pod=True)
+    text = slim.text if isinstance(slim.text, str) else slim.text.decode()
+    return msgspec.structs.replace(slim, text=sys.intern(text), created=created)
+
+
+def _slim(sent: Sent, spec: Json, status: Json, labels: Json, annotations: Json, *, pod: bool = False) -> Kept:
+    meta = sent.metadata
+    owner = meta.controller()
+    shown = ObjectMeta(
+        generation=meta.generation,
+        creation_timestamp=meta.creation_timestamp,
+        deletion_timestamp=meta.deletion_timestamp,
+        labels=labels,
+        annotations=annotations,
+    )
+    return Kept(
+        sys.intern(meta.namespace),
+        meta.name,
+        # Owned objects refer to it by the same text. A pod owns nothing.
+        meta.uid if pod else sys.intern(meta.uid),
+        meta.resource_version,
+        sys.intern(owner.uid) if owner else "",
+        exact(msgspec.json.encode({"metadata": shown, "spec": spec, "status": status})),
+    )
+
+
+def _filled(obj: Json) -> Json:
+    return {key: value for key, value in obj.items() if value != []}
+
+
+def exact(text: bytes) -> bytes:
+    """The same bytes without the encoder's spare capacity, which is a quarter of the cache's size."""
+    return bytes(memoryview(text))
+
+
+def _containers(spec: Json) -> Json:
+    pod = _map(_map(spec, "template"), "spec")
+    return {
+        field: [_only(c, "name", "image") for c in _maps(pod, field)]
+        for field in ("containers", "initContainers")
+        if pod.get(field)
+    }
+
+
+def _state(state: Json) -> Json:
+    slim = _only(state, *_STATES)
+    now = _map(state, "state")
+    if "running" in now:
+        slim["state"] = {"running": {}}
+    elif "waiting" in now:
+        slim["state"] = {"waiting": _only(_map(now, "waiting"), "reason")}
+    elif "terminated" in now:
+        slim["state"] = {"terminated": _only(_map(now, "terminated"), "reason", "signal", "exitCode")}
+    return slim
+
+
+def _decoded(raw: msgspec.Raw) -> Json:
+    found = msgspec.json.decode(raw)
+    return found if isinstance(found, dict) else {}
+
+
+def _only(obj: Json, *keys: str) -> Json:
+    return {key: obj[key] for key in keys if key in obj}
+
+
+def _map(obj: Json, key: str) -> Json:
+    found = obj.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _maps(obj: Json, key: str) -> list[Json]:
+    found = obj.get(key)
+    return [o for o in found if isinstance(o, dict)] if isinstance(found, list) else []

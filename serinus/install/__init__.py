@@ -1,0 +1,1 @@
+"""The installation of Serinus on a cluster."""

@@ -1,0 +1,172 @@
+"""Raw kubeconfig files: read with size limits, merged by kubectl's rules, with the source of every value.
+
+It imports no slow module, because every command starts here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from serinus.api.records import field, record
+
+Json = dict[str, Any]
+
+MOST_FILE = 16 << 20
+"""Maximum bytes of a kubeconfig, certificate or key. 10,000 clusters need less; a device file has no end."""
+
+
+class ConfigError(Exception):
+    """Why the configuration gives no connection, and the remedy, as sentences for the user."""
+
+
+@record(frozen=True)
+class Entry:
+    """One named cluster, user or context, and the file that contains it."""
+
+    file: Path
+    where: str
+    value: Json
+
+    def text(self, key: str) -> str:
+        found = self.value.get(key)
+        if found is None:
+            return ""
+        if not isinstance(found, str):
+            raise ConfigError(f"{self.file}: {self.where}.{key} must be text, found {found!r}. Correct it there.")
+        return found
+
+    def truth(self, key: str) -> bool:
+        found = self.value.get(key, False)
+        if not isinstance(found, bool):
+            raise ConfigError(
+                f"{self.file}: {self.where}.{key} must be true or false, found {found!r}. Correct it there."
+            )
+        return found
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        found = self.value.get(key) or []
+        if not isinstance(found, list) or not all(isinstance(one, str) for one in cast(list[Any], found)):
+            raise ConfigError(f"{self.file}: {self.where}.{key} must be a list of texts. Correct it there.")
+        return tuple(cast(list[str], found))
+
+    def path(self, key: str) -> str:
+        found = self.text(key)
+        return str(self.file.parent / Path(found).expanduser()) if found else ""
+
+    def pem(self, key: str) -> bytes:
+        """The decoded value of `<key>-data`, otherwise the content of the file that `key` names."""
+        data = self.text(f"{key}-data")
+        if data:
+            try:
+                return base64.b64decode(data, validate=True)
+            except (binascii.Error, ValueError) as error:
+                raise ConfigError(
+                    f"{self.file}: {self.where}.{key}-data is no base64: {error}. Correct it there."
+                ) from None
+        path = self.path(key)
+        return read(Path(path), f"{self.file}: {self.where}.{key}") if path else b""
+
+
+@record()
+class Merged:
+    files: list[Path] = field(default_factory=list[Path])
+    entries: dict[str, dict[str, Entry]] = field(
+        default_factory=lambda: {"clusters": {}, "users": {}, "contexts": {}},
+    )
+    current: str = ""
+
+
+def merged(files: list[Path], required: bool) -> Merged:
+    found = Merged()
+    for file in files:
+        if not file.exists():
+            if required:
+                raise ConfigError(f"the kubeconfig {file} does not exist. Check --kubeconfig.")
+            continue
+        content = _parse(file)
+        found.files.append(file)
+        current = content.get("current-context") or ""
+        if not isinstance(current, str):
+            raise ConfigError(f"{file}: current-context must be text, found {current!r}. Correct it there.")
+        found.current = found.current or current
+        for section, inner in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
+            _collect(file, section, inner, content.get(section), found.entries[section])
+    return found
+
+
+def _collect(file: Path, section: str, inner: str, rows: Any, into: dict[str, Entry]) -> None:
+    if rows is None:
+        return
+    if not isinstance(rows, list):
+        raise ConfigError(f"{file}: {section} must be a list, found {kind_of(rows)}. Correct it there.")
+    for place, row in enumerate(cast(list[Any], rows)):
+        name = row.get("name") if isinstance(row, dict) else None
+        value = row.get(inner) or {} if isinstance(row, dict) else None
+        if not isinstance(name, str) or not isinstance(value, dict):
+            raise ConfigError(
+                f"{file}: {section}[{place}] must have a name and a {inner}, found {kind_of(row)}. Correct it there."
+            )
+        into.setdefault(name, Entry(file, f"{section}[{name}].{inner}", cast(Json, value)))
+
+
+def _parse(file: Path) -> Json:
+    data = read(file, "the kubeconfig")
+    if not data.strip():
+        return {}
+    try:
+        if data.lstrip().startswith(b"{"):
+            content: Any = json.loads(data)
+        else:
+            from serinus.api.yaml import reader as go_yaml  # slow to import, rarely needed
+
+            content = go_yaml.load(data)
+    except (ValueError, RecursionError) as error:
+        form = "neither YAML nor JSON" if data.lstrip().startswith(b"{") else "no YAML"
+        raise ConfigError(f"{file} is {form}: {error}. Correct it, or name another with --kubeconfig.") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file} is no kubeconfig: a mapping was expected, found {kind_of(content)}.")
+    return cast(Json, content)
+
+
+def named(merged: Merged, section: str, name: str, asked_by: str) -> Entry | None:
+    """The entry of this name; None for no name. ConfigError if the named entry does not exist."""
+    if not name:
+        return None
+    entries = merged.entries[section]
+    if name in entries:
+        return entries[name]
+    import difflib  # only for a misspelt name
+
+    near = difflib.get_close_matches(name, entries, n=1)
+    advice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(entries)) or 'none'}."
+    files = ", ".join(str(file) for file in merged.files) or "the kubeconfig"
+    raise ConfigError(f"{asked_by} names {section[:-1]} {name!r}, which {files} does not have: {advice}")
+
+
+def read(path: Path, what: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            found = file.read(MOST_FILE + 1)
+    except OSError as error:
+        raise ConfigError(f"{what} cannot be read: {path}: {error.strerror}.") from None
+    if len(found) > MOST_FILE:
+        raise ConfigError(f"{what} cannot be read: {path} has more than {MOST_FILE >> 20} MiB.")
+    return found
+
+
+def kind_of(value: Any) -> str:
+    names = {
+        dict: "a mapping",
+        list: "a list",
+        str: "text",
+        int: "a number",
+        bool: "true or false",
+        type(None): "nothing",
+    }
+    return names.get(type(value), type(value).__name__)

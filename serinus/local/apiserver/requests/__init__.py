@@ -1,0 +1,1 @@
+"""Requests: paths, parameters, formats of bodies, and admission of objects."""

@@ -1,0 +1,1 @@
+"""The object store: in memory, or in a SQLite file."""

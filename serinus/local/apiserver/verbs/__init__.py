@@ -1,0 +1,1 @@
+"""The verbs of the API, and the endpoints that describe it."""

@@ -1,0 +1,1 @@
+"""Containers: their runtimes, processes, limits and addresses."""

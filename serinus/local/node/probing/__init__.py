@@ -1,0 +1,1 @@
+"""Probes of containers, and the traffic that a pod may still receive."""

@@ -1,0 +1,1 @@
+"""Defaults that a Kubernetes API server sets."""

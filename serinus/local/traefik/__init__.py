@@ -1,0 +1,1 @@
+"""The gateway: Traefik, its configuration, and the kinds that it reads."""

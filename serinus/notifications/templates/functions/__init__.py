@@ -1,0 +1,1 @@
+"""The functions of templates, one file for each subject."""
