@@ -69,7 +69,7 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
 	build=$$(mktemp); trap 'rm -f "$$build"' EXIT; echo 'setuptools>=77' > "$$build"
 	{ echo '# What Serinus is developed and tested with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra dev; } > dev.tmp
 	{ echo '# What `serinus up` and `serinus demo` run with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra demo -c dev.tmp; } > demo.tmp
-	{ echo '# What the controller and the CLI run with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" -c dev.tmp; } > run.tmp
+	{ echo '# What the controller and the CLI run with, and the extra uvloop, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra uvloop -c dev.tmp; } > run.tmp
 	mv dev.tmp requirements-dev.lock; mv demo.tmp requirements-demo.lock; mv run.tmp requirements.lock
 
 clean: ## Remove .venv and caches
