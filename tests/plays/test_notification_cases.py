@@ -18,6 +18,7 @@ import yaml
 from serinus.api.resources import CONFIG_MAPS, NAMESPACES, SECRETS
 from tests.support.plays.monitoring import METRICS
 from tests.support.plays.player import Played, Player, in_virtual_time, play
+from tests.support.plays.recordings import scenario
 from tests.support.plays.stage import Stage
 
 Json = dict[str, Any]
@@ -311,8 +312,8 @@ def test_the_attachment_of_a_completed_step_is_that_of_the_reference() -> None:
     ]
 
 
-async def _shared(data: dict[str, str], token: str) -> Played:
-    """An update whose namespace has a configuration of its own, and the controller's namespace has `data`."""
+async def _shared(data: dict[str, str], token: str, *, own: bool = True) -> Played:
+    """An update whose namespace may have its own configuration, and the controller's namespace has `data`."""
     with tempfile.TemporaryDirectory() as directory:
         stage = Stage(Path(directory))
         async with stage.running():
@@ -323,7 +324,10 @@ async def _shared(data: dict[str, str], token: str) -> Played:
             player = Player(stage)
             await player.begin()
             case = Case([], subscribe=on("paused"))
-            await player.play({"objects": objects(case), "do": [*APPLY, *GREEN], "settle": 3, "answers": ANSWERS})
+            made = objects(case)
+            if not own:
+                made = yaml.safe_dump_all(one for one in yaml.safe_load_all(made) if one["kind"] == "Rollout")
+            await player.play({"objects": made, "do": [*APPLY, *GREEN], "settle": 3, "answers": ANSWERS})
             await player.end()
         trace = [json.loads(line) for line in player.notes.trace().splitlines()]
         return Played("shared", "", trace, [], [])
@@ -347,3 +351,34 @@ def test_case_20_limits_are_for_the_configurations_of_other_namespaces() -> None
     assert tokens(in_virtual_time(_shared(elsewhere, "xoxa"))) == ["xoxa"]
     allowed = {**BASE, "serinus.allowedHosts": f"{{'the-*': ['{METRICS}']}}"}
     assert tokens(in_virtual_time(_shared(allowed, "xoxa"))) == ["xoxa", "xoxb"]
+
+
+def test_case_20_a_namespace_without_configuration_uses_the_controllers() -> None:
+    """Its own ConfigMap is that of the play's namespace; here only the controller's namespace has one."""
+    played = in_virtual_time(_shared(BASE, "xoxa", own=False))
+    assert tokens(played) == ["xoxa"]
+
+
+def recorded(name: str, data: dict[str, str], *names: str) -> Played:
+    """A play of the reference with subscriptions of its Rollout."""
+    what = scenario(name)
+    objects = [one for one in yaml.safe_load_all(what["objects"]) if one]
+    (rollout,) = [one for one in objects if one["kind"] == "Rollout"]
+    rollout["metadata"]["annotations"] = {f"{NAP}/{k}": v for k, v in on(*names).items()}
+    made = yaml.safe_dump_all([*configuration({**BASE, **data}), *objects])
+    first: Json = {"apply": [SECRET, "ConfigMap/argo-rollouts-notification-configmap"]}
+    return play(name, {**what, "objects": made, "do": [first, *what["do"]], "answers": ANSWERS})
+
+
+def test_case_20_a_deadline_that_aborts_is_reported_once() -> None:
+    played = recorded("nginx-deadline-abort", {}, "aborted")
+    assert requests(played) == ["ch: Rollout web has been aborted."]
+
+
+def test_case_20_a_rollout_with_a_workload_reference_has_the_template_of_its_deployment() -> None:
+    image = "{{(index .rollout.spec.template.spec.containers 0).image}} {{.rollout.spec.selector.matchLabels.app}}"
+    played = recorded("workload-onsuccess", {"template.rollout-completed": f"message: '{image}'"}, "completed")
+    assert requests(played) == [
+        "ch: argoproj/rollouts-demo:blue web",
+        "ch: argoproj/rollouts-demo:green web",
+    ]
