@@ -31,6 +31,10 @@ NOTIFICATION_CONFIG_MAP = "argo-rollouts-notification-configmap"
 NOTIFICATION_SECRET = "argo-rollouts-notification-secret"
 """The ConfigMap of notifications, and the Secret with the values that it refers to."""
 
+NOTIFICATION_NAMESPACES = "notifications.serinus.dev/namespaces"
+"""Annotation of a controller's Lease: the namespaces whose configurations of notifications it reads."""
+ALL_NAMESPACES, OWN_NAMESPACE = "all", "own"
+
 NOTIFICATION_PENDING = "notifications.serinus.dev/pending"
 """Annotation of a Rollout: the messages that a receiver has not accepted yet."""
 

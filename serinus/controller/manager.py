@@ -19,6 +19,7 @@ from serinus.analysis.providers.job import JOB_NAMESPACE
 from serinus.analysis.providers.provider import Reach
 from serinus.api.analysis import AnalysisRun
 from serinus.api.meta import WrittenMeta
+from serinus.api.names import ALL_NAMESPACES, NOTIFICATION_NAMESPACES, OWN_NAMESPACE
 from serinus.api.rollout import Rollout
 from serinus.controller.analysis_runs import AnalysisRuns
 from serinus.controller.apply import Applier
@@ -90,8 +91,15 @@ class Options:
     def lease(self) -> LeaseSettings:
         """The settings of the lease. ValueError if its times contradict each other."""
         name = f"{LEASE}-{self.instance_id}" if self.instance_id else LEASE
+        read = ALL_NAMESPACES if self.self_service_notifications else OWN_NAMESPACE
         return LeaseSettings(
-            name, self.lease_namespace, self.identity, self.lease_duration, self.renew_deadline, self.retry_period
+            name,
+            self.lease_namespace,
+            self.identity,
+            self.lease_duration,
+            self.renew_deadline,
+            self.retry_period,
+            {NOTIFICATION_NAMESPACES: read},
         )
 
 
@@ -146,6 +154,7 @@ class Controller:
             self.metrics.notifications,
             namespace=self.options.lease_namespace,
             watched=self.options.namespace if self.options.self_service_notifications else None,
+            everywhere=not self.options.namespace,
             tell=lambda about, event, kind: self.recorder.tell(about, event, kind=kind),
         )
         self.read_back: AwsReadBack | None = None

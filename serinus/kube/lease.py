@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
@@ -42,6 +42,8 @@ class LeaseSettings:
     """Seconds without a successful renewal after which the leader stops."""
     retry: float = 0.5
     """Seconds between attempts to take over."""
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Annotations of the Lease while this process holds it."""
 
     @property
     def renew_every(self) -> float:
@@ -181,6 +183,8 @@ class Election:
     def _body(self, transitions: int, lease: Lease | None = None, *, fresh: bool = True) -> Json:
         now = rfc3339_micro(self._clock.now())
         metadata: Json = {"name": self._settings.name, "namespace": self._settings.namespace}
+        if self._settings.annotations:
+            metadata["annotations"] = dict(self._settings.annotations)
         if lease is not None:
             metadata["resourceVersion"] = lease.metadata.resource_version
         spec: Json = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from serinus.api.names import NOTIFICATION_NAMESPACES
 from serinus.api.resources import LEASES, NAMESPACES, SECRETS
 from serinus.api.values.times import format_time
 from serinus.cli.cluster.leaders import leaders
@@ -24,7 +25,7 @@ NGINX: dict[str, Any] = {
 }
 
 
-def lead(space: Space) -> None:
+def lead(space: Space, **annotations: str) -> None:
     """A controller that renewed its lease a moment ago."""
     client = space.cluster.client
     names = [n["metadata"]["name"] for n in client.list(NAMESPACES)["items"]]
@@ -32,7 +33,7 @@ def lead(space: Space) -> None:
         client.create(NAMESPACES, "", {"metadata": {"name": "argo-rollouts"}})
     seen = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     spec = {"holderIdentity": "host_1", "renewTime": seen, "leaseDurationSeconds": 4}
-    lease = {"metadata": {"name": "argo-rollouts-controller-lock"}, "spec": spec}
+    lease = {"metadata": {"name": "argo-rollouts-controller-lock", "annotations": annotations}, "spec": spec}
     client.create(LEASES, "argo-rollouts", lease)
 
 
@@ -148,3 +149,38 @@ def test_a_secret_that_a_metric_needs_is_missing_until_it_is_created(space: Spac
         assert f"✔ {said}: is there" in space.run("doctor").out
     finally:
         space.cluster.client.call("DELETE", LEASES.path("argo-rollouts", "argo-rollouts-controller-lock"))
+
+
+@pytest.mark.parametrize(
+    ("reads", "said"),
+    [
+        ("own", "it is not read: the controller reads that of namespace argo-rollouts only"),
+        ("", "without --self-service-notification-enabled, the controller reads that of namespace argo-rollouts only"),
+        ("all", ""),
+    ],
+)
+def test_a_configuration_of_notifications_that_is_not_read_is_named(space: Space, reads: str, said: str) -> None:
+    lead(space, **({NOTIFICATION_NAMESPACES: reads} if reads else {}))
+    for name in ("argo-rollouts-notification-configmap", "argo-rollouts-notification-cm"):
+        space.put(
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": name},
+                "data": {"template.t": "message: m"},
+            }
+        )
+    try:
+        doctor, lint = space.run("doctor"), space.run("notifications", "lint")
+    finally:
+        space.cluster.client.call("DELETE", LEASES.path("argo-rollouts", "argo-rollouts-controller-lock"))
+    assert (doctor.code, lint.code) == (0, 0)
+    place = f"ConfigMap argo-rollouts-notification-configmap in namespace {space.name}: "
+    if said:
+        assert f"⚠ {place}{said}\n  Move its keys there, or start the controller with --self-service" in doctor.out
+        assert f"warning: {place}{said}: Move its keys there" in lint.out
+    else:
+        assert place not in doctor.out + lint.out
+    misnamed = f"ConfigMap argo-rollouts-notification-cm in namespace {space.name}: it is not read"
+    assert f"⚠ {misnamed}\n  Name it argo-rollouts-notification-configmap." in doctor.out
+    assert f"warning: {misnamed}" in lint.out

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serinus.api.resources import EVENTS, ROLLOUTS
+from serinus.api.resources import CONFIG_MAPS, EVENTS, ROLLOUTS
 from tests.support.controller.notification_scene import CONFIG, NAP, Scene
 
 pytestmark = pytest.mark.looptime(start=0)
@@ -128,6 +128,22 @@ async def test_a_broken_key_is_an_event_of_the_config_map(scene: Scene) -> None:
     assert event["reason"] == "NotificationConfigInvalid"
     assert event["message"].startswith("template.bad: message: line 1: bad character U+005B '['")
     assert scene.slack.texts() == ["Healthy 1"]
+
+
+async def test_a_configuration_that_is_not_read_has_an_event(scene: Scene) -> None:
+    await scene.begin()
+    await scene.client.create(
+        CONFIG_MAPS, {"metadata": {"name": "argo-rollouts-notification-configmap"}, "data": CONFIG}, "default"
+    )
+    async with scene.controller():
+        await asyncio.sleep(5)
+    found = (await scene.client.list(EVENTS, "default")).items
+    (event,) = [event for event in found if event["reason"] == "NotificationConfigIgnored"]
+    assert event["involvedObject"]["kind"] == "ConfigMap"
+    assert event["message"].startswith(
+        "the controller reads the configuration of notifications in namespace argo-rollouts only"
+    )
+    assert (await scene.client.list(EVENTS, "argo-rollouts")).items == []
 
 
 def test_the_shipped_catalog_has_the_names_of_the_reference() -> None:

@@ -20,6 +20,7 @@ KEPT = frozenset(
         "ReconciliationError",
         "ReplicaSetCreateError",
         "ReplicaSetTemplateRestored",
+        "NotificationConfigIgnored",
         "NotificationConfigInvalid",
         "NotificationFailed",
         "WriteRefused",

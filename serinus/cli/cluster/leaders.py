@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from serinus.api.names import NOTIFICATION_NAMESPACES
 from serinus.api.values.times import age_words, parse_time
 from serinus.install.installation import IN_PROCESS, LEASE
 
@@ -14,12 +15,16 @@ STALE = 60.0
 
 
 class Leader(NamedTuple):
-    """A running controller. `seconds`: since it last renewed its Lease."""
+    """A running controller. `seconds`: since it last renewed its Lease.
+
+    `notifications`: the namespaces whose configurations it reads (`all`, `own`); "" if it does not say.
+    """
 
     namespace: str
     lease: str
     identity: str
     seconds: float
+    notifications: str = ""
 
     @property
     def in_process(self) -> bool:
@@ -46,7 +51,11 @@ def leaders(leases: Iterable[Json], now: float) -> list[Leader]:
         if not spec.get("holderIdentity") or seen is None:
             continue
         leader = Leader(
-            str(meta.get("namespace") or ""), str(meta["name"]), spec["holderIdentity"], max(0.0, now - seen)
+            str(meta.get("namespace") or ""),
+            str(meta["name"]),
+            spec["holderIdentity"],
+            max(0.0, now - seen),
+            str((meta.get("annotations") or {}).get(NOTIFICATION_NAMESPACES) or ""),
         )
         if leader.in_process or leader.seconds < STALE:
             found.append(leader)

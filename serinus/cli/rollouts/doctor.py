@@ -69,6 +69,7 @@ def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]
     yield found
     yield from _routers(session)
     yield from _providers(session, namespace)
+    yield from _notification_places(session, namespace, now)
     yield from _notifications(session, flags)
     yield from _steps(session)
 
@@ -81,6 +82,14 @@ def _steps(session: Session) -> Iterator[Finding]:
         yield Finding(
             f"rollout {rollout}", step.message, "Plan its steps with: serinus verdict plan --help", warns=True
         )
+
+
+def _notification_places(session: Session, controller: str, now: float) -> Iterator[Finding]:
+    """ConfigMaps of notifications that no controller reads."""
+    from serinus.cli.rollouts.notification_places import unread
+
+    for one in unread(session, controller, now):
+        yield Finding(one.name, one.problem, one.remedy, warns=True)
 
 
 def _notifications(session: Session, flags: str) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from serinus.cli.framework.errors import NOT_FOUND, USAGE, Problem
 
 if TYPE_CHECKING:
     from serinus.api.resources import Resource
+    from serinus.cli.rollouts.notification_places import Unread
     from serinus.notifications.configuration import Configuration
 
 Json = dict[str, Any]
@@ -52,6 +53,17 @@ def _config_map(call: Call) -> tuple[str, dict[str, str]]:
         "Name the controller's namespace with --controller-namespace, or a file with --config-map.",
         code=NOT_FOUND,
     )
+
+
+def unread_places(call: Call) -> list[Unread]:
+    """The cluster's ConfigMaps of notifications that no controller reads; none if a file is the configuration."""
+    if call.text("config-map"):
+        return []
+    import time
+
+    from serinus.cli.rollouts.notification_places import unread
+
+    return [*unread(open_session(call), call.text("controller-namespace"), time.time())]
 
 
 def _secret(call: Call, space: str) -> dict[str, bytes]:

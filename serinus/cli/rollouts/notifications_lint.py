@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
-from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, rollout
+from serinus.cli.rollouts.notifications_configuration import FLAGS, configuration, rollout, unread_places
 
 SHORT = "Check a configuration of notifications"
 
@@ -14,15 +14,18 @@ def run(call: Call) -> int:
 
     found = configuration(call)
     problems = [*problems_of(found)]
+    places = unread_places(call)
     for name in call.args:
         about = rollout(call, name)
         problems += problems_of_object(found, about.get("metadata") or {})
     for problem in problems:
         print(f"{problem.severity}: {problem}")
+    for place in places:
+        print(f"warning: {place.name}: {place.problem}: {place.remedy}")
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise Problem(f"{errors} error{'s' if errors > 1 else ''} in the configuration")
-    if not problems:
+    if not problems and not places:
         print("No problems.")
     return 0
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from serinus.controller.cache import Cache
+from serinus.controller.notifications.ignored import IgnoredConfigMaps
 from serinus.controller.notifications.memory import Memories
 from serinus.controller.notifications.notifications import Notifications
 from serinus.controller.notifications.repetitions import Repetitions
@@ -28,6 +29,7 @@ from serinus.notifications.services.service import Http, Reach
 class Notifying:
     """`namespace`: the controller's own. `watched`: other namespaces with configurations, "" for all; None for none.
 
+    `everywhere`: the controller works in all namespaces, and so sees ConfigMaps that it does not use.
     `tell`: records an Event about an object of a kind.
     """
 
@@ -43,6 +45,7 @@ class Notifying:
         *,
         namespace: str,
         watched: str | None,
+        everywhere: bool = False,
         tell: Callable[[Subject | ConfigMap, Event, str], None],
     ) -> None:
         self._queue: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
@@ -59,6 +62,9 @@ class Notifying:
             changed=lambda _: self.notifications.configuration_changed(),
         )
         repetitions = Repetitions(clock)
+        self._ignored: IgnoredConfigMaps | None = None
+        if everywhere and watched is None:
+            self._ignored = IgnoredConfigMaps(client, clock, Random(rng.random()), namespace, self._warn)
         reach = Reach(http, clock.now, environment)
         results = Results(cache, clock, self.sources, self._memories, repetitions, reach, series, tell)
         self._delivery = delivery = Delivery(results, clock)
@@ -70,7 +76,10 @@ class Notifying:
 
     async def watch(self) -> None:
         """Keeps the configurations current until cancelled."""
-        await self.sources.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.sources.run())
+            if self._ignored is not None:
+                tasks.create_task(self._ignored.run())
 
     async def lead(self) -> None:
         """Sends until cancelled; for the leader. It sends nothing before the configurations are read."""
@@ -78,6 +87,8 @@ class Notifying:
         self._leads = True
         for config_map, problem in self.sources.problems():
             self._problem(config_map, problem)
+        if self._ignored is not None:
+            self._ignored.report()
         self.notifications.lead()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -91,6 +102,10 @@ class Notifying:
     def _problem(self, config_map: ConfigMap, problem: Problem) -> None:
         if self._leads and problem.severity == "error":
             self._tell(config_map, Event("NotificationConfigInvalid", str(problem), "Warning"), "ConfigMap")
+
+    def _warn(self, config_map: ConfigMap, text: str) -> None:
+        if self._leads:
+            self._tell(config_map, Event("NotificationConfigIgnored", text, "Warning"), "ConfigMap")
 
     def _broken_keys(self) -> list[tuple[str, str]]:
         return [
