@@ -9,10 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from serinus.analysis.sequential.budget_power import budget_power
+from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.metric import PLUGIN
 from serinus.analysis.sequential.planning import Traffic, times_to_harm
 from serinus.analysis.sequential.power import power
 from serinus.analysis.sequential.settings import Settings
+from serinus.analysis.sequential.tally import Tally
 from serinus.api.analysis import AnalysisRun
 from serinus.api.rollout import Rollout
 from serinus.engine.judging.short_steps import short_steps
@@ -96,10 +99,79 @@ def test_with_a_budget_the_chance_is_the_least() -> None:
     assert "in at least 1" in told(about, template(budget=0.02, **EXPECTED))[0]
 
 
-def test_what_has_no_verdict_against_a_stable_version_is_left_out() -> None:
+def test_a_metric_against_a_budget_alone_counts_the_requests_of_the_canary() -> None:
     about = rollout({"setWeight": 10}, {"pause": {"duration": "5m"}})
-    assert told(about, template(stable=False, budget=0.01, **EXPECTED)) == []
+    assert told(about, template(stable=False, budget=0.01, **EXPECTED)) == [
+        "step 2 lasts 5m at weight 10; metric errors finds three times its budget of 0.01 within it in 14% of releases; "
+        "48m give 95% (200 requests a minute expected)"
+    ]
+    assert told(about, template(stable=False, budget=0.01), run_with(looks=20, requests={"canary": 900}))[0].endswith(
+        "set `expected: {requests: A MINUTE, rate: OF ERRORS}` in its configuration"
+    )
     assert told(about, {}) == []
+
+
+def blue_green(**fields: Any) -> Rollout:
+    asked = {"templates": [{"templateName": "t"}], "args": [{"name": "canary", "value": "x"}]}
+    strategy = {"activeService": "web", **dict.fromkeys((f"{name}PromotionAnalysis" for name in fields), asked)}
+    return msgspec.convert({"metadata": {"name": "web"}, "spec": {"strategy": {"blueGreen": strategy}}}, Rollout)
+
+
+def test_a_preview_that_is_too_short_for_its_budget_says_how_long_it_takes() -> None:
+    alone = template(count=10, stable=False, budget=0.01, expected={"requests": 20, "rate": 0.01})
+    assert told(blue_green(pre=True), alone) == [
+        "the pre-promotion analysis lasts 5m; metric errors finds three times its budget of 0.01 within it in 14% of "
+        "releases; 48m give 95% (20 requests a minute expected)"
+    ]
+    (short,) = short_steps(blue_green(pre=True), alone)
+    assert (short.step, short.path) == (0, "spec.strategy.blueGreen.prePromotionAnalysis")
+    assert told(blue_green(pre=True), template(count=120, stable=False, budget=0.01, **EXPECTED)) == []
+    seen = run_with(looks=10, requests={"canary": 100})
+    assert told(blue_green(pre=True), template(count=10, stable=False, budget=0.01), seen)[0].endswith(
+        "(20 requests a minute in web-1)"
+    )
+
+
+def test_a_preview_beside_the_active_version_needs_the_share_of_an_earlier_run() -> None:
+    (first,) = told(blue_green(pre=True), template(count=10, **EXPECTED))
+    assert first.endswith("without the share of the requests that the preview has; an earlier AnalysisRun gives it")
+    seen = run_with(looks=20, requests={"canary": 200, "stable": 1800}, errors={"canary": 2, "stable": 18})
+    assert (
+        "lasts 5m; metric errors finds a threefold error rate within it in 20% of releases"
+        in (told(blue_green(pre=True), template(count=10), seen)[0])
+    )
+
+
+def test_after_a_switch_there_is_no_stable_version_to_compare_with() -> None:
+    """With a budget all requests are the new version's."""
+    (said,) = told(blue_green(post=True), template(count=10, **EXPECTED))
+    assert "compares with the stable version, which has no requests then, so it finds nothing. Set `budget`" in said
+    assert told(blue_green(post=True), template(count=10, budget=0.01, **EXPECTED)) == []
+    assert "in 14% of releases" in told(
+        blue_green(post=True), template(count=10, budget=0.01, expected={"requests": 20, "rate": 0.01})
+    )[0].replace("at least ", "")
+
+
+@pytest.mark.parametrize(("requests", "dispersion"), [(20, 1.0), (200, 1.0), (200, 3.0)])
+def test_the_computed_chance_against_a_budget_agrees_with_simulated_releases(requests: int, dispersion: float) -> None:
+    settings = Settings(budget=0.01, dispersion=dispersion)
+    chance, random, times = budget_power(settings, requests, 30.0, 3.0), Random(3), list[int]()
+    for _ in range(500):
+        tally, word = Tally(settings), ""
+        while word != "harm" and tally.looks < 400:
+            # Bursts of `dispersion` errors: as many as the settings say.
+            bad = sum(random.random() < 0.03 / dispersion for _ in range(requests // 2)) * dispersion
+            word = tally.add(Look(requests / 2, min(requests / 2, bad))).verdict
+        times.append(tally.looks)
+    for minutes in (2, 5, 15):
+        share = sum(at <= 2 * minutes for at in times) / len(times)
+        assert chance.within(60 * minutes) == pytest.approx(share, abs=0.07)
+    assert [chance.within(60 * m) for m in range(60)] == sorted(chance.within(60 * m) for m in range(60))
+
+
+def test_a_budget_that_is_never_found_exceeded_is_not_promised() -> None:
+    assert budget_power(Settings(budget=1e-6), 1.0, 30.0, 3.0).by(0.95) is None
+    assert budget_power(Settings(budget=0.05), 6e6, 30.0, 3.0).by(0.95) == 30.0
 
 
 @pytest.mark.parametrize("weight", [0.1, 0.5])

@@ -1,4 +1,4 @@
-"""Canary steps that are too short for their sequential verdict to find a version with more errors. Pure and cheap.
+"""Steps and analyses that are too short for their sequential verdict to find a version with more errors. Pure and cheap.
 
 `lint`, `doctor` and the dashboard show the same sentences. Nothing depends on them: a short step is no error.
 """
@@ -7,39 +7,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.limits import number
+from serinus.analysis.errors import AnalysisProblem
+from serinus.analysis.sequential.budget_power import BudgetPower, budget_power
 from serinus.analysis.sequential.metric import (
     PLUGIN,
     SequentialMetric,
     configuration,
     sequential_metric,
 )
-from serinus.analysis.sequential.planning import Traffic
-from serinus.analysis.sequential.power import power
+from serinus.analysis.sequential.power import Power, power
 from serinus.analysis.sequential.settings import SetupError
 from serinus.analysis.validation import DUMMY, metrics_known_now
 from serinus.api.analysis import AnalysisRun, Metric, RolloutAnalysis
-from serinus.api.decoding.reading import converted
-from serinus.api.meta import Json
-from serinus.api.rollout import CanaryStep, Rollout
 from serinus.api.values.durations import go_duration
+from serinus.api.meta import Json
+from serinus.api.rollout import BlueGreenStrategy, CanaryStep, CanaryStrategy, Rollout
 from serinus.api.values.times import age_words
 from serinus.engine.core.analysis_runs import templates_of, typed
+from serinus.engine.judging.expected_traffic import requests_of, traffic_of
 
 RATIO = 3.0
-"""A step should find a version that fails this many times more often than the stable version."""
+"""A step should find a version that fails this many times more often than the stable version, or than its budget."""
 ENOUGH = 0.8
 """A step that finds it in a smaller share of releases is too short."""
 SURE = 0.95
+EXPECT = "the traffic: set `expected: {requests: A MINUTE, rate: OF ERRORS}` in its configuration"
 
 
 class ShortStep(msgspec.Struct, frozen=True):
-    """`step`: from 1. `path`: of its field. `found`: the share of releases in which the step finds harm, None if the
-    traffic is unknown. `needed`: seconds that give 95 %, None for more than 30 days."""
+    """`step`: from 1; 0 for an analysis of a blue-green update. `path`: of its field. `found`: the share of releases in
+    which it finds harm, None if the traffic is unknown. `needed`: seconds that give 95 %, None for more than 30 days."""
 
     metric: str
     step: int
@@ -49,22 +51,39 @@ class ShortStep(msgspec.Struct, frozen=True):
     needed: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of an update and its metrics. `words`: its beginning of a sentence. `lasts`: seconds. `weight`: 0 to 1."""
+
+    step: int
+    path: str
+    words: str
+    lasts: float
+    weight: float
+
+
+Found = tuple[Metric, SequentialMetric]
+
+
 def short_steps(
     rollout: Rollout, templates: Mapping[str, Json], runs: Sequence[AnalysisRun] = ()
 ) -> tuple[ShortStep, ...]:
-    """The steps that find a threefold error rate in fewer than 80 % of releases.
+    """The steps and analyses that find a threefold error rate in fewer than 80 % of releases.
 
     `templates`: by "Kind/name". `runs`: earlier AnalysisRuns of this Rollout. Their looks give the traffic of a metric
     without `expected`.
     """
-    return tuple(_short_steps(rollout, templates, runs))
+    strategy, whole = rollout.spec.strategy, msgspec.to_builtins(rollout)
+    if strategy.canary is not None:
+        return tuple(_of_canary(strategy.canary, templates, runs, whole))
+    if strategy.blue_green is not None:
+        return tuple(_of_blue_green(strategy.blue_green, templates, runs, whole))
+    return ()
 
 
-def _short_steps(rollout: Rollout, templates: Mapping[str, Json], runs: Sequence[AnalysisRun]) -> Iterator[ShortStep]:
-    canary = rollout.spec.strategy.canary
-    if canary is None:
-        return
-    whole = msgspec.to_builtins(rollout)
+def _of_canary(
+    canary: CanaryStrategy, templates: Mapping[str, Json], runs: Sequence[AnalysisRun], whole: Json
+) -> Iterator[ShortStep]:
     routing = canary.traffic_routing
     most = (routing.max_traffic_weight if routing else None) or 100
     weight, first = 0.0, 0
@@ -78,12 +97,72 @@ def _short_steps(rollout: Rollout, templates: Mapping[str, Json], runs: Sequence
         lasts = _pause(step)
         if canary.analysis is not None and index >= first and lasts:
             for metric, asked in _sequential(typed(canary.analysis), templates, whole):
-                yield from _judged(metric, asked, runs, index, weight, lasts)
+                yield from _judged(metric, asked, runs, _step(index, lasts, weight))
         if step.analysis is not None:
             for metric, asked in _sequential(typed(step.analysis), templates, whole):
                 count = number(metric.count)
                 if count:
-                    yield from _judged(metric, asked, runs, index, weight, count * asked.interval)
+                    yield from _judged(metric, asked, runs, _step(index, count * asked.interval, weight))
+
+
+def _step(index: int, lasts: float, weight: float) -> _Part:
+    words = f"step {index + 1} lasts {age_words(lasts)} at weight {100 * weight:.3g}"
+    return _Part(index + 1, f"spec.strategy.canary.steps[{index}]", words, lasts, weight)
+
+
+def _of_blue_green(
+    strategy: BlueGreenStrategy, templates: Mapping[str, Json], runs: Sequence[AnalysisRun], whole: Json
+) -> Iterator[ShortStep]:
+    for field, label, analysis in (
+        ("prePromotionAnalysis", "pre-promotion", strategy.pre_promotion_analysis),
+        ("postPromotionAnalysis", "post-promotion", strategy.post_promotion_analysis),
+    ):
+        for metric, asked in _sequential(typed(analysis), templates, whole) if analysis is not None else ():
+            count = number(metric.count)
+            if not count:
+                continue  # it lasts until it has a verdict
+            lasts = count * asked.interval
+            words = f"the {label} analysis lasts {age_words(lasts)}"
+            part = _Part(0, f"spec.strategy.blueGreen.{field}", words, lasts, 1.0)
+            if label == "pre-promotion" and asked.compares:
+                yield from _preview(metric, asked, runs, part)
+            elif asked.settings.budget is None:
+                yield _without_stable(metric, part)
+            else:
+                yield from _against_budget(metric, asked, runs, part)
+
+
+def _without_stable(metric: Metric, part: _Part) -> ShortStep:
+    return ShortStep(
+        metric.name,
+        part.step,
+        part.path,
+        f"{part.words}; metric {metric.name} compares with the stable version, which has no requests then, so it finds "
+        "nothing. Set `budget`, the error rate that is allowed, and leave out `counts.stable`",
+        0.0,
+    )
+
+
+def _preview(metric: Metric, asked: SequentialMetric, runs: Sequence[AnalysisRun], part: _Part) -> Iterator[ShortStep]:
+    """A preview beside the active version: its share of the requests is only known from an earlier run."""
+    seen = requests_of(metric.name, asked, runs)
+    share = seen.share if seen is not None else None
+    if share is None or not 0 < share < 1:
+        yield _unknown(metric, part, "the share of the requests that the preview has; an earlier AnalysisRun gives it")
+        return
+    yield from _judged(metric, asked, runs, replace(part, weight=share))
+
+
+def _against_budget(
+    metric: Metric, asked: SequentialMetric, runs: Sequence[AnalysisRun], part: _Part
+) -> Iterator[ShortStep]:
+    # A run that counted the canary alone says nothing about the requests at another weight.
+    seen = requests_of(metric.name, asked, runs if part.weight == 1 else ())
+    if seen is None:
+        yield _unknown(metric, part, EXPECT)
+        return
+    chance = budget_power(asked.settings, seen.requests * part.weight, asked.interval, RATIO)
+    yield from _short(metric, asked, part, chance, f"three times its budget of {asked.settings.budget:g}", seen.source)
 
 
 def _pause(step: CanaryStep) -> float:
@@ -96,10 +175,8 @@ def _pause(step: CanaryStep) -> float:
     return 0.0
 
 
-def _sequential(
-    asked: RolloutAnalysis, templates: Mapping[str, Json], rollout: Json
-) -> Iterator[tuple[Metric, SequentialMetric]]:
-    """The metrics with a sequential verdict against the stable version. Other checks report invalid analyses."""
+def _sequential(asked: RolloutAnalysis, templates: Mapping[str, Json], rollout: Json) -> Iterator[Found]:
+    """The metrics with a sequential verdict. Other checks report invalid analyses."""
     with suppress(AnalysisProblem, SetupError):
         for metric in metrics_known_now(asked, *templates_of(templates), rollout):
             config = configuration(metric)
@@ -107,78 +184,46 @@ def _sequential(
                 continue
             known = {key: value for key, value in config.items() if value != DUMMY}
             found = sequential_metric(msgspec.structs.replace(metric, provider={"plugin": {PLUGIN: known}}))
-            if found.compares:
-                yield metric, found
+            yield metric, found
 
 
-def _judged(
-    metric: Metric, asked: SequentialMetric, runs: Sequence[AnalysisRun], index: int, weight: float, lasts: float
-) -> Iterator[ShortStep]:
-    traffic, source = traffic_of(metric.name, asked, runs)
-    path = f"spec.strategy.canary.steps[{index}]"
-    step = f"step {index + 1} lasts {age_words(lasts)} at weight {100 * weight:.3g}"
-    if traffic is None:
-        yield ShortStep(
-            metric.name,
-            index + 1,
-            path,
-            f"{step}; how often metric {metric.name} finds a threefold error rate within it is not known without the "
-            "traffic: set `expected: {requests: A MINUTE, rate: OF ERRORS}` in its configuration",
-        )
+def _unknown(metric: Metric, part: _Part, without: str) -> ShortStep:
+    return ShortStep(
+        metric.name,
+        part.step,
+        part.path,
+        f"{part.words}; how often metric {metric.name} finds a threefold error rate within it is not known without {without}",
+    )
+
+
+def _judged(metric: Metric, asked: SequentialMetric, runs: Sequence[AnalysisRun], part: _Part) -> Iterator[ShortStep]:
+    """A part in which both versions have requests."""
+    if not asked.compares:
+        yield from _against_budget(metric, asked, runs, part)
         return
-    chance = power(asked.settings, traffic, weight, RATIO)
-    found = chance.within(lasts)
+    traffic, source = traffic_of(metric.name, asked, runs)
+    if traffic is None:
+        yield _unknown(metric, part, EXPECT)
+        return
+    chance = power(asked.settings, traffic, part.weight, RATIO)
+    yield from _short(metric, asked, part, chance, "a threefold error rate", source)
+
+
+def _short(
+    metric: Metric, asked: SequentialMetric, part: _Part, chance: Power | BudgetPower, harm: str, source: str
+) -> Iterator[ShortStep]:
+    found = chance.within(part.lasts)
     if found >= ENOUGH:
         return
     needed = chance.by(SURE)
-    least = "at least " if asked.settings.budget is not None else ""
+    least = "at least " if asked.compares and asked.settings.budget is not None else ""
     needs = "no length of up to 30 days gives" if needed is None else f"{age_words(needed)} give"
     yield ShortStep(
         metric.name,
-        index + 1,
-        path,
-        f"{step}; metric {metric.name} finds a threefold error rate within it in {least}{found:.0%} of releases; {needs} "
+        part.step,
+        part.path,
+        f"{part.words}; metric {metric.name} finds {harm} within it in {least}{found:.0%} of releases; {needs} "
         f"{SURE:.0%} ({source})",
         found,
         needed,
     )
-
-
-def traffic_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) -> tuple[Traffic | None, str]:
-    """(the traffic of a metric, its source): `expected`, or the looks of the latest run; None if neither exists."""
-    if asked.expected is not None:
-        requests, rate = asked.expected.requests, asked.expected.rate
-        return Traffic(requests, rate, asked.interval), f"{_traffic_words(requests, rate)} expected"
-    for run in sorted(runs, key=lambda one: one.metadata.creation_timestamp or "", reverse=True):
-        seen = _seen(run, name, asked.interval)
-        if seen is not None:
-            words = f"{_traffic_words(seen.requests, seen.rate)} in {run.metadata.name}"
-            return seen, words
-    return None, ""
-
-
-def _traffic_words(requests: float, rate: float) -> str:
-    return f"{requests:.3g} requests a minute with {rate:.2%} errors"
-
-
-class _Value(msgspec.Struct):
-    """The part of a verdict's value that contains the amount of traffic."""
-
-    looks: int = 0
-    requests: dict[str, float] = {}
-    errors: dict[str, float] = {}
-
-
-def _seen(run: AnalysisRun, name: str, interval: float) -> Traffic | None:
-    result = next((one for one in run.status.metric_results if one.name == name and one.measurements), None)
-    if result is None:
-        return None
-    try:
-        value = converted(msgspec.json.decode(result.measurements[-1].value), _Value)
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        return None
-    stable, errors = value.requests.get("stable", 0), value.errors.get("stable", 0)
-    if not (value.looks and stable and 0 < errors < stable):
-        return None
-    requests = (stable + value.requests.get("canary", 0)) / (value.looks * interval / 60)
-    return Traffic(requests, errors / stable, interval)

@@ -1,0 +1,80 @@
+"""The traffic of a metric with a sequential verdict: what its configuration expects, or the looks of an earlier run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from serinus.analysis.sequential.metric import SequentialMetric
+from serinus.analysis.sequential.planning import Traffic
+from serinus.api.analysis import AnalysisRun
+from serinus.api.decoding.reading import converted
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """`requests`: a minute. `source`: in words. `share`: the canary's, None if it is not known."""
+
+    requests: float
+    source: str
+    share: float | None = None
+
+
+class _Value(msgspec.Struct):
+    """The part of a verdict's value that contains the amount of traffic."""
+
+    looks: int = 0
+    requests: dict[str, float] = {}
+    errors: dict[str, float] = {}
+
+
+def traffic_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) -> tuple[Traffic | None, str]:
+    """(the traffic of a metric, its source): `expected`, or the looks of the latest run; None if neither exists."""
+    if asked.expected is not None:
+        requests, rate = asked.expected.requests, asked.expected.rate
+        return Traffic(requests, rate, asked.interval), f"{_words(requests, rate)} expected"
+    for run, value in _seen(name, runs):
+        stable, errors = value.requests.get("stable", 0), value.errors.get("stable", 0)
+        if stable and 0 < errors < stable:
+            requests, rate = _a_minute(value, asked.interval), errors / stable
+            return Traffic(requests, rate, asked.interval), f"{_words(requests, rate)} in {run}"
+    return None, ""
+
+
+def requests_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun]) -> Requests | None:
+    """The requests of both versions, whatever their errors: `expected`, or the looks of the latest run."""
+    seen = next(_seen(name, runs), None)
+    share = None
+    if seen is not None:
+        both = sum(seen[1].requests.values())
+        share = seen[1].requests.get("canary", 0) / both if both else None
+    if asked.expected is not None:
+        requests = asked.expected.requests
+        return Requests(requests, f"{requests:.3g} requests a minute expected", share)
+    if seen is None:
+        return None
+    requests = _a_minute(seen[1], asked.interval)
+    return Requests(requests, f"{requests:.3g} requests a minute in {seen[0]}", share) if requests else None
+
+
+def _seen(name: str, runs: Sequence[AnalysisRun]) -> Iterator[tuple[str, _Value]]:
+    """(name of the run, its counts) of the runs that took a look at this metric, the latest first."""
+    for run in sorted(runs, key=lambda one: one.metadata.creation_timestamp or "", reverse=True):
+        result = next((one for one in run.status.metric_results if one.name == name and one.measurements), None)
+        if result is not None:
+            try:
+                value = converted(msgspec.json.decode(result.measurements[-1].value), _Value)
+            except (msgspec.DecodeError, msgspec.ValidationError):
+                continue
+            if value.looks:
+                yield run.metadata.name, value
+
+
+def _a_minute(value: _Value, interval: float) -> float:
+    return (value.requests.get("stable", 0) + value.requests.get("canary", 0)) / (value.looks * interval / 60)
+
+
+def _words(requests: float, rate: float) -> str:
+    return f"{requests:.3g} requests a minute with {rate:.2%} errors"
