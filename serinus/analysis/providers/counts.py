@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.prometheus import Prometheus, PrometheusConfig
+from serinus.analysis.providers.prometheus import Prometheus
 from serinus.analysis.providers.provider import Call, QueryProvider
 from serinus.analysis.providers.registry import provider
-from serinus.analysis.providers.web import Web, WebConfig, reading
+from serinus.analysis.providers.web import Web, results
 from serinus.analysis.sequential.metric import SequentialMetric, configuration
 from serinus.analysis.sequential.settings import SetupError
+from serinus.api.analysis import Metric
 from serinus.api.decoding.reading import converted
 
 PATHS = {"web": "jsonPath"}
@@ -31,60 +32,70 @@ class NoCounts(Exception):
         self.own, self.said = own, said
 
 
-async def counts(metric: SequentialMetric, call: Call) -> dict[str, float]:
-    """A number for each query of the metric, by its field. NoCounts for a gap, SetupError for a permanent error."""
-    at = call.now
-    frozen = dataclasses.replace(call, reach=dataclasses.replace(call.reach, clock=lambda: at))
-    try:
-        results = await _results(metric, frozen)
-    except ProviderError as error:
-        raise NoCounts(error.own, error.said) from error
-    return {field: _number(field, result, metric) for field, result in results.items()}
+class Counting:
+    """The counts of one metric. It is used for all looks of a run: what does not change between looks is computed once."""
+
+    def __init__(self, metric: SequentialMetric, call: Call) -> None:
+        """SetupError for a configuration that the counting provider does not accept."""
+        self._metric = metric
+        self._provider = provider(metric.provider)
+        texts = {field: query for field, query in metric.queries.items() if isinstance(query, str)}
+        whole, provided = len(texts) == len(metric.queries), self._provider
+        self._together = texts if whole and _in_one_request(provided, metric) else {}
+        parts = [metric.base] if self._together else [self._part(query) for query in metric.queries.values()]
+        shown = configuration(call.shown) if call.shown is not None else None
+        counted = (shown or {}).get("counts") if call.shown is not None else None
+        self._requests = [self._request(part, call, counted) for part in parts]
+
+    def _part(self, query: str | Mapping[str, Any]) -> Mapping[str, Any]:
+        part = {PATHS.get(self._metric.provider, "query"): query} if isinstance(query, str) else query
+        return {**self._metric.base, **part}
+
+    def _request(self, part: Mapping[str, Any], call: Call, counted: Any) -> tuple[Any, Metric, Metric]:
+        """(configuration, metric, metric without secrets) of the counting provider."""
+        name = self._metric.provider
+        try:
+            config = converted(dict(part), self._provider.config)
+        except msgspec.ValidationError as error:
+            raise SetupError("counts", str(error)) from None
+        inner = msgspec.structs.replace(call.metric, provider={name: dict(part)})
+        seen = counted.get(name) if isinstance(counted, dict) else None if call.shown is not None else part
+        return config, inner, msgspec.structs.replace(inner, provider={name: seen})
+
+    async def counts(self, call: Call) -> dict[str, float]:
+        """A number for each query of the metric, by its field, all for the time at which this is called.
+
+        NoCounts for a gap, SetupError for a permanent error.
+        """
+        at = call.now
+        reach = dataclasses.replace(call.reach, clock=lambda: at)
+        calls = [
+            (config, Call(call.run, inner, reach, call.number, shown, call.hidden))
+            for config, inner, shown in self._requests
+        ]
+        try:
+            results = await self._results(calls)
+        except ProviderError as error:
+            raise NoCounts(error.own, error.said) from error
+        return {field: _number(field, result, self._metric) for field, result in results.items()}
+
+    async def _results(self, calls: list[tuple[Any, Call]]) -> dict[str, Any]:
+        asked, texts = self._provider, self._together
+        if texts:
+            ((config, call),) = calls
+            if isinstance(asked, Prometheus):
+                return await asked.query_all(config, texts, call)
+            assert isinstance(asked, Web)  # `_in_one_request` accepts no others
+            answer = await asked.answer(config, call)
+            return await call.taken(answer, lambda: results(answer.body, texts))
+        assert isinstance(asked, QueryProvider)  # `COUNTING` names no others
+        found = await asyncio.gather(*(asked.query(config, call) for config, call in calls))
+        return {field: reading.result for field, reading in zip(self._metric.queries, found, strict=True)}
 
 
-async def _results(metric: SequentialMetric, call: Call) -> dict[str, Any]:
-    texts = {field: query for field, query in metric.queries.items() if isinstance(query, str)}
-    asked = provider(metric.provider)
-    if isinstance(asked, Prometheus) and len(texts) == len(metric.queries) and "rangeQuery" not in metric.base:
-        return await asked.query_all(_config(metric.base, PrometheusConfig), texts, _call(call, metric, metric.base))
-    if isinstance(asked, Web) and len(texts) == len(metric.queries):
-        return await _of_one_page(asked, metric, texts, call)
-    found = await asyncio.gather(*(_asked(asked, metric, query, call) for query in metric.queries.values()))
-    return dict(zip(metric.queries, found, strict=True))
-
-
-async def _of_one_page(web: Web, metric: SequentialMetric, paths: Mapping[str, str], call: Call) -> dict[str, Any]:
-    """All numbers of one response: several responses could be of different times."""
-    answer = await web.answer(_config(metric.base, WebConfig), _call(call, metric, metric.base))
-
-    def numbers() -> dict[str, Any]:
-        return {field: reading(answer.body, path).result for field, path in paths.items()}
-
-    return await call.taken(answer, numbers)
-
-
-async def _asked(asked: Any, metric: SequentialMetric, query: str | Mapping[str, Any], call: Call) -> Any:
-    part = {PATHS.get(metric.provider, "query"): query} if isinstance(query, str) else query
-    config = {**metric.base, **part}
-    assert isinstance(asked, QueryProvider)  # `COUNTING` names no others
-    return (await asked.query(_config(config, asked.config), _call(call, metric, config))).result
-
-
-def _config(config: Mapping[str, Any], kind: Any) -> Any:
-    try:
-        return converted(dict(config), kind)
-    except msgspec.ValidationError as error:
-        raise SetupError("counts", str(error)) from None
-
-
-def _call(call: Call, metric: SequentialMetric, config: Mapping[str, Any]) -> Call:
-    """The call with a metric of the counting provider."""
-    inner = msgspec.structs.replace(call.metric, provider={metric.provider: dict(config)})
-    counts = (configuration(call.shown) or {}).get("counts") if call.shown is not None else {metric.provider: config}
-    part = counts.get(metric.provider) if isinstance(counts, dict) else None
-    return dataclasses.replace(
-        call, metric=inner, shown=msgspec.structs.replace(inner, provider={metric.provider: part})
-    )
+def _in_one_request(asked: Any, metric: SequentialMetric) -> bool:
+    """Whether one response has all numbers. Several responses could be of different times."""
+    return isinstance(asked, Web) or (isinstance(asked, Prometheus) and "rangeQuery" not in metric.base)
 
 
 def _number(field: str, result: Any, metric: SequentialMetric) -> float:

@@ -14,7 +14,7 @@ import msgspec
 
 from serinus.analysis.limits import number
 from serinus.analysis.phases import ERROR, FAILED, INCONCLUSIVE, RUNNING, SUCCESSFUL
-from serinus.analysis.providers.counts import NoCounts, counts
+from serinus.analysis.providers.counts import Counting, NoCounts
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.provider import Call, VerdictProvider
 from serinus.analysis.sequential.looks import FIELDS, checked_look
@@ -40,13 +40,20 @@ STEADY = 2
 """Looks at the same weight before one counts for the split: gateways and scrapes follow a change late."""
 
 
+class _Asked(NamedTuple):
+    """A metric as it is `given`, its configuration, and its queries."""
+
+    given: Metric
+    metric: SequentialMetric
+    counting: Counting
+
+
 class _Kept(NamedTuple):
     """The state after the latest look of a metric, from which the next one continues."""
 
     metadata: Mapping[str, str]
     record: Record
-    asked: Metric
-    metric: SequentialMetric
+    asked: _Asked
 
 
 class SequentialVerdicts(VerdictProvider[Sequential]):
@@ -68,17 +75,18 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
         return await self._looked(call, measurement)
 
     async def terminate(self, call: Call, measurement: Measurement) -> Measurement:
-        metric = self._metric(call)
+        metric = self._asked(call).metric
         return _ended(call, metric, self._record(call, metric, measurement), measurement, _undecided(metric), "")
 
     async def _looked(self, call: Call, measurement: Measurement) -> Measurement:
-        metric = self._metric(call)
+        asked = self._asked(call)
+        metric = asked.metric
         record = self._record(call, metric, measurement)
         course, now = record.course, call.now
         if not course.began_at:
             course.began_at = course.used_at = now
         try:
-            found = await counts(metric, call)
+            found = await asked.counting.counts(call)
             used = _add(metric, record, found, now)
         except NoCounts as gap:
             course.unused += 1
@@ -92,12 +100,12 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
         phase, why = _judged(metric, record, now, number(call.metric.count))
         if phase != RUNNING:
             return _ended(call, metric, record, measurement, phase, why)
-        return self._kept(call, metric, record, measurement)
+        return self._kept(call, asked, record, measurement)
 
-    def _kept(self, call: Call, metric: SequentialMetric, record: Record, before: Measurement) -> Measurement:
-        metadata = record.metadata()
+    def _kept(self, call: Call, asked: _Asked, record: Record, before: Measurement) -> Measurement:
+        metadata, metric = record.metadata(), asked.metric
         key = (call.run.metadata.uid, call.metric.name)
-        self._records[key] = _Kept(metadata, record, call.metric, metric)
+        self._records[key] = _Kept(metadata, record, asked)
         self._records.move_to_end(key)
         if len(self._records) > REMEMBERED:
             self._records.popitem(last=False)
@@ -122,12 +130,13 @@ class SequentialVerdicts(VerdictProvider[Sequential]):
         except SetupError as error:
             raise ProviderError("", str(error)) from None
 
-    def _metric(self, call: Call) -> SequentialMetric:
+    def _asked(self, call: Call) -> _Asked:
         known = self._records.get((call.run.metadata.uid, call.metric.name))
-        if known is not None and known.asked is call.metric:
-            return known.metric
+        if known is not None and known.asked.given is call.metric:
+            return known.asked
         try:
-            return sequential_metric(call.metric)
+            metric = sequential_metric(call.metric)
+            return _Asked(call.metric, metric, Counting(metric, call))
         except SetupError as error:
             raise ProviderError("", str(error)) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -90,6 +91,27 @@ def reading(body: bytes, path: str) -> Reading:
     except NotJson:
         text = body.decode("utf-8", "replace")
         return Reading(text, text)
+    result = _first(path, data)
+    try:
+        return Reading(result, json_text(result, Budget(), indent=None))
+    except ConditionError as error:
+        raise ProviderError("", error) from error
+
+
+def results(body: bytes, paths: Mapping[str, str]) -> dict[str, Any]:
+    """The first match of each path, by its name, from one decoding; the text itself for each if the body is no JSON.
+
+    ProviderError for a path without a match.
+    """
+    try:
+        data = json_of(body)
+    except NotJson:
+        return dict.fromkeys(paths, body.decode("utf-8", "replace"))
+    return {name: _first(path, data) for name, path in paths.items()}
+
+
+def _first(path: str, data: Any) -> Any:
+    """The first match of the path, with the numbers of Go. ProviderError without a match."""
     try:
         found = find(path, data)
     except JsonPathError as error:
@@ -97,8 +119,7 @@ def reading(body: bytes, path: str) -> Reading:
     if not found:
         raise ProviderError("result of web metric produced no value")
     try:
-        result: Any = floats(found[0])
-        return Reading(result, json_text(result, Budget(), indent=None))
+        return floats(found[0])
     except ConditionError as error:
         raise ProviderError("", error) from error
 

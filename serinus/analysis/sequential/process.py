@@ -8,6 +8,8 @@ counts of requests, hypergeometric, which the binomial dominates in convex order
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from math import exp, inf, log
 
 POINTS = 40
@@ -22,26 +24,38 @@ def geometric(first: float, last: float) -> tuple[float, ...]:
     return tuple(first * (last / first) ** (place / (POINTS - 1)) for place in range(POINTS))
 
 
-def log_mean_exp(sums: list[float], divisor: float = 1.0) -> float:
+@lru_cache(64)
+def ends(limit: float, *, harm: bool) -> tuple[float, ...]:
+    """The alternatives to a ratio of error rates."""
+    first, last = (NEAREST * limit, FARTHEST * limit) if harm else (limit / FARTHEST, limit / NEAREST)
+    return geometric(first, last)
+
+
+@lru_cache(64)
+def log_ends(limit: float, *, harm: bool) -> tuple[float, ...]:
+    """Their logarithms."""
+    return tuple(map(log, ends(limit, harm=harm)))
+
+
+def log_mean_exp(sums: Sequence[float], divisor: float = 1.0) -> float:
     """log(mean(exp(s / divisor))), without overflow; -inf for sums that are all -inf."""
     highest = max(sums)
     if highest == -inf:
         return -inf
-    return highest / divisor + log(sum(exp((one - highest) / divisor) for one in sums) / len(sums))
+    return highest / divisor + log(sum([exp((one - highest) / divisor) for one in sums]) / len(sums))
 
 
 class RelativeProcess:
     """Rejects ratios of error rates up to `limit` (`harm`), or from `limit` on (not `harm`)."""
 
-    __slots__ = ("_steps", "_weight", "alternatives", "limit", "log_alternatives", "log_ratios", "sums")
+    __slots__ = ("_steps", "_weight", "_weights", "alternatives", "limit", "log_ratios", "sums")
 
     def __init__(self, limit: float, *, harm: bool) -> None:
         self.limit = limit
-        ends = (NEAREST * limit, FARTHEST * limit) if harm else (limit / FARTHEST, limit / NEAREST)
-        self.alternatives = geometric(*ends)
-        self.log_alternatives = tuple(map(log, self.alternatives))
+        self.alternatives = ends(limit, harm=harm)
         self.log_ratios = tuple(log(ratio / limit) for ratio in self.alternatives)
         self.sums = [0.0] * POINTS
+        self._weights: tuple[list[float], float, float, list[float]] | None = None
         self._weight, self._steps = -1.0, [0.0] * POINTS
 
     def add(self, weight: float, canary_errors: float, stable_errors: float) -> None:
@@ -52,8 +66,9 @@ class RelativeProcess:
         k_c·log(r / limit) + (k_c + k_s)·step(r).
         """
         if canary_errors or stable_errors:
-            growth = self.growth(weight, canary_errors, stable_errors)
-            self.sums = [total + more for total, more in zip(self.sums, growth, strict=True)]
+            both, steps = canary_errors + stable_errors, self._steps_at(weight)
+            parts = zip(self.sums, self.log_ratios, steps, strict=True)
+            self.sums = [total + canary_errors * ratio + both * step for total, ratio, step in parts]
 
     def growth(self, weight: float, canary_errors: float, stable_errors: float) -> list[float]:
         """How much such a look adds to each sum."""
@@ -70,7 +85,17 @@ class RelativeProcess:
         return self._steps
 
     def log_evidence(self, dispersion: float = 1.0) -> float:
-        return log_mean_exp(self.sums, dispersion)
+        highest, weights = self.weights(dispersion)
+        return highest + log(sum(weights) / POINTS)
+
+    def weights(self, dispersion: float = 1.0) -> tuple[float, list[float]]:
+        """(the highest log sum, the likelihood of each alternative relative to the highest one)."""
+        known = self._weights
+        if known is None or known[0] is not self.sums or known[1] != dispersion:
+            highest = max(self.sums)
+            weights = [exp((one - highest) / dispersion) for one in self.sums]
+            known = self._weights = self.sums, dispersion, highest / dispersion, weights
+        return known[2], known[3]
 
 
 class AbsoluteProcess:

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, pairwise
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
 from math import exp, log
+from typing import NamedTuple
 
-from serinus.analysis.sequential.process import POINTS, RelativeProcess
+from serinus.analysis.sequential.process import POINTS, RelativeProcess, log_ends
 
-Curve = list[tuple[float, float]]
-"""(log of a ratio, its log likelihood), in the order of the ratios."""
+
+class _Places(NamedTuple):
+    """The ratios of a curve as logarithms, in order. `order`: the place of each in the list of heights.
+
+    `above`: how many alternatives for harm are at most each ratio. `below`: how many for safety are at least each.
+    """
+
+    ratios: Sequence[float]
+    order: Sequence[int]
+    above: Sequence[int]
+    below: Sequence[int]
+
+
+@lru_cache(64)
+def _places(harm_limit: float, safety_limit: float) -> _Places:
+    upper, lower = log_ends(harm_limit, harm=True), log_ends(safety_limit, harm=False)
+    every = [*lower, log(harm_limit), log(safety_limit), *upper]
+    order = sorted(range(len(every)), key=every.__getitem__)
+    ratios = [every[place] for place in order]
+    above = [sum(one <= ratio for one in upper) for ratio in ratios]
+    return _Places(ratios, order, above, [sum(one >= ratio for one in lower) for ratio in ratios])
 
 
 def interval(
@@ -22,33 +44,49 @@ def interval(
     reaches 1/alpha; from above likewise with the safety grid and 1/beta. At the limits of the two processes that is
     their evidence.
     """
-    upper = [(place, s / dispersion) for s, place in zip(harm.sums, harm.log_alternatives, strict=True)]
-    lower = [(place, (base + s) / dispersion) for s, place in zip(safety.sums, safety.log_alternatives, strict=True)]
-    curve = sorted([*lower, (log(harm.limit), 0.0), (log(safety.limit), base / dispersion), *upper])
-    lowest = _end(curve, upper, -log(alpha))
-    mirrored = [(-place, height) for place, height in reversed(curve)]
-    highest = _end(mirrored, [(-place, height) for place, height in reversed(lower)], -log(beta))
-    return None if lowest is None else exp(lowest), None if highest is None else exp(-highest)
+    places = _places(harm.limit, safety.limit)
+    raw = [*(base + total for total in safety.sums), 0.0, base, *harm.sums]
+    heights = [raw[place] / dispersion for place in places.order]
+    highest, weights = harm.weights(dispersion)
+    tails = list(accumulate(reversed(weights), initial=0.0))[::-1]
+    lowest = _end(places.ratios, heights, highest, tails, places.above, -log(alpha))
+    peak, weights = safety.weights(dispersion)
+    heads = list(accumulate(weights, initial=0.0))[::-1]
+    mirrored = [-ratio for ratio in reversed(places.ratios)]
+    top = _end(mirrored, heights[::-1], base / dispersion + peak, heads, places.below[::-1], -log(beta))
+    return None if lowest is None else exp(lowest), None if top is None else exp(-top)
 
 
-def _end(curve: Curve, grid: Curve, limit: float) -> float | None:
-    """The highest position that the alternatives above it exclude; None if the first one is not excluded.
+def _end(
+    ratios: Sequence[float],
+    heights: Sequence[float],
+    highest: float,
+    tails: Sequence[float],
+    passed: Sequence[int],
+    limit: float,
+) -> float | None:
+    """The highest ratio that the alternatives above it exclude; None if the first one is not excluded.
 
-    Exclusion is monotone in the position. Between two points of the curve the likelihood is linear and the alternatives
-    above are the same, so the first piece that contains the end gives it. Terms that are negligible against the highest
-    one never exclude a position: if all alternatives above are that small, its own likelihood is higher.
+    `tails`: the sum of the likelihoods of the alternatives from each one on, relative to the `highest` of all.
+
+    Exclusion is monotone in the ratio, so the end is found by bisection. Between two points of the curve the likelihood is
+    linear and the alternatives above are the same. Terms that are negligible against the highest one never exclude a
+    ratio: if all alternatives above are that small, its own likelihood is higher.
     """
-    highest = max(height for _, height in grid)
-    tails = list(accumulate((exp(height - highest) for _, height in reversed(grid)), initial=0.0))[::-1]
-    after = 0
-    for (left, at_left), (right, at_right) in pairwise(curve):
-        while after < POINTS and grid[after][0] <= left:
-            after += 1
-        if not tails[after]:
-            return left
-        reached = highest + log(tails[after] / POINTS) - limit
-        if at_left > reached:
-            return None if left == curve[0][0] else left
-        if at_right > reached:
-            return left + (right - left) * (reached - at_left) / (at_right - at_left)
-    return curve[-1][0]
+
+    def reached(place: int) -> float:
+        return highest + log(tails[passed[place]]) - log(POINTS) - limit
+
+    def ends(place: int) -> bool:
+        return not tails[passed[place]] or max(heights[place], heights[place + 1]) > reached(place)
+
+    low, high = 0, len(ratios) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if ends(middle) else (middle + 1, high)
+    if low == len(ratios) - 1 or not tails[passed[low]]:
+        return ratios[low]
+    if heights[low] > reached(low):
+        return None if low == 0 else ratios[low]
+    left, at_left = ratios[low], heights[low]
+    return left + (ratios[low + 1] - left) * (reached(low) - at_left) / (heights[low + 1] - at_left)

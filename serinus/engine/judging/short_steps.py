@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from serinus.analysis.limits import number
 from serinus.analysis.errors import AnalysisProblem
+from serinus.analysis.limits import number
 from serinus.analysis.sequential.budget_power import BudgetPower, budget_power
 from serinus.analysis.sequential.metric import (
     PLUGIN,
@@ -24,9 +24,9 @@ from serinus.analysis.sequential.power import Power, power
 from serinus.analysis.sequential.settings import SetupError
 from serinus.analysis.validation import DUMMY, metrics_known_now
 from serinus.api.analysis import AnalysisRun, Metric, RolloutAnalysis
-from serinus.api.values.durations import go_duration
 from serinus.api.meta import Json
 from serinus.api.rollout import BlueGreenStrategy, CanaryStep, CanaryStrategy, Rollout
+from serinus.api.values.durations import go_duration
 from serinus.api.values.times import age_words
 from serinus.engine.core.analysis_runs import templates_of, typed
 from serinus.engine.judging.expected_traffic import requests_of, traffic_of

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 LONGEST = 4_000
@@ -22,6 +23,8 @@ _NAME = re.compile(r"(?:\\.|[^\s.\[\]'\"(){}|,\\])+")
 _QUOTED = re.compile(r"'((?:[^'\\]++|\\.)*+)'|\"((?:[^\"\\]++|\\.)*+)\"")
 _SLICE = re.compile(r"\s*+(-?\d++)?\s*+(:)?\s*+(-?\d++)?\s*+(?::\s*+(-?\d++)?)?\s*+")
 _QUOTES = re.compile(r"'[^']*+(?:'|\Z)|\"[^\"]*+(?:\"|\Z)")
+_FIELDS = re.compile(r"\{\$?((?:\.[A-Za-z_][\w-]*+)++)\}")
+"""A path of plain names: the usual one."""
 _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 
 
@@ -33,7 +36,22 @@ def find(template: str, data: Any) -> list[Any]:
     """All matches, in order. JsonPathError for a missing key or an invalid template."""
     if len(template) > LONGEST:
         raise JsonPathError(f"the path has more than {LONGEST} characters")
+    at = data
+    for name in _fields(template):
+        if not isinstance(at, dict) or name not in at:
+            break
+        at = at[name]
+    else:
+        if at is not data:
+            return [at]
     return _matches(list(_pieces(template)), data, data)
+
+
+@lru_cache(1_000)
+def _fields(template: str) -> tuple[str, ...]:
+    """The names of a path that has only names, from the outermost on; () for another path."""
+    match = _FIELDS.fullmatch(template)
+    return tuple(match[1][1:].split(".")) if match else ()
 
 
 def _matches(pieces: list[tuple[str, str | None]], data: Any, at: Any) -> list[Any]:
