@@ -12,8 +12,10 @@ from serinus.api.records import record
 
 Json = dict[str, Any]
 
-ACTIONS: tuple[str, ...] = ("promote", "promote-full", "skip-steps", "abort", "retry", "pause", "restart")
-"""`skip-steps`: the deprecated flags of promote, which end no pause."""
+SKIPS = ("skip-current-step", "skip-all-steps")
+"""The deprecated flags of promote, which end no pause."""
+
+ACTIONS: tuple[str, ...] = ("promote", "promote-full", *SKIPS, "abort", "retry", "pause", "restart")
 
 
 @record()
@@ -44,7 +46,7 @@ def no_effect(action: str, rollout: Json) -> NoEffect | None:
         return _abort(rollout, status)
     if action == "retry":
         return _retry(status)
-    if spec.get("paused") and action != "skip-steps":
+    if spec.get("paused") and action not in SKIPS:
         return None  # it ends that pause in any case
     return _promote(action, rollout, status)
 

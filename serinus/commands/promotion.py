@@ -2,35 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Any
+from serinus.commands.decision import Json, Patches, Refusal
 
-Json = dict[str, Any]
+SKIP_BOTH = "Cannot use skip-current-step and skip-all-steps flags at the same time"
+SKIP_BLUE_GREEN = "Cannot skip steps of a bluegreen rollout. Run without a flags"
+SKIP_NOTHING = "Cannot skip steps of a rollout without steps"
 
 
-def promotion_patches(rollout: Json, *, full: bool = False) -> tuple[Json | None, Json | None]:
-    """(merge patch of the status, merge patch of the spec); None for no patch."""
-    spec, status = rollout.get("spec") or {}, rollout.get("status") or {}
-    canary: Json | None = (spec.get("strategy") or {}).get("canary")
-    steps = len((canary or {}).get("steps") or [])
-    unpause: Json | None = {"spec": {"paused": False}} if spec.get("paused") else None
-    if full:
-        differs = status.get("currentPodHash") != status.get("stableRS")
-        return ({"status": {"promoteFull": True}} if differs else None), unpause
-    waits = bool(status.get("pauseConditions"))
-    run_status: Json = (status.get("canary") or {}).get("currentStepAnalysisRunStatus") or {}
-    inconclusive = run_status.get("status") == "Inconclusive" and waits and bool(status.get("controllerPause"))
-    if canary is not None and inconclusive and steps:
-        changed = {"pauseConditions": None, "controllerPause": False, "currentStepIndex": following_step(rollout)}
-        return {"status": changed}, unpause
-    if waits:
-        return {"status": {"pauseConditions": None}}, unpause
-    if canary is not None and steps:
-        return {"status": {"pauseConditions": None, "currentStepIndex": following_step(rollout)}}, unpause
-    return None, unpause
+def promotion_action(*, full: bool = False, skip_current: bool = False, skip_all: bool = False) -> str:
+    """The action that the flags of `promote` request. Refusal for flags that exclude each other."""
+    if skip_current and skip_all:
+        raise Refusal(SKIP_BOTH)
+    if skip_current:
+        return "skip-current-step"
+    if skip_all:
+        return "skip-all-steps"
+    return "promote-full" if full else "promote"
+
+
+def promotion(action: str, rollout: Json) -> Patches:
+    """The patches of an answer of `promotion_action`. Refusal if there are no steps to skip."""
+    if action == "promote-full":
+        return _full(rollout)
+    if action == "promote":
+        return _promote(rollout)
+    if _strategy(rollout).get("blueGreen") is not None:
+        raise Refusal(SKIP_BLUE_GREEN)
+    steps = _steps(rollout)
+    if not steps:
+        raise Refusal(SKIP_NOTHING)
+    return Patches(
+        status={"status": {"currentStepIndex": steps if action == "skip-all-steps" else following_step(rollout)}}
+    )
 
 
 def following_step(rollout: Json) -> int:
     """Index of the step after the current one; the number of steps after the last."""
-    spec, status = rollout.get("spec") or {}, rollout.get("status") or {}
-    steps = len(((spec.get("strategy") or {}).get("canary") or {}).get("steps") or [])
-    return min(int(status.get("currentStepIndex") or 0) + 1, steps)
+    return min(int((rollout.get("status") or {}).get("currentStepIndex") or 0) + 1, _steps(rollout))
+
+
+def _full(rollout: Json) -> Patches:
+    status = rollout.get("status") or {}
+    differs = status.get("currentPodHash") != status.get("stableRS")
+    return Patches({"status": {"promoteFull": True}} if differs else None, _unpause(rollout))
+
+
+def _promote(rollout: Json) -> Patches:
+    status, steps = rollout.get("status") or {}, _steps(rollout)
+    waits = bool(status.get("pauseConditions"))
+    changed: Json | None = None
+    if waits and steps and _inconclusive(status):
+        changed = {"pauseConditions": None, "controllerPause": False, "currentStepIndex": following_step(rollout)}
+    elif waits:
+        changed = {"pauseConditions": None}
+    elif steps:
+        changed = {"pauseConditions": None, "currentStepIndex": following_step(rollout)}
+    return Patches(None if changed is None else {"status": changed}, _unpause(rollout))
+
+
+def _inconclusive(status: Json) -> bool:
+    """Whether it waits for a decision after an inconclusive analysis."""
+    run: Json = (status.get("canary") or {}).get("currentStepAnalysisRunStatus") or {}
+    return run.get("status") == "Inconclusive" and bool(status.get("controllerPause"))
+
+
+def _unpause(rollout: Json) -> Json | None:
+    return {"spec": {"paused": False}} if (rollout.get("spec") or {}).get("paused") else None
+
+
+def _strategy(rollout: Json) -> Json:
+    return (rollout.get("spec") or {}).get("strategy") or {}
+
+
+def _steps(rollout: Json) -> int:
+    """The number of canary steps."""
+    return len((_strategy(rollout).get("canary") or {}).get("steps") or [])

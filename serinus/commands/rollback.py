@@ -8,15 +8,47 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from serinus.commands.decision import Refusal, TemplateChange
+from serinus.commands.holder import Holder
 from serinus.view.rollout_info import HASH, REVISION, Json
 
 
-class NoRevision(Exception):
-    """The requested revision does not exist. `known`: the existing ones, ascending."""
+class NoRevision(Refusal):
+    """The requested revision does not exist."""
 
-    def __init__(self, message: str, known: list[int]) -> None:
-        super().__init__(message)
-        self.message, self.known = message, known
+
+class SameTemplate(Refusal):
+    """The current template is that of the requested revision."""
+
+
+def earlier(rollout: Json, replica_sets: Iterable[Json], asked: int) -> tuple[int, Json]:
+    """(revision, pod template) of the target; `asked` 0 means the one before the newest. Raises NoRevision."""
+    history = revisions(rollout, replica_sets)
+    if asked > 0:
+        if asked not in history:
+            known = ", ".join(map(str, sorted(history))) or "none"
+            raise NoRevision(f"unable to find specified revision {asked} in history", f"Revisions: {known}")
+        return asked, history[asked]
+    if len(history) < 2:
+        raise NoRevision(f'no revision found for rollout "{rollout["metadata"]["name"]}"')
+    chosen = sorted(history)[-2]
+    return chosen, history[chosen]
+
+
+def undo(holder: Holder, obj: Json, target: tuple[int, Json], asked: int) -> TemplateChange:
+    """Replace the pod template in `obj`, the object of `holder`, by that of `target`, an answer of `earlier`.
+
+    Raises SameTemplate.
+    """
+    revision, wanted = target
+    if derives(without_hash(holder.template(obj)), wanted):
+        raise SameTemplate(f"The current template is that of revision {asked} already.")
+    return TemplateChange(
+        holder.resource,
+        obj,
+        [{"op": "replace", "path": holder.path, "value": wanted}],
+        f"{holder.path} of {holder.resource.singular} '{obj['metadata']['name']}' = that of revision {revision}",
+    )
 
 
 def revisions(rollout: Json, replica_sets: Iterable[Json]) -> dict[int, Json]:
@@ -37,17 +69,6 @@ def revisions(rollout: Json, replica_sets: Iterable[Json]) -> dict[int, Json]:
             template = stripped(own_template(rs["spec"]["template"], annotations, labels))
             found[int(noted) if noted.isdigit() else 0] = template
     return found
-
-
-def choose(history: dict[int, Json], asked: int, name: str) -> int:
-    """The target revision; 0 means the one before the newest. NoRevision if there is none."""
-    if asked > 0:
-        if asked not in history:
-            raise NoRevision(f"unable to find specified revision {asked} in history", sorted(history))
-        return asked
-    if len(history) < 2:
-        raise NoRevision(f'no revision found for rollout "{name}"', sorted(history))
-    return sorted(history)[-2]
 
 
 def derives(current: Any, wanted: Any) -> bool:

@@ -8,39 +8,27 @@ command line; section 1 of its specification is the source.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from serinus.api.resources import DEPLOYMENTS, EVENTS, POD_TEMPLATES, REPLICA_SETS, ROLLOUTS, Resource
+from serinus.api.resources import EVENTS, REPLICA_SETS, ROLLOUTS
 from serinus.api.values.times import format_time
-from serinus.commands.effects import no_effect
-from serinus.commands.promotion import promotion_patches
-from serinus.commands.rollback import NoRevision, choose, derives, revisions, selector_text, without_hash
+from serinus.commands.actions import WithoutEffect, action_patches
+from serinus.commands.decision import Json, Patches, Refusal, TemplateChange
+from serinus.commands.event_reasons import EVENT_REASONS
+from serinus.commands.holder import Holder, template_holder
+from serinus.commands.image import NoContainer, image_holder, set_image
+from serinus.commands.rollback import earlier, selector_text, undo
 from serinus.kube.change_event import RETRY_SECONDS, change_event
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from serinus.kube.transport import JSON_PATCH, MERGE_PATCH
 
-Json = dict[str, Any]
-
 TRIES = 5
 """Attempts when a write of the controller causes a Conflict."""
 
-_WORKLOADS = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS, "PodTemplate": POD_TEMPLATES}
-
-_REASONS = {
-    "promote": "Promote",
-    "promote-full": "PromoteFull",
-    "abort": "Abort",
-    "retry": "Retry",
-    "restart": "Restart",
-    "pause": "Pause",
-}
-"""Reason of the action's Event; the commands use the same."""
-
-ACTIONS = tuple(_REASONS)
+ACTIONS = ("promote", "promote-full", "abort", "retry", "restart", "pause")
 
 AGENT = "serinus-dashboard"
 """Component of the dashboard's Events, and manager in managedFields."""
@@ -90,66 +78,54 @@ class Changes:
     async def act(self, namespace: str, name: str, action: str, was: Seen) -> Json:
         """Performs one of ACTIONS and returns the Rollout afterwards. Raises ApiError and Refused."""
 
-        def patches(rollout: Json) -> tuple[Json | None, Json | None]:
+        async def change(rollout: Json) -> Json:
             # A promotion must match the step on the screen; other changes must match the version.
             _still(rollout, was, step=action == "promote")
-            found = no_effect(action, rollout)
-            if found is not None:
-                message = f"{name} was not changed: {found.why}." + (f" {found.hint}" if found.hint else "")
-                raise NothingToDo(message, rollout) if found.holds else Refused(message)
-            if action in ("promote", "promote-full"):
-                return promotion_patches(rollout, full=action == "promote-full")
-            if action in ("abort", "retry"):
-                return {"status": {"abort": action == "abort"}}, None
-            if action == "pause":
-                return None, {"spec": {"paused": True}}
-            return None, {"spec": {"restartAt": format_time(self._clock.now())}}
+            patches = action_patches(action, rollout, restart_at=format_time(self._clock.now()))
+            return await self._patched(namespace, rollout, patches)
 
-        return await self._told(_REASONS[action], await self._patched(namespace, name, patches))
+        return await self._changed(namespace, name, action, change)
 
     async def set_image(self, namespace: str, name: str, container: str, image: str, was: Seen) -> Json:
         """Sets the image of each container with this name, in the Rollout or the Deployment that it references."""
         if not container or not image or any(c.isspace() for c in image):
             raise Refused(f"{image!r} is no image: write NAME:TAG, such as web:2")
-        for attempt in range(1, TRIES + 1):
-            rollout = await self._client.get(ROLLOUTS, name, namespace)
+
+        async def change(rollout: Json) -> Json:
             _still(rollout, was)
-            reference: Json = (rollout.get("spec") or {}).get("workloadRef") or {}
-            resource, target = (DEPLOYMENTS, str(reference.get("name"))) if reference else (ROLLOUTS, name)
-            obj = await self._client.get(resource, target, namespace) if reference else rollout
-            try:
-                await self._json_patch(resource, target, namespace, [_version(obj), *_images(obj, container, image)])
-            except Conflict:
-                if attempt == TRIES:
-                    raise
-                continue
-            return await self._told("SetImage", await self._client.get(ROLLOUTS, name, namespace))
-        raise AssertionError("the last attempt returns or raises")
+            holder = image_holder(rollout)
+            obj = await self._held(holder, rollout, namespace)
+            return await self._replaced(namespace, name, set_image(holder, obj, container, image))
+
+        return await self._changed(namespace, name, "set-image", change)
 
     async def undo(self, namespace: str, name: str, revision: int, was: Seen) -> Json:
         """Makes the pod template of a revision (0: the previous one) the current one."""
+
+        async def change(rollout: Json) -> Json:
+            _still(rollout, was)
+            selector: Json = (rollout.get("spec") or {}).get("selector") or {}
+            found = await self._client.list(REPLICA_SETS, namespace, labels=selector_text(selector))
+            target = earlier(rollout, found.items, revision)
+            holder = template_holder(rollout)
+            obj = await self._held(holder, rollout, namespace)
+            return await self._replaced(namespace, name, undo(holder, obj, target, revision))
+
+        return await self._changed(namespace, name, "undo", change)
+
+    async def _changed(
+        self, namespace: str, name: str, command: str, change: Callable[[Json], Awaitable[Json]]
+    ) -> Json:
+        """Read the Rollout and change it, again after a Conflict, and record the Event. Returns the changed Rollout."""
         for attempt in range(1, TRIES + 1):
             rollout = await self._client.get(ROLLOUTS, name, namespace)
-            _still(rollout, was)
-            spec: Json = rollout.get("spec") or {}
-            found = await self._client.list(REPLICA_SETS, namespace, labels=selector_text(spec.get("selector") or {}))
-            history = revisions(rollout, found.items)
             try:
-                wanted = history[choose(history, revision, name)]
-            except NoRevision as error:
-                raise Refused(error.message) from None
-            resource, obj, path = await self._template(rollout)
-            current: Json = (obj if path == "/template" else obj.get("spec") or {}).get("template") or {}
-            if derives(without_hash(current), wanted):
-                raise Refused(f"The current template is that of revision {revision} already.")
-            patch = [_version(obj), {"op": "replace", "path": path, "value": wanted}]
-            try:
-                await self._json_patch(resource, obj["metadata"]["name"], namespace, patch)
+                return await self._told(EVENT_REASONS[command], await change(rollout))
+            except Refusal as refusal:
+                raise _refused(refusal, rollout) from None
             except Conflict:
                 if attempt == TRIES:
                     raise
-                continue
-            return await self._told("Undo", await self._client.get(ROLLOUTS, name, namespace))
         raise AssertionError("the last attempt returns or raises")
 
     async def _told(self, reason: str, rollout: Json) -> Json:
@@ -168,25 +144,15 @@ class Changes:
                 break
         return rollout
 
-    async def _patched(
-        self, namespace: str, name: str, patches: Callable[[Json], tuple[Json | None, Json | None]]
-    ) -> Json:
-        for attempt in range(1, TRIES + 1):
-            rollout = await self._client.get(ROLLOUTS, name, namespace)
-            status, spec = patches(rollout)
-            try:
-                if status is not None:
-                    rollout = await self._patch_status(namespace, name, _at(rollout, status))
-                if spec is not None:
-                    # The second write belongs to the first; a check in between would promote a second time.
-                    patch = spec if status is not None else _at(rollout, spec)
-                    rollout = await self._client.patch(ROLLOUTS, name, patch, namespace)
-            except Conflict:
-                if attempt == TRIES:
-                    raise
-                continue
-            return rollout
-        raise AssertionError("the last attempt returns or raises")
+    async def _patched(self, namespace: str, rollout: Json, patches: Patches) -> Json:
+        name = str(rollout["metadata"]["name"])
+        if patches.status is not None:
+            rollout = await self._patch_status(namespace, name, _at(rollout, patches.status))
+        if patches.spec is not None:
+            # The second write belongs to the first; a check in between would promote a second time.
+            patch = patches.spec if patches.status is not None else _at(rollout, patches.spec)
+            rollout = await self._client.patch(ROLLOUTS, name, patch, namespace)
+        return rollout
 
     async def _patch_status(self, namespace: str, name: str, patch: Json) -> Json:
         try:
@@ -196,19 +162,25 @@ class Changes:
         except NotFound:  # old definitions have no status subresource
             return await self._client.patch(ROLLOUTS, name, patch, namespace)
 
-    async def _json_patch(self, resource: Resource, name: str, namespace: str, patch: list[Json]) -> None:
-        await self._client.patch(resource, name, patch, namespace, content_type=JSON_PATCH)
+    async def _held(self, holder: Holder, rollout: Json, namespace: str) -> Json:
+        return rollout if holder.is_rollout else await self._client.get(holder.resource, holder.name, namespace)
 
-    async def _template(self, rollout: Json) -> tuple[Resource, Json, str]:
-        """The pod template's location: (resource, object, path in it)."""
-        reference: Json = (rollout.get("spec") or {}).get("workloadRef") or {}
-        if not reference:
-            return ROLLOUTS, rollout, "/spec/template"
-        kind, namespace = str(reference.get("kind")), str(rollout["metadata"].get("namespace") or "")
-        if kind not in _WORKLOADS:
-            raise Refused(f"workload of type {kind} is not supported")
-        obj = await self._client.get(_WORKLOADS[kind], str(reference.get("name")), namespace)
-        return _WORKLOADS[kind], obj, "/template" if kind == "PodTemplate" else "/spec/template"
+    async def _replaced(self, namespace: str, name: str, changed: TemplateChange) -> Json:
+        """Send the change of the template. Returns the Rollout afterwards."""
+        patch = [_version(changed.obj), *changed.patch]
+        await self._client.patch(changed.resource, changed.name, patch, namespace, content_type=JSON_PATCH)
+        return await self._client.get(ROLLOUTS, name, namespace)
+
+
+def _refused(refusal: Refusal, rollout: Json) -> Refused:
+    """The refusal as one sentence for the page."""
+    if isinstance(refusal, WithoutEffect):
+        hint = f" {refusal.hint}" if refusal.hint else ""
+        message = f"{rollout['metadata']['name']} was not changed: {refusal.sentence}.{hint}"
+        return NothingToDo(message, rollout) if refusal.holds else Refused(message)
+    if isinstance(refusal, NoContainer) and refusal.known:
+        return Refused(f"{refusal.sentence}: there are {', '.join(refusal.known)}")
+    return Refused(refusal.sentence)
 
 
 def _still(rollout: Json, was: Seen, *, step: bool = False) -> None:
@@ -231,14 +203,3 @@ def _at(rollout: Json, patch: Json) -> Json:
 def _version(obj: Json) -> Json:
     """As in `_at`: a patch with a different resource version is a Conflict."""
     return {"op": "replace", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}
-
-
-def _images(obj: Json, container: str, image: str) -> list[Json]:
-    pod: Json = ((obj.get("spec") or {}).get("template") or {}).get("spec") or {}
-    fields = ("initContainers", "containers", "ephemeralContainers")
-    places = [(field, i, c) for field in fields for i, c in enumerate(pod.get(field) or [])]
-    chosen = [(field, i) for field, i, c in places if container in ("*", c.get("name"))]
-    if not chosen:
-        names = ", ".join(str(c.get("name")) for _, _, c in places)
-        raise Refused(f'unable to find container named "{container}"' + (f": there are {names}" if names else ""))
-    return [{"op": "add", "path": f"/spec/template/spec/{field}/{i}/image", "value": image} for field, i in chosen]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from serinus.cli.framework.errors import Problem
-from serinus.cli.rollouts.promote import requests
+from serinus.commands import decision
+from serinus.commands.promotion import promotion, promotion_action
 from serinus.kube.clock import rfc3339
 from tests.sim.history import NAME, Action, respelled, template
 from tests.sim.inputs import METADATA
@@ -27,7 +27,7 @@ def act(world: World, action: Action) -> None:
     """Does it; a refusal of the API (the Rollout is gone, say) is ignored, as with kubectl."""
     try:
         ACTIONS[action.kind](world, action.value)
-    except (Refusal, Problem):
+    except (Refusal, decision.Refusal):
         return
 
 
@@ -63,7 +63,7 @@ def respell(world: World, _: Any) -> None:
 def promote(world: World, _: Any, *, full: bool = False, skip: bool = False) -> None:
     if world.rollout is None:
         return
-    status, spec = requests(world.rollout, full=full, skip_current=skip)
+    status, spec = promotion(promotion_action(full=full, skip_current=skip), world.rollout)
     world.permits += 1
     if status is not None:
         world.store.patch("rollouts", NAME, status, USER, status=True)

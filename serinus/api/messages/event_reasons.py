@@ -1,7 +1,8 @@
-"""Every reason of an Event about a Rollout, an Experiment or an AnalysisRun, and whether that Event may be dropped.
+"""Reasons of the controller's Events about a Rollout, an Experiment or an AnalysisRun, and whether an Event may be dropped.
 
 A kept Event is always written: it reports an abort, a verdict, a promotion, a warning or a command. A routine Event
-reports a single write or a step; those of one object share a budget, as client-go's Events do.
+reports a single write or a step; those of one object share a budget, as client-go's Events do. `commands/event_reasons.py`
+has the reasons of users' commands.
 """
 
 from __future__ import annotations
@@ -29,9 +30,6 @@ KEPT = frozenset(
         *(f"{kind}{verdict}" for kind in ("AnalysisRun", "Metric", "Experiment") for verdict in VERDICTS),
     }
 )
-
-COMMANDS = frozenset({"Abort", "Pause", "Promote", "PromoteFull", "Restart", "Retry", "SetImage", "Terminate", "Undo"})
-"""Events that the command line and the dashboard record for users' actions."""
 
 ROUTER_WRITES = frozenset(
     {

@@ -15,11 +15,9 @@ from serinus.api.resources import EVENTS, ROLLOUTS, Resource
 from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.framework.commandline import Call, Flag
 from serinus.cli.framework.errors import NOT_ALLOWED, Problem, told
-from serinus.commands.effects import no_effect
-
-Json = dict[str, Any]
-Patches = tuple[Json | None, Json | None]
-"""(merge patch of the status, merge patch of the spec); None: no request."""
+from serinus.commands.actions import UNREAD, WithoutEffect, action_patches
+from serinus.commands.decision import Json, Patches, Refusal
+from serinus.commands.event_reasons import EVENT_REASONS
 
 DRY_RUN = Flag("dry-run", "Say what would be done, and do nothing", default=False)
 FLAGS = (Flag("revision", "Act only while this is the current revision", default=0, metavar="N"), DRY_RUN)
@@ -40,64 +38,60 @@ class Write:
 
 
 def change(
-    session: Session, call: Call, name: str, reason: str, patches: Patches, resource: Resource = ROLLOUTS
+    session: Session, call: Call, name: str, command: str, patches: Patches, resource: Resource = ROLLOUTS
 ) -> bool:
     """Make a change that does not depend on the current object. False for a dry run (`--dry-run`).
 
-    `reason`: of the Event that records the change, in one word.
+    `command`: a key of EVENT_REASONS.
     """
     if call.number("revision") or call.truth("dry-run"):
-        return change_seen(session, call, name, reason, lambda _: patches, resource)
-    return _told(session, resource, reason, _sent(session, call, resource, name, patches))
+        return _change_seen(session, call, name, command, lambda _: patches, resource)
+    return _told(session, resource, command, _sent(session, call, resource, name, patches))
 
 
-class WithoutEffect(Problem):
+class NotChanged(Problem):
     """The action would have no effect now. Nothing was sent."""
 
 
-def act(session: Session, call: Call, name: str, reason: str, action: str, decide: Callable[[Json], Patches]) -> bool:
+def act(session: Session, call: Call, name: str, action: str, *, restart_at: str = "") -> bool:
     """Carry out one of `effects.ACTIONS` on a Rollout. False, with a line on stderr, if the Rollout is already so.
 
-    WithoutEffect if the action would have no effect.
+    NotChanged if the action would have no effect.
     """
-
-    def effective(rollout: Json) -> Patches:
-        found = no_effect(action, rollout)
-        if found is None:
-            return decide(rollout)
-        if found.holds:
-            raise _Holds(f"rollout '{name}' was not changed: {found.why}")
-        raise WithoutEffect(f"rollout '{name}' was not changed: {found.why}", found.hint)
-
     try:
-        return change_seen(session, call, name, reason, effective)
-    except _Holds as found:
-        sys.stderr.write(f"{found}\n")
+        return _change_seen(
+            session, call, name, action, lambda rollout: action_patches(action, rollout, restart_at=restart_at)
+        )
+    except WithoutEffect as found:
+        sentence = f"rollout '{name}' was not changed: {found.sentence}"
+        if not found.holds:
+            raise NotChanged(sentence, found.hint) from None
+        sys.stderr.write(f"{sentence}\n")
         return False
 
 
-def _act_unread(session: Session, call: Call, name: str, reason: str, action: str, patches: Patches) -> bool:
-    """As `act`, with patches that do not depend on the Rollout. A user who may not read it (403) still sends them."""
+def _act_unread(session: Session, call: Call, name: str, action: str) -> bool:
+    """As `act`, for an action of UNREAD. A user who may not read the Rollout (403) still sends the patches."""
     try:
-        return act(session, call, name, reason, action, lambda _: patches)
+        return act(session, call, name, action)
     except Problem as problem:
         guarded = call.number("revision") or call.truth("dry-run")
         if problem.code != NOT_ALLOWED or guarded:
             raise
-        return change(session, call, name, reason, patches)
+        return change(session, call, name, action, UNREAD[action])
 
 
-def act_on_all(call: Call, reason: str, action: str, patches: Patches, done: str) -> int:
-    """Carry out an action on each named Rollout, and print `done` for each.
+def act_on_all(call: Call, action: str, done: str) -> int:
+    """Carry out an action of UNREAD on each named Rollout, and print `done` for each.
 
     A Rollout on which the action has no effect does not stop the others. Any other failure ends the command.
     """
-    session, failed = open_session(call), list[WithoutEffect]()
+    session, failed = open_session(call), list[NotChanged]()
     for name in call.args:
         try:
-            if _act_unread(session, call, name, reason, action, patches):
+            if _act_unread(session, call, name, action):
                 print(f"rollout '{name}' {done}", flush=True)
-        except WithoutEffect as problem:
+        except NotChanged as problem:
             failed.append(problem)
     for problem in failed[:-1]:
         sys.stderr.write(told(problem))
@@ -106,15 +100,11 @@ def act_on_all(call: Call, reason: str, action: str, patches: Patches, done: str
     return 0
 
 
-class _Holds(Exception):
-    """The Rollout already has the requested state."""
-
-
-def change_seen(
+def _change_seen(
     session: Session,
     call: Call,
     name: str,
-    reason: str,
+    command: str,
     decide: Callable[[Json], Patches],
     resource: Resource = ROLLOUTS,
 ) -> bool:
@@ -126,18 +116,18 @@ def change_seen(
         version = str(seen["metadata"]["resourceVersion"]) if revision else ""
         return Write(_words(patches), lambda: _sent(session, call, resource, name, patches, version, revision))
 
-    return write_seen(session, call, name, reason, write, resource)
+    return write_seen(session, call, name, command, write, resource)
 
 
 def write_seen(
     session: Session,
     call: Call,
     name: str,
-    reason: str,
+    command: str,
     decide: Callable[[Json], Write],
     resource: Resource = ROLLOUTS,
 ) -> bool:
-    """Make a change of any kind that depends on the current object."""
+    """Make a change of any kind that depends on the current object. WithoutEffect and Problem come from `decide`."""
     from serinus.kube.errors import Conflict
 
     revision = call.number("revision")
@@ -145,16 +135,25 @@ def write_seen(
         seen = session.get(resource, name)
         if revision:
             _check(call, seen, resource, revision)
-        write = decide(seen)
+        write = _decided(decide, seen)
         if call.truth("dry-run"):
             now = _revision(seen) or "new"
             print(f"{_called(resource)} '{name}' would be changed (revision {now}): {write.words or 'nothing'}")
             return False
         try:
-            return _told(session, resource, reason, write.send())
+            return _told(session, resource, command, write.send())
         except Conflict:
             continue
     raise Problem(f"{_called(resource)} '{name}' keeps changing: nothing was done", "Try again.")
+
+
+def _decided(decide: Callable[[Json], Write], seen: Json) -> Write:
+    try:
+        return decide(seen)
+    except WithoutEffect:
+        raise
+    except Refusal as refusal:
+        raise Problem(refusal.sentence, refusal.hint) from None
 
 
 def _check(call: Call, seen: Json, resource: Resource, revision: int) -> None:
@@ -222,9 +221,9 @@ def _sent(
     raise Problem(f"{_called(resource)} '{name}' keeps changing: its status was changed, its spec not", "Try again.")
 
 
-def _told(session: Session, resource: Resource, reason: str, made: Json | None) -> bool:
+def _told(session: Session, resource: Resource, command: str, made: Json | None) -> bool:
     if made is not None:
-        tell(session, resource, made, reason)
+        tell(session, resource, made, EVENT_REASONS[command])
     return True
 
 

@@ -9,7 +9,7 @@ SHORT = "Stop an update and send all traffic back to the stable version"
 
 
 def run(call: Call) -> int:
-    return act_on_all(call, "Abort", "abort", ({"status": {"abort": True}}, None), "aborted")
+    return act_on_all(call, "abort", "aborted")
 
 
 COMMAND = Command(

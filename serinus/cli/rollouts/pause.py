@@ -9,7 +9,7 @@ SHORT = "Pause a Rollout"
 
 
 def run(call: Call) -> int:
-    return act_on_all(call, "Pause", "pause", (None, {"spec": {"paused": True}}), "paused")
+    return act_on_all(call, "pause", "paused")
 
 
 COMMAND = Command(

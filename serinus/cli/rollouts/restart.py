@@ -22,8 +22,7 @@ def run(call: Call) -> int:
         raise Problem(f"--in: {error}", code=USAGE) from None
     name = call.args[0]
     session = open_session(call)
-    spec = {"spec": {"restartAt": format_time(time.time() + seconds)}}
-    if act(session, call, name, "Restart", "restart", lambda _: (None, spec)):
+    if act(session, call, name, "restart", restart_at=format_time(time.time() + seconds)):
         print(f"rollout '{name}' restarts in {given or '0s'}")
     return 0
 

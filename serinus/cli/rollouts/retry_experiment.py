@@ -6,6 +6,7 @@ from serinus.api.resources import EXPERIMENTS
 from serinus.cli.cluster.mutate import FLAGS, change
 from serinus.cli.cluster.session import open_session
 from serinus.cli.framework.commandline import Call, Command
+from serinus.commands.actions import RETRY_EXPERIMENT
 
 SHORT = "Retry a failed Experiment"
 ALIASES = "exp experiments"
@@ -14,8 +15,7 @@ ALIASES = "exp experiments"
 def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
-        # Experiments have no status subresource: this patch goes to the object.
-        if change(session, call, name, "Retry", (None, {"status": None}), EXPERIMENTS):
+        if change(session, call, name, "retry-experiment", RETRY_EXPERIMENT, EXPERIMENTS):
             print(f"experiment '{name}' retried")
     return 0
 

@@ -10,7 +10,7 @@ ALIASES = "ro rollouts"
 
 
 def run(call: Call) -> int:
-    return act_on_all(call, "Retry", "retry", ({"status": {"abort": False}}, None), "retried")
+    return act_on_all(call, "retry", "retried")
 
 
 COMMAND = Command(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from serinus.api.resources import DEPLOYMENTS, ROLLOUTS
 from serinus.cli.cluster.mutate import FLAGS, Write, check_numbered, write_seen
-from serinus.cli.cluster.session import Session, open_session
+from serinus.cli.cluster.session import open_session
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import USAGE, Problem
+from serinus.commands.decision import Json
+from serinus.commands.image import image_holder, set_image
 
 SHORT = "Change the image of a container"
-
-Json = dict[str, Any]
 
 
 def run(call: Call) -> int:
@@ -29,39 +26,17 @@ def run(call: Call) -> int:
 
     def decide(rollout: Json) -> Write:
         nonlocal done
-        deployment = _deployment(session, rollout)
-        check_numbered(call, rollout, deployment)
-        obj = deployment or rollout
-        kind, resource = ("deployment", DEPLOYMENTS) if deployment else ("rollout", ROLLOUTS)
-        done = f'{kind} "{obj["metadata"]["name"]}" image updated'
-        changed = set_image(obj, container, image)
-        words = ", ".join(f"image of {entry} = {image!r}" for entry in changed)
-        return Write(words, lambda: rollout if session.update(resource, obj) else None)
+        holder = image_holder(rollout)
+        obj = rollout if holder.is_rollout else session.get(holder.resource, holder.name)
+        check_numbered(call, rollout, None if holder.is_rollout else obj)
+        changed = set_image(holder, obj, container, image)
+        done = f'{changed.resource.singular} "{changed.name}" image updated'
+        # Argo Rollouts replaces the object, so that a write of another client in between is a conflict.
+        return Write(changed.words, lambda: rollout if session.update(changed.resource, changed.updated()) else None)
 
-    if write_seen(session, call, name, "SetImage", decide):
+    if write_seen(session, call, name, "set-image", decide):
         print(done)
     return 0
-
-
-def _deployment(session: Session, rollout: Json) -> Json | None:
-    """The Deployment that holds the template, if the Rollout has none of its own."""
-    reference: Json = (rollout.get("spec") or {}).get("workloadRef") or {}
-    return session.get(DEPLOYMENTS, str(reference["name"])) if reference else None
-
-
-def set_image(obj: Json, container: str, image: str) -> list[str]:
-    """Set the image of each container of this name (`*`: all). Returns their names. Problem if there is none."""
-    pod: Json = ((obj.get("spec") or {}).get("template") or {}).get("spec") or {}
-    entries: list[Json] = [
-        entry for field in ("initContainers", "containers", "ephemeralContainers") for entry in pod.get(field) or []
-    ]
-    chosen = [entry for entry in entries if container in ("*", entry.get("name"))]
-    if not chosen:
-        names = ", ".join(str(entry.get("name")) for entry in entries)
-        raise Problem(f'unable to find container named "{container}"', f"The containers are: {names}" if names else "")
-    for entry in chosen:
-        entry["image"] = image
-    return [str(entry.get("name")) for entry in chosen]
 
 
 COMMAND = Command(

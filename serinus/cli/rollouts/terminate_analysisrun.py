@@ -6,6 +6,7 @@ from serinus.api.resources import ANALYSIS_RUNS
 from serinus.cli.cluster.mutate import FLAGS, change
 from serinus.cli.cluster.session import open_session
 from serinus.cli.framework.commandline import Call, Command
+from serinus.commands.actions import TERMINATE
 
 SHORT = "Stop an AnalysisRun"
 ALIASES = "ar analysisruns"
@@ -14,7 +15,7 @@ ALIASES = "ar analysisruns"
 def run(call: Call) -> int:
     session = open_session(call)
     for name in call.args:
-        if change(session, call, name, "Terminate", (None, {"spec": {"terminate": True}}), ANALYSIS_RUNS):
+        if change(session, call, name, "terminate-analysisrun", TERMINATE, ANALYSIS_RUNS):
             print(f"analysisRun '{name}' terminated")
     return 0
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from serinus.api.resources import DEPLOYMENTS, POD_TEMPLATES, REPLICA_SETS, ROLLOUTS, Resource
+from serinus.api.resources import REPLICA_SETS
 from serinus.cli.cluster.mutate import FLAGS, Write, check_numbered, write_seen
 from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.framework.commandline import Call, Command, Flag
 from serinus.cli.framework.errors import Problem
-from serinus.commands.rollback import NoRevision, choose, derives, revisions, selector_text, without_hash
-from serinus.view.rollout_info import Json
+from serinus.commands import rollback
+from serinus.commands.decision import Json, TemplateChange
+from serinus.commands.holder import template_holder
 
 SHORT = "Go back to an earlier revision"
-
-_WORKLOADS = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS, "PodTemplate": POD_TEMPLATES}
 
 
 def run(call: Call) -> int:
@@ -24,44 +23,39 @@ def run(call: Call) -> int:
 
     def decide(rollout: Json) -> Write:
         nonlocal skipped
-        history = revisions(rollout, _replica_sets(session, rollout))
+        target = rollback.earlier(rollout, _replica_sets(session, rollout), asked)
+        holder = template_holder(rollout)
+        obj = rollout if holder.is_rollout else session.get(holder.resource, holder.name)
+        check_numbered(call, rollout, None if holder.is_rollout else obj)
         try:
-            chosen = choose(history, asked, name)
-        except NoRevision as error:
-            known = ", ".join(map(str, error.known)) or "none"
-            raise Problem(error.message, f"Revisions: {known}" if asked > 0 else "") from None
-        resource, target, path = _place(session, rollout)
-        check_numbered(call, rollout, None if resource is ROLLOUTS else target)
-        wanted = history[chosen]
-        skipped = derives(without_hash(_template(target)), wanted)
-        if skipped:
+            changed = rollback.undo(holder, obj, target, asked)
+        except rollback.SameTemplate:
+            skipped = True
             return Write("", lambda: None)
-        patch: list[Json] = [{"op": "replace", "path": path, "value": wanted}]
-        if call.number("revision"):
-            version = target["metadata"]["resourceVersion"]
-            patch.append({"op": "add", "path": "/metadata/resourceVersion", "value": version})
-        return Write(
-            f"{path} of {resource.singular} '{target['metadata']['name']}' = that of revision {chosen}",
-            lambda: rollout if _restored(session, resource, target, patch, asked) else None,
-        )
+        skipped = False
+        guarded = bool(call.number("revision"))
+        return Write(changed.words, lambda: rollout if _restored(session, changed, asked, guarded=guarded) else None)
 
-    if write_seen(session, call, name, "Undo", decide):
+    if write_seen(session, call, name, "undo", decide):
         skip = f"skipped rollback (current template already matches revision {asked})"
         sys.stdout.write(skip if skipped else f"rollout '{name}' undo\n")
     return 0
 
 
-def _restored(session: Session, resource: Resource, target: Json, patch: list[Json], asked: int) -> Json:
+def _restored(session: Session, changed: TemplateChange, asked: int, *, guarded: bool) -> Json:
+    """Send the change; `guarded`: Conflict if another client wrote the object since it was read."""
     from serinus.kube.errors import ApiError, Conflict
     from serinus.kube.http.media_types import JSON_PATCH
 
-    name = str(target["metadata"]["name"])
+    version = changed.obj["metadata"]["resourceVersion"]
+    precondition: Json = {"op": "add", "path": "/metadata/resourceVersion", "value": version}
+    patch = [*changed.patch, *([precondition] if guarded else [])]
     try:
-        return session.client.patch(resource, session.namespace, name, patch, content_type=JSON_PATCH)
+        return session.client.patch(changed.resource, session.namespace, changed.name, patch, content_type=JSON_PATCH)
     except Conflict:
         raise
     except ApiError as error:
-        problem = session.problem(error, resource, name)
+        problem = session.problem(error, changed.resource, changed.name)
         raise Problem(
             f"failed restoring revision {asked}: {problem.message}", problem.hint, code=problem.code
         ) from error
@@ -69,24 +63,7 @@ def _restored(session: Session, resource: Resource, target: Json, patch: list[Js
 
 def _replica_sets(session: Session, rollout: Json) -> list[Json]:
     selector: Json = rollout["spec"].get("selector") or {}
-    return session.list(REPLICA_SETS, labels=selector_text(selector)).get("items") or []
-
-
-def _place(session: Session, rollout: Json) -> tuple[Resource, Json, str]:
-    """(resource, object, path in it) that holds the pod template."""
-    reference: Json = rollout["spec"].get("workloadRef") or {}
-    if not reference:
-        return ROLLOUTS, rollout, "/spec/template"
-    kind, name = str(reference.get("kind")), str(reference.get("name"))
-    if kind not in _WORKLOADS:
-        raise Problem(f"workload of type {kind} is not supported")
-    path = "/template" if kind == "PodTemplate" else "/spec/template"
-    return _WORKLOADS[kind], session.get(_WORKLOADS[kind], name), path
-
-
-def _template(obj: Json) -> Json:
-    """The pod template of a Rollout, a workload or a PodTemplate."""
-    return (obj.get("spec") or obj).get("template") or {}
+    return session.list(REPLICA_SETS, labels=rollback.selector_text(selector)).get("items") or []
 
 
 COMMAND = Command(

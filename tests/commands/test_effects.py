@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from serinus.commands.effects import ACTIONS, no_effect
+from serinus.commands.effects import ACTIONS, SKIPS, no_effect
 
 Json = dict[str, Any]
 STEPS = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 50}]
 PAUSE = [{"reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z"}]
-PROMOTIONS = {"promote", "promote-full", "skip-steps"}
+PROMOTIONS = {"promote", "promote-full", *SKIPS}
 
 
 def rollout(
