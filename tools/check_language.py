@@ -102,14 +102,7 @@ def help_texts(source: str) -> Iterator[tuple[int, str]]:
     """(line, text) of each text that `--help` shows: flags, command tables, docstrings of click commands."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            place = _POSITIONAL.get(name)
-            shown = [keyword.value for keyword in node.keywords if keyword.arg in _KEYWORDS]
-            if place is not None and len(node.args) > place:
-                shown.append(node.args[place])
-            for value in shown:
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    yield value.lineno, value.value
+            yield from _shown(node)
         elif isinstance(node, ast.Tuple) and len(node.elts) == 2:
             module, short = node.elts
             if (
@@ -125,6 +118,17 @@ def help_texts(source: str) -> Iterator[tuple[int, str]]:
             text = ast.get_docstring(node)
             if text:
                 yield node.body[0].lineno, text
+
+
+def _shown(call: ast.Call) -> Iterator[tuple[int, str]]:
+    """(line, text) of the arguments of a call that `--help` shows."""
+    place = _POSITIONAL.get(getattr(call.func, "attr", getattr(call.func, "id", "")))
+    values = [keyword.value for keyword in call.keywords if keyword.arg in _KEYWORDS]
+    if place is not None and len(call.args) > place:
+        values.append(call.args[place])
+    for value in values:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.lineno, value.value
 
 
 def remarks(source: str) -> Iterator[tuple[int, str]]:

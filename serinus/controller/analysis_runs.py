@@ -116,13 +116,7 @@ class AnalysisRuns:
             self._measures.forget(key)
             self._written.pop(key, None)
             return
-        version = _number(run.metadata.resource_version)
-        if version < self._written.get(key, 0):
-            return  # the event of our own write wakes it
-        self._written.pop(key, None)
-        seen, until = self._rests.pop(key, (0, 0.0))
-        if version == seen and self._clock.now() < until and key not in self._woken:
-            self._queue.add_at(key, until)
+        if not self._is_due(key, run, began):
             return
         if run.status.phase in COMPLETED:
             self._forget(key)
@@ -132,6 +126,22 @@ class AnalysisRuns:
         if (aside := self.aside.until(key, generation, began)) is not None:
             self._queue.add_at(key, aside)
             return
+        await self._round(key, run, began)
+
+    def _is_due(self, key: Key, run: AnalysisRun, began: float) -> bool:
+        """Whether this pass has work. If only time has to pass, the queue has the run again at that time."""
+        version = _number(run.metadata.resource_version)
+        if version < self._written.get(key, 0):
+            return False  # the event of our own write wakes it
+        self._written.pop(key, None)
+        seen, until = self._rests.pop(key, (0, 0.0))
+        if version == seen and began < until and key not in self._woken:
+            self._queue.add_at(key, until)
+            return False
+        return True
+
+    async def _round(self, key: Key, run: AnalysisRun, began: float) -> None:
+        """Measures, assesses and writes; then the run rests until its next task."""
         woken = frozenset(self._woken.get(key, ()))
         taken: list[float] = []
         try:
@@ -143,7 +153,7 @@ class AnalysisRuns:
             if assessed is None:
                 return
         else:
-            self.aside.worked(key, generation, sum(taken), began)
+            self.aside.worked(key, run.metadata.generation, sum(taken), began)
         assessed = await self._write(key, run, assessed)
         if woken:
             self._woken[key] -= woken

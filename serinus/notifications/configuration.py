@@ -89,42 +89,27 @@ def read_configuration(
 ) -> Configuration:
     """The configuration. It never fails: `problems` lists the errors. `before`: the previous configuration."""
     known = {key: _read_key(key, data[key], secrets, before.known.get(key)) for key in sorted(data)}
+    problems = [problem for one in known.values() for problem in one.problems]
+    values = {key: one.value if one.value is not None else one.good for key, one in known.items()}
+    # A limit that was never valid allows nothing.
+    limits = {key: value if value is not None else Limit() for key, value in values.items() if key in LIMIT_KEYS}
+
+    def named(group: str) -> dict[str, Any]:
+        """The values of the keys `group.name`, by name."""
+        parts = ((key.partition("."), value) for key, value in values.items() if value is not None)
+        return {name: value for (kind, _, name), value in parts if kind == group and name}
+
     services: dict[str, ServiceDefinition] = {}
-    templates: dict[str, TemplateDefinition] = {}
-    triggers: dict[str, Trigger] = {}
-    subscriptions: list[GlobalSubscription] = []
-    general: tuple[str, ...] = ()
-    by_service: dict[str, tuple[str, ...]] = {}
-    raw_subscriptions: list[Subscription] = []
-    limits: dict[str, Limit] = {}
-    problems: list[Problem] = []
-    for key, one in known.items():
-        problems += one.problems
-        group, _, name = key.partition(".")
-        value = one.value if one.value is not None else one.good
-        if key in LIMIT_KEYS:
-            limits[key] = value if value is not None else Limit()  # a limit that was never valid allows nothing
-        if value is None:
-            continue
-        if group == "service":
-            if value.name in services:
-                problems.append(
-                    Problem(key, f"there are two services of the name {value.name}: this one counts", "warning")
-                )
-            services[value.name] = value
-        elif group == "template":
-            templates[name] = value
-        elif group == "trigger":
-            triggers[name] = value
-        elif key == "defaultTriggers":
-            general = value
-        elif group == "defaultTriggers":
-            by_service[name] = value
-        elif key == "subscriptions":
-            raw_subscriptions = value
-    defaults = Defaults(general, by_service)
-    for entry in raw_subscriptions:
-        subscriptions += _subscribed(entry, defaults)
+    for key, service in named("service").items():
+        if service.name in services:
+            text = f"there are two services of the name {service.name}: this one counts"
+            problems.append(Problem(f"service.{key}", text, "warning"))
+        services[service.name] = service
+    templates: dict[str, TemplateDefinition] = named("template")
+    triggers: dict[str, Trigger] = named("trigger")
+    defaults = Defaults(values.get("defaultTriggers") or (), named("defaultTriggers"))
+    raw_subscriptions: list[Subscription] = values.get("subscriptions") or []
+    subscriptions = [one for entry in raw_subscriptions for one in _subscribed(entry, defaults)]
     problems += _dangling(services, templates, triggers, defaults, raw_subscriptions)
     return Configuration(
         namespace,
@@ -257,16 +242,14 @@ def _dangling(
             advice = f"did you mean {near}?" if near else ""
             found.append(Problem(key, f"there is no {what} {name}", "warning", where, advice))
 
-    for trigger in triggers.values():
-        for condition in trigger.conditions:
-            for name in condition.send:
-                refer(f"trigger.{trigger.name}", name, "template", templates, f"[{condition.index}].send")
-    for key, names in (
-        ("defaultTriggers", defaults.triggers),
-        *((f"defaultTriggers.{k}", v) for k, v in defaults.services.items()),
-    ):
-        for name in names:
-            refer(key, name, "trigger", triggers)
+    sends = ((trigger.name, one) for trigger in triggers.values() for one in trigger.conditions)
+    for trigger_name, condition in sends:
+        for name in condition.send:
+            refer(f"trigger.{trigger_name}", name, "template", templates, f"[{condition.index}].send")
+    by_key = {"defaultTriggers": defaults.triggers}
+    by_key |= {f"defaultTriggers.{service}": names for service, names in defaults.services.items()}
+    for key, name in ((key, name) for key, names in by_key.items() for name in names):
+        refer(key, name, "trigger", triggers)
     for at, entry in enumerate(subscriptions):
         for name in entry.triggers:
             refer("subscriptions", name, "trigger", triggers, f"[{at}].triggers")

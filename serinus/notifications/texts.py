@@ -71,7 +71,7 @@ def read_template(name: str, value: Any) -> TemplateDefinition:
         raise ConfigurationError(
             "expected a map with 'message' or parts for services, found a text", proposal="write {message: ..}"
         )
-    message: Template | None = None
+    message = _message(value)
     parts: dict[str, Part] = {}
     unknown: list[tuple[str, str]] = []
     known = {field.lower(): field for field in (MESSAGE, *SECTIONS)}
@@ -79,20 +79,30 @@ def read_template(name: str, value: Any) -> TemplateDefinition:
         section = known.get(written.lower())
         if section is None:
             unknown.append((written, nearest(written, list(known.values()))))
-        elif section == MESSAGE:
-            if not isinstance(given, str | None):
-                raise ConfigurationError("expected a text", MESSAGE)
-            message = _template(given or "", MESSAGE)
         elif section == PER_SERVICE:
-            if not isinstance(given, dict | None):
-                raise ConfigurationError("expected a map from the names of services to their parts", section)
-            for service, each in (given or {}).items():
-                where = f"{section}.{service}"
-                parts[where] = _part(section, each, where, unknown)
-        elif given is not None:
+            parts |= _parts_of_services(section, given, unknown)
+        elif section != MESSAGE and given is not None:
             parts[section] = _part(section, given, section, unknown)
     counts = any(adds_one(text) for _, text in _texts(value, ()))
     return TemplateDefinition(name, message, parts, value, tuple(unknown), counts)
+
+
+def _message(value: Mapping[str, Any]) -> Template | None:
+    """The text for services without a section of their own; None if the template has none."""
+    message: Template | None = None
+    for written, given in value.items():
+        if written.lower() == MESSAGE.lower():
+            if not isinstance(given, str | None):
+                raise ConfigurationError("expected a text", MESSAGE)
+            message = _template(given or "", MESSAGE)
+    return message
+
+
+def _parts_of_services(section: str, given: Any, unknown: list[tuple[str, str]]) -> dict[str, Part]:
+    if not isinstance(given, dict | None):
+        raise ConfigurationError("expected a map from the names of services to their parts", section)
+    fields = ((f"{section}.{service}", each) for service, each in (given or {}).items())
+    return {where: _part(section, each, where, unknown) for where, each in fields}
 
 
 def _part(section: str, given: Any, where: str, unknown: list[tuple[str, str]]) -> Part:

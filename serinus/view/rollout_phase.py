@@ -14,7 +14,6 @@ _DONE = ("Successful", "Failed", "Error", "Inconclusive")
 
 def calculated_phase(spec: Json, status: Json) -> tuple[str, str]:
     """(phase, message): the first rule that matches."""
-    strategy: Json = spec.get("strategy") or {}
     for condition in status.get("conditions") or []:
         if condition.get("type") == "InvalidSpec":
             return "Degraded", f"InvalidSpec: {condition.get('message') or ''}"
@@ -26,17 +25,21 @@ def calculated_phase(spec: Json, status: Json) -> tuple[str, str]:
         return "Paused", str(pauses[0].get("reason") or "")
     if spec.get("restartAt") and spec["restartAt"] != status.get("restartedAt"):
         return "Progressing", "rollout is restarting"
+    waiting = _waits_for(spec, status)
+    return ("Progressing", waiting) if waiting else ("Healthy", "")
+
+
+def _waits_for(spec: Json, status: Json) -> str:
+    """The message of a Rollout that is progressing; "" if it is complete."""
+    strategy: Json = spec.get("strategy") or {}
     replicas = spec.get("replicas")
     if (status.get("updatedReplicas") or 0) < (1 if replicas is None else replicas):
-        return "Progressing", "more replicas need to be updated"
+        return "more replicas need to be updated"
     if (status.get("availableReplicas") or 0) < (status.get("updatedReplicas") or 0):
-        return "Progressing", "updated replicas are still becoming available"
-    waiting = ""
+        return "updated replicas are still becoming available"
     if strategy.get("blueGreen") is not None:
-        waiting = _blue_green(strategy["blueGreen"], spec, status)
-    elif strategy.get("canary") is not None:
-        waiting = _canary(strategy["canary"], status)
-    return ("Progressing", waiting) if waiting else ("Healthy", "")
+        return _blue_green(strategy["blueGreen"], spec, status)
+    return _canary(strategy["canary"], status) if strategy.get("canary") is not None else ""
 
 
 def _blue_green(blue_green: Json, spec: Json, status: Json) -> str:

@@ -28,11 +28,8 @@ def letters(pattern: Any) -> list[str]:
             if op in (codes.LITERAL, codes.NOT_LITERAL):
                 found[chr(argument)] = None
             elif op is codes.IN:
-                for kind, value in argument:
-                    if kind is codes.LITERAL:
-                        found[chr(value)] = None
-                    elif kind is codes.RANGE:
-                        found[chr(value[0])] = None
+                first = {codes.LITERAL: lambda value: value, codes.RANGE: lambda value: value[0]}
+                found.update((chr(first[kind](value)), None) for kind, value in argument if kind in first)
             for part in argument if isinstance(argument, tuple | list) else (argument,):
                 for inner in part if isinstance(part, list) else (part,):
                     if isinstance(inner, parser.SubPattern):

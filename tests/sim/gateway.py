@@ -72,10 +72,7 @@ class Gateway:
 
     def _seen(self, change: Change) -> None:
         if change.plural == "pods":
-            labels = [obj["metadata"].get("labels") or {} for obj in (change.old, change.new) if obj]
-            for service in self.store.all("services"):
-                if any(matches(service, each) for each in labels):
-                    self._later(service["metadata"]["name"])
+            self._pod_seen(change)
         elif change.plural == "services":
             if change.old is not None:
                 self.formerly.setdefault(change.name, []).append((self.loop.at, selected(change.old)))
@@ -94,6 +91,12 @@ class Gateway:
                 self.canary, self.foreign = told, foreign
 
             self._tell("ingress", hear)
+
+    def _pod_seen(self, change: Change) -> None:
+        labels = [obj["metadata"].get("labels") or {} for obj in (change.old, change.new) if obj]
+        for service in self.store.all("services"):
+            if any(matches(service, each) for each in labels):
+                self._later(service["metadata"]["name"])
 
     def _weight_of(self, obj: Json | None) -> tuple[str, float]:
         """(Service, share) in the router's object."""

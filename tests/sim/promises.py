@@ -407,12 +407,8 @@ def settles_in_order(dog: Watchdog) -> Iterator[str]:
     if phase == "Healthy":
         if sizes != ({stable: wanted} if wanted else {}):
             yield f"it is Healthy with pods {sizes}, and {wanted} of {stable} are wanted"
-        if weight and weight[0] and wanted:
-            yield f"it is Healthy, and the canary gets {weight[0]}"
         if wanted:
-            for name, selected in world.selected().items():
-                if selected and selected != stable:
-                    yield f"it is Healthy, and Service {name} leads to {selected}, not to {stable}"
+            yield from _healthy_traffic(dog, stable)
     said: Json = (status.get("canary") or {}).get("weights") or {}
     if said and weight and said["canary"]["weight"] != weight[0]:
         yield f"it says that the canary gets {said['canary']['weight']}, and the Ingress says {weight[0]}"
@@ -420,6 +416,16 @@ def settles_in_order(dog: Watchdog) -> Iterator[str]:
         yield f"it says that the canary gets {said['canary']['weight']}, and there is no Ingress for that"
     if status.get("abort") and weight and weight[0] and not world.spec.get("paused"):
         yield f"it is aborted, and the canary gets {weight[0]}"
+
+
+def _healthy_traffic(dog: Watchdog, stable: str) -> Iterator[str]:
+    world = dog.world
+    weight = world.weight()
+    if weight and weight[0]:
+        yield f"it is Healthy, and the canary gets {weight[0]}"
+    for name, selected in world.selected().items():
+        if selected and selected != stable:
+            yield f"it is Healthy, and Service {name} leads to {selected}, not to {stable}"
 
 
 def sizes_follow_replicas(dog: Watchdog) -> Iterator[str]:

@@ -102,12 +102,10 @@ def no_verdict_without_measurements(dog: Watchdog, change: Change) -> Iterator[s
             yield from _is_earned(filled_in, result, change.name, cut_short=phase != "Successful")
         if any("finishedAt" not in m for m in result.get("measurements", [])):
             yield f"{change.name} has ended, and {metric['name']} is measured still"
-    if phase == "Successful" and not ended:
-        unmeasured = [
-            m["name"] for m in run["spec"]["metrics"] if result_of(run, m["name"]).get("phase") not in COMPLETED
-        ]
-        if unmeasured:
-            yield f"{change.name} is Successful, and {unmeasured} has not ended"
+    names = [metric["name"] for metric in run["spec"]["metrics"]]
+    unmeasured = [name for name in names if result_of(run, name).get("phase") not in COMPLETED]
+    if phase == "Successful" and not ended and unmeasured:
+        yield f"{change.name} is Successful, and {unmeasured} has not ended"
     if run["status"].get("message", "").startswith(REFUSED):
         return
     if phase != (worst or "Successful"):

@@ -220,27 +220,33 @@ def _json(value: Any, budget: Budget, write: Callable[[str], None], line: str, i
             write(str(value))
         case float():
             write(json_number(value))
-        case list() if value:
-            with budget:
-                for position, item in enumerate(value):
-                    write(("," if position else "[") + line + (indent if line else ""))
-                    _json(item, budget, write, line + indent if line else "", indent)
-            write(line + "]")
-        case dict() if value:
-            with budget:
-                for position, key in enumerate(sorted(value, key=str)):
-                    write(("," if position else "{") + line + (indent if line else ""))
-                    write(json_string(str(key), budget) + (": " if line else ":"))
-                    _json(value[key], budget, write, line + indent if line else "", indent)
-            write(line + "}")
-        case list() | dict():
-            write("[]" if isinstance(value, list) else "{}")
+        case list():
+            _json_items("[]", [("", item) for item in value], budget, write, line, indent)
+        case dict():
+            colon = ": " if line else ":"
+            items = [(json_string(str(key), budget) + colon, value[key]) for key in sorted(value, key=str)]
+            _json_items("{}", items, budget, write, line, indent)
         case Duration():
             write(str(value.nanoseconds))
         case Time():
             write(json_string(value.rfc3339(), budget))
         case _:
             write(json_string(str(value), budget))
+
+
+def _json_items(
+    brackets: str, items: list[tuple[str, Any]], budget: Budget, write: Callable[[str], None], line: str, indent: str
+) -> None:
+    """A list or a map. `items`: (the key with its colon, or "", the value)."""
+    if not items:
+        write(brackets)
+        return
+    inner = line + indent if line else ""
+    with budget:
+        for position, (key, item) in enumerate(items):
+            write(("," if position else brackets[0]) + inner + key)
+            _json(item, budget, write, inner, indent)
+    write(line + brackets[1])
 
 
 _ESCAPED = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}

@@ -6,7 +6,7 @@ core/v1 cannot read would make every ReplicaSet of the template fail, so validat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from serinus.api.meta import Json
@@ -30,22 +30,32 @@ def _typed(path: str, kind: str, value: Any) -> Iterator[Finding]:
     kind = kind.removeprefix("*")
     if value is None:
         return
+    struct = go_json.structs().get(kind)
     if kind in _SCALARS:
         types, words = _SCALARS[kind]
         if not isinstance(value, types) or (isinstance(value, bool) and kind != "bool"):
             yield invalid(path, value, f"must be {words}")
     elif kind.startswith("[]"):
-        if not isinstance(value, list):
-            yield invalid(path, value, "must be a list")
-            return
-        for i, item in enumerate(cast("list[Any]", value)):
-            yield from _typed(f"{path}[{i}]", kind[2:], item)
-    elif kind.startswith("{}") or kind in go_json.structs():
-        if not isinstance(value, dict):
+        yield from _items(path, kind[2:], value)
+    elif not isinstance(value, dict):
+        if kind.startswith("{}") or struct is not None:
             yield invalid(path, value, "must be a map")
-            return
-        fields = None if kind.startswith("{}") else go_json.structs()[kind]
+    elif kind.startswith("{}"):
         for name, item in cast("Json", value).items():
-            part = kind[2:] if fields is None else fields.get(name)
-            if part is not None:
-                yield from _typed(f"{path}.{name}", part, item)
+            yield from _typed(f"{path}.{name}", kind[2:], item)
+    elif struct is not None:
+        yield from _fields(path, struct, cast("Json", value))
+
+
+def _items(path: str, kind: str, value: Any) -> Iterator[Finding]:
+    if not isinstance(value, list):
+        yield invalid(path, value, "must be a list")
+        return
+    for i, item in enumerate(cast("list[Any]", value)):
+        yield from _typed(f"{path}[{i}]", kind, item)
+
+
+def _fields(path: str, struct: Mapping[str, str], value: Json) -> Iterator[Finding]:
+    for name, item in value.items():
+        if name in struct:
+            yield from _typed(f"{path}.{name}", struct[name], item)

@@ -9,9 +9,13 @@ golang.org/x/net/http/httpproxy and k8s.io/client-go/tools/clientcmd/validation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from serinus.api.records import field, record
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 SCHEMES = {"http": 80, "https": 443, "socks5": 1080}
 """scheme -> default port."""
@@ -77,26 +81,42 @@ def _direct(host: str, port: int, exceptions: str) -> bool:
         address = None
     if host == "localhost" or (address is not None and address.is_loopback):
         return True
-    for word in exceptions.lower().replace(" ", "").split(","):
-        if word == "*":
-            return True
-        if not word:
-            continue
-        if "/" in word and address is not None:
-            try:
-                if address in ipaddress.ip_network(word, strict=False):
-                    return True
-            except ValueError:
-                pass
-            continue
-        name, colon, number = word.rpartition(":")
-        if colon and number.isdigit() and (":" not in name or name.endswith("]")):
-            if int(number) != port:
-                continue
-            word = name
-        word = word.strip("[]").removeprefix("*")
-        if address is None and (host.endswith(word if word.startswith(".") else f".{word}") or host == word):
-            return True
-        if address is not None and word == str(address):
-            return True
-    return False
+    words = exceptions.lower().replace(" ", "").split(",")
+    if address is None:
+        return any(_excepts_name(word, host, port) for word in words if word)
+    return any(_excepts_address(word, address, port) for word in words if word)
+
+
+def _excepts_name(word: str, host: str, port: int) -> bool:
+    """Whether a word of NO_PROXY means the host or a domain that it belongs to."""
+    if word == "*":
+        return True
+    name = _without_port(word, port)
+    if name is None:
+        return False
+    name = name.removeprefix("*")
+    return host == name or host.endswith(name if name.startswith(".") else f".{name}")
+
+
+def _excepts_address(word: str, address: IPv4Address | IPv6Address, port: int) -> bool:
+    """Whether a word of NO_PROXY is the address, or a network that contains it."""
+    import ipaddress
+
+    if word == "*":
+        return True
+    if "/" in word:
+        try:
+            return address in ipaddress.ip_network(word, strict=False)
+        except ValueError:
+            return False
+    return _without_port(word, port) == str(address)
+
+
+def _without_port(word: str, port: int) -> str | None:
+    """The name or address of a word, without brackets; None if the word has another port."""
+    name, colon, number = word.rpartition(":")
+    if colon and number.isdigit() and (":" not in name or name.endswith("]")):
+        if int(number) != port:
+            return None
+        word = name
+    return word.strip("[]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -59,12 +60,8 @@ def wrong_types(meta: Json) -> str:
             meta.pop(key, None)
         elif not isinstance(value, type_):
             return f"metadata.{key}: {_shown(value)} is not a {word}"
-    for key in ("labels", "annotations"):
-        for name, value in list(meta.get(key, {}).items()):
-            if value is None:
-                meta[key][name] = ""
-            elif not isinstance(value, str):
-                return f"metadata.{key}.{name}: {_shown(value)} is not a string: put it in quotes"
+    if why := _wrong_values(meta):
+        return why
     if any(not isinstance(f, str) for f in meta.get("finalizers", [])):
         return "metadata.finalizers: every entry must be a string"
     for owner in meta.get("ownerReferences", []):
@@ -75,24 +72,46 @@ def wrong_types(meta: Json) -> str:
     return ""
 
 
+def _wrong_values(meta: Json) -> str:
+    """Why labels or annotations are unreadable; "" if they are readable. A null becomes an empty text, as in Go."""
+    for key in ("labels", "annotations"):
+        for name, value in list(meta.get(key, {}).items()):
+            if value is None:
+                meta[key][name] = ""
+            elif not isinstance(value, str):
+                return f"metadata.{key}.{name}: {_shown(value)} is not a string: put it in quotes"
+    return ""
+
+
 def _shown(value: Any) -> str:
     return msgspec.json.encode(value).decode()[:60]
 
 
 def flaws(group_resource: str, meta: Json) -> list[FieldError]:
     """Flaws in the metadata of an object before a write."""
-    found: list[FieldError] = []
-    name = meta.get("name", "")
+    found = _name_flaws(group_resource, meta.get("name", ""))
+    found += _label_flaws(meta.get("labels", {}))
+    found += _annotation_flaws(meta.get("annotations", {}))
+    found += _owner_flaws(meta.get("ownerReferences", []))
+    for i, finalizer in enumerate(meta.get("finalizers", [])):
+        found += _key(f"metadata.finalizers[{i}]", finalizer)
+    return found
+
+
+def _name_flaws(group_resource: str, name: str) -> list[FieldError]:
     pattern, longest, text = _NAMES.get(group_resource, (_DNS_SUBDOMAIN, 253, _SUBDOMAIN_TEXT))
     if not name:
-        found.append(FieldError("metadata.name", "FieldValueRequired", "", "name or generateName is required"))
-    elif len(name) > longest:
-        found.append(
-            FieldError("metadata.name", "FieldValueInvalid", name, f"must be no more than {longest} characters")
-        )
-    elif not pattern.fullmatch(name):
-        found.append(FieldError("metadata.name", "FieldValueInvalid", name, text))
-    for key, value in meta.get("labels", {}).items():
+        return [FieldError("metadata.name", "FieldValueRequired", "", "name or generateName is required")]
+    if len(name) > longest:
+        return [FieldError("metadata.name", "FieldValueInvalid", name, f"must be no more than {longest} characters")]
+    if not pattern.fullmatch(name):
+        return [FieldError("metadata.name", "FieldValueInvalid", name, text)]
+    return []
+
+
+def _label_flaws(labels: Mapping[str, str]) -> list[FieldError]:
+    found: list[FieldError] = []
+    for key, value in labels.items():
         found += _key("metadata.labels", key)
         if len(value) > 63:
             found.append(
@@ -100,8 +119,13 @@ def flaws(group_resource: str, meta: Json) -> list[FieldError]:
             )
         elif value and not _QUALIFIED.fullmatch(value):
             found.append(FieldError("metadata.labels", "FieldValueInvalid", value, _VALUE_TEXT))
+    return found
+
+
+def _annotation_flaws(annotations: Mapping[str, str]) -> list[FieldError]:
+    found: list[FieldError] = []
     size = 0
-    for key, value in meta.get("annotations", {}).items():
+    for key, value in annotations.items():
         found += _key("metadata.annotations", key.lower())
         size += len(key) + len(value)
     if size > _LONGEST_ANNOTATIONS:
@@ -110,8 +134,13 @@ def flaws(group_resource: str, meta: Json) -> list[FieldError]:
                 "metadata.annotations", "FieldValueTooLong", "", f"may not be more than {_LONGEST_ANNOTATIONS} bytes"
             )
         )
+    return found
+
+
+def _owner_flaws(owners: list[Json]) -> list[FieldError]:
+    found: list[FieldError] = []
     controllers = 0
-    for i, owner in enumerate(meta.get("ownerReferences", [])):
+    for i, owner in enumerate(owners):
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
                 found.append(
@@ -123,12 +152,10 @@ def flaws(group_resource: str, meta: Json) -> list[FieldError]:
             FieldError(
                 "metadata.ownerReferences",
                 "FieldValueInvalid",
-                meta["ownerReferences"],
+                owners,
                 "Only one reference can have Controller set to true",
             )
         )
-    for i, finalizer in enumerate(meta.get("finalizers", [])):
-        found += _key(f"metadata.finalizers[{i}]", finalizer)
     return found
 
 

@@ -224,20 +224,7 @@ class ApiServer:
         registry = self.core.registry
         match parts:
             case ():
-                return {
-                    "paths": [
-                        "/api",
-                        "/api/v1",
-                        "/apis",
-                        *(f"/apis/{g}" for g in registry.groups() if g),
-                        "/healthz",
-                        "/livez",
-                        "/openapi/v2",
-                        "/openapi/v3",
-                        "/readyz",
-                        "/version",
-                    ]
-                }
+                return self._paths()
             case ("version",):
                 return discovery.VERSION
             case ("api",) | ("apis",):
@@ -251,16 +238,25 @@ class ApiServer:
                 return discovery.group(registry, group)
             case ("apis", group, version):
                 return discovery.resource_list(registry, group, version)
-            case ("openapi", "v2"):
-                if openapi_protobuf.asked_for(request.headers.get("accept", "")):
-                    return Response(200, registry.schemas.openapi_v2_protobuf(), openapi_protobuf.MEDIA)
-                return registry.schemas.openapi_v2()
-            case ("openapi", "v3"):
-                return registry.schemas.openapi_v3_paths()
-            case ("openapi", "v3", *rest):
-                return registry.schemas.openapi_v3("/".join(rest))
+            case ("openapi", version, *rest):
+                return self._openapi(request, version, "/".join(rest))
             case _:
                 return None
+
+    def _paths(self) -> Json:
+        groups = [f"/apis/{g}" for g in self.core.registry.groups() if g]
+        others = ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+        return {"paths": ["/api", "/api/v1", "/apis", *groups, *others]}
+
+    def _openapi(self, request: Request, version: str, rest: str) -> Json | Response | None:
+        schemas = self.core.registry.schemas
+        if version == "v3":
+            return schemas.openapi_v3(rest) if rest else schemas.openapi_v3_paths()
+        if version != "v2" or rest:
+            return None
+        if openapi_protobuf.asked_for(request.headers.get("accept", "")):
+            return Response(200, schemas.openapi_v2_protobuf(), openapi_protobuf.MEDIA)
+        return schemas.openapi_v2()
 
     def _aggregated(self, request: Request, core: bool, version: str) -> Response:
         body = msgspec.json.encode(discovery.aggregated(self.core.registry, core, version))

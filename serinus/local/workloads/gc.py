@@ -114,26 +114,10 @@ class GarbageCollector:
             self._watch(after)
 
     def _changed(self, resource: Resource, old: Head | None, new: Head | None) -> None:
-        for head, add in ((old, False), (new, True)):
-            if head is None:
-                continue
-            key = (resource, head.metadata.namespace, head.metadata.name)
-            for reference in head.metadata.owner_references:
-                if add:
-                    self._dependents[reference.uid].add(key)
-                else:
-                    self._dependents[reference.uid].discard(key)
-                    if not self._dependents[reference.uid]:
-                        del self._dependents[reference.uid]
-                if not add or old is None or new is None:
-                    # A waiting owner may continue; with a late owner, this object may be garbage.
-                    owner = self._by_uid.get(reference.uid)
-                    if owner is not None:
-                        self._queue.add(owner)
-            if not add:
-                self._by_uid.pop(head.metadata.uid, None)
-            else:
-                self._by_uid[head.metadata.uid] = key
+        if old is not None:
+            self._forget(resource, old.metadata)
+        if new is not None:
+            self._remember(resource, new.metadata, wake_owners=old is None)
         obj = new or old
         if obj is None:
             return
@@ -143,6 +127,28 @@ class GarbageCollector:
         if new is None or (meta.deletion_timestamp and FOREGROUND in meta.finalizers):
             for key in self._dependents.get(meta.uid, ()):
                 self._queue.add(key)
+
+    def _forget(self, resource: Resource, meta: Meta) -> None:
+        key = (resource, meta.namespace, meta.name)
+        for reference in meta.owner_references:
+            self._dependents[reference.uid].discard(key)
+            if not self._dependents[reference.uid]:
+                del self._dependents[reference.uid]
+            self._wake(reference.uid)  # an owner that waits for its dependents may continue
+        self._by_uid.pop(meta.uid, None)
+
+    def _remember(self, resource: Resource, meta: Meta, *, wake_owners: bool) -> None:
+        key = (resource, meta.namespace, meta.name)
+        for reference in meta.owner_references:
+            self._dependents[reference.uid].add(key)
+            if wake_owners:
+                self._wake(reference.uid)  # an owner that is being deleted has one more dependent
+        self._by_uid[meta.uid] = key
+
+    def _wake(self, uid: str) -> None:
+        key = self._by_uid.get(uid)
+        if key is not None:
+            self._queue.add(key)
 
     def _head(self, key: Key) -> Meta | None:
         informer = self._informers.get(key[0])

@@ -87,6 +87,16 @@ def _one(verb: str, value: Any, flags: str, digits: int | None, work: Budget) ->
         return f"%!{verb}(<nil>)"
     if isinstance(value, list):
         return "[" + " ".join(_one(verb, item, flags, digits, work) for item in value) + "]"
+    text = _scalar(verb, value, flags, digits, work)
+    if text is not None:
+        return text
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{k}:{_one(verb, value[k], flags, digits, work)}" for k in sorted(value)) + "]"
+    return f"%!{verb}({type_name(value)}={shown(value, work)})"
+
+
+def _scalar(verb: str, value: Any, flags: str, digits: int | None, work: Budget) -> str | None:
+    """The text of a value that the verb is for; None for a value of another type."""
     number = value if type(value) in (int, float) else None
     if verb in "sq" and number is None and not isinstance(value, bool):
         text = text_of(value, work)
@@ -101,9 +111,7 @@ def _one(verb: str, value: Any, flags: str, digits: int | None, work: Budget) ->
     if verb in "xX" and isinstance(value, str | bytes):
         data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
         return data.hex() if verb == "x" else data.hex().upper()
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{k}:{_one(verb, value[k], flags, digits, work)}" for k in sorted(value)) + "]"
-    return f"%!{verb}({type_name(value)}={shown(value, work)})"
+    return None
 
 
 def _integer(verb: str, value: int, flags: str) -> str:

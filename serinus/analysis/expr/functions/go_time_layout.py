@@ -155,6 +155,12 @@ def parse_time(text: str, layout: str, zone: Zone = UTC) -> Time:
 
 
 def _understood(read: _Read, piece: str, value: str) -> None:
+    if not _date_understood(read, piece, value):
+        _clock_understood(read, piece, value)
+
+
+def _date_understood(read: _Read, piece: str, value: str) -> bool:
+    """Whether the piece is one of a date."""
     if piece in ("January", "Jan"):
         read.month = [m[: len(value)] for m in MONTHS].index(value) + 1
     elif piece in ("1", "01"):
@@ -167,7 +173,13 @@ def _understood(read: _Read, piece: str, value: str) -> None:
         read.year = int(value)
     elif piece == "06":
         read.year = int(value) + (1900 if int(value) >= 69 else 2000)
-    elif piece in _CLOCK:
+    else:
+        return False
+    return True
+
+
+def _clock_understood(read: _Read, piece: str, value: str) -> None:
+    if piece in _CLOCK:
         # 99 is refused like every invalid hour.
         read.clock[_CLOCK[piece][0]] = 99 if piece in ("03", "3") and int(value) > 12 else int(value)
     elif piece in ("PM", "pm"):

@@ -15,27 +15,31 @@ _OTHER_NAME = 62
 """X509_V_ERR_HOSTNAME_MISMATCH: OpenSSL's text for it quotes the name."""
 
 
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorDNSError, "the name of the host cannot be resolved"),
+    (aiohttp.TooManyRedirects, "it redirects too often"),
+    (aiohttp.RedirectClientError, "it redirects to something that is no URL of HTTP"),
+    (aiohttp.InvalidURL, "it redirects to something that is no URL of HTTP"),
+    (aiohttp.ServerDisconnectedError, "the server closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, "the answer broke off, or cannot be decompressed"),
+)
+"""Errors whose words do not depend on their content. None is a base class of another error that `reason` distinguishes."""
+
+
 def reason(error: Exception) -> str:
     """The reason, in words for users."""
+    for kind, words in _WORDS:
+        if isinstance(error, kind):
+            return words
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return _certificate(error.certificate_error)
-        case aiohttp.ClientConnectorDNSError():
-            return "the name of the host cannot be resolved"
         case aiohttp.ClientConnectorSSLError():
             return _tls(error.os_error)
         case aiohttp.ClientConnectorError():
             return _system(error.os_error)
-        case aiohttp.TooManyRedirects():
-            return "it redirects too often"
-        case aiohttp.RedirectClientError() | aiohttp.InvalidURL():
-            return "it redirects to something that is no URL of HTTP"
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answered {error.status}"
-        case aiohttp.ServerDisconnectedError():
-            return "the server closed the connection without an answer"
-        case aiohttp.ClientPayloadError():
-            return "the answer broke off, or cannot be decompressed"
         case aiohttp.ClientResponseError():
             return "the answer is no HTTP"
         case ssl.SSLError():

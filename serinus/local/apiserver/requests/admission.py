@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
-from serinus.api.resources import NAMESPACES
+from serinus.api.resources import NAMESPACES, Resource
 from serinus.api.schema.schemas import definition_name
 from serinus.local.apiserver import objectmeta
 from serinus.local.apiserver.core import Call, Core
@@ -21,10 +21,27 @@ Json = dict[str, Any]
 
 def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
     """The body as an object of the call's kind, without unknown fields. Raises 400 (422 in a patch)."""
-    resource, query = call.resource, call.request.query
+    resource = call.resource
     if not isinstance(value, dict):
         raise bad_request(f"the body must be one object of kind {resource.kind}, found {_json_type(value)}")
     obj: Json = call.kind.without_nulls(value) if call.kind.custom else without_nulls(value)
+    _check_type(resource, obj)
+    meta = obj.setdefault("metadata", {})
+    if meta is None:
+        meta = obj["metadata"] = {}
+    why = objectmeta.wrong_types(meta) if isinstance(meta, dict) else f"metadata: {_json_type(meta)} is not a map"
+    if why:
+        raise unreadable(call, why)
+    if not call.kind.custom:
+        # Runs before defaulting, which may hide a list in place of a map.
+        found: list[FieldError] = []
+        check(call.kind.node, obj, "", found)
+        _check_decodes(call, found)
+    return _without_unknown_fields(call, obj, patched=patched)
+
+
+def _check_type(resource: Resource, obj: Json) -> None:
+    """Fills in apiVersion and kind if they are absent. Raises 400 if they are those of another kind."""
     if obj.get("apiVersion") in (None, ""):
         obj["apiVersion"] = resource.api_version
     if obj.get("kind") in (None, ""):
@@ -38,18 +55,11 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
             f'{obj["kind"]} in version "{resource.version}" cannot be handled as a {resource.kind}: '
             f"the kind in the data ({obj['kind']}) does not match the resource {resource.plural}"
         )
-    meta = obj.setdefault("metadata", {})
-    if meta is None:
-        meta = obj["metadata"] = {}
-    why = objectmeta.wrong_types(meta) if isinstance(meta, dict) else f"metadata: {_json_type(meta)} is not a map"
-    if why:
-        raise unreadable(call, why)
-    if not call.kind.custom:
-        # Runs before defaulting, which may hide a list in place of a map.
-        found: list[FieldError] = []
-        check(call.kind.node, obj, "", found)
-        _check_decodes(call, found)
-    mode = query.get("fieldValidation") or "Warn"
+
+
+def _without_unknown_fields(call: Call, obj: Json, *, patched: bool) -> Json:
+    """The object without fields that its schema lacks, as the query parameter `fieldValidation` says."""
+    mode = call.request.query.get("fieldValidation") or "Warn"
     if mode not in ("Ignore", "Warn", "Strict"):
         raise bad_request(f'fieldValidation: Unsupported value: "{mode}": supported values: "Ignore", "Strict", "Warn"')
     unknown = call.kind.unknown_fields(obj)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
@@ -85,12 +85,9 @@ class Watches:
         core, log = self._core, self._core.store.log(call.key)
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
-        head = call.view.kind == "Table"
-        # Each line is released when sent, so a slow reader keeps no old objects in memory.
-        first.reverse()
-        while first:
-            yield self._line(call, "ADDED", first.pop(), head=head)
-            head = False
+        head = call.view.kind == "Table" and not first
+        async for line in self._listed(call, first):
+            yield line
         if announce:
             yield self._bookmark(call, core.store.revision if log.next == cursor else seen, initial=True)
         next_bookmark = loop.time() + BOOKMARK_SECONDS
@@ -100,20 +97,13 @@ class Watches:
             except Compacted as old:
                 yield self._plain("ERROR", expired(f"too old resource version: {seen} ({old.oldest})").status())
                 return
-            pieces: list[bytes] = []
-            size = 0
-            for change in changes:
-                cursor, seen = change.number + 1, change.version
-                line = self._change(call, selects, change, head)
-                if line:
-                    pieces.append(line)
-                    head = False
-                    size += len(line)
-                if size > MOST_AT_ONCE:
-                    break
-            del changes  # while a slow reader receives these lines, the log may drop the next ones
-            if pieces:
-                yield b"".join(pieces)
+            last, lines = self._next(call, selects, changes, head)
+            if last is not None:
+                cursor, seen = last.number + 1, last.version
+            del changes, last  # while a slow reader receives these lines, the log may drop the next ones
+            if lines:
+                head = False
+                yield lines
                 continue
             now = loop.time()
             if now >= ends:
@@ -125,6 +115,29 @@ class Watches:
             await _wait(log, cursor, min(ends, next_bookmark if bookmarks else ends) - now)
         if bookmarks and log.next == cursor:
             yield self._bookmark(call, core.store.revision)
+
+    async def _listed(self, call: Call, first: list[Entry]) -> AsyncIterator[bytes]:
+        """The objects at the start. Each line is released when sent, so a slow reader keeps no old objects in memory."""
+        head = call.view.kind == "Table"
+        first.reverse()
+        while first:
+            yield self._line(call, "ADDED", first.pop(), head=head)
+            head = False
+
+    def _next(self, call: Call, selects: Selects, changes: Iterable[Change], head: bool) -> tuple[Change | None, bytes]:
+        """(the last change that was read, the lines of the changes): at most slightly over MOST_AT_ONCE bytes."""
+        last: Change | None = None
+        lines: list[bytes] = []
+        size = 0
+        for change in changes:
+            last = change
+            line = self._change(call, selects, change, head and not lines)
+            if line:
+                lines.append(line)
+                size += len(line)
+            if size > MOST_AT_ONCE:
+                break
+        return last, b"".join(lines)
 
     def _seconds(self, call: Call) -> float:
         asked = whole(call.request.query, "timeoutSeconds") or 0

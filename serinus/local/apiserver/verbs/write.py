@@ -82,17 +82,7 @@ async def create(core: Core, call: Call) -> Response:
 async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied: bool = False) -> Response:
     check_place(call, obj)
     check_namespace(core, call)
-    meta: Json = obj["metadata"]
-    if meta.pop("resourceVersion", "") not in ("", "0"):
-        raise bad_request("resourceVersion should not be set on objects to be created")
-    if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = _generated(core, call, str(meta["generateName"]))
-    for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
-        meta.pop(key, None)
-    meta["uid"] = core.uid()
-    meta["creationTimestamp"] = core.now()
-    if call.key in strategy.WITH_GENERATION or call.kind.custom:
-        meta["generation"] = 1
+    _begin_metadata(core, call, obj["metadata"])
     if call.kind.has_status:
         obj.pop("status", None)
     new = call.kind.default(obj)
@@ -113,6 +103,20 @@ async def create_object(core: Core, call: Call, obj: Json, *, dry: bool, applied
     for resource, obj in strategy.companions(call.key, new):
         await _accompany(core, resource, obj)
     return _answer(core, call, await written, 201)
+
+
+def _begin_metadata(core: Core, call: Call, meta: Json) -> None:
+    """Sets the metadata that the server gives a new object."""
+    if meta.pop("resourceVersion", "") not in ("", "0"):
+        raise bad_request("resourceVersion should not be set on objects to be created")
+    if not meta.get("name") and meta.get("generateName"):
+        meta["name"] = _generated(core, call, str(meta["generateName"]))
+    for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+        meta.pop(key, None)
+    meta["uid"] = core.uid()
+    meta["creationTimestamp"] = core.now()
+    if call.key in strategy.WITH_GENERATION or call.kind.custom:
+        meta["generation"] = 1
 
 
 async def _accompany(core: Core, resource: Resource, obj: Json) -> None:

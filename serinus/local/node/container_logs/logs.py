@@ -149,6 +149,14 @@ class Logs:
             offset = _tail_offset(path, tail)
         if since is not None:
             offset = max(offset, self._since_offset(path, since))
+        async for piece in self._followed(path, offset, inode, timestamps, follow, running):
+            yield piece
+
+    async def _followed(
+        self, path: Path, offset: int, inode: int, timestamps: bool, follow: bool, running: Callable[[], bool]
+    ) -> AsyncIterator[bytes]:
+        """The log from `offset` on. With `follow` until the container has ended."""
+        older = Path(f"{path}.1")
         while True:
             alive = running()
             if (now := _inode(path)) != inode:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from serinus.api.meta import Json
 from serinus.local.node.containers.runtime import CheckResult, Listens, Running
@@ -41,7 +40,7 @@ class Supervision:
 
     async def run(self) -> None:
         """Updates the state's `ready`, `started` and `hint` until cancelled or no checks remain."""
-        home, running = self.home, self.running
+        home = self.home
         try:
             startup, readiness, liveness = (
                 probes.probe_of(self.spec(), f, home.ip, self.env, self.working_dir)
@@ -53,41 +52,9 @@ class Supervision:
             home.changed()
             return
 
-        async def ask(probe: probes.Probe) -> CheckResult:
-            return await home.runtime.check(running, probe.check, probe.timeout)
-
-        async def fatal(kind: str, probe: probes.Probe) -> None:
-            failed = asyncio.get_running_loop().create_future()
-
-            def tell(healthy: bool, message: str) -> None:
-                if healthy and kind == "Startup":
-                    started.set()
-                elif not healthy and not failed.done():
-                    failed.set_result(message)
-
-            asking = asyncio.create_task(probes.follow(probe, home.clock, ask, tell, eager=kind == "Startup"))
-            try:
-                waits: set[asyncio.Future[Any]] = {failed}
-                if kind == "Startup":
-                    waits.add(asyncio.create_task(started.wait()))
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                asking.cancel()
-            if failed.done():
-                home.say("Unhealthy", f"{kind} probe failed: {failed.result()}", True, self.path)
-                home.say(
-                    "Killing",
-                    f"Container {self.name} failed {kind.lower()} probe, will be restarted",
-                    False,
-                    self.path,
-                )
-                await self.kill(probe.grace if probe.grace is not None else grace_of(home.pod()))
-
-        started = asyncio.Event()
         await self.post_start()
         if startup is not None:
-            await fatal("Startup", startup)
-            if not started.is_set():
+            if not await self._passes("Startup", startup):
                 return
             self.state.started = True
             if readiness is None and not ports_of(self.spec()):
@@ -95,11 +62,38 @@ class Supervision:
             home.changed()
         async with asyncio.TaskGroup() as group:
             if liveness is not None:
-                group.create_task(fatal("Liveness", liveness))
+                group.create_task(self._passes("Liveness", liveness))
             if readiness is not None:
-                group.create_task(probes.follow(readiness, home.clock, ask, self._tell_ready))
+                group.create_task(probes.follow(readiness, home.clock, self._ask, self._tell_ready))
             elif ports_of(self.spec()):
                 group.create_task(self._await_listener())
+
+    async def _ask(self, probe: probes.Probe) -> CheckResult:
+        return await self.home.runtime.check(self.running, probe.check, probe.timeout)
+
+    async def _passes(self, kind: str, probe: probes.Probe) -> bool:
+        """Follows a probe whose failure ends the container. True once a startup probe has succeeded.
+
+        It ends the container and returns False if the probe fails; a liveness probe is followed until then.
+        """
+        home = self.home
+        result: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+        def tell(healthy: bool, message: str) -> None:
+            if not result.done() and (not healthy or kind == "Startup"):
+                result.set_result(None if healthy else message)
+
+        asking = asyncio.create_task(probes.follow(probe, home.clock, self._ask, tell, eager=kind == "Startup"))
+        try:
+            failure = await result
+        finally:
+            asking.cancel()
+        if failure is None:
+            return True
+        home.say("Unhealthy", f"{kind} probe failed: {failure}", True, self.path)
+        home.say("Killing", f"Container {self.name} failed {kind.lower()} probe, will be restarted", False, self.path)
+        await self.kill(probe.grace if probe.grace is not None else grace_of(home.pod()))
+        return False
 
     def _tell_ready(self, ready: bool, message: str) -> None:
         hint = "" if ready else message

@@ -71,6 +71,10 @@ def _by_key(item: Node, old: list[Any], patch: list[Any], key: str, name: str) -
         entries.append(entry)
     if any(e == {_PATCH: "replace"} for e in entries):
         return [copied(e) for e in entries if _PATCH not in e]
+    return _merged_by_key(item, old, entries, key)
+
+
+def _merged_by_key(item: Node, old: list[Any], entries: list[Json], key: str) -> list[Any]:
     out: list[Any] = list(old)
     places: dict[Hashable, list[int]] = {}
     for i, have in enumerate(out):
