@@ -188,7 +188,6 @@ class Notifications:
         key = (rollout.metadata.namespace, rollout.metadata.name)
         self._memories.forget(key)
         self._completions.forget(rollout.metadata.uid)
-        self._series.forget(key)
 
     def _event(self, about: Subject, event: Event) -> None:
         began, metadata = time.perf_counter(), about.metadata

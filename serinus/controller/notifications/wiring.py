@@ -26,6 +26,10 @@ from serinus.notifications.problems import Problem
 from serinus.notifications.services.service import Http, Reach
 
 
+def _forget(series: NotificationSeries, gone: Subject) -> None:
+    series.forget((gone.metadata.namespace, gone.metadata.name))
+
+
 class Notifying:
     """`namespace`: the controller's own. `watched`: other namespaces with configurations, "" for all; None for none.
 
@@ -71,7 +75,11 @@ class Notifying:
         sender = Sender(clock, self._memories, repetitions, delivery, results.give_up)
         self.notifications = Notifications(cache, clock, self.sources, self._memories, repetitions, sender, series)
         series.waiting = lambda: (len(delivery.waiting()), delivery.waiting_bytes)
-        series.problems = self._broken_keys
+        series.problems, series.now = self._broken_keys, clock.now
+        kinds = (cache.rollouts, cache.experiments, cache.analysis_runs)
+        series.exists = lambda key: any(key in informer.items for informer in kinds)
+        for informer in kinds:
+            informer.on_change(lambda old, new: _forget(series, old) if new is None and old is not None else None)
         cache.rollouts.on_change(self.notifications.rollout_changed)
 
     async def watch(self) -> None:

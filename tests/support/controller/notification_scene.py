@@ -106,7 +106,7 @@ class Scene:
     @asynccontextmanager
     async def controller(
         self, plan: Callable[[Snapshot], Plan] = lambda _: Plan(), client: Client | None = None
-    ) -> AsyncGenerator[None]:
+    ) -> AsyncGenerator[Controller]:
         """By default it plans nothing, so that the test sets the status."""
         client = client or self.client
         options = Options(leader_elect=False, workers=1)
@@ -115,7 +115,7 @@ class Scene:
         task = asyncio.create_task(controller.run())
         try:
             await asyncio.sleep(1)
-            yield
+            yield controller
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
