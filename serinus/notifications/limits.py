@@ -6,6 +6,7 @@ for all namespaces, or a map from patterns of namespaces to such lists.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -18,6 +19,9 @@ from serinus.notifications.services.service import Http, Refused, host_of
 
 SERVICES_KEY, HOSTS_KEY = "serinus.allowedServices", "serinus.allowedHosts"
 KEYS = (SERVICES_KEY, HOSTS_KEY)
+_NO_ADDRESS = re.compile(r"[\s/\\@?#%]")
+"""In an address that clients could read in two ways, such as `allowed.test#.evil.test`."""
+
 _MOVED = (301, 302, 303, 307, 308)
 _KEEPS_METHOD = (307, 308)
 
@@ -52,6 +56,8 @@ def matches(text: str, patterns: Iterable[str]) -> bool:
 
 def is_host_allowed(address: str, patterns: Iterable[str]) -> bool:
     """`address`: a host with or without a port. A pattern with a port allows only that port."""
+    if _NO_ADDRESS.search(address):
+        return False
     try:
         name = urlsplit(f"//{address}").hostname or ""
     except ValueError:

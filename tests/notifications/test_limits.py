@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from serinus.notifications.fields import load, read
 from serinus.notifications.limits import LimitedHttp, is_host_allowed, read_limit
 from serinus.notifications.problems import ConfigurationError
 from serinus.notifications.services.registry import SERVICES
-from serinus.notifications.services.service import Job, Reach, Refused
+from serinus.notifications.services.service import Delayed, Job, Reach, Refused
 from tests.support.notifications.fake_vendor import vendor
 
 NOW = 1_700_000_000.0
@@ -53,6 +54,9 @@ def test_a_limit_of_another_form_is_refused(text: str) -> None:
         ("hooks.example.com@evil.test", "hooks.example.com", False),
         ("[::1]:80", "::1", True),
         ("", "*", False),
+        ("evil.test#.example.com", "*.example.com", False),
+        ("evil.test/.example.com:25", "*.example.com:25", False),
+        ("evil.test%2f.example.com", "*.example.com", False),
     ],
 )
 def test_hosts(address: str, pattern: str, expected: bool) -> None:
@@ -85,6 +89,22 @@ async def test_a_redirect_to_a_host_that_is_not_allowed_is_not_followed(status: 
         with pytest.raises(Refused, match="does not allow the host"):
             await webhook(outside.url, (outside.url.removeprefix("http://"),))
         assert (len(outside.seen), inside.seen) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://{}@ok.test/", "http://ok.test@{}/", "http://{}#@ok.test/", "http://{}?@ok.test/", "http://{}/@ok.test/",
+        "http://{}\\@ok.test/", "http://ok.test\\@{}/", "http://{}\n.ok.test/", "http://{}%2f.ok.test/", "http:\\\\{}@ok.test/",
+        "http://ok.test:80@{}/", "http://ok.test%40{}/", "http://[::1]@{}/", "http:{}/.ok.test", " http://{}/.ok.test",
+    ],
+)  # fmt: skip
+async def test_an_address_that_can_be_read_in_two_ways_does_not_get_around(url: str) -> None:
+    """Patterns allow ok.test and all below it; the server is another host."""
+    async with vendor((200, "")) as there:
+        with suppress(Refused, Delayed):
+            await webhook(url.format(there.url.removeprefix("http://")), ("ok.test", "*.ok.test"))
+        assert there.seen == []
 
 
 async def test_a_redirect_to_an_allowed_host_has_no_credentials() -> None:
