@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways lint audit bench conformance lock clean
+.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways lint style audit bench conformance lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,12 +27,23 @@ demo-analysis: $(RUN) ## Watch a bad version fail its analysis and roll back aut
 	@$(BIN)/serinus demo --analysis $(if $(ONCE),--once) $(if $(PROMETHEUS),--prometheus "$(PROMETHEUS)")
 
 # N tests at once, in processes of their own: tests/support/side_by_side.py says which may not run side by side. A third
-# process has work to do while the e2e tests wait for pods to become ready.
-test: lint ## Lint, types, the tests that need nothing but this machine's Python, but for long ones
-	@$(BIN)/python -m pytest -n $(or $(N),2) --ignore=tests/cluster $(ARGS)
+# process has work to do while the e2e tests wait for pods to become ready. Pyright has no output in a run without errors,
+# so that the last line is pytest's.
+define PYTEST_AND_TYPES
+$(BIN)/pyright > $(VENV)/types.log 2>&1 & types=$$!
+failed=0; $(BIN)/python -m pytest $(CHOSEN) $(ARGS) || failed=$$?
+wait $$types || { cat $(VENV)/types.log; failed=1; }
+exit $$failed
+endef
 
-test-all: lint ## Run all that CI runs: `make test`, the long tests, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane, and Istio
-	@SERINUS_CLUSTER=also SERINUS_TESTS=all SERINUS_PLAYS=all SERINUS_GATEWAYS=$${SERINUS_GATEWAYS-build} SERINUS_FUZZ_SECONDS=$${SERINUS_FUZZ_SECONDS:-600} $(BIN)/python -m pytest -n $(or $(N),3) $(ARGS)
+test: CHOSEN = -n $(or $(N),2) --ignore=tests/cluster
+test: style ## Lint, types, the tests that need nothing but this machine's Python, but for long ones
+	@$(PYTEST_AND_TYPES)
+
+test-all: CHOSEN = -n $(or $(N),3)
+test-all: style ## Run all that CI runs: `make test`, the long tests, and with root and Go the e2e tests, all recorded plays and tests/cluster on a real control plane, and Istio
+	@export SERINUS_CLUSTER=also SERINUS_TESTS=all SERINUS_PLAYS=all SERINUS_GATEWAYS=$${SERINUS_GATEWAYS-build} SERINUS_FUZZ_SECONDS=$${SERINUS_FUZZ_SECONDS:-600}
+	$(PYTEST_AND_TYPES)
 
 # Only a KUBECONFIG that is given to make itself counts: the cluster a shell happens to point at is nobody's test bed.
 THERE := $(if $(findstring command,$(origin KUBECONFIG)),$(if $(filter own,$(KUBECONFIG)),own,$(abspath $(KUBECONFIG))),own)
@@ -43,11 +54,13 @@ test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root a
 test-gateways: $(DEV) ## The tests with real gateways, Istio too: builds istiod once (needs Go, about 9 minutes of processor) and downloads Envoy
 	@SERINUS_TESTS=all SERINUS_GATEWAYS=build $(BIN)/python -m pytest tests/gateways $(ARGS)
 
-lint: $(DEV) ## Check style, types and the language of pages and help texts
+lint: style ## Check style, types and the language of pages and help texts
+	@$(BIN)/pyright
+
+style: $(DEV)
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet . || { echo 'Run .venv/bin/ruff format . to format the files above.'; exit 1; }
 	$(BIN)/python tools/check_language.py
-	$(BIN)/pyright
 
 audit: ## Ask OSV whether the pinned packages have known vulnerabilities (skipped, with a sentence, where it does not answer)
 	@$(PYTHON) tools/audit.py
