@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.support.engine.blue_green import blue_green
 from tests.support.engine.restarts import AT, YOUNG, add_pod, basic, restarting
 from tests.support.engine.world import World, release, routed
@@ -176,3 +178,79 @@ def test_the_only_pod_of_an_active_version_that_is_being_replaced_stays():
     world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
     release(world, "red")
     assert evicted(world) == []
+
+
+def three_versions(blue: int, green: int, red: int, **options: Any) -> World:
+    """Pods alone divide the traffic among the stable version, a replaced one and the newest, which have these sizes."""
+    world = basic(replicas=5, maxUnavailable=0, steps=[{"setWeight": 33}, {"pause": {}}], **options)
+    for image in ("green", "red"):
+        release(world, image)
+        world.once()
+    for image, size in (("blue", blue), ("green", green), ("red", red)):
+        world.patch("ReplicaSet", world.set_of(image).metadata.name, {"spec": {"replicas": size}})
+    world.pods()
+    return world
+
+
+def test_a_restart_and_the_end_of_an_old_version_do_not_take_pods_at_the_same_time():
+    """Found by the simulation (1100602): two pods were evicted, the old version lost its last one, and 4 of 5 served."""
+    world = three_versions(5, 1, 2, maxSurge="50%")
+    for image, count in (("blue", 5), ("green", 1), ("red", 1)):
+        for n in range(count):
+            add_pod(world, f"{image}-{n}", image=image)
+    add_pod(world, "red-1", image="red", ready=False)
+    world.patch(
+        "ReplicaSet", world.set_of("red").metadata.name, {"status": {"readyReplicas": 1, "availableReplicas": 1}}
+    )
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
+    assert len(evicted(world)) == 2, "seven pods serve, and five are to serve"
+    world.once()
+    assert world.set_of("green").spec.replicas == 1
+
+
+def test_pods_of_a_version_that_was_just_made_smaller_give_a_restart_no_leave():
+    """The old version's pod is ready until its ReplicaSet's controller removes it: with it, 4 of 5 would serve."""
+    world = three_versions(4, 0, 2, maxSurge=1)
+    for image, count in (("blue", 4), ("green", 1), ("red", 2)):
+        for n in range(count):
+            add_pod(world, f"{image}-{n}", image=image)
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
+    going = [name for name in evicted(world) if not name.startswith("green")]
+    assert len(going) <= 1, "six pods stay, and five are to serve"
+
+
+def canary_with_a_spare_pod(steps: list[dict[str, Any]], *, replicas: int) -> World:
+    """At its first pause the canary has one pod more than it needs, and both of its pods are to be restarted."""
+    world = routed(replicas=replicas, steps=steps)
+    release(world, "green")
+    world.settle()
+    for n in range(replicas):
+        add_pod(world, f"blue-{n}", born=YOUNG)
+    add_pod(world, "old", image="green")
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT}})
+    world.once()
+    world.pods()
+    add_pod(world, "young", image="green", born=YOUNG)
+    assert world.set_of("green").spec.replicas == 2
+    return world
+
+
+def test_no_weight_rises_to_pods_that_the_same_pass_evicts():
+    """The spare pod of a restart arrives as the pause ends: two pods seem enough for 40 %, and one is evicted."""
+    world = canary_with_a_spare_pod(
+        [{"setWeight": 20}, {"pause": {}}, {"setWeight": 40}, {"pause": {}}], replicas=5
+    )
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    assert evicted(world) == ["old"]
+    world.once()
+    assert world.weight == 20
+
+
+def test_no_version_is_promoted_in_the_pass_that_evicts_one_of_its_pods():
+    """The stable version would lose its place to one of which half of the pods serve."""
+    world = canary_with_a_spare_pod([{"setWeight": 50}, {"pause": {}}], replicas=2)
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    assert evicted(world) == ["old"]
+    stable = world.rollout.status.stable_rs
+    world.once()
+    assert (world.weight, world.rollout.status.stable_rs) == (50, stable)

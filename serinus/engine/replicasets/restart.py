@@ -68,7 +68,8 @@ class _Budget:
 
     def __init__(self, builder: PlanBuilder, room: int | None, *, surges: bool) -> None:
         s = builder.context
-        serving = sum(1 for p in s.snapshot.pods if p.ready() and not p.metadata.deletion_timestamp)
+        # Pods above a ReplicaSet's size are ending, although they may not be marked for deletion yet.
+        serving = sum(min(_serving(builder, rs), builder.size(rs)) for rs in s.sets)
         self.room, self.surges, self.held = room, surges, False
         given = s.canary.max_unavailable if s.canary else None
         allowed = min(s.replicas, scaled(given, s.replicas, round_up=False, default="25%"))
@@ -89,13 +90,17 @@ class _Budget:
         return self.room >= 0
 
 
+def _serving(builder: PlanBuilder, rs: ReplicaSet) -> int:
+    return sum(1 for p in builder.context.pods_of(rs) if p.ready() and not p.metadata.deletion_timestamp)
+
+
 def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, wanted: int | None, budget: _Budget) -> int:
     """Plan the evictions of one ReplicaSet. Returns how many old pods it still has that are not being deleted."""
     s, pods = builder.context, builder.context.pods_of(rs)
     old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
     if not old:
         return 0
-    serving = sum(1 for p in pods if p.ready() and not p.metadata.deletion_timestamp)
+    serving = _serving(builder, rs)
     now = [p for p in old if not p.metadata.deletion_timestamp]
     grows = bool(wanted) and bool(now) and budget.takes_room()
     if wanted and grows:

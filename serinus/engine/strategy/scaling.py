@@ -190,7 +190,7 @@ class ScalePlan:
         return self.builder.is_size(stable, want_stable) and stable.status.replicas == stable.spec.replicas
 
     def _enough(self, rs: ReplicaSet, want: int) -> bool:
-        avail, threshold = rs.status.available_replicas, self.canary.replica_progress_threshold
+        avail, threshold = self._available(rs), self.canary.replica_progress_threshold
         if threshold is not None and threshold.value >= 0:
             return (
                 avail >= threshold.value
@@ -199,11 +199,14 @@ class ScalePlan:
             )
         return self.builder.is_size(rs, want) and avail == rs.spec.replicas
 
+    def _available(self, rs: ReplicaSet) -> int:
+        return self.builder.available_not_evicted(rs, rs.status.available_replicas)
+
     def serves(self, new: ReplicaSet) -> bool:
         """Whether the new version could carry everything."""
         if self.builder.created(new) or new.status.observed_generation < new.metadata.generation:
             return False  # its status is of an earlier size: a step may just have made it smaller
-        avail, threshold = new.status.available_replicas, self.canary.replica_progress_threshold
+        avail, threshold = self._available(new), self.canary.replica_progress_threshold
         return avail >= self.s.replicas or (threshold is not None and self._enough(new, self.s.replicas))
 
     def capacity(self, avail: int) -> int:
@@ -211,7 +214,7 @@ class ScalePlan:
 
     def allowed(self, new: ReplicaSet, index: int) -> int:
         """The largest weight for the new version now. A size set by hand counts as enough for any weight."""
-        avail = new.status.available_replicas
+        avail = self._available(new)
         if self._scale(index) is not None and avail >= self.targets(index)[0] > 0:
             return self.s.max_weight
         return self.capacity(avail)
@@ -414,8 +417,8 @@ def trim(builder: PlanBuilder, scale: ScalePlan) -> None:
     s = builder.context
     others = [r for r in s.others if r is not scale.stable]
     if any(builder.size(r) for r in others):
-        # Pods above a ReplicaSet's size are ending, although its status still counts them.
-        total = sum(min(builder.size(r), r.status.available_replicas) for r in s.sets)
+        # Pods above a ReplicaSet's size are ending, although its status still counts them. So are evicted ones.
+        total = sum(min(of.size, of.avail) for of in (count_of(builder, r) for r in s.sets))
         for rs, size in zip(
             others,
             trim_others(

@@ -100,7 +100,7 @@ def _more_than_carried(builder: PlanBuilder, scale: ScalePlan, service: str, tar
     share = weights.canary.weight
     if share and selected_hash(builder, service_names(s.canary, builder.status)[1]) == hash_of(target):
         share = s.max_weight  # `target` has the rest of the requests already
-    return share > scale.capacity(serving(target))
+    return share > scale.capacity(builder.available_not_evicted(target, serving(target)))
 
 
 def _stable(builder: PlanBuilder) -> ReplicaSet | None:
@@ -177,7 +177,7 @@ def _given_back(builder: PlanBuilder, scale: ScalePlan, recorded: int, want: int
 def _wanted(builder: PlanBuilder, scale: ScalePlan) -> int:
     s, status, new = builder.context, builder.status, builder.context.new
     assert new is not None
-    avail, steps = new.status.available_replicas, len(s.steps)
+    avail, steps = builder.available_not_evicted(new, new.status.available_replicas), len(s.steps)
     if promoted(status) or status.abort or avail == 0:
         return 0
     if by_hash(s.spec) and replaced_has_share(builder):
