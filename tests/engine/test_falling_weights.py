@@ -39,3 +39,30 @@ def test_a_smaller_canary_scale_does_not_take_pods_that_the_weight_needs():
     world.settle()
     assert world.rollout.status.current_step_index == 2
     assert (world.weight, world.set_of("green").spec.replicas) == (50, 2)
+
+
+def test_a_smaller_canary_scale_takes_no_pods_of_a_version_that_the_canary_service_moves_to():
+    """Found by the simulation (1101858): the status recorded 100 % of the version before, and the new one lost half of
+    its pods in the pass that gave it 90 %."""
+    steps: list[dict[str, Any]] = [{"setWeight": 90}, {"setCanaryScale": {"weight": 50}}, {"pause": {}}]
+    world = routed(replicas=2, steps=steps)
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"promoteFull": True}})
+    world.settle()
+    green = world.rollout.status.stable_rs
+    assert (world.weight, green) == (0, world.set_of("green").metadata.labels["rollouts-pod-template-hash"])
+    # The write of weight 0 to the status is lost, and so is all until the pods of the next version are ready.
+    weights = {"canary": {"weight": 100, "podTemplateHash": green}, "stable": {"weight": 0}}
+    world.patch("Rollout", "web", {"status": {"canary": {"weights": weights}}})
+    release(world, "red")
+    stored = world.objects["Rollout", "web"]["status"]
+    world.once()
+    world.objects["Rollout", "web"]["status"] = stored
+    world.pods()
+    world.once()
+    red = world.set_of("red")
+    assert (world.weight, world.selected("web-canary")) == (90, red.metadata.labels["rollouts-pod-template-hash"])
+    assert red.spec.replicas == 2
+    world.settle()
+    assert world.set_of("red").spec.replicas == 2

@@ -237,9 +237,7 @@ def canary_with_a_spare_pod(steps: list[dict[str, Any]], *, replicas: int) -> Wo
 
 def test_no_weight_rises_to_pods_that_the_same_pass_evicts():
     """The spare pod of a restart arrives as the pause ends: two pods seem enough for 40 %, and one is evicted."""
-    world = canary_with_a_spare_pod(
-        [{"setWeight": 20}, {"pause": {}}, {"setWeight": 40}, {"pause": {}}], replicas=5
-    )
+    world = canary_with_a_spare_pod([{"setWeight": 20}, {"pause": {}}, {"setWeight": 40}, {"pause": {}}], replicas=5)
     world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
     assert evicted(world) == ["old"]
     world.once()
@@ -254,3 +252,16 @@ def test_no_version_is_promoted_in_the_pass_that_evicts_one_of_its_pods():
     stable = world.rollout.status.stable_rs
     world.once()
     assert (world.weight, world.rollout.status.stable_rs) == (50, stable)
+
+
+def test_the_only_pod_that_the_canary_service_leads_to_stays_whatever_version_the_status_names():
+    """The Service moved after the weight was recorded: the status names the version before."""
+    world = routed(replicas=5, steps=[{"setWeight": 10}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    add_pod(world, "only", image="green")
+    for n in range(5):
+        add_pod(world, f"blue-{n}", born=YOUNG)
+    before = {"status": {"canary": {"weights": {"canary": {"podTemplateHash": world.rollout.status.stable_rs}}}}}
+    world.patch("Rollout", "web", {"spec": {"restartAt": AT, "paused": True}, **before})
+    assert evicted(world) == []

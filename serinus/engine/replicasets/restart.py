@@ -136,4 +136,9 @@ def _shares_traffic(builder: PlanBuilder, rs: ReplicaSet) -> bool:
     weights = s.rollout.status.canary.weights
     if weights is None or not weights.canary.weight:
         return False
-    return any(side.weight and side.pod_template_hash == hash_of(rs) for side in (weights.canary, weights.stable))
+    canary_service, stable_service = service_names(s.canary, s.rollout.status) if s.canary else ("", "")
+    # The Service decides who gets the weight. It may move after the weight was recorded.
+    return any(
+        side.weight and hash_of(rs) in (side.pod_template_hash, selected_hash(builder, name))
+        for side, name in ((weights.canary, canary_service), (weights.stable, stable_service))
+    )

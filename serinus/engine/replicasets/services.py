@@ -32,6 +32,11 @@ def selects(builder: PlanBuilder, name: str) -> str:
     return selected_hash(builder, name)
 
 
+def leads_to(builder: PlanBuilder, name: str, rs: ReplicaSet | None) -> bool:
+    """Whether a Service selects this version, as observed or after this pass."""
+    return bool(name) and rs is not None and hash_of(rs) in (selected_hash(builder, name), selects(builder, name))
+
+
 def carrier(builder: PlanBuilder) -> ReplicaSet | None:
     """The version that was observed to receive the canary's share of the requests. It may not be the newest one.
 

@@ -17,7 +17,7 @@ from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of
 from serinus.engine.replicasets.replicas import SurgeLimits, approximate, next_basic, share
 from serinus.engine.replicasets.routes import service_names
-from serinus.engine.replicasets.services import selected_hash, selects
+from serinus.engine.replicasets.services import leads_to
 from serinus.engine.status import scale_down_delay
 from serinus.engine.status.conditions import find, promoted
 from serinus.engine.strategy.scaling import ScalePlan, count_of, follow_traffic, trim
@@ -121,7 +121,7 @@ def _routed(builder: PlanBuilder, scale: ScalePlan | None) -> None:
     given = max((weights.canary.weight for weights in known), default=0)
     rest = max((weights.stable.weight for weights in known), default=s.max_weight)
     least = share(given, s.replicas, s.max_weight), share(rest, s.replicas, s.max_weight)
-    if new is not None and builder.size(new) and _leads_to(builder, new):
+    if new is not None and builder.size(new) and leads_to(builder, service_names(s.canary, builder.status)[0], new):
         least = max(least[0], min(1, s.replicas)), least[1]
     before = at = None
     if scale is not None:
@@ -138,13 +138,6 @@ def _routed(builder: PlanBuilder, scale: ScalePlan | None) -> None:
         return
     size = max(least[0], _between(builder, new, before and before[0], at and at[0]))
     builder.scale(new, size, f"{s.replicas} replicas are wanted, and {size} of the new version where the update stands")
-
-
-def _leads_to(builder: PlanBuilder, new: ReplicaSet) -> bool:
-    """Whether the canary Service selects it, now or after this pass."""
-    canary = builder.context.canary
-    name = service_names(canary, builder.status)[0] if canary else ""
-    return hash_of(new) in (selected_hash(builder, name), selects(builder, name))
 
 
 def _scaled(builder: PlanBuilder, rs: ReplicaSet) -> int:

@@ -26,7 +26,7 @@ from serinus.engine.replicasets.replicas import (
     trim_others,
 )
 from serinus.engine.replicasets.routes import service_names
-from serinus.engine.replicasets.services import references, replaced_has_share, selected_hash
+from serinus.engine.replicasets.services import leads_to, references, replaced_has_share, selected_hash
 from serinus.engine.status import scale_down_delay
 from serinus.engine.status.conditions import promoted
 from serinus.engine.strategy.steps.set_canary_scale import active_scale
@@ -255,7 +255,9 @@ class ScalePlan:
         # Observed weights are still in force; weights that this pass writes will be soon.
         told = [w for w in (s.rollout.status.canary.weights, status.canary.weights) if w]
         if not promoted(status):
-            weights = [w.canary.weight for w in told if w.canary.pod_template_hash == hash_of(new)]
+            # The canary Service decides who gets the weight. It may move after the weight was recorded.
+            leads = leads_to(self.builder, service_names(self.canary, status)[0], new)
+            weights = [w.canary.weight for w in told if leads or w.canary.pod_template_hash == hash_of(new)]
             serving = share(max(weights, default=0), s.replicas, s.max_weight)
             want_new = max(want_new, min(self.builder.size(new), serving))
         return want_new, want_stable
