@@ -430,3 +430,23 @@ def test_a_seed_of_nats_signs() -> None:
     assert signature_of(seed, "x")["nkey"] == "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"
     with pytest.raises(Refused):
         signature_of("SUA", "x")
+
+
+@pytest.mark.parametrize("size", [5_000_000, -1], ids=["too large", "broken off"])
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_message_that_was_taken_is_not_sent_again_because_of_the_body(status: int, size: int) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {max(size, 9)}\r\n\r\n".encode() + b"x" * max(size, 3))
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    service = SERVICES["webhook"]
+    options, _ = read({"url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}, service.Options)
+    async with server, Http() as http:
+        job = Job("hook", "", "m", None, Reach(http, lambda: 0.0))
+        if status == 200:
+            assert await service.send(options, job) is None
+        else:
+            with pytest.raises(Delayed):
+                await service.send(options, job)

@@ -7,8 +7,11 @@ class ProviderError(Exception):
     """A failed measurement. Its text becomes the message.
 
     `own`: the controller's words, from the metric without secrets. `said`: the end of the text, from a server, a
-    library or a plugin. It may contain any part of the request.
+    library or a plugin. It may contain any part of the request. `status`: the HTTP status of an answer whose body
+    cannot be read; 0 without one.
     """
+
+    status: int = 0
 
     def __init__(self, own: str, said: object = "") -> None:
         self.own, self.said = own, str(said)

@@ -179,7 +179,10 @@ async def ask(
             raise Refused(
                 "the address of the service is no URL: it begins with http:// or https:// and a host"
             ) from None
-        raise Delayed(str(error).removeprefix(f"{method} ")) from None
+        # The receiver has the message: sending it again because of the body of its answer would repeat it.
+        answer = Answer(error.status, {}, b"")
+        if not answer.ok:
+            raise Delayed(str(error).removeprefix(f"{method} ")) from None
     if accept(answer):
         return answer
     said = " ".join(answer.text.split())[:200]

@@ -119,6 +119,7 @@ class Http:
         if target is None:
             raise ProviderError(f"{name!r} is no URL: it begins with http:// or https:// and a host")
         _check_headers(f"{method} {name}", headers or {})
+        status = 0
         try:
             async with self._opened().request(
                 method,
@@ -131,15 +132,21 @@ class Http:
                 max_redirects=REDIRECTS,
                 allow_redirects=follow,
             ) as answer:
+                status = answer.status
                 return Answer(
                     answer.status,
                     {k.lower(): v for k, v in answer.headers.items()},
                     await body_of(answer, self._largest),
                 )
+        except ProviderError as error:
+            error.status = status
+            raise
         except TimeoutError as error:
             raise ProviderError(f"{method} {name}: no answer within {seconds:g} s") from error
         except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
-            raise ProviderError(f"{method} {name}: {reason(error)}") from error
+            made = ProviderError(f"{method} {name}: {reason(error)}")
+            made.status = status
+            raise made from error
 
     def _proxy(self, target: yarl.URL) -> str | None:
         """The proxy from the environment, read once for each host: it never changes while the controller runs."""
