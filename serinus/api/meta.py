@@ -33,7 +33,10 @@ class ObjectMeta(msgspec.Struct, rename="camel", omit_defaults=True):
 
     def controller(self) -> OwnerReference | None:
         """The owner that controls this object, if any."""
-        return next((o for o in self.owner_references if o.controller), None)
+        for owner in self.owner_references:
+            if owner.controller:
+                return owner
+        return None
 
 
 class FieldsWritten(msgspec.Struct, omit_defaults=True):

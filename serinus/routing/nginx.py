@@ -141,7 +141,7 @@ def wanted_annotations(stable: ObjectMeta, traffic: Traffic, nginx: NginxRouting
 
 def canary_spec(stable: Ingress, traffic: Traffic) -> Json | None:
     """The stable rules to the stable Service, redirected to the canary Service; None without any."""
-    rules = [r for r in (_to_canary(rule, traffic) for rule in stable.spec.rules) if r]
+    rules = [rule for each in stable.spec.rules if (rule := _to_canary(each, traffic)) is not None]
     if not rules:
         return None
     spec: Json = {"rules": rules}
@@ -153,17 +153,14 @@ def canary_spec(stable: Ingress, traffic: Traffic) -> Json | None:
 
 
 def _to_canary(rule: Json, traffic: Traffic) -> Json | None:
-    paths = paths_of(rule)
-    if not any(service_of(p) == traffic.stable_service for p in paths):
-        return None
-    return {**rule, "http": {**rule["http"], "paths": [_renamed(p, traffic) for p in paths]}}
-
-
-def _renamed(path: Json, traffic: Traffic) -> Json:
-    if service_of(path) != traffic.stable_service:
-        return path
-    backend = path["backend"]
-    return {**path, "backend": {**backend, "service": {**backend["service"], "name": traffic.canary_service}}}
+    """The rule with the canary Service in place of the stable one; None if no path of it leads there."""
+    stable, canary, paths = traffic.stable_service, traffic.canary_service, list(paths_of(rule))
+    leads = False
+    for i, path in enumerate(paths):
+        if service_of(path) == stable:
+            backend, leads = path["backend"], True
+            paths[i] = {**path, "backend": {**backend, "service": {**backend["service"], "name": canary}}}
+    return {**rule, "http": {**rule["http"], "paths": paths}} if leads else None
 
 
 def _controlled(meta: ObjectMeta, uid: str) -> bool:

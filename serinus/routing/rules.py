@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import reduce
 
+from serinus.api.derived import once
 from serinus.api.resources import BY_KIND
 from serinus.api.rollout import Rollout, RolloutSpec, TrafficRouting
 from serinus.api.served_kind import kind_name, located
@@ -47,15 +48,16 @@ class Rules:
                 yield invalid(ref.path, _own_name(ref), _absence(ref, lookup), missing=(ref.kind, ref.name))
 
     def read(self, rollout: Rollout, lookup: Lookup) -> tuple[object, ...]:
-        found: list[object] = []
-        for ref in registry.references(rollout):
-            if ref.name == ANY or ref.name.endswith(f"/{ANY}"):
-                found += [obj for key, obj in sorted((lookup.others or {}).items()) if key.startswith(f"{ref.kind}/")]
+        ingresses, others = lookup.ingresses or {}, lookup.others or {}
+        objects: list[object] = []
+        for ref, key in once(rollout.spec, "router reads", lambda: _reads(rollout)):
+            if not key:
+                objects += [obj for each, obj in sorted(others.items()) if each.startswith(f"{ref.kind}/")]
             elif ref.kind == "Ingress":
-                found.append((lookup.ingresses or {}).get(ref.name))
+                objects.append(ingresses.get(ref.name))
             else:
-                found.append((lookup.others or {}).get(f"{ref.kind}/{ref.name}"))
-        return tuple(found)
+                objects.append(others.get(key))
+        return tuple(objects)
 
     def unfit(self, rollout: Rollout, lookup: Lookup) -> Iterator[Finding]:
         objects = Objects(
@@ -65,6 +67,16 @@ class Rules:
             yield from used.router.check(rollout, used.config, objects)
 
 
+def _reads(rollout: Rollout) -> tuple[tuple[Reference, str], ...]:
+    """Each reference with the key of its object; "" for all objects of its kind."""
+    every = registry.references(rollout)
+    return tuple((ref, "" if _is_any(ref) else f"{ref.kind}/{ref.name}") for ref in every)
+
+
+def _is_any(ref: Reference) -> bool:
+    return ref.name == ANY or ref.name.endswith(f"/{ANY}")
+
+
 def _capabilities(key: str) -> Capabilities:
     router = registry.routers().get(key)
     return router.capabilities if router else Capabilities.all()
@@ -72,7 +84,7 @@ def _capabilities(key: str) -> Capabilities:
 
 def _exists(ref: Reference, lookup: Lookup) -> bool:
     """Whether the object exists. An object that was not looked up counts as existing."""
-    if ref.name == ANY or ref.name.endswith(f"/{ANY}"):
+    if _is_any(ref):
         return True
     if ref.kind == "Ingress":
         return lookup.ingresses is None or ref.name in lookup.ingresses

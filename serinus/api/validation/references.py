@@ -5,9 +5,9 @@ All objects are looked up before any is checked, so a missing object is reported
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from serinus.api.derived import once, seen
+from serinus.api.derived import once
 from serinus.api.meta import Json
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.api.network import Service
@@ -46,6 +46,21 @@ def _empty(template: Json) -> bool:
     return not metadata.get("labels") and not metadata.get("annotations")
 
 
+def read_objects(
+    rollout: Rollout, services: Mapping[str, Service] | None, lookup: Lookup, rules: RoutingRules | None
+) -> list[object]:
+    """All that `absent` and `unfit` depend on, beside the spec, the name and the template: objects, None for missing."""
+    named = _services(rollout)
+    read: list[object] = [services is None, lookup.ingresses is None, lookup.others is None, *lookup.served.values()]
+    if services:
+        read += [services.get(name) for _, name, _ in named]
+    if rules is not None:
+        read += rules.read(rollout, lookup)
+    if lookup.others and _templates(rollout):
+        read += lookup.others.values()  # templates name further ones
+    return read
+
+
 def absent(
     rollout: Rollout,
     services: Mapping[str, Service] | None,
@@ -68,26 +83,11 @@ def unfit(
     services: Mapping[str, Service] | None,
     lookup: Lookup,
     rules: RoutingRules | None,
-) -> Sequence[Finding]:
-    """Referenced objects that exist but do not fit this Rollout."""
-    named = [
-        *((services or {}).get(name) for _, name, _ in _services(rollout)),
-        *(rules.read(rollout, lookup) if rules else ()),
-    ]
-    return seen(
-        rollout.spec,
-        "unfit",
-        (template, rollout.metadata.name, *named),
-        lambda: tuple(_unfit(rollout, template, services or {}, lookup, rules)),
-    )
-
-
-def _unfit(
-    rollout: Rollout, template: Json, services: Mapping[str, Service], lookup: Lookup, rules: RoutingRules | None
 ) -> Iterator[Finding]:
+    """Referenced objects that exist but do not fit this Rollout."""
     given = (template.get("metadata") or {}).get("labels") or {}
     for path, name, role in _services(rollout):
-        service = services.get(name)
+        service = services.get(name) if services is not None else None
         if service is not None:
             yield from _service(path, service, rollout, given, role)
     if rules is not None:
@@ -134,8 +134,13 @@ def _named_services(rollout: Rollout) -> Iterator[tuple[str, str, PodMetadata | 
 
 
 def _absent_templates(rollout: Rollout, objects: Mapping[str, Json]) -> Iterator[Finding]:
-    for path, references in once(rollout.spec, "named templates", lambda: tuple(_named_templates(rollout))):
+    for path, references in _templates(rollout):
         yield from _template_refs(path, references, objects, set())
+
+
+def _templates(rollout: Rollout) -> tuple[tuple[str, list[Json]], ...]:
+    """(path, references) of each analysis."""
+    return once(rollout.spec, "named templates", lambda: tuple(_named_templates(rollout)))
 
 
 def _named_templates(rollout: Rollout) -> Iterator[tuple[str, list[Json]]]:

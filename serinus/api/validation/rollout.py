@@ -6,10 +6,10 @@ follow only if the Rollout itself is valid. A `missing` finding ends when the ob
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from serinus.api.derived import once
+from serinus.api.derived import once, seen
 from serinus.api.meta import Json, LabelSelector
 from serinus.api.network import Ingress, Service
 from serinus.api.pods.types import type_findings
@@ -17,7 +17,7 @@ from serinus.api.pods.validation import NOT_NEGATIVE, template_findings
 from serinus.api.rollout import Rollout
 from serinus.api.validation.findings import Finding, invalid, required
 from serinus.api.validation.metadata import role_metadata_findings
-from serinus.api.validation.references import absent, unfit, workload_finding
+from serinus.api.validation.references import absent, read_objects, unfit, workload_finding
 from serinus.api.validation.routing_rules import Lookup
 from serinus.api.validation.spec_rules import SpecRules
 from serinus.api.validation.strategy import strategy_findings
@@ -55,7 +55,10 @@ def validate(
 
     lookup = Lookup(ingresses, objects, served or {})
     wrong = alone() if reference else once(rollout.spec, "finding", alone)
-    return wrong or next(chain(_routers(rollout, rules), _references(rollout, template, services, lookup, rules)), None)
+    if wrong is not None:
+        return wrong
+    findings = _routers(rollout, rules) or _references(rollout, template, services, lookup, rules)
+    return findings[0] if findings else None
 
 
 def concerns_only_updates(
@@ -162,12 +165,13 @@ def _after_template(rollout: Rollout, rules: SpecRules | None) -> Iterator[Findi
     yield from strategy_findings(rollout, rules)
 
 
-def _routers(rollout: Rollout, rules: SpecRules | None) -> Iterator[Finding]:
+def _routers(rollout: Rollout, rules: SpecRules | None) -> Sequence[Finding]:
     """These come before references: without the router, its objects cannot be looked up."""
     canary = rollout.spec.strategy.canary
     routing = canary.traffic_routing if canary is not None else None
-    if rules is not None and routing is not None:
-        yield from once(rollout.spec, "unknown routers", lambda: tuple(rules.unknown(routing)))
+    if rules is None or routing is None:
+        return ()
+    return once(rollout.spec, "unknown routers", lambda: tuple(rules.unknown(routing)))
 
 
 def _references(
@@ -176,7 +180,12 @@ def _references(
     services: Mapping[str, Service] | None,
     lookup: Lookup,
     rules: SpecRules | None,
-) -> Iterator[Finding]:
-    """All missing objects come before any unfit one."""
-    yield from absent(rollout, services, lookup, rules)
-    yield from unfit(rollout, template, services, lookup, rules)
+) -> Sequence[Finding]:
+    """All missing objects come before any unfit one. Computed again once one of the objects that it reads is another."""
+    read = read_objects(rollout, services, lookup, rules)
+    return seen(
+        rollout.spec,
+        "reference findings",
+        (rules, template, rollout.metadata.name, *read),
+        lambda: (*absent(rollout, services, lookup, rules), *unfit(rollout, template, services, lookup, rules)),
+    )

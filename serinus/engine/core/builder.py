@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import msgspec
 
 from serinus.api.decoding.merge_patch import applied, difference
@@ -14,9 +16,6 @@ from serinus.engine.core.context import RolloutContext, revision_of
 from serinus.engine.core.held_writes import find_held
 from serinus.engine.core.plan import Action, Event, HeldWrite, Plan, PluginCall, Wait
 from serinus.engine.core.wait_reasons import SET_ASIDE
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(RolloutStatus)
 
 
 def settled(value: object) -> Json:
@@ -63,8 +62,14 @@ class PlanBuilder:
 
     @staticmethod
     def copy_of(status: RolloutStatus) -> RolloutStatus:
-        """A mutable copy. Snapshots never change."""
-        return _DECODER.decode(_ENCODER.encode(status))
+        """A copy whose fields, and those of both strategies, a pass may set. It shares everything below them.
+
+        So a pass replaces conditions, weights and entries of lists, and never changes one.
+        """
+        new = copy(status)
+        new.conditions, new.pause_conditions = list(status.conditions), list(status.pause_conditions)
+        new.canary, new.blue_green = copy(status.canary), copy(status.blue_green)
+        return new
 
     def ready_not_evicted(self, rs: ReplicaSet, count: int) -> int:
         """`count` (its observed ready or available pods) without evicted ones that a spare pod replaces."""

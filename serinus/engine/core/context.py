@@ -7,11 +7,12 @@ the rest. This module decides nothing: it only names the objects of the snapshot
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from msgspec import structs
 
 from serinus.api.analysis import AnalysisRun
-from serinus.api.derived import once
+from serinus.api.derived import latest, once
 from serinus.api.experiment import Experiment
 from serinus.api.meta import Json
 from serinus.api.names import HASH, REVISION, REVISION_HISTORY, TEMPLATE_HASH
@@ -29,11 +30,11 @@ DEFAULT_HISTORY_LIMIT = 10
 
 def hash_of(rs: ReplicaSet | None) -> str:
     """The revision's identity, which is stored on the ReplicaSet and never recomputed."""
-    return rs.metadata.labels.get(HASH, "") if rs else ""
+    return "" if rs is None else rs.metadata.labels.get(HASH, "")
 
 
 def revision_of(rs: ReplicaSet) -> int:
-    text = rs.metadata.annotations.get(REVISION, "0")
+    text = rs.metadata.annotations.get(REVISION, "")
     return int(text) if text.isdigit() else 0
 
 
@@ -48,8 +49,11 @@ def serving(rs: ReplicaSet) -> int:
     return min(rs.spec.replicas, rs.status.available_replicas)
 
 
+_AGE = attrgetter("metadata.creation_timestamp", "metadata.name")
+
+
 def by_age(sets: list[ReplicaSet]) -> list[ReplicaSet]:
-    return sorted(sets, key=lambda r: (r.metadata.creation_timestamp, r.metadata.name))
+    return sorted(sets, key=_AGE)
 
 
 @dataclass(slots=True)
@@ -109,6 +113,15 @@ class RolloutContext:
 
         return text() if self.spec.workload_ref else once(self.spec, "selector", text)
 
+    def selector_of(self, pod_hash: str) -> str:
+        """As `selector_text`, for the pods of one revision."""
+
+        def text() -> str:
+            labels = {**self.selector.get("matchLabels", {}), HASH: pod_hash}
+            return Selector.of({**self.selector, "matchLabels": labels}).text()
+
+        return text() if self.spec.workload_ref else latest(self.spec, "selector of a revision", pod_hash, text)
+
     @property
     def analysis_runs(self) -> list[AnalysisRun]:
         """The Rollout's own."""
@@ -126,8 +139,11 @@ class RolloutContext:
 
     def cramped(self) -> bool:
         """Whether the cluster has no room for more pods, so that some must end before others start."""
-        refused = any(c.type == "ReplicaFailure" for rs in self.sets for c in rs.status.conditions)
-        return refused or any(pod.unschedulable() for pod in self.snapshot.pods)
+        for rs in self.sets:
+            for condition in rs.status.conditions:
+                if condition.type == "ReplicaFailure":
+                    return True
+        return any(pod.unschedulable() for pod in self.snapshot.pods)
 
     def pods_of(self, rs: ReplicaSet) -> list[Pod]:
         return [p for p in self.snapshot.pods if (owner := p.metadata.controller()) and owner.uid == rs.metadata.uid]
@@ -223,10 +239,10 @@ def find_new(owned: list[ReplicaSet], computed: str, template: Json) -> ReplicaS
 
     A ReplicaSet whose template another writer changed is not compared by meaning: its pods have another template.
     """
-    live = [r for r in owned if not r.metadata.deletion_timestamp]
-    for rs in live:
-        if hash_of(rs) == computed:
+    for rs in owned:  # the usual case
+        if rs.metadata.labels.get(HASH) == computed and not rs.metadata.deletion_timestamp:
             return rs
+    live = [r for r in owned if not r.metadata.deletion_timestamp]
     for rs in live:
         if rs.metadata.annotations.get(TEMPLATE_HASH) == computed:
             return rs

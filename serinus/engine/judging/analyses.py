@@ -89,6 +89,8 @@ def sync_runs(builder: PlanBuilder) -> None:
     """
     if in_rollback_window(builder):
         forget(builder, *KINDS)
+    if not builder.context.snapshot.analysis_runs:
+        return
     for kind in KINDS:
         known = current(builder, kind)
         run = named(builder.context, known["name"]) if known else None

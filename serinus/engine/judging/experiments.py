@@ -208,6 +208,8 @@ def stop(builder: PlanBuilder) -> None:
     The status must be stored before: the end of a terminated Experiment decides about an update that still names it.
     """
     s, status = builder.context, builder.status
+    if not status.canary.current_experiment and not s.snapshot.experiments:
+        return
     index = status.current_step_index or 0
     over = (
         promoted(status)

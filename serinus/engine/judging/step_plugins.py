@@ -64,6 +64,8 @@ def _requeue_at(said: Json | None) -> float | None:
 def stop_plugins(builder: PlanBuilder) -> None:
     """Plan calls that undo the plugins' work after an abort (the last first), or end it after a promotion."""
     status, steps = builder.status, builder.context.steps
+    if not status.canary.step_plugin_statuses:
+        return
     ran = [e for e in status.canary.step_plugin_statuses if e["operation"] == "Run" and not e.get("disabled")]
     if status.abort:
         operation, phases, because = "Abort", ("Running", "Successful"), "the update was aborted"

@@ -36,16 +36,20 @@ def notes(template: Json, wanted: PodMetadata | None) -> dict[str, str]:
     return {key: value for key, value in noted.items() if value is not None}
 
 
+def never_had_role_metadata(rs: ReplicaSet) -> bool:
+    """Whether no role ever added a label or an annotation to it."""
+    return EPHEMERAL_METADATA not in rs.metadata.annotations and TEMPLATE_METADATA not in rs.metadata.annotations
+
+
 def has_no_role_metadata(rs: ReplicaSet, wanted: PodMetadata | None, template: Json | None = None) -> bool:
     """Whether no patch is needed: the role adds nothing, never added anything, and no key of `template` is lost.
 
     Parameters as of `Targets`, which gives the same answer more slowly. This holds for most ReplicaSets.
     """
-    notes = rs.metadata.annotations
-    if EPHEMERAL_METADATA in notes or TEMPLATE_METADATA in notes or (wanted and (wanted.labels or wanted.annotations)):
+    if (wanted and (wanted.labels or wanted.annotations)) or not never_had_role_metadata(rs):
         return False
     asked, have = (template or {}).get("metadata"), rs.spec.template.get("metadata") or {}
-    return not asked or all((have.get(part) or {}).keys() >= (asked.get(part) or {}).keys() for part in PARTS)
+    return not asked or not any((asked.get(part) or {}).keys() - (have.get(part) or {}).keys() for part in PARTS)
 
 
 class Targets:

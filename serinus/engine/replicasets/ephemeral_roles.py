@@ -11,7 +11,7 @@ from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import RolloutContext
 from serinus.engine.core.plan import Action
-from serinus.engine.replicasets.ephemeral_metadata import Targets, has_no_role_metadata
+from serinus.engine.replicasets.ephemeral_metadata import Targets, has_no_role_metadata, never_had_role_metadata
 from serinus.engine.status.conditions import promoted
 
 
@@ -37,6 +37,8 @@ def keep_in_step(builder: PlanBuilder) -> None:
     new_wants = charge if promoted(builder.status) else trial
     for rs in s.sets:
         wanted, template = (new_wants, s.template) if rs is s.new else (charge if rs is s.stable else None, None)
+        if wanted is None and template is None and never_had_role_metadata(rs):
+            continue
         if not has_no_role_metadata(rs, wanted, template):
             _one(builder, rs, Targets(rs, wanted, template))
 

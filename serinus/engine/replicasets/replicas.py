@@ -6,20 +6,17 @@ unless the router has another); sizes are pods. `size` is a ReplicaSet's spec.re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """One ReplicaSet in numbers."""
 
     size: int
     avail: int
 
 
-@dataclass(frozen=True, slots=True)
-class SurgeLimits:
+class SurgeLimits(msgspec.Struct, frozen=True):
     """How far the sum of pods may leave the wanted number: pods above, pods missing."""
 
     surge: int
@@ -36,17 +33,20 @@ def approximate(replicas: int, weight: int, max_weight: int, surge: int) -> tupl
     zero_ok = weight in (0, max_weight) or (replicas == 1 and surge == 0)
     candidates: list[tuple[int, int]] = []
     for total in (replicas, replicas + 1) if surge > 0 else (replicas,):
-        exact = Fraction(total * weight, max_weight)
-        low, high = exact.numerator // exact.denominator, -(-exact.numerator // exact.denominator)
+        low, over = divmod(total * weight, max_weight)
+        high = low + bool(over)
         rounded_up = high < total or zero_ok
         if rounded_up:
             candidates.append((high, total))
         # Round a half up, but down if no stable pod would remain. A higher weight never means fewer canary pods.
-        if (exact - low != Fraction(1, 2) or not rounded_up) and (low > 0 or zero_ok):
+        if (2 * over != max_weight or not rounded_up) and (low > 0 or zero_ok):
             candidates.append((low, total))
     if not candidates:
         return 0, replicas
-    canary, total = min(candidates, key=lambda c: abs(Fraction(c[0] * max_weight, c[1]) - weight))
+    # The distance |canary * max_weight / total - weight|, in whole numbers: times replicas * (replicas + 1).
+    canary, total = min(
+        candidates, key=lambda c: abs(c[0] * max_weight - weight * c[1]) * (replicas * (replicas + 1) // c[1])
+    )
     return canary, total - canary
 
 
@@ -150,8 +150,7 @@ def share(weight: int, replicas: int, max_weight: int) -> int:
     return -(-weight * replicas // max_weight)
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(msgspec.Struct, frozen=True):
     """The wanted sizes with a router."""
 
     replicas: int

@@ -25,21 +25,26 @@ AGAIN = 30.0
 """Seconds until the next pass after an eviction. A refused eviction changes no pod, so no event follows it."""
 
 
-def restart(builder: PlanBuilder, wanted: Callable[[ReplicaSet], int | None], room: int | None = None) -> None:
+def restart(
+    builder: PlanBuilder, wanted: Callable[[ReplicaSet], int | None], room: Callable[[], int | None] = lambda: None
+) -> None:
     """Plan evictions and spare pods. Record the restart as done when every pod is newer than `restartAt`.
 
     `wanted`: how many pods of a ReplicaSet must serve; None if its size cannot grow for the restart. `room`: how many
     pods may exist beyond those of all ReplicaSets together; None for any number.
     """
     s, status = builder.context, builder.status
+    if s.spec.restart_at == status.restarted_at:
+        return
     at = parse_time(s.spec.restart_at)
-    if at is None or s.spec.restart_at == status.restarted_at:
+    if at is None:
         return
     if s.now < at:
         builder.wait(wait_reasons.RESTARTING.code, f"pods are restarted at {format_time(at)}", until=at)
         return
     grows = {rs.metadata.name: None if s.cramped() else wanted(rs) for rs in s.sets}
-    budget = _Budget(builder, room, surges=room is not None and any(count is not None for count in grows.values()))
+    fits = room()
+    budget = _Budget(builder, fits, surges=fits is not None and any(size is not None for size in grows.values()))
     left = sum(_one_by_one(builder, rs, at, grows[rs.metadata.name], budget) for rs in s.sets)
     if not left:
         status.restarted_at = s.spec.restart_at

@@ -85,6 +85,8 @@ def ensure_new(builder: PlanBuilder, metadata: PodMetadata | None) -> ReplicaSet
 
 def wait_for_the_name(builder: PlanBuilder) -> None:
     """A ReplicaSet waits while another of its name is being deleted. The end of the deletion starts a pass."""
+    if not builder.actions:
+        return
     leaving = {rs.metadata.name for rs in builder.context.sets if rs.metadata.deletion_timestamp}
     held = [a.name for a in builder.actions if a.verb == "create" and a.kind == "ReplicaSet" and a.name in leaving]
     for name in held:
@@ -94,8 +96,10 @@ def wait_for_the_name(builder: PlanBuilder) -> None:
 
 
 def _next_revision(builder: PlanBuilder, rs: ReplicaSet | None) -> int:
-    highest = max((revision_of(r) for r in builder.context.sets if r is not rs), default=0)
-    own = revision_of(rs) if rs else 0
+    own, highest = revision_of(rs) if rs else 0, 0
+    for other in builder.context.sets:
+        if other is not rs:
+            highest = max(highest, revision_of(other))
     return own if own > highest else highest + 1
 
 
@@ -233,6 +237,8 @@ def trim_history(builder: PlanBuilder) -> None:
     """Delete the oldest superseded ReplicaSets beyond revisionHistoryLimit, once they are empty."""
     s = builder.context
     limit = DEFAULT_HISTORY_LIMIT if s.spec.revision_history_limit is None else s.spec.revision_history_limit
+    if len(s.others) <= limit:
+        return
     old = [r for r in s.others if not r.metadata.deletion_timestamp]
     for rs in old[: max(0, len(old) - limit)]:
         if (

@@ -7,6 +7,8 @@ section 4.
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from serinus.api.messages.cutting import shortened
 from serinus.api.meta import Condition
 from serinus.api.rollout import RolloutStatus
@@ -52,9 +54,11 @@ def put(
     status.conditions.append(Condition(kind, value, format_time(now), since, reason, message))
 
 
-def drop(status: RolloutStatus, kind: str) -> None:
-    if find(status, kind) is not None:
-        status.conditions = [c for c in status.conditions if c.type != kind]
+def drop(status: RolloutStatus, *kinds: str) -> None:
+    for condition in status.conditions:
+        if condition.type in kinds:
+            status.conditions = [c for c in status.conditions if c.type not in kinds]
+            return
 
 
 def promoted(status: RolloutStatus) -> bool:
@@ -214,9 +218,10 @@ def _give_up_when_late(builder: PlanBuilder, name: str) -> None:
         _abort_stuck(builder, f"{message} {refused.message}" if refused else message)
     else:
         put(status, s.now, "Progressing", "False", "ProgressDeadlineExceeded", message)
-        after = find(status, "Progressing")
-        if after is not None and found is not None and found.lasting:
-            after.message = message  # the trouble may have changed since the deadline passed
+        if found is not None and found.lasting:  # the trouble may have changed since the deadline passed
+            status.conditions = [
+                structs.replace(c, message=message) if c.type == "Progressing" else c for c in status.conditions
+            ]
 
 
 def _abort_stuck(builder: PlanBuilder, message: str) -> None:

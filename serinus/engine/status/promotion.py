@@ -81,7 +81,10 @@ def promote(builder: PlanBuilder, new: ReplicaSet, how: str, *, fast: bool = Fal
 def end_pauses(builder: PlanBuilder, reason: str = "") -> None:
     """End the pauses of one reason, or all. Records an Event when none is left; an abort has its own Event."""
     status = builder.status
+    if not status.pause_conditions:
+        status.controller_pause = False
+        return
     left = [p for p in status.pause_conditions if reason and p.reason != reason]
-    if status.pause_conditions and not left and not status.abort:
+    if not left and not status.abort:
         builder.record_event("RolloutResumed", "Rollout is resumed")
     status.pause_conditions, status.controller_pause = left, bool(left)

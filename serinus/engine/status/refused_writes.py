@@ -20,8 +20,7 @@ from serinus.engine.status.phase import phase_of
 def report_held(builder: PlanBuilder) -> None:
     """Set the conditions of writes that this pass left out. Remove them if none is left out."""
     if not builder.held and not builder.context.snapshot.held:
-        drop(builder.status, wait_reasons.REFUSED.code)
-        drop(builder.status, wait_reasons.CONFLICT.code)
+        drop(builder.status, wait_reasons.REFUSED.code, wait_reasons.CONFLICT.code)
         return
     _tell(
         builder,
@@ -38,10 +37,10 @@ def report_held(builder: PlanBuilder) -> None:
 
 def report_unconfirmed(builder: PlanBuilder) -> None:
     """Set the condition of an unconfirmed weight. Remove it once confirmed, or if no router can confirm it."""
-    text, before = shortened(builder.unconfirmed), find(builder.status, TRAFFIC_VERIFIED)
-    if not text:
+    if not builder.unconfirmed:
         drop(builder.status, TRAFFIC_VERIFIED)
         return
+    text, before = shortened(builder.unconfirmed), find(builder.status, TRAFFIC_VERIFIED)
     news = before is not None and before.message != text
     put(builder.status, builder.context.now, TRAFFIC_VERIFIED, "False", wait_reasons.UNCONFIRMED.code, text, renew=news)
 

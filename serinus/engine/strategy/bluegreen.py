@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from serinus.analysis.phases import SUCCESSFUL
 from serinus.api.messages.plurals import count
-from serinus.api.names import BLUE_GREEN_PAUSE, HASH, INCONCLUSIVE_ANALYSIS
+from serinus.api.names import BLUE_GREEN_PAUSE, INCONCLUSIVE_ANALYSIS
 from serinus.api.rollout import BlueGreenStrategy, CanaryStatus, PauseCondition
-from serinus.api.values.selectors import Selector
 from serinus.api.values.times import format_deadline, parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
@@ -335,8 +334,7 @@ class _Pass:
         status.ready_replicas, status.available_replicas = pods.ready, pods.available
         status.hpa_replicas = pods.existing
         status.updated_replicas = self.new.status.replicas
-        selector = {**s.selector, "matchLabels": {**s.selector.get("matchLabels", {}), HASH: self.active}}
-        status.selector = Selector.of(selector if active else s.selector).text()
+        status.selector = s.selector_of(self.active) if active else s.selector_text
         status.observed_generation = str(s.rollout.metadata.generation)
         # A Service without a revision stays so while no pods are wanted: it may select the pods that the Rollout
         # replaces.

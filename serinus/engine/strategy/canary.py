@@ -46,7 +46,7 @@ def plan_canary(builder: PlanBuilder) -> None:
     _controls(builder)
     _initial_deploy(builder, new)
     scale = scaling.ScalePlan(builder)
-    restart(builder, scale.must_serve, scale.room())
+    restart(builder, scale.must_serve, scale.room)
     _walk(builder, scale)
     ephemeral_roles.keep_in_step(builder)
     if not traffic.route(builder, scale):
@@ -197,7 +197,9 @@ def _write_status(builder: PlanBuilder, *, before_index: int | None, created: bo
     leads, own = traffic.reached(builder), builder.ready_not_evicted(new, new.status.available_replicas)
     has_traffic = traffic.all_on_new(builder, leads)
     # Pods that no request reaches (an old version in its scale-down delay) keep nothing available.
-    reachable = pods if leads is None else count_pods(builder, [r for r in live if hash_of(r) in leads])
+    reachable = (
+        pods if leads is None else count_pods(builder, [r for r in live if r.status.replicas and hash_of(r) in leads])
+    )
     available = reachable.available >= s.replicas
     arrived = promoted(status) and has_traffic and status.updated_replicas == s.replicas and own >= s.replicas
     healthy = arrived and status.available_replicas == status.replicas == s.replicas

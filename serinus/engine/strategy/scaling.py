@@ -5,6 +5,8 @@ Source: canary strategy, sections 2, 3 ("At desired counts") and 5.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from serinus.api.derived import once
 from serinus.api.messages.plurals import count
 from serinus.api.names import INCONCLUSIVE_ANALYSIS, REVISION_HISTORY, SCALE_DOWN_DEADLINE
@@ -69,9 +71,12 @@ class ScalePlan:
         canary = self.s.canary
         assert canary is not None
         self.canary = canary
-        self.limits = _limits(self.s, canary, cramped=self.s.cramped())
         self.keeps_stable_pod = False
         """Whether the last sizes without a router keep a pod only for the stable Service."""
+
+    @cached_property
+    def limits(self) -> SurgeLimits:
+        return _limits(self.s, self.canary, cramped=self.s.cramped())
 
     @property
     def stable(self) -> ReplicaSet | None:
@@ -307,11 +312,12 @@ def _resize_routed(builder: PlanBuilder, scale: ScalePlan) -> None:
     else:
         kept, _ = scale.carrying(want_new, want_stable)
         _resize_new(builder, new, kept, _why(builder, scale, kept, index))
-    leading = references(builder)
-    free = sorted((r for r in s.others if hash_of(r) not in leading and r is not stable), key=revision_of, reverse=True)
+    old = [r for r in s.others if r is not stable and builder.size(r)]
+    leading = references(builder) if old else {}
+    free = sorted((r for r in old if hash_of(r) not in leading), key=revision_of, reverse=True)
     updating = not promoted(status)
     for rs in free if updating else ():
-        if builder.size(rs) and not rs.status.ready_replicas and not rs.status.available_replicas:
+        if not rs.status.ready_replicas and not rs.status.available_replicas:
             scale_down_delay.empty(builder, rs, "a newer version has taken its place and none of its pods serves")
 
     def delay(rs: ReplicaSet) -> int:

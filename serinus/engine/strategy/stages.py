@@ -22,6 +22,8 @@ def count_pods(builder: PlanBuilder, sets: Sequence[ReplicaSet]) -> PodCounts:
     existing = ready = available = 0
     for rs in sets:
         status = rs.status
+        if not status.replicas:
+            continue  # the API server refuses a status with more ready pods than pods
         existing += status.replicas
         ready += builder.ready_not_evicted(rs, status.ready_replicas)
         available += builder.ready_not_evicted(rs, status.available_replicas)

@@ -139,7 +139,7 @@ class World:
             self.writes.append(f"{action.verb} {action.kind} {action.name}")
             done.append(index)
             if action.verb == "create":
-                self.add({"kind": action.kind, **action.body})
+                self.add({**action.body, "kind": action.kind})  # with the group, for kinds of other projects
             elif action.verb == "delete":
                 del self.objects[action.kind, action.name]
             else:
