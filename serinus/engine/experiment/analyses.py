@@ -45,26 +45,35 @@ def run_analyses(trial: Trial) -> None:
 
 
 def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating: bool) -> RunStatus:
-    if old.analysis_run:
-        run = _named(trial, old.analysis_run)
-        if terminating:
-            if run is not None and not finished(run) and not run.spec.terminate:
-                told = f"Terminating {analysis.name} ({run.metadata.name})"
-                trial.record_event("AnalysisRunTerminating", told)
-                patch: Json = {"spec": {"terminate": True}}
-                because = "the experiment is over"
-                trial.act(Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid))
-            elif run is not None and finished(run) and trial.spec.terminate and old.phase not in COMPLETED:
-                # It ends with its required run; otherwise it would wait for the verdict forever.
-                return RunStatus(old.name, old.analysis_run, run.status.phase, run.status.message)
-            return old
-        if run is None:
-            if old.phase in COMPLETED:
-                return old
-            return RunStatus(old.name, old.analysis_run, ERROR, f"AnalysisRun {old.analysis_run} is gone")
+    if not old.analysis_run:
+        return old if terminating or old.phase in COMPLETED else _begin_when_ready(trial, analysis, old)
+    run = trial.runs.get(old.analysis_run)
+    if terminating:
+        return old if run is None else _terminate(trial, analysis, old, run)
+    if run is not None:
         return RunStatus(old.name, old.analysis_run, run.status.phase or old.phase, run.status.message)
-    if terminating or old.phase in COMPLETED:
+    if old.phase in COMPLETED:
         return old
+    return RunStatus(old.name, old.analysis_run, ERROR, f"AnalysisRun {old.analysis_run} is gone")
+
+
+def _terminate(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, run: AnalysisRun) -> RunStatus:
+    """End a run that still measures. The verdict of one that has ended counts for a terminated Experiment."""
+    if finished(run):
+        if trial.spec.terminate and old.phase not in COMPLETED:
+            # The Experiment ends with its required run; otherwise it would wait for the verdict forever.
+            return RunStatus(old.name, old.analysis_run, run.status.phase, run.status.message)
+    elif not run.spec.terminate:
+        message = f"Terminating {analysis.name} ({run.metadata.name})"
+        trial.record_event("AnalysisRunTerminating", message)
+        patch: Json = {"spec": {"terminate": True}}
+        because = "the experiment is over"
+        trial.act(Action("patch", "AnalysisRun", run.metadata.name, because, patch, uid=run.metadata.uid))
+    return old
+
+
+def _begin_when_ready(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunStatus:
+    """Begin the run once its template exists and all templates of the Experiment serve."""
     kind = "ClusterAnalysisTemplate" if analysis.cluster_scope else "AnalysisTemplate"
     if f"{kind}/{analysis.template_name}" not in trial.snapshot.objects:
         until = expected_until(trial.experiment.metadata, trial.now)
@@ -73,9 +82,7 @@ def _one(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus, terminating
             return old
         text = f"{kind} verification failed for analysis '{analysis.name}': {kind} '{analysis.template_name}' not found"
         return RunStatus(old.name, "", ERROR, text)
-    if trial.status.available_at is None:
-        return old
-    return _begin(trial, analysis, old)
+    return old if trial.status.available_at is None else _begin(trial, analysis, old)
 
 
 def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunStatus:
@@ -92,12 +99,13 @@ def _begin(trial: Trial, analysis: ExperimentAnalysis, old: RunStatus) -> RunSta
         return RunStatus(old.name, "", ERROR, f"Failed to create AnalysisRun for analysis '{analysis.name}': {problem}")
     meta = trial.experiment.metadata
     owner = Owner(meta.name, meta.namespace, meta.uid, meta.labels.get(INSTANCE_ID, ""))
-    wanted = experiment_run(owner, analysis.name, spec, trial.spec.analysis_run_metadata)
-    made, there = placed(wanted, trial.runs.get)
-    name = there.metadata.name if there else str(made["metadata"]["name"])
-    if there is None:
+    body, existing = placed(
+        experiment_run(owner, analysis.name, spec, trial.spec.analysis_run_metadata), trial.runs.get
+    )
+    name = existing.metadata.name if existing else str(body["metadata"]["name"])
+    if existing is None:
         because = f"all templates serve: analysis {analysis.name} can judge them"
-        write = trial.act(Action("create", "AnalysisRun", name, because, made))
+        write = trial.act(Action("create", "AnalysisRun", name, because, body))
         if write.refused:
             text = f"Failed to create AnalysisRun for analysis '{analysis.name}': {write.refused}"
             return RunStatus(old.name, "", ERROR, text)
@@ -117,7 +125,3 @@ def _spec(trial: Trial, analysis: ExperimentAnalysis) -> AnalysisRunSpec:
         finished_at=format_time(end) if end is not None else "",
     )
     return run_spec(templates, args, trial.spec.dry_run, trial.spec.measurement_retention)
-
-
-def _named(trial: Trial, name: str) -> AnalysisRun | None:
-    return trial.runs.get(name)

@@ -84,25 +84,29 @@ def short_steps(
 def _of_canary(
     canary: CanaryStrategy, templates: Mapping[str, Json], runs: Sequence[AnalysisRun], whole: Json
 ) -> Iterator[ShortStep]:
-    routing = canary.traffic_routing
-    most = (routing.max_traffic_weight if routing else None) or 100
-    weight, first = 0.0, 0
-    if canary.analysis is not None:
-        first = int(canary.analysis.get("startingStep") or 0)
-    for index, step in enumerate(canary.steps):
-        if step.set_weight is not None:
-            weight = step.set_weight / most
-        if not 0 < weight < 1:
-            continue
+    background = canary.analysis
+    first = int(background.get("startingStep") or 0) if background is not None else 0
+    for index, step, weight in _shared(canary):
         lasts = _pause(step)
-        if canary.analysis is not None and index >= first and lasts:
-            for metric, asked in _sequential(typed(canary.analysis), templates, whole):
+        if background is not None and index >= first and lasts:
+            for metric, asked in _sequential(typed(background), templates, whole):
                 yield from _judged(metric, asked, runs, _step(index, lasts, weight))
         if step.analysis is not None:
             for metric, asked in _sequential(typed(step.analysis), templates, whole):
                 count = number(metric.count)
                 if count:
                     yield from _judged(metric, asked, runs, _step(index, count * asked.interval, weight))
+
+
+def _shared(canary: CanaryStrategy) -> Iterator[tuple[int, CanaryStep, float]]:
+    """(index, step, the canary's share of the requests) of each step at which both versions get requests."""
+    routing, weight = canary.traffic_routing, 0.0
+    most = (routing.max_traffic_weight if routing else None) or 100
+    for index, step in enumerate(canary.steps):
+        if step.set_weight is not None:
+            weight = step.set_weight / most
+        if 0 < weight < 1:
+            yield index, step, weight
 
 
 def _step(index: int, lasts: float, weight: float) -> _Part:

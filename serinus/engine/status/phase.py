@@ -23,14 +23,8 @@ def phase_of(
     """
     replicas = 1 if spec.replicas is None else spec.replicas
     available = status.available_replicas if available is None else available
-    for c in status.conditions:
-        if c.type == "InvalidSpec":
-            return "Degraded", f"InvalidSpec: {c.message}"
-    if refused := find(status, WRITE_REFUSED):
-        return "Degraded", f"{WRITE_REFUSED}: {refused.message}"
-    for c in status.conditions:
-        if c.reason in ("RolloutAborted", "ProgressDeadlineExceeded"):
-            return "Degraded", f"{c.reason}: {c.message}"
+    if degraded := _degraded(status):
+        return "Degraded", degraded
     if spec.paused:
         return "Paused", "manually paused"
     if status.pause_conditions:
@@ -43,6 +37,18 @@ def phase_of(
         return "Progressing", "updated replicas are still becoming available"
     waiting = _blue_green(spec, status) if spec.strategy.blue_green else _canary(spec, status, has_traffic)
     return ("Progressing", waiting) if waiting else ("Healthy", "")
+
+
+def _degraded(status: RolloutStatus) -> str:
+    """The message of a Degraded Rollout; "" for others."""
+    if invalid := find(status, "InvalidSpec"):
+        return f"InvalidSpec: {invalid.message}"
+    if refused := find(status, WRITE_REFUSED):
+        return f"{WRITE_REFUSED}: {refused.message}"
+    for condition in status.conditions:
+        if condition.reason in ("RolloutAborted", "ProgressDeadlineExceeded"):
+            return f"{condition.reason}: {condition.message}"
+    return ""
 
 
 def _blue_green(spec: RolloutSpec, status: RolloutStatus) -> str:
