@@ -1,6 +1,7 @@
 """A monitoring system that answers at once and records the time of each query: `monitoring.py` prints its URL.
 
 GET /asked?run=R&metric=M   {"successRate": 0.99, "requests": 1000}
+GET /counts?run=R&metric=M  {"canary": {"requests": 20, "errors": 0 or 1}, "stable": {"requests": 180, "errors": 0 to 4}}
 GET /late?interval=S        how much longer than S the intervals between two queries of a metric were, since the last /late
 """
 
@@ -12,6 +13,7 @@ import signal
 import time
 from collections import defaultdict
 from itertools import pairwise
+from random import Random
 from urllib.parse import parse_qs
 
 from serinus.demo.http11 import Answer, Server
@@ -22,12 +24,18 @@ ANSWER = json.dumps({"successRate": 0.99, "requests": 1000}).encode()
 class Asked:
     def __init__(self) -> None:
         self.times: dict[str, list[float]] = defaultdict(list)
+        self.chance = Random(1)
 
     def respond(self, method: str, path: str, body: bytes) -> Answer:
         where, _, query = path.partition("?")
         if where == "/asked":
             self.times[query].append(time.monotonic())
             return Answer(200, ANSWER)
+        if where == "/counts":
+            self.times[query].append(time.monotonic())
+            bad, other = self.chance.random() < 0.2, self.chance.randrange(5)
+            look = {"canary": {"requests": 20, "errors": int(bad)}, "stable": {"requests": 180, "errors": other}}
+            return Answer(200, json.dumps(look).encode())
         late = self._late(float(parse_qs(query)["interval"][0]))
         return Answer(200, json.dumps(late).encode())
 

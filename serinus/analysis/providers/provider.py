@@ -220,6 +220,8 @@ class Provider(Generic[C]):
 
     def metadata(self, metric: Metric) -> Mapping[str, str]:
         """`shows` of a metric in which stand-ins replace secrets. Empty if the stand-ins are invalid."""
+        if type(self).shows is Provider.shows:
+            return {}
         try:
             return self.shows(converted(configured(metric, self.key) or {}, self.config))
         except msgspec.ValidationError:
