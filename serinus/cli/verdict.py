@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from serinus.analysis.sequential.looks import compares
 from serinus.analysis.sequential.settings import Settings, SetupError, checked
 from serinus.analysis.sequential.tally import Tally, Verdict
 from serinus.api.messages.visible import visible_json
@@ -72,7 +73,12 @@ def settings_of(settings: Settings) -> Settings:
 def print_verdicts(settings: Settings, lines: Iterable[bytes]) -> None:
     """Print each line with the verdict after it. Problem names the first line that is no look, and the field."""
     tally = Tally(settings)
-    for value, look in looks_of(lines):
+    for number, (value, look) in enumerate(looks_of(lines), start=1):
+        if settings.budget is None and not compares(value):
+            raise Problem(
+                f"look {number}: stable: is missing: without a stable version to compare with, set --budget, the error rate "
+                "that is allowed"
+            )
         click.echo(visible_json(json.dumps(_shown(value, tally.add(look), tally))))
 
 

@@ -35,6 +35,18 @@ def test_flags_are_the_settings_of_a_metric() -> None:
     assert strict[0]["verdict"] == "undecided"
 
 
+def test_every_form_of_a_look_gives_the_same_verdict() -> None:
+    both = [
+        '{"canary": {"requests": 20, "errors": 1}, "stable": {"requests": 180, "errors": 2}, "verdict": "harm"}',
+        '{"n_c": 20, "k_c": 1, "n_s": 180, "k_s": 2}',
+        "[20, 1, 180, 2]",
+        "[20.0, 1.0, 180.0, 2.0]",
+    ]
+    assert {printed(text=text)[0]["logHarm"] for text in both} == {0.386054242}
+    alone = ['{"canary": {"requests": 20, "errors": 1}}', '{"n_c": 20, "k_c": 1}', "[20, 1]", "[20, 1, 0, 0]"]
+    assert len({printed("--budget", "0.01", text=text)[0]["logHarm"] for text in alone}) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -43,6 +55,19 @@ def test_flags_are_the_settings_of_a_metric() -> None:
         ("[" * 200 + "]" * 200, "line 1: "),
         ('{"canary": {"requests": 1, "errors": 0}, "stable": {"requests": 1}}', "line 1: stable.errors: is missing"),
         ("\xff", "line 1: is no JSON"),
+        ("[20, NaN, 180, 2]", "line 1: canary.errors: nan is no count"),
+        ("[1e400, 0, 180, 2]", "line 1: canary.requests: inf is no count"),
+        ("[1e16, 0, 180, 2]", "line 1: canary.requests: 1e+16 is above 1e+15, the highest count"),
+        ("[20, -1, 180, 2]", "line 1: canary.errors: -1 is negative"),
+        ('["20", 0, 180, 2]', "line 1: canary.requests: '20' is no number"),
+        ('{"n_c": 20, "k_c": 0, "n_s": 180}', "line 1: k_s: is missing"),
+        (
+            "[20, 0, 180, 2]\n[20, 0]",
+            "look 2: stable: is missing: without a stable version to compare with, set --budget",
+        ),
+        ('{"canary": {"requests": 20, "errors": 0}, "stable": null}', "look 1: stable: is missing"),
+        ('{"n_c": 20, "k_c": 0}', "look 1: stable: is missing"),
+        ('{"stable": {"requests": 20, "errors": 0}}', "line 1: canary: is missing"),
     ],
 )
 def test_a_bad_line_is_an_error_with_its_number_and_field(text: str, message: str) -> None:
@@ -51,7 +76,20 @@ def test_a_bad_line_is_an_error_with_its_number_and_field(text: str, message: st
     assert caught.value.message.startswith(message)
 
 
-@pytest.mark.parametrize(("flag", "value"), [("--false-abort", "0"), ("--budget", "1"), ("--margin", "nan")])
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--false-abort", "0"),
+        ("--false-pass", "1"),
+        ("--budget", "0"),
+        ("--budget", "1"),
+        ("--budget", "1e-320"),
+        ("--margin", "nan"),
+        ("--margin", "1e300"),
+        ("--tolerated", "1e-300"),
+        ("--dispersion", "1e300"),
+    ],
+)
 def test_a_setting_that_allows_no_verdict_names_its_flag(flag: str, value: str) -> None:
     with pytest.raises(Problem, match=f"^{flag}: "):
         printed(flag, value)

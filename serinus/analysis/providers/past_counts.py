@@ -34,7 +34,11 @@ async def past_looks(
     invalid count.
     """
     if metric.provider != "prometheus":
-        raise SetupError(f"counts.{metric.provider}", "has no range queries: the past can be read from prometheus only")
+        raise SetupError(
+            f"counts.{metric.provider}",
+            "has no range queries here: -f reads the past from `counts.prometheus` only. Export looks of the past as JSON "
+            "lines, such as [20, 0, 180, 2], and pipe them to `serinus verdict calibrate`",
+        )
     config = converted(dict(metric.base), PrometheusConfig)
     inner = Metric("past", {"prometheus": dict(metric.base)})
     call = Call(AnalysisRun(ObjectMeta()), inner, reach)

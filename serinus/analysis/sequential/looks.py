@@ -31,12 +31,19 @@ def look_of(value: Any) -> Look:
     four numbers as a list. The stable side is optional. SetupError names the field and its value."""
     if isinstance(value, Mapping):
         if any(name in value for name in SHORT):
-            found = [_number(value, name, name) for name in SHORT]
-            return checked_look(found, SHORT)
+            names = SHORT if "n_s" in value or "k_s" in value else SHORT[:2]
+            return checked_look([_number(value, name, name) for name in names], SHORT)
         return checked_look([*_side(value, "canary"), *_side(value, "stable")])
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value) in (2, 4):
         return checked_look([_as_number(number, field) for number, field in zip(value, FIELDS, strict=False)])
     raise SetupError("", 'a look is an object such as {"canary": {"requests": 20, "errors": 0}, "stable": {…}}')
+
+
+def compares(value: Any) -> bool:
+    """Whether a look from JSON has a stable side."""
+    if isinstance(value, Mapping):
+        return value.get("stable") is not None or "n_s" in value
+    return isinstance(value, Sequence) and len(value) == len(FIELDS)
 
 
 def checked_look(numbers: Sequence[float], fields: Sequence[str] = FIELDS) -> Look:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
+LOWEST_BUDGET = 1e-9
+"""One error in a billion requests: fewer look like none."""
+RATIOS = (0.001, 1000.0)
+"""Lowest and highest `tolerated` and `margin`."""
+HIGHEST_DISPERSION = 1e6
 HIGHEST_BUDGET = 0.9
 """Exclusive. The alternatives of a budget begin at 1.1 times it and end at a rate of 0.99."""
 
@@ -45,9 +48,11 @@ def checked(settings: Settings) -> Settings:
                 "without evidence. Use 0.05 for one error in twenty",
             )
     for field, value in (("tolerated", settings.tolerated), ("margin", settings.margin)):
-        if not (value > 0 and math.isfinite(value)):
+        if not RATIOS[0] <= value <= RATIOS[1]:
             raise SetupError(
-                field, f"{value:g} is no ratio of error rates: use a number above 0, such as 1.5 for half as many more"
+                field,
+                f"{value:g} is no ratio of error rates between {RATIOS[0]:g} and {RATIOS[1]:g}: use a number such as 1.5 for "
+                "half as many more",
             )
     if settings.margin <= settings.tolerated:
         raise SetupError(
@@ -56,16 +61,16 @@ def checked(settings: Settings) -> Settings:
             "and safe. Raise margin or lower tolerated",
         )
     budget = settings.budget
-    if budget is not None and not 0 < budget < HIGHEST_BUDGET:
+    if budget is not None and not LOWEST_BUDGET <= budget < HIGHEST_BUDGET:
         raise SetupError(
             "budget",
             f"{budget:g} is no error rate between 0 and {HIGHEST_BUDGET:g}, both excluded: a budget of 0 is exceeded by "
             "the first error and one of 1 by none. Use 0.01 for one error in a hundred requests",
         )
-    if not (settings.dispersion >= 1 and math.isfinite(settings.dispersion)):
+    if not 1 <= settings.dispersion <= HIGHEST_DISPERSION:
         raise SetupError(
             "dispersion",
-            f"{settings.dispersion:g} is no variance over mean of 1 or more: 1 stands for independent errors, 3 for "
-            "errors in bursts of three. `serinus verdict calibrate` measures it",
+            f"{settings.dispersion:g} is no variance over mean between 1 and {HIGHEST_DISPERSION:g}: 1 stands for independent "
+            "errors, 3 for errors in bursts of three. `serinus verdict calibrate` measures it",
         )
     return settings

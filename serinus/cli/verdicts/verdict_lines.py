@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -30,4 +31,7 @@ def _decoded(line: bytes) -> Any:
     try:
         return msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SetupError("", f"is no JSON: {error}") from None
+        try:
+            return json.loads(line)  # NaN and numbers beyond the range: `look_of` names their field
+        except (ValueError, RecursionError):
+            raise SetupError("", f"is no JSON: {error}") from None
