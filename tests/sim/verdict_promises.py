@@ -92,6 +92,7 @@ def no_verdict_without_measurements(dog: Watchdog, change: Change) -> Iterator[s
     phase, ended, worst = phase_of(run), run["spec"].get("terminate", False), ""
     if phase not in COMPLETED:
         return
+    refused = run["status"].get("message", "").startswith(REFUSED)
     dry = {rule["metricName"] for rule in run["spec"].get("dryRun") or []}
     for metric in run["spec"]["metrics"]:
         result = result_of(run, metric["name"])
@@ -100,15 +101,14 @@ def no_verdict_without_measurements(dog: Watchdog, change: Change) -> Iterator[s
         if result.get("phase") in COMPLETED and not ended and "plugin" not in metric["provider"]:
             filled_in = filled(metric, run["spec"].get("args") or [])
             yield from _is_earned(filled_in, result, change.name, cut_short=phase != "Successful")
-        if any("finishedAt" not in m for m in result.get("measurements", [])):
+        # A server that refuses the last measurements too leaves the run with its phase and message alone.
+        if not refused and any("finishedAt" not in m for m in result.get("measurements", [])):
             yield f"{change.name} has ended, and {metric['name']} is measured still"
     names = [metric["name"] for metric in run["spec"]["metrics"]]
     unmeasured = [name for name in names if result_of(run, name).get("phase") not in COMPLETED]
     if phase == "Successful" and not ended and unmeasured:
         yield f"{change.name} is Successful, and {unmeasured} has not ended"
-    if run["status"].get("message", "").startswith(REFUSED):
-        return
-    if phase != (worst or "Successful"):
+    if not refused and phase != (worst or "Successful"):
         yield f"{change.name} is {phase}, and its worst metric {worst or 'none'}"
 
 
