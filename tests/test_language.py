@@ -91,13 +91,10 @@ def test_code_and_link_targets_do_not_count() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        'click.option("--once", help="Nobody waits")',
-        '@click.command("up", short_help="Nobody waits")\ndef command(): ...',
-        '@click.command("up")\ndef command():\n    """Start it.\n\n    Nobody waits.\n    """',
+        'parser.add_argument("--once", help="Nobody waits")',
         'Flag("once", "Nobody waits", default=False)',
         'Row(("up",), "", "Nobody waits")',
         'Command(run, "Nobody waits", "ROLLOUT")',
-        '_switch("--x", False, "Nobody waits")',
         'OWN = {"up": ("serinus.cli.up", "Nobody waits")}',
         'SHORT = "Nobody waits"',
     ],

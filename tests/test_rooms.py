@@ -55,6 +55,7 @@ PROCESSES = {
     ("cli", "verdict_past"): {"analysis"},
     ("cli", "verdict_plan"): {"analysis"},
     ("cli", "verdict_report"): {"analysis"},
+    ("cli", "verdict_settings"): {"analysis"},
     ("cli", "why"): {"engine"},
     ("cli", "lint"): {"analysis", "engine", "routing"},
     ("cli", "doctor_providers"): {"analysis"},

@@ -93,13 +93,13 @@ def prose(markdown: str) -> str:
     return _NO_PROSE.sub(lambda match: re.sub(r"\S", "_", match[0]), markdown)
 
 
-_POSITIONAL = {"Flag": 1, "Row": 2, "_row": 1, "Command": 1, "Program": 2, "_switch": 2}
+_POSITIONAL = {"Flag": 1, "Row": 2, "_row": 1, "Command": 1, "Program": 2}
 """Which argument of a call is shown by `--help`."""
-_KEYWORDS = ("help", "short_help", "epilog", "about", "short")
+_KEYWORDS = ("help", "about", "short")
 
 
 def help_texts(source: str) -> Iterator[tuple[int, str]]:
-    """(line, text) of each text that `--help` shows: flags, command tables, docstrings of click commands."""
+    """(line, text) of each text that `--help` shows: flags, commands and tables of commands."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
             yield from _shown(node)
@@ -111,13 +111,12 @@ def help_texts(source: str) -> Iterator[tuple[int, str]]:
                 and isinstance(short, ast.Constant)
             ):
                 yield short.lineno, str(short.value)
-        elif isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "SHORT" for target in node.targets):
-            if isinstance(node.value, ast.Constant):
-                yield node.value.lineno, str(node.value.value)
-        elif isinstance(node, ast.FunctionDef) and any(_is_command(decorator) for decorator in node.decorator_list):
-            text = ast.get_docstring(node)
-            if text:
-                yield node.body[0].lineno, text
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and _is_short(node):
+            yield node.value.lineno, str(node.value.value)
+
+
+def _is_short(node: ast.Assign) -> bool:
+    return any(getattr(target, "id", "") == "SHORT" for target in node.targets)
 
 
 def _shown(call: ast.Call) -> Iterator[tuple[int, str]]:
@@ -147,11 +146,6 @@ def remarks(source: str) -> Iterator[tuple[int, str]]:
         last = token.start[0]
     if block:
         yield last - len(block) + 1, "\n".join(block)
-
-
-def _is_command(decorator: ast.expr) -> bool:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return isinstance(called, ast.Attribute) and called.attr in ("command", "group")
 
 
 def check(path: Path) -> list[Finding]:

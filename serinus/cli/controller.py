@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from serinus.cli.controller_options import CONNECTION, IGNORED, OWN
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.errors import Problem
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -27,38 +27,42 @@ SELDOM = (20_000, 20, 50)
 defaults (700, 10, 10) cost 500 analyses a tenth to a fifth of their processor time."""
 
 
-@click.command("controller", params=[*OWN, *CONNECTION, *IGNORED])
-def command(**given: object) -> None:
-    """Run the controller against the API server of a kubeconfig, or of the pod it runs in.
+def run(call: Call) -> int:
+    if call.truth("version"):
+        from serinus import __version__
 
-    It runs until SIGTERM or SIGINT (exit 0); a second one ends it at once (exit 1).
-    """
+        print(f"rollouts-controller: v{__version__}+serinus")
+        return 0
+    return _run(call)
+
+
+def _run(call: Call) -> int:
+    """Start the controller and run it until a signal arrives. Returns the exit code."""
     import asyncio
     import gc
 
+    from serinus.cli.cluster.session import connection_flags
     from serinus.controller import log
     from serinus.controller.manager import lease_namespace
     from serinus.controller.monitoring.health import PortTaken
-    from serinus.kube.configuration.config import ConfigError, Flags, load
+    from serinus.kube.configuration.config import ConfigError, load
 
-    log.start(str(given["loglevel"]), "json" if given["logformat"] == "json" else "text")
-    names = {str(option.name) for option in CONNECTION}
+    log.start(call.text("loglevel"), "json" if call.text("logformat") == "json" else "text")
     try:
-        connection = load(Flags(**{name: value for name, value in given.items() if name in names}))  # type: ignore[arg-type]
+        connection = load(connection_flags(call))
         elsewhere = _job_cluster()
         home = lease_namespace(connection.namespace)
-        options = _options(given, home)
+        options = _options(call, home)
         options.lease()
-        limit = _limit(float(str(given["qps"])), int(str(given["burst"])))
+        limit = _limit(call.real("qps"), call.number("burst"))
     except (ConfigError, ValueError) as error:
-        raise click.ClickException(str(error)) from None
+        raise Problem(str(error)) from None
     gc.set_threshold(*SELDOM)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            ended = runner.run(_run(connection, options, elsewhere, limit))
+            return runner.run(_follow(connection, options, elsewhere, limit))
     except PortTaken as error:
-        raise click.ClickException(str(error)) from None
-    raise SystemExit(ended)
+        raise Problem(str(error)) from None
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
@@ -70,27 +74,27 @@ def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _options(given: dict[str, object], home: str) -> Options:
+def _options(call: Call, home: str) -> Options:
     from serinus.controller.manager import Options
 
     return Options(
-        namespace=home if given["namespaced"] else "",
-        instance_id=str(given["instance_id"]),
-        workers=int(str(given["rollout_threads"])),
-        analysis_workers=int(str(given["analysis_threads"])),
-        self_service_notifications=bool(given["self_service_notification_enabled"]),
-        only_analyses=given["controllers"] == "analysis",
-        aws_verify=bool(given["aws_verify_target_group"]) or bool(given["alb_verify_weight"]),
-        aws_tag=str(given["alb_tag_key_resource_id"]),
-        resync=float(str(given["rollout_resync"])),
-        leader_elect=bool(given["leader_elect"]),
+        namespace=home if call.truth("namespaced") else "",
+        instance_id=call.text("instance-id"),
+        workers=call.number("rollout-threads"),
+        analysis_workers=call.number("analysis-threads"),
+        self_service_notifications=call.truth("self-service-notification-enabled"),
+        only_analyses=call.text("controllers") == "analysis",
+        aws_verify=call.truth("aws-verify-target-group") or call.truth("alb-verify-weight"),
+        aws_tag=call.text("alb-tag-key-resource-id"),
+        resync=call.real("rollout-resync"),
+        leader_elect=call.truth("leader-elect"),
         lease_namespace=home,
-        lease_duration=float(str(given["leader_election_lease_duration"])),
-        renew_deadline=float(str(given["leader_election_renew_deadline"])),
-        retry_period=float(str(given["leader_election_retry_period"])),
-        address=str(given["address"]),
-        metrics_port=int(str(given["metrics_port"])),
-        health_port=int(str(given["healthz_port"])),
+        lease_duration=call.value("leader-election-lease-duration"),
+        renew_deadline=call.value("leader-election-renew-deadline"),
+        retry_period=call.value("leader-election-retry-period"),
+        address=call.text("address"),
+        metrics_port=call.number("metricsPort"),
+        health_port=call.number("healthzPort"),
     )
 
 
@@ -116,7 +120,7 @@ def _limit(qps: float, burst: int) -> Callable[[Handler], Handler]:
     return lambda handler: throttled(handler, qps=qps, burst=burst) if qps else handler
 
 
-async def _run(
+async def _follow(
     connection: Connection, options: Options, elsewhere: Connection | None, limited: Callable[[Handler], Handler]
 ) -> int:
     """Run until a signal arrives. Returns the exit code."""
@@ -159,3 +163,11 @@ async def _run(
         if there is not None:
             await there.close()
     return 0
+
+
+COMMAND = Command(
+    run,
+    "Run the controller against the API server of a kubeconfig, or of the pod it runs in.\n\n"
+    "It runs until SIGTERM or SIGINT (exit 0); a second one ends it at once (exit 1).",
+    flags=(*OWN, *CONNECTION, *IGNORED),
+)

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.flags import Flag, real, whole
 from serinus.local.cannot_run import CannotRun
 from serinus.local.extras import require
 from serinus.local.instance import Instance, prepare
@@ -22,51 +22,31 @@ from serinus.local.instance import Instance, prepare
 SHORT = "Watch a whole canary with real traffic"
 
 
-@click.command("demo", short_help="Watch a whole canary with real traffic.")
-@click.option("--once", is_flag=True, help="Unattended: promotes automatically; code 0 only if all was as promised.")
-@click.option(
-    "--analysis", is_flag=True, help="Instead: a bad version fails its analysis while it serves, and is rolled back."
-)
-@click.option(
-    "--prometheus",
-    default="",
-    metavar="PATH",
-    help="The Prometheus that --analysis asks; `none`: the application itself.  [default: the one on PATH]",
-)
-@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="The gateway's port.  [default: 8080 if free]")
-@click.option("--rate", type=click.FloatRange(1, 1000), default=200.0, show_default=True, help="Requests per second.")
-def command(once: bool, analysis: bool, prometheus: str, port: int | None, rate: float) -> None:
-    """Watch a whole canary of a running application with real traffic.
-
-    Starts Serinus in a temporary directory, installs the demo application, sends requests through the gateway, releases
-    a new version and follows it to the end. Afterwards, or on Ctrl-C, everything it started is gone.
-
-    With --analysis a fifth of the new version's answers are errors. A real Prometheus reads the
-    application's metrics, the analysis fails, and the Rollout is rolled back automatically.
-    """
+def run(call: Call) -> int:
     directory = Path(tempfile.mkdtemp(prefix="serinus-demo-"))
     instance = Instance(directory / "data")
     try:
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
+        prometheus, analysis = call.text("prometheus"), call.truth("analysis")
         if prometheus and not analysis:
-            raise click.UsageError("--prometheus is asked with --analysis only: add --analysis")
+            raise call.usage_problem("--prometheus is asked with --analysis only: add --analysis")
         require("demo")
         program = _prometheus(prometheus) if analysis else None
-        good = _demo(instance, Wanted(once, analysis, program, rate), port)
+        wanted = Wanted(call.truth("once"), analysis, program, call.real("rate"))
+        return 0 if _demo(instance, wanted, call.value("port")) else 1
     except CannotRun as error:
-        click.echo(f"serinus demo: {error}", err=True)
-        sys.exit(1)
+        sys.stderr.write(f"serinus demo: {error}\n")
+        return 1
     except KeyboardInterrupt:
-        click.echo("Stopping everything …", err=True)
-        sys.exit(130)
+        sys.stderr.write("Stopping everything …\n")
+        return 130
     finally:
         from serinus.local.down import stop
 
         with suppress(CannotRun):
             stop(instance)
         shutil.rmtree(directory, ignore_errors=True)
-    sys.exit(0 if good else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +82,7 @@ def _demo(instance: Instance, wanted: Wanted, port: int | None) -> bool:
         if port is not None:
             raise
         chosen = free_port("127.0.0.1", 0)
-    click.echo(f"The page of squares: http://localhost:{chosen}/ (it answers once the first version runs).")
+    print(f"The page of squares: http://localhost:{chosen}/ (it answers once the first version runs).", flush=True)
     prepare(instance)
     state = daemon.start(
         instance,
@@ -172,3 +152,28 @@ def _keys(attended: bool) -> Generator[asyncio.Event]:
     finally:
         loop.remove_reader(fd)
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+COMMAND = Command(
+    run,
+    "Watch a whole canary of a running application with real traffic.\n\n"
+    "Starts Serinus in a temporary directory, installs the demo application, sends requests through the gateway, releases\n"
+    "a new version and follows it to the end. Afterwards, or on Ctrl-C, everything it started is gone.\n\n"
+    "With --analysis a fifth of the new version's answers are errors. A real Prometheus reads the application's metrics,\n"
+    "the analysis fails, and the Rollout is rolled back automatically.",
+    flags=(
+        Flag("once", "Unattended: promotes automatically; code 0 only if all was as promised", default=False),
+        Flag(
+            "analysis",
+            "Instead: a bad version fails its analysis while it serves, and is rolled back",
+            default=False,
+        ),
+        Flag(
+            "prometheus",
+            "The Prometheus that --analysis asks; `none`: the application itself (default the one on PATH)",
+            metavar="PATH",
+        ),
+        Flag("port", "The gateway's port (default 8080 if free)", default=None, parse=whole(0, 65535)),
+        Flag("rate", "Requests per second", default=200.0, parse=real(1, 1000)),
+    ),
+)

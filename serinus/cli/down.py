@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import sys
 
-import click
-
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.flags import Flag
 from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import instance_at
 
 SHORT = "Stop Serinus on this machine"
 
 
-@click.command("down", short_help="Stop Serinus on this machine.")
-@click.option("--data", metavar="DIR", help="The instance's directory.  [default: ~/.serinus]")
-def command(data: str | None) -> None:
-    """Stop Serinus on this machine: its pods, its gateway and itself.
-
-    The objects stay: the next `serinus up` uses them again. Also stops the pods and the gateway that a crash left.
-    """
+def run(call: Call) -> int:
     from serinus.local.down import stop
 
-    instance = instance_at(data)
+    instance = instance_at(call.text("data") or None)
     try:
-        click.echo(stop(instance))
+        print(stop(instance))
     except CannotRun as error:
-        click.echo(f"serinus down: {error}", err=True)
-        sys.exit(1)
+        sys.stderr.write(f"serinus down: {error}\n")
+        return 1
+    return 0
+
+
+COMMAND = Command(
+    run,
+    "Stop Serinus on this machine: its pods, its gateway and itself.\n\n"
+    "The objects stay: the next `serinus up` uses them again. Also stops the pods and the gateway that a crash left.",
+    flags=(Flag("data", "The instance's directory (default ~/.serinus)", metavar="DIR"),),
+)

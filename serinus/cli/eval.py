@@ -6,44 +6,30 @@ import json
 import sys
 import time
 
-import click
 import msgspec
 
 from serinus.analysis.expr.errors import ConditionError
 from serinus.analysis.expr.samples import KINDS, Sample, answer, judged
 from serinus.api.decoding.nesting import TOO_DEEP, too_deep
 from serinus.api.messages.visible import visible_json
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag
 
 SHORT = "Evaluate a condition of an analysis on a result"
 
 
-@click.command("eval", short_help="Evaluate a condition on a result.")
-@click.argument("condition")
-@click.option("--result", "result", metavar="JSON", help="The provider's result, as JSON.")
-@click.option("--kind", type=click.Choice(KINDS), default="json", show_default=True, help="How the provider gives it.")
-def command(condition: str, result: str | None, kind: str) -> None:
-    """Prints true or false: what CONDITION (a successCondition or failureCondition) says of a result.
-
-    `--kind floats` is a list of numbers as Prometheus gives it, `--kind float` one number; NaN and the infinities are
-    written as the strings "NaN", "+Inf", "-Inf".
-
-    With - as CONDITION, each line of standard input is an object {"condition", "result", "kind"}, and is printed with
-    its "value" or its "error" added, in order.
-
-    \b
-    serinus eval 'result[0] >= 0.95' --result '[0.96]' --kind floats
-    serinus eval 'result.errors / result.total < 0.01' --result '{"errors": 3, "total": 1000}'
-    """
+def run(call: Call) -> int:
+    (condition,) = call.args
     now = time.time()
     if condition == "-":
         for line in sys.stdin.buffer:
             if line.strip():
-                click.echo(_answered(line, now))
-        return
-    if result is None:
+                print(_answered(line, now), flush=True)
+        return 0
+    if "result" not in call.given:
         raise Problem("--result is missing: give the result as JSON, such as --result '[0.96]'")
-    text = result.encode("utf-8", "surrogateescape")
+    text = call.text("result").encode("utf-8", "surrogateescape")
     if too_deep(text):
         raise Problem(f"--result: {TOO_DEEP}")
     try:
@@ -51,9 +37,10 @@ def command(condition: str, result: str | None, kind: str) -> None:
     except msgspec.DecodeError as error:
         raise Problem(f"--result is no JSON: {error}", "Text is JSON in double quotes: --result '\"ok\"'") from None
     try:
-        click.echo("true" if judged(Sample(condition, value, kind), now) else "false")
+        print("true" if judged(Sample(condition, value, call.text("kind")), now) else "false")
     except ConditionError as error:
         raise Problem(str(error)) from None
+    return 0
 
 
 def _answered(line: bytes, now: float) -> str:
@@ -64,3 +51,24 @@ def _answered(line: bytes, now: float) -> str:
     except msgspec.DecodeError as error:
         return visible_json(json.dumps({"error": f"the line is no object with condition, result and kind: {error}"}))
     return visible_json(json.dumps(answer(sample, now), ensure_ascii=False))
+
+
+COMMAND = Command(
+    run,
+    "Prints true or false: what CONDITION (a successCondition or failureCondition) says of a result.\n\n"
+    "`--kind floats` is a list of numbers as Prometheus gives it, `--kind float` one number; NaN and the infinities are\n"
+    'written as the strings "NaN", "+Inf", "-Inf".\n\n'
+    'With - as CONDITION, each line of standard input is an object {"condition", "result", "kind"}, and is printed with\n'
+    'its "value" or its "error" added, in order.',
+    "CONDITION",
+    (
+        "serinus eval 'result[0] >= 0.95' --result '[0.96]' --kind floats",
+        "serinus eval 'result.errors / result.total < 0.01' --result '{\"errors\": 3, \"total\": 1000}'",
+    ),
+    flags=(
+        Flag("result", "The provider's result, as JSON", metavar="JSON"),
+        Flag("kind", "How the provider gives it", default="json", choices=tuple(KINDS)),
+    ),
+    least=1,
+    most=1,
+)

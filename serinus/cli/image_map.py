@@ -1,24 +1,29 @@
-"""The option `--image-map` of `up` and `node`."""
+"""The flag `--image-map` of `up` and `node`."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import click
+from serinus.cli.framework.commandline import Call
+from serinus.cli.framework.flags import Flag
 
-HELP = (
+IMAGE_MAP = Flag(
+    "image-map",
     "Commands for images, a list of rules as in docs/images.md; they come before those of the ConfigMaps"
-    " serinus-images. Read once, at the start; not remembered for the next start."
+    " serinus-images. Read once, at the start; not remembered for the next start",
+    metavar="FILE",
 )
+RUNTIMES = ("process", "docker", "podman")
 
 
-def image_map_of(given: str | None, runtime: str) -> Path | None:
-    """The full path of the file. Raises UsageError with a runtime that runs images itself."""
-    if given is None:
+def image_map_of(call: Call) -> Path | None:
+    """The full path of the file. Raises UsageProblem with a runtime that runs images itself."""
+    given, runtime = call.text("image-map"), call.text("runtime")
+    if not given:
         return None
     if runtime != "process":
-        raise click.UsageError(
+        raise call.usage_problem(
             f"--image-map {given} gives commands for local processes, but with --runtime {runtime} images run as they"
             " are: leave out one of the two."
         )

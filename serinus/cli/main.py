@@ -1,9 +1,9 @@
 """The two commands that a user types: `serinus` and `kubectl argo rollouts`.
 
-`serinus NAME` runs the instance's own commands, each a click command in its module, and every Rollout command whose
+`serinus NAME` runs the commands of `serinus` alone, each a file of `serinus/cli`, and every Rollout command whose
 name does not clash. `serinus rollouts NAME` runs those that clash. Only the module of the given command is imported.
 
-Exit codes: 0 done, 1 error, 2 invalid command line (only the instance's own commands), 130 interrupted.
+Exit codes: 0 done, 1 error, 2 invalid command line (only the commands of `serinus` alone), 130 interrupted.
 No failure shows a traceback.
 """
 
@@ -16,7 +16,8 @@ from itertools import pairwise
 
 from serinus.cli import rollouts as table
 from serinus.cli.framework.command_files import commands
-from serinus.cli.framework.commandline import Program, Row, UsageProblem, find, parse, understand, unknown_command
+from serinus.cli.framework.commandline import Program, Row, find, understand, unknown_command
+from serinus.cli.framework.flags import UsageProblem, parse
 from serinus.cli.framework.terminal import attach
 
 TYPE_CHECKING = False  # as in `typing`, whose import takes a sixth of the time limit of `--help`
@@ -27,15 +28,18 @@ FIRST = ("up", "down", "status", "reset", "demo")
 """The commands for new users, first in the list. The others follow by name."""
 
 
-def _own_commands() -> dict[str, tuple[str, str]]:
-    """name -> (module that exports the click command `command`, one line about it)."""
-    found = {
-        name.replace("_", "-"): (f"serinus.cli.{name}", short) for name, short, _ in commands(os.path.dirname(__file__))
-    }
-    return {name: found[name] for name in (*FIRST, *(name for name in found if name not in FIRST))}
+def own_program() -> Program:
+    """The commands of `serinus` alone, those of FIRST in front. `verdict_plan.py` is a command below that of `verdict.py`."""
+    found = {name: short for name, short, _ in commands(os.path.dirname(__file__))}
+    rows: list[Row] = []
+    for name, short in found.items():
+        above, _, last = name.partition("_")
+        path = (above, last) if above in found and last else (name.replace("_", "-"),)
+        rows.append(Row(path, f"serinus.cli.{name}", short))
+    first = {name: place for place, name in enumerate(FIRST)}
+    rows.sort(key=lambda row: (first.get(row.path[0], len(first)), row.path))
+    return Program("serinus", "serinus", "", tuple(rows))
 
-
-OWN = _own_commands()
 
 COMPLETING = ("__complete", "__completeNoDesc")
 """The commands of shell completion: with a description of each candidate, and without."""
@@ -43,7 +47,7 @@ COMPLETING = ("__complete", "__completeNoDesc")
 
 def main() -> None:
     """`serinus …`."""
-    sys.exit(_guarded(_serinus, sys.argv[1:]))
+    sys.exit(_guarded(serinus, sys.argv[1:]))
 
 
 def rollouts() -> None:
@@ -56,27 +60,29 @@ def kubectl_complete() -> None:
     sys.exit(_guarded(lambda argv: _run(table.program(), ["__complete", *argv]), sys.argv[1:]))
 
 
-def _serinus(argv: Sequence[str]) -> int:
+def serinus(argv: Sequence[str]) -> int:
+    """Run `serinus ARGV`. Returns the exit code. Raises Problem."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         sys.stdout.write(_help())
         return 0
     if argv[0] in COMPLETING:
         from serinus.cli.framework.complete import complete_serinus
 
-        sys.stdout.write(complete_serinus(argv[1:], OWN, described=argv[0] == COMPLETING[0]))
+        sys.stdout.write(complete_serinus(argv[1:], own_program(), described=argv[0] == COMPLETING[0]))
         return 0
     if argv[0] == "--version":
         argv = ["version", "--short"]
     if argv[0] == "status" and _names_a_rollout(argv):
         return _run(table.program("serinus rollouts", "serinus rollouts"), argv)
-    if argv[0] in OWN:
-        return _own(argv[0], argv[1:])
+    own = own_program()
+    if own.row((argv[0],)) is not None:
+        return _run(own, argv, invalid=2)
     found, rest = find(Program("serinus", "serinus", "", (Row(("rollouts",), "", ""),), table.CONNECTION), argv)
     if found.path:
         return _run(table.program("serinus rollouts", "serinus rollouts"), rest)
     program = table.program("serinus", "serinus")
     if not argv[0].startswith("-") and not any(row.path[0] == argv[0] for row in program.rows):
-        known = Program("serinus", "serinus", "", (*program.rows, *(Row((name,), "", "") for name in OWN)))
+        known = Program("serinus", "serinus", "", (*program.rows, *own.children(())))
         sys.stderr.write(f"Error: {unknown_command(known, argv[0])}\n")
         return 2
     return _run(program, argv)
@@ -91,16 +97,8 @@ def _names_a_rollout(argv: Sequence[str]) -> bool:
         return False
 
 
-def _own(name: str, argv: Sequence[str]) -> int:
-    import importlib
-
-    command = importlib.import_module(OWN[name][0]).command
-    command.main(list(argv), prog_name=f"serinus {name}")
-    return 0
-
-
-def _run(program: Program, argv: Sequence[str]) -> int:
-    """Run one Rollout command. Returns the exit code."""
+def _run(program: Program, argv: Sequence[str], *, invalid: int = 1) -> int:
+    """Run one command. Returns the exit code; `invalid`: that of an invalid command line."""
     if argv and argv[0] in COMPLETING:
         from serinus.cli.framework.complete import complete
 
@@ -128,7 +126,7 @@ def _run(program: Program, argv: Sequence[str]) -> int:
             sys.stderr.write(help_text(problem.usage))
         else:
             sys.stderr.write(f"Error: {problem.message}\n")
-        return 2 if _detailed(argv) else 1
+        return 2 if _detailed(argv) else invalid
 
 
 def _guarded(run: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
@@ -180,8 +178,9 @@ def _forget_output() -> None:
 
 def _help() -> str:
     program = table.program()
-    own = "\n".join(f"  {name:15}{short}" for name, (_, short) in OWN.items())
-    rows = [row for row in program.children(()) if row.path[0] not in OWN]
+    alone = own_program().children(())
+    own = "\n".join(f"  {row.path[0]:15}{row.short}" for row in alone)
+    rows = [row for row in program.children(()) if row.path[0] not in {row.path[0] for row in alone}]
     others = "\n".join(f"  {row.path[0]:15}{row.short}" for row in rows)
     return f"""\
 Serinus delivers software progressively, on Kubernetes and on one machine.

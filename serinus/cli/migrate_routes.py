@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import Any
 
-import click
-
 from serinus.api.messages.visible import visible
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag
 
 SHORT = "Print HTTPRoutes in place of canary Ingresses"
 
@@ -15,53 +17,28 @@ Json = dict[str, Any]
 KINDS = ("Rollout", "Ingress", "Service")
 
 
-@click.command("migrate-routes", short_help="Print HTTPRoutes in place of canary Ingresses.")
-@click.option(
-    "-f",
-    "--filename",
-    "filenames",
-    multiple=True,
-    required=True,
-    metavar="FILE",
-    help="Manifests; - is standard input.",
-)
-@click.option("--gateway", metavar="[NAMESPACE/]NAME", help="The Gateway that is the parent of the HTTPRoutes.")
-@click.option(
-    "--check",
-    nargs=2,
-    metavar="INGRESS_URL GATEWAY_URL",
-    help="Print nothing to apply; ask both URLs for the hosts and paths of the Ingresses, and list the differences.",
-)
-def command(filenames: tuple[str, ...], gateway: str | None, check: tuple[str, str] | None) -> None:
-    """Print HTTPRoutes in place of Ingresses with nginx's canary annotations, and the Rollouts that lead them.
-
-    \b
-    kubectl get rollouts,ingresses,services -o yaml | serinus migrate-routes --gateway infra/web -f - > routes.yaml
-
-    Of the given objects, it takes the Ingresses that a Rollout's nginx router names, and pairs of an Ingress and its
-    canary Ingress. Nothing is changed on the cluster. Standard error lists what the HTTPRoutes do not do.
-
-    With --check, it sends GET requests to both URLs, 30 of each kind: for each host and path, below and beside the path, and with
-    the header of a canary. A difference ends it with code 1.
-    """
+def run(call: Call) -> int:
     from serinus.routing.ingress_routes import migrated
 
+    gateway, check = call.text("gateway"), call.texts("check")
     if not gateway and not check:
-        raise click.UsageError("Missing option '--gateway'.")
-    found = migrated(_objects(filenames), gateway or "gateway")
+        raise call.usage_problem("missing flag: migrate-routes needs --gateway")
+    found = migrated(_objects(call.texts("filename")), gateway or "gateway")
     if not found.objects:
         raise Problem("there is no Ingress to migrate", "Give the Rollouts together with the Ingresses that they name.")
     if check:
-        _check([each for each in found.objects if each["kind"] == "HTTPRoute"], *check)
-        return
+        before, after = check
+        _check([each for each in found.objects if each["kind"] == "HTTPRoute"], before, after)
+        return 0
     from serinus.api.yaml.writer import dump_all
 
     for line in found.lost:
-        click.echo(visible(line), err=True)
-    click.echo(dump_all(list(found.objects)), nl=False)
+        sys.stderr.write(f"{visible(line)}\n")
+    sys.stdout.write(dump_all(list(found.objects)))
+    return 0
 
 
-def _objects(filenames: tuple[str, ...]) -> list[Json]:
+def _objects(filenames: Sequence[str]) -> list[Json]:
     """The Rollouts, Ingresses and Services of these files. Problem for an object that the API server would refuse."""
     from serinus.cli.manifests import complaints, manifests
 
@@ -84,7 +61,32 @@ def _check(routes: list[Json], before: str, after: str) -> None:
 
     count, differences = check(routes, before, after)
     for line in differences:
-        click.echo(visible(line))
+        print(visible(line))
     if differences:
         raise Problem(f"{len(differences)} of {count} kinds of requests are answered differently")
-    click.echo(f"{count} kinds of requests, {TIMES} of each: both answer alike.")
+    print(f"{count} kinds of requests, {TIMES} of each: both answer alike.")
+
+
+COMMAND = Command(
+    run,
+    "Print HTTPRoutes in place of Ingresses with nginx's canary annotations, and the Rollouts that lead them.\n\n"
+    "Of the given objects, it takes the Ingresses that a Rollout's nginx router names, and pairs of an Ingress and its\n"
+    "canary Ingress. Nothing is changed on the cluster. Standard error lists what the HTTPRoutes do not do.\n\n"
+    "With --check, it sends GET requests to both URLs, 30 of each kind: for each host and path, below and beside the path,\n"
+    "and with the header of a canary. A difference ends it with code 1.",
+    "",
+    (
+        "kubectl get rollouts,ingresses,services -o yaml | serinus migrate-routes --gateway infra/web -f - > routes.yaml",
+    ),
+    flags=(
+        Flag("filename", "Manifests; - is standard input", short="f", default=(), metavar="FILE", required=True),
+        Flag("gateway", "The Gateway that is the parent of the HTTPRoutes", metavar="[NAMESPACE/]NAME"),
+        Flag(
+            "check",
+            "Print nothing to apply; ask both URLs for the hosts and paths of the Ingresses, and list the differences",
+            default=(),
+            metavar="INGRESS_URL GATEWAY_URL",
+            takes=2,
+        ),
+    ),
+)

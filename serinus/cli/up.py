@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
-
-from serinus.cli.image_map import HELP, image_map_of
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.flags import Flag, whole
+from serinus.cli.image_map import IMAGE_MAP, RUNTIMES, image_map_of
 from serinus.local.cannot_run import CannotRun
 from serinus.local.extras import require
 from serinus.local.instance import instance_at, prepare
@@ -18,101 +18,68 @@ from serinus.local.instance import instance_at, prepare
 SHORT = "Start Serinus on this machine"
 
 
-@click.command("up", short_help="Start Serinus on this machine.")
-@click.option("-d", "--detach", is_flag=True, help="Return when it is ready; stop it with `serinus down`.")
-@click.option("--data", metavar="DIR", help="Where everything is kept.  [default: ~/.serinus]")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8080,
-    show_default=True,
-    metavar="N",
-    help="The gateway's port on 127.0.0.1; 0 is any free one, the same again next time.",
-)
-@click.option(
-    "--api-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    metavar="N",
-    help="The API server's port; 0 is any free one, the same again next time.  [default: 0]",
-)
-@click.option(
-    "--dashboard-port",
-    type=click.IntRange(0, 65535),
-    metavar="N",
-    help="The dashboard's port; 0 is any free one.  [default: 3100, or any free one]",
-)
-@click.option(
-    "--kubeconfig",
-    metavar="FILE",
-    help="A kubeconfig that gets an entry for this instance, until `down`; the rest of the file stays.  [default: DIR/kubeconfig]",
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["process", "docker", "podman"]),
-    default="process",
-    show_default=True,
-    help="Run pods as local processes, or as containers of docker or podman. Not remembered for the next start.",
-)
-@click.option("--image-map", metavar="FILE", help=HELP)
-@click.option("--gateway-api", is_flag=True, hidden=True, expose_value=False, help="Without effect: it is served.")
-@click.option("--ready-fd", type=int, hidden=True)
-@click.option("--with-parent", type=int, default=0, hidden=True, help="Stop when this process ends.")
-def command(
-    detach: bool,
-    data: str | None,
-    port: int,
-    api_port: int,
-    dashboard_port: int | None,
-    kubeconfig: str | None,
-    runtime: str,
-    image_map: str | None,
-    ready_fd: int | None,
-    with_parent: int,
-) -> None:
-    """Start Serinus on this machine.
-
-    Brings a Kubernetes-compatible API, a node that runs pods as local processes (or, with --runtime docker or podman,
-    as containers), a gateway for Ingresses, Gateway API routes and Traefik's own resources, and the Rollout controller.
-    Runs until Ctrl-C, or in the background with -d.
-    Nothing is listening anywhere but on 127.0.0.1.
-
-    Local processes have all rights of the user that runs Serinus: the `command` of a pod can read and change that
-    user's files. Apply only manifests that you would run as a script.
-    """
+def run(call: Call) -> int:
     from serinus.local import daemon
-    from serinus.local.processes import seconds_running
 
-    rules = image_map_of(image_map, runtime)
-    instance = instance_at(data)
+    rules, ready_fd = image_map_of(call), call.value("ready-fd")
     try:
         require("local")
-        if detach:
-            prepare(instance)
-            arguments = ["--data", str(instance.directory), "--port", str(port), "--api-port", str(api_port)]
-            arguments += ["--runtime", runtime, *(["--image-map", str(rules)] if rules else [])]
-            arguments += ["--dashboard-port", str(dashboard_port)] if dashboard_port is not None else []
-            state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
-            # The startup time for the user: this process, and the one that it started.
-            state |= {"seconds": seconds_running()}
-            option = _data_option(data)
-            click.echo(welcome(state, f"serinus down{option}", told=sys.stdout.isatty(), option=option))
-            return
-        from serinus.local.up import UpSettings, run
-
-        def ready(state: dict[str, Any]) -> None:
-            if ready_fd is not None:
-                daemon.tell(ready_fd, state)  # which prints it; here it would appear in the log, with the token
-            else:
-                click.echo(welcome(state, "Ctrl-C", told=sys.stdout.isatty(), option=_data_option(data)))
-
-        file = Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None
-        run(UpSettings(instance, port, api_port, file, dashboard_port, with_parent, runtime, rules), ready)
+        if call.truth("detach"):
+            _detached(call, rules)
+        else:
+            _followed(call, rules)
     except CannotRun as error:
         if ready_fd is not None:
             daemon.tell(ready_fd, {"error": str(error)})
-        click.echo(f"serinus up: {error}", err=True)
-        sys.exit(1)
+        sys.stderr.write(f"serinus up: {error}\n")
+        return 1
+    return 0
+
+
+def _detached(call: Call, rules: Path | None) -> None:
+    """Start it in the background, and return when it is ready."""
+    from serinus.local import daemon
+    from serinus.local.processes import seconds_running
+
+    data, dashboard_port, kubeconfig = call.text("data"), call.value("dashboard-port"), call.text("kubeconfig")
+    instance = instance_at(data or None)
+    prepare(instance)
+    ports = [str(call.number(name)) for name in ("port", "api-port")]
+    arguments = ["--data", str(instance.directory), "--port", ports[0], "--api-port", ports[1]]
+    arguments += ["--runtime", call.text("runtime"), *(["--image-map", str(rules)] if rules else [])]
+    arguments += ["--dashboard-port", str(dashboard_port)] if dashboard_port is not None else []
+    state = daemon.start(instance, [*arguments, *(["--kubeconfig", kubeconfig] if kubeconfig else [])])
+    # The startup time for the user: this process, and the one that it started.
+    state |= {"seconds": seconds_running()}
+    option = _data_option(data)
+    print(welcome(state, f"serinus down{option}", told=sys.stdout.isatty(), option=option), flush=True)
+
+
+def _followed(call: Call, rules: Path | None) -> None:
+    """Run it until a signal arrives."""
+    from serinus.local import daemon
+    from serinus.local.up import UpSettings
+    from serinus.local.up import run as serve
+
+    data, ready_fd, kubeconfig = call.text("data"), call.value("ready-fd"), call.text("kubeconfig")
+
+    def ready(state: dict[str, Any]) -> None:
+        if ready_fd is not None:
+            daemon.tell(ready_fd, state)  # which prints it; here it would appear in the log, with the token
+        else:
+            print(welcome(state, "Ctrl-C", told=sys.stdout.isatty(), option=_data_option(data)), flush=True)
+
+    settings = UpSettings(
+        instance_at(data or None),
+        call.number("port"),
+        call.number("api-port"),
+        Path(os.path.abspath(os.path.expanduser(kubeconfig))) if kubeconfig else None,
+        call.value("dashboard-port"),
+        call.number("with-parent"),
+        call.text("runtime"),
+        rules,
+    )
+    serve(settings, ready)
 
 
 def welcome(state: dict[str, Any], stop: str, *, told: bool, option: str = "") -> str:
@@ -154,5 +121,55 @@ def _user() -> str:
         return str(uid)
 
 
-def _data_option(data: str | None) -> str:
+def _data_option(data: str) -> str:
     return f" --data {data}" if data else ""
+
+
+_PORT = whole(0, 65535)
+COMMAND = Command(
+    run,
+    "Start Serinus on this machine.\n\n"
+    "Brings a Kubernetes-compatible API, a node that runs pods as local processes (or, with --runtime docker or podman,\n"
+    "as containers), a gateway for Ingresses, Gateway API routes and Traefik's own resources, and the Rollout controller.\n"
+    "Runs until Ctrl-C, or in the background with -d.\n"
+    "Nothing is listening anywhere but on 127.0.0.1.\n\n"
+    "Local processes have all rights of the user that runs Serinus: the `command` of a pod can read and change that\n"
+    "user's files. Apply only manifests that you would run as a script.",
+    flags=(
+        Flag("detach", "Return when it is ready; stop it with `serinus down`", short="d", default=False),
+        Flag("data", "Where everything is kept (default ~/.serinus)", metavar="DIR"),
+        Flag(
+            "port",
+            "The gateway's port on 127.0.0.1; 0 is any free one, the same again next time",
+            default=8080,
+            parse=_PORT,
+        ),
+        Flag(
+            "api-port",
+            "The API server's port; 0 is any free one, the same again next time (default 0)",
+            default=0,
+            parse=_PORT,
+        ),
+        Flag(
+            "dashboard-port",
+            "The dashboard's port; 0 is any free one (default 3100, or any free one)",
+            default=None,
+            parse=_PORT,
+        ),
+        Flag(
+            "kubeconfig",
+            "A kubeconfig that gets an entry for this instance, until `down`; the rest of the file stays (default DIR/kubeconfig)",
+            metavar="FILE",
+        ),
+        Flag(
+            "runtime",
+            "Run pods as local processes, or as containers of docker or podman. Not remembered for the next start",
+            default="process",
+            choices=RUNTIMES,
+        ),
+        IMAGE_MAP,
+        Flag("gateway-api", "Without effect: it is served", default=False, hidden=True),
+        Flag("ready-fd", "The file descriptor that gets the state", default=None, parse=whole(0), hidden=True),
+        Flag("with-parent", "Stop when this process ends", default=0, hidden=True),
+    ),
+)

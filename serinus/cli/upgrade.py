@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-import click
-
 from serinus.cli.controller_options import CONNECTION
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag
 
 if TYPE_CHECKING:
     from serinus.cli.upgrade_report import Report
@@ -15,75 +17,45 @@ if TYPE_CHECKING:
 SHORT = "List what a new version would change on a cluster"
 
 
-_REPEATED = ("kubeconfig", "context", "cluster", "user", "server", "as_user")
+_REPEATED = ("kubeconfig", "context", "cluster", "user", "server", "as")
 
 
-@click.command(
-    "upgrade",
-    params=[
-        click.Option(["--check"], is_flag=True, help="List the changes; write nothing."),
-        click.Option(["--namespaced"], is_flag=True, help="For a controller of one namespace (-n) only."),
-        click.Option(["--instance-id"], default="", metavar="ID", help="For a controller with this instance id."),
-        click.Option(
-            ["-o", "--output"], type=click.Choice(["text", "json"]), default="text", help="json for programs."
-        ),
-        *CONNECTION,
-    ],
-)
-def command(check: bool, namespaced: bool, instance_id: str, output: str, **given: object) -> None:
-    """List what a new version would change before it is installed over an older one or over Argo Rollouts.
-
-    \b
-    serinus upgrade --check
-    serinus upgrade --check -n shop --namespaced -o json
-
-    For each Rollout: what the controller of this version would write next, if it started now. It needs the right to read
-    what the controller reads, and writes nothing. -n is the controller's own namespace (argo-rollouts otherwise).
-
-    Exit code 0: no pod and no traffic would change, every Rollout that is managed now stays managed, the definitions have all
-    fields of this version, and no other controller would continue to run.
-    1: at least one of these does not hold, or could not be checked.
-    """
+def run(call: Call) -> int:
     import asyncio
-    import sys
 
-    from serinus.cli.framework.errors import Problem
     from serinus.cli.upgrade_report import as_json, as_text
 
-    if not check:
-        raise click.UsageError(
+    if not call.truth("check"):
+        raise call.usage_problem(
             "nothing is upgraded from here: look with --check, then serinus install | kubectl apply "
             "--server-side --force-conflicts -f -"
         )
-    connection, home = _connection(given)
-    try:
-        report = asyncio.run(_report(connection, home, home if namespaced else "", instance_id))
-    except Problem as problem:
-        raise click.ClickException(problem.message + (f"\n{problem.hint}" if problem.hint else "")) from None
-    sys.stdout.write(as_json(report) if output == "json" else as_text(report, _flags(given)))
-    raise SystemExit(0 if report.safe else 1)
+    connection, home = _connection(call)
+    scope = home if call.truth("namespaced") else ""
+    report = asyncio.run(_report(connection, home, scope, call.text("instance-id")))
+    sys.stdout.write(as_json(report) if call.text("output") == "json" else as_text(report, _flags(call)))
+    return 0 if report.safe else 1
 
 
-def _connection(given: dict[str, object]) -> tuple[Connection, str]:
+def _connection(call: Call) -> tuple[Connection, str]:
     """The API server, and the namespace of the controller."""
+    from serinus.cli.cluster.session import connection_flags
     from serinus.install.installation import NAME
-    from serinus.kube.configuration.config import ConfigError, Flags, load
+    from serinus.kube.configuration.config import ConfigError, load
 
-    names = {str(option.name) for option in CONNECTION}
     try:
-        connection = load(Flags(**{name: value for name, value in given.items() if name in names}))  # type: ignore[arg-type]
+        connection = load(connection_flags(call))
     except ConfigError as error:
-        raise click.ClickException(str(error)) from None
-    return connection, str(given["namespace"]) or NAME
+        raise Problem(str(error)) from None
+    return connection, call.text("namespace") or NAME
 
 
-def _flags(given: dict[str, object]) -> str:
+def _flags(call: Call) -> str:
     """The given flags that name the API server, with a blank in front."""
     from shlex import quote
 
-    names = {str(option.name): option.opts[0] for option in CONNECTION}
-    kept = ((names[name], str(value)) for name, value in given.items() if value and name in names and name in _REPEATED)
-    return "".join(f" {option} {quote(value)}" for option, value in kept)
+    kept = ((name, call.text(name)) for name in _REPEATED)
+    return "".join(f" --{name} {quote(value)}" for name, value in kept if value)
 
 
 async def _report(connection: Connection, home: str, scope: str, instance_id: str) -> Report:
@@ -97,3 +69,23 @@ async def _report(connection: Connection, home: str, scope: str, instance_id: st
         return await examined(Client(handler, user_agent="serinus-upgrade"), SystemClock(), home, scope, instance_id)
     finally:
         await handler.close()
+
+
+COMMAND = Command(
+    run,
+    "List what a new version would change before it is installed over an older one or over Argo Rollouts.\n\n"
+    "For each Rollout: what the controller of this version would write next, if it started now. It needs the right to read\n"
+    "what the controller reads, and writes nothing. -n is the controller's own namespace (argo-rollouts otherwise).\n\n"
+    "Exit code 0: no pod and no traffic would change, every Rollout that is managed now stays managed, the definitions have\n"
+    "all fields of this version, and no other controller would continue to run.\n"
+    "1: at least one of these does not hold, or could not be checked.",
+    "",
+    ("serinus upgrade --check", "serinus upgrade --check -n shop --namespaced -o json"),
+    flags=(
+        Flag("check", "List the changes; write nothing", default=False),
+        Flag("namespaced", "For a controller of one namespace (-n) only", default=False),
+        Flag("instance-id", "For a controller with this instance id", metavar="ID"),
+        Flag("output", "json for programs", short="o", default="text", choices=("text", "json")),
+        *CONNECTION,
+    ),
+)

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Sequence
 
-import click
 import msgspec
 
 from serinus.analysis.sequential.dispersion import LEAST_LOOKS, Dispersion
@@ -15,42 +14,26 @@ from serinus.analysis.sequential.settings import Settings
 from serinus.analysis.sequential.tally import verdicts
 from serinus.api.messages.visible import visible_json
 from serinus.api.values.durations import go_duration
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag
 from serinus.cli.verdicts.verdict_lines import looks_of
+from serinus.cli.verdicts.verdict_settings import SETTINGS, settings_of
+
+SHORT = "Measure bursts and false aborts on past looks"
 
 
-@click.command("calibrate", short_help="Measure bursts and false aborts on past looks.")
-@click.option(
-    "--window", default=60, show_default=True, help="Looks of a release: the past is cut into so many at a time."
-)
-@click.option("-f", "--filename", default="", metavar="FILE", help="AnalysisTemplate whose queries read the past.")
-@click.option("--metric", "name", default="", help="Metric of the template, if it has several with a verdict.")
-@click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of the template; repeat it.")
-@click.option("--past", default="168h", show_default=True, help="How far back the queries read.")
-@click.pass_context
-def calibrate(
-    context: click.Context, window: int, filename: str, name: str, arguments: tuple[str, ...], past: str
-) -> None:
-    """Reads looks of a time in which nothing was released, in the form that `serinus verdict` reads, or with -f from Prometheus.
-
-    With -f give the arguments that select two groups of pods of one version, such as two zones: then both sides are read, and
-    false aborts are counted. With the stable version's argument alone only the dispersion is measured.
-
-    Prints the dispersion, which a metric takes as `dispersion`, and the part of windows in which harm would have been found
-    although both sides ran the same version: with the counts as they are, and with the dispersion.
-
-    \b
-    serinus verdict calibrate < last-week.jsonl
-    serinus verdict calibrate -f errors.yaml --arg stable=5b8c6d7f9 --past 72h
-    """
-    settings: Settings = context.obj
+def run(call: Call) -> int:
+    settings, window = settings_of(call), call.number("window")
     gaps = 0
     if window < 1:
         raise Problem("--window must be 1 or more")
-    if filename:
+    if call.text("filename"):
         from serinus.cli.verdicts.verdict_past import looks_of_past
 
-        looks, gaps, metric = looks_of_past(filename, name, arguments, _seconds(past))
+        looks, gaps, metric = looks_of_past(
+            call.text("filename"), call.text("metric"), tuple(call.texts("arg")), _seconds(call.text("past"))
+        )
         settings = metric.settings
     else:
         looks = [look for _, look in looks_of(sys.stdin.buffer)]
@@ -74,9 +57,10 @@ def calibrate(
         "falseAbortsWithDispersion": _harmed(learnt, windows) if compared else None,
         "bound": settings.false_abort,
     }
-    if filename:
+    if call.text("filename"):
         told["timesWithoutCounts"] = gaps
-    click.echo(visible_json(json.dumps(told)))
+    print(visible_json(json.dumps(told)))
+    return 0
 
 
 def _seconds(text: str) -> float:
@@ -95,3 +79,26 @@ def _harmed(settings: Settings, windows: Sequence[Sequence[Look]]) -> float | No
         return None
     harmed = sum(any(one.verdict == "harm" for one in verdicts(settings, window)) for window in windows)
     return round(harmed / len(windows), 4)
+
+
+COMMAND = Command(
+    run,
+    "Reads looks of a time in which nothing was released, in the form that `serinus verdict` reads, or with -f from Prometheus.\n\n"
+    "With -f give the arguments that select two groups of pods of one version, such as two zones: then both sides are read,\n"
+    "and false aborts are counted. With the stable version's argument alone only the dispersion is measured.\n\n"
+    "Prints the dispersion, which a metric takes as `dispersion`, and the part of windows in which harm would have been found\n"
+    "although both sides ran the same version: with the counts as they are, and with the dispersion.",
+    "",
+    (
+        "serinus verdict calibrate < last-week.jsonl",
+        "serinus verdict calibrate -f errors.yaml --arg stable=5b8c6d7f9 --past 72h",
+    ),
+    flags=(
+        Flag("window", "Looks of a release: the past is cut into so many at a time", default=60),
+        Flag("filename", "AnalysisTemplate whose queries read the past", short="f", metavar="FILE"),
+        Flag("metric", "Metric of the template, if it has several with a verdict", metavar="NAME"),
+        Flag("arg", "Argument of the template; repeat it", default=(), metavar="NAME=VALUE"),
+        Flag("past", "How far back the queries read", default="168h", metavar="TIME"),
+        *SETTINGS,
+    ),
+)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
-
-import click
 
 from serinus.analysis.sequential.picture import picture
 from serinus.analysis.sequential.planning import (
@@ -17,57 +16,40 @@ from serinus.analysis.sequential.planning import (
     times_to_harm,
     times_to_safe,
 )
-from serinus.analysis.sequential.settings import Settings
 from serinus.api.values.durations import go_duration
 from serinus.api.values.times import age_words
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag, real
+from serinus.cli.verdicts.verdict_settings import SETTINGS, settings_of
 
 ENOUGH = 0.8
 """A step that finds harm in a smaller share of releases is too short."""
 
 
-@click.command("plan", short_help="How long steps must be to find harm.")
-@click.option("--requests", type=float, required=True, help="Requests a minute of both versions together.")
-@click.option("--rate", type=float, required=True, help="Error rate of the stable version, such as 0.01.")
-@click.option("--step", "steps", multiple=True, metavar="WEIGHT:TIME", help="A step, such as 10:5m; repeat it.")
-@click.option("--ratio", default=3.0, show_default=True, help="How many times more often the bad version fails.")
-@click.option("--interval", default="30s", show_default=True, help="Time from one look to the next.")
-@click.option("--seed", default=1, show_default=True, help="Another one gives another simulation of the same release.")
-@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the chances by time as a picture.")
-@click.pass_context
-def plan(
-    context: click.Context,
-    requests: float,
-    rate: float,
-    steps: tuple[str, ...],
-    ratio: float,
-    interval: str,
-    seed: int,
-    svg: Path | None,
-) -> None:
-    """Prints for each step how often a bad version is found in it, how long it takes, and what it costs.
+SHORT = "How long steps must be to find harm"
 
-    Limits are those of `serinus verdict`, in front of `plan`. The releases are simulated with the code that judges real ones.
 
-    \b
-    serinus verdict plan --requests 200 --rate 0.01 --step 10:5m --step 50:10m
-    serinus verdict --budget 0.02 plan --requests 200 --rate 0.01 --step 10:5m --svg plan.svg
-    """
-    settings: Settings = context.obj
+def run(call: Call) -> int:
+    settings = settings_of(call)
+    requests, rate, ratio = call.value("requests"), call.value("rate"), call.real("ratio")
+    svg = Path(call.text("svg")) if call.text("svg") else None
+    if svg is not None and svg.is_dir():
+        raise call.usage_problem(f"--svg: {svg} is a directory: name a file")
     if not (requests > 0 and 0 < rate < 1):
         raise Problem("--requests must be above 0, and --rate between 0 and 1, both excluded")
     if ratio <= settings.tolerated:
         raise Problem(
             f"--ratio {ratio:g} is not above --tolerated {settings.tolerated:g}: there is no harm to be found"
         )
-    traffic = Traffic(requests, rate, _duration("--interval", interval))
-    wanted = [_step(text) for text in steps or ("10:5m",)]
-    chance = Random(seed).random
+    traffic = Traffic(requests, rate, _duration("--interval", call.text("interval")))
+    wanted = [_step(text) for text in call.texts("step") or ["10:5m"]]
+    chance = Random(call.number("seed")).random
     by_end = found_by_step(settings, traffic, wanted, ratio, chance)
-    click.echo(
+    print(
         f"A version that fails {ratio:g} times as often, beside {rate:.3g} errors at {requests:g} requests a minute:\n"
     )
-    click.echo(
+    print(
         _row(
             "step", "weight", "lasts", "found in it", "by its end", *(f"{p:.0%} in" for p in PARTS), "safe in", "costs"
         )
@@ -81,7 +63,7 @@ def plan(
         half = harm.by(0.5)
         cost = None if half is None else requests * weight * half / 60 * rate * (ratio - 1)
         times = [_words(harm.by(part)) for part in PARTS]
-        click.echo(
+        print(
             _row(
                 str(place + 1),
                 f"{weight:.4g}"[:6] if weight < 0.01 else f"{weight:.0%}",
@@ -96,9 +78,10 @@ def plan(
         lines.append((f"step {place + 1} ({weight:.0%})", harm))
         if within < ENOUGH:
             warnings.append(warning(place + 1, seconds, ratio, within, harm.by(0.95)))
-    click.echo("".join(f"\n{text}" for text in warnings), nl=bool(warnings))
+    sys.stdout.write("".join(f"\n{text}" for text in warnings) + ("\n" if warnings else ""))
     if svg is not None:
         svg.write_text(picture(f"Chance to have found {ratio:g} times as many errors", lines))
+    return 0
 
 
 def warning(step: int, seconds: float, ratio: float, within: float, needed: float | None) -> str:
@@ -136,3 +119,25 @@ def _words(seconds: float | None) -> str:
 def _row(*cells: Any) -> str:
     widths = (5, 7, 7, 12, 11, 8, 8, 8, 9, 0)
     return "".join(f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+COMMAND = Command(
+    run,
+    "Prints for each step how often a bad version is found in it, how long it takes, and what it costs.\n\n"
+    "The releases are simulated with the code that judges real ones.",
+    "",
+    (
+        "serinus verdict plan --requests 200 --rate 0.01 --step 10:5m --step 50:10m",
+        "serinus verdict plan --budget 0.02 --requests 200 --rate 0.01 --step 10:5m --svg plan.svg",
+    ),
+    flags=(
+        Flag("requests", "Requests a minute of both versions together", default=None, parse=real(), required=True),
+        Flag("rate", "Error rate of the stable version, such as 0.01", default=None, parse=real(), required=True),
+        Flag("step", "A step, such as 10:5m; repeat it", default=(), metavar="WEIGHT:TIME"),
+        Flag("ratio", "How many times more often the bad version fails", default=3.0),
+        Flag("interval", "Time from one look to the next", default="30s", metavar="TIME"),
+        Flag("seed", "Another one gives another simulation of the same release", default=1),
+        Flag("svg", "Write the chances by time as a picture", metavar="FILE"),
+        *SETTINGS,
+    ),
+)

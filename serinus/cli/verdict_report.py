@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import msgspec
 
 from serinus.analysis.sequential.reporting import Row, report
@@ -18,7 +17,11 @@ from serinus.api.meta import Json
 from serinus.api.resources import ANALYSIS_RUNS, ROLLOUTS
 from serinus.api.rollout import Rollout
 from serinus.cli.framework.columns import Columns
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag
+
+SHORT = "Compare past verdicts with what became of the releases"
 
 HEAD = [
     "ROLLOUT",
@@ -34,32 +37,24 @@ HEAD = [
 ]
 
 
-@click.command("report", short_help="Compare past verdicts with what became of the releases.")
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-n", "--namespace", default="", help="Only this namespace.  [default: all]")
-@click.option("--kubeconfig", default="", help="Path of the kubeconfig.")
-@click.option("--context", "kube_context", default="", help="Context of the kubeconfig.")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def report_command(files: tuple[Path, ...], namespace: str, kubeconfig: str, kube_context: str, output: str) -> None:
-    """Reads the AnalysisRuns and Rollouts of the cluster, and of FILES as `kubectl get -o json` writes them.
-
-    A Rollout keeps few AnalysisRuns. Save them for a report over weeks, or raise `analysis.successfulRunHistoryLimit`.
-    Harm in a release that was promoted all the same is a false abort, or a failure without notice.
-
-    \b
-    kubectl get analysisruns,rollouts -A -o json > monday.json
-    serinus verdict report monday.json
-    """
+def run(call: Call) -> int:
+    files = [Path(name) for name in call.args]
+    for file in files:
+        if not file.is_file():
+            raise call.usage_problem(f"{file} is no file: save objects there with kubectl get -o json")
+    namespace = call.text("namespace")
     objects = [obj for file in files for obj in _items(file)]
-    objects += [] if files and not (kubeconfig or kube_context) else _listed(namespace, kubeconfig, kube_context)
+    kubeconfig, context = call.text("kubeconfig"), call.text("context")
+    objects += [] if files and not (kubeconfig or context) else _listed(namespace, kubeconfig, context)
     rows = report(*_typed(obj for obj in objects if namespace in ("", obj["metadata"].get("namespace"))))
-    if output == "json":
-        click.echo(visible_json(json.dumps([msgspec.to_builtins(row) for row in rows], indent=2)))
+    if call.text("output") == "json":
+        print(visible_json(json.dumps([msgspec.to_builtins(row) for row in rows], indent=2)))
     elif not rows:
-        click.echo("No AnalysisRun here has a sequential verdict.")
+        print("No AnalysisRun here has a sequential verdict.")
     else:
         table = Columns(HEAD, [7, 6, 8, 4, 11, 15, 4, 9, 12, 5])
-        click.echo("\n".join(line.rstrip() for line in table.table([_cells(row) for row in rows])))
+        print("\n".join(line.rstrip() for line in table.table([_cells(row) for row in rows])))
+    return 0
 
 
 def _cells(row: Row) -> list[str]:
@@ -117,3 +112,21 @@ def _typed(objects: Iterable[Json]) -> tuple[list[AnalysisRun], list[Rollout]]:
         except msgspec.ValidationError as error:
             raise Problem(f"{kind} {meta.get('name')}: {error}") from None
     return list(runs.values()), list(rollouts.values())
+
+
+COMMAND = Command(
+    run,
+    "Reads the AnalysisRuns and Rollouts of the cluster, and of FILES as `kubectl get -o json` writes them.\n\n"
+    "A Rollout keeps few AnalysisRuns. Save them for a report over weeks, or raise `analysis.successfulRunHistoryLimit`.\n"
+    "Harm in a release that was promoted all the same is a false abort, or a failure without notice.",
+    "[FILE...]",
+    ("kubectl get analysisruns,rollouts -A -o json > monday.json", "serinus verdict report monday.json"),
+    flags=(
+        Flag("namespace", "Only this namespace (default all)", short="n", metavar="NAME"),
+        Flag("kubeconfig", "Path of the kubeconfig", metavar="FILE"),
+        Flag("context", "Context of the kubeconfig", metavar="NAME"),
+        Flag("output", "json for programs", short="o", default="table", choices=("table", "json")),
+    ),
+    most=None,
+    completes="files",
+)

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from serinus.analysis.arguments import secret_names
 from serinus.analysis.expr.compiler import FUNCTIONS
@@ -17,7 +16,7 @@ from serinus.analysis.expr.functions.predicates import PREDICATES
 from serinus.analysis.resolution import resolve
 from serinus.analysis.templates import run_spec
 from serinus.api.analysis import AnalysisTemplate, Argument
-from serinus.cli.eval import command
+from tests.support.cli.own_command import printed
 
 TEXT = (Path(__file__).parents[2] / "docs" / "analysis.md").read_text()
 SAMPLES = [line.rsplit("#", 1) for line in TEXT.splitlines() if line.startswith("serinus eval '")]
@@ -25,8 +24,7 @@ SAMPLES = [line.rsplit("#", 1) for line in TEXT.splitlines() if line.startswith(
 
 @pytest.mark.parametrize(("line", "said"), SAMPLES)
 def test_samples_of_conditions_give_what_is_written_behind_them(line: str, said: str) -> None:
-    done = CliRunner().invoke(command, shlex.split(line)[2:])
-    assert done.output.strip() == said.strip()
+    assert printed("eval", *shlex.split(line)[2:]).strip() == said.strip()
 
 
 def test_there_are_samples() -> None:

@@ -6,17 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from serinus.cli.eval import command
 from serinus.cli.framework.errors import Problem
+from tests.support.cli.own_command import printed
 
 
 def evaluated(*words: str, text: str = "") -> str:
-    done = CliRunner().invoke(command, list(words), input=text, catch_exceptions=True)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.output
+    return printed("eval", *words, text=text)
 
 
 @pytest.mark.parametrize(

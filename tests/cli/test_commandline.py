@@ -106,7 +106,7 @@ def test_without_any_command_all_are_shown() -> None:
 
 @pytest.mark.parametrize("level", ["debug", "INFO", "warning"])
 def test_levels_of_kubectl_are_taken(level: str) -> None:
-    assert typed(f"version --loglevel {level}").text("loglevel") == level
+    assert typed(f"version --loglevel {level}").text("loglevel") == level.lower()
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,14 @@ def test_serinus_completes_its_own_commands_and_flags_too() -> None:
         "und": "undo\tGo back to an earlier revision\n:4\n",
         "undo web --to-r": "--to-revision\tThe revision to go back to; 0 for the one before the current one\n:4\n",
         "down --h": "--help\tShow this help\n:4\n",
-        "eval ": ":0\n",
+        "eval ": ":4\n",
+        "install --no": "--no-crds\tWithout the CustomResourceDefinitions\n:4\n",
+        "up --runtime d": "docker\n:4\n",
+        "up --image-map ": ":0\n",
+        "down --data ": ":0\n",
+        "up --ready": ":4\n",
+        "verdict p": "plan\tHow long steps must be to find harm\n:4\n",
+        "verdict report ": ":0\n",
     }
     for line, expected in cases.items():
         done = subprocess.run(

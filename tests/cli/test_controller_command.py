@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from serinus import __version__
-from serinus.cli.controller import JOB_KUBECONFIG, command
+from serinus.cli.controller import JOB_KUBECONFIG
+from tests.support.cli.own_command import invoke
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_another_cluster_for_jobs_that_cannot_be_found_ends_it_with_the_variable
     )
     monkeypatch.setenv(JOB_KUBECONFIG, value)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    done = CliRunner().invoke(command, ["--kubeconfig", str(kubeconfig)])
+    done = invoke("controller", "--kubeconfig", str(kubeconfig))
     assert done.exit_code == 1
     assert f"Error: ${JOB_KUBECONFIG}: " in done.output
     assert why in done.output
@@ -46,16 +46,16 @@ FLAGS = """
 
 
 def test_a_manifest_of_the_reference_need_not_change_its_flags() -> None:
-    done = CliRunner().invoke(command, [*FLAGS.split(), "--kubeconfig", "/nowhere"])
+    done = invoke("controller", *FLAGS.split(), "--kubeconfig", "/nowhere")
     assert "the kubeconfig /nowhere does not exist" in done.output, "all of them are known"
 
 
 def test_it_says_its_version() -> None:
-    done = CliRunner().invoke(command, ["--version"])
+    done = invoke("controller", "--version")
     assert (done.exit_code, done.output) == (0, f"rollouts-controller: v{__version__}+serinus\n")
 
 
 def test_a_rate_that_is_none_is_refused() -> None:
-    done = CliRunner().invoke(command, ["--server", "http://127.0.0.1:1", "--qps=-1"])
+    done = invoke("controller", "--server", "http://127.0.0.1:1", "--qps=-1")
     assert done.exit_code == 2
     assert "--qps" in done.output

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 
 from serinus.cli import install, upgrade
 from serinus.cli.controller_options import CONNECTION
+from serinus.cli.framework.commandline import Command
 from serinus.install.installation import NAME, default_image, installation
 from serinus.routing.registry import permissions
 
@@ -36,11 +36,12 @@ def rendered(folder: str) -> dict[str, Any]:
     return by_name(list(yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))))
 
 
-@pytest.mark.parametrize("command", [install.command, upgrade.command])
-def test_each_flag_is_in_the_documentation(command: click.Command):
+@pytest.mark.parametrize("command", [install.COMMAND, upgrade.COMMAND])
+def test_each_flag_is_in_the_documentation(command: Command):
     page = (REPOSITORY / "docs" / "operations.md").read_text()
-    connection = {option.name for option in CONNECTION} - {"namespace"}
-    flags = [flag for o in command.params if o.name not in connection for flag in (*o.opts, *o.secondary_opts)]
+    connection = {flag.name for flag in CONNECTION} - {"namespace"}
+    flags = [f"--{flag.name}" for flag in command.flags if flag.name not in connection]
+    flags += [f"-{flag.short}" for flag in command.flags if flag.short and flag.name not in connection]
     assert [flag for flag in flags if f"`{flag}" not in page and f", `{flag}" not in page] == []
 
 

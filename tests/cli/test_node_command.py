@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from click.testing import CliRunner
-
-from serinus.cli.node import command
+from tests.support.cli.own_command import invoke
 
 
 def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
-    done = CliRunner().invoke(command, ["--data", str(tmp_path), "--kubeconfig", str(tmp_path / "none")])
+    done = invoke("node", "--data", str(tmp_path), "--kubeconfig", str(tmp_path / "none"))
     assert done.exit_code == 1
     assert str(tmp_path / "none") in done.output

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 SLOW = {
-    *("aiohttp", "rich", "yaml", "msgspec", "asyncio", "click", "cryptography", "uvloop"),
+    *("aiohttp", "rich", "yaml", "msgspec", "asyncio", "cryptography", "uvloop"),
     *("dataclasses", "inspect", "difflib", "http", "email", "ssl", "subprocess", "tempfile", "pathlib", "logging"),
 }
 """Modules that must not be imported to answer a question about the command itself.

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from serinus.api.resources import CRDS, LEASES
 from serinus.api.schema.crds import crds
-from serinus.cli.upgrade import command
 from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Cluster, Space, rollout
+from tests.support.cli.own_command import Done, invoke
 
 Json = dict[str, Any]
 
@@ -36,10 +35,10 @@ def writes(cluster: Cluster) -> Iterator[list[str]]:
     assert found == []
 
 
-def check(space: Space, *arguments: str) -> Result:
+def check(space: Space, *arguments: str) -> Done:
     """For a controller of the test's namespace: other tests leave Rollouts in others."""
     flags = ["--check", "--namespaced", "-n", space.name, "--kubeconfig", str(space.cluster.kubeconfig)]
-    return CliRunner().invoke(command, [*flags, *arguments])
+    return invoke("upgrade", *flags, *arguments)
 
 
 def as_json(space: Space) -> Json:
@@ -134,8 +133,8 @@ def test_the_controller_that_leads_is_named_and_one_that_stays_is_a_rival(space:
     lead(space, space.name, "argo-rollouts-controller-lock-check")
     flags = ["--check", "--kubeconfig", str(space.cluster.kubeconfig), "--instance-id", "check"]
     with definitions(space.cluster, crds()):
-        same = CliRunner().invoke(command, [*flags, "-n", space.name])
-        other = CliRunner().invoke(command, [*flags, "-n", "elsewhere"])
+        same = invoke("upgrade", *flags, "-n", space.name)
+        other = invoke("upgrade", *flags, "-n", "elsewhere")
     assert same.exit_code == 0, same.output
     assert f"host_1 leads in namespace {space.name}, seen " in same.output
     assert other.exit_code == 1
@@ -157,6 +156,6 @@ def test_without_the_right_to_read_it_says_which_is_missing(space: Space) -> Non
 
 
 def test_without_check_it_says_how_an_upgrade_is_done() -> None:
-    done = CliRunner().invoke(command, [])
+    done = invoke("upgrade")
     assert done.exit_code == 2
     assert "serinus install | kubectl apply" in done.output

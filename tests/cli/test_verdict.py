@@ -6,18 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from serinus.cli.framework.errors import Problem
-from serinus.cli.verdict import command
+from tests.support.cli import own_command
 
 
 def printed(*words: str, text: str = "") -> list[dict[str, Any]]:
-    done = CliRunner().invoke(command, list(words), input=text)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return [json.loads(line) for line in done.output.splitlines()]
+    return [json.loads(line) for line in own_command.printed("verdict", *words, text=text).splitlines()]
 
 
 def test_each_look_is_printed_with_its_verdict() -> None:

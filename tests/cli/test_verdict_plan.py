@@ -9,22 +9,17 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
 
 from serinus.analysis.sequential.planning import Traffic, found_by_step, times_to_harm
 from serinus.analysis.sequential.settings import Settings
 from serinus.cli.framework.errors import Problem
-from serinus.cli.verdict import command
+from tests.support.cli.own_command import printed
 
 TRAFFIC = ("--requests", "200", "--rate", "0.01")
 
 
 def said(*words: str, text: str = "") -> str:
-    done = CliRunner().invoke(command, list(words), input=text)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return done.output
+    return printed("verdict", *words, text=text)
 
 
 def test_a_plan_has_a_row_for_each_step_and_warns_of_short_ones(tmp_path: Path) -> None:

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from serinus.analysis.sequential.looks import Look
-from serinus.cli.framework.errors import Problem
-from serinus.cli.verdict import command
+from tests.support.cli.own_command import invoke, printed
 from tests.support.engine.kept_verdict import kept_verdict
 
 Json = dict[str, Any]
@@ -43,10 +41,7 @@ def rollout(stable: str, current: str, *, abort: bool = False) -> Json:
 def rows(tmp_path: Path, *objects: Json) -> list[Json]:
     file = tmp_path / "past.json"
     file.write_text(json.dumps({"kind": "List", "items": list(objects)}))
-    done = CliRunner().invoke(command, ["report", str(file), "-o", "json"])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return json.loads(done.output)
+    return json.loads(printed("verdict", "report", str(file), "-o", "json"))
 
 
 def test_releases_are_counted_by_verdict_and_by_what_became_of_them(tmp_path: Path) -> None:
@@ -85,7 +80,7 @@ def test_the_same_object_in_two_files_counts_once(tmp_path: Path) -> None:
 def test_a_table_for_people(tmp_path: Path) -> None:
     file = tmp_path / "past.json"
     file.write_text(json.dumps({"items": [run("v1", BAD), rollout("v1", "v1")]}))
-    lines = CliRunner().invoke(command, ["report", str(file)]).output.splitlines()
+    lines = invoke("verdict", "report", str(file)).output.splitlines()
     assert lines[1].split() == [
         "shop/web",
         "errors",
@@ -108,6 +103,6 @@ def test_a_table_for_people(tmp_path: Path) -> None:
 def test_a_file_without_objects_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "past.json"
     file.write_text(text)
-    done = CliRunner().invoke(command, ["report", str(file)])
-    assert isinstance(done.exception, Problem)
-    assert done.exception.message.startswith(f"{file}: ")
+    done = invoke("verdict", "report", str(file))
+    assert done.problem is not None
+    assert done.problem.message.startswith(f"{file}: ")

@@ -73,7 +73,7 @@ class Process:
 
 @asynccontextmanager
 async def running(*arguments: str):
-    code = "from serinus.cli.controller import command; command()"
+    code = "import sys; from serinus.cli.main import main; sys.argv[1:1] = ['controller']; main()"
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, *arguments, stderr=pipe)
     try:

@@ -11,7 +11,7 @@ from serinus.cli.framework.errors import ERROR, NOT_ALLOWED, NOT_FOUND, USAGE, P
 
 if TYPE_CHECKING:
     from serinus.cli.framework.commandline import Call
-    from serinus.kube.configuration.config import Connection
+    from serinus.kube.configuration.config import Connection, Flags
     from serinus.kube.errors import ApiError
     from serinus.kube.sync import SyncClient
 
@@ -136,35 +136,47 @@ def open_session(call: Call) -> Session:
     """The API server that the flags and the kubeconfig name. Problem if they name none. This sends no request."""
     from serinus.kube.sync import SyncClient
 
-    connection = connection_of(call)
-    return Session(SyncClient(connection), connection.namespace, _source(call.text("kubeconfig"), call.text("server")))
+    connection, flags = connection_of(call), connection_flags(call)
+    return Session(SyncClient(connection), connection.namespace, _source(flags.kubeconfig, flags.server))
+
+
+def connection_flags(call: Call) -> Flags:
+    """kubectl's flags of the connection. A flag that the command does not have is as not given."""
+    from serinus.kube.configuration.config import Flags
+
+    names = {flag.name for flag in call.found.flags} | call.given.keys()
+
+    def text(name: str) -> str:
+        return call.text(name) if name in names else ""
+
+    return Flags(
+        kubeconfig=text("kubeconfig"),
+        context=text("context"),
+        cluster=text("cluster"),
+        user=text("user"),
+        namespace=text("namespace"),
+        server=text("server"),
+        token=text("token"),
+        as_user=text("as"),
+        as_groups=tuple(call.texts("as-group")) if "as-group" in names else (),
+        as_uid=text("as-uid"),
+        request_timeout=text("request-timeout"),
+        certificate_authority=text("certificate-authority"),
+        client_certificate=text("client-certificate"),
+        client_key=text("client-key"),
+        insecure_skip_tls_verify="insecure-skip-tls-verify" in names and call.truth("insecure-skip-tls-verify"),
+        tls_server_name=text("tls-server-name"),
+        disable_compression="disable-compression" in names and call.truth("disable-compression"),
+    )
 
 
 def connection_of(call: Call) -> Connection:
     """The connection data of that API server. Problem if the flags and the kubeconfig name none."""
-    from serinus.kube.configuration.config import ConfigError, Flags, load
+    from serinus.kube.configuration.config import ConfigError, load
 
-    flags = Flags(
-        kubeconfig=call.text("kubeconfig"),
-        context=call.text("context"),
-        cluster=call.text("cluster"),
-        user=call.text("user"),
-        namespace=call.text("namespace"),
-        server=call.text("server"),
-        token=call.text("token"),
-        as_user=call.text("as"),
-        as_groups=tuple(call.texts("as-group")),
-        as_uid=call.text("as-uid"),
-        request_timeout=call.text("request-timeout"),
-        certificate_authority=call.text("certificate-authority"),
-        client_certificate=call.text("client-certificate"),
-        client_key=call.text("client-key"),
-        insecure_skip_tls_verify=call.truth("insecure-skip-tls-verify"),
-        tls_server_name=call.text("tls-server-name"),
-        disable_compression=call.truth("disable-compression"),
-    )
-    if call.text("namespace"):
-        checked_name(call.text("namespace"), "namespace")
+    flags = connection_flags(call)
+    if flags.namespace:
+        checked_name(flags.namespace, "namespace")
     try:
         return load(flags)
     except ConfigError as error:

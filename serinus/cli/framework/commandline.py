@@ -1,4 +1,4 @@
-"""Command lines in kubectl's syntax: flags anywhere, `--watch=false`, `-wn prod`, nested commands.
+"""Command lines in kubectl's syntax: nested commands, with flags anywhere (`flags.py`).
 
 A command is a row of a table (its words, its module, its description) and, in that module, a `COMMAND` with flags and
 a function. Modules are imported only when their command runs, and this module imports fast: `--help` uses only the
@@ -11,45 +11,14 @@ So do `dataclasses`, `typing` and `difflib` (14 of 26 ms): classes are written o
 
 from __future__ import annotations
 
+from serinus.cli.framework.flags import HELP, Flag, UsageProblem, parse, values_behind
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
-    Value = str | bool | int | list[str]
-
-
-class UsageProblem(Exception):
-    """An invalid command line. `usage`: it names no command, so the list of commands replaces the error."""
-
-    def __init__(self, message: str = "", *, usage: Found | None = None) -> None:
-        super().__init__(message)
-        self.message, self.usage = message, usage
-
-
-class Flag:
-    """The type of `default` is the type of the flag: text, a switch, a number, or (an empty tuple) repeated text.
-
-    `deprecated`: the replacement, printed on stderr when the flag is given. `choices`: the valid values; empty for any.
-    """
-
-    __slots__ = ("choices", "default", "deprecated", "help", "metavar", "name", "short")
-
-    def __init__(
-        self,
-        name: str,
-        help: str,
-        short: str = "",
-        default: str | bool | int | tuple[()] = "",
-        metavar: str = "",
-        deprecated: str = "",
-        choices: tuple[str, ...] = (),
-    ) -> None:
-        self.name, self.help, self.short, self.choices = name, help, short, choices
-        self.default, self.metavar, self.deprecated = default, metavar, deprecated
-
-    @property
-    def is_switch(self) -> bool:
-        return isinstance(self.default, bool)
+    from serinus.cli.framework.flags import Value
 
 
 class Row:
@@ -77,6 +46,15 @@ class Call:
 
     def number(self, name: str) -> int:
         return int(str(self._value(name)))
+
+    def real(self, name: str) -> float:
+        return float(str(self._value(name)))
+
+    def value(self, name: str) -> Any:
+        """The value of a flag with `parse`, or with the default None."""
+        parse = self.found.flag(name).parse
+        value = self._value(name)
+        return parse(value) if parse is not None and isinstance(value, str) else value
 
     def texts(self, name: str) -> list[str]:
         value = self._value(name)
@@ -125,7 +103,7 @@ def _quoted(word: str) -> str:
 class Command:
     """The `COMMAND` of a module of the table. `run` returns the exit code.
 
-    `completes`: plural of the resource whose names the arguments are; `words`: fixed words that the argument may be;
+    `completes`: plural of the resource whose names the arguments are, or `files`; `words`: fixed words that the argument may be;
     both for completion.
     """
 
@@ -146,9 +124,6 @@ class Command:
     ) -> None:
         self.run, self.about, self.usage, self.examples, self.flags = run, about, usage, examples, flags
         self.least, self.most, self.completes, self.words = least, most, completes, words
-
-
-HELP = Flag("help", "Show this help", short="h", default=False)
 
 
 class Program:
@@ -225,6 +200,9 @@ def understand(program: Program, argv: Sequence[str]) -> Call:
     if command.most is not None and len(call.args) > command.most:
         takes = command.usage if command.most else "none"
         raise call.usage_problem(f"too many arguments: {typed} takes {takes}, found {' '.join(call.args)}")
+    for flag in command.flags:
+        if flag.required and flag.name not in call.given:
+            raise call.usage_problem(f"missing flag: {typed} needs --{flag.name}")
     return call
 
 
@@ -234,7 +212,7 @@ def _first_word(found: Found, rest: Sequence[str]) -> int | None:
     while index < len(rest) and rest[index] != "--":
         if not rest[index].startswith("-") or rest[index] == "-":
             return index
-        index += 2 if _takes_next(found.flags, rest[index]) else 1
+        index += 1 + values_behind(found.flags, rest[index])
     return None
 
 
@@ -272,7 +250,7 @@ def find(program: Program, argv: Sequence[str]) -> tuple[Found, list[str]]:
         if word == "--":
             break
         if word.startswith("-") and word != "-":
-            index += 2 if _takes_next(found.flags, word) else 1
+            index += 1 + values_behind(found.flags, word)
             continue
         row = found.child(word)
         if row is None:
@@ -280,100 +258,6 @@ def find(program: Program, argv: Sequence[str]) -> tuple[Found, list[str]]:
         del rest[index]
         found = Found(program, row.path)
     return found, rest
-
-
-def _takes_next(flags: Iterable[Flag], word: str) -> bool:
-    if "=" in word:
-        return False
-    if word.startswith("--"):
-        flag = next((f for f in flags if f.name == word[2:]), None)
-        return flag is not None and not flag.is_switch
-    for place, letter in enumerate(word[1:], start=1):
-        flag = next((f for f in flags if f.short == letter), None)
-        if flag is None:
-            return False
-        if not flag.is_switch:
-            return place == len(word) - 1
-    return False
-
-
-def parse(flags: Sequence[Flag], words: Sequence[str]) -> tuple[list[str], dict[str, Value]]:
-    """The arguments, and the given flags by name. Flags may appear anywhere before `--`. UsageProblem for bad ones."""
-    args: list[str] = []
-    given: dict[str, Value] = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word == "--":
-            return args + rest, given
-        if word.startswith("--"):
-            _long(flags, word, rest, given)
-        elif word.startswith("-") and word != "-":
-            _short(flags, word, rest, given)
-        else:
-            args.append(word)
-    return args, given
-
-
-def _long(flags: Sequence[Flag], word: str, rest: list[str], given: dict[str, Value]) -> None:
-    name, has_value, value = word[2:].partition("=")
-    flag = next((f for f in flags if f.name == name), None)
-    if flag is None:
-        import difflib
-
-        near = difflib.get_close_matches(name, [f.name for f in flags], n=1)
-        raise UsageProblem(f"unknown flag: --{name}" + (f"\nDid you mean --{near[0]}?" if near else ""))
-    if has_value:
-        _set(flag, value, given, f"--{name}")
-    elif flag.is_switch:
-        given[flag.name] = True
-    elif rest:
-        _set(flag, rest.pop(0), given, f"--{name}")
-    else:
-        raise UsageProblem(f"flag needs an argument: --{name}")
-
-
-def _short(flags: Sequence[Flag], word: str, rest: list[str], given: dict[str, Value]) -> None:
-    letters = word[1:]
-    while letters:
-        letter, letters = letters[0], letters[1:]
-        flag = next((f for f in flags if f.short == letter), None)
-        if flag is None:
-            raise UsageProblem(f"unknown shorthand flag: '{letter}' in {word}")
-        shown = f"-{letter}, --{flag.name}"
-        if letters.startswith("="):
-            return _set(flag, letters[1:], given, shown)
-        if flag.is_switch:
-            given[flag.name] = True
-        elif letters:
-            return _set(flag, letters, given, shown)
-        elif rest:
-            return _set(flag, rest.pop(0), given, shown)
-        else:
-            raise UsageProblem(f"flag needs an argument: '{letter}' in {word}")
-    return None
-
-
-_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
-
-
-def _set(flag: Flag, text: str, given: dict[str, Value], shown: str) -> None:
-    if flag.is_switch:
-        if text not in _TRUE + _FALSE:
-            raise UsageProblem(f'invalid argument "{text}" for "{shown}" flag: write true or false')
-        given[flag.name] = text in _TRUE
-    elif isinstance(flag.default, int):
-        try:
-            given[flag.name] = int(text)
-        except ValueError:
-            raise UsageProblem(f'invalid argument "{text}" for "{shown}" flag: write a whole number') from None
-    elif flag.choices and text.lower() not in flag.choices:
-        raise UsageProblem(f'invalid argument "{text}" for "{shown}" flag: write one of {", ".join(flag.choices)}')
-    elif isinstance(flag.default, tuple):
-        before = given.get(flag.name)
-        given[flag.name] = [*before, text] if isinstance(before, list) else [text]
-    else:
-        given[flag.name] = text
 
 
 def unknown_command(program: Program, word: str) -> str:

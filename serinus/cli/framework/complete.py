@@ -7,17 +7,20 @@ If it does not answer within a second, there are none.
 
 from __future__ import annotations
 
-from serinus.cli.framework.commandline import Flag, Found, Program, UsageProblem, find, parse
+from serinus.cli.framework.commandline import Found, Program, find
+from serinus.cli.framework.flags import Flag, UsageProblem, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from serinus.api.resources import Resource
     from serinus.cli.framework.commandline import Call
 
 NO_FILES, FILES, NO_SPACE = ":4", ":0", ":6"
+PATHS = ("FILE", "DIR", "PATH")
+"""`Flag.metavar` of flags whose values are names of files."""
 LIVE_VALUES = {"namespace": "namespaces", "from": "analysistemplates", "name": "rollouts"}
 NAMED = {"context": "contexts", "cluster": "clusters", "user": "users"}
 """Flag -> section of the kubeconfig that has its values."""
@@ -35,8 +38,8 @@ def complete(program: Program, words: Sequence[str], *, described: bool = True) 
     return _written(offered, directive, typed, described)
 
 
-def complete_serinus(words: Sequence[str], own: Mapping[str, tuple[str, str]], *, described: bool = True) -> str:
-    """The same for `serinus`. `own`: name -> (module of a click command, one line about it)."""
+def complete_serinus(words: Sequence[str], own: Program, *, described: bool = True) -> str:
+    """The same for `serinus`. `own`: the commands of `serinus` alone."""
     from serinus.cli import rollouts as table
 
     *before, typed = words or [""]
@@ -46,24 +49,14 @@ def complete_serinus(words: Sequence[str], own: Mapping[str, tuple[str, str]], *
         return complete(program, [word for word in words if word != "rollouts"], described=described)
     if first == "status" and not typed.startswith("-") and before[-1] != "--data":
         return complete(program, words, described=described)  # the name of a Rollout
-    if first in own and before[0] == first:
-        return _own(own[first][0], typed, described)
+    names = {row.path[0] for row in own.children(())}
+    if first in names and before[0] == first:
+        return complete(own, words, described=described)
     if not before and not typed.startswith("-"):
-        rows = [(row.path[0], row.short) for row in program.children(()) if row.path[0] not in own]
-        offered = [(name, about) for name, (_, about) in own.items()]
-        return _written([*offered, *rows, ("rollouts", "All Rollout commands")], NO_FILES, typed, described)
+        others = [row for row in program.children(()) if row.path[0] not in names]
+        offered = [(row.path[0], row.short) for row in (*own.children(()), *others)]
+        return _written([*offered, ("rollouts", "All Rollout commands")], NO_FILES, typed, described)
     return complete(program, words, described=described)
-
-
-def _own(module: str, typed: str, described: bool) -> str:
-    """Flags of a click command; its values and arguments are files, if anything."""
-    import importlib
-
-    if not typed.startswith("-"):
-        return f"{FILES}\n"
-    params = importlib.import_module(module).command.params
-    offered = [(option, getattr(param, "help", "") or "") for param in params for option in param.opts]
-    return _written([*offered, ("--help", "Show this help")], NO_FILES, typed, described)
 
 
 def _written(offered: Iterable[tuple[str, str]], directive: str, typed: str, described: bool) -> str:
@@ -90,9 +83,11 @@ def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -
         return [(f"{name}={word}", about) for word, about in offered], directive
     open_flag = _open_flag(found, before)
     if open_flag is not None:
-        return _values(open_flag, found, before[:-1]), FILES if open_flag.metavar == "FILE" else NO_FILES
+        return _values(open_flag, found, before[:-1]), FILES if open_flag.metavar in PATHS else NO_FILES
     if typed.startswith("-"):
-        return [(f"--{flag.name}", flag.help) for flag in found.flags if not flag.deprecated], NO_FILES
+        return [
+            (f"--{flag.name}", flag.help) for flag in found.flags if not flag.deprecated and not flag.hidden
+        ], NO_FILES
     children = [(row.path[-1], row.short) for row in found.program.children(found.path)]
     command = found.command if not children or not found.path else None
     if command is None:
@@ -105,6 +100,8 @@ def _offered(found: Found, rest: list[str], before: Sequence[str], typed: str) -
         return _containers(args[0], found, rest), NO_SPACE
     if command.most is not None and len(args) >= (1 if command.completes else command.most):
         return [], NO_FILES
+    if command.completes == "files":
+        return [], FILES
     if command.completes:
         return [(name, about) for name, about in _live(command.completes, found, rest) if name not in args], NO_FILES
     return [(word, "") for word in command.words], NO_FILES

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from serinus.cli.framework.commandline import HELP, Flag, Found, Row
+from serinus.cli.framework.commandline import Found, Row
+from serinus.cli.framework.flags import HELP, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def help_text(found: Found) -> str:
         parts.append("\n".join(["Examples:", *(f"  {line}" if line else "" for line in command.examples)]))
     if children:
         parts.append("\n".join(["Commands:", *_commands(children)]))
-    own = [f for f in (command.flags if command else ()) if not f.deprecated]
+    own = [f for f in (command.flags if command else ()) if not f.deprecated and not f.hidden]
     parts.append("\n".join(["Flags:", *_flags([*own, HELP])]))
     if program.flags and (command or found.path):
         parts.append("Flags of kubectl, before or after the command:\n" + _names(program.flags))
@@ -50,12 +51,16 @@ def _flags(flags: Iterable[Flag]) -> list[str]:
 
 def _spelled(flag: Flag) -> str:
     short = f"-{flag.short}, " if flag.short else "    "
-    value = "" if flag.is_switch else " " + (flag.metavar or ("N" if isinstance(flag.default, int) else "TEXT"))
-    return f"{short}--{flag.name}{value}"
+    names = ", ".join(f"--{name}" for name in (flag.name, *flag.also))
+    return f"{short}{names}" + ("" if flag.is_switch else f" {flag.metavar or _metavar(flag)}")
+
+
+def _metavar(flag: Flag) -> str:
+    return "N" if isinstance(flag.default, int | float) or flag.parse else "|".join(flag.choices) or "TEXT"
 
 
 def _said(flag: Flag) -> str:
-    if flag.default in ("", (), 0, False):
+    if flag.default in ("", (), 0, False, None):
         return flag.help
     return f"{flag.help} (default {str(flag.default).lower() if flag.is_switch else flag.default})"
 

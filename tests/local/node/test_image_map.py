@@ -11,17 +11,15 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from serinus.api.meta import Json
 from serinus.api.resources import CONFIG_MAPS, EVENTS, PODS
-from serinus.cli.node import command as node_command
-from serinus.cli.up import command as up_command
 from serinus.cli.up import welcome
 from serinus.local.cannot_run import CannotRun
 from serinus.local.node.config import ApiConfig
 from serinus.local.node.image_map import read_image_map
 from serinus.local.node.images import ImageRule, Program, program_of
+from tests.support.cli.own_command import invoke
 from tests.support.kube.loop_clock import LoopClock
 from tests.support.local.fake_node import FakeRuntime
 
@@ -44,7 +42,7 @@ def test_up_names_the_fault_in_the_file_and_starts_nothing(
     file, data = tmp_path / "images.yaml", tmp_path / "data"
     if text is not None:
         file.write_text(text)
-    done = CliRunner().invoke(up_command, [*detach, "--data", str(data), "--port", "0", "--image-map", str(file)])
+    done = invoke("up", *detach, "--data", str(data), "--port", "0", "--image-map", str(file))
     assert done.exit_code == 1
     assert f"serinus up: --image-map {tmp_path}/{says}" in done.output
     assert not (data / "objects.db").exists()
@@ -70,22 +68,22 @@ def test_a_file_of_another_encoding_is_named(tmp_path: Path) -> None:
         read_image_map(tmp_path / "images.yaml")
 
 
-@pytest.mark.parametrize("command", [up_command, node_command])
+@pytest.mark.parametrize("command", ["up", "node"])
 @pytest.mark.parametrize("engine", ["docker", "podman"])
 def test_a_map_of_commands_and_an_engine_for_images_exclude_each_other(
-    command: Any, engine: str, tmp_path: Path
+    command: str, engine: str, tmp_path: Path
 ) -> None:
     words = ["--data", str(tmp_path), "--image-map", "images.yaml", "--runtime", engine]
-    done = CliRunner().invoke(command, words)
+    done = invoke(command, *words)
     assert done.exit_code == 2
     assert "--image-map" in done.output
     assert f"--runtime {engine}" in done.output
 
 
 def test_a_runtime_that_does_not_exist_is_named_with_those_that_do(tmp_path: Path) -> None:
-    done = CliRunner().invoke(up_command, ["--data", str(tmp_path), "--runtime", "containerd"])
+    done = invoke("up", "--data", str(tmp_path), "--runtime", "containerd")
     assert done.exit_code == 2
-    assert "'containerd' is not one of 'process', 'docker', 'podman'" in done.output
+    assert '"containerd" for "--runtime" flag: write one of process, docker, podman' in done.output
 
 
 def test_a_relative_directory_is_relative_to_the_file(tmp_path: Path) -> None:
