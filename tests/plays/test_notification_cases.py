@@ -359,26 +359,41 @@ def test_case_20_a_namespace_without_configuration_uses_the_controllers() -> Non
     assert tokens(played) == ["xoxa"]
 
 
-def recorded(name: str, data: dict[str, str], *names: str) -> Played:
+def recorded(name: str, data: dict[str, str], subscribe: dict[str, str]) -> Played:
     """A play of the reference with subscriptions of its Rollout."""
     what = scenario(name)
     objects = [one for one in yaml.safe_load_all(what["objects"]) if one]
     (rollout,) = [one for one in objects if one["kind"] == "Rollout"]
-    rollout["metadata"]["annotations"] = {f"{NAP}/{k}": v for k, v in on(*names).items()}
+    rollout["metadata"]["annotations"] = {f"{NAP}/{k}": v for k, v in subscribe.items()}
     made = yaml.safe_dump_all([*configuration({**BASE, **data}), *objects])
     first: Json = {"apply": [SECRET, "ConfigMap/argo-rollouts-notification-configmap"]}
     return play(name, {**what, "objects": made, "do": [first, *what["do"]], "answers": ANSWERS})
 
 
 def test_case_20_a_deadline_that_aborts_is_reported_once() -> None:
-    played = recorded("nginx-deadline-abort", {}, "aborted")
+    played = recorded("nginx-deadline-abort", {}, on("aborted"))
     assert requests(played) == ["ch: Rollout web has been aborted."]
 
 
 def test_case_20_a_rollout_with_a_workload_reference_has_the_template_of_its_deployment() -> None:
     image = "{{(index .rollout.spec.template.spec.containers 0).image}} {{.rollout.spec.selector.matchLabels.app}}"
-    played = recorded("workload-onsuccess", {"template.rollout-completed": f"message: '{image}'"}, "completed")
+    played = recorded("workload-onsuccess", {"template.rollout-completed": f"message: '{image}'"}, on("completed"))
     assert requests(played) == [
         "ch: argoproj/rollouts-demo:blue web",
         "ch: argoproj/rollouts-demo:green web",
+    ]
+
+
+def test_a_rollout_reports_the_analyses_of_its_experiment_step_once() -> None:
+    """Section 3. Its annotations and the ConfigMap's list count."""
+    data = {
+        "subscriptions": "[{recipients: ['slack:ch', 'slack:ops'], triggers: [on-analysis-run-failed]}]",
+        "template.analysis-run-failed": "message: '{{.event.reason}} of {{.experiment.metadata.name}} of {{.rollout.metadata.name}}'",
+    }
+    subscribe = {f"subscribe.on-analysis-run-{phase}.slack": "ch" for phase in ("running", "failed")}
+    played = recorded("experiment-step-fails", data, subscribe)
+    assert sorted(text for text in requests(played) if "value" not in text) == [
+        "ch: AnalysisRunFailed of web-77f97bbcbf-2-0 of web",
+        "ch: Rollout web's analysis run is running.",
+        "ops: AnalysisRunFailed of web-77f97bbcbf-2-0 of web",
     ]

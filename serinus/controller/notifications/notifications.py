@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from serinus.analysis.phases import BY_SEVERITY
 from serinus.api.analysis import AnalysisRun
+from serinus.api.experiment import Experiment
 from serinus.api.meta import Json, ObjectMeta
 from serinus.api.rollout import Rollout
 from serinus.controller.cache import Cache
@@ -32,7 +34,7 @@ from serinus.notifications.configuration import Configuration
 from serinus.notifications.due import Due, Happening, by_condition, by_event, subscribed
 from serinus.notifications.names import trigger_of
 from serinus.notifications.occurrences import identity, is_observed
-from serinus.notifications.subscriptions import Found
+from serinus.notifications.subscriptions import Found, add
 
 OWN_REASONS = ("NotificationSent", "NotificationFailed")
 
@@ -218,10 +220,13 @@ class Notifications:
         for configuration, prefix in self._sources.of(metadata.namespace):
             if name not in configuration.triggers:
                 continue
+            root = self._values.root(about)
             found = _subscribed(configuration, metadata, general=not of_run)
+            if root is not None and _is_of_rollout(about, event):
+                for trigger, destinations in _subscribed(configuration, root.metadata).items():
+                    add(found, trigger, destinations)
             if not found.get(name):
                 continue
-            root = self._values.root(about)
             memory = self._memories.of(root) if root is not None else None
             uid = root.metadata.uid if root is not None else metadata.uid
             values = self._values.variables(about, configuration, event)
@@ -277,6 +282,15 @@ def _prepared(memory: Memory, about: Subject) -> list[Pending]:
     """The messages of an object's Events that have not happened yet."""
     own = subject_of(about)
     return [one for one in memory.prepared if one.subject == own]
+
+
+def _is_of_rollout(about: Subject, event: Event) -> bool:
+    """Whether an Experiment's Event also counts as one of its Rollout: a new phase of an analysis.
+
+    Source: notifications, section 3.
+    """
+    kind, _, phase = event.reason.partition("AnalysisRun")
+    return isinstance(about, Experiment) and not kind and phase in BY_SEVERITY
 
 
 def _subscribed(configuration: Configuration, metadata: ObjectMeta, *, general: bool = True) -> Found:
