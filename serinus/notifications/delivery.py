@@ -34,6 +34,9 @@ MOST_BYTES = 64 * 1024 * 1024
 AT_ONCE = 100
 """Most concurrent attempts, over all destinations."""
 
+MARGIN = 0.5
+"""Seconds by which a request ends before its attempt, so that the status of an endless response still counts."""
+
 Line = tuple[str, str, str]
 """(namespace of the configuration, service, recipient)."""
 
@@ -50,6 +53,8 @@ class Letter:
     attempts: int = 0
     problem: str = ""
     size: int = field(default=0)
+    done: dict[str, str] = field(default_factory=dict[str, str])
+    """`Job.done`."""
 
     def __post_init__(self) -> None:
         self.size = 500 + len(self.notification.message) * 2 + len(repr(self.notification.section))
@@ -185,6 +190,8 @@ class Delivery:
             reach,
             letter.names,
             self._office.threads(letter),
+            letter.done,
+            asyncio.get_running_loop().time() + SECONDS - MARGIN,
         )
         letter.attempts += 1
         try:

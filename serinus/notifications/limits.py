@@ -6,6 +6,7 @@ for all namespaces, or a map from patterns of namespaces to such lists.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -87,10 +88,19 @@ class LimitedHttp:
         follow: bool = True,
     ) -> Answer:
         """The client's request. Refused for a host that is not allowed."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
         for _ in range(REDIRECTS + 1):
             self.check(host_of(url))
             answer = await self.http.request(
-                method, url, headers=headers, body=body, seconds=seconds, insecure=insecure, shown=shown, follow=False
+                method,
+                url,
+                headers=headers,
+                body=body,
+                seconds=max(0.1, until - clock()),
+                insecure=insecure,
+                shown=shown,
+                follow=False,
             )
             place = answer.headers.get("location", "")
             if not follow or answer.status not in _MOVED or not place:

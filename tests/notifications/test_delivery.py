@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.client import Answer
 from serinus.notifications.delivery import MOST_WAITING, Delivery, Letter
 from serinus.notifications.services.service import Reach
+from serinus.notifications.services.slack import SlackOptions
 from serinus.notifications.services.webhook import WebhookOptions
 from serinus.notifications.texts import Notification
 
@@ -48,6 +50,8 @@ class Office:
     def service(self, line: tuple[str, str, str]) -> tuple[str, Any, Reach] | str:
         if line[1] == "gone":
             return "notification service 'gone' is not supported"
+        if line[1] == "chat":
+            return "slack", SlackOptions(api_url="http://host/", token="t"), Reach(self.receiver, Clock().now)
         return "webhook", WebhookOptions(url=f"http://{line[2] or 'host'}/"), Reach(self.receiver, Clock().now)
 
     def threads(self, letter: Letter) -> Mapping[str, str]:
@@ -138,6 +142,36 @@ def test_the_receiver_says_when_to_come_again() -> None:
     receiver = Receiver(lambda n: 429 if n == 1 else 200)
     deliver(receiver, lambda: [letter("a")], 20)
     assert [round(t) for t, _ in receiver.seen] == [0, 7]
+
+
+def test_retries_of_a_page_of_html_are_bounded() -> None:
+    """Slack's 200 without JSON: the delivery tries it for its hour only, and each pause is at least the one before."""
+
+    class Page(Receiver):
+        async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> Answer:
+            await super().request(method, url, body=body)
+            return Answer(200, {}, b"<html>")
+
+    receiver = Page(lambda _: 200)
+    office = deliver(receiver, lambda: [letter("a", service="chat")], 2 * 3600)
+    times = [at for at, _ in receiver.seen]
+    pauses = [round(after - before, 3) for before, after in itertools.pairwise(times)]
+    assert pauses[:4] == [1, 2, 4, 10]
+    assert pauses == sorted(pauses)
+    assert (len(times) <= 20, times[-1] <= 3600) == (True, True)
+    assert office.lost == [("a", "Slack did not answer: a page of HTML came with status 200")]
+
+
+def test_a_date_of_retry_after_is_obeyed() -> None:
+    class Dated(Receiver):
+        async def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> Answer:
+            await super().request(method, url, body=body)
+            date = {"retry-after": "Thu, 01 Jan 1970 00:00:50 GMT"}
+            return Answer(503 if len(self.seen) == 1 else 200, date, b"")
+
+    receiver = Dated(lambda _: 200)
+    deliver(receiver, lambda: [letter("a")], 100)
+    assert [round(at) for at, _ in receiver.seen] == [0, 50]
 
 
 def test_a_service_that_is_gone_is_told() -> None:

@@ -8,10 +8,11 @@ class ProviderError(Exception):
 
     `own`: the controller's words, from the metric without secrets. `said`: the end of the text, from a server, a
     library or a plugin. It may contain any part of the request. `status`: the HTTP status of an answer whose body
-    cannot be read; 0 without one.
+    cannot be read; 0 without one. `lasting`: the same request fails again, as with an invalid certificate.
     """
 
     status: int = 0
+    lasting: bool = False
 
     def __init__(self, own: str, said: object = "") -> None:
         self.own, self.said = own, str(said)

@@ -11,7 +11,18 @@ import msgspec
 
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.client import Answer
-from serinus.notifications.services.service import Delayed, Job, NoSection, Refused, Service, Tls, ask, host_of, parsed
+from serinus.notifications.services.service import (
+    Delayed,
+    Job,
+    NoSection,
+    Refused,
+    Service,
+    Tls,
+    ask,
+    host_of,
+    parsed,
+    verdict,
+)
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -75,9 +86,8 @@ class RocketChat(Service[RocketChatOptions, Attachments]):
         if answer.get("status") != "success" or not isinstance(data, dict):
             raise Refused(f"Rocket.Chat refused the login: {answer.get('message') or answer.get('error') or ''}"[:200])
         headers = {"X-Auth-Token": str(data.get("authToken")), "X-User-Id": str(data.get("userId"))}
-        said = _object(
-            await ask(job, "POST", f"{base}/api/v1/chat.postMessage", headers=headers, json=_post(options, job))
-        )
+        url = f"{base}/api/v1/chat.postMessage"
+        said = verdict(await ask(job, "POST", url, headers=headers, json=_post(options, job)), "Rocket.Chat")
         if not said.get("success"):
             raise Refused(f"Rocket.Chat answered: {said.get('error') or 'no success'}"[:200])
         return None

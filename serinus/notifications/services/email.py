@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import formatdate, make_msgid
 
 import msgspec
 
+from serinus.analysis.providers.http.failures import is_lasting, reason
 from serinus.notifications.services.service import SECONDS, Delayed, Job, Refused, Service
 
 IMPLICIT_TLS = 465
@@ -53,8 +56,12 @@ class Email(Service[EmailOptions, EmailSection]):
         if not recipients:
             raise Refused("the recipient is no mail address")
         mail = _mail(options, recipients, section, job)
+        line = Line()
         try:
-            await asyncio.to_thread(_send, options, recipients, mail)
+            await asyncio.to_thread(_send, options, recipients, mail, line)
+        except asyncio.CancelledError:
+            line.cut()
+            raise
         except smtplib.SMTPRecipientsRefused as error:
             code = max((code for code, _ in error.recipients.values()), default=550)
             raise _failure(code, f"{options.host}: no recipient was accepted") from None
@@ -63,12 +70,20 @@ class Email(Service[EmailOptions, EmailSection]):
                 error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
             )
             raise _failure(error.smtp_code, f"{options.host} answered {error.smtp_code} {said[:200]}") from None
-        except (smtplib.SMTPException, OSError) as error:
+        except smtplib.SMTPException as error:
             raise Delayed(f"{options.host}:{options.port}: {error or type(error).__name__}") from None
+        except OSError as error:
+            text = f"{options.host}:{options.port}: {reason(error)}"
+            raise Refused(text) if is_lasting(error) else Delayed(text) from None
+        except ValueError:  # smtplib writes ASCII only, without line breaks
+            raise Refused("an address has a character that SMTP does not allow") from None
         return None
 
 
 def _failure(code: int, message: str) -> Exception:
+    """The error for a reply. A code below 0 stands for a reply that is not of SMTP."""
+    if code < 0:
+        return Refused(message.replace(str(code), "without a reply code:", 1))
     return Delayed(message) if 400 <= code < 500 else Refused(message)
 
 
@@ -81,22 +96,62 @@ def _mail(options: EmailOptions, recipients: list[str], section: EmailSection | 
     except ValueError as error:
         raise Refused(f"the mail has a header that cannot be sent: {error}") from None
     mail["Date"] = formatdate(job.reach.clock())
-    mail["Message-ID"] = make_msgid(domain="serinus")
+    # The same in each attempt, so that servers recognise a repetition.
+    mail["Message-ID"] = job.done.setdefault("id", make_msgid(domain="serinus"))
     body = (section.body if section else "") or job.message
     mail.set_content(body, subtype="html" if options.html else "plain", charset="utf-8", cte="quoted-printable")
     return mail.as_bytes()
 
 
-def _send(options: EmailOptions, recipients: list[str], mail: bytes) -> None:
+class Line:
+    """The connection of one attempt. `cut`, from another thread, ends the thread that reads from it."""
+
+    def __init__(self) -> None:
+        self._sock: socket.socket | None = None
+        self._is_cut = False
+
+    def use(self, sock: socket.socket | None) -> None:
+        self._sock = sock
+        if self._is_cut:
+            raise smtplib.SMTPServerDisconnected("the attempt is out of time")
+
+    def cut(self) -> None:
+        self._is_cut = True
+        if self._sock is not None:
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Plain(smtplib.SMTP):
+    def __init__(self, line: Line, host: str, port: int) -> None:
+        self._line = line
+        super().__init__(host, port, timeout=SECONDS)
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._line.use(self.sock)
+        return super().getreply()
+
+
+class _Secure(smtplib.SMTP_SSL):
+    def __init__(self, line: Line, host: str, port: int, context: ssl.SSLContext) -> None:
+        self._line = line
+        super().__init__(host, port, timeout=SECONDS, context=context)
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._line.use(self.sock)
+        return super().getreply()
+
+
+def _send(options: EmailOptions, recipients: list[str], mail: bytes, line: Line) -> None:
     context = ssl.create_default_context()
     if options.insecure_skip_verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     has_login = bool(options.username and options.password)
     if options.port == IMPLICIT_TLS and has_login:
-        server: smtplib.SMTP = smtplib.SMTP_SSL(options.host, options.port, timeout=SECONDS, context=context)
+        server: smtplib.SMTP = _Secure(line, options.host, options.port, context)
     else:
-        server = smtplib.SMTP(options.host, options.port, timeout=SECONDS)
-    with server:
+        server = _Plain(line, options.host, options.port)
+    try:
         server.ehlo()
         if not isinstance(server, smtplib.SMTP_SSL) and server.has_extn("starttls"):
             server.starttls(context=context)
@@ -104,3 +159,7 @@ def _send(options: EmailOptions, recipients: list[str], mail: bytes) -> None:
         if has_login:
             server.login(options.username, options.password)
         server.sendmail(options.from_, recipients, mail)
+        with suppress(smtplib.SMTPException, OSError):
+            server.putcmd("QUIT")  # the server has the mail: its reply does not matter
+    finally:
+        server.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,7 +14,7 @@ from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.client import Answer
 from serinus.notifications.services.json_web_token import signed_token
-from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed
+from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed, verdict
 
 _BEFORE_PATH = re.compile(r"^(?:[a-z+]+://[^/]*/|[^/@]+@[^:/]+:)")
 
@@ -106,18 +106,17 @@ class GitHub(Service[GitHubOptions, GitHubSection]):
             raise Refused("the template has no part for github")
         repository, revision = full_name(section.repo_url_path), section.revision_path
         api = _Api(options, job, await _token(options, job), f"repos/{repository}")
-        if section.status is not None:
-            await _status(api, section.status, revision)
-        if section.deployment is not None:
-            await _deployment(api, section.deployment, revision)
-        if section.pull_request_comment is not None:
-            await _comment(api, section.pull_request_comment, revision)
-        if section.check_run is not None:
-            await _check_run(api, section.check_run, revision)
-        if section.repository_dispatch is not None:
-            payload = parsed(section.repository_dispatch.client_payload or "{}", "client_payload", dict)
-            body = {"event_type": section.repository_dispatch.event_type, "client_payload": payload}
-            await api.call("POST", "dispatches", body)
+        parts: list[tuple[str, Any, Callable[[_Api, Any, str], Awaitable[None]]]] = [
+            ("status", section.status, _status),
+            ("deployment", section.deployment, _deployment),
+            ("comment", section.pull_request_comment, _comment),
+            ("check run", section.check_run, _check_run),
+            ("dispatch", section.repository_dispatch, _dispatch),
+        ]
+        for name, part, send in parts:
+            if part is not None and name not in job.done:
+                await send(api, part, revision)
+                job.done[name] = ""
         return None
 
 
@@ -187,7 +186,7 @@ class _Api:
             found = (await self.call("GET", path)).json()
         except ProviderError:
             raise Delayed("GitHub's answer is no JSON") from None
-        return found if isinstance(found, list) else []
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 async def _status(api: _Api, status: Status, revision: str) -> None:
@@ -215,7 +214,7 @@ async def _deployment(api: _Api, wanted: Deployment, revision: str) -> None:
             "auto_merge": wanted.auto_merge,
             "transient_environment": wanted.transient_environment,
         }
-        number = _object(await api.call("POST", "deployments", body)).get("id")
+        number = verdict(await api.call("POST", "deployments", body), "GitHub").get("id")
     state = {
         "state": wanted.state,
         "log_url": wanted.log_url,
@@ -231,6 +230,9 @@ async def _comment(api: _Api, wanted: PullRequestComment, revision: str) -> None
     body = shortened(wanted.content, LONGEST_COMMENT - len(tag) - 1)
     body = f"{body}\n{tag}" if tag else body
     for pull in await api.list(f"commits/{quote(revision, safe='')}/pulls"):
+        place = f"comment on {pull.get('number')}"
+        if place in api.job.done:
+            continue
         earlier: list[dict[str, Any]] = (
             await api.list(f"issues/{pull.get('number')}/comments?per_page=100") if tag else []
         )
@@ -239,6 +241,12 @@ async def _comment(api: _Api, wanted: PullRequestComment, revision: str) -> None
             await api.call("PATCH", f"issues/comments/{known.get('id')}", {"body": body})
         else:
             await api.call("POST", f"issues/{pull.get('number')}/comments", {"body": body})
+        api.job.done[place] = ""
+
+
+async def _dispatch(api: _Api, wanted: RepositoryDispatch, _: str) -> None:
+    payload = parsed(wanted.client_payload or "{}", "client_payload", dict)
+    await api.call("POST", "dispatches", {"event_type": wanted.event_type, "client_payload": payload})
 
 
 async def _check_run(api: _Api, wanted: CheckRun, revision: str) -> None:

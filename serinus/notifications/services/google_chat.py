@@ -9,9 +9,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from serinus.analysis.providers.errors import ProviderError
 from serinus.api.yaml.reader import YamlError, load
-from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, chosen, host_of
+from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, chosen, host_of, verdict
 
 TEMPORARY = (429, 500, 502, 503, 504)
 
@@ -49,11 +48,9 @@ class GoogleChat(Service[GoogleChatOptions, GoogleChatSection]):
             insecure=options.insecure_skip_verify,
             accept=lambda answer: answer.status not in TEMPORARY,
         )
-        try:
-            said: Any = answer.json()
-        except ProviderError:
-            raise Refused(f"Google Chat answered {answer.status} without JSON") from None
-        error = said.get("error") if isinstance(said, dict) else None
+        if not answer.ok and not answer.text.lstrip().startswith("{"):
+            raise Refused(f"Google Chat answered {answer.status} without JSON")
+        error = verdict(answer, "Google Chat").get("error")
         if isinstance(error, dict):
             message = f"error with message: code={error.get('code')} status={error.get('status')} message={error.get('message')}"
             raise (Delayed if error.get("code") in TEMPORARY else Refused)(message[:300])

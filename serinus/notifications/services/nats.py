@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from serinus.analysis.providers.http.failures import is_lasting, reason
 from serinus.notifications.services.service import Delayed, Job, NoSection, Refused, Service
 
 PORT = 4222
@@ -35,7 +36,11 @@ class Nats(Service[NatsOptions, NoSection]):
     Section = NoSection
 
     def check(self, options: NatsOptions) -> str:
-        return "" if options.url else "url is missing"
+        if not options.url:
+            return "url is missing"
+        return (
+            "" if _address(options.url)[0] else f"url: {options.url.rpartition('@')[2]!r} has no host or no valid port"
+        )
 
     def host(self, options: NatsOptions, recipient: str) -> str:
         host, port = _address(options.url)[:2]
@@ -51,8 +56,11 @@ class Nats(Service[NatsOptions, NoSection]):
             raise Delayed(f"{host}:{port}: {error.strerror or error}") from None
         try:
             await _publish(options, job, reader, writer, host, secure=secure)
-        except (OSError, asyncio.IncompleteReadError, ValueError) as error:
-            raise Delayed(f"{host}:{port}: the connection broke ({type(error).__name__})") from None
+        except (OSError, ValueError) as error:
+            text = (
+                f"{host}:{port}: {reason(error)}" if isinstance(error, OSError) else f"{host}:{port} is no NATS server"
+            )
+            raise Refused(text) if is_lasting(error) else Delayed(text) from None
         finally:
             writer.close()
         return None
@@ -68,9 +76,13 @@ async def _publish(
     secure: bool,
 ) -> None:
     line = await reader.readline()
+    if not line:
+        raise Delayed(f"{host} closed the connection")
     if not line.startswith(b"INFO "):
         raise Refused(f"{host} is no NATS server")
-    info: dict[str, Any] = json.loads(line[5:])
+    info: Any = json.loads(line[5:])
+    if not isinstance(info, dict):
+        raise Refused(f"{host} is no NATS server")
     if secure or info.get("tls_required"):
         await writer.start_tls(ssl.create_default_context(), server_hostname=host)
     hello: dict[str, Any] = {
@@ -101,15 +113,17 @@ async def _publish(
             raise Refused(f"{host} answered: {line[5:].decode('utf-8', 'replace').strip()[:200]}")
         if line.startswith(b"PING"):
             writer.write(b"PONG\r\n")
+            await writer.drain()
     raise Delayed(f"{host} closed the connection")
 
 
 def _address(url: str) -> tuple[str, int, bool]:
-    parts = urlsplit(url if "://" in url else f"nats://{url}")
+    """(host, port, whether TLS is required). The host is "" if the URL is invalid."""
     try:
+        parts = urlsplit(url if "://" in url else f"nats://{url}")
         return parts.hostname or "", parts.port or PORT, parts.scheme == "tls"
     except ValueError:
-        return parts.hostname or "", PORT, False
+        return "", PORT, False
 
 
 def signature_of(seed: str, nonce: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ import msgspec
 from serinus.analysis.providers.aws.credentials import credentials
 from serinus.analysis.providers.aws.signature import AwsKeys, signed
 from serinus.analysis.providers.errors import ProviderError
+from serinus.analysis.providers.http.client import Answer
 from serinus.notifications.services.json_web_token import signed_token
 from serinus.notifications.services.service import Delayed, Job, Refused, Service, ask, host_of
 
@@ -51,7 +52,9 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
         question = {"QueueName": job.recipient or options.queue}
         if options.account:
             question["QueueOwnerAWSAccountId"] = options.account
-        found = await self._call(options, job, "GetQueueUrl", question)
+        found = _object(await self._call(options, job, "GetQueueUrl", question))
+        if not isinstance(found.get("QueueUrl"), str):
+            raise Delayed("SQS answered without a QueueUrl")
         message: dict[str, Any] = {
             "QueueUrl": found.get("QueueUrl"),
             "MessageBody": job.message,
@@ -69,7 +72,7 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
         await self._call(options, job, "SendMessage", message)
         return None
 
-    async def _call(self, options: AwsSqsOptions, job: Job, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def _call(self, options: AwsSqsOptions, job: Job, action: str, body: Mapping[str, Any]) -> Answer:
         region = (
             options.region
             or job.reach.environment.get("AWS_DEFAULT_REGION")
@@ -82,12 +85,15 @@ class AwsSqs(Service[AwsSqsOptions, AwsSqsSection]):
         headers = {"Content-Type": SQS, "X-Amz-Target": f"AmazonSQS.{action}"}
         keys = await _aws_keys(options, job, region)
         sent = signed("POST", url, headers, data, keys, region=region, service="sqs", now=job.reach.clock())
-        answer = await ask(job, "POST", url, headers=sent, body=data)
-        try:
-            said = answer.json()
-        except ProviderError:
-            raise Delayed("SQS answered without JSON") from None
-        return said if isinstance(said, dict) else {}
+        return await ask(job, "POST", url, headers=sent, body=data)
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    try:
+        said = answer.json()
+    except ProviderError:
+        raise Delayed("SQS answered without JSON") from None
+    return said if isinstance(said, dict) else {}
 
 
 async def _aws_keys(options: AwsSqsOptions, job: Job, region: str) -> AwsKeys:
@@ -156,9 +162,9 @@ async def _google_token(options: GcpPubsubOptions, job: Job) -> str:
         address, mail, private = (
             key.get("token_uri") or "https://oauth2.googleapis.com/token",
             key["client_email"],
-            key["private_key"],
+            str(key["private_key"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise Refused("the key is none of a service account: it is JSON with client_email and private_key") from None
     now = int(job.reach.clock())
     claims = {"iss": mail, "scope": SCOPE, "aud": address, "iat": now, "exp": now + 3600}

@@ -6,8 +6,12 @@ decides when. Neither error contains a secret: they name addresses only by host.
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -64,7 +68,9 @@ class Job:
     """One message for one recipient. `section`: the template's part for this type of service, rendered; None without
     one.
 
-    `names`: of the templates. `threads`: earlier results of `send` for the same object and recipient.
+    `names`: of the templates. `threads`: earlier results of `send` for the same object and recipient. `done`: results
+    of requests that earlier attempts at the same message have made; a retry does not repeat them. `until`: when the
+    attempt ends, in seconds of the loop's clock.
     """
 
     service: str
@@ -74,6 +80,8 @@ class Job:
     reach: Reach
     names: tuple[str, ...] = ()
     threads: Mapping[str, str] = field(default_factory=dict[str, str])
+    done: dict[str, str] = field(default_factory=dict[str, str])
+    until: float = math.inf
 
 
 class Tls(msgspec.Struct, rename="camel", kw_only=True):
@@ -164,12 +172,16 @@ async def ask(
     seconds: float = SECONDS,
     accept: Callable[[Answer], bool] = lambda answer: answer.ok,
 ) -> Answer:
-    """A response that `accept` accepts. Delayed without a response, for 429 and 5xx except 501; otherwise Refused."""
+    """A response that `accept` accepts. Delayed without a response, for 429 and 5xx except 501; otherwise Refused.
+
+    Its body is empty if the rest of the response did not come.
+    """
     sent = dict(headers or {})
     if json is not None:
         body = msgspec.json.encode(json)
         sent.setdefault("Content-Type", "application/json")
     where = host_of(url) or "the address"
+    seconds = round(max(0.1, min(seconds, job.until - asyncio.get_running_loop().time())), 1)
     try:
         answer = await job.reach.http.request(
             method, url, headers=sent, body=body, seconds=seconds, insecure=insecure, shown=where
@@ -182,17 +194,37 @@ async def ask(
         # The receiver has the message: sending it again because of the body of its answer would repeat it.
         answer = Answer(error.status, {}, b"")
         if not answer.ok:
-            raise Delayed(str(error).removeprefix(f"{method} ")) from None
+            text = str(error).removeprefix(f"{method} ")
+            raise Refused(text) if error.lasting else Delayed(text) from None
     if accept(answer):
         return answer
     said = " ".join(answer.text.split())[:200]
     message = f"{where} answered {answer.status}{f': {said}' if said else ''}"
     if answer.status == 429 or (answer.status >= 500 and answer.status != 501):
-        raise Delayed(message, retry_after(answer))
+        raise Delayed(message, retry_after(answer, job.reach.clock()))
     raise Refused(message)
 
 
-def retry_after(answer: Answer) -> float | None:
-    """The wait in seconds that the response requests."""
-    value = answer.headers.get("retry-after", "")
-    return float(value) if value.isdecimal() and len(value) < 6 else None
+def retry_after(answer: Answer, now: float) -> float | None:
+    """The wait that the response requests, in seconds or until a date (RFC 9110, section 10.2.3)."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return float(value) if len(value) < 6 else None
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def verdict(answer: Answer, name: str) -> dict[str, Any]:
+    """The JSON object with which the service says whether it took the message.
+
+    Delayed for a page of HTML: a proxy or a page for maintenance has answered, not the service. Refused for any other
+    text, and for a response that broke off: the service may have taken the message, and a retry would repeat it.
+    """
+    with suppress(ProviderError):
+        if isinstance(said := answer.json(), dict):
+            return said
+    if answer.body.lstrip()[:1] == b"<":
+        raise Delayed(f"{name} did not answer: a page of HTML came with status {answer.status}")
+    raise Refused(f"{name} answered {answer.status} without a JSON object: it may have taken the message")

@@ -10,9 +10,8 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.client import Answer
-from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed
+from serinus.notifications.services.service import Delayed, Job, Refused, Service, Tls, ask, host_of, parsed, verdict
 
 TEMPORARY = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
@@ -68,10 +67,12 @@ class Slack(Service[SlackOptions, SlackSection]):
             form["thread_ts"] = ts
         policy = section.delivery_policy if section else ""
         remembered: dict[str, str] | None = None
-        if not ts or policy not in ("Update",):
+        if "post" in job.done:
+            channel = job.done["post"]  # an earlier attempt failed after it
+        elif not ts or policy not in ("Update",):
             post = {**form, **({"reply_broadcast": "true"} if section and section.notify_broadcast else {})}
             answer = await _call(options, job, "chat.postMessage", {"channel": job.recipient, **post})
-            channel = str(answer.get("channel") or channel)
+            channel = job.done["post"] = str(answer.get("channel") or channel)
             if key and not ts:
                 remembered = {thread: f"{answer.get('ts') or ''}|{channel}"}
         if ts and policy in ("Update", "PostAndUpdate"):
@@ -120,12 +121,7 @@ async def _call(options: SlackOptions, job: Job, method: str, form: Mapping[str,
 
 
 def _understood(answer: Answer) -> dict[str, Any]:
-    try:
-        said = answer.json()
-    except ProviderError:
-        raise Delayed("Slack's answer is no JSON") from None
-    if not isinstance(said, dict):
-        raise Delayed("Slack's answer is no JSON object")
+    said = verdict(answer, "Slack")
     if said.get("ok") is True:
         return said
     error = str(said.get("error") or "unknown error")

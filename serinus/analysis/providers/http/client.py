@@ -24,7 +24,7 @@ from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.bodies import ENCODINGS, body_of
 from serinus.analysis.providers.http.decoding import BROKEN, NotJson, json_of
-from serinus.analysis.providers.http.failures import reason
+from serinus.analysis.providers.http.failures import is_lasting, reason
 from serinus.analysis.providers.http.lookups import Lookups
 
 LARGEST_ANSWER = 4 * 1024 * 1024
@@ -117,7 +117,7 @@ class Http:
         _hide_credentials(url, headers or {})
         target = _checked(url)
         if target is None:
-            raise ProviderError(f"{name!r} is no URL: it begins with http:// or https:// and a host")
+            raise _lasting(f"{name!r} is no URL: it begins with http:// or https:// and a host")
         _check_headers(f"{method} {name}", headers or {})
         status = 0
         try:
@@ -142,10 +142,12 @@ class Http:
             error.status = status
             raise
         except TimeoutError as error:
-            raise ProviderError(f"{method} {name}: no answer within {seconds:g} s") from error
+            made = ProviderError(f"{method} {name}: no answer within {seconds:g} s")
+            made.status = status
+            raise made from error
         except (aiohttp.ClientError, ssl.SSLError, OSError, ValueError) as error:
             made = ProviderError(f"{method} {name}: {reason(error)}")
-            made.status = status
+            made.status, made.lasting = status, is_lasting(error)
             raise made from error
 
     def _proxy(self, target: yarl.URL) -> str | None:
@@ -201,6 +203,12 @@ def _check_headers(request: str, headers: Mapping[str, str]) -> None:
     """ProviderError for a header that cannot be sent. The client's own error would quote it."""
     for position, (name, value) in enumerate(headers.items(), 1):
         if not _TOKEN.fullmatch(name):
-            raise ProviderError(f"{request}: the name of header {position} has characters that HTTP does not allow")
+            raise _lasting(f"{request}: the name of header {position} has characters that HTTP does not allow")
         if _CONTROL.search(value):
-            raise ProviderError(f"{request}: the value of header {position} has a line break or a control character")
+            raise _lasting(f"{request}: the value of header {position} has a line break or a control character")
+
+
+def _lasting(text: str) -> ProviderError:
+    made = ProviderError(text)
+    made.lasting = True
+    return made

@@ -42,12 +42,31 @@ def reason(error: Exception) -> str:
             return f"the proxy answered {error.status}"
         case aiohttp.ClientResponseError():
             return "the answer is no HTTP"
+        case ssl.SSLCertVerificationError():
+            return _certificate(error)
         case ssl.SSLError():
             return _tls(error)
         case OSError():
             return _system(error)
         case _:
             return f"the request cannot be sent ({type(error).__name__})"
+
+
+_LASTING = (
+    aiohttp.ClientConnectorCertificateError,
+    aiohttp.InvalidURL,
+    aiohttp.RedirectClientError,
+    aiohttp.TooManyRedirects,
+    ssl.SSLCertVerificationError,
+)
+
+
+def is_lasting(error: Exception) -> bool:
+    """Whether the same request fails again: certificates and redirects.
+
+    Clients of Argo Rollouts do not retry these either (notifications, section 7).
+    """
+    return isinstance(error, _LASTING)
 
 
 def _certificate(error: Exception) -> str:
