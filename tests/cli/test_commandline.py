@@ -6,7 +6,8 @@ import shlex
 
 import pytest
 
-from serinus.cli.framework.commandline import Call, UsageProblem, understand
+from serinus.cli.framework.commandline import Call, understand
+from serinus.cli.framework.flags import UsageProblem
 from serinus.cli.rollouts import program
 
 

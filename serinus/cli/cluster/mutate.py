@@ -13,8 +13,9 @@ from typing import Any
 from serinus.api.records import record
 from serinus.api.resources import EVENTS, ROLLOUTS, Resource
 from serinus.cli.cluster.session import Session, open_session
-from serinus.cli.framework.commandline import Call, Flag
+from serinus.cli.framework.commandline import Call
 from serinus.cli.framework.errors import NOT_ALLOWED, Problem, told
+from serinus.cli.framework.flags import Flag
 from serinus.commands.actions import UNREAD, WithoutEffect, action_patches
 from serinus.commands.decision import Json, Patches, Refusal
 from serinus.commands.event_reasons import EVENT_REASONS

@@ -9,8 +9,9 @@ import json
 from typing import Any
 
 from serinus.api.messages.visible import visible_json
-from serinus.cli.framework.commandline import Call, Flag
+from serinus.cli.framework.commandline import Call
 from serinus.cli.framework.errors import USAGE, Problem
+from serinus.cli.framework.flags import Flag
 
 Json = dict[str, Any]
 VERSION = "serinus.dev/v1"

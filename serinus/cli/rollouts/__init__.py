@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from serinus.cli.framework.command_files import rows
-from serinus.cli.framework.commandline import Flag, Program
+from serinus.cli.framework.commandline import Program
+from serinus.cli.framework.flags import Flag
 
 LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from serinus.api.resources import ARGOPROJ, EXPERIMENTS, ROLLOUTS, Resource
 from serinus.cli.cluster.mutate import DRY_RUN
 from serinus.cli.cluster.session import Session, open_session
-from serinus.cli.framework.commandline import Call, Command, Flag, understand
+from serinus.cli.framework.commandline import Call, Command, understand
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag
 from serinus.view.rollout_info import Json
 
 SHORT = "Create Rollouts, Experiments, AnalysisTemplates and AnalysisRuns"

@@ -8,8 +8,9 @@ import sys
 from serinus.api.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES
 from serinus.cli.cluster.mutate import DRY_RUN
 from serinus.cli.cluster.session import Session, open_session
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import USAGE, Problem
+from serinus.cli.framework.flags import Flag
 from serinus.cli.rollouts.create import create, told
 from serinus.view.rollout_info import Json
 

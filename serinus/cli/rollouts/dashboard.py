@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 from serinus.cli.cluster.session import connection_of
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import USAGE, Problem
+from serinus.cli.framework.flags import Flag
 
 SHORT = "Show Rollouts in a browser, and steer them there"
 

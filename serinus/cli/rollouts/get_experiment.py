@@ -9,7 +9,8 @@ from serinus.api.resources import EXPERIMENTS
 from serinus.cli.cluster.session import open_session
 from serinus.cli.cluster.watch import Scene, Watching, surroundings
 from serinus.cli.framework.colors import paint
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.flags import Flag
 from serinus.cli.framework.output import OUTPUT, versioned, wanted, written
 from serinus.cli.rollouts.get_rollout import show
 from serinus.cli.tree import experiment_lines

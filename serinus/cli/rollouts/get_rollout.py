@@ -10,8 +10,9 @@ from serinus.api.resources import ROLLOUTS, Resource
 from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.cluster.watch import Scene, Watching, referred, surroundings, workload_of
 from serinus.cli.framework.colors import paint
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import NOT_FOUND, Problem
+from serinus.cli.framework.flags import Flag
 from serinus.cli.framework.output import OUTPUT, line, versioned, wanted, written
 from serinus.cli.framework.terminal import own
 from serinus.cli.tree import rollout_lines

@@ -16,7 +16,8 @@ from serinus.api.resources import EVENTS, REPLICA_SETS
 from serinus.api.values.times import age_words, parse_time
 from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.framework.columns import Columns
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.flags import Flag
 from serinus.cli.rollouts.get_rollout import found
 from serinus.view.rollout_info import REVISION, Json
 

@@ -10,7 +10,8 @@ from serinus.api.values.durations import pause_seconds
 from serinus.api.values.times import age_words, parse_time
 from serinus.cli.cluster.session import open_session
 from serinus.cli.framework.columns import Columns
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.flags import Flag
 from serinus.cli.framework.output import OUTPUT, versioned, wanted, written
 from serinus.view.rollout_info import Json, Surroundings, experiment_info
 from serinus.view.rollout_json import experiment_json

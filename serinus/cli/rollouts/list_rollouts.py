@@ -10,7 +10,8 @@ from serinus.api.resources import ROLLOUTS
 from serinus.api.values.times import format_time
 from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.framework.columns import Columns
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.flags import Flag
 from serinus.cli.framework.output import OUTPUT, versioned, wanted, written
 from serinus.view.rollout_info import Json, phase_and_message, set_weight, step, strategy
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from serinus.api.names import NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
 from serinus.cli.cluster.session import Session, open_session
-from serinus.cli.framework.commandline import Call, Flag
+from serinus.cli.framework.commandline import Call
 from serinus.cli.framework.errors import NOT_FOUND, USAGE, Problem
+from serinus.cli.framework.flags import Flag
 
 if TYPE_CHECKING:
     from serinus.api.resources import Resource

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from serinus.cli.cluster.mutate import FLAGS, act
 from serinus.cli.cluster.session import open_session
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag
 from serinus.commands.decision import Refusal
 from serinus.commands.promotion import promotion_action
 

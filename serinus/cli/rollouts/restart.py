@@ -8,8 +8,9 @@ from serinus.api.values.durations import go_duration
 from serinus.api.values.times import format_time
 from serinus.cli.cluster.mutate import FLAGS, act
 from serinus.cli.cluster.session import open_session
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import USAGE, Problem
+from serinus.cli.framework.flags import Flag
 
 SHORT = "Restart the pods of a Rollout"
 

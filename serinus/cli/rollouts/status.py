@@ -12,8 +12,9 @@ from serinus.api.resources import ROLLOUTS
 from serinus.api.values.durations import go_duration
 from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.cluster.watch import Watching, referred, workload_of
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import DEGRADED, ERROR, INTERRUPTED, PAUSED, TIMED_OUT, USAGE, Problem
+from serinus.cli.framework.flags import Flag
 from serinus.cli.rollouts.get_rollout import deleted, found
 from serinus.view.rollout_info import Json, phase_and_message
 

@@ -7,8 +7,9 @@ import sys
 from serinus.api.resources import REPLICA_SETS
 from serinus.cli.cluster.mutate import FLAGS, Write, check_numbered, write_seen
 from serinus.cli.cluster.session import Session, open_session
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag
 from serinus.commands import rollback
 from serinus.commands.decision import Json, TemplateChange
 from serinus.commands.holder import template_holder

@@ -6,7 +6,8 @@ import platform
 import sys
 
 import serinus
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
+from serinus.cli.framework.flags import Flag
 
 SHORT = "Show the version"
 

@@ -17,8 +17,9 @@ from serinus.api.messages.visible import visible_json
 from serinus.api.rollout import Rollout
 from serinus.api.values.times import age_words, format_time
 from serinus.cli.cluster.session import Session, open_session
-from serinus.cli.framework.commandline import Call, Command, Flag
+from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag
 from serinus.cli.rollouts.get_rollout import found
 from serinus.engine.core.plan import Snapshot
 from serinus.engine.explain.metrics import BAD, words
