@@ -74,6 +74,8 @@ class SlowReceiver:
 
     def delayed(self, letter: Letter, until: float) -> None: ...
 
+    def replaced(self, letter: Letter) -> None: ...
+
     def failed(self, letter: Letter) -> None:
         self.failures += 1
 

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 from serinus.notifications.services.registry import SERVICES
@@ -41,7 +42,7 @@ Line = tuple[str, str, str]
 """(namespace of the configuration, service, recipient)."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Letter:
     """One queued message. `at`: when it became due, in seconds since the epoch. `about`: data of the sender."""
 
@@ -55,6 +56,8 @@ class Letter:
     size: int = field(default=0)
     done: dict[str, str] = field(default_factory=dict[str, str])
     """`Job.done`."""
+    topic: str = ""
+    """While the receiver accepts none, only the newest waiting message of a topic stays. "" for all of them."""
 
     def __post_init__(self) -> None:
         self.size = 500 + len(self.notification.message) * 2 + len(repr(self.notification.section))
@@ -85,6 +88,10 @@ class Office(Protocol):
         """The message was dropped."""
         ...
 
+    def replaced(self, letter: Letter) -> None:
+        """A newer message of the same topic has taken the place of this one."""
+        ...
+
 
 class Delivery:
     """`submit` returns at once; `run` sends until cancelled. Waiting messages stay for the next `run`."""
@@ -99,6 +106,7 @@ class Delivery:
 
     def submit(self, letter: Letter) -> None:
         line = self._lines.setdefault(letter.line, deque())
+        self._replace(line, letter)
         line.append(letter)
         self._bytes += letter.size
         while len(line) > MOST_WAITING or (self._bytes > MOST_BYTES and len(line) > 1):
@@ -109,6 +117,16 @@ class Delivery:
             oldest.problem = oldest.problem or "too many messages wait for this receiver"
             self._office.failed(oldest)
         self._start(letter.line)
+
+    def _replace(self, line: deque[Letter], newer: Letter) -> None:
+        """Drops the waiting message of the same topic. The first may be in transmission."""
+        if not newer.topic or not line or not line[0].problem:
+            return
+        old = next((one for one in islice(line, 1, None) if one.topic == newer.topic), None)
+        if old is not None:
+            line.remove(old)
+            self._bytes -= old.size
+            self._office.replaced(old)
 
     def waiting(self) -> list[Letter]:
         """The queued messages, in the order of each destination."""

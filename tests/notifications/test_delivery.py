@@ -46,6 +46,7 @@ class Office:
         self.done: list[str] = []
         self.lost: list[tuple[str, str]] = []
         self.late: list[str] = []
+        self.obsolete: list[str] = []
 
     def service(self, line: tuple[str, str, str]) -> tuple[str, Any, Reach] | str:
         if line[1] == "gone":
@@ -66,9 +67,12 @@ class Office:
     def failed(self, letter: Letter) -> None:
         self.lost.append((letter.notification.message, letter.problem))
 
+    def replaced(self, letter: Letter) -> None:
+        self.obsolete.append(letter.notification.message)
 
-def letter(text: str, recipient: str = "", service: str = "hook") -> Letter:
-    return Letter(("ns", service, recipient), Notification(text), ("t",), Clock().now(), None)
+
+def letter(text: str, recipient: str = "", service: str = "hook", topic: str = "") -> Letter:
+    return Letter(("ns", service, recipient), Notification(text), ("t",), Clock().now(), None, topic=topic)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -160,6 +164,31 @@ def test_retries_of_a_page_of_html_are_bounded() -> None:
     assert pauses == sorted(pauses)
     assert (len(times) <= 20, times[-1] <= 3600) == (True, True)
     assert office.lost == [("a", "Slack did not answer: a page of HTML came with status 200")]
+
+
+def test_only_the_newest_message_of_a_topic_waits_for_a_receiver_that_accepts_none() -> None:
+    receiver = Receiver(lambda n: 500 if n == 1 else 200)
+    office = Office(receiver)
+
+    async def main() -> None:
+        delivery = Delivery(office, Clock())
+        task = asyncio.create_task(delivery.run())
+        await asyncio.sleep(0)
+        delivery.submit(letter("a"))
+        await asyncio.sleep(0.5)
+        for text, topic in (("s1", "s"), ("t1", "t"), ("b", ""), ("s2", "s"), ("s3", "s"), ("b", "")):
+            delivery.submit(letter(text, topic=topic))
+        await asyncio.sleep(10)
+        for text in ("s4", "s5"):  # it accepts messages again
+            delivery.submit(letter(text, topic="s"))
+        await asyncio.sleep(10)
+        assert delivery.waiting_bytes == 0
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(main())
+    assert (office.obsolete, office.lost) == (["s1", "s2"], [])
+    assert office.done == ["a", "t1", "b", "s3", "b", "s4", "s5"]
 
 
 def test_a_date_of_retry_after_is_obeyed() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -63,6 +64,8 @@ class Case:
     labels: dict[str, str] = field(default_factory=dict[str, str])
     do: list[Json] = field(default_factory=lambda: UPDATE)
     failed: int = 0
+    gaps: tuple[float, ...] = ()
+    """The least seconds between the requests."""
 
 
 def on(*names: str, service: str = "slack", recipient: str = "ch") -> dict[str, str]:
@@ -129,6 +132,7 @@ CASES: dict[str, Case] = {
             {"answer": {"/hook/p": "ok"}},
             {"wait": {"quiet": 6}},
         ],
+        gaps=(1.0, 2.0),
     ),
     "10: a webhook that refuses": Case(
         ["POST /hook/p Bearer s3 paused"],
@@ -286,6 +290,9 @@ def test_case(name: str) -> None:
     played = play(name, {"objects": objects(case), "do": case.do, "settle": 3, "answers": ANSWERS})
     assert by_destination(requests(played)) == by_destination(case.expected)
     assert played.troubles == []
+    times = [line["t"] for line in played.trace if "asked" in line]
+    gaps = [round(after - before, 2) for before, after in pairwise(times)]
+    assert all(gap >= least for gap, least in zip(gaps, case.gaps or [0.0] * len(gaps), strict=True))
     failed = [line for line in played.trace if line.get("event") == "Warning NotificationFailed"]
     assert len(failed) == case.failed
     copied = [

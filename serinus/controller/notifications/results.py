@@ -81,6 +81,9 @@ class Results:
         self._settle(letter.about, self._memory(letter.about))
         self.give_up(letter.about, letter.line, letter.problem)
 
+    def replaced(self, letter: Letter) -> None:
+        self._settle(letter.about, self._memory(letter.about))
+
     def give_up(self, about: About, line: Line, problem: str) -> None:
         """Ends the message without delivery and without a retry."""
         self.series.failed(about.key, *about.label)

@@ -20,6 +20,9 @@ from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.texts import Notification, TemplateDefinition, render
 from serinus.notifications.variables import for_templates
 
+SCALED = "ScalingReplicaSet"
+"""The reason of Events whose newest message makes the waiting ones obsolete (notifications, section 11)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -53,7 +56,8 @@ class Sender:
             self.memories.changed((root.metadata.namespace, root.metadata.name))
         about = _about(subject, root, due, event, entry)
         if isinstance(made, Notification):
-            self.delivery.submit(Letter(line, made, due.send, at, about))
+            topic = f"{subject.metadata.uid}/{due.trigger}" if event is not None and event.reason == SCALED else ""
+            self.delivery.submit(Letter(line, made, due.send, at, about, topic=topic))
         else:
             self.give_up(about, line, made)
 
