@@ -14,7 +14,7 @@ from serinus.analysis.expr.errors import ConditionError
 from serinus.notifications.configuration import Configuration
 from serinus.notifications.names import trigger_of
 from serinus.notifications.problems import Problem
-from serinus.notifications.state import State, full_key_of, key_of
+from serinus.notifications.state import State, spellings
 from serinus.notifications.subscriptions import Destination, Found, add, from_annotations
 from serinus.notifications.triggers import Condition
 from serinus.notifications.variables import for_conditions
@@ -101,9 +101,9 @@ def by_event(
         for to in destinations:
             key = ""
             if condition.when is not None or once is not None:
-                key = key_of(name, condition, to, once=once, namespace=prefix)
-                full = full_key_of(name, condition, to, once=once, namespace=prefix)
-                if told(key) or (once is not None and (key in state or full in state)):
+                keys = spellings(name, condition, to, once=once, namespace=prefix)
+                key = keys[0]
+                if told(key) or (once is not None and any(one in state for one in keys)):
                     continue
             due.append(
                 Due(
@@ -144,13 +144,12 @@ def by_condition(
             holds, once, trouble = _judged(name, condition, seen, now, empty=False)
             problems += trouble
             for to in destinations:
-                key = key_of(name, condition, to, once=once, namespace=prefix)
-                full = full_key_of(name, condition, to, once=once, namespace=prefix)
-                is_told = key in state or full in state
-                if holds and not is_told and not told(key):
-                    due.append(Due(name, condition.index, condition.send, to, key))
+                keys = spellings(name, condition, to, once=once, namespace=prefix)
+                known = [one for one in keys if one in state]
+                if holds and not known and not told(keys[0]):
+                    due.append(Due(name, condition.index, condition.send, to, keys[0]))
                 elif not holds and condition.once_per is None:
-                    over += [one for one in dict.fromkeys((key, full)) if one in state]
+                    over += known
     return Judged(tuple(due), tuple(over), tuple(problems))
 
 
