@@ -18,7 +18,7 @@ from serinus.engine.status import pod_troubles
 from serinus.engine.status.refused_writes import report_only_held
 from serinus.engine.status.status_reason import ROUTING, reason_from_status
 from serinus.engine.strategy import invalid
-from serinus.engine.strategy.bluegreen import plan_blue_green
+from serinus.engine.strategy.bluegreen.plan import plan_blue_green
 from serinus.engine.strategy.canary import plan_canary
 
 REFUSALS = frozenset({wait_reasons.ROUTING_FAILED.code, wait_reasons.INVALID.code})

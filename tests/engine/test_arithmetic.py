@@ -19,7 +19,7 @@ from serinus.engine.replicasets.replicas import (
     next_basic,
     trim_others,
 )
-from serinus.engine.strategy.scaling import ScalePlan
+from serinus.engine.strategy.scaling.scale_plan import ScalePlan
 from tests.support.engine.world import World, release, rollout
 
 Json = dict[str, Any]
@@ -178,7 +178,8 @@ def targets(
     world.patch("Rollout", "web", {"status": {"stableRS": "old", "currentStepIndex": index, **status}})
     builder = PlanBuilder(build_context(world.snapshot()))
     builder.status.current_pod_hash = builder.context.computed_hash
-    return ScalePlan(builder).targets(index)
+    sizes = ScalePlan(builder).targets(index)
+    return sizes.new, sizes.stable
 
 
 def recorded(canary: int) -> Json:

@@ -19,8 +19,14 @@ from serinus.engine import planner
 from serinus.engine.core import builder, context
 from serinus.engine.replicasets import revision, services
 from serinus.engine.status import scale_down_delay
-from serinus.engine.strategy import bluegreen, canary, scaling, traffic
+from serinus.engine.strategy import canary
+from serinus.engine.strategy.bluegreen import plan as blue_green
+from serinus.engine.strategy.bluegreen import switch
+from serinus.engine.strategy.bluegreen.versions import Versions
+from serinus.engine.strategy.scaling import routed, scale_plan
+from serinus.engine.strategy.scaling.scale_plan import ScalePlan
 from serinus.engine.strategy.steps import pause
+from serinus.engine.strategy.traffic import route, weight
 from serinus.kube import queue
 from serinus.kube.errors import Conflict
 from serinus.routing import nginx
@@ -72,14 +78,14 @@ def drain_before_observe() -> Iterable[Place]:
         "retire",
         lambda d, sets, *, delay, limit: real(d, sets, delay=lambda _: 0, limit=limit),
     )
-    return [(scaling, "references", planned), at_once]
+    return [(routed, "references", planned), at_once]
 
 
 @mutant("the weight of the step is written whatever pods are there")
 def weight_above_capacity() -> Iterable[Place]:
     return [
-        (scaling.ScalePlan, "allowed", lambda view, new, index: view.s.max_weight),
-        (scaling.ScalePlan, "arrived", lambda view, index: not view.builder.created(view.s.new)),
+        (ScalePlan, "allowed", lambda view, new, index: view.s.max_weight),
+        (ScalePlan, "arrived", lambda view, index: not view.builder.created(view.s.new)),
     ]
 
 
@@ -94,7 +100,7 @@ def selector_to_nothing() -> Iterable[Place]:
             services._switch(d, service, have, want, f"{role} {name}")
         return want
 
-    return [(traffic, "point", point), (bluegreen, "point", point)]
+    return [(route, "point", point), (switch, "point", point)]
 
 
 @mutant("the scale-down delay is forgotten")
@@ -122,21 +128,21 @@ def timed_pause_without_an_alarm() -> Iterable[Place]:
 
 @mutant("an aborted version keeps its traffic")
 def abort_keeps_traffic() -> Iterable[Place]:
-    real = traffic._wanted
+    real = weight._of_step
 
-    def wanted(d: builder.PlanBuilder, view: scaling.ScalePlan) -> int:
+    def of_step(d: builder.PlanBuilder, view: ScalePlan, step: Any) -> int:
         d.status.abort, aborted = False, d.status.abort
         try:
-            return real(d, view)
+            return real(d, view, step)
         finally:
             d.status.abort = aborted
 
-    return [(traffic, "_wanted", wanted)]
+    return [(weight, "_of_step", of_step)]
 
 
 @mutant("an aborted version is promoted once its pods are ready")
 def aborted_is_promoted() -> Iterable[Place]:
-    def promote(d: builder.PlanBuilder, view: scaling.ScalePlan, new: Any) -> None:
+    def promote(d: builder.PlanBuilder, view: ScalePlan, new: Any) -> None:
         if view.serves(new) and d.status.stable_rs != context.hash_of(new):
             index = d.status.current_step_index or 0
             if d.status.abort or index >= len(d.context.steps):
@@ -209,31 +215,31 @@ def failed_write_forgotten() -> Iterable[Place]:
 
 @mutant("a new version without all of its pods becomes the stable one")
 def promoted_too_soon() -> Iterable[Place]:
-    return [(scaling.ScalePlan, "serves", lambda view, new: not view.builder.created(new))]
+    return [(ScalePlan, "serves", lambda view, new: not view.builder.created(new))]
 
 
 @mutant("with dynamicStableScale the stable version shrinks before its traffic has left")
 def stable_shrinks_first() -> Iterable[Place]:
-    real: Any = scaling.Routed
+    real: Any = scale_plan.Routed
 
-    def routed(*values: Any) -> Any:
+    def without_recorded(*values: Any) -> Any:
         return real(*values[:6], None, *values[7:])
 
     def follow(d: builder.PlanBuilder, stable: Any, want: int) -> None:
         d.scale(stable, want, "its weight needs no more")
 
-    return [(scaling, "Routed", routed), (scaling, "follow_traffic", follow)]
+    return [(scale_plan, "Routed", without_recorded), (routed, "follow_traffic", follow)]
 
 
 @mutant("what a replaced version has goes to the stable one, whatever pods that has")
 def guard_asks_the_newest_version() -> Iterable[Place]:
-    before = traffic._given_back
+    before = weight._given_back
 
-    def given_back(d: builder.PlanBuilder, view: scaling.ScalePlan, recorded: int, want: int) -> int:
+    def given_back(d: builder.PlanBuilder, view: ScalePlan, recorded: int, want: int) -> int:
         new = d.context.new
         return before(d, view, recorded, want) if new and new.status.available_replicas else want
 
-    yield traffic, "_given_back", given_back
+    yield weight, "_given_back", given_back
 
 
 @mutant("without a router all old pods go at once, whatever maxUnavailable says")
@@ -241,17 +247,17 @@ def fence_ignored() -> Iterable[Place]:
     def at_once(replicas: int, target: tuple[int, int], *_: Any) -> tuple[int, int]:
         return target
 
-    return [(scaling, "next_basic", at_once)]
+    return [(scale_plan, "next_basic", at_once)]
 
 
 @mutant("the smaller step shrinks the canary that the greater weight still needs")
 def size_before_weight() -> Iterable[Place]:
-    return [(scaling.ScalePlan, "routed", lambda view, index: view.targets(index))]
+    return [(ScalePlan, "routed", lambda view, index: view.targets(index))]
 
 
 @mutant("old ReplicaSets are never deleted")
 def history_grows() -> Iterable[Place]:
-    return [(canary, "trim_history", lambda d: None), (bluegreen, "trim_history", lambda d: None)]
+    return [(canary, "trim_history", lambda d: None), (blue_green, "trim_history", lambda d: None)]
 
 
 @mutant("a settled Rollout writes its time into its status at every look")
@@ -279,8 +285,8 @@ def silent_waits() -> Iterable[Place]:
 @mutant("the blue-green switch does not wait until all pods of the new version serve")
 def switch_before_ready() -> Iterable[Place]:
     return [
-        (bluegreen._Pass, "saturated", lambda self, rs: rs is not None),
-        (bluegreen._Pass, "ready", lambda self: not self.builder.created(self.new)),
+        (Versions, "saturated", lambda self, builder, rs: rs is not None),
+        (Versions, "ready", lambda self, builder: not builder.created(self.new)),
         *selector_to_nothing(),
     ]
 

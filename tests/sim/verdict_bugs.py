@@ -17,7 +17,10 @@ from serinus.controller import analysis_runs
 from serinus.engine.core.builder import difference, settled
 from serinus.engine.experiment import experiment
 from serinus.engine.judging import analyses
-from serinus.engine.strategy import bluegreen, canary
+from serinus.engine.strategy import canary
+from serinus.engine.strategy.bluegreen import plan as blue_green
+from serinus.engine.strategy.bluegreen import versions
+from serinus.engine.strategy.bluegreen.switch import Selectors
 from serinus.engine.strategy.steps import analysis
 from tests.sim.bugs import MUTANTS, Place, mutant
 
@@ -108,7 +111,7 @@ def errors_are_failures() -> Iterable[Place]:
     "a version that was replaced before it was promoted goes live without its trial, if it has its pods", judges=True
 )
 def trial_forgotten() -> Iterable[Place]:
-    return [(bluegreen, "never_promoted", lambda rs: False)]
+    return [(versions, "never_promoted", lambda rs: False)]
 
 
 @mutant("a failed verdict is only heard of while its run was seen running", judges=True)
@@ -166,13 +169,14 @@ def step_does_not_wait() -> Iterable[Place]:
 
 @mutant("a version that fails after the blue-green switch keeps the active Service", judges=True)
 def no_way_back() -> Iterable[Place]:
-    real = bluegreen._Pass.switch
+    real = blue_green.switch
 
-    def switch(self: Any, elapsed: bool) -> None:
-        if not self.status.abort:
-            real(self, elapsed)
+    def switch(builder: Any, found: versions.Versions, **how: Any) -> Any:
+        if builder.status.abort:
+            return Selectors(found.active, found.preview)
+        return real(builder, found, **how)
 
-    return [(bluegreen._Pass, "switch", switch)]
+    return [(blue_green, "switch", switch)]
 
 
 @mutant("an Experiment that is told to end waits for its required analysis", judges=True)

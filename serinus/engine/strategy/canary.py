@@ -20,56 +20,49 @@ from serinus.engine.core.context import RolloutContext, hash_of
 from serinus.engine.judging import analyses, experiments, step_plugins
 from serinus.engine.replicasets import ephemeral_roles
 from serinus.engine.replicasets.restart import restart
-from serinus.engine.replicasets.revision import ensure_new, trim_history
-from serinus.engine.replicasets.workload import follow, scale_down
+from serinus.engine.replicasets.revision import trim_history
+from serinus.engine.replicasets.workload import scale_down
 from serinus.engine.status import duration
-from serinus.engine.status.abort import apply_abort, full_promotion_wanted
-from serinus.engine.status.conditions import find, promoted, record_not_completed, set_conditions
-from serinus.engine.status.phase import phase_of
-from serinus.engine.status.promotion import end_pauses, goes_back, in_rollback_window, promote
-from serinus.engine.status.refused_writes import report_held, report_only_held, report_unconfirmed
-from serinus.engine.strategy import held_scaling, scaling, step_walk, traffic
-from serinus.engine.strategy.stages import count_pods
+from serinus.engine.status.conditions import promoted
+from serinus.engine.status.promotion import goes_back, in_rollback_window, promote
+from serinus.engine.strategy import stages
+from serinus.engine.strategy.scaling import held as held_sizes
+from serinus.engine.strategy.scaling.resize import resize
+from serinus.engine.strategy.scaling.scale_plan import ScalePlan, frozen
+from serinus.engine.strategy.stages import Command, NewVersion, Outcome, count_pods
+from serinus.engine.strategy.step_walk import StepState, step_state, walk
+from serinus.engine.strategy.traffic import reach
+from serinus.engine.strategy.traffic.route import held_routing, route
 
 
 def plan_canary(builder: PlanBuilder) -> None:
     """Fill the builder for a valid canary Rollout."""
-    s, before = builder.context, builder.context.rollout.status
-    created = s.new is None
-    new = ensure_new(builder, ephemeral_roles.for_new(s))
-    if builder.missing(new) and s.stable is None:
-        report_only_held(builder, new)
+    new = stages.begin(builder)
+    if new is None:
         return
-    follow(builder)
-    _reset_if_changed(builder, new)
+    _reset_if_changed(builder, new.rs)
     analyses.sync_runs(builder)
     _controls(builder)
-    _initial_deploy(builder, new)
-    scale = scaling.ScalePlan(builder)
+    stages.first_deploy(builder, new.rs)
+    scale = ScalePlan(builder)
     restart(builder, scale.must_serve, scale.room)
-    _walk(builder, scale)
+    step = _walk(builder, scale)
     ephemeral_roles.keep_in_step(builder)
-    if not traffic.route(builder, scale):
-        held_scaling.follow_replicas(builder, scale)
-        held_scaling.count_pods(builder)
+    if not route(builder, scale, step):
+        held_sizes.follow_replicas(builder, scale)
+        held_sizes.count_pods(builder)
         return
     builder.record_held_events()
-    scaling.keep_in_use(builder, scale)
-    if scaling.frozen(builder):
-        if s.spec.paused:
-            builder.wait(wait_reasons.PAUSED.code, "spec.paused is true: the update stays where it is")
-        held_scaling.follow_replicas(builder, scale)
-    else:
-        scaling.resize(builder, scale)
+    resize(builder, scale, step)
     scale_down(builder)
     trim_history(builder)
-    _promote_if_done(builder, scale, new)
+    _promote_if_done(builder, scale, new.rs)
     step_plugins.stop_plugins(builder)
     analyses.stop(builder)
     analyses.trim(builder)
     experiments.stop(builder)
     experiments.trim(builder)
-    _write_status(builder, before_index=before.current_step_index, created=created)
+    _write_status(builder, new)
 
 
 def _reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> None:
@@ -83,8 +76,7 @@ def _reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> None:
     status.current_pod_hash, status.current_step_hash = pods, now_steps
     if same:
         return
-    end_pauses(builder)
-    status.abort, status.aborted_at, status.promote_full = False, None, False
+    stages.end_commands(builder)
     status.restarted_at = s.spec.restart_at
     canary = status.canary
     canary.current_experiment, canary.step_plugin_statuses = "", []
@@ -107,68 +99,49 @@ def _hash_of_steps(s: RolloutContext) -> str:
 def _controls(builder: PlanBuilder) -> None:
     """The users' commands: abort, retry, full promotion."""
     s, status = builder.context, builder.status
-    done, count = promoted(status), len(s.steps)
-    index = status.current_step_index
+    count, index = len(s.steps), status.current_step_index
     known = not builder.invalid or status.current_step_hash == _hash_of_steps(s)  # else the index is not adjusted
     if known:
         status.current_step_index = None if not count else min(max(index or 0, 0), count)
-    if done:
-        status.abort, status.promote_full = False, False
-        status.current_step_index = (count or None) if known else index
-        end_pauses(builder)
-        analyses.forget(builder, BACKGROUND, STEP)
-    elif full_promotion_wanted(status) or (in_rollback_window(builder) and not status.abort):
-        status.abort = False
+    command = stages.apply_commands(builder, skips_trial=in_rollback_window(builder))
+    if command is Command.PROMOTE or (command is Command.COMPLETE and known):
         status.current_step_index = count or None
-        end_pauses(builder)
+    # The pass that reports an abort's reason needs the status of the runs.
+    if command in (Command.PROMOTE, Command.COMPLETE) or (command is Command.ABORT and s.rollout.status.abort):
         analyses.forget(builder, BACKGROUND, STEP)
-    elif status.abort:
-        apply_abort(builder)
-        if s.rollout.status.abort:  # keep their status for the pass that reports the abort's reason
-            analyses.forget(builder, BACKGROUND, STEP)
-    if not status.abort:
-        if status.aborted_at and not done:
-            duration.begin(status, s.now)
-            if not status.promote_full:
-                status.canary.step_plugin_statuses = []
-        status.aborted_at = None
+    if stages.ends_abort(builder) and not status.promote_full:
+        status.canary.step_plugin_statuses = []
 
 
-def _initial_deploy(builder: PlanBuilder, new: ReplicaSet) -> None:
-    """Without a stable version there is none to compare with, and none to serve: the new one becomes stable at once."""
-    s, status = builder.context, builder.status
-    if status.stable_rs and s.stable is not None:
-        return
-    how = "Stable ReplicaSet is gone" if status.stable_rs and status.stable_rs != hash_of(new) else "Initial deploy"
-    s.stable = new
-    if find(status, "Completed") is None:
-        record_not_completed(builder)
-    promote(builder, new, how)
+def _walk(builder: PlanBuilder, scale: ScalePlan) -> StepState:
+    """Complete steps, and begin the analyses of the present one. Returns the step that traffic and sizes follow."""
+    if _may_walk(builder):
+        analyses.forget_other_steps(builder)
+        walk(builder, scale.arrived)
+    return step_state(builder)
 
 
-def _walk(builder: PlanBuilder, scale: scaling.ScalePlan) -> None:
+def _may_walk(builder: PlanBuilder) -> bool:
+    """Begin the background analysis. False if the update is over, paused, or a write that steps rely on is held."""
     s, status = builder.context, builder.status
     over = promoted(status) or status.abort or status.promote_full or in_rollback_window(builder)
     if over or s.spec.paused or (s.new and builder.missing(s.new)):
-        return
+        return False
     canary = s.canary
     if canary and canary.analysis and (status.current_step_index or 0) >= int(canary.analysis.get("startingStep") or 0):
         analyses.ensure_run(builder, BACKGROUND, canary.analysis)
-    held = traffic.held(s)
+    held = held_routing(s)
     for one in held:
         builder.hold_write(one)  # the pass that planned it was at a later step, so this one may not plan it again
     if held or any((h.verb, h.kind) == ("create", "AnalysisRun") for h in builder.held):
-        return  # steps rely on the weight, the Services and the analysis: a held write of one stops them
-    if any(p.reason != CANARY_PAUSE for p in status.pause_conditions):
-        return
-    analyses.forget_other_steps(builder)
-    step_walk.walk(builder, scale.arrived)
+        return False  # steps rely on the weight, the Services and the analysis: a held write of one stops them
+    return all(p.reason == CANARY_PAUSE for p in status.pause_conditions)
 
 
-def _promote_if_done(builder: PlanBuilder, scale: scaling.ScalePlan, new: ReplicaSet) -> None:
+def _promote_if_done(builder: PlanBuilder, scale: ScalePlan, new: ReplicaSet) -> None:
     s, status = builder.context, builder.status
     count = len(s.steps)
-    if promoted(status) or status.abort or scaling.frozen(builder) or not scale.serves(new):
+    if promoted(status) or status.abort or frozen(builder) or not scale.serves(new):
         return
     weights = status.canary.weights
     if s.routing and count and weights and weights.canary.weight < s.max_weight:
@@ -183,53 +156,47 @@ def _promote_if_done(builder: PlanBuilder, scale: scaling.ScalePlan, new: Replic
         promote(builder, new, f"Completed all {count} canary steps")
 
 
-def _write_status(builder: PlanBuilder, *, before_index: int | None, created: bool) -> None:
-    s, status, old = builder.context, builder.status, builder.context.rollout.status
-    new = s.new
-    assert new is not None
-    live = [r for r in s.sets if r is not new] + [new]
+def _write_status(builder: PlanBuilder, new: NewVersion) -> None:
+    s, status, old, rs = builder.context, builder.status, builder.context.rollout.status, new.rs
+    live = [each for each in s.sets if each is not rs] + [rs]
     pods = count_pods(builder, live)
     status.replicas, status.ready_replicas, status.available_replicas = pods.existing, pods.ready, pods.available
     status.hpa_replicas = status.replicas
-    status.updated_replicas = new.status.replicas
+    status.updated_replicas = rs.status.replicas
     status.selector = s.selector_text
     status.observed_generation = str(s.rollout.metadata.generation)
-    leads, own = traffic.reached(builder), builder.ready_not_evicted(new, new.status.available_replicas)
-    has_traffic = traffic.all_on_new(builder, leads)
+    leads, own = reach.reached(builder), builder.ready_not_evicted(rs, rs.status.available_replicas)
+    has_traffic = reach.all_on_new(builder, leads)
     # Pods that no request reaches (an old version in its scale-down delay) keep nothing available.
-    reachable = (
-        pods if leads is None else count_pods(builder, [r for r in live if r.status.replicas and hash_of(r) in leads])
+    with_traffic = (
+        pods
+        if leads is None
+        else count_pods(builder, [each for each in live if each.status.replicas and hash_of(each) in leads])
     )
-    available = reachable.available >= s.replicas
     arrived = promoted(status) and has_traffic and status.updated_replicas == s.replicas and own >= s.replicas
-    healthy = arrived and status.available_replicas == status.replicas == s.replicas
     if arrived:
         duration.finish(status, s.now)
-    progressed = (
-        builder.evicts()
-        or status.updated_replicas != old.updated_replicas
+    moved = (
+        stages.progressed(builder)
         or status.replicas - status.updated_replicas < old.replicas - old.updated_replicas
-        or status.ready_replicas > old.ready_replicas
-        or status.available_replicas > old.available_replicas
-        or status.stable_rs != old.stable_rs
-        or status.current_pod_hash != old.current_pod_hash
-        or status.current_step_index != before_index
+        or status.current_step_index != old.current_step_index
         or status.current_step_hash != old.current_step_hash
     )
-    report_held(builder)
-    report_unconfirmed(builder)
-    created = created and not builder.missing(new)
-    set_conditions(builder, healthy=healthy, available=available, progressed=progressed, created=created)
-    duration.count_pause(status, s.now, manual=s.spec.paused or _waits_for_person(builder))
-    status.phase, status.message = phase_of(s.spec, status, available=own, has_traffic=has_traffic)
+    outcome = Outcome(
+        healthy=arrived and status.available_replicas == status.replicas == s.replicas,
+        available=with_traffic.available >= s.replicas,
+        progressed=moved,
+        for_user=_waits_for_person(builder),
+        own=own,
+        has_traffic=has_traffic,
+    )
+    stages.report(builder, new, outcome)
     if promoted(status) and not has_traffic:
         builder.wait(wait_reasons.TRAFFIC.code, "requests still go to another version")
 
 
 def _waits_for_person(builder: PlanBuilder) -> bool:
-    s, status = builder.context, builder.status
-    index = status.current_step_index or 0
-    if not status.pause_conditions or index >= len(s.steps):
-        return bool(status.pause_conditions)
-    pause = s.steps[index].pause
-    return pause is None or pause.duration is None
+    if not builder.status.pause_conditions:
+        return False
+    step = step_state(builder).step
+    return step is None or step.pause is None or step.pause.duration is None

@@ -20,8 +20,8 @@ from serinus.engine.status.conditions import find, put
 from serinus.engine.status.phase import phase_of
 from serinus.engine.status.promotion import in_rollback_window
 from serinus.engine.status.refused_writes import report_held
-from serinus.engine.strategy import held_scaling
-from serinus.engine.strategy.scaling import ScalePlan
+from serinus.engine.strategy.scaling import held
+from serinus.engine.strategy.scaling.scale_plan import ScalePlan
 from serinus.engine.strategy.spec_rules import RULES
 
 
@@ -66,8 +66,8 @@ def hold(snapshot: Snapshot, message: str) -> Plan:
     """The whole pass while the update is held: sizes follow `spec.replicas`, and the status contains the reason."""
     builder, replicas = PlanBuilder(build_context_from_status(snapshot)), snapshot.rollout.spec.replicas
     if replicas is not None and replicas >= 0:
-        held_scaling.follow_replicas(builder, _scale_plan(builder))
-    held_scaling.count_pods(builder)
+        held.follow_replicas(builder, _scale_plan(builder))
+    held.count_pods(builder)
     report_held(builder)
     builder.waits.insert(0, Wait(wait_reasons.INVALID.code, message))
     say(builder, message)

@@ -14,7 +14,7 @@ from serinus.api.rollout import Rollout
 from serinus.engine.core.plan import Action
 from serinus.engine.core.service_release import is_settled
 from serinus.engine.replicasets.routes import managed, service_names
-from serinus.engine.strategy.traffic import action_of
+from serinus.engine.strategy.traffic.write import action_of
 from serinus.routing import registry
 from serinus.routing.router import ANY, Objects, Traffic
 

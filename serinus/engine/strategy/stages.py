@@ -3,10 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import NamedTuple
 
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
+from serinus.engine.core.context import hash_of
+from serinus.engine.replicasets import ephemeral_roles
+from serinus.engine.replicasets.revision import ensure_new
+from serinus.engine.replicasets.workload import follow
+from serinus.engine.status import duration
+from serinus.engine.status.abort import apply_abort, full_promotion_wanted
+from serinus.engine.status.conditions import find, promoted, record_not_completed, set_conditions
+from serinus.engine.status.phase import phase_of
+from serinus.engine.status.promotion import end_pauses, promote
+from serinus.engine.status.refused_writes import report_held, report_only_held, report_unconfirmed
+
+
+class NewVersion(NamedTuple):
+    """The ReplicaSet of the current template. `created`: this pass creates it."""
+
+    rs: ReplicaSet
+    created: bool
+
+
+def begin(builder: PlanBuilder) -> NewVersion | None:
+    """The new version, planned if its ReplicaSet is missing. None ends the pass: no version can get pods."""
+    s = builder.context
+    created = s.new is None
+    new = ensure_new(builder, ephemeral_roles.for_new(s))
+    if builder.missing(new) and s.stable is None:
+        report_only_held(builder, new)
+        return None
+    follow(builder)
+    return NewVersion(new, created)
+
+
+def end_commands(builder: PlanBuilder) -> None:
+    """A new template ends the pauses, the abort and the full promotion of the update before."""
+    end_pauses(builder)
+    builder.status.abort, builder.status.aborted_at, builder.status.promote_full = False, None, False
+
+
+def first_deploy(builder: PlanBuilder, new: ReplicaSet) -> None:
+    """Without a stable version there is none to compare with, and none to serve: the new one becomes stable at once."""
+    s, status = builder.context, builder.status
+    if status.stable_rs and s.stable is not None:
+        return
+    how = "Stable ReplicaSet is gone" if status.stable_rs and status.stable_rs != hash_of(new) else "Initial deploy"
+    s.stable = new
+    if s.blue_green is None and find(status, "Completed") is None:
+        record_not_completed(builder)
+    promote(builder, new, how)
+
+
+class Command(Enum):
+    """The command that decides about the update in this pass."""
+
+    NONE = auto()
+    COMPLETE = auto()
+    """The new version is the stable one, so no command applies."""
+    PROMOTE = auto()
+    ABORT = auto()
+
+
+def apply_commands(builder: PlanBuilder, *, skips_trial: bool) -> Command:
+    """Apply the users' commands to the status. `skips_trial`: the version needs none, so it is promoted fully."""
+    status = builder.status
+    if promoted(status):
+        status.abort, status.promote_full = False, False
+        end_pauses(builder)
+        return Command.COMPLETE
+    if full_promotion_wanted(status) or (skips_trial and not status.abort):
+        status.abort = False
+        end_pauses(builder)
+        return Command.PROMOTE
+    if status.abort:
+        apply_abort(builder)
+        return Command.ABORT
+    return Command.NONE
+
+
+def ends_abort(builder: PlanBuilder) -> bool:
+    """Remove the time of an abort that no longer holds. Returns whether the update is retried."""
+    status = builder.status
+    if status.abort:
+        return False
+    retried = bool(status.aborted_at) and not promoted(status)
+    if retried:
+        duration.begin(status, builder.context.now)
+    status.aborted_at = None
+    return retried
 
 
 class PodCounts(NamedTuple):
@@ -28,3 +115,47 @@ def count_pods(builder: PlanBuilder, sets: Sequence[ReplicaSet]) -> PodCounts:
         ready += builder.ready_not_evicted(rs, status.ready_replicas)
         available += builder.ready_not_evicted(rs, status.available_replicas)
     return PodCounts(existing, ready, available)
+
+
+def progressed(builder: PlanBuilder) -> bool:
+    """Whether pods became ready, or versions changed, since the status was stored. The counts must be in the status."""
+    status, old = builder.status, builder.context.rollout.status
+    return (
+        status.updated_replicas != old.updated_replicas
+        or status.ready_replicas > old.ready_replicas
+        or status.available_replicas > old.available_replicas
+        or status.stable_rs != old.stable_rs
+        or status.current_pod_hash != old.current_pod_hash
+        or builder.evicts()
+    )
+
+
+class Outcome(NamedTuple):
+    """The state of the update at the end of a pass.
+
+    `healthy`, `available`, `progressed`: as of `set_conditions`. `for_user`: it waits for a user. `own`, `has_traffic`:
+    as `available` and `has_traffic` of `phase_of`.
+    """
+
+    healthy: bool
+    available: bool
+    progressed: bool
+    for_user: bool
+    own: int | None = None
+    has_traffic: bool = True
+
+
+def report(builder: PlanBuilder, new: NewVersion, outcome: Outcome) -> None:
+    """Write the conditions, the time of pauses, the phase and the message. The rest of the status must be complete."""
+    s, status = builder.context, builder.status
+    report_held(builder)
+    report_unconfirmed(builder)
+    set_conditions(
+        builder,
+        healthy=outcome.healthy,
+        available=outcome.available,
+        progressed=outcome.progressed,
+        created=new.created and not builder.missing(new.rs),
+    )
+    duration.count_pause(status, s.now, manual=s.spec.paused or outcome.for_user)
+    status.phase, status.message = phase_of(s.spec, status, available=outcome.own, has_traffic=outcome.has_traffic)

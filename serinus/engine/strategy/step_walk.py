@@ -8,10 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from serinus.api.names import CANARY_PAUSE
+from serinus.api.rollout import CanaryStep
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.step_kinds import StepRun, deciding, describe
 from serinus.engine.status.promotion import end_pauses
+
+
+class StepState(msgspec.Struct, frozen=True):
+    """The position of an update in this pass. `step`: None at the end of the steps, where `index` is their number."""
+
+    index: int
+    step: CanaryStep | None
+
+
+def step_state(builder: PlanBuilder) -> StepState:
+    """The position that the status of this pass has now."""
+    steps, index = builder.context.steps, builder.status.current_step_index or 0
+    return StepState(index, steps[index] if index < len(steps) else None)
 
 
 def walk(builder: PlanBuilder, arrived: Callable[[int], bool]) -> None:
@@ -27,11 +43,11 @@ def walk(builder: PlanBuilder, arrived: Callable[[int], bool]) -> None:
         step = steps[index]
         if weighed is not None and step.pause is None:
             break
-        before, found = len(builder.events), deciding(step)
-        if found is not None and not found[0].complete(found[1], StepRun(builder, step, index, arrived)):
+        events, part = len(builder.events), deciding(step)
+        if part is not None and not part[0].complete(part[1], StepRun(builder, step, index, arrived)):
             break
         if weighed is None and step.set_weight is not None:
-            weighed = before
+            weighed = events
         builder.status.current_step_index = index + 1
         builder.record_event(
             "RolloutStepCompleted", f"Rollout step {index + 1}/{len(steps)} completed ({describe(step)})"
@@ -44,6 +60,6 @@ def walk(builder: PlanBuilder, arrived: Callable[[int], bool]) -> None:
 
 def _leave_pause(builder: PlanBuilder) -> None:
     """End the pause of a step that a user skipped: the next pause has its own time."""
-    steps, index = builder.context.steps, builder.status.current_step_index or 0
-    if index >= len(steps) or steps[index].pause is None:
+    step = step_state(builder).step
+    if step is None or step.pause is None:
         end_pauses(builder, CANARY_PAUSE)

@@ -20,7 +20,9 @@ from serinus.engine.replicasets.routes import service_names
 from serinus.engine.replicasets.services import leads_to
 from serinus.engine.status import scale_down_delay
 from serinus.engine.status.conditions import find, promoted
-from serinus.engine.strategy.scaling import ScalePlan, count_of, follow_traffic, trim
+from serinus.engine.strategy.scaling.basic import trim
+from serinus.engine.strategy.scaling.routed import follow_traffic
+from serinus.engine.strategy.scaling.scale_plan import ScalePlan, Sizes, count_of
 
 
 def follow_replicas(builder: PlanBuilder, scale: ScalePlan | None) -> None:
@@ -126,17 +128,17 @@ def _routed(builder: PlanBuilder, scale: ScalePlan | None) -> None:
     before = at = None
     if scale is not None:
         index = builder.status.current_step_index or 0
-        before, at = scale.targets(index - 1) if index else (0, s.replicas), scale.targets(index)
+        before, at = scale.targets(index - 1) if index else Sizes(0, s.replicas), scale.targets(index)
     if stable is not None and _outdated(builder, stable):
         size = s.replicas
         if s.canary.dynamic_stable_scale:
-            size = max(least[1], _between(builder, stable, before and before[1], at and at[1]))
+            size = max(least[1], _between(builder, stable, before and before.stable, at and at.stable))
             follow_traffic(builder, stable, size)
         else:
             builder.scale(stable, size, f"the stable version has {size} pods")
     if new is None or builder.status.abort or not changed(builder, new) or not (least[0] or _begun(builder, new)):
         return
-    size = max(least[0], _between(builder, new, before and before[0], at and at[0]))
+    size = max(least[0], _between(builder, new, before and before.new, at and at.new))
     builder.scale(new, size, f"{s.replicas} replicas are wanted, and {size} of the new version where the update stands")
 
 

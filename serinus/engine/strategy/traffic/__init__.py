@@ -1,0 +1,1 @@
+"""Routing of requests in a pass over a canary: Services, the weight, and the routers."""
