@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
-
 import msgspec
 
 from serinus.api.decoding.merge_patch import applied, difference
@@ -66,10 +64,14 @@ class PlanBuilder:
 
         So a pass replaces conditions, weights and entries of lists, and never changes one.
         """
-        new = copy(status)
-        new.conditions, new.pause_conditions = list(status.conditions), list(status.pause_conditions)
-        new.canary, new.blue_green = copy(status.canary), copy(status.blue_green)
-        return new
+        copy = msgspec.structs.replace
+        return copy(
+            status,
+            conditions=list(status.conditions),
+            pause_conditions=list(status.pause_conditions),
+            canary=copy(status.canary),
+            blue_green=copy(status.blue_green),
+        )
 
     def ready_not_evicted(self, rs: ReplicaSet, count: int) -> int:
         """`count` (its observed ready or available pods) without evicted ones that a spare pod replaces."""
@@ -110,6 +112,8 @@ class PlanBuilder:
         del self.events[start:]
 
     def record_held_events(self) -> None:
+        if not self._held_back:
+            return
         after = len(self.actions)
         self.events += [msgspec.structs.replace(event, after=after) for event in self._held_back]
         self._held_back = []

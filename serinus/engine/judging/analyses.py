@@ -72,7 +72,7 @@ def _put(builder: PlanBuilder, kind: Kind, value: Json | None) -> None:
 def forget(builder: PlanBuilder, *kinds: Kind) -> None:
     """These runs no longer count; `stop` ends them."""
     for kind in kinds:
-        if current(builder, kind) is not None:
+        if _known(builder.status, kind) is not None:
             _put(builder, kind, None)
 
 

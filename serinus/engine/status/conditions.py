@@ -107,9 +107,11 @@ def set_conditions(builder: PlanBuilder, *, healthy: bool, available: bool, prog
 
 
 def _completed(builder: PlanBuilder, done: bool) -> None:
-    status, before = builder.status, find(builder.status, "Completed")
-    if not done and (before is None or before.status == "True"):
-        record_not_completed(builder)
+    status = builder.status
+    if not done:
+        before = find(status, "Completed")
+        if before is None or before.status == "True":
+            record_not_completed(builder)
     put(status, builder.context.now, "Completed", "True" if done else "False", "RolloutCompleted", "RolloutCompleted")
 
 
@@ -124,10 +126,10 @@ def record_not_completed(builder: PlanBuilder) -> None:
 
 def _health(status: RolloutStatus, now: float, *, healthy: bool) -> bool:
     """Set Healthy. Returns whether it has just become False."""
-    before = find(status, "Healthy")
     if healthy:
         put(status, now, "Healthy", "True", "RolloutHealthy", "Rollout is healthy")
         return False
+    before = find(status, "Healthy")
     if before:
         put(status, now, "Healthy", "False", "RolloutHealthy", "Rollout is not healthy")
     return before is not None and before.status == "True"
@@ -151,8 +153,7 @@ def _progressing(
     s, status, now = builder.context, builder.status, builder.context.now
     if s.new is not None and builder.missing(s.new) and not paused:
         return put_creation_refused(builder, s.new)
-    before, name = find(status, "Progressing"), s.new.metadata.name if s.new else ""
-    reason = before.reason if before else ""
+    name = s.new.metadata.name if s.new else ""
     if paused:
         return put(status, now, "Progressing", "Unknown", "RolloutPaused", "Rollout is paused")
     if healthy:
@@ -164,6 +165,8 @@ def _progressing(
             "NewReplicaSetAvailable",
             f'ReplicaSet "{name}" has successfully progressed.',
         )
+    before = find(status, "Progressing")
+    reason = before.reason if before else ""
     if created and not promoted(status):
         return put(
             status, now, "Progressing", "True", "NewReplicaSetCreated", f'Created new replica set "{name}"', renew=True

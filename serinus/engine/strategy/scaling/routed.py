@@ -41,7 +41,14 @@ def resize_routed(builder: PlanBuilder, scale: ScalePlan, step: StepState) -> No
         size = scale.carrying(want).new
         _resize_new(builder, new, size, _why(builder, scale, size, step.index))
     old = [r for r in s.others if r is not stable and builder.size(r)]
-    leading = references(builder) if old else {}
+    if old:
+        _retire_superseded(builder, scale, old)
+
+
+def _retire_superseded(builder: PlanBuilder, scale: ScalePlan, old: list[ReplicaSet]) -> None:
+    """Scale down versions that nothing refers to any more, each after its delay."""
+    s, status, stable = builder.context, builder.status, scale.stable
+    leading = references(builder)
     free = sorted((r for r in old if hash_of(r) not in leading), key=revision_of, reverse=True)
     updating = not promoted(status)
     for rs in free if updating else ():
