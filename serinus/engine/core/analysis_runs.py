@@ -59,12 +59,12 @@ def spec_of(s: RolloutContext, analysis: RolloutAnalysis) -> AnalysisRunSpec:
 
 def templates_of(objects: Mapping[str, Json]) -> tuple[dict[str, AnalysisTemplate], dict[str, AnalysisTemplate]]:
     """(templates of the namespace, templates of the cluster), by name."""
-    found: tuple[dict[str, AnalysisTemplate], dict[str, AnalysisTemplate]] = ({}, {})
+    templates: tuple[dict[str, AnalysisTemplate], dict[str, AnalysisTemplate]] = ({}, {})
     for key, obj in objects.items():
         kind, _, name = key.partition("/")
         if kind in ("AnalysisTemplate", "ClusterAnalysisTemplate"):
-            found[kind == "ClusterAnalysisTemplate"][name] = converted(obj, AnalysisTemplate)
-    return found
+            templates[kind == "ClusterAnalysisTemplate"][name] = converted(obj, AnalysisTemplate)
+    return templates
 
 
 def wanted_run(

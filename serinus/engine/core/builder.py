@@ -189,11 +189,11 @@ class PlanBuilder:
         i = self._created.get(name)
         if i is not None:
             self._sizes[name] = size
-            made = self.actions[i]
+            create = self.actions[i]
             events = tuple(msgspec.structs.replace(event, after=len(self.actions)) for event in events)
-            body = {**made.body, "spec": {**made.body["spec"], "replicas": size}}
+            body = {**create.body, "spec": {**create.body["spec"], "replicas": size}}
             self.actions[i] = msgspec.structs.replace(
-                made, body=body, because=f"{made.because}; {because}", events=made.events + events
+                create, body=body, because=f"{create.because}; {because}", events=create.events + events
             )
             return
         patch: Json = {}

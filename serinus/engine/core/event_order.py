@@ -28,5 +28,5 @@ def ordered(plan: Plan, done: Iterable[int], *, status: bool) -> list[Event]:
         last = len(plan.actions)
         placed += [((last if event.after is None else event.after) - 0.5, event) for event in plan.events]
     ranks = _FIRST | _LAST
-    found = sorted(placed, key=lambda one: (ranks.get(one[1].reason, len(_FIRST)), one[0]))
-    return [event for _, event in found]
+    sequence = sorted(placed, key=lambda one: (ranks.get(one[1].reason, len(_FIRST)), one[0]))
+    return [event for _, event in sequence]

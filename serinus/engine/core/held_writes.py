@@ -90,12 +90,12 @@ def summed(held: Iterable[HeldWrite]) -> str:
 
 def known_from(status: RolloutStatus, actions: Iterable[Action], now: float) -> tuple[HeldWrite, ...]:
     """The held writes among these actions according to the status, for clients without the controller's memory."""
-    found: list[HeldWrite] = []
+    held: list[HeldWrite] = []
     for condition in status.conditions:
         text = condition.message
         if condition.type == "WriteRefused":
             refused = (a for a in actions if refusal(a.verb, a.kind, a.name, "") in text)
-            found += [HeldWrite(condition.type, a.verb, a.kind, a.name, text, now + 1) for a in refused]
+            held += [HeldWrite(condition.type, a.verb, a.kind, a.name, text, now + 1) for a in refused]
         elif condition.type == "FieldConflict":
-            found.append(HeldWrite(condition.type, "patch", "", "", text, now + 1))
-    return tuple(found)
+            held.append(HeldWrite(condition.type, "patch", "", "", text, now + 1))
+    return tuple(held)

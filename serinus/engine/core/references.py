@@ -47,15 +47,15 @@ def router_objects(rollout: Rollout) -> frozenset[Reference]:
 def analyses(rollout: Rollout) -> list[Json]:
     """All analyses in the Rollout's spec, including those of its experiments."""
     canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
-    found: list[Json | None] = []
+    named: list[Json | None] = []
     if blue_green:
-        found += [blue_green.pre_promotion_analysis, blue_green.post_promotion_analysis]
+        named += [blue_green.pre_promotion_analysis, blue_green.post_promotion_analysis]
     if canary:
-        found.append(canary.analysis)
+        named.append(canary.analysis)
         for step in canary.steps:
-            found.append(step.analysis)
-            found += [{"templates": [part]} for part in (step.experiment or {}).get("analyses") or []]
-    return [analysis for analysis in found if analysis]
+            named.append(step.analysis)
+            named += [{"templates": [part]} for part in (step.experiment or {}).get("analyses") or []]
+    return [analysis for analysis in named if analysis]
 
 
 def templates(references: Iterable[Json]) -> list[Reference]:
@@ -73,8 +73,8 @@ def workload(rollout: Rollout) -> Reference | None:
 def of_experiment(experiment: Experiment) -> frozenset[Reference]:
     """The objects that an Experiment names: its Services, and templates of analyses."""
     name, spec = experiment.metadata.name, experiment.spec
-    found = {("Service", t.service.name or f"{name}-{t.name}") for t in spec.templates if t.service is not None}
-    return frozenset(found | (TEMPLATES if spec.analyses else set()))
+    services = {("Service", t.service.name or f"{name}-{t.name}") for t in spec.templates if t.service is not None}
+    return frozenset(services | (TEMPLATES if spec.analyses else set()))
 
 
 def references(about: Rollout | Experiment) -> frozenset[Reference]:
@@ -84,10 +84,10 @@ def references(about: Rollout | Experiment) -> frozenset[Reference]:
 
 def of_rollout(rollout: Rollout) -> frozenset[Reference]:
     named = workload(rollout)
-    found = {("Service", name) for name in services(rollout)} | router_objects(rollout)
+    objects = {("Service", name) for name in services(rollout)} | router_objects(rollout)
     if analyses(rollout):
-        found |= TEMPLATES
-    return frozenset(found | ({(f"workload {named[0]}", named[1])} if named else set()))
+        objects |= TEMPLATES
+    return frozenset(objects | ({(f"workload {named[0]}", named[1])} if named else set()))
 
 
 def expected_until(meta: WrittenMeta, now: float) -> float | None:

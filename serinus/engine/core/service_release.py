@@ -16,14 +16,14 @@ from serinus.engine.core.plan import Action
 def named_services(rollout: Rollout) -> set[str]:
     """All Services that a Rollout's strategy names."""
     canary, blue_green = rollout.spec.strategy.canary, rollout.spec.strategy.blue_green
-    found: set[str] = set()
+    names: set[str] = set()
     if canary:
-        found |= {canary.stable_service, canary.canary_service}
+        names |= {canary.stable_service, canary.canary_service}
         if canary.ping_pong:
-            found |= {canary.ping_pong.ping_service, canary.ping_pong.pong_service}
+            names |= {canary.ping_pong.ping_service, canary.ping_pong.pong_service}
     if blue_green:
-        found |= {blue_green.active_service, blue_green.preview_service}
-    return found - {""}
+        names |= {blue_green.active_service, blue_green.preview_service}
+    return names - {""}
 
 
 def release(service: Service, rollout: Rollout | None) -> Action | None:
@@ -46,5 +46,5 @@ def release(service: Service, rollout: Rollout | None) -> Action | None:
 
 def is_settled(rollout: Rollout) -> bool:
     """Whether the controller has observed its spec and found it valid."""
-    seen = rollout.status.observed_generation == str(rollout.metadata.generation)
-    return seen and not any(c.type == "InvalidSpec" for c in rollout.status.conditions)
+    observed = rollout.status.observed_generation == str(rollout.metadata.generation)
+    return observed and not any(c.type == "InvalidSpec" for c in rollout.status.conditions)

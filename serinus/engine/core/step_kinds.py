@@ -113,7 +113,7 @@ class StepKind:
 def kinds() -> dict[str, StepKind]:
     """By field, in the order in which they decide about a step with several parts."""
     package = importlib.import_module(PACKAGE)
-    modules = [importlib.import_module(f"{PACKAGE}.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
+    modules = [importlib.import_module(f"{PACKAGE}.{each.name}") for each in pkgutil.iter_modules(package.__path__)]
     known: list[StepKind] = [module.KIND for module in modules if hasattr(module, "KIND")]
     known.sort(key=lambda kind: (ORDER.index(kind.field) if kind.field in ORDER else len(ORDER), kind.field))
     return {kind.field: kind for kind in known}
@@ -141,8 +141,8 @@ def deciding(step: CanaryStep) -> tuple[StepKind, Any] | None:
 
 def describe(step: CanaryStep) -> str:
     """A step as the Event RolloutStepCompleted names it."""
-    found = deciding(step)
-    return found[0].describe(found[1]) if found else ""
+    part = deciding(step)
+    return part[0].describe(part[1]) if part else ""
 
 
 def step_words(step: Json) -> str:

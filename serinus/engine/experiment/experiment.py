@@ -50,7 +50,7 @@ def _phase(trial: Trial) -> None:
     if before in COMPLETED:
         return
     templates = worst([t.status for t in status.template_statuses]) or SUCCESSFUL
-    told = next((t.message for t in status.template_statuses if t.status == templates and t.message), "")
+    reason = next((t.message for t in status.template_statuses if t.status == templates and t.message), "")
     templates = PENDING if templates == PROGRESSING else templates
     if templates == RUNNING and status.available_at is None:
         status.available_at = format_time(trial.now)
@@ -61,11 +61,11 @@ def _phase(trial: Trial) -> None:
     required = _waits_for_required(trial)
     if templates in COMPLETED:
         judged = templates == SUCCESSFUL and (analyses in COMPLETED or required)
-        phase, text = (analyses, message) if judged else (templates, told)
+        phase, text = (analyses, message) if judged else (templates, reason)
     elif analyses in COMPLETED and (analyses != SUCCESSFUL or message):
         phase, text = analyses, message
     else:
-        phase, text = templates, told
+        phase, text = templates, reason
     status.phase, status.message = phase or PENDING, text
     if status.phase != before:
         bad = status.phase in (FAILED, ERROR, INCONCLUSIVE)

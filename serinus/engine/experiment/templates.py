@@ -32,22 +32,22 @@ def run_templates(trial: Trial) -> None:
     """Plan for each template, and bring its status up to date."""
     terminating = trial.terminating()
     before = {t.name: t for t in trial.stored.template_statuses}
-    found = [_one(trial, template, before.get(template.name), terminating) for template in trial.spec.templates]
-    trial.status.template_statuses = found
+    results = [_one(trial, template, before.get(template.name), terminating) for template in trial.spec.templates]
+    trial.status.template_statuses = results
 
 
 def _one(
     trial: Trial, template: ExperimentTemplate, before: TemplateStatus | None, terminating: bool
 ) -> TemplateStatus:
     completed = before is not None and before.status in COMPLETED
-    wanted = 0 if terminating or completed else _replicas(template)
+    size = 0 if terminating or completed else _replicas(template)
     name = f"{trial.name}-{template.name}"
     rs = trial.sets.get(name)
     owned = whose(trial, rs.metadata, template.name) if rs is not None else Whose.OURS
     status = _counted(template.name, rs if owned is Whose.OURS else None, before)
     held = Held()
     if rs is None:
-        held = Held() if completed else _create(trial, template, name, wanted)
+        held = Held() if completed else _create(trial, template, name, size)
     elif owned is Whose.THEIRS:
         held = Held(
             refused=f"Failed to create ReplicaSet for template '{template.name}': {name} belongs to {owner_words(rs.metadata)}"
@@ -57,21 +57,23 @@ def _one(
     elif owned is Whose.ORPHAN:
         adopt(trial, "ReplicaSet", rs.metadata)
         held = Held(f"ReplicaSet {name} had no owner")
-    elif wanted and _edited(template, rs):
+    elif size and _edited(template, rs):
         held = _replace(trial, rs, before)
     else:
-        held = run_service(trial, template, rs, wanted, status)
-        if not held.refused and (refused := _scale(trial, template, rs, wanted, status)):
+        held = run_service(trial, template, rs, size, status)
+        if not held.refused and (refused := _scale(trial, template, rs, size, status)):
             held = Held(refused=refused)
     if held.refused and not completed:
         return _told(trial, msgspec.structs.replace(status, status=ERROR, message=held.refused), before)
-    return _told(trial, _judged(trial, template, status, rs, wanted, terminating, held), before)
+    return _told(trial, _judged(trial, template, status, rs, size, terminating, held), before)
 
 
 def _edited(template: ExperimentTemplate, rs: ReplicaSet) -> bool:
     """Whether the ReplicaSet has another pod template. Its label decides first: a webhook may add to the template."""
-    made = rs.metadata.labels.get(HASH)
-    return made != pod_template_hash(_without_hash(template)) and not same_template(rs.spec.template, template.template)
+    pod_hash = rs.metadata.labels.get(HASH)
+    return pod_hash != pod_template_hash(_without_hash(template)) and not same_template(
+        rs.spec.template, template.template
+    )
 
 
 def _replace(trial: Trial, rs: ReplicaSet, before: TemplateStatus | None) -> Held:
@@ -235,13 +237,13 @@ def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: i
             trial.requeue(at)
             return ""
     way = "up" if wanted > have else "down"
-    told = Event("ScalingReplicaSet", f"Scaled {way} ReplicaSet {meta.name} from {have} to {wanted}")
+    event = Event("ScalingReplicaSet", f"Scaled {way} ReplicaSet {meta.name} from {have} to {wanted}")
     patch = {"spec": {"replicas": wanted}, **({"metadata": {"annotations": notes}} if notes else {})}
     because = f"the template has {count(wanted, 'pod')}" if wanted else "the experiment is over"
     write = trial.act(
         Action(
             "patch", "ReplicaSet", meta.name, because, patch,
-            uid=meta.uid, resource_version=meta.resource_version, events=(told,),
+            uid=meta.uid, resource_version=meta.resource_version, events=(event,),
         )
     )  # fmt: skip
     if write.planned:

@@ -10,7 +10,7 @@ from serinus.engine.core.context import DEFAULT_PROGRESS_DEADLINE
 
 def invalid_experiment(experiment: Experiment) -> str:
     """The first error; "" if the Experiment is valid."""
-    spec, seen = experiment.spec, set[str]()
+    spec, names = experiment.spec, set[str]()
     deadline = DEFAULT_PROGRESS_DEADLINE if spec.progress_deadline_seconds is None else spec.progress_deadline_seconds
     for i, template in enumerate(spec.templates):
         selector = template.selector
@@ -22,9 +22,9 @@ def invalid_experiment(experiment: Experiment) -> str:
             return f"MinReadySeconds cannot be longer than ProgressDeadlineSeconds. Check template index {i}"
         if not template.name:
             return f"Experiment {experiment.metadata.name} has empty template name at index {i}"
-        if template.name in seen:
+        if template.name in names:
             return f"Experiment {experiment.metadata.name} has repeated template name '{template.name}' in templates"
-        seen.add(template.name)
+        names.add(template.name)
         unreadable = next(unreadable_template(f"spec.templates[{i}].template", template.template), None)
         if unreadable is not None:
             return unreadable.message

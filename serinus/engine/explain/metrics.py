@@ -103,11 +103,11 @@ def _named(status: RolloutStatus) -> tuple[Json | None, ...]:
 def _of_this_update(run: AnalysisRun, rollout: Rollout) -> bool:
     meta, status = run.metadata, rollout.status
     revision, judged = rollout.metadata.annotations.get(REVISION), meta.annotations.get(REVISION)
-    begun, made = parse_time((status.duration or {}).get("rolloutStartedAt")), parse_time(meta.creation_timestamp)
+    begun, created = parse_time((status.duration or {}).get("rolloutStartedAt")), parse_time(meta.creation_timestamp)
     return (
         meta.labels.get(HASH) == status.current_pod_hash
         and (revision is None or judged is None or judged == revision)
-        and (begun is None or made is None or made >= begun)
+        and (begun is None or created is None or created >= begun)
     )
 
 
@@ -132,9 +132,9 @@ def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[
     with suppress(AnalysisProblem):  # the condition stays as written with an argument from a Secret or a long one
         metric = with_arguments(metric, values, room)
     limits = [
-        (found, succeeds)
+        (limit, succeeds)
         for text, succeeds in ((metric.success_condition, True), (metric.failure_condition, False))
-        if (found := limit_of(text)) is not None
+        if (limit := limit_of(text)) is not None
     ]
     place = limits[0][0].place if limits else ()
     points = tuple(_point(one, place) for one in result.measurements[-LATEST:])
@@ -151,7 +151,7 @@ def _metric(run: AnalysisRun, asked: Metric, result: MetricResult, values: dict[
         metric.success_condition,
         metric.failure_condition,
         newest.message if sequential else value_text(newest.value, place) or newest.message,
-        tuple(Line(found.sign, found.value, succeeds) for found, succeeds in limits if found.place == place),
+        tuple(Line(limit.sign, limit.value, succeeds) for limit, succeeds in limits if limit.place == place),
         points,
         result.failed,
         None if allowed < 0 else allowed,

@@ -107,11 +107,11 @@ def gather(rollout: Json, now: float) -> Asking:
 
 def _read_back(rollout: Rollout, ingresses: dict[str, Ingress]) -> dict[str, ReadBack] | None:
     """The weights of load balancers as the controller recorded them. Only the controller reads the load balancers."""
-    told = next((c.message for c in rollout.status.conditions if c.type == TRAFFIC_VERIFIED), "")
+    message = next((c.message for c in rollout.status.conditions if c.type == TRAFFIC_VERIFIED), "")
     asks = any(used.router.key == "alb" for used in registry.routers_of(rollout.spec))
-    if not told or not asks:
+    if not message or not asks:
         return None
-    return {name: ReadBack(one.metadata.resource_version, error=told) for name, one in ingresses.items()}
+    return {name: ReadBack(one.metadata.resource_version, error=message) for name, one in ingresses.items()}
 
 
 def _router_objects(
@@ -126,8 +126,8 @@ def _router_objects(
         if kind in resources and resources[kind] is None:
             continue
         where, own = located(name, space)
-        wanted = Read(kind, "" if own == references.ANY else own, namespace=where, resource=resources.get(kind))
-        for obj in (yield wanted):
+        read = Read(kind, "" if own == references.ANY else own, namespace=where, resource=resources.get(kind))
+        for obj in (yield read):
             named = name_from(where, obj["metadata"]["name"], space)
             if kind == "Service":
                 services[named] = converted(obj, Service, own=False)
@@ -150,11 +150,11 @@ def _discovered(kind: str) -> Generator[Read, list[Json], Resource | None]:
 
 def _pod_events(pods: list[Pod], now: float) -> Generator[Read, list[Json], tuple[PodEvent, ...]]:
     """Warnings about unready pods whose status gives no cause. Only Events report volumes and probes."""
-    found: list[PodEvent] = []
+    events: list[PodEvent] = []
     for pod in sorted((p for p in pods if unexplained(p, now)), key=lambda p: p.metadata.name)[:ASKED_PODS]:
         fields = f"involvedObject.uid={pod.metadata.uid},type=Warning"
-        found += _typed((yield Read("Event", fields=fields, needed=False)), PodEvent)
-    return tuple(found)
+        events += _typed((yield Read("Event", fields=fields, needed=False)), PodEvent)
+    return tuple(events)
 
 
 def answered(asking: Asking, answer: Callable[[Read], list[Json]]) -> Snapshot:
@@ -179,13 +179,13 @@ async def answered_later(asking: Asking, answer: Callable[[Read], Awaitable[list
 
 def _workload(rollout: Rollout) -> Generator[Read, list[Json], Json | None]:
     named = references.workload(rollout)
-    found = (yield Read(*named)) if named else []
-    return found[0] if found else None
+    objects = (yield Read(*named)) if named else []
+    return objects[0] if objects else None
 
 
 def _templates(analyses: list[Json]) -> Generator[Read, list[Json], dict[str, Json]]:
     """The templates that the analyses name, including nested ones, by "Kind/name"."""
-    found: dict[str, Json] = {}
+    templates: dict[str, Json] = {}
     pending = [ref for analysis in analyses for ref in references.templates(analysis.get("templates") or [])]
     asked: set[references.Reference] = set()
     while pending:
@@ -194,9 +194,9 @@ def _templates(analyses: list[Json]) -> Generator[Read, list[Json], dict[str, Js
             continue
         asked.add((kind, name))
         for template in (yield Read(kind, name)):
-            found[f"{kind}/{name}"] = template
+            templates[f"{kind}/{name}"] = template
             pending += references.templates((template.get("spec") or {}).get("templates") or [])
-    return found
+    return templates
 
 
 def _experiments(rollout: Rollout) -> bool:

@@ -65,17 +65,17 @@ def number_of(value: str, place: tuple[str | int, ...] = ()) -> float | None:
     Without a place, a list of one number counts as that number.
     """
     try:
-        found: Any = None if len(value) > LONGEST or too_deep(value) else json.loads(value)
+        number: Any = None if len(value) > LONGEST or too_deep(value) else json.loads(value)
     except ValueError:
-        found = value
+        number = value
     for part in place:
         try:
-            found = found[part]
+            number = number[part]
         except (KeyError, IndexError, TypeError):
             return None
-    if not place and isinstance(found, list) and len(found) == 1:
-        found = found[0]
-    return _finite(found)
+    if not place and isinstance(number, list) and len(number) == 1:
+        number = number[0]
+    return _finite(number)
 
 
 def value_text(value: str, place: tuple[str | int, ...] = ()) -> str:

@@ -85,13 +85,13 @@ def takeover(snapshot: Snapshot) -> Takeover:
 
 
 def _writes(snapshot: Snapshot, decided: Plan) -> list[Write]:
-    found = [Write(a.verb, a.kind, a.name, _change(snapshot, a), a.because) for a in decided.actions]
+    writes = [Write(a.verb, a.kind, a.name, _change(snapshot, a), a.because) for a in decided.actions]
     # A plugin is the user's code: its effects are unknown.
-    found += [Write("call", "plugin", call.name, "analyses", call.because) for call in decided.calls]
+    writes += [Write("call", "plugin", call.name, "analyses", call.because) for call in decided.calls]
     if decided.status is not None:
         name = snapshot.rollout.metadata.name
-        found.append(Write("patch", "Rollout", f"{name}/status", "status", decided.status_because))
-    return found
+        writes.append(Write("patch", "Rollout", f"{name}/status", "status", decided.status_because))
+    return writes
 
 
 def _change(snapshot: Snapshot, action: Action) -> Change:
@@ -117,8 +117,8 @@ def _change_of_set(snapshot: Snapshot, action: Action) -> Change:
         return "pods"
     if action.verb == "delete":
         return "pods" if known.spec.replicas or known.status.replicas else "objects"
-    wanted = (action.body.get("spec") or {}).get("replicas")
-    return "metadata" if wanted in (None, known.spec.replicas) else "pods"
+    size = (action.body.get("spec") or {}).get("replicas")
+    return "metadata" if size in (None, known.spec.replicas) else "pods"
 
 
 def _carried_out(snapshot: Snapshot, decided: Plan) -> Snapshot:
@@ -150,10 +150,10 @@ def _merged(value: Any, patch: Any) -> Any:
     """RFC 7396."""
     if not isinstance(patch, dict):
         return patch
-    made: Json = dict(cast(Json, value)) if isinstance(value, dict) else {}
+    result: Json = dict(cast(Json, value)) if isinstance(value, dict) else {}
     for key, change in cast(Json, patch).items():
         if change is None:
-            made.pop(key, None)
+            result.pop(key, None)
         else:
-            made[key] = _merged(made.get(key), change)
-    return made
+            result[key] = _merged(result.get(key), change)
+    return result

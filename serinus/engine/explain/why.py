@@ -128,13 +128,13 @@ def sentence(why: Why, now: float) -> str:
 
 
 def _reasons(decided: Plan, context: RolloutContext | None, snapshot: Snapshot) -> tuple[Reason, ...]:
-    found: dict[str, Reason] = {}
+    reasons: dict[str, Reason] = {}
     for wait in decided.waits:
         since = wait.since if wait.since is not None else _moved(snapshot)
         reason = replace(known(wait), since=since, gives_up_at=_gives_up(wait, context, snapshot))
-        found.setdefault(wait.message, reason)
+        reasons.setdefault(wait.message, reason)
     first = reason_from_status(snapshot.rollout.spec, snapshot.rollout.status)
-    return tuple(sorted(found.values(), key=lambda reason: first is None or reason.code != first.reason))
+    return tuple(sorted(reasons.values(), key=lambda reason: first is None or reason.code != first.reason))
 
 
 def known(wait: Wait) -> Reason:

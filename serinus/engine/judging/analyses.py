@@ -99,10 +99,10 @@ def sync_runs(builder: PlanBuilder) -> None:
         before, now = known.get("status", ""), run.status.phase
         if before == now:
             continue
-        told: Json = {"name": known["name"], "status": now}
+        run_status: Json = {"name": known["name"], "status": now}
         if run.status.message:
-            told["message"] = run.status.message
-        _put(builder, kind, told)
+            run_status["message"] = run.status.message
+        _put(builder, kind, run_status)
         text = f"{kind.label} Analysis Run '{known['name']}' Status New: '{now}' Previous: '{before}'"
         builder.record_event(f"AnalysisRun{now}", text, warning=now in (FAILED, ERROR))
         if now in (FAILED, ERROR):
@@ -141,10 +141,10 @@ def _begin(builder: PlanBuilder, kind: Kind, analysis: RolloutAnalysis, index: i
         builder.wait(wait_reasons.INVALID.code, f"the {kind.label} analysis cannot begin: {problem}")
         return ""
     existing = {run.metadata.name: run for run in s.snapshot.analysis_runs}
-    made, there = placed(wanted_run(s, kind, index, analysis, spec), existing.get)
-    name = there.metadata.name if there else str(made["metadata"]["name"])
+    body, there = placed(wanted_run(s, kind, index, analysis, spec), existing.get)
+    name = there.metadata.name if there else str(body["metadata"]["name"])
     because = f"the new version is judged by its {kind.label} analysis"
-    if there is not None or builder.act(Action("create", "AnalysisRun", name, because, made)):
+    if there is not None or builder.act(Action("create", "AnalysisRun", name, because, body)):
         _put(builder, kind, {"name": name, "status": ""})
     return ""
 
@@ -155,10 +155,10 @@ def wait_for(builder: PlanBuilder, kind: Kind, where: str) -> None:
     if known is None:
         return
     run = named(builder.context, known["name"])
-    told = ", ".join(_measured(m) for m in run.status.metric_results) if run else ""
+    results = ", ".join(_measured(m) for m in run.status.metric_results) if run else ""
     builder.wait(
         wait_reasons.ANALYSIS.code,
-        f"{where}: {known['name']} is {known.get('status') or 'Pending'}" + (f" ({told})" if told else ""),
+        f"{where}: {known['name']} is {known.get('status') or 'Pending'}" + (f" ({results})" if results else ""),
     )
 
 
@@ -229,7 +229,7 @@ def finding(snapshot: Snapshot) -> Finding | None:
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     if not analyses_of(spec):
         return None
-    seen = tuple((key, obj["metadata"].get("resourceVersion")) for key, obj in snapshot.objects.items())
+    versions = tuple((key, obj["metadata"].get("resourceVersion")) for key, obj in snapshot.objects.items())
     if reads_metadata(spec):
-        seen += tuple(sorted((rollout.metadata.labels | rollout.metadata.annotations).items()))
-    return latest(spec, "analysis finding", seen, lambda: next(findings(rollout, snapshot.objects), None))
+        versions += tuple(sorted((rollout.metadata.labels | rollout.metadata.annotations).items()))
+    return latest(spec, "analysis finding", versions, lambda: next(findings(rollout, snapshot.objects), None))

@@ -35,10 +35,10 @@ def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
     """Whether the step's Experiment has succeeded. Creates it if none exists."""
     status, s = builder.status, builder.context
     assert step.experiment is not None
-    found = named(s, status.canary.current_experiment)
-    if found is None:
+    experiment = named(s, status.canary.current_experiment)
+    if experiment is None:
         return _begin(builder, step.experiment, index)
-    phase, message = found.status.phase, found.status.message
+    phase, message = experiment.status.phase, experiment.status.message
     if phase == SUCCESSFUL:
         status.canary.current_experiment = ""
         return True
@@ -48,12 +48,12 @@ def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
     if phase == INCONCLUSIVE:
         _pause(builder)
         return False
-    told = ", ".join(
-        f"{t.name}: {t.status}" + (f": {t.message}" if t.message else "") for t in found.status.template_statuses
+    templates = ", ".join(
+        f"{t.name}: {t.status}" + (f": {t.message}" if t.message else "") for t in experiment.status.template_statuses
     )
     builder.wait(
         wait_reasons.EXPERIMENT.code,
-        f"step {index + 1}: {found.metadata.name} is {phase or 'new'}" + (f" ({told})" if told else ""),
+        f"step {index + 1}: {experiment.metadata.name} is {phase or 'new'}" + (f" ({templates})" if templates else ""),
     )
     return False
 
@@ -103,10 +103,10 @@ def _begin(builder: PlanBuilder, asked: Json, index: int) -> bool:
         "annotations": {REVISION: str(revision_of(s.new))},
         "ownerReferences": [owner_reference(builder)],
     }
-    told = Event("ExperimentCreated", f"Created Experiment '{name}'")
+    event = Event("ExperimentCreated", f"Created Experiment '{name}'")
     because = f"step {index + 1} compares versions in an experiment"
     body: Json = {"metadata": metadata, "spec": spec}
-    if not builder.act(Action("create", "Experiment", name, because, body, events=(told,))):
+    if not builder.act(Action("create", "Experiment", name, because, body, events=(event,))):
         return False
     builder.status.canary.current_experiment = name
     builder.wait(wait_reasons.EXPERIMENT.code, f"step {index + 1}: {name} is new")
@@ -135,7 +135,7 @@ def _spec(s: RolloutContext, asked: Json) -> Json:
 
 def _templates(s: RolloutContext, asked: list[Json]) -> list[Json]:
     """The step's templates, each with a copy of a version's pod template. Raises TooLarge before it makes too many."""
-    room, made = Room("templates of an Experiment with their pods"), list[Json]()
+    room, templates = Room("templates of an Experiment with their pods"), list[Json]()
     sizes: dict[str, int] = {}
     for one in asked:
         rs = s.stable if one.get("specRef") == "stable" else s.new
@@ -147,8 +147,8 @@ def _templates(s: RolloutContext, asked: list[Json]) -> list[Json]:
         except TooLarge as problem:
             problem.path.append(f"templates['{one['name'][:100]}']")
             raise
-        made.append(_template(s, one, rs))
-    return made
+        templates.append(_template(s, one, rs))
+    return templates
 
 
 def _template(s: RolloutContext, asked: Json, rs: ReplicaSet) -> Json:
@@ -161,14 +161,14 @@ def _template(s: RolloutContext, asked: Json, rs: ReplicaSet) -> Json:
     selector: Json = asked.get("selector") or s.selector
     labels = {k: v for k, v in (selector.get("matchLabels") or {}).items() if k != HASH}
     selector = {**selector, "matchLabels": {**labels, **(extra.get("labels") or {})}}
-    made: Json = {"name": asked["name"], "selector": selector, "template": pods}
+    template: Json = {"name": asked["name"], "selector": selector, "template": pods}
     if asked.get("replicas") is not None:
-        made["replicas"] = asked["replicas"]
+        template["replicas"] = asked["replicas"]
     if rs.spec.min_ready_seconds:
-        made["minReadySeconds"] = rs.spec.min_ready_seconds
+        template["minReadySeconds"] = rs.spec.min_ready_seconds
     if asked.get("service") is not None or asked.get("weight") is not None:
-        made["service"] = asked.get("service") or {}
-    return made
+        template["service"] = asked.get("service") or {}
+    return template
 
 
 def _without_hash(rs: ReplicaSet) -> Json:
@@ -180,26 +180,26 @@ def _without_hash(rs: ReplicaSet) -> Json:
 def additional(builder: PlanBuilder) -> tuple[WeightDestination, ...]:
     """The share of traffic that a running Experiment of the current step gets (`weight` of its templates)."""
     s, status = builder.context, builder.status
-    found = named(s, status.canary.current_experiment)
+    experiment = named(s, status.canary.current_experiment)
     index = status.current_step_index or 0
     asked = s.steps[index].experiment if index < len(s.steps) else None
-    if found is None or found.status.phase != RUNNING or asked is None:
+    if experiment is None or experiment.status.phase != RUNNING or asked is None:
         return ()
     weights = {t["name"]: t["weight"] for t in asked.get("templates") or [] if t.get("weight")}
     return tuple(
         WeightDestination(weights[t.name], t.service_name, t.pod_template_hash)
-        for t in found.status.template_statuses
+        for t in experiment.status.template_statuses
         if t.name in weights and t.service_name
     )
 
 
 def additional_ports(builder: PlanBuilder) -> dict[str, int]:
     """Name of a template's Service -> its first port, of the current step's Experiment."""
-    found = named(builder.context, builder.status.canary.current_experiment)
-    if found is None:
+    experiment = named(builder.context, builder.status.canary.current_experiment)
+    if experiment is None:
         return {}
-    ports = {template.name: service_ports(template) for template in found.spec.templates}
-    return {t.service_name: ports[t.name][0]["port"] for t in found.status.template_statuses if ports.get(t.name)}
+    ports = {template.name: service_ports(template) for template in experiment.spec.templates}
+    return {t.service_name: ports[t.name][0]["port"] for t in experiment.status.template_statuses if ports.get(t.name)}
 
 
 def stop(builder: PlanBuilder) -> None:

@@ -149,8 +149,8 @@ def _without_stable(metric: Metric, part: _Part) -> ShortStep:
 
 def _preview(metric: Metric, asked: SequentialMetric, runs: Sequence[AnalysisRun], part: _Part) -> Iterator[ShortStep]:
     """A preview beside the active version: its share of the requests is only known from an earlier run."""
-    seen = requests_of(metric.name, asked, runs)
-    share = seen.share if seen is not None else None
+    requests = requests_of(metric.name, asked, runs)
+    share = requests.share if requests is not None else None
     if share is None or not 0 < share < 1:
         yield _unknown(metric, part, "the share of the requests that the preview has; an earlier AnalysisRun gives it")
         return
@@ -161,12 +161,14 @@ def _against_budget(
     metric: Metric, asked: SequentialMetric, runs: Sequence[AnalysisRun], part: _Part
 ) -> Iterator[ShortStep]:
     # A run that counted the canary alone says nothing about the requests at another weight.
-    seen = requests_of(metric.name, asked, runs if part.weight == 1 else ())
-    if seen is None:
+    requests = requests_of(metric.name, asked, runs if part.weight == 1 else ())
+    if requests is None:
         yield _unknown(metric, part, EXPECT)
         return
-    chance = budget_power(asked.settings, seen.requests * part.weight, asked.interval, RATIO)
-    yield from _short(metric, asked, part, chance, f"three times its budget of {asked.settings.budget:g}", seen.source)
+    chance = budget_power(asked.settings, requests.requests * part.weight, asked.interval, RATIO)
+    yield from _short(
+        metric, asked, part, chance, f"three times its budget of {asked.settings.budget:g}", requests.source
+    )
 
 
 def _pause(step: CanaryStep) -> float:
@@ -187,8 +189,8 @@ def _sequential(asked: RolloutAnalysis, templates: Mapping[str, Json], rollout: 
             if config is None:
                 continue
             known = {key: value for key, value in config.items() if value != DUMMY}
-            found = sequential_metric(msgspec.structs.replace(metric, provider={"plugin": {PLUGIN: known}}))
-            yield metric, found
+            sequential = sequential_metric(msgspec.structs.replace(metric, provider={"plugin": {PLUGIN: known}}))
+            yield metric, sequential
 
 
 def _unknown(metric: Metric, part: _Part, without: str) -> ShortStep:
@@ -216,8 +218,8 @@ def _judged(metric: Metric, asked: SequentialMetric, runs: Sequence[AnalysisRun]
 def _short(
     metric: Metric, asked: SequentialMetric, part: _Part, chance: Power | BudgetPower, harm: str, source: str
 ) -> Iterator[ShortStep]:
-    found = chance.within(part.lasts)
-    if found >= ENOUGH:
+    share = chance.within(part.lasts)
+    if share >= ENOUGH:
         return
     needed = chance.by(SURE)
     least = "at least " if asked.compares and asked.settings.budget is not None else ""
@@ -226,8 +228,8 @@ def _short(
         metric.name,
         part.step,
         part.path,
-        f"{part.words}; metric {metric.name} finds {harm} within it in {least}{found:.0%} of releases; {needs} "
+        f"{part.words}; metric {metric.name} finds {harm} within it in {least}{share:.0%} of releases; {needs} "
         f"{SURE:.0%} ({source})",
-        found,
+        share,
         needed,
     )

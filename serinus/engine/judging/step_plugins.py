@@ -24,39 +24,39 @@ BACKOFF = 30.0
 
 
 def entry(status: RolloutStatus, index: int, operation: str) -> Json | None:
-    found = (e for e in status.canary.step_plugin_statuses if e["index"] == index and e["operation"] == operation)
-    return next(found, None)
+    entries = (e for e in status.canary.step_plugin_statuses if e["index"] == index and e["operation"] == operation)
+    return next(entries, None)
 
 
 def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
     """Whether the plugin of this step is done; calls it when it is time to."""
     assert step.plugin is not None
     status, now, name = builder.status, builder.context.now, step.plugin.name
-    said = entry(status, index, "Run")
-    phase = (said or {}).get("phase")
-    if said and (said.get("disabled") or phase == "Successful"):
+    answer = entry(status, index, "Run")
+    phase = (answer or {}).get("phase")
+    if answer and (answer.get("disabled") or phase == "Successful"):
         return True
-    if said and phase == "Failed":
-        abort(builder, f"Step Plugin {index + 1} ({name}) failed: {said.get('message', '')}")
+    if answer and phase == "Failed":
+        abort(builder, f"Step Plugin {index + 1} ({name}) failed: {answer.get('message', '')}")
         return False
-    told = f": {said['message']}" if said and said.get("message") else ""
-    again = _requeue_at(said)
+    message = f": {answer['message']}" if answer and answer.get("message") else ""
+    again = _requeue_at(answer)
     if again is not None and now < again:
-        builder.wait(wait_reasons.PLUGIN.code, f"step {index + 1}: plugin {name} is {phase}{told}")
+        builder.wait(wait_reasons.PLUGIN.code, f"step {index + 1}: plugin {name} is {phase}{message}")
         builder.requeue(again)  # the plugin is called again then, which may not end the wait
         return False
-    builder.wait(wait_reasons.PLUGIN.code, f"step {index + 1}: plugin {name} is asked{told}")
+    builder.wait(wait_reasons.PLUGIN.code, f"step {index + 1}: plugin {name} is asked{message}")
     because = f"step {index + 1} is carried out by the plugin {name}"
-    builder.calls.append(PluginCall(index, name, "Run", because, step.plugin.config, said))
+    builder.calls.append(PluginCall(index, name, "Run", because, step.plugin.config, answer))
     return False
 
 
-def _requeue_at(said: Json | None) -> float | None:
+def _requeue_at(answer: Json | None) -> float | None:
     """When the next call of the plugin is due (seconds since the epoch)."""
-    since = parse_time(said.get("updatedAt")) if said else None
-    if said is None or since is None:
+    since = parse_time(answer.get("updatedAt")) if answer else None
+    if answer is None or since is None:
         return None
-    text = str(said.get("backoff") or "")
+    text = str(answer.get("backoff") or "")
     seconds = float(text.removesuffix("s")) if text.removesuffix("s").replace(".", "", 1).isdigit() else BACKOFF
     return since + seconds
 
@@ -73,13 +73,13 @@ def stop_plugins(builder: PlanBuilder) -> None:
         operation, phases, because = "Terminate", ("Running",), "the update goes on without it"
     else:
         return
-    for said in sorted(ran, key=lambda e: e["index"], reverse=True):
-        index = said["index"]
-        if said.get("phase") not in phases or entry(status, index, operation) is not None:
+    for answer in sorted(ran, key=lambda e: e["index"], reverse=True):
+        index = answer["index"]
+        if answer.get("phase") not in phases or entry(status, index, operation) is not None:
             continue
         plugin = steps[index].plugin if index < len(steps) else None
         config = plugin.config if plugin else None
-        builder.calls.append(PluginCall(index, said["name"], operation, because, config, said))
+        builder.calls.append(PluginCall(index, answer["name"], operation, because, config, answer))
 
 
 def answered(status: RolloutStatus, call: PluginCall, answer: Answer, now: float) -> tuple[list[Json], Event | None]:

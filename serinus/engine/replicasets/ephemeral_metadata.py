@@ -118,5 +118,5 @@ def _by_part(metadata: PodMetadata | None) -> dict[str, dict[str, str]]:
 
 def _written(values: Mapping[str, Mapping[str, str | None]]) -> str | None:
     """An annotation's value; None for nothing."""
-    found = {part: values[part] for part in PARTS if values[part]}
-    return msgspec.json.encode(found).decode() if found else None
+    values_by_part = {part: values[part] for part in PARTS if values[part]}
+    return msgspec.json.encode(values_by_part).decode() if values_by_part else None

@@ -36,11 +36,11 @@ def keep_in_step(builder: PlanBuilder) -> None:
     trial, charge = _roles(s)
     new_wants = charge if promoted(builder.status) else trial
     for rs in s.sets:
-        wanted, template = (new_wants, s.template) if rs is s.new else (charge if rs is s.stable else None, None)
-        if wanted is None and template is None and never_had_role_metadata(rs):
+        metadata, template = (new_wants, s.template) if rs is s.new else (charge if rs is s.stable else None, None)
+        if metadata is None and template is None and never_had_role_metadata(rs):
             continue
-        if not has_no_role_metadata(rs, wanted, template):
-            _one(builder, rs, Targets(rs, wanted, template))
+        if not has_no_role_metadata(rs, metadata, template):
+            _one(builder, rs, Targets(rs, metadata, template))
 
 
 def _one(builder: PlanBuilder, rs: ReplicaSet, targets: Targets) -> None:

@@ -104,24 +104,24 @@ def _shrink(
     if growing:
         if stable is None or old.size <= want_stable:
             return c, s
-        drained, kept = max(want_stable, old.size - room), c
-        drained, kept = _balance(replicas, limits, drained, kept, old.avail, canary.avail, least)
-        return kept, drained
+        drained, other = max(want_stable, old.size - room), c
+        drained, other = _balance(replicas, limits, drained, other, old.avail, canary.avail, least)
+        return other, drained
     if canary.size <= want_canary:
         return c, s
-    drained, kept = max(want_canary, canary.size - room), s
-    drained, kept = _balance(replicas, limits, drained, kept, canary.avail, old.avail, least)
-    return drained, kept
+    drained, other = max(want_canary, canary.size - room), s
+    drained, other = _balance(replicas, limits, drained, other, canary.avail, old.avail, least)
+    return drained, other
 
 
 def _balance(
-    replicas: int, limits: SurgeLimits, drained: int, kept: int, drained_avail: int, kept_avail: int, least: int
+    replicas: int, limits: SurgeLimits, drained: int, other: int, drained_avail: int, other_avail: int, least: int
 ) -> tuple[int, int]:
-    kept -= max(0, drained + kept - replicas - limits.surge)
-    have = min(drained_avail, drained) + min(kept_avail, kept)
-    kept += min(max(0, kept_avail - kept), max(0, least - have))
-    drained -= max(0, drained + kept - replicas - limits.surge)
-    return drained, kept
+    other -= max(0, drained + other - replicas - limits.surge)
+    have = min(drained_avail, drained) + min(other_avail, other)
+    other += min(max(0, other_avail - other), max(0, least - have))
+    drained -= max(0, drained + other - replicas - limits.surge)
+    return drained, other
 
 
 def trim_others(others: tuple[Count, ...], available: int, least: int) -> tuple[int, ...]:

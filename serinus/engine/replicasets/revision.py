@@ -141,8 +141,8 @@ def _create(builder: PlanBuilder, metadata: PodMetadata | None) -> ReplicaSet:
         ],
     )
     rs = ReplicaSet(meta, ReplicaSetSpec(0, s.spec.min_ready_seconds, LabelSelector(), template))
-    told = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
-    builder.create(rs, body, f"the pod template changed: revision {revision} needs a ReplicaSet of its own", (told,))
+    event = Event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {revision})")
+    builder.create(rs, body, f"the pod template changed: revision {revision} needs a ReplicaSet of its own", (event,))
     return rs
 
 
@@ -157,25 +157,25 @@ def _template(builder: PlanBuilder, pod_hash: str, metadata: PodMetadata | None)
 
 def _restored(builder: PlanBuilder, rs: ReplicaSet) -> Json | None:
     """Merge patch that restores the Rollout's template after another writer changed it; None if it is equivalent."""
-    meta, wanted = rs.metadata, builder.context.template
+    meta, template = rs.metadata, builder.context.template
     if not meta.template_editor():
         return None
-    if same_template(own_template(rs.spec.template, meta.annotations, meta.labels, wanted), wanted):
+    if same_template(own_template(rs.spec.template, meta.annotations, meta.labels, template), template):
         return None
-    made = _template(builder, hash_of(rs), injected(meta.annotations))
-    return difference(rs.spec.template, with_defaults(made))
+    desired = _template(builder, hash_of(rs), injected(meta.annotations))
+    return difference(rs.spec.template, with_defaults(desired))
 
 
 def _keep_in_step(builder: PlanBuilder, rs: ReplicaSet) -> None:
     """Sync the Rollout's annotations, revision number, minReadySeconds and pod template to an existing ReplicaSet."""
-    have, wanted = rs.metadata.annotations, _copied(builder)
+    have, desired = rs.metadata.annotations, _copied(builder)
     revision = _next_revision(builder, rs)
     if revision != revision_of(rs):
-        wanted[REVISION] = str(revision)
+        desired[REVISION] = str(revision)
         if REVISION in have:
             history = [h for h in have.get(REVISION_HISTORY, "").split(",") if h]
-            wanted[REVISION_HISTORY] = ",".join([*history, have[REVISION]])
-    notes = {k: v for k, v in wanted.items() if have.get(k) != v}
+            desired[REVISION_HISTORY] = ",".join([*history, have[REVISION]])
+    notes = {k: v for k, v in desired.items() if have.get(k) != v}
     if notes and hash_of(rs) != builder.context.computed_hash:
         notes[TEMPLATE_HASH] = builder.context.computed_hash  # not worth a separate write: a takeover writes nothing
     patch: Json = {"metadata": {"annotations": notes}} if notes else {}
@@ -186,14 +186,14 @@ def _keep_in_step(builder: PlanBuilder, rs: ReplicaSet) -> None:
     rule = affinity.wanted(builder.context, stable, hash_of(rs))
     restored = _restored(builder, rs)
     apart = affinity.affinity_patch(rs.spec.template, rule, stable, rollout.metadata.namespace) if rule else None
-    told: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = ()
     if restored:
         patch["spec"] = {**patch.get("spec", {}), "template": restored}
-        said = (
+        message = (
             f"{rs.metadata.template_editor()} changed the pod template of ReplicaSet {rs.metadata.name}: it is the Rollout's "
             "again. Pods made meanwhile keep the changed one until they are restarted"
         )
-        told = (Event("ReplicaSetTemplateRestored", said, "Warning"),)
+        events = (Event("ReplicaSetTemplateRestored", message, "Warning"),)
     elif apart:
         patch["spec"] = {**patch.get("spec", {}), **apart}
     if not patch:
@@ -203,11 +203,11 @@ def _keep_in_step(builder: PlanBuilder, rs: ReplicaSet) -> None:
             "patch",
             "ReplicaSet",
             rs.metadata.name,
-            told[0].message if told else "the ReplicaSet carries the Rollout's notes and its revision number",
+            events[0].message if events else "the ReplicaSet carries the Rollout's notes and its revision number",
             patch,
             uid=rs.metadata.uid,
             resource_version=rs.metadata.resource_version,
-            events=told,
+            events=events,
         )
     )
     if planned:
@@ -218,7 +218,7 @@ def _copy_revision(builder: PlanBuilder, rs: ReplicaSet) -> None:
     meta, revision = builder.context.rollout.metadata, rs.metadata.annotations.get(REVISION, "")
     if meta.annotations.get(REVISION) == revision:
         return
-    told = Event("RolloutUpdated", f"Rollout updated to revision {revision}")
+    event = Event("RolloutUpdated", f"Rollout updated to revision {revision}")
     patch: Json = {"metadata": {"annotations": {REVISION: revision}}}
     builder.act(
         Action(
@@ -228,7 +228,7 @@ def _copy_revision(builder: PlanBuilder, rs: ReplicaSet) -> None:
             f"the current template is revision {revision}",
             patch,
             uid=meta.uid,
-            events=(told,),
+            events=(event,),
         )
     )
 

@@ -20,15 +20,15 @@ Route = SetHeaderRoute | SetMirrorRoute
 
 def set_by(steps: list[CanaryStep], routing: TrafficRouting) -> tuple[Route, ...]:
     """The routes after these steps, in the order of `managedRoutes`. A step without a match removes its route."""
-    found: dict[str, Route] = {}
+    routes: dict[str, Route] = {}
     for step in steps:
         route = step.set_header_route or step.set_mirror_route
         if route is not None:
-            found.pop(route.name, None)
+            routes.pop(route.name, None)
             if route.match:
-                found[route.name] = route
+                routes[route.name] = route
     order = [m.name for m in routing.managed_routes]
-    return tuple(sorted(found.values(), key=lambda r: order.index(r.name) if r.name in order else len(order)))
+    return tuple(sorted(routes.values(), key=lambda r: order.index(r.name) if r.name in order else len(order)))
 
 
 def managed(steps: list[CanaryStep], routing: TrafficRouting) -> tuple[str, ...]:

@@ -53,8 +53,8 @@ def carrier(builder: PlanBuilder) -> ReplicaSet | None:
 
 def replaced_has_share(builder: PlanBuilder) -> bool:
     """Whether a version that is neither the new nor the stable one still has a share of the requests from a router."""
-    seen, weights = carrier(builder), builder.context.rollout.status.canary.weights
-    superseded = seen is not builder.context.new and hash_of(seen) != builder.status.stable_rs
+    version, weights = carrier(builder), builder.context.rollout.status.canary.weights
+    superseded = version is not builder.context.new and hash_of(version) != builder.status.stable_rs
     return superseded and weights is not None and weights.canary.weight > 0
 
 
@@ -99,7 +99,7 @@ def _switch(builder: PlanBuilder, service: Service, have: str, want: str, becaus
     patch: Json = {"spec": {"selector": {HASH: want}}}
     if MANAGED_BY not in meta.annotations:
         patch["metadata"] = {"annotations": {MANAGED_BY: builder.context.rollout.metadata.name}}
-    told = Event("SwitchService", f"Switched selector for service '{name}' from '{have}' to '{want}'")
+    event = Event("SwitchService", f"Switched selector for service '{name}' from '{have}' to '{want}'")
     return builder.act(
         Action(
             "patch",
@@ -109,7 +109,7 @@ def _switch(builder: PlanBuilder, service: Service, have: str, want: str, becaus
             patch,
             uid=meta.uid,
             resource_version=meta.resource_version,
-            events=(told,),
+            events=(event,),
         )
     )
 
@@ -117,19 +117,19 @@ def _switch(builder: PlanBuilder, service: Service, have: str, want: str, becaus
 def references(builder: PlanBuilder) -> Json:
     """hash → the object or role that still refers to it, as observed. Such a ReplicaSet is never scaled down."""
     canary, old = builder.context.canary, builder.context.rollout.status
-    found: Json = {}
+    users: Json = {}
     if old.canary.weights:
-        found |= {
+        users |= {
             old.canary.weights.canary.pod_template_hash: "the router",
             old.canary.weights.stable.pod_template_hash: "the router",
         }
     for name in service_names(canary, builder.status) if canary else ():
         if name and (selected := selected_hash(builder, name)):
-            found[selected] = f"Service {name}"
-    found |= {
+            users[selected] = f"Service {name}"
+    users |= {
         old.stable_rs: "the stable version",
         builder.status.stable_rs: "the stable version",
         builder.status.current_pod_hash: "the new version",
     }
-    found.pop("", None)
-    return found
+    users.pop("", None)
+    return users

@@ -213,15 +213,15 @@ def _give_up_when_late(builder: PlanBuilder, name: str) -> None:
     if (before is None or before.reason != "ProgressDeadlineExceeded") and not timed_out(builder):
         return
     message = f'ReplicaSet "{name}" {TIMED_OUT}'
-    found = of_version(s, s.new)
-    if found is not None:
-        message += f" {found.lasting or found.sentence}"
+    trouble = of_version(s, s.new)
+    if trouble is not None:
+        message += f" {trouble.lasting or trouble.sentence}"
     if s.spec.progress_deadline_abort and status.stable_rs and not promoted(status):
         refused = find(status, WRITE_REFUSED)
         _abort_stuck(builder, f"{message} {refused.message}" if refused else message)
     else:
         put(status, s.now, "Progressing", "False", "ProgressDeadlineExceeded", message)
-        if found is not None and found.lasting:  # the trouble may have changed since the deadline passed
+        if trouble is not None and trouble.lasting:  # the trouble may have changed since the deadline passed
             status.conditions = [
                 structs.replace(c, message=message) if c.type == "Progressing" else c for c in status.conditions
             ]

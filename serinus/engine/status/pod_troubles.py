@@ -49,9 +49,9 @@ def write_down(builder: PlanBuilder) -> None:
     """Append a lasting trouble to a `status.message` about pods of the new version."""
     status = builder.status
     if status.phase == "Progressing" and status.message in ABOUT_PODS:
-        found = of_version(builder.context, builder.context.new)
-        if found is not None and found.lasting:
-            status.message += f": {found.lasting}"
+        cause = of_version(builder.context, builder.context.new)
+        if cause is not None and cause.lasting:
+            status.message += f": {cause.lasting}"
 
 
 def name_causes(builder: PlanBuilder) -> None:
@@ -61,18 +61,18 @@ def name_causes(builder: PlanBuilder) -> None:
 
 def _with_cause(s: RolloutContext, wait: Wait) -> Wait:
     code = wait.reason
-    found = of_version(s, s.new) if code in _NEW else None
-    if found is None and code in _STABLE:
-        found = of_version(s, s.stable)
-    if found is None and code in _LEAVING:
-        found = overdue((pod for pod in s.snapshot.pods), s.now)
-    if found is None:
+    cause = of_version(s, s.new) if code in _NEW else None
+    if cause is None and code in _STABLE:
+        cause = of_version(s, s.stable)
+    if cause is None and code in _LEAVING:
+        cause = overdue((pod for pod in s.snapshot.pods), s.now)
+    if cause is None:
         return wait
     before, timed_out, _ = wait.message.partition(TIMED_OUT)
     if timed_out:  # the rest is the trouble at the time when the deadline passed
-        message = f"{before}{timed_out} {found.sentence}"
-    elif found.lasting and found.lasting in wait.message:  # the status contains it already
-        message = wait.message.replace(found.lasting, found.sentence)
+        message = f"{before}{timed_out} {cause.sentence}"
+    elif cause.lasting and cause.lasting in wait.message:  # the status contains it already
+        message = wait.message.replace(cause.lasting, cause.sentence)
     else:
-        message = f"{wait.message}: {found.sentence}"
-    return structs.replace(wait, cause=found.code, message=message)
+        message = f"{wait.message}: {cause.sentence}"
+    return structs.replace(wait, cause=cause.code, message=message)

@@ -65,14 +65,14 @@ def retire(
 
     At most `limit` of them (None: all) are kept for the delay.
     """
-    kept = 0
+    delayed = 0
     for rs in candidates:
         if builder.size(rs) == 0:
             continue
-        if limit is not None and kept >= limit:
+        if limit is not None and delayed >= limit:
             empty(builder, rs, f"only {limit} old ReplicaSets are kept for the delay (scaleDownDelayRevisionLimit)")
             continue
-        kept += 1
+        delayed += 1
         if not has_deadline(rs):
             seconds = delay(rs)
             if seconds <= 0:

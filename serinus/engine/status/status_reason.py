@@ -91,8 +91,8 @@ def _step(spec: RolloutSpec, status: RolloutStatus) -> Wait | None:
     """The reason of the current step of a canary; None if the step waits for pods."""
     steps = spec.strategy.canary.steps if spec.strategy.canary else []
     index = status.current_step_index or 0
-    found = deciding(steps[index]) if index < len(steps) else None
-    return found[0].reason(found[1], StepStatus(status, index, len(steps))) if found else None
+    part = deciding(steps[index]) if index < len(steps) else None
+    return part[0].reason(part[1], StepStatus(status, index, len(steps))) if part else None
 
 
 def _run(known: Json | None) -> str:

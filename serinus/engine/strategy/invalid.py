@@ -57,9 +57,9 @@ def is_tried(builder: PlanBuilder) -> bool:
     They do not decide about the first version, the stable one, an aborted one, or one inside the rollback window.
     """
     s, status = builder.context, builder.context.rollout.status
-    wanted = hash_of(s.new) or s.computed_hash
-    aborted = status.abort and status.current_pod_hash == wanted
-    return status.stable_rs not in ("", wanted) and not aborted and not in_rollback_window(builder)
+    pod_hash = hash_of(s.new) or s.computed_hash
+    aborted = status.abort and status.current_pod_hash == pod_hash
+    return status.stable_rs not in ("", pod_hash) and not aborted and not in_rollback_window(builder)
 
 
 def hold(snapshot: Snapshot, message: str) -> Plan:

@@ -67,7 +67,7 @@ def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> 
         {key: one for key, one in objects.others.items() if _named(free, *_split(key))},
         objects.served,
     )
-    found: list[Action] = []
+    actions: list[Action] = []
     later: list[float] = []
     for used in registry.routers_of(old.spec):
         answer = used.router.release(used.config, traffic, given)
@@ -76,8 +76,8 @@ def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> 
             if _named(free, write.kind, write.name) and not (
                 new is None and _goes_along(objects, write.kind, write.name, meta.uid)
             ):
-                found.append(action_of(write))
-    return Release(tuple(found), min(later, default=None))
+                actions.append(action_of(write))
+    return Release(tuple(actions), min(later, default=None))
 
 
 def _named(free: frozenset[tuple[str, str]], kind: str, name: str) -> bool:

@@ -38,11 +38,11 @@ class SpecRules(Rules):
         if not parts:
             # Here "true" means "is missing": odd, but scripts expect it.
             yield invalid(path, " ".join(f"step.{_name(field)}: true" for field in _ordered()), _STEP)
-        place, found = StepPlace(path, routing, capabilities, managed), list[Finding]()
+        place, findings = StepPlace(path, routing, capabilities, managed), list[Finding]()
         for kind, part in parts:
             for finding in kind.validate(part, place):
-                if finding not in found:  # two routes in one step may lack the same list of names
-                    found.append(finding)
+                if finding not in findings:  # two routes in one step may lack the same list of names
+                    findings.append(finding)
                     yield finding
 
 

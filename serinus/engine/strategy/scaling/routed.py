@@ -75,11 +75,11 @@ def _retire_superseded(builder: PlanBuilder, scale: ScalePlan, old: list[Replica
 def _resize_new(builder: PlanBuilder, new: ReplicaSet, size: int, because: str) -> None:
     """The last pods stay for DRAIN after their weight: gateways receive weights and pods in any order."""
     serves = new.status.ready_replicas and builder.size(new) and builder.context.replicas
-    written, seen = builder.status.canary.weights, builder.context.rollout.status.canary.weights
+    written, stored = builder.status.canary.weights, builder.context.rollout.status.canary.weights
     if size or not serves:
         scale_down_delay.drop_deadline(builder, new)
         builder.scale(new, size, because)
-    elif written != seen or not scale_down_delay.has_deadline(new):
+    elif written != stored or not scale_down_delay.has_deadline(new):
         scale_down_delay.set_deadline(builder, new, DRAIN, f"{because}, and some may still be at work")
     elif scale_down_delay.passed(builder, new):
         builder.scale(new, 0, because, annotations={SCALE_DOWN_DEADLINE: None})
@@ -87,11 +87,11 @@ def _resize_new(builder: PlanBuilder, new: ReplicaSet, size: int, because: str) 
 
 def follow_traffic(builder: PlanBuilder, stable: ReplicaSet, want: int) -> None:
     """dynamicStableScale: scale up at once; scale down DRAIN seconds after the last change of weights."""
-    written, seen = builder.status.canary.weights, builder.context.rollout.status.canary.weights
+    written, stored = builder.status.canary.weights, builder.context.rollout.status.canary.weights
     if want + builder.spare.get(stable.metadata.name, 0) >= builder.size(stable):
         scale_down_delay.drop_deadline(builder, stable)
         builder.scale(stable, want, f"the stable version has {count(want, 'pod')}")
-    elif written != seen or not scale_down_delay.has_deadline(stable):
+    elif written != stored or not scale_down_delay.has_deadline(stable):
         scale_down_delay.set_deadline(
             builder, stable, DRAIN, f"its weight needs {count(want, 'pod')}, and some may still be at work"
         )

@@ -118,7 +118,7 @@ class ScalePlan:
             s.rollout.status.canary.weights,
             self.builder.status.canary.weights,
         )
-        wanted = Routed(
+        desired = Routed(
             s.replicas,
             weight,
             s.max_weight,
@@ -132,12 +132,12 @@ class ScalePlan:
             self.builder.status.abort,
         )
         if self.stable is None:
-            return Sizes(wanted.canary(), 0)
+            return Sizes(desired.canary(), 0)
         # Gateways may receive a weight before a Service change: one pod stays behind the stable Service.
         least = 1 if s.replicas and self.leads_to_stable() else 0
         # The share of a replaced version returns to the stable one, as at the beginning of every update.
-        stable = s.replicas if replaced_has_share(self.builder) else wanted.stable()
-        return Sizes(wanted.canary(), max(least, stable))
+        stable = s.replicas if replaced_has_share(self.builder) else desired.stable()
+        return Sizes(desired.canary(), max(least, stable))
 
     def _basic(self, weight: int) -> Sizes:
         s, new, stable = self.s, self.s.new, self.stable
