@@ -151,7 +151,7 @@ def _understood(key: str, text: str, secrets: Mapping[str, bytes]) -> tuple[Any,
         trigger = read_trigger(name, load(text))
         return trigger, _strays(key, trigger.unknown, {"condition": "when", "conditions": "when", "template": "send"})
     if group == "defaultTriggers":
-        holder, _ = read({"names": load(text) or []}, _Names)
+        holder, _ = read({"names": load(text) or []}, _Names, holder="names")
         return tuple(holder.names), []
     if key == "subscriptions":
         entries, unknown = read_subscriptions(load(text))

@@ -73,15 +73,20 @@ class _Builder:
         return found
 
 
-def read(value: Any, kind: type[S], where: str = "") -> tuple[S, list[tuple[str, str]]]:
-    """(the value as `kind`, [(path of an unknown field, the most similar known one or "")]). ConfigurationError."""
+def read(value: Any, kind: type[S], where: str = "", holder: str = "") -> tuple[S, list[tuple[str, str]]]:
+    """(the value as `kind`, [(path of an unknown field, the most similar known one or "")]). ConfigurationError.
+
+    `where`: the path of the value. `holder`: a field of `kind` that is not in the text, because the value is a list.
+    """
     unknown: list[tuple[str, str]] = []
     fitting = _fitting(value, msgspec.inspect.type_info(kind), where, unknown)
     try:
-        return msgspec.convert(fitting, kind, strict=False), unknown
+        made = msgspec.convert(fitting, kind, strict=False)
+        return made, [(path.removeprefix(holder), near) for path, near in unknown]
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
-        raise ConfigurationError(_plainly(message), path.strip("`").removeprefix("$").lstrip(".") or where) from None
+        inner = path.strip("`").removeprefix("$").lstrip(".").removeprefix(holder)
+        raise ConfigurationError(_plainly(message), _below(where, inner) if inner else where) from None
 
 
 def _fitting(value: Any, kind: Any, path: str, unknown: list[tuple[str, str]]) -> Any:

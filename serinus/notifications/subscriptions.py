@@ -82,17 +82,15 @@ def from_annotations(annotations: Mapping[str, str], defaults: Defaults) -> tupl
 
 def _list(key: str, value: str, defaults: Defaults, found: Found) -> list[Problem]:
     try:
-        holder, unknown = read({"entries": load(value) or []}, _WantedList)
+        holder, unknown = read({"entries": load(value) or []}, _WantedList, holder="entries")
     except ConfigurationError as error:
-        return [Problem(key, error.message, field=error.field.removeprefix("entries"))]
+        return [Problem(key, error.message, field=error.field)]
     for entry in holder.entries:
         for place in entry.destinations:
             for trigger in entry.trigger or defaults.of(place.service):
                 add(found, trigger, (Destination(place.service, recipient) for recipient in place.recipients))
     return [
-        Problem(
-            key, "this field means nothing", "warning", path.removeprefix("entries"), near and f"did you mean {near}?"
-        )
+        Problem(key, "this field means nothing", "warning", path, near and f"did you mean {near}?")
         for path, near in unknown
     ]
 
@@ -111,5 +109,5 @@ def add(found: Found, trigger: str, destinations: Iterable[Destination]) -> None
 
 def read_subscriptions(value: Any) -> tuple[list[Subscription], list[tuple[str, str]]]:
     """(entries of `subscriptions` of a ConfigMap, unknown fields). ConfigurationError names the field."""
-    holder, unknown = read({"entries": value or []}, SubscriptionList)
-    return holder.entries, [(path.removeprefix("entries"), near) for path, near in unknown]
+    holder, unknown = read({"entries": value or []}, SubscriptionList, holder="entries")
+    return holder.entries, unknown

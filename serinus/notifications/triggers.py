@@ -58,7 +58,7 @@ def read_trigger(name: str, value: Any) -> Trigger:
         raise ConfigurationError(
             "expected a list of conditions, found a map or a text", proposal="begin each one with '- '"
         )
-    holder, unknown = read({"conditions": value or []}, _Holder)
+    holder, unknown = read({"conditions": value or []}, _Holder, holder="conditions")
     conditions: list[Condition] = []
     for index, written in enumerate(holder.conditions):
         where = f"[{index}]"
@@ -73,7 +73,7 @@ def read_trigger(name: str, value: Any) -> Trigger:
                 _expression(written.once_per, f"{where}.oncePer"),
             )
         )
-    return Trigger(name, tuple(conditions), tuple((path.removeprefix("conditions"), near) for path, near in unknown))
+    return Trigger(name, tuple(conditions), tuple(unknown))
 
 
 def _expression(text: str, where: str) -> Expression | None:

@@ -81,6 +81,25 @@ def test_what_is_wrong_is_named_and_the_rest_works(key: str, text: str, said: st
     assert "t" in found.templates
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "field"),
+    [
+        ("subscriptions", "- recipients: x", "[0].recipients"),
+        ("defaultTriggers", "x", ""),
+        ("defaultTriggers.hook", "[{a: b}]", "[0]"),
+        ("trigger.z", "- send: x", "[0].send"),
+        ("trigger.z", "[5]", "[0]"),
+        ("template.u", "email: {subject: [a]}", "email.subject"),
+        ("template.u", "webhook: {hook: {path: [a]}}", "webhook.hook.path"),
+        ("template.u", "slack: 5", "slack"),
+        ("service.webhook", "url: http://x\nheaders: [{name: [1]}]", "headers[0].name"),
+    ],
+)
+def test_the_field_of_an_error_is_in_the_text(key: str, text: str, field: str) -> None:
+    (problem,) = read_configuration("ns", {key: text}, {}).problems
+    assert (problem.severity, problem.field) == ("error", field)
+
+
 def test_a_broken_key_keeps_its_last_good_version_until_it_is_mended_or_removed() -> None:
     first = with_key("template.t", "message: first")
     broken = with_key("template.t", "message: '{{'", first)
