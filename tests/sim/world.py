@@ -247,6 +247,8 @@ class World:
             # Sizes are frozen then: a version before the stable one may still have had its pods, and where pods alone divide
             # the traffic both sides may have been on the way to their sizes.
             kept = () if is_basic(self.spec) else (status.get("stableRS"), status.get("currentPodHash"))
+            if self.canary.get("dynamicStableScale"):
+                kept = kept[1:]  # the stable version drains for seconds after its weight: the verdict may come before
             sets = {h: rs for h, rs in sets.items() if h in kept}
             available = None
         weight = self.weight()
