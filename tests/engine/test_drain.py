@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from serinus.api.names import SCALE_DOWN_DEADLINE
-from serinus.api.values.times import parse_time
+import msgspec
+import pytest
+
+from serinus.api.names import HASH, SCALE_DOWN_DEADLINE
+from serinus.api.values.times import format_deadline, parse_time
+from tests.support.engine.blue_green import blue_green
 from tests.support.engine.world import World, release, rollout, routed, service
 
 BLUE = "68fb5766d6"
@@ -188,3 +192,72 @@ def test_a_version_that_was_stable_and_came_back_for_a_moment_keeps_its_whole_de
     until = parse_time(world.set_of("blue").metadata.annotations.get(SCALE_DOWN_DEADLINE))
     assert until
     assert until - world.now > 30
+
+
+def back_to_blue(world: World, writes: int) -> bool:
+    """Begin to go back to blue, which is in its scale-down delay. The controller dies after so many writes of a pass in
+    which the requests may move, and red is released. Returns whether requests went to blue.
+    """
+    world.after(20)
+    assert SCALE_DOWN_DEADLINE in world.set_of("blue").metadata.annotations
+    release(world, "blue")
+    blue_hash = world.set_of("blue").metadata.labels[HASH]
+    begun = world.plan()
+    world.carry_out(msgspec.structs.replace(begun, actions=begun.actions[:writes], status=None), "Rollout", "web")
+    led = any(world.selected(name) == blue_hash for name in world.of("Service") if name != "web-preview")
+    release(world, "red")
+    return led
+
+
+@pytest.mark.parametrize("blue_green_", [False, True], ids=["canary", "blue-green"])
+def test_a_delay_of_the_past_does_not_cover_requests_that_came_later(blue_green_: bool):
+    """Found by the simulation (1009134): the requests came back to a version in its delay, the controller died before it
+    removed the deadline, and the next version came: the pods went with requests under way."""
+    moved = False
+    for writes in range(1, 6):
+        if blue_green_:
+            world = blue_green(scaleDownDelaySeconds=40)
+        else:
+            world = routed(scaleDownDelaySeconds=40, steps=[{"setWeight": 50}, {"pause": {}}])
+        release(world, "green")
+        world.settle()
+        world.patch("Rollout", "web", {"status": {"promoteFull": True}})
+        for _ in range(3):
+            world.after(3)
+        assert world.rollout.status.phase == "Healthy"
+        if not back_to_blue(world, writes):
+            continue
+        moved = True
+        world.settle()
+        until = parse_time(world.set_of("blue").metadata.annotations.get(SCALE_DOWN_DEADLINE))
+        assert world.set_of("blue").spec.replicas
+        assert until is None or until - world.now > 30
+    assert moved
+
+
+def test_a_deadline_goes_before_the_canary_service_leads_to_the_version_again():
+    world = routed(scaleDownDelaySeconds=40, steps=[{"setWeight": 50}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"promoteFull": True}})
+    for _ in range(3):
+        world.after(3)
+    release(world, "blue")
+    name, plan = world.set_of("blue").metadata.name, world.plan()
+    switch = next(i for i, a in enumerate(plan.actions) if (a.kind, a.name) == ("Service", "web-canary"))
+    gone = {"metadata": {"annotations": {SCALE_DOWN_DEADLINE: None}}}
+    drops = [i for i, a in enumerate(plan.actions) if a.name == name and a.body == gone]
+    assert len(drops) == 1, "one write is enough"
+    assert drops[0] < switch, "the pass may end after the switch"
+
+
+def test_a_replaced_version_that_a_service_selects_keeps_no_deadline_of_its_past():
+    world = routed(scaleDownDelaySeconds=40, steps=[{"setWeight": 50}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    past = {SCALE_DOWN_DEADLINE: format_deadline(world.now + 1)}
+    world.patch("ReplicaSet", world.set_of("green").metadata.name, {"metadata": {"annotations": past}})
+    release(world, "red")
+    world.once()
+    assert world.selected("web-canary") == world.set_of("green").metadata.labels[HASH]
+    assert SCALE_DOWN_DEADLINE not in world.set_of("green").metadata.annotations

@@ -15,6 +15,7 @@ from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of, serving
 from serinus.engine.core.plan import Action, Event
 from serinus.engine.replicasets.routes import service_names
+from serinus.engine.status import scale_down_delay
 from serinus.routing.registry import by_hash
 
 
@@ -58,8 +59,21 @@ def replaced_has_share(builder: PlanBuilder) -> bool:
     return superseded and weights is not None and weights.canary.weight > 0
 
 
-def point(builder: PlanBuilder, name: str, rs: ReplicaSet | None, *, role: str) -> str:
+def has_requests(builder: PlanBuilder, rs: ReplicaSet) -> bool:
+    """Whether a Service of a canary was observed to select this version, or a router to give it a share by its hash."""
+    canary, weights = builder.context.canary, builder.context.rollout.status.canary.weights
+    names = service_names(canary, builder.status) if canary else ()
+    if any(name and selected_hash(builder, name) == hash_of(rs) for name in names):
+        return True
+    by_share = weights is not None and weights.canary.weight > 0 and by_hash(builder.context.spec)
+    return by_share and carrier(builder) is rs
+
+
+def point(builder: PlanBuilder, name: str, rs: ReplicaSet | None, *, role: str, in_use: bool = False) -> str:
     """Plan that Service `name` selects `rs`, unless that would leave it without ready pods.
+
+    `in_use`: remove an old scale-down deadline of `rs` first. Otherwise that deadline may pass soon after the next version
+    takes the requests, if the pass stops after the switch.
 
     Returns the hash that it selects after this pass. A Service not yet managed by a Rollout moves only to a fully
     available ReplicaSet. Until then it may select pods of other controllers.
@@ -78,6 +92,8 @@ def point(builder: PlanBuilder, name: str, rs: ReplicaSet | None, *, role: str) 
             f"Service {name} moves to the {role} {rs.metadata.name} when it has ready pods: {avail}/{size} available",
         )
         return have
+    if in_use:
+        scale_down_delay.drop_deadline(builder, rs)
     switched = _switch(
         builder,
         service,

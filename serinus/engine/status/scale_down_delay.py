@@ -43,8 +43,15 @@ def set_deadline(builder: PlanBuilder, rs: ReplicaSet, seconds: int, because: st
 
 
 def drop_deadline(builder: PlanBuilder, rs: ReplicaSet) -> None:
-    if has_deadline(rs):
+    if has_deadline(rs) and not _dropped(builder, rs):
         builder.annotate(rs, {SCALE_DOWN_DEADLINE: None}, f"{rs.metadata.name} is in use again: it is not scaled down")
+
+
+def _dropped(builder: PlanBuilder, rs: ReplicaSet) -> bool:
+    """Whether this pass removes the deadline already."""
+    name, gone = rs.metadata.name, {SCALE_DOWN_DEADLINE: None}
+    notes = (a.body.get("metadata", {}).get("annotations") for a in builder.actions if a.name == name)
+    return gone in notes
 
 
 def passed(builder: PlanBuilder, rs: ReplicaSet) -> bool:

@@ -68,6 +68,7 @@ def _services(builder: PlanBuilder, canary: CanaryStrategy, scale: ScalePlan, st
             canary_service,
             target,
             role="stable version, the update being aborted," if back else "new version",
+            in_use=s.routing is not None and not back and target is not stable,
         )
         return led if canary_service in s.snapshot.services else None
     return None
