@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from serinus.api.names import HASH
 from tests.support.engine.world import release, routed
 
 
@@ -66,3 +69,29 @@ def test_a_smaller_canary_scale_takes_no_pods_of_a_version_that_the_canary_servi
     assert red.spec.replicas == 2
     world.settle()
     assert world.set_of("red").spec.replicas == 2
+
+
+@pytest.mark.parametrize("aborted", [False, True])
+def test_a_weight_recorded_for_the_version_before_raises_no_weight_of_the_new_one(aborted: bool):
+    """Found by the simulation (1009415): the API server refused the status, which recorded 100 % of the version before.
+    The Rollout was scaled, and a canary with 2 of 8 pods at 25 % got 38 %, and then 50 %."""
+    steps: list[dict[str, Any]] = [{"setWeight": 25}, {"pause": {}}]
+    world = routed(replicas=5, steps=steps, dynamicStableScale=True, scaleDownDelaySeconds=None)
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"promoteFull": True}})
+    for _ in range(3):
+        world.after(3)
+    green = world.rollout.status.stable_rs
+    weights = {"canary": {"weight": 100, "podTemplateHash": green}, "stable": {"weight": 0}}
+    world.patch("Rollout", "web", {"status": {"canary": {"weights": weights}}})
+    release(world, "red")
+    for _ in range(6):  # the write of the weight to the status is lost each time
+        world.once()
+        world.pods()
+        world.patch("Rollout", "web", {"status": {"canary": {"weights": weights}}})
+    red = world.set_of("red")
+    assert (world.weight, world.selected("web-canary"), red.spec.replicas) == (25, red.metadata.labels[HASH], 2)
+    world.patch("Rollout", "web", {"spec": {"replicas": 8}, "status": {"abort": aborted}})
+    world.once()
+    assert world.weight == 25
