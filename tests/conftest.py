@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections import Counter
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.support import side_by_side
 from tests.support.cluster.cluster_fixture import cluster as cluster
+from tests.support.long import ALL
 from tests.support.side_by_side import WORKER
 
 LIMITS = {
@@ -19,8 +19,6 @@ LIMITS = {
     "tests/gateways/": 3600,
 }
 """Seconds for a test that waits for the build of a program, or plays for minutes; other tests have the limit of pyproject.toml."""
-ALL = os.environ.get("SERINUS_TESTS") == "all"
-"""Whether tests run that are marked as long."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -33,6 +33,7 @@ from serinus.analysis.providers.provider import QueryProvider
 from serinus.analysis.providers.registry import provider
 from tests.support.analysis.provider_pages import KEYS, sample
 from tests.support.analysis.vendor import Vendor, World
+from tests.support.long import examples
 
 FIELDS = (
     "status data resultType result value values metric warnings errorType error series pointlist attributes columns type "
@@ -102,7 +103,7 @@ READERS: dict[str, Callable[[Answer], Any]] = {
 
 @pytest.mark.parametrize("reader", READERS)
 @given(answer=damaged() | ANSWERS, status=STATUS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_json_is_read_or_refused_in_words(reader: str, answer: Any, status: int) -> None:
     body = json.dumps(answer, allow_nan=False, default=str) if _finite(answer) else "NaN"
     with contextlib.suppress(ProviderError):
@@ -111,7 +112,7 @@ def test_any_json_is_read_or_refused_in_words(reader: str, answer: Any, status: 
 
 @pytest.mark.parametrize("reader", READERS)
 @given(body=st.binary(max_size=200) | st.text(alphabet='#,"\n\r_valuerdotyp<>/&;x0', max_size=200).map(str.encode))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_bytes_are_read_or_refused_in_words(reader: str, body: bytes) -> None:
     with contextlib.suppress(ProviderError):
         READERS[reader](Answer(200, {}, body))

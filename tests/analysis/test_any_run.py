@@ -13,6 +13,7 @@ from serinus.analysis.errors import AnalysisProblem
 from serinus.analysis.phases import COMPLETED, severity
 from serinus.analysis.resolution import resolve
 from tests.support.analysis.run_player import Player, made
+from tests.support.long import examples
 
 GOOD, BAD, UNSURE, BROKEN = 1.0, 0.0, 0.7, OSError("broken")
 ANSWERS = st.lists(st.sampled_from([GOOD, BAD, UNSURE, BROKEN]), min_size=1, max_size=12)
@@ -50,7 +51,7 @@ RUNS = st.tuples(metrics("a"), metrics("b"), ANSWERS, ANSWERS, st.booleans())
 
 
 @given(RUNS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_run_with_counts_ends_and_its_numbers_agree(drawn: tuple[Any, ...]) -> None:
     a, b, of_a, of_b, dry = drawn
     found = player([a, b], [of_a, of_b], dryRun=[{"metricName": "^b$"}] if dry else [])
@@ -70,7 +71,7 @@ def test_a_run_with_counts_ends_and_its_numbers_agree(drawn: tuple[Any, ...]) ->
 
 
 @given(RUNS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_pass_without_news_changes_nothing(drawn: tuple[Any, ...]) -> None:
     """A settled run costs nothing: the status does not change, so no write is needed."""
     a, b, of_a, of_b, _ = drawn
@@ -88,7 +89,7 @@ def test_a_pass_without_news_changes_nothing(drawn: tuple[Any, ...]) -> None:
 
 
 @given(RUNS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_measurements_are_never_closer_than_their_interval(drawn: tuple[Any, ...]) -> None:
     a, b, of_a, of_b, _ = drawn
     found = player([a, b], [of_a, of_b])
@@ -101,7 +102,7 @@ def test_measurements_are_never_closer_than_their_interval(drawn: tuple[Any, ...
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
 @given(drawn=RUNS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_run_that_is_told_to_end_ends_in_the_next_pass(turns: int, drawn: tuple[Any, ...]) -> None:
     a, b, of_a, of_b, _ = drawn
     found = player([a, b], [of_a, of_b])

@@ -22,6 +22,7 @@ from serinus.analysis.expr.limits import Budget
 from serinus.analysis.expr.samples import Sample, as_result, judged
 from serinus.analysis.expr.values import Floats, go_text
 from serinus.api.decoding.nesting import DEEPEST
+from tests.support.long import examples
 
 DATA = Path(__file__).parent / "data"
 NOW = 1_790_000_000.0
@@ -275,7 +276,7 @@ RESULTS = st.recursive(
 
 
 @given(TEXTS, RESULTS)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 def test_whatever_is_asked_of_whatever_there_is_one_kind_of_error(text: str, result: Any) -> None:
     with contextlib.suppress(ConditionError):
         Condition(text).holds(result, NOW)
@@ -286,7 +287,7 @@ def test_whatever_is_asked_of_whatever_there_is_one_kind_of_error(text: str, res
     st.sampled_from([" && ", " == ", " in ", " ?? ", " | "]),
     RESULTS,
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 def test_parts_put_together_raise_nothing_else_either(parts: list[dict[str, Any]], between: str, result: Any) -> None:
     with contextlib.suppress(ConditionError):
         Condition(between.join(part["condition"] for part in parts)).value(result, NOW)

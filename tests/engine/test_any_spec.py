@@ -27,6 +27,7 @@ from tests.support.engine.any_objects import (
     workloads,
 )
 from tests.support.engine.world import World, ingress, merged, rollout, service
+from tests.support.long import examples
 
 Json = dict[str, Any]
 QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -173,7 +174,7 @@ def check(seen: Snapshot, answer: Plan) -> None:
             assert text.startswith("spec.") or "workload" in text or "not found" in text, text
 
 
-@settings(QUICK, max_examples=250)
+@settings(QUICK, max_examples=examples(250))
 @given(situations())
 def test_the_planner_answers_whatever_it_sees_and_leaves_what_is_not_ours(seen: Snapshot):
     before = msgspec.json.encode(seen)
@@ -183,7 +184,7 @@ def test_the_planner_answers_whatever_it_sees_and_leaves_what_is_not_ours(seen: 
     check(seen, answer)
 
 
-@settings(QUICK, max_examples=150)
+@settings(QUICK, max_examples=examples(150))
 @given(st.data())
 def test_whatever_the_schema_admits_can_be_read(data: st.DataObject):
     """An object that the API server accepts and the controller cannot decode would never be reported."""
@@ -193,7 +194,7 @@ def test_whatever_the_schema_admits_can_be_read(data: st.DataObject):
     msgspec.convert(obj, Rollout)
 
 
-@settings(QUICK, max_examples=150)
+@settings(QUICK, max_examples=examples(150))
 @given(st.sampled_from(BASES).flatmap(mutated), st.booleans())
 def test_whatever_is_asked_comes_to_rest(obj: Json, ready: bool):
     """A Rollout that is written again and again without a change would keep the whole cluster busy."""

@@ -21,6 +21,7 @@ from serinus.engine.replicasets.replicas import (
 )
 from serinus.engine.strategy.scaling.scale_plan import ScalePlan
 from tests.support.engine.world import World, release, rollout
+from tests.support.long import examples
 
 Json = dict[str, Any]
 
@@ -71,7 +72,7 @@ def test_between_the_ends_both_versions_have_a_pod(replicas: int, weight: int, s
     assert approximate(replicas, weight, 100, surge) == pods
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.integers(1, 12), weights, surge_limits, counts(), counts() | counts() | st.none(), crowds)
 def test_a_step_of_a_basic_canary_stays_within_surge_and_availability(
     replicas: int, weight: int, limits: SurgeLimits, canary: Count, stable: Count | None, others: tuple[Count, ...]

@@ -17,6 +17,7 @@ from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import Instance as Data
 from serinus.local.instance import prepare
 from tests.support.instance.live import BIN, Instance, eventually
+from tests.support.long import few
 
 POD = """
 apiVersion: v1
@@ -78,7 +79,7 @@ def test_no_token_stands_in_a_log(made: Path):
     assert all(tokens)
 
 
-@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("content", few(CONTENTS, ["not a text"]))
 def test_a_damaged_file_is_named_or_made_anew(made: Path, tmp_path: Path, content: str):
     """All files are damaged at once. Each refusal names one, which is then given back, until `up` is ready."""
     instance = Instance(tmp_path / "data")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.plays.player import played
-from tests.support.plays.recordings import REPOSITORY, plays, reference
+from tests.support.plays.recordings import REPOSITORY, few_of, plays, reference
 
 TRAFFIC = ("SwitchService", "PatchingCanaryIngress", "CreatingCanaryIngress", "TrafficWeightUpdated")
 """When traffic moves is a matter of its own (docs/differences.md)."""
@@ -40,7 +40,7 @@ def reasons(trace: list[dict[str, Any]]) -> list[str]:
     return [reason for reason in found if reason not in COMMANDS]
 
 
-@pytest.mark.parametrize("name", [name for name in plays() if name not in OTHERWISE])
+@pytest.mark.parametrize("name", few_of([name for name in plays() if name not in OTHERWISE]))
 def test_events_come_in_the_order_of_argo_rollouts(name: str):
     """As far as the reference writes all of them."""
     theirs, ours = (reasons(trace) for trace in (reference(name), played(name).trace))
@@ -49,7 +49,7 @@ def test_events_come_in_the_order_of_argo_rollouts(name: str):
     assert ours[: len(theirs)] == theirs
 
 
-@pytest.mark.parametrize("name", plays())
+@pytest.mark.parametrize("name", few_of(plays()))
 def test_a_new_version_begins_with_its_number_its_replicaset_and_that_the_rollout_is_not_complete(name: str):
     told = [reason for reason in reasons(played(name).trace) if reason not in TRAFFIC]
     for place, reason in enumerate(told):

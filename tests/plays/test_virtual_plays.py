@@ -9,16 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.long import few
 from tests.support.plays.passing import only_passes_by
 from tests.support.plays.player import played
-from tests.support.plays.recordings import all_listed, compared, lacking, lists, plays, router_plays, surprises
-
-ROUTERS = [name for name in router_plays() if name.endswith(("-walk", "-subsets", "-missing"))]
-"""For each change; the other plays of routers are long."""
+from tests.support.plays.recordings import all_listed, compared, few_of, lacking, lists, plays, router_plays, surprises
 
 
-@pytest.mark.parametrize("name", few([*plays(), *router_plays()], [*plays(), *ROUTERS]))
+@pytest.mark.parametrize("name", few_of([*plays(), *router_plays()]))
 def test_a_play_ends_and_goes_as_in_argo_rollouts_or_as_the_list_of_differences_says(name: str, tmp_path: Path):
     if absent := lacking(name):
         pytest.skip(f"Serinus does not have the router {', '.join(absent)} yet")

@@ -9,13 +9,13 @@ import pytest
 from serinus.api.messages.event_reasons import kept
 from tests.support.plays.controller_writes import abort_with_a_delay_of_30_seconds, without_kept_events
 from tests.support.plays.player import play, played
-from tests.support.plays.recordings import plays, reference, router_plays, scenario
+from tests.support.plays.recordings import few_of, plays, reference, router_plays, scenario
 from tests.support.plays.writes import least_written
 
 BETWEEN = ("Progressing", "Pending")
 
 
-@pytest.mark.parametrize("name", [*plays(), *router_plays()])
+@pytest.mark.parametrize("name", few_of([*plays(), *router_plays()]))
 def test_a_play_costs_no_more_writes_than_in_argo_rollouts(name: str):
     """By one rule for both traces; and all that we sent against the least that the reference can have sent.
 
@@ -33,7 +33,7 @@ QUIET = 60
 """Seconds for which a Rollout is watched after a play has ended."""
 
 
-@pytest.mark.parametrize("name", router_plays())
+@pytest.mark.parametrize("name", few_of(router_plays()))
 def test_a_settled_rollout_with_a_router_writes_nothing(name: str):
     """Argo Rollouts writes Mappings, ApisixRoutes, TraefikServices and VirtualNodes in every pass."""
     what, ended = scenario(name), played(name).trace[-1]["t"]
@@ -42,7 +42,7 @@ def test_a_settled_rollout_with_a_router_writes_nothing(name: str):
     assert [(write.method, write.path, write.body) for write in late] == []
 
 
-@pytest.mark.parametrize("name", plays())
+@pytest.mark.parametrize("name", few_of(plays()))
 def test_what_matters_is_in_the_events_of_every_play(name: str):
     """Each abort, verdict, promotion and warning that the reference has an Event of; it drops those beyond 25 of an object."""
     ours, theirs = (
@@ -65,7 +65,7 @@ def waited_for(trace: list[dict[str, Any]]) -> dict[str, list[str]]:
     return {name: past for name, past in phases.items() if past}
 
 
-@pytest.mark.parametrize("name", plays())
+@pytest.mark.parametrize("name", few_of(plays()))
 def test_fewer_writes_hide_no_phase_that_somebody_waits_for(name: str):
     assert waited_for(played(name).trace) == waited_for(reference(name))
 

@@ -20,6 +20,7 @@ from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 from tests.support.kube.loop_clock import LoopClock
+from tests.support.long import few
 
 Json = dict[str, Any]
 SMALL, LARGE = 500, 4000
@@ -180,7 +181,7 @@ async def seconds(make: Sizes, n: int) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("name", few(OBJECTS, ("containers", "ports", "updaters")))
 async def test_each_way_of_writing_needs_time_in_proportion_to_the_object(name: str) -> None:
     worst: dict[str, float] = {}
     for _ in range(TRIES):

@@ -18,6 +18,7 @@ from serinus.kube.transport import Request
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from tests.support.long import examples
 
 Json = dict[str, Any]
 
@@ -182,7 +183,9 @@ def shared() -> ApiServer:
 
 
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(400),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(spoiled_at=SPOILED)
 async def test_one_odd_value_anywhere_never_brings_the_server_down(

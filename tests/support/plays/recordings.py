@@ -22,6 +22,7 @@ from unittest import mock
 import yaml
 
 from serinus.routing.registry import FIELDS, routers
+from tests.support.long import few
 from tests.support.plays.chance import without_chance
 
 Json = dict[str, Any]
@@ -46,6 +47,47 @@ def folder(name: str) -> Path:
 def scenario(name: str) -> Json:
     what: Json = yaml.safe_load((folder(name) / "scenarios" / f"{name}.yaml").read_text())
     return {**what, "do": [*what["do"], {"sleep": WAITS[name]}]} if name in WAITS else what
+
+
+EACH_TIME = frozenset(
+    [
+        "analysis-background-fails",
+        "analysis-inconclusive",
+        "analysis-jobs",
+        "analysis-step",
+        "analysis-superseded",
+        "basic-surge",
+        "basic-third-revision",
+        "bluegreen-abort-retry",
+        "bluegreen-metadata",
+        "bluegreen-pre-analysis",
+        "bluegreen-third-revision",
+        "experiment-alone",
+        "experiment-step-fails",
+        "invalid-specs",
+        "nginx-abort-delay",
+        "nginx-deadline-abort",
+        "nginx-dynamic-stable",
+        "nginx-foreign-edits",
+        "nginx-metadata",
+        "nginx-promote-variants",
+        "nginx-restart",
+        "nginx-rollback-window",
+        "nginx-third-revision",
+        "nginx-undo",
+        "nginx-walk",
+        "workload-onsuccess",
+        "workload-progressively",
+    ]
+)
+"""Plays of `make test`, one or more of each kind. The others are long."""
+
+
+def few_of(names: list[str]) -> list[Any]:
+    """The names, as for `parametrize`. Only those of EACH_TIME, and the walk of each router, are not marked as long."""
+    return few(
+        names, [name for name in names if name in EACH_TIME or (name in router_plays() and name.endswith("-walk"))]
+    )
 
 
 def plays() -> list[str]:
