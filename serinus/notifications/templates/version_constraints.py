@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from serinus.api.values.patterns import compiled
 from serinus.notifications.templates.errors import TemplateError
 from serinus.notifications.templates.versions import TAIL, Version, compare, compare_pre, read_version
 
@@ -25,7 +27,8 @@ _ALL = re.compile(rf"{_SPACE}*+{_ONE}(?>(?:{_SPACE}*+,|{_SPACE}){_SPACE}*+{_ONE}
 _EACH = re.compile(
     rf"(!=|>=|=>|<=|=<|~>|[=><~^]|){_SPACE}*+(v?({_SEGMENT})(?:\.({_SEGMENT}))?(?:\.({_SEGMENT}))?{TAIL})", re.ASCII
 )
-_RANGE = re.compile(rf"{_SPACE}*+({_WRITTEN}){_SPACE}++-{_SPACE}++({_WRITTEN}){_SPACE}*+", re.ASCII)
+_RANGE = rf"{_SPACE}*({_WRITTEN}){_SPACE}+-{_SPACE}+({_WRITTEN}){_SPACE}*".replace("v?+", "v?")
+"""`1.2 - 2`. RE2 searches for it, because a search of `re` starts again at each character of a long number."""
 _ANY = ("x", "X", "*", "")
 
 
@@ -50,8 +53,16 @@ def satisfies(version: Version, constraint: str) -> bool:
     """Whether the version satisfies the constraint. TemplateError if the constraint cannot be read."""
     if len(constraint) > LONGEST:
         raise TemplateError(f"a constraint is longer than {LONGEST} characters")
-    read = [_read_all(part) for part in _RANGE.sub(r">= \1, <= \2 ", constraint).split("||")]
+    read = [_read_all(part) for part in _without_ranges(constraint).split("||")]
     return any(all(_OPERATORS[one.operator](version, one) for one in each) for each in read)
+
+
+def _without_ranges(constraint: str) -> str:
+    def bounds(found: Any) -> bytes:
+        return b">= %b, <= %b " % (found.group(1), found.group(2))
+
+    text: bytes = compiled(_RANGE).sub(bounds, constraint.encode("utf-8", "replace"))
+    return text.decode("utf-8", "replace")
 
 
 def _read_all(text: str) -> list[_Constraint]:
