@@ -55,7 +55,8 @@ class Pods(World):
                 owner = {"kind": "ReplicaSet", "uid": rs["metadata"]["uid"], "controller": True}
                 meta = copy.deepcopy(rs["spec"]["template"]["metadata"])
                 meta |= {"name": f"{rs['metadata']['name']}-{self.version}-{index}", "ownerReferences": [owner]}
-                self.add({"kind": "Pod", "metadata": meta, "owner": rs["metadata"]["name"], "status": {}})
+                status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+                self.add({"kind": "Pod", "metadata": meta, "owner": rs["metadata"]["name"], "status": status})
         return changed
 
     def settle(self, *, ready: bool = True) -> None:

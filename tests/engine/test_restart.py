@@ -265,3 +265,54 @@ def test_the_only_pod_that_the_canary_service_leads_to_stays_whatever_version_th
     before = {"status": {"canary": {"weights": {"canary": {"podTemplateHash": world.rollout.status.stable_rs}}}}}
     world.patch("Rollout", "web", {"spec": {"restartAt": AT, "paused": True}, **before})
     assert evicted(world) == []
+
+
+def leaving(world: World, image: str, count: int) -> None:
+    """This many pods of a version are on their way out, and others come up; its ReplicaSet reports neither yet."""
+    for n in range(count):
+        add_pod(world, f"{image}-leaves-{n}", image=image)
+        world.objects["Pod", f"{image}-leaves-{n}"]["metadata"]["deletionTimestamp"] = YOUNG
+        add_pod(world, f"{image}-comes-{n}", image=image, born=YOUNG, ready=False)
+
+
+def test_an_old_version_keeps_its_pods_while_a_replica_set_reports_evicted_ones():
+    """The restart is over when the last old pod is on its way out; 4 of 5 pods would serve."""
+    world = three_versions(4, 1, 2, maxSurge="50%")
+    leaving(world, "red", 2)
+    world.once()
+    assert world.set_of("green").spec.replicas == 1
+
+
+def test_the_stable_version_keeps_its_pods_while_the_canarys_replica_set_reports_evicted_ones():
+    """Found by the simulation (1104420): the stable version became smaller, and 7 of 8 pods served."""
+    world = basic(replicas=4, maxSurge=2, maxUnavailable=0, steps=[{"setWeight": 50}, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    world.patch("ReplicaSet", world.set_of("blue").metadata.name, {"spec": {"replicas": 4}})
+    world.pods()
+    leaving(world, "green", 2)
+    world.once()
+    assert size(world) == 4
+
+
+def test_no_weight_rises_to_pods_that_only_a_replica_set_still_reports():
+    world = routed(replicas=5, steps=[{"setCanaryScale": {"replicas": 2}}, {"setWeight": 20}, {"pause": {}}])
+    release(world, "green")
+    world.once()
+    world.pods()
+    leaving(world, "green", 2)
+    world.once()
+    world.once()
+    assert not world.weight
+
+
+def test_the_active_service_does_not_move_to_pods_that_only_a_replica_set_still_reports():
+    world = blue_green(replicas=2, autoPromotionEnabled=False)
+    release(world, "green")
+    world.settle()
+    stable = world.selected("web")
+    leaving(world, "green", 1)
+    add_pod(world, "green-2", image="green")
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    world.once()
+    assert world.selected("web") == stable

@@ -78,8 +78,12 @@ class PlanBuilder:
         return min(count, self.serving.get(rs.metadata.name, count)) if self.serving else count
 
     def available_not_evicted(self, rs: ReplicaSet, count: int) -> int:
-        """`count` (its observed available pods) without any evicted ones. Services and sizes depend on this number."""
-        return min(count, self.staying.get(rs.metadata.name, count)) if self.staying else count
+        """`count` (its observed available pods) without any evicted ones. Services and sizes depend on this number.
+
+        The ReplicaSet's status may still count pods that are gone: the pods themselves decide, if any are known.
+        """
+        staying = self.staying.get(rs.metadata.name)
+        return min(count, self.context.ready_pods.get(rs.metadata.uid, count) if staying is None else staying)
 
     def evicts(self) -> bool:
         return any(action.verb == "evict" for action in self.actions)

@@ -83,6 +83,7 @@ class RolloutContext:
     routing: TrafficRouting | None = field(init=False)
     steps: list[CanaryStep] = field(init=False)
     max_weight: int = field(init=False)
+    _ready_pods: dict[str, int] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.now, self.rollout = self.snapshot.now, self.snapshot.rollout
@@ -147,6 +148,17 @@ class RolloutContext:
 
     def pods_of(self, rs: ReplicaSet) -> list[Pod]:
         return [p for p in self.snapshot.pods if (owner := p.metadata.controller()) and owner.uid == rs.metadata.uid]
+
+    @property
+    def ready_pods(self) -> dict[str, int]:
+        """uid of a ReplicaSet → its pods that are ready and not being deleted. Only ReplicaSets with pods."""
+        if self._ready_pods is None:
+            self._ready_pods = {}
+            for pod in self.snapshot.pods:
+                if owner := pod.metadata.controller():
+                    stays = pod.ready() and not pod.metadata.deletion_timestamp
+                    self._ready_pods[owner.uid] = self._ready_pods.get(owner.uid, 0) + stays
+        return self._ready_pods
 
     def named(self, pod_hash: str) -> ReplicaSet | None:
         for rs in self.sets if pod_hash else ():  # called several times in each pass: a plain loop is the fastest

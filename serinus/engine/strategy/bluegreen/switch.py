@@ -96,8 +96,10 @@ def switch(builder: PlanBuilder, versions: Versions, *, elapsed: bool, retired: 
 
 
 def _may_serve(builder: PlanBuilder, versions: Versions) -> bool:
-    """Whether the new version can take all requests."""
-    return versions.saturated(builder, versions.new) and not builder.created(versions.new)
+    """Whether the new version can take all requests: none of its pods is on its way out."""
+    new = versions.new
+    whole = builder.available_not_evicted(new, new.status.available_replicas) >= builder.context.replicas
+    return whole and versions.saturated(builder, new) and not builder.created(new)
 
 
 def _stable_takes_over(builder: PlanBuilder, versions: Versions) -> bool:
