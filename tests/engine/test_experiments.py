@@ -194,6 +194,26 @@ def test_its_failure_takes_the_update_back(world: World):
     assert world.rollout.status.message.endswith("Experiment analysis phase is error/failed: as measured")
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"spec": {"paused": True}},
+        {"status": {"pauseConditions": [{"reason": "InconclusiveAnalysisRun", "startTime": "2027-01-15T08:00:00Z"}]}},
+    ],
+    ids=["paused by hand", "an undecided analysis"],
+)
+def test_its_failure_takes_the_update_back_while_the_steps_stand_still(held: Json):
+    """Found by the simulation (1103991): a Rollout that a user had paused kept the requests of a version that failed."""
+    world = routed(steps=[{"setWeight": 20}, STEP, {"pause": {}}])
+    release(world, "green")
+    world.settle()
+    assert world.weight == 20
+    world.patch("Rollout", "web", held)
+    world.settle()
+    say(world, "Failed", name=world.rollout.status.canary.current_experiment)
+    assert (world.rollout.status.abort, world.weight) == (True, 0)
+
+
 def test_an_undecided_one_pauses_and_is_not_begun_again_by_itself(world: World):
     say(world, "Inconclusive")
     assert (world.rollout.status.phase, world.rollout.status.message) == ("Paused", "InconclusiveExperiment")

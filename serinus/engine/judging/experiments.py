@@ -29,6 +29,7 @@ from serinus.engine.judging.history_limits import surplus
 from serinus.engine.replicasets.revision import owner_reference
 from serinus.engine.status.abort import abort
 from serinus.engine.status.conditions import promoted
+from serinus.engine.status.promotion import in_rollback_window
 
 
 def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
@@ -38,13 +39,10 @@ def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
     experiment = named(s, status.canary.current_experiment)
     if experiment is None:
         return _begin(builder, step.experiment, index)
-    phase, message = experiment.status.phase, experiment.status.message
+    phase = experiment.status.phase
     if phase == SUCCESSFUL:
         status.canary.current_experiment = ""
         return True
-    if phase in (FAILED, ERROR):
-        abort(builder, "Experiment analysis phase is error/failed" + (f": {message}" if message else ""))
-        return False
     if phase == INCONCLUSIVE:
         _pause(builder)
         return False
@@ -56,6 +54,17 @@ def complete(builder: PlanBuilder, step: CanaryStep, index: int) -> bool:
         f"step {index + 1}: {experiment.metadata.name} is {phase or 'new'}" + (f" ({templates})" if templates else ""),
     )
     return False
+
+
+def abort_if_failed(builder: PlanBuilder) -> None:
+    """Abort the update if its current Experiment has failed, also while its steps are paused or held up."""
+    status = builder.status
+    if promoted(status) or status.abort or status.promote_full or in_rollback_window(builder):
+        return
+    experiment = named(builder.context, status.canary.current_experiment)
+    if experiment is not None and experiment.status.phase in (FAILED, ERROR):
+        message = experiment.status.message
+        abort(builder, "Experiment analysis phase is error/failed" + (f": {message}" if message else ""))
 
 
 def named(s: RolloutContext, name: str) -> Experiment | None:

@@ -42,6 +42,7 @@ def plan_canary(builder: PlanBuilder) -> None:
         return
     _reset_if_changed(builder, new.rs)
     analyses.sync_runs(builder)
+    experiments.abort_if_failed(builder)
     _controls(builder)
     stages.first_deploy(builder, new.rs)
     scale = ScalePlan(builder)
