@@ -9,6 +9,8 @@ import pytest
 from serinus.api.names import HASH
 from tests.support.engine.world import release, routed
 
+WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
+
 
 def test_a_step_with_a_smaller_weight_is_reached_and_the_canary_follows():
     """Found by the simulation: the pods that the old weight needs made the smaller step unreachable."""
@@ -95,3 +97,32 @@ def test_a_weight_recorded_for_the_version_before_raises_no_weight_of_the_new_on
     world.patch("Rollout", "web", {"spec": {"replicas": 8}, "status": {"abort": aborted}})
     world.once()
     assert world.weight == 25
+
+
+def test_a_stable_version_that_the_canary_service_still_selects_keeps_its_pods():
+    """Found by the simulation (1115145): another version was released before the weight had returned to 0. The stable one
+    lost 2 of 5 pods with all requests, and the new one never got any."""
+    steps: list[dict[str, Any]] = [{"setCanaryScale": {"weight": 50}}, {"setWeight": 100}, {"pause": {}}]
+    world = routed(replicas=5, steps=steps, dynamicStableScale=True, scaleDownDelaySeconds=None)
+    release(world, "green")
+    world.settle()
+    world.patch("Rollout", "web", {"status": {"promoteFull": True}})
+    world.settle()
+    world.after(5)
+    green = world.rollout.status.stable_rs
+    assert world.selected("web-canary") == green
+    release(world, "red")
+    world.once()  # its ReplicaSet is created; the other writes fail
+    weights = {"canary": {"weight": 100, "podTemplateHash": green}, "stable": {"weight": 0, "podTemplateHash": green}}
+    before = {"canary": {"weights": weights}, "currentPodHash": green, "currentStepIndex": 3}
+    world.patch("Rollout", "web", {"status": before})
+    world.patch("Ingress", "web-web-canary", {"metadata": {"annotations": {WEIGHT: "100"}}})
+    for _ in range(10):
+        world.pods()
+        world.once()
+        world.now += 5
+        if world.selected("web-canary") == green:
+            assert world.set_of("green").spec.replicas * 100 >= 5 * (world.weight or 0)
+    red = world.set_of("red")
+    assert (world.weight, world.selected("web-canary")) == (100, red.metadata.labels["rollouts-pod-template-hash"])
+    assert red.spec.replicas == 3, "as the steps say"

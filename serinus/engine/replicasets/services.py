@@ -38,6 +38,20 @@ def leads_to(builder: PlanBuilder, name: str, rs: ReplicaSet | None) -> bool:
     return bool(name) and rs is not None and hash_of(rs) in (selected_hash(builder, name), selects(builder, name))
 
 
+def canary_weight_of(builder: PlanBuilder, rs: ReplicaSet | None) -> int:
+    """The largest canary weight, stored or planned, whose requests go to this version, now or after this pass.
+
+    The canary Service decides: it may move after the weight was recorded, and after a promotion it selects the stable
+    version. If a router selects pods by their hash, the status decides.
+    """
+    s, canary = builder.context, builder.context.canary
+    weights = [w.canary for w in (s.rollout.status.canary.weights, builder.status.canary.weights) if w]
+    if canary is None or rs is None or not weights:
+        return 0
+    leads = not by_hash(s.spec) and leads_to(builder, service_names(canary, builder.status)[0], rs)
+    return max((w.weight for w in weights if leads or w.pod_template_hash == hash_of(rs)), default=0)
+
+
 def carrier(builder: PlanBuilder) -> ReplicaSet | None:
     """The version that was observed to receive the canary's share of the requests. It may not be the newest one.
 

@@ -17,7 +17,7 @@ from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of
 from serinus.engine.replicasets.replicas import SurgeLimits, approximate, next_basic, share
 from serinus.engine.replicasets.routes import service_names
-from serinus.engine.replicasets.services import leads_to
+from serinus.engine.replicasets.services import canary_weight_of, leads_to
 from serinus.engine.status import scale_down_delay
 from serinus.engine.status.conditions import find, promoted
 from serinus.engine.strategy.scaling.basic import trim
@@ -122,6 +122,7 @@ def _routed(builder: PlanBuilder, scale: ScalePlan | None) -> None:
     known = [weights for weights in (s.rollout.status.canary.weights, builder.status.canary.weights) if weights]
     given = max((weights.canary.weight for weights in known), default=0)
     rest = max((weights.stable.weight for weights in known), default=s.max_weight)
+    rest = min(s.max_weight, rest + canary_weight_of(builder, stable))
     least = share(given, s.replicas, s.max_weight), share(rest, s.replicas, s.max_weight)
     if new is not None and builder.size(new) and leads_to(builder, service_names(s.canary, builder.status)[0], new):
         least = max(least[0], min(1, s.replicas)), least[1]

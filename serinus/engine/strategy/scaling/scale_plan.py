@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from serinus.api.derived import once
 from serinus.api.names import INCONCLUSIVE_ANALYSIS
-from serinus.api.rollout import CanaryStrategy
+from serinus.api.rollout import CanaryStrategy, TrafficWeights
 from serinus.api.values.int_or_percent import scaled
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
@@ -26,7 +26,7 @@ from serinus.engine.replicasets.replicas import (
     share,
 )
 from serinus.engine.replicasets.routes import service_names
-from serinus.engine.replicasets.services import leads_to, replaced_has_share, selected_hash
+from serinus.engine.replicasets.services import canary_weight_of, replaced_has_share, selected_hash
 from serinus.engine.status.conditions import promoted
 from serinus.engine.strategy.steps.set_canary_scale import active_scale
 from serinus.engine.strategy.steps.set_weight import last_weight
@@ -126,7 +126,7 @@ class ScalePlan:
             scale.replicas if scale else None,
             self.canary.dynamic_stable_scale,
             # Before a weight was ever written, the stable version has everything.
-            (weights.canary.weight, max(weights.stable.weight, planned.stable.weight))
+            (weights.canary.weight, self._stable_weight(weights, planned))
             if weights and planned
             else (0, s.max_weight),
             self.builder.status.abort,
@@ -138,6 +138,11 @@ class ScalePlan:
         # The share of a replaced version returns to the stable one, as at the beginning of every update.
         stable = s.replicas if replaced_has_share(self.builder) else desired.stable()
         return Sizes(desired.canary(), max(least, stable))
+
+    def _stable_weight(self, stored: TrafficWeights, planned: TrafficWeights) -> int:
+        """The weight that the stable version gets, with that of the canary if the canary Service selects it."""
+        own = max(stored.stable.weight, planned.stable.weight)
+        return min(self.s.max_weight, own + canary_weight_of(self.builder, self.stable))
 
     def _basic(self, weight: int) -> Sizes:
         s, new, stable = self.s, self.s.new, self.stable
@@ -253,15 +258,11 @@ class ScalePlan:
 
     def carrying(self, want: Sizes) -> Sizes:
         """The sizes of a step, increased to those that the gateways' weights need."""
-        s, status, new = self.s, self.builder.status, self.s.new
+        s, new = self.s, self.s.new
         # Observed weights are still in force; weights that this pass writes will be soon.
-        if promoted(status):
+        if promoted(self.builder.status):
             return want
-        in_force = [w.canary for w in (s.rollout.status.canary.weights, status.canary.weights) if w]
-        # The canary Service decides who gets the weight. It may move after the weight was recorded.
-        leads = leads_to(self.builder, service_names(self.canary, status)[0], new)
-        weights = [side.weight for side in in_force if leads or side.pod_template_hash == hash_of(new)]
-        serving = share(max(weights, default=0), s.replicas, s.max_weight)
+        serving = share(canary_weight_of(self.builder, new), s.replicas, s.max_weight)
         return want._replace(new=max(want.new, min(self.builder.size(new), serving)))
 
 

@@ -16,6 +16,7 @@ from serinus.engine.replicasets.routes import service_names
 from serinus.engine.replicasets.services import point, selected_hash
 from serinus.engine.strategy.scaling.scale_plan import ScalePlan
 from serinus.engine.strategy.step_walk import StepState
+from serinus.engine.strategy.steps.set_weight import last_weight
 from serinus.engine.strategy.traffic.reach import stable_version
 from serinus.engine.strategy.traffic.weight import decide
 from serinus.engine.strategy.traffic.write import write
@@ -62,7 +63,7 @@ def _services(builder: PlanBuilder, canary: CanaryStrategy, scale: ScalePlan, st
         point(builder, stable_service, s.new if taken else stable, role="new version" if taken else "stable version")
     back = builder.status.abort
     target = stable if back else s.new
-    if canary_service and not _more_than_carried(builder, scale, canary_service, target):
+    if canary_service and not _more_than_carried(builder, scale, step, canary_service, target):
         led = point(
             builder,
             canary_service,
@@ -74,7 +75,9 @@ def _services(builder: PlanBuilder, canary: CanaryStrategy, scale: ScalePlan, st
     return None
 
 
-def _more_than_carried(builder: PlanBuilder, scale: ScalePlan, service: str, target: ReplicaSet | None) -> bool:
+def _more_than_carried(
+    builder: PlanBuilder, scale: ScalePlan, step: StepState, service: str, target: ReplicaSet | None
+) -> bool:
     """Whether the canary Service stays where it is, because `target` cannot carry its share of the requests.
 
     Without a recorded weight, any weight is possible. If the selected version has no serving pods, nothing is lost.
@@ -90,4 +93,7 @@ def _more_than_carried(builder: PlanBuilder, scale: ScalePlan, service: str, tar
     share = weights.canary.weight
     if share and selected_hash(builder, service_names(s.canary, builder.status)[1]) == hash_of(target):
         share = s.max_weight  # `target` has the rest of the requests already
-    return share > scale.capacity(builder.available_not_evicted(target, serving(target)))
+    able = scale.capacity(builder.available_not_evicted(target, serving(target)))
+    if target is s.new and share <= last_weight(s.steps, step.index + 1):
+        able = max(able, scale.allowed(target, step.index))  # the steps ask for this share, with a size set by hand
+    return share > able
