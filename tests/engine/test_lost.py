@@ -8,6 +8,7 @@ import pytest
 
 from serinus.api.names import HASH
 from tests.support.engine.blue_green import blue_green
+from tests.support.engine.restarts import basic
 from tests.support.engine.world import World, ingress, release, rollout, routed, service
 
 DYNAMIC: dict[str, Any] = {"dynamicStableScale": True, "scaleDownDelaySeconds": None}
@@ -129,3 +130,35 @@ def test_the_deadline_runs_for_a_version_whose_creation_was_not_heard_of(made: A
     world.settle(ready=False)
     assert world.rollout.status.phase == "Degraded"
     assert world.rollout.status.message.startswith("ProgressDeadlineExceeded")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: routed(steps=[{"setWeight": 20}, {"pause": {}}]),
+        lambda: basic(steps=[{"setWeight": 50}, {"pause": {}}]),
+        lambda: blue_green(autoPromotionEnabled=False),
+    ],
+    ids=["canary", "pods alone", "blue-green"],
+)
+@pytest.mark.parametrize("lost", [1, 3])
+def test_a_version_goes_through_its_steps_although_no_status_was_stored_before(made: Any, lost: int):
+    """Found by the simulation (1106804): each write of the status failed, and the second version went live at once."""
+    world = made()
+    world.settle()
+    stable = world.set_of("blue").metadata.labels[HASH]
+    del world.objects["Rollout", "web"]["status"]
+    release(world, "green")
+    for _ in range(lost):
+        world.once()
+        world.pods()
+        del world.objects["Rollout", "web"]["status"]
+    world.settle()
+    status = world.rollout.status
+    assert (status.phase, status.stable_rs) == ("Paused", stable)
+    if ("Service", "web") in world.objects:
+        assert world.selected("web") == stable
+    world.patch("Rollout", "web", {"status": {"pauseConditions": None}})
+    world.settle()
+    world.after(60)
+    assert (world.rollout.status.phase, world.rollout.status.stable_rs != stable) == ("Healthy", True)

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
-from serinus.engine.core.context import hash_of
+from serinus.engine.core.context import hash_of, revision_of, serving
 from serinus.engine.replicasets import ephemeral_roles
 from serinus.engine.replicasets.revision import ensure_new
+from serinus.engine.replicasets.routes import service_names
+from serinus.engine.replicasets.services import selected_hash
 from serinus.engine.replicasets.workload import follow
 from serinus.engine.status import duration
 from serinus.engine.status.abort import apply_abort, full_promotion_wanted
@@ -48,13 +50,33 @@ def end_commands(builder: PlanBuilder) -> None:
 def first_deploy(builder: PlanBuilder, new: ReplicaSet) -> None:
     """Without a stable version there is none to compare with, and none to serve: the new one becomes stable at once."""
     s, status = builder.context, builder.status
-    if status.stable_rs and s.stable is not None:
+    if (status.stable_rs and s.stable is not None) or _recover_stable(builder):
         return
     how = "Stable ReplicaSet is gone" if status.stable_rs and status.stable_rs != hash_of(new) else "Initial deploy"
     s.stable = new
     if s.blue_green is None and find(status, "Completed") is None:
         record_not_completed(builder)
     promote(builder, new, how)
+
+
+def _recover_stable(builder: PlanBuilder) -> bool:
+    """Find the stable version while the status names none. False if there is none.
+
+    Every write of the status may have failed since the first version was created. It serves already, and another version
+    must not go live without its steps. The stable or active Service decides; without one, the first version that serves.
+    """
+    s, status = builder.context, builder.status
+    if status.stable_rs:
+        return False
+    service = service_names(s.canary, status)[1] if s.canary else s.blue_green.active_service if s.blue_green else ""
+    selected = selected_hash(builder, service) if service else ""
+    candidates = [rs for rs in s.others if serving(rs) and (not service or hash_of(rs) == selected)]
+    if not candidates:
+        return False
+    s.stable = min(candidates, key=revision_of)
+    s.others.remove(s.stable)
+    status.stable_rs = hash_of(s.stable)
+    return True
 
 
 class Command(Enum):
