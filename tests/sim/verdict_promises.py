@@ -101,8 +101,9 @@ def no_verdict_without_measurements(dog: Watchdog, change: Change) -> Iterator[s
         if result.get("phase") in COMPLETED and not ended and "plugin" not in metric["provider"]:
             filled_in = filled(metric, run["spec"].get("args") or [])
             yield from _is_earned(filled_in, result, change.name, cut_short=phase != "Successful")
-        # A server that refuses the last measurements too leaves the run with its phase and message alone.
-        if not refused and any("finishedAt" not in m for m in result.get("measurements", [])):
+        # A server that refuses the last measurements too leaves the run with its phase and message alone. Their Jobs are gone.
+        unfinished = [m for m in result.get("measurements", []) if "finishedAt" not in m]
+        if any(not refused or _job_exists(dog, m) for m in unfinished):
             yield f"{change.name} has ended, and {metric['name']} is measured still"
     names = [metric["name"] for metric in run["spec"]["metrics"]]
     unmeasured = [name for name in names if result_of(run, name).get("phase") not in COMPLETED]
@@ -110,6 +111,11 @@ def no_verdict_without_measurements(dog: Watchdog, change: Change) -> Iterator[s
         yield f"{change.name} is Successful, and {unmeasured} has not ended"
     if not refused and phase != (worst or "Successful"):
         yield f"{change.name} is {phase}, and its worst metric {worst or 'none'}"
+
+
+def _job_exists(dog: Watchdog, measurement: Json) -> bool:
+    job: str = (measurement.get("metadata") or {}).get("job-name", "")
+    return not job or dog.world.store.get("jobs", job) is not None
 
 
 def _is_earned(metric: Json, result: Json, run: str, *, cut_short: bool) -> Iterator[str]:
