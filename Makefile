@@ -27,10 +27,10 @@ demo-analysis: $(RUN) ## Watch a bad version fail its analysis and roll back aut
 	@$(BIN)/serinus demo --analysis $(if $(ONCE),--once) $(if $(PROMETHEUS),--prometheus "$(PROMETHEUS)")
 
 # N tests at once, in processes of their own: tests/support/side_by_side.py says which may not run side by side. A third
-# process has work to do while the e2e tests wait for pods to become ready. Pyright has no output in a run without errors,
-# so that the last line is pytest's.
+# process has work to do while the e2e tests wait for pods to become ready. Pyright gives way to the
+# tests, and has no output in a run without errors, so that the last line is pytest's.
 define PYTEST_AND_TYPES
-$(BIN)/pyright > $(VENV)/types.log 2>&1 & types=$$!
+nice -n 10 $(BIN)/pyright > $(VENV)/types.log 2>&1 & types=$$!
 failed=0; $(BIN)/python -m pytest $(CHOSEN) $(ARGS) || failed=$$?
 wait $$types || { cat $(VENV)/types.log; failed=1; }
 exit $$failed
