@@ -126,3 +126,26 @@ def test_a_rendering_changes_none_of_the_values() -> None:
 
 def test_a_text_without_actions_is_itself() -> None:
     assert Template("plain } text { % $").render({}) == "plain } text { % $"
+
+
+@pytest.mark.parametrize("half", ["\ud800"], ids=ascii)
+@pytest.mark.parametrize(
+    "use",
+    [
+        "",
+        "| urlquery",
+        '| printf "%x"',
+        '| printf "%q"',
+        "| b64enc",
+        "| sha256sum",
+        "| toJson",
+        "| quote",
+        "| js",
+        "| html",
+        "| upper",
+    ],
+)
+def test_half_of_a_surrogate_pair_never_reaches_a_receiver(half: str, use: str) -> None:
+    """Services send UTF-8: such a character in a text of the cluster must not lose the message."""
+    text = Template("{{ .text " + use + " }}").render({"text": f"a{half}b"})
+    assert text.encode()

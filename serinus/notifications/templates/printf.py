@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from serinus.analysis.expr.limits import Budget
-from serinus.analysis.expr.values import float_text
+from serinus.analysis.expr.values import float_text, raw
 from serinus.notifications.templates.values import shown, text_of, type_name
 
 WIDEST = 1000
@@ -109,7 +109,7 @@ def _scalar(verb: str, value: Any, flags: str, digits: int | None, work: Budget)
     if verb in "feEgG" and number is not None:
         return _float(verb, float(number), flags, digits)
     if verb in "xX" and isinstance(value, str | bytes):
-        data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+        data = raw(value) if isinstance(value, str) else value
         return data.hex() if verb == "x" else data.hex().upper()
     return None
 

@@ -53,7 +53,16 @@ class Template:
             body.run(state)
         except (ConditionError, RecursionError, OverflowError, MemoryError) as error:
             raise TemplateError(str(error) or type(error).__name__) from error
-        return "".join(state.parts)
+        return _whole("".join(state.parts))
+
+
+def _whole(text: str) -> str:
+    """The text with U+FFFD in place of bytes that are no UTF-8 and of halves of surrogate pairs: no receiver takes them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+    return text
 
 
 def _explained(error: TemplateError) -> TemplateError:

@@ -96,7 +96,7 @@ def _js(run: Call, *values: Any) -> str:
 
 @GO.add("urlquery", "a*")
 def _urlquery(run: Call, *values: Any) -> str:
-    return sized(quote_plus(_joined(run, values), safe="~", errors="surrogateescape"), run)
+    return sized(quote_plus(raw(_joined(run, values)), safe="~"), run)
 
 
 _BASIC = (bool, int, float, str)
