@@ -10,8 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from serinus.api.resources import ANALYSIS_RUNS, ROLLOUTS
 from serinus.controller.manager import Controller
-from tests.controller.test_run_notifications_killed import METRIC
-from tests.support.controller.notification_scene import NAP, Scene
+from tests.support.controller.notification_scene import METRIC, NAP, Scene
 
 pytestmark = pytest.mark.looptime(start=0)
 

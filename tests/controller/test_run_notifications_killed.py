@@ -13,8 +13,8 @@ from serinus.api.resources import ANALYSIS_RUNS, ANALYSIS_TEMPLATES, EXPERIMENTS
 from serinus.engine.core.plan import Event, Plan, Snapshot
 from serinus.kube.client import Client
 from serinus.kube.transport import Request, Response
-from tests.controller.test_notifications_killed import Mortal
-from tests.support.controller.notification_scene import NAP, Scene
+from tests.support.controller.mortal import Mortal
+from tests.support.controller.notification_scene import METRIC, NAP, Scene
 
 pytestmark = pytest.mark.looptime(start=0)
 
@@ -29,11 +29,6 @@ CONFIG = {
     "trigger.on-experiment-successful": "- send: [tried]\n",
 }
 SUBSCRIBED = {f"{NAP}/subscribe.on-{what}.slack": "ch" for what in TRIGGERS}
-METRIC: dict[str, Any] = {
-    "name": "ok",
-    "successCondition": "result == true",
-    "provider": {"web": {"url": "http://metrics.test/", "jsonPath": "{$.ok}"}},
-}
 COUNTED = ("/rollouts/web", "/analysisruns/", "/experiments/trial")
 
 

@@ -17,9 +17,9 @@ from serinus.notifications.limits import LimitedHttp
 from serinus.notifications.services.registry import SERVICES
 from serinus.notifications.services.service import Delayed, Job, Reach, Refused
 from serinus.notifications.services.slack import thread_of
-from tests.notifications.test_services import HTTP_KINDS
 from tests.support.notifications.certificates import KINDS, Authority
 from tests.support.notifications.fake_vendor import vendor
+from tests.support.notifications.http_services import HTTP_KINDS
 
 SECONDS = 0.5
 """The time of an attempt here."""

@@ -22,6 +22,12 @@ from serinus.local.schema.kinds import Schemas
 from tests.support.kube.loop_clock import LoopClock
 
 NAP = "notifications.argoproj.io"
+METRIC: dict[str, Any] = {
+    "name": "ok",
+    "successCondition": "result == true",
+    "provider": {"web": {"url": "http://metrics.test/", "jsonPath": "{$.ok}"}},
+}
+"""A metric that succeeds at once."""
 CONFIG = {
     "service.slack": "apiURL: http://slack.test/api/\ntoken: $slack-token\n",
     "template.told": "message: '{{.rollout.status.phase}} {{.rollout.metadata.annotations.n}}'\n",
