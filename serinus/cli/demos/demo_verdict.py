@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serinus.api.analysis import AnalysisRun, MetricResult
+from serinus.api.messages.plurals import count
 from serinus.cli.demos.demo_stage import MANIFESTS, NAME, Stage
 
 GOOD, WORSE = "orange", "purple"
@@ -49,18 +50,21 @@ class Outcome:
     def lines(self) -> list[str]:
         """A row for each rule, with the worse version and the stable version."""
         found = self.thresholds or {}
+        verdict = f"{self.verdict} after {count(self.looks, 'look')}: aborted"
         lenient, strict, of_good = (found.get(name, (0, 0)) for name in THRESHOLDS)
         return [
             f"{'':24}{WORSE}, {WORSE_ERRORS} % errors{'':22}{GOOD}, {GOOD_ERRORS} % errors: it serves already",
             f"{'at least 95 % good':24}{_words(lenient, 'abort it', 'miss it')}",
             f"{'at least 99 % good':24}{_words(strict, 'abort it', 'miss it'):40}"
             f"{_words(of_good, 'abort a good version', 'keep it')}",
-            f"{'sequential verdict':24}{f'{self.verdict} after {self.looks} looks: aborted':40}a good version is aborted in at most 5 %",
+            f"{'sequential verdict':24}{verdict:40}a good version is aborted in at most 5 %",
         ]
 
 
 def _words(counts: tuple[int, int], failed: str, passed: str) -> str:
     bad, looks = counts
+    if not looks:
+        return "no look before the verdict"
     return f"{bad} of {looks} looks fail: would {failed if bad else passed}"
 
 
