@@ -43,15 +43,13 @@ class Counting:
         whole, provided = len(texts) == len(metric.queries), self._provider
         self._together = texts if whole and _in_one_request(provided, metric) else {}
         parts = [metric.base] if self._together else [self._part(query) for query in metric.queries.values()]
-        shown = configuration(call.shown) if call.shown is not None else None
-        counted = (shown or {}).get("counts") if call.shown is not None else None
-        self._requests = [self._request(part, call, counted) for part in parts]
+        self._requests = [self._request(part, call) for part in parts]
 
     def _part(self, query: str | Mapping[str, Any]) -> Mapping[str, Any]:
         part = {PATHS.get(self._metric.provider, "query"): query} if isinstance(query, str) else query
         return {**self._metric.base, **part}
 
-    def _request(self, part: Mapping[str, Any], call: Call, counted: Any) -> tuple[Any, Metric, Metric]:
+    def _request(self, part: Mapping[str, Any], call: Call) -> tuple[Any, Metric, Metric]:
         """(configuration, metric, metric without secrets) of the counting provider."""
         name = self._metric.provider
         try:
@@ -59,8 +57,11 @@ class Counting:
         except msgspec.ValidationError as error:
             raise SetupError("counts", str(error)) from None
         inner = msgspec.structs.replace(call.metric, provider={name: dict(part)})
-        seen = counted.get(name) if isinstance(counted, dict) else None if call.shown is not None else part
-        return config, inner, msgspec.structs.replace(inner, provider={name: seen})
+        if call.shown is None:
+            return config, inner, inner
+        counts = (configuration(call.shown) or {}).get("counts")
+        shown = counts.get(name) if isinstance(counts, dict) else None
+        return config, inner, msgspec.structs.replace(inner, provider={name: shown})
 
     async def counts(self, call: Call) -> dict[str, float]:
         """A number for each query of the metric, by its field, all for the time at which this is called.

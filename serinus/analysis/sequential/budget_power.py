@@ -10,17 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from math import ceil, exp, floor, lgamma, log, sqrt
+from math import ceil, floor, log
 
 from serinus.analysis.sequential.planning import LONGEST
+from serinus.analysis.sequential.power import CERTAIN, NEGLIGIBLE, poisson
 from serinus.analysis.sequential.process import AbsoluteProcess, log_mean_exp
 from serinus.analysis.sequential.settings import Settings
 
-CERTAIN = 0.999
-NEGLIGIBLE = 1e-9
-"""Probability of states that are dropped."""
-SPREAD = 8.0
-"""Standard deviations of a Poisson distribution that are summed."""
 LEAST_ERRORS = 0.05
 """Expected errors of one step of the computation. Looks with fewer are taken together, which lowers the chance a little."""
 MOST_STEPS = 4_000
@@ -71,7 +67,7 @@ def _found(budget: float, limit: float, requests: float, rate: float, steps: int
         sums = [errors * bad + good * well for bad, well in zip(of_error, of_success, strict=True)]
         return log_mean_exp([0.0, log_mean_exp(sums)]) >= limit  # no stable version: its process stays at 1
 
-    start, more = _poisson(requests * rate)
+    start, more = poisson(requests * rate)
     hit, chances = [0.0], [1.0]
     first, boundary, total = 0, 1, 0.0
     for step in range(1, steps + 1):
@@ -89,13 +85,6 @@ def _found(budget: float, limit: float, requests: float, rate: float, steps: int
         if total >= CERTAIN or not chances:
             break
     return list(accumulate(hit))
-
-
-def _poisson(mean: float) -> tuple[int, list[float]]:
-    """(the lowest number, the probabilities from it on), without negligible ones."""
-    reach = SPREAD * sqrt(mean) + 12
-    low, high = max(0, int(mean - reach)), ceil(mean + reach)
-    return low, [exp(count * log(mean) - mean - lgamma(count + 1)) for count in range(low, high + 1)]
 
 
 def _sum(left: Sequence[float], right: Sequence[float]) -> list[float]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from math import ceil, exp, floor, lgamma, log
+from math import ceil, exp, floor, lgamma, log, sqrt
 
 from serinus.analysis.sequential.planning import LONGEST, Traffic
 from serinus.analysis.sequential.process import RelativeProcess, log_mean_exp
@@ -59,12 +59,16 @@ class Power:
     def _after(self, mean: float) -> float:
         if mean <= 0:
             return 0.0
-        reach = SPREAD * mean**0.5 + 12
-        low, high = max(0, int(mean - reach)), ceil(mean + reach)
-        weights = [exp(count * log(mean) - mean - lgamma(count + 1)) for count in range(low, high + 1)]
+        low, weights = poisson(mean)
         last = len(self.found) - 1
-        chances = (self.found[min(count, last)] for count in range(low, high + 1))
-        return min(1.0, sum(weight * chance for weight, chance in zip(weights, chances, strict=True)))
+        return min(1.0, sum(weight * self.found[min(count, last)] for count, weight in enumerate(weights, start=low)))
+
+
+def poisson(mean: float) -> tuple[int, list[float]]:
+    """(the lowest number, the probabilities from it on), without negligible ones. `mean`: above 0."""
+    reach = SPREAD * sqrt(mean) + 12
+    low, high = max(0, int(mean - reach)), ceil(mean + reach)
+    return low, [exp(count * log(mean) - mean - lgamma(count + 1)) for count in range(low, high + 1)]
 
 
 @lru_cache(256)

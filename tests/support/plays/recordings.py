@@ -85,9 +85,8 @@ EACH_TIME = frozenset(
 
 def few_of(names: list[str]) -> list[Any]:
     """The names, as for `parametrize`. Only those of EACH_TIME, and the walk of each router, are not marked as long."""
-    return few(
-        names, [name for name in names if name in EACH_TIME or (name in router_plays() and name.endswith("-walk"))]
-    )
+    walks = {name for name in router_plays() if name.endswith("-walk")}
+    return few(names, [name for name in names if name in EACH_TIME or name in walks])
 
 
 def plays() -> list[str]:
