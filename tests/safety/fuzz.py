@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import importlib
 import inspect
 import mmap
@@ -99,14 +100,18 @@ def fuzz(targets: Sequence[Target], *, seed: int, seconds: float, first: int = 0
     """Runs inputs from `first` on, to `last` or until `seconds` of CPU time are over. Returns 0, or 1 after a fault, which is printed."""
     print(f"fuzz: seed {seed}, {seconds:g} s", flush=True)
     position = mmap.mmap(-1, 256)
+    gc.freeze()  # the child would copy the pages of each object that its garbage collector visits, on the CPU time of an input
     child = os.fork()
     if not child:
         code = 1
         try:
             code = _work(_Run(seed, targets, position), seconds, first, last)
+        except BaseException:  # of the driver itself
+            traceback.print_exc(file=sys.stdout)
         finally:
             sys.stdout.flush()
             os._exit(code)
+    gc.unfreeze()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         name, _, index = position[:].rstrip(b"\0").decode().rpartition(" ")
@@ -146,24 +151,33 @@ def _one(run: _Run, target: Target, index: int, loop: asyncio.Runner) -> None:
     made = input_of(run.seed, target, index)
     ready = time.process_time()
     _limit_cpu(ready, target)
+    fault: BaseException | None = None
     try:
-        signal.setitimer(signal.ITIMER_PROF, target.cpu)
-        answer = target.run(made)
-        if inspect.isawaitable(answer):
-            loop.run(_awaited(answer))
+        _limited(target, made, loop)
     except target.answers:
         pass
     except (_TooSlow, Exception) as error:
-        _note(run, target, index, error)
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        fault = error
     ended = time.process_time()
     count.inputs += 1
     count.seconds += ended - began
     if ended - ready > count.slowest:
         count.slowest, count.slowest_index = ended - ready, index
-    if ended - ready > target.cpu:  # a call in C, which no signal interrupts
-        _note(run, target, index, _TooSlow(f"{ended - ready:.1f} s of CPU time"))
+    if fault is None and ended - ready > target.cpu:  # a call in C, which no signal interrupts
+        fault = _TooSlow(f"{ended - ready:.1f} s of CPU time")
+    if fault is not None:
+        _note(run, target, index, fault)
+
+
+def _limited(target: Target, made: Any, loop: asyncio.Runner) -> None:
+    """Raises _TooSlow here alone: the driver's own work after a fault does not count, and nothing interrupts it."""
+    try:
+        signal.setitimer(signal.ITIMER_PROF, target.cpu)
+        answer = target.run(made)
+        if inspect.isawaitable(answer):
+            loop.run(_awaited(answer))
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _limit_cpu(now: float, target: Target) -> None:

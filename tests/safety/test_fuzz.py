@@ -85,6 +85,18 @@ def test_an_input_that_is_not_borne_is_named(run: object, said: str, capfd: pyte
     assert "--seed 7 --target own.target --first 3 --last 3" in told
 
 
+def test_the_report_of_a_fault_may_take_longer_than_the_input(capfd: pytest.CaptureFixture[str]):
+    target = fuzz.Target("own.target", number, deep, cpu=0.005)  # its traceback takes more
+    assert fuzz.fuzz([target], seed=7, seconds=5, first=3, last=3) == 1
+    assert "FAULT own.target #3" in capfd.readouterr().out
+
+
+def test_a_fault_of_the_driver_is_printed(capfd: pytest.CaptureFixture[str]):
+    target = fuzz.Target("own.target", lambda _: 1 // 0, print)
+    assert fuzz.fuzz([target], seed=7, seconds=5, last=3) == 1
+    assert "ZeroDivisionError" in capfd.readouterr().out
+
+
 def test_an_answer_that_is_expected_is_no_fault():
     target = fuzz.Target("own.answer", number, lambda one: [][one], answers=(IndexError,))
     assert fuzz.fuzz([target], seed=7, seconds=5, last=20) == 0
