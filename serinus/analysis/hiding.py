@@ -67,7 +67,7 @@ class Hidden:
 
     def text(self, text: str, longest: int) -> str:
         """The controller's own text without secrets, at most `longest` characters. Secrets below SHORT are ignored."""
-        if text in self._clean:
+        if not self._forms or text in self._clean:
             return shortened(text, longest)
         further = _WIDEST * max((forms.longest for forms in self._forms.values()), default=0)
         return self._shown(text, longest, min(_FURTHEST, further), _whole)
@@ -77,7 +77,7 @@ class Hidden:
 
         `short`: text that contains a secret below SHORT is replaced as a whole.
         """
-        if text in self._clean:
+        if not self._forms or text in self._clean:
             return shortened(text, longest)
         forms = {form for forms in self._forms.values() if short and forms.short for form in forms.plain | forms.base64}
         if forms:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -69,9 +68,8 @@ class Counting:
         NoCounts for a gap, SetupError for a permanent error.
         """
         at = call.now
-        reach = dataclasses.replace(call.reach, clock=lambda: at)
         calls = [
-            (config, Call(call.run, inner, reach, call.number, shown, call.hidden))
+            (config, Call(call.run, inner, call.reach, call.number, shown, call.hidden, at))
             for config, inner, shown in self._requests
         ]
         try:

@@ -132,6 +132,7 @@ class Call:
     """One call of a provider. `number`: of the measurement of the metric, from 1.
 
     `shown`: the metric with stand-ins for secret values, for texts. `hidden`: the secrets of the run.
+    `at`: the time to ask for, in seconds since the epoch; None: now.
     """
 
     run: AnalysisRun
@@ -140,10 +141,11 @@ class Call:
     number: int = 1
     shown: Metric | None = None
     hidden: Hidden = field(default_factory=Hidden, repr=False)
+    at: float | None = None
 
     @property
     def now(self) -> float:
-        return self.reach.clock()
+        return self.reach.clock() if self.at is None else self.at
 
     @property
     def namespace(self) -> str:

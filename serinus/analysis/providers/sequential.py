@@ -152,8 +152,8 @@ def _add(metric: SequentialMetric, record: Record, found: dict[str, float], now:
     if made is not None and made - now > 2 * metric.interval:
         raise NoCounts(f"counts.time: the provider's clock is {age_words(made - now)} ahead of the controller's")
     numbers = [found.get(field, 0.0) for field in FIELDS]
-    checked_look(_within(numbers))
     if metric.totals:
+        checked_look(_within(numbers))
         before, course.totals = course.totals, numbers
         if not before:
             raise NoCounts("the first totals are where counting begins")
@@ -183,6 +183,8 @@ def _note_split(metric: SequentialMetric, record: Record, in_force: float | None
 
 def _within(numbers: list[float]) -> list[float]:
     """The numbers, with errors reduced to requests if extrapolation explains the difference."""
+    if numbers[1] <= numbers[0] and numbers[3] <= numbers[2]:
+        return numbers
     fitted = list(numbers)
     for place in (0, 2):
         requests, errors = numbers[place : place + 2]

@@ -48,6 +48,9 @@ def compares(value: Any) -> bool:
 
 def checked_look(numbers: Sequence[float], fields: Sequence[str] = FIELDS) -> Look:
     """The look of these two or four numbers. SetupError for an invalid count."""
+    look = Look(*numbers)
+    if 0 <= look[1] <= look[0] <= HIGHEST_COUNT and 0 <= look[3] <= look[2] <= HIGHEST_COUNT:
+        return look
     for number, field in zip(numbers, fields, strict=False):
         if not math.isfinite(number):
             raise SetupError(
@@ -65,7 +68,7 @@ def checked_look(numbers: Sequence[float], fields: Sequence[str] = FIELDS) -> Lo
                 f"{errors:g} errors are more than {requests:g} requests: both queries must count the same requests in "
                 "the same window",
             )
-    return Look(*numbers)
+    return look
 
 
 def _side(look: Mapping[str, Any], side: str) -> list[float]:
@@ -94,7 +97,7 @@ def _as_number(value: Any, field: str) -> float:
 
 def stored(looks: Iterable[Look]) -> str:
     """The text of looks as a run stores them: `20,0,180,2;20,1,180,3`."""
-    return ";".join(",".join(_short(number) for number in look) for look in looks)
+    return ";".join([",".join(map(_short, look)) for look in looks])
 
 
 def restored(text: str) -> list[Look]:

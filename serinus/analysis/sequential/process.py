@@ -66,23 +66,22 @@ class RelativeProcess:
         k_c·log(r / limit) + (k_c + k_s)·step(r).
         """
         if canary_errors or stable_errors:
-            both, steps = canary_errors + stable_errors, self._steps_at(weight)
-            parts = zip(self.sums, self.log_ratios, steps, strict=True)
+            if weight != self._weight:
+                self._steps, self._weight = self._steps_at(weight), weight
+            both = canary_errors + stable_errors
+            parts = zip(self.sums, self.log_ratios, self._steps, strict=True)
             self.sums = [total + canary_errors * ratio + both * step for total, ratio, step in parts]
 
     def growth(self, weight: float, canary_errors: float, stable_errors: float) -> list[float]:
         """How much such a look adds to each sum."""
         both = canary_errors + stable_errors
-        steps = self._steps_at(weight)
+        steps = self._steps if weight == self._weight else self._steps_at(weight)
         return [canary_errors * ratio + both * step for ratio, step in zip(self.log_ratios, steps, strict=True)]
 
     def _steps_at(self, weight: float) -> list[float]:
-        if weight != self._weight:
-            rest = 1 - weight
-            base = rest + self.limit * weight
-            self._steps = [log(base / (rest + ratio * weight)) for ratio in self.alternatives]
-            self._weight = weight
-        return self._steps
+        rest = 1 - weight
+        base = rest + self.limit * weight
+        return [log(base / (rest + ratio * weight)) for ratio in self.alternatives]
 
     def log_evidence(self, dispersion: float = 1.0) -> float:
         highest, weights = self.weights(dispersion)

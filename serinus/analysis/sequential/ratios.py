@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from math import exp, log
+from operator import itemgetter
 from typing import NamedTuple
 
 from serinus.analysis.sequential.process import POINTS, RelativeProcess, log_ends
 
 
-class _Places(NamedTuple):
-    """The ratios of a curve as logarithms, in order. `order`: the place of each in the list of heights.
-
-    `above`: how many alternatives for harm are at most each ratio. `below`: how many for safety are at least each.
-    """
+class _Curve(NamedTuple):
+    """The ratios of a curve as logarithms, from one end on. `passed`: how many alternatives are before each ratio."""
 
     ratios: Sequence[float]
-    order: Sequence[int]
-    above: Sequence[int]
-    below: Sequence[int]
+    passed: Sequence[int]
+
+
+class _Places(NamedTuple):
+    """`in_order`: sorts a list of heights by ratio. `upward`: with the alternatives for harm, `downward`: mirrored, with
+    those for safety."""
+
+    in_order: Callable[[Sequence[float]], tuple[float, ...]]
+    upward: _Curve
+    downward: _Curve
 
 
 @lru_cache(64)
@@ -30,7 +35,9 @@ def _places(harm_limit: float, safety_limit: float) -> _Places:
     order = sorted(range(len(every)), key=every.__getitem__)
     ratios = [every[place] for place in order]
     above = [sum(one <= ratio for one in upper) for ratio in ratios]
-    return _Places(ratios, order, above, [sum(one >= ratio for one in lower) for ratio in ratios])
+    below = [sum(one >= ratio for one in lower) for ratio in reversed(ratios)]
+    mirrored = [-ratio for ratio in reversed(ratios)]
+    return _Places(itemgetter(*order), _Curve(ratios, above), _Curve(mirrored, below))
 
 
 def interval(
@@ -45,48 +52,45 @@ def interval(
     their evidence.
     """
     places = _places(harm.limit, safety.limit)
-    raw = [*(base + total for total in safety.sums), 0.0, base, *harm.sums]
-    heights = [raw[place] / dispersion for place in places.order]
+    heights = places.in_order([*[base + total for total in safety.sums], 0.0, base, *harm.sums])
     highest, weights = harm.weights(dispersion)
-    tails = list(accumulate(reversed(weights), initial=0.0))[::-1]
-    lowest = _end(places.ratios, heights, highest, tails, places.above, -log(alpha))
-    peak, weights = safety.weights(dispersion)
-    heads = list(accumulate(weights, initial=0.0))[::-1]
-    mirrored = [-ratio for ratio in reversed(places.ratios)]
-    top = _end(mirrored, heights[::-1], base / dispersion + peak, heads, places.below[::-1], -log(beta))
+    tails = list(accumulate(reversed(weights), initial=0.0))
+    tails.reverse()
+    lowest = _end(places.upward, heights, tails, highest + log(alpha / POINTS), dispersion)
+    highest, weights = safety.weights(dispersion)
+    heads = list(accumulate(weights, initial=0.0))
+    heads.reverse()
+    level = base / dispersion + highest + log(beta / POINTS)
+    top = _end(places.downward, heights[::-1], heads, level, dispersion)
     return None if lowest is None else exp(lowest), None if top is None else exp(-top)
 
 
 def _end(
-    ratios: Sequence[float],
-    heights: Sequence[float],
-    highest: float,
-    tails: Sequence[float],
-    passed: Sequence[int],
-    limit: float,
+    curve: _Curve, heights: Sequence[float], tails: Sequence[float], level: float, dispersion: float
 ) -> float | None:
     """The highest ratio that the alternatives above it exclude; None if the first one is not excluded.
 
-    `tails`: the sum of the likelihoods of the alternatives from each one on, relative to the `highest` of all.
+    `heights`: the log likelihood of each ratio, before the division by `dispersion`. `tails`: the sum of the likelihoods
+    of the alternatives from each one on. It excludes a log likelihood up to `level` plus its logarithm.
 
     Exclusion is monotone in the ratio, so the end is found by bisection. Between two points of the curve the likelihood is
     linear and the alternatives above are the same. Terms that are negligible against the highest one never exclude a
     ratio: if all alternatives above are that small, its own likelihood is higher.
     """
-
-    def reached(place: int) -> float:
-        return highest + log(tails[passed[place]]) - log(POINTS) - limit
-
-    def ends(place: int) -> bool:
-        return not tails[passed[place]] or max(heights[place], heights[place + 1]) > reached(place)
-
+    ratios, passed = curve
     low, high = 0, len(ratios) - 1
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if ends(middle) else (middle + 1, high)
-    if low == len(ratios) - 1 or not tails[passed[low]]:
+        tail = tails[passed[middle]]
+        if not tail or max(heights[middle], heights[middle + 1]) > (level + log(tail)) * dispersion:
+            high = middle
+        else:
+            low = middle + 1
+    tail = tails[passed[low]]
+    if low == len(ratios) - 1 or not tail:
         return ratios[low]
-    if heights[low] > reached(low):
+    reached = (level + log(tail)) * dispersion
+    if heights[low] > reached:
         return None if low == 0 else ratios[low]
     left, at_left = ratios[low], heights[low]
-    return left + (ratios[low + 1] - left) * (reached(low) - at_left) / (heights[low + 1] - at_left)
+    return left + (ratios[low + 1] - left) * (reached - at_left) / (heights[low + 1] - at_left)

@@ -120,19 +120,17 @@ class Tally:
         """
         if not self.looks:
             return None
-        n_c, _, n_s, k_s = (total / self.looks for total in self.totals)
-        rate = k_s / n_s if k_s else self.settings.budget or (0.5 / (self.totals.stable_requests + 1))
+        looks, (n_c, _, n_s, k_s), budget = self.looks, self.totals, self.settings.budget
+        rate = k_s / n_s if k_s else budget or (0.5 / (n_s + 1))
+        n_c, n_s = n_c / looks, n_s / looks
         bad = min(n_c, rate * ratio * n_c)
-        sums, steps = list(self._relative[0].sums), [0.0] * POINTS
-        if n_c > 0 and n_s > 0:
-            steps = self._relative[0].growth(n_c / (n_c + n_s), bad, rate * n_s)
+        harm = self._relative[0]
+        sums = harm.sums
+        steps = harm.growth(n_c / (n_c + n_s), bad, rate * n_s) if n_c > 0 and n_s > 0 else [0.0] * POINTS
         if self._absolute is not None:
-            sums += self._absolute[0].sums
+            sums = sums + self._absolute[0].sums
             steps += self._absolute[0].growth(n_c, bad)
-        divisor = self.dispersion
-        further = looks_until(
-            [one / divisor for one in sums], [one / divisor for one in steps], self._harm_at + log(len(sums))
-        )
+        further = looks_until(sums, steps, self.dispersion, self._harm_at + log(len(sums)))
         return None if further is None or further > most else max(1, ceil(further))
 
     def ratio_interval(self) -> tuple[float | None, float | None]:
