@@ -85,6 +85,22 @@ async def _publish(
         raise Refused(f"{host} is no NATS server")
     if secure or info.get("tls_required"):
         await writer.start_tls(ssl.create_default_context(), server_hostname=host)
+    hello = json.dumps(_hello(options, str(info.get("nonce") or ""))).encode()
+    writer.write(b"CONNECT " + hello + b"\r\n" + _message(options, job) + b"\r\nPING\r\n")
+    await writer.drain()
+    while line := await reader.readline():
+        if line.startswith(b"PONG"):
+            return  # the server has read all earlier commands
+        if line.startswith(b"-ERR"):
+            raise Refused(f"{host} answered: {line[5:].decode('utf-8', 'replace').strip()[:200]}")
+        if line.startswith(b"PING"):
+            writer.write(b"PONG\r\n")
+            await writer.drain()
+    raise Delayed(f"{host} closed the connection")
+
+
+def _hello(options: NatsOptions, nonce: str) -> dict[str, Any]:
+    """The options of CONNECT, with the credentials."""
     hello: dict[str, Any] = {
         "verbose": False,
         "pedantic": False,
@@ -96,25 +112,18 @@ async def _publish(
     if options.username and options.password:
         hello |= {"user": options.username, "pass": options.password}
     if options.nkey:
-        hello |= signature_of(options.nkey, str(info.get("nonce") or ""))
+        hello |= signature_of(options.nkey, nonce)
+    return hello
+
+
+def _message(options: NatsOptions, job: Job) -> bytes:
+    """PUB, or HPUB with the headers of the service."""
     data = job.message.encode()
-    if options.headers:
-        head = "NATS/1.0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in options.headers.items()) + "\r\n"
-        sizes = f"{len(head.encode())} {len(head.encode()) + len(data)}"
-        message = f"HPUB {job.recipient} {sizes}\r\n{head}".encode() + data
-    else:
-        message = f"PUB {job.recipient} {len(data)}\r\n".encode() + data
-    writer.write(b"CONNECT " + json.dumps(hello).encode() + b"\r\n" + message + b"\r\nPING\r\n")
-    await writer.drain()
-    while line := await reader.readline():
-        if line.startswith(b"PONG"):
-            return  # the server has read all earlier commands
-        if line.startswith(b"-ERR"):
-            raise Refused(f"{host} answered: {line[5:].decode('utf-8', 'replace').strip()[:200]}")
-        if line.startswith(b"PING"):
-            writer.write(b"PONG\r\n")
-            await writer.drain()
-    raise Delayed(f"{host} closed the connection")
+    if not options.headers:
+        return f"PUB {job.recipient} {len(data)}\r\n".encode() + data
+    head = "NATS/1.0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in options.headers.items()) + "\r\n"
+    sizes = f"{len(head.encode())} {len(head.encode()) + len(data)}"
+    return f"HPUB {job.recipient} {sizes}\r\n{head}".encode() + data
 
 
 def _address(url: str) -> tuple[str, int, bool]:

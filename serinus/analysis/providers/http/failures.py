@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 
@@ -15,41 +17,31 @@ _OTHER_NAME = 62
 """X509_V_ERR_HOSTNAME_MISMATCH: OpenSSL's text for it quotes the name."""
 
 
-_WORDS: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.ClientConnectorDNSError, "the name of the host cannot be resolved"),
-    (aiohttp.TooManyRedirects, "it redirects too often"),
-    (aiohttp.RedirectClientError, "it redirects to something that is no URL of HTTP"),
-    (aiohttp.InvalidURL, "it redirects to something that is no URL of HTTP"),
-    (aiohttp.ServerDisconnectedError, "the server closed the connection without an answer"),
-    (aiohttp.ClientPayloadError, "the answer broke off, or cannot be decompressed"),
+_WORDS: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
+    (aiohttp.ClientConnectorDNSError, lambda _: "the name of the host cannot be resolved"),
+    (aiohttp.TooManyRedirects, lambda _: "it redirects too often"),
+    (aiohttp.RedirectClientError, lambda _: "it redirects to something that is no URL of HTTP"),
+    (aiohttp.InvalidURL, lambda _: "it redirects to something that is no URL of HTTP"),
+    (aiohttp.ServerDisconnectedError, lambda _: "the server closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, lambda _: "the answer broke off, or cannot be decompressed"),
+    (aiohttp.ClientConnectorCertificateError, lambda error: _certificate(error.certificate_error)),
+    (aiohttp.ClientConnectorSSLError, lambda error: _tls(error.os_error)),
+    (aiohttp.ClientConnectorError, lambda error: _system(error.os_error)),
+    (aiohttp.ClientHttpProxyError, lambda error: f"the proxy answered {error.status}"),
+    (aiohttp.ClientResponseError, lambda _: "the answer is no HTTP"),
+    (ssl.SSLCertVerificationError, lambda error: _certificate(error)),
+    (ssl.SSLError, lambda error: _tls(error)),
+    (OSError, lambda error: _system(error)),
 )
-"""Errors whose words do not depend on their content. None is a base class of another error that `reason` distinguishes."""
+"""The words for each kind of error. A class stands before its base classes: the first that fits counts."""
 
 
 def reason(error: Exception) -> str:
     """The reason, in words for users."""
     for kind, words in _WORDS:
         if isinstance(error, kind):
-            return words
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return _certificate(error.certificate_error)
-        case aiohttp.ClientConnectorSSLError():
-            return _tls(error.os_error)
-        case aiohttp.ClientConnectorError():
-            return _system(error.os_error)
-        case aiohttp.ClientHttpProxyError():
-            return f"the proxy answered {error.status}"
-        case aiohttp.ClientResponseError():
-            return "the answer is no HTTP"
-        case ssl.SSLCertVerificationError():
-            return _certificate(error)
-        case ssl.SSLError():
-            return _tls(error)
-        case OSError():
-            return _system(error)
-        case _:
-            return f"the request cannot be sent ({type(error).__name__})"
+            return words(error)
+    return f"the request cannot be sent ({type(error).__name__})"
 
 
 _LASTING = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -153,26 +153,25 @@ def _value(kind: str, raw: int | bytes) -> Any:
             raise ValueError("text stands where a number is expected")
         return bool(raw) if kind == "b" else _signed(raw)
     data = _bytes(raw)
-    match kind:
-        case "s":
-            return data.decode()
-        case "y":
-            return base64.b64encode(data).decode()
-        case "d":
-            return struct.unpack("<d", data)[0] if len(data) == 8 else 0.0
-        case "T" | "M":
-            return _time(data, micro=kind == "M")
-        case "Q":
-            return _bytes(dict(_pairs(data)).get(1, b"0")).decode() or "0"
-        case "I":
-            parts = dict(_pairs(data))
-            return _bytes(parts.get(3, b"")).decode() if parts.get(1) == 1 else _signed(int(parts.get(2, 0)))
-        case "D":
-            return f"{_signed(int(dict(_pairs(data)).get(1, 0))) / 1e9:g}s"
-        case "R" | "F":
-            return json.loads(_bytes(dict(_pairs(data)).get(1, b"")) or b"null")
-        case _:
-            return _message(kind, data)
+    decode = _DECODERS.get(kind)
+    return _message(kind, data) if decode is None else decode(data)
+
+
+def _quantity(data: bytes) -> str:
+    return _bytes(dict(_pairs(data)).get(1, b"0")).decode() or "0"
+
+
+def _int_or_string(data: bytes) -> int | str:
+    parts = dict(_pairs(data))
+    return _bytes(parts.get(3, b"")).decode() if parts.get(1) == 1 else _signed(int(parts.get(2, 0)))
+
+
+def _duration(data: bytes) -> str:
+    return f"{_signed(int(dict(_pairs(data)).get(1, 0))) / 1e9:g}s"
+
+
+def _json(data: bytes) -> Any:
+    return json.loads(_bytes(dict(_pairs(data)).get(1, b"")) or b"null")
 
 
 def _time(data: bytes, *, micro: bool) -> str | None:
@@ -186,3 +185,18 @@ def _time(data: bytes, *, micro: bool) -> str | None:
     except (ValueError, OverflowError, OSError):
         raise ValueError(f"{seconds} seconds is no time") from None
     return when.strftime("%Y-%m-%dT%H:%M:%S") + (f".{nanos // 1000:06d}Z" if micro else "Z")
+
+
+_DECODERS: dict[str, Callable[[bytes], Any]] = {
+    "s": lambda data: data.decode(),
+    "y": lambda data: base64.b64encode(data).decode(),
+    "d": lambda data: struct.unpack("<d", data)[0] if len(data) == 8 else 0.0,
+    "T": lambda data: _time(data, micro=False),
+    "M": lambda data: _time(data, micro=True),
+    "Q": _quantity,
+    "I": _int_or_string,
+    "D": _duration,
+    "R": _json,
+    "F": _json,
+}
+"""By the letter of the type in the table. All other types are names of messages."""

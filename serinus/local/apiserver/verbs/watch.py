@@ -63,9 +63,10 @@ class Watches:
                 failure, cursor = expired(f"too old resource version: {asked} ({old.oldest})"), 0
         bookmarks, seconds = call.flag("allowWatchBookmarks"), self._seconds(call)
         tables.included(query)
+        if failure is not None:
+            return Response(200, stream=self._failed(failure))
         stream = self._stream(
-            call, selects, first, start, cursor,
-            announce=bool(initial), bookmarks=bookmarks, seconds=seconds, failure=failure,
+            call, selects, first, start, cursor, announce=bool(initial), bookmarks=bookmarks, seconds=seconds,
         )  # fmt: skip
         return Response(200, stream=stream)
 
@@ -77,11 +78,8 @@ class Watches:
 
     async def _stream(
         self, call: Call, selects: Selects, first: list[Entry], seen: int, cursor: int, *,
-        announce: bool, bookmarks: bool, seconds: float, failure: StatusError | None,
+        announce: bool, bookmarks: bool, seconds: float,
     ) -> AsyncIterator[bytes]:  # fmt: skip
-        if failure is not None:
-            yield self._plain("ERROR", failure.status())
-            return
         core, log = self._core, self._core.store.log(call.key)
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
@@ -115,6 +113,9 @@ class Watches:
             await _wait(log, cursor, min(ends, next_bookmark if bookmarks else ends) - now)
         if bookmarks and log.next == cursor:
             yield self._bookmark(call, core.store.revision)
+
+    async def _failed(self, failure: StatusError) -> AsyncIterator[bytes]:
+        yield self._plain("ERROR", failure.status())
 
     async def _listed(self, call: Call, first: list[Entry]) -> AsyncIterator[bytes]:
         """The objects at the start. Each line is released when sent, so a slow reader keeps no old objects in memory."""
