@@ -18,6 +18,8 @@ import serinus
 from serinus.dashboard import bodies
 from serinus.dashboard.commands import NothingToDo, Refused, Seen
 from serinus.dashboard.hub import shown
+from serinus.dashboard.identity.gate import ASKER, viewer_of
+from serinus.dashboard.identity.viewer import Viewer
 from serinus.dashboard.service import Service
 from serinus.dashboard.stream import is_stranger, lasts, write
 from serinus.kube.errors import ApiError
@@ -62,7 +64,8 @@ class _OldApi:
 
     async def namespace(self, request: web.Request) -> web.StreamResponse:
         await self._synced()
-        available = sorted({ns for ns, _ in self._service.world.rollouts.items})
+        there = {ns for ns, _ in self._service.world.rollouts.items}
+        available = sorted(await viewer_of(request).visible(there))
         return _answer({"namespace": self._service.home, "availableNamespaces": available})
 
     async def list(self, request: web.Request) -> web.StreamResponse:
@@ -70,13 +73,14 @@ class _OldApi:
             return failure
         ns = request.match_info["ns"]
         keys = sorted(key for key in self._service.world.rollouts.items if key[0] == ns)
-        found = [info for key in keys if (info := self._info(key, short=True)) is not None]
+        viewer = viewer_of(request)
+        found = [info for key in keys if (info := await self._info(key, viewer, short=True)) is not None]
         return _answer({"rollouts": found} if found else {})
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         if (failure := await self._synced()) is not None:
             return failure
-        found = self._info(_key(request))
+        found = await self._info(_key(request), viewer_of(request))
         if found is None:
             return _failure(f'rollout.argoproj.io "{request.match_info["name"]}" not found')
         return _answer(found)
@@ -87,28 +91,28 @@ class _OldApi:
         if action == "promote":
             body = msgspec.json.decode(await bodies.read(request) or b"{}")
             action = "promote-full" if isinstance(body, dict) and body.get("full") else "promote"
-        return await _changed(self._service.changes.act(ns, name, action, Seen()))
+        return await _changed(viewer_of(request).changes.act(ns, name, action, Seen()))
 
     async def undo(self, request: web.Request) -> web.StreamResponse:
         revision = request.match_info["revision"]
         if not re.fullmatch(r"[0-9]{1,18}", revision):
             return _failure(f"{revision[:40]!r} is no revision: it must be a number, 0 for the previous one")
-        return await _changed(self._service.changes.undo(*_key(request), int(revision), Seen()))
+        return await _changed(viewer_of(request).changes.undo(*_key(request), int(revision), Seen()))
 
     async def set_image(self, request: web.Request) -> web.StreamResponse:
         container, image, tag = (request.match_info[part] for part in ("container", "image", "tag"))
-        return await _changed(self._service.changes.set_image(*_key(request), container, f"{image}:{tag}", Seen()))
+        return await _changed(viewer_of(request).changes.set_image(*_key(request), container, f"{image}:{tag}", Seen()))
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
         self._service.hub.check_place(stranger=is_stranger(request))
-        key = _key(request)
+        key, viewer = _key(request), viewer_of(request)
 
         async def infos() -> AsyncIterator[Json]:
             page = self._service.hub.open(key, stranger=is_stranger(request))
             try:
                 while True:
                     page.take()
-                    if (found := self._info(key)) is not None:
+                    if (found := await self._info(key, viewer)) is not None:
                         yield found
                     await page.woken(AGAIN_SECONDS)
             finally:
@@ -118,7 +122,7 @@ class _OldApi:
 
     async def watch_list(self, request: web.Request) -> web.StreamResponse:
         self._service.hub.check_place(stranger=is_stranger(request))
-        ns = request.match_info["ns"]
+        ns, viewer = request.match_info["ns"], viewer_of(request)
 
         async def updates() -> AsyncIterator[Json]:
             page = self._service.hub.open(stranger=is_stranger(request))
@@ -126,18 +130,18 @@ class _OldApi:
                 while True:
                     await page.wake.wait()
                     for key in sorted(page.take()):
-                        if key[0] == ns and (found := self._info(key, short=True)) is not None:
+                        if key[0] == ns and (found := await self._info(key, viewer, short=True)) is not None:
                             yield {"type": "Updated", "rolloutInfo": found}
             finally:
                 self._service.hub.close(page)
 
         return await _streamed(request, updates())
 
-    def _info(self, key: Key, *, short: bool = False) -> Json | None:
-        rollout = self._service.world.json(key)
-        if rollout is None:
+    async def _info(self, key: Key, viewer: Viewer, *, short: bool = False) -> Json | None:
+        seen = await self._service.seen(key, viewer)
+        if seen is None:
             return None
-        around = self._service.world.around(key)
+        rollout, around = seen
         return shown(
             lambda: rollout_json(rollout, rollout_info(rollout, around), around, short=short),
             lambda why: {"objectMeta": {"name": key[1], "namespace": key[0]}, "status": "Unknown", "message": why},
@@ -164,6 +168,8 @@ async def _streamed(request: web.Request, results: AsyncIterator[Json]) -> web.S
     try:
         while True:
             done, _ = await asyncio.wait((following,), timeout=COMMENT_SECONDS)
+            if await request[ASKER].ended():
+                return response
             if not done:
                 if events:
                     await write(request, response, b":\n")

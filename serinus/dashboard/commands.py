@@ -72,8 +72,11 @@ def seen(rollout: Json) -> Json:
 
 
 class Changes:
-    def __init__(self, client: Client, clock: Clock) -> None:
+    """`author`: named in Events instead of the user of this machine. `events`: writes them, if not `client`."""
+
+    def __init__(self, client: Client, clock: Clock, *, author: str = "", events: Client | None = None) -> None:
         self._client, self._clock = client, clock
+        self._author, self._events = author, events or client
 
     async def act(self, namespace: str, name: str, action: str, was: Seen) -> Json:
         """Performs one of ACTIONS and returns the Rollout afterwards. Raises ApiError and Refused."""
@@ -131,10 +134,10 @@ class Changes:
     async def _told(self, reason: str, rollout: Json) -> Json:
         """Records the change in an Event, if the user may write Events. The change holds without it."""
         namespace = str(rollout["metadata"].get("namespace") or "")
-        event = change_event(ROLLOUTS, rollout, reason, self._clock.now(), component=AGENT)
+        event = change_event(ROLLOUTS, rollout, reason, self._clock.now(), component=AGENT, author=self._author)
         for pause in (*RETRY_SECONDS, None):
             try:
-                await self._client.create(EVENTS, event, namespace)
+                await self._events.create(EVENTS, event, namespace)
             except Unavailable:
                 if pause is not None:
                     await asyncio.sleep(pause)

@@ -47,10 +47,11 @@ class _Look:
 
 
 class Reasons:
-    """`again` receives the key of each Rollout whose reasons must be read again."""
+    """`again` receives the key of each Rollout whose reasons must be read again. `most`: Rollouts whose last snapshot
+    is cached."""
 
-    def __init__(self, client: Client, clock: Clock, again: Callable[[Key], None]) -> None:
-        self._client, self._clock, self._again = client, clock, again
+    def __init__(self, client: Client, clock: Clock, again: Callable[[Key], None], *, most: int = KEPT) -> None:
+        self._client, self._clock, self._again, self._most = client, clock, again, most
         self._looks: dict[Key, _Look] = {}
 
     async def of(self, key: Key, mark: str) -> Why | None:
@@ -80,7 +81,7 @@ class Reasons:
             return None
         self._looks.pop(key, None)
         self._looks[key] = found
-        if len(self._looks) > KEPT:
+        if len(self._looks) > self._most:
             del self._looks[next(iter(self._looks))]
         return found
 

@@ -16,7 +16,7 @@ from serinus.dashboard.rows import row, unreadable
 from serinus.dashboard.store import World
 from serinus.dashboard.trimmed import exact
 from serinus.kube.informer import Key
-from serinus.view.rollout_info import rollout_info
+from serinus.view.rollout_info import Surroundings, rollout_info
 
 log = logging.getLogger(__name__)
 
@@ -152,14 +152,14 @@ class Hub:
                 page.wake.set()
 
 
-def line_of(world: World, key: Key) -> bytes | None:
-    """The encoded line; None if there is no such Rollout."""
+def line_of(world: World, key: Key, *, bare: bool = False) -> bytes | None:
+    """The encoded line; None if there is no such Rollout. `bare`: without the objects around it."""
     rollout = world.json(key)
     if rollout is None:
         return None
 
     def make() -> dict[str, object]:
-        return row(rollout_info(rollout, world.around(key)), rollout)
+        return row(rollout_info(rollout, Surroundings() if bare else world.around(key)), rollout)
 
     return exact(msgspec.json.encode(shown(make, lambda why: unreadable(*key, why))))
 

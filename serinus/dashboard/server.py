@@ -18,13 +18,16 @@ from aiohttp import web
 import serinus
 from serinus.dashboard import argo_api as old_api
 from serinus.dashboard import bodies
-from serinus.dashboard.access import HEADERS, Access, Asked, Denied
+from serinus.dashboard.access import HEADERS, Denied
 from serinus.dashboard.commands import ACTIONS, MovedOn, Refused, Seen
 from serinus.dashboard.files import INDEX, File, files, index
 from serinus.dashboard.hub import TooManyPages
+from serinus.dashboard.identity.gate import ASKER, Asker, Gate, viewer_of
+from serinus.dashboard.identity.local_gate import LocalGate
+from serinus.dashboard.identity.shown import Shown
 from serinus.dashboard.service import Service
 from serinus.dashboard.settings import Settings
-from serinus.dashboard.stream import LASTS, SIGNED_IN, stream
+from serinus.dashboard.stream import LASTS, stream
 from serinus.kube.errors import ApiError
 from serinus.kube.http.listener import Listener
 from serinus.kube.sparse_log import silence_senders
@@ -32,7 +35,6 @@ from serinus.kube.sparse_log import silence_senders
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-NAMES = ("localhost", "127.0.0.1", "[::1]")
 LONGEST_BODY = 16 * 1024
 END_SECONDS = 1.0
 """Seconds that open streams may take to end when the server stops."""
@@ -52,25 +54,25 @@ class _Change(msgspec.Struct):
 
 
 class Server:
-    """`start` it, then `run` its service beside it; `close` ends both."""
+    """`start` it, then `run` its service beside it; `close` ends both. `gate`: for a team; without it the dashboard is
+    for the user of this machine."""
 
-    def __init__(self, service: Service, settings: Settings) -> None:
+    def __init__(self, service: Service, settings: Settings, gate: Gate | None = None) -> None:
         self.port = 0
         self._service, self._settings, self._root = service, settings, settings.root
         self._files = files()
-        self._access = Access(settings.token, frozenset(settings.hosts), settings.read_only, settings.private)
+        self._gate = gate or LocalGate(settings, service.owner)
         self._runner: web.AppRunner | None = None
         self._listener: Listener | None = None
 
     async def start(self, listening: socket.socket) -> None:
         """Serves on a bound socket."""
         self.port = listening.getsockname()[1]
-        hosts = {f"{name}:{self.port}" for name in NAMES} | {host.lower() for host in self._settings.hosts}
-        hosts |= {name for name in NAMES if self.port == 80}
-        self._access = Access(self._settings.token, frozenset(hosts), self._settings.read_only, self._settings.private)
+        self._gate.opened(self.port)
         app = web.Application(middlewares=[self._guard], client_max_size=LONGEST_BODY)
         app.on_response_prepare.append(_with_headers)
         root, ui = self._root, f"{self._root}/api/ui/v1"
+        app.add_routes(self._gate.routes())
         old_api.add_routes(app, f"{root}/api/v1", self._service)
         app.add_routes(
             [
@@ -109,27 +111,35 @@ class Server:
         plain = f"http://{HOST}:{self.port}{self._root}"
         return f"{plain}/?token={self._settings.token}" if tokened else plain
 
-    @property
-    def _cookie(self) -> str:
-        # Browsers share cookies between all ports of a host.
-        return f"serinus_{self.port}"
-
     @web.middleware
     async def _guard(self, request: web.Request, handler: Answer) -> web.StreamResponse:
         assert self._listener is not None
-        signed_in = self._access.signed_in(self._asked(request))
+        with self._listener.serving(request.protocol, signed_in=False):
+            asker, refusal = await self._asker(request)
+        if refusal is not None:
+            return refusal
+        signed_in = asker is not None and asker.signed_in
         with self._listener.serving(request.protocol, signed_in=signed_in) as has_place:
             if not has_place:
                 return _error(503, "Too many connections are open: close other pages of this dashboard.")
-            request[SIGNED_IN], request[LASTS] = signed_in, partial(self._listener.lasts, request.protocol)
-            return await self._guarded(request, handler)
+            request[LASTS] = partial(self._listener.lasts, request.protocol)
+            return await self._guarded(request, asker, handler)
 
-    async def _guarded(self, request: web.Request, handler: Answer) -> web.StreamResponse:
-        public = request.path.startswith(f"{self._root}/static/")
+    async def _asker(self, request: web.Request) -> tuple[Asker | None, web.StreamResponse | None]:
+        """(the user, the answer that refuses the request)."""
         try:
-            if request.method == "GET" and "token" in request.query:
-                return self._sign_in(request)
-            self._access.check(self._asked(request), public=public)
+            return await self._gate.asker(request), None
+        except Denied as denied:
+            return None, _error(denied.status, denied.message)
+        except ApiError as error:
+            return None, _error(502, f"The API server cannot confirm who you are: {error}")
+
+    async def _guarded(self, request: web.Request, asker: Asker | None, handler: Answer) -> web.StreamResponse:
+        public = request.path.startswith((f"{self._root}/static/", f"{self._root}/auth/"))
+        if asker is not None:
+            request[ASKER] = asker
+        try:
+            self._gate.check(request, asker, public=public)
             if not public:
                 self._service.asked()
             return await handler(request)
@@ -143,38 +153,6 @@ class Server:
             return _error(error.code if error.code >= 400 else 502, error.message or "the API server does not answer")
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return _error(400, f"the body is not what this call takes: {error}")
-
-    def _sign_in(self, request: web.Request) -> web.StreamResponse:
-        """Handles the URL with the token: sets a session cookie and redirects to the same page without the token."""
-        asked = self._asked(request)
-        self._access.check(asked, public=True)
-        if not self._access.is_token(request.query["token"]):
-            raise Denied(
-                403, "The token in this address is not that of this dashboard: it may have been started anew since."
-            )
-        left = {key: value for key, value in request.query.items() if key != "token"}
-        response = web.Response(status=303, headers={"Location": str(request.rel_url.with_query(left))})
-        # Lax, not Strict: a URL opened from a chat is signed in. Changes check the Origin as well.
-        response.set_cookie(self._cookie, self._access.session, httponly=True, samesite="Lax", path=self._root or "/")
-        return response
-
-    def _asked(self, request: web.Request) -> Asked:
-        headers = request.headers
-        return Asked(
-            request.method,
-            headers.get("Host", ""),
-            headers.get("Origin", ""),
-            headers.get("Authorization", ""),
-            request.cookies.get(self._cookie, ""),
-        )
-
-    def _may_change(self, request: web.Request) -> str:
-        """Why this client may not change anything; empty if it may."""
-        if self._access.read_only:
-            return "This dashboard is read-only: it was started with --read-only."
-        if not self._access.signed_in(self._asked(request)):
-            return "Open the dashboard at the address that it printed, with its token, to change something."
-        return ""
 
     async def _to_root(self, request: web.Request) -> web.StreamResponse:
         raise web.HTTPFound(f"{self._root}/")
@@ -192,25 +170,26 @@ class Server:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         ns, _, name = request.query.get("rollout", "").partition("/")
-        return await stream(request, self._service, (ns, name) if name else None, self._may_change(request))
+        return await stream(request, self._service, (ns, name) if name else None)
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        ns, lines = request.query.get("namespace", ""), self._service.hub.lines
-        rows = b",".join(lines[key] for key in sorted(lines) if ns in ("", key[0]))
-        state = msgspec.json.encode(self._service.state())
-        return _json(b'{"state":%b,"rows":[%b]}' % (state, rows))
+        ns, shown = request.query.get("namespace", ""), Shown(self._service, viewer_of(request))
+        lines, _ = await shown.part(key for key in sorted(self._service.hub.lines) if ns in ("", key[0]))
+        state = msgspec.json.encode(shown.state(complete=not ns))
+        return _json(b'{"state":%b,"rows":[%b]}' % (state, b",".join(lines)))
 
     async def _detail(self, request: web.Request) -> web.StreamResponse:
         ns, name = request.match_info["ns"], request.match_info["name"]
-        found = await self._service.detail((ns, name))
+        asker = request[ASKER]
+        found = await self._service.detail((ns, name), asker.viewer)
         if found is None:
             return _error(404, f'rollouts.argoproj.io "{name}" not found in namespace {ns}')
-        return _json(msgspec.json.encode({**found, "readOnly": self._may_change(request)}))
+        return _json(msgspec.json.encode({**found, "readOnly": asker.read_only}))
 
     async def _change(self, request: web.Request) -> web.StreamResponse:
         body = msgspec.json.decode(await bodies.read(request) or b"{}", type=_Change)
         ns, name, action = (request.match_info[part] for part in ("ns", "name", "action"))
-        was, changes = Seen(body.version, body.step, body.paused), self._service.changes
+        was, changes = Seen(body.version, body.step, body.paused), viewer_of(request).changes
         if action in ACTIONS:
             await changes.act(ns, name, action, was)
         elif action == "set-image":

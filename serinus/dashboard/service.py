@@ -16,10 +16,8 @@ import msgspec
 
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import DEPLOYMENTS, EVENTS
-from serinus.dashboard.commands import Changes
-from serinus.dashboard.explanations import Reasons
 from serinus.dashboard.hub import Hub
-from serinus.dashboard.rights import Rights
+from serinus.dashboard.identity.viewer import Viewer, without
 from serinus.dashboard.store import World
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
@@ -70,9 +68,8 @@ class Service:
         self._asked = clock.now()
         self._wanted = asyncio.Event()
         self.hub = Hub()
-        self.rights = Rights(client, clock)
-        self.changes = Changes(client, clock)
-        self.reasons = Reasons(client, clock, self.hub.changed)
+        self.owner = Viewer(client, clock, self.hub.changed)
+        """The user of a dashboard on his own machine."""
         self._client, self._rng = client, rng
         self._confined = ""
         """Why only the user's own namespace is watched; empty if all are."""
@@ -160,20 +157,27 @@ class Service:
             "now": self.clock.now(),
         }
 
-    async def detail(self, key: Key) -> Json | None:
-        """The Rollout's page; None if there is no such Rollout."""
+    async def seen(self, key: Key, viewer: Viewer) -> tuple[Json, Surroundings] | None:
+        """The Rollout and the objects around it, as far as the viewer may see them."""
+        rollout = self.world.json(key) if await viewer.sees(key[0]) else None
+        if rollout is None:
+            return None
+        return rollout, without(self.world.around(key), await viewer.lacks(key[0]))
+
+    async def detail(self, key: Key, viewer: Viewer) -> Json | None:
+        """The Rollout's page; None if there is no such Rollout that the viewer may see."""
         # This imports the engine, which the list does not need: only when the first Rollout page opens.
         from serinus.dashboard.detail import detail
 
-        rollout = self.world.json(key)
-        if rollout is None:
+        found = await self.seen(key, viewer)
+        if found is None:
             return None
-        refusals = await self.rights.refusals(key[0])
-        around = self.world.around(key)
-        around.workload = await self._workload(rollout)
-        watched = self._events.get(key)
+        rollout, around = found
+        refusals = await viewer.rights.refusals(key[0])
+        around.workload = await self._workload(rollout, viewer)
+        watched = self._events.get(key) if EVENTS not in await viewer.lacks(key[0]) else None
         events = watched.informer.items.values() if watched else ()
-        why = await self.reasons.of(key, _mark(rollout, around))
+        why = await viewer.reasons.of(key, _mark(rollout, around))
         return detail(rollout, around, refusals, [msgspec.to_builtins(e) for e in events], why)
 
     @contextmanager
@@ -203,12 +207,12 @@ class Service:
         self._events[key] = watched = _Watched(informer, asyncio.ensure_future(informer.run()))
         return watched
 
-    async def _workload(self, rollout: Json) -> Json | None:
+    async def _workload(self, rollout: Json, viewer: Viewer) -> Json | None:
         reference: Json = rollout["spec"].get("workloadRef") or {}
         if reference.get("kind") != "Deployment":
             return None
         try:
-            return await self._client.get(
+            return await viewer.client.get(
                 DEPLOYMENTS, str(reference.get("name")), str(rollout["metadata"].get("namespace") or "")
             )
         except ApiError:

@@ -15,6 +15,9 @@ import msgspec
 from aiohttp import web
 
 from serinus.dashboard.hub import Page, shown
+from serinus.dashboard.identity.gate import ASKER, Asker
+from serinus.dashboard.identity.shown import Json, Shown
+from serinus.dashboard.identity.viewer import Viewer
 from serinus.dashboard.service import Service
 from serinus.kube.informer import Key
 
@@ -28,23 +31,33 @@ READ_SECONDS = 60.0
 """Seconds. A client that reads nothing for this long loses its stream and reconnects."""
 
 
-async def stream(request: web.Request, service: Service, focus: Key | None, may_change: str) -> web.StreamResponse:
-    """Streams until the client disconnects. `may_change`: why it may not change anything, or "". May raise
-    TooManyPages."""
+async def stream(request: web.Request, service: Service, focus: Key | None) -> web.StreamResponse:
+    """Streams until the client disconnects or the session ends. May raise TooManyPages."""
     service.hub.check_place(stranger=is_stranger(request))
+    asker = request[ASKER]
+    looking = focus if focus and await asker.viewer.sees(focus[0]) else None
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
     await response.prepare(request)
     page = service.hub.open(focus, stranger=is_stranger(request))
+    shown, checked = Shown(service, asker.viewer), service.clock.now()
     lasts(request)
     try:
-        with service.looking_at(focus) if focus else nullcontext():
+        with service.looking_at(looking) if looking else nullcontext():
             while True:
-                if not await page.woken(BEAT_SECONDS):
+                woken = await page.woken(BEAT_SECONDS)
+                if service.clock.now() - checked >= BEAT_SECONDS:
+                    checked = service.clock.now()
+                    if await asker.ended():
+                        return response
+                    if different := await shown.changed():
+                        page.keys |= different
+                        page.state_changed = woken = True
+                if woken:
+                    await _send(request, response, service, page, shown, asker)
+                else:
                     await write(request, response, _event(b"beat", msgspec.json.encode({"now": service.clock.now()})))
-                    continue
-                await _send(request, response, service, page, may_change)
     except (ConnectionError, asyncio.CancelledError):
         # The browser has disconnected, or the server stops.
         return response
@@ -53,38 +66,41 @@ async def stream(request: web.Request, service: Service, focus: Key | None, may_
 
 
 async def _send(
-    request: web.Request, response: web.StreamResponse, service: Service, page: Page, may_change: str
+    request: web.Request, response: web.StreamResponse, service: Service, page: Page, shown: Shown, asker: Asker
 ) -> None:
     keys = page.take()
+    said = shown.state(complete=page.complete)
     if page.state_changed:
         page.state_changed = False
-        state = {**service.state(), "readOnly": may_change}
-        await write(request, response, _event(b"state", msgspec.json.encode(state)))
-    if page.focus is not None:
-        if page.focus_changed:
-            page.focus_changed = False
-            await write(request, response, _event(b"rollout", await _focused(service, page.focus)))
-        return
-    # The first list is complete when the API's first list is read and all its lines are made.
-    whole = not page.complete and service.world.rollouts.synced.is_set() and service.hub.quiet
-    page.complete = page.complete or whole
-    ordered = sorted(keys)
-    for start in range(0, len(ordered) or (1 if whole else 0), PIECE):
-        piece = ordered[start : start + PIECE]
-        lines = [line for key in piece if (line := service.hub.lines.get(key)) is not None]
-        gone = [f"{ns}/{name}" for ns, name in piece if (ns, name) not in service.hub.lines]
-        last = b"true" if whole and start + PIECE >= len(ordered) else b"false"
-        body = b'{"rows":[%b],"gone":%b,"all":%b}' % (b",".join(lines), msgspec.json.encode(gone), last)
-        await write(request, response, _event(b"rows", body))
+        await _state(request, response, said, asker)
+    if page.focus is None:
+        # The first list is complete when the API's first list is read and all its lines are made.
+        whole = not page.complete and service.world.rollouts.synced.is_set() and service.hub.quiet
+        page.complete = page.complete or whole
+        ordered = sorted(keys)
+        for start in range(0, len(ordered) or (1 if whole else 0), PIECE):
+            lines, missing = await shown.part(ordered[start : start + PIECE])
+            gone = [f"{ns}/{name}" for ns, name in missing]
+            last = b"true" if whole and start + PIECE >= len(ordered) else b"false"
+            body = b'{"rows":[%b],"gone":%b,"all":%b}' % (b",".join(lines), msgspec.json.encode(gone), last)
+            await write(request, response, _event(b"rows", body))
+        if (now := shown.state(complete=page.complete))["view"] != said["view"]:
+            await _state(request, response, now, asker)
+    elif page.focus_changed:
+        page.focus_changed = False
+        await write(request, response, _event(b"rollout", await _focused(service, page.focus, asker.viewer)))
 
 
-SIGNED_IN = web.RequestKey("signed_in", bool)
+async def _state(request: web.Request, response: web.StreamResponse, state: Json, asker: Asker) -> None:
+    await write(request, response, _event(b"state", msgspec.json.encode({**state, "readOnly": asker.read_only})))
+
+
 LASTS: web.RequestKey[Callable[[], None]] = web.RequestKey("lasts", Callable[[], None])  # type: ignore[arg-type]
 
 
 def is_stranger(request: web.Request) -> bool:
     """Whether the server has found this client not signed in."""
-    return not request.get(SIGNED_IN, False)
+    return not request[ASKER].signed_in
 
 
 def lasts(request: web.Request) -> None:
@@ -104,9 +120,9 @@ async def write(request: web.Request, response: web.StreamResponse, data: bytes)
         raise ConnectionError("the client does not read") from None
 
 
-async def _focused(service: Service, key: Key) -> bytes:
+async def _focused(service: Service, key: Key, viewer: Viewer) -> bytes:
     try:
-        found = await service.detail(key)
+        found = await service.detail(key, viewer)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         why = f"its fields cannot be read: {error}"
         found = shown(lambda: {"ns": key[0], "name": key[1], "unreadable": why}, lambda _: {})

@@ -17,8 +17,9 @@ RETRY_SECONDS = (0.2, 1.0)
 """Seconds before each retry to create the Event of a change. The API may be briefly unavailable."""
 
 
-def change_event(resource: Resource, obj: Json, reason: str, at: float, *, component: str) -> Json:
-    """`reason`: the change in one word. `at`: seconds since the epoch. `component`: the calling program."""
+def change_event(resource: Resource, obj: Json, reason: str, at: float, *, component: str, author: str = "") -> Json:
+    """`reason`: the change in one word. `at`: seconds since the epoch. `component`: the calling program. `author`: the
+    user who made the change; that of this machine otherwise."""
     meta, when = obj["metadata"], datetime.fromtimestamp(at, UTC)
     stamp = when.strftime("%Y-%m-%dT%H:%M:%SZ")
     revision = (meta.get("annotations") or {}).get(REVISION) or "none"
@@ -32,7 +33,7 @@ def change_event(resource: Resource, obj: Json, reason: str, at: float, *, compo
             "uid": meta.get("uid"),
         },
         "reason": reason,
-        "message": f"{reason} of revision {revision} by {person()}",
+        "message": f"{reason} of revision {revision} by {author or person()}",
         "type": "Normal",
         "source": {"component": component},
         "firstTimestamp": stamp,
