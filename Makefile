@@ -81,8 +81,8 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@compile() { uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade "$$@"; }
 	build=$$(mktemp); trap 'rm -f "$$build"' EXIT; echo 'setuptools>=77' > "$$build"
 	{ echo '# What Serinus is developed and tested with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra dev; } > dev.tmp
-	{ echo '# What `serinus up` and `serinus demo` run with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra demo -c dev.tmp; } > demo.tmp
-	{ echo '# What the controller and the CLI run with, and the extra uvloop, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra uvloop -c dev.tmp; } > run.tmp
+	{ echo '# What `serinus up` and `serinus demo` run with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra demo --extra dashboard-oidc -c dev.tmp; } > demo.tmp
+	{ echo '# What the controller and the CLI run with, and the extras uvloop and dashboard-oidc, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra uvloop --extra dashboard-oidc -c dev.tmp; } > run.tmp
 	mv dev.tmp requirements-dev.lock; mv demo.tmp requirements-demo.lock; mv run.tmp requirements.lock
 
 clean: ## Remove .venv and caches

@@ -49,6 +49,7 @@ PROCESSES = {
     ("cli", "controller"): {"controller"},
     ("cli", "node"): {"local"},
     ("cli", "dashboard"): {"dashboard", "local"},
+    ("cli", "dashboard_server"): {"dashboard"},
     ("cli", "eval"): {"analysis"},
     ("cli", "verdict"): {"analysis"},
     ("cli", "verdict_calibrate"): {"analysis"},

@@ -37,9 +37,10 @@ def files() -> dict[str, File]:
     return found
 
 
-def index(template: bytes, values: dict[str, str]) -> bytes:
-    """The page with `{{name}}` replaced, each value escaped for text and attributes."""
-    text = template.decode()
+def index(template: bytes, values: dict[str, str], *, user: str = "") -> bytes:
+    """The page with `{{name}}` replaced, each value escaped for text and attributes. `user`: the one who can sign out."""
+    account = f'<p class="foot" id="account">Signed in as {html.escape(user)}. <a href="auth/sign-out">Sign out</a></p>'
+    text = template.decode().replace("{{account}}\n", f"{account}\n" if user else "")
     for name, value in values.items():
         text = text.replace("{{" + name + "}}", html.escape(value))
     return text.encode()

@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 from serinus.dashboard.commands import AGENT
+from serinus.dashboard.identity.gate import Gate
 from serinus.dashboard.server import HOST, Server
 from serinus.dashboard.service import Service
 from serinus.dashboard.settings import Settings
@@ -38,18 +39,18 @@ class BadToken(Exception):
     """The token file has other content; a sentence for the user."""
 
 
-def bound(port: int) -> socket.socket:
-    """A listening socket on 127.0.0.1; port 0 is any free one. Raises PortTaken."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def bound(port: int, host: str = HOST) -> socket.socket:
+    """A listening socket, on 127.0.0.1 if no `host` is given; port 0 is any free one. Raises PortTaken."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        listening.bind((host, port))
         listening.listen(128)
     except (OSError, OverflowError) as error:
         listening.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise PortTaken(
-            f"the dashboard cannot listen on {HOST}:{port}: {reason}. Choose another port with --port, or 0 for any."
+            f"the dashboard cannot listen on {host}:{port}: {reason}. Choose another port with --port, or 0 for any."
         ) from None
     listening.setblocking(False)
     return listening
@@ -90,9 +91,11 @@ def kept_token(file: Path) -> str:
 
 
 @asynccontextmanager
-async def served(service: Service, settings: Settings, listening: socket.socket) -> AsyncGenerator[Server]:
-    """Serves a dashboard within the block."""
-    server = Server(service, settings)
+async def served(
+    service: Service, settings: Settings, listening: socket.socket, gate: Gate | None = None
+) -> AsyncGenerator[Server]:
+    """Serves a dashboard within the block. `gate`: for a team."""
+    server = Server(service, settings, gate)
     await server.start(listening)
     watching = asyncio.ensure_future(_kept(server))
     try:
@@ -103,13 +106,19 @@ async def served(service: Service, settings: Settings, listening: socket.socket)
         await server.close()
 
 
+def stop_signal() -> asyncio.Event:
+    """Set by SIGINT and SIGTERM."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
 async def run_dashboard(
     connection: Connection, settings: Settings, listening: socket.socket, ready: Callable[[Server], None]
 ) -> None:
     """Runs until SIGINT or SIGTERM. `ready` is called once it answers."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_signal()
     handler = HttpsHandler(connection)
     service = Service(Client(handler, user_agent=AGENT), SystemClock(), Random(), home=connection.namespace)
     try:

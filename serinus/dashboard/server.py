@@ -18,11 +18,11 @@ from aiohttp import web
 import serinus
 from serinus.dashboard import argo_api as old_api
 from serinus.dashboard import bodies
-from serinus.dashboard.access import HEADERS, Denied
+from serinus.dashboard.access import HEADERS, SAFE, Denied
 from serinus.dashboard.commands import ACTIONS, MovedOn, Refused, Seen
 from serinus.dashboard.files import INDEX, File, files, index
 from serinus.dashboard.hub import TooManyPages
-from serinus.dashboard.identity.gate import ASKER, Asker, Gate, viewer_of
+from serinus.dashboard.identity.gate import ASKER, CHANGE, Asker, Gate, viewer_of
 from serinus.dashboard.identity.local_gate import LocalGate
 from serinus.dashboard.identity.shown import Shown
 from serinus.dashboard.service import Service
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 LONGEST_BODY = 16 * 1024
+HEALTH = ("/healthz", "/readyz")
 END_SECONDS = 1.0
 """Seconds that open streams may take to end when the server stops."""
 
@@ -114,6 +115,8 @@ class Server:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Answer) -> web.StreamResponse:
         assert self._listener is not None
+        if request.path in HEALTH:
+            return self._health(request)
         with self._listener.serving(request.protocol, signed_in=False):
             asker, refusal = await self._asker(request)
         if refusal is not None:
@@ -124,6 +127,13 @@ class Server:
                 return _error(503, "Too many connections are open: close other pages of this dashboard.")
             request[LASTS] = partial(self._listener.lasts, request.protocol)
             return await self._guarded(request, asker, handler)
+
+    def _health(self, request: web.Request) -> web.StreamResponse:
+        """For kubelets, which have no identity. It is ready when it has read the first list."""
+        error = self._service.world.rollouts.error
+        if request.path == HEALTH[0] or self._service.world.rollouts.synced.is_set():
+            return web.Response(text="ok")
+        return web.Response(status=503, text=error or "the Rollouts are not read yet")
 
     async def _asker(self, request: web.Request) -> tuple[Asker | None, web.StreamResponse | None]:
         """(the user, the answer that refuses the request)."""
@@ -138,6 +148,14 @@ class Server:
         public = request.path.startswith((f"{self._root}/static/", f"{self._root}/auth/"))
         if asker is not None:
             request[ASKER] = asker
+        answer = await self._answered(request, asker, handler, public)
+        if request.method not in SAFE and not public:
+            self._gate.audit(request, asker, answer.status, "" if answer.status < 400 else _reason(answer))
+        return answer
+
+    async def _answered(
+        self, request: web.Request, asker: Asker | None, handler: Answer, public: bool
+    ) -> web.StreamResponse:
         try:
             self._gate.check(request, asker, public=public)
             if not public:
@@ -165,7 +183,7 @@ class Server:
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         values = {"base": f"{self._root}/", "version": serinus.__version__}
-        body = index(self._files[INDEX].body, values)
+        body = index(self._files[INDEX].body, values, user=viewer_of(request).name)
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers={"Cache-Control": "no-store"})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
@@ -188,6 +206,7 @@ class Server:
 
     async def _change(self, request: web.Request) -> web.StreamResponse:
         body = msgspec.json.decode(await bodies.read(request) or b"{}", type=_Change)
+        request[CHANGE] = {"container": body.container, "image": body.image, "to": str(body.revision or "")}
         ns, name, action = (request.match_info[part] for part in ("ns", "name", "action"))
         was, changes = Seen(body.version, body.step, body.paused), viewer_of(request).changes
         if action in ACTIONS:
@@ -206,8 +225,8 @@ async def _no_such_call(request: web.Request) -> web.StreamResponse:
 
 
 async def _with_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)
-    response.headers.setdefault("Cache-Control", "no-store")
+    for name, value in (*HEADERS.items(), ("Cache-Control", "no-store")):
+        response.headers.setdefault(name, value)
     response.headers.popall("Server", None)
 
 
@@ -221,6 +240,15 @@ def _served(request: web.Request, file: File) -> web.Response:
 
 def _json(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/json")
+
+
+def _reason(answer: web.StreamResponse) -> str:
+    """The message of a refusal."""
+    body = answer.body if isinstance(answer, web.Response) else b""
+    try:
+        return str(msgspec.json.decode(body)["message"]) if isinstance(body, bytes) else ""
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return ""
 
 
 def _error(status: int, message: str) -> web.Response:

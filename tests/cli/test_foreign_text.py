@@ -172,6 +172,8 @@ def test_a_watch_passes_none_on_either(hostile: Space, row: Row) -> None:
         ["migrate-routes", "--gateway", "gw", "-f", f"/nowhere{MARKED}"],
         ["controller", "--loglevel", MARKED],
         ["node", "--kubeconfig", f"/nowhere{MARKED}"],
+        ["dashboard-server", "--url", f"https://{MARKED}"],
+        ["dashboard-server", "--cookie-key-file", f"/nowhere{MARKED}"],
     ],
     ids=lambda words: " ".join(words)[:12].encode("ascii", "replace").decode(),
 )

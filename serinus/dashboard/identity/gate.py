@@ -19,12 +19,13 @@ async def lasting() -> str:
 @dataclass(frozen=True, slots=True)
 class Asker:
     """The user behind a request. `read_only`: why he may not change anything, or "". `ended`: why his session has
-    ended meanwhile, or ""."""
+    ended meanwhile, or "". `ambient`: his browser sends the proof with every request."""
 
     viewer: Viewer
     signed_in: bool
     read_only: str = ""
     ended: Callable[[], Awaitable[str]] = lasting
+    ambient: bool = True
 
 
 class Gate(Protocol):
@@ -44,12 +45,15 @@ class Gate(Protocol):
         """Raises Denied, or an HTTPException that signs the user in. `public`: the page's own files, without data."""
         ...
 
-    def audit(self, request: web.Request, asker: Asker, action: str, result: str) -> None:
-        """Records a change of the Rollout in the request's path, or the attempt. `result`: empty if it succeeded."""
+    def audit(self, request: web.Request, asker: Asker | None, status: int, reason: str) -> None:
+        """Records a change, or the attempt, with the HTTP status of the answer. `reason`: why it was refused."""
         ...
 
 
 ASKER: web.RequestKey[Asker] = web.RequestKey("asker", Asker)
+
+CHANGE: web.RequestKey[dict[str, str]] = web.RequestKey("change", dict)
+"""The parts of a change that its path does not contain, for the audit."""
 
 
 def viewer_of(request: web.Request) -> Viewer:

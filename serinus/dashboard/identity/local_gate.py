@@ -40,7 +40,7 @@ class LocalGate:
             self._sign_in(request)
         self._access.check(self._asked(request), public=public)
 
-    def audit(self, request: web.Request, asker: Asker, action: str, result: str) -> None:
+    def audit(self, request: web.Request, asker: Asker | None, status: int, reason: str) -> None:
         """One user alone makes changes here, and the Event of each names him."""
 
     def _sign_in(self, request: web.Request) -> None:

@@ -2,6 +2,13 @@
 // connections to a server, tabs included).
 import { serverSays } from "./clock.js";
 
+// With a team's dashboard a session ends; the page then leads to the sign-in and back.
+async function signInAgain() {
+  if (!document.getElementById("account")) return;
+  const answer = await fetch("api/v1/version").catch(() => null);
+  if (answer?.status === 401) location.reload();
+}
+
 const DEAD_AFTER = 25000; // two and a half beats of the server
 const LONGEST_REST = 5000;
 
@@ -45,7 +52,7 @@ export class Stream {
       this.#heard();
       serverSays(JSON.parse(event.data).now);
     });
-    source.addEventListener("error", () => this.#broken());
+    source.addEventListener("error", () => { this.#broken(); signInAgain(); });
     this.#watch();
   }
 

@@ -1,0 +1,1 @@
+"""The way in with an OpenID provider: authorization code with PKCE."""
