@@ -13,6 +13,8 @@ import yaml
 
 from serinus import __version__
 from serinus.api.schema.crds import crds
+from serinus.install.dashboard import RULES as DASHBOARD_RULES
+from serinus.install.dashboard import Dashboard, dashboard
 from serinus.install.installation import CLUSTER_RULES, NAME, RULES, default_image, installation, rules
 from serinus.routing.registry import permissions
 
@@ -29,9 +31,11 @@ def files() -> dict[str, str]:
         objects = installation(NAME, default_image(), namespaced=namespaced, routing=permissions())
         own = [o for o in objects if o["kind"] not in ("CustomResourceDefinition", "Namespace")]
         made[f"{name}/controller.yaml"] = _text(own)
+    made["dashboard/dashboard.yaml"] = _text(dashboard(NAME, default_image(), Dashboard()))
     (namespace,) = [o for o in installation(NAME, "") if o["kind"] == "Namespace"]
     made["namespace.yaml"] = _text([namespace])
     made[f"{CHART}/rules.yaml"] = _text([rules((*RULES, *permissions()))])
+    made[f"{CHART}/dashboard-rules.yaml"] = _text([rules(DASHBOARD_RULES)])
     made[f"{CHART}/cluster-rules.yaml"] = _text([rules(CLUSTER_RULES)])
     chart = {
         "apiVersion": "v2",

@@ -83,3 +83,70 @@ def test_all_that_the_controller_watches_it_may_read():
         assert {"list", "watch"} <= set(given[resource.group, resource.plural]), resource.plural
     for resource in (*own, INGRESSES):
         assert "get" in given[resource.group, resource.plural], resource.plural
+
+
+def rights_of(objects: list[Json], role: str) -> set[tuple[str, str, str]]:
+    """(group, resource, verb) of a ClusterRole or Role."""
+    (found,) = [o for o in objects if o["kind"] in ("ClusterRole", "Role") and o["metadata"]["name"] == role]
+    rules = found["rules"]
+    return {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
+
+
+def test_the_dashboard_may_look_and_write_events_and_nothing_else():
+    found = printed("--dashboard")
+    rights = rights_of(found, "argo-rollouts-dashboard")
+    assert {verb for _, _, verb in rights} == {"list", "watch", "create"}
+    assert {(group, kind) for group, kind, verb in rights if verb == "create"} == {("", "events")}
+    assert not [right for right in rights if "secrets" in right or "configmaps" in right]
+    assert "ClusterRole/argo-rollouts-dashboard-impersonation" not in kinds(found)
+    assert len([o for o in printed() if "dashboard" in o["metadata"]["name"]]) == 0
+
+
+def test_the_dashboard_may_impersonate_only_where_a_way_in_needs_it_and_only_the_groups_that_are_named():
+    oidc = ("--dashboard-flag=--oidc-issuer=https://login.example.com", "--dashboard-flag=--oidc-client-id=a")
+    for groups in ((), ("oidc:dev", "oidc:ops")):
+        found = printed("--dashboard", *oidc, *(f"--dashboard-group={group}" for group in groups))
+        name = "argo-rollouts-dashboard-impersonation"
+        assert rights_of(found, name) == {("", "users", "impersonate"), ("", "groups", "impersonate")}
+        (role,) = [o for o in found if o["kind"] == "ClusterRole" and o["metadata"]["name"] == name]
+        assert role["rules"][1].get("resourceNames", []) == list(groups)
+        (deployment,) = [o for o in found if o["kind"] == "Deployment" and "dashboard" in o["metadata"]["name"]]
+        arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert arguments[-2:] == ["--oidc-issuer=https://login.example.com", "--oidc-client-id=a"]
+        assert "--cookie-key-file=/etc/serinus-dashboard/cookie-key" in arguments
+
+
+def test_the_flags_of_the_installed_dashboard_are_flags_of_its_command():
+    from serinus.cli import dashboard_server
+
+    found = printed("--dashboard", "--dashboard-replicas", "2")
+    (deployment,) = [o for o in found if o["kind"] == "Deployment" and "dashboard" in o["metadata"]["name"]]
+    command, *flags = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert command == "dashboard-server"
+    assert {flag.partition("=")[0] for flag in flags} <= {f"--{flag.name}" for flag in dashboard_server.COMMAND.flags}
+
+
+def test_browsers_reach_the_dashboard_by_an_ingress_or_a_route():
+    url = ("--dashboard", "--dashboard-url", "https://rollouts.example.com/rollouts")
+    ingress = ("--dashboard-ingress-class", "nginx", "--dashboard-tls-secret", "tls")
+    found = {o["kind"]: o for o in printed(*url, *ingress, "--dashboard-gateway", "infra/front")}
+    rule = found["Ingress"]["spec"]["rules"][0]
+    assert (rule["host"], rule["http"]["paths"][0]["path"]) == ("rollouts.example.com", "/rollouts")
+    assert found["Ingress"]["spec"]["tls"] == [{"hosts": ["rollouts.example.com"], "secretName": "tls"}]
+    route = found["HTTPRoute"]["spec"]
+    assert (route["hostnames"], route["parentRefs"]) == (
+        ["rollouts.example.com"],
+        [{"name": "front", "namespace": "infra"}],
+    )
+    assert not {"Ingress", "HTTPRoute"} & {o["kind"] for o in printed("--dashboard")}
+
+
+def test_a_flag_for_the_dashboard_must_be_a_flag():
+    done = subprocess.run(
+        [str(SERINUS), "install", "--dashboard", "--dashboard-flag", "oidc"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "--dashboard-flag takes a flag of `serinus dashboard-server`, found 'oidc'" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 from serinus.cli import install, upgrade
 from serinus.cli.controller_options import CONNECTION
 from serinus.cli.framework.commandline import Command
+from serinus.install.dashboard import Dashboard, dashboard
 from serinus.install.installation import NAME, default_image, installation
 from serinus.routing.registry import permissions
 
@@ -26,7 +28,7 @@ def test_what_was_generated_is_not_out_of_date(tmp_path: Path):
     subprocess.run([sys.executable, str(tool), str(tmp_path)], check=True, timeout=60)
     made = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*.yaml")}
     old = [str(name) for name, text in made.items() if (INSTALL / name).read_text() != text]
-    assert (old, len(made)) == ([], 7), "run: python tools/write_install.py"
+    assert (old, len(made)) == ([], 9), "run: python tools/write_install.py"
 
 
 def rendered(folder: str) -> dict[str, Any]:
@@ -60,6 +62,17 @@ def by_name(objects: list[Any]) -> dict[str, Any]:
 def test_kustomize_renders_what_serinus_install_prints(folder: str, namespaced: bool, without: tuple[str, ...]):
     objects = installation(NAME, default_image(), namespaced=namespaced, routing=permissions())
     assert rendered(folder) == by_name([o for o in objects if o["kind"] not in without])
+
+
+def test_the_dashboard_is_a_component_of_a_kustomization(tmp_path: Path):
+    base, component = (os.path.relpath(INSTALL / name, tmp_path) for name in ("controller", "dashboard"))
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{base}]\ncomponents: [{component}]\n")
+    command = [str(KUBECTL), "kustomize", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    expected = by_name(dashboard(NAME, default_image(), Dashboard()))
+    assert {
+        name: o for name, o in by_name(list(yaml.safe_load_all(done.stdout))).items() if name in expected
+    } == expected
 
 
 def test_another_namespace_is_one_line_of_a_kustomization(tmp_path: Path):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from serinus.install.dashboard import Dashboard, dashboard
 from serinus.install.installation import default_image, installation
 from serinus.routing.registry import permissions
 from tests.support.cluster.binary import NoBinary
@@ -74,6 +75,36 @@ def test_resources_and_rights_of_people_can_be_left_out(program: Path) -> None:
     assert [name for name in found if "aggregate" in name] == []
 
 
+def test_the_dashboard_of_the_chart_is_that_of_serinus_install(program: Path) -> None:
+    def expected(given: Dashboard, *, namespaced: bool = False) -> dict[str, Json]:
+        own = dashboard("shop", default_image(), given, namespaced=namespaced)
+        return installed("shop", namespaced=namespaced) | by_name(own)
+
+    assert rendered(program, "shop", "dashboard.enabled=true") == expected(Dashboard())
+    few = rendered(program, "shop", "dashboard.enabled=true", "namespaced=true")
+    assert few == expected(Dashboard(), namespaced=True)
+    url = "https://rollouts.example.com/rollouts"
+    settings = (
+        "url=" + url,
+        "replicas=2",
+        "groups={oidc:dev}",
+        "oidc.issuer=https://login.example.com",
+        "readOnly=true",
+    )
+    reached = ("ingress.className=nginx", "ingress.tlsSecret=tls", "gateway.name=front", "gateway.namespace=infra")
+    flags = (
+        "--read-only",
+        "--oidc-issuer=https://login.example.com",
+        "--oidc-client-id=rollouts",
+        "--oidc-client-secret-file=/etc/serinus-dashboard/oidc-client-secret",
+    )
+    given = Dashboard(
+        url, 2, flags, True, ("oidc:dev",), ingress_class="nginx", gateway="infra/front", tls_secret="tls"
+    )
+    set_all = [f"dashboard.{setting}" for setting in ("enabled=true", *settings, *reached)]
+    assert rendered(program, "shop", *set_all) == expected(given)
+
+
 def test_helm_installs_and_removes_it_and_rollouts_stay(
     cluster: Cluster, there: ClusterInstance, program: Path, tmp_path: Path
 ) -> None:
@@ -99,7 +130,10 @@ def test_helm_installs_and_removes_it_and_rollouts_stay(
     assert there.shell("kubectl get clusterrole argo-rollouts -o name"), "of the other installation"
 
 
-@pytest.mark.parametrize("source", ["serinus install", "serinus install --namespaced", "kubectl kustomize install"])
+@pytest.mark.parametrize(
+    "source",
+    ["serinus install", "serinus install --dashboard", "serinus install --namespaced", "kubectl kustomize install"],
+)
 def test_a_real_api_server_takes_all_that_is_printed(there: ClusterInstance, source: str) -> None:
     """The Deployment as well, which does not run here."""
     said = there.shell(f"{source} | kubectl apply --server-side --force-conflicts --dry-run=server -f -", REPOSITORY)

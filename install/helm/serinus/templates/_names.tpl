@@ -11,3 +11,9 @@ argo-rollouts{{ with .Values.instanceId }}-{{ . }}{{ end }}
 {{- define "serinus.role" -}}
 {{ if .Values.namespaced }}argo-rollouts{{ else }}{{ include "serinus.everywhere" . }}{{ end }}
 {{- end }}
+
+{{- define "serinus.dashboard.labels" -}}
+app.kubernetes.io/name: argo-rollouts-dashboard
+app.kubernetes.io/part-of: argo-rollouts
+app.kubernetes.io/component: dashboard
+{{- end }}
