@@ -18,10 +18,21 @@ from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, required
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import controls, created, edited, not_found, removed, weight_reason
+from serinus.routing.writes import (
+    beside_others,
+    controls,
+    created,
+    edited,
+    foreign_weights,
+    not_found,
+    removed,
+    weight_reason,
+)
 
 Json = dict[str, Any]
 KIND = ServedKind("apisix.apache.org", "ApisixRoute", "apisixroutes", ("v2",))
+DEFAULT_WEIGHT = 100
+"""APISIX's weight of a backend without one."""
 
 
 class ApisixRoute(msgspec.Struct, omit_defaults=True):
@@ -78,7 +89,7 @@ class Apisix(Router[ApisixRouting]):
             if found is not None and not controls(traffic.uid, found):
                 return RouteResult(error=_another(route.name, found))
             writes += _header_route(seen, found, route, config, traffic, objects)
-        return RouteResult((*writes, *_gone(traffic, objects)))
+        return RouteResult((*writes, *_gone(traffic, objects)), shared=_shared(seen, config, traffic))
 
     def release(self, config: ApisixRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         """Deletes the header routes, even if the first ApisixRoute is gone."""
@@ -122,6 +133,16 @@ def _wrong(seen: Json, name: str, traffic: Traffic) -> str:
                 unnamed = None in services
                 text = "serviceName field was not found in backend"
                 return text if unnamed else f"apisix route {wanted} backend was not found"
+    return ""
+
+
+def _shared(seen: Json, config: ApisixRouting, traffic: Traffic) -> str:
+    """The first rule with backends of others."""
+    for rule in _named(seen, config.rules()):
+        others = foreign_weights(_backends(rule), traffic, DEFAULT_WEIGHT, key="serviceName")
+        if others:
+            where = f"rule {rule['name']} of ApisixRoute {config.route.name}"
+            return beside_others(where, others, (traffic.weight, traffic.stable_weight))
     return ""
 
 

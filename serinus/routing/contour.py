@@ -17,7 +17,15 @@ from serinus.api.served_kind import ServedKind, name_from
 from serinus.api.validation.findings import Finding, required
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing.router import FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, foreign_weight, not_found, shares, weight_reason
+from serinus.routing.writes import (
+    beside_others,
+    edited,
+    foreign_weight,
+    foreign_weights,
+    not_found,
+    shares,
+    weight_reason,
+)
 
 Json = dict[str, Any]
 KIND = ServedKind("projectcontour.io", "HTTPProxy", "httpproxies", ("v1",))
@@ -73,7 +81,8 @@ class Contour(Router[ContourRouting]):
         verified = _verified(proxies)
         if writes and verified:
             verified = False  # Contour's report is about the previous objects
-        return RouteResult(tuple(writes), verified=verified)
+        shared = next(filter(None, (_shared(proxy, traffic) for proxy in proxies)), "")
+        return RouteResult(tuple(writes), verified=verified, shared=shared)
 
 
 ROUTER = Contour()
@@ -129,6 +138,16 @@ def _divide(proxy: Json, traffic: Traffic) -> None:
         for service in _services(route):
             if service.get("name") in (traffic.canary_service, traffic.stable_service):
                 service["weight"] = canary if service["name"] == traffic.canary_service else stable
+
+
+def _shared(proxy: Json, traffic: Traffic) -> str:
+    """The first route with Services of others."""
+    for route in _divided(proxy, traffic):
+        others = foreign_weights(_services(route), traffic)
+        if others:
+            where = f"a route of HTTPProxy {proxy['metadata']['name']}"
+            return beside_others(where, others, shares(traffic, sum(others.values())))
+    return ""
 
 
 def _verified(proxies: list[Json]) -> bool | None:

@@ -21,7 +21,7 @@ from serinus.api.validation.findings import Finding, internal, invalid, required
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.api.values.selectors import Selector, key_error, value_error
 from serinus.routing.router import ANY, FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, not_found, weight_reason
+from serinus.routing.writes import beside_others, edited, not_found, weight_reason
 
 Json = dict[str, Any]
 GROUP = "gateway.networking.k8s.io"
@@ -146,7 +146,8 @@ class GatewayApi(Router[GatewayApiRouting]):
         verified = _verified(routes)
         if verified and any("spec" in write.body for write in writes):
             verified = False  # the gateways' reports are about the previous routes
-        return RouteResult(tuple(writes), verified=verified)
+        shared = next(filter(None, (_shared(route, traffic) for route in routes)), "")
+        return RouteResult(tuple(writes), verified=verified, shared=shared)
 
 
 ROUTER = GatewayApi()
@@ -248,6 +249,26 @@ def _weigh(rule: Json, traffic: Traffic) -> None:
             place: Json = {"namespace": traffic.namespace, "port": traffic.additional_ports.get(name, port)}
             rule["backendRefs"].append({"name": name, **place, "weight": weight})
     rule["backendRefs"] = [each for each in rule["backendRefs"] if not any(each is gone for gone in over)]
+
+
+def _shared(route: Route, traffic: Traffic) -> str:
+    """The first rule with both Services that has backends of others. A backend without a weight has 1."""
+    for rule in _rules(route.seen or {}):
+        if not _divides(rule, traffic):
+            continue
+        ours = [each for name in (traffic.canary_service, traffic.stable_service) for each in _to(rule, name, traffic)]
+        rest = (each for each in _backends(rule) if not any(each is own for own in ours))
+        others = {_full_name(each): each.get("weight", 1) for each in rest if not _is_of_an_experiment(each, traffic)}
+        having = {name: weight for name, weight in others.items() if isinstance(weight, int) and weight > 0}
+        if having:
+            pair, trials = (traffic.weight, traffic.stable_weight), sum(each.weight for each in traffic.additional)
+            return beside_others(f"a rule of {route.kind.kind} {route.name}", having, pair, trials)
+    return ""
+
+
+def _full_name(backend: Json) -> str:
+    space = backend.get("namespace")
+    return f"{space}/{backend.get('name')}" if space else str(backend.get("name"))
 
 
 def _is_of_an_experiment(backend: Json, traffic: Traffic) -> bool:

@@ -32,7 +32,7 @@ from serinus.routing.istio_routes import (
     share,
 )
 from serinus.routing.router import Notice, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, not_found, weight_reason
+from serinus.routing.writes import beside_others, edited, not_found, weight_reason
 
 Json = dict[str, Any]
 GROUP, VERSIONS = "networking.istio.io", ("v1", "v1beta1", "v1alpha3")
@@ -123,7 +123,7 @@ class Istio(Router[IstioRouting]):
             )
         if still:
             return RouteResult(pending=still)
-        return RouteResult(tuple(_weighed(config, traffic, objects)))
+        return RouteResult(tuple(_weighed(config, traffic, objects)), shared=_shared(config, traffic, objects))
 
     def release(self, config: IstioRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         """Moves all weights to the stable side, then removes the DestinationRule's hashes and annotation."""
@@ -266,6 +266,20 @@ def _left(routes: list[Json], sides: Sides, traffic: Traffic) -> str:
         if each.foreign:
             hosts = ", ".join(foreign_hosts(route, sides))
             return f": {hosts} keeps {each.foreign} of 100, so the canary gets {each.canary} and the stable version {each.stable}"
+    return ""
+
+
+def _shared(config: IstioRouting, traffic: Traffic, objects: Objects) -> str:
+    """The first route with destinations of others that have a weight."""
+    sides = _of(config, traffic)
+    for use in config.uses:
+        name = _reference_name(use.name, objects.namespace)
+        for route in chosen(use, (objects.get(SERVICE.key, name) or {}).get("spec"), traffic.managed):
+            part = share(route, sides, traffic.weight)
+            others = foreign_hosts(route, sides)
+            if others:
+                where = f"route {route.get('name') or '(unnamed)'} of VirtualService {name}"
+                return beside_others(where, others, (part.canary, part.stable), sum(part.trials.values()))
     return ""
 
 

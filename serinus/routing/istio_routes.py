@@ -182,10 +182,14 @@ def host_of(destination: Any) -> str:
     return _text(destination.get("destination") if isinstance(destination, dict) else None, "host")
 
 
-def foreign_hosts(route: Json, sides: Sides) -> list[str]:
-    """Hosts of the destinations that have a weight and are not the Rollout's."""
-    of_others = (d for d in _list(route, "route") if sides.role(d) == "foreign" and weight_of(d, route) > 0)
-    return [host_of(destination) for destination in of_others]
+def foreign_hosts(route: Json, sides: Sides) -> dict[str, int]:
+    """Host -> weight of the destinations that have a weight and are not the Rollout's."""
+    found: dict[str, int] = {}
+    for destination in _list(route, "route"):
+        weight = weight_of(destination, route)
+        if sides.role(destination) == "foreign" and weight > 0:
+            found[host_of(destination)] = found.get(host_of(destination), 0) + weight
+    return found
 
 
 def _part(weight: int, left: int) -> int:

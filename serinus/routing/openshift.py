@@ -17,7 +17,15 @@ from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, invalid, required
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing.router import FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import edited, foreign_weight, not_found, shares, weight_reason
+from serinus.routing.writes import (
+    beside_others,
+    edited,
+    foreign_weight,
+    foreign_weights,
+    not_found,
+    shares,
+    weight_reason,
+)
 
 Json = dict[str, Any]
 KIND = ServedKind("route.openshift.io", "Route", "routes", ("v1",))
@@ -66,6 +74,7 @@ class OpenShift(Router[OpenShiftRouting]):
 
     def route(self, config: OpenShiftRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         writes: list[Write] = []
+        shared = ""
         for name in config.names():
             seen = objects.get(KIND.key, name)
             wrong = not_found(KIND, name, objects) if seen is None else _wrong(name, seen, traffic)
@@ -73,7 +82,9 @@ class OpenShift(Router[OpenShiftRouting]):
                 return RouteResult(error=f"{FAILED}: {wrong}")
             because = weight_reason(traffic)
             writes += edited(KIND, name, seen, lambda route: _divide(route, traffic), because)
-        return RouteResult(tuple(writes))
+            others = foreign_weights(_backends(seen), traffic, DEFAULT_WEIGHT)
+            shared = shared or beside_others(f"Route {name}", others, shares(traffic, sum(others.values())))
+        return RouteResult(tuple(writes), shared=shared)
 
 
 PATH = "spec.strategy.canary.trafficRouting.plugins.argoproj-labs/openshift"

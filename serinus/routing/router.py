@@ -180,6 +180,8 @@ class RouteResult(msgspec.Struct, frozen=True):
     """Whether the weight is observed to be in force once no writes are left; None if a router cannot verify it."""
     unverified: str = ""
     """The reason, as a sentence, if `verified` is False."""
+    shared: str = ""
+    """The shares that backends of others have beside the Rollout's, as a sentence; "" without any."""
     pending: str = ""
     """Why these writes do not reach the desired traffic yet, as a sentence. The weight counts as not written, and the
     next pass calls the router again."""

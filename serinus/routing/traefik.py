@@ -15,10 +15,12 @@ from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, required
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic
-from serinus.routing.writes import edited, not_found, weight_reason
+from serinus.routing.writes import beside_others, edited, foreign_weights, not_found, weight_reason
 
 Json = dict[str, Any]
 KIND = ServedKind("traefik.io", "TraefikService", "traefikservices", ("v1alpha1",))
+DEFAULT_WEIGHT = 1
+"""Traefik's weight of a service without one."""
 
 
 class TraefikRouting(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -53,7 +55,9 @@ class Traefik(Router[TraefikRouting]):
             for wanted, weight in _weights(traffic).items():
                 _named(service, wanted)[0]["weight"] = weight
 
-        return RouteResult(edited(KIND, name, seen, weighted, weight_reason(traffic)))
+        others = foreign_weights((each for each in _services(seen) if isinstance(each, dict)), traffic, DEFAULT_WEIGHT)
+        shared = beside_others(f"TraefikService {name}", others, (traffic.weight, traffic.stable_weight))
+        return RouteResult(edited(KIND, name, seen, weighted, weight_reason(traffic)), shared=shared)
 
 
 ROUTER = Traefik()

@@ -8,7 +8,7 @@ index would need the same precondition, and fails with 422 instead of 409 on a m
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from serinus.api.decoding.merge_patch import difference
 from serinus.api.served_kind import ServedKind, located
@@ -75,11 +75,22 @@ def weight_reason(traffic: Traffic) -> str:
     return f"the canary gets {traffic.weight} of {traffic.max_weight}"
 
 
+def foreign_weights(
+    backends: Iterable[Json], traffic: Traffic, default: int = 0, *, key: str = "name"
+) -> dict[str, int]:
+    """Weight by name of the backends that are not the Rollout's. `default`: of a backend without a weight."""
+    ours = {traffic.canary_service, traffic.stable_service, *(each.service_name for each in traffic.additional)}
+    found: dict[str, int] = {}
+    for backend in backends:
+        name, weight = str(backend.get(key) or "(unnamed)"), backend.get("weight", default)
+        if name not in ours and isinstance(weight, int) and weight > 0:
+            found[name] = found.get(name, 0) + weight
+    return found
+
+
 def foreign_weight(backends: Iterable[Json], traffic: Traffic, default: int = 0) -> int:
     """Sum of the weights of backends that are not the Rollout's Services. `default`: of a backend without a weight."""
-    ours = (traffic.canary_service, traffic.stable_service)
-    weights = (each.get("weight", default) for each in backends if each.get("name") not in ours)
-    return sum(weight for weight in weights if isinstance(weight, int))
+    return sum(foreign_weights(backends, traffic, default).values())
 
 
 def shares(traffic: Traffic, foreign: int) -> tuple[int, int]:
@@ -92,6 +103,18 @@ def shares(traffic: Traffic, foreign: int) -> tuple[int, int]:
         return left, 0
     canary = min(left, max(1, traffic.weight * left // traffic.max_weight)) if traffic.weight else 0
     return canary, left - canary
+
+
+def beside_others(where: str, others: Mapping[str, int], ours: tuple[int, int], trials: int = 0) -> str:
+    """The sentence of `RouteResult.shared`; "" without others. `ours`: the weights of the canary and of the stable version.
+
+    `trials`: the weights of an experiment's Services together.
+    """
+    if not others:
+        return ""
+    total = sum(ours) + trials + sum(others.values())
+    named = ", ".join(f"{name} (weight {weight})" for name, weight in others.items())
+    return f"{where} also leads to {named}: the canary gets {ours[0]} of {total}, the stable version {ours[1]}"
 
 
 def not_found(kind: ServedKind, name: str, objects: Objects) -> str:

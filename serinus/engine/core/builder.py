@@ -37,6 +37,7 @@ class PlanBuilder:
         self.events: list[Event] = []
         self.waits: list[Wait] = []
         self.calls: list[PluginCall] = []
+        self.facts: list[str] = []
         self.requeue_at: float | None = None
         self.held: list[HeldWrite] = []
         """Held writes that this pass leaves out."""
@@ -251,4 +252,5 @@ class PlanBuilder:
             self.requeue_at,
             tuple(self.waits),
             tuple(self.calls),
+            tuple(self.facts),
         )

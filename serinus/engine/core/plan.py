@@ -146,3 +146,5 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     requeue_at: float | None = None
     waits: tuple[Wait, ...] = ()
     calls: tuple[PluginCall, ...] = ()
+    facts: tuple[str, ...] = ()
+    """Sentences for users about observed objects that nothing waits for."""

@@ -77,7 +77,7 @@ def explain(snapshot: Snapshot) -> Why:
     context = build_context(snapshot)
     reasons = _reasons(decided, context, snapshot)
     observed, short = (
-        _observed(context, reasons),
+        _observed(context, reasons, decided.facts),
         short_steps(snapshot.rollout, snapshot.objects, snapshot.analysis_runs),
     )
     told_steps = tuple(one.message for one in short)
@@ -168,12 +168,13 @@ def _next(context: RolloutContext) -> str:
     return step_words(to_builtins(following[0])) if following else "all traffic to the new version"
 
 
-def _observed(context: RolloutContext, reasons: tuple[Reason, ...]) -> tuple[str, ...]:
-    """The facts behind the decision, and the trouble of pods that no wait mentions."""
+def _observed(context: RolloutContext, reasons: tuple[Reason, ...], facts: tuple[str, ...]) -> tuple[str, ...]:
+    """The facts behind the decision with `facts` of the plan, and the trouble of pods that no wait mentions."""
     lines: list[str] = []
     weights = context.rollout.status.canary.weights
     if weights:
         lines.append(f"weight {weights.canary.weight} of {context.max_weight}")
+    lines += facts
     for role, rs in (("new", context.new), ("stable", context.stable)):
         if rs is None or (role == "stable" and rs is context.new):
             continue

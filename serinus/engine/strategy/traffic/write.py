@@ -38,6 +38,7 @@ def write(builder: PlanBuilder, canary: CanaryStrategy, weight: int, step: StepS
     snapshot = s.snapshot
     objects = Objects(traffic.namespace, snapshot.ingresses, snapshot.objects, snapshot.served, snapshot.read_back)
     answers = [used.route(traffic, objects) for used in routers_of(s.spec)]
+    builder.facts += [answer.shared for answer in answers if answer.shared]
     errors = [answer.error for answer in answers if answer.error]
     # If one router fails, no router gets a larger share. A smaller share is written wherever possible.
     rises = recorded is not None and weight > recorded.canary.weight
