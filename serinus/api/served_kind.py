@@ -53,6 +53,31 @@ def discovery(kind: ServedKind) -> Generator[str, Any, Resource | None]:
     return None
 
 
+def other_versions(kind: ServedKind) -> Generator[str, Any, tuple[str, ...]]:
+    """As `discovery`: the versions in which the API server serves the kind, and which Serinus does not know."""
+    group: Any = yield f"/apis/{kind.group}"
+    found: list[str] = []
+    for row in (group or {}).get("versions") or []:
+        version = str(row.get("version"))
+        if version in kind.versions:
+            continue
+        listed: Any = yield f"/apis/{kind.group}/{version}"
+        if any(each.get("name") == kind.plural for each in (listed or {}).get("resources") or []):
+            found.append(version)
+    return tuple(found)
+
+
+def unserved(kind: ServedKind, others: tuple[str, ...] = ()) -> str:
+    """The sentence for a kind that is not served in a known version. `others`: the versions in which it is served."""
+    if not others:
+        return f"the API server does not serve {kind.group_resource}: install the definition of {kind.kind}"
+    known = " or ".join(kind.versions)
+    return (
+        f"the API server serves {kind.group_resource} only in {', '.join(others)}, and Serinus needs {known}: "
+        f"install a definition of {kind.kind} that serves it"
+    )
+
+
 def kind_name(key: str) -> str:
     """`VirtualService` of `VirtualService.networking.istio.io`."""
     return key.partition(".")[0]

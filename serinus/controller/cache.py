@@ -37,7 +37,7 @@ from serinus.api.resources import (
     Resource,
 )  # fmt: skip
 from serinus.api.rollout import Rollout
-from serinus.api.served_kind import located
+from serinus.api.served_kind import located, unserved
 from serinus.api.workloads import ContainerStatus, Pod, PodStatus, ReplicaSet, Workload
 from serinus.engine.core.references import ANY, references
 from serinus.kube.client import Client
@@ -50,6 +50,9 @@ log = logging.getLogger(__name__)
 
 CONTAINER_MESSAGE = 2 * pod_trouble.LONGEST_MESSAGE
 """Characters to keep of the kubelet's message about a container."""
+
+FORBIDDEN = 403
+"""HTTP status for a missing right."""
 
 
 T = TypeVar("T", AnalysisRun, Experiment)
@@ -155,11 +158,11 @@ class Cache:
         return own or self.others.get(kind)
 
     async def synced(self) -> None:
-        """Returns once everything has been listed."""
+        """Returns once everything has been listed. A kind that only some objects name may fail: only these wait for it."""
         for informer in self._always():
             await informer.synced.wait()
         for informer in list(self.others.values()):
-            await informer.synced.wait()
+            await informer.answered.wait()
 
     def missing(self, about: Rollout | Experiment) -> str:
         """A sentence about the first needed list that is missing; "" if none is."""
@@ -168,9 +171,26 @@ class Cache:
                 return f"{informer.resource.plural} have not been listed yet{_because(informer.error)}"
         for kind, _ in _names(about):
             informer = self.others.get(kind)
-            if informer is not None and not informer.synced.is_set():
+            if informer is not None and not informer.synced.is_set() and not self.unreadable(kind):
                 return f"{informer.resource.plural} have not been listed yet{_because(informer.error)}"
         return ""
+
+    def unreadable(self, kind: str) -> str:
+        """Why objects of a router's kind cannot be read, and the remedy, as a sentence; "" if they can.
+
+        A kind that is served in no version at all has none: `version` is "" then.
+        """
+        informer = self.others.get(kind)
+        if informer is None or (kind != "Ingress" and not isinstance(informer, ServedInformer)):
+            return ""
+        if isinstance(informer, ServedInformer) and informer.others:
+            return unserved(informer.kind, informer.others)
+        if informer.synced.is_set() or informer.error_code != FORBIDDEN:
+            return ""
+        named = informer.resource.group_resource
+        return (
+            f"the controller may not read {named} ({informer.error}): grant it the rights that `serinus install` prints"
+        )
 
     def sets_of(self, rollout: Rollout) -> Iterable[ReplicaSet]:
         """ReplicaSets that the Rollout controls, and those of its namespace without a controller."""
@@ -256,6 +276,7 @@ class Cache:
         if informer is None:
             return
         informer.on_change(lambda old, new: self._named_changed(kind, old, new))
+        informer.on_lost(lambda: self._wake_naming(kind) if self.unreadable(kind) else None)
         self.others[kind] = informer
         if self._tasks is not None:
             self._tasks.create_task(informer.run())

@@ -55,8 +55,14 @@ def snapshot(
         experiments=tuple(cache.experiments_of(rollout)),
         workload=_named(cache, f"workload {work[0]}", space, work[1]) if work else None,
         served=routed.served,
+        unreadable=_unreadable(cache, rollout),
         read_back=read_back(rollout) if read_back else None,
     )
+
+
+def _unreadable(cache: Cache, rollout: Rollout) -> dict[str, str]:
+    kinds = {kind for kind, _ in references.router_objects(rollout)}
+    return {kind: trouble for kind in sorted(kinds) if (trouble := cache.unreadable(kind))}
 
 
 def router_objects(cache: Cache, rollout: Rollout) -> Objects:

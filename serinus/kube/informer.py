@@ -93,6 +93,8 @@ class Informer(Generic[T]):
         self.partial: dict[Key, str] = {}
         """Objects with fields that could not be read: the fields, and the values found."""
         self.synced = asyncio.Event()
+        self.answered = asyncio.Event()
+        """Set once it is synced, or the first attempt has failed."""
         self.error = ""
         """The current connection error; "" while connected."""
         self.error_code = 0
@@ -108,6 +110,7 @@ class Informer(Generic[T]):
         """Whether objects contain arbitrary user data. Later code walks it recursively."""
         self._listeners: list[Callable[[T | None, T | None], None]] = []
         self._unreadable: list[Callable[[Key, str, str], None]] = []
+        self._troubled: list[Callable[[], None]] = []
         self._version = ""
         self._opened = 0.0
         self._gone: dict[Key, int] = {}
@@ -124,6 +127,10 @@ class Informer(Generic[T]):
     def on_unreadable(self, fn: Callable[[Key, str, str], None]) -> None:
         """Calls `fn(key, uid, why)` when an object cannot be read. Equal reasons in a row cause one call."""
         self._unreadable.append(fn)
+
+    def on_lost(self, fn: Callable[[], None]) -> None:
+        """Calls `fn()` when the connection is lost, and when its `error` changes."""
+        self._troubled.append(fn)
 
     def relist(self) -> None:
         """Lists again. Call it if an event may have been lost."""
@@ -188,6 +195,7 @@ class Informer(Generic[T]):
         self._gone.clear()
         self._version = metadata.resource_version
         self.synced.set()
+        self.answered.set()
 
     async def _watch(self) -> None:
         timeout = WATCH_SECONDS * (1 + self._rng.random())
@@ -301,6 +309,9 @@ class Informer(Generic[T]):
         if why != self.error:
             log.warning("cannot watch %s: %s; trying again", self._resource.group_resource, why)
             self.error = why
+            self.answered.set()
+            for fn in self._troubled:
+                fn()
 
     async def _rest(self, failures: int, retry_after: float | None) -> None:
         longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(max(failures - 1, 0), 20))

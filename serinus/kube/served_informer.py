@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import MsgspecError
 
 from serinus.api.names import LAST_APPLIED
 from serinus.api.resources import Resource
-from serinus.api.served_kind import ServedKind, discovery
+from serinus.api.served_kind import ServedKind, discovery, other_versions
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, NotFound
@@ -26,6 +26,7 @@ from serinus.kube.informer import Informer
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 AGAIN = 10.0
 """Seconds between two checks whether a kind is served. A check takes one or two requests."""
@@ -52,14 +53,21 @@ class ServedInformer(Informer[Json]):
         first = kind.resource(kind.versions[0])
         super().__init__(client, first, dict, namespace=namespace, clock=clock, rng=rng, trim=_trimmed)
         self.version = ""
+        self.others: tuple[str, ...] = ()
+        """Versions in which the kind is served, if it is served only in unknown ones."""
         self._kind, self._known = kind, known
+
+    @property
+    def kind(self) -> ServedKind:
+        return self._kind
 
     async def run(self) -> None:
         """Keeps `items` current until cancelled, whether the kind is served or not."""
         failures = 0
         while True:
             try:
-                resource = await self._discovered()
+                resource: Resource | None = await self._follow(discovery(self._kind))
+                others = () if resource is not None else await self._follow(other_versions(self._kind))
             except (ApiError, MsgspecError) as error:
                 failures += 1
                 super()._lost(str(error), getattr(error, "code", 0))
@@ -67,10 +75,10 @@ class ServedInformer(Informer[Json]):
                 continue
             failures = 0
             if resource is None:
-                self._is_unserved()
+                self._is_unserved(others)
                 await asyncio.sleep(AGAIN)
                 continue
-            self._resource, self.version = resource, resource.version
+            self._resource, self.version, self.others = resource, resource.version, ()
             self._version = ""
             if not self.items:
                 self.synced.clear()
@@ -79,8 +87,8 @@ class ServedInformer(Informer[Json]):
             except _Unserved:
                 log.info("%s is no longer served", self._kind.group_resource)
 
-    async def _discovered(self) -> Resource | None:
-        asking = discovery(self._kind)
+    async def _follow(self, asking: Generator[str, Any, T]) -> T:
+        """Makes the requests of a discovery, and returns its result."""
         try:
             path = next(asking)
             while True:
@@ -96,12 +104,13 @@ class ServedInformer(Informer[Json]):
         self._heard()
         return msgspec.json.decode(answer.body, type=dict)
 
-    def _is_unserved(self) -> None:
-        news = self.version != "" or not self.synced.is_set()
-        self.version, self.error = "", ""
+    def _is_unserved(self, others: tuple[str, ...]) -> None:
+        news = self.version != "" or not self.synced.is_set() or self.others != others
+        self.version, self.error, self.others = "", "", others
         for key in list(self.items):
             self._remove(key)
         self.synced.set()
+        self.answered.set()
         if news:
             self._known()
 

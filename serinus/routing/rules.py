@@ -8,7 +8,7 @@ from functools import reduce
 from serinus.api.derived import once
 from serinus.api.resources import BY_KIND
 from serinus.api.rollout import Rollout, RolloutSpec, TrafficRouting
-from serinus.api.served_kind import kind_name, located
+from serinus.api.served_kind import located, unserved
 from serinus.api.validation.findings import Finding, invalid
 from serinus.api.validation.routing_rules import Capabilities, Lookup
 from serinus.routing import registry
@@ -43,6 +43,8 @@ class Rules:
             yield Finding(path, f"{path}: {lacks}")
 
     def absent(self, rollout: Rollout, lookup: Lookup) -> Iterator[Finding]:
+        if lookup.unreadable:
+            yield from _unreadable(rollout, lookup)
         for ref in registry.references(rollout):
             if ref.path and not _exists(ref, lookup):
                 yield invalid(ref.path, _own_name(ref), _absence(ref, lookup), missing=(ref.kind, ref.name))
@@ -73,6 +75,13 @@ def _reads(rollout: Rollout) -> tuple[tuple[Reference, str], ...]:
     return tuple((ref, "" if _is_any(ref) else f"{ref.kind}/{ref.name}") for ref in every)
 
 
+def _unreadable(rollout: Rollout, lookup: Lookup) -> Iterator[Finding]:
+    for used in registry.routers_of(rollout.spec):
+        for ref in used.references(rollout):
+            if trouble := lookup.unreadable.get(ref.kind):
+                yield invalid(ref.path or used.path, _own_name(ref), trouble)
+
+
 def _is_any(ref: Reference) -> bool:
     return ref.name == ANY or ref.name.endswith(f"/{ANY}")
 
@@ -101,5 +110,5 @@ def _absence(ref: Reference, lookup: Lookup) -> str:
         singular = BY_KIND[ref.kind].singular
         return f'{singular}.{BY_KIND[ref.kind].group} "{_own_name(ref)}" not found'
     if lookup.served.get(ref.kind) == "":
-        return f"the API server does not serve {kind.group_resource}: install the definition of {kind_name(ref.kind)}"
+        return unserved(kind)
     return f'{kind.group_resource} "{_own_name(ref)}" not found'

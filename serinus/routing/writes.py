@@ -11,7 +11,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 
 from serinus.api.decoding.merge_patch import difference
-from serinus.api.served_kind import ServedKind, located
+from serinus.api.served_kind import ServedKind, located, unserved
 from serinus.routing.router import Json, Objects, Traffic, Write
 
 
@@ -120,5 +120,5 @@ def beside_others(where: str, others: Mapping[str, int], ours: tuple[int, int], 
 def not_found(kind: ServedKind, name: str, objects: Objects) -> str:
     """The error for a missing object, in Kubernetes' words, or the error that its kind is not installed."""
     if not objects.is_served(kind):
-        return f"the API server does not serve {kind.group_resource}: install the definition of {kind.kind}"
+        return unserved(kind)
     return f'{kind.group_resource} "{located(name, objects.namespace)[1]}" not found'

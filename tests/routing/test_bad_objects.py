@@ -15,7 +15,7 @@ import pytest
 
 from serinus.api.served_kind import ServedKind
 from serinus.routing import registry
-from tests.support.routing.plain import Cluster, rollout
+from tests.support.routing.plain import Cluster, invalid, rollout
 
 Json = dict[str, Any]
 HASH, MANAGED_BY = "rollouts-pod-template-hash", "argo-rollouts.argoproj.io/managed-by-rollouts"
@@ -221,6 +221,20 @@ def test_a_kind_that_the_api_server_does_not_serve_is_named(key: str):
     )
     assert "the API server does not serve" in there.error(20)
     assert "install the definition of" in there.error(20)
+
+
+@pytest.mark.parametrize("key", [*CASES, "smi"])
+def test_a_kind_that_the_controller_cannot_read_is_invalid_with_the_reason_and_the_remedy(key: str):
+    """A missing right, or a definition in another version: no "not found", which would be wrong."""
+    case = CASES.get(key) or Case({"smi": {}}, [], "")
+    subject = rollout(case.routing, **case.canary)
+    used = registry.routers_of(subject.spec)[0]
+    kinds = [kind.key if isinstance(kind, ServedKind) else kind.kind for kind in used.router.kinds]
+    for kind in kinds:
+        text = invalid(subject, ingresses={}, objects={}, unreadable={kind: f"{kind} is forbidden: ask for the right"})
+        if any(ref.kind == kind for ref in used.references(subject)):
+            assert used.path in text
+            assert text.endswith(f"{kind} is forbidden: ask for the right")
 
 
 @pytest.mark.parametrize("key", CASES)

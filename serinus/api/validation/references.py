@@ -52,6 +52,7 @@ def read_objects(
     """All that `absent` and `unfit` depend on, beside the spec, the name and the template: objects, None for missing."""
     named = _services(rollout)
     read: list[object] = [services is None, lookup.ingresses is None, lookup.others is None, *lookup.served.values()]
+    read += lookup.unreadable.values()
     if services:
         read += [services.get(name) for _, name, _ in named]
     if rules is not None:

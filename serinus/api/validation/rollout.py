@@ -35,14 +35,16 @@ def validate(
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
     served: Mapping[str, str] | None = None,
+    unreadable: Mapping[str, str] | None = None,
     rules: SpecRules | None = None,
 ) -> Finding | None:
     """The first error in a Rollout; None if it is valid.
 
     `services`, `ingresses`: those of its namespace by name; `objects`: templates of analyses and router objects by
     "Kind/name". A mapping that is None is not checked. `workload`: the object of spec.workloadRef, None if it does not
-    exist. `served`: kinds of other projects and their versions, "" for one that the API server does not serve. `rules`:
-    of routers and steps; without them, these are not checked.
+    exist. `served`: kinds of other projects and their versions, "" for one that the API server does not serve.
+    `unreadable`: kind -> why the controller cannot read its objects. `rules`: of routers and steps; without them, these
+    are not checked.
     """
     reference = rollout.spec.workload_ref
     unresolved = workload_finding(rollout, reference, workload) if reference else None
@@ -53,7 +55,7 @@ def validate(
     def alone() -> Finding | None:
         return next(_spec(rollout, template, selector, rules), None)
 
-    lookup = Lookup(ingresses, objects, served or {})
+    lookup = Lookup(ingresses, objects, served or {}, unreadable or {})
     wrong = alone() if reference else once(rollout.spec, "finding", alone)
     if wrong is not None:
         return wrong
@@ -69,6 +71,7 @@ def concerns_only_updates(
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
     served: Mapping[str, str] | None = None,
+    unreadable: Mapping[str, str] | None = None,
     rules: SpecRules | None = None,
 ) -> bool:
     """Whether the only errors are in steps, or are missing templates of analyses. Parameters as of `validate`."""
@@ -76,7 +79,9 @@ def concerns_only_updates(
     if reference and workload_finding(rollout, reference, workload) is not None:
         return False
     template, selector = _resolved(rollout, workload)
-    references = _references(rollout, template, services, Lookup(ingresses, objects, served or {}), rules)
+    references = _references(
+        rollout, template, services, Lookup(ingresses, objects, served or {}, unreadable or {}), rules
+    )
     return all(
         finding.of_update
         for finding in chain(_spec(rollout, template, selector, rules), _routers(rollout, rules), references)
@@ -91,6 +96,7 @@ def validate_all(
     objects: Mapping[str, Json] | None = None,
     workload: Workload | None = None,
     served: Mapping[str, str] | None = None,
+    unreadable: Mapping[str, str] | None = None,
     rules: SpecRules | None = None,
 ) -> list[Finding]:
     """All errors in a Rollout, for `lint`. Parameters as of `validate`, but an absent workload is no error."""
@@ -102,7 +108,7 @@ def validate_all(
         return [*_after_template(rollout, rules), *_routers(rollout, rules)]
     template, selector = _resolved(rollout, workload)
     wrong = list(_spec(rollout, template, selector, rules))
-    lookup = Lookup(ingresses, objects, served or {})
+    lookup = Lookup(ingresses, objects, served or {}, unreadable or {})
     return wrong or [*_routers(rollout, rules), *_references(rollout, template, services, lookup, rules)]
 
 

@@ -49,12 +49,13 @@ class Lookup(msgspec.Struct, frozen=True):
     """Objects that a Rollout's routers read: `ingresses` by name, `others` by `Kind.group/name`. None is not checked.
 
     `served`: key of a kind -> its version in use, "" if the API server does not serve the kind. A kind that is absent
-    was not checked.
+    was not checked. `unreadable`: kind -> why its objects cannot be read, as a sentence with the remedy.
     """
 
     ingresses: Mapping[str, Ingress] | None = None
     others: Mapping[str, Json] | None = None
     served: Mapping[str, str] = {}
+    unreadable: Mapping[str, str] = {}
 
 
 class RoutingRules(Protocol):
@@ -75,7 +76,7 @@ class RoutingRules(Protocol):
         ...
 
     def absent(self, rollout: Rollout, lookup: Lookup) -> Iterator[Finding]:
-        """Required objects that do not exist."""
+        """Required objects that do not exist or cannot be read."""
         ...
 
     def unfit(self, rollout: Rollout, lookup: Lookup) -> Iterator[Finding]:

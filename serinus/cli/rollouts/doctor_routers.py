@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from serinus.api.decoding.reading import converted
 from serinus.api.resources import BY_KIND, ROLLOUTS, Resource
 from serinus.api.rollout import Rollout
-from serinus.api.served_kind import discovery, kind_name, located
+from serinus.api.served_kind import discovery, kind_name, located, other_versions, unserved
 from serinus.kube.errors import ApiError, NotFound
 from serinus.routing import registry
 from serinus.routing.router import ANY
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from serinus.cli.cluster.session import Session
 
 Json = dict[str, Any]
+T = TypeVar("T")
 Row = tuple[str, str, str]
 """(object, finding, fix; "" without a problem)."""
 
@@ -55,8 +56,8 @@ def _of_rollout(rollout: Rollout, objects: _Objects) -> Iterator[Row]:
         what = f"{named}, {kind} {ref.name}" if name != ANY else f"{named}, {kind} by labels"
         if found is None:
             if ref.kind not in told:
-                group = registry.kinds()[ref.kind].group_resource
-                yield what, f"the API server does not serve {group}", f"Install the definition of {kind}."
+                problem, _, fix = unserved(registry.kinds()[ref.kind], objects.others(ref.kind)).partition(": ")
+                yield what, problem, f"{fix[:1].upper()}{fix[1:]}."
             told.add(ref.kind)
         elif isinstance(found, str):
             yield what, found, f"Ask for the right to read {kind} objects in namespace {where}."
@@ -93,9 +94,13 @@ class _Objects:
 
     def _discovered(self, kind: str) -> Resource | None:
         served = registry.kinds().get(kind)
-        if served is None:
-            return BY_KIND[kind]
-        asking = discovery(served)
+        return BY_KIND[kind] if served is None else self._follow(discovery(served))
+
+    def others(self, kind: str) -> tuple[str, ...]:
+        """The versions in which an unserved kind is served, unknown to Serinus."""
+        return self._follow(other_versions(registry.kinds()[kind]))
+
+    def _follow(self, asking: Generator[str, Any, T]) -> T:
         try:
             path = next(asking)
             while True:

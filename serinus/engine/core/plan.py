@@ -64,6 +64,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     pod_events: tuple[PodEvent, ...] = ()
     """Warnings about pods without another explanation, if a client read them. A controller does not watch Events."""
     served: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
+    """Kind of router objects -> why they cannot be read, and the remedy, as a sentence."""
     read_back: dict[str, ReadBack] | None = None
     """The weights in force on load balancers, by name of the Ingress; None if the controller does not read them."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from serinus.api.analysis import AnalysisRun
 from serinus.api.decoding.reading import converted
@@ -20,7 +20,7 @@ from serinus.api.network import Ingress, Service
 from serinus.api.pods.trouble import unexplained
 from serinus.api.resources import BY_KIND, Resource
 from serinus.api.rollout import Rollout
-from serinus.api.served_kind import discovery, located, name_from
+from serinus.api.served_kind import discovery, located, name_from, other_versions, unserved
 from serinus.api.values.selectors import Selector
 from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
 from serinus.engine.core import references
@@ -28,6 +28,8 @@ from serinus.engine.core.plan import Snapshot
 from serinus.engine.status.conditions import TRAFFIC_VERIFIED
 from serinus.routing import registry
 from serinus.routing.router import ReadBack
+
+T = TypeVar("T")
 
 ASKED_PODS = 3
 """Pods whose Events are read. Pods of one version usually have the same trouble."""
@@ -82,7 +84,7 @@ def gather(rollout: Json, now: float) -> Asking:
     for name in sorted(references.services(typed)):
         for obj in (yield Read("Service", name)):
             services[name] = converted(obj, Service, own=False)
-    served = yield from _router_objects(typed, services, ingresses, objects)
+    served, unreadable = yield from _router_objects(typed, services, ingresses, objects)
     analyses = references.analyses(typed)
     if analyses:
         objects |= yield from _templates(analyses)
@@ -101,6 +103,7 @@ def gather(rollout: Json, now: float) -> Asking:
         converted(found, Workload, own=False) if found else None,
         pod_events=(yield from _pod_events(pods, now)),
         served=served,
+        unreadable=unreadable,
         read_back=_read_back(typed, ingresses),
     )
 
@@ -116,13 +119,17 @@ def _read_back(rollout: Rollout, ingresses: dict[str, Ingress]) -> dict[str, Rea
 
 def _router_objects(
     rollout: Rollout, services: dict[str, Service], ingresses: dict[str, Ingress], objects: dict[str, Json]
-) -> Generator[Read, list[Json], dict[str, str]]:
-    """Adds the objects that the routers name. Returns the versions of other projects' kinds."""
+) -> Generator[Read, list[Json], tuple[dict[str, str], dict[str, str]]]:
+    """Adds the objects that the routers name. Returns the versions of other projects' kinds, and which are unreadable."""
+    unreadable: dict[str, str] = {}
     space, served, resources = rollout.metadata.namespace, dict[str, str](), dict[str, Resource | None]()
     for kind, name in sorted(references.router_objects(rollout)):
         if kind in registry.kinds() and kind not in resources:
-            resource = resources[kind] = yield from _discovered(kind)
+            known = registry.kinds()[kind]
+            resource = resources[kind] = yield from _follow(kind, discovery(known))
             served[kind] = resource.version if resource else ""
+            if resource is None and (others := (yield from _follow(kind, other_versions(known)))):
+                unreadable[kind] = unserved(known, others)
         if kind in resources and resources[kind] is None:
             continue
         where, own = located(name, space)
@@ -135,11 +142,11 @@ def _router_objects(
                 ingresses[named] = converted(obj, Ingress, own=False)
             else:
                 objects[f"{kind}/{named}"] = obj
-    return served
+    return served, unreadable
 
 
-def _discovered(kind: str) -> Generator[Read, list[Json], Resource | None]:
-    asking = discovery(registry.kinds()[kind])
+def _follow(kind: str, asking: Generator[str, Any, T]) -> Generator[Read, list[Json], T]:
+    """Makes the reads of a discovery, and returns its result."""
     try:
         path = next(asking)
         while True:

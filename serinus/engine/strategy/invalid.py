@@ -34,6 +34,7 @@ def first_finding(snapshot: Snapshot) -> Finding | None:
         objects=snapshot.objects,
         workload=snapshot.workload,
         served=snapshot.served,
+        unreadable=snapshot.unreadable,
         rules=RULES,
     )
 
@@ -47,6 +48,7 @@ def concerns_only_updates(snapshot: Snapshot, first: Finding) -> bool:
         objects=snapshot.objects,
         workload=snapshot.workload,
         served=snapshot.served,
+        unreadable=snapshot.unreadable,
         rules=RULES,
     )
 

@@ -180,6 +180,15 @@ class Player:
                 return f"image {name} {image}", await self.kubectl.apply([manifests[name]])
             case "patch", [name, body]:
                 return f"patch {name} {json.dumps(body)}", await self.kubectl.patch(name, body)
+            case "controller", "stop":
+                await self.stage.stop_controller()
+                return "controller stop", ""
+            case "controller", "start":
+                self.stage.start_controller()
+                return "controller start", ""
+            case "refuse", _:
+                self.stage.refuses = tuple(argument) if argument else None
+                return f"refuse {argument}", ""
             case "kubectl", line:
                 return f"kubectl {line}", await self.kubectl.run(line)
             case "cli", line:

@@ -76,6 +76,9 @@ class Stage:
         self.writes: list[Write] = []
         self.monitoring = Monitoring()
         self._directory = directory
+        self.refuses: tuple[str, str] | None = None
+        """(method, part of the path) of the controller's requests that it has no right to make."""
+        self._controller: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -106,6 +109,11 @@ class Stage:
                 raise end
 
     async def _noted(self, request: Request) -> Response:
+        if self.refuses and request.method == self.refuses[0] and self.refuses[1] in request.path:
+            text = f'{request.path} is forbidden: User "serinus" cannot {request.method} it'
+            return Response(
+                403, json.dumps({"kind": "Status", "reason": "Forbidden", "code": 403, "message": text}).encode()
+            )
         answer = await self.api.handle(request)
         if request.method != "GET":
             now = asyncio.get_running_loop().time()
