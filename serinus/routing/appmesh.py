@@ -91,6 +91,8 @@ class AppMesh(Router[AppMeshRouting]):
         found = objects.get(ROUTER_KIND.key, router)
         if not router:
             yield invalid(PATH, name, UNASSOCIATED)
+        elif elsewhere := _elsewhere(name, router):
+            yield invalid(PATH, name, elsewhere)
         elif found is None:
             yield invalid(PATH, name, not_found(ROUTER_KIND, router, objects), missing=(ROUTER_KIND.key, router))
         else:
@@ -107,6 +109,8 @@ class AppMesh(Router[AppMeshRouting]):
         router = _router_name(service)
         if not router:
             return RouteResult(error=f"{UNASSOCIATED}: VirtualService {name}, spec.provider.virtualRouter")
+        if elsewhere := _elsewhere(name, router):
+            return RouteResult(error=elsewhere)
         seen = objects.get(ROUTER_KIND.key, router)
         if seen is None:
             return _missing("router", ROUTER_KIND, name, "VirtualRouter for ", traffic, objects)
@@ -148,6 +152,17 @@ def _router_name(service: Json) -> str:
     if not isinstance(name, str):
         return ""
     return f"{space}/{name}" if space and space != _at(service, "metadata", "namespace") else name
+
+
+def _elsewhere(service: str, router: str) -> str:
+    """Why a VirtualRouter of another namespace is not written; "" for one of the Rollout's."""
+    space, slash, own = router.partition("/")
+    if not slash:
+        return ""
+    return (
+        f"VirtualService {service}, spec.provider.virtualRouter.virtualRouterRef.namespace: VirtualRouter {own} is in "
+        f"namespace {space}, and Serinus writes those of the Rollout's namespace only: move it there"
+    )
 
 
 def _missing(what: str, kind: ServedKind, name: str, subject: str, traffic: Traffic, objects: Objects) -> RouteResult:

@@ -216,6 +216,11 @@ def test_routes_that_lead_elsewhere():
             "Virtual-router is missing: VirtualRouter for `front` not found",
         ),
         ((*NODES, service({})), "", "Virtual-service is not associated with virtual-router"),
+        (
+            (*NODES, service({"name": "router", "namespace": "mesh"})),
+            "",
+            "VirtualService front, spec.provider.virtualRouter.virtualRouterRef.namespace: VirtualRouter router is in namespace mesh",
+        ),
         ((*NODES, obj("VirtualService", "front", 3)), "", "Virtual-service is not associated with virtual-router"),
     ],
 )
@@ -250,6 +255,12 @@ def test_a_node_of_any_shape_gets_its_selector(spec: Any):
             mesh()["appMesh"],
             {f"{SERVICE.key}/front": service({})},
             f'{PATH}: Invalid value: "front": Virtual-service is not associated with virtual-router',
+        ),
+        (
+            mesh()["appMesh"],
+            {f"{SERVICE.key}/front": service({"name": "router", "namespace": "mesh"})},
+            f'{PATH}: Invalid value: "front": VirtualService front, spec.provider.virtualRouter.virtualRouterRef.namespace: '
+            "VirtualRouter router is in namespace mesh, and Serinus writes those of the Rollout's namespace only: move it there",
         ),
         (mesh()["appMesh"], {f"{SERVICE.key}/front": service(), f"{ROUTER_KIND.key}/router": router(route())}, ""),
     ],
