@@ -71,6 +71,20 @@ def test_a_router_that_is_not_there_is_named_in_place_of_its_objects(space: Spac
     assert "✖ Rollout web, trafficRouting.plugins.a/b" in out
 
 
+def test_a_secret_with_another_cluster_for_istio_is_said_to_have_no_effect(space: Space) -> None:
+    labels = {"istio.argoproj.io/primary-cluster": "true"}
+    there = [s["metadata"]["name"] for s in space.cluster.client.list(SECRETS, space.name)["items"]]
+    assert "mesh" not in there
+    space.cluster.client.create(SECRETS, space.name, {"metadata": {"name": "mesh", "labels": labels}})
+    assert "primary-cluster" not in space.run("doctor").out, "no Rollout of the namespace uses Istio"
+    routing = {"istio": {"virtualService": {"name": "front"}}}
+    space.put(rollout(spec={"strategy": {"canary": {"trafficRouting": routing}}}))
+    assert (
+        f"✖ Secret {space.name}/mesh: its label istio.argoproj.io/primary-cluster has no effect: Serinus writes the "
+        "VirtualServices and DestinationRules of a Rollout in the Rollout's own cluster\n  Put the objects of web into this cluster"
+    ) in space.run("doctor").out
+
+
 @pytest.mark.parametrize(
     ("holder", "age", "words"),
     [

@@ -67,7 +67,7 @@ def examined(session: Session, now: float, flags: str = "") -> Iterator[Finding]
     yield _tried(session, REPLICA_SETS, flags)
     found, namespace = _controller(session, now, flags)
     yield found
-    yield from _routers(session)
+    yield from _routers(session, namespace)
     yield from _providers(session, namespace)
     yield from _notification_places(session, namespace, now)
     yield from _notifications(session, flags)
@@ -152,11 +152,11 @@ def _controller(session: Session, now: float, flags: str) -> tuple[Finding, str]
     return Finding("controller", gone, f"Start one: {_install(flags)}, or serinus controller{flags}"), NAME
 
 
-def _routers(session: Session) -> Iterator[Finding]:
-    """Whether the routing objects of the namespace's Rollouts exist."""
+def _routers(session: Session, controller: str) -> Iterator[Finding]:
+    """Whether the routing objects of the namespace's Rollouts exist. `controller`: the namespace of the controller."""
     from serinus.cli.rollouts.doctor_routers import checked
 
-    yield from (Finding(*row) for row in checked(session))
+    yield from (Finding(*row) for row in checked(session, controller))
 
 
 def _providers(session: Session, controller: str) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from serinus.api.decoding.reading import converted
-from serinus.api.resources import BY_KIND, ROLLOUTS, Resource
+from serinus.api.resources import BY_KIND, ROLLOUTS, SECRETS, Resource
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import discovery, kind_name, located, other_versions, unserved
 from serinus.kube.errors import ApiError, NotFound
@@ -24,19 +24,46 @@ Row = tuple[str, str, str]
 """(object, finding, fix; "" without a problem)."""
 
 
-def checked(session: Session) -> Iterator[Row]:
-    """Nothing if the user may not read Rollouts: another check reports that."""
+PRIMARY_CLUSTER = "istio.argoproj.io/primary-cluster=true"
+"""Label of a Secret with the kubeconfig of the cluster in which Argo Rollouts writes Istio's objects."""
+
+
+def checked(session: Session, controller: str) -> Iterator[Row]:
+    """Nothing if the user may not read Rollouts: another check reports that. `controller`: its namespace."""
     try:
         rollouts = session.client.list(ROLLOUTS, session.namespace).get("items") or []
     except ApiError:
         return
     objects = _Objects(session)
+    with_istio: list[str] = []
     for rollout in rollouts:
         try:
             typed = converted(rollout, Rollout)
         except msgspec.ValidationError:
             continue  # `lint` and the Rollout's status report the error
+        if any(used.router.key == "istio" for used in registry.routers_of(typed.spec)):
+            with_istio.append(typed.metadata.name)
         yield from _of_rollout(typed, objects)
+    if with_istio:
+        yield from _other_clusters(session, controller, with_istio)
+
+
+def _other_clusters(session: Session, controller: str, rollouts: list[str]) -> Iterator[Row]:
+    """Secrets that name another cluster for Istio's objects; none that the user may not list."""
+    for namespace in dict.fromkeys((controller, session.namespace)):
+        try:
+            secrets = session.client.list(SECRETS, namespace, labels=PRIMARY_CLUSTER).get("items") or []
+        except ApiError:
+            continue
+        for secret in secrets:
+            problem = (
+                f"its label {PRIMARY_CLUSTER.partition('=')[0]} has no effect: Serinus writes the VirtualServices and "
+                "DestinationRules of a Rollout in the Rollout's own cluster"
+            )
+            fix = (
+                f"Put the objects of {', '.join(rollouts)} into this cluster, or leave these Rollouts to Argo Rollouts."
+            )
+            yield f"Secret {namespace}/{secret['metadata']['name']}", problem, fix
 
 
 def _of_rollout(rollout: Rollout, objects: _Objects) -> Iterator[Row]:
