@@ -29,6 +29,7 @@ from serinus.controller.cache import Cache
 from serinus.controller.events import Recorder, aborted_since
 from serinus.controller.expectations import Writes
 from serinus.controller.jobs import Jobs
+from serinus.controller.marked_objects import MarkedObjects
 from serinus.controller.messages import Subject
 from serinus.controller.monitoring.metrics import Metrics
 from serinus.controller.notifications.wiring import Notifying
@@ -224,6 +225,7 @@ class Controller:
         self.releaser = ServiceReleaser(client, self.cache, services, clock)
         routed: WorkQueue[Key] = WorkQueue(clock, Random(rng.random()))
         self.router_releaser = RouterReleaser(client, self.cache, routed, clock)
+        self.marked = MarkedObjects(client, self.cache, self.options.namespace)
         queues = {"Rollouts": self.queue, "Experiments": self.experiment_queue, "AnalysisRuns": self.run_queue}
         aside = {
             "Rollout": self.reconciler.aside.__len__,
@@ -301,6 +303,7 @@ class Controller:
                 if not self.options.only_analyses:
                     tasks.create_task(self.releaser.run())
                     tasks.create_task(self.router_releaser.run())
+                    tasks.create_task(self.marked.run())
                     if self.read_back is not None:
                         tasks.create_task(self.read_back.run())
                     rollouts = (self.queue, self.reconciler, self._hands)

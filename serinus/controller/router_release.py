@@ -1,7 +1,7 @@
 """Releases router objects that no Rollout manages any more (see `engine/strategy/router_release.py`).
 
-A change of a Rollout shows which objects it named before. A controller that starts after the change does not release
-them.
+A change of a Rollout shows which objects it named before. A controller that starts after the change does not know
+them, except for those with a mark (`marked_objects.py`).
 """
 
 from __future__ import annotations

@@ -88,21 +88,7 @@ class ServedInformer(Informer[Json]):
                 log.info("%s is no longer served", self._kind.group_resource)
 
     async def _follow(self, asking: Generator[str, Any, T]) -> T:
-        """Makes the requests of a discovery, and returns its result."""
-        try:
-            path = next(asking)
-            while True:
-                path = asking.send(await self._asked(path))
-        except StopIteration as end:
-            return end.value
-
-    async def _asked(self, path: str) -> Json | None:
-        try:
-            answer = await self._client.raw("GET", path)
-        except NotFound:
-            return None
-        self._heard()
-        return msgspec.json.decode(answer.body, type=dict)
+        return await _follow(self._client, asking, self._heard)
 
     def _is_unserved(self, others: tuple[str, ...]) -> None:
         news = self.version != "" or not self.synced.is_set() or self.others != others
@@ -122,6 +108,27 @@ class ServedInformer(Informer[Json]):
         if code == 404:
             raise _Unserved
         super()._lost(why, code)
+
+
+async def served_resource(client: Client, kind: ServedKind) -> Resource | None:
+    """The kind in the version that the API server serves; None for none. Raises the ApiError of a failed request."""
+    return await _follow(client, discovery(kind))
+
+
+async def _follow(client: Client, asking: Generator[str, Any, T], heard: Callable[[], None] = lambda: None) -> T:
+    """Makes the requests of a discovery, and returns its result. `heard` is called after each answer."""
+    try:
+        path = next(asking)
+        while True:
+            try:
+                answer = await client.raw("GET", path)
+            except NotFound:
+                path = asking.send(None)
+                continue
+            heard()
+            path = asking.send(msgspec.json.decode(answer.body, type=dict))
+    except StopIteration as end:
+        return end.value
 
 
 def _trimmed(obj: Json) -> Json:

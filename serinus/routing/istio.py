@@ -66,6 +66,7 @@ class Istio(Router[IstioRouting]):
     config = IstioRouting
     capabilities = Capabilities(header_routes=True, mirror_routes=True, ping_pong=True, experiments=True)
     kinds = (SERVICE, RULE)
+    marked_kind = RULE
     permissions = ((GROUP, ("virtualservices", "destinationrules"), "get list watch patch"),)
 
     def needs_services(self, config: IstioRouting, canary: CanaryStrategy) -> bool:
@@ -136,6 +137,12 @@ class Istio(Router[IstioRouting]):
         sides = _of(config, alone)
         because = "the Rollout leads the subsets no more: they select pods of every version again"
         return RouteResult(edited(RULE, rule.name, seen, lambda found: istio_subsets.let_go(found, sides), because))
+
+    def unmark(self, name: str, seen: Json) -> tuple[Write, ...]:
+        owner = istio_subsets.belongs_to(seen)
+        sides = Sides("", "", "", "", (), owner, {}, frozenset())
+        because = f"Rollout {owner} is gone or leads the subsets no more: they select pods of every version again"
+        return edited(RULE, name, seen, lambda rule: istio_subsets.let_go(rule, sides), because)
 
     def _refused(self, config: IstioRouting, traffic: Traffic, objects: Objects) -> RouteResult | None:
         """The error that prevents the routing; None without one."""

@@ -201,6 +201,9 @@ class Router(Generic[C]):
     """Kinds of the objects that it reads or writes."""
     permissions: ClassVar[tuple[Rule, ...]] = ()
 
+    marked_kind: ClassVar[ServedKind | None] = None
+    """Kind of the objects that the router marks with the name of their Rollout (annotation MANAGED_BY)."""
+
     def needs_services(self, config: C, canary: CanaryStrategy) -> bool:
         """Whether `canaryService` and `stableService` must be set."""
         return True
@@ -227,6 +230,10 @@ class Router(Generic[C]):
     def route(self, config: C, traffic: Traffic, objects: Objects) -> RouteResult:
         """The writes that make the objects match `traffic`."""
         raise NotImplementedError
+
+    def unmark(self, name: str, seen: Json) -> tuple[Write, ...]:
+        """The writes that take the mark and the hashes of a Rollout off a marked object, without its configuration."""
+        return ()
 
     def release(self, config: C, traffic: Traffic, objects: Objects) -> RouteResult:
         """The last writes, after the Rollout is deleted or no longer names this router: all to the stable Service.

@@ -88,3 +88,31 @@ def test_a_spec_that_cannot_be_used_gives_nothing_back():
         ]
     }
     assert weights(paused_and(broken)) == [0, 20]
+
+
+STOP, START = {"controller": "stop"}, {"controller": "start"}
+WITHOUT_ROUTER = {"spec": {"strategy": {"canary": {"trafficRouting": None, "scaleDownDelaySeconds": None}}}}
+WHILE_NONE_RUNS: dict[str, Json] = {
+    "the Rollout is deleted": {"kubectl": "delete rollout web"},
+    "it names Istio no more": {"patch": ["Rollout/web", WITHOUT_ROUTER]},
+    "nothing": {"sleep": 1},
+}
+
+
+@pytest.mark.parametrize("how", WHILE_NONE_RUNS)
+def test_a_starting_controller_takes_the_hashes_off_a_destination_rule_without_its_rollout(how: str):
+    """With the hash of a past version, a subset would select no pod of the next one."""
+    what = scenario("istio-subsets")
+    gate = next(i for i, each in enumerate(what["do"]) if "cli" in each)
+    steps = [STOP, WHILE_NONE_RUNS[how], {"sleep": 1}, START, {"sleep": 25}]
+    done = play("let go", {**what, "do": [*what["do"][:gate], *steps]})
+    assert done.troubles == []
+    lines = [line for line in done.trace if line.get("object") == "DestinationRule/web"]
+    subsets = next(line["spec.subsets"] for line in reversed(lines) if "spec.subsets" in line)
+    marks = [line[MARK] for line in lines if MARK in line]
+    hashes = [subset["labels"].get("rollouts-pod-template-hash") for subset in subsets]
+    assert (hashes == [None, None]) is (how != "nothing")
+    assert (marks[-1] is None) is (how != "nothing")
+
+
+MARK = "annotations.argo-rollouts.argoproj.io/managed-by-rollouts"

@@ -88,18 +88,13 @@ class Stage:
             await inside.create(CRDS, crd)
         runtime = Programs(self.clock, Random(5))
         node = Node(inside, runtime, self.clock, Random(2), data_dir=self._directory)
-        controller = Client(self._noted, user_agent="rollouts-controller")
-        options = Options(leader_elect=False, self_service_notifications=True)
-        reach = Reach(self.monitoring, controller, self.clock.now)
-        parts = (
-            node.run(),
-            run_workloads(inside, self.clock, Random(3)),
-            run_controller(controller, self.clock, Random(4), options=options, reach=reach),
-        )
+        parts = (node.run(), run_workloads(inside, self.clock, Random(3)))
         tasks = [asyncio.create_task(part) for part in parts]
+        self.start_controller()
         try:
             yield
         finally:
+            tasks += [self._controller] if self._controller else []
             for task in tasks:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -107,6 +102,20 @@ class Stage:
         for end in ends:
             if isinstance(end, Exception):
                 raise end
+
+    def start_controller(self) -> None:
+        controller = Client(self._noted, user_agent="rollouts-controller")
+        options = Options(leader_elect=False, self_service_notifications=True)
+        reach = Reach(self.monitoring, controller, self.clock.now)
+        work = run_controller(controller, self.clock, Random(4), options=options, reach=reach)
+        self._controller = asyncio.create_task(work)
+
+    async def stop_controller(self) -> None:
+        """Ends the controller, which forgets everything that it has not written."""
+        assert self._controller is not None
+        self._controller.cancel()
+        await asyncio.gather(self._controller, return_exceptions=True)
+        self._controller = None
 
     async def _noted(self, request: Request) -> Response:
         if self.refuses and request.method == self.refuses[0] and self.refuses[1] in request.path:
