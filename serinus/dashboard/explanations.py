@@ -65,6 +65,11 @@ class Reasons:
         look = await self._look(key, mark)
         return None if look is None else explain(msgspec.structs.replace(look.snapshot, now=self._clock.now()))
 
+    def templates(self, key: Key) -> dict[str, Json]:
+        """Pod templates by the name of their ReplicaSet, as of the last read; empty without one."""
+        look = self._looks.get(key)
+        return {rs.metadata.name: rs.spec.template for rs in look.snapshot.replica_sets} if look else {}
+
     async def _look(self, key: Key, mark: str) -> _Look | None:
         now, last = self._clock.now(), self._looks.get(key)
         age = now - last.at if last else STALE_SECONDS

@@ -13,12 +13,20 @@ from serinus.api.decoding.reading import converted
 from serinus.api.pods.status import Json
 from serinus.api.rollout import Rollout
 from serinus.api.values.times import parse_time
+from serinus.commands.effects import no_effect
+from serinus.engine.core import wait_reasons
 from serinus.engine.status.status_reason import reason_from_status
-from serinus.view.rollout_info import ReplicaSetInfo, RolloutInfo
+from serinus.view.rollout_info import REVISION, ReplicaSetInfo, RolloutInfo
 from serinus.view.status_icons import icon
 
 PODS = 12
 """Pods of a ReplicaSet that a card draws individually; more appear as a number."""
+
+_PERSON = frozenset({wait_reasons.PAUSE_STEP.code, wait_reasons.PAUSED.code, wait_reasons.INCONCLUSIVE.code})
+"""Reasons that only a person ends."""
+
+OFFERS = ("promote", "abort", "retry", "restart")
+"""Actions of the list, in display order. A line names those that would have an effect."""
 
 
 def row(info: RolloutInfo, rollout: Json) -> Json:
@@ -31,6 +39,10 @@ def row(info: RolloutInfo, rollout: Json) -> Json:
         "status": info.status,
         "icon": icon("Rollout", info.status),
         "message": info.message,
+        "person": held is not None and held.reason in _PERSON and info.status != "Degraded",
+        "since": _since(rollout, held.since if held else None),
+        "by": str((rollout.get("writer") or {}).get("manager") or ""),
+        "revision": _revision(meta),
         "code": held.reason if held else "",
         "why": held.message if held else "",
         "until": held.until if held else None,
@@ -43,6 +55,7 @@ def row(info: RolloutInfo, rollout: Json) -> Json:
         "available": info.available,
         "created": parse_time(str(meta.get("creationTimestamp") or "")),
         "labels": meta.get("labels") or {},
+        "offers": [action for action in OFFERS if no_effect(action, rollout) is None],
         "sets": [_set(rs) for rs in newest_first(info.replica_sets) if rs.desired or rs.replicas],
     }
 
@@ -55,6 +68,10 @@ def unreadable(ns: str, name: str, error: str) -> Json:
         "status": "Unknown",
         "icon": "?",
         "message": f"its fields cannot be read: {error}",
+        "person": False,
+        "since": None,
+        "by": "",
+        "revision": 0,
         "code": "",
         "why": "",
         "until": None,
@@ -67,8 +84,24 @@ def unreadable(ns: str, name: str, error: str) -> Json:
         "available": 0,
         "created": None,
         "labels": {},
+        "offers": [],
         "sets": [],
     }
+
+
+def _since(rollout: Json, waiting: float | None) -> float | None:
+    """Since when it has its state: the start of its pause or abort, or the last change of the condition Progressing."""
+    if waiting is not None:
+        return waiting
+    conditions: list[Json] = (rollout.get("status") or {}).get("conditions") or []
+    known = next((c for c in conditions if c.get("type") == "Progressing"), {})
+    found = parse_time(str(known.get("lastUpdateTime") or known.get("lastTransitionTime") or ""))
+    return found or parse_time(str(rollout["metadata"].get("creationTimestamp") or ""))
+
+
+def _revision(meta: Json) -> int:
+    noted = str((meta.get("annotations") or {}).get(REVISION) or "")
+    return int(noted) if noted.isdigit() else 0
 
 
 def read(rollout: Json) -> Rollout | None:

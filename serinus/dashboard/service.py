@@ -178,7 +178,8 @@ class Service:
         watched = self._events.get(key) if EVENTS not in await viewer.lacks(key[0]) else None
         events = watched.informer.items.values() if watched else ()
         why = await viewer.reasons.of(key, _mark(rollout, around))
-        return detail(rollout, around, refusals, [msgspec.to_builtins(e) for e in events], why)
+        shown = [msgspec.to_builtins(e) for e in events]
+        return detail(rollout, around, refusals, shown, why, viewer.reasons.templates(key))
 
     @contextmanager
     def looking_at(self, key: Key) -> Generator[None]:

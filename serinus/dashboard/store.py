@@ -12,7 +12,16 @@ from random import Random
 from typing import Any
 
 from serinus.api.resources import ANALYSIS_RUNS, EXPERIMENTS, PODS, REPLICA_SETS, ROLLOUTS, Resource
-from serinus.dashboard.trimmed import Keep, Kept, Sent, keep_owned, keep_pod, keep_replica_set, keep_rollout
+from serinus.dashboard.trimmed import (
+    Keep,
+    Kept,
+    Sent,
+    SentRollout,
+    keep_owned,
+    keep_pod,
+    keep_replica_set,
+    keep_rollout,
+)
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Informer, Key
@@ -40,13 +49,15 @@ class World:
         self.namespace = namespace
         self._changed = changed
 
-        def informer(resource: Resource, keep: Keep, labels: str = "") -> Informer[Sent | Kept]:
-            def trim(sent: Sent | Kept) -> Sent | Kept:
-                return keep(sent) if isinstance(sent, Sent) else sent
+        def informer(
+            resource: Resource, keep: Keep, labels: str = "", sent: type[Sent] = Sent
+        ) -> Informer[Sent | Kept]:
+            def trim(one: Sent | Kept) -> Sent | Kept:
+                return keep(one) if isinstance(one, Sent) else one
 
-            return Informer(client, resource, Sent, namespace=namespace, labels=labels, clock=clock, rng=rng, trim=trim)
+            return Informer(client, resource, sent, namespace=namespace, labels=labels, clock=clock, rng=rng, trim=trim)
 
-        self.rollouts = informer(ROLLOUTS, keep_rollout)
+        self.rollouts = informer(ROLLOUTS, keep_rollout, sent=SentRollout)
         self.below = {resource: informer(resource, keep, labels) for resource, keep, labels in _BELOW}
         self._keys: dict[str, Key] = {}
         """Key of each Rollout by its UID."""

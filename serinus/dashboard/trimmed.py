@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.meta import ObjectMeta
+from serinus.api.meta import FieldsWritten, ObjectMeta
 from serinus.view.rollout_info import DEADLINE, EXPERIMENT_TEMPLATE, HASH, REVISION
+from serinus.view.step_states import STEP_INDEX
 
 Json = dict[str, Any]
 
@@ -28,6 +29,21 @@ class Sent(msgspec.Struct):
     metadata: ObjectMeta
     spec: msgspec.Raw = _NOTHING
     status: msgspec.Raw = _NOTHING
+
+
+class _Written(FieldsWritten, rename={"fields": "fieldsV1"}):
+    manager: str = ""
+    fields: msgspec.Raw = _NOTHING
+
+
+class _RolloutMeta(ObjectMeta, rename="camel", omit_defaults=True):
+    managed_fields: list[_Written] = msgspec.field(default_factory=list[_Written])
+
+
+class SentRollout(Sent):
+    """A Rollout with the programs that wrote it."""
+
+    metadata: _RolloutMeta
 
 
 class Kept(msgspec.Struct, gc=False):
@@ -68,11 +84,22 @@ class Kept(msgspec.Struct, gc=False):
 
 
 def keep_rollout(sent: Sent) -> Kept:
+    """With `writer`: the program that last wrote the spec."""
     spec = _decoded(sent.spec)
     spec["template"] = {"spec": _containers(spec)}
     spec.pop("selector", None)
     annotations = {k: v for k, v in sent.metadata.annotations.items() if k != LAST_APPLIED}
-    return _slim(sent, spec, _decoded(sent.status), sent.metadata.labels, annotations)
+    slim = _slim(sent, spec, _decoded(sent.status), sent.metadata.labels, annotations)
+    if not isinstance(sent, SentRollout):
+        return slim
+    own = [
+        entry for entry in sent.metadata.managed_fields if not entry.subresource and b'"f:spec"' in bytes(entry.fields)
+    ]
+    if not own:
+        return slim
+    writer = {"writer": {"manager": max(own, key=lambda entry: entry.time).manager}}
+    text = msgspec.json.encode({**msgspec.json.decode(slim.text), **writer})
+    return msgspec.structs.replace(slim, text=exact(text))
 
 
 def keep_replica_set(sent: Sent) -> Kept:
@@ -108,7 +135,8 @@ def keep_pod(sent: Sent) -> Kept:
 def keep_owned(sent: Sent) -> Kept:
     """Experiments and AnalysisRuns: complete, except for metadata that is never shown."""
     annotations = _only(sent.metadata.annotations, REVISION)
-    return _slim(sent, _decoded(sent.spec), _decoded(sent.status), {}, annotations)
+    labels = _only(sent.metadata.labels, HASH, STEP_INDEX)
+    return _slim(sent, _decoded(sent.spec), _decoded(sent.status), labels, annotations)
 
 
 Keep = Callable[[Sent], Kept]

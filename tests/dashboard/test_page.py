@@ -164,7 +164,9 @@ def test_events_are_the_history(stage: Stage, page: Page) -> None:
             "source": {"component": "rollouts-controller"},
         }
     )
-    expect(page.get_by_role("region", name="History")).to_contain_text("RolloutPaused Rollout is paused")
+    history = page.get_by_role("region", name="History")
+    history.get_by_text("1 routine event").click()
+    expect(history).to_contain_text("RolloutPaused Rollout is paused")
 
 
 def test_notifications_are_listed_with_their_destinations(stage: Stage, page: Page) -> None:

@@ -137,8 +137,50 @@ def test_an_action_that_makes_no_sense_says_why(stage: Stage, page: Page) -> Non
     scenes.with_revisions(stage.put, scenes.healthy())
     page.goto(stage.tokened)
     page.goto(stage.url + "rollout/default/web")
-    retry = page.get_by_role("button", name="Retry")
-    expect(retry).to_have_attribute("aria-disabled", "true")
-    retry.click(force=True)
-    expect(page.locator(".toast")).to_contain_text("Retry: it is not aborted.")
+    abort = page.get_by_role("button", name="Abort")
+    expect(abort).to_have_attribute("aria-disabled", "true")
+    abort.click(force=True)
+    expect(page.locator(".toast")).to_contain_text("Abort: no update is under way")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_retry_is_offered_only_where_it_does_something(stage: Stage, page: Page) -> None:
+    stuck = scenes.rollout("stuck", phase="Degraded", message="ProgressDeadlineExceeded: too late")
+    for made in (scenes.aborted("aborted"), stuck, scenes.healthy("healthy")):
+        scenes.with_revisions(stage.put, made)
+    for mode in ("cards", "table"):
+        page.goto(f"{stage.tokened}&displayMode={mode}")
+        expect(page.get_by_role("button", name="Retry aborted")).to_be_visible()
+        expect(page.get_by_role("button", name="Retry", exact=False)).to_have_count(1)
+    for name, offered in (("aborted", 1), ("stuck", 0), ("healthy", 0)):
+        page.goto(f"{stage.url}rollout/default/{name}")
+        expect(page.get_by_role("button", name="Restart")).to_be_visible()
+        expect(page.get_by_role("button", name="Retry")).to_have_count(offered)
+
+
+def test_after_an_action_the_page_says_what_came_of_it(stage: Stage, page: Page) -> None:
+    scenes.with_revisions(stage.put, scenes.rollout())
+    page.goto(stage.tokened)
+    page.goto(stage.url + "rollout/default/web")
+    page.get_by_role("button", name="Promote", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Promote").click()
+    expect(page.locator(".toast")).to_contain_text("Promote: web, done.")
+    moved = {"status": {"currentStepIndex": 3, "phase": "Progressing", "message": "more replicas need to be updated"}}
+    stage.patch("Rollout", "web", moved, status=True)
+    expect(page.locator(".toast")).to_contain_text("It is Progressing now, step 3/4")
+
+
+def test_the_command_breaks_between_its_words(stage: Stage, page: Page) -> None:
+    scenes.with_revisions(stage.put, scenes.rollout("checkout-api"))
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(stage.tokened)
+    page.goto(stage.url + "rollout/default/checkout-api")
+    page.get_by_role("button", name="Promote full").click()
+    words = page.get_by_role("dialog").locator("code .word")
+    expect(words).to_have_text(
+        ["kubectl", "argo", "rollouts", "promote", "checkout-api", "--full", "-n", "default"]
+    )
+    heights = words.evaluate_all("found => new Set(found.map(word => word.getBoundingClientRect().height)).size")
+    assert heights == 1, "each word is on one line"
+    tops = words.evaluate_all("found => new Set(found.map(word => word.getBoundingClientRect().top)).size")
+    assert tops > 1

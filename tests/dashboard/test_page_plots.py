@@ -92,7 +92,7 @@ def test_values_that_are_no_numbers_are_text_whatever_they_hold(stage: Stage, pa
 def test_what_decided_stands_beside_why_it_waits(stage: Stage, page: Page) -> None:
     shown(stage, page)
     expect(page.get_by_role("region", name="Now")).to_contain_text(
-        "Measured: success-rate of web-analysis: 0.42, succeeds if result >= 0.95 (Failed: 1 failed, 0 allowed)"
+        "Decided: success-rate of web-analysis: 0.42, succeeds if result >= 0.95 (Failed: 1 failed, 0 allowed)"
     )
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from serinus.api.rollout import Rollout, RolloutStatus
 from serinus.api.values.times import age_words, parse_time
 from serinus.engine.core import wait_reasons
-from serinus.engine.core.context import RolloutContext, build_context
+from serinus.engine.core.context import RolloutContext, build_context, revision_of
 from serinus.engine.core.held_writes import known_from
 from serinus.engine.core.plan import Plan, Snapshot, Wait
 from serinus.engine.core.step_kinds import step_words
@@ -44,6 +44,17 @@ class Reason(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Kubernetes' reason why the awaited pods are not ready."""
 
 
+class PodTrouble(msgspec.Struct, frozen=True):
+    """Why pods of a version cannot start. `code`, `sentence`, `lasting`: as in `api/pods/trouble.py`."""
+
+    revision: int
+    available: int
+    desired: int
+    code: str
+    sentence: str
+    lasting: str
+
+
 class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """`reasons`: the waits, first the one from the status. `next`: the following step. `pending`: planned writes; they
     stay pending only without a running controller. `observed`: the facts behind the decision.
@@ -59,6 +70,8 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The metrics that decided or are being measured, if analyses judge the version."""
     short_steps: tuple[str, ...] = ()
     """Steps that are too short for their sequential verdict, as sentences."""
+    troubles: tuple[PodTrouble, ...] = ()
+    """Of the new version, then of the stable one. A trouble that a usual pod start has for a moment is none."""
 
 
 def explain(snapshot: Snapshot) -> Why:
@@ -81,7 +94,18 @@ def explain(snapshot: Snapshot) -> Why:
         short_steps(snapshot.rollout, snapshot.objects, snapshot.analysis_runs),
     )
     told_steps = tuple(one.message for one in short)
-    return Why(phase, message, reasons, _next(context), pending, observed, metrics, told_steps)
+    return Why(phase, message, reasons, _next(context), pending, observed, metrics, told_steps, _troubles(context))
+
+
+def _troubles(context: RolloutContext) -> tuple[PodTrouble, ...]:
+    versions = [context.new, *([context.stable] if context.stable is not context.new else [])]
+    return tuple(
+        PodTrouble(
+            revision_of(rs), rs.status.available_replicas, rs.spec.replicas, found.code, found.sentence, found.lasting
+        )
+        for rs in versions
+        if rs is not None and (found := of_version(context, rs)) is not None and found.lasting
+    )
 
 
 def _stated(rollout: Rollout) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 // Asking before a change: its effect, the command that does the same, and only then the request. The request names what
 // was on the screen, so that a Rollout which has moved on is not changed by mistake.
 import { el, toast } from "./dom.js";
-import { copyable } from "./pieces.js";
+import { copyable, words } from "./pieces.js";
 
 async function call(path, options = {}) {
   let answer;
@@ -53,7 +53,7 @@ export function askImage(rollout, container) {
   const after = command.lastIndexOf(" -n ");
   const typed = () => `${command.slice(0, after)} ${quoted(`${container.name}=${input.value.trim()}`)}${command.slice(after)}`;
   const dialog = confirm(rollout, { ...container.offer, command: typed() }, body, [field], () => checkImage(input.value.trim(), container.image));
-  input.addEventListener("input", () => { dialog.querySelector(".command code").textContent = typed(); });
+  input.addEventListener("input", () => { dialog.querySelector(".command code").replaceChildren(...words(typed()).filter(Boolean)); });
   input.select();
 }
 
@@ -93,7 +93,7 @@ function confirm(rollout, offer, body, fields, check = () => "") {
     try {
       await send(rollout, offer, typeof body === "function" ? body() : body);
       dialog.close();
-      toast(`${offer.label}: ${rollout.name}, done.`);
+      happened(rollout, toast(`${offer.label}: ${rollout.name}, done.`));
     } catch (error) {
       wrong.textContent = error.message;
       yes.removeAttribute("aria-disabled");
@@ -103,6 +103,18 @@ function confirm(rollout, offer, body, fields, check = () => "") {
   dialog.showModal();
   if (!fields.length) (offer.heavy ? no : yes).focus();
   return dialog;
+}
+
+// What came of a change: the state, in the note of the change, as long as that is shown.
+async function happened(rollout, note) {
+  const done = note.textContent;
+  const state = (r) => JSON.stringify([r.status, r.step, r.seen, r.now.reasons[0]?.message]);
+  for (; note.isConnected; await new Promise((wake) => { setTimeout(wake, 400); })) {
+    const after = await call(place(rollout)).catch(() => null);
+    if (!after || state(after) === state(rollout)) continue;
+    const why = after.now.reasons[0]?.message;
+    note.textContent = `${done} It is ${after.status} now${after.step ? `, step ${after.step}` : ""}${why ? `: ${why}` : ""}.`;
+  }
 }
 
 async function send(rollout, offer, body) {

@@ -60,7 +60,8 @@ export function swap(old, fresh) {
 export function toast(text, bad = false) {
   const note = el("div", { class: bad ? "toast bad" : "toast" }, text);
   document.getElementById("toasts").append(note);
-  setTimeout(() => note.remove(), bad ? 15000 : 6000);
+  setTimeout(() => note.remove(), bad ? 15000 : 8000);
+  return note;
 }
 
 // Said to screen readers, not shown.

@@ -96,7 +96,7 @@ export class List {
       el("div", { class: "pair" }, el("span", {}, row.strategy, row.step ? ` · step ${row.step}` : ""), weightText(row)),
       split(row) ? weightBar(row.weight, row.actual) : null,
       sets(row, true),
-      this.#buttons(row, ["restart", "promote"]));
+      this.#buttons(row));
   }
 
   #renderTable(rows) {
@@ -118,7 +118,7 @@ export class List {
       el("td", { class: "weight" }, split(row) ? [weightText(row), weightBar(row.weight, row.actual)] : weightText(row) ?? "–"),
       el("td", {}, sets(row, false)),
       el("td", {}, badge(row.icon, row.status), why(row)),
-      el("td", {}, this.#buttons(row, ["restart", "promote", "abort", "retry"])));
+      el("td", {}, this.#buttons(row)));
   }
 
   #star(row) {
@@ -132,9 +132,9 @@ export class List {
     return el("a", { href: rolloutAddress(row), "data-link": "", "data-focus": "name", "data-main": "" }, row.name);
   }
 
-  #buttons(row, ids) {
+  #buttons(row) {
     if (row.readOnly) return null;
-    return el("div", { class: "buttons" }, ids.filter((id) => possible(row, id)).map((id) => {
+    return el("div", { class: "buttons" }, row.offers.map((id) => {
       const label = id[0].toUpperCase() + id.slice(1);
       const button = el("button", { type: "button", "data-focus": id, "data-offer": id, "aria-label": `${label} ${row.name}` }, label);
       button.addEventListener("click", () => this.#offer(row, id));
@@ -167,11 +167,6 @@ export class List {
     this.pager.dataset.text = text.textContent;
     this.pager.replaceChildren(...(pages > 1 ? [turn(page - 1, "Previous"), text, turn(page + 1, "Next")] : [text]));
   }
-}
-
-function possible(row, id) {
-  const underWay = row.status === "Progressing" || row.status === "Paused";
-  return id === "restart" || (id === "retry" ? row.status === "Degraded" : underWay);
 }
 
 // Whether two versions share the traffic.

@@ -22,6 +22,10 @@ export function share(weight, whole = 100) {
   return whole === 100 ? `${weight} %` : `${weight}/${whole}`;
 }
 
+export function panel(title, ...children) {
+  return el("section", { class: "panel", "aria-label": title }, el("h2", {}, title), children);
+}
+
 export function role(name) {
   return el("span", { class: `role ${name}` }, name);
 }
@@ -30,8 +34,13 @@ export function plural(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+// A command that breaks between its words, and inside one only where it is wider than the page.
+export function words(command) {
+  return command.split(" ").flatMap((word, i) => [i ? " " : null, el("span", { class: "word" }, word)]);
+}
+
 export function copyable(command) {
-  const code = el("code", {}, command);
+  const code = el("code", {}, words(command));
   const button = el("button", { type: "button", "data-copy": "" }, "Copy");
   button.addEventListener("click", async () => {
     try {

@@ -16,13 +16,30 @@ function one(r, revision) {
   const roles = [...new Set(revision.sets.flatMap((set) => set.roles))];
   return el("article", { class: "revision", "data-revision": revision.revision },
     el("header", {}, el("h3", {}, `Revision ${revision.revision} `, roles.map(role)), back(r, revision.rollback)),
-    el("div", { class: "images mono" }, images.join(", ")),
+    el("div", { class: "images" }, el("span", { class: "mono" }, images.join(", ")), by(revision)),
+    revision.changes ? changes(revision) : null,
     revision.sets.map(set), revision.experiments.map(experiment), revision.analyses.map(analysis));
 }
 
 function back(r, offer) {
   if (!offer || r.readOnly || offer.hidden) return null;
   return offerButton(r, offer, { "aria-label": `Roll back to revision ${offer.id.split("/")[1]}` });
+}
+
+// Who made it, by which command, as far as the Events have it.
+function by({ person, command, sets }) {
+  const since = Math.min(...sets.map((one) => one.created).filter(Boolean));
+  return [Number.isFinite(since) ? [" · made ", ago(since)] : null, person ? ` · ${command} by ${person}` : null];
+}
+
+// The difference of the pod template to that of the revision before.
+function changes({ revision, changes: { since, fields, more } }) {
+  const id = `changes-${revision}`;
+  if (!fields.length) return el("p", { class: "soft" }, `The same pod template as revision ${since}.`);
+  return el("details", { "data-open": id }, el("summary", { "data-focus": id }, `Changes since revision ${since}: ${fields.length + more}`),
+    el("dl", { class: "facts changes" }, fields.flatMap(({ field, before, after, hidden }) => [el("dt", {}, el("code", {}, field)),
+      el("dd", {}, hidden ? el("span", { class: "soft" }, "changed (value not shown)") : [el("del", {}, before || "none"), " → ", el("ins", {}, after || "none")])])),
+    more ? el("p", { class: "soft" }, `and ${more} more`) : null);
 }
 
 function set(rs) {

@@ -2,12 +2,12 @@
 // what it shows has changed.
 import { listAddress } from "./address.js";
 import { askImage, offerButton } from "./changes.js";
-import { ago, countdown, lasting } from "./clock.js";
+import { ago } from "./clock.js";
 import { announce, el, swap } from "./dom.js";
-import { badge, copyable, share, weightBar } from "./pieces.js";
+import { history } from "./history.js";
+import { nowBox, steps, traffic } from "./now.js";
+import { badge, copyable, panel } from "./pieces.js";
 import { revisions } from "./revisions.js";
-
-const SIGNS = { done: "✔", current: "▶", todo: "○" };
 
 export class RolloutPage {
   constructor(main, place) {
@@ -38,7 +38,7 @@ export class RolloutPage {
     }
     if (!this.made.size) this.top.replaceChildren();
     this.#section(this.top, "head", [r.ns, r.name, r.status, r.icon, r.created], () => head(r));
-    this.#section(this.top, "now", [r.status, r.live, r.why, r.judged, r.message], () => nowBox(r));
+    this.#section(this.top, "now", [r.status, r.live, r.now], () => nowBox(r));
     this.#section(this.top, "actions", [r.offers, r.seen, r.readOnly], () => actions(r));
     this.#section(this.left, "steps", r.steps, () => steps(r));
     this.#section(this.left, "traffic", [r.traffic, r.weight, r.actual, r.whole], () => traffic(r));
@@ -46,7 +46,7 @@ export class RolloutPage {
     this.#section(this.left, "containers", [r.containers, r.seen, r.readOnly], () => containers(r));
     this.#section(this.right, "revisions", [r.revisions, r.seen, r.readOnly], () => revisions(r));
     this.#section(this.right, "notifications", r.notifications, () => notifications(r));
-    this.#section(this.right, "history", [r.events, r.conditions], () => history(r));
+    this.#section(this.right, "history", r.history, () => history(r));
   }
 
   #section(parent, name, shows, make) {
@@ -71,63 +71,21 @@ export class RolloutPage {
   }
 }
 
-function panel(title, ...children) {
-  return el("section", { class: "panel", "aria-label": title }, el("h2", {}, title), children);
-}
-
 function head(r) {
   return el("div", { class: "head" }, el("h1", {}, r.name), badge(r.icon, r.status),
     el("span", { class: "where" }, "in ", el("a", { href: listAddress({ ns: r.ns }), "data-link": "" }, r.ns), r.created ? [", made ", ago(r.created)] : null));
 }
 
-function nowBox(r) {
-  const { reasons, next } = r.why;
-  const [first, ...others] = reasons;
-  return el("section", { class: `now ${r.status}`, "aria-label": "Now" },
-    el("p", {}, el("strong", {}, "Live: "), r.live),
-    first ? el("p", { id: "why" }, el("strong", {}, r.status === "Degraded" ? "Why: " : "Waits: "), reason(first)) : null,
-    others.map((other) => el("p", {}, el("strong", {}, "Also: "), reason(other))),
-    r.judged.map((metric) => el("p", {}, el("strong", {}, "Measured: "), metric)),
-    r.shortSteps.map((step) => el("p", { class: "short-step" }, el("strong", {}, "Too short: "), step)),
-    next ? el("p", {}, el("strong", {}, "Next: "), next) : null,
-    r.message && r.message !== first?.message ? el("p", { class: "soft mono" }, r.message) : null);
-}
-
-// What is waited for, since when, until when, what ends it, and the code that metrics and `serinus why` have for it.
-function reason({ code, message, meaning, ends, since, until, givesUpAt }) {
-  return [message, since ? [", ", lasting(since)] : null, until ? [", ", countdown(until)] : null,
-    !until && givesUpAt ? [", gives up: ", countdown(givesUpAt)] : null, ` (ends when: ${ends}) `,
-    el("code", { class: "soft", title: meaning }, code)];
-}
-
 function actions(r) {
   if (r.readOnly) return el("p", { class: "soft" }, r.readOnly);
   const hidden = r.offers.filter((offer) => offer.hidden);
+  const shown = r.offers.filter((offer) => !offer.hidden && !(offer.id === "retry" && offer.blocked));
   const reasons = [...new Set(hidden.map((offer) => offer.blocked))];
   return el("div", { class: "actions" },
     el("div", { class: "buttons", role: "group", "aria-label": "Actions" },
-      r.offers.filter((offer) => !offer.hidden).map((offer) => offerButton(r, offer))),
+      shown.map((offer) => offerButton(r, offer))),
     reasons.map((reason) => el("p", { class: "soft" },
       `Without ${hidden.filter((offer) => offer.blocked === reason).map((offer) => offer.label).join(", ")}: ${reason}.`)));
-}
-
-function steps(r) {
-  if (!r.steps.length) return panel("Steps", el("p", { class: "soft" }, "This Rollout has no steps."));
-  return panel("Steps", el("ol", { class: "steps" }, r.steps.map((step, i) => el("li",
-    { class: step.state, "data-sign": SIGNS[step.state], "aria-current": step.state === "current" ? "step" : null },
-    el("details", { "data-open": `step-${i}` },
-      el("summary", { "data-focus": `step-${i}` }, `${i + 1}. ${step.title}`, el("span", { class: "unseen" }, ` (${step.state})`),
-        step.until ? [" · ", countdown(step.until)] : null),
-      el("pre", {}, JSON.stringify(step.detail, null, 2)))))));
-}
-
-function traffic(r) {
-  if (!r.traffic.length) return panel("Traffic", el("p", { class: "soft" }, "No version has traffic yet."));
-  return panel("Traffic", el("div", { class: "shares" },
-    r.traffic.some((part) => part.role === "canary") ? weightBar(r.weight ?? 0, r.actual ?? 0, r.whole) : null,
-    el("dl", { class: "facts" }, r.traffic.flatMap((part) => [
-      el("dt", {}, part.revision ? `${part.role}, revision ${part.revision}` : part.role),
-      el("dd", {}, part.set === part.actual ? share(part.actual, r.whole) : `${share(part.set, r.whole)} set, ${share(part.actual, r.whole)} observed`)]))));
 }
 
 function summary(r) {
@@ -157,13 +115,4 @@ function notifications(r) {
     el("tbody", {}, r.notifications.map((one) => el("tr", {}, el("td", {}, ago(one.at)),
       el("td", {}, el("strong", { class: one.state === "sent" ? "Normal" : "Warning" }, one.state), one.count > 1 ? ` (${one.count} times)` : ""),
       el("td", {}, one.trigger, one.why ? `: ${one.why}` : ""), el("td", {}, one.to)))))));
-}
-
-function history(r) {
-  const none = el("p", { class: "soft" }, "No events: the API server keeps them for about an hour.");
-  return panel("History", r.events.length ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Events" }, el("table", {},
-    el("thead", {}, el("tr", {}, ["When", "What", "By"].map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {}, r.events.map((event) => el("tr", {}, el("td", {}, ago(event.at)),
-      el("td", {}, el("strong", { class: event.type }, event.reason), " ", event.message, event.count > 1 ? ` (${event.count} times)` : ""),
-      el("td", { class: "soft" }, event.by)))))) : none);
 }

@@ -1,0 +1,1 @@
+"""The data of the sections of a Rollout's page, one module for each."""
