@@ -39,7 +39,7 @@ def row(info: RolloutInfo, rollout: Json) -> Json:
         "status": info.status,
         "icon": icon("Rollout", info.status),
         "message": info.message,
-        "person": held is not None and held.reason in _PERSON and info.status != "Degraded",
+        "person": held is not None and held.reason in _PERSON and info.status == "Paused",
         "since": _since(rollout, held.since if held else None),
         "by": str((rollout.get("writer") or {}).get("manager") or ""),
         "revision": _revision(meta),

@@ -177,9 +177,7 @@ def test_the_command_breaks_between_its_words(stage: Stage, page: Page) -> None:
     page.goto(stage.url + "rollout/default/checkout-api")
     page.get_by_role("button", name="Promote full").click()
     words = page.get_by_role("dialog").locator("code .word")
-    expect(words).to_have_text(
-        ["kubectl", "argo", "rollouts", "promote", "checkout-api", "--full", "-n", "default"]
-    )
+    expect(words).to_have_text(["kubectl", "argo", "rollouts", "promote", "checkout-api", "--full", "-n", "default"])
     heights = words.evaluate_all("found => new Set(found.map(word => word.getBoundingClientRect().height)).size")
     assert heights == 1, "each word is on one line"
     tops = words.evaluate_all("found => new Set(found.map(word => word.getBoundingClientRect().top)).size")
