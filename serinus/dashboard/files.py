@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,8 @@ _TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
+
+_COMMENT = re.compile(rb"^[ ]*//.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,16 @@ def files() -> dict[str, File]:
     found: dict[str, File] = {}
     for path in sorted(STATIC.rglob("*")):
         if path.is_file() and path.suffix in _TYPES:
-            body = path.read_bytes()
+            body = _sent(path)
             name = path.relative_to(STATIC).as_posix()
             found[name] = File(body, _TYPES[path.suffix], f'"{sha256(body).hexdigest()[:20]}"')
     return found
+
+
+def _sent(path: Path) -> bytes:
+    """The file; JavaScript without the lines that are comments alone, with its line numbers as they are."""
+    body = path.read_bytes()
+    return _COMMENT.sub(b"", body) if path.suffix == ".js" else body
 
 
 def index(template: bytes, values: dict[str, str], *, user: str = "") -> bytes:

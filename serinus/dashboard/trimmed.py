@@ -43,7 +43,8 @@ class _RolloutMeta(ObjectMeta, rename="camel", omit_defaults=True):
 class SentRollout(Sent):
     """A Rollout with the programs that wrote it."""
 
-    metadata: _RolloutMeta
+    # Decoded only, never assigned: a narrower type is safe.
+    metadata: _RolloutMeta  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class Kept(msgspec.Struct, gc=False):

@@ -185,7 +185,7 @@ def test_every_module_is_asked_for_at_once() -> None:
 
 
 def test_everything_the_page_loads_is_its_own_and_small(page: Page, stage: Stage) -> None:
-    """Page weight: at most 150 kB, whatever is shown."""
+    """Page weight: at most 90 kB, whatever is shown."""
     loaded: dict[str, int] = {}
 
     def note(response: Any) -> None:
@@ -197,4 +197,4 @@ def test_everything_the_page_loads_is_its_own_and_small(page: Page, stage: Stage
     expect(page.locator("main")).to_contain_text("There are no Rollouts yet")
     assert all(url.startswith(stage.url.rstrip("/")) for url in loaded)
     assert len(loaded) > 10
-    assert sum(loaded.values()) <= 150_000
+    assert sum(loaded.values()) <= 90_000

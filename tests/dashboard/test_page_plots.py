@@ -54,8 +54,8 @@ def test_lists_and_fields_are_followed_to_the_number_that_the_condition_is_about
         ),
     )
     second = page.locator('[data-metric="web-analysis/second"]')
-    expect(second.locator("figcaption")).to_have_text("2 measured, 7 to 9. Fails if > 8 (dashed).")
-    expect(second.locator("svg circle.open")).to_have_count(1)
+    expect(second.locator("figcaption").first).to_have_text("2 measured, 7 to 9. Fails if > 8 (dashed).")
+    expect(second.locator("figure").first.locator("circle.open")).to_have_count(1)
     field = page.locator('[data-metric="web-analysis/field"]')
     expect(field.locator("figcaption")).to_contain_text("Succeeds if < 0.5 (dashed). Fails if ≥ 1 (dashed).")
     expect(field.locator("svg line.limit")).to_have_count(2)
@@ -115,3 +115,29 @@ def test_a_verdict_whose_looks_are_broken_is_still_shown(stage: Stage, page: Pag
     result["measurements"][0]["metadata"]["looks"] = "1,2;<img src=x>"
     shown(stage, page, (asked, result))
     expect(page.locator('[data-metric="web-analysis/errors"]')).to_contain_text("evidence of harm")
+
+
+def test_axes_have_values_and_times_and_the_pointer_shows_the_measurement(stage: Stage, page: Page) -> None:
+    shown(stage, page)
+    drawn = page.locator('[data-metric="web-analysis/success-rate"]')
+    expect(drawn.locator("svg .tick")).to_have_text(["0.95", "0.42"])
+    expect(drawn.locator(".axis time")).to_have_count(2)
+    page.get_by_label("Times").select_option("utc")
+    expect(drawn.locator(".axis time").first).to_have_text("2026-01-01 00:00:01 UTC")
+    drawn.locator("svg path.bad").hover()
+    expect(drawn.locator(".hover")).to_have_text("2026-01-01 00:01:01 UTC 0.42, Failed")
+
+
+def test_results_of_several_fields_are_drawn_field_by_field(stage: Stage, page: Page) -> None:
+    values = scenes.measured(
+        ("Successful", '{"errors": 1, "of": 200, "by": "x"}'), ("Successful", '{"errors": 3, "of": 220}')
+    )
+    whole = scenes.metric("whole", "Successful", values, successCondition="result.errors / result.of < 0.05")
+    one = scenes.metric("one", "Successful", values, successCondition="result.errors < 5")
+    shown(stage, page, whole, one)
+    drawn = page.locator('[data-metric="web-analysis/whole"]')
+    expect(drawn.locator("figcaption")).to_have_text(["result.errors 1 to 3.", "result.of 200 to 220."])
+    drawn = page.locator('[data-metric="web-analysis/one"]')
+    expect(drawn.locator("figcaption").first).to_contain_text("2 measured, 1 to 3. Succeeds if < 5 (dashed).")
+    drawn.get_by_text("All 2 fields of the result").click()
+    expect(drawn.locator("figcaption").last).to_have_text("result.of 200 to 220.")

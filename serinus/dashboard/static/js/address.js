@@ -10,14 +10,17 @@ export function here() {
     const name = parts.at(-1);
     return { view: "rollout", ns: parts.length > 2 ? parts[1] : "default", name };
   }
+  const release = parts[0] === "release" && parts.length === 2 ? parts[1] : "";
   return {
     view: "list",
-    ns: parts[0] ?? "",
+    release,
+    ns: release ? "" : parts[0] ?? "",
+    sort: query.get("sort") ?? "attention",
     name: query.get("name") ?? "",
     statuses: STATUSES.filter((status) => query.get(status) === "true"),
     favourites: query.get("favorites") === "true",
     attention: query.get("attention") === "true",
-    table: query.get("displayMode") === "table",
+    table: (query.get("displayMode") ?? (release ? "table" : "")) === "table",
     page: Math.max(1, Number.parseInt(query.get("page") ?? "1", 10) || 1),
   };
 }
@@ -28,10 +31,12 @@ export function listAddress(wanted) {
   for (const status of wanted.statuses ?? []) query.set(status, "true");
   if (wanted.favourites) query.set("favorites", "true");
   if (wanted.attention) query.set("attention", "true");
-  if (wanted.table) query.set("displayMode", "table");
+  if (wanted.table !== undefined && wanted.table !== Boolean(wanted.release)) query.set("displayMode", wanted.table ? "table" : "cards");
+  if (wanted.sort && wanted.sort !== "attention") query.set("sort", wanted.sort);
   if (wanted.page > 1) query.set("page", wanted.page);
   const text = query.toString();
-  return base + (wanted.ns ? encodeURIComponent(wanted.ns) : "") + (text ? `?${text}` : "");
+  const place = wanted.release ? `release/${encodeURIComponent(wanted.release)}` : encodeURIComponent(wanted.ns ?? "");
+  return base + place + (text ? `?${text}` : "");
 }
 
 export function rolloutAddress(row) {

@@ -6,7 +6,7 @@ const KEYS = [
   ["/", "search"],
   ["j, ↓ and k, ↑", "next and previous Rollout"],
   ["Enter", "open"],
-  ["Esc", "back, or close what is open"],
+  ["Esc", "back, close, or empty the search"],
   ["?, Shift+H", "this help"],
   ["g l", "the list"],
   ["g v", "cards or table"],
@@ -26,7 +26,14 @@ export function listen({ go, back }) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const writing = event.target.matches("input, textarea, select");
     if (event.key === "Escape") {
-      if (writing) event.target.blur();
+      if (writing) {
+        // It empties the search and what the search has filtered.
+        if (event.target.id === "search" && event.target.value) {
+          event.target.value = "";
+          event.target.dispatchEvent(new Event("input"));
+        }
+        event.target.blur();
+      }
       else back();
       return;
     }

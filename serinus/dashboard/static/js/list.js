@@ -1,15 +1,17 @@
 // The list: filters, cards or a table, pages.
 import { here, listAddress, rolloutAddress, STATUSES } from "./address.js";
 import { ask, offersOf } from "./changes.js";
-import { ago, countdown } from "./clock.js";
+import { ago, countdown, lasting } from "./clock.js";
 import { el, renderKeyed, toast } from "./dom.js";
-import { keyOf, select } from "./matching.js";
+import { keyOf, PART_OF, select, urgency } from "./matching.js";
 import { badge, copyable, plural, role, weightBar } from "./pieces.js";
 import { favourites, toggleFavourite } from "./preferences.js";
 
 const CARDS = 60;
 const LINES = 50;
-const COLUMNS = ["", "Name", "Strategy", "Step", "Weight", "ReplicaSets", "Status", "Actions"];
+// Each column: its name, and the order that it sorts by.
+const COLUMNS = [[""], ["Name", "name"], ["Version"], ["Step", "step"], ["Weight", "weight"], ["ReplicaSets"], ["Status", "status"], ["Since", "since"], ["Actions"]];
+const SORTS = [["attention", "urgency"], ["name", "name"], ["status", "status"], ["step", "step"], ["weight", "weight"], ["since", "newest change"]];
 
 export class List {
   // `go(address, replace)` changes the page's address.
@@ -27,10 +29,12 @@ export class List {
     this.chips = el("div", { class: "chips", role: "group", "aria-label": "Show only" });
     this.mode = el("button", { type: "button", "data-focus": "mode" });
     this.mode.addEventListener("click", () => this.#want({ table: !here().table, page: 1 }));
-    this.heading = el("h1", { class: "unseen" }, "Rollouts");
+    this.sort = el("select", { id: "sort" }, SORTS.map(([id, label]) => el("option", { value: id }, label)));
+    this.sort.addEventListener("change", () => this.#want({ sort: this.sort.value, page: 1 }));
+    this.heading = el("div", { class: "release" });
     this.body = el("div");
     this.pager = el("nav", { class: "pager", "aria-label": "Pages" });
-    this.main.replaceChildren(this.heading, el("div", { class: "filters", role: "search" }, this.search, this.chips, this.mode), this.body, this.pager);
+    this.main.replaceChildren(this.heading, el("div", { class: "filters", role: "search" }, this.search, el("label", { class: "tool" }, "Sort ", this.sort), this.mode, this.chips), this.body, this.pager);
   }
 
   #want(change, replace = false) {
@@ -40,24 +44,42 @@ export class List {
   render() {
     const wanted = here();
     const liked = favourites();
-    const { shown, counts, total } = select([...this.world.rows.values()], wanted, liked);
+    const { shown, counts, inside, total } = select([...this.world.rows.values()], wanted, liked);
     if (document.activeElement !== this.search && this.search.value !== wanted.name) this.search.value = wanted.name;
     this.mode.textContent = wanted.table ? "Cards" : "Table";
     this.mode.title = wanted.table ? "Show cards" : "Show a table";
+    this.sort.value = wanted.sort;
+    this.#renderHeading(wanted, inside);
     this.#renderChips(wanted, counts);
-    const nothing = this.world.nothing(total, shown.length);
+    const nothing = this.world.nothing(total, shown.length, wanted);
     if (nothing) {
       this.body.replaceChildren(el("div", { class: "empty" }, nothing.map((part) => (part.command ? copyable(part.command) : el("p", {}, part)))));
       this.pager.replaceChildren();
+      this.pager.dataset.text = "";
       return;
     }
     const size = wanted.table ? LINES : CARDS;
     const pages = Math.max(1, Math.ceil(shown.length / size));
     const page = Math.min(wanted.page, pages);
     const rows = shown.slice((page - 1) * size, page * size).map((row) => ({ ...row, liked: liked.has(keyOf(row)), readOnly: this.world.readOnly }));
-    if (wanted.table) this.#renderTable(rows);
+    if (wanted.table) this.#renderTable(rows, wanted);
     else this.#renderCards(rows);
     this.#renderPager(page, pages, shown.length, total);
+  }
+
+  // Of a release: who is where, and what waits.
+  #renderHeading({ release }, rows) {
+    const states = new Map();
+    for (const row of rows.toSorted((a, b) => urgency(a) - urgency(b))) {
+      const state = row.person ? "waiting for a person" : row.status;
+      states.set(state, (states.get(state) ?? 0) + 1);
+    }
+    const text = [...states].map(([state, count]) => `${count} ${state}`).join(", ");
+    const print = `${release} ${text}`;
+    if (this.heading.dataset.print === print) return;
+    this.heading.dataset.print = print;
+    if (release) this.heading.replaceChildren(el("h1", {}, `Release ${release}`), el("p", { class: "soft" }, text));
+    else this.heading.replaceChildren(el("h1", { class: "unseen" }, "Rollouts"));
   }
 
   #renderChips(wanted, counts) {
@@ -91,7 +113,8 @@ export class List {
   #card(row) {
     return el("li", { class: "card", "data-item": keyOf(row) },
       el("header", {}, this.#star(row), el("h2", {}, this.#link(row)), badge(row.icon, row.status)),
-      el("div", { class: "where" }, row.ns, row.created ? [" · made ", ago(row.created)] : null),
+      el("div", { class: "where" }, row.ns, since(row, " · "), row.by ? ` · by ${row.by}` : null, partOf(row)),
+      el("div", { class: "made" }, version(row)),
       why(row),
       el("div", { class: "pair" }, el("span", {}, row.strategy, row.step ? ` · step ${row.step}` : ""), weightText(row)),
       split(row) ? weightBar(row.weight, row.actual) : null,
@@ -99,26 +122,40 @@ export class List {
       this.#buttons(row));
   }
 
-  #renderTable(rows) {
+  #renderTable(rows, wanted) {
     let table = this.body.querySelector("table");
     if (!table) {
-      const head = el("tr", {}, COLUMNS.map((name) => el("th", { scope: "col" }, name || el("span", { class: "unseen" }, "Favourite"))));
-      table = el("table", {}, el("caption", { class: "unseen" }, "Rollouts"), el("thead", {}, head), el("tbody"));
+      table = el("table", { class: "stacks", role: "table" }, el("caption", { class: "unseen" }, "Rollouts"), el("thead", { role: "rowgroup" }), el("tbody", { role: "rowgroup" }));
       this.body.replaceChildren(el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of Rollouts" }, table));
     }
+    renderKeyed(table.tHead, [wanted.sort], () => "head", () => el("tr", { role: "row" }, COLUMNS.map(([name, id]) => this.#column(name, id, wanted))));
     renderKeyed(table.tBodies[0], rows, keyOf, (row) => this.#line(row));
   }
 
+  #column(name, id, wanted) {
+    const cell = el("th", { scope: "col", role: "columnheader", "aria-sort": id && wanted.sort === id ? (["name", "status"].includes(id) ? "ascending" : "descending") : null });
+    if (!id) cell.append(name || el("span", { class: "unseen" }, "Favourite"));
+    else {
+      const button = el("button", { type: "button", class: "plain", "data-focus": `sort-${id}` }, name, wanted.sort === id ? " ▾" : "");
+      button.addEventListener("click", () => this.#want({ sort: wanted.sort === id ? "attention" : id, page: 1 }));
+      cell.append(button);
+    }
+    return cell;
+  }
+
   #line(row) {
-    return el("tr", { "data-item": keyOf(row) },
-      el("td", {}, this.#star(row)),
-      el("td", {}, this.#link(row), el("div", { class: "where soft" }, row.ns)),
-      el("td", {}, row.strategy),
-      el("td", {}, row.step || "–"),
-      el("td", { class: "weight" }, split(row) ? [weightText(row), weightBar(row.weight, row.actual)] : weightText(row) ?? "–"),
-      el("td", {}, sets(row, false)),
-      el("td", {}, badge(row.icon, row.status), why(row)),
-      el("td", {}, this.#buttons(row)));
+    const cells = [
+      this.#star(row),
+      [this.#link(row), el("div", { class: "where" }, row.ns, partOf(row))],
+      version(row),
+      row.step || "–",
+      split(row) ? [weightText(row), weightBar(row.weight, row.actual)] : weightText(row) ?? "–",
+      sets(row, false),
+      [badge(row.icon, row.status), why(row)],
+      [since(row), row.by ? el("div", { class: "where" }, `by ${row.by}`) : null],
+      this.#buttons(row),
+    ];
+    return el("tr", { "data-item": keyOf(row), role: "row" }, cells.map((cell, i) => el("td", { role: "cell", class: i === 4 ? "weight" : null, "data-name": COLUMNS[i][0] }, cell)));
   }
 
   #star(row) {
@@ -167,6 +204,26 @@ export class List {
     this.pager.dataset.text = text.textContent;
     this.pager.replaceChildren(...(pages > 1 ? [turn(page - 1, "Previous"), text, turn(page + 1, "Next")] : [text]));
   }
+}
+
+// The image of the newest version that has pods, and its revision.
+function version(row) {
+  const images = row.sets[0]?.images ?? [];
+  return [row.revision ? `Rev ${row.revision} ` : null, el("span", { class: "mono" }, images.map(tag).join(", "))];
+}
+
+// The last part of an image's path, with its tag: what tells two versions apart.
+function tag(image) {
+  return image.slice(image.lastIndexOf("/") + 1).replace(/@sha256:(.{12}).*/, "@$1");
+}
+
+function since(row, before = "") {
+  return row.since ? [before, row.status === "Healthy" ? ago(row.since) : lasting(row.since)] : null;
+}
+
+function partOf(row) {
+  const name = row.labels[PART_OF];
+  return name ? [" · part of ", el("a", { href: listAddress({ release: name }), "data-link": "", "data-focus": "part" }, name)] : null;
 }
 
 // Whether two versions share the traffic.

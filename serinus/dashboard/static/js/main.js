@@ -76,7 +76,7 @@ function route() {
       page = new RolloutPage(main, place);
     }
   } else {
-    document.title = "Rollouts";
+    document.title = place.release ? `Release ${place.release} · Rollouts` : "Rollouts";
     if (!(page instanceof List)) page = new List(main, world, go);
   }
   if (feed !== wanted) {

@@ -4,9 +4,28 @@ export function keyOf(row) {
   return `${row.ns}/${row.name}`;
 }
 
+export const PART_OF = "app.kubernetes.io/part-of";
+
 export function needsAttention(row) {
-  return row.status === "Degraded" || row.status === "Unknown" || (row.status === "Paused" && row.message !== "CanaryPauseStep");
+  return urgency(row) < 2;
 }
+
+// How soon somebody has to look: failed, waits for a person, under way, nothing to do.
+export function urgency(row) {
+  if (row.status === "Degraded" || row.status === "Unknown") return 0;
+  if (row.person) return 1;
+  return row.status === "Progressing" ? 2 : 3;
+}
+
+// The orders of the list; each falls back to the name.
+const ORDERS = {
+  attention: (a, b) => urgency(a) - urgency(b),
+  name: () => 0,
+  status: (a, b) => compare(a.status, b.status),
+  step: (a, b) => compare(b.step, a.step),
+  weight: (a, b) => (b.weight ?? -1) - (a.weight ?? -1),
+  since: (a, b) => (b.since ?? 0) - (a.since ?? 0),
+};
 
 export function matcher(text) {
   const words = text.split(",").map((word) => word.trim()).filter(Boolean);
@@ -25,22 +44,23 @@ function matches(row, word) {
   return row.name.toLowerCase().includes(word.toLowerCase());
 }
 
-// The rows of an address, favourites first, and how many each filter has.
+// The rows of an address, in its order, and how many of those that the search finds each filter has.
 export function select(rows, wanted, liked) {
-  const inside = rows.filter((row) => !wanted.ns || row.ns === wanted.ns);
+  const fits = matcher(wanted.name);
+  const found = rows.filter((row) => (!wanted.ns || row.ns === wanted.ns) && (!wanted.release || row.labels[PART_OF] === wanted.release));
+  const inside = found.filter(fits);
   const counts = { favourites: 0, attention: 0 };
   for (const row of inside) {
     counts[row.status] = (counts[row.status] ?? 0) + 1;
     if (liked.has(keyOf(row))) counts.favourites += 1;
     if (needsAttention(row)) counts.attention += 1;
   }
-  const fits = matcher(wanted.name);
-  const shown = inside.filter((row) => fits(row)
-    && (!wanted.favourites || liked.has(keyOf(row)))
+  const shown = inside.filter((row) => (!wanted.favourites || liked.has(keyOf(row)))
     && (!wanted.attention || needsAttention(row))
     && (!wanted.statuses.length || wanted.statuses.includes(row.status)));
-  shown.sort((a, b) => liked.has(keyOf(b)) - liked.has(keyOf(a)) || compare(a.name, b.name) || compare(a.ns, b.ns));
-  return { shown, counts, total: inside.length };
+  const order = ORDERS[wanted.sort] ?? ORDERS.attention;
+  shown.sort((a, b) => order(a, b) || liked.has(keyOf(b)) - liked.has(keyOf(a)) || compare(a.name, b.name) || compare(a.ns, b.ns));
+  return { shown, counts, inside, total: found.length };
 }
 
 function compare(a, b) {

@@ -40,7 +40,8 @@ export function words(command) {
 }
 
 export function copyable(command) {
-  const code = el("code", {}, words(command));
+  const lines = command.includes("\n");
+  const code = el("code", { class: lines ? "lines" : null }, lines ? command : words(command));
   const button = el("button", { type: "button", "data-copy": "" }, "Copy");
   button.addEventListener("click", async () => {
     try {

@@ -1,42 +1,82 @@
-// The values of a metric against its limits, as a small picture: a line through the measurements, a mark for each (a dot,
-// or a cross for one that was not good), a dashed line for each limit. What it shows is in words beside it as well.
+// The values of a metric against its limits and over time: a line through the measurements, a mark for each (a dot, or a
+// cross for one that was not good), a dashed line for each limit. What it shows is in words beside it as well.
+import { ago } from "./clock.js";
 import { el, svg } from "./dom.js";
 
 const WIDTH = 320;
-const HEIGHT = 72;
-const EDGE = 8;
+const LEFT = 46; // of the drawing; the values of the axis are beside it
+const HEIGHT = 80;
+const EDGE = 9;
 const SIGNS = { ">=": "≥", "<=": "≤", "!=": "≠", "==": "=", ">": ">", "<": "<" };
 
-// A figure; a sentence where there is nothing to draw.
+// Figures; a sentence where there is nothing to draw.
 export function plot(metric) {
   const numbers = metric.points.map((point) => point.number).filter((n) => n !== null);
-  if (!numbers.length) {
-    const text = metric.points.length ? "Not drawn: its values are no numbers." : "Nothing is measured yet.";
-    return el("p", { class: "soft" }, text);
+  const fields = metric.fields.map(({ name, values }) => figure({ ...metric, name: `${metric.name}, ${name}`, lines: [], newest: values.at(-1), points: metric.points.map((point, i) => ({ ...point, number: values[i] })) }, name));
+  if (numbers.length) {
+    const id = `${metric.run}/${metric.name}/fields`;
+    return [figure(metric), fields.length ? el("details", { "data-open": id }, el("summary", { "data-focus": id }, `All ${fields.length} fields of the result`), fields) : null];
   }
-  return el("figure", { class: "plot" }, picture(metric, numbers), el("figcaption", { class: "soft" }, caption(metric, numbers)));
+  if (fields.length) return fields;
+  return el("p", { class: "soft" }, metric.points.length ? "Not drawn: its values are no numbers." : "Nothing is measured yet.");
 }
 
-function picture(metric, numbers) {
+// `field`: the part of the result that is drawn, if the condition names none.
+function figure(metric, field = "") {
+  const numbers = metric.points.map((point) => point.number).filter((n) => n !== null);
+  const hover = el("p", { class: "hover", "aria-hidden": "true" });
+  const times = metric.points.map((point) => point.at).filter(Boolean);
+  return el("figure", { class: "plot" }, picture(metric, numbers, hover),
+    times.length ? el("div", { class: "axis soft" }, ago(times[0]), times.length > 1 ? ago(times.at(-1)) : null) : null, hover,
+    el("figcaption", { class: "soft" }, field ? [el("code", {}, field), ` ${range(numbers)}.`] : `${metric.points.length} measured, ${range(numbers)}. ${limits(metric)}`));
+}
+
+function picture(metric, numbers, hover) {
   const all = [...numbers, ...metric.lines.map((line) => line.value)];
-  const y = scale(Math.min(...all), Math.max(...all));
-  const count = metric.points.length;
-  const x = (i) => (count === 1 ? WIDTH / 2 : EDGE + (i * (WIDTH - 2 * EDGE)) / (count - 1));
-  const drawn = metric.points.map((point, i) => ({ ...point, x: x(i), y: point.number === null ? null : y(point.number) }));
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  const y = scale(least, most);
+  const x = places(metric.points);
+  const drawn = metric.points.map((point, i) => ({ ...point, x: x[i], y: point.number === null || point.number === undefined ? null : y(point.number) }));
   const seen = drawn.filter((point) => point.y !== null);
-  return svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": words(metric, numbers) },
-    metric.lines.map((line) => svg("line", { class: "limit", x1: 0, x2: WIDTH, y1: y(line.value), y2: y(line.value) })),
+  // The values of the axis, limits first, as far as their texts do not overlap.
+  const ticks = [];
+  for (const value of [...metric.lines.map((line) => line.value), least, most]) {
+    if (ticks.every((other) => Math.abs(y(value) - y(other)) > 11)) ticks.push(value);
+  }
+  const element = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": words(metric, numbers) },
+    svg("path", { class: "frame", d: `M${LEFT} 0V${HEIGHT}` }),
+    ticks.map((value) => svg("text", { class: "tick", x: LEFT - 4, y: y(value) + 3.5, "text-anchor": "end" }, short(value))),
+    metric.lines.map((line) => svg("line", { class: "limit", x1: LEFT, x2: WIDTH, y1: y(line.value), y2: y(line.value) })),
     svg("polyline", { class: "values", points: seen.map((point) => `${point.x},${point.y}`).join(" ") }),
     drawn.map((point) => mark(point)));
+  // The measurement next to the pointer, with its time and value.
+  element.addEventListener("pointermove", (event) => {
+    const box = element.getBoundingClientRect();
+    const at = ((event.clientX - box.left) / box.width) * WIDTH;
+    const near = drawn.reduce((best, point) => (Math.abs(point.x - at) < Math.abs(best.x - at) ? point : best));
+    hover.replaceChildren(near.at ? ago(near.at) : "", ` ${near.y === null ? near.value || near.message || "no value" : number(near.number)}, ${near.phase}`);
+  });
+  element.addEventListener("pointerleave", () => hover.replaceChildren());
+  return element;
+}
+
+// The place of each measurement: by its time, or one after the other if a time is missing.
+function places(points) {
+  const times = points.map((point) => point.at);
+  const [first, last] = [Math.min(...times), Math.max(...times)];
+  const timed = times.every(Boolean) && last > first;
+  return points.map((_, i) => {
+    const part = points.length === 1 ? 0.5 : timed ? (times[i] - first) / (last - first) : i / (points.length - 1);
+    return Math.round(10 * (LEFT + EDGE + part * (WIDTH - LEFT - 2 * EDGE))) / 10;
+  });
 }
 
 function mark(point) {
-  const title = svg("title", {}, `${point.value || point.message || "no value"}: ${point.phase}`);
   // What has no number is marked at the bottom, where it was measured.
   const [x, y] = [point.x, point.y ?? HEIGHT - EDGE];
-  if (point.phase === "Successful" && point.y !== null) return svg("circle", { class: "good", cx: x, cy: y, r: 3 }, title);
-  if (point.phase === "Running" || point.phase === "Pending") return svg("circle", { class: "open", cx: x, cy: y, r: 3 }, title);
-  return svg("path", { class: "bad", d: `M${x - 4} ${y - 4}L${x + 4} ${y + 4}M${x - 4} ${y + 4}L${x + 4} ${y - 4}` }, title);
+  if (point.phase === "Successful" && point.y !== null) return svg("circle", { class: "good", cx: x, cy: y, r: 3 });
+  if (point.phase === "Running" || point.phase === "Pending") return svg("circle", { class: "open", cx: x, cy: y, r: 3 });
+  return svg("path", { class: "bad", d: `M${x - 4} ${y - 4}L${x + 4} ${y + 4}M${x - 4} ${y + 4}L${x + 4} ${y - 4}` });
 }
 
 // The place of a value, from the top.
@@ -49,12 +89,11 @@ function scale(least, most) {
   };
 }
 
-function caption(metric, numbers) {
-  const range = `${number(Math.min(...numbers))} to ${number(Math.max(...numbers))}`;
-  return [`${metric.points.length} measured, ${range}. `, limits(metric)];
+function range(numbers) {
+  return `${number(Math.min(...numbers))} to ${number(Math.max(...numbers))}`;
 }
 
-export function limits(metric) {
+function limits(metric) {
   if (metric.lines.length) {
     return metric.lines.map((line) => `${line.succeeds ? "Succeeds" : "Fails"} if ${SIGNS[line.sign]} ${number(line.value)} (dashed).`).join(" ");
   }
@@ -70,4 +109,10 @@ function words(metric, numbers) {
 
 function number(value) {
   return String(Number(value.toPrecision(6)));
+}
+
+// For the axis, which has room for seven characters.
+function short(value) {
+  const text = number(value);
+  return text.length <= 7 ? text : value.toPrecision(2);
 }

@@ -42,7 +42,7 @@ export class RolloutPage {
     this.#section(this.top, "actions", [r.offers, r.seen, r.readOnly], () => actions(r));
     this.#section(this.left, "steps", r.steps, () => steps(r));
     this.#section(this.left, "traffic", [r.traffic, r.weight, r.actual, r.whole], () => traffic(r));
-    this.#section(this.left, "summary", [r.strategy, r.step, r.weight, r.actual, r.replicas], () => summary(r));
+    this.#section(this.left, "summary", [r.strategy, r.step, r.replicas], () => summary(r));
     this.#section(this.left, "containers", [r.containers, r.seen, r.readOnly], () => containers(r));
     this.#section(this.right, "revisions", [r.revisions, r.seen, r.readOnly], () => revisions(r));
     this.#section(this.right, "notifications", r.notifications, () => notifications(r));
@@ -90,7 +90,7 @@ function actions(r) {
 
 function summary(r) {
   const n = r.replicas;
-  const facts = [["Strategy", r.strategy], ["Step", r.step], ["Set weight", r.weight], ["Actual weight", r.actual],
+  const facts = [["Strategy", r.strategy], ["Step", r.step],
     ["Pods", `${n.desired} wanted, ${n.current} there, ${n.updated} new, ${n.ready} ready, ${n.available} available`]];
   return panel("Summary", el("dl", { class: "facts" },
     facts.filter(([, value]) => value !== null && value !== "").flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])));

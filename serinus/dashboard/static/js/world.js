@@ -1,7 +1,18 @@
 // What this page knows: the lines of the list, the Rollout that is looked at, and how good the view is.
-import { keyOf } from "./matching.js";
+import { keyOf, PART_OF } from "./matching.js";
 
-const EXAMPLE = "kubectl apply -f rollout.yaml";
+const EXAMPLE = `kubectl apply -f - <<'END'
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: hello, namespace: NAMESPACE}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: hello}}
+  template:
+    metadata: {labels: {app: hello}}
+    spec: {containers: [{name: hello, image: "argoproj/rollouts-demo:blue"}]}
+  strategy: {canary: {steps: [{setWeight: 50}, {pause: {}}]}}
+END`;
 
 export class World {
   constructor() {
@@ -40,14 +51,18 @@ export class World {
   }
 
   // Why nothing is shown: sentences and commands; null when there is something.
-  nothing(total, shown) {
+  nothing(total, shown, place = {}) {
     if (shown) return null;
+    const ns = place.ns || "default";
     const { view, reason } = this.state;
     if (view === "forbidden") return ["You may not look at Rollouts here.", reason, "An administrator of the cluster gives this right; or start the dashboard with another --context."];
     if (view === "missing") return ["This API server does not know Rollouts: their CustomResourceDefinition is not installed.", reason];
     if (view === "unreachable") return ["The API server does not answer. Trying again.", reason];
     if (!this.whole) return ["Loading…"];
     if (total) return ["No Rollout matches. Clear the search or the filters to see all."];
-    return ["There are no Rollouts yet. This makes one:", { command: EXAMPLE }];
+    if (place.release) return [`No Rollout has the label ${PART_OF}: ${place.release}.`];
+    if (place.ns && this.rows.size) return [`There are no Rollouts in namespace ${ns}, or there is no such namespace. These exist:`, { command: "kubectl get namespaces" }];
+    return [place.ns ? `There are no Rollouts in namespace ${ns} yet. This makes one:` : "There are no Rollouts yet. This makes one:", { command: EXAMPLE.replace("NAMESPACE", ns) },
+      "This releases a new version of it:", { command: `kubectl argo rollouts set image hello hello=argoproj/rollouts-demo:green -n ${ns}` }];
   }
 }
