@@ -50,7 +50,7 @@ def detail(
         "message": info.message,
         "live": live(info, whole(rollout)),
         "why": {"reasons": [], "next": "", "observed": [], **to_builtins(why)},
-        "now": now_box(info, why),
+        "box": now_box(info, why),
         "strategy": info.strategy,
         "step": info.step,
         "weight": number(info.set_weight),

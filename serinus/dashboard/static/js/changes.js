@@ -108,11 +108,11 @@ function confirm(rollout, offer, body, fields, check = () => "") {
 // What came of a change: the state, in the note of the change, as long as that is shown.
 async function happened(rollout, note) {
   const done = note.textContent;
-  const state = (r) => JSON.stringify([r.status, r.step, r.seen, r.now.reasons[0]?.message]);
+  const state = (r) => JSON.stringify([r.status, r.step, r.seen, r.box.reasons[0]?.message]);
   for (; note.isConnected; await new Promise((wake) => { setTimeout(wake, 400); })) {
     const after = await call(place(rollout)).catch(() => null);
     if (!after || state(after) === state(rollout)) continue;
-    const why = after.now.reasons[0]?.message;
+    const why = after.box.reasons[0]?.message;
     note.textContent = `${done} It is ${after.status} now${after.step ? `, step ${after.step}` : ""}${why ? `: ${why}` : ""}.`;
   }
 }

@@ -206,9 +206,10 @@ export class List {
   }
 }
 
-// The image of the newest version that has pods, and its revision.
+// The revision and the images of the version that is wanted: the new one, or the stable one when no update is under way.
 function version(row) {
-  const images = row.sets[0]?.images ?? [];
+  const of = (...roles) => row.sets.find((set) => set.roles.some((one) => roles.includes(one)));
+  const images = (of("canary", "preview") ?? of("stable", "active") ?? row.sets[0])?.images ?? [];
   return [row.revision ? `Rev ${row.revision} ` : null, el("span", { class: "mono" }, images.map(tag).join(", "))];
 }
 

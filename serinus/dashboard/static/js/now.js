@@ -7,7 +7,7 @@ const SIGNS = { done: "✔", current: "▶", todo: "○", aborted: "✖", skippe
 const STATES = { todo: "to do", aborted: "aborted here", unknown: "not known whether it ran" };
 
 export function nowBox(r) {
-  const { troubles, said, reasons, judged, shortSteps, next } = r.now;
+  const { troubles, said, reasons, judged, shortSteps, next } = r.box;
   const bad = r.status === "Degraded";
   const line = (label, ...text) => el("p", {}, el("strong", {}, `${label}: `), text);
   return el("section", { class: `now ${r.status}`, "aria-label": "Now" },

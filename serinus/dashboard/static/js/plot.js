@@ -24,10 +24,10 @@ export function plot(metric) {
 // `field`: the part of the result that is drawn, if the condition names none.
 function figure(metric, field = "") {
   const numbers = metric.points.map((point) => point.number).filter((n) => n !== null);
-  const hover = el("p", { class: "hover", "aria-hidden": "true" });
+  const hover = el("span", { class: "hover", "aria-hidden": "true" });
   const times = metric.points.map((point) => point.at).filter(Boolean);
   return el("figure", { class: "plot" }, picture(metric, numbers, hover),
-    times.length ? el("div", { class: "axis soft" }, ago(times[0]), times.length > 1 ? ago(times.at(-1)) : null) : null, hover,
+    el("div", { class: "axis soft" }, times.length ? ago(times[0]) : el("span"), hover, times.length > 1 ? ago(times.at(-1)) : null),
     el("figcaption", { class: "soft" }, field ? [el("code", {}, field), ` ${range(numbers)}.`] : `${metric.points.length} measured, ${range(numbers)}. ${limits(metric)}`));
 }
 

@@ -38,7 +38,7 @@ export class RolloutPage {
     }
     if (!this.made.size) this.top.replaceChildren();
     this.#section(this.top, "head", [r.ns, r.name, r.status, r.icon, r.created], () => head(r));
-    this.#section(this.top, "now", [r.status, r.live, r.now], () => nowBox(r));
+    this.#section(this.top, "now", [r.status, r.live, r.box], () => nowBox(r));
     this.#section(this.top, "actions", [r.offers, r.seen, r.readOnly], () => actions(r));
     this.#section(this.left, "steps", r.steps, () => steps(r));
     this.#section(this.left, "traffic", [r.traffic, r.weight, r.actual, r.whole], () => traffic(r));
