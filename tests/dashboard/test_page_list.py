@@ -30,9 +30,9 @@ def shop(stage: Stage) -> None:
         scenes.timed("d-timed", time.time()),
         scenes.healthy("a-fine"),
     ):
-        made["metadata"]["labels"]["app.kubernetes.io/part-of"] = (
-            "shop" if made["metadata"]["name"] != "a-fine" else "else"
-        )
+        name = made["metadata"]["name"]
+        release = "else" if name == "a-fine" else "shop"
+        made["metadata"]["labels"] = {"app": name, "app.kubernetes.io/part-of": release}
         scenes.with_revisions(stage.put, made)
 
 

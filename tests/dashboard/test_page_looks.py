@@ -40,24 +40,47 @@ SHOWN = {
 Scheme = Literal["light", "dark"]
 
 
+UPDATE = (
+    ("SetImage", "SetImage of revision 1 by ana on laptop"),
+    ("RolloutUpdated", "Rollout updated to revision 2"),
+    ("NewReplicaSetCreated", "Created ReplicaSet of the new template (revision 2)"),
+    ("RolloutStepCompleted", "Rollout step 1/4 completed (setWeight: 20)"),
+)
+ABORTED = (*UPDATE, ("RolloutAborted", "Rollout aborted update to revision 2: metric success-rate failed"))
+
+
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Stage]:
     """A dashboard with Rollouts in every state."""
-    stage = Stage()
-    begun = [{"reason": "CanaryPauseStep", "startTime": format_time(time.time() - 95)}]
-    made = [
+    stage, now = Stage(), time.time()
+    stage.clock.behind = 1800  # no object is younger than what is told about it
+    begun = [{"reason": "CanaryPauseStep", "startTime": format_time(now - 95)}]
+    moved = {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated", "message": "progressing"}
+    moved |= {"lastUpdateTime": format_time(now - 40), "lastTransitionTime": format_time(now - 40)}
+    under_way: dict[str, Any] = {"phase": "Progressing", "pauseConditions": None, "currentStepIndex": 0}
+    under_way |= {"availableReplicas": 1, "conditions": [moved]}
+    for made in (
         scenes.rollout("checkout", pauseConditions=begun),
         scenes.aborted("payments"),
-        scenes.healthy("search"),
+        scenes.rollout("shipping", message="more replicas need to be updated", **under_way),
         scenes.rollout(
-            "shipping", phase="Progressing", message="more replicas need to be updated", pauseConditions=None
+            "catalogue", pauseConditions=begun, canary={"weights": {"canary": {"weight": 10}, "stable": {"weight": 90}}}
         ),
-        scenes.rollout("catalogue", canary={"weights": {"canary": {"weight": 10}, "stable": {"weight": 90}}}),
-    ]
-    for one in made:
-        stored = scenes.with_revisions(stage.put, one)
-        shown = [scenes.verdict()] if one["metadata"]["name"] == "catalogue" else scenes.metrics()
-        scenes.analysis_run(stage.put, stored, f"{stored['metadata']['name']}-analysis", *shown)
+    ):
+        name = made["metadata"]["name"]
+        if name != "catalogue":
+            made["metadata"]["labels"] = {"app": name, "app.kubernetes.io/part-of": "shop"}
+        if name == "payments":
+            made["status"]["abortedAt"] = format_time(now - 140)
+        stored = scenes.with_revisions(stage.put, scenes.revised(made))
+        failed = name == "payments"
+        shown = [scenes.verdict()] if name == "catalogue" else scenes.metrics(now - 500)[: 3 if failed else 2]
+        scenes.analysis_run(stage.put, stored, f"{name}-analysis", *shown, failed=failed, begin=now - 500)
+        scenes.events(stage.put, stored, *(ABORTED if failed else UPDATE), begin=now - 540, apart=100)
+    stored = stage.put(scenes.revised(scenes.healthy("search"), 1))
+    scenes.around(stage.put, stored)
+    scenes.replica_set(stage.put, stored, scenes.OLD, 1, 2)
+    stage.clock.behind = 0
     stage.open()
     yield stage
     stage.end()

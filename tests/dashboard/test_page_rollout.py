@@ -6,36 +6,10 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from serinus.api.values.times import format_time
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import Stage
 
 Json = dict[str, Any]
-
-
-def told(stage: Stage, rollout: Json, *events: tuple[str, str]) -> None:
-    """Events about the Rollout, a minute apart, of (reason, message)."""
-    meta = rollout["metadata"]
-    about = {"kind": "Rollout", "name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
-    for minute, (reason, message) in enumerate(events):
-        stage.put(
-            {
-                "kind": "Event",
-                "metadata": {"name": f"{meta['name']}.{minute}", "namespace": meta["namespace"]},
-                "involvedObject": about,
-                "reason": reason,
-                "message": message,
-                "type": "Warning" if reason == "RolloutAborted" else "Normal",
-                "source": {"component": "serinus"},
-                "lastTimestamp": format_time(1_767_225_600 + 60 * minute),
-                "count": 1,
-            }
-        )
-
-
-def revised(made: Json, revision: int = 2) -> Json:
-    made["metadata"]["annotations"] = {"rollout.argoproj.io/revision": str(revision)}
-    return made
 
 
 UPDATE = (
@@ -74,8 +48,8 @@ def test_pods_that_cannot_start_are_the_first_line(stage: Stage, page: Page) -> 
 
 
 def test_the_step_of_an_abort_is_marked_and_none_that_never_ran_is_ticked(stage: Stage, page: Page) -> None:
-    stored = scenes.with_revisions(stage.put, revised(scenes.aborted()))
-    told(stage, stored, *UPDATE, ("RolloutAborted", "Rollout aborted update to revision 2"))
+    stored = scenes.with_revisions(stage.put, scenes.revised(scenes.aborted()))
+    scenes.events(stage.put, stored, *UPDATE, ("RolloutAborted", "Rollout aborted update to revision 2"))
     page.goto(stage.url + "rollout/default/web")
     steps = page.locator(".steps li")
     expect(steps.nth(2)).to_contain_text("aborted here")
@@ -84,8 +58,14 @@ def test_the_step_of_an_abort_is_marked_and_none_that_never_ran_is_ticked(stage:
 
 
 def test_history_is_by_revision_with_people_and_verdicts_in_front(stage: Stage, page: Page) -> None:
-    stored = scenes.with_revisions(stage.put, revised(scenes.aborted()))
-    told(stage, stored, *UPDATE, ("Abort", "Abort of revision 2 by bo on desk"), ("RolloutAborted", "Rollout aborted"))
+    stored = scenes.with_revisions(stage.put, scenes.revised(scenes.aborted()))
+    scenes.events(
+        stage.put,
+        stored,
+        *UPDATE,
+        ("Abort", "Abort of revision 2 by bo on desk"),
+        ("RolloutAborted", "Rollout aborted"),
+    )
     page.goto(stage.url + "rollout/default/web")
     past = page.locator('[data-past="2"]')
     expect(past.locator("> ol strong")).to_have_text(["RolloutAborted", "Abort", "SetImage"])
@@ -96,8 +76,8 @@ def test_history_is_by_revision_with_people_and_verdicts_in_front(stage: Stage, 
 
 
 def test_a_revision_has_its_changes_its_author_and_a_way_back(stage: Stage, page: Page) -> None:
-    stored = scenes.with_revisions(stage.put, revised(scenes.rollout()))
-    told(stage, stored, *UPDATE)
+    stored = scenes.with_revisions(stage.put, scenes.revised(scenes.rollout()))
+    scenes.events(stage.put, stored, *UPDATE)
     page.goto(f"{stage.tokened}")
     page.goto(stage.url + "rollout/default/web")
     newest = page.locator('[data-revision="2"]')

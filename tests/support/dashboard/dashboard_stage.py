@@ -28,6 +28,15 @@ T = TypeVar("T")
 TOKEN = "a-token-for-the-tests"
 
 
+class _Clock(SystemClock):
+    """The API server's; `behind`: seconds, so that objects can be older than the test."""
+
+    behind = 0.0
+
+    def now(self) -> float:
+        return super().now() - self.behind
+
+
 class Stage:
     """`url`: the dashboard's plain address; `tokened`: the one that it prints. `writes`: the dashboard's writes except Events."""
 
@@ -37,6 +46,7 @@ class Stage:
         self.before: Callable[[Request], Response | None] = lambda _: None
         """May answer a request of the dashboard in the API server's place."""
         self.port = 0
+        self.clock = _Clock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -92,7 +102,7 @@ class Stage:
         self.do(self.client.delete(BY_KIND[kind], name, namespace))
 
     async def _start_api(self) -> None:
-        self._api = ApiServer(MemoryStore(), Schemas(), SystemClock(), rng=random.Random(1))
+        self._api = ApiServer(MemoryStore(), Schemas(), self.clock, rng=random.Random(1))
         await self._api.start()
         self.client = Client(self._api.handle, user_agent="test")
 

@@ -168,12 +168,42 @@ def owned_by(kind: str, version: str, meta: Json) -> Json:
     return {"apiVersion": version, "kind": kind, "name": meta["name"], "uid": meta["uid"], "controller": True}
 
 
-def measured(*values: tuple[str, str]) -> list[Json]:
+BEGIN = 1_767_225_601.0
+"""2026-01-01T00:00:01Z"""
+
+
+def measured(*values: tuple[str, str], begin: float = BEGIN) -> list[Json]:
     """Measurements, a minute apart, of (phase, value)."""
     return [
-        {"phase": phase, "value": value, "finishedAt": f"2026-01-01T00:{minute:02}:01Z"}
+        {"phase": phase, "value": value, "finishedAt": format_time(begin + 60 * minute)}
         for minute, (phase, value) in enumerate(values)
     ]
+
+
+def events(put: Put, rollout: Json, *told: tuple[str, str], begin: float = BEGIN, apart: float = 60) -> None:
+    """Events about the Rollout, `apart` seconds from each other, of (reason, message)."""
+    meta = rollout["metadata"]
+    about = {"kind": "Rollout", "name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
+    for number, (reason, message) in enumerate(told):
+        put(
+            {
+                "kind": "Event",
+                "metadata": {"name": f"{meta['name']}.{number}", "namespace": meta["namespace"]},
+                "involvedObject": about,
+                "reason": reason,
+                "message": message,
+                "type": "Warning" if reason == "RolloutAborted" else "Normal",
+                "source": {"component": "serinus"},
+                "lastTimestamp": format_time(begin + apart * number),
+                "count": 1,
+            }
+        )
+
+
+def revised(made: Json, revision: int = 2) -> Json:
+    """With the revision that a controller notes."""
+    made["metadata"]["annotations"] = {"rollout.argoproj.io/revision": str(revision)}
+    return made
 
 
 def metric(name: str, phase: str, measurements: list[Json], **asked: Any) -> tuple[Json, Json]:
@@ -188,21 +218,23 @@ def metric(name: str, phase: str, measurements: list[Json], **asked: Any) -> tup
     }
 
 
-def metrics() -> list[tuple[Json, Json]]:
+def metrics(begin: float = BEGIN) -> list[tuple[Json, Json]]:
     """One that is still measured, one that succeeded against two limits, and one whose condition has no line."""
     latency = [("Successful", f"[{ms}]") for ms in (182, 190, 176, 204, 231, 219)] + [("Running", "[243]")]
     share = [("Successful", f'{{"errors": {n}}}') for n in (0.01, 0.012, 0.03, 0.018)]
     words = [("Successful", "[1, 2]"), ("Inconclusive", "[4, 2]")]
     return [
-        metric("latency", "Running", measured(*latency), failureCondition="result[0] > 250"),
+        metric("latency", "Running", measured(*latency, begin=begin), failureCondition="result[0] > 250"),
         metric(
             "errors",
             "Successful",
-            measured(*share),
+            measured(*share, begin=begin),
             successCondition="result.errors < 0.05",
             failureCondition="result.errors >= 0.1",
         ),
-        metric("queue", "Inconclusive", measured(*words), successCondition="len(result) > 0 && result[0] < 3"),
+        metric(
+            "queue", "Inconclusive", measured(*words, begin=begin), successCondition="len(result) > 0 && result[0] < 3"
+        ),
     ]
 
 
@@ -216,10 +248,18 @@ def verdict() -> tuple[Json, Json]:
     return kept_verdict(looks)
 
 
-def analysis_run(put: Put, owner: Json, name: str = "web-analysis", *more: tuple[Json, Json]) -> Json:
-    """One that failed: the second value breaks its condition. `more`: metrics beside it."""
-    values = measured(("Successful", "0.99"), ("Failed", "0.42"))
-    metrics = [metric("success-rate", "Failed", values, successCondition="result >= 0.95"), *more]
+def analysis_run(
+    put: Put,
+    owner: Json,
+    name: str = "web-analysis",
+    *more: tuple[Json, Json],
+    failed: bool = True,
+    begin: float = BEGIN,
+) -> Json:
+    """One that failed: the second value breaks its condition; or one under way. `more`: metrics beside it."""
+    second = ("Failed", "0.42") if failed else ("Successful", "0.98")
+    values, phase = measured(("Successful", "0.99"), second, begin=begin), "Failed" if failed else "Running"
+    metrics = [metric("success-rate", phase, values, successCondition="result >= 0.95"), *more]
     return put(
         {
             "kind": "AnalysisRun",
@@ -232,8 +272,8 @@ def analysis_run(put: Put, owner: Json, name: str = "web-analysis", *more: tuple
             },
             "spec": {"metrics": [asked for asked, _ in metrics]},
             "status": {
-                "phase": "Failed",
-                "message": "metric success-rate failed",
+                "phase": phase,
+                "message": "metric success-rate failed" if failed else "",
                 "metricResults": [result for _, result in metrics],
             },
         }
