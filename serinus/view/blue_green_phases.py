@@ -38,7 +38,7 @@ def _ids(spec: Json) -> list[str]:
 
 
 def _aborted_at(ids: list[str], status: Json, *, paused: bool) -> int:
-    """The index of the phase of the abort; -1 if nothing in the status or the Events tells it."""
+    """The index of the phase of the abort; -1 if neither the status nor the Events show it."""
     before, after = _analyses(status)
     if after:
         return _place(ids, "after")

@@ -1,4 +1,4 @@
-"""The Events of a Rollout as the history of its revisions: changes by people and verdicts apart from routine. Pure."""
+"""The Events of a Rollout as the history of its revisions: changes by users and verdicts apart from routine. Pure."""
 
 from __future__ import annotations
 

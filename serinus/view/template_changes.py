@@ -1,7 +1,7 @@
 """The differences between two pod templates, field by field. Pure.
 
-Values of environment variables, arguments and annotations are left out, because they may be secrets: whoever sees the
-page may not read ReplicaSets.
+Values of environment variables, arguments and annotations are left out, because they may be secrets: a user who sees the
+page may have no right to read ReplicaSets.
 """
 
 from __future__ import annotations

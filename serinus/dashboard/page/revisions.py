@@ -128,6 +128,7 @@ def _analysis(run: AnalysisRunInfo, whole: Json) -> Json:
         "icon": icon("Analysis", run.status),
         **{f: getattr(run, f) for f in ("successful", "failed", "inconclusive", "error")},
         "message": str((whole.get("status") or {}).get("message") or ""),
+        "jobs": [{**vars(job), "icon": icon("Analysis", job.status)} for job in run.jobs],
         "metrics": metrics(whole),
     }
 

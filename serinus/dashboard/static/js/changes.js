@@ -19,6 +19,10 @@ function place(rollout) {
   return `rollouts/${encodeURIComponent(rollout.ns)}/${encodeURIComponent(rollout.name)}`;
 }
 
+export async function logOf(ns, job) {
+  return (await call(`jobs/${encodeURIComponent(ns)}/${encodeURIComponent(job)}/log`)).log;
+}
+
 export async function offersOf(row) {
   return call(place(row));
 }

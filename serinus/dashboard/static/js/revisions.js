@@ -1,5 +1,5 @@
 // The revisions of a Rollout, newest first: ReplicaSets, pods, analyses, and the way back.
-import { offerButton } from "./changes.js";
+import { logOf, offerButton } from "./changes.js";
 import { ago, countdown } from "./clock.js";
 import { el } from "./dom.js";
 import { badge, role } from "./pieces.js";
@@ -18,7 +18,7 @@ function one(r, revision) {
     el("header", {}, el("h3", {}, `Revision ${revision.revision} `, roles.map(role)), back(r, revision.rollback)),
     el("div", { class: "images" }, el("span", { class: "mono" }, images.join(", ")), by(revision)),
     revision.changes ? changes(revision) : null,
-    revision.sets.map(set), revision.experiments.map(experiment), revision.analyses.map(analysis));
+    revision.sets.map(set), revision.experiments.map((one) => experiment(r, one)), revision.analyses.map((run) => analysis(r, run)));
 }
 
 function back(r, offer) {
@@ -52,12 +52,25 @@ function set(rs) {
       pod.restarts ? `${pod.restarts} restarts` : null, pod.created ? el("span", { class: "soft" }, ago(pod.created)) : null))) : null);
 }
 
-function analysis(run) {
+function analysis(r, run) {
   const counts = [["✔", run.successful], ["✖", run.failed], ["?", run.inconclusive], ["⚠", run.error]].filter(([, n]) => n);
   return el("div", { class: "set" }, el("p", {}, "Analysis ", el("span", { class: "mono" }, run.name), badge(run.icon, run.status),
     counts.map(([sign, n]) => `${sign} ${n}`).join(", ")),
     run.message ? el("p", { class: "soft" }, run.message) : null,
+    run.jobs.map((one) => job(r, one)),
     run.metrics.map((metric) => measured(run, metric)));
+}
+
+// A Job, with the end of its log when it is opened.
+function job(r, { name, metric, status, icon }) {
+  const log = el("pre", { tabindex: "0", "aria-label": `End of the log of ${name}` });
+  const details = el("details", { "data-open": `job-${name}` }, el("summary", { "data-focus": `job-${name}` }, `Job of ${metric} `, badge(icon, status), " log"), log);
+  details.addEventListener("toggle", async () => {
+    if (!details.open) return;
+    log.textContent = "Loading…";
+    log.textContent = await logOf(r.ns, name).catch((error) => error.message) || "It has written nothing.";
+  });
+  return details;
 }
 
 // A metric: its verdict, what must hold, the values against it, and each of them in words.
@@ -74,7 +87,7 @@ function measured(run, metric) {
       el("ol", { class: "podlist" }, metric.points.map((one) => el("li", {}, badge(one.icon, one.phase), el("code", {}, one.value || one.message), ago(one.at))))) : null);
 }
 
-function experiment(e) {
+function experiment(r, e) {
   return el("div", { class: "set" }, el("p", {}, "Experiment ", el("span", { class: "mono" }, e.name), badge(e.icon, e.status), e.message),
-    e.sets.map(set), e.analyses.map(analysis));
+    e.sets.map(set), e.analyses.map((run) => analysis(r, run)));
 }
