@@ -56,6 +56,49 @@ def test_failure_takes_the_update_back_with_its_reason_and_retry_asks_again(phas
     assert world.rollout.status.current_step_index == 2
 
 
+def abort_and_retry_at_once(world: World, run: str) -> None:
+    """The retry reaches the controller before any pass after that of the abort."""
+    world.patch("AnalysisRun", run, {"status": {"phase": "Failed", "message": "too slow"}})
+    world.once()
+    assert world.rollout.status.abort
+    world.patch("Rollout", "web", {"status": {"abort": False}})
+    world.settle()
+
+
+@pytest.mark.parametrize("as_background", [False, True], ids=["of a step", "in the background"])
+def test_a_retry_that_follows_the_abort_at_once_asks_again(as_background: bool):
+    """Found by the simulation (1207533): the retried step waited for the run that had failed, for ever."""
+    if as_background:
+        world, run = judged([{"setWeight": 50}, {"pause": {}}], analysis=CHECK), "web-77f97bbcbf-2"
+    else:
+        world, run = judged([{"analysis": CHECK}, {"setWeight": 50}, {"pause": {}}]), "web-77f97bbcbf-2-0"
+    abort_and_retry_at_once(world, run)
+    assert list(runs(world)) == [run, f"{run}.1"]
+    assert not world.rollout.status.abort
+
+
+def test_a_retry_of_blue_green_that_follows_the_abort_at_once_asks_again():
+    world = blue_green(prePromotionAnalysis=CHECK)
+    world.add(template())
+    world.settle()
+    release(world, "green")
+    world.settle()
+    run = "web-77f97bbcbf-2-pre"
+    abort_and_retry_at_once(world, run)
+    assert list(runs(world)) == [run, f"{run}.1"]
+
+
+def test_the_run_of_an_aborted_attempt_that_fails_later_does_not_abort_the_retry():
+    world = judged([{"analysis": CHECK}, {"setWeight": 50}, {"pause": {}}])
+    run = "web-77f97bbcbf-2-0"
+    world.patch("Rollout", "web", {"status": {"abort": True}})
+    world.once()
+    world.patch("AnalysisRun", run, {"status": {"phase": "Failed", "message": "too slow"}})
+    world.patch("Rollout", "web", {"status": {"abort": False}})
+    world.settle()
+    assert (list(runs(world)), world.rollout.status.abort) == ([run, f"{run}.1"], False)
+
+
 def test_an_undecided_run_pauses_until_a_person_goes_on():
     world = judged()
     say(world, RUN, "Inconclusive")

@@ -65,6 +65,25 @@ def test_with_dynamic_stable_scale_the_old_version_drains_after_the_switch_too()
     assert blue(world) == 0
 
 
+def test_a_version_that_the_stable_service_still_selects_keeps_its_pods_when_the_update_goes_back():
+    """Found by the simulation (1205906): the switch was refused, and an undo took pods of the version with all requests."""
+    steps = [{"setCanaryScale": {"weight": 50}}, {"setWeight": 100}]
+    world = routed(replicas=7, steps=steps, scaleDownDelaySeconds=40)
+    release(world, "green")
+    while world.rollout.status.stable_rs == BLUE or world.weight != 100:
+        world.once()
+        world.pods()
+    assert (world.selected("web"), world.weight) == (BLUE, 100)
+    release(world, "blue")
+    for _ in range(4):
+        decided = world.plan()
+        allowed = tuple(action for action in decided.actions if (action.kind, action.name) != ("Service", "web"))
+        world.carry_out(msgspec.structs.replace(decided, actions=allowed, events=()), "Rollout", "web")
+        world.pods()
+    assert (world.selected("web"), world.weight) == (BLUE, 0)
+    assert blue(world) == 7
+
+
 def test_the_preview_service_leaves_an_aborted_version_before_its_pods_go():
     made = rollout()
     made["spec"]["strategy"] = {

@@ -194,6 +194,17 @@ def test_its_failure_takes_the_update_back(world: World):
     assert world.rollout.status.message.endswith("Experiment analysis phase is error/failed: as measured")
 
 
+def test_a_retry_that_follows_its_failure_at_once_begins_another(world: World):
+    world.patch("Experiment", NAME, {"status": {"phase": "Failed", "message": "as measured"}})
+    aborting = world.plan().status or {}
+    assert aborting["abort"]
+    named = {"canary": {"currentExperiment": NAME}}  # as a pass leaves it that a router ends early
+    world.patch("Rollout", "web", {"status": {**aborting, "abort": False, **named}})
+    world.settle()
+    assert not world.rollout.status.abort
+    assert world.rollout.status.canary.current_experiment not in ("", NAME)
+
+
 @pytest.mark.parametrize(
     "held",
     [

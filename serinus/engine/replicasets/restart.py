@@ -1,9 +1,9 @@
 """`restartAt`: pods created before it are evicted one after another, and the ReplicaSets replace them.
 
-One extra pod starts first, so that enough pods serve, also during an update. Without a router, `maxSurge` limits it. If
-no extra pod is possible (no surge, frozen sizes, a full cluster), maxUnavailable pods may be missing, at least one. The
-last pod of a version that has a temporary share of the requests is never evicted. Evictions respect
-PodDisruptionBudgets. Source: the Rollout resource, section 8.
+A pod that is not ready serves nothing, so it goes at once. For the others, one extra pod starts first, so that enough
+pods serve, also during an update. Without a router, `maxSurge` limits it. If no extra pod is possible (no surge, frozen
+sizes, a full cluster), maxUnavailable pods may be missing, at least one. The last pod of a version that has a temporary
+share of the requests is never evicted. Evictions respect PodDisruptionBudgets. Source: the Rollout resource, section 8.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from serinus.api.messages.plurals import count
 from serinus.api.values.int_or_percent import scaled
 from serinus.api.values.times import format_time, parse_time
-from serinus.api.workloads import ReplicaSet
+from serinus.api.workloads import Pod, ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of
@@ -101,30 +101,36 @@ def _serving(builder: PlanBuilder, rs: ReplicaSet) -> int:
 
 def _one_by_one(builder: PlanBuilder, rs: ReplicaSet, at: float, wanted: int | None, budget: _Budget) -> int:
     """Plan the evictions of one ReplicaSet. Returns how many old pods it still has that are not being deleted."""
-    s, pods = builder.context, builder.context.pods_of(rs)
+    pods = builder.context.pods_of(rs)
     old = [p for p in pods if (parse_time(p.metadata.creation_timestamp) or 0) < at]
     if not old:
         return 0
     serving = _serving(builder, rs)
     now = [p for p in old if not p.metadata.deletion_timestamp]
-    grows = bool(wanted) and bool(now) and budget.takes_room()
+    idle, busy = [p for p in now if not p.ready()], [p for p in now if p.ready()]
+    grows = bool(wanted) and bool(busy) and budget.takes_room()
     if wanted and grows:
         allowed = serving - wanted
-        allowed = budget.take(min(len(now), allowed)) if budget.surges else allowed
+        allowed = budget.take(min(len(busy), allowed)) if budget.surges else allowed
     else:
         spared = serving if budget.surges else serving - rs.spec.replicas + budget.missing
         if _shares_traffic(builder, rs):
             budget.held = budget.held or spared >= serving == 1
             spared = min(spared, serving - 1)  # no other pod can serve its share
-        allowed = budget.take(min(len(now), spared))
-    because = f"pods from before {s.spec.restart_at} are restarted (restartAt)"
-    evictions = (Action("evict", "Pod", p.metadata.name, because, uid=p.metadata.uid) for p in now[: max(0, allowed)])
-    going = sum(builder.act(eviction) for eviction in evictions)
+        allowed = budget.take(min(len(busy), spared))
+    _evict(builder, idle)
+    going = _evict(builder, busy[: max(0, allowed)])
     builder.staying[rs.metadata.name] = serving - going
     if wanted and grows:
         builder.serving[rs.metadata.name] = max(wanted, serving - going)
         builder.spare[rs.metadata.name] = 1
     return len(now)
+
+
+def _evict(builder: PlanBuilder, pods: list[Pod]) -> int:
+    """Plan the evictions. Returns how many are planned."""
+    because = f"pods from before {builder.context.spec.restart_at} are restarted (restartAt)"
+    return sum(builder.act(Action("evict", "Pod", p.metadata.name, because, uid=p.metadata.uid)) for p in pods)
 
 
 def _shares_traffic(builder: PlanBuilder, rs: ReplicaSet) -> bool:

@@ -52,6 +52,23 @@ def canary_weight_of(builder: PlanBuilder, rs: ReplicaSet | None) -> int:
     return max((w.weight for w in weights if leads or w.pod_template_hash == hash_of(rs)), default=0)
 
 
+def weight_of(builder: PlanBuilder, rs: ReplicaSet | None) -> int:
+    """The largest weight, stored or planned, whose requests go to this version through either Service.
+
+    An update back to the former version may begin before the stable Service has left it.
+    """
+    s, canary = builder.context, builder.context.canary
+    weights = [w for w in (s.rollout.status.canary.weights, builder.status.canary.weights) if w]
+    if canary is None or rs is None or not weights:
+        return 0
+    if by_hash(s.spec):
+        stable = [w.stable.weight for w in weights if w.stable.pod_template_hash == hash_of(rs)]
+    else:
+        led = leads_to(builder, service_names(canary, builder.status)[1], rs)
+        stable = [w.stable.weight for w in weights if led]
+    return min(s.max_weight, canary_weight_of(builder, rs) + max(stable, default=0))
+
+
 def carrier(builder: PlanBuilder) -> ReplicaSet | None:
     """The version that was observed to receive the canary's share of the requests. It may not be the newest one.
 

@@ -41,6 +41,7 @@ def plan_canary(builder: PlanBuilder) -> None:
     if new is None:
         return
     _reset_if_changed(builder, new.rs)
+    stages.begin_retry(builder)
     analyses.sync_runs(builder)
     experiments.abort_if_failed(builder)
     _controls(builder)
@@ -110,8 +111,7 @@ def _controls(builder: PlanBuilder) -> None:
     # The pass that reports an abort's reason needs the status of the runs.
     if command in (Command.PROMOTE, Command.COMPLETE) or (command is Command.ABORT and s.rollout.status.abort):
         analyses.forget(builder, BACKGROUND, STEP)
-    if stages.ends_abort(builder) and not status.promote_full:
-        status.canary.step_plugin_statuses = []
+    stages.end_abort(builder)
 
 
 def _walk(builder: PlanBuilder, scale: ScalePlan) -> StepState:

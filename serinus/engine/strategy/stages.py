@@ -9,6 +9,7 @@ from typing import NamedTuple
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of, revision_of, serving
+from serinus.engine.judging import analyses
 from serinus.engine.replicasets import ephemeral_roles
 from serinus.engine.replicasets.revision import ensure_new
 from serinus.engine.replicasets.routes import service_names
@@ -106,16 +107,26 @@ def apply_commands(builder: PlanBuilder, *, skips_trial: bool) -> Command:
     return Command.NONE
 
 
-def ends_abort(builder: PlanBuilder) -> bool:
-    """Remove the time of an abort that no longer holds. Returns whether the update is retried."""
+def begin_retry(builder: PlanBuilder) -> None:
+    """Forget the checks of the aborted attempt: a retried update starts new ones.
+
+    This precedes every stage that reads them. A retry may follow the abort before any other pass has removed them.
+    """
+    status = builder.status
+    if not status.aborted_at or status.abort or status.promote_full or promoted(status):
+        return
+    analyses.forget(builder, *analyses.KINDS)
+    status.canary.current_experiment, status.canary.step_plugin_statuses = "", []
+
+
+def end_abort(builder: PlanBuilder) -> None:
+    """Remove the time of an abort that no longer holds, and begin the duration of an update that continues after one."""
     status = builder.status
     if status.abort:
-        return False
-    retried = bool(status.aborted_at) and not promoted(status)
-    if retried:
+        return
+    if status.aborted_at and not promoted(status):
         duration.begin(status, builder.context.now)
     status.aborted_at = None
-    return retried
 
 
 class PodCounts(NamedTuple):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from serinus.api.rollout import CanaryStatus
 from serinus.api.workloads import ReplicaSet
-from serinus.engine.core.analysis_runs import POST, PRE
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of
 from serinus.engine.judging import analyses
@@ -35,6 +34,7 @@ def plan_blue_green(builder: PlanBuilder) -> None:
         return
     changed = _reset_if_changed(builder, new.rs)
     stages.first_deploy(builder, new.rs)
+    stages.begin_retry(builder)
     analyses.sync_runs(builder)
     versions = observe(builder, new.rs, changed=changed)
     _controls(builder, versions)
@@ -72,8 +72,7 @@ def _reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> bool:
 def _controls(builder: PlanBuilder, versions: Versions) -> None:
     """The users' commands: abort, retry, full promotion."""
     stages.apply_commands(builder, skips_trial=versions.fast_back and in_rollback_window(builder))
-    if stages.ends_abort(builder) and not builder.status.promote_full:
-        analyses.forget(builder, PRE, POST)
+    stages.end_abort(builder)
 
 
 def _write_status(builder: PlanBuilder, versions: Versions, selectors: Selectors, new: NewVersion) -> None:

@@ -26,7 +26,7 @@ from serinus.engine.replicasets.replicas import (
     share,
 )
 from serinus.engine.replicasets.routes import service_names
-from serinus.engine.replicasets.services import canary_weight_of, replaced_has_share, selected_hash
+from serinus.engine.replicasets.services import canary_weight_of, replaced_has_share, selected_hash, weight_of
 from serinus.engine.status.conditions import promoted
 from serinus.engine.strategy.steps.set_canary_scale import active_scale
 from serinus.engine.strategy.steps.set_weight import last_weight
@@ -262,7 +262,7 @@ class ScalePlan:
         # Observed weights are still in force; weights that this pass writes will be soon.
         if promoted(self.builder.status):
             return want
-        serving = share(canary_weight_of(self.builder, new), s.replicas, s.max_weight)
+        serving = share(weight_of(self.builder, new), s.replicas, s.max_weight)
         return want._replace(new=max(want.new, min(self.builder.size(new), serving)))
 
 
