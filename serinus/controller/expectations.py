@@ -29,6 +29,8 @@ class Expectation:
     since: float = 0.0
     """Time of the write, or of the last check at the API (seconds since the epoch)."""
     searches: int = 0
+    lists: int = 0
+    """How often the kind had been listed at the first check. Only a later list shows that no watch covers the object."""
 
     def met(self, cached: Any) -> bool:
         """Whether it is fulfilled. `cached`: the object in the cache, or None."""
@@ -86,9 +88,10 @@ class Writes:
             return []
         return list(waiting.values())
 
-    def searched(self, key: Key, expectation: Expectation, now: float) -> None:
-        """Records another check at the API for an overdue write."""
-        self._expect(key, replace(expectation, since=now, searches=expectation.searches + 1))
+    def searched(self, key: Key, expectation: Expectation, now: float, lists: int) -> None:
+        """Records another check at the API for an overdue write. `lists`: how often the kind has been listed."""
+        lists = expectation.lists if expectation.searches else lists
+        self._expect(key, replace(expectation, since=now, searches=expectation.searches + 1, lists=lists))
 
     def drop(self, key: Key, expectation: Expectation) -> None:
         waiting = self._open.get(key, {})

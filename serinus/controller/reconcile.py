@@ -38,7 +38,10 @@ LOOK_AFTER = 2.0
 """Seconds after which a write that the cache does not show is checked at the API."""
 
 SEARCHES = 5
-"""Checks after which the cache is trusted again: no watch covers the object."""
+"""Checks after which the cache is trusted, if it was listed since the first one: no watch covers the object."""
+
+RARELY = 30.0
+"""Seconds between two later checks, while the API server refuses the list."""
 
 BUSY = 1.0
 """Minimum seconds until the next pass if a plan requests an immediate requeue and wrote nothing."""
@@ -214,7 +217,8 @@ class Reconciler(Generic[S]):
         """Whether the cache is older than the last writes for this Rollout."""
         unseen = self._applier.writes.unseen(key, self._cache.of_kind)
         for expectation in unseen:
-            if not 0 <= now - expectation.since < LOOK_AFTER:  # negative: the clock was set back
+            period = LOOK_AFTER if expectation.searches < SEARCHES else RARELY
+            if not 0 <= now - expectation.since < period:  # negative: the clock was set back
                 await self._look_after(key, expectation, now)
         return bool(unseen) and bool(self._applier.writes.unseen(key, self._cache.of_kind))
 
@@ -238,7 +242,7 @@ class Reconciler(Generic[S]):
             # The object is gone, and the cache will receive the deletion. Decisions until then use its uid as
             # precondition.
             self._applier.writes.drop(key, expectation)
-        elif expectation.searches >= SEARCHES:
+        elif expectation.searches >= SEARCHES and informer.lists > expectation.lists:
             log.warning(
                 "%s %s is written and never seen by a watch",
                 expectation.kind,
@@ -247,7 +251,7 @@ class Reconciler(Generic[S]):
             )
             self._applier.writes.drop(key, expectation)
         else:
-            self._applier.writes.searched(key, expectation, now)
+            self._applier.writes.searched(key, expectation, now, informer.lists)
             if expectation.searches:
                 informer.relist()
 

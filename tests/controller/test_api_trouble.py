@@ -55,6 +55,35 @@ async def test_trouble_in_mid_canary_delays_it_and_nothing_else(play: Any, troub
     assert made == [1] * len(made), "nothing is made twice"
 
 
+def green(**container: Any) -> Any:
+    made = rollout("green")
+    made["spec"]["template"]["spec"]["containers"][0] |= container
+    return made
+
+
+async def test_a_version_is_made_once_while_its_kind_cannot_be_watched(play: Any) -> None:
+    """Found by the simulation (1211593): after five checks at the API, the cache without the ReplicaSet was trusted."""
+    await begin(play)
+    api = Trouble(play.store)
+    controller, _ = play.controller(api, plan=None)
+    await play.until(lambda: settled_on(play, "blue"))
+
+    async def unwatched(request: Request) -> Response | None:
+        return await overloaded(request) if request.path == "/apis/apps/v1/replicasets" else None
+
+    api.answer = unwatched
+    controller.cache.replica_sets.relist()
+    await play.store.put("rollouts", green())
+    await asyncio.sleep(1)
+    made = play.store.created.copy()
+    await play.store.put("rollouts", green(terminationMessagePath="/dev/termination-log"))  # the default: another hash
+    await asyncio.sleep(5 * MINUTES)
+    assert play.store.created == made
+    assert sum(place[0] == "replicasets" for place in made) == 2
+    api.answer = None
+    await play.until(lambda: settled_on(play, "green"), seconds=10 * MINUTES)
+
+
 @pytest.mark.parametrize("trouble", [away, overloaded, broken])
 async def test_an_api_in_trouble_is_asked_less_and_less_often(play: Any, trouble: Answer) -> None:
     await begin(play)
