@@ -31,7 +31,11 @@ def files() -> dict[str, str]:
         objects = installation(NAME, default_image(), namespaced=namespaced, routing=permissions())
         own = [o for o in objects if o["kind"] not in ("CustomResourceDefinition", "Namespace")]
         made[f"{name}/controller.yaml"] = _text(own)
-    made["dashboard/dashboard.yaml"] = _text(dashboard(NAME, default_image(), Dashboard()))
+    own = dashboard(NAME, default_image(), Dashboard())
+    made["dashboard/dashboard.yaml"] = _text(own)
+    acting = dashboard(NAME, default_image(), Dashboard(impersonate=True))
+    roles = [o for o in acting if o["metadata"]["name"].endswith("-impersonation")]
+    made["dashboard/impersonation/impersonation.yaml"] = _text(roles)
     (namespace,) = [o for o in installation(NAME, "") if o["kind"] == "Namespace"]
     made["namespace.yaml"] = _text([namespace])
     made[f"{CHART}/rules.yaml"] = _text([rules((*RULES, *permissions()))])

@@ -104,11 +104,11 @@ class _OldApi:
         return await _changed(viewer_of(request).changes.set_image(*_key(request), container, f"{image}:{tag}", Seen()))
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
-        self._service.hub.check_place(stranger=is_stranger(request))
+        self._service.hub.check_place(stranger=is_stranger(request), user=viewer_of(request).name)
         key, viewer = _key(request), viewer_of(request)
 
         async def infos() -> AsyncIterator[Json]:
-            page = self._service.hub.open(key, stranger=is_stranger(request))
+            page = self._service.hub.open(key, stranger=is_stranger(request), user=viewer.name)
             try:
                 while True:
                     page.take()
@@ -121,11 +121,11 @@ class _OldApi:
         return await _streamed(request, infos())
 
     async def watch_list(self, request: web.Request) -> web.StreamResponse:
-        self._service.hub.check_place(stranger=is_stranger(request))
+        self._service.hub.check_place(stranger=is_stranger(request), user=viewer_of(request).name)
         ns, viewer = request.match_info["ns"], viewer_of(request)
 
         async def updates() -> AsyncIterator[Json]:
-            page = self._service.hub.open(stranger=is_stranger(request))
+            page = self._service.hub.open(stranger=is_stranger(request), user=viewer.name)
             try:
                 while True:
                     await page.wake.wait()

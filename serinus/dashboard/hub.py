@@ -28,6 +28,9 @@ AT_ONCE = 200
 
 
 MOST_PAGES = 500
+MOST_OF_ONE = 100
+"""Pages of one user of a team: he must not lock out the others."""
+
 MOST_STRANGERS = 100
 """Pages that are not signed in: they may read, and must not lock out the dashboard's owner."""
 
@@ -39,8 +42,8 @@ class TooManyPages(Exception):
 class Page:
     """One open page. `wake` is set when it has something to fetch."""
 
-    def __init__(self, focus: Key | None, *, stranger: bool = False) -> None:
-        self.focus, self.stranger = focus, stranger
+    def __init__(self, focus: Key | None, *, stranger: bool = False, user: str = "") -> None:
+        self.focus, self.stranger, self.user = focus, stranger, user
         self.keys: set[Key] = set()
         self.focus_changed = True
         self.state_changed = True
@@ -83,8 +86,10 @@ class Hub:
             page.state_changed = True
             page.wake.set()
 
-    def check_place(self, *, stranger: bool) -> None:
-        """Raises TooManyPages if no further page can open."""
+    def check_place(self, *, stranger: bool, user: str = "") -> None:
+        """Raises TooManyPages if no further page can open. `user`: of a team."""
+        if user and sum(page.user == user for page in self._pages) >= MOST_OF_ONE:
+            raise TooManyPages(f"{MOST_OF_ONE} of your pages are open already: close one.")
         if len(self._pages) >= MOST_PAGES:
             raise TooManyPages(f"{MOST_PAGES} pages are open already: close one.")
         if stranger and sum(page.stranger for page in self._pages) >= MOST_STRANGERS:
@@ -93,10 +98,11 @@ class Hub:
                 "or open the dashboard at the address that it printed, with its token."
             )
 
-    def open(self, focus: Key | None = None, *, stranger: bool = False) -> Page:
-        """Opens a page for all Rollouts, or for `focus` alone. `stranger`: not signed in. Raises TooManyPages."""
-        self.check_place(stranger=stranger)
-        page = Page(focus, stranger=stranger)
+    def open(self, focus: Key | None = None, *, stranger: bool = False, user: str = "") -> Page:
+        """Opens a page for all Rollouts, or for `focus` alone. `stranger`: not signed in. `user`: of a team. Raises
+        TooManyPages."""
+        self.check_place(stranger=stranger, user=user)
+        page = Page(focus, stranger=stranger, user=user)
         if focus is None:
             page.keys = set(self.lines)
         self._pages.add(page)

@@ -130,11 +130,10 @@ class Server:
             return await self._guarded(request, asker, handler)
 
     def _health(self, request: web.Request) -> web.StreamResponse:
-        """For kubelets, which have no identity. It is ready when it has read the first list."""
-        error = self._service.world.rollouts.error
+        """For kubelets, which have no identity: without a word of the API server. It is ready after the first list."""
         if request.path == HEALTH[0] or self._service.world.rollouts.synced.is_set():
             return web.Response(text="ok")
-        return web.Response(status=503, text=error or "the Rollouts are not read yet")
+        return web.Response(status=503, text="the Rollouts are not read yet")
 
     async def _asker(self, request: web.Request) -> tuple[Asker | None, web.StreamResponse | None]:
         """(the user, the answer that refuses the request)."""

@@ -33,14 +33,14 @@ READ_SECONDS = 60.0
 
 async def stream(request: web.Request, service: Service, focus: Key | None) -> web.StreamResponse:
     """Streams until the client disconnects or the session ends. May raise TooManyPages."""
-    service.hub.check_place(stranger=is_stranger(request))
     asker = request[ASKER]
+    service.hub.check_place(stranger=is_stranger(request), user=asker.viewer.name)
     looking = focus if focus and await asker.viewer.sees(focus[0]) else None
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
     await response.prepare(request)
-    page = service.hub.open(focus, stranger=is_stranger(request))
+    page = service.hub.open(focus, stranger=is_stranger(request), user=asker.viewer.name)
     shown, checked = Shown(service, asker.viewer), service.clock.now()
     lasts(request)
     try:

@@ -28,7 +28,7 @@ def test_what_was_generated_is_not_out_of_date(tmp_path: Path):
     subprocess.run([sys.executable, str(tool), str(tmp_path)], check=True, timeout=60)
     made = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*.yaml")}
     old = [str(name) for name, text in made.items() if (INSTALL / name).read_text() != text]
-    assert (old, len(made)) == ([], 9), "run: python tools/write_install.py"
+    assert (old, len(made)) == ([], 10), "run: python tools/write_install.py"
 
 
 def rendered(folder: str) -> dict[str, Any]:
@@ -65,11 +65,16 @@ def test_kustomize_renders_what_serinus_install_prints(folder: str, namespaced: 
 
 
 def test_the_dashboard_is_a_component_of_a_kustomization(tmp_path: Path):
-    base, component = (os.path.relpath(INSTALL / name, tmp_path) for name in ("controller", "dashboard"))
-    (tmp_path / "kustomization.yaml").write_text(f"resources: [{base}]\ncomponents: [{component}]\n")
+    base, one, two = (
+        os.path.relpath(INSTALL / name, tmp_path) for name in ("controller", "dashboard", "dashboard/impersonation")
+    )
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{base}]\ncomponents: [{one}, {two}]\n")
     command = [str(KUBECTL), "kustomize", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    acting = dashboard(NAME, default_image(), Dashboard(impersonate=True))
     expected = by_name(dashboard(NAME, default_image(), Dashboard()))
+    expected |= {name: o for name, o in by_name(acting).items() if name.endswith("-impersonation")}
+    assert len(expected) == 8
     assert {
         name: o for name, o in by_name(list(yaml.safe_load_all(done.stdout))).items() if name in expected
     } == expected

@@ -225,3 +225,14 @@ def test_a_sign_in_leads_back_to_the_page_that_was_opened() -> None:
 def test_an_address_over_plain_http_is_refused(url: str) -> None:
     with pytest.raises(BadSettings):
         checked_url(url)
+
+
+async def test_a_token_that_a_proxy_adds_to_requests_of_another_page_changes_nothing() -> None:
+    """The browser names the other page in the Origin, also where a proxy adds the token."""
+    async with team(guarded=ana()) as stage:
+        await stage.put(scenes.rollout())
+        for origin in ("http://evil.example", "null"):
+            headers = {"Authorization": f"Bearer {ANA}", "Origin": origin}
+            assert (await stage.ask("POST", CHANGE, headers=headers, json={})).status == 403
+            assert (await stage.ask("GET", "/api/ui/v1/rollouts", headers=headers)).status == 403
+        assert await untouched(stage)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from serinus.api.resources import EVENTS, NAMESPACES, ROLLOUTS
-from serinus.dashboard import rights, stream
+from serinus.dashboard import hub, rights, stream
 from serinus.dashboard.identity.shown import NOTHING_VISIBLE
 from tests.support.dashboard import scenes
 from tests.support.dashboard.team_stage import ANA, BEN, DASHBOARD, TeamStage, team, two_users, viewer_of
@@ -187,3 +187,17 @@ async def test_reads_for_the_shared_view_do_not_grow_with_the_users() -> None:
             assert await stage.rows(**bearer(token)) == ["shop/web"]
         assert {user for user, *_ in guarded.calls} == {DASHBOARD}
         assert max(Counter(guarded.calls).values()) == 1, "each kind is listed and watched once for all"
+
+
+async def test_one_user_does_not_take_all_places_of_open_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "MOST_OF_ONE", 2)
+    async with team(guarded=two_users()) as stage:
+        await with_rollouts(stage)
+        stream_of = stage.url + "/api/ui/v1/stream"
+        ana, ben = ({"Authorization": f"Bearer {token}"} for token in (ANA, BEN))
+        async with stage.http.get(stream_of, headers=ana) as one, stage.http.get(stream_of, headers=ana) as two:
+            assert (one.status, two.status) == (200, 200)
+            full = await stage.ask("GET", "/api/ui/v1/stream", **bearer(ANA))
+            assert (full.status, full.json["error"]) == (503, "2 of your pages are open already: close one.")
+            async with stage.http.get(stream_of, headers=ben) as other:
+                assert other.status == 200
