@@ -29,10 +29,16 @@ def run(call: Call) -> int:
     if window < 1:
         raise Problem("--window must be 1 or more")
     if call.text("filename"):
-        from serinus.cli.verdicts.verdict_past import looks_of_past
+        from serinus.cli.verdicts.verdict_past import Credentials, looks_of_past
+        from serinus.kube.configuration.config import Flags
 
+        flags = Flags(kubeconfig=call.text("kubeconfig"), context=call.text("context"))
         looks, gaps, metric = looks_of_past(
-            call.text("filename"), call.text("metric"), tuple(call.texts("arg")), _seconds(call.text("past"))
+            call.text("filename"),
+            call.text("metric"),
+            tuple(call.texts("arg")),
+            _seconds(call.text("past")),
+            Credentials(flags, call.text("controller-namespace"), call.text("namespace")),
         )
         settings = metric.settings
     else:
@@ -83,7 +89,8 @@ def _harmed(settings: Settings, windows: Sequence[Sequence[Look]]) -> float | No
 
 COMMAND = Command(
     run,
-    "Reads looks of a time in which nothing was released, in the form that `serinus verdict` reads, or with -f from Prometheus.\n\n"
+    "Reads looks of a time in which nothing was released, in the form that `serinus verdict` reads, or with -f\n"
+    "from the metric's own provider: prometheus, datadog, newRelic, influxdb, cloudWatch or graphite.\n\n"
     "With -f give the arguments that select two groups of pods of one version, such as two zones: then both sides are read,\n"
     "and false aborts are counted. With the stable version's argument alone only the dispersion is measured.\n\n"
     "Prints the dispersion, which a metric takes as `dispersion`, and the part of windows in which harm would have been found\n"
@@ -99,6 +106,10 @@ COMMAND = Command(
         Flag("metric", "Metric of the template, if it has several with a verdict", metavar="NAME"),
         Flag("arg", "Argument of the template; repeat it", default=(), metavar="NAME=VALUE"),
         Flag("past", "How far back the queries read", default="168h", metavar="TIME"),
+        Flag("controller-namespace", "Namespace of the controller's Secrets", default="argo-rollouts", metavar="NAME"),
+        Flag("namespace", "Namespace of Secrets that the template calls `namespaced`", short="n", metavar="NAME"),
+        Flag("kubeconfig", "Path of the kubeconfig for Secrets", metavar="FILE"),
+        Flag("context", "Context of the kubeconfig", metavar="NAME"),
         *SETTINGS,
     ),
 )

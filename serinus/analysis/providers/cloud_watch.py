@@ -5,8 +5,9 @@ It uses AWS's query protocol (forms in, XML out), which every region and every e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -22,6 +23,7 @@ from serinus.analysis.providers.aws.signature import signed
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.client import Answer
 from serinus.analysis.providers.http.decoding import xml_of
+from serinus.analysis.providers.past_points import points_by_look
 from serinus.analysis.providers.provider import REQUIRED, Call, QueryProvider, Reading
 from serinus.api.meta import IntOrString
 from serinus.api.values.durations import go_duration
@@ -77,23 +79,41 @@ class CloudWatch(QueryProvider[CloudWatchConfig]):
             interval = go_duration(config.interval or "5m")
         except ValueError as error:
             raise ProviderError("provider.cloudWatch.interval: ", error) from error
-        env, now = call.reach.environment, call.now
-        region = region_of(env)
-        suffix = ".cn" if region.startswith("cn-") else ""
-        own = env.get("AWS_ENDPOINT_URL_CLOUDWATCH") or env.get("AWS_ENDPOINT_URL")
-        url = own or f"https://monitoring.{region}.amazonaws.com{suffix}/"
-        form = {
-            "Action": "GetMetricData",
-            "Version": VERSION,
-            "StartTime": _time(now - interval),
-            "EndTime": _time(now),
-            **dict(_fields(config.metric_data_queries)),
-        }
-        body = urlencode(form).encode()
-        keys = await credentials(call.reach, region=region)
-        headers = signed("POST", url, {"Content-Type": _FORM}, body, keys, region=region, service="monitoring", now=now)
-        answer = await call.reach.http.request("POST", url, headers=headers, body=body, seconds=SECONDS)
+        answer = await _asked(config, call, call.now - interval, call.now)
         return await call.read(answer, lambda: _reading(answer))
+
+    async def past(
+        self, config: CloudWatchConfig, times: Sequence[float], step: float, call: Call
+    ) -> dict[float, float]:
+        """The sum of the points before each time, as `query` takes them."""
+        points: list[tuple[float, float]] = []
+        page: str | None = ""
+        while page is not None:
+            answer = await _asked(config, call, times[0] - step, times[-1], page)
+            more, page = await call.taken(answer, partial(_past_points, answer))
+            points += more
+        return {time: sum(values) for time, values in points_by_look(points, times, step).items()}
+
+
+async def _asked(config: CloudWatchConfig, call: Call, start: float, end: float, page: str = "") -> Answer:
+    """The response for the time from `start` to `end`. `page`: the token of a further one."""
+    env = call.reach.environment
+    region = region_of(env)
+    suffix = ".cn" if region.startswith("cn-") else ""
+    own = env.get("AWS_ENDPOINT_URL_CLOUDWATCH") or env.get("AWS_ENDPOINT_URL")
+    url = own or f"https://monitoring.{region}.amazonaws.com{suffix}/"
+    form = {
+        "Action": "GetMetricData",
+        "Version": VERSION,
+        "StartTime": _time(start),
+        "EndTime": _time(end),
+        **dict(_fields(config.metric_data_queries)),
+        **({"NextToken": page} if page else {}),
+    }
+    body, service, now = urlencode(form).encode(), "monitoring", call.now
+    keys = await credentials(call.reach, region=region)
+    headers = signed("POST", url, {"Content-Type": _FORM}, body, keys, region=region, service=service, now=now)
+    return await call.reach.http.request("POST", url, headers=headers, body=body, seconds=SECONDS)
 
 
 def _time(seconds: float) -> str:
@@ -124,7 +144,8 @@ def _fields(queries: list[MetricDataQuery]) -> Iterator[tuple[str, str]]:
         yield from ((f"{root}.{key}", value) for key, value in plain.items() if value)
 
 
-def _reading(answer: Answer) -> Reading:
+def _answered(answer: Answer) -> ElementTree.Element:
+    """The XML of the response. ProviderError for one without success."""
     try:
         root = _plain(xml_of(answer.body))
     except ElementTree.ParseError as error:
@@ -132,6 +153,25 @@ def _reading(answer: Answer) -> Reading:
     if not answer.ok:
         code, message = root.findtext(".//Code", "error"), root.findtext(".//Message", "")
         raise ProviderError(f"CloudWatch answered {answer.status}: ", f"{code}: {message}")
+    return root
+
+
+def _past_points(answer: Answer) -> tuple[list[tuple[float, float]], str | None]:
+    """(the points of the only query that returns data, the token of the next page, None for the last one)."""
+    root = _answered(answer)
+    members = root.findall("./GetMetricDataResult/MetricDataResults/member")
+    if len({member.findtext("Id", "") for member in members}) > 1:
+        raise ProviderError("several queries return data, and a count is one: set `returnData: false` for the others")
+    points: list[tuple[float, float]] = []
+    for member in members:
+        result = _result(member)
+        times = [parse_time(stamp.text) or 0.0 for stamp in member.findall("./Timestamps/member")]
+        points += zip(times, result["Values"], strict=False)
+    return points, root.findtext("./GetMetricDataResult/NextToken") or None
+
+
+def _reading(answer: Answer) -> Reading:
+    root = _answered(answer)
     results = [_result(member) for member in root.findall("./GetMetricDataResult/MetricDataResults/member")]
     messages = [_message(member) for member in root.findall("./GetMetricDataResult/Messages/member")]
     metadata = {"messages": go_text([f"{m['Code']}: {m['Value']}" for m in messages], Budget())} if messages else {}

@@ -41,12 +41,8 @@ class Counting:
         texts = {field: query for field, query in metric.queries.items() if isinstance(query, str)}
         whole, provided = len(texts) == len(metric.queries), self._provider
         self._together = texts if whole and _in_one_request(provided, metric) else {}
-        parts = [metric.base] if self._together else [self._part(query) for query in metric.queries.values()]
+        parts = [metric.base] if self._together else [part_of(metric, field) for field in metric.queries]
         self._requests = [self._request(part, call) for part in parts]
-
-    def _part(self, query: str | Mapping[str, Any]) -> Mapping[str, Any]:
-        part = {PATHS.get(self._metric.provider, "query"): query} if isinstance(query, str) else query
-        return {**self._metric.base, **part}
 
     def _request(self, part: Mapping[str, Any], call: Call) -> tuple[Any, Metric, Metric]:
         """(configuration, metric, metric without secrets) of the counting provider."""
@@ -90,6 +86,13 @@ class Counting:
         assert isinstance(asked, QueryProvider)  # `COUNTING` names no others
         found = await asyncio.gather(*(asked.query(config, call) for config, call in calls))
         return {field: reading.result for field, reading in zip(self._metric.queries, found, strict=True)}
+
+
+def part_of(metric: SequentialMetric, field: str) -> dict[str, Any]:
+    """The configuration of the counting provider with the query of a field."""
+    query = metric.queries[field]
+    part = {PATHS.get(metric.provider, "query"): query} if isinstance(query, str) else query
+    return {**metric.base, **part}
 
 
 def _in_one_request(asked: Any, metric: SequentialMetric) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -13,6 +15,7 @@ from serinus.analysis.expr.values import Floats, plain_text
 from serinus.analysis.providers.current import hide
 from serinus.analysis.providers.errors import UNREADABLE, ProviderError
 from serinus.analysis.providers.http.client import Answer
+from serinus.analysis.providers.past_points import points_by_look
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse, one_of
 from serinus.api.values.durations import go_duration
 
@@ -20,6 +23,8 @@ REVIEW = " Please review the Analysis Template."
 SECRET = "datadog"
 PUBLIC = ("address",)
 DEFAULT_ADDRESS = "https://api.datadoghq.com"
+MOST_POINTS = 1_000
+"""Looks of one request for the past. Datadog answers at most 1,500 points for a series."""
 MOST_GROUPS = 100
 """Groups in the metadata of a measurement. If there are more: the lowest and the highest half."""
 
@@ -67,26 +72,28 @@ class Datadog(QueryProvider[DatadogConfig]):
 
     async def query(self, config: DatadogConfig, call: Call) -> Reading:
         check(config)
-        keys = await _credentials(config, call)
-        interval = _seconds(config.interval or "5m", "interval")
-        timeout = _seconds(config.request_timeout or "10s", "requestTimeout")
-        if timeout <= 0:
-            raise ProviderError("Request timeout must be a positive duration (e.g. 30s)." + REVIEW)
-        headers = {
-            "Content-Type": "application/json",
-            "DD-API-KEY": keys.api_key,
-            "DD-APPLICATION-KEY": keys.app_key,
-        }
-        url, now = keys.address.rstrip("/"), call.now
+        interval, now = _seconds(config.interval or "5m", "interval"), call.now
         if config.api_version == "v2":
-            body = msgspec.json.encode(_scalar_request(config, now - interval, now))
-            url = f"{url}/api/v2/query/scalar"
-            answer = await call.reach.http.request("POST", url, headers=headers, body=body, seconds=timeout)
+            answer = await _asked(config, call, _scalar_request(config, now - interval, now))
             return await call.read(answer, lambda: _columns(_checked(answer)))
-        query = urlencode({"query": config.query, "from": int(now - interval), "to": int(now)})
-        url = f"{url}/api/v1/query?{query}"
-        answer = await call.reach.http.request("GET", url, headers=headers, seconds=timeout)
+        answer = await _asked(config, call, _span(config, now - interval, now))
         return await call.read(answer, lambda: _points(_checked(answer)))
+
+    async def past(self, config: DatadogConfig, times: Sequence[float], step: float, call: Call) -> dict[float, float]:
+        """The last point before each time. v2 asks for time series, whose points have no aggregator."""
+        check(config)
+        if config.aggregator not in ("", "last", "sum"):
+            raise ProviderError(f"the past has no aggregator {config.aggregator}: a count takes sum or last")
+        found: dict[float, float] = {}
+        for first in range(0, len(times), MOST_POINTS):
+            part = times[first : first + MOST_POINTS]
+            start, end = part[0] - step, part[-1]
+            v2 = config.api_version == "v2"
+            request = _series_request(config, start, end, step) if v2 else _span(config, start, end)
+            answer = await _asked(config, call, request)
+            points = await call.taken(answer, partial(_past_points, answer, step))
+            found |= {time: values[-1] for time, values in points_by_look(points, part, step).items()}
+        return found
 
 
 def check(config: DatadogConfig) -> None:
@@ -113,6 +120,25 @@ def _seconds(text: str, field: str) -> float:
         return go_duration(text)
     except ValueError as error:
         raise ProviderError(f"provider.datadog.{field}: ", error) from error
+
+
+async def _asked(config: DatadogConfig, call: Call, request: Mapping[str, Any]) -> Answer:
+    """The response to a request of API v2, which has `data`, or to the query of v1 in a span of time."""
+    keys = await _credentials(config, call)
+    timeout = _seconds(config.request_timeout or "10s", "requestTimeout")
+    if timeout <= 0:
+        raise ProviderError("Request timeout must be a positive duration (e.g. 30s)." + REVIEW)
+    headers = {
+        "Content-Type": "application/json",
+        "DD-API-KEY": keys.api_key,
+        "DD-APPLICATION-KEY": keys.app_key,
+    }
+    url, http = keys.address.rstrip("/"), call.reach.http
+    if "data" not in request:
+        return await http.request("GET", f"{url}/api/v1/query?{urlencode(request)}", headers=headers, seconds=timeout)
+    kind = "scalar" if request["data"]["type"] == "scalar_request" else "timeseries"
+    body = msgspec.json.encode(request)
+    return await http.request("POST", f"{url}/api/v2/query/{kind}", headers=headers, body=body, seconds=timeout)
 
 
 async def _credentials(config: DatadogConfig, call: Call) -> Credentials:
@@ -149,6 +175,42 @@ def _scalar_request(config: DatadogConfig, start: float, end: float) -> dict[str
         "formulas": [{"formula": config.formula}] if config.formula else [],
     }
     return {"data": {"type": "scalar_request", "attributes": attributes}}
+
+
+def _series_request(config: DatadogConfig, start: float, end: float, step: float) -> dict[str, Any]:
+    """The same queries as time series, with a point for each `step` seconds."""
+    attributes = _scalar_request(config, start, end)["data"]["attributes"]
+    plain = [{key: text for key, text in query.items() if key != "aggregator"} for query in attributes["queries"]]
+    attributes |= {"queries": plain, "interval": int(step * 1000)}
+    return {"data": {"type": "timeseries_request", "attributes": attributes}}
+
+
+def _span(config: DatadogConfig, start: float, end: float) -> dict[str, Any]:
+    """The parameters of v1."""
+    return {"query": config.query, "from": int(start), "to": int(end)}
+
+
+def _past_points(answer: Answer, step: float) -> list[tuple[float, float]]:
+    """(time, value) of the only series. ProviderError for points that are further apart than `step` seconds."""
+    found = _checked(answer)
+    try:
+        attributes: dict[str, Any] = (found.get("data") or {}).get("attributes") or {}
+        times = attributes.get("times") or []
+        series = [list(zip(times, values, strict=True)) for values in attributes.get("values") or []]
+        series += [one.get("pointlist") or [] for one in found.get("series") or []]
+        stamps = [float(at) / 1000 for one in series for at, _ in one]
+        points = [(float(at) / 1000, float(value)) for one in series for at, value in one if value is not None]
+    except UNREADABLE as error:
+        raise ProviderError("Could not parse JSON body: ", error) from error
+    if len(series) > 1:
+        raise ProviderError(f"the query gives {len(series)} series, and a count is one: sum them")
+    apart = min((after - before for before, after in pairwise(stamps)), default=0.0)
+    if apart > step:
+        raise ProviderError(
+            f"Datadog answers points {apart:g} s apart for the past, and a look counts {step:g} s: write "
+            f"`.rollup(sum, {step:g})` at the end of the query"
+        )
+    return points
 
 
 def _checked(answer: Answer) -> dict[str, Any]:

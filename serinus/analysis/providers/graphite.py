@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,10 +11,12 @@ import msgspec
 
 from serinus.analysis.expr.values import Floats
 from serinus.analysis.providers.errors import UNREADABLE, ProviderError
-from serinus.analysis.providers.http.client import bare
+from serinus.analysis.providers.http.client import Answer, bare
+from serinus.analysis.providers.past_points import points_by_look
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading
 
 SECONDS = 10
+_SPAN = re.compile(r"(?:^|&)(?:from|until)=[^&]*+")
 
 
 class GraphiteConfig(msgspec.Struct):
@@ -29,19 +32,49 @@ class Graphite(QueryProvider[GraphiteConfig]):
     result = "a list of numbers"
 
     async def query(self, config: GraphiteConfig, call: Call) -> Reading:
-        shown = call.shown_config(self.key, GraphiteConfig).address
-        try:
-            parts = urlsplit(config.address)
-        except ValueError:
-            parts = None
-        if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ProviderError(f"Graphite address {bare(shown)} is not a valid URL")
-        query = re.sub(r"\s", "", config.query)
-        url = f"{config.address.rstrip('/')}/render?{query}&format=json"
-        answer = await call.reach.http.request("GET", url, seconds=SECONDS, shown=f"{shown.rstrip('/')}/render")
-        if answer.status >= 400:
-            raise ProviderError("error response: ", answer.text)
+        answer = await _asked(config, config.query, call)
         return await call.read(answer, lambda: _reading(answer.json()))
+
+    async def past(self, config: GraphiteConfig, times: Sequence[float], step: float, call: Call) -> dict[float, float]:
+        """The same targets for the whole time: `from` and `until` are replaced."""
+        targets = _SPAN.sub("", config.query.lstrip("?"))
+        query = f"{targets}&from={int(times[0] - step)}&until={int(times[-1])}"
+        answer = await _asked(config, query, call)
+        points = await call.taken(answer, lambda: _past_points(answer.json()))
+        found = points_by_look(points, times, step)
+        most = max(map(len, found.values()), default=0)
+        if most > 1:
+            raise ProviderError(
+                f"Graphite answers {most} points for {step:g} s, and a count is one number: use "
+                f"`summarize(…, '{step:g}s', 'sum')`"
+            )
+        return {time: values[0] for time, values in found.items()}
+
+
+async def _asked(config: GraphiteConfig, query: str, call: Call) -> Answer:
+    shown = call.shown_config(Graphite.key, GraphiteConfig).address
+    try:
+        parts = urlsplit(config.address)
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ProviderError(f"Graphite address {bare(shown)} is not a valid URL")
+    compact = re.sub(r"\s", "", query)
+    url = f"{config.address.rstrip('/')}/render?{compact}&format=json"
+    answer = await call.reach.http.request("GET", url, seconds=SECONDS, shown=f"{shown.rstrip('/')}/render")
+    if answer.status >= 400:
+        raise ProviderError("error response: ", answer.text)
+    return answer
+
+
+def _past_points(found: Any) -> list[tuple[float, float]]:
+    """(time, value) of the only series, without Graphite's nulls."""
+    try:
+        if len(found) > 1:
+            raise ProviderError(f"the query gives {len(found)} series, and a count is one: sum them")
+        return [(float(at), float(value)) for one in found for value, at in one["datapoints"] if value is not None]
+    except UNREADABLE as error:
+        raise ProviderError("the answer of Graphite cannot be read: ", error) from error
 
 
 def _reading(found: Any) -> Reading:

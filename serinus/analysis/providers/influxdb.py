@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,12 +17,14 @@ from serinus.analysis.expr.values import go_text
 from serinus.analysis.providers.errors import ProviderError
 from serinus.analysis.providers.http.client import Answer, refused
 from serinus.analysis.providers.provider import Call, QueryProvider, Reading, SecretUse
-from serinus.api.values.times import parse_time
+from serinus.api.values.times import format_time, parse_time
 
 SECRET = "influxdb"
 PUBLIC = ("address", "org")
 SECONDS = 30
 VALUE = "_value"
+AT_ONCE = 8
+"""Requests for the past at the same time: each look is one."""
 DIALECT = {"annotations": ["datatype", "group", "default"], "delimiter": ",", "header": True}
 
 
@@ -42,20 +45,48 @@ class Influxdb(QueryProvider[InfluxdbConfig]):
         return (SecretUse(config.profile or SECRET),)
 
     async def query(self, config: InfluxdbConfig, call: Call) -> Reading:
-        secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET, public=PUBLIC) or {}
-        address, token, org = (secret.get(key) for key in ("address", "authToken", "org"))
-        if not address or not token or not org:
-            raise ProviderError("authToken, org, or address not found")
-        answer = await call.reach.http.request(
-            "POST",
-            f"{address.rstrip('/')}/api/v2/query?{urlencode({'org': org})}",
-            headers={"Authorization": f"Token {token}", "Content-Type": "application/json", "Accept": "text/csv"},
-            body=msgspec.json.encode({"query": config.query, "type": "flux", "dialect": DIALECT}),
-            seconds=SECONDS,
-        )
-        if not answer.ok:
-            raise _refusal(answer)
+        answer = await _asked(config, call, {})
         return await call.read(answer, lambda: _reading(answer.text))
+
+    async def past(self, config: InfluxdbConfig, times: Sequence[float], step: float, call: Call) -> dict[float, float]:
+        """The same query for each time: the request sets Flux's `now()`."""
+        found: dict[float, float] = {}
+        for first in range(0, len(times), AT_ONCE):
+            part = times[first : first + AT_ONCE]
+            answers = await asyncio.gather(*(_asked(config, call, {"now": format_time(time)}) for time in part))
+            for time, answer in zip(part, answers, strict=True):
+                value = _number(answer.text)
+                if value is not None:
+                    found[time] = value
+        return found
+
+
+async def _asked(config: InfluxdbConfig, call: Call, more: Mapping[str, str]) -> Answer:
+    """`more`: further fields of the request."""
+    secret = await call.reach.secret(call.reach.namespace, config.profile or SECRET, public=PUBLIC) or {}
+    address, token, org = (secret.get(key) for key in ("address", "authToken", "org"))
+    if not address or not token or not org:
+        raise ProviderError("authToken, org, or address not found")
+    answer = await call.reach.http.request(
+        "POST",
+        f"{address.rstrip('/')}/api/v2/query?{urlencode({'org': org})}",
+        headers={"Authorization": f"Token {token}", "Content-Type": "application/json", "Accept": "text/csv"},
+        body=msgspec.json.encode({"query": config.query, "type": "flux", "dialect": DIALECT, **more}),
+        seconds=SECONDS,
+    )
+    if not answer.ok:
+        raise _refusal(answer)
+    return answer
+
+
+def _number(text: str) -> float | None:
+    """The number of a response, None for none. ProviderError for several records: a count is one number."""
+    values = [value for value in _values(text) if value is not None]
+    if len(values) > 1:
+        raise ProviderError(f"the query gives {len(values)} records, and a count is one: add `|> group() |> sum()`")
+    if values and (isinstance(values[0], bool) or not isinstance(values[0], int | float)):
+        raise ProviderError("the query gives no number")
+    return float(values[0]) if values else None
 
 
 def _reading(text: str) -> Reading:

@@ -1,7 +1,4 @@
-"""The looks that a sequential metric would have taken in the past, from range queries of its counting provider.
-
-Only Prometheus supports this: other providers return one current number.
-"""
+"""The looks that a sequential metric would have taken in the past, from its counting provider (`QueryProvider.past`)."""
 
 from __future__ import annotations
 
@@ -9,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import isfinite
 
-from serinus.analysis.providers.counts import NoCounts
+import msgspec
+
+from serinus.analysis.providers.counts import NoCounts, part_of
 from serinus.analysis.providers.errors import ProviderError
-from serinus.analysis.providers.prometheus import Prometheus, PrometheusConfig
-from serinus.analysis.providers.provider import Call, Reach
+from serinus.analysis.providers.provider import Call, QueryProvider, Reach
+from serinus.analysis.providers.registry import provider, providers
 from serinus.analysis.sequential.looks import FIELDS, Look, checked_look
-from serinus.analysis.sequential.metric import SequentialMetric
+from serinus.analysis.sequential.metric import COUNTING, SequentialMetric
 from serinus.analysis.sequential.settings import SetupError
 from serinus.api.analysis import AnalysisRun, Metric
 from serinus.api.decoding.reading import converted
@@ -26,36 +25,41 @@ EXTRAPOLATED = 1.1
 
 
 async def past_looks(
-    metric: SequentialMetric, fields: Sequence[str], start: float, end: float, reach: Reach
+    metric: SequentialMetric, fields: Sequence[str], start: float, end: float, reach: Reach, namespace: str = ""
 ) -> tuple[list[Look], int]:
     """(looks, times without one of the counts), one at each interval from `start` to `end`.
 
-    `fields`: the queried ones of FIELDS; the others are 0. NoCounts if the provider does not answer, SetupError for an
-    invalid count.
+    `fields`: the queried ones of FIELDS; the others are 0. `namespace`: of Secrets that are not the controller's.
+    NoCounts if the provider does not answer, SetupError for an invalid count or a provider that keeps no past.
     """
-    if metric.provider != "prometheus":
+    asked, step = provider(metric.provider), metric.interval
+    if not isinstance(asked, QueryProvider) or not asked.keeps_past:
         raise SetupError(
             f"counts.{metric.provider}",
-            "has no range queries here: -f reads the past from `counts.prometheus` only. Export looks of the past as JSON "
+            f"has no queries of the past here: -f reads them from {', '.join(with_past())}. Export looks of the past as JSON "
             "lines, such as [20, 0, 180, 2], and pipe them to `serinus verdict calibrate`",
         )
-    config = converted(dict(metric.base), PrometheusConfig)
-    inner = Metric("past", {"prometheus": dict(metric.base)})
-    call = Call(AnalysisRun(ObjectMeta()), inner, reach)
-    step = metric.interval
+    run = AnalysisRun(ObjectMeta(namespace=namespace))
     times = [start + step * place for place in range(int((end - start) / step) + 1)]
     series: dict[str, Mapping[float, float]] = {}
     for field in fields:
-        query = metric.queries[field]
-        if not isinstance(query, str):
-            raise SetupError(f"counts.{field}", "is no query")
+        part = part_of(metric, field)
         try:
-            series[field] = await Prometheus().ask_range(config, query, times, step, call)
+            config = converted(part, asked.config)
+            series[field] = await asked.past(config, times, step, Call(run, Metric("past", {asked.key: part}), reach))
+        except msgspec.ValidationError as error:
+            raise SetupError(f"counts.{field}", str(error)) from None
         except ProviderError as error:
             raise NoCounts(f"counts.{field}: {error.own}", error.said) from error
     rows = [_row(series, at) for at in sorted({at for points in series.values() for at in points})]
     found = _differences(rows) if metric.totals else [row for row in rows if row is not None]
     return [_look(row) for row in found], max(0, len(times) - len(found) - int(metric.totals))
+
+
+def with_past() -> list[str]:
+    """The keys of the counting providers that keep a past."""
+    known = providers()
+    return [key for key in COUNTING if isinstance(one := known[key], QueryProvider) and one.keeps_past]
 
 
 def _row(series: Mapping[str, Mapping[float, float]], at: float) -> list[float] | None:

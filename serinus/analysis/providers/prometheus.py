@@ -90,19 +90,16 @@ class Prometheus(QueryProvider[PrometheusConfig]):
             found = await asyncio.gather(*(self.query(one, call) for one in each))
             return {name: one.result for name, one in zip(queries, found, strict=True)}
 
-    async def ask_range(
-        self, config: PrometheusConfig, query: str, times: Sequence[float], step: float, call: Call
+    async def past(
+        self, config: PrometheusConfig, times: Sequence[float], step: float, call: Call
     ) -> dict[float, float]:
-        """The value of the query at each of these times, `step` seconds apart. Times without data are omitted.
-
-        ProviderError for several series: a count is one number.
-        """
         found: dict[float, float] = {}
         address = _address(config.address or call.reach.environment.get(ADDRESS, ""))
         headers = await _headers(config, call, DEFAULT_SECONDS)
         for first in range(0, len(times), MOST_POINTS):
             part = times[first : first + MOST_POINTS]
-            form = {"query": query, "start": plain_text(part[0]), "end": plain_text(part[-1]), "step": plain_text(step)}
+            ends = {"start": plain_text(part[0]), "end": plain_text(part[-1]), "step": plain_text(step)}
+            form = {"query": config.query, **ends}
             url = f"{address}/api/v1/query_range"
             answer = await _queried(url, form, headers, config, call, config.timeout or DEFAULT_SECONDS)
             found |= await call.taken(answer, partial(_points, answer))

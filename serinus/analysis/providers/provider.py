@@ -236,6 +236,19 @@ class QueryProvider(Provider[C]):
     async def query(self, config: C, call: Call) -> Reading:
         raise NotImplementedError
 
+    async def past(self, config: C, times: Sequence[float], step: float, call: Call) -> Mapping[float, float]:
+        """The number that `query` would have given at each of these times, `step` seconds apart. Times without data are
+        left out.
+
+        `serinus verdict calibrate` reads the past so. A provider that leaves this out keeps no past, and the command says
+        so. ProviderError if the provider does not answer, or if the query is no count.
+        """
+        raise NotImplementedError
+
+    @property
+    def keeps_past(self) -> bool:
+        return type(self).past is not QueryProvider.past
+
 
 class VerdictProvider(Provider[C]):
     """A provider with an external verdict: the exit of a Job, a canary's score, a plugin. Conditions are not used.

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -26,11 +26,42 @@ from serinus.api.decoding.reading import converted
 from serinus.cli.framework.errors import Problem
 from serinus.cli.manifests import manifests
 
+if TYPE_CHECKING:
+    from serinus.api.meta import Json
+    from serinus.api.resources import Resource
+    from serinus.kube.configuration.config import Flags
+    from serinus.kube.http.https import HttpsHandler
+
 KINDS = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
 
+class Credentials:
+    """The cluster whose Secrets hold credentials of a provider. It is connected to at the first Secret that is read: the
+    address of Prometheus, or the environment, may be enough.
+
+    `namespace`: the controller's, with its Secrets. `own`: of a Secret that the template calls `namespaced`.
+    """
+
+    def __init__(self, flags: Flags, namespace: str, own: str) -> None:
+        self._flags, self.namespace, self.own = flags, namespace, own
+        self._handler: HttpsHandler | None = None
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> Json:
+        from serinus.kube.client import Client
+        from serinus.kube.configuration.config import load
+        from serinus.kube.http.https import HttpsHandler
+
+        if self._handler is None:
+            self._handler = HttpsHandler(load(self._flags))
+        return await Client(self._handler).get(resource, name, namespace)
+
+    async def close(self) -> None:
+        if self._handler is not None:
+            await self._handler.close()
+
+
 def looks_of_past(
-    filename: str, name: str, arguments: Sequence[str], past: float
+    filename: str, name: str, arguments: Sequence[str], past: float, secrets: Credentials
 ) -> tuple[list[Look], int, SequentialMetric]:
     """(looks of the last `past` seconds, times without counts, the metric). `name`: of the metric, "" for the only one.
 
@@ -52,21 +83,24 @@ def looks_of_past(
     values = argument_values([Argument(arg.name, arg.value or "") for arg in known], None)
     try:
         found = sequential_metric(with_arguments(metric, values, Room()))
-        return (*_asked(found, [field for field in fields if field in found.queries], past), found)
+        return (*_asked(found, [field for field in fields if field in found.queries], past, secrets), found)
     except (AnalysisProblem, SetupError, NoCounts) as error:
         raise Problem(f"metric {metric.name}: {error}") from None
 
 
-def _asked(metric: SequentialMetric, fields: Sequence[str], past: float) -> tuple[list[Look], int]:
+def _asked(
+    metric: SequentialMetric, fields: Sequence[str], past: float, secrets: Credentials
+) -> tuple[list[Look], int]:
     end = time.time() // metric.interval * metric.interval
 
     async def asked() -> tuple[list[Look], int]:
         http = Http()
         try:
-            reach = Reach(http, cast(Cluster, None), time.time, environment=os.environ)
-            return await past_looks(metric, fields, end - past, end, reach)
+            reach = Reach(http, cast(Cluster, secrets), time.time, secrets.namespace, os.environ)
+            return await past_looks(metric, fields, end - past, end, reach, secrets.own)
         finally:
             await http.close()
+            await secrets.close()
 
     return asyncio.run(asked())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +59,10 @@ class Vendor:
     def says(self, path: str, *replies: Any) -> None:
         self.replies[path] = list(replies)
 
+    def answers(self, path: str, reply: Callable[[Asked], Any]) -> None:
+        """Each answer follows from its request."""
+        self.replies[path] = [reply]
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         headers = {k.lower(): v for k, v in request.headers.items()}
         raw = request.raw_path.partition("?")[2]
@@ -68,6 +72,7 @@ class Vendor:
         if not script:
             return web.Response(status=404, text="nothing here")
         found = script[0] if len(script) == 1 else script.pop(0)
+        found = found(self.asked[-1]) if callable(found) else found
         reply = found if isinstance(found, Reply) else Reply(found)
         content = reply.body if isinstance(reply.body, str | bytes) else json.dumps(reply.body)
         data = content if isinstance(content, bytes) else content.encode()
