@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from serinus.analysis.sequential.looks import compares
+from serinus.analysis.sequential.looks import Look, compares
+from serinus.analysis.sequential.record import Course
 from serinus.analysis.sequential.settings import Settings
 from serinus.analysis.sequential.tally import Tally, Verdict
 from serinus.api.messages.visible import visible_json
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
+from serinus.cli.framework.flags import Flag, real
 from serinus.cli.verdicts.verdict_lines import looks_of
 from serinus.cli.verdicts.verdict_settings import SETTINGS, settings_of
 
@@ -23,20 +25,38 @@ DIGITS = 9
 
 
 def run(call: Call) -> int:
-    print_verdicts(settings_of(call), sys.stdin.buffer)
+    print_verdicts(settings_of(call), sys.stdin.buffer, call.value("weight"))
     return 0
 
 
-def print_verdicts(settings: Settings, lines: Iterable[bytes]) -> None:
-    """Print each line with the verdict after it. Problem names the first line that is no look, and the field."""
-    tally = Tally(settings)
+def print_verdicts(settings: Settings, lines: Iterable[bytes], weight: float | None) -> None:
+    """Print each line with the verdict after it. `weight`: the canary's in percent; a look may have its own.
+
+    Problem names the first line that is no look, and the field, or the first look whose requests do not split so.
+    """
+    tally, course = Tally(settings), Course()
     for number, (value, look) in enumerate(looks_of(lines), start=1):
         if settings.budget is None and not compares(value):
             raise Problem(
                 f"look {number}: stable: is missing: without a stable version to compare with, set --budget, the error rate "
                 "that is allowed"
             )
+        if compares(value):
+            _check_split(course, number, value, look, weight)
         print(visible_json(json.dumps(_shown(value, tally.add(look), tally))), flush=True)
+
+
+def _check_split(course: Course, number: int, value: Any, look: Look, weight: float | None) -> None:
+    own = value.get("weight") if isinstance(value, dict) else None
+    percent = weight if own is None else own
+    if percent is None:
+        return
+    if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
+        raise Problem(f"look {number}: weight: {percent!r} is no percentage between 0 and 100")
+    course.note_split(look, percent / 100, fixed=own is None)
+    mismatch = course.mismatch("leave the weight out")
+    if mismatch:
+        raise Problem(f"look {number}: {mismatch}")
 
 
 def _shown(value: Any, verdict: Verdict, tally: Tally) -> dict[str, Any]:
@@ -61,11 +81,18 @@ COMMAND = Command(
     "Reads looks as JSON lines from standard input, and prints each with the verdict after it.\n\n"
     'A look has the counts since the look before. Errors are the requests that you count as failed. "logHarm" and\n'
     '"logSafe" are the natural logarithms of the evidence: harm from log(1 / false-abort) on, safe from\n'
-    "log(1 / false-pass) on.",
+    "log(1 / false-pass) on.\n\n"
+    'A look may have a "weight", the canary\'s share of the traffic in percent, as --weight for all looks. If the requests\n'
+    "do not split so, the looks are wrong, and the command ends with an error in place of a verdict.",
     "",
     (
         'echo \'{"canary": {"requests": 20, "errors": 6}, "stable": {"requests": 180, "errors": 2}}\' | serinus verdict',
         "echo '[20, 6, 180, 2]' | serinus verdict --margin 2 --budget 0.01",
     ),
-    flags=SETTINGS,
+    flags=(
+        *SETTINGS,
+        Flag(
+            "weight", "Canary's share of the traffic in percent, to check the split", default=None, parse=real(0, 100)
+        ),
+    ),
 )

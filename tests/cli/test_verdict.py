@@ -42,6 +42,42 @@ def test_every_form_of_a_look_gives_the_same_verdict() -> None:
     assert len({printed("--budget", "0.01", text=text)[0]["logHarm"] for text in alone}) == 1
 
 
+def looks_at(*weights: int, canary: int, stable: int) -> str:
+    return "".join(
+        json.dumps({"n_c": canary, "k_c": 0, "n_s": stable, "k_s": 1, "weight": weight}) + "\n" for weight in weights
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "first"),
+    [
+        (("--weight", "20"), "[180, 1, 20, 0]\n", "look 1: the canary's queries count 90.0%"),
+        ((), looks_at(20, 20, 20, canary=180, stable=20), "look 3: the canary's queries count 90.0%"),
+        (("--weight", "50"), looks_at(10, 10, 10, canary=100, stable=100), "look 3: the canary's queries count 50.0%"),
+    ],
+)
+def test_requests_that_do_not_split_by_the_weight_are_no_verdict(words: tuple[str, ...], text: str, first: str) -> None:
+    with pytest.raises(Problem) as caught:
+        printed(*words, text=text)
+    assert caught.value.message.startswith(f"{first} of all requests and its weight is ")
+
+
+def test_looks_around_a_change_of_the_weight_are_left_out_of_the_split() -> None:
+    late = looks_at(50, 50, canary=10, stable=90)  # the gateway still sends 10 %
+    text = looks_at(10, 10, 10, canary=10, stable=90) + late + looks_at(50, 50, canary=50, stable=50)
+    assert len(printed(text=text)) == 7
+
+
+@pytest.mark.parametrize("words", [(), ("--weight", "0"), ("--weight", "10"), ("--weight", "12")])
+def test_a_right_split_and_no_weight_are_no_error(words: tuple[str, ...]) -> None:
+    assert len(printed(*words, text="[20, 0, 180, 2]\n" * 50)) == 50
+
+
+def test_a_weight_is_a_percentage() -> None:
+    with pytest.raises(Problem, match="look 1: weight: 120 is no percentage between 0 and 100"):
+        printed(text=looks_at(120, canary=10, stable=90))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

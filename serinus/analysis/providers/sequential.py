@@ -21,7 +21,6 @@ from serinus.analysis.sequential.looks import FIELDS, checked_look
 from serinus.analysis.sequential.metric import PLUGIN, Sequential, SequentialMetric, sequential_metric
 from serinus.analysis.sequential.record import Record, record_of
 from serinus.analysis.sequential.settings import SetupError
-from serinus.analysis.sequential.shares import SampleRatio
 from serinus.analysis.sequential.summary import summary
 from serinus.analysis.verdicts import last_measurement
 from serinus.api.analysis import Measurement, Metric
@@ -36,8 +35,6 @@ EXTRAPOLATED = 1.1
 ONE_SIDED = 10
 """Looks without a stable request, while the canary has some, before the metric fails."""
 MANY = 100
-STEADY = 2
-"""Looks at the same weight before one counts for the split: gateways and scrapes follow a change late."""
 
 
 class _Asked(NamedTuple):
@@ -165,20 +162,10 @@ def _add(metric: SequentialMetric, record: Record, found: dict[str, float], now:
 
 
 def _note_split(metric: SequentialMetric, record: Record, in_force: float | None) -> None:
-    """Add the latest look to the check of the split, with the metric's own `weight` or the current one.
-
-    A look belongs to no weight if the weight changed during it or just before it.
-    """
-    course = record.course
+    """Add the latest look to the check of the split, with the metric's own `weight` or the current one."""
     weight = in_force if metric.weight is None else metric.weight / 100
-    if not metric.compares or weight is None:
-        return
-    course.steady = course.steady + 1 if weight == course.weight else 0
-    course.weight = weight
-    if course.steady >= STEADY or metric.weight is not None:
-        split = SampleRatio(course.splits)
-        split.add(weight, record.latest.canary_requests, record.latest.stable_requests)
-        course.splits = split.splits
+    if metric.compares and weight is not None:
+        record.course.note_split(record.latest, weight, fixed=metric.weight is not None)
 
 
 def _within(numbers: list[float]) -> list[float]:
@@ -199,7 +186,7 @@ def _judged(metric: SequentialMetric, record: Record, now: float, count: int) ->
     """The phase after a look, and the reason if the metric ends without a verdict."""
     tally, course = record.tally, record.course
     n_c, _, n_s, _ = tally.totals
-    mismatch = SampleRatio(course.splits).mismatch() if course.splits else ""
+    mismatch = course.mismatch()
     if mismatch:
         return INCONCLUSIVE, mismatch
     if tally.word == "harm":

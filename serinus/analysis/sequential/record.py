@@ -12,11 +12,13 @@ import msgspec
 
 from serinus.analysis.sequential.looks import Look, restored, stored
 from serinus.analysis.sequential.settings import Settings, SetupError
-from serinus.analysis.sequential.shares import Split
+from serinus.analysis.sequential.shares import SampleRatio, Split
 from serinus.analysis.sequential.tally import Tally, Verdict
 
 LONGEST = 8_000
 """Characters of stored looks: several hundred looks. Texts of a measurement are cut at 10,000."""
+STEADY = 2
+"""Looks at the same weight before one counts for the split: gateways and scrapes follow a change late."""
 DROPPED = 2_000
 """Characters that are folded into the sums at a time."""
 
@@ -36,6 +38,22 @@ class Course(msgspec.Struct, rename="camel", omit_defaults=True):
     weight: float = 0.0
     steady: int = 0
     splits: list[Split] = []
+
+    def note_split(self, look: Look, weight: float, *, fixed: bool) -> None:
+        """Add a look to the check of the split. `weight`: the canary's, from 0 to 1. `fixed`: it never changes.
+
+        A look belongs to no weight if the weight changed during it or just before it.
+        """
+        self.steady = self.steady + 1 if weight == self.weight else 0
+        self.weight = weight
+        if self.steady >= STEADY or fixed:
+            split = SampleRatio(self.splits)
+            split.add(weight, look.canary_requests, look.stable_requests)
+            self.splits = split.splits
+
+    def mismatch(self, remedy: str = "set `weight: 0`") -> str:
+        """`SampleRatio.mismatch` of the looks so far."""
+        return SampleRatio(self.splits).mismatch(remedy) if self.splits else ""
 
 
 class Record:

@@ -40,8 +40,8 @@ class SampleRatio:
             canary, stable = self._counts.get(weight, (0.0, 0.0))
             self._counts[weight] = canary + canary_requests, stable + stable_requests
 
-    def mismatch(self) -> str:
-        """The sentence about a split that the weights do not explain; "" for none."""
+    def mismatch(self, remedy: str = "set `weight: 0`") -> str:
+        """The sentence about a split that the weights do not explain; "" for none. `remedy`: turns the check off."""
         splits = self.splits
         seen = sum(canary + stable for _, canary, stable in splits)
         if not seen or all(map(_explained, splits)):
@@ -57,7 +57,7 @@ class SampleRatio:
         return (
             f"the canary's queries count {found:.1%} of all requests and its weight is {expected:.1%}: "
             "a label selects the wrong pods, the sides are swapped, or mirrored traffic is counted. Correct the queries, "
-            "or set `weight: 0` where requests are not split by weight"
+            f"or {remedy} where requests are not split by weight"
         )
 
 
