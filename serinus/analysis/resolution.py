@@ -18,6 +18,7 @@ from serinus.analysis.limits import KEPT, Limits, limits_of
 from serinus.analysis.templating import with_arguments
 from serinus.analysis.validation import check_metrics
 from serinus.api.analysis import AnalysisRunSpec, DryRun, MeasurementRetention, Metric
+from serinus.api.messages.counted import counted
 
 MOST_MATCHES = 50_000
 """Most pairs of a rule's pattern and a metric's name to match: a third of a second."""
@@ -125,8 +126,8 @@ def _bounded(what: str, patterns: Sequence[str], names: Mapping[str, None]) -> N
     cost = sum(100 if found is None else not (found[1] and found[3]) for found in plain) * len(names)
     if cost > 100 * MOST_MATCHES:
         raise AnalysisProblem(
-            f"{what} has {len(patterns)} patterns for {len(names)} metrics: at most {MOST_MATCHES} pairs of a pattern and a metric "
-            "are tried; write patterns that match several metrics, or whole names: ^name$"
+            f"{what} has {counted(len(patterns), 'pattern')} for {counted(len(names), 'metric')}: at most "
+            f"{MOST_MATCHES} pairs of a pattern and a metric are tried; write patterns that match several metrics, or whole names: ^name$"
         )
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from serinus.api.messages.counted import counted
 from serinus.api.messages.visible import visible
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
@@ -63,8 +64,8 @@ def _check(routes: list[Json], before: str, after: str) -> None:
     for line in differences:
         print(visible(line))
     if differences:
-        raise Problem(f"{len(differences)} of {count} kinds of requests are answered differently")
-    print(f"{count} kinds of requests, {TIMES} of each: both answer alike.")
+        raise Problem(f"{len(differences)} of {counted(count, 'kind', 'kinds')} of requests are answered differently")
+    print(f"{counted(count, 'kind')} of requests, {TIMES} of each: both answer alike.")
 
 
 COMMAND = Command(

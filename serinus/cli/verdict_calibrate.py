@@ -12,6 +12,7 @@ from serinus.analysis.sequential.dispersion import LEAST_LOOKS, Dispersion
 from serinus.analysis.sequential.looks import Look
 from serinus.analysis.sequential.settings import Settings
 from serinus.analysis.sequential.tally import verdicts
+from serinus.api.messages.counted import counted
 from serinus.api.messages.visible import visible_json
 from serinus.api.values.durations import go_duration
 from serinus.cli.framework.commandline import Call, Command
@@ -45,7 +46,7 @@ def run(call: Call) -> int:
         looks = [look for _, look in looks_of(sys.stdin.buffer)]
     if len(looks) < LEAST_LOOKS:
         raise Problem(
-            f"{len(looks)} looks are too few: a dispersion needs {LEAST_LOOKS}, and a false-abort rate many windows"
+            f"{counted(len(looks), 'look is', 'looks are')} too few: a dispersion needs {LEAST_LOOKS}, and a false-abort rate many windows"
         )
     found = Dispersion()
     for look in looks:

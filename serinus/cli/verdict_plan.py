@@ -16,6 +16,7 @@ from serinus.analysis.sequential.planning import (
     times_to_harm,
     times_to_safe,
 )
+from serinus.api.messages.counted import counted
 from serinus.api.values.durations import go_duration
 from serinus.api.values.times import age_words
 from serinus.cli.framework.commandline import Call, Command
@@ -46,9 +47,8 @@ def run(call: Call) -> int:
     wanted = [_step(text) for text in call.texts("step") or ["10:5m"]]
     chance = Random(call.number("seed")).random
     by_end = found_by_step(settings, traffic, wanted, ratio, chance)
-    print(
-        f"A version that fails {ratio:g} times as often, beside {rate:.3g} errors at {requests:g} requests a minute:\n"
-    )
+    errors, asked = counted(float(f"{rate:.3g}"), "error"), counted(requests, "request")
+    print(f"A version that fails {ratio:g} times as often, beside {errors} at {asked} a minute:\n")
     print(
         _row(
             "step", "weight", "lasts", "found in it", "by its end", *(f"{p:.0%} in" for p in PARTS), "safe in", "costs"
@@ -72,7 +72,7 @@ def run(call: Call) -> int:
                 f"{by_end[place]:.0%}",
                 *times,
                 _words(safe.by(0.8)),
-                "" if cost is None else f"{cost:.0f} errors",
+                "" if cost is None else counted(round(cost), "error"),
             )
         )
         lines.append((f"step {place + 1} ({weight:.0%})", harm))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from serinus.api.messages.counted import counted
 from serinus.api.meta import Json
 from serinus.api.resources import Resource
 from serinus.api.served_kind import located
@@ -38,7 +39,7 @@ async def sentence(client: Client, resource: Resource, namespace: str, action: A
     if not undone:
         return ""
     parts, text = undone[0]
-    more = f" (and {len(undone) - 1} more fields)" if len(undone) > 1 else ""
+    more = f" (and {counted(len(undone) - 1, 'more field')})" if len(undone) > 1 else ""
     wanted = "removed" if text == "null" else f"set to {_short(text)}"
     return (
         f"{path_of(parts)}{more} of {what} is {wanted} and changed back each time: {_who(live, parts, client.manager)}"

@@ -70,7 +70,7 @@ def problems(measured: Sequence[Measured], wanted: Sequence[int], failed: int) -
         if not shares:
             found.append(f"weight {weight} was never seen in traffic")
         found += [
-            f"at weight {weight} the new version gave {m.share} % of {m.requests} answers"
+            f"at weight {weight} the new version gave {m.share} % of {m.requests} in all"
             for m in shares
             if abs(m.share - weight) > TOLERANCE
         ]

@@ -123,7 +123,7 @@ async def test_new_relic_is_asked_for_a_time_series(world: World) -> None:
     assert await looks(world, metric("newRelic", {}, query)) == (LOOKS, 1)
     assert world.vendor.asked[0].json["variables"]["query"] == (
         "SELECT count(*) FROM T WHERE name = 'ever since 5 until' "
-        f"SINCE {1000 * int(START - STEP)} UNTIL {1000 * int(TIMES[-1])} TIMESERIES 30 seconds"
+        f"SINCE {1000 * int(START - STEP)} UNTIL {1000 * int(TIMES[-1])} TIMESERIES 30 SECONDS"
     )
     with pytest.raises(NoCounts, match="FACET"):
         await looks(world, metric("newRelic", {}, "SELECT count(*) FROM T FACET host"))

@@ -79,4 +79,4 @@ async def test_the_run_of_an_event_has_the_sentence_and_the_numbers(world: World
     found = read_configuration("", {"template.t": f"message: '{source}'"}, {})
     values = variables(ROLLOUT, {}, analysis_run=run)
     made = render([found.templates["t"]], "slack", "slack", for_templates(values, "slack", "ch", NOW), NOW)
-    assert made.message == "harm after 1 looks: evidence 6.9e+23, limit 20 | harm 0.002473 1 30 11.64"
+    assert made.message == "harm after 1 look: evidence 6.9e+23, limit 20 | harm 0.002473 1 30 11.64"

@@ -61,7 +61,7 @@ async def test_known_answers_until_the_verdict(world: World, name: str, *, forge
 async def test_harm_fails_the_run_and_says_why(world: World) -> None:
     done, run = await played(world, [[30, 30, 270, 0]])
     assert done.status.phase == "Failed"
-    assert run.last.message.startswith("harm after 1 looks: evidence 6.9e+23, limit 20")
+    assert run.last.message.startswith("harm after 1 look: evidence 6.9e+23, limit 20")
     assert 'Metric "errors" assessed Failed' in done.status.message
 
 

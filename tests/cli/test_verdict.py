@@ -81,7 +81,7 @@ def test_a_weight_is_a_percentage() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[1, 0, 9, 0]\n[1, 2, 9, 0]\n", "line 2: canary.errors: 2 errors are more than 1 requests"),
+        ("[1, 0, 9, 0]\n[1, 2, 9, 0]\n", "line 2: canary.errors: 2 errors are more than 1 request:"),
         ("\n{", "line 2: is no JSON"),
         ("[" * 200 + "]" * 200, "line 1: "),
         ('{"canary": {"requests": 1, "errors": 0}, "stable": {"requests": 1}}', "line 1: stable.errors: is missing"),

@@ -84,7 +84,7 @@ class NewRelic(QueryProvider[NewRelicConfig]):
         for first in range(0, len(times), MOST_BUCKETS):
             part = times[first : first + MOST_BUCKETS]
             span = f"SINCE {int((part[0] - step) * 1000)} UNTIL {int(part[-1] * 1000)}"
-            answer = await _asked(config, f"{query} {span} TIMESERIES {step:g} seconds", call)
+            answer = await _asked(config, f"{query} {span} TIMESERIES {step:g} SECONDS", call)
             points = await call.taken(answer, partial(_buckets, answer))
             found |= {time: values[-1] for time, values in points_by_look(points, part, step).items()}
         return found

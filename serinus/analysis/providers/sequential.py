@@ -24,6 +24,7 @@ from serinus.analysis.sequential.settings import SetupError
 from serinus.analysis.sequential.summary import summary
 from serinus.analysis.verdicts import last_measurement
 from serinus.api.analysis import Measurement, Metric
+from serinus.api.messages.counted import counted
 from serinus.api.values.times import age_words, format_deadline, format_time
 
 REMEMBERED = 2_000
@@ -195,7 +196,7 @@ def _judged(metric: SequentialMetric, record: Record, now: float, count: int) ->
         return SUCCESSFUL, ""
     if metric.settings.budget is None and tally.looks >= ONE_SIDED and n_c >= MANY and not n_s:
         return INCONCLUSIVE, (
-            f"counts.stable.requests: no request in {tally.looks} looks, and the canary had {n_c:g}: correct the query, or set "
+            f"counts.stable.requests: no request in {counted(tally.looks, 'look')}, and the canary had {n_c:g}: correct the query, or set "
             "`budget` where there is no stable version to compare with"
         )
     if now - course.used_at >= metric.no_data:

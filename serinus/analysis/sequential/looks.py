@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from serinus.analysis.sequential.settings import SetupError
+from serinus.api.messages.counted import counted
 
 HIGHEST_COUNT = 1e15
 """Counts above it are not exact as floating-point numbers."""
@@ -65,7 +66,8 @@ def checked_look(numbers: Sequence[float], fields: Sequence[str] = FIELDS) -> Lo
         if errors > requests:
             raise SetupError(
                 fields[place + 1],
-                f"{errors:g} errors are more than {requests:g} requests: both queries must count the same requests in "
+                f"{counted(errors, 'error is', 'errors are')} more than {counted(requests, 'request')}: both queries must count "
+                "the same requests in "
                 "the same window",
             )
     return look

@@ -12,6 +12,7 @@ import msgspec
 
 from serinus.analysis.sequential.settings import Settings, SetupError, checked
 from serinus.api.analysis import Metric
+from serinus.api.messages.counted import counted
 from serinus.api.values.durations import go_duration
 
 PLUGIN = "serinus.dev/sequential"
@@ -152,7 +153,7 @@ def _side(name: str, side: Any) -> dict[str, str | Mapping[str, Any]]:
 def _provider(counts: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     known = ", ".join(COUNTING)
     if len(counts) != 1:
-        raise SetupError("counts", f"names {len(counts)} providers, and must name one of {known}")
+        raise SetupError("counts", f"names {counted(len(counts), 'provider')}, and must name one of {known}")
     ((name, base),) = counts.items()
     if name not in COUNTING:
         raise SetupError(f"counts.{name}", f"is no provider that gives numbers: use one of {known}")

@@ -9,6 +9,7 @@ import msgspec
 
 from serinus.analysis.sequential.record import Record
 from serinus.analysis.sequential.tally import Tally, Verdict
+from serinus.api.messages.counted import counted
 
 CERTAIN_RATIO = 3.0
 """The ratio of error rates for the projection."""
@@ -74,9 +75,9 @@ def summary(record: Record, interval: float) -> Summary:
 def _missing(tally: Tally, last: Verdict, harm: float, safe: float, certain: float | None) -> str:
     settings = tally.settings
     if last.verdict == "harm":
-        return f"harm after {tally.looks} looks: evidence {number(harm)}, limit {number(1 / settings.false_abort)}"
+        return f"harm after {counted(tally.looks, 'look')}: evidence {number(harm)}, limit {number(1 / settings.false_abort)}"
     if last.verdict == "safe":
-        return f"safe after {tally.looks} looks: at most {settings.false_pass:.3g} of bad versions are called so"
+        return f"safe after {counted(tally.looks, 'look')}: at most {settings.false_pass:.3g} of bad versions are called so"
     if not tally.totals.canary_requests:
         return "the canary has had no requests yet"
     said = (
@@ -103,5 +104,5 @@ def _rounded(value: float | None) -> Any:
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+        return counted(round(seconds), "second")
+    return counted(round(seconds / 60), "minute") if seconds < 5400 else counted(round(seconds / 3600, 1), "hour")

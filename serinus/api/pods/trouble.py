@@ -11,6 +11,7 @@ import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from serinus.api.messages.counted import counted
 from serinus.api.meta import Condition
 from serinus.api.values.times import age_words, parse_time
 from serinus.api.workloads import ContainerStatus, ContainerTerminated, Pod, PodEvent
@@ -90,7 +91,7 @@ def trouble(
     most = min(found, key=lambda one: (one.weak, -counts[one.same], one.code, one.same))
     count = counts[most.same]
     total = max(wanted, len(found))
-    share = f"{count} of {total} pods: " if total > 1 else ""
+    share = f"{count} of {counted(total, 'pod')}: " if total > 1 else ""
     return Trouble(most.code, share + most.text, "" if most.weak else share + most.same)
 
 
@@ -106,8 +107,7 @@ def overdue(pods: Iterable[Pod], now: float) -> Trouble | None:
     first = min(late, key=lambda pod: (pod.metadata.deletion_timestamp or "", pod.metadata.name))
     since = age_words(now - (parse_time(first.metadata.deletion_timestamp or "") or now))
     held = f", finalizers: {', '.join(first.metadata.finalizers)}" if first.metadata.finalizers else ""
-    count = f"{len(late)} pods are" if len(late) > 1 else "1 pod is"
-    text = f"Terminating: {count} past the grace period; {first.metadata.name} for {since}{held}"
+    text = f"Terminating: {counted(len(late), 'pod is', 'pods are')} past the grace period; {first.metadata.name} for {since}{held}"
     return Trouble("Terminating", text)
 
 

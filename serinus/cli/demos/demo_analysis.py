@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import msgspec
 
 from serinus.api.analysis import AnalysisRun, MetricResult
+from serinus.api.messages.counted import counted
 from serinus.api.messages.visible import visible_json
 from serinus.api.resources import ANALYSIS_RUNS
 from serinus.cli.demos.demo_screen import Screen
@@ -113,7 +114,7 @@ class AnalysisWalk(Stage):
 
     async def _bad_version(self) -> None:
         say, view = self.screen.say, self.screen.view
-        view.doing = f"{self.settings.rate:.0f} requests a second go through the gateway"
+        view.doing = f"{counted(round(self.settings.rate), 'request')} a second go through the gateway"
         await self.look(2.0)
         say(f"Now {NEW} is released. {ERRORS} % of its answers are errors, and no person watches:")
         text = (self.manifests / "rollout.yaml").read_text().replace(f"rollouts-demo:{OLD}", f"rollouts-demo:{NEW}")
@@ -200,7 +201,7 @@ class AnalysisWalk(Stage):
                 f" measurement that decided."
             )
             print(
-                f"{spent.meanwhile} of {self._requests} requests failed meanwhile, the last one {spent.last:.2f} s after that."
+                f"{spent.meanwhile} of {counted(self._requests, 'request')} failed meanwhile, the last one {spent.last:.2f} s after that."
             )
             seconds = self._outcome.seconds
             print(

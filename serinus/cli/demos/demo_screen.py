@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from serinus.api.messages.counted import counted
 from serinus.api.messages.visible import visible
 from serinus.cli.framework.terminal import below
 
@@ -104,7 +105,7 @@ class Live:
                 text.append(("█" * round(BAR * percent / 100), PAINT.get(color, "white")))
             for color, percent in sorted(view.ratio.items()):
                 text.append((f"  {color or 'failed'} {percent:.0f} %", PAINT.get(color, "white")))
-            text.append((f"   {view.requests} answers, {view.failed} failed\n", ""))
+            text.append((f"   {counted(view.requests, 'answer')}, {view.failed} failed\n", ""))
         text.append((f"\n   {view.doing}\n", "bold"))
         if view.why:
             text.append((f"   {view.why}\n", ""))

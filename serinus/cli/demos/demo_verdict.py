@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serinus.api.analysis import AnalysisRun, MetricResult
+from serinus.api.messages.counted import counted
 from serinus.api.messages.plurals import count
 from serinus.cli.demos.demo_stage import MANIFESTS, NAME, Stage
 
@@ -65,7 +66,7 @@ def _words(counts: tuple[int, int], failed: str, passed: str) -> str:
     bad, looks = counts
     if not looks:
         return "no look before the verdict"
-    return f"{bad} of {looks} looks fail: would {failed if bad else passed}"
+    return f"{bad} of {counted(looks, 'look')} fail: would {failed if bad else passed}"
 
 
 class SecondAct:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from serinus.api.messages.counted import counted
 from serinus.api.messages.visible import visible_json
 from serinus.cli.demos.demo_screen import Screen
 from serinus.cli.demos.demo_stage import NAME, NEW, OLD, DemoFailed, DemoSettings, Stage, background
@@ -63,7 +64,7 @@ class Walk(Stage):
         rollout = self.watch.rollout
         canary = rollout.spec.strategy.canary if rollout else None
         view.steps = [_step(step) for step in msgspec.to_builtins(canary.steps if canary else [])]
-        view.doing = f"{self.settings.rate:.0f} requests a second go through the gateway"
+        view.doing = f"{counted(round(self.settings.rate), 'request')} a second go through the gateway"
         self.noticed()
         await self.look(2.0)
         say(f"Now the image's tag changes from {OLD} to {NEW}, and the Rollout begins its steps.")
@@ -125,7 +126,9 @@ class Walk(Stage):
             self.screen.say(f"Weight {self.watch.weight}: {self.watch.weight} of 100 requests go to {NEW}.")
 
     def _tell_share(self, found: Measured) -> None:
-        self.screen.say(f"  measured: {found.share} % of {found.requests} answers were {NEW} at weight {found.weight}")
+        self.screen.say(
+            f"  measured: {found.share} % of {counted(found.requests, 'answer')} were {NEW} at weight {found.weight}"
+        )
 
     def _tell_end(self, trouble: str) -> bool:
         now = asyncio.get_running_loop().time()
@@ -141,7 +144,7 @@ class Walk(Stage):
         for failure, times in self.traffic.failures.most_common(5):
             print(f"  {times} × {failure}")
         if not found:
-            print(f"{self.traffic.total} requests, none failed; the answers followed every weight.")
+            print(f"{counted(self.traffic.total, 'request')}, none failed; the answers followed every weight.")
             print("Next, with your own manifests: serinus up -d")
         if not self.screen.live:
             end = summary(measured, self.traffic.total, self.traffic.failed, now - self.began)

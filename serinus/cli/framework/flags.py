@@ -5,6 +5,8 @@ A flag may appear anywhere in front of `--`. Invalid flags end in a `UsageProble
 
 from __future__ import annotations
 
+from serinus.api.messages.counted import counted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -165,7 +167,7 @@ def _long(flags: Sequence[Flag], word: str, rest: list[str], given: dict[str, Va
 def _set_words(flag: Flag, words: list[str], rest: list[str], given: dict[str, Value]) -> None:
     while len(words) < flag.takes:
         if not rest:
-            raise UsageProblem(f"flag needs {flag.takes} arguments: --{flag.name} {flag.metavar}".rstrip())
+            raise UsageProblem(f"flag needs {counted(flag.takes, 'argument')}: --{flag.name} {flag.metavar}".rstrip())
         words.append(rest.pop(0))
     given[flag.name] = words
 

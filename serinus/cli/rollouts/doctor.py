@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from serinus.api.messages.counted import counted
 from serinus.api.messages.plurals import count
 from serinus.api.resources import ARGOPROJ, EVENTS, LEASES, REPLICA_SETS, Resource
 from serinus.cli.cluster.leaders import leaders, ours
@@ -107,7 +108,11 @@ def _notifications(session: Session, flags: str) -> Iterator[Finding]:
     for one in found[:MOST_DESTINATIONS]:
         yield Finding(f"notifications to {one.to}", f"{one.trigger} {WORDS[one.state]}: {one.why}", fix)
     if len(found) > MOST_DESTINATIONS:
-        yield Finding("notifications", f"{len(found) - MOST_DESTINATIONS} more destinations take none", fix)
+        yield Finding(
+            "notifications",
+            f"{counted(len(found) - MOST_DESTINATIONS, 'more destination takes', 'more destinations take')} none",
+            fix,
+        )
 
 
 def _tried(session: Session, resource: Resource, flags: str) -> Finding:

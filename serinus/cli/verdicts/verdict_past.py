@@ -23,6 +23,7 @@ from serinus.analysis.sequential.settings import SetupError
 from serinus.analysis.templating import names_in, with_arguments
 from serinus.api.analysis import AnalysisTemplate, Argument, Metric
 from serinus.api.decoding.reading import converted
+from serinus.api.messages.counted import counted
 from serinus.cli.framework.errors import Problem
 from serinus.cli.manifests import manifests
 
@@ -132,7 +133,7 @@ def _metric(filename: str, name: str) -> tuple[AnalysisTemplate, Metric]:
         names = ", ".join(metric.name for _, metric in found)
         wanted = f" named {name}" if name else ""
         raise Problem(
-            f"{filename} has {len(found)} metrics with a sequential verdict{wanted}: {names or 'none'}",
+            f"{filename} has {counted(len(found), 'metric')} with a sequential verdict{wanted}: {names or 'none'}",
             "Name one with --metric." if found else "",
         )
     return found[0]

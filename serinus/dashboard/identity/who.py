@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from serinus.api.messages.counted import counted
+
 RESERVED = "system:"
 LONGEST_NAME = 512
 MOST_GROUPS = 500
@@ -47,7 +49,7 @@ def impersonated(way: str, user: str, groups: Iterable[str], until: float = floa
     if not user:
         raise BadName("the name of the user is empty")
     if len(found) > MOST_GROUPS:
-        raise BadName(f"the user has {len(found)} groups, and at most {MOST_GROUPS} are accepted")
+        raise BadName(f"the user has {counted(len(found), 'group')}, and at most {MOST_GROUPS} are accepted")
     for what, name in (("user", user), *(("group", group) for group in found)):
         if name.startswith(RESERVED):
             raise BadName(

@@ -11,6 +11,7 @@ from serinus.analysis.sequential.settings import Settings, SetupError
 from serinus.analysis.sequential.summary import number
 from serinus.analysis.sequential.tally import Tally
 from serinus.api.analysis import Measurement
+from serinus.api.messages.counted import counted
 
 SHOWN = 60
 """Most looks of a curve. Of more looks, it shows evenly spread ones and the latest."""
@@ -87,7 +88,7 @@ def _words(tally: Tally, last: CurvePoint) -> str:
     ratio = (
         f"{'0' if last.low is None else number(last.low)} to {'any number' if last.high is None else number(last.high)}"
     )
-    return f"{tally.word} after {tally.looks} looks; the canary fails {ratio} times as often as the stable version"
+    return f"{tally.word} after {counted(tally.looks, 'look')}; the canary fails {ratio} times as often as the stable version"
 
 
 def _short(value: float | None) -> float | None:

@@ -11,6 +11,7 @@ from serinus.analysis.sequential.metric import SequentialMetric
 from serinus.analysis.sequential.planning import Traffic
 from serinus.api.analysis import AnalysisRun
 from serinus.api.decoding.reading import converted
+from serinus.api.messages.counted import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,11 @@ def requests_of(name: str, asked: SequentialMetric, runs: Sequence[AnalysisRun])
         share = seen[1].requests.get("canary", 0) / both if both else None
     if asked.expected is not None:
         requests = asked.expected.requests
-        return Requests(requests, f"{requests:.3g} requests a minute expected", share)
+        return Requests(requests, f"{_rate_words(requests)} expected", share)
     if seen is None:
         return None
     requests = _a_minute(seen[1], asked.interval)
-    return Requests(requests, f"{requests:.3g} requests a minute in {seen[0]}", share) if requests else None
+    return Requests(requests, f"{_rate_words(requests)} in {seen[0]}", share) if requests else None
 
 
 def _seen(name: str, runs: Sequence[AnalysisRun]) -> Iterator[tuple[str, _Value]]:
@@ -77,4 +78,8 @@ def _a_minute(value: _Value, interval: float) -> float:
 
 
 def _words(requests: float, rate: float) -> str:
-    return f"{requests:.3g} requests a minute with {rate:.2%} errors"
+    return f"{_rate_words(requests)} with {rate:.2%} errors"
+
+
+def _rate_words(requests: float) -> str:
+    return f"{counted(float(f'{requests:.3g}'), 'request')} a minute"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from serinus.api.messages.counted import counted
 from serinus.api.meta import Json, LabelSelector, OwnerReference
 from serinus.api.names import (
     DESIRED_REPLICAS,
@@ -251,7 +252,7 @@ def trim_history(builder: PlanBuilder) -> None:
                     "delete",
                     "ReplicaSet",
                     rs.metadata.name,
-                    f"only {limit} old revisions are kept (revisionHistoryLimit)",
+                    f"only {counted(limit, 'old revision is', 'old revisions are')} kept (revisionHistoryLimit)",
                     uid=rs.metadata.uid,
                     resource_version=rs.metadata.resource_version,
                 )

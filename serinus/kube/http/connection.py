@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, cast
 
+from serinus.api.messages.counted import counted
 from serinus.kube.http.tunnel import MOST_HEAD, TO_EMPTY_LINE, ProxyRefused, tunnel
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Line(asyncio.Protocol):
     async def exactly(self, count: int) -> bytes:
         while len(self.buffer) < count:
             if not await self.more():
-                raise BrokenAnswer(f"it ended {count - len(self.buffer)} bytes too soon")
+                raise BrokenAnswer(f"it ended {counted(count - len(self.buffer), 'byte')} too soon")
         return self.take(count)
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from serinus.api.messages.counted import counted
 from serinus.api.meta import Json
 from serinus.api.yaml import reader as go_yaml
 
@@ -97,7 +98,7 @@ def read_rules(text: str, where: str) -> list[ImageRule]:
     except go_yaml.YamlError as error:
         raise ImageError(f"{where} cannot be read as YAML: {error}") from None
     if len(found) > 1:
-        raise ImageError(f"{where} has {len(found)} documents: write all rules into one list")
+        raise ImageError(f"{where} has {counted(len(found), 'document')}: write all rules into one list")
     rules: Any = found[0].value if found else []
     if not isinstance(rules, list):
         raise ImageError(f'{where} must be a list of rules such as `- {{image: "shop/web:*", command: [./web]}}`')

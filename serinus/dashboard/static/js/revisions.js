@@ -49,7 +49,7 @@ function set(rs) {
       rs.deadline ? el("span", {}, "scaled down: ", countdown(rs.deadline)) : null),
     rs.pods.length ? el("ul", { class: "podlist" }, rs.pods.map((pod) => el("li", {},
       el("span", { class: "mono" }, pod.name), badge(pod.icon, pod.status), `ready ${pod.ready}`,
-      pod.restarts ? `${pod.restarts} restarts` : null, pod.created ? el("span", { class: "soft" }, ago(pod.created)) : null))) : null);
+      pod.restarts ? `${pod.restarts} restart${pod.restarts === 1 ? "" : "s"}` : null, pod.created ? el("span", { class: "soft" }, ago(pod.created)) : null))) : null);
 }
 
 function analysis(r, run) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serinus.api.messages.counted import counted
 from serinus.api.messages.plurals import count
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
@@ -36,7 +37,9 @@ def resize(builder: PlanBuilder, versions: Versions) -> bool:
     serves = s.named(versions.active)
     if serves is not None and serves is not new and serves is not stable:
         scale_down_delay.drop_deadline(builder, serves)  # its delay restarts when the requests have left it again
-        builder.scale(serves, s.replicas, f"requests go to it: {s.replicas} replicas are wanted")
+        builder.scale(
+            serves, s.replicas, f"requests go to it: {counted(s.replicas, 'replica is', 'replicas are')} wanted"
+        )
     _retire_superseded(builder, versions)
     return retired
 

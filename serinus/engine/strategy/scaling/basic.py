@@ -5,6 +5,7 @@ Source: canary strategy, section 2.
 
 from __future__ import annotations
 
+from serinus.api.messages.counted import counted
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.replicasets.replicas import trim_others
@@ -18,7 +19,9 @@ def resize_basic(builder: PlanBuilder, scale: ScalePlan, step: StepState) -> Non
     assert new is not None
     if builder.missing(new):
         if stable:
-            builder.scale(stable, s.replicas, f"the stable version has {s.replicas} pods: there is no other yet")
+            builder.scale(
+                stable, s.replicas, f"the stable version has {counted(s.replicas, 'pod')}: there is no other yet"
+            )
         return
     want = scale.targets(step.index)
     if stable:

@@ -11,6 +11,7 @@ ReplicaSet.
 
 from __future__ import annotations
 
+from serinus.api.messages.counted import counted
 from serinus.api.names import DESIRED_REPLICAS
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core.builder import PlanBuilder
@@ -109,7 +110,7 @@ def _promoted(builder: PlanBuilder) -> bool:
     if not promoted(builder.status) or s.new is None:
         return False
     if _outdated(builder, s.new):
-        builder.scale(s.new, s.replicas, f"{s.replicas} replicas are wanted")
+        builder.scale(s.new, s.replicas, f"{counted(s.replicas, 'replica is', 'replicas are')} wanted")
     return True
 
 
@@ -136,11 +137,15 @@ def _routed(builder: PlanBuilder, scale: ScalePlan | None) -> None:
             size = max(least[1], _between(builder, stable, before and before.stable, at and at.stable))
             follow_traffic(builder, stable, size)
         else:
-            builder.scale(stable, size, f"the stable version has {size} pods")
+            builder.scale(stable, size, f"the stable version has {counted(size, 'pod')}")
     if new is None or builder.status.abort or not changed(builder, new) or not (least[0] or _begun(builder, new)):
         return
     size = max(least[0], _between(builder, new, before and before.new, at and at.new))
-    builder.scale(new, size, f"{s.replicas} replicas are wanted, and {size} of the new version where the update stands")
+    builder.scale(
+        new,
+        size,
+        f"{counted(s.replicas, 'replica is', 'replicas are')} wanted, and {size} of the new version where the update stands",
+    )
 
 
 def _scaled(builder: PlanBuilder, rs: ReplicaSet) -> int:
@@ -177,7 +182,7 @@ def _by_pods(builder: PlanBuilder, scale: ScalePlan | None) -> None:
         count_of(builder, stable, ready=True) if stable else None,
         tuple(count_of(builder, r) for r in others),
     )
-    because = f"{n} replicas are wanted, divided as where the update stands"
+    because = f"{counted(n, 'replica is', 'replicas are')} wanted, divided as where the update stands"
     if stable is not None:
         builder.scale(stable, sizes[1], because, settled=sizes[1] == keep)
     builder.scale(new, sizes[0], because, settled=sizes[0] == want)
@@ -213,7 +218,7 @@ def _blue_green(builder: PlanBuilder) -> None:
             continue
         if hash_of(rs) in leading or (current and _begun(builder, rs)):
             size = s.replicas if whole else builder.size(rs)
-            builder.scale(rs, size, f"{s.replicas} replicas are wanted")
+            builder.scale(rs, size, f"{counted(s.replicas, 'replica is', 'replicas are')} wanted")
 
 
 def count_pods(builder: PlanBuilder) -> None:

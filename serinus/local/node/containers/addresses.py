@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 from collections.abc import Callable, Iterable
 
+from serinus.api.messages.counted import counted
 from serinus.kube.clock import Clock
 
 POOL = "127.77.0.0/16"
@@ -48,7 +49,9 @@ class Addresses:
                 continue
             self._taken[address] = uid
             return address
-        raise PoolExhausted(f"all {size} addresses of {self._pool} are in use: delete pods, or give a larger pool")
+        raise PoolExhausted(
+            f"all {counted(size, 'address', 'addresses')} of {self._pool} are in use: delete pods, or give a larger pool"
+        )
 
     def release(self, uid: str) -> None:
         for address in [a for a, holder in self._taken.items() if holder == uid]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from serinus.api.messages.counted import counted
 from serinus.local.node.containers.pod_processes import Process, end_all, exact_memory, of_containers
 
 LOOK = 1.0
@@ -54,7 +55,8 @@ class Limits:
     def _judged(self, processes: list[Process], limit: int) -> Verdict | None:
         if len(processes) > self._most:
             return Verdict(
-                "TooManyProcesses", f"it had {len(processes)} processes, and a container may have {self._most} here"
+                "TooManyProcesses",
+                f"it had {counted(len(processes), 'process', 'processes')}, and a container may have {self._most} here",
             )
         # The quick sum counts shared memory several times, so only a sum beyond the limit is checked exactly.
         if limit and sum(p.memory for p in processes) > limit and (exact := exact_memory(processes)) > limit:
