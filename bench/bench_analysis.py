@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,13 +92,13 @@ def run_of(number: int, url: str) -> dict[str, Any]:
     }
 
 
-async def create(kubeconfig: str, url: str) -> None:
+async def create(kubeconfig: str, runs: Sequence[dict[str, Any]]) -> None:
     """All runs, spread over one interval: releases do not begin in the same second."""
     handler = HttpsHandler(load(Flags(kubeconfig=kubeconfig)))
     try:
-        for number in range(RUNS):
-            await Client(handler).create(ANALYSIS_RUNS, run_of(number, url), "default")
-            await asyncio.sleep(INTERVAL / RUNS)
+        for run in runs:
+            await Client(handler).create(ANALYSIS_RUNS, run, "default")
+            await asyncio.sleep(INTERVAL / len(runs))
     finally:
         await handler.close()
 
@@ -113,7 +113,8 @@ def late(url: str) -> dict[str, Any]:
         connection.close()
 
 
-def endless(seconds: float) -> dict[str, Any]:
+def endless(seconds: float, run_of: Callable[[int, str], dict[str, Any]] = run_of, runs: int = RUNS) -> dict[str, Any]:
+    """CPU and memory of a controller with so many runs. `run_of`: a run by its number and the URL of the monitoring."""
     port = 18193
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -126,7 +127,8 @@ def endless(seconds: float) -> dict[str, Any]:
         ) as (pid, _),
     ):
         url = said.split()[-1]
-        asyncio.run(create(kubeconfig, url))
+        every = [run_of(number, url) for number in range(runs)]
+        asyncio.run(create(kubeconfig, every))
         time.sleep(WARM_UP)
         meter = Meter(pid, port)
         late(url)
@@ -140,9 +142,9 @@ def endless(seconds: float) -> dict[str, Any]:
         spent = meter.calls() - calls
         seen = late(url)
         asked = seen["asked"] - seen["series"]
-        rounds = asked / METRICS
+        rounds = asked / len(every[0]["spec"]["metrics"])
         return {
-            "runs": RUNS,
+            "runs": runs,
             "measurements_a_second": round(asked / wall, 1),
             "cpu_ms_a_measurement": round(1000 * cpu / asked, 3),
             "writes_a_round": round(spent["Patch analysisruns"] / rounds, 3),

@@ -1,10 +1,13 @@
 """The CPU of a look of a sequential verdict beside that of a web metric, in one process and in turns.
 
-    bench_verdict_cost.py [RUNS] [LOOKS]     500 runs and 20 looks of each kind by default
+    bench_verdict_cost.py [RUNS] [LOOKS]             500 runs and 20 looks of each kind by default
+    bench_verdict_cost.py --controller [SECONDS]     a whole controller with 500 runs of each kind, one kind after another
+
 
 A measurement is all that the controller does for it, from the due task to the patch of the status as JSON. It sends one HTTP
-request to a monitoring system in another process. The write itself is left out: it is the same for all kinds. The kinds
-take turns, and CPU is that of this process, so other load of the machine strikes all alike. Prints a line of JSON.
+request to a monitoring system in another process. The write itself is left out; `--controller` includes it, with the watch
+of the written object. The kinds take turns, and CPU is that of this process, so other load of the machine strikes all
+alike. Prints a line of JSON.
 """
 
 from __future__ import annotations
@@ -13,10 +16,11 @@ import asyncio
 import json
 import sys
 import time
+from functools import partial
 from typing import Any, cast
 
 import msgspec
-from bench_analysis import HERE, INTERVAL, process
+from bench_analysis import HERE, INTERVAL, endless, process
 
 from serinus.analysis.providers.http.client import Http
 from serinus.analysis.providers.measuring import measure
@@ -51,14 +55,18 @@ def metric_of(kind: str, url: str) -> dict[str, Any]:
     return {"successCondition": CONDITION, "provider": {"web": {"url": url}}}
 
 
+def spec_of(kind: str, number: int, url: str) -> dict[str, Any]:
+    """The spec of an AnalysisRun."""
+    where = f"{url}/counts?run={kind.replace(', ', '-').replace(' ', '-')}-{number}&metric=0"
+    return {"metrics": [{"name": "errors", "interval": f"{INTERVAL:.0f}s", **metric_of(kind, where)}]}
+
+
 class Run:
     """One AnalysisRun, between two looks."""
 
     def __init__(self, kind: str, number: int, url: str) -> None:
-        where = f"{url}/counts?run={kind.replace(', ', '-').replace(' ', '-')}-{number}&metric=0"
-        metric = {"name": "errors", "interval": f"{INTERVAL:.0f}s", **metric_of(kind, where)}
         meta = ObjectMeta(name=f"run-{number}", namespace="default", uid=f"{kind} {number}")
-        self.run = AnalysisRun(meta, msgspec.convert({"metrics": [metric]}, AnalysisRunSpec))
+        self.run = AnalysisRun(meta, msgspec.convert(spec_of(kind, number, url), AnalysisRunSpec))
         self.resolved = resolve(self.run.spec, {})
         self.due: dict[str, float] = {}
         self.now = START
@@ -92,7 +100,22 @@ async def measured(url: str, count: int, looks: int) -> dict[str, Any]:
     return {"cpu_ms": {kind: round(1000 * one, 3) for kind, one in cost.items()}, **ratios, "patch_bytes": size}
 
 
+def controller(seconds: float) -> dict[str, Any]:
+    """CPU of a controller for one measurement, with the write of the status and its event of the watch."""
+
+    def run_of(kind: str, number: int, url: str) -> dict[str, Any]:
+        meta = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun", "metadata": {"name": f"run-{number}"}}
+        return {**meta, "spec": spec_of(kind, number, url)}
+
+    cost = {kind: endless(seconds, partial(run_of, kind))["cpu_ms_a_measurement"] for kind in KINDS}
+    ratios = {f"over {kind}": round(cost[KINDS[-1]] / cost[kind], 2) for kind in KINDS[:-1]}
+    return {"cpu_ms": cost, **ratios}
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["--controller"]:
+        print(json.dumps({"controller": controller(float(sys.argv[2]) if len(sys.argv) > 2 else 60.0)}), flush=True)
+        return
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     looks = int(sys.argv[2]) if len(sys.argv) > 2 else 20
     with process(sys.executable, str(HERE / "monitoring.py")) as (_, said):

@@ -134,10 +134,15 @@ def found(seed: int, runs: int) -> None:
         known = sorted(first_known(looks, ratio) or most + 1 for looks in drawn)
         within_60 = sum(at <= 60 for at in times) / runs
         told: dict[str, object] = {"requests": [n_c, n_s], "rate": rate, "ratio": ratio, "within 60 looks": within_60}
-        for part in (0.5, 0.8, 0.95):
-            at, plan = times[math.ceil(part * runs) - 1], fixed_plan(n_c, n_s, rate, ratio, part)
-            told[f"{part:.0%}"] = {"looks": at, "z-test planned for it": plan, "times": round(at / plan, 2)}
         planned = fixed_plan(n_c, n_s, rate, ratio, 0.95)
+        told["z-test planned for 95 %"] = planned
+        for part in (0.5, 0.8, 0.9, 0.95, 0.99):
+            at, plan = times[math.ceil(part * runs) - 1], fixed_plan(n_c, n_s, rate, ratio, part)
+            told[f"{part:.0%}"] = {
+                "looks": at,
+                "times the z-test planned for 95 %": round(at / planned, 2),
+                "z-test planned for it": plan,
+            }
         allowed = LATER * planned
         told["within 1.3 times the z-test planned for 95 %"] = round(sum(at <= allowed for at in times) / runs, 3)
         slowest = known[math.ceil(0.95 * runs) - 1]

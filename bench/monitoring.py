@@ -1,7 +1,8 @@
 """A monitoring system that answers at once and records the time of each query: `monitoring.py` prints its URL.
 
 GET /asked?run=R&metric=M   {"successRate": 0.99, "requests": 1000}
-GET /counts?run=R&metric=M  {"canary": {"requests": 20, "errors": 0 or 1}, "stable": {"requests": 180, "errors": 0 to 4}}
+GET /counts?run=R&metric=M  {"canary": {"requests": 15 to 25, "errors": 0 or 1},
+                             "stable": {"requests": 160 to 200, "errors": 0 to 4}}
 GET /late?interval=S        how much longer than S the intervals between two queries of a metric were, since the last /late
 """
 
@@ -34,7 +35,11 @@ class Asked:
         if where == "/counts":
             self.times[query].append(time.monotonic())
             bad, other = self.chance.random() < 0.2, self.chance.randrange(5)
-            look = {"canary": {"requests": 20, "errors": int(bad)}, "stable": {"requests": 180, "errors": other}}
+            traffic = 15 + self.chance.randrange(11), 160 + self.chance.randrange(41)
+            look = {
+                "canary": {"requests": traffic[0], "errors": int(bad)},
+                "stable": {"requests": traffic[1], "errors": other},
+            }
             return Answer(200, json.dumps(look).encode())
         late = self._late(float(parse_qs(query)["interval"][0]))
         return Answer(200, json.dumps(late).encode())
