@@ -86,3 +86,54 @@ def test_calibration_measures_bursts() -> None:
 def test_too_few_looks_are_no_calibration() -> None:
     with pytest.raises(Problem, match="9 looks are too few"):
         said("calibrate", text=past(*[1] * 9))
+
+
+def template(tmp_path: Path, provider: str, query: str) -> str:
+    """The file of an AnalysisTemplate whose two queries count with this provider."""
+    side = {"requests": query, "errors": query}
+    counts = {provider: {}, "canary": side, "stable": side}
+    metric = {
+        "name": "errors",
+        "interval": "30s",
+        "provider": {"plugin": {"serinus.dev/sequential": {"counts": counts}}},
+    }
+    file = tmp_path / "errors.yaml"
+    file.write_text(
+        json.dumps(
+            {
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "AnalysisTemplate",
+                "metadata": {"name": "errors"},
+                "spec": {"metrics": [metric]},
+            }
+        )
+    )
+    return str(file)
+
+
+def test_a_calibration_reads_credentials_from_the_controllers_secrets(tmp_path: Path) -> None:
+    file = template(tmp_path, "newRelic", "SELECT count(*) FROM Transaction")
+    with pytest.raises(Problem) as caught:
+        said("calibrate", "-f", file, "--controller-namespace", "rollouts", "--kubeconfig", str(tmp_path / "none"))
+    assert caught.value.message.startswith(
+        "metric errors: counts.canary.requests: Secret rollouts/newrelic cannot be read: "
+    )
+
+
+def test_a_calibration_with_credentials_of_the_environment_needs_no_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("DD_API_KEY", "a"), ("DD_APP_KEY", "b"), ("DD_ADDRESS", "http://127.0.0.1:9")):
+        monkeypatch.setenv(name, value)
+    file = template(tmp_path, "datadog", "sum:errors{*}")
+    with pytest.raises(Problem, match="metric errors: counts") as caught:
+        said("calibrate", "-f", file, "--kubeconfig", str(tmp_path / "none"))
+    assert "127.0.0.1:9" in caught.value.message
+    assert "Secret" not in caught.value.message
+
+
+def test_a_calibration_without_a_past_names_the_providers_that_keep_one(tmp_path: Path) -> None:
+    with pytest.raises(
+        Problem, match=r"counts\.wavefront: has no queries of the past here: -f reads them from prometheus,"
+    ):
+        said("calibrate", "-f", template(tmp_path, "wavefront", "ts(x)"))
