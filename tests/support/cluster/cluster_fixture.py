@@ -19,7 +19,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """From here on to the end of the run, this process lives in the cluster's network."""
     from tests.support.cluster.binary import NoBinary, binary
     from tests.support.cluster.cluster import Cluster
-    from tests.support.cluster.control_plane import ControlPlane
+    from tests.support.cluster.control_plane import ADMIN, ControlPlane
     from tests.support.cluster.network import NoNetwork, ask_for_network, own_network
     from tests.support.cluster.rights import refused
 
@@ -31,7 +31,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     except (NoBinary, NoNetwork) as error:
         pytest.skip(f"no control plane here: {error}")
     try:
-        cluster = Cluster(ControlPlane(program, tmp_path_factory.mktemp("cluster"), audit=True))
+        users = {ADMIN: "system:masters", "ana": "users", "ben": "users"}
+        cluster = Cluster(ControlPlane(program, tmp_path_factory.mktemp("cluster"), audit=True, groups=users))
         try:
             cluster.start()
             yield cluster
