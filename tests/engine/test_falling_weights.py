@@ -25,6 +25,20 @@ def test_a_step_with_a_smaller_weight_is_reached_and_the_canary_follows():
     assert world.rollout.status.current_step_index == 3
 
 
+def test_a_smaller_weight_is_reached_beside_a_canary_scale_with_dynamic_stable_scale():
+    """Found by the simulation (ALB, 55): the stable version kept the size for the canary's scale, and the canary 34 % of
+    the requests for ever."""
+    scale: dict[str, Any] = {"setCanaryScale": {"weight": 50}}
+    steps = [{"setWeight": 20}, scale, {"setWeight": 75}, {"pause": {"duration": 20}}, {"setWeight": 10}, {"pause": {}}]
+    world = routed(replicas=3, steps=steps, dynamicStableScale=True, scaleDownDelaySeconds=None)
+    release(world, "green")
+    world.settle()
+    for seconds, weight, pods in ((3, 75, 2), (20, 10, 3)):
+        world.now += seconds
+        world.settle()
+        assert (world.weight, world.set_of("blue").spec.replicas) == (weight, pods)
+
+
 def test_no_pod_goes_in_the_pass_that_gives_it_traffic():
     """Found by the simulation: the next, smaller step shrank the canary in the pass that raised its weight."""
     world = routed(replicas=4, steps=[{"setWeight": 50}, {"setWeight": 25}, {"pause": {}}])

@@ -126,7 +126,7 @@ class ScalePlan:
             scale.replicas if scale else None,
             self.canary.dynamic_stable_scale,
             # Before a weight was ever written, the stable version has everything.
-            (weights.canary.weight, self._stable_weight(weights, planned))
+            (weights.canary.weight, max(self._stable_weight(weights, planned), self._left_to_stable(index)))
             if weights and planned
             else (0, s.max_weight),
             self.builder.status.abort,
@@ -143,6 +143,13 @@ class ScalePlan:
         """The weight that the stable version gets, with that of the canary if the canary Service selects it."""
         own = max(stored.stable.weight, planned.stable.weight)
         return min(self.s.max_weight, own + canary_weight_of(self.builder, self.stable))
+
+    def _left_to_stable(self, index: int) -> int:
+        """The weight that the step leaves to the stable version beside a canary scale, which does not say it."""
+        steps = self.s.steps
+        if self._scale(index) is None or index >= len(steps):
+            return 0
+        return self.s.max_weight - last_weight(steps, index + 1)
 
     def _basic(self, weight: int) -> Sizes:
         s, new, stable = self.s, self.s.new, self.stable
