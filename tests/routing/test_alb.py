@@ -12,7 +12,7 @@ from serinus.api.network import Ingress
 from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute, StringMatch
 from tests.sim.generate import generate
 from tests.sim.history import NAME
-from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
+from tests.sim.routers import CANARY, HEADER_ROUTE, MODELS, RouterModel, with_header_routes, with_router
 from tests.sim.run import run
 from tests.support.long import few
 from tests.support.plays.player import played
@@ -346,6 +346,8 @@ def _by_hand(_: Json) -> Json:
     return {"metadata": {"annotations": {ROOT: json.dumps({"ForwardConfig": {"TargetGroups": each}})}}}
 
 
+OF_HEADER = tuple(f"alb.ingress.kubernetes.io/{part}.{HEADER_ROUTE}" for part in ("actions", "conditions"))
+
 MODELS["alb"] = RouterModel(
     routing=alb(),
     plural="ingresses",
@@ -353,8 +355,21 @@ MODELS["alb"] = RouterModel(
     objects=(ingress(path(NAME)),),
     weight=_weight,
     by_hand=_by_hand,
-    ours=(f"metadata.annotations.{ROOT}", f"metadata.annotations.{OWNERS}"),
+    ours=(
+        f"metadata.annotations.{ROOT}",
+        f"metadata.annotations.{OWNERS}",
+        *(f"metadata.annotations.{each}" for each in OF_HEADER),
+        "spec.rules",
+    ),
+    headers=lambda found: OF_HEADER[0] in (found["metadata"].get("annotations") or {}),
 )
+
+
+@pytest.mark.parametrize("seed", few(range(1, 25), (6, 16)))
+def test_requests_with_a_header_keep_every_promise(seed: int):
+    history = with_router(generate(seed), "alb")
+    if history is not None:
+        assert [str(v) for v in run(with_header_routes(history)).violations] == []
 
 
 @pytest.mark.parametrize("seed", few(range(1, 25), (6, 16, 22)))

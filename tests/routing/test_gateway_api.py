@@ -10,7 +10,7 @@ import pytest
 from serinus.routing.gateway_api import GRPC, HTTP, NO_ROUTES, TCP, TLS
 from serinus.routing.router import Objects
 from tests.sim.generate import generate
-from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
+from tests.sim.routers import CANARY, HEADER_ROUTE, MODELS, RouterModel, with_header_routes, with_router
 from tests.sim.run import run
 from tests.support.long import few
 from tests.support.plays.player import played
@@ -460,7 +460,7 @@ def _weight(found: Json) -> tuple[str, int, int] | None:
 
 
 def _by_hand(found: Json) -> Json:
-    (rule,) = found["spec"]["rules"]
+    rule = found["spec"]["rules"][0]
     turned = [{**each, "weight": 0 if each["name"] == CANARY else 100} for each in rule["backendRefs"]]
     return {"spec": {"rules": [{**rule, "backendRefs": turned}]}}
 
@@ -473,7 +473,15 @@ MODELS["argoproj-labs/gatewayAPI"] = RouterModel(
     weight=_weight,
     by_hand=_by_hand,
     ours=("spec.rules", f"metadata.labels.{LABEL}"),
+    headers=lambda found: any(each.get("name") == HEADER_ROUTE for each in found["spec"]["rules"]),
 )
+
+
+@pytest.mark.parametrize("seed", few(range(1, 25), (6, 16)))
+def test_requests_with_a_header_keep_every_promise(seed: int):
+    history = with_router(generate(seed), "argoproj-labs/gatewayAPI")
+    if history is not None:
+        assert [str(v) for v in run(with_header_routes(history)).violations] == []
 
 
 @pytest.mark.parametrize("seed", few(range(1, 25), (6, 16, 22)))

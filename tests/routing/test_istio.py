@@ -14,7 +14,7 @@ from serinus.api.validation.rollout import validate
 from serinus.engine.strategy.spec_rules import RULES
 from serinus.routing.istio import RULE, SERVICE
 from tests.sim.generate import generate
-from tests.sim.routers import CANARY, MODELS, RouterModel, Subsets, with_router
+from tests.sim.routers import CANARY, HEADER_ROUTE, MODELS, RouterModel, Subsets, with_header_routes, with_router
 from tests.sim.run import run
 from tests.support.long import few
 from tests.support.plays.player import play, played
@@ -526,7 +526,8 @@ def test_services_are_needed_without_subsets_and_ping_pong():
 
 
 def _weight(found: Json) -> tuple[str, int, int] | None:
-    weights = {each["destination"]["host"]: each.get("weight", 0) for each in found["spec"]["http"][0]["route"]}
+    route = next(each for each in found["spec"]["http"] if each["name"] == "primary")
+    weights = {each["destination"]["host"]: each.get("weight", 0) for each in route["route"]}
     return CANARY, weights[CANARY], sum(weights.values())
 
 
@@ -538,6 +539,7 @@ MODELS["istio"] = RouterModel(
     weight=_weight,
     by_hand=lambda _: {"spec": {"http": [primary()]}},
     ours=("spec.http",),
+    headers=lambda found: any(each["name"] == HEADER_ROUTE for each in found["spec"]["http"]),
 )
 
 
@@ -574,6 +576,13 @@ def test_random_histories_keep_every_promise(seed: int, model: str):
     history = with_router(generate(seed), model)
     if history is not None:
         assert [str(v) for v in run(history).violations] == []
+
+
+@pytest.mark.parametrize("seed", few(range(1, 25), [6, 16]))
+def test_requests_with_a_header_keep_every_promise(seed: int):
+    history = with_router(generate(seed), "istio")
+    if history is not None:
+        assert [str(v) for v in run(with_header_routes(history)).violations] == []
 
 
 def ways(trace: list[Json], of: str, field: str) -> list[Any]:

@@ -26,7 +26,7 @@ from typing import Any
 from serinus.api.names import HASH
 from serinus.api.values.int_or_percent import scaled
 from tests.sim.loop import Loop
-from tests.sim.routers import RouterModel
+from tests.sim.routers import CANARY, RouterModel
 from tests.sim.store import Change, Store
 from tests.sim.workloads import Workloads
 
@@ -53,6 +53,8 @@ class Gateway:
         """By Service, in the gateway's state: names of pods."""
         self.canary: tuple[str, float] = ("", 0.0)
         """(Service, share of the requests) in the canary Ingress, in the gateway's state."""
+        self.by_header = False
+        """Whether requests with a header go to the canary Service, in the gateway's state."""
         self.foreign = False
         """Whether the gateway's state of the canary Ingress comes from another writer's edit or deletion."""
         self.answered: set[str] = set()
@@ -86,9 +88,10 @@ class Gateway:
                 self.idle = self.loop.at + (PATIENCE if change.old else 0)
         elif (change.plural, change.name) == (self.model.plural, self.model.name):
             told, foreign = self._weight_of(change.new), not change.by.startswith("controller-")
+            headers = change.new is not None and self.model.headers(change.new)
 
             def hear() -> None:
-                self.canary, self.foreign = told, foreign
+                self.canary, self.foreign, self.by_header = told, foreign, headers
 
             self._tell("ingress", hear)
 
@@ -137,12 +140,17 @@ class Gateway:
             out[service] = out.get(service, 0.0) + share
         return {name: part for name, part in out.items() if part > 0}
 
+    def reached(self) -> tuple[str, ...]:
+        """The Services that some request may go to now, with or without a header."""
+        names = self.shares()
+        return (*names, CANARY) if self.by_header and CANARY not in names else tuple(names)
+
     def look(self) -> None:
         """Follows every way that a request may take now."""
         pods = self.workloads.pods
         if self.loop.at < self.idle:
             return
-        for name in self.shares():
+        for name in self.reached():
             if self.routed and not selected(self.store.get("services", name)):
                 continue  # no Rollout manages it yet
             known = self.endpoints.get(name, ())

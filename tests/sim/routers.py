@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from msgspec import structs
@@ -18,6 +19,7 @@ Json = dict[str, Any]
 WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
 TOTAL = "nginx.ingress.kubernetes.io/canary-weight-total"
 CANARY = "web-canary"
+HEADER_ROUTE = "by-team"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class RouterModel:
     ours: tuple[str, ...]
     made: bool = False
     subsets: Subsets | None = None
+    headers: Callable[[Json], bool] = lambda _: False
+    """Whether the object leads requests with a header to the canary Service, whatever its weight (`with_header_routes`)."""
     beside: tuple[tuple[str, str], ...] = ()
     """(plural, path) of the fields that the router may change in other objects."""
 
@@ -86,6 +90,21 @@ def with_router(history: History, key: str) -> History | None:
         episodes=struck(history.episodes),
         late_episodes=struck(history.late_episodes),
     )
+
+
+def with_header_routes(history: History) -> History:
+    """The same history with a header route that its steps set, and sometimes remove."""
+    rng, spec = Random(f"header routes {history.seed}"), history.rollout["spec"]
+    canary: Json = spec["strategy"]["canary"]
+    steps: list[Json] = list(canary.get("steps") or [])
+    match = [{"headerName": "X-Team", "headerValue": {"exact": "a"}}]
+    at = rng.randint(0, len(steps))
+    steps.insert(at, {"setHeaderRoute": {"name": HEADER_ROUTE, "match": match}})
+    if rng.random() < 0.4:
+        steps.insert(rng.randint(at + 1, len(steps)), {"setHeaderRoute": {"name": HEADER_ROUTE}})
+    routing = {**canary["trafficRouting"], "managedRoutes": [{"name": HEADER_ROUTE}]}
+    strategy = {"canary": {**canary, "steps": steps, "trafficRouting": routing}}
+    return structs.replace(history, rollout={**history.rollout, "spec": {**spec, "strategy": strategy}})
 
 
 def _plural(obj: Json) -> str:
