@@ -12,6 +12,8 @@ import asyncio
 import logging
 from typing import Any
 
+from msgspec import MsgspecError
+
 from serinus.api.names import MANAGED_BY
 from serinus.api.resources import ROLLOUTS, Resource
 from serinus.api.rollout import Rollout
@@ -42,7 +44,10 @@ class MarkedObjects:
     async def run(self) -> None:
         for router in registry.routers().values():
             if router.marked_kind is not None:
-                await self._released(router, router.marked_kind)
+                try:
+                    await self._released(router, router.marked_kind)
+                except Exception:  # an object that nobody expected must not end the controller
+                    log.exception("%s of Rollouts that are gone are not released", router.marked_kind.group_resource)
 
     async def _released(self, router: Router[Any], kind: ServedKind) -> None:
         left: set[Key] | None = None
@@ -53,8 +58,8 @@ class MarkedObjects:
                     return
                 left = await self._marked(resource) if left is None else left
                 left = {key for key in sorted(left) if not await self._done(router, resource, key)}
-            except ApiError as error:
-                if error.refused:
+            except (ApiError, MsgspecError) as error:
+                if isinstance(error, ApiError) and error.refused:
                     log.warning("%s of Rollouts that are gone are not released: %s", kind.group_resource, error.message)
                     return
             if left is None or left:

@@ -83,6 +83,8 @@ class Store:
         self.requests.append((request.method, request.path))
         parts = request.path.strip("/").split("/")
         rest = parts[2:] if parts[0] == "api" else parts[3:]
+        if not rest:  # a group that is not served
+            return _status(404, "NotFound", "the server could not find the requested resource")
         namespace = ""
         if rest[0] == "namespaces":
             namespace, rest = rest[1], rest[2:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from typing import Any
 
@@ -82,6 +83,44 @@ async def test_a_version_is_made_once_while_its_kind_cannot_be_watched(play: Any
     assert sum(place[0] == "replicasets" for place in made) == 2
     api.answer = None
     await play.until(lambda: settled_on(play, "green"), seconds=10 * MINUTES)
+
+
+def served(item: Any) -> Answer:
+    """Istio's API group with one DestinationRule."""
+    group = "/apis/networking.istio.io"
+    answers: dict[str, Any] = {
+        group: {"versions": [{"version": "v1"}]},
+        f"{group}/v1": {"resources": [{"name": "destinationrules"}]},
+        f"{group}/v1/destinationrules": {"metadata": {"resourceVersion": "1"}, "items": [item]},
+    }
+
+    async def answer(request: Request) -> Response | None:
+        found = answers.get(request.path)
+        return None if found is None else Response(200, json.dumps(found).encode())
+
+    return answer
+
+
+ODD: dict[str, Any] = {"metadata": {"name": "odd", "namespace": "a", "annotations": ["of a list"]}}
+
+
+@pytest.mark.parametrize(
+    "trouble", [away, overloaded, broken, garbage, served(ODD), served({}), served(None)], ids=lambda one: one.__name__
+)
+async def test_router_objects_that_cannot_be_read_at_the_start_keep_no_controller_from_its_work(
+    play: Any, trouble: Answer
+) -> None:
+    await begin(play)
+    api = Trouble(play.store)
+
+    async def of_routers(request: Request) -> Response | None:
+        return await trouble(request) if "networking.istio.io" in request.path else None
+
+    api.answer = of_routers
+    _, task = play.controller(api, plan=None)
+    await play.until(lambda: settled_on(play, "blue"))
+    await asyncio.sleep(MINUTES)
+    assert not task.done()
 
 
 @pytest.mark.parametrize("trouble", [away, overloaded, broken])
