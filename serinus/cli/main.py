@@ -176,12 +176,16 @@ def _forget_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+COLUMN = 18
+"""Characters for the name of a command and the space behind it."""
+
+
 def _help() -> str:
     program = table.program()
     alone = own_program().children(())
-    own = "\n".join(f"  {row.path[0]:15}{row.short}" for row in alone)
+    own = "\n".join(f"  {row.path[0]:{COLUMN}}{row.short}" for row in alone)
     rows = [row for row in program.children(()) if row.path[0] not in {row.path[0] for row in alone}]
-    others = "\n".join(f"  {row.path[0]:15}{row.short}" for row in rows)
+    others = "\n".join(f"  {row.path[0]:{COLUMN}}{row.short}" for row in rows)
     return f"""\
 Serinus delivers software progressively, on Kubernetes and on one machine.
 
@@ -193,7 +197,7 @@ On this machine:
 
 Rollouts, on any cluster (the same as `kubectl argo rollouts COMMAND`):
 {others}
-  {"rollouts":15}All of these under their own names, such as `serinus rollouts status`
+  {"rollouts":{COLUMN}}All of these under their own names, such as `serinus rollouts status`
 
 More about a command: serinus COMMAND --help
 First look: serinus demo
