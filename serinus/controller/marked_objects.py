@@ -46,7 +46,7 @@ class MarkedObjects:
             if router.marked_kind is not None:
                 try:
                     await self._released(router, router.marked_kind)
-                except Exception:  # an object that nobody expected must not end the controller
+                except Exception:  # an object of an unexpected form must not end the controller
                     log.exception("%s of Rollouts that are gone are not released", router.marked_kind.group_resource)
 
     async def _released(self, router: Router[Any], kind: ServedKind) -> None:
