@@ -41,6 +41,9 @@ class SyncClient:
     def __init__(self, connection: Connection, *, user_agent: str = "kubectl-argo-rollouts") -> None:
         self.connection, self._agent = connection, user_agent
         self._kept: HTTPConnection | None = None
+        self._busy: socket.socket | None = None
+        """The socket of the newest request."""
+        self._aborted = False
         self._tls: ssl.SSLContext | None = None
         self._credential: Credential | None = None
         self._server = urlsplit(connection.server)
@@ -58,6 +61,14 @@ class SyncClient:
         if self._kept is not None:
             self._kept.close()
             self._kept = None
+
+    def abort(self) -> None:
+        """Ends the request that another thread makes with this client, and refuses later ones: they raise Unavailable."""
+        self._aborted = True
+        if self._busy is not None:
+            with suppress(OSError):  # it is closed already
+                # Not that of SSLSocket, which would take the TLS session from the other thread.
+                socket.socket.shutdown(self._busy, socket.SHUT_RDWR)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Json:
         return self.call("GET", resource.path(namespace, name))
@@ -157,10 +168,7 @@ class SyncClient:
             if self._kept is not None and self._kept.sock is None:
                 self._kept = None  # the server closed it after its last answer
             reused = self._kept is not None and not lasting
-            with self._reaching():
-                line = self._connect(SILENCE_SECONDS) if lasting else self._kept or self._connect(self._limit())
-            if not lasting:
-                self._kept = line
+            line = self._connection(lasting)
             try:
                 line.putrequest(method, target, skip_accept_encoding=True)
                 for name, value in [*headers.items(), *who]:
@@ -176,6 +184,18 @@ class SyncClient:
                     continue
                 raise self._unavailable(error) from error
         raise AssertionError("two attempts, each returns or raises")
+
+    def _connection(self, lasting: bool) -> HTTPConnection:
+        """That of the next request. A watch has one of its own."""
+        with self._reaching():
+            line = self._connect(SILENCE_SECONDS) if lasting else self._kept or self._connect(self._limit())
+        if not lasting:
+            self._kept = line
+        self._busy = line.sock
+        if self._aborted:
+            line.close()
+            raise self._unavailable(ConnectionAbortedError("the command ends"))
+        return line
 
     def _limit(self) -> float:
         return self.connection.timeout or ANSWER_SECONDS

@@ -19,6 +19,9 @@ Json = dict[str, Any]
 
 AGAIN_SECONDS = 1.0
 
+ENDING_SECONDS = 2.0
+"""The longest wait for the end of the thread, which may still resolve a name or connect."""
+
 
 class Mirror:
     """The thread calls `changed` at every change, including the first list and a refusal."""
@@ -34,14 +37,21 @@ class Mirror:
         self._client, self._namespace, self._changed, self._fields = client.clone(), namespace, changed, fields
         self._objects: dict[tuple[str, str], Json] = {}
         self._lock, self._ended = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"mirror of {resource.plural}", daemon=True)
 
     def start(self) -> Mirror:
-        threading.Thread(target=self._keep, name=f"mirror of {self.resource.plural}", daemon=True).start()
+        self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Ends the thread at the next event. The thread never keeps the process alive."""
+        """Ends the thread's request. Call `join` afterwards."""
         self._ended.set()
+        self._client.abort()
+
+    def join(self) -> None:
+        """Waits for the end of the thread. A thread that is in OpenSSL when the process exits can crash it: OpenSSL frees
+        its locks then."""
+        self._thread.join(ENDING_SECONDS)
 
     def objects(self) -> list[Json]:
         """All objects as last seen, sorted by namespace and name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,7 @@ from serinus.kube.configuration.exec_plugin import ExecPlugin
 from serinus.kube.errors import ApiError, Conflict, Forbidden, Gone, Unavailable
 from serinus.kube.sync import SyncClient
 from serinus.kube.sync_informer import Mirror
+from tests.support.kube.proxy_servers import certificate, serving
 
 Json = dict[str, Any]
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -28,7 +30,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 def serve() -> Iterator[Callable[[Answer], str]]:
     servers: list[ThreadingHTTPServer] = []
 
-    def start(answer: Answer) -> str:
+    def start(answer: Answer, tls: ssl.SSLContext | None = None) -> str:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -41,9 +43,11 @@ def serve() -> Iterator[Callable[[Answer], str]]:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return f"http://127.0.0.1:{server.server_address[1]}"
+        return f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
 
     yield start
     for server in servers:
@@ -243,3 +247,29 @@ def test_a_mirror_gives_up_where_it_is_refused(serve: Callable[[Answer], str]) -
     assert told.wait(10)
     assert isinstance(mirror.refusal, Forbidden)
     assert not mirror.listed
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("silent", ["list", "watch"])
+def test_a_mirror_that_is_stopped_has_no_thread_left_in_a_silent_request(
+    serve: Callable[..., str], tmp_path: Path, silent: str, secure: bool
+) -> None:
+    """A process that ends while a thread reads from TLS may crash: `status` ended with a segmentation fault."""
+    waiting, stay = threading.Event(), threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if ("watch=true" in handler.path) is (silent == "watch"):
+            waiting.set()
+            stay.wait(60)
+        else:
+            say(handler, 200, pods("5", pod("a", "4")))
+
+    authority = certificate(tmp_path / "server.pem", "localhost", "127.0.0.1")
+    url = serve(answer, serving(authority) if secure else None)
+    server = Connection(server=url, ca=authority.read_bytes() if secure else b"")
+    mirror = Mirror(SyncClient(server), PODS, "a", lambda: None).start()
+    assert waiting.wait(10)
+    mirror.stop()
+    mirror.join()
+    assert not any(thread.name == "mirror of pods" for thread in threading.enumerate())
+    stay.set()

@@ -106,8 +106,11 @@ class Watching:
             yield self._scene()
 
     def stop(self) -> None:
+        """Ends the threads. Every command that watches must call it before it ends."""
         for mirror in self._mirrors():
             mirror.stop()
+        for mirror in self._mirrors():
+            mirror.join()
 
     def _scene(self) -> Scene:
         workload = self._workload.objects() if self._workload else []
