@@ -64,7 +64,7 @@ def _check(routes: list[Json], before: str, after: str) -> None:
     for line in differences:
         print(visible(line))
     if differences:
-        raise Problem(f"{len(differences)} of {counted(count, 'kind', 'kinds')} of requests are answered differently")
+        raise Problem(f"{len(differences)} of {counted(count, 'kind')} of requests are answered differently")
     print(f"{counted(count, 'kind')} of requests, {TIMES} of each: both answer alike.")
 
 

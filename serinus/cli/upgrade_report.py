@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from serinus import __version__
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.api.messages.visible import visible_json
 from serinus.api.resources import CRDS, LEASES, ROLLOUTS
 from serinus.cli.cluster.crd_check import lacking
@@ -185,5 +185,5 @@ def _write(write: Write) -> str:
 def _sum(report: Report) -> str:
     counts = Counter(one.serving for one in report.rollouts)
     number = len(report.rollouts)
-    text = f"{count(number, 'Rollout')}: pods or traffic of {counts[True]} would change"
+    text = f"{counted(number, 'Rollout')}: pods or traffic of {counts[True]} would change"
     return text if report.safe or counts[True] else f"{text}, but see above"

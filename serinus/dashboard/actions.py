@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.api.pods.status import Json
 from serinus.commands.effects import no_effect
 from serinus.commands.promotion import following_step
@@ -71,7 +71,7 @@ def offers(rollout: Json, info: RolloutInfo, refusals: Refusals) -> list[Offer]:
             info,
             "restart",
             "Restart",
-            f"Replaces every pod by a fresh one of the same version, a few at a time ({count(info.current, 'pod')}). "
+            f"Replaces every pod by a fresh one of the same version, a few at a time ({counted(info.current, 'pod')}). "
             "Traffic shares stay as they are.",
             blocked("restart"),
         ),
@@ -163,5 +163,5 @@ def _newest(info: RolloutInfo) -> str:
 def _way(info: RolloutInfo) -> str:
     total = info.step.partition("/")[2]
     if total:
-        return f"by the {count(int(total), 'step')} of the canary"
+        return f"by the {counted(int(total), 'step')} of the canary"
     return "by blue-green, through the preview" if info.strategy == "BlueGreen" else "pod by pod"

@@ -8,7 +8,7 @@ import signal
 import time
 from contextlib import suppress
 
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.local import processes
 from serinus.local.api_socket import stop_keeper
 from serinus.local.cannot_run import CannotRun
@@ -63,7 +63,7 @@ async def stop_left_behind(instance: Instance) -> str:
     there, pods, _ = await asyncio.gather(
         gateway.stop_left_behind(instance.gateway_dir), _stop_pods(instance), stop_keeper(instance)
     )
-    found = [count(pods, "pod")] if pods else []
+    found = [counted(pods, "pod")] if pods else []
     return " and ".join([*found, *(["the gateway"] if there else [])])
 
 

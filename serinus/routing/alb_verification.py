@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.routing.router import Objects, ReadBack, Traffic
 
 ASK_AGAIN = 10.0
@@ -47,7 +47,7 @@ def unregistered(names: tuple[str, ...], traffic: Traffic, objects: Objects) -> 
         missing = [address for address in traffic.stable_addresses if address not in there]
         if missing:
             pods, known = len(traffic.stable_addresses), len(traffic.stable_addresses) - len(missing)
-            return f"AWS has registered {known} of {count(pods, 'ready pod')} of Service {traffic.stable_service} (Ingress {name})"
+            return f"AWS has registered {known} of {counted(pods, 'ready pod')} of Service {traffic.stable_service} (Ingress {name})"
     return ""
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from serinus.api.analysis import AnalysisRun, MetricResult
 from serinus.api.messages.counted import counted
-from serinus.api.messages.plurals import count
 from serinus.cli.demos.demo_stage import MANIFESTS, NAME, Stage
 
 GOOD, WORSE = "orange", "purple"
@@ -51,7 +50,7 @@ class Outcome:
     def lines(self) -> list[str]:
         """A row for each rule, with the worse version and the stable version."""
         found = self.thresholds or {}
-        verdict = f"{self.verdict} after {count(self.looks, 'look')}: aborted"
+        verdict = f"{self.verdict} after {counted(self.looks, 'look')}: aborted"
         lenient, strict, of_good = (found.get(name, (0, 0)) for name in THRESHOLDS)
         return [
             f"{'':24}{WORSE}, {WORSE_ERRORS} % errors{'':22}{GOOD}, {GOOD_ERRORS} % errors: it serves already",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from serinus.api.messages.counted import counted
-from serinus.api.messages.plurals import count
 from serinus.api.resources import ARGOPROJ, EVENTS, LEASES, REPLICA_SETS, Resource
 from serinus.cli.cluster.leaders import leaders, ours
 from serinus.cli.cluster.session import Session, open_session
@@ -50,7 +49,7 @@ def run(call: Call) -> int:
         if finding.fix:
             sys.stdout.write(f"  {finding.fix}\n")
     if wrong:
-        raise Problem(f"{count(wrong, 'check')} failed")
+        raise Problem(f"{counted(wrong, 'check')} failed")
     return 0
 
 

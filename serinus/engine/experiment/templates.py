@@ -11,7 +11,7 @@ import msgspec
 
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, RUNNING, SUCCESSFUL
 from serinus.api.experiment import ExperimentTemplate, TemplateStatus
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.api.meta import Json
 from serinus.api.names import EXPERIMENT_NAME, EXPERIMENT_TEMPLATE, HASH, SCALE_DOWN_DEADLINE
 from serinus.api.pods.identity import pod_template_hash, same_template
@@ -239,7 +239,7 @@ def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: i
     way = "up" if wanted > have else "down"
     event = Event("ScalingReplicaSet", f"Scaled {way} ReplicaSet {meta.name} from {have} to {wanted}")
     patch = {"spec": {"replicas": wanted}, **({"metadata": {"annotations": notes}} if notes else {})}
-    because = f"the template has {count(wanted, 'pod')}" if wanted else "the experiment is over"
+    because = f"the template has {counted(wanted, 'pod')}" if wanted else "the experiment is over"
     write = trial.act(
         Action(
             "patch", "ReplicaSet", meta.name, because, patch,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.api.values.int_or_percent import scaled
 from serinus.api.values.times import format_time, parse_time
 from serinus.api.workloads import Pod, ReplicaSet
@@ -50,7 +50,7 @@ def restart(
         status.restarted_at = s.spec.restart_at
         return
     # No deadline: the next eviction follows when another pod is ready.
-    old = f"{count(left, 'pod')} {'is' if left == 1 else 'are'} older than restartAt"
+    old = f"{counted(left, 'pod is', 'pods are')} older than restartAt"
     builder.wait(wait_reasons.RESTARTING.code, f"{old}: {_next(builder, budget)}", since=at)
     if builder.evicts():
         builder.requeue(s.now + AGAIN)

@@ -5,7 +5,7 @@ Source: canary strategy, section 8, and traffic routing, section 10 ("Service se
 
 from __future__ import annotations
 
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.api.meta import Json
 from serinus.api.names import HASH, MANAGED_BY
 from serinus.api.network import Service
@@ -130,7 +130,7 @@ def point(builder: PlanBuilder, name: str, rs: ReplicaSet | None, *, role: str, 
         service,
         have,
         want,
-        f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {count(avail, 'ready pod')}",
+        f"Service {name} is to lead to the {role} {rs.metadata.name}, which has {counted(avail, 'ready pod')}",
     )
     return want if switched else have
 

@@ -5,7 +5,7 @@ Source: the Rollout resource, section 7. The Deployment is never scaled up again
 
 from __future__ import annotations
 
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.api.names import WORKLOAD_GENERATION
 from serinus.api.values.times import parse_time
 from serinus.engine.core import wait_reasons
@@ -49,7 +49,7 @@ def scale_down(builder: PlanBuilder) -> None:
     if want == 0 and have and (stored.phase != "Healthy" or _still_asked(builder)):
         return
     if want != have:
-        because = f"{count(stored.ready_replicas, 'ready pod')} of the Rollout in place of the Deployment's ({reference.scale_down})"
+        because = f"{counted(stored.ready_replicas, 'ready pod')} of the Rollout in place of the Deployment's ({reference.scale_down})"
         patch = {"spec": {"replicas": want}}
         meta = work.metadata
         builder.act(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from serinus.api.messages.counted import counted
-from serinus.api.messages.plurals import count
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
@@ -27,13 +26,13 @@ def resize(builder: PlanBuilder, versions: Versions) -> bool:
     _keep_deadline(builder, versions)
     if stable is not None and stable is not new:
         scale_down_delay.drop_deadline(builder, stable)
-        builder.scale(stable, s.replicas, f"the stable version has {count(s.replicas, 'pod')}")
+        builder.scale(stable, s.replicas, f"the stable version has {counted(s.replicas, 'pod')}")
     retired = False
     if status.abort:
         retired = _retire_aborted(builder, versions)
     else:
         size = versions.size_of_new(builder)
-        builder.scale(new, size, f"the new version gets {count(size, 'pod')} before it takes over")
+        builder.scale(new, size, f"the new version gets {counted(size, 'pod')} before it takes over")
     serves = s.named(versions.active)
     if serves is not None and serves is not new and serves is not stable:
         scale_down_delay.drop_deadline(builder, serves)  # its delay restarts when the requests have left it again

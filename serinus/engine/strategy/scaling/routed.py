@@ -5,7 +5,7 @@ Source: canary strategy, sections 2 and 5.
 
 from __future__ import annotations
 
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.api.names import REVISION_HISTORY, SCALE_DOWN_DEADLINE
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
@@ -34,7 +34,7 @@ def resize_routed(builder: PlanBuilder, scale: ScalePlan, step: StepState) -> No
     if stable and scale.canary.dynamic_stable_scale:
         follow_traffic(builder, stable, want.stable)
     elif stable:
-        builder.scale(stable, want.stable, f"the stable version has {count(want.stable, 'pod')}")
+        builder.scale(stable, want.stable, f"the stable version has {counted(want.stable, 'pod')}")
     if status.abort and stable:
         _retire_aborted(builder, scale, new, stable, want.new)
     else:
@@ -90,24 +90,24 @@ def follow_traffic(builder: PlanBuilder, stable: ReplicaSet, want: int) -> None:
     written, stored = builder.status.canary.weights, builder.context.rollout.status.canary.weights
     if want + builder.spare.get(stable.metadata.name, 0) >= builder.size(stable):
         scale_down_delay.drop_deadline(builder, stable)
-        builder.scale(stable, want, f"the stable version has {count(want, 'pod')}")
+        builder.scale(stable, want, f"the stable version has {counted(want, 'pod')}")
     elif written != stored or not scale_down_delay.has_deadline(stable):
         scale_down_delay.set_deadline(
-            builder, stable, DRAIN, f"its weight needs {count(want, 'pod')}, and some may still be at work"
+            builder, stable, DRAIN, f"its weight needs {counted(want, 'pod')}, and some may still be at work"
         )
     elif scale_down_delay.passed(builder, stable):
         notes = {SCALE_DOWN_DEADLINE: None}
         builder.scale(
-            stable, want, f"its weight needs {count(want, 'pod')}, and the others have drained", annotations=notes
+            stable, want, f"its weight needs {counted(want, 'pod')}, and the others have drained", annotations=notes
         )
 
 
 def _why(builder: PlanBuilder, scale: ScalePlan, size: int, index: int) -> str:
     s = builder.context
     if promoted(builder.status):
-        return f"{count(s.replicas, 'replica')} wanted"
+        return f"{counted(s.replicas, 'replica')} wanted"
     where = f"step {index + 1}/{len(s.steps)}" if index < len(s.steps) else "the end of the steps"
-    return f"{where} wants {count(size, 'pod')} of the new version (weight {scale.weight(index)})"
+    return f"{where} wants {counted(size, 'pod')} of the new version (weight {scale.weight(index)})"
 
 
 def _retire_aborted(builder: PlanBuilder, scale: ScalePlan, new: ReplicaSet, stable: ReplicaSet, want: int) -> None:
@@ -122,7 +122,7 @@ def _retire_aborted(builder: PlanBuilder, scale: ScalePlan, new: ReplicaSet, sta
     if not drained or stable.status.available_replicas < s.replicas:
         builder.wait(
             wait_reasons.ABORTED.code,
-            f"the aborted version keeps its {count(size, 'pod')} until the stable one has all of the traffic",
+            f"the aborted version keeps its {counted(size, 'pod')} until the stable one has all of the traffic",
         )
         builder.scale(new, max(size, want), "aborted: sizes follow the traffic")
     elif delay == 0 and by_hash(s.spec):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.api.meta import Json
 from serinus.api.rollout import CanaryStep, SetCanaryScale
 from serinus.api.validation.findings import Finding, required
@@ -28,7 +28,7 @@ class Scale(StepKind):
         if scale.get("matchTrafficWeight"):
             return "scale the canary with its weight"
         if scale.get("replicas") is not None:
-            return f"scale the canary to {count(scale['replicas'], 'pod')}"
+            return f"scale the canary to {counted(scale['replicas'], 'pod')}"
         return f"scale the canary to {scale.get('weight')} %"
 
     def validate(self, part: SetCanaryScale, place: StepPlace) -> Iterator[Finding]:

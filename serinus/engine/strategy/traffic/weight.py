@@ -5,7 +5,7 @@ Source: canary strategy, section 4.
 
 from __future__ import annotations
 
-from serinus.api.messages.plurals import count
+from serinus.api.messages.counted import counted
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
 from serinus.engine.core.context import hash_of, serving
@@ -88,6 +88,6 @@ def _of_step(builder: PlanBuilder, scale: ScalePlan, step: StepState) -> int:
     if allowed < want:
         builder.wait(
             wait_reasons.PODS.code,
-            f"the canary has {count(avail, 'ready pod')}: enough for weight {allowed}, not {want}",
+            f"the canary has {counted(avail, 'ready pod')}: enough for weight {allowed}, not {want}",
         )
     return min(want, allowed)
