@@ -15,10 +15,11 @@ from typing import Any
 from msgspec import MsgspecError
 
 from serinus.api.names import MANAGED_BY
-from serinus.api.resources import ROLLOUTS, Resource
+from serinus.api.resources import Resource
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.controller.cache import Cache
+from serinus.controller.service_releaser import rollout_exists
 from serinus.engine.core.service_release import is_settled
 from serinus.kube.client import Client
 from serinus.kube.errors import ApiError, NotFound
@@ -88,20 +89,13 @@ class MarkedObjects:
             return True
         if rollout is not None and not is_settled(rollout):
             return False
-        if rollout is None and await self._lives(key[0], name):
+        if rollout is None and await rollout_exists(self._client, key[0], name):
             return True  # another instance of the controller manages it
         for write in router.unmark(key[1], seen):
             precondition = {"uid": write.uid, "resourceVersion": write.resource_version}
             body = {**write.body, "metadata": {**(write.body.get("metadata") or {}), **precondition}}
             await self._client.patch(resource, key[1], body, key[0])
             log.info("give back: patch %s %s", resource.kind, key[1], extra={"fields": {"because": write.because}})
-        return True
-
-    async def _lives(self, namespace: str, name: str) -> bool:
-        try:
-            await self._client.get(ROLLOUTS, name, namespace, type=Rollout)
-        except NotFound:
-            return False
         return True
 
 

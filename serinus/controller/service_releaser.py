@@ -60,14 +60,6 @@ class ServiceReleaser:
             for key in self._led.get((old.metadata.namespace, old.metadata.name), ()):
                 self._queue.add(key)
 
-    async def _lives(self, namespace: str, name: str) -> bool:
-        """Whether the API has the Rollout. The cache has only the Rollouts of this instance, and may be stale."""
-        try:
-            await self._client.get(ROLLOUTS, name, namespace, type=Rollout)
-        except NotFound:
-            return False
-        return True
-
     async def _look(self, key: Key) -> None:
         service = self._cache.services.items.get(key)
         if service is None:
@@ -75,7 +67,7 @@ class ServiceReleaser:
             return
         owner = service.metadata.annotations.get(MANAGED_BY, "")
         rollout = self._cache.rollouts.items.get((key[0], owner))
-        if owner and rollout is None and await self._lives(key[0], owner):
+        if owner and rollout is None and await rollout_exists(self._client, key[0], owner):
             return  # another instance of the controller manages it
         action = release(service, rollout)
         if action is None:
@@ -101,6 +93,15 @@ class ServiceReleaser:
             return
         self._held.wrote(key, action, now)
         log.info("patch Service %s", key[1], extra={"fields": {"namespace": key[0], "because": action.because}})
+
+
+async def rollout_exists(client: Client, namespace: str, name: str) -> bool:
+    """Whether the API has the Rollout. The cache has only the Rollouts of this instance, and may be stale."""
+    try:
+        await client.get(ROLLOUTS, name, namespace, type=Rollout)
+    except NotFound:
+        return False
+    return True
 
 
 def _said(rollout: Rollout) -> object:
