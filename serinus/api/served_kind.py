@@ -8,7 +8,7 @@ An object is named `NAME` in the Rollout's namespace and `NAMESPACE/NAME` elsewh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from serinus.api.records import record
 from serinus.api.resources import Resource
@@ -40,31 +40,34 @@ class ServedKind:
         return Resource(self.group, version, self.plural, self.kind, singular=self.kind.lower())
 
 
-def discovery(kind: ServedKind) -> Generator[str, Any, Resource | None]:
-    """Yields the API paths to GET and takes each answer (None for 404). Returns None if the kind is not served."""
+class Discovered(NamedTuple):
+    """`resource`: the kind in its first known version; None if the API server serves none of these.
+
+    `others`: then the versions in which it serves the kind, and which Serinus does not know.
+    """
+
+    resource: Resource | None
+    others: tuple[str, ...] = ()
+
+
+def discovery(kind: ServedKind) -> Generator[str, Any, Discovered]:
+    """Yields the API paths to GET, takes each answer (None for 404), and returns the versions of the kind."""
     group: Any = yield f"/apis/{kind.group}"
-    served = {row.get("version") for row in (group or {}).get("versions") or []}
+    served = [str(row.get("version")) for row in (group or {}).get("versions") or []]
     for version in kind.versions:
-        if version not in served:
-            continue
-        listed: Any = yield f"/apis/{kind.group}/{version}"
-        if any(row.get("name") == kind.plural for row in (listed or {}).get("resources") or []):
-            return kind.resource(version)
-    return None
+        if version in served and (yield from _has(kind, version)):
+            return Discovered(kind.resource(version))
+    others: list[str] = []
+    for version in served:
+        if version not in kind.versions and (yield from _has(kind, version)):
+            others.append(version)
+    return Discovered(None, tuple(others))
 
 
-def other_versions(kind: ServedKind) -> Generator[str, Any, tuple[str, ...]]:
-    """As `discovery`: the versions in which the API server serves the kind, and which Serinus does not know."""
-    group: Any = yield f"/apis/{kind.group}"
-    found: list[str] = []
-    for row in (group or {}).get("versions") or []:
-        version = str(row.get("version"))
-        if version in kind.versions:
-            continue
-        listed: Any = yield f"/apis/{kind.group}/{version}"
-        if any(each.get("name") == kind.plural for each in (listed or {}).get("resources") or []):
-            found.append(version)
-    return tuple(found)
+def _has(kind: ServedKind, version: str) -> Generator[str, Any, bool]:
+    """Whether the API server serves the kind in this version of its group."""
+    listed: Any = yield f"/apis/{kind.group}/{version}"
+    return any(row.get("name") == kind.plural for row in (listed or {}).get("resources") or [])
 
 
 def unserved(kind: ServedKind, others: tuple[str, ...] = ()) -> str:

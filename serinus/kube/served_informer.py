@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import MsgspecError
 
 from serinus.api.names import LAST_APPLIED
 from serinus.api.resources import Resource
-from serinus.api.served_kind import ServedKind, discovery, other_versions
+from serinus.api.served_kind import Discovered, ServedKind, discovery
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.errors import ApiError, NotFound
@@ -26,7 +26,6 @@ from serinus.kube.informer import Informer
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
-T = TypeVar("T")
 
 AGAIN = 10.0
 """Seconds between two checks whether a kind is served. A check takes one or two requests."""
@@ -66,8 +65,7 @@ class ServedInformer(Informer[Json]):
         failures = 0
         while True:
             try:
-                resource: Resource | None = await self._follow(discovery(self._kind))
-                others = () if resource is not None else await self._follow(other_versions(self._kind))
+                resource, others = await _discovered(self._client, self._kind, self._heard)
             except (ApiError, MsgspecError) as error:
                 failures += 1
                 super()._lost(str(error), getattr(error, "code", 0))
@@ -86,9 +84,6 @@ class ServedInformer(Informer[Json]):
                 await super().run()
             except _Unserved:
                 log.info("%s is no longer served", self._kind.group_resource)
-
-    async def _follow(self, asking: Generator[str, Any, T]) -> T:
-        return await _follow(self._client, asking, self._heard)
 
     def _is_unserved(self, others: tuple[str, ...]) -> None:
         news = self.version != "" or not self.synced.is_set() or self.others != others
@@ -112,11 +107,12 @@ class ServedInformer(Informer[Json]):
 
 async def served_resource(client: Client, kind: ServedKind) -> Resource | None:
     """The kind in the version that the API server serves; None for none. Raises the ApiError of a failed request."""
-    return await _follow(client, discovery(kind))
+    return (await _discovered(client, kind)).resource
 
 
-async def _follow(client: Client, asking: Generator[str, Any, T], heard: Callable[[], None] = lambda: None) -> T:
-    """Makes the requests of a discovery, and returns its result. `heard` is called after each answer."""
+async def _discovered(client: Client, kind: ServedKind, heard: Callable[[], None] = lambda: None) -> Discovered:
+    """Makes the requests of a discovery. `heard` is called after each answer."""
+    asking = discovery(kind)
     try:
         path = next(asking)
         while True:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from serinus.api.decoding.reading import converted
-from serinus.api.resources import BY_KIND, ROLLOUTS, SECRETS, Resource
+from serinus.api.resources import BY_KIND, ROLLOUTS, SECRETS
 from serinus.api.rollout import Rollout
-from serinus.api.served_kind import discovery, kind_name, located, other_versions, unserved
+from serinus.api.served_kind import Discovered, ServedKind, discovery, kind_name, located, unserved
 from serinus.kube.errors import ApiError, NotFound
 from serinus.routing import registry
 from serinus.routing.router import ANY
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from serinus.cli.cluster.session import Session
 
 Json = dict[str, Any]
-T = TypeVar("T")
 Row = tuple[str, str, str]
 """(object, finding, fix; "" without a problem)."""
 
@@ -99,11 +98,11 @@ class _Objects:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._resources: dict[str, Resource | None] = {}
+        self._found: dict[str, Discovered] = {}
 
     def exists(self, kind: str, namespace: str, name: str) -> bool | str | None:
         """None if the kind is not served; a sentence if the user may not read the object."""
-        resource = self._resource(kind)
+        resource = self._discovered(kind).resource
         if resource is None or name == ANY:
             return None if resource is None else True
         try:
@@ -114,20 +113,18 @@ class _Objects:
             return error.message or str(error)
         return True
 
-    def _resource(self, kind: str) -> Resource | None:
-        if kind not in self._resources:
-            self._resources[kind] = self._discovered(kind)
-        return self._resources[kind]
-
-    def _discovered(self, kind: str) -> Resource | None:
-        served = registry.kinds().get(kind)
-        return BY_KIND[kind] if served is None else self._follow(discovery(served))
-
     def others(self, kind: str) -> tuple[str, ...]:
         """The versions in which an unserved kind is served, unknown to Serinus."""
-        return self._follow(other_versions(registry.kinds()[kind]))
+        return self._discovered(kind).others
 
-    def _follow(self, asking: Generator[str, Any, T]) -> T:
+    def _discovered(self, kind: str) -> Discovered:
+        if kind not in self._found:
+            served = registry.kinds().get(kind)
+            self._found[kind] = Discovered(BY_KIND[kind]) if served is None else self._asked(served)
+        return self._found[kind]
+
+    def _asked(self, kind: ServedKind) -> Discovered:
+        asking = discovery(kind)
         try:
             path = next(asking)
             while True:

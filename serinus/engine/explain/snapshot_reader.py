@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from serinus.api.analysis import AnalysisRun
 from serinus.api.decoding.reading import converted
@@ -20,7 +20,7 @@ from serinus.api.network import Ingress, Service
 from serinus.api.pods.trouble import unexplained
 from serinus.api.resources import BY_KIND, Resource
 from serinus.api.rollout import Rollout
-from serinus.api.served_kind import discovery, located, name_from, other_versions, unserved
+from serinus.api.served_kind import Discovered, ServedKind, discovery, located, name_from, unserved
 from serinus.api.values.selectors import Selector
 from serinus.api.workloads import Pod, PodEvent, ReplicaSet, Workload
 from serinus.engine.core import references
@@ -28,8 +28,6 @@ from serinus.engine.core.plan import Snapshot
 from serinus.engine.status.conditions import TRAFFIC_VERIFIED
 from serinus.routing import registry
 from serinus.routing.router import ReadBack
-
-T = TypeVar("T")
 
 ASKED_PODS = 3
 """Pods whose Events are read. Pods of one version usually have the same trouble."""
@@ -126,9 +124,9 @@ def _router_objects(
     for kind, name in sorted(references.router_objects(rollout)):
         if kind in registry.kinds() and kind not in resources:
             known = registry.kinds()[kind]
-            resource = resources[kind] = yield from _follow(kind, discovery(known))
-            served[kind] = resource.version if resource else ""
-            if resource is None and (others := (yield from _follow(kind, other_versions(known)))):
+            resource, others = yield from _discovered(kind, known)
+            resources[kind], served[kind] = resource, resource.version if resource else ""
+            if others:
                 unreadable[kind] = unserved(known, others)
         if kind in resources and resources[kind] is None:
             continue
@@ -145,8 +143,8 @@ def _router_objects(
     return served, unreadable
 
 
-def _follow(kind: str, asking: Generator[str, Any, T]) -> Generator[Read, list[Json], T]:
-    """Makes the reads of a discovery, and returns its result."""
+def _discovered(kind: str, known: ServedKind) -> Generator[Read, list[Json], Discovered]:
+    asking = discovery(known)
     try:
         path = next(asking)
         while True:
