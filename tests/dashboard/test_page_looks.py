@@ -53,7 +53,7 @@ ABORTED = (*UPDATE, ("RolloutAborted", "Rollout aborted update to revision 2: me
 def busy() -> Iterator[Stage]:
     """A dashboard with Rollouts in every state."""
     stage, now = Stage(), time.time()
-    stage.clock.behind = 1800  # no object is younger than what is told about it
+    stage.clock.behind = 1800  # every object is older than the times that the page shows
     begun = [{"reason": "CanaryPauseStep", "startTime": format_time(now - 95)}]
     moved = {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated", "message": "progressing"}
     moved |= {"lastUpdateTime": format_time(now - 40), "lastTransitionTime": format_time(now - 40)}

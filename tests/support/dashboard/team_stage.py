@@ -149,7 +149,7 @@ class TeamStage:
             return Answer(answer.status, dict(answer.headers), text, json)
 
     def keep(self, given: list[str]) -> None:
-        """What a browser does with these Set-Cookie headers."""
+        """Store these Set-Cookie headers, as a browser does."""
         for header in given:
             for name, morsel in SimpleCookie(header).items():
                 self.cookies.pop(name, None)
