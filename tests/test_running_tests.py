@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from tests.support import side_by_side
 from tests.support.long import few
 
 TESTS = Path(__file__).parent
+CLOCKS = {"time", "monotonic", "now", "utcnow", "today"}
 CTRL_C = "cli/test_startup.py::test_ctrl_c_ends_a_command_at_once_and_without_a_traceback"
 
 
@@ -117,6 +119,28 @@ def test_each_group_runs_in_one_process_and_those_in_real_time_start_first():
         (False, [*groups[file], busy[1], up, other_gateways, *plays, split, istio, own, busy[0], cluster]),
     ):
         assert sorted(names, key=lambda name: side_by_side.place(name, shared=shared)) == wanted
+
+
+def clocks_read_at_import(node: ast.AST) -> list[int]:
+    """Lines that read a clock outside of a function."""
+    inside = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+        inside = [each for each in (*node.args.defaults, *node.args.kw_defaults, *decorators) if each]
+    own = []
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS:
+        own = [node.lineno]
+    return own + [line for each in inside for line in clocks_read_at_import(each)]
+
+
+def test_no_test_counts_from_the_time_of_its_import():
+    """The last test of a run begins half an hour after the imports: a token that expires in ten minutes has expired."""
+    assert clocks_read_at_import(ast.parse("WRONG = {'late': made(int(time.time()) + 600)}"))
+    assert not clocks_read_at_import(ast.parse("WRONG = {'late': lambda: made(int(time.time()) + 600)}"))
+    found = {
+        str(path.relative_to(TESTS)): clocks_read_at_import(ast.parse(path.read_text())) for path in TESTS.rglob("*.py")
+    }
+    assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 def test_a_value_that_is_not_chosen_is_long():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from tests.support.cli.ctrl_c import press_ctrl_c
 
 SLOW = {
     *("aiohttp", "rich", "yaml", "msgspec", "asyncio", "cryptography", "uvloop"),
@@ -82,7 +83,7 @@ def test_ctrl_c_ends_a_command_at_once_and_without_a_traceback() -> None:
         command = [sys.executable, "-c", code, "get", "rollout", "web", "-s", address]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert asked.wait(30)
-        process.send_signal(signal.SIGINT)
+        press_ctrl_c(process)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in said

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import re
-import signal
 import socket
 import struct
 import subprocess
@@ -24,6 +23,7 @@ from serinus.api.resources import ROLLOUTS
 from serinus.cli.cluster import watch as watching
 from serinus.kube.transport import Request, Response
 from tests.support.cli.cli_cluster import Space, rollout
+from tests.support.cli.ctrl_c import press_ctrl_c
 from tests.support.cli.refusals import refuse
 from tests.support.cli.running import Running
 
@@ -136,7 +136,7 @@ def test_ctrl_c_on_a_terminal_says_that_the_rollout_goes_on(space: Space) -> Non
     )
     # Our copy of the terminal's other end stays open: with the last one closed, Linux may drop text that was not read yet.
     seen = read_until(screen, "CanaryPauseStep")
-    process.send_signal(signal.SIGINT)
+    press_ctrl_c(process)
     seen += read_until(screen, "exceeded timeout")
     os.close(line)
     assert "No longer watching; rollout web goes on." in seen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.cli.cli_cluster import Space
+from tests.support.cli.ctrl_c import press_ctrl_c
 
 Json = dict[str, Any]
 BIN = Path(sys.executable).parent
@@ -50,5 +50,5 @@ class Running:
         return self.process.wait(20), err
 
     def interrupt(self) -> tuple[int, str]:
-        self.process.send_signal(signal.SIGINT)
+        press_ctrl_c(self.process)
         return self.end()
