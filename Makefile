@@ -83,6 +83,9 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
 	{ echo '# What Serinus is developed and tested with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra dev; } > dev.tmp
 	{ echo '# What `serinus up` and `serinus demo` run with, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra demo --extra dashboard-oidc -c dev.tmp; } > demo.tmp
 	{ echo '# What the controller and the CLI run with, and the extras uvloop and dashboard-oidc, every file by its hash. Made by `make lock`.'; compile pyproject.toml "$$build" --extra uvloop --extra dashboard-oidc -c dev.tmp; } > run.tmp
+	{ echo '# What `make docs` builds the site with, every file by its hash. Made by `make lock`.'; compile --group docs -c dev.tmp; } > docs.tmp
+	{ echo '# What `make image` and `make release` build with, every file by its hash. Made by `make lock`.'; compile --group release -c dev.tmp; } > release.tmp
+	mv docs.tmp requirements-docs.lock; mv release.tmp requirements-release.lock
 	mv dev.tmp requirements-dev.lock; mv demo.tmp requirements-demo.lock; mv run.tmp requirements.lock
 
 clean: ## Remove .venv and caches

@@ -19,6 +19,10 @@ ROOT = Path(__file__).parents[1]
 LOCKS = {
     name: (ROOT / name).read_text() for name in ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock")
 }
+TOOLS = {
+    f"requirements-{group}.lock": (ROOT / f"requirements-{group}.lock").read_text() for group in ("docs", "release")
+}
+"""Of the groups of tools with environments of their own."""
 AUDIT = runpy.run_path(str(ROOT / "tools" / "audit.py"))
 TEXTS = ("", ".md", ".sh", ".py", ".yaml", ".yml", ".toml", ".txt")
 
@@ -33,13 +37,14 @@ def entries(lock: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, *TOOLS])
 def test_every_package_has_one_version_and_hashes(name: str) -> None:
-    for pinned, hashes in entries(LOCKS[name]).items():
+    lock = (LOCKS | TOOLS)[name]
+    for pinned, hashes in entries(lock).items():
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[^\s=]+", pinned), f"{name}: {pinned}"
         assert hashes, f"{name}: {pinned} has no hash"
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes), f"{name}: {pinned}"
-    assert not re.search(r"^\s*(-e|-r|--index-url|--extra-index-url|--find-links|git\+|https?:)", LOCKS[name], re.M)
+    assert not re.search(r"^\s*(-e|-r|--index-url|--extra-index-url|--find-links|git\+|https?:)", lock, re.M)
 
 
 def test_the_controller_carries_no_program_of_one_machine() -> None:
@@ -69,9 +74,11 @@ def test_everything_that_is_asked_for_is_pinned() -> None:
         "requirements.lock": core,
         "requirements-demo.lock": demo,
         "requirements-dev.lock": [*demo, *extras["dev"]],
+        **{f"requirements-{group}.lock": names for group, names in project["dependency-groups"].items()},
     }
+    assert set(wanted) == {*LOCKS, *TOOLS}
     for lock, names in wanted.items():
-        there = {pinned.partition("==")[0].lower() for pinned in entries(LOCKS[lock])}
+        there = {pinned.partition("==")[0].lower() for pinned in entries((LOCKS | TOOLS)[lock])}
         missing = {re.split(r"[<>=;\[ ]", name)[0].lower() for name in names if not name.startswith("serinus[")} - there
         assert not missing, f"{lock} does not pin {missing}: make lock"
 
@@ -87,13 +94,19 @@ def files() -> Iterator[Path]:
 
 
 OURS = re.compile(r"--no-deps\b.*--no-build-isolation\b")
-HASHED = re.compile(r"--require-hashes\b.* -r \S*requirements(-demo|-dev)?\.lock")
+HASHED = re.compile(r"--require-hashes\b.* -r \S*requirements(-demo|-dev|-docs|-release)?\.lock")
 INSTALLS = re.compile(
     r"""(?:\bpip3?|\$\(PIP\)|\bpipx|\buv(?: pip)?)["',\s]+install\b[^\n&|;]*"""
     r"""|\b(?:npm|npx|gem|cargo)["',\s]+(?:install|i)\b[^\n]*"""
 )
-SAID = {("serinus/local/extras.py", "pip install 'serinus[{extra}]', in the environment that holds serinus.\"")}
-"""Messages for a user whose environment was not made from the lock files."""
+SAID = {
+    ("serinus/local/extras.py", "pip install 'serinus[{extra}]', in the environment that holds serinus.\""),
+    (
+        "tests/release/test_package.py",
+        'pip, "install", f"{package.wheel}[demo]"], capture_output=True, text=True, check=False)',
+    ),
+}
+"""Messages for a user whose environment was not made from the lock files, and the test that installs as such a user."""
 
 
 def test_nothing_is_installed_but_by_its_hash() -> None:
@@ -190,7 +203,7 @@ def test_the_audit_names_what_is_known_and_says_where_it_was_skipped(
     if service is not None:
         (path, question), *_ = service.asked
         assert path == "/v1/querybatch"
-        pinned = set().union(*(entries(lock) for lock in LOCKS.values()))
+        pinned = set().union(*(entries(lock) for lock in (LOCKS | TOOLS).values()))
         assert {f"{q['package']['name']}=={q['version']}" for q in question["queries"]} == {p.lower() for p in pinned}
         service.server.shutdown()
         service.server.server_close()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock")
+LOCKS = tuple(f"requirements{group}.lock" for group in ("", "-demo", "-dev", "-docs", "-release"))
 SERVICE = "https://api.osv.dev"
 SECONDS = 10.0
 """For the answer; a run without a network must not wait for long."""

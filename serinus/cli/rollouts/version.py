@@ -1,4 +1,4 @@
-"""`version`: prints the version."""
+"""`version`: prints the version, the commit and its date."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ def run(call: Call) -> int:
     # Scripts read the plugin's first line. Another program of this name has other versions.
     print(f"serinus: v{serinus.__version__}" if name == "serinus" else f"{name}: v{serinus.__version__}+serinus")
     if not call.truth("short"):
+        from serinus.build_info import build_info
+
+        build = build_info()
         for name, value in (
-            ("BuildDate", ""),
-            ("GitCommit", ""),
-            ("GitTreeState", ""),
+            ("BuildDate", build.date),
+            ("GitCommit", build.commit),
+            ("GitTreeState", build.tree),
             ("GoVersion", ""),
             ("Compiler", f"{platform.python_implementation()} {platform.python_version()}"),
             ("Platform", f"{sys.platform}/{platform.machine()}"),
