@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -17,15 +14,14 @@ from serinus.kube.client import Client
 from serinus.kube.clock import SystemClock
 from serinus.kube.transport import Request, Response
 from serinus.routing.registry import permissions
+from tests.support.cli import own_command
 
 Json = dict[str, Any]
 PLURALS = ("rollouts", "analysistemplates", "clusteranalysistemplates", "analysisruns", "experiments")
-SERINUS = Path(sys.executable).with_name("serinus")
 
 
 def printed(*arguments: str) -> list[Json]:
-    done = subprocess.run([str(SERINUS), "install", *arguments], capture_output=True, text=True, check=True, timeout=60)
-    return list(yaml.safe_load_all(done.stdout))
+    return list(yaml.load_all(own_command.printed("install", *arguments), yaml.CSafeLoader))
 
 
 def kinds(objects: list[Json]) -> list[str]:
@@ -93,19 +89,19 @@ def rights_of(objects: list[Json], role: str) -> set[tuple[str, str, str]]:
 
 
 def test_the_dashboard_may_look_and_write_events_and_nothing_else():
-    found = printed("--dashboard")
+    found = printed("--no-crds", "--dashboard")
     rights = rights_of(found, "argo-rollouts-dashboard")
     assert {verb for _, _, verb in rights} == {"list", "watch", "create"}
     assert {(group, kind) for group, kind, verb in rights if verb == "create"} == {("", "events")}
     assert not [right for right in rights if "secrets" in right or "configmaps" in right]
     assert "ClusterRole/argo-rollouts-dashboard-impersonation" not in kinds(found)
-    assert len([o for o in printed() if "dashboard" in o["metadata"]["name"]]) == 0
+    assert len([o for o in printed("--no-crds") if "dashboard" in o["metadata"]["name"]]) == 0
 
 
 def test_the_dashboard_may_impersonate_only_where_a_way_in_needs_it_and_only_the_groups_that_are_named():
     oidc = ("--dashboard-flag=--oidc-issuer=https://login.example.com", "--dashboard-flag=--oidc-client-id=a")
     for groups in ((), ("oidc:dev", "oidc:ops")):
-        found = printed("--dashboard", *oidc, *(f"--dashboard-group={group}" for group in groups))
+        found = printed("--no-crds", "--dashboard", *oidc, *(f"--dashboard-group={group}" for group in groups))
         name = "argo-rollouts-dashboard-impersonation"
         assert rights_of(found, name) == {("", "users", "impersonate"), ("", "groups", "impersonate")}
         (role,) = [o for o in found if o["kind"] == "ClusterRole" and o["metadata"]["name"] == name]
@@ -119,7 +115,7 @@ def test_the_dashboard_may_impersonate_only_where_a_way_in_needs_it_and_only_the
 def test_the_flags_of_the_installed_dashboard_are_flags_of_its_command():
     from serinus.cli import dashboard_server
 
-    found = printed("--dashboard", "--dashboard-replicas", "2")
+    found = printed("--no-crds", "--dashboard", "--dashboard-replicas", "2")
     (deployment,) = [o for o in found if o["kind"] == "Deployment" and "dashboard" in o["metadata"]["name"]]
     command, *flags = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
     assert command == "dashboard-server"
@@ -127,7 +123,7 @@ def test_the_flags_of_the_installed_dashboard_are_flags_of_its_command():
 
 
 def test_browsers_reach_the_dashboard_by_an_ingress_or_a_route():
-    url = ("--dashboard", "--dashboard-url", "https://rollouts.example.com/rollouts")
+    url = ("--no-crds", "--dashboard", "--dashboard-url", "https://rollouts.example.com/rollouts")
     ingress = ("--dashboard-ingress-class", "nginx", "--dashboard-tls-secret", "tls")
     found = {o["kind"]: o for o in printed(*url, *ingress, "--dashboard-gateway", "infra/front")}
     rule = found["Ingress"]["spec"]["rules"][0]
@@ -138,15 +134,10 @@ def test_browsers_reach_the_dashboard_by_an_ingress_or_a_route():
         ["rollouts.example.com"],
         [{"name": "front", "namespace": "infra"}],
     )
-    assert not {"Ingress", "HTTPRoute"} & {o["kind"] for o in printed("--dashboard")}
+    assert not {"Ingress", "HTTPRoute"} & {o["kind"] for o in printed("--no-crds", "--dashboard")}
 
 
 def test_a_flag_for_the_dashboard_must_be_a_flag():
-    done = subprocess.run(
-        [str(SERINUS), "install", "--dashboard", "--dashboard-flag", "oidc"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 1
-    assert "--dashboard-flag takes a flag of `serinus dashboard-server`, found 'oidc'" in done.stderr
+    done = own_command.invoke("install", "--dashboard", "--dashboard-flag", "oidc")
+    assert done.exit_code == 1
+    assert "--dashboard-flag takes a flag of `serinus dashboard-server`, found 'oidc'" in done.output

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import random
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from serinus.api.resources import BY_KIND, NAMESPACES
 from serinus.cli import main
@@ -39,11 +40,16 @@ class Result:
 
 
 def run(*args: str, **env: str) -> Result:
-    """`kubectl-argo-rollouts …` as a process of its own."""
-    command = [str(Path(sys.executable).parent / "kubectl-argo-rollouts"), *args]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **env})
-    assert "Traceback" not in done.stderr
-    return Result(done.returncode, done.stdout, done.stderr)
+    """`kubectl-argo-rollouts …` in the process of the test: a process of its own takes most of its time to start."""
+    out, err = io.StringIO(), io.StringIO()
+    argv = ["kubectl-argo-rollouts", *args]
+    with redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", argv), patch.dict(os.environ, env):
+        try:
+            main.rollouts()
+        except SystemExit as ended:
+            assert "Traceback" not in err.getvalue()
+            return Result(int(ended.code or 0), out.getvalue(), err.getvalue())
+    raise AssertionError("the command did not end with an exit code")
 
 
 class Cluster:
