@@ -16,6 +16,7 @@ from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind, name_from
 from serinus.api.validation.findings import Finding, required
 from serinus.api.validation.routing_rules import Capabilities
+from serinus.routing.confirmations import confirmed, is_behind, is_late, is_refused
 from serinus.routing.router import FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import (
     beside_others,
@@ -78,11 +79,10 @@ class Contour(Router[ContourRouting]):
             because = weight_reason(traffic)
             writes += edited(KIND, name, seen, lambda proxy: _divide(proxy, traffic), because)
             proxies.append(seen)
-        verified = _verified(proxies)
-        if writes and verified:
-            verified = False  # Contour's report is about the previous objects
+        reports = [_unconfirmed(proxy) for proxy in proxies]
+        verified, why = (None, "") if None in reports else confirmed(reports, writes)
         shared = next(filter(None, (_shared(proxy, traffic) for proxy in proxies)), "")
-        return RouteResult(tuple(writes), verified=verified, shared=shared)
+        return RouteResult(tuple(writes), verified=verified, unverified=why, shared=shared)
 
 
 ROUTER = Contour()
@@ -150,16 +150,12 @@ def _shared(proxy: Json, traffic: Traffic) -> str:
     return ""
 
 
-def _verified(proxies: list[Json]) -> bool | None:
-    """Whether Contour has accepted the current generations; None if one has no condition `Valid`."""
-    reports = [report for proxy in proxies if (report := _report(proxy)) is not None]
-    return all(reports) if len(reports) == len(proxies) else None
-
-
-def _report(proxy: Json) -> bool | None:
+def _unconfirmed(proxy: Json) -> str | None:
+    """Why Contour has not accepted the current generation; "" if it has. None without a condition `Valid`."""
     valid = [each for each in _list(proxy.get("status"), "conditions") if each.get("type") == "Valid"]
     if not valid:
         return None
-    observed, generation = valid[0].get("observedGeneration"), proxy["metadata"].get("generation")
-    fresh = not isinstance(observed, int) or not isinstance(generation, int) or observed >= generation
-    return fresh and valid[0].get("status") == "True"
+    name, observed = proxy["metadata"]["name"], valid[0].get("observedGeneration")
+    if is_behind(observed, proxy["metadata"].get("generation")):
+        return is_late(KIND.kind, name, "Contour", observed, proxy["metadata"]["generation"])
+    return "" if valid[0].get("status") == "True" else is_refused(KIND.kind, name, "Contour", valid[0])

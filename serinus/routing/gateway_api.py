@@ -20,6 +20,8 @@ from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, internal, invalid, required
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.api.values.selectors import Selector, key_error, value_error
+from serinus.routing.confirmations import confirmed
+from serinus.routing.gateway_reports import unconfirmed
 from serinus.routing.router import ANY, FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import beside_others, edited, not_found, weight_reason
 
@@ -143,11 +145,10 @@ class GatewayApi(Router[GatewayApiRouting]):
             assert route.seen is not None
             because = weight_reason(traffic)
             writes += edited(route.kind, route.name, route.seen, _edit(route, config, traffic), because)
-        verified = _verified(routes)
-        if verified and any("spec" in write.body for write in writes):
-            verified = False  # the gateways' reports are about the previous routes
+        reports = (unconfirmed(route.kind.kind, route.name, route.seen) for route in routes if route.seen)
+        verified, why = confirmed(reports, [write for write in writes if "spec" in write.body])
         shared = next(filter(None, (_shared(route, traffic) for route in routes)), "")
-        return RouteResult(tuple(writes), verified=verified, shared=shared)
+        return RouteResult(tuple(writes), verified=verified, unverified=why, shared=shared)
 
 
 ROUTER = GatewayApi()
@@ -356,35 +357,3 @@ def _label(metadata: Json, config: GatewayApiRouting, traffic: Traffic) -> None:
         metadata["labels"] = {**labels, config.in_progress_label_key: config.in_progress_label_value}
     else:
         labels.pop(config.in_progress_label_key, None)
-
-
-def _verified(routes: list[Route]) -> bool | None:
-    """Whether the gateways have accepted the current routes; None if no gateway reports."""
-    told = [answer for route in routes if route.seen for answer in _parents(route.seen)]
-    return all(told) if told else None
-
-
-def _parents(seen: Json) -> Iterator[bool]:
-    """For each parent of the route with conditions: whether they are true for the current generation."""
-    status, meta = seen.get("status"), seen["metadata"]
-    space = str(meta.get("namespace") or "")
-    named = [_parent(ref, space) for ref in _list(seen["spec"].get("parentRefs")) if isinstance(ref, dict)]
-    for parent in _list(status.get("parents")) if isinstance(status, dict) else []:
-        ref = parent.get("parentRef") if isinstance(parent, dict) else None
-        if not isinstance(ref, dict) or _parent(ref, space) not in named:
-            continue
-        conditions = [each for each in _list(parent.get("conditions")) if isinstance(each, dict)]
-        mine = [each for each in conditions if each.get("type") in ("Accepted", "ResolvedRefs")]
-        if mine:
-            yield all(_holds(each, meta.get("generation")) for each in mine)
-
-
-def _parent(ref: Json, space: str) -> tuple[Any, ...]:
-    return (ref.get("name"), ref.get("namespace") or space, ref.get("sectionName"), ref.get("port"))
-
-
-def _holds(condition: Json, generation: Any) -> bool:
-    """Whether the condition is true and current. A condition without a generation counts as current."""
-    seen = condition.get("observedGeneration")
-    fresh = not isinstance(seen, int) or not isinstance(generation, int) or seen >= generation
-    return fresh and condition.get("status") == "True"

@@ -19,6 +19,8 @@ from serinus.api.served_kind import ServedKind, located, name_from
 from serinus.api.validation.findings import Finding, internal, invalid, required
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.routing import istio_subsets
+from serinus.routing.confirmations import confirmed
+from serinus.routing.istio_reports import REPORTS_WITHIN, unconfirmed
 from serinus.routing.istio_routes import (
     Sides,
     VirtualServiceUse,
@@ -64,7 +66,7 @@ class IstioRouting(msgspec.Struct, rename="camel", omit_defaults=True):
 class Istio(Router[IstioRouting]):
     key = "istio"
     config = IstioRouting
-    capabilities = Capabilities(header_routes=True, mirror_routes=True, ping_pong=True, experiments=True)
+    capabilities = Capabilities(header_routes=True, mirror_routes=True, ping_pong=True, experiments=True, verifies=True)
     kinds = (SERVICE, RULE)
     marked_kind = RULE
     permissions = ((GROUP, ("virtualservices", "destinationrules"), "get list watch patch"),)
@@ -124,7 +126,10 @@ class Istio(Router[IstioRouting]):
             )
         if still:
             return RouteResult(pending=still)
-        return RouteResult(tuple(_weighed(config, traffic, objects)), shared=_shared(config, traffic, objects))
+        writes = tuple(_weighed(config, traffic, objects))
+        verified, why = confirmed(_reports(config, objects), writes)
+        shared = _shared(config, traffic, objects)
+        return RouteResult(writes, verified=verified, unverified=why, unverified_for=REPORTS_WITHIN, shared=shared)
 
     def release(self, config: IstioRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         """Moves all weights to the stable side, then removes the DestinationRule's hashes and annotation."""
@@ -302,6 +307,14 @@ def _seen_routes(config: IstioRouting, traffic: Traffic, objects: Objects) -> It
     for use in config.uses:
         seen = objects.get(SERVICE.key, _reference_name(use.name, objects.namespace))
         yield from chosen(use, (seen or {}).get("spec"), traffic.managed)
+
+
+def _reports(config: IstioRouting, objects: Objects) -> Iterator[str | None]:
+    """Of the VirtualServices and the DestinationRule: why they are not in force."""
+    named = [(SERVICE, _reference_name(use.name, objects.namespace)) for use in config.uses]
+    for kind, name in [*named, *([(RULE, config.destination_rule.name)] if config.destination_rule else [])]:
+        seen = objects.get(kind.key, name)
+        yield unconfirmed(kind.kind, name, seen) if seen is not None else None
 
 
 def _has_share(config: IstioRouting, traffic: Traffic, objects: Objects, subset: str) -> bool:

@@ -180,6 +180,8 @@ class RouteResult(msgspec.Struct, frozen=True):
     """Whether the weight is observed to be in force once no writes are left; None if a router cannot verify it."""
     unverified: str = ""
     """The reason, as a sentence, if `verified` is False."""
+    unverified_for: float | None = None
+    """Seconds after which the wait for this reason ends: reports that have ended do not hold an update. None: never."""
     shared: str = ""
     """The shares that backends of others have beside the Rollout's, as a sentence; "" without any."""
     pending: str = ""

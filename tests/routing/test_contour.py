@@ -111,19 +111,22 @@ def test_letting_go_leaves_all_traffic_with_the_stable_service():
 
 
 @pytest.mark.parametrize(
-    ("status", "verified"),
+    ("status", "verified", "why"),
     [
-        (None, None),
-        (valid("True", 3), True),
-        (valid("True", 2), False),
-        (valid("True", None), True),
-        (valid("False", 3), False),
+        (None, None, ""),
+        (valid("True", 3), True, ""),
+        (valid("True", 2), False, "HTTPProxy front: Contour has reported on generation 2, and not on 3 yet"),
+        (valid("True", None), True, ""),
+        (valid("False", 3), False, "HTTPProxy front: Contour reports Valid False"),
     ],
     ids=["no status", "accepted", "of an earlier generation", "without a generation", "invalid"],
 )
-def test_a_weight_is_verified_when_contour_has_accepted_the_object(status: Json | None, verified: bool | None):
+def test_a_weight_is_verified_when_contour_has_accepted_the_object(
+    status: Json | None, verified: bool | None, why: str
+):
     there = cluster(proxy(to(entry("web", 80), entry("web-canary", 20)), status=status, generation=3))
-    assert [answer.verified for answer in there.answers(there.traffic(20))] == [verified]
+    (answer,) = there.answers(there.traffic(20))
+    assert (answer.verified, answer.unverified) == (verified, why)
 
 
 def test_a_weight_that_is_being_written_is_not_verified_yet():

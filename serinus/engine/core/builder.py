@@ -46,6 +46,8 @@ class PlanBuilder:
         """A finding that affects only updates. The pass reports it and continues with everything else."""
         self.unconfirmed = ""
         """Why a router that can confirm the weight does not confirm it."""
+        self.unreported = ""
+        """Why a router does not confirm the weight, if the wait for it is over."""
         self.spare: dict[str, int] = {}
         """ReplicaSet → pods beyond its wanted size while its pods are being replaced (`restartAt`)."""
         self.serving: dict[str, int] = {}

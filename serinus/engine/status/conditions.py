@@ -28,7 +28,10 @@ WRITE_REFUSED = wait_reasons.REFUSED.code
 CREATE_ERROR = "ReplicaSetCreateError"
 
 TRAFFIC_VERIFIED = "TrafficVerified"
-"""The condition that exists, with status False, while a router that can confirm the weight does not confirm it."""
+"""The condition that exists, with status False, while a router that can confirm the weight does not confirm it.
+
+Its status is Unknown if the reports of the router ended, and the update no longer waits for them.
+"""
 
 
 def find(status: RolloutStatus, kind: str) -> Condition | None:

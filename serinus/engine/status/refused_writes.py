@@ -36,13 +36,17 @@ def report_held(builder: PlanBuilder) -> None:
 
 
 def report_unconfirmed(builder: PlanBuilder) -> None:
-    """Set the condition of an unconfirmed weight. Remove it once confirmed, or if no router can confirm it."""
-    if not builder.unconfirmed:
+    """Set the condition of an unconfirmed weight. Remove it once confirmed, or if no router can confirm it.
+
+    Its status is Unknown after the longest wait for the reports of a router.
+    """
+    text = shortened(builder.unconfirmed or builder.unreported)
+    if not text:
         drop(builder.status, TRAFFIC_VERIFIED)
         return
-    text, before = shortened(builder.unconfirmed), find(builder.status, TRAFFIC_VERIFIED)
+    value, before = "False" if builder.unconfirmed else "Unknown", find(builder.status, TRAFFIC_VERIFIED)
     news = before is not None and before.message != text
-    put(builder.status, builder.context.now, TRAFFIC_VERIFIED, "False", wait_reasons.UNCONFIRMED.code, text, renew=news)
+    put(builder.status, builder.context.now, TRAFFIC_VERIFIED, value, wait_reasons.UNCONFIRMED.code, text, renew=news)
 
 
 def report_only_held(builder: PlanBuilder, rs: ReplicaSet | None = None) -> None:

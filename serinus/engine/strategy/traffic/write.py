@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serinus.api.derived import once
+from serinus.api.messages.cutting import shortened
 from serinus.api.rollout import CanaryStrategy, TrafficRouting, TrafficWeights, WeightDestination
+from serinus.api.values.times import parse_time
 from serinus.api.workloads import ReplicaSet
 from serinus.engine.core import wait_reasons
 from serinus.engine.core.builder import PlanBuilder
@@ -18,7 +20,7 @@ from serinus.engine.judging.experiments import additional, additional_ports
 from serinus.engine.replicasets.revision import owner_reference
 from serinus.engine.replicasets.routes import Route, managed, service_names, set_by
 from serinus.engine.replicasets.services import carrier, replaced_has_share, selects
-from serinus.engine.status.conditions import promoted
+from serinus.engine.status.conditions import TRAFFIC_VERIFIED, find, promoted
 from serinus.engine.strategy.step_walk import StepState
 from serinus.engine.strategy.traffic.reach import stable_version
 from serinus.routing.registry import by_hash, routers_of
@@ -60,13 +62,30 @@ def write(builder: PlanBuilder, canary: CanaryStrategy, weight: int, step: StepS
         if snapshot.read_back is not None:
             builder.unconfirmed = pending[0]
         return True
-    _record(builder, canary, weight, traffic.canary_hash, _verified(answers))
-    if builder.status.canary.weights and builder.status.canary.weights.verified is False:
-        reasons = (answer.unverified for answer in answers if answer.unverified)
+    verified = _verified(builder, answers)
+    _record(builder, canary, weight, traffic.canary_hash, verified)
+    if verified is False:
+        reasons = (a.unverified for a in answers if a.unverified and not _is_over(builder, a))
         builder.unconfirmed = next(reasons, f"the router does not confirm weight {weight} yet")
         builder.wait(wait_reasons.UNCONFIRMED.code, builder.unconfirmed)
         builder.requeue(s.now + VERIFY_SECONDS)
+    else:
+        builder.unreported = next((_ended(a) for a in answers if a.verified is False), "")
+        builder.facts += [builder.unreported] if builder.unreported else []
     return True
+
+
+def _is_over(builder: PlanBuilder, answer: RouteResult) -> bool:
+    """Whether the longest wait for this router's reports is over, by the condition in the stored status."""
+    before = find(builder.context.rollout.status, TRAFFIC_VERIFIED)
+    if before is None or answer.unverified_for is None:
+        return False
+    since = parse_time(before.last_update_time) if before.message == shortened(answer.unverified) else None
+    return before.status == "Unknown" or (since is not None and builder.context.now >= since + answer.unverified_for)
+
+
+def _ended(answer: RouteResult) -> str:
+    return f"{answer.unverified}: the update continues after a wait of {answer.unverified_for:g} seconds"
 
 
 def _is_reported(builder: PlanBuilder, error: str) -> bool:
@@ -126,9 +145,10 @@ def _has(builder: PlanBuilder, service: str, weight: int) -> str:
     return (selects(builder, service) if service else "") or new
 
 
-def _verified(answers: Sequence[RouteResult]) -> bool | None:
-    """False if one router does not confirm the weight; None if no router can confirm it."""
-    verified = [answer.verified for answer in answers if answer.verified is not None]
+def _verified(builder: PlanBuilder, answers: Sequence[RouteResult]) -> bool | None:
+    """False if one router does not confirm the weight; None if no router can confirm it, or its reports ended."""
+    told = [answer for answer in answers if answer.verified is not None]
+    verified = [answer.verified for answer in told if answer.verified or not _is_over(builder, answer)]
     return all(verified) if verified else None
 
 
