@@ -62,6 +62,7 @@ PROCESSES = {
     ("cli", "lint"): {"analysis", "engine", "routing"},
     ("cli", "doctor_providers"): {"analysis"},
     ("cli", "doctor_routers"): {"routing"},
+    ("cli", "istio_cluster"): {"routing"},
     ("cli", "doctor_steps"): {"engine", "analysis"},
     ("cli", "install"): {"routing"},
     ("cli", "migrate_routes"): {"routing"},
@@ -80,6 +81,7 @@ PROCESSES = {
         )
     },
     ("cli", "manifests"): {"local"},
+    ("cli", "upgrade"): {"controller"},
     ("cli", "upgrade_report"): {"controller", "engine"},
     ("local", "up"): {"controller", "dashboard"},
 }

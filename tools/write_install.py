@@ -15,7 +15,7 @@ from serinus import __version__
 from serinus.api.schema.crds import crds
 from serinus.install.dashboard import RULES as DASHBOARD_RULES
 from serinus.install.dashboard import Dashboard, dashboard
-from serinus.install.installation import CLUSTER_RULES, NAME, RULES, default_image, installation, rules
+from serinus.install.installation import CLUSTER_RULES, HOME_RULES, NAME, RULES, default_image, installation, rules
 from serinus.routing.registry import permissions
 
 Json = dict[str, Any]
@@ -41,6 +41,7 @@ def files() -> dict[str, str]:
     made[f"{CHART}/rules.yaml"] = _text([rules((*RULES, *permissions()))])
     made[f"{CHART}/dashboard-rules.yaml"] = _text([rules(DASHBOARD_RULES)])
     made[f"{CHART}/cluster-rules.yaml"] = _text([rules(CLUSTER_RULES)])
+    made[f"{CHART}/own-namespace-rules.yaml"] = _text([rules(HOME_RULES)])
     chart = {
         "apiVersion": "v2",
         "name": "serinus",

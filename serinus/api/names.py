@@ -22,6 +22,9 @@ SCALE_DOWN_DEADLINE = "scale-down-deadline"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NOTIFIED = "notified.notifications.argoproj.io"
 
+PRIMARY_CLUSTER = "istio.argoproj.io/primary-cluster"
+"""Label (`true`) of the Secret with the kubeconfig of the cluster that has Istio's objects."""
+
 CANARY_PAUSE = "CanaryPauseStep"
 BLUE_GREEN_PAUSE = "BlueGreenPause"
 INCONCLUSIVE_ANALYSIS = "InconclusiveAnalysisRun"

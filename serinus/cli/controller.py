@@ -129,6 +129,7 @@ async def _follow(
     import signal
     from random import Random
 
+    from serinus.controller.istio_cluster import IstioCluster
     from serinus.controller.manager import run_controller
     from serinus.controller.monitoring.metrics import Metrics
     from serinus.kube.client import Client
@@ -136,7 +137,14 @@ async def _follow(
     from serinus.kube.http.https import HttpsHandler
 
     handler, metrics = HttpsHandler(connection), Metrics()
-    client = Client(limited(metrics.counting(handler)), user_agent="rollouts-controller")
+    others: list[HttpsHandler] = []
+
+    def connected(other: Connection) -> Handler:
+        others.append(HttpsHandler(other))
+        return metrics.counting(others[-1])
+
+    divided = IstioCluster(metrics.counting(handler), options.lease_namespace, connected)
+    client = Client(limited(divided), user_agent="rollouts-controller")
     there = HttpsHandler(elsewhere) if elsewhere else None
     jobs = Client(metrics.counting(there), user_agent="rollouts-controller") if there else None
     running = asyncio.ensure_future(
@@ -159,9 +167,8 @@ async def _follow(
     except asyncio.CancelledError:
         return 0
     finally:
-        await handler.close()
-        if there is not None:
-            await there.close()
+        for each in (handler, *([there] if there else []), *others):
+            await each.close()
     return 0
 
 

@@ -60,13 +60,15 @@ def _flags(call: Call) -> str:
 
 async def _report(connection: Connection, home: str, scope: str, instance_id: str) -> Report:
     from serinus.cli.upgrade_report import examined
+    from serinus.controller.istio_cluster import IstioCluster
     from serinus.kube.client import Client
     from serinus.kube.clock import SystemClock
     from serinus.kube.http.https import HttpsHandler
 
     handler = HttpsHandler(connection)
+    divided = IstioCluster(handler, home, HttpsHandler)
     try:
-        return await examined(Client(handler, user_agent="serinus-upgrade"), SystemClock(), home, scope, instance_id)
+        return await examined(Client(divided, user_agent="serinus-upgrade"), SystemClock(), home, scope, instance_id)
     finally:
         await handler.close()
 

@@ -42,6 +42,7 @@ from serinus.api.workloads import ContainerStatus, Pod, PodStatus, ReplicaSet, W
 from serinus.engine.core.references import ANY, references
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
+from serinus.kube.errors import MISDIRECTED
 from serinus.kube.informer import Informer, Key, meta
 from serinus.kube.served_informer import ServedInformer
 from serinus.routing import registry
@@ -185,6 +186,8 @@ class Cache:
             return ""
         if isinstance(informer, ServedInformer) and informer.others:
             return unserved(informer.kind, informer.others)
+        if informer.error_code == MISDIRECTED and not informer.synced.is_set():
+            return informer.error
         if informer.synced.is_set() or informer.error_code != FORBIDDEN:
             return ""
         named = informer.resource.group_resource

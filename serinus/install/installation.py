@@ -51,6 +51,8 @@ RULES: tuple[Row, ...] = (
     ("coordination.k8s.io", ("leases",), "get create update"),
 )
 """(group, resources, verbs): all but those of the traffic routers, which their files name."""
+HOME_RULES: tuple[Row, ...] = (("", ("secrets",), "list"),)
+"""Rights in the controller's own namespace alone: to find the Secret with Istio's cluster by its label."""
 CLUSTER_RULES: tuple[Row, ...] = (("argoproj.io", ("clusteranalysistemplates",), "list watch"),)
 
 
@@ -108,14 +110,17 @@ def _everywhere(instance_id: str) -> str:
 
 def _roles(namespace: str, instance_id: str, routing: tuple[Row, ...], *, namespaced: bool) -> list[Json]:
     api, kind = "rbac.authorization.k8s.io/v1", "Role" if namespaced else "ClusterRole"
-    given = rules((*RULES, *routing) if namespaced else (*RULES, *routing, *CLUSTER_RULES))
+    given = rules((*RULES, *routing, *(HOME_RULES if namespaced else CLUSTER_RULES)))
     subject = {"kind": "ServiceAccount", "name": NAME, "namespace": namespace}
     name, where = (NAME, namespace) if namespaced else (_everywhere(instance_id), "")
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
-    return [
-        _object(api, kind, name, where, rules=given),
-        _object(api, f"{kind}Binding", name, where, roleRef=reference, subjects=[subject]),
-    ]
+    every = [(kind, name, where, given)]
+    every += [] if namespaced else [("Role", f"{NAME}-own-namespace", namespace, rules(HOME_RULES))]
+    found: list[Json] = []
+    for kind, name, where, allowed in every:
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
+        found.append(_object(api, kind, name, where, rules=allowed))
+        found.append(_object(api, f"{kind}Binding", name, where, roleRef=reference, subjects=[subject]))
+    return found
 
 
 def _aggregated(instance_id: str) -> list[Json]:

@@ -16,6 +16,9 @@ import json
 import re
 from typing import Any
 
+MISDIRECTED = 421
+"""HTTP status for requests about a kind of another cluster that cannot be reached as configured. No API server has it."""
+
 _DENIED = re.compile(
     r"admission webhook .* denied the request|ValidatingAdmissionPolicy .* denied request|failed calling webhook"
 )
@@ -40,7 +43,7 @@ class ApiError(Exception):
     def refused(self) -> bool:
         """Whether the server understood the write and refuses it. Retries do not fix that: a user must change an
         object, a right, a quota or a policy."""
-        if self.code in (404, 408, 409, 410, 429) or not 400 <= self.code < 500:
+        if self.code in (404, 408, 409, 410, MISDIRECTED, 429) or not 400 <= self.code < 500:
             return bool(_DENIED.search(str(self)))
         return True
 

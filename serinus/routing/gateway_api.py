@@ -21,7 +21,7 @@ from serinus.api.validation.findings import Finding, internal, invalid, required
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.api.values.selectors import Selector, key_error, value_error
 from serinus.routing.confirmations import confirmed
-from serinus.routing.gateway_reports import unconfirmed
+from serinus.routing.gateway_api_reports import unconfirmed
 from serinus.routing.router import ANY, FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import beside_others, edited, not_found, weight_reason
 

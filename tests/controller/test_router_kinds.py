@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from serinus.api.resources import CRDS, NAMESPACES, ROLLOUTS
+from serinus.api.resources import CRDS
+from tests.support.controller.router_scene import SPACE, Scene, healthy, says, weight
 from tests.support.plays.kubectl import Kubectl
 from tests.support.plays.player import in_virtual_time
 from tests.support.plays.recordings import scenario
 from tests.support.plays.stage import Stage, definitions
 
 Json = dict[str, Any]
-SPACE = "the-play"
 GRANT = "grant it the rights that `serinus install` prints"
-
-
-class Scene:
-    """A recorded play's objects, applied by a user, and the Rollout as it is."""
-
-    def __init__(self, stage: Stage, play: str) -> None:
-        self.stage, self.kubectl = stage, Kubectl(stage.client, SPACE, stage.kinds)
-        self.objects: list[Json] = [each for each in yaml.safe_load_all(scenario(play)["objects"]) if each]
-
-    async def apply(self, *without: str) -> None:
-        await self.stage.client.create(NAMESPACES, {"metadata": {"name": SPACE}})
-        await self.kubectl.apply([each for each in self.objects if each["kind"] not in without])
-
-    async def until(self, holds: Callable[[Json], bool], seconds: float = 90) -> Json:
-        """The Rollout's status as soon as it holds."""
-        loop = asyncio.get_running_loop()
-        end, status = loop.time() + seconds, {}
-        while loop.time() < end:
-            status = (await self.stage.client.get(ROLLOUTS, "web", SPACE)).get("status") or {}
-            if holds(status):
-                return status
-            await asyncio.sleep(0.5)
-        raise AssertionError(f"not within {seconds} s: {status}")
-
-
-def healthy(status: Json) -> bool:
-    return status.get("phase") == "Healthy" and not says("", "InvalidSpec")(status)
-
-
-def says(text: str, type_: str = "InvalidSpec") -> Callable[[Json], bool]:
-    return lambda status: any(c["type"] == type_ and text in c["message"] for c in status.get("conditions") or [])
-
-
-def weight(status: Json) -> Any:
-    return ((status.get("canary") or {}).get("weights") or {}).get("canary", {}).get("weight")
 
 
 READS = {

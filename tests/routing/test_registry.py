@@ -15,7 +15,17 @@ from serinus.api.validation.rollout import validate
 from serinus.engine.strategy.spec_rules import RULES
 from serinus.routing import registry
 
-PROTOCOL = {"__init__", "ingress_routes", "ingress_rules", "registry", "route_probes", "router", "rules", "writes"}
+PROTOCOL = {
+    "__init__",
+    "confirmations",
+    "ingress_routes",
+    "ingress_rules",
+    "registry",
+    "route_probes",
+    "router",
+    "rules",
+    "writes",
+}
 MODULES = sorted(f.stem for f in Path(serinus.routing.__file__).parent.glob("*.py") if f.stem not in PROTOCOL)
 FILES = [stem for stem in MODULES if not any(stem.startswith(f"{other}_") for other in MODULES)]
 """A large router has parts beside it: `istio_routes.py` is one of `istio.py`."""

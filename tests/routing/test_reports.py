@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from serinus.routing.gateway_reports import unconfirmed as of_gateways
+from serinus.routing.gateway_api_reports import unconfirmed as of_gateways
 from serinus.routing.istio_reports import unconfirmed as of_istio
 
 Json = dict[str, Any]

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from serinus.api.decoding.reading import converted
-from serinus.api.resources import BY_KIND, ROLLOUTS, SECRETS
+from serinus.api.resources import BY_KIND, ROLLOUTS
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import Discovered, ServedKind, discovery, kind_name, located, unserved
+from serinus.cli.cluster.istio_cluster import ISTIO_GROUP, IstioCluster, istio_cluster
 from serinus.kube.errors import ApiError, NotFound
 from serinus.routing import registry
+from serinus.routing.istio_cluster import is_about_istio
 from serinus.routing.router import ANY
 
 if TYPE_CHECKING:
     from serinus.cli.cluster.session import Session
+    from serinus.kube.sync import SyncClient
 
 Json = dict[str, Any]
 Row = tuple[str, str, str]
 """(object, finding, fix; "" without a problem)."""
-
-
-PRIMARY_CLUSTER = "istio.argoproj.io/primary-cluster=true"
-"""Label of a Secret with the kubeconfig of the cluster in which Argo Rollouts writes Istio's objects."""
 
 
 def checked(session: Session, controller: str) -> Iterator[Row]:
@@ -33,36 +33,33 @@ def checked(session: Session, controller: str) -> Iterator[Row]:
         rollouts = session.client.list(ROLLOUTS, session.namespace).get("items") or []
     except ApiError:
         return
-    objects = _Objects(session)
-    with_istio: list[str] = []
+    readable: list[Rollout] = []
     for rollout in rollouts:
-        try:
-            typed = converted(rollout, Rollout)
-        except msgspec.ValidationError:
-            continue  # `lint` and the Rollout's status report the error
-        if any(used.router.key == "istio" for used in registry.routers_of(typed.spec)):
-            with_istio.append(typed.metadata.name)
-        yield from _of_rollout(typed, objects)
-    if with_istio:
-        yield from _other_clusters(session, controller, with_istio)
+        with suppress(msgspec.ValidationError):  # `lint` and the Rollout's status report the error
+            readable.append(converted(rollout, Rollout))
+    with_istio = [r.metadata.name for r in readable if any(ref.kind in ISTIO for ref in registry.references(r))]
+    mesh = istio_cluster(session, controller) if with_istio else IstioCluster(session.client)
+    if mesh.source:
+        yield from _other_clusters(mesh, with_istio)
+    objects = _Objects(session, mesh.client)
+    for rollout in readable:
+        yield from _of_rollout(rollout, objects)
 
 
-def _other_clusters(session: Session, controller: str, rollouts: list[str]) -> Iterator[Row]:
-    """Secrets that name another cluster for Istio's objects; none that the user may not list."""
-    for namespace in dict.fromkeys((controller, session.namespace)):
-        try:
-            secrets = session.client.list(SECRETS, namespace, labels=PRIMARY_CLUSTER).get("items") or []
-        except ApiError:
-            continue
-        for secret in secrets:
-            problem = (
-                f"its label {PRIMARY_CLUSTER.partition('=')[0]} has no effect: Serinus writes the VirtualServices and "
-                "DestinationRules of a Rollout in the Rollout's own cluster"
-            )
-            fix = (
-                f"Put the objects of {', '.join(rollouts)} into this cluster, or leave these Rollouts to Argo Rollouts."
-            )
-            yield f"Secret {namespace}/{secret['metadata']['name']}", problem, fix
+ISTIO = {kind.key for kind in registry.kinds().values() if kind.group == ISTIO_GROUP}
+
+
+def _other_clusters(mesh: IstioCluster, rollouts: list[str]) -> Iterator[Row]:
+    """The Secret that names another cluster for Istio's objects."""
+    if mesh.problem:
+        yield (
+            mesh.source,
+            mesh.problem,
+            f"Correct the Secret. Until then no traffic of {', '.join(rollouts)} is divided.",
+        )
+    else:
+        server = mesh.client.connection.server
+        yield mesh.source, f"Istio's objects of {', '.join(rollouts)} are in the cluster {server}", ""
 
 
 def _of_rollout(rollout: Rollout, objects: _Objects) -> Iterator[Row]:
@@ -96,8 +93,9 @@ def _of_rollout(rollout: Rollout, objects: _Objects) -> Iterator[Row]:
 class _Objects:
     """Reads each kind and each object from the API server once."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, mesh: SyncClient) -> None:
+        """`mesh`: of the cluster with Istio's objects."""
+        self._own, self._mesh = session.client, mesh
         self._found: dict[str, Discovered] = {}
 
     def exists(self, kind: str, namespace: str, name: str) -> bool | str | None:
@@ -106,12 +104,15 @@ class _Objects:
         if resource is None or name == ANY:
             return None if resource is None else True
         try:
-            self._session.client.get(resource, namespace, name)
+            self._client(resource.group).get(resource, namespace, name)
         except NotFound:
             return False
         except ApiError as error:
             return error.message or str(error)
         return True
+
+    def _client(self, group: str) -> SyncClient:
+        return self._mesh if group == ISTIO_GROUP else self._own
 
     def others(self, kind: str) -> tuple[str, ...]:
         """The versions in which an unserved kind is served, unknown to Serinus."""
@@ -134,6 +135,6 @@ class _Objects:
 
     def _answer(self, path: str) -> Json | None:
         try:
-            return self._session.client.call("GET", path)
+            return (self._mesh if is_about_istio(path) else self._own).call("GET", path)
         except ApiError:
             return None

@@ -16,6 +16,7 @@ from serinus.api.decoding.reading import converted
 from serinus.api.messages.visible import visible_json
 from serinus.api.rollout import Rollout
 from serinus.api.values.times import age_words, format_time
+from serinus.cli.cluster.istio_cluster import Clients
 from serinus.cli.cluster.session import Session, open_session
 from serinus.cli.framework.commandline import Call, Command
 from serinus.cli.framework.errors import Problem
@@ -86,16 +87,21 @@ def _lines(reason: Reason, now: float) -> list[str]:
 def seen(session: Session, rollout: Json, now: float) -> Snapshot:
     """The objects of this Rollout as a controller's cache would hold them. ApiError (403) if they are not readable."""
 
+    clients = Clients(session, now)
+
     def answer(ask: Read) -> list[Json]:
         resource, space = resource_of(ask), ask.namespace or session.namespace
         if resource is None and not ask.path:
             return []
         try:
             if ask.path or resource is None:
-                return [session.client.call("GET", ask.path)]
+                return [clients.of(ask.path.split("/")[2]).call("GET", ask.path)]
             if ask.name:
-                return [session.client.get(resource, space, ask.name)]
-            return session.client.list(resource, space, labels=ask.labels, fields=ask.fields).get("items") or []
+                return [clients.of(resource.group).get(resource, space, ask.name)]
+            return (
+                clients.of(resource.group).list(resource, space, labels=ask.labels, fields=ask.fields).get("items")
+                or []
+            )
         except ApiError as error:
             if error.code == 404 or (error.code == 403 and not ask.needed):
                 return []

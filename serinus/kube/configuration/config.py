@@ -18,7 +18,17 @@ from typing import Any, cast
 from serinus.api.records import field, record
 from serinus.kube.configuration.exec_plugin import ExecPlugin
 from serinus.kube.configuration.impersonation import impersonation
-from serinus.kube.configuration.kubeconfig import ConfigError, Entry, Json, Merged, kind_of, merged, named, read
+from serinus.kube.configuration.kubeconfig import (
+    ConfigError,
+    Entry,
+    Json,
+    Merged,
+    kind_of,
+    merged,
+    named,
+    of_secret,
+    read,
+)
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -95,6 +105,12 @@ def load(flags: Flags | None = None, *, environ: Mapping[str, str] | None = None
             "or name a kubeconfig with --kubeconfig FILE or $KUBECONFIG."
         )
     return _connection(found, given, env)
+
+
+def from_secret(content: bytes, source: str, *, environ: Mapping[str, str] | None = None) -> Connection:
+    """The connection of a kubeconfig in a Secret. ConfigError if it gives none, or names files or programs."""
+    found = of_secret(content, source)
+    return _connection(found, Flags(), os.environ if environ is None else environ)
 
 
 def names(section: str, kubeconfig: str = "", *, environ: Mapping[str, str] | None = None) -> list[str]:

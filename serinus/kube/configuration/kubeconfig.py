@@ -87,15 +87,37 @@ def merged(files: list[Path], required: bool) -> Merged:
             if required:
                 raise ConfigError(f"the kubeconfig {file} does not exist. Check --kubeconfig.")
             continue
-        content = _parse(file)
-        found.files.append(file)
-        current = content.get("current-context") or ""
-        if not isinstance(current, str):
-            raise ConfigError(f"{file}: current-context must be text, found {current!r}. Correct it there.")
-        found.current = found.current or current
-        for section, inner in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
-            _collect(file, section, inner, content.get(section), found.entries[section])
+        _add(found, file, _parse(file, read(file, "the kubeconfig")))
     return found
+
+
+ON_THIS_MACHINE = ("certificate-authority", "client-certificate", "client-key", "tokenFile", "exec")
+"""Fields that name files or programs of the machine on which the kubeconfig is used."""
+
+
+def of_secret(content: bytes, source: str) -> Merged:
+    """A kubeconfig that an object of the API holds. ConfigError also if it names files or programs: its writer must not
+    make this process read or run them. `source`: the object, for errors."""
+    found, place = Merged(), Path(source)
+    _add(found, place, _parse(place, content))
+    for entry in (*found.entries["clusters"].values(), *found.entries["users"].values()):
+        for key in ON_THIS_MACHINE:
+            if entry.value.get(key):
+                raise ConfigError(
+                    f"{source}: {entry.where}.{key} names a file or program, which a Secret may not do. "
+                    "Put certificates, keys and tokens into the kubeconfig itself."
+                )
+    return found
+
+
+def _add(found: Merged, file: Path, content: Json) -> None:
+    found.files.append(file)
+    current = content.get("current-context") or ""
+    if not isinstance(current, str):
+        raise ConfigError(f"{file}: current-context must be text, found {current!r}. Correct it there.")
+    found.current = found.current or current
+    for section, inner in (("clusters", "cluster"), ("users", "user"), ("contexts", "context")):
+        _collect(file, section, inner, content.get(section), found.entries[section])
 
 
 def _collect(file: Path, section: str, inner: str, rows: Any, into: dict[str, Entry]) -> None:
@@ -113,8 +135,7 @@ def _collect(file: Path, section: str, inner: str, rows: Any, into: dict[str, En
         into.setdefault(name, Entry(file, f"{section}[{name}].{inner}", cast(Json, value)))
 
 
-def _parse(file: Path) -> Json:
-    data = read(file, "the kubeconfig")
+def _parse(file: Path, data: bytes) -> Json:
     if not data.strip():
         return {}
     try:

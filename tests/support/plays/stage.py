@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +18,7 @@ from serinus.analysis.providers.provider import Reach
 from serinus.api.resources import CRDS, Resource
 from serinus.controller.manager import Options, run_controller
 from serinus.kube.client import Client
-from serinus.kube.transport import Request, Response
+from serinus.kube.transport import Handler, Request, Response
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.node.node import Node
@@ -78,6 +78,8 @@ class Stage:
         self._directory = directory
         self.refuses: tuple[str, str] | None = None
         """(method, part of the path) of the controller's requests that it has no right to make."""
+        self.through: Callable[[Handler], Handler] = lambda handler: handler
+        """What the controller's requests pass before they reach the API server."""
         self._controller: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -104,7 +106,7 @@ class Stage:
                 raise end
 
     def start_controller(self) -> None:
-        controller = Client(self._noted, user_agent="rollouts-controller")
+        controller = Client(self.through(self._noted), user_agent="rollouts-controller")
         options = Options(leader_elect=False, self_service_notifications=True)
         reach = Reach(self.monitoring, controller, self.clock.now)
         work = run_controller(controller, self.clock, Random(4), options=options, reach=reach)
