@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import side_by_side
-from tests.support.long import few
+from tests.support.long import crossed, few
 
 TESTS = Path(__file__).parent
 CLOCKS = {"time", "monotonic", "now", "utcnow", "today"}
@@ -148,3 +148,11 @@ def test_a_value_that_is_not_chosen_is_long():
     assert (chosen, other.values, [mark.name for mark in other.marks]) == ("a", ("b",), ["long"])
     with pytest.raises(ValueError, match="c"):
         few(["a", "b"], ["c"])
+
+
+def test_of_crossed_values_each_runs_in_some_combination_and_the_other_combinations_are_long():
+    made = crossed("abc", [1, 2])
+    assert [one for one in made if isinstance(one, tuple)] == [("a", 1), ("b", 2), ("c", 2)]
+    long = [one for one in made if not isinstance(one, tuple)]
+    assert [one.values for one in long] == [("a", 2), ("b", 1), ("c", 1)]
+    assert {mark.name for one in long for mark in one.marks} == {"long"}

@@ -133,7 +133,7 @@ QUERIES = [page for page, key in KEYS.items() if isinstance(provider(key), Query
 
 @pytest.mark.parametrize("page", QUERIES)
 @given(answer=damaged() | ANSWERS, status=STATUS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_answer_to_the_sample_of_a_page_is_read_or_refused_in_words(page: str, answer: Any, status: int) -> None:
     body = json.dumps(answer, allow_nan=False, default=str) if _finite(answer) else "NaN"
     world = World(Vendor(), Canned(Answer(status, {}, body.encode())))

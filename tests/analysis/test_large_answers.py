@@ -18,6 +18,7 @@ from serinus.analysis.providers.http import decoding
 from serinus.analysis.providers.http.client import LARGEST_ANSWER, Http
 from serinus.analysis.providers.http.decoding import MOST_VALUES, NotJson, json_of
 from tests.support.analysis.vendor import World, started_vendor
+from tests.support.long import crossed
 
 ALLOWED = 0.05
 """Seconds of one step of the event loop's thread."""
@@ -79,8 +80,7 @@ async def longest_step(done: asyncio.Event) -> float:
     return longest
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("provider", "shape"), crossed(PROVIDERS, SHAPES))
 async def test_no_step_of_the_loop_is_long(world: World, provider: str, shape: str) -> None:
     for path in ("/x", "/x/api/v1/query", "/x/render", "/"):
         world.vendor.says(path, SHAPES[shape])

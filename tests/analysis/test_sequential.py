@@ -17,12 +17,13 @@ from serinus.analysis.sequential.looks import Look, look_of, restored, stored
 from serinus.analysis.sequential.settings import Settings, SetupError, checked
 from serinus.analysis.sequential.shares import SampleRatio
 from serinus.analysis.sequential.tally import Tally, Verdict, verdicts
+from tests.support.long import examples
 
 STREAMS = [json.loads(line) for line in (Path(__file__).parent / "data" / "known_verdicts.jsonl").open()]
 WORDS = {"u": "undecided", "s": "safe", "h": "harm"}
 
 
-unhurried = hypothesis_settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+unhurried = hypothesis_settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 """The time of an example is the machine's, not the code's."""
 
 

@@ -16,6 +16,7 @@ import pytest
 from serinus.kube.transport import Request, Response
 from tests.support.controller.canary_scene import begin, phase, rollout, settled_on
 from tests.support.controller.trouble import MINUTES, Trouble, events, status
+from tests.support.long import crossed, few
 
 pytestmark = pytest.mark.looptime(start=0)
 
@@ -125,7 +126,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("what", "how"), ROWS)
+@pytest.mark.parametrize(("what", "how"), few(ROWS, [*{what: (what, how) for what, how in ROWS}.values(), *ROWS[:7:3]]))
 async def test_a_refused_write_is_in_the_status_at_once_and_tried_ever_more_rarely(
     play: Any, what: str, how: str
 ) -> None:
@@ -148,7 +149,7 @@ async def test_a_refused_write_is_in_the_status_at_once_and_tried_ever_more_rare
     assert 'reason="WriteRefused"' in controller.metrics.text().decode()
 
 
-@pytest.mark.parametrize("what", KINDS)
+@pytest.mark.parametrize("what", few(KINDS, ["ReplicaSet patch", "Ingress patch", "AnalysisRun create"]))
 async def test_when_its_cause_is_mended_the_update_goes_on_by_itself(play: Any, what: str) -> None:
     kind = KINDS[what]
     _, api = await scene(play, kind, "quota")
@@ -161,7 +162,9 @@ async def test_when_its_cause_is_mended_the_update_goes_on_by_itself(play: Any, 
         await play.until(lambda: settled_on(play, "green"), seconds=5 * MINUTES)
 
 
-@pytest.mark.parametrize("what", [k for k in KINDS if k != "Rollout patch"])
+@pytest.mark.parametrize(
+    "what", few([k for k in KINDS if k != "Rollout patch"], ["ReplicaSet create", "Service patch"])
+)
 async def test_the_progress_deadline_runs_meanwhile(play: Any, what: str) -> None:
     """With progressDeadlineAbort the stable version has everything back; the message names the refused write."""
     kind = KINDS[what]
@@ -248,8 +251,9 @@ async def test_a_first_version_that_is_refused_says_so_and_comes_when_it_may(pla
     await play.until(lambda: settled_on(play, "blue"), seconds=3 * MINUTES)
 
 
-@pytest.mark.parametrize("how", ["invalid", "quota", "webhook away"])
-@pytest.mark.parametrize("what", ["replicasets", "services", "analysisruns"])
+@pytest.mark.parametrize(
+    ("what", "how"), crossed(["replicasets", "services", "analysisruns"], ["invalid", "quota", "webhook away"])
+)
 async def test_an_experiment_that_cannot_have_what_it_needs_ends_in_error_and_says_why(
     play: Any, what: str, how: str
 ) -> None:

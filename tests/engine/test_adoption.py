@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from serinus.api.names import DESIRED_REPLICAS, HASH, REVISION
 from serinus.api.pods.defaults import with_defaults
 from tests.support.engine.world import World, release, rollout, routed, service
+from tests.support.long import examples
 
 Json = dict[str, Any]
 OLD = {"68fb5766d6": "59b4dc6c7b", "77f97bbcbf": "6d8bcbd5cf"}
@@ -275,7 +276,7 @@ def running(template: Json) -> World:
     return world
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(respelled(), respelled())
 def test_another_spelling_of_the_template_restarts_nobody(first: Json, second: Json):
     """`kubectl apply` of the same template in another spelling gives a new generation, and nothing else."""
@@ -287,7 +288,7 @@ def test_another_spelling_of_the_template_restarts_nobody(first: Json, second: J
     assert (world.rollout.status.phase, len(world.of("ReplicaSet"))) == ("Healthy", 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     respelled(),
     st.sampled_from(

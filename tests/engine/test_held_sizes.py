@@ -11,6 +11,7 @@ import pytest
 from serinus.api.names import DESIRED_REPLICAS, HASH
 from tests.support.engine.judged import CHECK, METRIC, template
 from tests.support.engine.world import World, ingress, release, rollout, service
+from tests.support.long import crossed
 
 Json = dict[str, Any]
 Harm = Callable[[World], None]
@@ -140,8 +141,7 @@ def shares(world: World) -> tuple[int | None, str, str, int | None]:
     return world.weight, led[0], led[1], world.rollout.status.current_step_index
 
 
-@pytest.mark.parametrize("harm", HARMS)
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "harm"), crossed(STRATEGIES, HARMS))
 def test_a_version_that_serves_has_the_pods_that_are_wanted(strategy: str, harm: str):
     world = settled_at_blue(strategy)
     HARMS[harm](world)
@@ -154,9 +154,7 @@ def test_a_version_that_serves_has_the_pods_that_are_wanted(strategy: str, harm:
         assert shares(world) == before
 
 
-@pytest.mark.parametrize("size", [0, 2, 6])
-@pytest.mark.parametrize("harm", HARMS)
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "harm", "size"), crossed(STRATEGIES, HARMS, [0, 2, 6]))
 def test_a_version_that_serves_alone_gets_its_size_back_when_another_writer_scales_it(
     strategy: str, harm: str, size: int
 ):
@@ -182,8 +180,7 @@ def test_a_stable_version_that_is_kept_whole_gets_its_size_back_at_the_gate(stra
     assert sizes(world) == AT_THE_GATE[strategy](4)
 
 
-@pytest.mark.parametrize("harm", HARMS)
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "harm"), crossed(STRATEGIES, HARMS))
 def test_an_update_that_is_held_keeps_its_proportions(strategy: str, harm: str):
     world = at_the_gate(strategy)
     HARMS[harm](world)

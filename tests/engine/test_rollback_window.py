@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.engine.judged import CHECK, template
 from tests.support.engine.world import World, ingress, release, rollout, service
+from tests.support.long import crossed
 
 Json = dict[str, Any]
 EXPERIMENT: Json = {"experiment": {"templates": [{"name": "a", "specRef": "canary"}], "duration": "1m"}}
@@ -73,8 +74,7 @@ def after_a_release(made: Json) -> World:
     return world
 
 
-@pytest.mark.parametrize("verdict", VERDICTS)
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "verdict"), crossed(STRATEGIES, VERDICTS))
 def test_an_undo_inside_the_window_is_not_judged_and_becomes_stable(strategy: str, verdict: str):
     world = after_a_release(STRATEGIES[strategy])
     known = {key for key in world.objects if key[0] in ("AnalysisRun", "Experiment")}

@@ -14,6 +14,7 @@ import pytest
 from serinus.api.names import HASH
 from tests.support.engine.judged import CHECK, template
 from tests.support.engine.world import World, release, rollout, routed, service
+from tests.support.long import crossed
 
 Json = dict[str, Any]
 REPLICAS = 4
@@ -180,9 +181,7 @@ def at_the_gate(walk: list[Json], options: Json) -> Story:
     return story
 
 
-@pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("walk", WALKS)
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize(("name", "walk", "options"), crossed(STORIES, WALKS, OPTIONS))
 def test_no_request_goes_to_a_version_that_lacks_the_pods_for_it(name: str, walk: str, options: str):
     does, stable, canary = STORIES[name]
     story = at_the_gate(WALKS[walk], OPTIONS[options])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.long import few
 from tests.support.plays.cases import LIVE_ONLY, case, cases, failures
 
+VIRTUAL = [name for name in cases() if name not in LIVE_ONLY]
 
-@pytest.mark.parametrize("name", [name for name in cases() if name not in LIVE_ONLY])
+
+@pytest.mark.parametrize("name", few(VIRTUAL, VIRTUAL[::3]))
 def test_a_reported_fault_does_not_happen_here(name: str):
     assert not (wrong := failures(case(name))), "\n".join([case(name)["about"], *wrong])
 

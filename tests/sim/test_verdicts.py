@@ -83,6 +83,7 @@ def test_a_look_that_counts_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     assert "and there were" in str(play(releases(158)).violations[0])
 
 
+@pytest.mark.long
 def test_a_limit_without_correction_for_many_looks_aborts_good_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Tally.__init__
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
+from itertools import product
 from typing import Any, TypeVar
 
 import pytest
@@ -19,7 +20,24 @@ def few(values: Iterable[T], chosen: Collection[T]) -> list[Any]:
     every = list(values)
     if unknown := [value for value in chosen if value not in every]:
         raise ValueError(f"chosen, but not there: {unknown}")
-    return [value if value in chosen else pytest.param(value, marks=pytest.mark.long) for value in every]
+    return [value if value in chosen else _long(*(value if isinstance(value, tuple) else (value,))) for value in every]
+
+
+def _long(*values: Any) -> Any:
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
+def crossed(*axes: Iterable[Any]) -> list[Any]:
+    """All combinations, as for `parametrize` with several names; long are those beyond what each value needs to occur once."""
+    values = [list(axis) for axis in axes]
+    most = max(len(axis) for axis in values)
+    # Each round shifts the axes against each other: two of the same length meet in other pairs.
+    chosen = {tuple((i + j * (i // len(axis))) % len(axis) for j, axis in enumerate(values)) for i in range(most)}
+    return [
+        made if place in chosen else _long(*made)
+        for place in product(*(range(len(axis)) for axis in values))
+        for made in [tuple(axis[i] for axis, i in zip(values, place, strict=True))]
+    ]
 
 
 def examples(number: int) -> int:

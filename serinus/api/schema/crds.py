@@ -13,6 +13,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+import msgspec
+
 from serinus.api.schema import schemas, step_schema
 
 Json = dict[str, Any]
@@ -37,8 +39,14 @@ UNCHANGED = "self == oldSelf"
 
 def crds() -> list[Json]:
     """New objects of kind CustomResourceDefinition, ready to be created."""
+    return msgspec.json.decode(_encoded())
+
+
+@lru_cache(1)
+def _encoded() -> bytes:
+    """Decoding them takes a tenth of the time of building them."""
     text = files("serinus.api.schema").joinpath("argoproj.fields.txt").read_text(encoding="utf-8")
-    return [_definition(section) for section in _sections(text)]
+    return msgspec.json.encode([_definition(section) for section in _sections(text)])
 
 
 def _sections(text: str) -> Iterator[list[str]]:

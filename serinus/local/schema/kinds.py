@@ -5,6 +5,7 @@ Schemas are compiled on the first use of a kind, so that the server starts fast.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import Any
@@ -94,11 +95,16 @@ class Kind:
         return found or broken_rules(self.resource, obj, old, custom=self.custom)
 
 
+_BUILT_IN = Compiler(lenient=True)
+"""The nodes of the published definitions: they are never changed, so all servers of a process share them."""
+_COMPILING = threading.RLock()
+"""A node is in the compiler before its fields are."""
+
+
 class Schemas:
     """All served kinds: built-in ones, and those of added definitions."""
 
     def __init__(self) -> None:
-        self._built_in = Compiler(lenient=True)
         self._makers: dict[tuple[str, str, str], Callable[[], Kind]] = {}
         self._kinds: dict[tuple[str, str, str], Kind] = {}
         self._resources: dict[tuple[str, str, str], Resource] = {}
@@ -113,7 +119,8 @@ class Schemas:
         key = (group, version, plural)
         found = self._kinds.get(key)
         if found is None and key in self._makers:
-            found = self._kinds[key] = self._makers[key]()
+            with _COMPILING:
+                found = self._kinds[key] = self._makers[key]()
         return found
 
     def add_crd(self, crd: Json) -> list[FieldError]:
@@ -187,7 +194,7 @@ class Schemas:
         assert name is not None, f"schemas.json.gz has no {resource.kind}: run tools/distil_schemas.py"
         scale: Json = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
         return Kind(
-            resource, self._built_in.named(name), published.definitions()[name], custom=False, columns=[],
+            resource, _BUILT_IN.named(name), published.definitions()[name], custom=False, columns=[],
             scale=scale if "scale" in resource.subresources else None, has_status="status" in resource.subresources,
         )  # fmt: skip
 
@@ -195,7 +202,7 @@ class Schemas:
         schema: Json = version["schema"]["openAPIV3Schema"]
         node = Compiler(lenient=False).node({"type": "object", **schema})
         node.fields["apiVersion"] = node.fields["kind"] = Node(STRING)
-        node.fields["metadata"] = self._built_in.named(published.META + "ObjectMeta")
+        node.fields["metadata"] = _BUILT_IN.named(published.META + "ObjectMeta")
         assert node.shape == OBJECT
         subresources: Json = version.get("subresources") or {}
         return Kind(

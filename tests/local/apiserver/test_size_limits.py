@@ -11,6 +11,7 @@ from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.storage.store import LARGEST_OBJECT
 from serinus.local.schema.patching.json_patches import MOST_COPIED, MOST_OPERATIONS, MOST_SHIFTED, json_patch
 from serinus.local.schema.patching.patches import PatchError
+from tests.support.long import crossed
 
 Json = dict[str, Any]
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -129,9 +130,10 @@ async def test_a_patch_does_not_nest_an_object_deeper_than_a_body_may_be(send: A
     assert "nest" in value["message"]
 
 
-@pytest.mark.parametrize("media", [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH])
-@pytest.mark.parametrize("body", SHAPES)
-@pytest.mark.parametrize("subresource", ["", "/scale", "/status"])
+@pytest.mark.parametrize(
+    ("media", "body", "subresource"),
+    crossed([JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH], SHAPES, ["", "/scale", "/status"]),
+)
 async def test_a_patch_of_another_shape_is_refused_in_words(
     send: Any, media: str, body: bytes, subresource: str
 ) -> None:

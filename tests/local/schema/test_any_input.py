@@ -15,6 +15,7 @@ from serinus.local.schema.kinds import Kind, Schemas
 from serinus.local.schema.nodes import LIST, OBJECT, Node
 from serinus.local.schema.patching.managed_fields import ApplyConflict, ApplyRefused, apply, track
 from serinus.local.schema.patching.patches import PatchError, json_patch, merge_patch, strategic_patch
+from tests.support.long import examples
 
 Json = dict[str, Any]
 SCALARS = st.one_of(
@@ -72,7 +73,7 @@ SERVED = [r.kind for r in (*BUILT_IN, *ARGOPROJ) if r.kind != "CustomResourceDef
 def test_no_object_makes_the_server_stumble(name: str, kind: Callable[[str], Kind], schemas: Schemas):
     served = kind(name)
 
-    @settings(max_examples=40, deadline=None, database=None)
+    @settings(max_examples=examples(40), deadline=None, database=None)
     @given(objects(served), objects(served), st.booleans())
     def holds(sent: Json, other: Json, force: bool):
         served.unknown_fields(sent)

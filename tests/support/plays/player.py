@@ -88,7 +88,7 @@ def play(name: str, what: Json) -> Played:
 
 
 def in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
-    loop = looptime.new_event_loop(start=0)
+    loop = looptime.new_event_loop(start=0, noop_cycles=1)
     try:
         return loop.run_until_complete(work)
     finally:
