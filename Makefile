@@ -31,6 +31,7 @@ demo-analysis: $(RUN) ## Watch a bad version fail its analysis and roll back aut
 # tests, and has no output in a run without errors, so that the last line is pytest's.
 define PYTEST_AND_TYPES
 nice -n 10 $(BIN)/pyright > $(VENV)/types.log 2>&1 & types=$$!
+trap 'kill $$types 2>/dev/null || true' EXIT
 failed=0; $(BIN)/python -m pytest $(CHOSEN) $(ARGS) || failed=$$?
 wait $$types || { cat $(VENV)/types.log; failed=1; }
 exit $$failed

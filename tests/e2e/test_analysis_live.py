@@ -32,6 +32,7 @@ def was_taken_back(found: dict[str, Any]) -> bool:
     return found["value"] < found["threshold"] == 0.95 and found["failed_meanwhile"] > 0 and found["failed_after"] == 0
 
 
+@pytest.mark.long
 @needs_up
 def test_without_a_prometheus_the_demo_asks_the_application_and_says_how_to_get_one():
     said, found = demo("none")
@@ -39,6 +40,7 @@ def test_without_a_prometheus_the_demo_asks_the_application_and_says_how_to_get_
     assert "apt-get download prometheus" in said
 
 
+@pytest.mark.long
 @needs_up
 def test_a_real_prometheus_finds_the_bad_version_out(tmp_path: Path):
     said, found = demo(str(prometheus(tmp_path)))

@@ -21,6 +21,8 @@ from tests.support.analysis.verdict_run import VerdictRun, metric
 from tests.support.instance.live import BIN
 from tests.support.instance.prometheus_binary import prometheus
 
+pytestmark = pytest.mark.long
+
 KNOWN = Path(__file__).parents[1] / "analysis" / "data" / "known_verdicts.jsonl"
 STREAMS: dict[str, Any] = {stream["name"]: stream for stream in map(json.loads, KNOWN.open())}
 STEP = 30

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from serinus.api.resources import CONFIG_MAPS, NAMESPACES, SECRETS
+from tests.support.long import few
 from tests.support.plays.monitoring import METRICS
 from tests.support.plays.player import Played, Player, in_virtual_time, play
 from tests.support.plays.recordings import scenario
@@ -284,7 +285,7 @@ def by_destination(texts: list[str]) -> list[str]:
     return sorted(texts, key=lambda text: text.partition(" ")[0])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", few(CASES, list(CASES)[::4]))
 def test_case(name: str) -> None:
     case = CASES[name]
     played = play(name, {"objects": objects(case), "do": case.do, "settle": 3, "answers": ANSWERS})

@@ -19,7 +19,7 @@ from tests.safety import fuzz
 
 ROOT = Path(fuzz.__file__).parents[2]
 AREAS = sorted(file.stem.removeprefix("fuzz_") for file in fuzz.HERE.glob("fuzz_*.py"))
-SECONDS = 2.0
+SECONDS = 1.0
 """Of CPU time for each area, in `make test`."""
 TOTAL = float(os.environ.get(fuzz.SECONDS) or SECONDS * len(AREAS))
 

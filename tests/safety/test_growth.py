@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import serinus
 
 ROOT = Path(serinus.__file__).parent
@@ -51,11 +53,13 @@ def run(names: list[str], path: Path | None = None, seconds: int = SECONDS) -> t
     return done.returncode, (done.stdout.split() or ["nothing"])[-1] + done.stderr[-2000:]
 
 
+@pytest.mark.long
 def test_every_pattern_needs_time_in_proportion_to_its_text():
     code, last = run(patterns())
     assert code == 0, f"{last} is too slow: write possessive quantifiers (*+, ++), or bound the text before it"
 
 
+@pytest.mark.long
 def test_a_pattern_that_grows_faster_is_found(tmp_path: Path):
     slow = r"import re; SLOW = re.compile(r'(\d+\.?\d*|\.\d+)(ns|s|m|h)'); parts = lambda text: SLOW.findall(text)"
     (tmp_path / "slow.py").write_text(slow)
