@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-HERE = Path(__file__).resolve().parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HERE = os.path.dirname(os.path.realpath(__file__))  # pathlib is slow to import
 STAMP = "build.json"
 GIT_SECONDS = 5
 
@@ -28,19 +29,24 @@ class BuildInfo(NamedTuple):
     """`clean`, or `dirty` if files of the repository differed from the commit."""
 
 
-def build_info(package: Path = HERE) -> BuildInfo:
+def build_info(package: str | Path = HERE) -> BuildInfo:
     """The build of the package in this directory. Never raises: a version can be printed without git and without a stamp."""
     try:
-        stamp = json.loads((package / STAMP).read_text())
+        with open(os.path.join(package, STAMP), encoding="utf-8") as file:
+            stamp = json.load(file)
         return BuildInfo(*(str(stamp[field]) for field in BuildInfo._fields))
     except (OSError, ValueError, KeyError, TypeError):
-        return from_git(package.parent)
+        return from_git(os.path.dirname(package))
 
 
-def from_git(checkout: Path) -> BuildInfo:
+def from_git(checkout: str | Path) -> BuildInfo:
     """The commit of this checkout. Empty where the directory is no checkout, or git is missing or refuses it."""
-    if not (checkout / ".git").exists():  # an installation below the checkout of another project is not that project
+    if not os.path.exists(
+        os.path.join(checkout, ".git")
+    ):  # an installation below the checkout of another project is not that project
         return BuildInfo()
+    import subprocess  # slow to import: not in an installation
+
     try:
         # TZ: `format-local` is the local time, which is UTC here.
         commit, date = _git(checkout, "log", "-1", "--format=%H %cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ").split()
@@ -50,7 +56,9 @@ def from_git(checkout: Path) -> BuildInfo:
     return BuildInfo(commit, date, "dirty" if changed.strip() else "clean")
 
 
-def _git(checkout: Path, *words: str) -> str:
+def _git(checkout: str | Path, *words: str) -> str:
+    import subprocess
+
     environment = {**os.environ, "TZ": "UTC", "GIT_OPTIONAL_LOCKS": "0"}
     command = ["git", "-C", str(checkout), *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=GIT_SECONDS)

@@ -22,6 +22,8 @@ from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
 
+pytestmark = pytest.mark.long
+
 SOURCE = Path(__file__).parents[1] / "clientgo"
 HISTORY = 50
 """Fewer changes than the program makes to expire the server's history (`history` in its watching.go)."""
