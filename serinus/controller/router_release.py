@@ -18,11 +18,12 @@ from serinus.controller.held_writes import HeldBack
 from serinus.controller.messages import Subject
 from serinus.controller.snapshot import router_objects
 from serinus.engine.core.plan import Event, Plan
-from serinus.engine.strategy.router_release import Release, dropped, may_release, release
+from serinus.engine.strategy.router_release import Release, may_drop, may_release, release
 from serinus.kube.client import Client
 from serinus.kube.clock import Clock
 from serinus.kube.informer import Key
 from serinus.kube.queue import WorkQueue, work
+from serinus.routing.router import Objects
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +59,9 @@ class RouterReleaser:
         if old is None or not self._works:
             return
         key = (old.metadata.namespace, old.metadata.name)
-        if (new is None or new.spec is not old.spec) and dropped(old, new):
+        if (new is None or new.spec is not old.spec) and may_drop(old, new):
             earlier = self._before.setdefault(key, [])
-            named = dropped(old, None)
-            if len(earlier) < EDITS and all(dropped(one, None) != named for one in earlier):
+            if len(earlier) < EDITS and all(may_drop(one, old) or may_drop(old, one) for one in earlier):
                 earlier.append(old)
         if key in self._before:
             self._queue.add(key)
@@ -72,7 +72,7 @@ class RouterReleaser:
             return
         old = self._before[key][0]
         now = self._clock.now()
-        due = release(old, new, router_objects(self._cache, old), now) if dropped(old, new) else Release()
+        due = release(old, new, self._objects(old, new), now) if may_drop(old, new) else Release()
         if not due.actions and due.again_after is not None:
             self._queue.add_at(key, now + due.again_after)
             return
@@ -95,6 +95,19 @@ class RouterReleaser:
             self._queue.add_at(key, back.held.until)
             return
         self._queue.add(key)
+
+    def _objects(self, old: Rollout, new: Rollout | None) -> Objects:
+        """The objects of the routers of both."""
+        of_old = router_objects(self._cache, old)
+        if new is None:
+            return of_old
+        of_new = router_objects(self._cache, new)
+        return Objects(
+            of_old.namespace,
+            of_new.ingresses | of_old.ingresses,
+            of_new.others | of_old.others,
+            of_new.served | of_old.served,
+        )
 
 
 def _untold(about: Subject, event: Event) -> None:

@@ -1,7 +1,7 @@
 """AWS App Mesh: weights in the routes of a VirtualRouter, and the pod hash of each VirtualNode.
 
 Source: traffic routing, section 7. The user creates all objects. The canary node moves to another version only if it
-has no weight or that version is ready. The stable node moves before it gets a weight again. Argo Rollouts writes the
+has no weight and that version has a ready pod. The stable node moves before it gets a weight again. Argo Rollouts writes the
 nodes in every pass, and removes the pods of the canary node while it still has all requests. Here a node keeps them
 until its weight is observed to be 0.
 """
@@ -81,6 +81,11 @@ class AppMesh(Router[AppMeshRouting]):
         nodes = tuple(Reference(NODE.key, name) for name in (config.canary, config.stable))
         service = Reference(SERVICE.key, used.name if used else "", PATH)
         return (service, Reference(ROUTER_KIND.key, ANY), *nodes)  # the VirtualService names its VirtualRouter
+
+    def selected(self, config: AppMeshRouting, objects: Objects) -> frozenset[tuple[str, str]]:
+        service = objects.get(SERVICE.key, config.virtual_service.name) if config.virtual_service else None
+        router = _router_name(service) if service is not None else ""
+        return frozenset({(ROUTER_KIND.key, router)} if router else ())
 
     def check(self, rollout: Rollout, config: AppMeshRouting, objects: Objects) -> Iterator[Finding]:
         name = config.virtual_service.name if config.virtual_service else ""
@@ -267,7 +272,8 @@ def _moves(router: str, seen: Json, config: AppMeshRouting, traffic: Traffic, ob
     targets = [target for _, route in _chosen(seen, config) for target in _targets(route)]
     has_share = any(_leads_to(t, config.canary, traffic.namespace) and t["weight"] for t in targets)
     nodes = _node(config.stable, stable, f"the stable version has the hash {stable}", objects)
-    if not has_share or (traffic.weight and traffic.canary_ready):
+    serves = canary == NO_CANARY or traffic.canary_ready > 0
+    if serves and (not has_share or traffic.weight):
         nodes += _node(config.canary, canary, f"the canary is {canary}", objects)
     weights = edited(ROUTER_KIND, router, seen, _weights(config, traffic), because)
     if nodes and weights:

@@ -131,6 +131,15 @@ class GatewayApi(Router[GatewayApiRouting]):
             found += [Reference(kind.key, space + name) for name in names if name]
         return tuple(found)
 
+    def selected(self, config: GatewayApiRouting, objects: Objects) -> frozenset[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        for of, kind in KINDS.items():
+            selector = config.selector(of)
+            if selector is not None:
+                matching = objects.matching(kind.key, Selector.of(selector), config.namespace)
+                found |= {(kind.key, name) for name, _ in matching}
+        return frozenset(found)
+
     def route(self, config: GatewayApiRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         routes = list(_routes(config, traffic, objects))
         wrong = next(filter(None, (_wrong(route, traffic, objects) for route in routes)), "")

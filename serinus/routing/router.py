@@ -225,6 +225,10 @@ class Router(Generic[C]):
         """All objects that `route` may read or write."""
         raise NotImplementedError
 
+    def selected(self, config: C, objects: Objects) -> frozenset[tuple[str, str]]:
+        """(kind, name) of the objects that its references with ANY lead to now."""
+        return frozenset()
+
     def check(self, rollout: Rollout, config: C, objects: Objects) -> Iterator[Finding]:
         """Errors of the objects for this Rollout. It skips missing objects: `references` covers them."""
         yield from ()

@@ -115,6 +115,8 @@ def test_a_replaced_version_keeps_the_node_until_it_has_no_share():
     (answer,) = there.answers(wanted)
     assert list(texts(list(answer.writes))) == ["patch VirtualRouter router"]
     there.route(0, canary_hash="third", canary_ready=0)
+    assert hashes(there) == ("old", "new"), "the third version has no pod yet"
+    there.route(0, canary_hash="third", canary_ready=1)
     assert hashes(there) == ("old", "third")
 
 
@@ -142,6 +144,13 @@ def test_letting_go_gives_back_the_weights_and_then_all_pods_to_the_stable_node(
     there.release()
     assert hashes(there) == ("", "canary-hash")
     assert there.release() == []
+
+
+def test_a_version_without_a_ready_pod_gets_no_node_at_any_weight():
+    there = cluster(router(route()))
+    there.route(0, canary_ready=0)
+    there.route(20, canary_ready=0)
+    assert hashes(there)[1] != "new"
 
 
 def bad(field: str, text: str) -> str:

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from serinus.engine.strategy.router_release import may_drop, release
+from serinus.routing.router import Objects
 from tests.support.plays.player import play
 from tests.support.plays.recordings import scenario
 from tests.support.plays.story import moments
+from tests.support.routing.plain import NAMESPACE, Cluster, rollout
 
 Json = dict[str, Any]
 CANARY = "spec.strategy.canary"
@@ -88,6 +91,79 @@ def test_a_spec_that_cannot_be_used_gives_nothing_back():
         ]
     }
     assert weights(paused_and(broken)) == [0, 20]
+
+
+def given_back(before: Json, after: Json, *objects: Json) -> dict[str, Json]:
+    """Name -> what the release writes of each object, after an edit of `trafficRouting` while the canary has a share."""
+    was, now = rollout(before), rollout(after)
+    there = Cluster(was, *objects)
+    seen = Objects(NAMESPACE, {}, {f"{kind}/{name}": obj for (kind, name), obj in there.objects.items()}, there.served)
+    assert may_drop(was, now)
+    return {action.name: action.body for action in release(was, now, seen, 0.0).actions}
+
+
+def route(name: str, team: str) -> Json:
+    backends = [{"name": "web", "port": 80, "weight": 60}, {"name": "web-canary", "port": 80, "weight": 40}]
+    meta = {"name": name, "labels": {"team": team}}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": meta,
+        "spec": {"rules": [{"backendRefs": backends}]},
+    }
+
+
+def by_label(team: str, **more: Json) -> Json:
+    return {"plugins": {"argoproj-labs/gatewayAPI": {"httpRouteSelector": {"matchLabels": {"team": team}}, **more}}}
+
+
+def test_routes_that_a_new_selector_leaves_out_give_their_weights_back():
+    routes = route("one", "a"), route("two", "b")
+    written = given_back(by_label("a"), by_label("b"), *routes)
+    assert list(written) == ["one"]
+    assert [each["weight"] for each in written["one"]["spec"]["rules"][0]["backendRefs"]] == [100, 0]
+
+
+def test_a_route_that_is_named_in_place_of_selected_keeps_its_weights():
+    named = {"plugins": {"argoproj-labs/gatewayAPI": {"httpRoute": "one"}}}
+    assert given_back(by_label("a"), named, route("one", "a")) == {}
+
+
+def mesh(service: str) -> Json:
+    nodes = {"canaryVirtualNodeRef": {"name": "canary"}, "stableVirtualNodeRef": {"name": "stable"}}
+    return {"appMesh": {"virtualService": {"name": service}, "virtualNodeGroup": nodes}}
+
+
+def of_mesh(kind: str, name: str, spec: Json) -> Json:
+    return {"apiVersion": "appmesh.k8s.aws/v1beta2", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def virtual_service(name: str, router: str) -> Json:
+    provider = {"virtualRouter": {"virtualRouterRef": {"name": router}}}
+    return of_mesh("VirtualService", name, {"provider": provider})
+
+
+def virtual_router(name: str) -> Json:
+    targets = [
+        {"virtualNodeRef": {"name": node}, "weight": weight} for node, weight in (("stable", 60), ("canary", 40))
+    ]
+    return of_mesh(
+        "VirtualRouter", name, {"routes": [{"name": "r", "httpRoute": {"action": {"weightedTargets": targets}}}]}
+    )
+
+
+def test_app_meshs_router_of_a_virtual_service_that_is_named_no_more_gives_its_weights_back():
+    objects = virtual_service("a", "one"), virtual_service("b", "two"), virtual_router("one"), virtual_router("two")
+    nodes = of_mesh("VirtualNode", "canary", {}), of_mesh("VirtualNode", "stable", {})
+    written = given_back(mesh("a"), mesh("b"), *objects, *nodes)
+    assert list(written) == ["one"]
+    targets = written["one"]["spec"]["routes"][0]["httpRoute"]["action"]["weightedTargets"]
+    assert [each["weight"] for each in targets] == [100, 0]
+
+
+def test_app_meshs_router_that_the_next_virtual_service_has_too_keeps_its_weights():
+    objects = virtual_service("a", "one"), virtual_service("b", "one"), virtual_router("one")
+    assert given_back(mesh("a"), mesh("b"), *objects) == {}
 
 
 STOP, START = {"controller": "stop"}, {"controller": "start"}

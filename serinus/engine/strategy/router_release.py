@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from serinus.api.decoding.reading import converted
 from serinus.api.meta import ObjectMeta
-from serinus.api.rollout import Rollout
+from serinus.api.rollout import Rollout, TrafficRouting
 from serinus.engine.core.plan import Action
 from serinus.engine.core.service_release import is_settled
 from serinus.engine.replicasets.routes import managed, service_names
@@ -23,6 +23,20 @@ def dropped(old: Rollout, new: Rollout | None) -> frozenset[tuple[str, str]]:
     """(kind, name) of objects that routers of `old` may have written and `new` (None: deleted) does not name."""
     before = {(ref.kind, ref.name) for ref in registry.references(old)}
     return frozenset(before - ({(ref.kind, ref.name) for ref in registry.references(new)} if new else set()))
+
+
+def may_drop(old: Rollout, new: Rollout | None) -> bool:
+    """Whether `new` may not name some of these objects. A reference to all objects of a kind does not name those in use."""
+    return bool(dropped(old, new)) or (
+        new is not None
+        and any(name == ANY or name.endswith(f"/{ANY}") for _, name in dropped(old, None))
+        and _routing(old) != _routing(new)
+    )
+
+
+def _routing(rollout: Rollout) -> TrafficRouting | None:
+    canary = rollout.spec.strategy.canary
+    return canary.traffic_routing if canary is not None else None
 
 
 def may_release(new: Rollout | None) -> bool:
@@ -38,11 +52,19 @@ class Release(NamedTuple):
 
 
 def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> Release:
-    """The writes that release the objects that only `old` names; none once released. `now`: seconds since the epoch."""
+    """The writes that release the objects that only `old` names; none once released. `now`: seconds since the epoch.
+
+    `objects`: of the routers of both.
+    """
     canary, meta = old.spec.strategy.canary, old.metadata
     if canary is None or canary.traffic_routing is None:
         return Release()
-    free, routing = dropped(old, new), canary.traffic_routing
+    routing, in_use = canary.traffic_routing, _in_use(new, objects)
+    free = dropped(old, new) | (_selected(old, objects) if new is not None else frozenset())
+
+    def is_free(kind: str, name: str) -> bool:
+        return ((kind, name) in free or (kind, ANY) in free) and (kind, name) not in in_use
+
     canary_service, stable_service = service_names(canary, old.status)
     status = old.status
     traffic = Traffic(
@@ -63,8 +85,8 @@ def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> 
     # The planner sets the weights of objects that the Rollout still names.
     given = Objects(
         objects.namespace,
-        {name: one for name, one in objects.ingresses.items() if _named(free, "Ingress", name)},
-        {key: one for key, one in objects.others.items() if _named(free, *_split(key))},
+        {name: one for name, one in objects.ingresses.items() if is_free("Ingress", name)},
+        {key: one for key, one in objects.others.items() if is_free(*_split(key))},
         objects.served,
     )
     actions: list[Action] = []
@@ -73,15 +95,21 @@ def release(old: Rollout, new: Rollout | None, objects: Objects, now: float) -> 
         answer = used.router.release(used.config, traffic, given)
         later += [] if answer.again_after is None else [answer.again_after]
         for write in answer.writes:
-            if _named(free, write.kind, write.name) and not (
+            if is_free(write.kind, write.name) and not (
                 new is None and _goes_along(objects, write.kind, write.name, meta.uid)
             ):
                 actions.append(action_of(write))
     return Release(tuple(actions), min(later, default=None))
 
 
-def _named(free: frozenset[tuple[str, str]], kind: str, name: str) -> bool:
-    return (kind, name) in free or (kind, ANY) in free
+def _in_use(new: Rollout | None, objects: Objects) -> frozenset[tuple[str, str]]:
+    """(kind, name) of the objects that the routers of `new` use."""
+    return dropped(new, None) | _selected(new, objects) if new is not None else frozenset()
+
+
+def _selected(rollout: Rollout, objects: Objects) -> frozenset[tuple[str, str]]:
+    found = (used.router.selected(used.config, objects) for used in registry.routers_of(rollout.spec))
+    return frozenset[tuple[str, str]]().union(*found)
 
 
 def _split(key: str) -> tuple[str, str]:
