@@ -9,11 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
+RELEASE := $(VENV)/.installed-release
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways lint style audit bench conformance lock clean
+.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways lint style audit bench conformance lock image image-lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +90,12 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
 	mv docs.tmp requirements-docs.lock; mv release.tmp requirements-release.lock
 	mv dev.tmp requirements-dev.lock; mv demo.tmp requirements-demo.lock; mv run.tmp requirements.lock
 
+image: $(RELEASE) ## Build the images as OCI archives in dist/, without a container engine (needs buildah, root and Debian's apt; ARCH=arm64)
+	@$(VENV)/release/bin/python tools/image/build_image.py $(if $(ARCH),--architecture $(ARCH))
+
+image-lock: $(RELEASE) ## Pin the newest versions of the Debian packages of the image
+	@$(VENV)/release/bin/python tools/image/lock_debian.py
+
 clean: ## Remove .venv and caches
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
 
@@ -107,4 +114,11 @@ $(RUN): requirements-demo.lock pyproject.toml | $(BIN)/python
 $(DEV): requirements-dev.lock $(RUN)
 	@echo "Installing the tools for development and tests ..."
 	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@
+
+# The modules of the image are compiled by the version of Python that runs them, which is Debian's.
+$(RELEASE): requirements-release.lock
+	@echo "Installing the tools of a release into $(VENV)/release ..."
+	$$(command -v python3.11 || echo $(PYTHON)) -m venv --clear $(VENV)/release
+	$(VENV)/release/bin/python -m pip --disable-pip-version-check --quiet --no-input install --require-hashes -r requirements-release.lock
 	touch $@

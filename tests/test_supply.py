@@ -139,12 +139,21 @@ def test_go_modules_are_checked_by_their_sums() -> None:
         ), path
 
 
-def test_the_image_s_base_takes_a_digest_for_every_stage() -> None:
+def test_the_tools_that_write_the_image_s_files_take_a_digest() -> None:
+    """No file of this base is in the image, so its packages without a pinned version are tools as well."""
     text = (ROOT / "Dockerfile").read_text()
     bases = re.findall(r"^FROM (\S+)", text, re.M)
-    assert bases == ["python:3.11-slim${DIGEST:+@${DIGEST}}"] * 2
+    assert bases == ["python:3.11-slim-bookworm${DIGEST:+@${DIGEST}}", "scratch", "scratch"]
     assert text.index("ARG DIGEST=\n") < text.index("\nFROM ")
-    assert not re.search(r"\b(curl|wget|apt-get|ADD https?)\b", text)
+    assert not re.search(r"\b(curl|wget|ADD https?)\b", text)
+
+
+def test_debian_s_packages_of_the_image_are_pinned_by_their_hashes_for_each_architecture() -> None:
+    rows = [row.split() for row in (ROOT / "tools/image/debian.lock").read_text().splitlines() if row[0] != "#"]
+    assert all(re.fullmatch(r"[0-9a-f]{64}", sha256) for _, _, _, sha256 in rows)
+    names = {arch: [name for other, name, *_ in rows if other == arch] for arch in ("amd64", "arm64")}
+    assert names["amd64"] == names["arm64"]
+    assert len(rows) == 2 * len(set(names["amd64"])) > 30
 
 
 class Service:

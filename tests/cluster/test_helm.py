@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from serinus import __version__
 from serinus.install.dashboard import Dashboard, dashboard
 from serinus.install.installation import default_image, installation
 from serinus.routing.registry import permissions
@@ -31,13 +32,45 @@ def program() -> Path:
         pytest.skip(f"no helm here: {error}")
 
 
-def rendered(program: Path, namespace: str, *settings: str) -> dict[str, Json]:
+def ran(program: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(program), *words], capture_output=True, text=True, check=False, timeout=120)
+
+
+def rendered(program: Path, namespace: str, *settings: str, chart: Path = CHART) -> dict[str, Json]:
     """By kind and name."""
     flags = [word for setting in settings for word in ("--set", setting)]
-    command = [str(program), "template", "serinus", str(CHART), "--namespace", namespace, "--include-crds", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = ran(program, "template", "serinus", str(chart), "--namespace", namespace, "--include-crds", *flags)
     assert done.returncode == 0, done.stderr
     return by_name([obj for obj in yaml.safe_load_all(done.stdout) if obj])
+
+
+def previous(place: Path) -> Path:
+    """The chart of the last version, or the first one that there was. Skips the test where git does not have it."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(REPOSITORY), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    path = CHART.relative_to(REPOSITORY)
+    try:
+        tags = git("tag", "--list", "v*", "--sort=-version:refname", "--merged", "HEAD").split()
+        others = [tag for tag in tags if tag != f"v{__version__}"]
+        commit = (
+            others[0]
+            if others
+            else git("log", "--format=%H", "--diff-filter=A", "--", f"{path}/Chart.yaml").split()[-1]
+        )
+        for name in git("ls-tree", "-r", "--name-only", commit, f"{path}/").split():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text(git("show", f"{commit}:{name}"))
+    except (OSError, IndexError, subprocess.CalledProcessError):
+        pytest.skip("git has no earlier chart here: it is no checkout, or one without its history")
+    old = place / path
+    if (old / "Chart.yaml").read_bytes() == (CHART / "Chart.yaml").read_bytes() and git(
+        "diff", commit, "--", str(path)
+    ) == "":
+        pytest.skip("git has no chart but the present one: it is a checkout without its history")
+    return old
 
 
 def by_name(objects: list[Json]) -> dict[str, Json]:
@@ -66,6 +99,51 @@ def test_each_setting_of_the_chart_is_the_flag_of_the_same_meaning(program: Path
     assert rendered(program, "shop", "instanceId=two") == installed("shop", instance_id="two")
     both = installed("shop", namespaced=True, instance_id="two")
     assert rendered(program, "shop", "namespaced=true", "instanceId=two") == both
+
+
+def test_the_image_can_be_named_by_its_digest(program: Path) -> None:
+    image = "registry.example/serinus@sha256:" + "0" * 64
+    settings = (
+        "image.repository=registry.example/serinus",
+        "image.digest=sha256:" + "0" * 64,
+        "dashboard.enabled=true",
+    )
+    found = rendered(program, "shop", *settings)
+    assert found == installed("shop", image=image) | by_name(dashboard("shop", image, Dashboard()))
+
+
+def test_the_chart_has_no_fault_that_helm_knows_of(program: Path, tmp_path: Path) -> None:
+    """With its own values, and with every part of it on."""
+    (tmp_path / "all.yaml").write_text(
+        "namespaced: true\ninstanceId: two\nserviceMonitor: {enabled: true}\ndashboard: {enabled: true, replicas: 2,"
+        " readOnly: true, proxy: {addresses: [10.0.0.1]}, oidc: {issuer: https://login.example.com}, groups: [dev],"
+        " ingress: {className: nginx}, gateway: {name: front}, networkPolicy: {from: [{podSelector: {}}]}}\n"
+    )
+    for flags in ((), ("--values", str(tmp_path / "all.yaml"))):
+        done = ran(program, "lint", "--strict", str(CHART), *flags)
+        assert done.returncode == 0, done.stdout
+        assert "1 chart(s) linted, 0 chart(s) failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("replicas=two", "/replicas"),
+        ("image.repositry=registry.example/serinus", "'repositry' not allowed"),
+        ("dashboard.url=rollouts.example.com", "/dashboard/url"),
+    ],
+)
+def test_helm_refuses_a_wrong_value_and_names_it(program: Path, setting: str, said: str) -> None:
+    done = ran(program, "template", "serinus", str(CHART), "--set", setting)
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_the_package_of_the_chart_is_the_chart(program: Path, tmp_path: Path) -> None:
+    done = ran(program, "package", str(CHART), "--destination", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    package = tmp_path / f"serinus-{__version__}.tgz"
+    assert rendered(program, "shop", chart=package) == rendered(program, "shop")
 
 
 def test_resources_and_rights_of_people_can_be_left_out(program: Path) -> None:
@@ -128,6 +206,37 @@ def test_helm_installs_and_removes_it_and_rollouts_stay(
     assert there.shell(rights + account, check=False).strip().startswith("no")
     assert "rollouts.argoproj.io" in there.shell("kubectl get crd -o name")
     assert there.shell("kubectl get clusterrole argo-rollouts -o name"), "of the other installation"
+
+
+def test_helm_upgrades_the_chart_of_the_version_before(
+    cluster: Cluster, there: ClusterInstance, program: Path, tmp_path: Path
+) -> None:
+    """No object is made again: the Deployment, the account and the roles are those of the first installation."""
+    kinds = "deployment,serviceaccount,poddisruptionbudget,service"
+
+    def helm(*words: str) -> None:
+        homes = {f"HELM_{kind}_HOME": str(tmp_path / kind) for kind in ("CACHE", "CONFIG", "DATA")}
+        settings = ["--set", "replicas=0,instanceId=third", "-n", there.namespace]
+        command = [str(program), *words, *settings, "--kubeconfig", str(cluster.plane.kubeconfig())]
+        done = subprocess.run(
+            command, env={**os.environ, **homes}, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+
+    def identities() -> set[str]:
+        printed = "-o jsonpath='{range .items[*]}{.kind}/{.metadata.name} {.metadata.uid}{\"\\n\"}{end}'"
+        return set(there.shell(f"kubectl get {kinds} -l app.kubernetes.io/name=argo-rollouts {printed}").splitlines())
+
+    helm("install", "third", str(previous(tmp_path / "previous")), "--skip-crds")
+    try:
+        before = identities()
+        assert before
+        helm("upgrade", "third", str(CHART))
+        assert identities() >= before
+        container = there.get("deployment", "argo-rollouts")["spec"]["template"]["spec"]["containers"][0]
+        assert container["image"] == default_image()
+    finally:
+        there.shell("kubectl delete clusterrole,clusterrolebinding argo-rollouts-third", check=False)
 
 
 @pytest.mark.parametrize(

@@ -17,3 +17,13 @@ app.kubernetes.io/name: argo-rollouts-dashboard
 app.kubernetes.io/part-of: argo-rollouts
 app.kubernetes.io/component: dashboard
 {{- end }}
+
+{{- define "serinus.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+{{- end }}
