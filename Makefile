@@ -10,11 +10,12 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 RELEASE := $(VENV)/.installed-release
+SITE := $(VENV)/.installed-docs
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways lint style audit bench conformance lock image image-lock clean
+.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways lint style audit bench conformance lock docs image image-lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +91,11 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
 	mv docs.tmp requirements-docs.lock; mv release.tmp requirements-release.lock
 	mv dev.tmp requirements-dev.lock; mv demo.tmp requirements-demo.lock; mv run.tmp requirements.lock
 
+docs: $(SITE) ## Build the site of the documentation in build/site; a broken link fails it
+	@$(VENV)/docs/bin/python tools/site/stage.py build/site-source
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict
+	echo "Read it: $(VENV)/docs/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
+
 image: $(RELEASE) ## Build the images as OCI archives in dist/, without a container engine (needs buildah, root and Debian's apt; ARCH=arm64)
 	@$(VENV)/release/bin/python tools/image/build_image.py $(if $(ARCH),--architecture $(ARCH))
 
@@ -121,4 +127,10 @@ $(RELEASE): requirements-release.lock
 	@echo "Installing the tools of a release into $(VENV)/release ..."
 	$$(command -v python3.11 || echo $(PYTHON)) -m venv --clear $(VENV)/release
 	$(VENV)/release/bin/python -m pip --disable-pip-version-check --quiet --no-input install --require-hashes -r requirements-release.lock
+	touch $@
+
+$(SITE): requirements-docs.lock | $(BIN)/python
+	@echo "Installing the tools of the site into $(VENV)/docs ..."
+	$(BIN)/python -m venv --clear $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip --disable-pip-version-check --quiet --no-input install --require-hashes -r requirements-docs.lock
 	touch $@
