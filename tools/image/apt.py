@@ -86,10 +86,8 @@ class Apt:
         """The newest version of a package that the mirror has."""
         self.update()
         text = self.run("apt-cache", "show", "--no-all-versions", name)
-        architecture, version, sha256 = (
-            re.search(rf"^{field}: (\S+)$", text, re.M)[1] for field in ("Architecture", "Version", "SHA256")
-        )
-        return Pin(architecture, name, version, sha256)
+        fields = dict(re.findall(r"^(Architecture|Version|SHA256): (\S+)$", text, re.M))
+        return Pin(fields["Architecture"], name, fields["Version"], fields["SHA256"])
 
     def file(self, pin: Pin) -> Path:
         """The package's file: from the cache of earlier builds, else from the mirror. Raises Failed."""

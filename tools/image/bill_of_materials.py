@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from apt import SUITE, Failed, Pin
@@ -28,7 +29,7 @@ def bill_of_materials(site: Path, debian: list[Pin], build: Mapping[str, str], s
     return json.dumps(bom, indent=1, sort_keys=True) + "\n"
 
 
-def _python(site: Path, scratch: Path) -> dict:
+def _python(site: Path, scratch: Path) -> dict[str, Any]:
     """By cyclonedx-py, which asks a Python for its path: the image's may be of another architecture."""
     python = scratch / "python"
     python.write_text(f"#!{sys.executable}\nprint({json.dumps([str(site)])!r})\n")
@@ -45,7 +46,7 @@ def _python(site: Path, scratch: Path) -> dict:
     return json.loads(done.stdout)
 
 
-def _component(pin: Pin) -> dict:
+def _component(pin: Pin) -> dict[str, Any]:
     version = quote(pin.version, safe=".-+~")
     reference = f"pkg:deb/debian/{quote(pin.name, safe='.-+')}@{version}?arch={pin.architecture}&distro={SUITE}"
     return {

@@ -6,11 +6,11 @@ Pip unpacks wheels for the image's architecture and runs none of their code, so 
 from __future__ import annotations
 
 import compileall
-import configparser
 import py_compile
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 from apt import Failed
@@ -68,12 +68,9 @@ def install_wheel(root: Path, wheel: Path) -> None:
     record = information / "RECORD"
     rows = record.read_text().splitlines(keepends=True)
     record.write_text("".join(row for row in rows if "direct_url.json" not in row))
-    programs = configparser.ConfigParser()
-    programs.optionxform = str
-    programs.read(information / "entry_points.txt")
     (root / HOME / "bin").mkdir(exist_ok=True)
-    for name, function in programs["console_scripts"].items():
-        module, _, called = function.partition(":")
+    (own,) = distributions(name="serinus", path=[str(root / SITE)])
+    for name, module, called in ((p.name, p.module, p.attr) for p in own.entry_points.select(group="console_scripts")):
         script = root / HOME / "bin" / name
         script.write_text(SCRIPT.format(python=HOME / "bin" / "python", module=module, function=called))
         script.chmod(0o755)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, Protocol
 
 
 def slug(text: str, separator: str = "-") -> str:
@@ -10,7 +11,13 @@ def slug(text: str, separator: str = "-") -> str:
     return re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", separator)
 
 
-def on_config(config):
+class Config(Protocol):
+    """Of mkdocs: the settings of its extensions of Markdown."""
+
+    mdx_configs: dict[str, dict[str, Any]]
+
+
+def on_config(config: Config) -> Config:
     config.mdx_configs.setdefault("toc", {})["slugify"] = slug
     return config
 
