@@ -1,4 +1,5 @@
-# Serinus: `make` lists the targets. Everything happens in .venv; nothing else on the machine changes.
+# Serinus: `make` lists the targets. Everything happens in .venv; nothing else on the machine changes, but for the packages
+# that `make test-nodes` installs.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways lint style audit bench conformance lock docs image image-lock clean
+.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways test-nodes lint style audit bench conformance lock docs image image-lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +40,7 @@ wait $$types || { cat $(VENV)/types.log; failed=1; }
 exit $$failed
 endef
 
-test: CHOSEN = -n $(or $(N),2) --ignore=tests/cluster
+test: CHOSEN = -n $(or $(N),2) --ignore=tests/cluster --ignore=tests/nodes
 test: style ## Lint, types, the tests that need nothing but this machine's Python, but for long ones
 	@$(PYTEST_AND_TYPES)
 
@@ -56,6 +57,11 @@ test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root a
 
 test-gateways: $(DEV) ## The tests with real gateways, Istio too: builds istiod once (needs Go, about 9 minutes of processor) and downloads Envoy
 	@SERINUS_TESTS=all SERINUS_GATEWAYS=build $(BIN)/python -m pytest tests/gateways $(ARGS)
+
+test-nodes: $(DEV) ## The tests with real containers: a Kubernetes node, and `serinus up` with Podman (needs root and Go; installs containerd and podman from Debian)
+	@export SERINUS_TESTS=all SERINUS_NODES=install
+	$(BIN)/python -m pytest tests/nodes $(ARGS)
+	SERINUS_CLUSTER=podman $(BIN)/python -m pytest tests/e2e/test_up.py tests/e2e/test_walkthrough.py -k 'not own_images' $(ARGS)
 
 lint: style ## Check style, types and the language of pages and help texts
 	@$(BIN)/pyright

@@ -17,6 +17,7 @@ LIMITS = {
     "tests/e2e/test_plays.py": 1800,
     "tests/e2e/test_cases.py": 1800,
     "tests/gateways/": 3600,
+    "tests/nodes/": 2400,
 }
 """Seconds for a test that waits for the build of a program, or plays for minutes; other tests have the limit of pyproject.toml."""
 

@@ -2,6 +2,7 @@
 
 SERINUS_CLUSTER=own     a real control plane of the tests' own (tests/cluster)
 SERINUS_CLUSTER=also    both: `serinus up`, and at the end of the run the real control plane
+SERINUS_CLUSTER=podman  an instance of `serinus up --runtime podman` for each test, as `make test-nodes` has it
 SERINUS_CLUSTER=FILE    the cluster of this kubeconfig; SERINUS_GATEWAY is the URL of its ingress controller, and the
                         controller must run there (`serinus controller --kubeconfig FILE` does)
 """
@@ -16,13 +17,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.instance.engines import ENGINES, GATEWAY, OWN, THEIRS, UP
+from tests.support.instance.engines import ENGINES, GATEWAY, OWN, PODMAN, THEIRS, UP
 from tests.support.instance.live import BIN, Instance, run
 from tests.support.side_by_side import WORKER
 
 ONLY_UP = "test_up.py"
 """The tests of `serinus up` itself."""
-collect_ignore = [] if UP in ENGINES else [ONLY_UP]
+collect_ignore = [] if UP in ENGINES or PODMAN in ENGINES else [ONLY_UP]
 
 
 def pytest_configure() -> None:
@@ -53,10 +54,20 @@ def _lacking(kubeconfig: Path) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "instance" in metafunc.fixturenames:
-        engines = [UP] if metafunc.definition.path.name == ONLY_UP else ENGINES
+        only_up = metafunc.definition.path.name == ONLY_UP
+        engines = [engine for engine in ENGINES if engine in (UP, PODMAN)] if only_up else ENGINES
         metafunc.parametrize(
-            "instance", engines, indirect=True, ids=lambda engine: engine if engine in (UP, OWN) else "theirs"
+            "instance", engines, indirect=True, ids=lambda engine: engine if engine in (UP, OWN, PODMAN) else "theirs"
         )
+
+
+@pytest.fixture(scope="session")
+def podman() -> Iterator[None]:
+    """From here on to the end of the run, this process lives in the network of a Podman of its own."""
+    from tests.support.nodes.podman import podman_or_skip
+
+    with podman_or_skip():
+        yield
 
 
 @pytest.fixture
@@ -82,6 +93,9 @@ def instance(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Instanc
 def _instance(data: Path, request: pytest.FixtureRequest) -> Instance:
     if request.param == UP:
         return Instance(data)
+    if request.param == PODMAN:
+        request.getfixturevalue("podman")
+        return Instance(data, "--runtime", PODMAN)
     from tests.support.cluster.cluster_instance import ClusterInstance
 
     if request.param == OWN:

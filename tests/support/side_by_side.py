@@ -22,6 +22,8 @@ CONTROL_PLANE = "real control plane"
 INSTANCES = "serinus up"
 GATEWAYS = "real gateways"
 """Starts last: its program takes the longest to build."""
+NODE = "real node"
+"""Starts last, and in a run of one process comes last: its tests move the process into other networks."""
 REAL_TIME = (CONTROL_PLANE, INSTANCES)
 """The groups that start first. In a run of one process they come last: they move it into a network of its own."""
 SPLIT = ("tests/sim/", "tests/safety/test_fuzz.py")
@@ -40,6 +42,8 @@ def group(nodeid: str) -> str:
     file, _, rest = nodeid.partition("::")
     if file.startswith("tests/cluster/") or (file.startswith("tests/e2e/") and "[own" in rest):
         return CONTROL_PLANE
+    if file.startswith("tests/nodes/"):
+        return NODE
     if file == "tests/gateways/test_istio.py":
         return GATEWAYS
     if file.startswith(("tests/e2e/", "tests/gateways/")):
@@ -65,13 +69,13 @@ def place(nodeid: str, *, shared: bool) -> tuple[int, ...]:
     # Tests in tests/cluster need programs that take minutes to build, if not all of it the control plane.
     in_cluster = nodeid.startswith("tests/cluster/")
     if not shared:  # from the first test on a control plane to the end of the run, it lives in a network of its own
-        return int(name == CONTROL_PLANE), in_cluster
+        return 2 * (name == NODE) + (name == CONTROL_PLANE), in_cluster
     busy = nodeid.startswith(BUSY)
     if name == CONTROL_PLANE:
         return 0, in_cluster, busy
     if name == INSTANCES:  # the other way round: those of both groups do not meet
         return 1, not busy
-    return (3,) if name == GATEWAYS else (2, name == nodeid.partition("::")[0])
+    return (3,) if name in (GATEWAYS, NODE) else (2, name == nodeid.partition("::")[0])
 
 
 def scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
@@ -94,7 +98,7 @@ def scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
 def give_way(nodeid: str) -> None:
     """Before a test: lowers the priority of this process, and of all that it starts, unless the test is in real time."""
     if WORKER:
-        more = 0 if group(nodeid) in (*REAL_TIME, GATEWAYS) else NICE
+        more = 0 if group(nodeid) in (*REAL_TIME, GATEWAYS, NODE) else NICE
         with contextlib.suppress(PermissionError):  # only root gets it back; the groups in real time are the first ones
             os.setpriority(os.PRIO_PROCESS, 0, _BEGAN_WITH + more)
 

@@ -1,4 +1,7 @@
-"""The control plane's program, built from `controlplane/` once and stored beside the user's other caches."""
+"""Kubernetes' programs, built from their Go modules once and stored beside the user's other caches.
+
+The control plane's program is that of `controlplane/`.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ class NoBinary(Exception):
 
 def binary() -> Path:
     """The program; it is built if missing. NoBinary if the build is impossible."""
-    return built(f"controlplane-{fingerprint(SOURCE)}", _build, lock="lock")
+    name = f"controlplane-{fingerprint(SOURCE)}"
+    return built(name, lambda place: build_kubernetes(SOURCE, place, "control plane"), lock="lock")
 
 
 def built(name: str, build: Callable[[Path], None], *, lock: str) -> Path:
@@ -74,11 +78,12 @@ def fingerprint(source: Path) -> str:
     return found.hexdigest()[:12]
 
 
-def _build(place: Path) -> None:
+def build_kubernetes(source: Path, place: Path, name: str) -> None:
+    """Build the main package in `source` from Kubernetes' modules, and remove builds of older sources. `name` is for errors."""
     go = shutil.which("go")
     if go is None:
-        raise NoBinary("Go is not installed, which builds the control plane: install it from https://go.dev/dl")
-    listed = _run([go, "list", "-deps", "."])
+        raise NoBinary(f"Go is not installed, which builds the {name}: install it from https://go.dev/dl")
+    listed = _run([go, "list", "-deps", "."], source, name)
     if listed.returncode:
         raise NoBinary(f"the modules of Kubernetes cannot be had here: {listed.stderr.strip()[-300:]}")
     _, minor, _ = VERSION.split(".")
@@ -86,20 +91,22 @@ def _build(place: Path) -> None:
     link += f" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor={minor}"
     new = place.with_suffix(".new")
     nice = [["nice", "-n", "5"], []][shutil.which("nice") is None]
-    done = _run([*nice, go, "build", "-trimpath", "-buildvcs=false", "-ldflags", link, "-o", str(new), "."])
-    assert done.returncode == 0, f"the control plane does not compile: {done.stderr.strip()[-1000:]}"
-    for old in place.parent.glob("controlplane-*"):
+    done = _run(
+        [*nice, go, "build", "-trimpath", "-buildvcs=false", "-ldflags", link, "-o", str(new), "."], source, name
+    )
+    assert done.returncode == 0, f"the {name} does not compile: {done.stderr.strip()[-1000:]}"
+    for old in place.parent.glob(place.name.rpartition("-")[0] + "-*"):
         if old != new:
             old.unlink()  # of another version of the source: 100 MB each
     new.rename(place)
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], source: Path, name: str) -> subprocess.CompletedProcess[str]:
     seconds = seconds_left(BUILD_SECONDS)
     try:
-        return subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False, timeout=seconds)
+        return subprocess.run(command, cwd=source, capture_output=True, text=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise NoBinary(f"the control plane was not built within {seconds:.0f} s") from None
+        raise NoBinary(f"the {name} was not built within {seconds:.0f} s") from None
 
 
 if __name__ == "__main__":

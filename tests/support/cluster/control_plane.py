@@ -51,13 +51,18 @@ class ControlPlane:
     """Only the API server: only the clients of a test change anything."""
     groups: dict[str, str] = field(default_factory=lambda: {ADMIN: "system:masters"})
     """User -> group."""
+    names: tuple[str, ...] = ()
+    """Names and addresses of the API server in its certificate, beside its own."""
+    api_flags: tuple[str, ...] = ()
+    manager_flags: tuple[str, ...] = ()
+    """Given last: they replace those of the same name, and add to lists."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
 
     def start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
-        names = ("localhost", "127.0.0.1", ADVERTISED, "kubernetes.default.svc")
+        names = ("localhost", "127.0.0.1", ADVERTISED, "kubernetes.default.svc", *self.names)
         self.identity = identity(self.directory / "pki", time.time(), names)
         self.tokens = {user: secrets.token_urlsafe(16) for user in self.groups}
         rows = [f'{self.tokens[user]},{user},{user},"{group}"' for user, group in self.groups.items()]
@@ -129,7 +134,7 @@ class ControlPlane:
             policy = self.directory / "audit-policy.yaml"
             policy.write_text(AUDIT)
             flags += [f"--audit-policy-file={policy}", f"--audit-log-path={self.audit_file}"]
-        return flags
+        return [*flags, *self.api_flags]
 
     def _manager_flags(self) -> list[str]:
         return [
@@ -146,6 +151,7 @@ class ControlPlane:
             "--concurrent-deployment-syncs=10",
             "--concurrent-gc-syncs=20",
             "--concurrent-namespace-syncs=20",
+            *self.manager_flags,
         ]
 
     def _run(self, part: str, *flags: str) -> None:

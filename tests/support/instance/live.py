@@ -24,9 +24,10 @@ REPOSITORY = Path(__file__).parents[3]
 class Instance:
     """`up` in the background; `kubectl`, `serinus` and requests against it."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *flags: str) -> None:
+        """`flags`: of each start of `serinus up`."""
         self.data = data
-        self.ports = ["--port", "0", "--api-port", "0"]
+        self.ports = ["--port", "0", "--api-port", "0", *flags]
         self.namespace = "default"
 
     def serinus(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,7 @@
 
 `docker run` stays in the foreground as a local process, so logs, exit codes and re-adoption work as for processes. The
 pod's address belongs to this machine. Each declared TCP port is published on it, and the program inside listens as
-usual. Neither engine is available in development: the command lines are tested, the engines are not.
+usual. `make test-nodes` runs the tests of `serinus up` with Podman; Docker's command lines are tested, its engine is not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from serinus.api.meta import Json
 from serinus.kube.clock import Clock
 from serinus.local.node.containers.process import ProcessRuntime
-from serinus.local.node.containers.runtime import Check, CheckResult, ExecCheck, Launch, PodRef, Running
+from serinus.local.node.containers.runtime import Check, CheckResult, ExecCheck, Exit, Launch, PodRef, Running
 from serinus.local.node.images import ImageError, ImageRule, Program
 from serinus.local.node.probing.checks import ask
 from serinus.local.node.probing.exec_check import end_of
@@ -35,6 +35,8 @@ _OF_THE_CLIENT = (
     "TMPDIR",
     "HTTP",
 )
+KILLED = 137
+"""The exit code after SIGKILL."""
 ANSWER_SECONDS = 20.0
 """Seconds that an engine may take to answer: on a virtual machine it starts slowly."""
 
@@ -75,6 +77,8 @@ class DockerRuntime(ProcessRuntime):
         super().__init__(directory, clock)
         self.name = self.engine = engine
         self._names: dict[str, str] = {}
+        self._memory: dict[str, int] = {}
+        """Memory limits in bytes, by running id, of containers that have one and that Serinus did not kill."""
 
     async def program(self, container: Json, rules: Sequence[ImageRule], namespace: str) -> Program:
         image = str(container.get("image") or "")
@@ -83,7 +87,7 @@ class DockerRuntime(ProcessRuntime):
         if code != 0 or always:
             pulled, message = await self._call(*pull_command(image))
             if pulled != 0 and code != 0:
-                raise ImageError(f'image "{image}" cannot be pulled by {self.engine}: {message[-300:]}')
+                raise ImageError(f'image "{image}" cannot be pulled by {self.engine}: {message.strip()[-300:]}')
             code, output = await self._call(*inspect_command(image))
         words = tuple(str(w) for w in container.get("command") or ())
         return Program(words, tuple(str(w) for w in container.get("args") or ()), "", {}, output.strip())
@@ -100,7 +104,29 @@ class DockerRuntime(ProcessRuntime):
             Launch(launch.pod, launch.container, launch.attempt, argv, env, "", launch.ip, launch.image)
         )
         self._names[running.id] = name
+        if launch.memory:
+            self._memory[running.id] = launch.memory
         return running
+
+    async def ended(self, running: Running) -> Exit:
+        """The container's end. After it, the engine has no container of this name.
+
+        A command line that is ended while it creates its container leaves it behind. The engine enforces a memory limit by
+        SIGKILL and does not always report it. Serinus forgets the limit of a container that it kills itself.
+        """
+        ended = await super().ended(running)
+        if name := self._names.pop(running.id, None):
+            await self._call("rm", "--force", name)
+        limit = self._memory.pop(running.id, 0)
+        if not limit or ended.code != KILLED or not ended.known:
+            return ended
+        return Exit(
+            ended.code,
+            True,
+            "OOMKilled",
+            f"{self.engine} ended it with SIGKILL, as it does at resources.limits.memory ({limit} bytes): raise the limit, "
+            "or let the program use less",
+        )
 
     async def signal(self, running: Running, *, kill: bool) -> None:
         name = self._names.get(running.id)
@@ -108,6 +134,7 @@ class DockerRuntime(ProcessRuntime):
             # The command line forwards SIGTERM to the container.
             await super().signal(running, kill=kill)
         else:
+            self._memory.pop(running.id, None)
             await self._call("rm", "--force", name)
             await super().signal(running, kill=True)
 
@@ -186,6 +213,8 @@ def run_command(name: str, launch: Launch) -> tuple[str, ...]:
     """The arguments of `docker run`. Without `argv` in the launch, the image's own command runs."""
     words = ["run", "--rm", "--init", "--name", name, "--hostname", launch.pod.name[:63]]
     words += ["--label", f"serinus.pod={launch.pod.uid}", "--label", f"serinus.container={launch.container}"]
+    if launch.memory:
+        words += ["--memory", str(launch.memory)]
     for port in launch.ports:
         words += ["--publish", f"{launch.ip}:{port}:{port}/tcp"]
     by_name = _by_name(launch)

@@ -1,0 +1,57 @@
+"""The fixtures of the tests on a node with containers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster.binary import NoBinary, binary
+from tests.support.cluster.network import NoNetwork, ask_for_network, own_network
+from tests.support.nodes.images import build_images
+from tests.support.nodes.machine import Machine
+from tests.support.nodes.node import Node
+from tests.support.nodes.podman import podman_or_skip
+from tests.support.nodes.programs import ask_for_packages, init_program, node_program
+
+
+@pytest.fixture(scope="session")
+def init() -> Path:
+    """The program that is the first process of a machine, where one can be had."""
+    try:
+        ask_for_network()
+        ask_for_packages()
+        return init_program()
+    except (NoBinary, NoNetwork) as error:
+        pytest.skip(f"no node with containers here: {error}")
+
+
+@pytest.fixture(scope="session")
+def node(init: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """From here on to the end of the run, this process lives in the node's network."""
+    try:
+        control_plane, program = binary(), node_program()
+    except NoBinary as error:
+        pytest.skip(f"no node with containers here: {error}")
+    directory = tmp_path_factory.mktemp("node")
+    images = build_images(directory / "images.tar", init)
+    plane = Node.control_plane(control_plane, directory / "control-plane")
+    machine = Machine(init, f"serinus-node-{os.getpid()}")
+    with own_network():
+        node = Node(plane, program, machine, directory / "node", images)
+        try:
+            node.start()
+            yield node
+        finally:
+            print(node.logs())
+            node.stop()
+    assert node.left() == []
+
+
+@pytest.fixture(scope="module")
+def podman() -> Iterator[None]:
+    """The tests of a module live in the network of a Podman of their own."""
+    with podman_or_skip():
+        yield

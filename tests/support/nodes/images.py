@@ -1,0 +1,45 @@
+"""The images that the node has: the sandbox of a pod, the controller, and the demo in the colours that tests release."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from tests.support.nodes.archive import Image, write_archive, write_layer
+from tests.support.nodes.node_settings import SANDBOX
+from tests.support.nodes.python_files import PACKAGES, interpreter, packages, python
+
+CONTROLLER = "localhost/serinus:tested"
+DEMO = "localhost/demo"
+COLORS = ("blue", "green", "yellow")
+NOBODY = "65532"
+ENVIRONMENT = {"PYTHONPATH": PACKAGES, "PYTHONDONTWRITEBYTECODE": "1", "PATH": "/opt/serinus/bin:/usr/bin:/bin"}
+
+
+def demo(color: str) -> str:
+    return f"{DEMO}:{color}"
+
+
+def build_images(path: Path, init: Path) -> Path:
+    """An archive with all of them, of the source and the packages of this run."""
+    with tempfile.TemporaryDirectory(prefix="serinus-images-") as directory:
+        sandbox = write_layer(Path(directory) / "sandbox.tar", {"/init": init})
+        both = _layers(Path(directory))
+        start, command = ("/opt/serinus/bin/serinus",), ("controller", "--address=0.0.0.0")
+        controller = Image(CONTROLLER, both, start, command, ENVIRONMENT, NOBODY)
+        return write_archive(path, [Image(SANDBOX, (sandbox,), ("/init",)), controller, *_demo(DEMO, both)])
+
+
+def demo_images(path: Path, name: str) -> Path:
+    """An archive with the demo alone, whose images are `name:COLOR`."""
+    with tempfile.TemporaryDirectory(prefix="serinus-images-") as directory:
+        return write_archive(path, _demo(name, _layers(Path(directory))))
+
+
+def _layers(directory: Path) -> tuple[Path, ...]:
+    return write_layer(directory / "python.tar", python()), write_layer(directory / "packages.tar", packages())
+
+
+def _demo(name: str, layers: tuple[Path, ...]) -> list[Image]:
+    app = (str(interpreter()), "-m", "serinus.demo.app", "--host", "0.0.0.0")
+    return [Image(f"{name}:{color}", layers, app, (), {**ENVIRONMENT, "COLOR": color}, NOBODY) for color in COLORS]
