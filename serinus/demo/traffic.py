@@ -28,11 +28,15 @@ class Seen:
 
 @dataclass
 class Traffic:
-    """Sends `GET url` with this Host header, `rate` times a second, until cancelled."""
+    """Sends `GET url` with this Host header, `rate` times a second, until cancelled.
+
+    `fresh`: each request has a connection of its own. A Service chooses a pod for each connection, a gateway for each request.
+    """
 
     url: str
     host: str
     rate: float = 200.0
+    fresh: bool = False
     total: int = 0
     failed: int = 0
     failures: Counter[str] = field(default_factory=Counter[str])
@@ -41,7 +45,7 @@ class Traffic:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        connector = aiohttp.TCPConnector(limit=0)
+        connector = aiohttp.TCPConnector(limit=0, force_close=self.fresh)
         async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10)) as session:
             due = loop.time()
             try:

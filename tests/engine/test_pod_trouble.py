@@ -105,6 +105,18 @@ def test_what_a_status_says_and_what_wakes_a_rollout_stay_the_same_from_attempt_
     assert len({key(one) for one in pods}) == 1
 
 
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_rollout_wakes_when_the_words_for_a_crash_change(restarts: int) -> None:
+    """From `Error` at the first exit to `CrashLoopBackOff`: seen on a node, where the status kept the first words."""
+    first = copy.deepcopy(crashed(3, "Error", 0))
+    container = first["containerStatuses"][0]
+    container["state"] = container.pop("lastState")
+    once, again = pod("web", first), pod("web", crashed(3, "Error", restarts))
+    words = [found.lasting for one in (once, again) if (found := trouble([one], NOW))]
+    assert words == ["Error: container web exited with code 3", "CrashLoopBackOff: container web exited with code 3"]
+    assert key(once) != key(again)
+
+
 def test_an_exit_of_long_ago_is_not_why_a_container_is_not_ready_now() -> None:
     status = copy.deepcopy(running_again(1, "Error"))
     status["conditions"] = unready()["conditions"]

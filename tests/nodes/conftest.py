@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 from tests.support.cluster.binary import NoBinary, binary
 from tests.support.cluster.network import NoNetwork, ask_for_network, own_network
 from tests.support.nodes.images import build_images
+from tests.support.nodes.installed import Shop, install
 from tests.support.nodes.machine import Machine
 from tests.support.nodes.node import Node
 from tests.support.nodes.podman import podman_or_skip
 from tests.support.nodes.programs import ask_for_packages, init_program, node_program
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +52,26 @@ def node(init: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]
             print(node.logs())
             node.stop()
     assert node.left() == []
+
+
+@pytest.fixture(scope="session")
+def installed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Node:
+    """The node with the controller."""
+    install(node, tmp_path_factory.mktemp("kustomization"))
+    return node
+
+
+@pytest.fixture
+def shop(installed: Node) -> Iterator[Shop]:
+    """A namespace of the test's own."""
+    shop = Shop(installed, f"shop-{next(_numbers)}")
+    try:
+        yield shop
+    finally:
+        print(
+            shop.plugin("get", "rollout", "shop", "--no-color"), shop.kubectl("get", "pods", "-o", "wide", check=False)
+        )
+        shop.end()
 
 
 @pytest.fixture(scope="module")

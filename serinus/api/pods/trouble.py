@@ -121,7 +121,9 @@ def key(pod: Pod) -> tuple[tuple[str, str], ...]:
         if waiting is not None and waiting.reason in PULLING:
             found.append((one.name, "ImagePullBackOff"))
         elif ended is not None and ended.exit_code and not one.ready:
-            found.append((one.name, f"{ended.reason} {ended.exit_code}"))
+            # The first crash and those after it have different words.
+            again = "again" if one.restart_count or waiting is not None else "once"
+            found.append((one.name, f"{ended.reason} {ended.exit_code} {again}"))
         elif waiting is not None and waiting.reason not in STARTING:
             found.append((one.name, waiting.reason))
     return tuple(found)

@@ -19,8 +19,8 @@ MOST_SECONDS = 240.0
 class Visitors:
     """`with visitors(...)` asserts at its end that no request failed."""
 
-    def __init__(self, gateway: str, host: str) -> None:
-        self.traffic = Traffic(f"{gateway}/color", host, RATE)
+    def __init__(self, gateway: str, host: str, *, fresh: bool = False) -> None:
+        self.traffic = Traffic(f"{gateway}/color", host, RATE, fresh)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._visit(),), daemon=True)
@@ -69,8 +69,9 @@ class Visitors:
 
 
 @contextmanager
-def visitors(gateway: str, host: str) -> Generator[Visitors]:
-    there = Visitors(gateway, host)
+def visitors(gateway: str, host: str, *, fresh: bool = False) -> Generator[Visitors]:
+    """`fresh`: each request has a connection of its own, which a Service needs to divide them."""
+    there = Visitors(gateway, host, fresh=fresh)
     there.start()
     try:
         yield there
