@@ -20,6 +20,7 @@ import serinus.dashboard
 from serinus.api.values.times import format_time
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import TOKEN, Stage
+from tests.support.long import few
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -86,14 +87,22 @@ def busy() -> Iterator[Stage]:
     stage.end()
 
 
-@pytest.fixture(params=["desk", "phone"])
-def width(request: pytest.FixtureRequest) -> str:
+LOOKS = [f"{width}-{scheme}" for width in WIDTHS for scheme in ("light", "dark")]
+
+
+@pytest.fixture(params=few(LOOKS, LOOKS[::3]))
+def look(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> Scheme:
-    return request.param
+@pytest.fixture
+def width(look: str) -> str:
+    return look.partition("-")[0]
+
+
+@pytest.fixture
+def scheme(look: str) -> Scheme:
+    return "dark" if look.endswith("dark") else "light"
 
 
 @pytest.fixture
