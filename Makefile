@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways test-nodes lint style audit bench conformance lock docs image image-lock clean
+.PHONY: help setup demo demo-analysis test test-all test-cluster test-gateways test-nodes lint style audit bench conformance lock docs image image-lock release clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,10 @@ image: $(RELEASE) ## Build the images as OCI archives in dist/, without a contai
 
 image-lock: $(RELEASE) ## Pin the newest versions of the Debian packages of the image
 	@$(VENV)/release/bin/python tools/image/lock_debian.py
+
+release: $(RELEASE) ## Build and sign all files of a release in dist/: MINISIGN_KEY=FILE or GPG_KEY=ID (ARCH=amd64: only that image)
+	@$(VENV)/release/bin/python tools/release.py $(if $(MINISIGN_KEY),--minisign-key "$(MINISIGN_KEY)") $(if $(GPG_KEY),--gpg-key "$(GPG_KEY)") \
+	  $(if $(UNSIGNED),--unsigned) $(if $(ARCH),--architectures $(ARCH))
 
 clean: ## Remove .venv and caches
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
