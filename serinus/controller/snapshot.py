@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from serinus.api.experiment import Experiment
 from serinus.api.meta import Json
 from serinus.api.network import Service
 from serinus.api.rollout import Rollout
@@ -114,12 +115,21 @@ def experiment_snapshot(cache: Cache, key: Key, now: float) -> ExperimentSnapsho
         replica_sets=sets,
         pods=tuple(pod for rs in sets for pod in cache.pods_of(rs.metadata.uid)),
         services=services,
+        with_weight=_with_weight(cache, experiment),
         analysis_runs=tuple(cache.runs_of(experiment)),
         objects=_templates(cache, space, asked),
         others={
             uid: other for uid in owners if (other := cache.experiment(uid)) is not None and other is not experiment
         },
     )
+
+
+def _with_weight(cache: Cache, experiment: Experiment) -> frozenset[str]:
+    """The Services of experiments that have a weight, as the status of the owning Rollout records it."""
+    owner = experiment.metadata.controller()
+    rollout = cache.rollouts.items.get((experiment.metadata.namespace, owner.name)) if owner else None
+    weights = rollout.status.canary.weights if rollout and owner and rollout.metadata.uid == owner.uid else None
+    return frozenset(each.service_name for each in weights.additional) if weights else frozenset()
 
 
 def _templates(cache: Cache, space: str, asked: list[Json]) -> dict[str, Json]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -280,3 +282,31 @@ def test_a_replaced_version_that_a_service_selects_keeps_no_deadline_of_its_past
     world.once()
     assert world.selected("web-canary") == world.set_of("green").metadata.labels[HASH]
     assert SCALE_DOWN_DEADLINE not in world.set_of("green").metadata.annotations
+
+
+@pytest.mark.parametrize("canary", [{"scaleDownDelayRevisionLimit": 0}, {"scaleDownDelaySeconds": 0}])
+def test_a_replaced_version_of_a_subset_drains_after_its_weight_whatever_delays_are_asked(canary: dict[str, int]):
+    """Found by the simulation (5000238): no Service moves away from it, so its pods went 0.1 s after its weight."""
+    subset = {"name": "web", "canarySubsetName": "canary", "stableSubsetName": "stable"}
+    routing = {"istio": {"virtualService": {"name": "web"}, "destinationRule": subset}}
+    to = [{"destination": {"host": "web", "subset": s}, "weight": w} for s, w in (("stable", 100), ("canary", 0))]
+    virtual = {
+        "kind": "VirtualService.networking.istio.io",
+        "metadata": {"name": "web"},
+        "spec": {"http": [{"route": to}]},
+    }
+    subsets = [{"name": name, "labels": {"app": "web"}} for name in ("stable", "canary")]
+    rule = {"kind": "DestinationRule.networking.istio.io", "metadata": {"name": "web"}, "spec": {"subsets": subsets}}
+    alone: dict[str, Any] = {"trafficRouting": routing, "canaryService": "", "stableService": "", **canary}
+    subject = rollout(**alone)
+    world = World(virtual, rule, subject)
+    world.settle()
+    release(world, "green")
+    world.settle()
+    release(world, "yellow")
+    world.settle()
+    assert world.set_of("green").spec.replicas > 0
+    world.after(1)
+    assert world.set_of("green").spec.replicas > 0
+    world.after(3)
+    assert world.set_of("green").spec.replicas == 0

@@ -58,6 +58,22 @@ def test_a_template_with_a_service_has_one_while_its_pods_serve():
     assert ("Service", "exp-a") not in lab.objects
 
 
+@pytest.mark.parametrize("delay", [0, 20])
+def test_pods_of_a_service_with_a_weight_stay_until_the_weight_has_gone_and_drain_then(delay: int):
+    """Found by the simulation (5002561): the weight could not be removed for longer than the scale-down delay."""
+    lab = Lab(templates=[template("a", service={})], duration="10s", scaleDownDelaySeconds=delay)
+    lab.with_weight = frozenset({"exp-a"})
+    lab.settle()
+    for _ in range(60):
+        lab.after(2)
+    assert (lab.experiment.status.phase, lab.sizes()) == ("Successful", {"exp-a": 1})
+    lab.with_weight = frozenset()
+    lab.after(2)
+    assert lab.sizes() == {"exp-a": 1}
+    lab.after(10)
+    assert lab.sizes() == {"exp-a": 0}
+
+
 def test_a_service_of_somebody_else_is_left_alone_and_named():
     lab = Lab(templates=[template("a", service={"name": "theirs"})])
     lab.add({"kind": "Service", "metadata": {"name": "theirs"}, "spec": {"selector": {}}})
@@ -251,5 +267,20 @@ def test_it_is_deleted_when_the_step_after_it_is_stored(world: World):
     world.patch("Experiment", NAME, {"status": {"phase": "Successful"}})
     world.once()
     assert ("Experiment", NAME) in world.objects
+    world.settle()
+    assert ("Experiment", NAME) not in world.objects
+
+
+def test_one_beyond_the_history_stays_until_the_pods_of_its_services_are_gone(world: World):
+    """Found by the simulation (5000324): a gateway that receives late led requests to a Service that was gone."""
+    templates = [{**each, "service": {}} for each in world.objects["Experiment", NAME]["spec"]["templates"]]
+    world.patch("Experiment", NAME, {"spec": {"templates": templates}})
+    world.patch("Rollout", "web", {"spec": {"analysis": {"successfulRunHistoryLimit": 0}}})
+    counts = {"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+    old = {"name": "old", "status": "Successful", **counts}
+    world.patch("Experiment", NAME, {"status": {"phase": "Successful", "templateStatuses": [old]}})
+    world.settle()
+    assert ("Experiment", NAME) in world.objects
+    world.patch("Experiment", NAME, {"status": {"templateStatuses": [{**old, **dict.fromkeys(counts, 0)}]}})
     world.settle()
     assert ("Experiment", NAME) not in world.objects

@@ -12,7 +12,7 @@ import msgspec
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, RUNNING, SUCCESSFUL
 from serinus.api.experiment import ExperimentTemplate, TemplateStatus
 from serinus.api.messages.counted import counted
-from serinus.api.meta import Json
+from serinus.api.meta import Json, ObjectMeta
 from serinus.api.names import EXPERIMENT_NAME, EXPERIMENT_TEMPLATE, HASH, SCALE_DOWN_DEADLINE
 from serinus.api.pods.identity import pod_template_hash, same_template
 from serinus.api.pods.trouble import Trouble, trouble
@@ -211,6 +211,17 @@ def _create(trial: Trial, template: ExperimentTemplate, name: str, wanted: int) 
     return Held(refused=f"Failed to create ReplicaSet for template '{template.name}': {refused}" if refused else "")
 
 
+def _keep(trial: Trial, meta: ObjectMeta, at: float | None) -> str:
+    """Holds the pods of a Service while the Rollout's router still leads requests to it, such as after refused writes."""
+    trial.requeue(trial.now + WAITS_FOR_TRAFFIC)
+    if at is None or at < trial.now + 2 * WAITS_FOR_TRAFFIC:
+        deadline = format_deadline(trial.now + 4 * WAITS_FOR_TRAFFIC)
+        patch: Json = {"metadata": {"annotations": {SCALE_DOWN_DEADLINE: deadline}}}
+        because = "the experiment is over, and its Service still has a weight"
+        trial.act(Action("patch", "ReplicaSet", meta.name, because, patch, uid=meta.uid))
+    return ""
+
+
 def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: int, status: TemplateStatus) -> str:
     """Plan the size; at the end only after the delay. Returns the API server's refusal; "" without one."""
     have, meta = rs.spec.replicas, rs.metadata
@@ -233,6 +244,8 @@ def _scale(trial: Trial, template: ExperimentTemplate, rs: ReplicaSet, wanted: i
             if trial.act(Action("patch", "ReplicaSet", meta.name, because, patch, uid=meta.uid)).planned:
                 trial.requeue(parse_time(deadline) or trial.now)
             return ""
+        if status.service_name in trial.snapshot.with_weight:
+            return _keep(trial, meta, at)
         if at is not None and trial.now < at:
             trial.requeue(at)
             return ""

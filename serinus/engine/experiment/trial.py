@@ -48,6 +48,8 @@ class ExperimentSnapshot(msgspec.Struct, frozen=True):
     others: dict[str, Experiment] = {}
     held: tuple[HeldWrite, ...] = ()
     pods: tuple[Pod, ...] = ()
+    with_weight: frozenset[str] = frozenset()
+    """Services of experiments to which the routers of its Rollout lead requests, by the Rollout's status."""
 
 
 class Planned(NamedTuple):

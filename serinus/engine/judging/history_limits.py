@@ -26,6 +26,8 @@ def surplus(
 ) -> Iterator[Action]:
     """Deletes those of deleted versions, and those beyond the limits of `spec.analysis`, the oldest first.
 
+    An Experiment with Services stays until their pods are gone, which is its scale-down delay after its end.
+
     `counting`: names of the current ones, which stay.
     """
     if not judged:
@@ -47,4 +49,12 @@ def surplus(
             if left[phase == SUCCESSFUL] >= 0:
                 continue
             because = "only so many that have finished are kept (spec.analysis)"
+        if isinstance(one, Experiment) and _may_serve(one):
+            continue  # its end wakes the Rollout again
         yield Action("delete", kind, meta.name, because, uid=meta.uid)
+
+
+def _may_serve(experiment: Experiment) -> bool:
+    """Whether a Service of it has pods: gateways may not have received yet that its weight is gone."""
+    with_service = {template.name for template in experiment.spec.templates if template.service is not None}
+    return any(one.replicas for one in experiment.status.template_statuses if one.name in with_service)

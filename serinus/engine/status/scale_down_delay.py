@@ -66,18 +66,25 @@ def passed(builder: PlanBuilder, rs: ReplicaSet) -> bool:
 
 
 def retire(
-    builder: PlanBuilder, candidates: list[ReplicaSet], *, delay: Callable[[ReplicaSet], int], limit: int | None
+    builder: PlanBuilder,
+    candidates: list[ReplicaSet],
+    *,
+    delay: Callable[[ReplicaSet], int],
+    limit: int | None,
+    least: int = 0,
 ) -> None:
     """Scale down superseded ReplicaSets, newest revision first, each `delay` seconds after its last reference ends.
 
-    At most `limit` of them (None: all) are kept for the delay.
+    At most `limit` of them (None: all) are kept for the delay, and the others for `least` seconds.
     """
     delayed = 0
     for rs in candidates:
         if builder.size(rs) == 0:
             continue
         if limit is not None and delayed >= limit:
-            empty(builder, rs, f"only {limit} old ReplicaSets are kept for the delay (scaleDownDelayRevisionLimit)")
+            beyond = f"only {limit} old ReplicaSets are kept for the delay (scaleDownDelayRevisionLimit)"
+            if _drained(builder, rs, least, beyond):
+                empty(builder, rs, beyond)
             continue
         delayed += 1
         if not has_deadline(rs):
@@ -88,6 +95,17 @@ def retire(
                 set_deadline(builder, rs, seconds, f"nothing leads to {rs.metadata.name} any more")
         elif passed(builder, rs):
             empty(builder, rs, "its scale-down delay has passed")
+
+
+def _drained(builder: PlanBuilder, rs: ReplicaSet, seconds: int, because: str) -> bool:
+    """Whether its pods have served for `seconds` without a reference. Sets a deadline that is missing or later than that."""
+    at = deadline_of(rs)
+    if not seconds or not rs.status.ready_replicas:
+        return True
+    if at is None or at > builder.context.now + seconds + 1:  # a deadline is written in whole seconds
+        set_deadline(builder, rs, seconds, because)
+        return False
+    return passed(builder, rs)
 
 
 def empty(builder: PlanBuilder, rs: ReplicaSet, because: str) -> None:

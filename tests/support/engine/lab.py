@@ -30,6 +30,8 @@ class Lab(World):
 
     def __init__(self, **spec: Any) -> None:
         super().__init__()
+        self.with_weight = frozenset[str]()
+        """Services to which the Rollout's router leads requests."""
         self.objects["AnalysisTemplate", "check"] = CHECK
         self.add({"kind": "Experiment", "metadata": {"name": "exp"}, "spec": {"templates": [template("a")], **spec}})
 
@@ -46,6 +48,7 @@ class Lab(World):
             tuple(of("AnalysisRun", AnalysisRun).values()),
             {f"{k}/{n}": o for (k, n), o in self.objects.items() if k.endswith("AnalysisTemplate")},
             {e.metadata.uid: e for e in experiments.values()},
+            with_weight=self.with_weight,
         )
 
     def once(self) -> Any:

@@ -67,9 +67,12 @@ def _retire_superseded(builder: PlanBuilder, scale: ScalePlan, old: list[Replica
             and revision_of(rs) > revision_of(stable)
             and REVISION_HISTORY not in rs.metadata.annotations
         )
-        return min(s.scale_down_delay, DRAIN) if replaced else s.scale_down_delay
+        return max(least, min(s.scale_down_delay, DRAIN) if replaced else s.scale_down_delay)
 
-    scale_down_delay.retire(builder, free, delay=delay, limit=scale.canary.scale_down_delay_revision_limit)
+    # No Service has moved away from a version that a router selects by its hash: gateways may receive its weight later.
+    least = DRAIN if by_hash(s.spec) else 0
+    limit = scale.canary.scale_down_delay_revision_limit
+    scale_down_delay.retire(builder, free, delay=delay, limit=limit, least=least)
 
 
 def _resize_new(builder: PlanBuilder, new: ReplicaSet, size: int, because: str) -> None:
