@@ -346,6 +346,12 @@ def _by_hand(_: Json) -> Json:
     return {"metadata": {"annotations": {ROOT: json.dumps({"ForwardConfig": {"TargetGroups": each}})}}}
 
 
+def _trials(found: Json) -> dict[str, int]:
+    action = (found["metadata"].get("annotations") or {}).get(ROOT)
+    weights: dict[str, int] = groups(action) if action else {}
+    return {name: weight for name, weight in weights.items() if name not in (NAME, CANARY)}
+
+
 OF_HEADER = tuple(f"alb.ingress.kubernetes.io/{part}.{HEADER_ROUTE}" for part in ("actions", "conditions"))
 
 MODELS["alb"] = RouterModel(
@@ -362,6 +368,8 @@ MODELS["alb"] = RouterModel(
         "spec.rules",
     ),
     headers=lambda found: OF_HEADER[0] in (found["metadata"].get("annotations") or {}),
+    trials=_trials,
+    able=("header", "ping-pong", "experiment"),
 )
 
 

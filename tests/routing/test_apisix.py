@@ -12,7 +12,7 @@ from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute, StringMatch
 from serinus.routing.apisix import KIND
 from tests.sim.generate import generate
 from tests.sim.history import NAME
-from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
+from tests.sim.routers import CANARY, HEADER_ROUTE, MODELS, RouterModel, with_router
 from tests.sim.run import run
 from tests.support.long import few
 from tests.support.plays.player import played
@@ -223,6 +223,9 @@ MODELS["apisix"] = RouterModel(
     weight=_weight,
     by_hand=_by_hand,
     ours=("spec.http",),
+    headers=lambda found: found["metadata"]["name"] == HEADER_ROUTE,
+    header_object=("apisixroutes", HEADER_ROUTE),
+    able=("header",),
 )
 
 

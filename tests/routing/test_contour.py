@@ -210,6 +210,8 @@ MODELS[PLUGIN] = RouterModel(
     weight=_weight,
     by_hand=_by_hand,
     ours=("spec.routes",),
+    report=lambda generation: valid("True", generation),
+    able=("ping-pong", "reports"),
 )
 
 

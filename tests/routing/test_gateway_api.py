@@ -10,6 +10,7 @@ import pytest
 from serinus.routing.gateway_api import GRPC, HTTP, NO_ROUTES, TCP, TLS
 from serinus.routing.router import Objects
 from tests.sim.generate import generate
+from tests.sim.history import NAME
 from tests.sim.routers import CANARY, HEADER_ROUTE, MODELS, RouterModel, with_header_routes, with_router
 from tests.sim.run import run
 from tests.support.long import few
@@ -459,6 +460,11 @@ def _weight(found: Json) -> tuple[str, int, int] | None:
     return CANARY, weights[CANARY], sum(weights.values())
 
 
+def _trials(found: Json) -> dict[str, int]:
+    backends = found["spec"]["rules"][0]["backendRefs"]
+    return {each["name"]: each.get("weight", 1) for each in backends if each["name"] not in (NAME, CANARY)}
+
+
 def _by_hand(found: Json) -> Json:
     rule = found["spec"]["rules"][0]
     turned = [{**each, "weight": 0 if each["name"] == CANARY else 100} for each in rule["backendRefs"]]
@@ -474,6 +480,11 @@ MODELS["argoproj-labs/gatewayAPI"] = RouterModel(
     by_hand=_by_hand,
     ours=("spec.rules", f"metadata.labels.{LABEL}"),
     headers=lambda found: any(each.get("name") == HEADER_ROUTE for each in found["spec"]["rules"]),
+    trials=_trials,
+    report=lambda generation: {
+        "parents": [parent(*(condition(kind, "True", generation) for kind in ("Accepted", "ResolvedRefs")))]
+    },
+    able=("header", "ping-pong", "experiment", "reports"),
 )
 
 

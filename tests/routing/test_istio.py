@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -525,10 +526,35 @@ def test_services_are_needed_without_subsets_and_ping_pong():
     assert invalid(rollout({"istio": both_kinds}, **nothing)) == ""
 
 
+def _largest(found: Json, is_canary: Callable[[Json], bool]) -> tuple[str, int, int]:
+    """The canary's largest weight of the routes that divide requests: the user's, and a mirror route."""
+    shares: list[tuple[int, int]] = []
+    for route in found["spec"]["http"]:
+        weights = [(is_canary(each["destination"]), each.get("weight", 0)) for each in route["route"]]
+        if len(weights) > 1:
+            shares.append((sum(weight for canary, weight in weights if canary), sum(weight for _, weight in weights)))
+    return CANARY, *max(shares)
+
+
 def _weight(found: Json) -> tuple[str, int, int] | None:
-    route = next(each for each in found["spec"]["http"] if each["name"] == "primary")
-    weights = {each["destination"]["host"]: each.get("weight", 0) for each in route["route"]}
-    return CANARY, weights[CANARY], sum(weights.values())
+    return _largest(found, lambda destination: destination["host"] == CANARY)
+
+
+def _trials(found: Json) -> dict[str, int]:
+    every = [each for route in found["spec"]["http"] for each in route["route"]]
+    return {
+        each["destination"]["host"]: each["weight"]
+        for each in every
+        if each["destination"]["host"] not in ("web", CANARY)
+    }
+
+
+def _report(generation: int) -> Json:
+    return {"conditions": [{"type": "Reconciled", "status": "True"}], "observedGeneration": str(generation)}
+
+
+def _by_header(found: Json) -> bool:
+    return any(each.get("name") == HEADER_ROUTE for each in found["spec"]["http"])
 
 
 MODELS["istio"] = RouterModel(
@@ -539,7 +565,10 @@ MODELS["istio"] = RouterModel(
     weight=_weight,
     by_hand=lambda _: {"spec": {"http": [primary()]}},
     ours=("spec.http",),
-    headers=lambda found: any(each["name"] == HEADER_ROUTE for each in found["spec"]["http"]),
+    headers=_by_header,
+    trials=_trials,
+    report=_report,
+    able=("header", "mirror", "ping-pong", "experiment", "reports"),
 )
 
 
@@ -549,8 +578,7 @@ def _led(found: Json) -> dict[str, str]:
 
 
 def _weight_of_subset(found: Json) -> tuple[str, int, int] | None:
-    by_name = {each["destination"]["subset"]: each.get("weight", 0) for each in found["spec"]["http"][0]["route"]}
-    return CANARY, by_name["canary"], sum(by_name.values())
+    return _largest(found, lambda destination: destination.get("subset") == "canary")
 
 
 NOTED: Json = {**rule(), "metadata": {"name": "web", "annotations": {"team": "shop"}}}
@@ -562,6 +590,10 @@ MODELS["istio by subsets"] = RouterModel(
     weight=_weight_of_subset,
     by_hand=lambda _: {"spec": {"http": [{"route": by_subset()}]}},
     ours=("spec.http",),
+    headers=_by_header,
+    trials=_trials,
+    report=_report,
+    able=("header", "mirror", "experiment", "reports"),
     subsets=Subsets("destinationrules", "web", NOTED, _led, ("spec.subsets", f"metadata.annotations.{MANAGED_BY}")),
 )
 

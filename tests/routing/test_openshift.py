@@ -171,6 +171,7 @@ MODELS[PLUGIN] = RouterModel(
     weight=_weight,
     by_hand=lambda _: {"spec": {"to": backend(NAME, 100), "alternateBackends": [backend(CANARY, 0)]}},
     ours=("spec.to", "spec.alternateBackends"),
+    able=("ping-pong",),
 )
 
 

@@ -117,6 +117,10 @@ MODELS["smi"] = RouterModel(
     name="web",
     objects=(),
     weight=_weight,
+    trials=lambda found: {
+        e["service"]: int(e["weight"]) for e in found["spec"]["backends"] if e["service"] not in ("web", CANARY)
+    },
+    able=("experiment",),
     by_hand=lambda _: {"spec": {"backends": backends(web_canary="0", web="100")}},
     ours=("spec",),
     made=True,

@@ -34,6 +34,9 @@ Json = dict[str, Any]
 SLOWEST = 0.5
 """Seconds after which the gateway has received every change."""
 
+REPORTER = "gateway"
+"""The writer of reports."""
+
 PATIENCE = 60.0
 """Seconds for which a pod removed by the history excuses the losses that follow."""
 
@@ -45,14 +48,25 @@ class Gateway:
     """
 
     def __init__(
-        self, loop: Loop, store: Store, workloads: Workloads, rng: Random, entry: str, model: RouterModel
+        self,
+        loop: Loop,
+        store: Store,
+        workloads: Workloads,
+        rng: Random,
+        entry: str,
+        model: RouterModel,
+        reports: float = 0.0,
     ) -> None:
         self.loop, self.store, self.workloads, self.rng = loop, store, workloads, rng
-        self.entry, self.model = entry, model
+        self.entry, self.model, self.reports = entry, model, reports
         self.endpoints: dict[str, tuple[str, ...]] = {}
         """By Service, in the gateway's state: names of pods."""
         self.canary: tuple[str, float] = ("", 0.0)
         """(Service, share of the requests) in the canary Ingress, in the gateway's state."""
+        self.main: Callable[[], str] = lambda: entry
+        """The Service of the stable version. The other one's share goes there while that has no endpoint in the gateway's state."""
+        self.trials: dict[str, float] = {}
+        """By Service of an experiment: its share, in the gateway's state."""
         self.by_header = False
         """Whether requests with a header go to the canary Service, in the gateway's state."""
         self.foreign = False
@@ -86,12 +100,25 @@ class Gateway:
                 self.answered.clear()
             elif self.idle == float("inf"):
                 self.idle = self.loop.at + (PATIENCE if change.old else 0)
+        elif change.by != REPORTER:
+            self._route_seen(change)
+
+    def _route_seen(self, change: Change) -> None:
+        """The router's object, or the one with its header route."""
+        if (change.plural, change.name) == self.model.header_object:
+            there = change.new is not None and self.model.headers(change.new)
+            self._tell("header route", lambda: setattr(self, "by_header", there))
         elif (change.plural, change.name) == (self.model.plural, self.model.name):
             told, foreign = self._weight_of(change.new), not change.by.startswith("controller-")
             headers = change.new is not None and self.model.headers(change.new)
+            trials, received = self._trials_of(change.new), change.new
 
             def hear() -> None:
-                self.canary, self.foreign, self.by_header = told, foreign, headers
+                self.canary, self.foreign, self.trials = told, foreign, trials
+                if self.model.header_object is None:
+                    self.by_header = headers
+                if self.reports and received is not None:
+                    self.loop.call_later(self.reports, self._report, received["metadata"])
 
             self._tell("ingress", hear)
 
@@ -105,6 +132,19 @@ class Gateway:
         """(Service, share) in the router's object."""
         found = self.model.weight(obj) if obj is not None else None
         return (found[0], min(1.0, max(0.0, found[1] / found[2]))) if found else ("", 0.0)
+
+    def _trials_of(self, obj: Json | None) -> dict[str, float]:
+        """Service of an experiment -> its share of the requests, in the router's object."""
+        found = self.model.weight(obj) if obj is not None else None
+        given = self.model.trials(obj) if obj is not None else {}
+        return {name: weight / found[2] for name, weight in given.items()} if found else {}
+
+    def _report(self, received: Json) -> None:
+        """Writes into the status that the object of this generation is in force."""
+        seen = self.store.get(self.model.plural, self.model.name)
+        if self.model.report is not None and seen is not None and seen["metadata"]["uid"] == received["uid"]:
+            status = {"status": self.model.report(received["generation"])}
+            self.store.patch(self.model.plural, self.model.name, status, REPORTER)
 
     def _later(self, name: str) -> None:
         """The endpoints controller acts a moment later; the gateway receives its write later still."""
@@ -135,10 +175,11 @@ class Gateway:
     def shares(self) -> dict[str, float]:
         """Where requests go now, by Service; shares sum up to 1."""
         service, share = self.canary
-        out = {self.entry: 1.0 - share if service else 1.0}
+        trials = self.trials if service else {}
+        out = {self.entry: 1.0 - share - sum(trials.values()) if service else 1.0, **trials}
         if service and share > 0:
             out[service] = out.get(service, 0.0) + share
-        return {name: part for name, part in out.items() if part > 0}
+        return {name: part for name, part in out.items() if part > 1e-9}
 
     def reached(self) -> tuple[str, ...]:
         """The Services that some request may go to now, with or without a header."""
@@ -151,14 +192,14 @@ class Gateway:
         if self.loop.at < self.idle:
             return
         for name in self.reached():
-            if self.routed and not selected(self.store.get("services", name)):
+            if self.routed and name not in self.trials and not selected(self.store.get("services", name)):
                 continue  # no Rollout manages it yet
             known = self.endpoints.get(name, ())
             if not known:
                 service = self.store.get("services", name)
-                if name != self.entry and service is not None and self.endpoints_of(service):
+                if name != self.main() and service is not None and self.endpoints_of(service):
                     continue
-                if name in self.answered and not self.excused(name):
+                if (name in self.answered or name in self.trials) and not self.excused(name):
                     self.lose(f"Service {name} gets requests and has no endpoints")
                 continue
             for pod_name in known:

@@ -77,6 +77,9 @@ class History(msgspec.Struct, frozen=True):
     objects: tuple[tuple[str, Json], ...] = ()
     """(plural, object) that the user of another router than nginx applies."""
 
+    reports: float = 0.0
+    """Seconds after which the gateway reports on the router's object that it has received; 0: it never does."""
+
     @property
     def endless(self) -> bool:
         """Whether an analysis may measure for as long as its update lasts."""

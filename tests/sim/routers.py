@@ -20,6 +20,7 @@ WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
 TOTAL = "nginx.ingress.kubernetes.io/canary-weight-total"
 CANARY = "web-canary"
 HEADER_ROUTE = "by-team"
+MIRROR_ROUTE = "copies"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,14 @@ class RouterModel:
     subsets: Subsets | None = None
     headers: Callable[[Json], bool] = lambda _: False
     """Whether the object leads requests with a header to the canary Service, whatever its weight (`with_header_routes`)."""
+    header_object: tuple[str, str] | None = None
+    """(plural, name) of a separate object with the header route; without one, `headers` reads the object that has the weight."""
+    trials: Callable[[Json], dict[str, int]] = lambda _: {}
+    """Services of experiments, and their weights as the object says."""
+    report: Callable[[int], Json] | None = None
+    """The status that a gateway writes into the object of this generation."""
+    able: tuple[str, ...] = ()
+    """What histories may ask of it: names of `route_inputs.WAYS`."""
     beside: tuple[tuple[str, str], ...] = ()
     """(plural, path) of the fields that the router may change in other objects."""
 
@@ -102,7 +111,8 @@ def with_header_routes(history: History) -> History:
     steps.insert(at, {"setHeaderRoute": {"name": HEADER_ROUTE, "match": match}})
     if rng.random() < 0.4:
         steps.insert(rng.randint(at + 1, len(steps)), {"setHeaderRoute": {"name": HEADER_ROUTE}})
-    routing = {**canary["trafficRouting"], "managedRoutes": [{"name": HEADER_ROUTE}]}
+    routing: Json = canary["trafficRouting"]
+    routing = {**routing, "managedRoutes": [*routing.get("managedRoutes", []), {"name": HEADER_ROUTE}]}
     strategy = {"canary": {**canary, "steps": steps, "trafficRouting": routing}}
     return structs.replace(history, rollout={**history.rollout, "spec": {**spec, "strategy": strategy}})
 

@@ -57,7 +57,10 @@ class World:
         self.workloads = Workloads(self.loop, self.store, Random(f"pods {seed}"), history.images, history.grace)
         self.router = MODELS[history.router]
         self.workloads.routed = self.router.plural
-        self.gateway = Gateway(self.loop, self.store, self.workloads, Random(f"gateway {seed}"), NAME, self.router)
+        self.gateway = Gateway(
+            self.loop, self.store, self.workloads, Random(f"gateway {seed}"), NAME, self.router, history.reports
+        )
+        self.gateway.main = lambda: CANARY if self.ping_is_stable else NAME
         self.weather = Weather(self.loop, history.episodes if faults else (), seed)
         self.monitoring = (
             Counters(self.loop, self.store, history, self.gateway, self.workloads)
@@ -214,15 +217,37 @@ class World:
         found = self.router.weight(obj) if obj is not None else None
         return (found[1], found[2]) if found else None
 
+    @property
+    def ping_is_stable(self) -> bool:
+        """With ping-pong: whether the stable version is behind the Service that the model calls the canary's."""
+        return "pingPong" in self.canary and (self.status.get("canary") or {}).get("stablePingPong") == "ping"
+
+    def canary_weight(self) -> tuple[int, int] | None:
+        """`weight` of the version on trial, whichever Service of a pair leads to it."""
+        found = self.weight()
+        return (found[1] - found[0], found[1]) if found and self.ping_is_stable else found
+
+    def led(self) -> dict[str, str]:
+        """`selected` of the Services that the Rollout names; with ping-pong that of the stable version alone."""
+        if "pingPong" in self.canary:
+            return {"stable": self.selected().get(CANARY if self.ping_is_stable else NAME, "")}
+        found = {name: pod_hash for name, pod_hash in self.selected().items() if name in self.history.services}
+        if self.router.subsets is not None and self.status.get("abort"):
+            found.pop(CANARY, None)  # a subset without weight keeps its version: an early abort comes before it moves
+        return found
+
     def leading(self) -> dict[str, float]:
         """By hash: the share of the requests that Services and Ingress, as they are written now, send to it."""
         selected, found, out = self.selected(), self.weight(), dict[str, float]()
         share = found[0] / found[1] if found else 0.0
-        ways = [(NAME, 1.0 - share)] if NAME in selected else []
+        obj = self.store.get(self.router.plural, self.router.name)
+        trials = sum(self.router.trials(obj).values()) / found[1] if found and obj is not None else 0.0
+        ways = [(NAME, 1.0 - share - trials)] if NAME in selected else []
         if share:
-            ways.append((str(self.canary.get("canaryService", CANARY if self.router.subsets else "")), share))
+            named = CANARY if self.router.subsets or "pingPong" in self.canary else ""
+            ways.append((str(self.canary.get("canaryService", named)), share))
         for service, part in ways:
-            if part > 0 and (pod_hash := selected.get(service, "")):
+            if part > 1e-9 and (pod_hash := selected.get(service, "")):
                 out[pod_hash] = out.get(pod_hash, 0.0) + part
         return out
 
@@ -251,7 +276,7 @@ class World:
                 kept = kept[1:]  # the stable version drains for seconds after its weight: the verdict may come before
             sets = {h: rs for h, rs in sets.items() if h in kept}
             available = None
-        weight = self.weight()
+        weight = self.canary_weight()
         return self.analyses() | {
             "phase": status.get("phase"),
             "message": status.get("message", "").partition(":")[0],
@@ -263,5 +288,5 @@ class World:
             "sizes": {images[h]: rs["spec"]["replicas"] for h, rs in sorted(sets.items()) if rs["spec"]["replicas"]},
             "available": available,
             "weight": weight and weight[0] / weight[1],
-            "selected": {name: images.get(h, h) for name, h in self.selected().items()},
+            "selected": {name: images.get(h, h) for name, h in self.led().items()},
         }
