@@ -100,7 +100,7 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (needs uv)
 docs: $(SITE) ## Build the site of the documentation in build/site; a broken link fails it
 	@$(VENV)/docs/bin/python tools/site/stage.py build/site-source
 	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict
-	echo "Read it: $(VENV)/docs/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
+	echo "Read it: build/site/index.html"
 
 image: $(RELEASE) ## Build the images as OCI archives in dist/, without a container engine (needs buildah, root and Debian's apt; ARCH=arm64)
 	@$(VENV)/release/bin/python tools/image/build_image.py $(if $(ARCH),--architecture $(ARCH))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from tests.support.instance.live import REPOSITORY
 from tests.support.release.site import anchors, navigation, tool
@@ -74,18 +77,41 @@ def test_lists_after_a_line_of_text_are_lists() -> None:
     assert tool("hooks").lists_apart(text) == text.replace("Text:\n", "Text:\n\n")
 
 
-@pytest.mark.long
-@pytest.mark.timeout(900)
-def test_the_site_is_built_without_a_warning_and_asks_no_other_site() -> None:
+@pytest.fixture(scope="module")
+def site() -> Path:
+    """The site, as `make docs` builds it."""
     done = subprocess.run(["make", "-C", str(REPOSITORY), "docs"], capture_output=True, text=True, check=False)
     if done.returncode and "No matching distribution" in done.stderr:
         pytest.skip("the package registry does not answer here")
     assert done.returncode == 0, done.stdout + done.stderr
-    site = REPOSITORY / "build" / "site"
+    return REPOSITORY / "build" / "site"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_the_site_is_built_without_a_warning_and_asks_no_other_site(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
     assert len(pages) >= len(navigation())
     loaded = re.compile(r"<(?:script|img|iframe)[^>]*\ssrc=\"?https?:|<link[^>]*rel=\"?stylesheet[^>]*href=\"?https?:")
     assert [str(page) for page in pages if loaded.search(page.read_text())] == []
-    index = (site / "search" / "search_index.js").read_text()
-    assert "docs/routers/istio.html" in index
-    assert "scaleDownDelaySeconds" in index
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_the_search_works_on_a_page_that_is_opened_as_a_file(site: Path) -> None:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no chromium here: apt-get install chromium, or name one in $CHROMIUM, to run the browser tests")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / "docs" / "versions.html").as_uri())
+        page.locator(".md-search__input").click()
+        page.keyboard.type("scaleDownDelaySeconds")
+        found = page.locator(".md-search-result__link")
+        found.first.wait_for(timeout=60_000)
+        assert any("rollout.html" in (link.get_attribute("href") or "") for link in found.all())
+        assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+        browser.close()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, Protocol
+
+FILE_WORKER = Path(__file__).with_name("file_worker.js").read_text()
 
 
 def slug(text: str, separator: str = "-") -> str:
@@ -23,8 +26,9 @@ def on_config(config: Config) -> Config:
 
 
 def on_post_page(output: str, **_: object) -> str:
-    """No page loads a script of another site: the theme asks for one that browsers need to search pages opened as files."""
-    return re.sub(r'<script src="https://unpkg\.com/[^"]*"></script>', "", output)
+    """The theme takes the worker of the search in a page opened as a file from another site; here it is in the page."""
+    script = f"<script>{FILE_WORKER}</script>"
+    return re.sub(r'<script src="https://unpkg\.com/[^"]*"></script>', lambda _: script, output)
 
 
 on_post_template = on_post_page
