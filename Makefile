@@ -58,8 +58,8 @@ test-cluster: $(DEV) ## The same e2e tests on a real control plane (needs root a
 test-gateways: $(DEV) ## The tests with real gateways, Istio too: builds istiod once (needs Go, about 9 minutes of processor) and downloads Envoy
 	@SERINUS_TESTS=all SERINUS_GATEWAYS=build $(BIN)/python -m pytest tests/gateways $(ARGS)
 
-test-nodes: $(DEV) ## The tests with real containers: a Kubernetes node, and `serinus up` with Podman (needs root and Go; installs containerd and podman from Debian)
-	@export SERINUS_TESTS=all SERINUS_NODES=install
+test-nodes: $(DEV) ## The tests with real containers: a Kubernetes node, and `serinus up` with Podman (needs root and Go; installs containerd and podman from Debian; IMAGE=dist/serinus-….oci.tar: with an image of `make image`)
+	@export SERINUS_TESTS=all SERINUS_NODES=install SERINUS_IMAGE=$(if $(IMAGE),$(abspath $(IMAGE)))
 	$(BIN)/python -m pytest tests/nodes $(ARGS)
 	SERINUS_CLUSTER=podman $(BIN)/python -m pytest tests/e2e/test_up.py tests/e2e/test_walkthrough.py -k 'not own_images' $(ARGS)
 

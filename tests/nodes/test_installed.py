@@ -8,9 +8,8 @@ from tests.support.cluster.cluster import ACCOUNT
 from tests.support.cluster.rights import refused
 from tests.support.instance.live import eventually
 from tests.support.nodes.images import NOBODY
-from tests.support.nodes.installed import HOME, Shop, controllers, leader, rollout, service
+from tests.support.nodes.installed import HOME, PYTHON, Shop, controllers, leader, rollout, service
 from tests.support.nodes.node import Node
-from tests.support.nodes.python_files import interpreter
 
 STEPS = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": "2s"}}]
 CANARY = {"canary": {"maxSurge": 1, "maxUnavailable": 0, "steps": STEPS}}
@@ -37,7 +36,7 @@ print(json.dumps({"user": os.getuid(), "written": written, **{name: int(status[n
 def test_its_container_has_no_rights_on_the_node(installed: Node) -> None:
     """Non-root, no capabilities, the runtime's seccomp filter, nothing written to its root file system."""
     for pod in controllers(installed):
-        said = installed.kubectl("exec", "-n", HOME, pod, "--", str(interpreter()), "-c", INSIDE)
+        said = installed.kubectl("exec", "-n", HOME, pod, "--", PYTHON, "-c", INSIDE)
         assert json.loads(said) == {
             "user": int(NOBODY),
             "written": False,

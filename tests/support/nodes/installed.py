@@ -19,16 +19,24 @@ from tests.support.instance.live import eventually
 from tests.support.instance.visitors import Visitors, visitors
 from tests.support.nodes.images import CONTROLLER, demo
 from tests.support.nodes.node import NODE, Node
+from tests.support.nodes.python_files import interpreter
 
 HOME = "argo-rollouts"
 LEASE = "argo-rollouts-controller-lock"
+RELEASED = Path(os.environ["SERINUS_IMAGE"]) if os.environ.get("SERINUS_IMAGE") else None
+"""An archive of `make image`, dist/serinus-VERSION-ARCH.oci.tar, whose image the controller has in place of the tests' own."""
+PYTHON = "/opt/serinus/bin/python" if RELEASED else str(interpreter())
+"""In the controller's image."""
 REPOSITORY = Path(__file__).parents[3]
 CONTROLLERS = f"app.kubernetes.io/name={NAME}"
 
 
 def install(node: Node, directory: Path) -> None:
-    """By kustomize, with the tag of this run in place of the release's; returns when both controllers are ready."""
+    """By kustomize, with the image of this run in place of the published one; returns when both controllers are ready."""
     name, tag = CONTROLLER.rsplit(":", 1)
+    if RELEASED:
+        name, tag = "localhost/serinus-released", RELEASED.name.split("-")[1]
+        node.import_images(RELEASED, name)
     released = _image(REPOSITORY / "install" / "controller" / "controller.yaml")
     base = os.path.relpath(REPOSITORY / "install", directory.resolve())
     images = [{"name": released.rsplit(":", 1)[0], "newName": name, "newTag": tag}]
@@ -111,9 +119,11 @@ class Shop:
         eventually(lambda: _answers(address))
         with visitors(address, service, fresh=True) as asking:
             yield asking
+        print(f"{service}: {asking.traffic.total} requests, {asking.traffic.failed} lost")
 
     def end(self) -> None:
-        self.node.kubectl("delete", "namespace", self.namespace, "--wait=true")
+        """Its pods end while the next test runs, in a namespace of its own."""
+        self.node.kubectl("delete", "namespace", self.namespace, "--wait=false")
 
 
 def _answers(address: str) -> bool:

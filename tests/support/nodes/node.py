@@ -84,8 +84,9 @@ class Node:
         self._await("kubelet", self._ready)
         self._await("kube-proxy", lambda: API_SERVICE in self.machine.ask("iptables-save", environment=ENVIRONMENT))
 
-    def import_images(self, archive: Path) -> None:
-        self._ctr("images", "import", str(archive))
+    def import_images(self, archive: Path, base: str = "") -> None:
+        """`base`: the name of an image in an OCI archive, which has only its tag."""
+        self._ctr("images", "import", *(["--base-name", base] if base else []), str(archive))
 
     def stop(self) -> None:
         """Ends all processes, mounts, control groups and files, whatever state the start has reached."""
