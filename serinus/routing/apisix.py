@@ -26,6 +26,7 @@ from serinus.routing.writes import (
     foreign_weights,
     not_found,
     removed,
+    twice,
     weight_reason,
 )
 
@@ -133,6 +134,8 @@ def _wrong(seen: Json, name: str, traffic: Traffic) -> str:
                 unnamed = None in services
                 text = "serviceName field was not found in backend"
                 return text if unnamed else f"apisix route {wanted} backend was not found"
+        if several := twice(_backends(rule), traffic, key="serviceName"):
+            return several
     return ""
 
 

@@ -25,6 +25,7 @@ from serinus.routing.writes import (
     foreign_weights,
     not_found,
     shares,
+    twice,
     weight_reason,
 )
 
@@ -123,6 +124,9 @@ def _wrong(name: str, proxy: Json, traffic: Traffic) -> str:
             if service not in there:
                 return f"the service: {service} is not found in HTTPProxy: add it to spec.routes[].services of {name}"
         return f"no route of HTTPProxy {name} has both {traffic.stable_service} and {traffic.canary_service} in its services"
+    several = next(filter(None, (twice(_services(route), traffic) for route in routes)), "")
+    if several:
+        return f"a route of HTTPProxy {name}, services: {several}"
     kept = max(foreign_weight(_services(route), traffic) for route in routes)
     if kept >= traffic.max_weight:
         return (

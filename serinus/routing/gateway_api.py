@@ -23,7 +23,7 @@ from serinus.api.values.selectors import Selector, key_error, value_error
 from serinus.routing.confirmations import confirmed
 from serinus.routing.gateway_api_reports import unconfirmed
 from serinus.routing.router import ANY, FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
-from serinus.routing.writes import beside_others, edited, not_found, weight_reason
+from serinus.routing.writes import beside_others, edited, not_found, twice, weight_reason
 
 Json = dict[str, Any]
 GROUP = "gateway.networking.k8s.io"
@@ -199,7 +199,12 @@ def _wrong(route: Route, traffic: Traffic, objects: Objects) -> str:
     """Why the route cannot have the weights, in Argo Rollouts' words; "" if it can."""
     if route.seen is None:
         return f"{FAILED}: {not_found(route.kind, route.name, objects)}"
-    if any(_divides(rule, traffic) for rule in _rules(route.seen)):
+    divided = [rule for rule in _rules(route.seen) if _divides(rule, traffic)]
+    for rule in divided:
+        ours = [each for name in (traffic.canary_service, traffic.stable_service) for each in _to(rule, name, traffic)]
+        if several := twice(ours, traffic):
+            return f"{FAILED}: a rule of {route.kind.kind} {route.name}, backendRefs: {several}"
+    if divided:
         return ""
     what = "backendRef" if route.kind in WITH_HEADERS else "backendRef list"
     both = f"no rule has both {traffic.stable_service} and {traffic.canary_service} in its backendRefs"

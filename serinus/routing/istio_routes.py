@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from serinus.api.rollout import HeaderRoutingMatch, RouteMatch, SetHeaderRoute, SetMirrorRoute, StringMatch
+from serinus.routing.writes import uneven
 
 Json = dict[str, Any]
 Role = Literal["canary", "stable", "trial", "past trial", "reserved", "foreign"]
@@ -211,12 +212,15 @@ def _problem(use: VirtualServiceUse, spec: Any, protocol: str, managed: Collecti
     ):
         return f"No matching {protocol.upper()} routes found in the defined Virtual Service."
     for route in _chosen(use, spec, protocol, managed):
-        roles = {sides.role(destination) for destination in _list(route, "route")}
+        roles = [sides.role(destination) for destination in _list(route, "route")]
         what = ("Canary", sides.canary_subset or sides.canary), ("Stable", sides.stable_subset or sides.stable)
         for side, name in what:
             if side.lower() not in roles:
                 kind = "DestinationRule subset" if sides.canary_subset else "Service"
                 return f"{side} {kind} '{name}' not found in route"
+        canary, stable = ((name, roles.count(side.lower())) for side, name in what)
+        if several := uneven(canary, stable):
+            return f"route {route.get('name') or '(unnamed)'}: {several}"
     own = [route for route in there if protocol != "http" or route.get("name") not in managed]
     if not named and len(own) > 1:
         field = "routes" if protocol == "http" else f"{protocol}Routes"

@@ -15,7 +15,7 @@ from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, required
 from serinus.routing.router import Objects, Reference, Router, RouteResult, Traffic
-from serinus.routing.writes import beside_others, edited, foreign_weights, not_found, weight_reason
+from serinus.routing.writes import beside_others, edited, foreign_weights, not_found, twice, weight_reason
 
 Json = dict[str, Any]
 KIND = ServedKind("traefik.io", "TraefikService", "traefikservices", ("v1alpha1",))
@@ -53,7 +53,8 @@ class Traefik(Router[TraefikRouting]):
 
         def weighted(service: Json) -> None:
             for wanted, weight in _weights(traffic).items():
-                _named(service, wanted)[0]["weight"] = weight
+                for each in _named(service, wanted):
+                    each["weight"] = weight
 
         others = foreign_weights((each for each in _services(seen) if isinstance(each, dict)), traffic, DEFAULT_WEIGHT)
         shared = beside_others(f"TraefikService {name}", others, (traffic.weight, traffic.stable_weight))
@@ -85,4 +86,4 @@ def _wrong(seen: Json, traffic: Traffic) -> str:
     for role, name in (("canary", traffic.canary_service), ("stable", traffic.stable_service)):
         if not _named(seen, name):
             return f"traefik {role} service was not found: no entry {name}"
-    return ""
+    return twice((each for each in _services(seen) if isinstance(each, dict)), traffic)

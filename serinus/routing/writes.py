@@ -93,6 +93,25 @@ def foreign_weight(backends: Iterable[Json], traffic: Traffic, default: int = 0)
     return sum(foreign_weights(backends, traffic, default).values())
 
 
+def twice(backends: Iterable[Json], traffic: Traffic, *, key: str = "name") -> str:
+    """The error for a Service of the Rollout that has more entries than the other one; "" without one.
+
+    Each entry gets the whole weight. With two entries for the canary and one for the stable Service, weight 20 would be
+    a third of the requests. Two entries for both, such as two ports, keep the shares.
+    """
+    names = [backend.get(key) for backend in backends]
+    counts = {name: names.count(name) for name in (traffic.canary_service, traffic.stable_service)}
+    return uneven(*counts.items())
+
+
+def uneven(one: tuple[str, int], other: tuple[str, int]) -> str:
+    """The error for (name, number of entries) of both sides of a Rollout; "" for equal numbers."""
+    (name, more), (_, less) = (one, other) if one[1] > other[1] else (other, one)
+    if more == less or not less:
+        return ""
+    return f"{name} is listed {more} times, and each entry would get its weight: leave {less}"
+
+
 def shares(traffic: Traffic, foreign: int) -> tuple[int, int]:
     """(canary, stable) if backends of others have `foreign`, less than `max_weight`: the rest is divided in proportion.
 

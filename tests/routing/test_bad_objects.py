@@ -264,3 +264,42 @@ def test_a_canary_ingress_of_somebody_else_says_so():
     theirs = {**copy.deepcopy(case.objects[0]), "metadata": {"name": "web-front-canary"}}
     there = cluster(case, *case.objects, theirs)
     refused(there, "canary ingress `web-front-canary` controlled by different object")
+
+
+LISTS = {
+    "istio": "http.0.route",
+    "istio by subsets": "http.0.route",
+    "traefik": "weighted.services",
+    "apisix": "http.0.backends",
+    "argoproj-labs/gatewayAPI": "rules.0.backendRefs",
+    "argoproj-labs/contour": "routes.0.services",
+}
+
+
+@pytest.mark.parametrize("index", [0, 1], ids=["stable", "canary"])
+@pytest.mark.parametrize("key", LISTS)
+def test_a_service_that_is_listed_twice_is_an_error_and_no_weight_counts_double(key: str, index: int):
+    """Weight 20 in two entries beside 80 would be a third of the requests."""
+    case, path = CASES[key], LISTS[key]
+    at: Any = case.objects[0]["spec"]
+    for part in path.split("."):
+        at = at[int(part)] if part.isdecimal() else at[part]
+    there = cluster(case, edited(case, path, [*at, copy.deepcopy(at[index])]), *case.objects[1:])
+    refused(there, "2 times")
+    refused(there, "front")
+    put_right(there, case)
+
+
+@pytest.mark.parametrize("key", LISTS)
+def test_two_entries_of_both_services_keep_the_shares(key: str):
+    case, path = CASES[key], LISTS[key]
+    at: Any = case.objects[0]["spec"]
+    for part in path.split("."):
+        at = at[int(part)] if part.isdecimal() else at[part]
+    there = cluster(case, edited(case, path, [*at, *copy.deepcopy(at)]), *case.objects[1:])
+    for _ in range(3):
+        there.route(20)
+    found = next(each for (_, name), each in there.objects.items() if name == "front")["spec"]
+    for part in path.split("."):
+        found = found[int(part)] if part.isdecimal() else found[part]
+    assert [each["weight"] for each in found] == [80, 20, 80, 20]
