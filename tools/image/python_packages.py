@@ -54,6 +54,7 @@ def install_dependencies(root: Path, architecture: str) -> None:
     for name in NOT_RUN:
         for path in (site / name, *site.glob(f"{name}-*.dist-info")):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    _forget_what_is_gone(site)
     environment = f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {PYTHON}\n"
     (root / HOME / "pyvenv.cfg").write_text(environment)
     (root / HOME / "bin").mkdir()
@@ -65,15 +66,20 @@ def install_wheel(root: Path, wheel: Path) -> None:
     _pip(root, "install", "--no-deps", "--no-build-isolation", "--no-index", str(wheel))
     (information,) = (root / SITE).glob("serinus-*.dist-info")
     (information / "direct_url.json").unlink(missing_ok=True)  # it has the path of the wheel on this machine
-    record = information / "RECORD"
-    rows = record.read_text().splitlines(keepends=True)
-    record.write_text("".join(row for row in rows if "direct_url.json" not in row))
+    _forget_what_is_gone(root / SITE)
     (root / HOME / "bin").mkdir(exist_ok=True)
     (own,) = distributions(name="serinus", path=[str(root / SITE)])
     for name, module, called in ((p.name, p.module, p.attr) for p in own.entry_points.select(group="console_scripts")):
         script = root / HOME / "bin" / name
         script.write_text(SCRIPT.format(python=HOME / "bin" / "python", module=module, function=called))
         script.chmod(0o755)
+
+
+def _forget_what_is_gone(site: Path) -> None:
+    """Drop the files that were removed from the lists of the packages. Versions of pip list scripts in different orders."""
+    for record in site.glob("*.dist-info/RECORD"):
+        rows = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(row for row in rows if (site / row.partition(",")[0].strip('"')).exists()))
 
 
 def _pip(root: Path, *words: str) -> None:
