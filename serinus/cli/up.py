@@ -109,7 +109,8 @@ Use it from another shell:
 
 
 _PODS = (
-    "Pods run as local processes of user {user}, with all rights of that user: their commands write on this machine."
+    "Pods run as local processes of user {user}, with all rights of that user: their commands write on this machine.\n"
+    "With --runtime podman or docker they run as containers of the engine."
 )
 
 

@@ -103,7 +103,9 @@ def test_the_first_start_says_that_pods_are_processes_with_the_users_rights(
 ) -> None:
     state = {"first": first, "runtime": runtime, "seconds": 1.0}
     state |= dict.fromkeys(("api", "gateway", "dashboard", "data", "kubeconfig"), "x")
-    assert ("with all rights of that user" in welcome(state, "Ctrl-C", told=True)) is told
+    said = welcome(state, "Ctrl-C", told=True)
+    assert ("with all rights of that user" in said) is told
+    assert ("--runtime podman" in said) is told
 
 
 class ByImage(FakeRuntime):
