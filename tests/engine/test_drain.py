@@ -310,3 +310,24 @@ def test_a_replaced_version_of_a_subset_drains_after_its_weight_whatever_delays_
     assert world.set_of("green").spec.replicas > 0
     world.after(3)
     assert world.set_of("green").spec.replicas == 0
+
+
+def test_the_last_pod_stays_while_a_header_route_leads_to_it_whatever_size_a_step_says():
+    """Found by the simulation (7001599): requests with the header were lost from the step on."""
+    route = {"name": "by-team", "match": [{"headerName": "X-Team", "headerValue": {"exact": "a"}}]}
+    steps: list[Any] = [{"setCanaryScale": {"replicas": 2}}, {"setHeaderRoute": route}]
+    steps += [{"setCanaryScale": {"replicas": 0}}, {"pause": {}}]
+    to = [{"destination": {"host": host}, "weight": weight} for host, weight in (("web", 100), ("web-canary", 0))]
+    virtual = {
+        "kind": "VirtualService.networking.istio.io",
+        "metadata": {"name": "web"},
+        "spec": {"http": [{"route": to}]},
+    }
+    routing = {"istio": {"virtualService": {"name": "web"}}, "managedRoutes": [{"name": "by-team"}]}
+    world = World(service("web"), service("web-canary"), virtual, rollout(steps=steps, trafficRouting=routing))
+    world.settle()
+    release(world, "green")
+    world.settle()
+    world.after(10)
+    assert world.rollout.status.current_step_index == 3
+    assert world.set_of("green").spec.replicas == 1

@@ -25,7 +25,7 @@ from serinus.engine.replicasets.replicas import (
     next_basic,
     share,
 )
-from serinus.engine.replicasets.routes import service_names
+from serinus.engine.replicasets.routes import service_names, set_by
 from serinus.engine.replicasets.services import canary_weight_of, replaced_has_share, selected_hash, weight_of
 from serinus.engine.status.conditions import promoted
 from serinus.engine.strategy.steps.set_canary_scale import active_scale
@@ -106,6 +106,11 @@ class ScalePlan:
             return None
         return active_scale(self.s.steps, index)
 
+    def _for_routes(self, index: int) -> int:
+        """1 while a header or mirror route leads to the canary, whatever its weight and the size that a step says; else 0."""
+        led = bool(self.s.replicas and self.s.routing and set_by(self.s.steps[: index + 1], self.s.routing))
+        return int(led and not self.builder.status.abort)
+
     def targets(self, index: int) -> Sizes:
         """The sizes wanted at step `index`; without a router, the next sizes towards them."""
         s, new = self.s, self.s.new
@@ -137,7 +142,7 @@ class ScalePlan:
         least = 1 if s.replicas and self.leads_to_stable() else 0
         # The share of a replaced version returns to the stable one, as at the beginning of every update.
         stable = s.replicas if replaced_has_share(self.builder) else desired.stable()
-        return Sizes(desired.canary(), max(least, stable))
+        return Sizes(max(desired.canary(), self._for_routes(index)), max(least, stable))
 
     def _stable_weight(self, stored: TrafficWeights, planned: TrafficWeights) -> int:
         """The weight that the stable version gets, with that of the canary if the canary Service selects it."""
