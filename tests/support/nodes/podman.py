@@ -24,6 +24,7 @@ PACKAGES = {
     "iptables": "iptables",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
+NETWORKS = Path("/run/netns")
 DEMO = "docker.io/argoproj/rollouts-demo"
 
 
@@ -32,7 +33,7 @@ def podman() -> Generator[None]:
     """For as long as the block lasts this process has its network and its settings. NoBinary or NoNetwork where it cannot run."""
     ask_for_network()
     ask_for_packages(PACKAGES)
-    before = dict(os.environ)
+    before, networks, mounted = dict(os.environ), _networks(), _mounted()
     with tempfile.TemporaryDirectory(prefix="serinus-podman-") as directory, own_network():
         place = Path(directory)
         os.environ["CONTAINERS_CONF"] = str(_written(place / "containers.conf", _settings()))
@@ -48,6 +49,12 @@ def podman() -> Generator[None]:
                 os.environ.pop(name)
             os.environ.update(before)
             subprocess.run(["umount", "--recursive", "--quiet", str(place / "graph" / "overlay")], check=False)
+            # Podman leaves the network of a container whose creation it does not finish.
+            for network in _networks() - networks:
+                subprocess.run(["umount", "--quiet", str(network)], check=False)
+                network.unlink()
+            if not mounted and _mounted():
+                subprocess.run(["umount", "--quiet", str(NETWORKS)], check=False)
 
 
 @contextmanager
@@ -64,6 +71,15 @@ def podman_or_skip() -> Generator[None]:
 def containers() -> list[str]:
     """The names of all containers, also of those that have ended."""
     return _run("ps", "--all", "--format", "{{.Names}}").split()
+
+
+def _networks() -> set[Path]:
+    return set(NETWORKS.glob("netns-*"))
+
+
+def _mounted() -> bool:
+    """Whether the directory of the networks is a mount, which Podman makes it."""
+    return f" {NETWORKS} " in Path("/proc/self/mountinfo").read_text()
 
 
 def _run(*arguments: str, check: bool = True) -> str:
