@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serinus.api.derived import once
+from serinus.api.messages.counted import counted
 from serinus.api.messages.cutting import shortened
 from serinus.api.rollout import CanaryStrategy, TrafficRouting, TrafficWeights, WeightDestination
 from serinus.api.values.times import parse_time
@@ -85,7 +86,8 @@ def _is_over(builder: PlanBuilder, answer: RouteResult) -> bool:
 
 
 def _ended(answer: RouteResult) -> str:
-    return f"{answer.unverified}: the update continues after a wait of {answer.unverified_for:g} seconds"
+    waited = counted(answer.unverified_for or 0, "second")
+    return f"{answer.unverified}: the update continues after a wait of {waited}"
 
 
 def _is_reported(builder: PlanBuilder, error: str) -> bool:
