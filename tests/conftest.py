@@ -11,6 +11,7 @@ from tests.support import side_by_side
 from tests.support.cluster.cluster_fixture import cluster as cluster
 from tests.support.long import ALL
 from tests.support.side_by_side import WORKER
+from tests.support.virtual_time import NOOP_CYCLES
 
 LIMITS = {
     "tests/cluster/": 2400,
@@ -54,6 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             limits.append(LIMITS["tests/cluster/"])
         if limits:
             item.add_marker(pytest.mark.timeout(max(limits)))
+        if item.get_closest_marker("looptime"):
+            item.add_marker(pytest.mark.looptime(noop_cycles=NOOP_CYCLES))
         if not ALL and item.get_closest_marker("long"):
             item.add_marker(
                 pytest.mark.skip(reason="it is long; `make test-all` runs it, and so does SERINUS_TESTS=all pytest")

@@ -38,6 +38,7 @@ from tests.support.plays.kubectl import Kubectl
 from tests.support.plays.monitoring import METRICS
 from tests.support.plays.recordings import Json, program, scenario
 from tests.support.plays.stage import Stage, Write
+from tests.support.virtual_time import NOOP_CYCLES
 
 WATCHED = (
     ROLLOUTS,
@@ -88,7 +89,7 @@ def play(name: str, what: Json) -> Played:
 
 
 def in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
-    loop = looptime.new_event_loop(start=0, noop_cycles=1)
+    loop = looptime.new_event_loop(start=0, noop_cycles=NOOP_CYCLES)
     try:
         return loop.run_until_complete(work)
     finally:
