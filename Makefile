@@ -40,7 +40,7 @@ wait $$types || { cat $(VENV)/types.log; failed=1; }
 exit $$failed
 endef
 
-test: CHOSEN = -n $(or $(N),2) --ignore=tests/cluster --ignore=tests/nodes
+test: CHOSEN = -n $(or $(N),3) --ignore=tests/cluster --ignore=tests/nodes
 test: style ## Lint, types, the tests that need nothing but this machine's Python, but for long ones
 	@$(PYTEST_AND_TYPES)
 

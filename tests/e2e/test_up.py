@@ -79,6 +79,7 @@ def test_after_kill_traffic_flows_on_and_the_next_up_goes_on_with_it(instance: I
     eventually(lambda: not any("rollouts" in line or "demo.app" in line for line in processes_of(instance.data)))
 
 
+@pytest.mark.long
 def test_after_kill_down_stops_what_was_left(instance: Instance):
     deploy(instance)
     kill(instance)
@@ -104,6 +105,7 @@ def test_ctrl_c_stops_everything(tmp_path: Path):
     eventually(lambda: not processes_of(instance.data), 2)
 
 
+@pytest.mark.long
 def test_a_taken_port_is_named_and_nothing_is_left_running(tmp_path: Path):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -177,6 +179,7 @@ def test_a_canary_finishes_though_up_is_killed_ten_times(instance: Instance, tmp
     eventually(lambda: len(shell("kubectl get pods -o name").splitlines()) == 1, 90)
 
 
+@pytest.mark.long
 def test_kubectl_without_a_kubeconfig_says_where_the_api_is(instance: Instance, tmp_path: Path):
     """kubectl then connects to http://localhost:8080, which is the gateway's default port."""
     environment = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"} | {"HOME": str(tmp_path)}
@@ -232,6 +235,7 @@ spec:
 """
 
 
+@pytest.mark.long
 def test_own_images_run_once_the_lines_in_the_pods_events_are_typed_or_with_an_image_map(
     instance: Instance, tmp_path: Path
 ):

@@ -17,7 +17,6 @@ from serinus.local.cannot_run import CannotRun
 from serinus.local.instance import Instance as Data
 from serinus.local.instance import prepare
 from tests.support.instance.live import BIN, Instance, eventually
-from tests.support.long import few
 
 POD = """
 apiVersion: v1
@@ -79,7 +78,8 @@ def test_no_token_stands_in_a_log(made: Path):
     assert all(tokens)
 
 
-@pytest.mark.parametrize("content", few(CONTENTS, ["not a text"]))
+@pytest.mark.long
+@pytest.mark.parametrize("content", CONTENTS)
 def test_a_damaged_file_is_named_or_made_anew(made: Path, tmp_path: Path, content: str):
     """All files are damaged at once. Each refusal names one, which is then given back, until `up` is ready."""
     instance = Instance(tmp_path / "data")
@@ -138,6 +138,7 @@ def test_a_taken_dashboard_port_is_named_and_nothing_is_left_running(tmp_path: P
     assert instance.serinus("down").stdout.startswith("Nothing runs")
 
 
+@pytest.mark.long
 def test_sigterm_ends_it_at_any_moment_of_its_start(tmp_path: Path):
     instance = Instance(tmp_path / "data")
     lock = instance.data / "lock"

@@ -120,6 +120,7 @@ async def test_a_settled_system_asks_nothing_but_its_heartbeat(world: Any, make:
     }
 
 
+@pytest.mark.long
 async def test_a_crash_at_any_moment_of_an_update_changes_nothing_about_its_end(world: Any, make: Any) -> None:
     """Pods of a crashed node keep running; nothing is created twice."""
     await world.client.create(SERVICES, make.service(), "default")
