@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import side_by_side
+from tests.support.cluster.network import NoNetwork, outer_network, own_network
 from tests.support.long import crossed, few
 
 TESTS = Path(__file__).parent
@@ -119,6 +120,24 @@ def test_each_group_runs_in_one_process_and_those_in_real_time_start_first():
         (False, [*groups[file], busy[1], up, other_gateways, *plays, split, istio, own, busy[0], cluster]),
     ):
         assert sorted(names, key=lambda name: side_by_side.place(name, shared=shared)) == wanted
+
+
+def test_a_process_in_a_network_of_its_own_can_work_in_the_one_that_it_left():
+    """Tests of the package registry would be skipped in it."""
+
+    def network() -> str:
+        return os.readlink("/proc/thread-self/ns/net")
+
+    first = network()
+    try:
+        with own_network():
+            own = network()
+            with outer_network():
+                assert network() == first
+            assert network() == own != first
+    except NoNetwork as error:
+        pytest.skip(str(error))
+    assert network() == first
 
 
 def clocks_read_at_import(node: ast.AST) -> list[int]:

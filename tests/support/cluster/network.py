@@ -10,6 +10,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +31,36 @@ class NoNetwork(Exception):
 def outside(work: Callable[[], T]) -> T:
     """Does it in the network that was left, where registries can be reached; or here, when none was left."""
     return _left_behind.submit(work).result()
+
+
+@contextmanager
+def outer_network() -> Generator[None]:
+    """The calling thread is in the network that was left for as long as the block lasts, with everything it starts."""
+    if not os.path.isdir("/proc/self/task"):  # not Linux, so no network was left
+        yield
+        return
+    there, here = (
+        os.open(f"/proc/self/task/{thread}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        for thread in (outside(threading.get_native_id), threading.get_native_id())
+    )
+    try:
+        if os.fstat(there).st_ino == os.fstat(here).st_ino:
+            yield
+            return
+        _enter(there)
+        try:
+            yield
+        finally:
+            _enter(here)
+    finally:
+        os.close(there)
+        os.close(here)
+
+
+def _enter(network: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(network, _NEW_NETWORK):
+        raise OSError(ctypes.get_errno(), "the network that was left cannot be entered again")
 
 
 def ask_for_network() -> None:
@@ -59,7 +90,6 @@ def own_network() -> Generator[None]:
                     raise NoNetwork(f"`ip {' '.join(command)}` fails in a network namespace: {done.stderr.strip()}")
             yield
         finally:
-            if libc.setns(before, _NEW_NETWORK):
-                raise OSError(ctypes.get_errno(), "the network that was left cannot be entered again")
+            _enter(before)
     finally:
         os.close(before)
