@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.instance.engines import ENGINES, GATEWAY, OWN, PODMAN, THEIRS, UP
-from tests.support.instance.live import BIN, Instance, run
+from tests.support.instance.live import BIN, Instance, run, running
 from tests.support.side_by_side import WORKER
 
 ONLY_UP = "test_up.py"
@@ -81,13 +81,8 @@ def one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def instance(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Instance]:
-    instance = _instance(tmp_path / "data", request)
-    try:
-        instance.up()
+    with running(_instance(tmp_path / "data", request)) as instance:
         yield instance
-    finally:
-        print(instance.logs())
-        instance.down()
 
 
 def _instance(data: Path, request: pytest.FixtureRequest) -> Instance:

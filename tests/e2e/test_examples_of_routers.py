@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.support.instance.live import Instance, eventually
+from tests.support.instance.live import Instance, eventually, running
 from tests.support.instance.readme import Readme
 from tests.support.instance.visitors import visitors
 
@@ -24,13 +24,8 @@ ACTIONS = "alb.ingress.kubernetes.io/actions."
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Instance]:
-    instance = Instance(tmp_path / "data")
-    try:
-        instance.up()
+    with running(Instance(tmp_path / "data")) as instance:
         yield instance
-    finally:
-        print(instance.logs())
-        instance.down()
 
 
 @pytest.mark.long

@@ -10,18 +10,13 @@ import pytest
 from tests.gateways.istio import Istio
 from tests.gateways.programs import envoy, istiod
 from tests.support.cluster.binary import NoBinary
-from tests.support.instance.live import Instance
+from tests.support.instance.live import Instance, running
 
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Instance]:
-    instance = Instance(tmp_path / "data")
-    try:
-        instance.up()
+    with running(Instance(tmp_path / "data")) as instance:
         yield instance
-    finally:
-        print(instance.logs())
-        instance.down()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.instance.live import Instance, eventually
+from tests.support.instance.live import Instance, eventually, running
 from tests.support.nodes.images import NOBODY
 from tests.support.nodes.podman import containers
 from tests.support.nodes.python_files import interpreter
@@ -20,13 +20,8 @@ IMAGE = "argoproj/rollouts-demo:blue"
 
 @pytest.fixture(scope="module")
 def instance(podman: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    instance = Instance(tmp_path_factory.mktemp("podman") / "data", "--runtime", "podman")
-    try:
-        instance.up()
+    with running(Instance(tmp_path_factory.mktemp("podman") / "data", "--runtime", "podman")) as instance:
         yield instance
-    finally:
-        print(instance.logs())
-        instance.down()
     assert containers() == []
 
 

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,3 +90,14 @@ def eventually(holds: Callable[[], Any], seconds: float = 30) -> Any:
             raise AssertionError(f"still {value!r} after {seconds} s")
         time.sleep(0.05)
     return value
+
+
+@contextmanager
+def running(instance: Instance) -> Generator[Instance]:
+    """It is up for as long as the block lasts. Its logs are part of the report of a failed test."""
+    try:
+        instance.up()
+        yield instance
+    finally:
+        print(instance.logs())
+        instance.down()
