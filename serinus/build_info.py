@@ -41,9 +41,8 @@ def build_info(package: str | Path = HERE) -> BuildInfo:
 
 def from_git(checkout: str | Path) -> BuildInfo:
     """The commit of this checkout. Empty where the directory is no checkout, or git is missing or refuses it."""
-    if not os.path.exists(
-        os.path.join(checkout, ".git")
-    ):  # an installation below the checkout of another project is not that project
+    # An installation below the checkout of another project is not that project.
+    if not os.path.exists(os.path.join(checkout, ".git")):
         return BuildInfo()
     import subprocess  # slow to import: not in an installation
 

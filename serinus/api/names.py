@@ -22,6 +22,8 @@ SCALE_DOWN_DEADLINE = "scale-down-deadline"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NOTIFIED = "notified.notifications.argoproj.io"
 
+ISTIO_GROUP = "networking.istio.io"
+"""API group of Istio's VirtualServices and DestinationRules."""
 PRIMARY_CLUSTER = "istio.argoproj.io/primary-cluster"
 """Label (`true`) of the Secret with the kubeconfig of the cluster that has Istio's objects."""
 

@@ -59,18 +59,23 @@ def _flags(call: Call) -> str:
 
 
 async def _report(connection: Connection, home: str, scope: str, instance_id: str) -> Report:
+    from contextlib import AsyncExitStack
+
     from serinus.cli.upgrade_report import examined
     from serinus.controller.istio_cluster import IstioCluster
     from serinus.kube.client import Client
     from serinus.kube.clock import SystemClock
     from serinus.kube.http.https import HttpsHandler
 
-    handler = HttpsHandler(connection)
-    divided = IstioCluster(handler, home, HttpsHandler)
-    try:
+    async with AsyncExitStack() as opened:
+
+        def connected(server: Connection) -> HttpsHandler:
+            handler = HttpsHandler(server)
+            opened.push_async_callback(handler.close)
+            return handler
+
+        divided = IstioCluster(connected(connection), home, connected)
         return await examined(Client(divided, user_agent="serinus-upgrade"), SystemClock(), home, scope, instance_id)
-    finally:
-        await handler.close()
 
 
 COMMAND = Command(

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.names import MANAGED_BY
+from serinus.api.names import ISTIO_GROUP, MANAGED_BY
 from serinus.api.rollout import CanaryStrategy, Rollout, RolloutStatus, SetHeaderRoute, WeightDestination
 from serinus.api.served_kind import ServedKind, located, name_from
 from serinus.api.validation.findings import Finding, internal, invalid, required
@@ -37,7 +37,7 @@ from serinus.routing.router import Notice, Objects, Reference, Router, RouteResu
 from serinus.routing.writes import beside_others, edited, not_found, weight_reason
 
 Json = dict[str, Any]
-GROUP, VERSIONS = "networking.istio.io", ("v1", "v1beta1", "v1alpha3")
+GROUP, VERSIONS = ISTIO_GROUP, ("v1", "v1beta1", "v1alpha3")
 SERVICE = ServedKind(GROUP, "VirtualService", "virtualservices", VERSIONS)
 RULE = ServedKind(GROUP, "DestinationRule", "destinationrules", VERSIONS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from serinus.api.names import ISTIO_GROUP
 from serinus.api.resources import LEASES, SECRETS
 from serinus.cli.cluster.leaders import leaders
 from serinus.install.installation import NAME
@@ -12,10 +13,6 @@ from serinus.kube.errors import ApiError
 if TYPE_CHECKING:
     from serinus.cli.cluster.session import Session
     from serinus.kube.sync import SyncClient
-
-
-ISTIO_GROUP = "networking.istio.io"
-"""API group of Istio's objects."""
 
 
 class IstioCluster(NamedTuple):

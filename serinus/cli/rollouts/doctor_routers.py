@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from serinus.api.decoding.reading import converted
+from serinus.api.names import ISTIO_GROUP
 from serinus.api.resources import BY_KIND, ROLLOUTS
 from serinus.api.rollout import Rollout
 from serinus.api.served_kind import Discovered, ServedKind, discovery, kind_name, located, unserved
-from serinus.cli.cluster.istio_cluster import ISTIO_GROUP, IstioCluster, istio_cluster
+from serinus.cli.cluster.istio_cluster import IstioCluster, istio_cluster
 from serinus.kube.errors import ApiError, NotFound
 from serinus.routing import registry
 from serinus.routing.istio_cluster import is_about_istio
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Row = tuple[str, str, str]
 """(object, finding, fix; "" without a problem)."""
+ISTIO = {kind.key for kind in registry.kinds().values() if kind.group == ISTIO_GROUP}
 
 
 def checked(session: Session, controller: str) -> Iterator[Row]:
@@ -44,9 +46,6 @@ def checked(session: Session, controller: str) -> Iterator[Row]:
     objects = _Objects(session, mesh.client)
     for rollout in readable:
         yield from _of_rollout(rollout, objects)
-
-
-ISTIO = {kind.key for kind in registry.kinds().values() if kind.group == ISTIO_GROUP}
 
 
 def _other_clusters(mesh: IstioCluster, rollouts: list[str]) -> Iterator[Row]:
