@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import side_by_side
 from tests.support.cluster.cluster_fixture import cluster as cluster
+from tests.support.cluster.cluster_fixture import running_cluster as running_cluster
 from tests.support.long import ALL
 from tests.support.side_by_side import WORKER
 from tests.support.virtual_time import NOOP_CYCLES

@@ -1,4 +1,4 @@
-"""The fixture `cluster`: one real control plane for a whole run, in a network of its own.
+"""The fixtures `cluster` and `running_cluster`: one real control plane for a whole run, in a network of its own.
 
 Imported by tests/conftest.py; everything heavy is imported on first use.
 """
@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from tests.support.cluster.cluster import Cluster
 
 
+@pytest.fixture
+def cluster(running_cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster of the run, whose parts run before and after the test: the test in which one ends fails with its last words."""
+    running_cluster.assert_running()
+    yield running_cluster
+    running_cluster.assert_running()
+
+
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """From here on to the end of the run, this process lives in the cluster's network."""
     from tests.support.cluster.binary import NoBinary, binary
     from tests.support.cluster.cluster import Cluster

@@ -170,9 +170,7 @@ class ControlPlane:
         context = ssl.create_default_context(cafile=str(self.identity.ca))
         end = time.monotonic() + READY_SECONDS
         while (found := self._readiness(context)) != "ok":
-            for name, process in self.processes.items():
-                if process.poll() is not None:
-                    raise AssertionError(f"{name} ended with {process.returncode}: {self.last_words(name)}")
+            self.assert_running()
             if time.monotonic() > end:
                 raise AssertionError(f"the API server is not ready: {found}: {self.last_words('apiserver')}")
             time.sleep(0.05)
@@ -186,6 +184,12 @@ class ControlPlane:
             return str(error)
         finally:
             connection.close()
+
+    def assert_running(self) -> None:
+        """AssertionError with the exit code and the last lines of a part that has ended."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise AssertionError(f"{name} ended with {process.returncode}: {self.last_words(name)}")
 
     def last_words(self, part: str) -> str:
         return (self.directory / f"{part}.log").read_text(errors="replace")[-2000:]
