@@ -267,6 +267,15 @@ async def test_processes_of_another_pod_and_of_the_user_go_on(runtime: ProcessRu
     stranger.wait()
 
 
+async def test_a_process_that_was_given_the_id_of_an_ended_container_goes_on(runtime: ProcessRuntime) -> None:
+    stranger = subprocess.Popen(["sleep", "100"], start_new_session=True)  # noqa: ASYNC220
+    ended = Running(f"{stranger.pid}@{processes.started_at(1)}", "c", 0, 0.0)
+    await runtime.signal(ended, kill=True)
+    await runtime.ended(ended)
+    stranger.terminate()
+    assert stranger.wait() == -signal.SIGTERM
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["at first", "found again after a crash"])
 async def test_a_container_beyond_its_memory_is_ended_and_says_so(
     runtime: ProcessRuntime, tmp_path: Path, again: bool

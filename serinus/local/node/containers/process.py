@@ -180,7 +180,7 @@ class ProcessRuntime:
 
     async def _over(self, running: Running) -> Verdict | None:
         """Ends the whole container after its first process, and completes its log."""
-        kill_group(_identity(running)[0])
+        kill_group(*_identity(running))
         place = self._places.pop(running.id, None)
         if place is not None:
             await self._ending.of(place)
@@ -202,7 +202,7 @@ class ProcessRuntime:
         if not processes.is_running(pid, started):
             return
         if kill:
-            kill_group(pid)
+            kill_group(pid, started)
         else:
             # To the first process only, as in a container: it must stop its own children.
             processes.send(pid, started, signal.SIGTERM)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 
+from serinus.local import processes
 from serinus.local.node.containers.runtime import CheckResult, ExecCheck
 from serinus.local.umask import of_pods
 
@@ -34,12 +35,13 @@ async def run(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> Chec
         )
     except (OSError, ValueError) as error:
         return CheckResult(False, f"command {' '.join(check.command)!r} cannot be run: {error}")
+    started = processes.started_at(process.pid)
     try:
         async with asyncio.timeout(timeout):
             output = await end_of(process.stdout)
             await process.wait()
     except (TimeoutError, asyncio.CancelledError) as error:
-        kill_group(process.pid)
+        kill_group(process.pid, started)
         await process.wait()
         if isinstance(error, asyncio.CancelledError):
             raise
@@ -56,7 +58,12 @@ async def end_of(stream: asyncio.StreamReader | None) -> bytes:
     return kept
 
 
-def kill_group(pid: int) -> None:
-    """Kills the remaining processes of a session that Serinus started. Its id is not reused while one of them lives."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+def kill_group(pid: int, started: str) -> None:
+    """Kills the remaining processes of a session that Serinus started, whose first process had this id and start time.
+
+    The system may give the id to another process once the whole session has ended. That process is not killed.
+    """
+    now = processes.started_at(pid)
+    if not now or now == started:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
