@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from collections.abc import Generator
+from contextlib import nullcontext
 
 import pytest
 
 from tests.support import side_by_side
 from tests.support.cluster.cluster_fixture import cluster as cluster
 from tests.support.cluster.cluster_fixture import running_cluster as running_cluster
+from tests.support.cluster.network import outer_network
 from tests.support.long import ALL
 from tests.support.side_by_side import WORKER
 from tests.support.virtual_time import NOOP_CYCLES
@@ -43,9 +46,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return side_by_side.scheduler(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     side_by_side.give_way(item.nodeid)
+    # A process that ran tests on a control plane stays in a network of its own, without the package registry.
+    with outer_network() if item.nodeid.startswith("tests/release/") else nullcontext():
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -56,6 +57,7 @@ def test_a_test_that_hangs_fails_by_its_name(tmp_path: Path):
 
 SIDE_BY_SIDE = """
 import os
+import re
 import time
 from pathlib import Path
 
@@ -138,6 +140,21 @@ def test_a_process_in_a_network_of_its_own_can_work_in_the_one_that_it_left():
     except NoNetwork as error:
         pytest.skip(str(error))
     assert network() == first
+
+
+OF_ITS_FOLDER = ("pytest_configure", "pytest_generate_tests")
+"""Hooks that act on a folder's own tests, or on none. `pytest_runtest_protocol` of any folder, for one, is called for all tests."""
+
+
+def test_no_folder_of_tests_has_a_hook_that_pytest_calls_for_the_tests_of_others():
+    """`tests/release` once moved each test of the run out of the network of the control plane that it used."""
+    elsewhere = [
+        f"{file.relative_to(TESTS)}: {found}"
+        for file in TESTS.rglob("*/conftest.py")
+        for found in re.findall(r"def (pytest_\w+)", file.read_text())
+        if found not in OF_ITS_FOLDER
+    ]
+    assert elsewhere == []
 
 
 def clocks_read_at_import(node: ast.AST) -> list[int]:

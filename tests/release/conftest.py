@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Generator
 
 import pytest
 
-from tests.support.cluster.network import outer_network
 from tests.support.release.package import Package, built, copied, tracked
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol() -> Generator[None, object, object]:
-    """A process that ran tests on a control plane stays in a network of its own, without the package registry."""
-    with outer_network():
-        return (yield)
 
 
 @pytest.fixture(scope="session")

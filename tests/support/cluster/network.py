@@ -29,14 +29,26 @@ class NoNetwork(Exception):
 
 
 def outside(work: Callable[[], T]) -> T:
-    """Does it in the network that was left, where registries can be reached; or here, when none was left."""
-    return _left_behind.submit(work).result()
+    """Does it in the network that was left, where registries can be reached; in this thread when it left none."""
+    return work() if _network() == _FIRST else _left_behind.submit(work).result()
+
+
+def _network() -> str:
+    """The network of the calling thread; "" on a system without such networks."""
+    try:
+        return os.readlink("/proc/thread-self/ns/net")
+    except OSError:
+        return ""
+
+
+_FIRST = _network()
+"""That of this process at its start."""
 
 
 @contextmanager
 def outer_network() -> Generator[None]:
     """The calling thread is in the network that was left for as long as the block lasts, with everything it starts."""
-    if not os.path.isdir("/proc/self/task"):  # not Linux, so no network was left
+    if _network() == _FIRST:
         yield
         return
     there, here = (
@@ -44,9 +56,6 @@ def outer_network() -> Generator[None]:
         for thread in (outside(threading.get_native_id), threading.get_native_id())
     )
     try:
-        if os.fstat(there).st_ino == os.fstat(here).st_ino:
-            yield
-            return
         _enter(there)
         try:
             yield
@@ -77,7 +86,7 @@ def own_network() -> Generator[None]:
     ip = shutil.which("ip") or "/usr/sbin/ip"
     if not os.path.exists(ip):
         raise NoNetwork("`ip` is not installed: on Debian or Ubuntu, apt-get install iproute2")
-    outside(int)  # its thread is started here
+    _left_behind.submit(int).result()  # its thread is started here
     libc = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
