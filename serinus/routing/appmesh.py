@@ -3,7 +3,8 @@
 Source: traffic routing, section 7. The user creates all objects. The canary node moves to another version only if it
 has no weight and that version has a ready pod. The stable node moves before it gets a weight again. Argo Rollouts writes the
 nodes in every pass, and removes the pods of the canary node while it still has all requests. Here a node keeps them
-until its weight is observed to be 0.
+until its weight is observed to be 0, and DRAIN seconds longer: proxies receive the weight later than the API server.
+`appmesh_nodes.py` writes the nodes.
 """
 
 from __future__ import annotations
@@ -13,21 +14,29 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.names import HASH
 from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, invalid
+from serinus.routing.appmesh_nodes import (
+    GROUP,
+    NO_CANARY,
+    NO_STABLE,
+    NODE,
+    VERSIONS,
+    another,
+    drained,
+    freed,
+    hash_in,
+    led,
+    unmarked,
+)
 from serinus.routing.router import ANY, Notice, Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import edited, not_found, weight_reason
 
 Json = dict[str, Any]
-GROUP, VERSIONS = "appmesh.k8s.aws", ("v1beta2",)
 SERVICE = ServedKind(GROUP, "VirtualService", "virtualservices", VERSIONS)
 ROUTER_KIND = ServedKind(GROUP, "VirtualRouter", "virtualrouters", VERSIONS)
-NODE = ServedKind(GROUP, "VirtualNode", "virtualnodes", VERSIONS)
 RULES = ("httpRoute", "tcpRoute", "http2Route", "grpcRoute")
-NO_CANARY, NO_STABLE = "canary-hash", "stable-hash"
-"""Hashes that no pod has, because two VirtualNodes must not select the same pods."""
 UNASSOCIATED = "Virtual-service is not associated with virtual-router"
 MALFORMED = "not well-formed"
 
@@ -63,6 +72,7 @@ class AppMesh(Router[AppMeshRouting]):
     key = "appMesh"
     config = AppMeshRouting
     kinds = (SERVICE, ROUTER_KIND, NODE)
+    marked_kind = NODE
     permissions = ((GROUP, ("virtualservices", "virtualrouters", "virtualnodes"), "get list watch patch"),)
 
     def by_hash(self, config: AppMeshRouting) -> bool:
@@ -105,8 +115,11 @@ class AppMesh(Router[AppMeshRouting]):
 
     def route(self, config: AppMeshRouting, traffic: Traffic, objects: Objects) -> RouteResult:
         for name in (config.stable, config.canary):
-            if objects.get(NODE.key, name) is None:
+            node = objects.get(NODE.key, name)
+            if node is None:
                 return _missing("node", NODE, name, "VirtualNode ", traffic, objects)
+            if wrong := another(name, node, traffic.rollout):
+                return RouteResult(error=wrong)
         name = config.virtual_service.name if config.virtual_service else ""
         service = objects.get(SERVICE.key, name)
         if service is None:
@@ -129,14 +142,20 @@ class AppMesh(Router[AppMeshRouting]):
         service = objects.get(SERVICE.key, used.name) if used else None
         router = _router_name(service) if service else ""
         seen = objects.get(ROUTER_KIND.key, router)
+        nodes = [(name, node) for name in (config.stable, config.canary) if (node := objects.get(NODE.key, name))]
+        if any(another(name, node, traffic.rollout) for name, node in nodes):
+            return RouteResult()
         because = f"{traffic.rollout} leads the VirtualService no more"
         if seen is not None and not _wrong(router, seen, config, traffic.namespace):
             writes = edited(ROUTER_KIND, router, seen, _weights(config, traffic), because)
             if writes:
                 return RouteResult(writes)
-        return RouteResult(
-            (*_node(config.stable, "", because, objects), *_node(config.canary, NO_CANARY, because, objects))
-        )
+        emptied, later = drained(config.canary, "", because, traffic, objects)
+        stable = freed(config.stable, because, objects)
+        return RouteResult((*stable, *emptied), again_after=later)
+
+    def unmark(self, name: str, seen: Json) -> tuple[Write, ...]:
+        return unmarked(name, seen)
 
 
 PATH = "spec.strategy.canary.trafficRouting.appMesh.virtualService"
@@ -269,29 +288,23 @@ def _moves(router: str, seen: Json, config: AppMeshRouting, traffic: Traffic, ob
     stable = traffic.stable_hash or NO_STABLE
     same = traffic.canary_hash == stable
     canary = NO_CANARY if not traffic.canary_hash or (same and not traffic.weight) else traffic.canary_hash
-    targets = [target for _, route in _chosen(seen, config) for target in _targets(route)]
-    has_share = any(_leads_to(t, config.canary, traffic.namespace) and t["weight"] for t in targets)
-    nodes = _node(config.stable, stable, f"the stable version has the hash {stable}", objects)
-    serves = canary == NO_CANARY or traffic.canary_ready > 0
-    if serves and (not has_share or traffic.weight):
-        nodes += _node(config.canary, canary, f"the canary is {canary}", objects)
+    has_share, serves = _has_share(seen, config, traffic), traffic.canary_ready > 0
+    overlaps = not serves and hash_in(objects.get(NODE.key, config.canary) or {}) == stable
+    moved = led(config.stable, stable, f"the stable version has the hash {stable}", traffic, objects)
+    later: float | None = None
+    if (canary == NO_CANARY or overlaps) and not has_share:
+        why = "the canary has no ready pods of its own"
+        emptied, later = drained(config.canary, traffic.rollout, why, traffic, objects)
+        moved += emptied
+    elif (canary == NO_CANARY or serves) and (not has_share or traffic.weight):
+        moved += led(config.canary, canary, f"the canary is {canary}", traffic, objects)
     weights = edited(ROUTER_KIND, router, seen, _weights(config, traffic), because)
-    if nodes and weights:
-        return RouteResult(nodes, pending="the VirtualNodes follow their versions before the weights do")
-    return RouteResult((*nodes, *weights))
+    if moved and weights:
+        return RouteResult(moved, pending="the VirtualNodes follow their versions before the weights do")
+    return RouteResult((*moved, *weights), again_after=later)
 
 
-def _node(name: str, wanted: str, because: str, objects: Objects) -> tuple[Write, ...]:
-    """Makes a VirtualNode select the pods with this hash; "" selects pods of any version."""
-    seen = objects.get(NODE.key, name)
-    if seen is None:
-        return ()
-
-    def select(node: Json) -> None:
-        spec = node["spec"] if isinstance(node.get("spec"), dict) else {}
-        selector = spec["podSelector"] if isinstance(spec.get("podSelector"), dict) else {}
-        labels = selector["matchLabels"] if isinstance(selector.get("matchLabels"), dict) else {}
-        labels = {**labels, HASH: wanted} if wanted else {key: value for key, value in labels.items() if key != HASH}
-        node["spec"] = {**spec, "podSelector": {**selector, "matchLabels": labels}}
-
-    return edited(NODE, name, seen, select, because)
+def _has_share(router: Json, config: AppMeshRouting, traffic: Traffic) -> bool:
+    """Whether a route gives the canary node a weight."""
+    targets = [target for _, route in _chosen(router, config) for target in _targets(route)]
+    return any(_leads_to(t, config.canary, traffic.namespace) and t["weight"] for t in targets)

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from serinus.api.names import HASH
-from serinus.routing.appmesh import NODE, ROUTER_KIND, SERVICE
+from serinus.api.names import HASH, MANAGED_BY
+from serinus.api.values.times import parse_time
+from serinus.routing.appmesh import ROUTER, ROUTER_KIND, SERVICE
+from serinus.routing.appmesh_nodes import DRAIN, EMPTY_AFTER, NODE
 from tests.sim.generate import generate
-from tests.sim.routers import CANARY, MODELS, RouterModel, with_router
+from tests.sim.routers import CANARY, MODELS, RouterModel, Subsets, with_router
 from tests.sim.run import run
 from tests.support.long import few
 from tests.support.plays.player import played
@@ -17,6 +19,8 @@ from tests.support.plays.recordings import reference
 from tests.support.routing.plain import Cluster, invalid, rollout, texts
 
 Json = dict[str, Any]
+NOW = 1_800_000_000.0
+"""The time of `Cluster.route`."""
 PATH = "spec.strategy.canary.trafficRouting.appMesh.virtualService"
 GROUP: Json = {"canaryVirtualNodeRef": {"name": "node-canary"}, "stableVirtualNodeRef": {"name": "node-stable"}}
 
@@ -48,12 +52,14 @@ def router(*routes: Any) -> Json:
     return obj("VirtualRouter", "router", {"routes": list(routes), "listeners": [1]})
 
 
-def node(name: str, hash_: str = "", **labels: str) -> Json:
+def node(name: str, hash_: str = "", owner: str = "", **labels: str) -> Json:
     labels = {"app": "web", **labels} | ({HASH: hash_} if hash_ else {})
-    return obj("VirtualNode", name, {"podSelector": {"matchLabels": labels}, "listeners": [2]})
+    found = obj("VirtualNode", name, {"podSelector": {"matchLabels": labels}, "listeners": [2]})
+    found["metadata"] |= {"annotations": {MANAGED_BY: owner}} if owner else {}
+    return found
 
 
-NODES = (node("node-stable", "old"), node("node-canary", "canary-hash"))
+NODES = (node("node-stable", "old", "web"), node("node-canary", "canary-hash", "web"))
 
 
 def mesh(routes: list[str] | None = None, **config: Any) -> Json:
@@ -79,6 +85,11 @@ def hashes(there: Cluster) -> tuple[str, str]:
     """(of the stable node, of the canary node)."""
     found = [there.get(NODE, name)["spec"]["podSelector"]["matchLabels"] for name in ("node-stable", "node-canary")]
     return found[0].get(HASH, ""), found[1].get(HASH, "")
+
+
+def notes(there: Cluster) -> Json:
+    """Of the canary node."""
+    return there.get(NODE, "node-canary")["metadata"].get("annotations") or {}
 
 
 @pytest.mark.parametrize("rule", ["httpRoute", "tcpRoute", "http2Route", "grpcRoute"])
@@ -125,9 +136,42 @@ def test_at_the_promotion_the_stable_node_moves_first_and_the_canary_node_last()
     there.route(100)
     there.route(100, stable_hash="new")
     assert (hashes(there), weights(there)) == (("new", "new"), [0, 100])
-    writes = list(texts(there.route(0, stable_hash="new")))
+    promoted: Json = {"stable_hash": "new"}
+    writes = list(texts(there.route(0, **promoted)))
     assert writes == ["patch VirtualRouter router", "patch VirtualNode node-canary"]
-    assert (hashes(there), weights(there)) == (("new", "canary-hash"), [100, 0])
+    assert (hashes(there), weights(there)) == (("new", "new"), [100, 0]), "proxies may still send requests there"
+    (answer,) = there.answers(there.traffic(0, **promoted))
+    assert answer.again_after == DRAIN
+    assert list(texts(there.route(0, now=NOW + DRAIN, **promoted))) == ["patch VirtualNode node-canary"]
+    assert (hashes(there), notes(there)) == (("new", "canary-hash"), {MANAGED_BY: "web"})
+    assert there.route(0, now=NOW + 9, **promoted) == []
+
+
+def test_the_next_version_gets_the_canary_node_before_the_drain_is_over():
+    there = cluster(router(route()))
+    there.route(100)
+    there.route(0, stable_hash="new")
+    there.route(20, stable_hash="new", canary_hash="third", now=NOW + 1)
+    assert (hashes(there), notes(there)) == (("new", "third"), {MANAGED_BY: "web"})
+
+
+def test_the_drain_continues_while_the_next_version_has_no_ready_pod():
+    """Two nodes that select the same pods keep App Mesh from adding its proxy to new ones."""
+    there = cluster(router(route()))
+    there.route(100)
+    there.route(0, stable_hash="new")
+    there.route(0, stable_hash="new", canary_hash="third", canary_ready=0, now=NOW + DRAIN)
+    assert hashes(there) == ("new", "canary-hash")
+
+
+@pytest.mark.parametrize("time", ["", "soon", "2999-01-01T00:00:00Z"])
+def test_a_time_that_serinus_cannot_have_written_is_written_again(time: str):
+    there = cluster(router(route()))
+    there.route(100)
+    there.route(0, stable_hash="new")
+    there.get(NODE, "node-canary")["metadata"]["annotations"][EMPTY_AFTER] = time
+    there.route(0, stable_hash="new")
+    assert parse_time(notes(there)[EMPTY_AFTER]) == NOW + DRAIN
 
 
 def test_without_versions_the_nodes_select_no_pod():
@@ -139,11 +183,33 @@ def test_without_versions_the_nodes_select_no_pod():
 def test_letting_go_gives_back_the_weights_and_then_all_pods_to_the_stable_node():
     there = cluster(router(route()))
     there.route(40)
-    assert list(texts(there.release())) == ["patch VirtualRouter router"]
+    assert list(texts(there.release(now=NOW))) == ["patch VirtualRouter router"]
     assert weights(there) == [100, 0]
-    there.release()
-    assert hashes(there) == ("", "canary-hash")
+    assert list(texts(there.release(now=NOW))) == ["patch VirtualNode node-stable", "patch VirtualNode node-canary"]
+    assert (hashes(there), there.release(now=NOW + 1)) == (("", "new"), [])
+    there.release(now=NOW + DRAIN)
+    assert (hashes(there), notes(there)) == (("", "canary-hash"), {})
+    assert there.release(now=NOW + 9) == []
+
+
+@pytest.mark.parametrize("name", ["node-stable", "node-canary"])
+def test_a_node_of_another_rollout_says_whose_it_is_and_stays(name: str):
+    nodes = [node(each, "other", "api" if each == name else "") for each in ("node-stable", "node-canary")]
+    there = cluster(router(route()), nodes=(nodes[0], nodes[1]))
+    assert there.error(20) == (
+        f"VirtualNode {name} is managed by Rollout api (annotation {MANAGED_BY}): name another one, or remove the annotation"
+    )
     assert there.release() == []
+
+
+@pytest.mark.parametrize(("hash_", "after"), [("old", ""), ("stable-hash", ""), ("canary-hash", "canary-hash")])
+def test_a_node_of_a_rollout_that_is_gone_selects_every_version_again(hash_: str, after: str):
+    found = node("node-canary", hash_, "web")
+    there = cluster(router(route()), nodes=(NODES[0], found))
+    for write in ROUTER.unmark("node-canary", there.get(NODE, "node-canary")):
+        there.carry_out(write)
+    assert (hashes(there)[1], notes(there)) == (after, {})
+    assert there.get(NODE, "node-canary")["spec"]["listeners"] == [2]
 
 
 def test_a_version_without_a_ready_pod_gets_no_node_at_any_weight():
@@ -283,15 +349,27 @@ def _weight(found: Json) -> tuple[str, int, int] | None:
     return CANARY, canary["weight"], canary["weight"] + stable["weight"]
 
 
+def _led(found: Json) -> dict[str, str]:
+    target = CANARY if found["metadata"]["name"] == "node-canary" else "web"
+    return {target: found["spec"]["podSelector"]["matchLabels"].get(HASH, "")}
+
+
 MODELS["appMesh"] = RouterModel(
     routing=mesh(),
     plural="virtualrouters",
     name="router",
-    objects=(service(), router(route()), node("node-stable"), node("node-canary")),
+    objects=(service(), router(route())),
     weight=_weight,
     by_hand=lambda _: {"spec": {"routes": [route()]}},
     ours=("spec.routes",),
-    beside=(("virtualnodes", f"spec.podSelector.matchLabels.{HASH}"),),
+    subsets=Subsets(
+        "virtualnodes",
+        (node("node-stable"), node("node-canary")),
+        _led,
+        (f"spec.podSelector.matchLabels.{HASH}", "metadata.annotations"),
+        services={"canaryService": "front-canary", "stableService": "front"},
+        nobody=frozenset({"canary-hash", "stable-hash"}),
+    ),
 )
 
 

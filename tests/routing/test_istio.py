@@ -594,7 +594,7 @@ MODELS["istio by subsets"] = RouterModel(
     trials=_trials,
     report=_report,
     able=("header", "mirror", "experiment", "reports"),
-    subsets=Subsets("destinationrules", "web", NOTED, _led, ("spec.subsets", f"metadata.annotations.{MANAGED_BY}")),
+    subsets=Subsets("destinationrules", (NOTED,), _led, ("spec.subsets", f"metadata.annotations.{MANAGED_BY}")),
 )
 
 

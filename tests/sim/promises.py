@@ -202,6 +202,8 @@ def no_empty_target(dog: Watchdog, change: Change) -> Iterator[str]:
         to = change.new["spec"].get("selector", {}).get(HASH, "")
         if to == change.old["spec"].get("selector", {}).get(HASH, "") or not to:
             return
+        if world.router.subsets is not None and to in world.router.subsets.nobody:
+            return  # a share of the requests that goes there is found with the weights
         if not dog.ready_pods(to) and any(dog.serving_pods(h) for h in world.sets()):
             yield f"Service {change.name} is led to {to}, which has no ready pods"
     elif change.plural == world.router.plural:
@@ -234,8 +236,7 @@ def _ours_by_router(world: World, plural: str) -> tuple[str, ...]:
     subsets = world.router.subsets
     if subsets is not None and plural == subsets.plural:
         return subsets.ours
-    beside = tuple(path for of, path in world.router.beside if of == plural)
-    return world.router.ours if plural == world.router.plural else beside
+    return world.router.ours if plural == world.router.plural else ()
 
 
 OURS: dict[str, tuple[str, ...]] = {

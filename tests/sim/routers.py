@@ -5,8 +5,8 @@ nginx's model is here. That of another router is in its test file, which puts it
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -25,16 +25,20 @@ MIRROR_ROUTE = "copies"
 
 @dataclass(frozen=True)
 class Subsets:
-    """`led`: Service -> the hash of the version that the object's subset for it selects, "" for none.
+    """The objects that select the pods by the hash of a version, in place of the two Services of the Rollout.
 
-    The Rollout then names no Services. The gateway receives a subset like a Service's selector.
+    The gateway receives such a selection like the selector of a Service: NAME stands for the stable version's and CANARY
+    for the canary's. `led`: which of these two the object gives, and the hash that it selects; "" for every version.
     """
 
     plural: str
-    name: str
-    obj: Json
+    objects: tuple[Json, ...]
     led: Callable[[Json], dict[str, str]]
     ours: tuple[str, ...]
+    services: dict[str, str] = field(default_factory=dict[str, str])
+    """Field of the canary -> the Service that the Rollout names all the same. No request enters by these."""
+    nobody: frozenset[str] = frozenset()
+    """Hashes that select no pod, whatever versions there are."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,6 @@ class RouterModel:
     """The status that a gateway writes into the object of this generation."""
     able: tuple[str, ...] = ()
     """What histories may ask of it: names of `route_inputs.WAYS`."""
-    beside: tuple[tuple[str, str], ...] = ()
-    """(plural, path) of the fields that the router may change in other objects."""
 
 
 MODELS: dict[str, RouterModel] = {}
@@ -83,6 +85,7 @@ def with_router(history: History, key: str) -> History | None:
     canary = {**spec["strategy"]["canary"], "trafficRouting": model.routing}
     if model.subsets is not None:
         canary = {k: v for k, v in canary.items() if k not in ("canaryService", "stableService")}
+        canary |= model.subsets.services
     rollout = {**history.rollout, "spec": {**spec, "strategy": {"canary": canary}}}
 
     def struck(episodes: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -94,7 +97,7 @@ def with_router(history: History, key: str) -> History | None:
         router=key,
         objects=(
             *((_plural(obj), obj) for obj in model.objects),
-            *(((model.subsets.plural, model.subsets.obj),) if model.subsets else ()),
+            *(_of_subsets(model.subsets) if model.subsets else ()),
         ),
         episodes=struck(history.episodes),
         late_episodes=struck(history.late_episodes),
@@ -115,6 +118,15 @@ def with_header_routes(history: History) -> History:
     routing = {**routing, "managedRoutes": [*routing.get("managedRoutes", []), {"name": HEADER_ROUTE}]}
     strategy = {"canary": {**canary, "steps": steps, "trafficRouting": routing}}
     return structs.replace(history, rollout={**history.rollout, "spec": {**spec, "strategy": strategy}})
+
+
+def _of_subsets(subsets: Subsets) -> Iterator[tuple[str, Json]]:
+    """(plural, object) of the objects that select the pods, and of the Services that the Rollout names beside them."""
+    yield from ((subsets.plural, obj) for obj in subsets.objects)
+    for name in subsets.services.values():
+        spec: Json = {"selector": {"app": NAME}, "ports": [{"port": 80, "targetPort": "http", "name": "http"}]}
+        metadata: Json = {"name": name, "annotations": {"team": "shop"}}
+        yield "services", {"kind": "Service", "apiVersion": "v1", "metadata": metadata, "spec": spec}
 
 
 def _plural(obj: Json) -> str:

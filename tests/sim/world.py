@@ -232,8 +232,12 @@ class World:
         if "pingPong" in self.canary:
             return {"stable": self.selected().get(CANARY if self.ping_is_stable else NAME, "")}
         found = {name: pod_hash for name, pod_hash in self.selected().items() if name in self.history.services}
-        if self.router.subsets is not None and self.status.get("abort"):
-            found.pop(CANARY, None)  # a subset without weight keeps its version: an early abort comes before it moves
+        if self.router.subsets is not None:
+            found = {name: h for name, h in found.items() if h not in self.router.subsets.nobody}
+            if self.status.get("abort"):
+                found.pop(
+                    CANARY, None
+                )  # a subset without weight keeps its version: an early abort comes before it moves
         return found
 
     def leading(self) -> dict[str, float]:
@@ -244,8 +248,8 @@ class World:
         trials = sum(self.router.trials(obj).values()) / found[1] if found and obj is not None else 0.0
         ways = [(NAME, 1.0 - share - trials)] if NAME in selected else []
         if share:
-            named = CANARY if self.router.subsets or "pingPong" in self.canary else ""
-            ways.append((str(self.canary.get("canaryService", named)), share))
+            named = CANARY if self.router.subsets or "pingPong" in self.canary else self.canary.get("canaryService", "")
+            ways.append((str(named), share))
         for service, part in ways:
             if part > 1e-9 and (pod_hash := selected.get(service, "")):
                 out[pod_hash] = out.get(pod_hash, 0.0) + part
