@@ -154,7 +154,7 @@ class AnalysisRuns:
                 return
         else:
             self.aside.worked(key, run.metadata.generation, sum(taken), began)
-        assessed = await self._write(key, run, assessed)
+        assessed = await self.write(key, run, assessed)
         if woken:
             self._woken[key] -= woken
             if not self._woken[key]:
@@ -279,7 +279,7 @@ class AnalysisRuns:
             raise AnalysisProblem(f"Unable to resolve metric arguments: {error}") from error
         return dict(zip(names, found, strict=True))
 
-    async def _write(self, key: Key, run: AnalysisRun, assessed: Assessed) -> Assessed:
+    async def write(self, key: Key, run: AnalysisRun, assessed: Assessed) -> Assessed:
         """Writes the status and returns the status that the server accepted.
 
         The server would refuse the same measurements forever. A run whose status is refused therefore ends with that

@@ -60,7 +60,7 @@ class Applier:
     async def apply(self, about: Subject, plan: Plan) -> int:
         """Returns the number of writes. Raises the ApiError of the first failed write, or HeldBack for a write that
         must not be tried now. The remaining actions are not executed."""
-        done, written = _Pass(self, about), False
+        done, written = Pass(self, about), False
         try:
             for index, action in enumerate(plan.actions):
                 await done.act(action, index)
@@ -84,7 +84,7 @@ class Applier:
                 status = await self._call(done, call, status)
         return done.count
 
-    async def _prepare(self, messages: Messages, done: _Pass, plan: Plan) -> None:
+    async def _prepare(self, messages: Messages, done: Pass, plan: Plan) -> None:
         """Stores the messages of the Events before the status write. A refusal of that is ignored."""
         events = ordered(plan, done.acted, status=True)
         try:
@@ -97,10 +97,10 @@ class Applier:
 
     async def tell_status(self, about: Subject, status: Json) -> None:
         """Writes a status that is not from a plan, onto the version in the cache. Raises the ApiError on failure."""
-        done = _Pass(self, about)
+        done = Pass(self, about)
         await done.act(done.status_action(status, "it cannot be worked on"))
 
-    async def _call(self, done: _Pass, call: PluginCall, status: RolloutStatus) -> RolloutStatus:
+    async def _call(self, done: Pass, call: PluginCall, status: RolloutStatus) -> RolloutStatus:
         """Calls a plugin and writes its answer; returns the status with that answer."""
         rollout: Json = {"metadata": {"name": done.key[1], "namespace": done.key[0]}, "status": settled(status)}
         question = Question(
@@ -126,7 +126,7 @@ class _Written(msgspec.Struct):
     metadata: ObjectMeta
 
 
-class _Pass:
+class Pass:
     """One plan being executed. It records the versions that its own writes made."""
 
     def __init__(self, applier: Applier, about: Subject) -> None:

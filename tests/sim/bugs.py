@@ -1,8 +1,5 @@
 """The bugs themselves: small ones, as they are made in engines and controllers, each replacing functions where they are used."""
 
-# pyright: reportPrivateUsage=false
-# Bugs are made inside: what they replace is private.
-
 from __future__ import annotations
 
 import json
@@ -12,24 +9,25 @@ from typing import Any
 
 import msgspec
 
-from serinus.api.names import HASH
+from serinus.api.names import HASH, MANAGED_BY
 from serinus.controller import apply
 from serinus.controller import expectations as writes
 from serinus.engine import planner
 from serinus.engine.core import builder, context
-from serinus.engine.replicasets import revision, services
 from serinus.engine.status import scale_down_delay
-from serinus.engine.strategy import canary
+from serinus.engine.status.conditions import promoted
+from serinus.engine.strategy import canary, stages
 from serinus.engine.strategy.bluegreen import plan as blue_green
 from serinus.engine.strategy.bluegreen import switch
 from serinus.engine.strategy.bluegreen.versions import Versions
 from serinus.engine.strategy.scaling import routed, scale_plan
 from serinus.engine.strategy.scaling.scale_plan import ScalePlan
 from serinus.engine.strategy.steps import pause
-from serinus.engine.strategy.traffic import route, weight
+from serinus.engine.strategy.traffic import route
 from serinus.kube import queue
 from serinus.kube.errors import Conflict
 from serinus.routing import nginx
+from serinus.routing.router import Objects, RouteResult, Traffic, Write
 
 Place = tuple[Any, str, Any]
 """(owner, attribute, what stands there instead)."""
@@ -62,6 +60,17 @@ def believed(self: writes.Writes, key: Any, informers: Any) -> list[Any]:
     """In place of `unseen`: the cache is believed whatever was written."""
     self.forget(key)
     return []
+
+
+def routed_by_nginx(writes: Callable[[RouteResult, Any, Traffic, Objects], Iterable[Write]]) -> Place:
+    """The router with other writes."""
+    real = nginx.Nginx.route
+
+    def route(self: nginx.Nginx, config: Any, traffic: Traffic, objects: Objects) -> RouteResult:
+        result = real(self, config, traffic, objects)
+        return msgspec.structs.replace(result, writes=tuple(writes(result, config, traffic, objects)))
+
+    return nginx.Nginx, "route", route
 
 
 # The bugs
@@ -97,7 +106,8 @@ def selector_to_nothing() -> Iterable[Place]:
             return ""
         have, want = service.spec.selector.get(HASH, ""), context.hash_of(rs)
         if have != want:
-            services._switch(d, service, have, want, f"{role} {name}")
+            body = {"metadata": {"annotations": {MANAGED_BY: "web"}}, "spec": {"selector": {HASH: want}}}
+            d.act(builder.Action("patch", "Service", name, f"{role} {name}", body, uid=service.metadata.uid))
         return want
 
     return [(route, "point", point), (switch, "point", point)]
@@ -128,16 +138,16 @@ def timed_pause_without_an_alarm() -> Iterable[Place]:
 
 @mutant("an aborted version keeps its traffic")
 def abort_keeps_traffic() -> Iterable[Place]:
-    real = weight._of_step
+    real = route.decide
 
-    def of_step(d: builder.PlanBuilder, view: ScalePlan, step: Any) -> int:
+    def decide(d: builder.PlanBuilder, *values: Any) -> int | None:
         d.status.abort, aborted = False, d.status.abort
         try:
-            return real(d, view, step)
+            return real(d, *values)
         finally:
             d.status.abort = aborted
 
-    return [(weight, "_of_step", of_step)]
+    return [(route, "decide", decide)]
 
 
 @mutant("an aborted version is promoted once its pods are ready")
@@ -148,18 +158,21 @@ def aborted_is_promoted() -> Iterable[Place]:
             if d.status.abort or index >= len(d.context.steps):
                 canary.promote(d, new, "Completed all steps")
 
-    return [(canary, "_promote_if_done", promote)]
+    return [(canary, "promote_if_done", promote)]
 
 
 @mutant("annotations that somebody else put on the canary Ingress are removed")
 def foreign_annotations_removed() -> Iterable[Place]:
-    real = nginx._patch
+    def removing(config: nginx.NginxRouting, traffic: Traffic, objects: Objects) -> Iterable[Write]:
+        for name in nginx.stable_ingresses(config):
+            found = objects.ingresses.get(nginx.canary_ingress_name(traffic.rollout, name))
+            if found is not None:
+                wanted = nginx.wanted_annotations(objects.ingresses[name].metadata, traffic, config)
+                strange = {key: None for key in found.metadata.annotations if key not in wanted}
+                if strange:
+                    yield Write("patch", "Ingress", found.metadata.name, {"metadata": {"annotations": strange}}, "")
 
-    def patched(found: Any, wanted: dict[str, str], spec: Any, traffic_: Any) -> Any:
-        strange: Any = {k: None for k in found.metadata.annotations if k not in wanted}
-        return real(found, {**wanted, **strange}, spec, traffic_)
-
-    return [(nginx, "_patch", patched)]
+    return [routed_by_nginx(lambda result, *asked: (*result.writes, *removing(*asked)))]
 
 
 @mutant("a Service's whole selector is written instead of the one label in it")
@@ -177,12 +190,10 @@ def whole_selector_written() -> Iterable[Place]:
 
 @mutant("a canary Ingress that somebody deleted is not made again")
 def lost_router_object_stays_lost() -> Iterable[Place]:
-    real = nginx._create
+    def writes(result: RouteResult, _: Any, traffic: Traffic, __: Any) -> Iterable[Write]:
+        return (write for write in result.writes if write.verb != "create" or traffic.weight == 0)
 
-    def create(name: str, wanted: dict[str, str], spec: Any, traffic_: Any) -> Any:
-        return real(name, wanted, spec, traffic_) if traffic_.weight == 0 else None
-
-    return [(nginx, "_create", create)]
+    return [routed_by_nginx(writes)]
 
 
 @mutant("templates are compared as they are spelled")
@@ -198,7 +209,7 @@ def revision_by_spelling() -> Iterable[Place]:
 
 @mutant("a write that failed counts as done")
 def failed_write_forgotten() -> Iterable[Place]:
-    real = apply._Pass.act
+    real = apply.Pass.act
 
     async def act(self: Any, action: Any, index: int) -> None:
         try:
@@ -210,7 +221,7 @@ def failed_write_forgotten() -> Iterable[Place]:
         self.forget(key)
         return 0.0
 
-    return [(apply._Pass, "act", act), (queue.WorkQueue, "retry", retry)]
+    return [(apply.Pass, "act", act), (queue.WorkQueue, "retry", retry)]
 
 
 @mutant("a new version without all of its pods becomes the stable one")
@@ -233,13 +244,14 @@ def stable_shrinks_first() -> Iterable[Place]:
 
 @mutant("what a replaced version has goes to the stable one, whatever pods that has")
 def guard_asks_the_newest_version() -> Iterable[Place]:
-    before = weight._given_back
+    real = route.decide
 
-    def given_back(d: builder.PlanBuilder, view: ScalePlan, recorded: int, want: int) -> int:
-        new = d.context.new
-        return before(d, view, recorded, want) if new and new.status.available_replicas else want
+    def decide(d: builder.PlanBuilder, view: ScalePlan, step: Any, recorded: int | None) -> int | None:
+        new, decided = d.context.new, real(d, view, step, recorded)
+        served = new is not None and new.status.available_replicas
+        return decided if served or recorded is None or promoted(d.status) else 0
 
-    yield weight, "_given_back", given_back
+    yield route, "decide", decide
 
 
 @mutant("without a router all old pods go at once, whatever maxUnavailable says")
@@ -293,15 +305,15 @@ def switch_before_ready() -> Iterable[Place]:
 
 @mutant("a cache that does not show the last write is believed, and names are made up: a ReplicaSet is made twice")
 def stale_cache_trusted() -> Iterable[Place]:
-    real = revision._create
+    real = stages.ensure_new
 
-    def create(d: builder.PlanBuilder, metadata: Any) -> Any:
-        before = len(d.actions)
+    def ensure_new(d: builder.PlanBuilder, metadata: Any) -> Any:
         rs = real(d, metadata)
-        made = d.actions[before]
-        name = f"{made.name}-{int(d.context.now * 1000) % 997}"
-        d.actions[before] = msgspec.structs.replace(made, name=name, body={
-            **made.body, "metadata": {**made.body["metadata"], "name": name}})  # fmt: skip
+        for place, made in enumerate(d.actions):
+            if (made.verb, made.kind) == ("create", "ReplicaSet"):
+                name = f"{made.name}-{int(d.context.now * 1000) % 997}"
+                d.actions[place] = msgspec.structs.replace(made, name=name, body={
+                    **made.body, "metadata": {**made.body["metadata"], "name": name}})  # fmt: skip
         return rs
 
-    return [(revision, "_create", create), (writes.Writes, "unseen", believed)]
+    return [(stages, "ensure_new", ensure_new), (writes.Writes, "unseen", believed)]

@@ -101,6 +101,7 @@ def test_every_bug_can_still_be_put_in():
     for one in ALL:
         for owner, attribute, _ in one.places():
             assert hasattr(owner, attribute), f"{one.name}: {owner} has no {attribute}"
+            assert not attribute.startswith("_"), f"{one.name}: {attribute} may change without a change of behaviour"
 
 
 def test_there_are_bugs_of_many_kinds():

@@ -1,18 +1,19 @@
 """Bugs in analyses and experiments, as in `bugs.py`: what reaches verdicts, and what follows from them."""
 
-# pyright: reportPrivateUsage=false
-# Bugs are made inside: what they replace is private.
-
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from serinus.analysis import run_status as assessment
 from serinus.analysis.phases import COMPLETED, ERROR, FAILED, INCONCLUSIVE, SUCCESSFUL
 from serinus.analysis.providers.measuring import Round
+from serinus.analysis.run_status import Assessed, Measured
 from serinus.api.resources import ANALYSIS_RUNS
+from serinus.api.values.times import format_time
 from serinus.controller import analysis_runs
 from serinus.engine.core.builder import difference, settled
 from serinus.engine.experiment import experiment
@@ -29,13 +30,16 @@ from tests.sim.bugs import MUTANTS, Place, mutant
 
 @mutant("an answer whose write failed is kept and counted later, also where the write was done", judges=True)
 def measured_twice() -> Iterable[Place]:
-    one, write = Round._one, analysis_runs.AnalysisRuns._write
-    kept: dict[tuple[str, str], Any] = {}
+    real, write = Round.measured, analysis_runs.AnalysisRuns.write
+    kept: dict[tuple[str, str], Measured] = {}
 
-    async def measured(self: Any, task: Any) -> Any:
-        place = (self.run.metadata.uid, task.metric.name)
-        again = place in kept and task.call == "run"
-        kept[place] = dataclasses.replace(kept[place], task=task) if again else await one(self, task)
+    async def measured(self: Round) -> list[Measured]:
+        return [answer(self.run.metadata.uid, fresh) for fresh in await real(self)]
+
+    def answer(uid: str, fresh: Measured) -> Measured:
+        place = (uid, fresh.task.metric.name)
+        again = place in kept and fresh.task.call == "run"
+        kept[place] = dataclasses.replace(kept[place], task=fresh.task) if again else fresh
         return kept[place]
 
     async def written(self: Any, key: Any, run: Any, assessed: Any) -> None:
@@ -43,7 +47,7 @@ def measured_twice() -> Iterable[Place]:
         for place in [p for p in kept if p[0] == run.metadata.uid]:
             del kept[place]
 
-    return [(Round, "_one", measured), (analysis_runs.AnalysisRuns, "_write", written)]
+    return [(Round, "measured", measured), (analysis_runs.AnalysisRuns, "write", written)]
 
 
 @mutant("measurements are written whatever the run says meanwhile, as the cache had it", judges=True)
@@ -53,7 +57,7 @@ def measured_on_an_old_status() -> Iterable[Place]:
         if patch:
             await self._client.patch(ANALYSIS_RUNS, key[1], {"status": patch}, key[0])
 
-    return [(analysis_runs.AnalysisRuns, "_write", written)]
+    return [(analysis_runs.AnalysisRuns, "write", written)]
 
 
 @mutant("a measurement that takes longer is begun again at every look", judges=True)
@@ -79,23 +83,28 @@ def jobs_left_behind() -> Iterable[Place]:
 
 @mutant("a run ends with its first metric", judges=True)
 def first_metric_decides() -> Iterable[Place]:
-    real = assessment._status
+    real = analysis_runs.assess
 
-    def status(run: Any, results: Any, found: Any, now: float, *, terminating: bool) -> Any:
-        found.completed = found.completed or any(r.phase in COMPLETED for r in results)
-        return real(run, results, found, now, terminating=terminating)
+    def assess(run: Any, resolved: Any, measured: Any, now: float, due: Any = None) -> Assessed:
+        assessed = real(run, resolved, measured, now, due)
+        ended = [r.phase for r in assessed.status.metric_results if r.phase in COMPLETED and not r.dry_run]
+        if assessed.status.phase in COMPLETED or not ended:
+            return assessed
+        status = msgspec.structs.replace(assessed.status, phase=ended[0], completed_at=format_time(now))
+        return Assessed(status, assessed.events, trimmed=assessed.trimmed)
 
-    return [(assessment, "_status", status)]
+    return [(analysis_runs, "assess", assess)]
 
 
 @mutant("metrics of a dryRun decide like the others", judges=True)
 def dry_run_decides() -> Iterable[Place]:
-    real = assessment._RunPhase.measured
+    real = analysis_runs.assess
 
-    def measured(self: Any, metric: Any, result: Any) -> Any:
-        return real(self, dataclasses.replace(metric, dry_run=False), result)
+    def assess(run: Any, resolved: Any, *values: Any) -> Assessed:
+        metrics = tuple(dataclasses.replace(metric, dry_run=False) for metric in resolved.metrics)
+        return real(run, dataclasses.replace(resolved, metrics=metrics), *values)
 
-    return [(assessment._RunPhase, "measured", measured)]
+    return [(analysis_runs, "assess", assess)]
 
 
 @mutant("an answer that could not be had counts as a failed measurement", judges=True)
@@ -121,7 +130,7 @@ def verdict_by_edge() -> Iterable[Place]:
             known = analyses.current(builder, kind)
             run = analyses.named(builder.context, known["name"]) if known else None
             if run is not None and known and not known.get("status") and run.status.phase == FAILED:
-                analyses._put(builder, kind, {"name": known["name"], "status": FAILED})
+                analyses.put(builder, kind, {"name": known["name"], "status": FAILED})
         real(builder)
 
     real = analyses.sync_runs
@@ -136,12 +145,21 @@ def undecided_is_good() -> Iterable[Place]:
         phase = real(*values)
         return SUCCESSFUL if phase == INCONCLUSIVE else phase
 
-    return [(analyses, "ensure_run", want), (analyses, "_pause", lambda builder: None)]
+    sync = analyses.sync_runs
+
+    def sync_runs(builder: Any) -> None:
+        status = builder.status
+        paused = list(status.pause_conditions), status.controller_pause
+        sync(builder)
+        if len(status.pause_conditions) > len(paused[0]):
+            status.pause_conditions, status.controller_pause = paused
+
+    return [(analyses, "ensure_run", want), (analyses, "sync_runs", sync_runs)]
 
 
 @mutant("the run of the version before goes on to count when a new one is asked for", judges=True)
 def old_verdict_counts() -> Iterable[Place]:
-    real = canary._reset_if_changed
+    real = canary.reset_if_changed
 
     def reset(builder: Any, new: Any) -> None:
         of = builder.status.canary
@@ -149,7 +167,7 @@ def old_verdict_counts() -> Iterable[Place]:
         real(builder, new)
         of.current_step_analysis_run_status, of.current_background_analysis_run_status = before
 
-    return [(canary, "_reset_if_changed", reset)]
+    return [(canary, "reset_if_changed", reset)]
 
 
 @mutant("runs that do not count any more are not stopped", judges=True)
@@ -184,7 +202,7 @@ def experiment_never_ends() -> Iterable[Place]:
     def waits(trial: Any) -> bool:
         return any(a.required_for_completion for a in trial.spec.analyses)
 
-    return [(experiment, "_waits_for_required", waits)]
+    return [(experiment, "waits_for_required", waits)]
 
 
 ALL = tuple(MUTANTS)

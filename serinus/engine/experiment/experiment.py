@@ -58,7 +58,7 @@ def _phase(trial: Trial) -> None:
         if end is not None:
             trial.requeue(end)
     analyses, message = _analyses(trial)
-    required = _waits_for_required(trial)
+    required = waits_for_required(trial)
     if templates in COMPLETED:
         judged = templates == SUCCESSFUL and (analyses in COMPLETED or required)
         phase, text = (analyses, message) if judged else (templates, reason)
@@ -74,7 +74,7 @@ def _phase(trial: Trial) -> None:
         )
 
 
-def _waits_for_required(trial: Trial) -> bool:
+def waits_for_required(trial: Trial) -> bool:
     """Whether only a required analysis can end it. No analysis starts after `terminate`, so existing runs count."""
     required = {a.name for a in trial.spec.analyses if a.required_for_completion}
     if not trial.spec.terminate:

@@ -57,7 +57,8 @@ def _known(status: RolloutStatus, kind: Kind) -> Json | None:
     return blue_green.post_promotion_analysis_run_status
 
 
-def _put(builder: PlanBuilder, kind: Kind, value: Json | None) -> None:
+def put(builder: PlanBuilder, kind: Kind, value: Json | None) -> None:
+    """Replaces {name, status, message} of the current run; None: there is none."""
     status = builder.status
     if kind is BACKGROUND:
         status.canary.current_background_analysis_run_status = value
@@ -73,7 +74,7 @@ def forget(builder: PlanBuilder, *kinds: Kind) -> None:
     """These runs no longer count; `stop` ends them."""
     for kind in kinds:
         if _known(builder.status, kind) is not None:
-            _put(builder, kind, None)
+            put(builder, kind, None)
 
 
 def phase(builder: PlanBuilder, kind: Kind) -> str:
@@ -102,7 +103,7 @@ def sync_runs(builder: PlanBuilder) -> None:
         run_status: Json = {"name": known["name"], "status": now}
         if run.status.message:
             run_status["message"] = run.status.message
-        _put(builder, kind, run_status)
+        put(builder, kind, run_status)
         text = f"{kind.label} Analysis Run '{known['name']}' Status New: '{now}' Previous: '{before}'"
         builder.record_event(f"AnalysisRun{now}", text, warning=now in (FAILED, ERROR))
         if now in (FAILED, ERROR):
@@ -145,7 +146,7 @@ def _begin(builder: PlanBuilder, kind: Kind, analysis: RolloutAnalysis, index: i
     name = there.metadata.name if there else str(body["metadata"]["name"])
     because = f"the new version is judged by its {kind.label} analysis"
     if there is not None or builder.act(Action("create", "AnalysisRun", name, because, body)):
-        _put(builder, kind, {"name": name, "status": ""})
+        put(builder, kind, {"name": name, "status": ""})
     return ""
 
 

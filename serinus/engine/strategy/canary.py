@@ -40,7 +40,7 @@ def plan_canary(builder: PlanBuilder) -> None:
     new = stages.begin(builder)
     if new is None:
         return
-    _reset_if_changed(builder, new.rs)
+    reset_if_changed(builder, new.rs)
     stages.begin_retry(builder)
     analyses.sync_runs(builder)
     experiments.abort_if_failed(builder)
@@ -58,7 +58,7 @@ def plan_canary(builder: PlanBuilder) -> None:
     resize(builder, scale, step)
     scale_down(builder)
     trim_history(builder)
-    _promote_if_done(builder, scale, new.rs)
+    promote_if_done(builder, scale, new.rs)
     step_plugins.stop_plugins(builder)
     analyses.stop(builder)
     analyses.trim(builder)
@@ -67,7 +67,7 @@ def plan_canary(builder: PlanBuilder) -> None:
     _write_status(builder, new)
 
 
-def _reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> None:
+def reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> None:
     """A new template, or new steps, start the update from its first step and end pauses and an abort."""
     s, status = builder.context, builder.status
     pods, now_steps = hash_of(new), _hash_of_steps(s)
@@ -139,7 +139,8 @@ def _may_walk(builder: PlanBuilder) -> bool:
     return all(p.reason == CANARY_PAUSE for p in status.pause_conditions)
 
 
-def _promote_if_done(builder: PlanBuilder, scale: ScalePlan, new: ReplicaSet) -> None:
+def promote_if_done(builder: PlanBuilder, scale: ScalePlan, new: ReplicaSet) -> None:
+    """The new version becomes the stable one when its steps are complete and its pods serve."""
     s, status = builder.context, builder.status
     count = len(s.steps)
     if promoted(status) or status.abort or frozen(builder) or not scale.serves(new):

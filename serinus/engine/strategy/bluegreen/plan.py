@@ -32,7 +32,7 @@ def plan_blue_green(builder: PlanBuilder) -> None:
     new = stages.begin(builder)
     if new is None:
         return
-    changed = _reset_if_changed(builder, new.rs)
+    changed = reset_if_changed(builder, new.rs)
     stages.first_deploy(builder, new.rs)
     stages.begin_retry(builder)
     analyses.sync_runs(builder)
@@ -51,7 +51,7 @@ def plan_blue_green(builder: PlanBuilder) -> None:
     _write_status(builder, versions, selectors, new)
 
 
-def _reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> bool:
+def reset_if_changed(builder: PlanBuilder, new: ReplicaSet) -> bool:
     """A new template ends pauses, an abort and a full promotion, and restarts the update. Returns whether it is new."""
     s, status, pods = builder.context, builder.status, hash_of(new)
     before, status.current_pod_hash = status.current_pod_hash, pods
