@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.instance.live import eventually
 from tests.support.nodes.images import NOBODY, demo
-from tests.support.nodes.machine import Machine, processes
+from tests.support.nodes.machine import KERNEL, SETTINGS, Machine, processes
 from tests.support.nodes.node import Node
 from tests.support.nodes.python_files import interpreter
 
@@ -70,6 +70,24 @@ def test_a_pod_becomes_ready_behind_its_service_with_logs_and_exec(node: Node) -
     script = "import os; print(os.getuid(), os.environ['COLOR'], os.path.exists('/root/.cache'))"
     assert node.kubectl("exec", "web", "--", str(interpreter()), "-c", script).split() == [NOBODY, "blue", "False"]
     node.kubectl("delete", "pod/web", "service/web")
+
+
+def test_a_machine_keeps_its_settings_of_the_kernel_to_itself(init: Path) -> None:
+    """Kubelet writes some for the whole machine, which run other programs than the tests' own."""
+    machine = Machine(init, f"serinus-settings-{os.getpid()}")
+    before = {setting: (KERNEL / setting).read_text() for setting in SETTINGS}
+    machine.start()
+    try:
+        for setting, value in before.items():
+            there = str(KERNEL / setting)
+            assert machine.ask("cat", there) == value
+            machine.ask("sh", "-c", f"echo {1 - bool(int(value))} > {there}")
+            assert machine.ask("cat", there) != value
+        assert {setting: (KERNEL / setting).read_text() for setting in SETTINGS} == before
+    finally:
+        for setting, value in before.items():
+            (KERNEL / setting).write_text(value)
+        machine.stop()
 
 
 def test_a_machine_ends_with_the_run_that_is_killed(init: Path) -> None:

@@ -1,7 +1,8 @@
 """A machine inside this one: namespaces of processes and of mounts, which end with all that is in them.
 
 The files are those of this machine. `/run`, `/var/log` and `/var/lib/kubelet` are empty there, so that programs that insist on
-these paths leave nothing behind. The network is that of the thread that starts it.
+these paths leave nothing behind. The kernel's settings that kubelet changes are copies there. The network is that of the thread
+that starts it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,16 @@ from pathlib import Path
 from typing import IO
 
 EMPTY = ("/run", "/var/log", "/var/lib/kubelet")
+KERNEL = Path("/proc/sys")
+SETTINGS = (
+    "kernel/keys/root_maxbytes",
+    "kernel/keys/root_maxkeys",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+)
+"""Of the whole machine's kernel: kubelet writes them when it starts."""
 CGROUPS = Path("/sys/fs/cgroup")
 END_SECONDS = 30
 
@@ -29,7 +40,11 @@ class Machine:
 
     def start(self) -> None:
         mounts = [f"mkdir -p {place} && mount -t tmpfs tmpfs {place}" for place in EMPTY]
-        script = " && ".join([*mounts, "mkdir /run/netns", "echo ready", f'exec "{self._init}" --stdin'])
+        mounts.append("mkdir /run/kernel /run/netns")
+        for setting in SETTINGS:
+            place, copy = KERNEL / setting, f"/run/kernel/{setting.replace('/', '.')}"
+            mounts.append(f"cat {place} > {copy} && mount --bind {copy} {place}")
+        script = " && ".join([*mounts, "echo ready", f'exec "{self._init}" --stdin'])
         separate = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
         for group in self._groups():
             group.mkdir(exist_ok=True)
