@@ -21,6 +21,7 @@ from tests.support.cluster.cluster import Cluster
 from tests.support.cluster.cluster_instance import ClusterInstance
 from tests.support.cluster.helm_program import helm
 from tests.support.instance.live import REPOSITORY
+from tests.support.previous_version import NoPrevious, git, previous
 
 Json = dict[str, Any]
 CHART = REPOSITORY / "install" / "helm" / "serinus"
@@ -46,33 +47,20 @@ def rendered(program: Path, namespace: str, *settings: str, chart: Path = CHART)
     return by_name([obj for obj in yaml.safe_load_all(done.stdout) if obj])
 
 
-def previous(place: Path) -> Path:
+def previous_chart(place: Path) -> Path:
     """The chart of the last version, or the first one that there was. Skips the test where git does not have it."""
+    path = str(CHART.relative_to(REPOSITORY))
 
-    def git(*words: str) -> str:
-        command = ["git", "-C", str(REPOSITORY), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    def first() -> str:
+        return git("log", "--format=%H", "--diff-filter=A", "--", f"{path}/Chart.yaml").decode().split()[-1]
 
-    path = CHART.relative_to(REPOSITORY)
     try:
-        tags = git("tag", "--list", "v*", "--sort=-version:refname", "--merged", "HEAD").split()
-        others = [tag for tag in tags if tag != f"v{__version__}"]
-        commit = (
-            others[0]
-            if others
-            else git("log", "--format=%H", "--diff-filter=A", "--", f"{path}/Chart.yaml").split()[-1]
-        )
-        for name in git("ls-tree", "-r", "--name-only", commit, f"{path}/").split():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_text(git("show", f"{commit}:{name}"))
-    except (OSError, IndexError, subprocess.CalledProcessError):
-        pytest.skip("git has no earlier chart here: it is no checkout, or one without its history")
-    old = place / path
-    if (old / "Chart.yaml").read_bytes() == (CHART / "Chart.yaml").read_bytes() and git(
-        "diff", commit, "--", str(path)
-    ) == "":
+        commit, found = previous(first, place, "install")
+    except NoPrevious as error:
+        pytest.skip(str(error))
+    if not git("diff", commit, "--", path):
         pytest.skip("git has no chart but the present one: it is a checkout without its history")
-    return old
+    return found / path
 
 
 def by_name(objects: list[Json]) -> dict[str, Json]:
@@ -233,7 +221,7 @@ def test_helm_upgrades_the_chart_of_the_version_before(
         printed = "-o jsonpath='{range .items[*]}{.kind}/{.metadata.name} {.metadata.uid}{\"\\n\"}{end}'"
         return set(there.shell(f"kubectl get {kinds} -l app.kubernetes.io/name=argo-rollouts {printed}").splitlines())
 
-    helm("install", "third", str(previous(tmp_path / "previous")), "--skip-crds")
+    helm("install", "third", str(previous_chart(tmp_path / "previous")), "--skip-crds")
     try:
         before = identities()
         assert before

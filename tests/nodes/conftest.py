@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.cluster.binary import NoBinary, binary
+from tests.support.cluster.helm_program import helm
 from tests.support.cluster.network import NoNetwork, ask_for_network, own_network
+from tests.support.nodes.helm_release import Release
 from tests.support.nodes.images import build_images
-from tests.support.nodes.installed import Shop, install
+from tests.support.nodes.installed import install, uninstall
 from tests.support.nodes.machine import Machine
 from tests.support.nodes.node import Node
 from tests.support.nodes.podman import podman_or_skip
 from tests.support.nodes.programs import ask_for_packages, init_program, node_program
+from tests.support.nodes.shop import Shop
 
 _numbers = itertools.count(1)
 
@@ -54,17 +58,42 @@ def node(init: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]
     assert node.left() == []
 
 
-@pytest.fixture(scope="session")
-def installed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Node:
-    """The node with the controller."""
+@pytest.fixture(scope="module")
+def installed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """The node with the controller, which kustomize installs, for the tests of a module."""
     install(node, tmp_path_factory.mktemp("kustomization"))
-    return node
+    yield node
+    uninstall(node)
+
+
+@pytest.fixture(scope="module")
+def release(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
+    """Helm, with nothing installed yet."""
+    try:
+        release = Release(helm(), node, tmp_path_factory.mktemp("helm"))
+    except NoBinary as error:
+        pytest.skip(f"no helm here: {error}")
+    yield release
+    release.end()
 
 
 @pytest.fixture
-def shop(installed: Node) -> Iterator[Shop]:
+def shop(node: Node) -> Iterator[Shop]:
     """A namespace of the test's own."""
-    shop = Shop(installed, f"shop-{next(_numbers)}")
+    with _shop(node) as shop:
+        yield shop
+
+
+@pytest.fixture
+def second(node: Node) -> Iterator[Shop]:
+    """Another one."""
+    with _shop(node) as shop:
+        yield shop
+
+
+@contextmanager
+def _shop(node: Node) -> Generator[Shop]:
+    shop = Shop(node, f"shop-{next(_numbers)}")
     try:
         yield shop
     finally:

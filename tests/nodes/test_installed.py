@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.cluster.cluster import ACCOUNT
 from tests.support.cluster.rights import refused
 from tests.support.instance.live import eventually
-from tests.support.nodes.images import NOBODY
-from tests.support.nodes.installed import HOME, PYTHON, Shop, controllers, leader, rollout, service
+from tests.support.nodes.installed import HOME, NO_RIGHTS, controllers, leader, rights
 from tests.support.nodes.node import Node
+from tests.support.nodes.shop import Shop, rollout, service
 
 STEPS = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": "2s"}}]
 CANARY = {"canary": {"maxSurge": 1, "maxUnavailable": 0, "steps": STEPS}}
@@ -20,31 +22,12 @@ BUDGET = {
     "metadata": {"name": "shop"},
     "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "shop"}}},
 }
-INSIDE = """
-import json, os
-status = dict(line.split(":", 1) for line in open("/proc/1/status"))
-try:
-    open("/opt/written", "w")
-    written = True
-except OSError:
-    written = False
-names = ("CapEff", "CapBnd", "Seccomp", "NoNewPrivs")
-print(json.dumps({"user": os.getuid(), "written": written, **{name: int(status[name], 16) for name in names}}))
-"""
+pytestmark = pytest.mark.usefixtures("installed")
 
 
 def test_its_container_has_no_rights_on_the_node(installed: Node) -> None:
-    """Non-root, no capabilities, the runtime's seccomp filter, nothing written to its root file system."""
     for pod in controllers(installed):
-        said = installed.kubectl("exec", "-n", HOME, pod, "--", PYTHON, "-c", INSIDE)
-        assert json.loads(said) == {
-            "user": int(NOBODY),
-            "written": False,
-            "CapEff": 0,
-            "CapBnd": 0,
-            "Seccomp": 2,
-            "NoNewPrivs": 1,
-        }
+        assert rights(installed, pod) == NO_RIGHTS
 
 
 def test_a_canary_by_pods_loses_no_request(shop: Shop) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.support.instance.live import eventually
-from tests.support.nodes.installed import Shop, rollout, service
 from tests.support.nodes.python_files import interpreter
+from tests.support.nodes.shop import Shop, rollout, service
 
+pytestmark = pytest.mark.usefixtures("installed")
 STRATEGY: dict[str, Any] = {"canary": {"maxSurge": 1, "maxUnavailable": 0, "steps": [{"setWeight": 25}, {"pause": {}}]}}
 PYTHON = str(interpreter())
 GREEDY = {

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tests.support.nodes.archive import Image, write_archive, write_layer
 from tests.support.nodes.node_settings import SANDBOX
-from tests.support.nodes.python_files import PACKAGES, interpreter, packages, python
+from tests.support.nodes.python_files import PACKAGES, REPOSITORY, interpreter, packages, python
 
 CONTROLLER = "localhost/serinus:tested"
+PREVIOUS = "localhost/serinus:previous"
 DEMO = "localhost/demo"
 COLORS = ("blue", "green", "yellow")
 NOBODY = "65532"
@@ -25,9 +26,13 @@ def build_images(path: Path, init: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="serinus-images-") as directory:
         sandbox = write_layer(Path(directory) / "sandbox.tar", {"/init": init})
         both = _layers(Path(directory))
-        start, command = ("/opt/serinus/bin/serinus",), ("controller", "--address=0.0.0.0")
-        controller = Image(CONTROLLER, both, start, command, ENVIRONMENT, NOBODY)
-        return write_archive(path, [Image(SANDBOX, (sandbox,), ("/init",)), controller, *_demo(DEMO, both)])
+        return write_archive(path, [Image(SANDBOX, (sandbox,), ("/init",)), _controller(both), *_demo(DEMO, both)])
+
+
+def previous_controller(path: Path, source: Path) -> Path:
+    """An archive with `PREVIOUS`: the controller of the checkout `source`, with the packages of this run."""
+    with tempfile.TemporaryDirectory(prefix="serinus-images-") as directory:
+        return write_archive(path, [_controller(_layers(Path(directory), source), PREVIOUS)])
 
 
 def demo_images(path: Path, name: str) -> Path:
@@ -36,8 +41,13 @@ def demo_images(path: Path, name: str) -> Path:
         return write_archive(path, _demo(name, _layers(Path(directory))))
 
 
-def _layers(directory: Path) -> tuple[Path, ...]:
-    return write_layer(directory / "python.tar", python()), write_layer(directory / "packages.tar", packages())
+def _layers(directory: Path, source: Path = REPOSITORY) -> tuple[Path, ...]:
+    return write_layer(directory / "python.tar", python()), write_layer(directory / "packages.tar", packages(source))
+
+
+def _controller(layers: tuple[Path, ...], name: str = CONTROLLER) -> Image:
+    start, command = ("/opt/serinus/bin/serinus",), ("controller", "--address=0.0.0.0")
+    return Image(name, layers, start, command, ENVIRONMENT, NOBODY)
 
 
 def _demo(name: str, layers: tuple[Path, ...]) -> list[Image]:

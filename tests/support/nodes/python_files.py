@@ -35,16 +35,16 @@ def python() -> dict[str, Path | bytes]:
     return {**found, **_libraries(found.values())}
 
 
-def packages() -> dict[str, Path | bytes]:
-    """The same of Serinus, and of the packages of requirements.lock that are installed here."""
+def packages(source: Path = REPOSITORY) -> dict[str, Path | bytes]:
+    """The same of Serinus in the checkout `source`, and of the packages of requirements.lock that are installed here."""
     found: dict[str, Path | bytes] = {}
     names = re.findall(r"^([A-Za-z0-9._-]+)==", (REPOSITORY / "requirements.lock").read_text(), re.MULTILINE)
     for name in {*names, "serinus"} - {"setuptools"}:
         for place, file in _files(name):
             found[f"{PACKAGES}/{place}"] = file
-    for file in (REPOSITORY / "serinus").rglob("*"):
+    for file in (source / "serinus").rglob("*"):
         if file.is_file() and "__pycache__" not in file.parts:
-            found[f"{PACKAGES}/{file.relative_to(REPOSITORY)}"] = file
+            found[f"{PACKAGES}/{file.relative_to(source)}"] = file
     start = f"#!{interpreter()}\nimport sys\nfrom serinus.cli.main import main\nsys.exit(main())\n"
     return {**found, "/opt/serinus/bin/serinus": start.encode(), **_libraries(found.values())}
 
