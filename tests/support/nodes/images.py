@@ -11,7 +11,7 @@ from tests.support.nodes.python_files import PACKAGES, REPOSITORY, interpreter, 
 
 CONTROLLER = "localhost/serinus:tested"
 PREVIOUS = "localhost/serinus:previous"
-DEMO = "localhost/demo"
+DEMO = "docker.io/argoproj/rollouts-demo"
 COLORS = ("blue", "green", "yellow")
 NOBODY = "65532"
 ENVIRONMENT = {"PYTHONPATH": PACKAGES, "PYTHONDONTWRITEBYTECODE": "1", "PATH": "/opt/serinus/bin:/usr/bin:/bin"}
@@ -26,7 +26,7 @@ def build_images(path: Path, init: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="serinus-images-") as directory:
         sandbox = write_layer(Path(directory) / "sandbox.tar", {"/init": init})
         both = _layers(Path(directory))
-        return write_archive(path, [Image(SANDBOX, (sandbox,), ("/init",)), _controller(both), *_demo(DEMO, both)])
+        return write_archive(path, [Image(SANDBOX, (sandbox,), ("/init",)), _controller(both), *_demo(both)])
 
 
 def previous_controller(path: Path, source: Path) -> Path:
@@ -35,10 +35,10 @@ def previous_controller(path: Path, source: Path) -> Path:
         return write_archive(path, [_controller(_layers(Path(directory), source), PREVIOUS)])
 
 
-def demo_images(path: Path, name: str) -> Path:
-    """An archive with the demo alone, whose images are `name:COLOR`."""
+def demo_images(path: Path) -> Path:
+    """An archive with the demo alone."""
     with tempfile.TemporaryDirectory(prefix="serinus-images-") as directory:
-        return write_archive(path, _demo(name, _layers(Path(directory))))
+        return write_archive(path, _demo(_layers(Path(directory))))
 
 
 def _layers(directory: Path, source: Path = REPOSITORY) -> tuple[Path, ...]:
@@ -50,6 +50,6 @@ def _controller(layers: tuple[Path, ...], name: str = CONTROLLER) -> Image:
     return Image(name, layers, start, command, ENVIRONMENT, NOBODY)
 
 
-def _demo(name: str, layers: tuple[Path, ...]) -> list[Image]:
+def _demo(layers: tuple[Path, ...]) -> list[Image]:
     app = (str(interpreter()), "-m", "serinus.demo.app", "--host", "0.0.0.0")
-    return [Image(f"{name}:{color}", layers, app, (), {**ENVIRONMENT, "COLOR": color}, NOBODY) for color in COLORS]
+    return [Image(demo(color), layers, app, (), {**ENVIRONMENT, "COLOR": color}, NOBODY) for color in COLORS]

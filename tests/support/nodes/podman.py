@@ -25,7 +25,6 @@ PACKAGES = {
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
 NETWORKS = Path("/run/netns")
-DEMO = "docker.io/argoproj/rollouts-demo"
 
 
 @contextmanager
@@ -39,7 +38,7 @@ def podman() -> Generator[None]:
         os.environ["CONTAINERS_CONF"] = str(_written(place / "containers.conf", _settings()))
         os.environ["CONTAINERS_STORAGE_CONF"] = str(_written(place / "storage.conf", _storage(place)))
         try:
-            _run("load", "--input", str(demo_images(place / "images.tar", DEMO)))
+            _run("load", "--input", str(demo_images(place / "images.tar")))
             yield
         finally:
             _run("rm", "--all", "--force", check=False)

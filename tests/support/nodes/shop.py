@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from tests.support.cluster.cluster import BIN
 from tests.support.instance.live import eventually
@@ -18,10 +18,11 @@ from tests.support.nodes.node import NODE, Node
 
 
 class Shop:
-    """A Rollout `shop` in a namespace of its own, its Service, and the user's commands."""
+    """A Rollout in a namespace of its own, its Service, and the user's commands."""
 
     def __init__(self, node: Node, namespace: str) -> None:
         self.node, self.namespace = node, namespace
+        self.name = "shop"
         node.kubectl("create", "namespace", namespace)
         eventually(lambda: "default" in self.kubectl("get", "serviceaccount", "default", "-o", "name", check=False))
 
@@ -48,7 +49,7 @@ class Shop:
         self.kubectl("apply", "--server-side", "-f", "-", given=json.dumps(listed))
 
     def get(self) -> dict[str, Any]:
-        return json.loads(self.kubectl("get", "rollout", "shop", "-o", "json"))
+        return json.loads(self.kubectl("get", "rollout", self.name, "-o", "json"))
 
     def phase(self) -> str:
         """The phase of the newest generation; empty while the controller has not seen it."""
@@ -73,7 +74,7 @@ class Shop:
 
     def pods(self, color: str) -> list[str]:
         """The names of the ready pods of a version that are not about to end."""
-        found = json.loads(self.kubectl("get", "pods", "-l", "app=shop", "-o", "json"))["items"]
+        found = json.loads(self.kubectl("get", "pods", "-l", f"app={self.name}", "-o", "json"))["items"]
         mine = [pod for pod in found if pod["spec"]["containers"][0]["image"] == demo(color)]
         staying = [pod for pod in mine if "deletionTimestamp" not in pod["metadata"] and _is_ready(pod)]
         return [pod["metadata"]["name"] for pod in staying]
@@ -101,10 +102,18 @@ class Shop:
     def visited(self, service: str = "shop") -> Generator[Visitors]:
         """Visitors of a Service from its first answer on: kube-proxy writes its rules a moment after the pods are ready."""
         address = self.address(service)
-        eventually(lambda: _answers(address))
+        eventually(lambda: self.answers(address, service))
         with visitors(address, service, fresh=True) as asking:
             yield asking
         print(f"{service}: {asking.traffic.total} requests, {asking.traffic.failed} lost")
+
+    def answers(self, gateway: str, host: str) -> bool:
+        """Whether a version of the demo answers a request for the host."""
+        try:
+            with urlopen(Request(f"{gateway}/color", headers={"Host": host}), timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
 
     def end(self) -> None:
         """Its pods end while the next test runs, in a namespace of its own."""
@@ -114,14 +123,6 @@ class Shop:
 def _is_ready(pod: dict[str, Any]) -> bool:
     conditions = pod.get("status", {}).get("conditions", [])
     return any(found["type"] == "Ready" and found["status"] == "True" for found in conditions)
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urlopen(f"{address}/color", timeout=2) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
 
 
 def rollout(strategy: dict[str, Any], *, color: str = "blue", replicas: int = 4, **container: Any) -> dict[str, Any]:
