@@ -1,8 +1,7 @@
 """The CPU of a look of a sequential verdict beside that of a web metric, in one process and in turns.
 
     bench_verdict_cost.py [RUNS] [LOOKS]             500 runs and 20 looks of each kind by default
-    bench_verdict_cost.py --controller [SECONDS]     a whole controller with 500 runs of each kind, one kind after another
-
+    bench_verdict_cost.py --controller [SECONDS]     a whole controller with 500 runs of one kind; the kinds take turns, three times
 
 A measurement is all that the controller does for it, from the due task to the patch of the status as JSON. It sends one HTTP
 request to a monitoring system in another process. The write itself is left out; `--controller` includes it, with the watch
@@ -17,6 +16,7 @@ import json
 import sys
 import time
 from functools import partial
+from statistics import median
 from typing import Any, cast
 
 import msgspec
@@ -36,6 +36,7 @@ from serinus.engine.core.builder import difference, settled
 START = 1_790_000_000.0
 WARM_UP = 3
 """Looks that are not counted."""
+TURNS = 3
 AT_ONCE = 20
 """Runs that are due at the same moment."""
 PATHS = {side: {name: f"{{$.{side}.{name}}}" for name in ("requests", "errors")} for side in ("canary", "stable")}
@@ -101,15 +102,26 @@ async def measured(url: str, count: int, looks: int) -> dict[str, Any]:
 
 
 def controller(seconds: float) -> dict[str, Any]:
-    """CPU of a controller for one measurement, with the write of the status and its event of the watch."""
+    """CPU of a controller for one measurement, with the write of the status and its event of the watch.
+
+    The median of several controllers of each kind, and the ratio of verdicts to the other kinds in each turn.
+    """
 
     def run_of(kind: str, number: int, url: str) -> dict[str, Any]:
         meta = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun", "metadata": {"name": f"run-{number}"}}
         return {**meta, "spec": spec_of(kind, number, url)}
 
-    cost = {kind: endless(seconds, partial(run_of, kind))["cpu_ms_a_measurement"] for kind in KINDS}
-    ratios = {f"over {kind}": round(cost[KINDS[-1]] / cost[kind], 2) for kind in KINDS[:-1]}
-    return {"cpu_ms": cost, **ratios}
+    cost: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    loads: list[float] = []
+    for turn in range(TURNS):
+        for kind in KINDS[:: 1 if turn % 2 else -1]:
+            found = endless(seconds, partial(run_of, kind))
+            cost[kind].append(found["cpu_ms_a_measurement"])
+            loads.append(found["load_average"])
+    verdicts = cost[KINDS[-1]]
+    ratios = {f"over {k}": [round(a / b, 2) for a, b in zip(verdicts, cost[k], strict=True)] for k in KINDS[:-1]}
+    medians = {kind: median(values) for kind, values in cost.items()}
+    return {"cpu_ms": medians, **ratios, "load averages": loads}
 
 
 def main() -> None:
