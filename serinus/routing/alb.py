@@ -109,6 +109,8 @@ class Alb(Router[AlbRouting]):
             owners = _owners(ingress)
             if owners is None:
                 return RouteResult(error=_unreadable(ingress))
+            if taken := _taken(ingress, owners, config, traffic):
+                return RouteResult(error=taken)
             writes += _led(ingress, owners, config, traffic)
         if writes and (why := unregistered(config.names(), traffic, objects)):
             return RouteResult(pending=why, again_after=ASK_AGAIN)
@@ -155,6 +157,34 @@ def _unreadable(ingress: Ingress) -> str:
     return (
         f"annotation {OWNERS} of Ingress {ingress.metadata.name} must be a JSON object of lists, is {found}: remove it"
     )
+
+
+def _taken(ingress: Ingress, owners: Json, config: AlbRouting, traffic: Traffic) -> str:
+    """The error for an action that another Rollout writes; "" without one.
+
+    An action that leads to Services of this Rollout alone is no other's, whatever a Rollout that is gone left in OWNERS.
+    """
+    ours = {traffic.canary_service, traffic.stable_service, *(each.service_name for each in traffic.additional)}
+    root = config.root_service or traffic.stable_service
+    for name in (root, *(route.name for route in traffic.routes)):
+        key = f"{config.prefix}/actions.{name}"
+        owner = next((other for other in owners if other != traffic.rollout and key in _keys(owners, other)), None)
+        if owner is not None and not _services_in(ingress.metadata.annotations.get(key)) <= ours:
+            field = "rootService" if name == root else "managedRoutes"
+            return (
+                f"annotation {key} of Ingress {ingress.metadata.name} is managed by Rollout {owner} (annotation {OWNERS}): "
+                f"set {PATH.removesuffix('.alb') if name != root else PATH}.{field} to another name, or remove the entry of {owner}"
+            )
+    return ""
+
+
+def _services_in(action: str | None) -> set[Any]:
+    """The Services that an action forwards to. None in the set stands for content of any other form."""
+    try:
+        groups = json.loads(action or "{}").get("ForwardConfig", {}).get("TargetGroups", [])
+        return {group.get("ServiceName") for group in groups}
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return {None}
 
 
 def _led(ingress: Ingress, owners: Json, config: AlbRouting, traffic: Traffic) -> list[Write]:

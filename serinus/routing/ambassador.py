@@ -8,6 +8,7 @@ its pass; here an annotation of the Mapping has the time of the deletion.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,7 +100,9 @@ def _service(mapping: Json) -> str:
 
 
 def _leads_to(mapping: Json, service: str) -> bool:
-    return bool(service) and service in _service(mapping)
+    """Whether `spec.service` names the Service: `web`, `web:80`, `https://web.shop:443`."""
+    host = _service(mapping).rpartition("://")[2]
+    return bool(service) and re.split(r"[.:/]", host, maxsplit=1)[0] == service
 
 
 def _own_weight(name: str) -> str:

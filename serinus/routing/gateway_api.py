@@ -8,20 +8,21 @@ rules.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 
-from serinus.api.rollout import CanaryStrategy, HeaderRoutingMatch, Rollout, SetHeaderRoute
+from serinus.api.rollout import CanaryStrategy, Rollout
 from serinus.api.served_kind import ServedKind
 from serinus.api.validation.findings import Finding, internal, invalid, required
 from serinus.api.validation.routing_rules import Capabilities
 from serinus.api.values.selectors import Selector, key_error, value_error
 from serinus.routing.confirmations import confirmed
+from serinus.routing.gateway_api_headers import another, condition, header_routes, lead_headers
 from serinus.routing.gateway_api_reports import unconfirmed
+from serinus.routing.gateway_api_rules import backends, backends_to, divides, rules_of
 from serinus.routing.router import ANY, FAILED, Objects, Reference, Router, RouteResult, Traffic, Write
 from serinus.routing.writes import beside_others, edited, not_found, twice, weight_reason
 
@@ -41,7 +42,6 @@ NO_ROUTES = (
 NOT_TYPED = "failed to set header route via plugin: invalid header match type"
 EXPERIMENTS = r"-[0-9a-z]{5,10}-\d+-\d+-."
 """Suffix after the Rollout's name of Services for its experiments (`web-77f97bbcbf-2-1-baseline`)."""
-SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
 class NamedRoute(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -145,7 +145,7 @@ class GatewayApi(Router[GatewayApiRouting]):
         wrong = next(filter(None, (_wrong(route, traffic, objects) for route in routes)), "")
         if not routes:
             wrong = f"{FAILED}: No routes configured: no route has the labels that {_selectors(config)} selects"
-        if not wrong and any(_header(match) is None for each in _header_routes(traffic) for match in each.match):
+        if not wrong and any(condition(match) is None for each in header_routes(traffic) for match in each.match):
             wrong = f"{NOT_TYPED}: a match of a setHeaderRoute step needs one of exact, prefix and regex"
         if wrong:
             return RouteResult(error=wrong)
@@ -199,65 +199,58 @@ def _wrong(route: Route, traffic: Traffic, objects: Objects) -> str:
     """Why the route cannot have the weights, in Argo Rollouts' words; "" if it can."""
     if route.seen is None:
         return f"{FAILED}: {not_found(route.kind, route.name, objects)}"
-    divided = [rule for rule in _rules(route.seen) if _divides(rule, traffic)]
+    divided = [rule for rule in rules_of(route.seen) if divides(rule, traffic)]
     for rule in divided:
-        ours = [each for name in (traffic.canary_service, traffic.stable_service) for each in _to(rule, name, traffic)]
+        ours = [
+            each
+            for name in (traffic.canary_service, traffic.stable_service)
+            for each in backends_to(rule, name, traffic)
+        ]
         if several := twice(ours, traffic):
             return f"{FAILED}: a rule of {route.kind.kind} {route.name}, backendRefs: {several}"
     if divided:
-        return ""
+        taken = another(rules_of(route.seen), traffic) if route.header_routes else ""
+        return f"{FAILED}: {route.kind.kind} {route.name}: {taken}" if taken else ""
     what = "backendRef" if route.kind in WITH_HEADERS else "backendRef list"
     both = f"no rule has both {traffic.stable_service} and {traffic.canary_service} in its backendRefs"
     return f"{FAILED}: {what} was not found in {route.of}Route: {route.kind.kind} {route.name}: {both}"
 
 
-def _rules(seen: Json) -> list[Any]:
-    spec = seen.get("spec")
-    return _list(spec.get("rules")) if isinstance(spec, dict) else []
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _backends(rule: Any) -> list[Json]:
-    found = _list(rule.get("backendRefs")) if isinstance(rule, dict) else []
-    return [each for each in found if isinstance(each, dict)]
-
-
-def _to(rule: Any, service: str, traffic: Traffic) -> list[Json]:
-    """The rule's backends with this Service. A backend in another namespace is not the Rollout's."""
-    own = (None, "", traffic.namespace)
-    return [each for each in _backends(rule) if each.get("name") == service and each.get("namespace") in own]
-
-
-def _divides(rule: Any, traffic: Traffic) -> bool:
-    return bool(_to(rule, traffic.stable_service, traffic) and _to(rule, traffic.canary_service, traffic))
-
-
 def _edit(route: Route, config: GatewayApiRouting, traffic: Traffic) -> Callable[[Json], None]:
     def edit(seen: Json) -> None:
-        rules = [rule for rule in _rules(seen) if _divides(rule, traffic)]
+        rules = [rule for rule in rules_of(seen) if divides(rule, traffic)]
+        ends = _ends(seen, rules, traffic)
         for rule in rules:
             _weigh(rule, traffic)
         if route.kind in WITH_HEADERS:
-            _lead_headers(seen["spec"], rules, traffic, wanted=route.header_routes)
+            lead_headers(seen["spec"], rules, traffic, wanted=route.header_routes)
         if not config.disable_in_progress_label:
-            _label(seen["metadata"], config, traffic)
+            _label(seen["metadata"], config, traffic, ends=ends)
 
     return edit
+
+
+def _ends(seen: Json, rules: list[Json], traffic: Traffic) -> bool:
+    """Whether the label of a canary in progress may go with this write. Another Rollout may divide another rule.
+
+    Two Rollouts of one route would otherwise set and remove the label for ever.
+    """
+    others = (rule for rule in rules_of(seen) if not any(rule is each for each in rules))
+    if not any(len(backends(rule)) > 1 for rule in others) or traffic.shared_hash:
+        return True
+    return any(each.get("weight", 1) for rule in rules for each in backends_to(rule, traffic.canary_service, traffic))
 
 
 def _weigh(rule: Json, traffic: Traffic) -> None:
     """Sets the weights of both Services. Appends Services of a running experiment and removes those of an ended one."""
     for service, weight in ((traffic.canary_service, traffic.weight), (traffic.stable_service, traffic.stable_weight)):
-        for backend in _to(rule, service, traffic):
+        for backend in backends_to(rule, service, traffic):
             backend["weight"] = weight
     wanted = {each.service_name: each.weight for each in traffic.additional}
-    over = [each for each in _backends(rule) if _is_of_an_experiment(each, traffic) and each.get("name") not in wanted]
-    port = _to(rule, traffic.stable_service, traffic)[0].get("port")
+    over = [each for each in backends(rule) if _is_of_an_experiment(each, traffic) and each.get("name") not in wanted]
+    port = backends_to(rule, traffic.stable_service, traffic)[0].get("port")
     for name, weight in wanted.items():
-        there = _to(rule, name, traffic)
+        there = backends_to(rule, name, traffic)
         for backend in there:
             backend["weight"] = weight
         if not there:
@@ -268,11 +261,15 @@ def _weigh(rule: Json, traffic: Traffic) -> None:
 
 def _shared(route: Route, traffic: Traffic) -> str:
     """The first rule with both Services that has backends of others. A backend without a weight has 1."""
-    for rule in _rules(route.seen or {}):
-        if not _divides(rule, traffic):
+    for rule in rules_of(route.seen or {}):
+        if not divides(rule, traffic):
             continue
-        ours = [each for name in (traffic.canary_service, traffic.stable_service) for each in _to(rule, name, traffic)]
-        rest = (each for each in _backends(rule) if not any(each is own for own in ours))
+        ours = [
+            each
+            for name in (traffic.canary_service, traffic.stable_service)
+            for each in backends_to(rule, name, traffic)
+        ]
+        rest = (each for each in backends(rule) if not any(each is own for own in ours))
         others = {_full_name(each): each.get("weight", 1) for each in rest if not _is_of_an_experiment(each, traffic)}
         having = {name: weight for name, weight in others.items() if isinstance(weight, int) and weight > 0}
         if having:
@@ -297,77 +294,10 @@ def _is_of_an_experiment(backend: Json, traffic: Traffic) -> bool:
     return name in given or re.match(re.escape(traffic.rollout) + EXPERIMENTS, name) is not None
 
 
-def _header_routes(traffic: Traffic) -> list[SetHeaderRoute]:
-    """Header routes in order of precedence. As in the plugin, a setMirrorRoute step changes nothing."""
-    return [each for each in traffic.routes if isinstance(each, SetHeaderRoute)]
-
-
-def _lead_headers(spec: Json, rules: list[Json], traffic: Traffic, *, wanted: bool) -> None:
-    """Puts the rules of header routes after the user's. At equal paths, more headers have precedence in any order."""
-    steps = [step.set_header_route for step in traffic.canary.steps if step.set_header_route]
-    unnamed = [{**made, "name": None} for step in steps for made in _header_rules(step, rules, traffic)]
-    ours = [rule for rule in spec["rules"] if _is_managed(rule, unnamed, traffic)]
-    user = [rule for rule in spec["rules"] if not any(rule is each for each in ours)]
-    made = [rule for each in _header_routes(traffic) if wanted for rule in _header_rules(each, rules, traffic)]
-    spec["rules"] = user + [next((rule for rule in ours if _alike(rule, each)), each) for each in made]
-
-
-def _is_managed(rule: Any, unnamed: list[Json], traffic: Traffic) -> bool:
-    """Whether the rule is managed: by its name, or by its content if the route's definition has no rule names.
-
-    A user's rule with the canary Service as its only backend stays.
-    """
-    if not isinstance(rule, dict):
-        return False
-    name = rule.get("name")
-    if not name:
-        return any(_alike(rule, each) for each in unnamed)
-    stem, _, number = str(name).rpartition("-")
-    only_canary = {each.get("name") for each in _backends(rule)} == {traffic.canary_service}
-    return name in traffic.managed or (only_canary and number.isdecimal() and stem in traffic.managed)
-
-
-def _alike(rule: Json, wanted: Json) -> bool:
-    """Whether both are equal, apart from a weight of 1 that the API server adds and a name that it may drop."""
-    return _plain(rule) == _plain(wanted) and (rule.get("name") or wanted.get("name")) in (None, wanted.get("name"))
-
-
-def _plain(rule: Json) -> Json:
-    backends = [{k: v for k, v in each.items() if (k, v) != ("weight", 1)} for each in _backends(rule)]
-    return {**{k: v for k, v in rule.items() if k != "name"}, "backendRefs": backends}
-
-
-def _header_rules(step: SetHeaderRoute, rules: list[Json], traffic: Traffic) -> Iterator[Json]:
-    headers = [found for match in step.match if (found := _header(match))]
-    if not headers:
-        return
-    for number, rule in enumerate(rules):
-        made = copy.deepcopy(rule)
-        canary = {k: v for k, v in _to(made, traffic.canary_service, traffic)[0].items() if k != "weight"}
-        made["name"] = f"{step.name}-{number}" if number else step.name
-        made["backendRefs"] = [{"group": "", "kind": "Service", **canary}]
-        found = [each for each in _list(made.get("matches")) if isinstance(each, dict)]
-        made["matches"] = [
-            {**each, "headers": [*_list(each.get("headers")), *copy.deepcopy(headers)]} for each in found or [{}]
-        ]
-        yield made
-
-
-def _header(match: HeaderRoutingMatch) -> Json | None:
-    """The condition in the form of the route; None without a value."""
-    value = match.header_value
-    if value is None or not (value.exact or value.prefix or value.regex):
-        return None
-    if value.exact:
-        return {"name": match.header_name, "type": "Exact", "value": value.exact}
-    pattern = SPECIAL.sub(r"\\\1", value.prefix) + ".*" if value.prefix else value.regex
-    return {"name": match.header_name, "type": "RegularExpression", "value": pattern}
-
-
-def _label(metadata: Json, config: GatewayApiRouting, traffic: Traffic) -> None:
+def _label(metadata: Json, config: GatewayApiRouting, traffic: Traffic, *, ends: bool) -> None:
     """Sets the label while the canary has a weight. GitOps tools can ignore routes with this label."""
     labels: Json = metadata.get("labels") or {}
     if traffic.weight:
         metadata["labels"] = {**labels, config.in_progress_label_key: config.in_progress_label_value}
-    else:
+    elif ends:
         labels.pop(config.in_progress_label_key, None)

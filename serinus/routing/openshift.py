@@ -24,6 +24,7 @@ from serinus.routing.writes import (
     foreign_weights,
     not_found,
     shares,
+    twice,
     weight_reason,
 )
 
@@ -127,6 +128,8 @@ def _wrong(name: str, route: Json, traffic: Traffic) -> str:
             f"Route {name} has {len(alternates)} spec.alternateBackends, OpenShift accepts {MOST_ALTERNATES}: "
             f"remove one of them, so that {missing[0]} has a place"
         )
+    if several := twice(_backends(route), traffic):
+        return f"Route {name}, spec.to and spec.alternateBackends: {several}"
     kept = foreign_weight(_backends(route), traffic, DEFAULT_WEIGHT)
     if kept >= traffic.max_weight:
         return (

@@ -10,6 +10,7 @@ import pytest
 
 from serinus.api.network import Ingress
 from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute, StringMatch
+from serinus.routing.router import Traffic
 from tests.sim.generate import generate
 from tests.sim.history import NAME
 from tests.sim.routers import CANARY, HEADER_ROUTE, MODELS, RouterModel, with_header_routes, with_router
@@ -178,22 +179,57 @@ def test_a_path_that_the_user_gave_a_header_route_is_the_only_one():
     assert there.get("Ingress", "front")["spec"]["rules"][0]["http"]["paths"][0] == path("by-team", "/api/*")
 
 
-def test_header_routes_of_two_rollouts_do_not_fight_for_the_first_place():
-    there = cluster(ingress(path("web")))
-    there.route(10, routes=(header("one", ("X", "1")),), managed=("one",))
-    two = Cluster(rollout(alb()), *there.objects.values())
+def of_two(there: Cluster, root: str, *routes: SetHeaderRoute) -> tuple[Cluster, Traffic]:
+    """Rollout `two` on the same objects, with Services of its own."""
+    two = Cluster(rollout(alb(rootService=root)), *there.objects.values())
     two.rollout.metadata.name = "two"
-    traffic = two.traffic(10, routes=(header("two", ("X", "2")),), managed=("two",))
-    traffic = msgspec.structs.replace(traffic, rollout="two", canary_service="c", stable_service="web")
+    wanted = two.traffic(10, routes=routes, managed=tuple(route.name for route in routes))
+    return two, msgspec.structs.replace(wanted, rollout="two", canary_service="c", stable_service="s")
+
+
+def test_header_routes_of_two_rollouts_do_not_fight_for_the_first_place():
+    there = cluster(ingress(path("web"), path("api")))
+    there.route(10, routes=(header("one", ("X", "1")),), managed=("one",))
+    two, traffic = of_two(there, "api", header("two", ("X", "2")))
     for write in two.answers(traffic)[0].writes:
         two.carry_out(write)
-    assert services(two) == ["two", "one", "web"]
+    assert services(two) == ["two", "one", "web", "api"]
     assert two.answers(traffic)[0].writes == ()
     there.objects = two.objects
     there.route(10, routes=(header("one", ("X", "1")),), managed=("one",))
-    assert services(there) == ["two", "one", "web"]
+    assert services(there) == ["two", "one", "web", "api"]
     there.route(10, managed=("one", "two"))
-    assert services(there) == ["two", "web"], "the other Rollout's route stays, although the name is in the list"
+    assert services(there) == ["two", "web", "api"], "the other Rollout's route stays, although the name is in the list"
+
+
+@pytest.mark.parametrize(
+    ("root", "route", "text"),
+    [
+        ("web", "two", f"{PREFIX}/actions.web of Ingress front is managed by Rollout web (annotation {OWNERS}): set {PATH}.rootService"),
+        (
+            "api",
+            "one",
+            f"{PREFIX}/actions.one of Ingress front is managed by Rollout web (annotation {OWNERS}): "
+            "set spec.strategy.canary.trafficRouting.managedRoutes to another name, or remove the entry of web",
+        ),
+    ],
+)  # fmt: skip
+def test_an_action_of_another_rollout_says_whose_it_is(root: str, route: str, text: str):
+    there = cluster(ingress(path("web"), path("api")))
+    there.route(10, routes=(header("one", ("X", "1")),), managed=("one",))
+    two, traffic = of_two(there, root, header(route, ("X", "2")))
+    (answer,) = two.answers(traffic)
+    assert (text in answer.error, answer.writes) == (True, ())
+
+
+def test_the_entry_of_a_rollout_that_is_gone_is_no_claim_on_the_same_services():
+    """Argo Rollouts leaves its entry when a Rollout is deleted. One of another name with its Services continues."""
+    there = cluster(ingress(path("web")))
+    there.route(10)
+    there.rollout.metadata.name = "renamed"
+    wanted = msgspec.structs.replace(there.traffic(20), rollout="renamed")
+    (answer,) = there.answers(wanted)
+    assert (answer.error, len(answer.writes)) == ("", 1)
 
 
 def test_keys_of_another_rollout_stay_and_an_odd_entry_of_it_too():

@@ -17,7 +17,7 @@ from serinus.kube.client import Client
 from serinus.kube.errors import ApiError
 from tests.sim.counters import Counters
 from tests.sim.faults import Episode, Limit, Weather, Wire
-from tests.sim.gateway import Gateway, is_basic
+from tests.sim.gateway import REPORTER, Gateway, is_basic
 from tests.sim.history import NAME, History, Kill, image_of, manifests
 from tests.sim.loop import Loop
 from tests.sim.monitoring import Line, Monitoring
@@ -79,6 +79,8 @@ class World:
         """ReplicaSets whose template another client has changed."""
         self.permits = 0
         """How often a user promoted an update."""
+        self.weight_by_hand = False
+        """Whether another client wrote the router's object last: a Service may have a share that no controller gave it."""
         self.calm_since = 0.0
         """When the weather changed last."""
         self.last_write = 0.0
@@ -86,6 +88,8 @@ class World:
         self.store.listeners.append(self._seen)
 
     def _seen(self, change: Change) -> None:
+        if (change.plural, change.name) == (self.router.plural, self.router.name):
+            self.weight_by_hand = not change.by.startswith(("controller-", REPORTER))
         subsets = self.router.subsets
         if subsets is not None and change.plural == subsets.plural and change.new is not None:
             for service, pod_hash in subsets.led(change.new).items():

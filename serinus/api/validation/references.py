@@ -105,7 +105,9 @@ def _service(
             yield invalid(path, name, f'Service "{name}" has unmatch label "{key}" in rollout')
     manager = service.metadata.annotations.get(MANAGED_BY)
     if manager is not None and manager != rollout.metadata.name:
-        yield invalid(path, name, f'Service "{name}" is managed by another Rollout')
+        yield invalid(
+            path, name, f'Service "{name}" is managed by another Rollout: {manager} (annotation {MANAGED_BY})'
+        )
 
 
 def _services(rollout: Rollout) -> tuple[tuple[str, str, PodMetadata | None], ...]:

@@ -1,0 +1,99 @@
+"""The header routes of a Gateway API route: a rule, with the name of the managed route, for each rule with the weights.
+
+Source: traffic routing, section 9.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from serinus.api.rollout import HeaderRoutingMatch, SetHeaderRoute
+from serinus.routing.gateway_api_rules import backends, backends_to, list_of, of_others
+from serinus.routing.router import Json, Traffic
+
+SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
+
+
+def header_routes(traffic: Traffic) -> list[SetHeaderRoute]:
+    """Header routes in order of precedence. As in the plugin, a setMirrorRoute step changes nothing."""
+    return [each for each in traffic.routes if isinstance(each, SetHeaderRoute)]
+
+
+def lead_headers(spec: Json, rules: list[Json], traffic: Traffic, *, wanted: bool) -> None:
+    """Puts the rules of header routes after the user's. At equal paths, more headers have precedence in any order."""
+    steps = [step.set_header_route for step in traffic.canary.steps if step.set_header_route]
+    unnamed = [{**made, "name": None} for step in steps for made in _header_rules(step, rules, traffic)]
+    ours = [rule for rule in spec["rules"] if _is_managed(rule, unnamed, traffic)]
+    user = [rule for rule in spec["rules"] if not any(rule is each for each in ours)]
+    made = [rule for each in header_routes(traffic) if wanted for rule in _header_rules(each, rules, traffic)]
+    spec["rules"] = user + [next((rule for rule in ours if _alike(rule, each)), each) for each in made]
+
+
+def another(rules: list[Any], traffic: Traffic) -> str:
+    """The error for a header route whose name a rule of others has; "" without one."""
+    wanted = {route.name for route in header_routes(traffic)}
+    for rule in rules:
+        name = rule.get("name") if isinstance(rule, dict) else None
+        if isinstance(name, str) and name in wanted and (to := of_others(rule, traffic)):
+            return (
+                f"rule {name} leads to {', '.join(to)}, and is not this Rollout's: give the header route another name in "
+                "spec.strategy.canary.trafficRouting.managedRoutes and in its steps"
+            )
+    return ""
+
+
+def _is_managed(rule: Any, unnamed: list[Json], traffic: Traffic) -> bool:
+    """Whether the rule is managed: by its name, or by its content if the route's definition has no rule names.
+
+    A user's rule with the canary Service as its only backend stays, and so does a rule to the Services of others.
+    """
+    if not isinstance(rule, dict):
+        return False
+    name = rule.get("name")
+    if of_others(rule, traffic):
+        return False
+    if not name:
+        return any(_alike(rule, each) for each in unnamed)
+    stem, _, number = str(name).rpartition("-")
+    only_canary = {each.get("name") for each in backends(rule)} == {traffic.canary_service}
+    return name in traffic.managed or (only_canary and number.isdecimal() and stem in traffic.managed)
+
+
+def _alike(rule: Json, wanted: Json) -> bool:
+    """Whether both are equal, apart from a weight of 1 that the API server adds and a name that it may drop."""
+    return _plain(rule) == _plain(wanted) and (rule.get("name") or wanted.get("name")) in (None, wanted.get("name"))
+
+
+def _plain(rule: Json) -> Json:
+    found = [{k: v for k, v in each.items() if (k, v) != ("weight", 1)} for each in backends(rule)]
+    return {**{k: v for k, v in rule.items() if k != "name"}, "backendRefs": found}
+
+
+def _header_rules(step: SetHeaderRoute, rules: list[Json], traffic: Traffic) -> Iterator[Json]:
+    headers = [found for match in step.match if (found := condition(match))]
+    if not headers:
+        return
+    for number, rule in enumerate(rules):
+        made = copy.deepcopy(rule)
+        canary = {k: v for k, v in backends_to(made, traffic.canary_service, traffic)[0].items() if k != "weight"}
+        made["name"] = f"{step.name}-{number}" if number else step.name
+        made["backendRefs"] = [{"group": "", "kind": "Service", **canary}]
+        found = [each for each in list_of(made.get("matches")) if isinstance(each, dict)]
+        made["matches"] = [
+            {**each, "headers": [*list_of(each.get("headers")), *copy.deepcopy(headers)]} for each in found or [{}]
+        ]
+        yield made
+
+
+def condition(match: HeaderRoutingMatch) -> Json | None:
+    """The condition in the form of the route; None without a value."""
+    value = match.header_value
+    if value is None or not (value.exact or value.prefix or value.regex):
+        return None
+    if value.exact:
+        return {"name": match.header_name, "type": "Exact", "value": value.exact}
+    pattern = SPECIAL.sub(r"\\\1", value.prefix) + ".*" if value.prefix else value.regex
+    return {"name": match.header_name, "type": "RegularExpression", "value": pattern}
