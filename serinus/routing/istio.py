@@ -175,6 +175,8 @@ class Istio(Router[IstioRouting]):
                 text = f"DestinationRule {rule.name} is managed by Rollout {other} ({mark}): name another one, or remove the annotation"
                 return RouteResult(error=text)
             lost = next(istio_subsets.missing(seen, sides), "")
+            if foreign := _of_another_host(config, traffic, objects, seen):
+                return RouteResult(error=foreign)
             if lost:
                 text = f"DestinationRule {rule.name}: spec.subsets has no subset {lost}: add it, with the labels of the pods"
                 return RouteResult(error=text)
@@ -300,6 +302,23 @@ def _crowded(routes: list[Json], sides: Sides) -> str:
         if share(route, sides, 0).foreign >= 100:
             hosts = ", ".join(foreign_hosts(route, sides))
             return f"route {route.get('name') or '(unnamed)'} gives all of 100 to {hosts}: leave a part to the Rollout"
+    return ""
+
+
+def _of_another_host(config: IstioRouting, traffic: Traffic, objects: Objects, rule: Json) -> str:
+    """The error for subsets of another host than the DestinationRule's; "" without one.
+
+    Two Rollouts whose DestinationRules have equal names of subsets would otherwise write the same route.
+    """
+    sides, host = _of(config, traffic), istio_subsets.host_of(rule)
+    if not host or "*" in host:
+        return ""
+    for route in _seen_routes(config, traffic, objects):
+        for each in route["route"]:
+            to = host_of(each)
+            if sides.role(each) in ("canary", "stable") and to and to.partition(".")[0] != host.partition(".")[0]:
+                where = f"route {route.get('name') or '(unnamed)'} of a VirtualService leads to subsets of host {to}"
+                return f"{where}, and DestinationRule {rule['metadata']['name']}, spec.host, is of {host}: name the DestinationRule of {to}"
     return ""
 
 

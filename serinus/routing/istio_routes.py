@@ -128,7 +128,10 @@ def divide(route: Json, sides: Sides, weight: int) -> None:
 
 def leads_to(spec: Any, routes: list[Json], managed: Collection[str], sides: Sides, role: Role) -> bool:
     """Whether requests reach a side: by a weight in `routes`, or by an existing header or mirror route."""
-    for route in [*routes, *(each for each in _routes(spec, "http") if each.get("name") in managed)]:
+    named = (
+        each for each in _routes(spec, "http") if each.get("name") in managed and not _of_others(each, routes, sides)
+    )
+    for route in [*routes, *named]:
         for destination in _list(route, "route"):
             if sides.role(destination) == role and weight_of(destination, route) > 0:
                 return True
@@ -158,17 +161,50 @@ def managed_routes(
     managed: Collection[str],
     sides: Sides,
 ) -> str:
-    """Puts header and mirror routes first, in order, and removes others of `managed`. Returns a problem or ""."""
+    """Puts header and mirror routes first, in order, and removes others of `managed`. Returns a problem or "".
+
+    A route of such a name that leads to no destination of the Rollout belongs to others: it stays.
+    """
     if not isinstance(spec.get("http"), list):
         return "spec.http not found" if wanted else ""
-    model = next(iter(_chosen(use, spec, "http", managed)), None)
+    models = _chosen(use, spec, "http", managed)
+    model = next(iter(models), None)
     if wanted and model is None:
         return "spec.http has no route with the canary"
     made = [_managed_route(each, model or {}, sides) for each in wanted]
-    rest = [each for each in spec["http"] if not (isinstance(each, dict) and each.get("name") in managed)]
+    named = [each for each in _routes(spec, "http") if each.get("name") in managed]
+    others = [each for each in named if _of_others(each, models, sides)]
+    for each in others:
+        if each["name"] in [route.name for route in wanted]:
+            to = ", ".join(dict.fromkeys("/".join(filter(None, target)) for target in _targets(each)))
+            return (
+                f"route {each['name']} leads to {to}, and is not this Rollout's: give the header or mirror route another "
+                "name in spec.strategy.canary.trafficRouting.managedRoutes and in its steps"
+            )
+    rest = [
+        each for each in spec["http"] if each in others or not (isinstance(each, dict) and each.get("name") in managed)
+    ]
     if made + rest != spec["http"]:
         spec["http"] = made + rest
     return ""
+
+
+def _of_others(route: Json, ours: list[Json], sides: Sides) -> bool:
+    """Whether a header or mirror route leads only to targets to which none of the Rollout's routes `ours` leads."""
+    known = (each for one in ours for each in _list(one, "route") if sides.role(each) not in ("foreign", "reserved"))
+    mine = {_target(each) for each in known}
+    targets = _targets(route)
+    return bool(mine and targets) and not mine & set(targets)
+
+
+def _targets(route: Json) -> list[tuple[str, str]]:
+    """(first part of the host, subset) of the destinations of a route."""
+    return [_target(each) for each in _list(route, "route") if host_of(each)]
+
+
+def _target(destination: Any) -> tuple[str, str]:
+    to = destination.get("destination") if isinstance(destination, dict) else None
+    return host_of(destination).partition(".")[0], _text(to, "subset")
 
 
 def weight_of(destination: Any, route: Json) -> int:

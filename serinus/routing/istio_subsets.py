@@ -24,6 +24,13 @@ def subsets(rule: Json) -> list[Json]:
     return [each for each in every if isinstance(each, dict) and isinstance(each.get("name"), str)]
 
 
+def host_of(rule: Json) -> str:
+    """`spec.host`; "" if it is no text."""
+    spec = rule.get("spec")
+    found = spec.get("host") if isinstance(spec, dict) else None
+    return found if isinstance(found, str) else ""
+
+
 def hash_in(rule: Json, name: str) -> str:
     """The version that a subset selects; "" if it selects pods of every version, or does not exist."""
     return next((str(_labels(each).get(HASH) or "") for each in subsets(rule) if each["name"] == name), "")

@@ -134,7 +134,8 @@ def test_the_condition_names_the_rollout():
         (
             {**SERVICES, "web": service("web", annotations={"argo-rollouts.argoproj.io/managed-by-rollouts": "shop"})},
             INGRESSES,
-            'canary.stableService: Invalid value: "web": Service "web" is managed by another Rollout: shop (annotation argo-rollouts.argoproj.io/managed-by-rollouts)',
+            'canary.stableService: Invalid value: "web": Service "web" is managed by another Rollout: shop '
+            "(annotation argo-rollouts.argoproj.io/managed-by-rollouts)",
             None,
         ),
     ],

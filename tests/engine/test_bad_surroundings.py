@@ -56,7 +56,8 @@ CASES: list[tuple[Callable[[World], None], str]] = [
     ),
     (
         changed("Service", "web-canary", {"metadata": {"annotations": {MANAGED_BY: "shop"}}}),
-        'canary.canaryService: Invalid value: "web-canary": Service "web-canary" is managed by another Rollout: shop (annotation argo-rollouts.argoproj.io/managed-by-rollouts)',
+        'canary.canaryService: Invalid value: "web-canary": Service "web-canary" is managed by another Rollout: shop '
+        f"(annotation {MANAGED_BY})",
     ),
     (
         changed("Service", "web", {"spec": {"selector": {"tier": "front"}}}),

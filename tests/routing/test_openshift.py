@@ -118,12 +118,16 @@ def test_letting_go_leaves_all_traffic_with_the_stable_service():
             "Route front has 3 spec.alternateBackends, OpenShift accepts 3: remove one of them, so that web-canary has a place",
         ),
         (
+            (route(backend("web"), backend("web-canary", 1), backend("web-canary", 1)),),
+            "Route front, spec.to and spec.alternateBackends: web-canary is listed 2 times, and each entry would get its weight: leave 1",
+        ),
+        (
             (route(backend("web"), backend("a")),),
             "other backends of Route front have 100 of 100 in spec.alternateBackends: lower their weights, so that web and "
             "web-canary have a share",
         ),
     ],
-    ids=["missing", "foreign", "only the canary", "no place", "no share left"],
+    ids=["missing", "foreign", "only the canary", "no place", "twice", "no share left"],
 )
 def test_an_object_that_has_no_place_for_the_weights(objects: tuple[Json, ...], text: str):
     assert cluster(*objects).error(20) == FAILED + text

@@ -88,8 +88,8 @@ class World:
         self.store.listeners.append(self._seen)
 
     def _seen(self, change: Change) -> None:
-        if (change.plural, change.name) == (self.router.plural, self.router.name):
-            self.weight_by_hand = not change.by.startswith(("controller-", REPORTER))
+        if (change.plural, change.name) == (self.router.plural, self.router.name) and change.by != REPORTER:
+            self.weight_by_hand = not change.by.startswith("controller-")
         subsets = self.router.subsets
         if subsets is not None and change.plural == subsets.plural and change.new is not None:
             for service, pod_hash in subsets.led(change.new).items():
