@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.cluster.binary import NoBinary, binary
+from tests.support.cluster.binary import NoBinary
 from tests.support.cluster.helm_program import helm
-from tests.support.cluster.network import NoNetwork, ask_for_network, own_network
+from tests.support.cluster.network import NoNetwork, ask_for_network
 from tests.support.nodes.helm_release import Release
-from tests.support.nodes.images import build_images
 from tests.support.nodes.installed import install, uninstall
-from tests.support.nodes.machine import Machine
 from tests.support.nodes.node import Node
 from tests.support.nodes.podman import podman_or_skip
-from tests.support.nodes.programs import ask_for_packages, init_program, node_program
+from tests.support.nodes.programs import ask_for_packages, init_program
 from tests.support.nodes.shop import Shop
+from tests.support.nodes.standing import running_node
 
 _numbers = itertools.count(1)
 
@@ -37,25 +35,15 @@ def init() -> Path:
 
 
 @pytest.fixture(scope="session")
-def node(init: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """From here on to the end of the run, this process lives in the node's network."""
-    try:
-        control_plane, program = binary(), node_program()
-    except NoBinary as error:
-        pytest.skip(f"no node with containers here: {error}")
-    directory = tmp_path_factory.mktemp("node")
-    images = build_images(directory / "images.tar", init)
-    plane = Node.control_plane(control_plane, directory / "control-plane")
-    machine = Machine(init, f"serinus-node-{os.getpid()}")
-    with own_network():
-        node = Node(plane, program, machine, directory / "node", images)
+    with ExitStack() as stack:
         try:
-            node.start()
-            yield node
-        finally:
-            print(node.logs())
-            node.stop()
-    assert node.left() == []
+            node = stack.enter_context(running_node(tmp_path_factory.mktemp("node")))
+        except (NoBinary, NoNetwork) as error:
+            pytest.skip(f"no node with containers here: {error}")
+        yield node
+        print(node.logs())
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from serinus.local.node.images import DEMO_COLORS
 from tests.support.nodes.archive import Image, write_archive, write_layer
 from tests.support.nodes.node_settings import SANDBOX
 from tests.support.nodes.python_files import PACKAGES, REPOSITORY, interpreter, packages, python
@@ -12,7 +13,7 @@ from tests.support.nodes.python_files import PACKAGES, REPOSITORY, interpreter, 
 CONTROLLER = "localhost/serinus:tested"
 PREVIOUS = "localhost/serinus:previous"
 DEMO = "docker.io/argoproj/rollouts-demo"
-COLORS = ("blue", "green", "yellow")
+COLORS = (*DEMO_COLORS, "bad-red")
 NOBODY = "65532"
 ENVIRONMENT = {"PYTHONPATH": PACKAGES, "PYTHONDONTWRITEBYTECODE": "1", "PATH": "/opt/serinus/bin:/usr/bin:/bin"}
 
