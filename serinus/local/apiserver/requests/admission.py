@@ -24,7 +24,11 @@ def object_of(call: Call, value: Any, *, patched: bool = False) -> Json:
     resource = call.resource
     if not isinstance(value, dict):
         raise bad_request(f"the body must be one object of kind {resource.kind}, found {_json_type(value)}")
-    obj: Json = call.kind.without_nulls(value) if call.kind.custom else without_nulls(value)
+    if call.kind.custom:
+        obj: Json = call.kind.without_nulls(value)
+    else:
+        # A patched value shares parts with the stored object.
+        obj = without_nulls(value) if patched or has_nulls(value) else value
     _check_type(resource, obj)
     meta = obj.setdefault("metadata", {})
     if meta is None:
@@ -84,6 +88,22 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, list):
         return [without_nulls(item) for item in cast("list[Any]", value)]
     return value
+
+
+def has_nulls(value: Any) -> bool:
+    """Whether a null is anywhere in a JSON value. Does not recurse."""
+    level: list[Any] = [value]
+    while level:
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner += cast("Json", item).values()
+            elif isinstance(item, list):
+                inner += cast("list[Any]", item)
+        if None in inner:
+            return True
+        level = inner
+    return False
 
 
 def unreadable(call: Call, why: str) -> StatusError:

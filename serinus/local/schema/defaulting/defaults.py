@@ -135,11 +135,12 @@ def _hpa(obj: Json) -> Json:
 
 
 def _crd(obj: Json) -> Json:
-    spec = obj.setdefault("spec", {})
-    names = spec.setdefault("names", {})
+    # A copy of its thousands of fields would take longer than all else that happens to it.
+    spec: Json = dict(obj.get("spec") or {})
+    names: Json = dict(spec.get("names") or {})
     _fill(names, singular=names.get("kind", "").lower(), listKind=names.get("kind", "") + "List")
     _fill(spec, conversion={"strategy": "None"})
-    return obj
+    return {**obj, "spec": {**spec, "names": names}}
 
 
 def _pod_template(obj: Json) -> Json:
@@ -170,7 +171,8 @@ _OF: dict[str, Default] = {
     "customresourcedefinitions.apiextensions.k8s.io": _crd,
     **stored_defaults.DEFAULTS,
 }
-_COPIES = {"pods"}
+_COPIES = {"pods", "customresourcedefinitions.apiextensions.k8s.io"}
+"""Their defaults change no value of the object that they receive."""
 
 
 def with_built_in_defaults(group_resource: str, obj: Json) -> Json:

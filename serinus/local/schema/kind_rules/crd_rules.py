@@ -68,18 +68,25 @@ def _version(path: str, version: Json) -> list[FieldError]:
         return [FieldError(at, "FieldValueRequired", None, "schemas are required")]
     if schema.get("type", "object") != "object":
         return [FieldError(f"{at}.type", "FieldValueInvalid", schema["type"], "must be object at the root")]
-    return _structural(at, schema)
+    return [FieldError(at + below, reason, None, text) for below, reason, text in _structural(schema)]
 
 
-def _structural(path: str, schema: Json) -> list[FieldError]:
+_Flaw = tuple[str, str, str]
+"""(path below the schema, reason, text)."""
+
+
+def _structural(schema: Json) -> list[_Flaw]:
+    # Paths are made for flaws alone: a definition has thousands of fields, and `serinus up` checks five at each start.
     if "$ref" in schema:
-        return [FieldError(f"{path}.$ref", "FieldValueForbidden", None, "$ref is not supported")]
-    found: list[FieldError] = []
-    if schema.get("type") == "array" and not isinstance(schema.get("items"), dict):
-        found.append(FieldError(f"{path}.items", "FieldValueRequired", None, "must be specified"))
+        return [(".$ref", "FieldValueForbidden", "$ref is not supported")]
+    found: list[_Flaw] = []
+    items, values = schema.get("items"), schema.get("additionalProperties")
+    if schema.get("type") == "array" and not isinstance(items, dict):
+        found.append((".items", "FieldValueRequired", "must be specified"))
     for name, part in (schema.get("properties") or {}).items():
-        found += _structural(f"{path}.properties[{name}]", part)
-    for field in ("items", "additionalProperties"):
-        if isinstance(schema.get(field), dict):
-            found += _structural(f"{path}.{field}", schema[field])
+        if flaws := _structural(part):
+            found += [(f".properties[{name}]{below}", reason, text) for below, reason, text in flaws]
+    for field, part in ((".items", items), (".additionalProperties", values)):
+        if isinstance(part, dict) and (flaws := _structural(part)):
+            found += [(field + below, reason, text) for below, reason, text in flaws]
     return found
