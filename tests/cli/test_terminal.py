@@ -34,6 +34,7 @@ def test_colours_are_those_of_the_program_alone() -> None:
     assert paint.width(paint("abc", "stable")) == 3
 
 
+@pytest.mark.long
 def test_there_is_no_way_around_the_screen() -> None:
     """Every entry point uses it, no bytes bypass it, and only the demo's picture uses the layer below."""
     project = tomllib.loads((Path(serinus.__file__).parents[1] / "pyproject.toml").read_text())["project"]

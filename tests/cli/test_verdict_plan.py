@@ -34,6 +34,7 @@ def test_a_plan_has_a_row_for_each_step_and_warns_of_short_ones(tmp_path: Path) 
     assert "step 2 (50%)" in names
 
 
+@pytest.mark.long
 def test_the_same_seed_is_the_same_plan() -> None:
     assert said("plan", *TRAFFIC) == said("plan", *TRAFFIC)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.dashboard import scenes
@@ -73,6 +74,7 @@ def test_search_takes_words_exact_names_negations_and_labels(stage: Stage, page:
     expect(page.locator("main")).to_contain_text("No Rollout matches")
 
 
+@pytest.mark.long
 def test_favourites_come_first_and_stay(stage: Stage, page: Page) -> None:
     for name in ("aaa", "zzz"):
         stage.put(scenes.healthy(name))
@@ -85,6 +87,7 @@ def test_favourites_come_first_and_stay(stage: Stage, page: Page) -> None:
     expect(page.locator("[data-main]")).to_have_text(["zzz"])
 
 
+@pytest.mark.long
 def test_namespaces_are_pages_of_their_own(stage: Stage, page: Page) -> None:
     stage.put({"kind": "Namespace", "metadata": {"name": "prod"}})
     stage.put(scenes.healthy("web"))
@@ -142,6 +145,7 @@ def test_an_analysis_shows_what_was_measured_against_what(stage: Stage, page: Pa
     expect(metric.locator("li")).to_have_text([re.compile("Successful.*0.99"), re.compile("Failed.*0.42")])
 
 
+@pytest.mark.long
 def test_events_are_the_history(stage: Stage, page: Page) -> None:
     made = scenes.with_revisions(stage.put, scenes.rollout())
     page.goto(stage.url + "rollout/default/web")
@@ -168,6 +172,7 @@ def test_events_are_the_history(stage: Stage, page: Page) -> None:
     expect(history).to_contain_text("RolloutPaused Rollout is paused")
 
 
+@pytest.mark.long
 def test_notifications_are_listed_with_their_destinations(stage: Stage, page: Page) -> None:
     pending = '[{"t":"on-rollout-paused","i":0,"s":"slack","r":"ops","a":1767225600}]'
     made = scenes.with_revisions(stage.put, scenes.rollout())

@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import Stage
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("mode", ["cards", "table"])
 def test_a_hundred_rollouts_with_the_longest_names_fit_a_phone(stage: Stage, page: Page, mode: str) -> None:

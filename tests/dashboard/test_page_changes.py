@@ -75,6 +75,7 @@ def test_cancel_and_escape_change_nothing(stage: Stage, page: Page) -> None:
     assert not stage.writes
 
 
+@pytest.mark.long
 def test_an_image_is_changed_in_place(stage: Stage, page: Page) -> None:
     scenes.with_revisions(stage.put, scenes.healthy())
     page.goto(stage.tokened)
@@ -95,6 +96,7 @@ def test_an_image_is_changed_in_place(stage: Stage, page: Page) -> None:
     assert container["image"] == "shop.example:5000/web:3"
 
 
+@pytest.mark.long
 def test_a_revision_is_rolled_back_to(stage: Stage, page: Page) -> None:
     scenes.with_revisions(stage.put, scenes.rollout())
     page.goto(stage.tokened)
@@ -110,6 +112,7 @@ def test_a_revision_is_rolled_back_to(stage: Stage, page: Page) -> None:
     assert "rollouts-pod-template-hash" not in template["metadata"]["labels"]
 
 
+@pytest.mark.long
 def test_the_list_offers_actions_too(stage: Stage, page: Page) -> None:
     scenes.with_revisions(stage.put, scenes.rollout())
     page.goto(stage.tokened + "&displayMode=table")
@@ -144,6 +147,7 @@ def test_an_action_that_makes_no_sense_says_why(stage: Stage, page: Page) -> Non
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_retry_is_offered_only_where_it_does_something(stage: Stage, page: Page) -> None:
     stuck = scenes.rollout("stuck", phase="Degraded", message="ProgressDeadlineExceeded: too late")
     for made in (scenes.aborted("aborted"), stuck, scenes.healthy("healthy")):
@@ -170,6 +174,7 @@ def test_after_an_action_the_page_says_what_came_of_it(stage: Stage, page: Page)
     expect(page.locator(".toast")).to_contain_text("It is Progressing now, step 3/4")
 
 
+@pytest.mark.long
 def test_the_command_breaks_between_its_words(stage: Stage, page: Page) -> None:
     scenes.with_revisions(stage.put, scenes.rollout("checkout-api"))
     page.set_viewport_size({"width": 320, "height": 700})

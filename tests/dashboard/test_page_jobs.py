@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from serinus.kube.transport import Request, Response
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import Stage
+
+pytestmark = pytest.mark.long
 
 LOG = "checking /healthz\n<b>expected 200, got 503</b>\n"
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import Stage
+
+pytestmark = pytest.mark.long
 
 
 def test_the_hints_are_visible_and_the_help_lists_all(stage: Stage, page: Page) -> None:

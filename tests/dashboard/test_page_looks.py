@@ -22,6 +22,8 @@ from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import TOKEN, Stage
 from tests.support.long import few
 
+pytestmark = pytest.mark.long
+
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PICTURES = Path(__file__).parents[2] / "docs" / "images"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import Stage
+
+pytestmark = pytest.mark.long
 
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 

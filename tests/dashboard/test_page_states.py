@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from serinus.kube.errors import Unavailable
 from serinus.kube.transport import Request, Response
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import TOKEN, Stage
+
+pytestmark = pytest.mark.long
 
 
 def refusing(code: int, reason: str, message: str, *words: str) -> Callable[[Request], Response | None]:

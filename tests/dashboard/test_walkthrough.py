@@ -98,6 +98,7 @@ def test_the_promotion_by_mouse_in_the_dashboard_of_up(instance: Instance, autom
     assert not visitors.failed
 
 
+@pytest.mark.long
 def test_the_promotion_by_keyboard_in_the_dashboard_of_kubectl(instance: Instance, automatic: Path, page: Page) -> None:
     release_green(instance, automatic)
     command = ["kubectl", "argo", "rollouts", "dashboard", "--port", "0"]
@@ -129,6 +130,7 @@ def test_the_promotion_by_keyboard_in_the_dashboard_of_kubectl(instance: Instanc
         assert "Traceback" not in dashboard.stderr.read()
 
 
+@pytest.mark.long
 def test_up_keeps_address_and_session_over_a_restart(instance: Instance, page: Page) -> None:
     """A tab that was left open continues, signed in, when Serinus is started again."""
     address = instance.status["dashboard"]
@@ -143,6 +145,7 @@ def test_up_keeps_address_and_session_over_a_restart(instance: Instance, page: P
     assert (instance.data / "state.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_is_told_with_what_to_do(instance: Instance) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -164,6 +167,7 @@ def test_on_the_port_of_up_its_dashboard_is_named(instance: Instance) -> None:
     assert instance.status["dashboard"] in other
 
 
+@pytest.mark.long
 def test_doctor_and_the_upgrade_check_are_content_with_a_healthy_instance(instance: Instance) -> None:
     """The controller is a part of `serinus up`; both support it, and end with code 0."""
     doctor = instance.shell("serinus doctor")

@@ -47,6 +47,7 @@ def test_a_real_prometheus_finds_the_bad_version_out(tmp_path: Path):
     assert (found["provider"], was_taken_back(found)) == ("prometheus", True), said
 
 
+@pytest.mark.long
 def test_the_example_is_what_its_readme_says(instance: Instance, tmp_path: Path):
     with Readme("examples/analysis", instance, tmp_path) as readme:
         templates = readme.folder / "templates.yaml"

@@ -150,6 +150,7 @@ def test_from_a_deployment_and_back(mode: str, instance: Instance, tmp_path: Pat
         readme.type("kubectl delete")
 
 
+@pytest.mark.long
 def test_notifications(instance: Instance, tmp_path: Path):
     with Readme("examples/notifications", instance, tmp_path) as readme:
         readme.type("python3 receiver.py")

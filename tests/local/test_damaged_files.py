@@ -127,6 +127,7 @@ def test_what_is_no_file_is_named(made: Path, tmp_path: Path, kind: str):
         path.write_bytes(content)
 
 
+@pytest.mark.long
 def test_a_taken_dashboard_port_is_named_and_nothing_is_left_running(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])

@@ -87,6 +87,7 @@ def test_a_trouble_of_the_monitoring_strikes_and_changes_no_verdict():
     assert (troubled.violations, troubled.end) == ([], run(calm).end)
 
 
+@pytest.mark.long
 def test_a_history_is_a_function_of_its_seed_in_whatever_process_it_runs():
     script = (
         "import logging; logging.disable(50)\n"

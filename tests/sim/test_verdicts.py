@@ -50,6 +50,7 @@ def test_verdicts_keep_their_bound_in_whole_releases(start: int) -> None:
     assert found["releases"]["good promoted as safe"] > 0
 
 
+@pytest.mark.long
 def test_a_history_of_releases_is_a_function_of_its_seed() -> None:
     first, again = play(releases(1)), play(releases(1))
     assert (first.runs, first.releases, first.struck) == (again.runs, again.releases, again.struck)
@@ -69,6 +70,7 @@ def test_every_rollout_of_releases_is_valid_and_so_are_its_analyses() -> None:
         assert finding(Snapshot(0.0, rollout, objects=templates)) is None, f"seed {seed}"
 
 
+@pytest.mark.long
 def test_a_look_that_counts_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The record of a look whose write failed stays cached, and the look is taken again."""
     real = SequentialVerdicts._record  # pyright: ignore[reportPrivateUsage]

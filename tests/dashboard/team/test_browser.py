@@ -59,6 +59,7 @@ def test_a_user_signs_in_promotes_and_signs_out(running: Running, page: Page) ->
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_page_whose_session_ends_leads_to_the_sign_in(
     running: Running, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
