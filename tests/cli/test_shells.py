@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli.cli_cluster import Space, rollout
+from tests.support.long import few
 
 BIN = Path(sys.executable).parent
 SECONDS = 30
@@ -60,7 +61,7 @@ SHELLS = {
 }
 
 
-@pytest.mark.parametrize("program", ["kubectl-argo-rollouts", "serinus rollouts"])
+@pytest.mark.parametrize("program", few(["kubectl-argo-rollouts", "serinus rollouts"], ["kubectl-argo-rollouts"]))
 @pytest.mark.parametrize("shell", [pytest.param(shell, marks=needs(shell)) for shell in SHELLS])
 def test_a_tab_completes_commands_flags_namespaces_and_live_names(space: Space, shell: str, program: str) -> None:
     """Each Tab leaves one candidate: the resulting command finds the Rollout."""

@@ -29,7 +29,7 @@ from tests.sim.shrink import shrink
 from tests.support.long import few
 
 ROOT = Path(__file__).parents[2]
-SEEDS, CHUNK = 1000, 50
+SEEDS, CHUNK = 1000, 25
 
 
 @pytest.fixture(autouse=True)

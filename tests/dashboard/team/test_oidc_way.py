@@ -164,6 +164,7 @@ async def test_an_unverified_address_names_nobody(installed: Path, tmp_path: Pat
         assert "has not verified your email address" in answer.text
 
 
+@pytest.mark.long
 async def test_keys_of_the_provider_may_rotate(
     installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +176,7 @@ async def test_keys_of_the_provider_may_rotate(
                 assert (await at.signed_in("ben")).status == 303
 
 
+@pytest.mark.long
 async def test_signing_out_ends_the_session_at_the_provider_too(installed: Path, tmp_path: Path) -> None:
     async with scene(installed, tmp_path) as at:
         await at.signed_in("ben")

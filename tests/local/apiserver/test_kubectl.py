@@ -120,6 +120,7 @@ def test_server_side_apply_names_who_owns_a_field(kubectl: Kubectl) -> None:
     assert kubectl("get", "deploy", "web", "-o", "jsonpath={.spec.replicas}") == "3"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command",
     [
@@ -233,6 +234,7 @@ def test_objects_are_made_by_command(kubectl: Kubectl, command: str, says: str) 
     assert name in kubectl("describe", kind, name)
 
 
+@pytest.mark.long
 def test_pods_are_shown_awaited_read_and_deleted(kubectl: Kubectl) -> None:
     kubectl("run", "p", "--image=i", "--labels=a=b")
     assert kubectl("get", "pods", "--no-headers").split()[:4] == ["p", "0/1", "Pending", "0"]
@@ -253,6 +255,7 @@ def test_a_deletion_is_awaited(kubectl: Kubectl) -> None:
     assert kubectl("get", "configmaps", "-o", "name") == ""
 
 
+@pytest.mark.long
 def test_what_there_is_and_what_it_means_can_be_asked(kubectl: Kubectl) -> None:
     names = kubectl("api-resources", "-o", "name").split()
     assert {
@@ -268,6 +271,7 @@ def test_what_there_is_and_what_it_means_can_be_asked(kubectl: Kubectl) -> None:
     assert "Server Version: v1.37" in kubectl("version")
 
 
+@pytest.mark.long
 def test_wide_and_all(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=DEPLOYMENT)
     header, row = kubectl("get", "deploy", "-o", "wide").splitlines()

@@ -23,6 +23,7 @@ from serinus.local.node.containers.docker import (
 )
 from serinus.local.node.containers.runtime import Launch, PodRef
 from serinus.local.node.containers.runtimes import runtime_of
+from tests.support.long import crossed
 
 Engine = Callable[[str, str], None]
 POD = PodRef("shop", "web-1", "0123456789abcdef")
@@ -146,8 +147,7 @@ async def test_a_limit_of_memory_is_the_engines_and_the_reason_of_its_kill(
     assert (ended.code, ended.reason) == (code, reason)
 
 
-@pytest.mark.parametrize("name", ENGINES)
-@pytest.mark.parametrize("detach", [(), ("-d",)])
+@pytest.mark.parametrize(("detach", "name"), crossed([(), ("-d",)], ENGINES))
 def test_up_without_an_engine_says_what_to_do_and_starts_nothing(
     engine: Engine, tmp_path: Path, detach: tuple[str, ...], name: str
 ):

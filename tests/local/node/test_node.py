@@ -71,6 +71,7 @@ async def test_a_container_is_ready_only_when_it_listens(world: Any, make: Any) 
     assert 1.0 <= world.clock.now() - began <= 1.1
 
 
+@pytest.mark.long
 async def test_a_container_that_never_listens_is_told_on_which_address_it_should(world: Any, make: Any) -> None:
     world.runtime.script = lambda image, attempt: FakeProgram(listens_after=None)
     await world.client.create(PODS, make.pod(container={"ports": [{"containerPort": 8080}]}), "default")
@@ -221,6 +222,7 @@ async def test_a_readiness_probe_that_fails_takes_the_pod_out_and_says_why(world
     assert (await state(world))["restartCount"] == 0
 
 
+@pytest.mark.long
 async def test_other_probes_wait_for_the_startup_probe(world: Any, make: Any) -> None:
     world.runtime.script = lambda image, attempt: FakeProgram(listens_after=60)
     slow = {"tcpSocket": {"port": 8080}, "periodSeconds": 10, "failureThreshold": 30}
@@ -252,6 +254,7 @@ async def test_a_pre_stop_hook_runs_before_sigterm_and_within_the_grace_period(w
     assert told - began == pytest.approx(3, abs=0.1)
 
 
+@pytest.mark.long
 async def test_a_pod_that_gets_no_traffic_ends_without_delay(world: Any, make: Any) -> None:
     await world.client.create(PODS, make.pod(), "default")
     await world.until(world.ready)
@@ -344,6 +347,7 @@ async def test_a_changed_image_restarts_the_container_with_it(world: Any, make: 
     await world.until(lambda: [launch.image for launch in world.runtime.live()] == ["x:2"])
 
 
+@pytest.mark.long
 async def test_a_gated_pod_is_not_scheduled_until_its_gate_opens(world: Any, make: Any) -> None:
     await world.client.create(PODS, make.pod(schedulingGates=[{"name": "example.com/wait"}]), "default")
     await asyncio.sleep(10)
@@ -421,6 +425,7 @@ async def _as_given(container: Any, rules: Any, namespace: str) -> Program:
     return Program(tuple(container.get("command") or ()), tuple(container.get("args") or ()))
 
 
+@pytest.mark.long
 async def test_a_flaw_in_a_pods_worker_is_in_the_pods_status_and_tried_again_ever_more_rarely(
     world: Any, make: Any
 ) -> None:

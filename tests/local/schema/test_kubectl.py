@@ -22,6 +22,7 @@ from serinus.local.apiserver.http import HttpsServer
 from serinus.local.apiserver.server import ApiServer
 from serinus.local.apiserver.storage.store import MemoryStore
 from serinus.local.schema.kinds import Schemas
+from tests.support.long import few
 
 Json = dict[str, Any]
 Kubectl = Callable[..., Awaitable[tuple[int, str]]]
@@ -101,6 +102,7 @@ async def test_apply_twice_is_unchanged_the_second_time_and_a_change_arrives(kub
         assert (code, out.strip()) == (0, f"rollout.argoproj.io/r {said}")
 
 
+@pytest.mark.long
 async def test_server_side_apply_tells_of_conflicts_with_scale(kubectl: Kubectl):
     assert (await kubectl("apply", "--server-side", "-f", "-", stdin=rollout(replicas=2)))[0] == 0
     assert (await kubectl("scale", "rollout", "r", "--replicas=5"))[0] == 0
@@ -121,16 +123,19 @@ async def test_a_patch_of_a_deployment_merges_containers_by_name(kubectl: Kubect
 
 @pytest.mark.parametrize(
     "command",
-    [
-        ["apply", "--dry-run=client"],
-        ["apply"],
-        ["apply", "--server-side"],
-        ["apply", "--validate=warn"],
-        ["diff"],
-        ["replace"],
-        ["delete"],
-        ["create"],
-    ],
+    few(
+        [
+            ["apply", "--dry-run=client"],
+            ["apply"],
+            ["apply", "--server-side"],
+            ["apply", "--validate=warn"],
+            ["diff"],
+            ["replace"],
+            ["delete"],
+            ["create"],
+        ],
+        [["apply"], ["delete"]],
+    ),
     ids=" ".join,
 )
 async def test_a_kind_that_is_not_served_does_not_keep_the_rest_of_a_file_back(kubectl: Kubectl, command: list[str]):
@@ -150,6 +155,7 @@ async def test_a_kind_that_is_not_served_does_not_keep_the_rest_of_a_file_back(k
     assert done == ["one", "three"], said
 
 
+@pytest.mark.long
 async def test_explain_reads_the_v2_document(kubectl: Kubectl):
     """`/openapi/v2` as protobuf, read by the decoder that Kubernetes has: built-in and custom kinds, with types and texts."""
     code, said = await kubectl("explain", "pods.spec.containers.resources", "--output", "plaintext-openapiv2")
