@@ -111,7 +111,7 @@ class _OldApi:
             page = self._service.hub.open(key, stranger=is_stranger(request), user=viewer.name)
             try:
                 while True:
-                    page.take()
+                    page.wake.clear()
                     if (found := await self._info(key, viewer)) is not None:
                         yield found
                     await page.woken(AGAIN_SECONDS)
@@ -129,9 +129,13 @@ class _OldApi:
             try:
                 while True:
                     await page.wake.wait()
-                    for key in sorted(page.take()):
-                        if key[0] == ns and (found := await self._info(key, viewer, short=True)) is not None:
-                            yield {"type": "Updated", "rolloutInfo": found}
+                    page.wake.clear()
+                    behind = True
+                    while behind:
+                        keys, behind = page.take(), page.behind
+                        for key in sorted(keys):
+                            if key[0] == ns and (found := await self._info(key, viewer, short=True)) is not None:
+                                yield {"type": "Updated", "rolloutInfo": found}
             finally:
                 self._service.hub.close(page)
 

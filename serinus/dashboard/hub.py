@@ -1,7 +1,7 @@
 """Updates for open pages: changed lines of the list, and one Rollout for each page that shows it.
 
 Changes within BLINK_SECONDS are merged. A line is made and encoded once for all pages, and sent only if it differs. A
-page's unread changes are a set of keys, so a slow page uses no more memory than one key per Rollout.
+page holds its place in the journal of changes, so a further page costs no memory for the Rollouts.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from serinus.dashboard.journal import Journal
 from serinus.dashboard.rows import row, unreadable
 from serinus.dashboard.store import World
 from serinus.dashboard.trimmed import exact
@@ -26,6 +27,8 @@ BLINK_SECONDS = 0.03
 AT_ONCE = 200
 """Lines made before other tasks run."""
 
+PIECE = 50
+"""Lines in one event. A page that does not read holds about this many in memory."""
 
 MOST_PAGES = 500
 MOST_OF_ONE = 100
@@ -40,17 +43,21 @@ class TooManyPages(Exception):
 
 
 class Page:
-    """One open page. `wake` is set when it has something to fetch."""
+    """One open page. `wake` is set when it has something to fetch. `focus`: the one Rollout that it shows."""
 
-    def __init__(self, focus: Key | None, *, stranger: bool = False, user: str = "") -> None:
+    def __init__(self, journal: Journal, focus: Key | None, *, stranger: bool = False, user: str = "") -> None:
         self.focus, self.stranger, self.user = focus, stranger, user
-        self.keys: set[Key] = set()
+        self.read = 0
+        """Number of the last change that it has taken."""
+        self.again: set[Key] = set()
+        """Rollouts to take again, although they did not change."""
         self.focus_changed = True
         self.state_changed = True
         self.complete = False
         """Whether the page has received the complete first list."""
         self.wake = asyncio.Event()
         self.wake.set()
+        self._journal = journal
 
     async def woken(self, seconds: float) -> bool:
         """Whether there is something to fetch within `seconds`."""
@@ -60,16 +67,24 @@ class Page:
         except TimeoutError:
             return False
 
-    def take(self) -> set[Key]:
-        taken, self.keys = self.keys, set()
-        self.wake.clear()
-        return taken
+    @property
+    def behind(self) -> bool:
+        """Whether there are Rollouts to take."""
+        return bool(self.again) or self.read < self._journal.now
+
+    def take(self, most: int = PIECE) -> set[Key]:
+        """The next Rollouts to send, at most `most`; the page is `behind` if there are more."""
+        if self.again:
+            return {self.again.pop() for _ in range(min(most, len(self.again)))}
+        keys, self.read = self._journal.after(self.read, most)
+        return keys
 
 
 class Hub:
     def __init__(self) -> None:
         self.lines: dict[Key, bytes] = {}
         """The list: one JSON object for each Rollout."""
+        self._journal = Journal()
         self._pages: set[Page] = set()
         self._dirty: set[Key] = set()
         self._something = asyncio.Event()
@@ -102,9 +117,7 @@ class Hub:
         """Opens a page for all Rollouts, or for `focus` alone. `stranger`: not signed in. `user`: of a team. Raises
         TooManyPages."""
         self.check_place(stranger=stranger, user=user)
-        page = Page(focus, stranger=stranger, user=user)
-        if focus is None:
-            page.keys = set(self.lines)
+        page = Page(self._journal, focus, stranger=stranger, user=user)
         self._pages.add(page)
         return page
 
@@ -138,20 +151,21 @@ class Hub:
                     page.wake.set()
 
     def _renew(self, world: World, keys: Iterable[Key]) -> None:
-        told: set[Key] = set()
+        before = self._journal.now
         for key in keys:
             line = line_of(world, key)
             if line == self.lines.get(key):
                 continue
-            told.add(key)
+            self._journal.note(key)
             if line is None:
                 del self.lines[key]
             else:
                 self.lines[key] = line
+        if self._journal.full:
+            self._journal.tidy(self.lines, min((p.read for p in self._pages if p.focus is None), default=before))
         seen = set(keys)
         for page in self._pages:
-            if page.focus is None and told:
-                page.keys |= told
+            if page.focus is None and self._journal.now > before:
                 page.wake.set()
             elif page.focus in seen:
                 page.focus_changed = True

@@ -27,6 +27,9 @@ from serinus.kube.http.https import HttpsHandler
 log = logging.getLogger(__name__)
 
 
+AT_ONCE = 8
+"""Concurrent requests to the API server, without watches. Each TLS connection holds a third of a megabyte."""
+
 SHORTEST_TOKEN = 16
 """Characters. A shorter token comes from an interrupted write."""
 
@@ -119,7 +122,7 @@ async def run_dashboard(
 ) -> None:
     """Runs until SIGINT or SIGTERM. `ready` is called once it answers."""
     stop = stop_signal()
-    handler = HttpsHandler(connection)
+    handler = HttpsHandler(connection, at_once=AT_ONCE)
     service = Service(Client(handler, user_agent=AGENT), SystemClock(), Random(), home=connection.namespace)
     try:
         async with served(service, settings, listening) as server:

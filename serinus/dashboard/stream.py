@@ -8,6 +8,7 @@ Events: `state` (the state of the view), `rows` (lines of the list: `{"rows": [.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -24,8 +25,9 @@ from serinus.kube.informer import Key
 BEAT_SECONDS = 10.0
 """Seconds. A page that receives nothing for two and a half of these treats the connection as dead."""
 
-PIECE = 500
-"""Lines in one event."""
+UNREAD_BYTES = 64 * 1024
+"""Bytes that this process and the kernel may each hold for a client that does not read. The kernel takes four megabytes
+otherwise, and counts them as memory of the pod."""
 
 READ_SECONDS = 60.0
 """Seconds. A client that reads nothing for this long loses its stream and reconnects."""
@@ -52,7 +54,7 @@ async def stream(request: web.Request, service: Service, focus: Key | None) -> w
                     if await asker.ended():
                         return response
                     if different := await shown.changed():
-                        page.keys |= different
+                        page.again |= different
                         page.state_changed = woken = True
                 if woken:
                     await _send(request, response, service, page, shown, asker)
@@ -68,27 +70,37 @@ async def stream(request: web.Request, service: Service, focus: Key | None) -> w
 async def _send(
     request: web.Request, response: web.StreamResponse, service: Service, page: Page, shown: Shown, asker: Asker
 ) -> None:
-    keys = page.take()
+    page.wake.clear()
     said = shown.state(complete=page.complete)
     if page.state_changed:
         page.state_changed = False
         await _state(request, response, said, asker)
     if page.focus is None:
-        # The first list is complete when the API's first list is read and all its lines are made.
-        whole = not page.complete and service.world.rollouts.synced.is_set() and service.hub.quiet
-        page.complete = page.complete or whole
-        ordered = sorted(keys)
-        for start in range(0, len(ordered) or (1 if whole else 0), PIECE):
-            lines, missing = await shown.part(ordered[start : start + PIECE])
-            gone = [f"{ns}/{name}" for ns, name in missing]
-            last = b"true" if whole and start + PIECE >= len(ordered) else b"false"
-            body = b'{"rows":[%b],"gone":%b,"all":%b}' % (b",".join(lines), msgspec.json.encode(gone), last)
-            await write(request, response, _event(b"rows", body))
+        await _lines(request, response, service, page, shown)
         if (now := shown.state(complete=page.complete))["view"] != said["view"]:
             await _state(request, response, now, asker)
     elif page.focus_changed:
         page.focus_changed = False
         await write(request, response, _event(b"rollout", await _focused(service, page.focus, asker.viewer)))
+
+
+async def _lines(
+    request: web.Request, response: web.StreamResponse, service: Service, page: Page, shown: Shown
+) -> None:
+    """Sends what the page has not received yet, in pieces."""
+    behind = True
+    while behind:
+        keys, behind = page.take(), page.behind
+        # The first list is complete when the API's first list is read and all its lines are made.
+        whole = not (page.complete or behind) and service.world.rollouts.synced.is_set() and service.hub.quiet
+        if not keys and not whole:
+            continue
+        lines, missing = await shown.part(sorted(keys))
+        gone = [f"{ns}/{name}" for ns, name in missing]
+        all_sent = b"true" if whole else b"false"
+        body = b'{"rows":[%b],"gone":%b,"all":%b}' % (b",".join(lines), msgspec.json.encode(gone), all_sent)
+        page.complete = page.complete or whole
+        await write(request, response, _event(b"rows", body))
 
 
 async def _state(request: web.Request, response: web.StreamResponse, state: Json, asker: Asker) -> None:
@@ -104,9 +116,13 @@ def is_stranger(request: web.Request) -> bool:
 
 
 def lasts(request: web.Request) -> None:
-    """Marks the response as a stream, which has its own connection limit."""
+    """Marks the response as a stream, which has its own connection limit, and little room for unread bytes."""
     if (found := request.get(LASTS)) is not None:
         found()
+    if (transport := request.transport) is not None:
+        transport.set_write_buffer_limits(high=UNREAD_BYTES)
+        if (sock := transport.get_extra_info("socket")) is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES)
 
 
 async def write(request: web.Request, response: web.StreamResponse, data: bytes) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
 
+from serinus.dashboard.hub import PIECE
 from tests.support.dashboard import scenes
 from tests.support.dashboard.dashboard_stage import TOKEN
-from tests.support.dashboard.serving import BEARER, Serving, serving
+from tests.support.dashboard.serving import BEARER, Serving, serving, shown
+
+ROWS = 2 * PIECE
 
 CHANGE = "/rollouts/api/ui/v1/rollouts/default/web/promote"
 OLD_CHANGES = [
@@ -176,15 +180,23 @@ async def test_bad_requests_get_an_answer_in_words(method: str, path: str, optio
         assert await untouched(stage)
 
 
-async def test_a_slow_reader_costs_the_others_nothing() -> None:
-    """A page that reads nothing has a set of keys, never a growing line of messages."""
+async def test_a_page_that_does_not_read_holds_its_place_and_no_messages() -> None:
+    """Neither the process nor the kernel holds the list for it; a page that reads gets all of it meanwhile."""
     async with serving() as stage:
-        await stage.put(scenes.rollout())
-        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
-        writer.write(f"GET /rollouts/api/ui/v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{stage.port}\r\n\r\n".encode())
-        await reader.readuntil(b"event: rows")
-        page = next(iter(stage.service.hub._pages))  # pyright: ignore[reportPrivateUsage]
-        for _ in range(1000):
-            stage.service.hub.changed(("default", "web"))
-        assert len(page.keys) <= 1
+        for number in range(ROWS):
+            await stage.put(scenes.rollout(f"web-{number}", message="m" * 5000))
+        await shown(stage, f"web-{ROWS - 1}")
+        asking = f"GET /rollouts/api/ui/v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{stage.port}\r\n\r\n".encode()
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", stage.port))
+        deaf.sendall(asking)
+        while not stage.service.hub.pages:  # noqa: ASYNC110 - nothing tells that a page was opened
+            await asyncio.sleep(0)
+        (page,) = stage.service.hub._pages  # pyright: ignore[reportPrivateUsage]
+        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port, limit=1 << 24)
+        writer.write(asking)
+        await reader.readuntil(b'"all":true')
+        assert page.read <= PIECE, "most of the list is neither in a buffer of the process nor in one of the kernel"
+        deaf.close()
         writer.close()

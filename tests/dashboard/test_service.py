@@ -68,6 +68,7 @@ async def room(rest_after: float | None = None) -> AsyncGenerator[Room]:
 
 async def told(page: Page) -> set[tuple[str, str]]:
     await page.wake.wait()
+    page.wake.clear()
     return page.take()
 
 
@@ -88,7 +89,7 @@ async def test_many_changes_at_once_are_told_once() -> None:
             await made.client.patch(ROLLOUTS, "web", patch, "default", subresource="status")
         assert await told(page) == {WEB}
         await quiet(made)
-        assert not page.keys
+        assert not page.behind
         assert made.line()["message"] == "number 49"
 
 
@@ -100,7 +101,7 @@ async def test_a_change_that_nobody_would_see_is_not_told() -> None:
         await told(page)
         await made.client.patch(ROLLOUTS, "web", {"metadata": {"annotations": {"note": "x"}}}, "default")
         await quiet(made)
-        assert not page.keys
+        assert not page.behind
 
 
 async def test_a_pod_that_comes_before_its_owners_are_known_is_shown() -> None:

@@ -10,7 +10,7 @@ import aiohttp
 
 from serinus.dashboard.commands import AGENT
 from serinus.dashboard.identity.as_user import anonymous
-from serinus.dashboard.process import served, stop_signal
+from serinus.dashboard.process import AT_ONCE, served, stop_signal
 from serinus.dashboard.server import Server
 from serinus.dashboard.service import Service
 from serinus.dashboard.settings import Settings
@@ -35,7 +35,8 @@ async def run_team(
 ) -> None:
     """Runs until SIGINT or SIGTERM. `ready` is called once it answers."""
     stop, clock = stop_signal(), SystemClock()
-    own, nobody = HttpsHandler(connection), HttpsHandler(anonymous(connection))
+    own = HttpsHandler(connection, at_once=AT_ONCE)
+    nobody = HttpsHandler(anonymous(connection), at_once=AT_ONCE)
     service = Service(Client(own, user_agent=AGENT), clock, Random(), home=connection.namespace)
     try:
         async with aiohttp.ClientSession(trust_env=True) as http:

@@ -87,6 +87,11 @@ class Http1:
             line.close()
         return None
 
+    def _close_old(self, now: float) -> None:
+        """A TLS connection holds a third of a megabyte. The last used ones are taken first, so the others get old."""
+        while now - self._idle[0].last_used >= IDLE_SECONDS:
+            self._idle.pop(0).close()
+
     async def _connect(self, tls: ssl.SSLContext | None, server_hostname: str) -> Line:
         proxy = self._proxy
         async with asyncio.timeout(self._connect_seconds):
@@ -152,6 +157,7 @@ class Http1:
         else:
             line.last_used = time.monotonic()
             self._idle.append(line)
+            self._close_old(line.last_used)
         return Answer(status, headers, body)
 
     async def _stream(self, line: Line, headers: dict[str, str]) -> AsyncIterator[bytes]:

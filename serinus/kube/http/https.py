@@ -42,12 +42,13 @@ TOKEN_SECONDS = 10.0
 
 
 class HttpsHandler:
-    """Calls the API server of `connection`. Create and use it in one event loop, then `close` it."""
+    """Calls the API server of `connection`. Create and use it in one event loop, then `close` it. `at_once`: concurrent
+    requests, without watches."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, at_once: int = AT_ONCE) -> None:
         self._connection = connection
         self._base = connection.server
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(at_once)
         self._tls: ssl.SSLContext | None = None
         self._credential: Credential | None = None
         self._token, self._token_read = connection.token, float("-inf")

@@ -125,7 +125,7 @@ async def test_what_a_user_may_not_list_around_a_rollout_is_not_shown() -> None:
         page = stage.service.hub.open()
         while b"secret:1" not in stage.service.hub.lines[key]:
             await page.wake.wait()
-            page.take()
+            page.wake.clear()
         stage.service.hub.close(page)
         assert await stage.rows(**bearer(BEN)) == ["pay/web"]
         for path in ("/api/ui/v1/rollouts", "/api/ui/v1/rollouts/pay/web", "/api/v1/rollouts/pay/info"):

@@ -71,6 +71,6 @@ async def shown(stage: Serving, *names: str) -> None:
     try:
         while not all(("default", name) in stage.service.hub.lines for name in names) or not stage.service.hub.quiet:
             await page.wake.wait()
-            page.take()
+            page.wake.clear()
     finally:
         stage.service.hub.close(page)

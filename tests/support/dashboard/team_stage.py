@@ -172,7 +172,7 @@ class TeamStage:
         try:
             while len(self.service.hub.lines) < count or not self.service.hub.quiet:
                 await page.wake.wait()
-                page.take()
+                page.wake.clear()
         finally:
             self.service.hub.close(page)
 
