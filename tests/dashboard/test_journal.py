@@ -7,7 +7,6 @@ import random
 from serinus.dashboard.journal import SPARE, Journal
 from serinus.kube.informer import Key
 
-
 WEB = ("default", "web")
 
 

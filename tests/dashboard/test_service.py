@@ -14,6 +14,7 @@ import pytest
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import PODS, ROLLOUTS
 from serinus.dashboard.hub import Page
+from serinus.dashboard.packed import packed
 from serinus.dashboard.service import Service
 from serinus.dashboard.trimmed import Kept, Sent, keep_pod
 from serinus.kube.client import Client
@@ -137,7 +138,7 @@ async def test_a_rollout_that_holds_nonsense_is_shown_with_the_reason_and_hides_
         kept = made.service.world.rollouts.items[WEB]
         assert isinstance(kept, Kept)
         nonsense = {**kept.json(), "status": {"currentStepIndex": "first"}}
-        kept.text = msgspec.json.encode(nonsense)
+        kept.text = packed(msgspec.json.encode(nonsense))
         made.service.hub.changed(WEB)
         await quiet(made)
         assert made.line()["status"] == "Unknown"
