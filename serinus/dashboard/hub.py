@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from serinus.dashboard.journal import Journal
+from serinus.dashboard.packed import packed
 from serinus.dashboard.rows import row, unreadable
 from serinus.dashboard.store import World
-from serinus.dashboard.trimmed import exact
 from serinus.kube.informer import Key
 from serinus.view.rollout_info import Surroundings, rollout_info
 
@@ -83,7 +83,7 @@ class Page:
 class Hub:
     def __init__(self) -> None:
         self.lines: dict[Key, bytes] = {}
-        """The list: one JSON object for each Rollout."""
+        """The list: one packed JSON object for each Rollout."""
         self._journal = Journal()
         self._pages: set[Page] = set()
         self._dirty: set[Key] = set()
@@ -173,7 +173,7 @@ class Hub:
 
 
 def line_of(world: World, key: Key, *, bare: bool = False) -> bytes | None:
-    """The encoded line; None if there is no such Rollout. `bare`: without the objects around it."""
+    """The packed line; None if there is no such Rollout. `bare`: without the objects around it."""
     rollout = world.json(key)
     if rollout is None:
         return None
@@ -181,7 +181,7 @@ def line_of(world: World, key: Key, *, bare: bool = False) -> bytes | None:
     def make() -> dict[str, object]:
         return row(rollout_info(rollout, Surroundings() if bare else world.around(key)), rollout)
 
-    return exact(msgspec.json.encode(shown(make, lambda why: unreadable(*key, why))))
+    return packed(msgspec.json.encode(shown(make, lambda why: unreadable(*key, why))))
 
 
 def shown(make: Callable[[], dict[str, object]], instead: Callable[[str], dict[str, object]]) -> dict[str, object]:

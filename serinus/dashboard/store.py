@@ -31,6 +31,9 @@ Json = dict[str, Any]
 
 LOOK_SECONDS = 0.05
 
+PAGE = 200
+"""Objects per page of a list. The raw text of one page is the peak of the memory of a start."""
+
 _BELOW: tuple[tuple[Resource, Keep, str], ...] = (
     (REPLICA_SETS, keep_replica_set, HASH),
     (PODS, keep_pod, HASH),
@@ -55,7 +58,9 @@ class World:
             def trim(one: Sent | Kept) -> Sent | Kept:
                 return keep(one) if isinstance(one, Sent) else one
 
-            return Informer(client, resource, sent, namespace=namespace, labels=labels, clock=clock, rng=rng, trim=trim)
+            return Informer(
+                client, resource, sent, namespace=namespace, labels=labels, clock=clock, rng=rng, trim=trim, page=PAGE
+            )
 
         self.rollouts = informer(ROLLOUTS, keep_rollout, sent=SentRollout)
         self.below = {resource: informer(resource, keep, labels) for resource, keep, labels in _BELOW}

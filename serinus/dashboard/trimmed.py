@@ -183,11 +183,6 @@ def _filled(obj: Json) -> Json:
     return {key: value for key, value in obj.items() if value != []}
 
 
-def exact(text: bytes) -> bytes:
-    """The same bytes without the encoder's spare capacity, which is a quarter of the cache's size."""
-    return bytes(memoryview(text))
-
-
 def _containers(spec: Json) -> Json:
     pod = _map(_map(spec, "template"), "spec")
     return {

@@ -33,7 +33,7 @@ Key = tuple[str, str]
 log = logging.getLogger(__name__)
 
 PAGE = 500
-"""Objects per page of a list. It bounds the raw text in memory."""
+"""Objects per page of a list, if nothing else is given. It bounds the raw text in memory."""
 
 WATCH_SECONDS = 300.0
 """The server ends a watch after once to twice this time, so that clients spread over its replicas again."""
@@ -71,7 +71,7 @@ _HEAD = Reader(_Head)
 class Informer(Generic[T]):
     """Items of `resource` as `type`, of one namespace ("" for all) and the given selectors.
 
-    `trim`: applied to each object before it is cached, to limit memory.
+    `trim`: applied to each object before it is cached, to limit memory. `page`: objects per page of a list.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Informer(Generic[T]):
         clock: Clock,
         rng: Random | None = None,
         trim: Callable[[T], T] | None = None,
+        page: int = PAGE,
     ) -> None:
         self.items: dict[Key, T] = {}
         self.invalid: dict[Key, str] = {}
@@ -104,7 +105,7 @@ class Informer(Generic[T]):
         self.lists = 0
         self._client, self._resource, self._type = client, resource, type
         self._namespace, self._labels, self._fields = namespace, labels, fields
-        self._clock, self._rng, self._trim = clock, rng or Random(), trim
+        self._clock, self._rng, self._trim, self._page = clock, rng or Random(), trim, page
         self._reader = Reader(type, own=resource.group == OWN_GROUP)
         self._free = resource.group == OWN_GROUP or type is dict
         """Whether objects contain arbitrary user data. Later code walks it recursively."""
@@ -177,7 +178,12 @@ class Informer(Generic[T]):
         listed: set[Key] = set()
         metadata = ListMeta()
         async for page in self._client.pages(
-            self._resource, self._namespace, type=msgspec.Raw, labels=self._labels, fields=self._fields, limit=PAGE
+            self._resource,
+            self._namespace,
+            type=msgspec.Raw,
+            labels=self._labels,
+            fields=self._fields,
+            limit=self._page,
         ):
             self._heard()
             metadata = page.metadata

@@ -14,7 +14,7 @@ import pytest
 from serinus.api.meta import ObjectMeta
 from serinus.api.resources import PODS, ROLLOUTS
 from serinus.dashboard.hub import Page
-from serinus.dashboard.packed import packed
+from serinus.dashboard.packed import packed, unpacked
 from serinus.dashboard.service import Service
 from serinus.dashboard.trimmed import Kept, Sent, keep_pod
 from serinus.kube.client import Client
@@ -50,7 +50,7 @@ class Room:
         return await self._api.handle(request)
 
     def line(self) -> Json:
-        return msgspec.json.decode(self.service.hub.lines[WEB])
+        return msgspec.json.decode(unpacked(self.service.hub.lines[WEB]))
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from typing import Any
 from serinus.api.resources import PODS, REPLICA_SETS
 from serinus.dashboard.hub import line_of
 from serinus.dashboard.identity.viewer import Viewer
+from serinus.dashboard.packed import unpacked
 from serinus.dashboard.service import Service
 from serinus.kube.informer import Key
 
@@ -32,7 +33,7 @@ class Shown:
         """Those of which the page has received lines."""
 
     async def part(self, keys: Iterable[Key]) -> tuple[list[bytes], list[Key]]:
-        """(lines to show, Rollouts that are gone). A Rollout that the user never saw is in neither."""
+        """(encoded lines to show, Rollouts that are gone). A Rollout that the user never saw is in neither."""
         wanted = list(keys)
         namespaces = {namespace for namespace, _ in wanted}
         visible = await self._viewer.visible(namespaces)
@@ -42,7 +43,7 @@ class Shown:
         for key in wanted:
             line = self._line(key, key[0] in bare) if key[0] in visible else None
             if line is not None:
-                lines.append(line)
+                lines.append(unpacked(line))
             elif key[0] in visible or key[0] in self._namespaces:
                 gone.append(key)
         self._namespaces = (self._namespaces - namespaces) | set(visible)

@@ -13,6 +13,7 @@ import pytest
 from serinus.api.resources import EVENTS, NAMESPACES, ROLLOUTS
 from serinus.dashboard import hub, rights, stream
 from serinus.dashboard.identity.shown import NOTHING_VISIBLE
+from serinus.dashboard.packed import unpacked
 from tests.support.dashboard import scenes
 from tests.support.dashboard.team_stage import ANA, BEN, DASHBOARD, TeamStage, team, two_users, viewer_of
 
@@ -123,7 +124,7 @@ async def test_what_a_user_may_not_list_around_a_rollout_is_not_shown() -> None:
         )  # fmt: skip
         key = ("pay", "web")
         page = stage.service.hub.open()
-        while b"secret:1" not in stage.service.hub.lines[key]:
+        while b"secret:1" not in unpacked(stage.service.hub.lines[key]):
             await page.wake.wait()
             page.wake.clear()
         stage.service.hub.close(page)
