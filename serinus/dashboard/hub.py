@@ -51,6 +51,8 @@ class Page:
         """Number of the last change that it has taken."""
         self.again: set[Key] = set()
         """Rollouts to take again, although they did not change."""
+        self.visible = True
+        """Whether the user may see the one Rollout that the page shows."""
         self.focus_changed = True
         self.state_changed = True
         self.complete = False

@@ -43,6 +43,7 @@ async def stream(request: web.Request, service: Service, focus: Key | None) -> w
     )
     await response.prepare(request)
     page = service.hub.open(focus, stranger=is_stranger(request), user=asker.viewer.name)
+    page.visible = looking is not None
     shown, checked = Shown(service, asker.viewer), service.clock.now()
     lasts(request)
     try:
@@ -53,8 +54,7 @@ async def stream(request: web.Request, service: Service, focus: Key | None) -> w
                     checked = service.clock.now()
                     if await asker.ended():
                         return response
-                    if different := await shown.changed():
-                        page.again |= different
+                    if await _rights_changed(page, shown, asker.viewer):
                         page.state_changed = woken = True
                 if woken:
                     await _send(request, response, service, page, shown, asker)
@@ -65,6 +65,16 @@ async def stream(request: web.Request, service: Service, focus: Key | None) -> w
         return response
     finally:
         service.hub.close(page)
+
+
+async def _rights_changed(page: Page, shown: Shown, viewer: Viewer) -> bool:
+    """Whether the viewer may see more or less than before. Marks it for sending."""
+    if page.focus is None:
+        page.again |= (different := await shown.changed())
+        return bool(different)
+    if changed := page.visible != (visible := await viewer.sees(page.focus[0])):
+        page.visible, page.focus_changed = visible, True
+    return changed
 
 
 async def _send(

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 
@@ -146,29 +147,51 @@ async def test_a_user_without_any_namespace_learns_why_the_list_is_empty() -> No
         assert (answer.json["state"]["view"], answer.json["state"]["reason"]) == ("forbidden", NOTHING_VISIBLE)
 
 
-async def test_an_open_page_follows_the_rights_and_ends_with_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rights and tokens are read again for each beat, and beats are frequent."""
     monkeypatch.setattr(stream, "BEAT_SECONDS", 0.05)
     for name in ("KEPT_SECONDS", "DENIED_SECONDS"):
         monkeypatch.setattr(rights, name, 0.0)
     monkeypatch.setattr("serinus.dashboard.team.bearer.KEPT_SECONDS", 0.0)
+
+
+async def event_with(answer: aiohttp.ClientResponse, text: str) -> str:
+    """The next event of the stream with this text."""
+    while True:
+        event = (await answer.content.readuntil(b"\n\n")).decode()
+        if text in event:
+            return event
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_the_page_of_a_rollout_follows_the_rights_and_holds_nothing_of_the_list() -> None:
+    guarded = two_users()
+    async with team(guarded=guarded) as stage:
+        await with_rollouts(stage)
+        url, headers = stage.url + "/api/ui/v1/stream?rollout=pay/web", {"Authorization": f"Bearer {BEN}"}
+        async with stage.http.get(url, headers=headers) as answer:
+            assert '"name":"web"' in await event_with(answer, "event: rollout")
+            guarded.grants["ben@example.com"] = viewer_of("shop")
+            assert "data: null" in await event_with(answer, "event: rollout")
+            guarded.grants["ben@example.com"] = viewer_of("pay")
+            assert '"name":"web"' in await event_with(answer, "event: rollout")
+            (page,) = stage.service.hub._pages  # pyright: ignore[reportPrivateUsage]
+            assert not page.again
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_open_page_follows_the_rights_and_ends_with_the_token() -> None:
     guarded = two_users()
     async with team(guarded=guarded) as stage:
         await with_rollouts(stage)
         headers = {"Authorization": f"Bearer {BEN}"}
         async with stage.http.get(stage.url + "/api/ui/v1/stream", headers=headers) as answer:
-
-            async def part(text: str) -> str:
-                """The next event with this text."""
-                while True:
-                    event = (await answer.content.readuntil(b"\n\n")).decode()
-                    if text in event:
-                        return event
-
-            first = await part('"all":true')
+            first = await event_with(answer, '"all":true')
             assert '"ns":"pay"' in first
             assert "shop" not in first
             guarded.grants["ben@example.com"] = viewer_of("shop")
-            change = await part("event: rows")
+            change = await event_with(answer, "event: rows")
             body = msgspec.json.decode(change.partition("data: ")[2])
             assert body["gone"] == ["pay/web"]
             assert [row["ns"] for row in body["rows"]] == ["shop"]
