@@ -1,8 +1,9 @@
 """Istio: weights in VirtualServices, and the pods of a DestinationRule's subsets. Source: traffic routing, section 3.
 
 The user creates both kinds of objects. A subset moves to another version when its weight is observed to be 0. A weight
-rises when its subset is observed to select that version. One pass writes the DestinationRule or the VirtualServices,
-never both.
+rises when its subset is observed to select that version. One pass writes the DestinationRule or the VirtualServices.
+It writes both where the canary subset selected the stable version before: a proxy may receive the writes in any order,
+and a request reaches pods that serve in either.
 """
 
 from __future__ import annotations
@@ -120,13 +121,13 @@ class Istio(Router[IstioRouting]):
         if refused is not None:
             return refused
         rule, moved, still = _moved(config, traffic, objects)
-        if moved:
+        if moved and (still or not _from_stable(config, traffic, objects)):
             return RouteResult(
                 moved, pending=f"the subsets of DestinationRule {rule} are to be seen before weights change"
             )
         if still:
             return RouteResult(pending=still)
-        writes = tuple(_weighed(config, traffic, objects))
+        writes = (*moved, *_weighed(config, traffic, objects))
         verified, why = confirmed(_reports(config, objects), writes)
         shared = _shared(config, traffic, objects)
         return RouteResult(writes, verified=verified, unverified=why, unverified_for=REPORTS_WITHIN, shared=shared)
@@ -222,6 +223,17 @@ def _moved(config: IstioRouting, traffic: Traffic, objects: Objects) -> tuple[st
     because = f"the subsets are to select the pods of {canary or 'every version'} and {stable or 'every version'}"
     done = edited(RULE, use.name, seen, led, because, reason="UpdatedDestinationRule", message=message)
     return use.name, done, waits
+
+
+def _from_stable(config: IstioRouting, traffic: Traffic, objects: Objects) -> bool:
+    """Whether the canary subset moves from the stable version, which serves, and nothing else of the DestinationRule changes."""
+    use, sides = config.destination_rule, _of(config, traffic)
+    seen = objects.get(RULE.key, use.name) if use else None
+    if seen is None or not traffic.stable_ready or traffic.additional:
+        return False
+    of_trials = any(sides.is_trial(each["name"]) for each in istio_subsets.subsets(seen))
+    selected = {istio_subsets.hash_in(seen, name) for name in (sides.canary_subset, sides.stable_subset)}
+    return selected == {traffic.stable_hash} and not of_trials
 
 
 def _weighed(config: IstioRouting, traffic: Traffic, objects: Objects) -> Iterator[Write]:

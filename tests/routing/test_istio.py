@@ -315,6 +315,22 @@ def test_nothing_is_written_beside_the_destination_rule():
     assert answer.pending == "the subsets of DestinationRule web are to be seen before weights change"
 
 
+def test_both_objects_are_written_in_one_pass_where_the_subset_selected_the_stable_version():
+    """In whatever order a proxy receives them, requests reach pods that serve. The weight is as quick as that of other routers."""
+    there = with_subsets(service([{"route": by_subset()}]), marked(rule("old", "old")))
+    (answer,) = there.answers(there.traffic(20))
+    assert ([write.kind for write in answer.writes], answer.pending) == ([RULE.key, SERVICE.key], "")
+    (answer,) = there.answers(there.traffic(20, stable_ready=0))
+    assert ([write.kind for write in answer.writes], bool(answer.pending)) == ([RULE.key], True)
+
+
+@pytest.mark.parametrize(("canary", "stable"), [("before", "old"), ("", "old"), ("old", "before"), ("old", "")])
+def test_a_subset_that_selected_any_other_version_is_to_be_seen_before_the_weight(canary: str, stable: str):
+    there = with_subsets(service([{"route": by_subset()}]), marked(rule(canary, stable)))
+    (answer,) = there.answers(there.traffic(20))
+    assert ([write.kind for write in answer.writes], bool(answer.pending)) == ([RULE.key], True)
+
+
 def test_a_subset_keeps_its_version_while_it_has_a_share():
     there = with_subsets(service([{"route": by_subset(20)}]), marked(rule("before", "old")))
     assert [write.kind for write in there.route(0)] == [SERVICE.key, RULE.key]
