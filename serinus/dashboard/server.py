@@ -17,7 +17,7 @@ from aiohttp import web
 
 import serinus
 from serinus.dashboard import argo_api as old_api
-from serinus.dashboard import bodies, job_logs
+from serinus.dashboard import bodies, job_logs, namespaces
 from serinus.dashboard.access import HEADERS, SAFE, Denied
 from serinus.dashboard.commands import ACTIONS, MovedOn, Refused, Seen
 from serinus.dashboard.files import INDEX, File, files, index
@@ -76,6 +76,7 @@ class Server:
         app.add_routes(self._gate.routes())
         old_api.add_routes(app, f"{root}/api/v1", self._service)
         job_logs.add_routes(app, ui)
+        namespaces.add_routes(app, ui)
         app.add_routes(
             [
                 web.get(f"{ui}/stream", self._stream),

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from serinus.api.values.times import format_time
 from tests.support.dashboard import scenes
-from tests.support.dashboard.dashboard_stage import Stage
+from tests.support.dashboard.dashboard_stage import Stage, refusing
 
 MODES = ("cards", "table")
 NAMES = "[data-main]"
@@ -127,12 +127,22 @@ def test_the_empty_page_has_a_command_that_works_as_it_stands(stage: Stage, page
     expect(page.locator(NAMES)).to_have_text(["hello"])
 
 
-def test_an_empty_namespace_is_told_apart_from_no_rollouts_at_all(stage: Stage, page: Page) -> None:
+def test_an_empty_namespace_and_one_that_does_not_exist_are_different_views(stage: Stage, page: Page) -> None:
+    main = page.locator("main")
+    page.goto(stage.url + "prod")
+    expect(main.get_by_role("heading", name="Namespace prod does not exist.")).to_be_visible()
+    assert shlex.split(main.locator("code").first.inner_text()) == ["kubectl", "get", "namespaces"]
+    expect(main).not_to_contain_text("no Rollouts")
+    stage.put({"kind": "Namespace", "metadata": {"name": "prod"}})
+    expect(main).to_contain_text("There are no Rollouts in namespace prod yet.")
+    expect(main).not_to_contain_text("does not exist")
+    expect(main.locator("code").first).to_contain_text("namespace: prod")
+    stage.put(scenes.healthy(namespace="prod"))
+    expect(page.locator(NAMES)).to_have_text(["web"])
+
+
+def test_without_the_right_to_read_namespaces_the_empty_view_says_so(stage: Stage, page: Page) -> None:
+    stage.before = refusing(403, "Forbidden", 'namespaces "prod" is forbidden', "/namespaces/prod")
     page.goto(stage.url + "prod")
     expect(page.locator("main")).to_contain_text("There are no Rollouts in namespace prod yet.")
-    expect(page.locator("main code").first).to_contain_text("namespace: prod")
-    stage.put(scenes.healthy())
-    expect(page.locator("main")).to_contain_text(
-        "There are no Rollouts in namespace prod, or there is no such namespace."
-    )
-    assert shlex.split(page.locator("main code").first.inner_text()) == ["kubectl", "get", "namespaces"]
+    expect(page.locator("main")).to_contain_text('Whether it exists is not known: namespaces "prod" is forbidden')

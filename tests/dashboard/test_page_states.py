@@ -6,7 +6,6 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,19 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 from serinus.kube.errors import Unavailable
 from serinus.kube.transport import Request, Response
 from tests.support.dashboard import scenes
-from tests.support.dashboard.dashboard_stage import TOKEN, Stage
+from tests.support.dashboard.dashboard_stage import TOKEN, Stage, refusing
 
 pytestmark = pytest.mark.long
-
-
-def refusing(code: int, reason: str, message: str, *words: str) -> Callable[[Request], Response | None]:
-    """Answers requests whose path has one of `words` with this Status."""
-    body = json.dumps({"kind": "Status", "code": code, "reason": reason, "message": message}).encode()
-
-    def answer(request: Request) -> Response | None:
-        return Response(code, body) if any(word in request.path for word in words) else None
-
-    return answer
 
 
 def test_forbidden_everywhere_is_told(page: Page) -> None:
@@ -36,6 +25,7 @@ def test_forbidden_everywhere_is_told(page: Page) -> None:
     page.goto(stage.url)
     expect(page.locator("main")).to_contain_text("You may not look at Rollouts here.")
     expect(page.locator("main")).to_contain_text('User "ann" cannot list')
+    expect(page.locator("main")).to_contain_text("start the dashboard with another --context")
     stage.end()
 
 

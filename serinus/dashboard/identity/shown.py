@@ -23,6 +23,12 @@ NOTHING_VISIBLE = (
     "for instance with a RoleBinding to the ClusterRole view."
 )
 
+REMEDY = "An administrator of the cluster gives this right; or start the dashboard with another --context."
+REMEDY_OF_TEAM = (
+    "The account of the dashboard itself lacks this right: serinus install --dashboard prints the role that has it."
+)
+"""Ways out of the view `forbidden`, if the API server refuses the shared view."""
+
 
 class Shown:
     """The list on one page."""
@@ -61,6 +67,8 @@ class Shown:
     def state(self, *, complete: bool) -> Json:
         """The state of the view for this user; see `Service.state`. `complete`: `part` has had the whole list."""
         state = self._service.state()
+        if state["view"] == "forbidden":
+            state["remedy"] = REMEDY if self._viewer.who is None else REMEDY_OF_TEAM
         if self._viewer.who is None:
             return state
         if complete and state["view"] == "ok" and self._service.hub.lines and not self._namespaces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections import Counter
@@ -145,6 +146,27 @@ async def test_a_user_without_any_namespace_learns_why_the_list_is_empty() -> No
         answer = await stage.ask("GET", "/api/ui/v1/rollouts", **bearer(BEN))
         assert answer.json["rows"] == []
         assert (answer.json["state"]["view"], answer.json["state"]["reason"]) == ("forbidden", NOTHING_VISIBLE)
+
+
+async def test_in_a_cluster_no_view_names_an_option_of_the_command() -> None:
+    """If the dashboard's own account may not list Rollouts, another --context is no way out for a user."""
+    guarded = two_users()
+    guarded.grants[DASHBOARD] = ()
+    async with team(guarded=guarded) as stage:
+        while stage.service.state()["view"] == "loading":  # noqa: ASYNC110 - nothing tells of a failed first list
+            await asyncio.sleep(0)
+        state = (await stage.ask("GET", "/api/ui/v1/rollouts", **bearer(BEN))).json["state"]
+        assert state["view"] == "forbidden"
+        assert "--context" not in state["remedy"]
+        assert "serinus install --dashboard" in state["remedy"]
+
+
+async def test_a_user_without_the_right_does_not_learn_which_namespaces_exist() -> None:
+    async with team(guarded=two_users()) as stage:
+        await with_rollouts(stage)
+        for namespace in ("shop", "none"):
+            answer = await stage.ask("GET", f"/api/ui/v1/namespaces/{namespace}", **bearer(BEN))
+            assert answer.json["found"] == "unknown"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
 import threading
@@ -120,6 +121,16 @@ class Stage:
         async with served(service, self.settings, listening):
             ready.set()
             await self._stop.wait()
+
+
+def refusing(code: int, reason: str, message: str, *words: str) -> Callable[[Request], Response | None]:
+    """Answers requests whose path has one of `words` with this Status."""
+    body = json.dumps({"kind": "Status", "code": code, "reason": reason, "message": message}).encode()
+
+    def answer(request: Request) -> Response | None:
+        return Response(code, body) if any(word in request.path for word in words) else None
+
+    return answer
 
 
 async def put(client: Client, obj: Json) -> Json:

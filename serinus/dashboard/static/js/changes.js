@@ -23,6 +23,10 @@ export async function logOf(ns, job) {
   return (await call(`jobs/${encodeURIComponent(ns)}/${encodeURIComponent(job)}/log`)).log;
 }
 
+export async function namespaceOf(ns) {
+  return call(`namespaces/${encodeURIComponent(ns)}`);
+}
+
 export async function offersOf(row) {
   return call(place(row));
 }

@@ -1,12 +1,13 @@
 // The list: filters, cards or a table, pages.
 import { here, listAddress, rolloutAddress, STATUSES } from "./address.js";
-import { ask, offersOf } from "./changes.js";
+import { ask, namespaceOf, offersOf } from "./changes.js";
 import { ago, countdown, lasting } from "./clock.js";
 import { el, renderKeyed, toast } from "./dom.js";
 import { keyOf, PART_OF, select, urgency } from "./matching.js";
 import { badge, copyable, plural, role, weightBar } from "./pieces.js";
 import { favourites, toggleFavourite } from "./preferences.js";
 
+const LOOK_AGAIN = 3000;
 const CARDS = 60;
 const LINES = 50;
 // Each column: its name, and the order that it sorts by.
@@ -19,6 +20,7 @@ export class List {
     this.main = main;
     this.world = world;
     this.go = go;
+    this.looking = new Set();
     this.#frame();
   }
 
@@ -53,7 +55,11 @@ export class List {
     this.#renderChips(wanted, counts);
     const nothing = this.world.nothing(total, shown.length, wanted);
     if (nothing) {
-      this.body.replaceChildren(el("div", { class: "empty" }, nothing.map((part) => (part.command ? copyable(part.command) : el("p", {}, part)))));
+      const print = JSON.stringify(nothing);
+      if (this.body.firstElementChild?.dataset.print !== print) {
+        this.body.replaceChildren(el("div", { class: "empty", "data-print": print }, nothing.map((part) => (part.command ? copyable(part.command) : part.heading ? el("h2", {}, part.heading) : el("p", {}, part)))));
+      }
+      if (wanted.ns && !total && this.world.whole) this.#look(wanted.ns);
       this.pager.replaceChildren();
       this.pager.dataset.text = "";
       return;
@@ -65,6 +71,15 @@ export class List {
     if (wanted.table) this.#renderTable(rows, wanted);
     else this.#renderCards(rows);
     this.#renderPager(page, pages, shown.length, total);
+  }
+
+  // Whether a namespace without Rollouts exists, asked again from time to time while its view is open.
+  async #look(ns) {
+    if (this.looking.has(ns)) return;
+    this.looking.add(ns);
+    this.world.namespaces.set(ns, await namespaceOf(ns).catch((error) => ({ found: "unknown", why: error.message })));
+    setTimeout(() => { this.looking.delete(ns); if (this.body.isConnected) this.render(); }, LOOK_AGAIN);
+    if (this.body.isConnected) this.render();
   }
 
   // Of a release: who is where, and what waits.

@@ -17,6 +17,7 @@ END`;
 export class World {
   constructor() {
     this.rows = new Map();
+    this.namespaces = new Map(); // those without Rollouts: whether they exist
     this.rollout = undefined;
     this.state = { view: "loading", reason: "", parts: [] };
     this.readOnly = "";
@@ -55,14 +56,18 @@ export class World {
     if (shown) return null;
     const ns = place.ns || "default";
     const { view, reason } = this.state;
-    if (view === "forbidden") return ["You may not look at Rollouts here.", reason, "An administrator of the cluster gives this right; or start the dashboard with another --context."];
+    if (view === "forbidden") return ["You may not look at Rollouts here.", reason, this.state.remedy].filter(Boolean);
     if (view === "missing") return ["This API server does not know Rollouts: their CustomResourceDefinition is not installed.", reason];
     if (view === "unreachable") return ["The API server does not answer. Trying again.", reason];
     if (!this.whole) return ["Loading…"];
     if (total) return ["No Rollout matches. Clear the search or the filters to see all."];
     if (place.release) return [`No Rollout has the label ${PART_OF}: ${place.release}.`];
-    if (place.ns && this.rows.size) return [`There are no Rollouts in namespace ${ns}, or there is no such namespace. These exist:`, { command: "kubectl get namespaces" }];
-    return [place.ns ? `There are no Rollouts in namespace ${ns} yet. This makes one:` : "There are no Rollouts yet. This makes one:", { command: EXAMPLE.replace("NAMESPACE", ns) },
+    const known = place.ns ? this.namespaces.get(ns) : { found: "yes" };
+    if (!known) return ["Loading…"];
+    if (known.found === "no") return [{ heading: `Namespace ${ns} does not exist.` }, "Its name may be written differently. This lists those that exist:", { command: "kubectl get namespaces" }];
+    const unsure = known.found === "unknown" ? [`Whether it exists is not known: ${known.why}`] : [];
+    return [place.ns ? `There are no Rollouts in namespace ${ns} yet.` : "There are no Rollouts yet.", ...unsure,
+      "This makes one:", { command: EXAMPLE.replace("NAMESPACE", ns) },
       "This releases a new version of it:", { command: `kubectl argo rollouts set image hello hello=argoproj/rollouts-demo:green -n ${ns}` }];
   }
 }
