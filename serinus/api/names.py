@@ -22,6 +22,10 @@ SCALE_DOWN_DEADLINE = "scale-down-deadline"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NOTIFIED = "notified.notifications.argoproj.io"
 
+CONTROLLER_LEASE = "argo-rollouts-controller-lock"
+"""The Lease of the leading controller; with an instance id, `-ID` follows. Argo Rollouts uses the same name, so the two
+never act on the same Rollouts at once."""
+
 ISTIO_GROUP = "networking.istio.io"
 """API group of Istio's VirtualServices and DestinationRules."""
 PRIMARY_CLUSTER = "istio.argoproj.io/primary-cluster"

@@ -42,6 +42,8 @@ class _Look:
     mark: str
     at: float
     snapshot: Snapshot
+    unread: str
+    """Why some objects are not read here; "" if all are."""
     again: bool = False
     """Whether another read is already scheduled."""
 
@@ -60,10 +62,14 @@ class Reasons:
         `mark`: changes whenever the Rollout or an object that it owns does.
         """
         # Imported here for the reason that `service.detail` gives.
-        from serinus.engine.explain.why import explain
+        from serinus.engine.explain.why import explain, glance
 
         look = await self._look(key, mark)
-        return None if look is None else explain(msgspec.structs.replace(look.snapshot, now=self._clock.now()))
+        if look is None:
+            return None
+        if look.unread:
+            return msgspec.structs.replace(glance(look.snapshot.rollout), unread=look.unread)
+        return explain(msgspec.structs.replace(look.snapshot, now=self._clock.now()))
 
     def templates(self, key: Key) -> dict[str, Json]:
         """Pod templates by the name of their ReplicaSet, as of the last read; empty without one."""
@@ -81,7 +87,8 @@ class Reasons:
                 asyncio.get_running_loop().call_later(LOOK_SECONDS - age, self._again, key)
             return None
         try:
-            found = _Look(mark, now, await self._gathered(key, now))
+            snapshot = await self._gathered(key, now)
+            found = _Look(mark, now, snapshot, await self._unread(snapshot))
         except (ApiError, msgspec.ValidationError):
             return None
         self._looks.pop(key, None)
@@ -89,6 +96,11 @@ class Reasons:
         if len(self._looks) > self._most:
             del self._looks[next(iter(self._looks))]
         return found
+
+    async def _unread(self, snapshot: Snapshot) -> str:
+        from serinus.dashboard.istio_cluster import elsewhere
+
+        return await elsewhere(self._client, snapshot)
 
     async def _gathered(self, key: Key, now: float) -> Snapshot:
         from serinus.engine.explain.snapshot_reader import answered_later, gather, resource_of

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from serinus import __version__
 from serinus.api.meta import Json
-from serinus.api.names import NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
+from serinus.api.names import CONTROLLER_LEASE, NOTIFICATION_CONFIG_MAP, NOTIFICATION_SECRET
 from serinus.api.schema.crds import crds
 
 NAME = "argo-rollouts"
-LEASE = "argo-rollouts-controller-lock"
-"""The Lease of the leading controller; with an instance id, `-ID` follows. Argo Rollouts uses the same name, so the two
-never act on the same Rollouts at once."""
+LEASE = CONTROLLER_LEASE
 IN_PROCESS = "serinus-up"
 """Prefix of the holder's identity for the controller of `serinus up`."""
 LABELS = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serinus.api.resources import ROLLOUTS, SERVICES
+from serinus.api.resources import LEASES, NAMESPACES, ROLLOUTS, SECRETS, SERVICES
 from serinus.dashboard.explanations import LOOK_SECONDS, STALE_SECONDS, Reasons
 from serinus.engine.core import wait_reasons
 from serinus.kube.client import Client
@@ -94,3 +94,50 @@ async def test_a_rollout_that_is_gone_has_no_reasons() -> None:
     web = await Watched().start()
     await web.client.delete(ROLLOUTS, "web", "default")
     assert await web.code("1") == ""
+
+
+ISTIO: Json = {"istio": {"virtualService": {"name": "web", "routes": ["primary"]}}}
+MESH: Json = {"metadata": {"name": "mesh", "labels": {"istio.argoproj.io/primary-cluster": "true"}}, "data": {}}
+
+
+async def with_istio(*secrets: tuple[Json, str]) -> Watched:
+    """A Rollout with Istio, whose objects are not in this cluster. The controller leads in `argo-rollouts`."""
+    web = Watched()
+    await web.start()
+    canary = {"trafficRouting": {"nginx": None, **ISTIO}}
+    await web.client.patch(ROLLOUTS, "web", {"spec": {"strategy": {"canary": canary}}}, "default")
+    for name in ("argo-rollouts", "elsewhere"):
+        await web.client.create(NAMESPACES, {"metadata": {"name": name}})
+    lease = {"metadata": {"name": "argo-rollouts-controller-lock"}, "spec": {}}
+    await web.client.create(LEASES, lease, "argo-rollouts")
+    for secret, namespace in secrets:
+        await web.client.create(SECRETS, secret, namespace)
+    return web
+
+
+async def test_objects_in_the_cluster_of_a_secret_are_not_called_missing() -> None:
+    web = await with_istio((MESH, "argo-rollouts"))
+    why = await web.reasons.of(WEB, "1")
+    assert why is not None
+    assert [reason.code for reason in why.reasons] == [wait_reasons.PAUSE_STEP.code], "as the status says"
+    assert why.unread == (
+        "Istio's objects are in the cluster that Secret argo-rollouts/mesh names, which the dashboard does not read; "
+        "the reasons above are those that the controller reported"
+    )
+
+
+async def test_without_such_a_secret_they_are_missing() -> None:
+    web = await with_istio((MESH, "elsewhere"))
+    why = await web.reasons.of(WEB, "1")
+    assert why is not None
+    assert ([reason.code for reason in why.reasons], why.unread) == ([wait_reasons.WAITING_FOR_REFERENCE.code], "")
+
+
+async def test_a_user_who_may_not_list_secrets_is_told_that_they_may_be_elsewhere() -> None:
+    web = await with_istio((MESH, "argo-rollouts"))
+    web.refused = "/secrets"
+    why = await web.reasons.of(WEB, "1")
+    assert why is not None
+    assert [reason.code for reason in why.reasons] == [wait_reasons.PAUSE_STEP.code]
+    assert why.unread.startswith("VirtualService web is not in this cluster. A Secret with the label ")
+    assert "may name another cluster, and your rights do not allow to list Secrets" in why.unread

@@ -36,6 +36,7 @@ def now_box(info: RolloutInfo, why: Why) -> Json:
         ],
         "shortSteps": list(why.short_steps),
         "next": why.next,
+        "unread": why.unread,
     }
 
 

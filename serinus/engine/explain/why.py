@@ -72,6 +72,8 @@ class Why(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Steps that are too short for their sequential verdict, as sentences."""
     troubles: tuple[PodTrouble, ...] = ()
     """Of the new version, then of the stable one. A trouble that a usual pod start has for a moment is none."""
+    unread: str = ""
+    """Why the reader did not read some objects, as a sentence: the reasons are then those of the status."""
 
 
 def explain(snapshot: Snapshot) -> Why:

@@ -7,7 +7,7 @@ const SIGNS = { done: "✔", current: "▶", todo: "○", aborted: "✖", skippe
 const STATES = { todo: "to do", aborted: "aborted here", unknown: "not known whether it ran" };
 
 export function nowBox(r) {
-  const { troubles, said, reasons, judged, shortSteps, next } = r.box;
+  const { troubles, said, reasons, judged, shortSteps, next, unread } = r.box;
   const bad = r.status === "Degraded";
   const line = (label, ...text) => el("p", {}, el("strong", {}, `${label}: `), text);
   return el("section", { class: `now ${r.status}`, "aria-label": "Now" },
@@ -20,7 +20,8 @@ export function nowBox(r) {
     }),
     judged.map(({ label, text }) => line(label, text)),
     shortSteps.map((step) => el("p", { class: "short-step" }, el("strong", {}, "Too short: "), step)),
-    next ? line("Next", next) : null);
+    next ? line("Next", next) : null,
+    unread ? line("Not read here", unread) : null);
 }
 
 // What is waited for, since when, until when, what ends it, and the code that metrics and `serinus why` have for it.
