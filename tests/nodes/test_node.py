@@ -24,6 +24,7 @@ WEB = {
             {
                 "name": "web",
                 "image": demo("blue"),
+                "imagePullPolicy": "Always",
                 "ports": [{"containerPort": 8080}],
                 "readinessProbe": {"httpGet": {"path": "/color", "port": 8080}, "periodSeconds": 1},
             }

@@ -17,6 +17,7 @@ from tests.support.nodes import node_settings
 from tests.support.nodes.machine import Machine
 from tests.support.nodes.node_settings import ADDRESS, API_SERVICE, BRIDGE, GATEWAY, Places
 from tests.support.nodes.programs import SYSTEM_PATH
+from tests.support.nodes.registry import HUB, Registry
 
 NODE = "n1"
 KUBELET = f"system:node:{NODE}"
@@ -37,6 +38,8 @@ class Node:
     machine: Machine
     directory: Path
     images: Path
+    registry: Registry | None = None
+    """Of the same images, for pods that insist on a pull."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
 
     @staticmethod
@@ -59,6 +62,10 @@ class Node:
                 "--controllers=*",
                 f"--service-account-private-key-file={directory / 'accounts.key'}",
                 "--use-service-account-credentials=false",
+                # An autoscaler decides within seconds, also about pods that have just begun.
+                "--horizontal-pod-autoscaler-sync-period=2s",
+                "--horizontal-pod-autoscaler-initial-readiness-delay=2s",
+                "--horizontal-pod-autoscaler-cpu-initialization-period=5s",
             ),
         )
 
@@ -70,6 +77,10 @@ class Node:
         self.machine.start()
         places = Places(self.directory)
         places.network.mkdir()
+        self.registry = Registry(self.images)
+        hub = places.registries / HUB
+        hub.mkdir(parents=True)
+        (hub / "hosts.toml").write_text(node_settings.mirror(self.registry.start()))
         self._write("containerd.toml", node_settings.containerd(places))
         (places.network / node_settings.CONFLIST).write_text(node_settings.bridge())
         self._run("containerd", "containerd", "--config", str(self.directory / "containerd.toml"))
@@ -95,6 +106,8 @@ class Node:
             for process in self.processes.values():
                 process.wait(10)
         finally:
+            if self.registry is not None:
+                self.registry.stop()
             self.plane.stop()
             shutil.rmtree(self.directory, ignore_errors=True)
 

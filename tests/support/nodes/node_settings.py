@@ -34,6 +34,10 @@ class Places:
     def network(self) -> Path:
         return self.directory / "cni"
 
+    @property
+    def registries(self) -> Path:
+        return self.directory / "registries"
+
 
 def containerd(places: Places) -> str:
     """In TOML, for containerd 1.6 and newer with the version 2 of its configuration."""
@@ -56,7 +60,15 @@ state = "/run/containerd-state"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{places.network}"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{places.registries}"
 """
+
+
+def mirror(address: str) -> str:
+    """For containerd: the registry at this address has all images of Docker's."""
+    url = f"http://{address}"
+    return f'server = "{url}"\n[host."{url}"]\n  capabilities = ["pull", "resolve"]\n'
 
 
 def bridge() -> str:

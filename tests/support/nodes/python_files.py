@@ -64,9 +64,13 @@ def _files(name: str) -> Iterator[tuple[str, Path]]:
             yield str(file), Path(str(place))
 
 
-def _libraries(files: Iterable[Path | bytes]) -> dict[str, Path]:
-    """The shared libraries of those that are programs or libraries, and the loader, by the paths where the loader looks."""
-    linked = [str(f) for f in files if isinstance(f, Path) and (f.suffix == ".so" or f == interpreter())]
-    said = subprocess.run(["ldd", *linked], capture_output=True, text=True, check=False).stdout
+def libraries(*programs: Path) -> dict[str, Path | bytes]:
+    """The shared libraries of programs or libraries, and the loader, by the paths where the loader looks. None for a static program."""
+    command = ["ldd", *map(str, programs)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     paths = re.findall(r"(?:=> |^\s*)(/\S+) \(0x", said, re.MULTILINE)
     return {path: Path(path) for path in paths}
+
+
+def _libraries(files: Iterable[Path | bytes]) -> dict[str, Path | bytes]:
+    return libraries(*(f for f in files if isinstance(f, Path) and (f.suffix == ".so" or f == interpreter())))
