@@ -48,7 +48,8 @@ def _sent(path: Path) -> bytes:
 
 def index(template: bytes, values: dict[str, str], *, user: str = "") -> bytes:
     """The page with `{{name}}` replaced, each value escaped for text and attributes. `user`: the one who can sign out."""
-    account = f'<p class="foot" id="account">Signed in as {html.escape(user)}. <a href="auth/sign-out">Sign out</a></p>'
+    out = '<a href="auth/sign-out">Sign out</a>'
+    account = f'<nav class="foot" id="account" aria-label="Account">Signed in as {html.escape(user)}. {out}</nav>'
     text = template.decode().replace("{{account}}\n", f"{account}\n" if user else "")
     for name, value in values.items():
         text = text.replace("{{" + name + "}}", html.escape(value))

@@ -12,20 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import serinus.dashboard
 from serinus.api.values.times import format_time
 from tests.support.dashboard import scenes
+from tests.support.dashboard.axe import findings
 from tests.support.dashboard.dashboard_stage import TOKEN, Stage
 from tests.support.long import few
 
 pytestmark = pytest.mark.long
 
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PICTURES = Path(__file__).parents[2] / "docs" / "images"
 WIDTHS = {"desk": 1200, "phone": 390}
 
@@ -115,16 +113,6 @@ def looked(browser: Browser, width: str, scheme: Scheme) -> Iterator[Page]:
     )
     yield context.new_page()
     context.close()
-
-
-def findings(page: Page) -> list[str]:
-    page.evaluate(AXE)
-    found: Any = page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
-    return [
-        f"{v['id']}: {node['html'][:200]} {node.get('failureSummary')}"
-        for v in found["violations"]
-        for node in v["nodes"]
-    ]
 
 
 def too_wide(page: Page) -> int:

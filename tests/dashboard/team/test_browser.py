@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.dashboard import scenes
+from tests.support.dashboard.axe import findings
 from tests.support.dashboard.team_stage import ANA, TeamStage, editor_of, team, two_users
 
 
@@ -39,6 +40,26 @@ def running() -> Iterator[Running]:
     found.do(manager.__aexit__(None, None, None))
     loop.call_soon_threadsafe(loop.stop)
     thread.join(20)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_for_signing_in_and_out_are_accessible(running: Running, browser: Browser, scheme: Any) -> None:
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"{running.stage.url}/auth/sign-in")
+    assert not findings(page)
+    page.get_by_label("Token of the cluster").fill("a-wrong-token")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("The API server refuses this token")
+    assert not findings(page)
+    page.get_by_label("Token of the cluster").fill(ANA)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Signed in as ana@example.com.")).to_be_visible()
+    assert not findings(page)
+    page.get_by_role("link", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert not findings(page)
+    context.close()
 
 
 def test_a_user_signs_in_promotes_and_signs_out(running: Running, page: Page) -> None:

@@ -170,7 +170,7 @@ export class List {
       [since(row), row.by ? el("div", { class: "where" }, `by ${row.by}`) : null],
       this.#buttons(row),
     ];
-    return el("tr", { "data-item": keyOf(row), role: "row" }, cells.map((cell, i) => el("td", { role: "cell", class: i === 4 ? "weight" : null, "data-name": COLUMNS[i][0] }, cell)));
+    return el("tr", { "data-item": keyOf(row), role: "row" }, cells.map((cell, i) => el("td", { role: "cell", class: i === 4 ? "weight" : null, "data-name": i === 7 ? null : COLUMNS[i][0] }, cell)));
   }
 
   #star(row) {
@@ -248,7 +248,7 @@ function split(row) {
 }
 
 function why(row) {
-  const text = row.why || row.message;
+  const text = row.why || row.message.replace(/^RolloutAborted: /, "");
   return text ? el("div", { class: "why" }, text, row.until ? [", ", countdown(row.until)] : null) : null;
 }
 
