@@ -64,6 +64,8 @@ test-nodes: $(DEV) ## The tests with real containers: a Kubernetes node, and `se
 	@export SERINUS_TESTS=all SERINUS_NODES=install SERINUS_IMAGE=$(if $(IMAGE),$(abspath $(IMAGE)))
 	$(BIN)/python -m pytest tests/nodes $(ARGS)
 	SERINUS_CLUSTER=podman $(BIN)/python -m pytest tests/e2e/test_up.py tests/e2e/test_walkthrough.py -k 'not own_images' $(ARGS)
+	$(BIN)/python -m tests.support.nodes.standing sh -c 'SERINUS_CLUSTER=$$KUBECONFIG SERINUS_GATEWAY=$$GATEWAY \
+	  $(BIN)/python -m pytest tests/e2e/test_walkthrough.py tests/e2e/test_examples.py::test_blue_green $(ARGS)'
 
 lint: style ## Check style, types and the language of pages and help texts
 	@$(BIN)/pyright
