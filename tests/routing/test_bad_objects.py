@@ -276,6 +276,20 @@ LISTS = {
 }
 
 
+OTHERWISE = {
+    "alb": "several paths may lead to a Service, and one action divides them",
+    "nginx": "several paths may lead to a Service, and the canary Ingress has them all",
+    "ambassador": "a Mapping leads to one Service",
+    "appMesh": "a route must have two targets: test_appmesh.py",
+    "argoproj-labs/openshift": "a Route may name the canary first with its weight: test_openshift.py",
+}
+"""Routers without a list in which a second entry of a Service would count double."""
+
+
+def test_every_router_says_what_a_second_entry_means():
+    assert LISTS.keys() | OTHERWISE.keys() == CASES.keys()
+
+
 @pytest.mark.parametrize("index", [0, 1], ids=["stable", "canary"])
 @pytest.mark.parametrize("key", LISTS)
 def test_a_service_that_is_listed_twice_is_an_error_and_no_weight_counts_double(key: str, index: int):

@@ -1,6 +1,6 @@
 """Each router with the objects of its page, of which a user has edited any part halfway.
 
-Every part of every object is removed, and replaced by something of another kind. The answer is an error that names an
+Every part of every object is removed, doubled, and replaced by something of another kind. The answer is an error that names an
 object and writes nothing, or the writes of a route that can still have the weight; never an exception. With the objects
 as they were, the weight is written again.
 """
@@ -21,7 +21,7 @@ from tests.support.routing.samples import SAMPLES, parts
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
 ODD: tuple[Any, ...] = (None, "x", 7, [], {})
-GONE = object()
+GONE, TWICE = object(), object()
 WITH_OBJECTS = [page for page, text in SAMPLES.items() if parts(text)[0]]
 
 
@@ -45,6 +45,9 @@ def with_value(obj: Json, at: Path, value: Any) -> Json:
         here = here[key]
     if value is GONE:
         del here[last]
+    elif value is TWICE:
+        if isinstance(here, list):
+            here.append(copy.deepcopy(here[int(last)]))
     else:
         here[last] = value
     return changed
@@ -70,7 +73,7 @@ def test_an_object_that_is_edited_halfway_is_an_error_with_its_name_or_gets_the_
     tried = refused = 0
     for number, obj in enumerate(objects):
         for at in [place for place in places(obj) if place[0] == "spec" or place[:2] == ("metadata", "annotations")]:
-            for value in (GONE, *ODD) if not is_typed(obj) else (GONE,):
+            for value in (GONE, TWICE, *ODD) if not is_typed(obj) else (GONE, TWICE):
                 changed = with_value(obj, at, value)
                 for each in (*objects[:number], changed, *objects[number + 1 :]):
                     there.put(copy.deepcopy(each))
