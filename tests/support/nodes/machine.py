@@ -1,8 +1,8 @@
 """A machine inside this one: namespaces of processes and of mounts, which end with all that is in them.
 
-The files are those of this machine. `/run`, `/var/log` and `/var/lib/kubelet` are empty there, so that programs that insist on
-these paths leave nothing behind. The kernel's settings that kubelet changes are copies there. The network is that of the thread
-that starts it.
+The files are those of this machine. `/run`, `/var/log`, `/var/lib/kubelet` and `/var/lib/cni` are empty there, so that programs that
+insist on these paths leave nothing behind. The kernel's settings that kubelet changes are copies there. The network is that of the
+thread that starts it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import IO
 
-EMPTY = ("/run", "/var/log", "/var/lib/kubelet")
+EMPTY = ("/run", "/var/log", "/var/lib/kubelet", "/var/lib/cni")
 KERNEL = Path("/proc/sys")
 SETTINGS = (
     "kernel/keys/root_maxbytes",
