@@ -3,11 +3,13 @@
 start         from the command to an answer that has every Rollout
 first paint   from the navigation to the first card on the screen, as a real chromium tells it (each time a new browser profile)
 a change      from the acknowledged write of a status to the card that shows it
+a click       from the click that confirms Promote to the card that shows its effect
 memory        of the dashboard's process, with the page open, before and after 10,000 changes, and once the page of a Rollout was
               opened, which brings the engine along
 page weight   bytes of all that the page loads, the stream apart
 
-Needs chromium (or $CHROMIUM) and the dev tools. `--rollouts N` for another size.
+Needs chromium (or $CHROMIUM) and the dev tools. `--rollouts N` for another size. `bench_dashboard_pages.py` has the load of many
+pages. The load average of the machine is beside the numbers: they are those of a machine with other work.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from serinus.kube.sync import SyncClient
 from tests.support.dashboard import scenes
 
 BIN = Path(sys.executable).parent
-VISITS, CHANGES, STORM = 7, 40, 10_000
+VISITS, CHANGES, CLICKS, STORM = 7, 40, 10, 10_000
 AT_ONCE = 16
 
 PAINTED = """window.painted = new Promise(done => new MutationObserver((_, observer) => {
@@ -53,11 +55,28 @@ SHOWN = """([name, wanted]) => { window.shown = new Promise(done => new Mutation
   requestAnimationFrame(() => setTimeout(() => done(Date.now())));
 }).observe(document.body, {subtree: true, childList: true, characterData: true})); }"""
 
+EFFECT = """name => { window.effect = new Promise(done => {
+  const why = () => document.querySelector(`[data-item="default/${name}"] .why`)?.textContent;
+  const before = why();
+  let clicked = 0;
+  addEventListener("submit", () => { clicked = performance.now(); }, {capture: true, once: true});
+  new MutationObserver((_, observer) => {
+    if (!clicked || why() === before) return;
+    observer.disconnect();
+    requestAnimationFrame(() => setTimeout(() => done(performance.now() - clicked)));
+  }).observe(document.body, {subtree: true, childList: true, characterData: true});
+}); }"""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rollouts", type=int, default=2000)
-    count = parser.parse_args().rollouts
+    parser.add_argument("--kubeconfig", help="an API server that this bench has filled, instead of one of its own")
+    given = parser.parse_args()
+    count: int = given.rollouts
+    if given.kubeconfig:
+        print(json.dumps(measured(given.kubeconfig, count), indent=2))
+        return
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory)
         command = [sys.executable, "-m", "serinus.local.apiserver", "--data", str(data), "--memory"]
@@ -91,6 +110,7 @@ def measured(kubeconfig: str, count: int) -> dict[str, Any]:
                 page = browser.new_page()
                 weight = loaded(page, url)
                 changes = [change(page, kubeconfig, i) for i in range(CHANGES)]
+                clicks = [click(page, f"app-{i:04}") for i in range(1, CLICKS + 1)]
                 before = memory_of(dashboard.pid)
                 with ThreadPoolExecutor() as aside:  # playwright keeps a loop in this thread
                     storm = aside.submit(asyncio.run, write_many(kubeconfig, count)).result()
@@ -108,6 +128,9 @@ def measured(kubeconfig: str, count: int) -> dict[str, Any]:
         "first_card_ms_max": round(max(paints)),
         "change_ms_median": round(statistics.median(changes)),
         "change_ms_max": round(max(changes)),
+        "click_ms_median": round(statistics.median(clicks)),
+        "click_ms_max": round(max(clicks)),
+        "load_average": os.getloadavg(),
         "memory_mb": round(before, 1),
         "memory_mb_after_storm": round(after, 1),
         "memory_mb_with_a_rollout_open": round(opened, 1),
@@ -145,6 +168,14 @@ def change(page: Page, kubeconfig: str, number: int) -> float:
     written = time.time() * 1000
     seen: float = page.evaluate("() => window.shown")
     return max(0.0, seen - written)
+
+
+def click(page: Page, name: str) -> float:
+    """Milliseconds from the confirmed promotion until the card shows it."""
+    page.evaluate(EFFECT, name)
+    page.get_by_role("button", name=f"Promote {name}", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Promote", exact=True).click()
+    return page.evaluate("() => window.effect")
 
 
 async def fill(kubeconfig: str, count: int) -> None:

@@ -27,7 +27,7 @@ BLINK_SECONDS = 0.03
 AT_ONCE = 200
 """Lines made before other tasks run."""
 
-PIECE = 50
+PIECE = 20
 """Lines in one event. A page that does not read holds about this many in memory."""
 
 MOST_PAGES = 500

@@ -25,9 +25,11 @@ from serinus.kube.informer import Key
 BEAT_SECONDS = 10.0
 """Seconds. A page that receives nothing for two and a half of these treats the connection as dead."""
 
-UNREAD_BYTES = 64 * 1024
+UNREAD_BYTES = 16 * 1024
 """Bytes that this process and the kernel may each hold for a client that does not read. The kernel takes four megabytes
 otherwise, and counts them as memory of the pod."""
+
+UNREAD_SECONDS = 0.02
 
 READ_SECONDS = 60.0
 """Seconds. A client that reads nothing for this long loses its stream and reconnects."""
@@ -140,6 +142,9 @@ async def write(request: web.Request, response: web.StreamResponse, data: bytes)
     try:
         async with asyncio.timeout(READ_SECONDS):
             await response.write(data)
+            # aiohttp itself waits only after 64 kB, and has no event for less.
+            while request.transport is not None and request.transport.get_write_buffer_size() > UNREAD_BYTES:  # noqa: ASYNC110
+                await asyncio.sleep(UNREAD_SECONDS)
     except TimeoutError:
         if request.transport is not None:
             request.transport.abort()
