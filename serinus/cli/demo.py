@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +44,13 @@ def run(call: Call) -> int:
     finally:
         from serinus.local.down import stop
 
-        with suppress(CannotRun):
+        try:
             stop(instance)
-        shutil.rmtree(directory, ignore_errors=True)
+        except CannotRun as error:
+            # Its processes still use the directory.
+            sys.stderr.write(f"serinus demo: {error}\nIts files stay in {directory}.\n")
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

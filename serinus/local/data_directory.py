@@ -66,28 +66,38 @@ def make_private(directory: Path) -> None:
 
 
 def check_files(directory: Path) -> None:
-    """Raises CannotRun with the first file that is a link, another user's, of the wrong kind, or inaccessible."""
+    """Raises CannotRun with the first file that is a link, another user's, of the wrong kind, or inaccessible.
+
+    A running `up` removes files meanwhile, such as those of a pod that ends. A file that is gone is no error.
+    """
     for path in _own_files(directory):
         try:
             found = path.lstat()
+            wrong = _wrong(path.relative_to(directory).as_posix(), path, found)
         except FileNotFoundError:
             continue
-        if wrong := _wrong(path.relative_to(directory).as_posix(), path, found):
+        if wrong and os.path.lexists(path):
             raise CannotRun(f"{path} {wrong}.")
 
 
 def _own_files(directory: Path) -> Iterator[Path]:
     for path in sorted(directory.iterdir()):
         yield path
-        if path.name in DIRECTORIES and path.is_dir():
-            yield from sorted(path.iterdir())
-    pods = directory / "pods"
-    for place in sorted(pods.iterdir()) if pods.is_dir() else ():
-        for container in sorted(place.iterdir()) if place.is_dir() else ():
+        if path.name in DIRECTORIES:
+            yield from _entries(path)
+    for place in _entries(directory / "pods"):
+        for container in _entries(place):
             kept = [container / name for name in _KEPT_BY_POD]
             if any(os.path.lexists(path) for path in kept):
                 yield container
-                yield from (p for p in sorted(container.iterdir()) if p in kept or ".log" in p.suffixes)
+                yield from (p for p in _entries(container) if p in kept or ".log" in p.suffixes)
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _wrong(name: str, path: Path, found: os.stat_result) -> str:

@@ -13,7 +13,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 _IMPORTED = time.monotonic()
 
@@ -95,7 +95,13 @@ async def stop(pid: int, started: str, grace: float) -> None:
 
 
 class Mark:
-    """A process's identity, saved where the next `up` or `down` finds it."""
+    """A process's identity, saved where the next `up` or `down` finds it.
+
+    The process that wrote it also finds it when the file is gone: it stops what it started even after a user has
+    removed the data directory.
+    """
+
+    _written: ClassVar[dict[Path, tuple[int, str]]] = {}
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -106,10 +112,12 @@ class Mark:
             value: Any = json.loads(self._file.read_text())
             return int(value["pid"]), str(value["started"])
         except (OSError, ValueError, KeyError, TypeError, OverflowError):
-            return 0, ""
+            return self._written.get(self._file, (0, ""))
 
     def write(self, pid: int, started: str) -> None:
+        self._written[self._file] = pid, started
         self._file.write_text(json.dumps({"pid": pid, "started": started}))
 
     def clear(self) -> None:
+        self._written.pop(self._file, None)
         self._file.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -87,6 +88,14 @@ def test_after_kill_down_stops_what_was_left(instance: Instance):
     said = instance.serinus("down").stdout
     assert "1 pod and the gateway" in said
     eventually(lambda: not processes_of(instance.data), 2)
+
+
+@pytest.mark.long
+def test_without_its_directory_it_still_stops_all_that_it_started(instance: Instance):
+    deploy(instance)
+    shutil.rmtree(instance.data)
+    os.kill(instance.status["pid"], signal.SIGTERM)
+    eventually(lambda: not processes_of(instance.data), 60)
 
 
 def test_ctrl_c_stops_everything(tmp_path: Path):

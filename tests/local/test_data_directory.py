@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +100,32 @@ def test_links_that_a_pod_made_in_its_own_directory_are_its_own_affair(instance:
     volumes.mkdir(parents=True)
     (volumes / "host").symlink_to(tmp_path)
     check_files(instance.directory)
+
+
+@pytest.mark.parametrize(
+    "gone", ["pods/default_web_u1", "pods/default_web_u1/c", "pods/default_web_u1/c/0.log", "pods"]
+)
+def test_what_a_running_up_removes_meanwhile_is_no_error(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, gone: str
+):
+    """`down` and the end of the demo check the directory while pods end."""
+    prepare(instance)
+    container = instance.directory / "pods/default_web_u1/c"
+    container.mkdir(parents=True, mode=0o700)
+    for name in ("process.json", "0.log"):
+        (container / name).touch(0o600)
+    for name in ("is_dir", "iterdir", "lstat"):
+        before: Callable[[Path], Any] = getattr(Path, name)
+
+        def late(path: Path, before: Callable[[Path], Any] = before) -> Any:
+            found = before(path)
+            if path == instance.directory / gone and os.path.lexists(path):
+                subprocess.run(["rm", "-r", str(path)], check=True)
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, name, late)
+            prepare(instance)
 
 
 def test_a_marker_that_is_a_link_is_not_followed(instance: Instance, tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -119,6 +120,19 @@ async def test_a_path_longer_than_an_address_of_a_socket_will_do(tmp_path: Path)
         assert (place / "0.log").read_text() == "hello\n"
     finally:
         await pipes.stop()
+
+
+async def test_the_writer_ends_though_its_directory_was_removed(tmp_path: Path):
+    directory = tmp_path / "pods"
+    pipes = LogPipes(directory)
+    place = directory / "a_b_c" / "x"
+    place.mkdir(parents=True)
+    os.close(await pipes.open(place, 0))
+    pid, started = processes.Mark(directory / "logs.json").read()
+    shutil.rmtree(directory)
+    async with asyncio.timeout(60):
+        await pipes.stop()
+    assert not processes.is_running(pid, started)
 
 
 def test_a_log_that_cannot_be_written_holds_up_nobody(tmp_path: Path):
