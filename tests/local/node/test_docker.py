@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,11 +124,19 @@ async def test_an_engine_that_hangs_counts_as_none(engine: Engine):
         await check_engine("podman", seconds=0.05)
 
 
-async def test_the_engine_forgets_a_container_whose_command_line_has_ended(engine: Engine, tmp_path: Path):
+@pytest.fixture
+async def runtime(engine: Engine, tmp_path: Path) -> AsyncIterator[DockerRuntime]:
+    made = DockerRuntime(tmp_path / "pods", SystemClock(), "podman")
+    yield made
+    await made.stop_all(0)
+
+
+async def test_the_engine_forgets_a_container_whose_command_line_has_ended(
+    engine: Engine, tmp_path: Path, runtime: DockerRuntime
+):
     """One that is ended while it creates its container leaves it behind."""
     calls = tmp_path / "calls"
     engine("podman", f'echo "$@" >> {calls}; if [ "$1" = run ]; then exit 3; fi')
-    runtime = DockerRuntime(tmp_path / "pods", SystemClock(), "podman")
     running = await runtime.start(replace(LAUNCH, working_dir=""))
     assert (await runtime.ended(running)).code == 3
     assert calls.read_text().splitlines()[-1] == f"rm --force {container_name(POD, 'c', 2)}"
@@ -136,13 +144,12 @@ async def test_the_engine_forgets_a_container_whose_command_line_has_ended(engin
 
 @pytest.mark.parametrize(("code", "reason"), [(137, "OOMKilled"), (1, "")])
 async def test_a_limit_of_memory_is_the_engines_and_the_reason_of_its_kill(
-    engine: Engine, tmp_path: Path, code: int, reason: str
+    engine: Engine, runtime: DockerRuntime, code: int, reason: str
 ):
     engine("podman", f'if [ "$1" = run ]; then exit {code}; fi')
     launch = replace(LAUNCH, working_dir="", memory=50 << 20)
     words = run_command("name", launch)
     assert words[words.index("--memory") + 1] == str(50 << 20)
-    runtime = DockerRuntime(tmp_path / "pods", SystemClock(), "podman")
     ended = await runtime.ended(await runtime.start(launch))
     assert (ended.code, ended.reason) == (code, reason)
 
