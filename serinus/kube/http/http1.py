@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import time
 import zlib
+from asyncio import sslproto
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from socket import socket
@@ -20,6 +21,9 @@ from serinus.kube.http.tls import proxy_context
 
 if TYPE_CHECKING:
     from serinus.kube.http.proxies import Proxy
+
+# Each TLS connection of asyncio holds a buffer of this many bytes, 256 kB if nothing is set. A record of TLS has 16 kB.
+sslproto.SSLProtocol.max_size = 64 * 1024
 
 Place = tuple[int, int, int, str, Any]
 """A result of `getaddrinfo`."""

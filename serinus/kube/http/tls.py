@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import ssl
-from asyncio import sslproto
 
 from serinus.kube.configuration.config import Connection
 from serinus.kube.errors import Forbidden
-
-# Each TLS connection of asyncio holds a buffer of this many bytes, 256 kB if nothing is set. A record of TLS has 16 kB.
-sslproto.SSLProtocol.max_size = 64 * 1024
 
 
 def proxy_context() -> ssl.SSLContext:
