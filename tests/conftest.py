@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
 from collections.abc import Generator
@@ -49,9 +50,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     side_by_side.give_way(item.nodeid)
+    mask = os.umask(0o077)
+    os.umask(mask)
     # A process that ran tests on a control plane stays in a network of its own, without the package registry.
     with outer_network() if item.nodeid.startswith("tests/release/") else nullcontext():
-        return (yield)
+        try:
+            return (yield)
+        finally:
+            os.umask(mask)  # a command that a test runs in this process may keep its files private from then on
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

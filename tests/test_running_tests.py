@@ -142,6 +142,17 @@ def test_a_process_in_a_network_of_its_own_can_work_in_the_one_that_it_left():
     assert network() == first
 
 
+def test_a_command_that_runs_in_the_process_of_its_test_leaves_the_umask_to_the_next(tmp_path: Path):
+    """An image that a later test unpacked with it had programs that its user could not read."""
+    (tmp_path / "test_both.py").write_text(
+        "import os\n\n\ndef test_that_is_private():\n    os.umask(0o077)\n\n\n"
+        "def test_that_is_not():\n    assert os.umask(0o022) != 0o077\n"
+    )
+    options = ["-c", str(TESTS.parent / "pyproject.toml"), "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    done = run([str(tmp_path), *options])
+    assert "2 passed" in done.stdout, done.stdout
+
+
 OF_ITS_FOLDER = ("pytest_configure", "pytest_generate_tests")
 """Hooks that act on a folder's own tests, or on none. `pytest_runtest_protocol` of any folder, for one, is called for all tests."""
 
