@@ -61,6 +61,17 @@ def send(pid: int, started: str, number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
+def kill_group(pid: int, started: str) -> None:
+    """Kills the remaining processes of a session that Serinus started, whose first process had this id and start time.
+
+    The system may give the id to another process once the whole session has ended. That process is not killed.
+    """
+    now = started_at(pid)
+    if not now or now == started:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
 async def ended(pid: int, started: str) -> None:
     """Returns when the process has ended. Works for a process that is not a child."""
     try:

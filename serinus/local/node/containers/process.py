@@ -46,7 +46,6 @@ from serinus.local.node.containers.runtime import (
 from serinus.local.node.images import ImageRule, Program, program_of
 from serinus.local.node.probing import exec_check
 from serinus.local.node.probing.checks import ask
-from serinus.local.node.probing.exec_check import kill_group
 from serinus.local.umask import of_pods
 
 PASSED_ON = (
@@ -180,7 +179,7 @@ class ProcessRuntime:
 
     async def _over(self, running: Running) -> Verdict | None:
         """Ends the whole container after its first process, and completes its log."""
-        kill_group(*_identity(running))
+        processes.kill_group(*_identity(running))
         place = self._places.pop(running.id, None)
         if place is not None:
             await self._ending.of(place)
@@ -202,7 +201,7 @@ class ProcessRuntime:
         if not processes.is_running(pid, started):
             return
         if kill:
-            kill_group(pid, started)
+            processes.kill_group(pid, started)
         else:
             # To the first process only, as in a container: it must stop its own children.
             processes.send(pid, started, signal.SIGTERM)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 
 from serinus.local import processes
@@ -41,7 +39,7 @@ async def run(check: ExecCheck, timeout: float, base: Mapping[str, str]) -> Chec
             output = await end_of(process.stdout)
             await process.wait()
     except (TimeoutError, asyncio.CancelledError) as error:
-        kill_group(process.pid, started)
+        processes.kill_group(process.pid, started)
         await process.wait()
         if isinstance(error, asyncio.CancelledError):
             raise
@@ -56,14 +54,3 @@ async def end_of(stream: asyncio.StreamReader | None) -> bytes:
     while stream is not None and (piece := await stream.read(1 << 16)):
         kept = (kept + piece)[-KEPT:]
     return kept
-
-
-def kill_group(pid: int, started: str) -> None:
-    """Kills the remaining processes of a session that Serinus started, whose first process had this id and start time.
-
-    The system may give the id to another process once the whole session has ended. That process is not killed.
-    """
-    now = processes.started_at(pid)
-    if not now or now == started:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
