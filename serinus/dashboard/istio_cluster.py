@@ -33,6 +33,8 @@ async def elsewhere(client: Client, snapshot: Snapshot) -> str:
     if secrets is None:
         lost = [f"{kind.partition('.')[0]} {name}" for kind, name in named if f"{kind}/{name}" not in snapshot.objects]
         return f"{lost[0]} is not in this cluster. {_unknown()}; {REPORTED}" if lost else ""
+    if not secrets:
+        return ""
     leases = await _listed(client, LEASES)
     homes = None if leases is None else {_space(each) for each in leases if _name(each).startswith(CONTROLLER_LEASE)}
     found = sorted(f"{_space(each)}/{_name(each)}" for each in secrets if homes is None or _space(each) in homes)
